@@ -1,0 +1,105 @@
+//! Where to go back to: a path of this site, and nothing else.
+//!
+//! `next` comes from an address that anybody may have written. Sent back as it is, it would let a link to this site lead
+//! to another one that looks like it. So it is read the way browsers read addresses, by the same rules (the WHATWG's, in
+//! the `url` crate), and only what is still of this site afterwards is used, in the form that it was understood in.
+
+use std::sync::LazyLock;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// Longer addresses are nobody's page.
+const LONGEST: usize = 2048;
+
+/// Paths that would bounce, or do something.
+const NEVER: [&str; 2] = ["/refresh", "/logout"];
+
+/// `next` as a path of this site with its query, or nothing if it leads elsewhere, to `/refresh` or to `/logout`.
+#[must_use]
+pub fn local_path(next: &str) -> Option<String> {
+    static HERE: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse("http://here.invalid/").ok());
+    let here = HERE.as_ref()?;
+    // Browsers drop tabs and line ends from an address and take `\` for `/`.
+    let tricky = |c: char| c.is_control() || c == '\\';
+    if next.len() > LONGEST || !next.starts_with('/') || next.starts_with("//") || next.contains(tricky) {
+        return None;
+    }
+    let url = here.join(next).ok()?;
+    let decoded = percent_decode_str(url.path()).decode_utf8().ok()?;
+    let doubled = url.path().starts_with("//") || decoded.starts_with("//");
+    if url.origin() != here.origin() || doubled || decoded.contains(tricky) {
+        return None;
+    }
+    if NEVER.contains(&decoded.trim_end_matches('/')) {
+        return None;
+    }
+    Some(match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_path_keeps_its_query_and_loses_its_fragment() {
+        assert_eq!(
+            local_path("/account?tab=devices&x=%2F#top").as_deref(),
+            Some("/account?tab=devices&x=%2F")
+        );
+        assert_eq!(local_path("/").as_deref(), Some("/"));
+        assert_eq!(local_path("/refreshments").as_deref(), Some("/refreshments"));
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_refused() {
+        let elsewhere = [
+            "",
+            "account",
+            "https://evil.example/",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "\\\\evil.example",
+            "javascript:alert(1)",
+            " /account",
+            "/%2fevil.example",
+            "/%5cevil.example",
+            "/.//evil.example",
+            "/x/..//evil.example",
+            "/%2e//evil.example",
+            "/%0d%0aSet-Cookie:x",
+            "/a%00b",
+            "/%ff",
+        ];
+        for next in elsewhere {
+            assert_eq!(local_path(next), None, "{next:?}");
+        }
+        assert_eq!(local_path(&format!("/{}", "a".repeat(LONGEST))), None);
+    }
+
+    #[test]
+    fn refresh_and_logout_are_refused_however_they_are_written() {
+        let written = [
+            "/refresh",
+            "/refresh?next=/x",
+            "/refresh#x",
+            "/refresh/",
+            "/logout",
+            "/logout?x",
+            "/./refresh",
+            "/x/../logout",
+            "/%72efresh",
+            "/x/%2e%2e/refresh",
+            "/log%6fut/",
+        ];
+        for next in written {
+            assert_eq!(local_path(next), None, "{next:?}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What a form for a new password needs.
+
+use actix_web::HttpRequest;
+use rescind_session::{Password, User};
+
+use crate::{authenticated::Authenticated, login::device, problem::Problem, rescind::Rescind};
+
+/// Changes the password of whoever asks, and ends their other sessions.
+///
+/// Whoever holds a stolen session could guess the old password here. So each try counts against the login limit, and
+/// before it is looked at: a change cannot be undone, as a login can that turns out to be one guess too many.
+///
+/// # Errors
+/// [`Problem`]: [`InvalidInput`](Problem::InvalidInput) names `old_password` or `new_password`;
+/// [`RateLimited`](Problem::RateLimited), [`Overloaded`](Problem::Overloaded) and [`DemoAccount`](Problem::DemoAccount)
+/// are for the form to tell. With [`RevocationPending`](Problem::RevocationPending) the password is changed.
+pub async fn change_password(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    (asks, user): (&Authenticated, &User),
+    old: &Password,
+    new: &Password,
+) -> Result<(), Problem> {
+    let address = device(request, rescind).address;
+    rescind.login_limiter().failed(address, Some(user.username.clone()))?;
+    rescind
+        .service()
+        .change_password(user, old, new, asks.session_id())
+        .await?;
+    tracing::info!(user = %user.id, session = %asks.session_id(), "a password was changed");
+    Ok(())
+}

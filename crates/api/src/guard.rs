@@ -1,0 +1,148 @@
+//! The middleware around everything.
+
+use std::{future::Future, pin::Pin};
+
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::{BodySize, BoxBody, EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    error::InternalError,
+    http::header::{self, HeaderName, HeaderValue},
+};
+use tracing_actix_web::{RequestId, StreamSpan, TracingLogger};
+use uuid::Uuid;
+
+use crate::{
+    origin,
+    problem::{PROBLEM_JSON, Problem},
+    request_log::RequestSpan,
+    rescind::Rescind,
+    security_headers,
+};
+
+/// The mark of a request whose reply depends on who asks, so that nobody keeps a copy of it: after a logout the
+/// browser's back button must find nothing.
+pub(crate) struct Personal;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives each request an id and a line in the log, refuses writes of other origins, and puts the security headers on
+/// every reply. Made by [`Rescind::guard`]; the outermost of an application's middlewares, but for
+/// one that draws errors as pages: around it, that one sees its refusals too.
+///
+/// A 404 or 405 that nobody gave a body becomes a problem document like all the others.
+pub struct Guard {
+    rescind: Rescind,
+}
+
+impl Guard {
+    pub(crate) fn new(rescind: Rescind) -> Self {
+        Self { rescind }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Guard
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<StreamSpan<EitherBody<B>>>;
+    type Error = Error;
+    type Transform = <TracingLogger<RequestSpan> as Transform<Guarded<S>, ServiceRequest>>::Transform;
+    type InitError = ();
+    type Future = <TracingLogger<RequestSpan> as Transform<Guarded<S>, ServiceRequest>>::Future;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let guarded = Guarded {
+            service,
+            rescind: self.rescind.clone(),
+        };
+        TracingLogger::<RequestSpan>::new().new_transform(guarded)
+    }
+}
+
+/// A service behind the [`Guard`].
+pub struct Guarded<S> {
+    service: S,
+    rescind: Rescind,
+}
+
+impl<S, B> Service<ServiceRequest> for Guarded<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let rescind = self.rescind.clone();
+        let id = request.extensions().get::<RequestId>().map(|id| Uuid::from(*id));
+        if let Err(problem) = origin::check(request.method(), request.headers(), rescind.origin()) {
+            tracing::info!("a write of another origin was refused");
+            let refused = ServiceResponse::from_err(problem, request.into_parts().0).map_into_right_body();
+            return Box::pin(async move { Ok(refused.map_reply(|reply| finish(reply, &rescind, id, false))) });
+        }
+        let answer = self.service.call(request);
+        Box::pin(async move {
+            match answer.await {
+                Ok(answer) => {
+                    let personal = answer.request().extensions().contains::<Personal>();
+                    let answer = answer.map_into_left_body();
+                    Ok(answer.map_reply(|reply| finish(reply, &rescind, id, personal)))
+                }
+                // A middleware within gave up. The framework would answer beyond this one, without the headers.
+                Err(error) => {
+                    let reply = error.error_response().map_into_right_body();
+                    let reply: HttpResponse<EitherBody<BoxBody>> = finish(reply, &rescind, id, true);
+                    Err(InternalError::from_response(error, reply.map_into_boxed_body()).into())
+                }
+            }
+        })
+    }
+}
+
+/// `ServiceResponse` hands out its reply to be changed in place or taken apart, but not to be mapped.
+trait MapReply<B> {
+    fn map_reply(self, change: impl FnOnce(HttpResponse<B>) -> HttpResponse<B>) -> Self;
+}
+
+impl<B> MapReply<B> for ServiceResponse<B> {
+    fn map_reply(self, change: impl FnOnce(HttpResponse<B>) -> HttpResponse<B>) -> Self {
+        let (request, reply) = self.into_parts();
+        Self::new(request, change(reply))
+    }
+}
+
+fn finish<B: MessageBody + 'static>(
+    mut reply: HttpResponse<EitherBody<B>>,
+    rescind: &Rescind,
+    id: Option<Uuid>,
+    personal: bool,
+) -> HttpResponse<EitherBody<B>> {
+    let problem = Problem::of(&reply);
+    let bare = matches!(reply.body().size(), BodySize::None | BodySize::Sized(0));
+    let told = reply
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|is| is == PROBLEM_JSON);
+    let headers = reply.headers_mut();
+    security_headers::add(headers, rescind.settings().is_https());
+    if let Some(id) = id.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if personal && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if bare && problem.is_some() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    match problem {
+        Some(problem) if bare || told => reply.map_body(|_, _| EitherBody::right(BoxBody::new(problem.body(id)))),
+        _ => reply,
+    }
+}

@@ -1,0 +1,93 @@
+//! Signing up, and who am I.
+
+use actix_web::HttpResponse;
+use jiff::Timestamp;
+use rescind_session::{
+    Password,
+    token::{AccessClaims, SessionId, TokenId, UserId},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authenticated::Authenticated,
+    body::{Field, JsonBody},
+    problem::Problem,
+    rescind::Rescind,
+};
+
+/// A name and a password, as somebody sent them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NameAndPassword {
+    username: Field,
+    password: Field,
+}
+
+impl NameAndPassword {
+    pub(super) fn required(self) -> Result<(String, Password), Problem> {
+        let mut errors = Vec::new();
+        let username = self.username.required("username", &mut errors);
+        let password = Password::new(self.password.required("password", &mut errors));
+        if errors.is_empty() {
+            Ok((username, password))
+        } else {
+            Err(Problem::InvalidInput(errors))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SignedUp {
+    user_id: UserId,
+    username: String,
+}
+
+pub(super) async fn sign_up(rescind: Rescind, body: JsonBody<NameAndPassword>) -> Result<HttpResponse, Problem> {
+    let (username, password) = body.0.required()?;
+    let user = rescind.service().sign_up(&username, &password).await?;
+    Ok(HttpResponse::Created().json(SignedUp {
+        user_id: user.id,
+        username: user.username.to_string(),
+    }))
+}
+
+/// The answer to "who am I?".
+#[derive(Debug, Clone, Serialize)]
+pub struct Me {
+    /// The user.
+    pub user_id: UserId,
+    /// The name that they log in with.
+    pub username: String,
+    /// The session that the token belongs to.
+    pub session_id: SessionId,
+    /// The token's own name.
+    pub token_id: TokenId,
+    /// When it was signed.
+    pub issued_at: Timestamp,
+    /// From when on it no longer counts.
+    pub expires_at: Timestamp,
+}
+
+/// What `GET /api/me` answers to whoever sent a token that says this: for an application whose own answer says more.
+///
+/// # Errors
+/// [`Problem::TokenInvalid`] if the token has outlived its user; 503 if the store does not answer.
+pub async fn me(rescind: &Rescind, claims: &AccessClaims) -> Result<Me, Problem> {
+    let user = rescind
+        .service()
+        .user(claims.subject)
+        .await?
+        .ok_or(Problem::TokenInvalid)?;
+    Ok(Me {
+        user_id: user.id,
+        username: user.username.to_string(),
+        session_id: claims.session_id,
+        token_id: claims.token_id,
+        issued_at: claims.issued_at,
+        expires_at: claims.expires_at,
+    })
+}
+
+pub(super) async fn show_me(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(me(&rescind, caller.claims()).await?))
+}

@@ -1,0 +1,128 @@
+//! Login, refresh, logout.
+
+use actix_web::{HttpRequest, HttpResponse};
+use rescind_session::{
+    Grant, Presented,
+    token::{AccessToken, SessionId},
+};
+use serde::{Deserialize, Serialize};
+
+use super::accounts::NameAndPassword;
+use crate::{
+    authenticated::bearer,
+    body::{Field, JsonBody},
+    browser,
+    login::{self, device},
+    problem::{FieldError, Problem},
+    rescind::Rescind,
+};
+
+/// What a grant is on the wire. The tokens are left out where they travel in cookies, and the refresh fields where the
+/// policy has no refresh token.
+#[derive(Serialize)]
+struct Tokens<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_expires_in: Option<i64>,
+    session_id: SessionId,
+}
+
+impl<'a> Tokens<'a> {
+    fn told(grant: &'a Grant) -> Self {
+        Self {
+            access_token: Some(grant.access_token.expose_secret()),
+            token_type: Some("Bearer"),
+            refresh_token: grant.refresh.as_ref().map(|refresh| refresh.token.expose_secret()),
+            ..Self::untold(grant)
+        }
+    }
+
+    fn untold(grant: &'a Grant) -> Self {
+        let left = |until: jiff::Timestamp| until.duration_since(grant.at).as_secs();
+        Self {
+            access_token: None,
+            token_type: None,
+            expires_in: left(grant.claims.expires_at),
+            refresh_token: None,
+            refresh_expires_in: grant.refresh.as_ref().map(|refresh| left(refresh.expires_at)),
+            session_id: grant.claims.session_id,
+        }
+    }
+}
+
+pub(super) async fn log_in(
+    request: HttpRequest,
+    rescind: Rescind,
+    body: JsonBody<NameAndPassword>,
+) -> Result<HttpResponse, Problem> {
+    let (username, password) = body.0.required()?;
+    let grant = login::log_in(&request, &rescind, &username, &password).await?;
+    Ok(HttpResponse::Ok().json(Tokens::told(&grant)))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MaybeRefreshToken {
+    refresh_token: Field,
+}
+
+pub(super) async fn refresh(
+    request: HttpRequest,
+    rescind: Rescind,
+    body: JsonBody<MaybeRefreshToken>,
+) -> Result<HttpResponse, Problem> {
+    if rescind.service().policy().refresh.is_none() {
+        return Err(Problem::PolicyHasNoRefresh);
+    }
+    if let Some(token) = body.0.refresh_token.optional("refresh_token")? {
+        let grant = rescind.service().refresh(&token, device(&request, &rescind)).await?;
+        return Ok(HttpResponse::Ok().json(Tokens::told(&grant)));
+    }
+    let grant = browser::exchange(&request, &rescind)
+        .await
+        .map_err(|problem| match problem {
+            Problem::TokenMissing => {
+                let detail = "is required, unless the browser's cookies are sent".to_owned();
+                Problem::InvalidInput(vec![FieldError {
+                    field: "refresh_token",
+                    detail,
+                }])
+            }
+            problem => problem,
+        })?;
+    let mut reply = HttpResponse::Ok();
+    for cookie in rescind.cookie_names().of_grant(&grant) {
+        reply.cookie(cookie);
+    }
+    Ok(reply.json(Tokens::untold(&grant)))
+}
+
+pub(super) async fn log_out(
+    request: HttpRequest,
+    rescind: Rescind,
+    body: JsonBody<MaybeRefreshToken>,
+) -> Result<HttpResponse, Problem> {
+    let access = bearer(request.headers())?;
+    let refresh = body.0.refresh_token.optional("refresh_token")?;
+    if access.is_none() && refresh.is_none() {
+        browser::log_out(&request, &rescind).await?;
+        let mut reply = HttpResponse::NoContent();
+        for cookie in browser::dropped_cookies(&rescind) {
+            reply.cookie(cookie);
+        }
+        return Ok(reply.finish());
+    }
+    let presented = Presented {
+        access: access.as_ref().map(AccessToken::expose_secret),
+        refresh: refresh.as_deref(),
+    };
+    let done = rescind.service().log_out(presented).await?;
+    tracing::info!(session = %done.session, user = %done.user, "logged out");
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod authenticated;
+mod body;
+pub mod browser;
+mod client_address;
+mod cookies;
+mod guard;
+mod health;
+mod hidden;
+mod json;
+mod login;
+mod login_limit;
+mod origin;
+mod problem;
+mod request_log;
+mod rescind;
+mod security_headers;
+mod settings;
+mod visitor;
+
+pub use authenticated::{Authenticated, Transport, bearer_token};
+pub use guard::Guard;
+pub use hidden::Hidden;
+pub use json::{Me, me};
+pub use problem::{FieldError, Problem};
+pub use rescind::Rescind;
+pub use rescind_session as session;
+pub use settings::{InvalidLoginLimit, LoginLimit, Period, Settings};
+pub use visitor::Visitor;

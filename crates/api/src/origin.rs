@@ -1,0 +1,52 @@
+//! Writes of other origins are refused.
+//!
+//! A browser sends its cookies along with a request that another site's page began. `SameSite=Lax` stops most of that,
+//! but not all: sites are coarser than origins, and a login, which needs no cookie, can be forged to log somebody into a
+//! stranger's account. So every request that may change something has to say where it comes from.
+//!
+//! Browsers say it in `Sec-Fetch-Site`, which no page can set; older ones in `Origin`. A program that sends neither is
+//! not a browser, and if it sends no cookie either there is nothing that it could have been tricked into using.
+//! Rejected: tokens in forms. They need a secret per page and state to compare it with, and prove no more.
+
+use actix_web::http::{
+    Method,
+    header::{self, HeaderMap, HeaderName},
+};
+
+use crate::problem::Problem;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what another origin began, or may have begun. `own` is the origin of the public URL.
+pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str) -> Result<(), Problem> {
+    if method.is_safe() {
+        return Ok(());
+    }
+    // `none` means that a person did it: typed an address, opened a bookmark.
+    let own_site = |site: &[u8]| site == b"same-origin" || site == b"none";
+    let passes = match only(headers, &SEC_FETCH_SITE) {
+        Sent::Once(site) => own_site(site),
+        Sent::Several => false,
+        Sent::Never => match only(headers, &header::ORIGIN) {
+            Sent::Once(origin) => origin == own.as_bytes(),
+            Sent::Several => false,
+            Sent::Never => !headers.contains_key(header::COOKIE),
+        },
+    };
+    if passes { Ok(()) } else { Err(Problem::CrossOrigin) }
+}
+
+enum Sent<'a> {
+    Never,
+    Once(&'a [u8]),
+    Several,
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Sent<'a> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (None, _) => Sent::Never,
+        (Some(value), None) => Sent::Once(value.as_bytes()),
+        (Some(_), Some(_)) => Sent::Several,
+    }
+}

@@ -1,0 +1,501 @@
+//! What a client learns when something goes wrong: RFC 9457 `application/problem+json`, with a stable `code`.
+//!
+//! This file is the only place where an error becomes a reply. A client branches on `code`, a person reads `detail`, and
+//! both are fixed texts: nothing that a store, a parser or a user said ends up in them. What really happened goes to the
+//! log, under the id that the reply carries as its `instance`.
+//!
+//! `type` is left out, which means `about:blank` (RFC 9457, section 4.2.1): the code says what kind of problem it is, and
+//! an address at which nobody answers would say no more.
+
+use std::{error::Error, fmt, time::Duration};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    body::BoxBody,
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
+};
+use rescind_session::{
+    AuthenticateError, ChangePasswordError, EndSessionError, LoginError, LogoutError, RefreshError, SignUpError,
+    Unavailable,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::hidden::Hidden;
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field's name.
+    pub field: &'static str,
+    /// What it must be, to be read after the name: "must be …".
+    pub detail: String,
+}
+
+/// Everything that can go wrong, as a client sees it.
+#[derive(Debug, Clone)]
+pub enum Problem {
+    /// 401: the call needs an access token, and none was sent.
+    TokenMissing,
+    /// 401: the access token is not one of ours.
+    TokenInvalid,
+    /// 401: the access token's time is over. A refresh token buys the next.
+    TokenExpired,
+    /// 401: the access token was taken back. Only a new login helps.
+    TokenRevoked,
+    /// 400: the `Authorization` header is there, but cannot be read (RFC 6750, section 3.1: `invalid_request`).
+    AuthorizationUnreadable,
+    /// 401: the refresh token was never issued here.
+    RefreshInvalid,
+    /// 401: the session lay idle for too long, or is too old.
+    RefreshExpired,
+    /// 401: the refresh token had been exchanged before, so somebody has a copy. The session is closed now.
+    RefreshReused,
+    /// 401: the session was closed.
+    SessionClosed,
+    /// 401: the name or the password is wrong; which one is not said.
+    InvalidCredentials,
+    /// 409: somebody has that name.
+    UsernameTaken,
+    /// 422: the request can be read, but not used.
+    InvalidInput(Vec<FieldError>),
+    /// 429: too many logins failed from that address.
+    RateLimited {
+        /// When the next attempt is allowed.
+        retry_after: Duration,
+    },
+    /// 503: a store failed, or the time is not known. Whether something was done is unknown; repeating is harmless.
+    StoreUnavailable(Hidden),
+    /// 503: the session is closed, but its tokens are not refused everywhere yet. Repeat until it is done.
+    RevocationPending(Hidden),
+    /// 503: too many passwords are being checked at once.
+    Overloaded,
+    /// 409: under the policy in force no session is kept that could be listed or ended.
+    PolicyKeepsNoSession,
+    /// 409: the policy in force has no refresh tokens.
+    PolicyHasNoRefresh,
+    /// 403: the write was begun by a page of another origin, or may have been.
+    CrossOrigin,
+    /// 403: everybody knows the password of a demo account, so nobody may change it.
+    DemoAccount,
+    /// 403: a page that refreshes may only be visited, not fetched beforehand or embedded.
+    NotANavigation,
+    /// 400: the two credentials of the request are of different sessions.
+    DifferentSessions,
+    /// 400: the browser sent one of the cookies twice, and only one can be ours.
+    DuplicateCookies,
+    /// 404: there is nothing here, or nothing of yours.
+    NotFound,
+    /// 405: not with this method. The reply's `Allow` header says with which.
+    MethodNotAllowed,
+    /// 413: the body is larger than anything that could be meant.
+    PayloadTooLarge,
+    /// 415: the body is of another media type than the call takes.
+    UnsupportedMediaType,
+    /// 400: the request cannot be read.
+    BadRequest,
+    /// 500: a mistake of the server's.
+    Internal(Hidden),
+}
+
+/// How long a client waits before it asks again whether a store answers.
+const SOON: Duration = Duration::from_secs(1);
+
+impl Problem {
+    /// The stable name of the problem, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.describe().1
+    }
+
+    /// What happened and what to do about it, for people.
+    #[must_use]
+    pub fn detail(&self) -> &'static str {
+        self.describe().2
+    }
+
+    /// How long to wait before trying again, where that helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::StoreUnavailable(_) | Self::RevocationPending(_) | Self::Overloaded => Some(SOON),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with which field.
+    #[must_use]
+    pub fn field_errors(&self) -> &[FieldError] {
+        match self {
+            Self::InvalidInput(errors) => errors,
+            _ => &[],
+        }
+    }
+
+    /// The cause, for the log.
+    #[must_use]
+    pub fn hidden(&self) -> Option<&Hidden> {
+        match self {
+            Self::StoreUnavailable(cause) | Self::RevocationPending(cause) | Self::Internal(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// The problem that a reply tells of, for a middleware that tells it in other words, such as a page. A bare 404 or
+    /// 405 of the framework counts as well.
+    #[must_use]
+    pub fn of<B>(response: &HttpResponse<B>) -> Option<Self> {
+        let told = response.extensions().get::<Self>().cloned();
+        told.or_else(|| match response.status() {
+            StatusCode::NOT_FOUND => Some(Self::NotFound),
+            StatusCode::METHOD_NOT_ALLOWED => Some(Self::MethodNotAllowed),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Internal(Hidden::new(cause))
+    }
+
+    fn describe(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::TokenMissing => (
+                S::UNAUTHORIZED,
+                "token_missing",
+                "This needs an access token. Log in first.",
+            ),
+            Self::TokenInvalid => (
+                S::UNAUTHORIZED,
+                "token_invalid",
+                "The access token is not valid. Log in again.",
+            ),
+            Self::TokenExpired => (
+                S::UNAUTHORIZED,
+                "token_expired",
+                "The access token has expired. Refresh it.",
+            ),
+            Self::TokenRevoked => (
+                S::UNAUTHORIZED,
+                "token_revoked",
+                "The access token was revoked. Log in again.",
+            ),
+            Self::AuthorizationUnreadable => (
+                S::BAD_REQUEST,
+                "authorization_unreadable",
+                "Send one Authorization header, with the word Bearer and one token.",
+            ),
+            Self::RefreshInvalid => (
+                S::UNAUTHORIZED,
+                "refresh_invalid",
+                "The refresh token is not valid. Log in again.",
+            ),
+            Self::RefreshExpired => (
+                S::UNAUTHORIZED,
+                "refresh_expired",
+                "The session has expired. Log in again.",
+            ),
+            Self::RefreshReused => (
+                S::UNAUTHORIZED,
+                "refresh_reused",
+                "The refresh token had been used before, so somebody may have a copy of it. The session was ended; log in again.",
+            ),
+            Self::SessionClosed => (
+                S::UNAUTHORIZED,
+                "session_closed",
+                "The session was ended. Log in again.",
+            ),
+            Self::InvalidCredentials => (
+                S::UNAUTHORIZED,
+                "invalid_credentials",
+                "The username or the password is wrong.",
+            ),
+            Self::UsernameTaken => (
+                S::CONFLICT,
+                "username_taken",
+                "Somebody has that username. Choose another.",
+            ),
+            Self::InvalidInput(_) => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid_input",
+                "Something in the request cannot be used.",
+            ),
+            Self::RateLimited { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "Too many logins failed from your address. Wait, then try again.",
+            ),
+            Self::StoreUnavailable(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "The server could not find out or write down what this needs. Try again; doing it twice is harmless.",
+            ),
+            Self::RevocationPending(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "revocation_pending",
+                "The session is ended, but its tokens may not be refused everywhere yet. Try again to be sure.",
+            ),
+            Self::Overloaded => (
+                S::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "Too many passwords are being checked at once. Try again.",
+            ),
+            Self::PolicyKeepsNoSession => (
+                S::CONFLICT,
+                "policy_keeps_no_session",
+                "The policy of this service keeps no sessions that could be listed or ended.",
+            ),
+            Self::PolicyHasNoRefresh => (
+                S::CONFLICT,
+                "policy_has_no_refresh",
+                "The policy of this service has no refresh tokens.",
+            ),
+            Self::CrossOrigin => (
+                S::FORBIDDEN,
+                "cross_origin",
+                "This may only be asked from this site's own pages.",
+            ),
+            Self::DemoAccount => (
+                S::FORBIDDEN,
+                "demo_account",
+                "This account is the demo's, and its password everybody's. It stays as it is.",
+            ),
+            Self::NotANavigation => (
+                S::FORBIDDEN,
+                "not_a_navigation",
+                "This address has to be visited; it is not for fetching ahead.",
+            ),
+            Self::DifferentSessions => (
+                S::BAD_REQUEST,
+                "different_sessions",
+                "The tokens sent are of different sessions, and nothing was done. In a browser, logging in again ends both.",
+            ),
+            Self::DuplicateCookies => (
+                S::BAD_REQUEST,
+                "duplicate_cookies",
+                "The browser sent a login cookie twice. Delete this site's cookies in the browser, then log in again.",
+            ),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here."),
+            Self::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Not with this method; the Allow header says which.",
+            ),
+            Self::PayloadTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "The request's body is too large.",
+            ),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body's Content-Type is not the one that is taken here.",
+            ),
+            Self::BadRequest => (S::BAD_REQUEST, "bad_request", "The request cannot be read."),
+            Self::Internal(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The server made a mistake. It was logged.",
+            ),
+        }
+    }
+
+    /// The challenge of a 401, and of a bearer request that cannot be read (RFC 6750, section 3).
+    fn challenge(&self) -> Option<String> {
+        const REALM: &str = r#"Bearer realm="rescind""#;
+        let error = match self {
+            Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => "invalid_token",
+            Self::AuthorizationUnreadable => "invalid_request",
+            // "If the request lacks any authentication information, the resource server SHOULD NOT include an error code."
+            // The other 401s are not about an access token, but RFC 9110, section 15.5.2 wants a challenge of every 401.
+            _ if self.status_code() == StatusCode::UNAUTHORIZED => return Some(REALM.to_owned()),
+            _ => return None,
+        };
+        Some(format!(
+            r#"{REALM}, error="{error}", error_description="{}""#,
+            self.detail()
+        ))
+    }
+
+    /// The body, with the id under which the log tells more.
+    pub(crate) fn body(&self, request: Option<Uuid>) -> String {
+        let body = Body {
+            title: self.status_code().canonical_reason().unwrap_or_default(),
+            status: self.status_code().as_u16(),
+            code: self.code(),
+            detail: self.detail(),
+            instance: request.map(|id| id.urn().to_string()),
+            errors: self.field_errors(),
+        };
+        // Strings and numbers always serialize; a reply without a body would still have its status.
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.hidden().map(Hidden::error)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.describe().0
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        if let Some(cause) = self.hidden() {
+            tracing::error!(
+                code = self.code(),
+                error = %cause,
+                "a request could not be served"
+            );
+        }
+        let mut reply = HttpResponseBuilder::new(self.status_code());
+        reply
+            .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
+            .insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(challenge) = self.challenge() {
+            reply.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(wait) = self.retry_after() {
+            reply.insert_header((RETRY_AFTER, whole_seconds(wait)));
+        }
+        let mut reply = reply.body(self.body(None));
+        reply.extensions_mut().insert(self.clone());
+        reply
+    }
+}
+
+const RETRY_AFTER: HeaderName = header::RETRY_AFTER;
+
+/// Rounded up, so that whoever waits as told has waited long enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    let rest = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(rest).max(1)
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        Self::StoreUnavailable(Hidden::new(error))
+    }
+}
+
+impl From<AuthenticateError> for Problem {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Invalid(_) => Self::TokenInvalid,
+            AuthenticateError::Expired(_) => Self::TokenExpired,
+            AuthenticateError::Revoked(_) => Self::TokenRevoked,
+            AuthenticateError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::InvalidCredentials => Self::InvalidCredentials,
+            LoginError::Overloaded(_) => Self::Overloaded,
+            LoginError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for Problem {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid => Self::RefreshInvalid,
+            RefreshError::Expired => Self::RefreshExpired,
+            RefreshError::Closed => Self::SessionClosed,
+            RefreshError::Reused => Self::RefreshReused,
+            RefreshError::PolicyHasNoRefresh => Self::PolicyHasNoRefresh,
+            RefreshError::Unavailable(error) => error.into(),
+            RefreshError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+        }
+    }
+}
+
+impl From<LogoutError> for Problem {
+    fn from(error: LogoutError) -> Self {
+        match error {
+            LogoutError::Missing => Self::TokenMissing,
+            LogoutError::Invalid(_) => Self::TokenInvalid,
+            LogoutError::RefreshInvalid => Self::RefreshInvalid,
+            LogoutError::DifferentSessions => Self::DifferentSessions,
+            LogoutError::Unavailable(error) => error.into(),
+            LogoutError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+        }
+    }
+}
+
+impl From<EndSessionError> for Problem {
+    fn from(error: EndSessionError) -> Self {
+        match error {
+            EndSessionError::NotFound => Self::NotFound,
+            EndSessionError::PolicyKeepsNoSession => Self::PolicyKeepsNoSession,
+            EndSessionError::Unavailable(error) => error.into(),
+            EndSessionError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for Problem {
+    fn from(error: ChangePasswordError) -> Self {
+        let field = |field, detail: String| Self::InvalidInput(vec![FieldError { field, detail }]);
+        match error {
+            // Not a 401: whoever asks is logged in, and logging in again would not help.
+            ChangePasswordError::WrongPassword => field("old_password", "is not the one in force".to_owned()),
+            ChangePasswordError::DemoAccount => Self::DemoAccount,
+            ChangePasswordError::Invalid(error) => field("new_password", error.to_string()),
+            ChangePasswordError::Overloaded(_) => Self::Overloaded,
+            ChangePasswordError::Unavailable(error) => error.into(),
+            ChangePasswordError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+        }
+    }
+}
+
+impl From<SignUpError> for Problem {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Invalid { username, password } => {
+                let username = username.map(|error| FieldError {
+                    field: "username",
+                    detail: error.to_string(),
+                });
+                let password = password.map(|error| FieldError {
+                    field: "password",
+                    detail: error.to_string(),
+                });
+                Self::InvalidInput(username.into_iter().chain(password).collect())
+            }
+            SignUpError::NameTaken => Self::UsernameTaken,
+            SignUpError::Overloaded(_) => Self::Overloaded,
+            SignUpError::Unavailable(error) => error.into(),
+        }
+    }
+}

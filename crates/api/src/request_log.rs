@@ -1,0 +1,47 @@
+//! One span and one line in the log for each request.
+//!
+//! The span carries the request's id, its method and its path, so that everything logged on the way can be found again;
+//! the reply carries the id too. The query is left out: what people put there is theirs. Headers and bodies are never
+//! looked at; that is where tokens and passwords are.
+
+use actix_web::{
+    Error, HttpMessage,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+};
+use tokio::time::Instant;
+use tracing::Span;
+use tracing_actix_web::{RequestId, RootSpanBuilder};
+
+/// Makes the span of a request, and its line in the log.
+pub struct RequestSpan;
+
+#[derive(Clone, Copy)]
+struct Started(Instant);
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        // A stopwatch: it decides nothing.
+        request.extensions_mut().insert(Started(Instant::now()));
+        let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+        let span = tracing::info_span!("request", method = %request.method(), path = request.path(), request_id = id);
+        // For a request that is never answered.
+        tracing::trace!(parent: &span, "begun");
+        span
+    }
+
+    fn on_request_end<B: MessageBody>(_: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        match outcome {
+            Ok(reply) => {
+                let started = reply.request().extensions().get::<Started>().copied();
+                let took_ms = started.map(|started| started.0.elapsed().as_secs_f64() * 1000.0);
+                tracing::info!(status = reply.status().as_u16(), took_ms, "answered");
+            }
+            // Some other middleware gave up; how long it took is lost with the request.
+            Err(error) => {
+                let status = error.as_response_error().status_code();
+                tracing::info!(status = status.as_u16(), "answered");
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What every handler reaches for: the service, the settings, and what follows from both.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+
+use rescind_session::SessionService;
+
+use crate::{
+    body, cookies::CookieNames, guard::Guard, health, json, login_limit::LoginLimiter, problem::Problem,
+    settings::Settings,
+};
+
+/// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, the counts of failed logins too.
+///
+/// Make one before the server starts, and give each worker's application a clone.
+#[derive(Clone)]
+pub struct Rescind {
+    parts: Arc<Parts>,
+    service: SessionService,
+}
+
+struct Parts {
+    settings: Settings,
+    origin: String,
+    cookie_names: CookieNames,
+    login_limiter: LoginLimiter,
+}
+
+impl Rescind {
+    /// Puts a service on the air.
+    #[must_use]
+    pub fn new(service: SessionService, settings: Settings) -> Self {
+        let parts = Parts {
+            origin: settings.public_url.origin().ascii_serialization(),
+            cookie_names: CookieNames::for_https(settings.is_https()),
+            login_limiter: LoginLimiter::new(settings.login_limit, service.clone()),
+            settings,
+        };
+        Self {
+            parts: Arc::new(parts),
+            service,
+        }
+    }
+
+    /// The service behind it.
+    #[must_use]
+    pub fn service(&self) -> &SessionService {
+        &self.service
+    }
+
+    /// The same, with this service in place of its own; made by
+    /// [`SessionService::with_ports`], it can watch what one request costs.
+    #[must_use]
+    pub fn with_service(&self, service: SessionService) -> Self {
+        Self {
+            parts: Arc::clone(&self.parts),
+            service,
+        }
+    }
+
+    /// Makes this the one that a request is answered by, instead of the application's. For a middleware.
+    pub fn answer(&self, request: &impl HttpMessage) {
+        request.extensions_mut().insert(self.clone());
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
+    /// Adds to an application: what the extractors need, the JSON calls under `/api`, `/health/live` and
+    /// `/health/ready`, and errors of actix's own `Json`, `Form`, `Path` and `Query` that read like ours.
+    ///
+    /// `/api` belongs to it whole: an unknown path there is answered here. Routes of your own under `/api` have to be
+    /// registered before.
+    pub fn configure(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(web::Data::new(self.clone()))
+            .configure(body::configure)
+            .configure(json::configure)
+            .configure(health::configure);
+    }
+
+    /// The middleware to wrap an application in, outermost: it gives each request an id and a line in the log, refuses
+    /// writes of other origins, and puts the security headers on every reply. Without it the cookies are not safe.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        Guard::new(self.clone())
+    }
+
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let own = request.extensions().get::<Self>().cloned();
+        own.or_else(|| request.app_data::<web::Data<Self>>().map(|data| data.as_ref().clone()))
+            .ok_or_else(|| Problem::internal("the application was not set up with `Rescind::configure`"))
+    }
+
+    /// The origin of the public URL, as browsers write it.
+    pub(crate) fn origin(&self) -> &str {
+        &self.parts.origin
+    }
+
+    pub(crate) fn cookie_names(&self) -> &CookieNames {
+        &self.parts.cookie_names
+    }
+
+    pub(crate) fn login_limiter(&self) -> &LoginLimiter {
+        &self.parts.login_limiter
+    }
+}
+
+/// The one that the request is answered by: take it as a parameter to reach the service.
+impl FromRequest for Rescind {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}

@@ -1,0 +1,339 @@
+//! Refresh and logout by redirects and forms, without a script.
+
+use actix_web::http::{Method, header};
+use rescind_session::{Policy, SessionState};
+
+use crate::{
+    faulty::Fault,
+    world::{ACCESS, Make, World, call, from_own_page, navigation},
+};
+
+#[tokio::test]
+async fn a_page_that_meets_an_expired_token_comes_back_renewed() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let before = (browser.access(), browser.refresh());
+    world.let_access_tokens_expire();
+    browser
+        .visit("/page?tab=1")
+        .await
+        .leads_to("/refresh?next=%2Fpage%3Ftab%3D1");
+    browser
+        .visit("/refresh?next=%2Fpage%3Ftab%3D1")
+        .await
+        .leads_to("/refresh?next=%2Fpage%3Ftab%3D1&renewed=1");
+    assert!(browser.access() != before.0 && browser.refresh() != before.1);
+    browser
+        .visit("/refresh?next=%2Fpage%3Ftab%3D1&renewed=1")
+        .await
+        .leads_to("/page?tab=1");
+    assert_eq!(browser.visit("/page?tab=1").await.body, session.to_string());
+    assert_eq!(
+        world.row(session).await.generation().get(),
+        1,
+        "one rotation for all of it"
+    );
+}
+
+#[tokio::test]
+async fn a_browser_that_takes_no_cookies_ends_at_the_login_and_not_in_a_circle() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    let mut path = "/page".to_owned();
+    let mut way = Vec::new();
+    while !path.starts_with("/login") {
+        let reply = browser.send_but_forget(navigation(&path)).await;
+        path = reply.header("location").unwrap().to_owned();
+        way.push(path.clone());
+        assert!(way.len() < 10, "{way:#?}");
+    }
+    assert_eq!(
+        way,
+        [
+            "/refresh?next=%2Fpage",
+            "/refresh?next=%2Fpage&renewed=1",
+            "/login?next=%2Fpage"
+        ]
+    );
+    assert_eq!(world.row(session).await.state, SessionState::Open);
+}
+
+#[tokio::test]
+async fn two_tabs_at_once_both_come_out_logged_in() {
+    let world = World::new().await;
+    let (winner, loser) = (world.browser(), world.browser());
+    let session = winner.log_in("alice").await;
+    *loser.jar.borrow_mut() = winner.jar.borrow().clone();
+    world.let_access_tokens_expire();
+    for tab in [&winner, &loser] {
+        tab.visit("/refresh?next=/page")
+            .await
+            .leads_to("/refresh?next=%2Fpage&renewed=1");
+        assert_eq!(tab.visit("/page").await.body, session.to_string());
+    }
+    assert_eq!(winner.refresh(), loser.refresh(), "one chain, not two");
+}
+
+#[tokio::test]
+async fn with_a_live_access_token_get_refresh_only_redirects() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let reply = browser.visit("/refresh?next=/page").await;
+    reply.leads_to("/page");
+    assert!(reply.set_cookies().is_empty());
+    assert_eq!(world.row(session).await.generation().get(), 0);
+}
+
+#[tokio::test]
+async fn only_somebody_who_goes_there_rotates() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    let not_visits = [
+        navigation("/refresh?next=/page").insert_header(("sec-purpose", "prefetch")),
+        navigation("/refresh?next=/page").insert_header(("sec-purpose", "prefetch;prerender")),
+        navigation("/refresh?next=/page").insert_header(("purpose", "prefetch")),
+        navigation("/refresh?next=/page").insert_header(("x-moz", "prefetch")),
+        call(Method::GET, "/refresh?next=/page").insert_header(("sec-fetch-dest", "iframe")),
+        call(Method::GET, "/refresh?next=/page").insert_header(("sec-fetch-dest", "image")),
+        call(Method::GET, "/refresh?next=/page").insert_header(("sec-fetch-dest", "empty")),
+    ];
+    for request in not_visits {
+        let reply = browser.send(request).await;
+        reply.is_problem(403, "not_a_navigation");
+        assert!(reply.set_cookies().is_empty());
+    }
+    assert_eq!(world.row(session).await.generation().get(), 0);
+    // A browser too old to say.
+    browser
+        .send(call(Method::GET, "/refresh?next=/page"))
+        .await
+        .leads_to("/refresh?next=%2Fpage&renewed=1");
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_leads_to_the_login_and_drops_no_cookies() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let jar = browser.jar.borrow().clone();
+    world
+        .service
+        .end_session(world.row(session).await.user, session)
+        .await
+        .unwrap();
+    world.let_access_tokens_expire();
+    for reply in [
+        browser.visit("/refresh?next=/page").await,
+        browser.submit("/refresh", &[("next", "/page")]).await,
+    ] {
+        reply.leads_to("/login?next=%2Fpage");
+        assert!(reply.set_cookies().is_empty());
+    }
+    browser.plant(crate::world::REFRESH, "rrt_nonsense");
+    browser.visit("/refresh").await.leads_to("/login?next=%2F");
+    *browser.jar.borrow_mut() = jar;
+    browser.log_in("alice").await;
+    browser.visit("/page").await.is(200);
+}
+
+#[tokio::test]
+async fn the_losers_late_failure_does_not_log_the_winner_out() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    let old = browser.jar.borrow().clone();
+    browser.submit("/refresh", &[]).await.leads_to("/");
+    browser.submit("/refresh", &[]).await.leads_to("/");
+    let winners = browser.jar.borrow().clone();
+    // Generation 0, two rotations later: that is not forgiven.
+    *browser.jar.borrow_mut() = old;
+    let late = browser.send_but_forget(navigation("/refresh?next=/page")).await;
+    late.leads_to("/login?next=%2Fpage");
+    *browser.jar.borrow_mut() = winners.clone();
+    browser.keep(&late);
+    assert_eq!(*browser.jar.borrow(), winners);
+}
+
+#[tokio::test]
+async fn a_refresh_that_was_under_way_brings_nothing_back_after_a_logout() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    let under_way = browser.send_but_forget(navigation("/refresh?next=/page")).await;
+    browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+    browser.keep(&under_way);
+    assert!(!browser.access().is_empty(), "the late reply did set cookies");
+    assert_eq!(browser.visit("/page").await.body, "anonymous");
+    world.let_access_tokens_expire();
+    browser
+        .visit("/refresh?next=/page")
+        .await
+        .leads_to("/login?next=%2Fpage");
+}
+
+#[tokio::test]
+async fn next_is_a_local_path_or_the_front_page() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    for next in [
+        "https://evil.example/",
+        "//evil.example",
+        "/%5Cevil.example",
+        "/logout",
+        "/%72efresh",
+        "",
+    ] {
+        browser.visit(&format!("/refresh?next={next}")).await.leads_to("/");
+        browser.submit("/refresh", &[("next", next)]).await.leads_to("/");
+    }
+    browser.visit("/refresh").await.leads_to("/");
+    browser
+        .visit("/refresh?next=/a&next=/b")
+        .await
+        .is_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn a_script_refreshes_ahead_of_expiry() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    browser
+        .send(from_own_page(call(Method::POST, "/refresh")))
+        .await
+        .leads_to("/");
+    assert_eq!(world.row(session).await.generation().get(), 1);
+}
+
+#[tokio::test]
+async fn logging_out_works_with_an_expired_access_token_and_with_the_refresh_token_alone() {
+    let world = World::new().await;
+    for without_access in [false, true] {
+        let browser = world.browser();
+        let session = browser.log_in("alice").await;
+        world.let_access_tokens_expire();
+        if without_access {
+            browser.jar.borrow_mut().remove(ACCESS);
+        }
+        browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+        assert!(browser.holds_no_token());
+        assert!(matches!(world.row(session).await.state, SessionState::Closed { .. }));
+    }
+}
+
+#[tokio::test]
+async fn logging_out_with_nothing_that_counts_promises_nothing() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.submit("/logout", &[]).await.leads_to("/");
+    browser.plant(ACCESS, "nonsense");
+    browser.submit("/logout", &[]).await.leads_to("/");
+    assert!(browser.holds_no_token());
+}
+
+#[tokio::test]
+async fn logging_out_says_until_when_a_stolen_token_lives() {
+    for policy in [Policy::client_delete(), Policy::short_lived(), Policy::rotation()] {
+        let dies = if policy.access_ttl.as_secs() > 600 {
+            "2026-01-02T00:00:00Z"
+        } else {
+            "2026-01-01T12:05:00Z"
+        };
+        let world = World::under(policy).await;
+        let browser = world.browser();
+        browser.log_in("alice").await;
+        let stolen = browser.access();
+        browser
+            .submit("/logout", &[])
+            .await
+            .leads_to(&format!("/?logged_out={dies}"));
+        world.me(&stolen).await.is(200);
+    }
+    let world = World::under(Policy::stored()).await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let stolen = browser.access();
+    browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+    world.me(&stolen).await.is_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn a_logout_is_a_post() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let reply = browser.visit("/logout").await;
+    reply.is_problem(405, "method_not_allowed");
+    assert_eq!(reply.header("allow"), Some("POST"));
+    browser.visit("/page").await.is(200);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_leads_nowhere_and_the_cookies_stay() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    world.sessions.now(Fault::Fails);
+    for reply in [
+        browser.visit("/refresh?next=/page").await,
+        browser.submit("/refresh", &[]).await,
+    ] {
+        reply.is_problem(503, "store_unavailable");
+        assert!(reply.set_cookies().is_empty());
+    }
+    world.sessions.now(Fault::None);
+    browser
+        .visit("/refresh?next=/page")
+        .await
+        .leads_to("/refresh?next=%2Fpage&renewed=1");
+}
+
+#[tokio::test]
+async fn a_policy_without_refresh_tokens_leads_to_the_login() {
+    let world = World::under(Policy::short_lived()).await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    assert_eq!(browser.visit("/page").await.body, "anonymous");
+    browser
+        .visit("/refresh?next=/page")
+        .await
+        .leads_to("/login?next=%2Fpage");
+    browser.plant(crate::world::REFRESH, "rrt_left_over");
+    assert_eq!(
+        browser.visit("/page").await.body,
+        "anonymous",
+        "there is nothing to be sent to refresh for"
+    );
+    browser.submit("/refresh", &[]).await.leads_to("/login?next=%2F");
+}
+
+#[tokio::test]
+async fn over_plain_http_the_way_is_the_same() {
+    let world = Make {
+        public_url: "http://127.0.0.1:8080",
+        ..Make::default()
+    }
+    .world()
+    .await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    world.let_access_tokens_expire();
+    for path in ["/refresh?next=/page", "/refresh?next=/page&renewed=1"] {
+        browser.visit(path).await.is(303);
+    }
+    let page = browser
+        .send(navigation("/page").insert_header((header::ACCEPT, "text/html")))
+        .await;
+    assert_eq!(page.body, session.to_string());
+}

@@ -1,0 +1,345 @@
+//! The cookies: what they are like, and what contradicts itself.
+
+use actix_web::{
+    cookie::{Cookie, SameSite, time::Duration},
+    http::{Method, header},
+};
+use rescind_session::{Cause, Policy, SessionState};
+
+use crate::{
+    faulty::Fault,
+    world::{ACCESS, Make, PASSWORD, REFRESH, World, call, from_own_page, navigation},
+};
+
+async fn cookies_of_a_login(world: &World) -> Vec<Cookie<'static>> {
+    let form = [("username", "alice"), ("password", PASSWORD)];
+    let origin = world.rescind.settings().public_url.origin().ascii_serialization();
+    world
+        .send(
+            call(Method::POST, "/login")
+                .insert_header((header::ORIGIN, origin))
+                .set_form(form),
+        )
+        .await
+        .set_cookies()
+}
+
+const WEEK: Duration = Duration::days(7);
+
+#[tokio::test]
+async fn over_https_they_belong_to_this_host_alone() {
+    let world = World::new().await;
+    let cookies = cookies_of_a_login(&world).await;
+    assert_eq!(cookies.iter().map(Cookie::name).collect::<Vec<_>>(), [ACCESS, REFRESH]);
+    for cookie in cookies {
+        assert_eq!((cookie.secure(), cookie.http_only()), (Some(true), Some(true)));
+        assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None));
+        assert_eq!(cookie.same_site(), Some(SameSite::Lax));
+        assert_eq!(cookie.max_age(), Some(WEEK), "both live as long as the refresh token");
+    }
+}
+
+#[tokio::test]
+async fn over_plain_http_prefix_and_secure_fall_away() {
+    let world = Make {
+        public_url: "http://127.0.0.1:8080",
+        ..Make::default()
+    }
+    .world()
+    .await;
+    let cookies = cookies_of_a_login(&world).await;
+    assert_eq!(
+        cookies.iter().map(Cookie::name).collect::<Vec<_>>(),
+        ["rescind_access", "rescind_refresh"]
+    );
+    for cookie in cookies {
+        assert_eq!((cookie.secure(), cookie.http_only()), (None, Some(true)));
+        assert_eq!(
+            (cookie.path(), cookie.domain(), cookie.max_age()),
+            (Some("/"), None, Some(WEEK))
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_the_access_cookie_lives_as_long_as_its_token_and_an_old_one_is_dropped() {
+    let world = World::under(Policy::stored()).await;
+    let cookies = cookies_of_a_login(&world).await;
+    assert_eq!(cookies[0].max_age(), Some(Duration::hours(12)));
+    assert_eq!(
+        (cookies[1].name(), cookies[1].value(), cookies[1].max_age()),
+        (REFRESH, "", Some(Duration::ZERO))
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_comes_twice_is_refused() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let twice = || {
+        navigation("/mine").append_header((
+            header::COOKIE,
+            format!("{ACCESS}={}; {ACCESS}=planted", browser.access()),
+        ))
+    };
+    world.send(twice()).await.is_problem(400, "duplicate_cookies");
+    world
+        .send(twice().uri("/page"))
+        .await
+        .is_problem(400, "duplicate_cookies");
+    world
+        .send(twice().uri("/refresh"))
+        .await
+        .is_problem(400, "duplicate_cookies");
+}
+
+#[tokio::test]
+async fn cookies_of_different_sessions_are_refused_everywhere_and_a_login_ends_both() {
+    let world = World::new().await;
+    let (browser, other) = (world.browser(), world.browser());
+    let (one, two) = (browser.log_in("alice").await, other.log_in("bob").await);
+    browser.plant(REFRESH, &other.refresh());
+    for path in ["/mine", "/page", "/refresh", "/api/me"] {
+        browser.visit(path).await.is_problem(400, "different_sessions");
+    }
+    for path in ["/logout", "/refresh", "/api/logout", "/api/refresh"] {
+        let reply = browser.send(from_own_page(call(Method::POST, path))).await;
+        reply.is_problem(400, "different_sessions");
+        assert!(reply.set_cookies().is_empty(), "{path}");
+    }
+    world.let_access_tokens_expire();
+    browser.visit("/page").await.is_problem(400, "different_sessions");
+    for session in [one, two] {
+        assert_eq!(world.row(session).await.state, SessionState::Open);
+    }
+
+    let three = browser.log_in("alice").await;
+    for session in [one, two] {
+        let state = world.row(session).await.state;
+        assert!(
+            matches!(
+                state,
+                SessionState::Closed {
+                    cause: Cause::Replaced,
+                    ..
+                }
+            ),
+            "{state:?}"
+        );
+    }
+    assert_eq!(browser.visit("/page").await.body, three.to_string());
+}
+
+#[tokio::test]
+async fn a_name_that_only_decodes_to_ours_is_not_ours() {
+    let world = World::new().await;
+    let stranger = world.browser();
+    stranger.log_in("bob").await;
+    let planted = format!("%5F%5FHost-rescind_access={}", stranger.access());
+    world
+        .send(navigation("/mine").insert_header((header::COOKIE, planted)))
+        .await
+        .is_problem(401, "token_missing");
+}
+
+#[tokio::test]
+async fn malformed_cookies_of_others_disturb_nobody() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let header_value = format!("=; novalue; a=%ff%; {ACCESS}={};;", browser.access());
+    world
+        .send(navigation("/mine").insert_header((header::COOKIE, header_value)))
+        .await
+        .is(200);
+}
+
+#[tokio::test]
+async fn a_login_takes_the_place_of_the_session_that_the_browser_held() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let old = browser.log_in("alice").await;
+    let old_access = browser.access();
+    let new = browser.log_in("bob").await;
+    assert!(matches!(
+        world.row(old).await.state,
+        SessionState::Closed {
+            cause: Cause::Replaced,
+            ..
+        }
+    ));
+    world.me(&old_access).await.is_problem(401, "token_revoked");
+    assert_eq!(browser.visit("/page").await.body, new.to_string());
+}
+
+#[tokio::test]
+async fn a_failed_login_ends_nothing() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let reply = browser
+        .submit("/login", &[("username", "bob"), ("password", "wrong horse")])
+        .await;
+    reply.is_problem(401, "invalid_credentials");
+    assert_eq!(browser.visit("/page").await.body, session.to_string());
+}
+
+#[tokio::test]
+async fn if_the_old_session_cannot_be_ended_the_new_one_is_and_the_old_cookies_stay() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let old = browser.log_in("alice").await;
+    // The closing is written, but the blacklist fails: of the old session, and then of the new one.
+    world.blacklist.now(Fault::FailsToClose);
+    let reply = browser
+        .submit("/login", &[("username", "bob"), ("password", PASSWORD)])
+        .await;
+    reply.is_problem(503, "revocation_pending");
+    assert!(reply.set_cookies().is_empty());
+    world.blacklist.now(Fault::None);
+
+    let bobs = world.login_as("bob").await.session;
+    let open = world.service.sessions(world.row(bobs).await.user).await.unwrap();
+    assert_eq!(open.len(), 1, "the login that was refused left none open: {open:?}");
+    assert!(matches!(world.row(old).await.state, SessionState::Closed { .. }));
+    // Trying again is harmless, and does it.
+    browser.log_in("bob").await;
+}
+
+#[tokio::test]
+async fn a_late_reply_to_the_last_user_brings_no_live_tokens_to_the_next() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let late = browser
+        .send_but_forget(from_own_page(call(Method::POST, "/refresh")).set_form([("next", "/page")]))
+        .await;
+    late.leads_to("/page");
+    browser.log_in("bob").await;
+    browser.keep(&late);
+    let page = browser.visit("/page").await;
+    assert_eq!(page.body, "anonymous", "alice's new tokens are of a session that ended");
+}
+
+#[tokio::test]
+async fn the_json_logout_over_cookies_ends_the_session_and_drops_them() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let access = browser.access();
+    browser
+        .send(from_own_page(call(Method::POST, "/api/logout")))
+        .await
+        .is(204);
+    assert!(browser.holds_no_token());
+    world.me(&access).await.is_problem(401, "token_revoked");
+}
+
+/// Without it Chromium shows the private page again when one goes back; see the browser tests of the demo.
+#[tokio::test]
+async fn a_logout_leaves_a_cookie_by_which_the_browser_notices_it() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    let reply = browser.submit("/logout", &[]).await;
+    let left = reply
+        .set_cookies()
+        .into_iter()
+        .find(|cookie| cookie.name() == "__Host-rescind_left")
+        .unwrap();
+    assert_eq!(
+        (left.http_only(), left.secure(), left.path()),
+        (Some(true), Some(true), Some("/"))
+    );
+    let first = browser.cookie(left.name());
+    world.clock.advance(std::time::Duration::from_secs(1));
+    browser.log_in("alice").await;
+    browser.submit("/logout", &[]).await;
+    assert_ne!(
+        browser.cookie(left.name()),
+        first,
+        "the second logout has to be noticed too"
+    );
+}
+
+#[tokio::test]
+async fn ending_ones_own_session_from_the_list_drops_the_cookies_and_ending_another_keeps_them() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let own = browser.log_in("alice").await;
+    let other = world.login().await.session;
+    let end = |id| from_own_page(call(Method::DELETE, &format!("/api/sessions/{id}")));
+    browser.send(end(other)).await.is(204);
+    browser.visit("/mine").await.is(200);
+    browser.send(end(own)).await.is(204);
+    assert!(browser.holds_no_token());
+    browser.log_in("alice").await;
+    browser
+        .send(from_own_page(call(Method::POST, "/api/logout-everywhere")))
+        .await
+        .is(204);
+    assert!(browser.holds_no_token());
+}
+
+#[tokio::test]
+async fn the_json_refresh_over_cookies_answers_with_cookies_and_keeps_tokens_out_of_scripts_reach() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let before = browser.refresh();
+    let reply = browser.send(from_own_page(call(Method::POST, "/api/refresh"))).await;
+    reply.is(200);
+    assert_ne!(browser.refresh(), before);
+    assert_eq!(
+        reply.json(),
+        serde_json::json!({ "expires_in": 300, "refresh_expires_in": 604_800, "session_id": session })
+    );
+    world.refresh("").await.is_problem(401, "refresh_invalid");
+    world
+        .send(call(Method::POST, "/api/refresh"))
+        .await
+        .is_problem(422, "invalid_input");
+}
+
+#[tokio::test]
+async fn a_token_in_the_body_leaves_the_cookies_alone() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let other = world.login_as("bob").await;
+    for path in ["/api/refresh", "/api/logout"] {
+        let body = serde_json::json!({ "refresh_token": other.refresh });
+        let reply = browser
+            .send(from_own_page(call(Method::POST, path)).set_json(body))
+            .await;
+        assert!(reply.status.is_success() && reply.set_cookies().is_empty(), "{path}");
+    }
+    assert_eq!(browser.visit("/page").await.body, session.to_string());
+}
+
+#[tokio::test]
+async fn cookies_stay_on_every_503() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    for (fault, code) in [
+        (Fault::Fails, "store_unavailable"),
+        (Fault::FailsToClose, "store_unavailable"),
+    ] {
+        world.sessions.now(fault);
+        for path in ["/logout", "/api/logout"] {
+            let reply = browser.send(from_own_page(call(Method::POST, path))).await;
+            reply.is_problem(503, code);
+            assert!(reply.set_cookies().is_empty(), "{path}");
+        }
+    }
+    world.sessions.now(Fault::None);
+    world.blacklist.now(Fault::FailsToClose);
+    let reply = browser.submit("/logout", &[]).await;
+    reply.is_problem(503, "revocation_pending");
+    assert!(reply.set_cookies().is_empty());
+    world.blacklist.now(Fault::None);
+    browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+    assert!(browser.holds_no_token(), "the repeat did what was left");
+}

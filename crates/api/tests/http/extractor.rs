@@ -1,0 +1,115 @@
+//! A stranger's handler with [`Authenticated`](rescind_api::Authenticated) among its parameters.
+
+use actix_web::{App, http::header, test, test::TestRequest, web};
+use rescind_api::Authenticated;
+
+use crate::{
+    faulty::Fault,
+    world::{World, call, navigation},
+};
+
+#[tokio::test]
+async fn it_runs_for_whoever_is_logged_in_and_knows_who_it_is() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    assert_eq!(
+        world.get("/mine", &tokens.access).await.body,
+        format!("{} Bearer", tokens.session)
+    );
+    let browser = world.browser();
+    let session = browser.log_in("bob").await;
+    assert_eq!(browser.visit("/mine").await.body, format!("{session} Cookie"));
+}
+
+#[tokio::test]
+async fn it_does_not_run_for_anybody_else() {
+    let world = World::new().await;
+    world.send(navigation("/mine")).await.is_problem(401, "token_missing");
+    let tokens = world.login().await;
+    world.post_as("/api/logout", &tokens.access).await.is(204);
+    world
+        .get("/mine", &tokens.access)
+        .await
+        .is_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_no_access_token() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world
+        .get("/mine", &tokens.refresh)
+        .await
+        .is_problem(401, "token_invalid");
+    world.refresh(&tokens.access).await.is_problem(401, "refresh_invalid");
+}
+
+#[tokio::test]
+async fn it_fails_closed_when_the_blacklist_cannot_answer() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.blacklist.now(Fault::Fails);
+    world
+        .get("/mine", &tokens.access)
+        .await
+        .is_problem(503, "store_unavailable");
+    let browser = world.browser();
+    browser.plant(crate::world::ACCESS, &tokens.access);
+    browser.visit("/mine").await.is_problem(503, "store_unavailable");
+    browser.visit("/page").await.is_problem(503, "store_unavailable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_fails_closed_in_time_when_the_blacklist_hangs() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.blacklist.now(Fault::Hangs);
+    let began = tokio::time::Instant::now();
+    world
+        .get("/mine", &tokens.access)
+        .await
+        .is_problem(503, "store_unavailable");
+    assert!(
+        (500..=510).contains(&began.elapsed().as_millis()),
+        "the store timeout: {:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
+    let world = crate::world::Make::default().cold();
+    let password = rescind_session::Password::new(crate::world::PASSWORD);
+    world.service.sign_up("alice", &password).await.unwrap();
+    let tokens = world.login().await;
+    world
+        .get("/mine", &tokens.access)
+        .await
+        .is_problem(503, "store_unavailable");
+    world.service.carry_over(100).await.unwrap();
+    world.get("/mine", &tokens.access).await.is(200);
+}
+
+#[tokio::test]
+async fn in_an_application_that_was_not_set_up_it_says_so_to_the_log_and_not_to_the_client() {
+    let handler = |_: Authenticated| async { "in" };
+    let app = test::init_service(App::new().route("/", web::get().to(handler))).await;
+    let reply = test::call_service(&app, TestRequest::get().to_request()).await;
+    assert_eq!(reply.status(), 500);
+    let body = String::from_utf8(test::read_body(reply).await.to_vec()).unwrap();
+    assert!(
+        body.contains(r#""code":"internal""#) && !body.contains("configure"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_in_the_address_is_not_looked_at() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    let path = format!("/mine?access_token={}", tokens.access);
+    let reply = world
+        .send(call(actix_web::http::Method::GET, &path).insert_header((header::ACCEPT, "*/*")))
+        .await;
+    reply.is_problem(401, "token_missing");
+}

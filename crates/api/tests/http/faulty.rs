@@ -1,0 +1,124 @@
+//! Stores that fail or hang when they are told to.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_session::{
+    Position, Revocation, Session,
+    memory::{MemoryBlacklist, MemorySessions},
+    ports::{
+        Blacklist, Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, Standing,
+        StoreError, Tail, TokenRevocation,
+    },
+    token::{SessionId, TokenId, UserId},
+};
+
+/// What a store does instead of answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    /// Everything fails.
+    Fails,
+    /// Nothing is ever answered.
+    Hangs,
+    /// Closing a session fails; everything else works.
+    FailsToClose,
+}
+
+/// A store in memory with a fault that can be switched on.
+#[derive(Default)]
+pub(crate) struct Faulty<Store> {
+    store: Store,
+    fault: Mutex<Fault>,
+}
+
+impl<Store> Faulty<Store> {
+    pub(crate) fn now(&self, fault: Fault) {
+        *self.lock() = fault;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn sound(&self) -> Result<&Store, StoreError> {
+        let fault = *self.lock();
+        match fault {
+            Fault::None | Fault::FailsToClose => Ok(&self.store),
+            Fault::Fails => Err(broken()),
+            Fault::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn sound_for_closing(&self) -> Result<&Store, StoreError> {
+        if *self.lock() == Fault::FailsToClose {
+            Err(broken())
+        } else {
+            self.sound().await
+        }
+    }
+}
+
+/// What must not be seen outside.
+pub(crate) const INTERNAL: &str = "disk sda1 at db-7.internal is on fire";
+
+fn broken() -> StoreError {
+    StoreError::unavailable(INTERNAL)
+}
+
+#[async_trait]
+impl SessionStore for Faulty<MemorySessions> {
+    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+        self.sound().await?.epoch(user).await
+    }
+    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+        self.sound().await?.open(session, epoch).await
+    }
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.sound().await?.find(id).await
+    }
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        self.sound().await?.rotate(rotation).await
+    }
+    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.sound().await?.list_open(user).await
+    }
+    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
+        self.sound_for_closing().await?.close(id, closing).await
+    }
+    async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        closing: &Closing,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.sound_for_closing().await?.close_all(user, except, closing).await
+    }
+    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+        self.sound().await?.revoke_token(token).await
+    }
+    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+        self.sound().await?.revocations_after(position, limit).await
+    }
+    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        self.sound().await?.prune(now, sessions_before, limit).await
+    }
+    async fn instants(&self) -> Result<Instants, StoreError> {
+        self.sound().await?.instants().await
+    }
+}
+
+#[async_trait]
+impl Blacklist for Faulty<MemoryBlacklist> {
+    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.sound_for_closing().await?.insert(revocations).await
+    }
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
+        self.sound().await?.check(token, session).await
+    }
+    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.sound().await?.prune(now, limit).await
+    }
+}

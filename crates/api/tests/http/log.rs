@@ -1,0 +1,146 @@
+//! What is written down of a request, and what is not.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    sync::Once,
+};
+
+use actix_web::http::{Method, header};
+use serde_json::{Value, json};
+
+use crate::{
+    faulty::{Fault, INTERNAL},
+    world::{PASSWORD, World, call},
+};
+
+thread_local! {
+    /// What this test's thread has logged, if it listens. A subscriber per thread would be simpler, but whether anybody
+    /// listens at all is cached across threads, and tests that come and go beside this one confuse that.
+    static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+struct ToThisThread;
+
+impl Write for ToThisThread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        HEARD.with_borrow_mut(|heard| {
+            if let Some(heard) = heard {
+                heard.extend_from_slice(bytes);
+            }
+        });
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that is logged on this thread from now on, at every level, as lines of JSON.
+struct Listening;
+
+impl Listening {
+    fn begin() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let all = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
+            all.with_writer(|| ToThisThread).init();
+        });
+        HEARD.set(Some(Vec::new()));
+        Self
+    }
+
+    fn text(&self) -> String {
+        HEARD.with_borrow(|heard| String::from_utf8(heard.clone().unwrap()).unwrap())
+    }
+
+    fn parsed(&self) -> Vec<Value> {
+        self.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_with_method_path_status_time_and_id() {
+    let world = World::new().await;
+    let lines = Listening::begin();
+    let reply = world.send(call(Method::GET, "/page?secret=in-the-query")).await;
+    let answered: Vec<_> = lines
+        .parsed()
+        .into_iter()
+        .filter(|line| line["fields"]["message"] == "answered")
+        .collect();
+    let [line] = answered.as_slice() else {
+        panic!("{}", lines.text())
+    };
+    assert_eq!(line["fields"]["status"], 200);
+    assert!(line["fields"]["took_ms"].as_f64().is_some());
+    let span = &line["span"];
+    assert_eq!((&span["method"], &span["path"]), (&json!("GET"), &json!("/page")));
+    assert_eq!(span["request_id"].as_str(), reply.header("x-request-id"));
+    assert!(!lines.text().contains("in-the-query"));
+}
+
+#[tokio::test]
+async fn the_cause_of_a_503_is_in_the_log_under_the_id_of_the_reply() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.blacklist.now(Fault::Fails);
+    let lines = Listening::begin();
+    let reply = world.me(&tokens.access).await;
+    let line = lines
+        .parsed()
+        .into_iter()
+        .find(|line| line.to_string().contains(INTERNAL))
+        .unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["span"]["request_id"].as_str(), reply.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn no_token_no_password_and_no_name_of_a_failed_login_is_written_down() {
+    let lines = Listening::begin();
+    let world = World::new().await;
+    let tokens = world.login().await;
+    let renewed = world.refresh(&tokens.refresh).await.tokens();
+    let browser = world.browser();
+    browser.log_in("bob").await;
+    let cookies = (browser.access(), browser.refresh());
+    browser.visit("/page").await.is(200);
+    world
+        .try_login("my-password-by-mistake", "wrong-horse-battery")
+        .await
+        .is_problem(401, "invalid_credentials");
+    let malformed = call(Method::POST, "/api/login")
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .set_payload(r#"{"password": "wrong-horse-battery", "password": 1}"#);
+    world.send(malformed).await.is(422);
+    world.me(&format!("{}x", tokens.access)).await.is(401);
+    world.sessions.now(Fault::Fails);
+    world.refresh(&renewed.refresh).await.is(503);
+    world.post_as("/api/logout", &renewed.access).await.is(503);
+
+    let text = lines.text();
+    assert!(
+        text.contains("a login failed") && text.contains("logged in"),
+        "it does listen"
+    );
+    let secrets = [
+        &tokens.access,
+        &tokens.refresh,
+        &renewed.access,
+        &renewed.refresh,
+        &cookies.0,
+        &cookies.1,
+        PASSWORD,
+        "wrong-horse-battery",
+        "my-password-by-mistake",
+    ];
+    for secret in secrets {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    let signature = tokens.access.rsplit('.').next().unwrap();
+    assert!(!text.contains(signature), "not even the end of a token");
+}

@@ -1,0 +1,16 @@
+//! The HTTP side, asked the way clients ask it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod accounts;
+mod bearer;
+mod browser;
+mod browser_refresh;
+mod cookies;
+mod extractor;
+mod faulty;
+mod log;
+mod login_limit;
+mod origin;
+mod problems;
+mod security_headers;
+mod world;

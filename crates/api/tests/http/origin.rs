@@ -1,0 +1,126 @@
+//! Writes that another origin began.
+
+use actix_web::{
+    http::{Method, header},
+    test::TestRequest,
+};
+use serde_json::json;
+
+use crate::world::{ACCESS, ORIGIN, PASSWORD, World, call};
+
+const SITE: &str = "sec-fetch-site";
+
+fn login() -> TestRequest {
+    call(Method::POST, "/api/login").set_json(json!({ "username": "alice", "password": PASSWORD }))
+}
+
+#[tokio::test]
+async fn a_write_passes_only_from_our_own_origin_or_from_a_person() {
+    let world = World::new().await;
+    for site in ["same-origin", "none"] {
+        world.send(login().insert_header((SITE, site))).await.is(200);
+    }
+    for site in ["cross-site", "same-site", "", "Same-Origin", "same-origin, none"] {
+        world
+            .send(login().insert_header((SITE, site)))
+            .await
+            .is_problem(403, "cross_origin");
+    }
+    let twice = login()
+        .append_header((SITE, "same-origin"))
+        .append_header((SITE, "cross-site"));
+    world.send(twice).await.is_problem(403, "cross_origin");
+}
+
+#[tokio::test]
+async fn what_the_browser_says_of_the_site_decides_over_origin() {
+    let world = World::new().await;
+    let request = login()
+        .insert_header((SITE, "cross-site"))
+        .insert_header((header::ORIGIN, ORIGIN));
+    world.send(request).await.is_problem(403, "cross_origin");
+    let by_another_name = login()
+        .insert_header((SITE, "same-origin"))
+        .insert_header((header::ORIGIN, "https://localhost"));
+    world.send(by_another_name).await.is(200);
+}
+
+#[tokio::test]
+async fn older_browsers_are_judged_by_origin() {
+    let world = World::new().await;
+    world
+        .send(login().insert_header((header::ORIGIN, ORIGIN)))
+        .await
+        .is(200);
+    let others = [
+        "https://evil.example",
+        "null",
+        "http://rescind.example",
+        "https://rescind.example:8443",
+        "https://rescind.example.evil.example",
+        "https://sub.rescind.example",
+        "",
+    ];
+    for origin in others {
+        world
+            .send(login().insert_header((header::ORIGIN, origin)))
+            .await
+            .is_problem(403, "cross_origin");
+    }
+    let twice = login()
+        .append_header((header::ORIGIN, ORIGIN))
+        .append_header((header::ORIGIN, "https://evil.example"));
+    world.send(twice).await.is_problem(403, "cross_origin");
+}
+
+#[tokio::test]
+async fn what_says_nothing_passes_only_without_cookies() {
+    let world = World::new().await;
+    world.send(login()).await.is(200);
+    world
+        .send(login().insert_header((header::COOKIE, "theme=dark")))
+        .await
+        .is_problem(403, "cross_origin");
+}
+
+#[tokio::test]
+async fn a_forged_logout_changes_nothing() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    for path in [
+        "/logout",
+        "/refresh",
+        "/api/logout",
+        "/api/refresh",
+        "/api/logout-everywhere",
+    ] {
+        let forged = call(Method::POST, path).insert_header((SITE, "cross-site"));
+        let reply = browser.send(forged).await;
+        reply.is_problem(403, "cross_origin");
+        assert!(reply.set_cookies().is_empty());
+    }
+    browser.visit("/mine").await.is(200);
+}
+
+#[tokio::test]
+async fn every_unsafe_method_is_asked_and_reading_is_free() {
+    let world = World::new().await;
+    let token = world.login().await.access;
+    for method in [
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::CONNECT,
+    ] {
+        let request = call(method, "/mine").insert_header((SITE, "cross-site"));
+        world.send(request).await.is_problem(403, "cross_origin");
+    }
+    for method in [Method::GET, Method::HEAD] {
+        let request = call(method, "/api/me")
+            .insert_header((SITE, "cross-site"))
+            .insert_header((header::COOKIE, format!("{ACCESS}={token}")));
+        world.send(request).await.is(200);
+    }
+}

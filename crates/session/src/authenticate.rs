@@ -1,0 +1,94 @@
+//! Is this access token good, now?
+//!
+//! First what can be told from the token alone, which costs no store; then the one question of the policy. If that
+//! question cannot be answered, neither can the request.
+
+use std::sync::atomic::Ordering;
+
+use rescind_token::{AccessClaims, VerifyError};
+
+use crate::{
+    policy::Check,
+    ports::Standing,
+    service::{SessionService, Unavailable},
+    session::SessionState,
+};
+
+/// Why an access token was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// It is not a token of this issuer for this audience. Why is for the log.
+    #[error("the access token is not valid")]
+    Invalid(#[source] VerifyError),
+    /// It is genuine, and its time is over.
+    #[error("the access token has expired")]
+    Expired(Box<AccessClaims>),
+    /// It is genuine, has time left, and was taken back.
+    #[error("the access token was revoked")]
+    Revoked(Box<AccessClaims>),
+    /// Whether it was taken back cannot be told.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl SessionService {
+    /// Accepts an access token, or says why not.
+    ///
+    /// # Errors
+    /// [`AuthenticateError`]; never an acceptance that could not be checked.
+    pub async fn authenticate(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+        let claims = self.verify_signature_only(token)?;
+        if self.is_revoked(&claims).await? {
+            Err(AuthenticateError::Revoked(Box::new(claims)))
+        } else {
+            Ok(claims)
+        }
+    }
+
+    /// Asks the token alone: is it genuine, for us, and in time? What a service does that has nothing but the public key.
+    ///
+    /// **It cannot know whether the token was taken back**: that is written down elsewhere, and here nobody looks. A token
+    /// whose session was ended an hour ago is accepted until it expires. Guard nothing with it that a logout is supposed
+    /// to end; it is here to be compared with [`authenticate`](Self::authenticate).
+    ///
+    /// # Errors
+    /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`], for the same reason.
+    pub fn verify_signature_only(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+        let now = self.now()?;
+        match self.parts.verifier.verify(&self.parts.keys.ring, token, now) {
+            Ok(claims) => Ok(claims),
+            Err(VerifyError::Expired(claims)) => Err(AuthenticateError::Expired(claims)),
+            Err(error) => Err(AuthenticateError::Invalid(error)),
+        }
+    }
+
+    /// The one question that the policy asks.
+    async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
+        let ports = &self.ports;
+        match self.policy().check {
+            Check::Nothing => Ok(false),
+            Check::Session => {
+                let session = self
+                    .read(self.deadline(), ports.sessions.find(claims.session_id))
+                    .await?;
+                // No row, no session: under this policy the row *is* the token.
+                Ok(session.is_none_or(|session| session.state != SessionState::Open))
+            }
+            Check::Blacklist => {
+                if !self.parts.whole.load(Ordering::Acquire) {
+                    return Err(Unavailable::NotWhole);
+                }
+                let check = ports.blacklist.check(claims.token_id, claims.session_id);
+                Ok(self.read(self.deadline(), check).await? != Standing::Clear)
+            }
+        }
+    }
+
+    /// Takes a token apart that is genuine but may have expired or been revoked. Says nothing about whether it counts.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if it is not genuine.
+    pub fn genuine_claims(&self, token: &str) -> Result<AccessClaims, VerifyError> {
+        self.parts.verifier.verify_genuine(&self.parts.keys.ring, token)
+    }
+}

@@ -1,0 +1,242 @@
+//! The time, and why not to believe the machine's.
+//!
+//! A wall clock steps: an administrator corrects it, a virtual machine is resumed, a virtual machine's host is wrong.
+//! If the time goes back by an hour, expired tokens live again; if it jumps ahead, revocations are pruned early. So the
+//! wall clock is read once, when the program starts, held against the database ([`AnchoredClock::anchor`]), and from
+//! then on the time is that reading plus what the boot-time monotonic clock has counted, which nobody can set.
+//!
+//! A restart reads the wall clock again. It may have gone back in between, so the time never begins before the newest
+//! moment that the database has recorded.
+//!
+//! Rejected: asking the database for the time with each request, which costs a round trip for what a counter tells as well.
+
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::Instants;
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// Now.
+    ///
+    /// # Errors
+    /// [`ClockNotReady`] as long as the time is not known well enough to judge a token by it.
+    fn now(&self) -> Result<Timestamp, ClockNotReady>;
+}
+
+/// Why the time cannot be told yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClockNotReady {
+    /// [`AnchoredClock::anchor`] has not been called.
+    #[error("the clock has not been compared with the database's yet")]
+    NotAnchored,
+    /// The machine's clock and the database's differ by more than [`AnchoredClock::TOLERANCE`].
+    #[error("this machine's clock differs from the database's by {0:#}; correct one of them")]
+    Apart(SignedDuration),
+}
+
+/// The two clocks of a machine, read at the edge of the program.
+pub trait MachineClock: Send + Sync {
+    /// The wall clock. It can step either way.
+    fn wall(&self) -> Timestamp;
+
+    /// Time since the machine was booted, suspended time included. It only grows.
+    fn since_boot(&self) -> Duration;
+}
+
+/// A clock that was right once and has counted since.
+pub struct AnchoredClock {
+    machine: Arc<dyn MachineClock>,
+    anchor: RwLock<Result<Anchor, ClockNotReady>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    time: Timestamp,
+    since_boot: Duration,
+}
+
+impl AnchoredClock {
+    /// How far the machine's clock may be from the database's.
+    pub const TOLERANCE: Duration = Duration::from_secs(2);
+
+    /// A clock that is not ready: [`anchor`](Self::anchor) makes it so.
+    #[must_use]
+    pub fn new(machine: Arc<dyn MachineClock>) -> Self {
+        Self {
+            machine,
+            anchor: RwLock::new(Err(ClockNotReady::NotAnchored)),
+        }
+    }
+
+    /// Reads the wall clock, holds it against what the database knows, and starts counting. A clock that counts already is
+    /// left as it is.
+    ///
+    /// # Errors
+    /// [`ClockNotReady::Apart`] if the two clocks disagree: which one is wrong cannot be told from here.
+    pub fn anchor(&self, database: Instants) -> Result<(), ClockNotReady> {
+        let mut anchor = self.anchor.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if anchor.is_err() {
+            *anchor = self.reading(database);
+        }
+        anchor.map(drop)
+    }
+
+    fn reading(&self, database: Instants) -> Result<Anchor, ClockNotReady> {
+        let (wall, since_boot) = (self.machine.wall(), self.machine.since_boot());
+        if let Some(theirs) = database.clock {
+            let apart = wall.duration_since(theirs);
+            if apart.unsigned_abs() > Self::TOLERANCE {
+                return Err(ClockNotReady::Apart(apart));
+            }
+        }
+        Ok(Anchor {
+            time: database.newest.map_or(wall, |newest| newest.max(wall)),
+            since_boot,
+        })
+    }
+}
+
+impl Clock for AnchoredClock {
+    fn now(&self) -> Result<Timestamp, ClockNotReady> {
+        let anchor = (*self.anchor.read().unwrap_or_else(std::sync::PoisonError::into_inner))?;
+        Ok(later(
+            anchor.time,
+            self.machine.since_boot().saturating_sub(anchor.since_boot),
+        ))
+    }
+}
+
+/// `time` plus `by`; at the end of the calendar it stays there.
+pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// A clock that stands still until it is moved: for tests, and for lessons in which the reader moves the time.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<RwLock<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that stands at `time`.
+    #[must_use]
+    pub fn at(time: Timestamp) -> Self {
+        Self(Arc::new(RwLock::new(time)))
+    }
+
+    /// Moves the time ahead.
+    pub fn advance(&self, by: Duration) {
+        let mut time = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *time = later(*time, by);
+    }
+
+    /// Sets the time, backwards too.
+    pub fn set(&self, time: Timestamp) {
+        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = time;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Result<Timestamp, ClockNotReady> {
+        Ok(*self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct FakeMachine(Mutex<(Timestamp, Duration)>);
+
+    impl FakeMachine {
+        fn booted_at(wall: Timestamp) -> Arc<Self> {
+            Arc::new(Self(Mutex::new((wall, Duration::from_secs(100)))))
+        }
+        fn pass(&self, by: Duration) {
+            let mut clocks = self.0.lock().unwrap();
+            *clocks = (later(clocks.0, by), clocks.1 + by);
+        }
+        fn step_wall_to(&self, wall: Timestamp) {
+            self.0.lock().unwrap().0 = wall;
+        }
+    }
+
+    impl MachineClock for FakeMachine {
+        fn wall(&self) -> Timestamp {
+            self.0.lock().unwrap().0
+        }
+        fn since_boot(&self) -> Duration {
+            self.0.lock().unwrap().1
+        }
+    }
+
+    fn noon() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn it_is_not_ready_before_it_is_anchored() {
+        let clock = AnchoredClock::new(FakeMachine::booted_at(noon()));
+        assert_eq!(clock.now(), Err(ClockNotReady::NotAnchored));
+    }
+
+    #[test]
+    fn a_wall_clock_that_steps_while_the_program_runs_changes_nothing() {
+        let machine = FakeMachine::booted_at(noon());
+        let clock = AnchoredClock::new(machine.clone());
+        clock.anchor(Instants::default()).unwrap();
+        machine.pass(HOUR);
+        machine.step_wall_to(noon() - HOUR);
+        assert_eq!(clock.now(), Ok(noon() + HOUR));
+        clock.anchor(Instants::default()).unwrap();
+        assert_eq!(
+            clock.now(),
+            Ok(noon() + HOUR),
+            "a second anchoring would let the step in"
+        );
+    }
+
+    #[test]
+    fn after_a_restart_the_time_is_not_before_the_newest_instant_in_the_database() {
+        let clock = AnchoredClock::new(FakeMachine::booted_at(noon() - HOUR));
+        clock
+            .anchor(Instants {
+                clock: Some(noon() - HOUR),
+                newest: Some(noon()),
+            })
+            .unwrap();
+        assert_eq!(clock.now(), Ok(noon()));
+    }
+
+    #[test]
+    fn a_clock_more_than_two_seconds_from_the_databases_is_not_ready_and_says_so() {
+        let machine = FakeMachine::booted_at(noon());
+        let clock = AnchoredClock::new(machine.clone());
+        let off = |seconds: i64| Instants {
+            clock: Some(noon() + SignedDuration::from_secs(seconds)),
+            newest: None,
+        };
+        assert_eq!(
+            clock.anchor(off(3)),
+            Err(ClockNotReady::Apart(SignedDuration::from_secs(-3)))
+        );
+        assert_eq!(
+            clock.anchor(off(-3)),
+            Err(ClockNotReady::Apart(SignedDuration::from_secs(3)))
+        );
+        assert!(
+            clock.now().unwrap_err().to_string().contains("3s"),
+            "{}",
+            clock.now().unwrap_err()
+        );
+        assert_eq!(clock.anchor(off(2)), Ok(()), "mended, it can be anchored after all");
+        assert_eq!(clock.now(), Ok(noon()));
+    }
+}

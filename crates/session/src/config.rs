@@ -1,0 +1,105 @@
+//! What a [`SessionService`](crate::SessionService) is made of.
+
+use std::{sync::Arc, time::Duration};
+
+use rescind_token::{KeyRing, RefreshKeys};
+
+use crate::{
+    clock::Clock,
+    password::HashingSettings,
+    policy::{Policy, PolicyError},
+    ports::{Blacklist, SessionStore, UserStore},
+    revocation::MARGIN,
+};
+
+/// The service's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The `iss` of every token: the public URL.
+    pub issuer: String,
+    /// The `aud` of every token: the API they are for.
+    pub audience: String,
+    /// Which of the five answers is in force.
+    pub policy: Policy,
+    /// How long past its `exp` a token is still accepted, for verifiers whose clocks differ. At most [`MARGIN`].
+    pub leeway: Duration,
+    /// The longest that a request waits for its stores; then it fails closed.
+    pub store_timeout: Duration,
+    /// How passwords are hashed.
+    pub hashing: HashingSettings,
+    /// Whether accounts whose password is public may be used.
+    pub demo_accounts: DemoAccounts,
+}
+
+impl Config {
+    /// Settings for an issuer and an audience; everything else as it is by default.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            policy: Policy::default(),
+            leeway: Duration::ZERO,
+            store_timeout: Duration::from_millis(500),
+            hashing: HashingSettings::default(),
+            demo_accounts: DemoAccounts::Refused,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        self.policy.validate()?;
+        if self.leeway > MARGIN {
+            return Err(ConfigError::Leeway);
+        }
+        if self.store_timeout.is_zero() {
+            return Err(ConfigError::StoreTimeout);
+        }
+        Ok(())
+    }
+}
+
+/// Whether accounts whose password is public may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemoAccounts {
+    /// They log in like anybody.
+    Allowed,
+    /// Their logins are refused like a wrong password.
+    Refused,
+}
+
+/// The server's keys.
+pub struct Keys {
+    /// What access tokens are signed and verified with.
+    pub ring: KeyRing,
+    /// What refresh tokens are tagged with.
+    pub refresh: RefreshKeys,
+}
+
+/// The adapters that the service talks to.
+#[derive(Clone)]
+pub struct Ports {
+    /// Who can log in.
+    pub users: Arc<dyn UserStore>,
+    /// Sessions, and the revocation log.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The fast copy of the revocation log.
+    pub blacklist: Arc<dyn Blacklist>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Settings that contradict themselves; each message names the setting and what it must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// In the policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The leeway is longer than revocations outlive their tokens, so that raising it could bring one back.
+    #[error("the leeway must be at most 5 minutes")]
+    Leeway,
+    /// No store could answer in no time.
+    #[error("the store timeout must be longer than nothing")]
+    StoreTimeout,
+    /// Argon2 does not take these parameters.
+    #[error("the password hashing settings are out of argon2's range")]
+    Hashing,
+}

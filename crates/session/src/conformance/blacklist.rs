@@ -1,0 +1,239 @@
+//! Cases of [`Blacklist`].
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rescind_token::{SessionId, TokenId};
+
+use super::{
+    fixture::{A_MILLISECOND, Answer, NOON, namesakes, new_session, new_token, new_user, noon_plus},
+    race::at_once,
+};
+use crate::{
+    ports::{Blacklist, Standing},
+    revocation::{Cause, Position, Revocation, Scope},
+};
+
+type Store = Arc<dyn Blacklist>;
+
+fn entry(scope: Scope, until: Timestamp) -> Revocation {
+    Revocation {
+        position: Position::new(7),
+        scope,
+        user: new_user(),
+        at: NOON,
+        until,
+        cause: Cause::Logout,
+    }
+}
+
+async fn insert(store: &Store, scope: Scope, until: Timestamp) {
+    store.insert(&[entry(scope, until)]).await.answer();
+}
+
+async fn check(store: &Store, token: TokenId, session: SessionId) -> Standing {
+    store.check(token, session).await.answer()
+}
+
+/// It is the service that knows whether it has been filled.
+pub async fn an_empty_blacklist_refuses_nothing(store: Store) {
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(store.prune(noon_plus(10_000), 10).await.answer(), 0);
+}
+
+/// A tail that has nothing new is carried over all the same.
+pub async fn inserting_nothing_is_harmless(store: Store) {
+    store.insert(&[]).await.answer();
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+}
+
+/// Whenever it was issued.
+pub async fn a_session_entry_refuses_every_token_of_it(store: Store) {
+    let session = new_session();
+    insert(&store, Scope::Session(session), noon_plus(60)).await;
+    for _ in 0..3 {
+        assert_eq!(
+            check(&store, new_token(), session).await,
+            Standing::Revoked(Scope::Session(session))
+        );
+    }
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+}
+
+/// The session goes on, with its other tokens.
+pub async fn a_token_entry_refuses_that_token_alone(store: Store) {
+    let (token, session) = (new_token(), new_session());
+    insert(&store, Scope::Token(token), noon_plus(60)).await;
+    assert_eq!(
+        check(&store, token, session).await,
+        Standing::Revoked(Scope::Token(token))
+    );
+    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+}
+
+/// The two kinds of ids are apart, whatever their numbers.
+pub async fn a_token_and_a_session_of_one_number_are_not_mixed_up(store: Store) {
+    let (token, session) = namesakes();
+    insert(&store, Scope::Token(token), noon_plus(60)).await;
+    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    let (token, session) = namesakes();
+    insert(&store, Scope::Session(session), noon_plus(60)).await;
+    assert_eq!(check(&store, token, new_session()).await, Standing::Clear);
+}
+
+/// By which of the two entries is the store's choice.
+pub async fn a_token_revoked_by_both_scopes_is_refused(store: Store) {
+    let (token, session) = (new_token(), new_session());
+    insert(&store, Scope::Token(token), noon_plus(60)).await;
+    insert(&store, Scope::Session(session), noon_plus(60)).await;
+    let scopes = [Scope::Token(token), Scope::Session(session)];
+    match check(&store, token, session).await {
+        Standing::Revoked(scope) => assert!(
+            scopes.contains(&scope),
+            "refused by an entry that is not there: {scope:?}"
+        ),
+        Standing::Clear => panic!("revoked twice, and not refused"),
+    }
+}
+
+/// A page of the log comes in one piece.
+pub async fn one_insert_takes_many_entries(store: Store) {
+    let (tokens, sessions): (Vec<_>, Vec<_>) = (0..200).map(|_| (new_token(), new_session())).unzip();
+    let scopes = tokens
+        .iter()
+        .copied()
+        .map(Scope::Token)
+        .chain(sessions.iter().copied().map(Scope::Session));
+    let page: Vec<_> = scopes.map(|scope| entry(scope, noon_plus(60))).collect();
+    store.insert(&page).await.answer();
+    for (token, session) in tokens.into_iter().zip(sessions) {
+        assert_eq!(
+            check(&store, token, new_session()).await,
+            Standing::Revoked(Scope::Token(token))
+        );
+        assert_eq!(
+            check(&store, new_token(), session).await,
+            Standing::Revoked(Scope::Session(session))
+        );
+    }
+}
+
+/// `until` is the first moment at which it may go.
+pub async fn an_entry_goes_at_its_until_and_not_before(store: Store) {
+    let (early, late) = (new_session(), new_session());
+    let until = noon_plus(60);
+    insert(&store, Scope::Session(early), until).await;
+    insert(&store, Scope::Session(late), until + A_MILLISECOND).await;
+    assert_eq!(store.prune(until - A_MILLISECOND, 10).await.answer(), 0);
+    assert_eq!(
+        check(&store, new_token(), early).await,
+        Standing::Revoked(Scope::Session(early))
+    );
+    assert_eq!(store.prune(until, 10).await.answer(), 1);
+    assert_eq!(check(&store, new_token(), early).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), late).await,
+        Standing::Revoked(Scope::Session(late))
+    );
+}
+
+/// A logout inserts it, and so does the tail of the log.
+pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
+    let session = new_session();
+    let revocation = entry(Scope::Session(session), noon_plus(60));
+    store.insert(&[revocation.clone(), revocation.clone()]).await.answer();
+    store.insert(&[revocation]).await.answer();
+    assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 1);
+    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 0);
+}
+
+/// In whichever order they come.
+pub async fn the_later_until_stays(store: Store) {
+    for untils in [[60, 600], [600, 60]] {
+        let token = new_token();
+        for until in untils {
+            insert(&store, Scope::Token(token), noon_plus(until)).await;
+        }
+        assert_eq!(
+            store.prune(noon_plus(600) - A_MILLISECOND, 10).await.answer(),
+            0,
+            "inserted with {untils:?}"
+        );
+        assert_eq!(
+            check(&store, token, new_session()).await,
+            Standing::Revoked(Scope::Token(token))
+        );
+        assert_eq!(store.prune(noon_plus(600), 10).await.answer(), 1);
+        assert_eq!(check(&store, token, new_session()).await, Standing::Clear);
+    }
+}
+
+/// `until` permits removal and nothing else: it was counted by another node's clock.
+pub async fn an_entry_whose_until_has_passed_refuses_until_it_is_removed(store: Store) {
+    for until in [Timestamp::UNIX_EPOCH, noon_plus(-3600)] {
+        let session = new_session();
+        insert(&store, Scope::Session(session), until).await;
+        assert_eq!(
+            check(&store, new_token(), session).await,
+            Standing::Revoked(Scope::Session(session))
+        );
+        assert_eq!(store.prune(NOON, 10).await.answer(), 1);
+        assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    }
+}
+
+/// Two entries may refuse one token, and each has its own end.
+pub async fn one_scope_stays_when_the_other_is_removed(store: Store) {
+    let (token, session) = (new_token(), new_session());
+    insert(&store, Scope::Session(session), noon_plus(60)).await;
+    insert(&store, Scope::Token(token), noon_plus(600)).await;
+    assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 1);
+    assert_eq!(
+        check(&store, token, session).await,
+        Standing::Revoked(Scope::Token(token))
+    );
+    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+}
+
+/// Nobody who asks waits long for whoever prunes; the rest goes with the next batch.
+pub async fn a_pruned_batch_is_bounded(store: Store) {
+    let sessions: Vec<_> = (0..7).map(|_| new_session()).collect();
+    for session in &sessions {
+        insert(&store, Scope::Session(*session), noon_plus(60)).await;
+    }
+    let mut removed = 0;
+    for expected in [3, 3, 1, 0] {
+        assert_eq!(store.prune(noon_plus(60), 3).await.answer(), expected);
+        removed += expected;
+        let mut refused = 0;
+        for session in &sessions {
+            refused += u64::from(check(&store, new_token(), *session).await != Standing::Clear);
+        }
+        assert_eq!(refused, 7 - removed, "what was told is not what was removed");
+    }
+}
+
+/// Logout answers only when the insert has: from then on nobody accepts the token.
+pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
+    at_once(8, |_| {
+        let store = Arc::clone(&store);
+        async move {
+            for nth in 0..50 {
+                let (token, session) = (new_token(), new_session());
+                assert_eq!(check(&store, token, session).await, Standing::Clear);
+                let scope = if nth % 2 == 0 {
+                    Scope::Session(session)
+                } else {
+                    Scope::Token(token)
+                };
+                insert(&store, scope, noon_plus(600)).await;
+                assert_eq!(check(&store, token, session).await, Standing::Revoked(scope));
+                // Beside it others prune, and take away only what has passed.
+                assert_eq!(store.prune(noon_plus(500), 10).await.answer(), 0);
+                assert_eq!(check(&store, token, session).await, Standing::Revoked(scope));
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,446 @@
+//! Cases of [`SessionStore::close`] and [`SessionStore::close_all`].
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::Timestamp;
+use rescind_token::SessionId;
+
+use super::{
+    fixture::{
+        A_MILLISECOND, Answer, MARGIN, NOON, a_token, after_rotation, close, closed, closing, new_session, new_user,
+        noon_plus, open, opened, rotate, rotation_of, row, session_of, whole_log,
+    },
+    race::{at_once, race},
+};
+use crate::{
+    clock::later,
+    ports::{Closed, Closing, Epoch, Rotation, SessionStore, TokenRevocation},
+    revocation::{Cause, Revocation, Scope},
+    session::{Session, SessionState},
+};
+
+type Store = Arc<dyn SessionStore>;
+
+/// The sessions that these revocations cover, to be compared whatever their order.
+fn covered(revocations: &[Revocation]) -> BTreeSet<Scope> {
+    let scopes: BTreeSet<_> = revocations.iter().map(|revocation| revocation.scope).collect();
+    assert_eq!(scopes.len(), revocations.len(), "a revocation was returned twice");
+    scopes
+}
+
+fn scopes(sessions: &[&Session]) -> BTreeSet<Scope> {
+    sessions.iter().map(|session| Scope::Session(session.id)).collect()
+}
+
+/// Both halves of the transaction, in every field.
+pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
+    let (other, session) = (opened(&*store).await, opened(&*store).await);
+    let closing = Closing {
+        cause: Cause::LogoutElsewhere,
+        at: noon_plus(60) + A_MILLISECOND,
+        margin: MARGIN,
+    };
+    let revocation = close(&*store, session.id, &closing).await;
+    let expected = Revocation {
+        position: revocation.position,
+        scope: Scope::Session(session.id),
+        user: session.user,
+        at: closing.at,
+        until: later(session.access_until, MARGIN),
+        cause: Cause::LogoutElsewhere,
+    };
+    assert_eq!(revocation, expected);
+    assert_eq!(whole_log(&*store).await, [revocation]);
+    let state = SessionState::Closed {
+        at: closing.at,
+        cause: closing.cause,
+    };
+    assert_eq!(row(&*store, session.id).await, Session { state, ..session });
+    assert_eq!(row(&*store, other.id).await, other);
+}
+
+/// None of them comes back as another.
+pub async fn every_cause_is_kept(store: Store) {
+    for cause in Cause::ALL {
+        let session = opened(&*store).await;
+        let revocation = close(&*store, session.id, &closing(cause)).await;
+        assert_eq!(revocation.cause, cause);
+        let state = row(&*store, session.id).await.state;
+        assert_eq!(
+            state,
+            SessionState::Closed {
+                at: closing(cause).at,
+                cause
+            }
+        );
+    }
+    let logged: Vec<_> = whole_log(&*store).await.iter().map(|entry| entry.cause).collect();
+    assert_eq!(logged, Cause::ALL);
+}
+
+/// A node whose clock is an hour off, or a century, must not shorten the life of a revocation.
+pub async fn until_comes_from_the_row_and_not_from_the_revokers_clock(store: Store) {
+    const CENTURY: i64 = 100 * 365 * 24 * 3600;
+    for off in [-CENTURY, -3600, 0, 3600, CENTURY] {
+        let session = opened(&*store).await;
+        let closing = Closing {
+            at: noon_plus(off),
+            ..closing(Cause::Logout)
+        };
+        let revocation = close(&*store, session.id, &closing).await;
+        assert_eq!(
+            revocation.until,
+            later(session.access_until, MARGIN),
+            "the revoker's clock was {off} s off"
+        );
+        assert_eq!(revocation.at, closing.at);
+    }
+}
+
+/// The newest token is the one that must not outlive its revocation.
+pub async fn until_follows_the_latest_rotation(store: Store) {
+    let session = opened(&*store).await;
+    let rotation = Rotation {
+        access_until: noon_plus(1234),
+        ..rotation_of(&session)
+    };
+    rotate(&*store, &rotation).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    assert_eq!(revocation.until, later(noon_plus(1234), MARGIN));
+    let closed = row(&*store, session.id).await;
+    assert_eq!(
+        closed.refresh,
+        after_rotation(&session, &rotation).refresh,
+        "closing touched the chain"
+    );
+}
+
+/// Repeating a logout is harmless, and hands out again what the first may have failed to carry to the blacklist.
+pub async fn closing_again_returns_the_first_revocation_and_keeps_the_first_cause(store: Store) {
+    let session = opened(&*store).await;
+    let first = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let before = row(&*store, session.id).await;
+    for cause in [Cause::Logout, Cause::Administrator, Cause::LostCommit] {
+        let again = Closing {
+            cause,
+            at: noon_plus(3600),
+            margin: 2 * MARGIN,
+        };
+        assert_eq!(
+            store.close(session.id, &again).await.answer(),
+            Closed::Already(Some(first.clone()))
+        );
+        assert_eq!(row(&*store, session.id).await, before);
+    }
+    assert_eq!(whole_log(&*store).await, [first]);
+}
+
+/// The row stays longer than its revocation.
+pub async fn closing_again_after_the_log_was_pruned_returns_no_revocation(store: Store) {
+    let session = opened(&*store).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    store.prune(revocation.until, NOON, 10).await.answer();
+    let again = store.close(session.id, &closing(Cause::Administrator)).await.answer();
+    assert_eq!(again, Closed::Already(None));
+    assert_eq!(whole_log(&*store).await, [], "a dead session was revoked anew");
+}
+
+/// An id that nobody has may come from a forged token.
+pub async fn closing_what_is_not_there_is_told_and_logs_nothing(store: Store) {
+    let session = opened(&*store).await;
+    for cause in [Cause::Logout, Cause::Reuse] {
+        assert_eq!(
+            store.close(new_session(), &closing(cause)).await.answer(),
+            Closed::NoSuchSession
+        );
+    }
+    assert_eq!(whole_log(&*store).await, []);
+    assert_eq!(row(&*store, session.id).await, session);
+}
+
+/// The others are told of it, with the one revocation there is.
+pub async fn of_fifty_closings_exactly_one_closes(store: Store) {
+    for round in 0..20 {
+        let session = opened(&*store).await;
+        let outcomes = at_once(50, |caller| {
+            let (store, id) = (Arc::clone(&store), session.id);
+            let closing = Closing {
+                at: noon_plus(caller as i64),
+                ..closing(Cause::Logout)
+            };
+            async move { store.close(id, &closing).await.answer() }
+        })
+        .await;
+        let log = whole_log(&*store).await;
+        assert_eq!(log.len(), round + 1, "one session was revoked more than once");
+        let Some(revocation) = log.last() else {
+            panic!("the session was not revoked")
+        };
+        let now = outcomes
+            .iter()
+            .filter(|outcome| **outcome == Closed::Now(revocation.clone()))
+            .count();
+        let already = outcomes
+            .iter()
+            .filter(|outcome| **outcome == Closed::Already(Some(revocation.clone())))
+            .count();
+        assert_eq!((now, already), (1, 49), "{outcomes:?}");
+        let state = SessionState::Closed {
+            at: revocation.at,
+            cause: Cause::Logout,
+        };
+        assert_eq!(
+            row(&*store, session.id).await.state,
+            state,
+            "row and log tell of different closings"
+        );
+    }
+}
+
+/// The usual way: an old refresh token comes in, and the session ends for it.
+pub async fn reuse_of_an_open_session_closes_it_and_is_noted(store: Store) {
+    let session = opened(&*store).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Reuse)).await;
+    assert_eq!(revocation.cause, Cause::Reuse);
+    let at = closing(Cause::Reuse).at;
+    let state = SessionState::Closed {
+        at,
+        cause: Cause::Reuse,
+    };
+    assert_eq!(
+        row(&*store, session.id).await,
+        Session {
+            state,
+            reuse_noticed_at: Some(at),
+            ..session
+        }
+    );
+}
+
+/// Somebody logged out, and a copy turned up afterwards: worth knowing, but it is not why the session ended.
+pub async fn reuse_of_a_closed_session_is_noted_once_and_its_cause_stays(store: Store) {
+    let session = opened(&*store).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let before = row(&*store, session.id).await;
+    let first = noon_plus(120) + A_MILLISECOND;
+    for at in [first, noon_plus(180), noon_plus(90)] {
+        let reuse = Closing {
+            at,
+            ..closing(Cause::Reuse)
+        };
+        assert_eq!(
+            store.close(session.id, &reuse).await.answer(),
+            Closed::Already(Some(revocation.clone()))
+        );
+        let noted = Session {
+            reuse_noticed_at: Some(first),
+            ..before.clone()
+        };
+        assert_eq!(row(&*store, session.id).await, noted);
+    }
+    assert_eq!(whole_log(&*store).await, [revocation]);
+}
+
+/// A suspicion is not raised by an ordinary logout.
+pub async fn no_other_cause_notes_reuse(store: Store) {
+    for cause in Cause::ALL.into_iter().filter(|cause| *cause != Cause::Reuse) {
+        let session = opened(&*store).await;
+        close(&*store, session.id, &closing(cause)).await;
+        let _ = store.close(session.id, &closing(cause)).await.answer();
+        assert_eq!(row(&*store, session.id).await.reuse_noticed_at, None, "{cause:?}");
+    }
+}
+
+/// "Log out my other devices", and without an exception all of them.
+pub async fn close_all_closes_every_open_session_but_the_exception(store: Store) {
+    let user = new_user();
+    let (here, there, elsewhere) = (session_of(user), session_of(user), session_of(user));
+    for session in [&here, &there, &elsewhere] {
+        open(&*store, session).await;
+    }
+    let closing = closing(Cause::PasswordChange);
+    let others = store.close_all(user, Some(here.id), &closing).await.answer();
+    assert_eq!(covered(&others), scopes(&[&there, &elsewhere]));
+    assert_eq!(store.list_open(user).await.answer(), std::slice::from_ref(&here));
+    assert_eq!(row(&*store, here.id).await, here);
+    let state = SessionState::Closed {
+        at: closing.at,
+        cause: closing.cause,
+    };
+    assert_eq!(row(&*store, there.id).await, Session { state, ..there.clone() });
+    assert_eq!(
+        row(&*store, elsewhere.id).await,
+        Session {
+            state,
+            ..elsewhere.clone()
+        }
+    );
+
+    let all = store.close_all(user, None, &closing).await.answer();
+    assert_eq!(covered(&all), scopes(&[&here, &there, &elsewhere]));
+    assert_eq!(store.list_open(user).await.answer(), []);
+    assert_eq!(covered(&whole_log(&*store).await), covered(&all));
+}
+
+/// Devices refresh at different times, so their tokens end at different times.
+pub async fn close_all_takes_until_from_each_row(store: Store) {
+    let user = new_user();
+    let with_end = |access_until: Timestamp| Session {
+        access_until,
+        ..session_of(user)
+    };
+    let sessions = [
+        with_end(noon_plus(-60)),
+        with_end(noon_plus(10)),
+        with_end(noon_plus(7200) + A_MILLISECOND),
+    ];
+    for session in &sessions {
+        open(&*store, session).await;
+    }
+    let closing = Closing {
+        at: noon_plus(100 * 24 * 3600),
+        ..closing(Cause::LogoutEverywhere)
+    };
+    let revocations = store.close_all(user, None, &closing).await.answer();
+    for session in sessions {
+        let of_it: Vec<_> = revocations
+            .iter()
+            .filter(|entry| entry.scope == Scope::Session(session.id))
+            .collect();
+        let [revocation] = of_it.as_slice() else {
+            panic!("{} revocations of one session", of_it.len())
+        };
+        assert_eq!(revocation.until, later(session.access_until, MARGIN));
+        assert_eq!(
+            (revocation.user, revocation.at, revocation.cause),
+            (user, closing.at, closing.cause)
+        );
+    }
+}
+
+/// So that a repeat carries to the blacklist what the first try failed to; but nothing of the exception's, and no
+/// revocation of a single token. What was closed before keeps its cause.
+pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: Store) {
+    let user = new_user();
+    let (earlier, excepted) = (session_of(user), session_of(user));
+    let first = closed(&*store, &earlier).await;
+    closed(&*store, &excepted).await;
+    store
+        .revoke_token(&TokenRevocation { user, ..a_token() })
+        .await
+        .answer();
+    let before = row(&*store, earlier.id).await;
+    let later = Closing {
+        at: noon_plus(600),
+        ..closing(Cause::LogoutEverywhere)
+    };
+    assert_eq!(
+        store.close_all(user, Some(excepted.id), &later).await.answer(),
+        std::slice::from_ref(&first)
+    );
+    assert_eq!(row(&*store, earlier.id).await, before);
+
+    let present = session_of(user);
+    open(&*store, &present).await;
+    let all = store.close_all(user, None, &later).await.answer();
+    assert_eq!(covered(&all), scopes(&[&earlier, &excepted, &present]));
+    assert!(all.contains(&first), "an earlier revocation was changed");
+    assert_eq!(
+        covered(&store.close_all(user, None, &later).await.answer()),
+        covered(&all),
+        "a repeat returns the same"
+    );
+    assert_eq!(
+        whole_log(&*store).await.len(),
+        4,
+        "one entry a session, and the token's"
+    );
+}
+
+/// What nothing can be alive of needs no carrying.
+pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
+    let session = opened(&*store).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    store.prune(revocation.until, NOON, 10).await.answer();
+    let again = store
+        .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+        .await
+        .answer();
+    assert_eq!(again, []);
+    assert_eq!(whole_log(&*store).await, []);
+}
+
+/// A login may be under way that has no row yet.
+pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
+    let user = new_user();
+    let mut epochs = vec![store.epoch(user).await.answer()];
+    for _ in 0..3 {
+        assert_eq!(
+            store
+                .close_all(user, None, &closing(Cause::Administrator))
+                .await
+                .answer(),
+            []
+        );
+        epochs.push(store.epoch(user).await.answer());
+    }
+    assert_eq!(epochs[0], Epoch::FIRST);
+    assert!(epochs.is_sorted_by(|earlier, later| earlier < later), "{epochs:?}");
+    assert_eq!(whole_log(&*store).await, []);
+}
+
+/// Neither their sessions nor their epoch; nor is another's session an exception worth making.
+pub async fn close_all_leaves_other_users_alone(store: Store) {
+    let (mine, theirs) = (opened(&*store).await, opened(&*store).await);
+    let revocations = store
+        .close_all(mine.user, Some(theirs.id), &closing(Cause::LogoutEverywhere))
+        .await
+        .answer();
+    assert_eq!(covered(&revocations), scopes(&[&mine]));
+    assert_eq!(row(&*store, theirs.id).await, theirs);
+    assert_eq!(store.epoch(theirs.user).await.answer(), Epoch::FIRST);
+    assert_eq!(store.list_open(theirs.user).await.answer(), [theirs]);
+}
+
+/// Whoever comes second finds the revocation that is there.
+pub async fn closings_of_all_and_of_one_at_once_log_each_session_once(store: Store) {
+    for round in 0..30 {
+        let user = new_user();
+        let sessions: Vec<_> = (0..3).map(|_| session_of(user)).collect();
+        for session in &sessions {
+            open(&*store, session).await;
+        }
+        let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
+        let one_by_one = {
+            let (store, ids) = (Arc::clone(&store), ids.clone());
+            async move {
+                for id in ids {
+                    match store.close(id, &closing(Cause::Logout)).await.answer() {
+                        Closed::Now(revocation) | Closed::Already(Some(revocation)) => {
+                            assert_eq!(revocation.scope, Scope::Session(id));
+                        }
+                        other => panic!("a session with a revocation was closed without one: {other:?}"),
+                    }
+                }
+            }
+        };
+        let all_at_once = {
+            let store = Arc::clone(&store);
+            async move {
+                store
+                    .close_all(user, None, &closing(Cause::LogoutEverywhere))
+                    .await
+                    .answer()
+            }
+        };
+        let ((), returned) = race(round, one_by_one, all_at_once).await;
+        assert_eq!(covered(&returned), ids.iter().copied().map(Scope::Session).collect());
+        for revocation in whole_log(&*store).await.iter().filter(|entry| entry.user == user) {
+            assert!(
+                returned.contains(revocation),
+                "the log holds what close_all did not return"
+            );
+        }
+    }
+    assert_eq!(covered(&whole_log(&*store).await).len(), 90);
+}

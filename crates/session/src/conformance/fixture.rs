@@ -1,0 +1,212 @@
+//! What the cases are told with: ids, moments, a session to begin with, and short ways to ask.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use rescind_token::{ClientId, Generation, Salt, SessionId, TokenId, UserId};
+use uuid::Uuid;
+
+use crate::{
+    ports::{Closed, Closing, Opened, Rotated, Rotation, SessionStore, StoreError, Tail, TokenRevocation},
+    revocation::{Cause, Position, Revocation},
+    session::{Device, RefreshState, Session, SessionState},
+};
+
+/// The moment at which the cases begin. Its milliseconds are there to be lost by a store that keeps seconds.
+pub(super) const NOON: Timestamp = Timestamp::constant(1_767_268_800, 123_000_000);
+
+/// The margin that the cases close with.
+pub(super) const MARGIN: Duration = Duration::from_secs(310);
+
+/// That many seconds after [`NOON`], or before it.
+pub(super) fn noon_plus(seconds: i64) -> Timestamp {
+    NOON + SignedDuration::from_secs(seconds)
+}
+
+/// The smallest step of time that a store keeps.
+pub(super) const A_MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+
+/// A number never given before, and in no order: a store that sorts by ids instead of moments is then found out.
+fn number() -> Uuid {
+    static GIVEN: AtomicU64 = AtomicU64::new(1);
+    let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+    // An odd factor maps different numbers to different ones.
+    Uuid::from_u128(u128::from(given).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+}
+
+pub(super) fn new_user() -> UserId {
+    UserId::from_uuid(number())
+}
+
+pub(super) fn new_session() -> SessionId {
+    SessionId::from_uuid(number())
+}
+
+pub(super) fn new_token() -> TokenId {
+    TokenId::from_uuid(number())
+}
+
+/// A token and a session with one number between them.
+pub(super) fn namesakes() -> (TokenId, SessionId) {
+    let number = number();
+    (TokenId::from_uuid(number), SessionId::from_uuid(number))
+}
+
+/// A session of that user's, opened at noon, with its first refresh token and an access token for five minutes.
+pub(super) fn session_of(user: UserId) -> Session {
+    Session {
+        id: new_session(),
+        user,
+        client_id: ClientId::first_party(),
+        created_at: NOON,
+        last_seen_at: NOON,
+        expires_at: noon_plus(24 * 3600),
+        access_until: noon_plus(300),
+        refresh: Some(RefreshState {
+            generation: Generation::FIRST,
+            salt: Salt::from_bytes([7; 32]),
+            idle_until: noon_plus(3600),
+            grace_until: None,
+        }),
+        state: SessionState::Open,
+        reuse_noticed_at: None,
+        device: Device::new(Some("Mozilla/5.0 (X11; Linux x86_64)"), Some([192, 0, 2, 1].into())),
+    }
+}
+
+/// A session of a user who has no other, written down.
+pub(super) async fn opened(store: &dyn SessionStore) -> Session {
+    let session = session_of(new_user());
+    open(store, &session).await;
+    session
+}
+
+/// Writes a session down, with the epoch of the moment.
+pub(super) async fn open(store: &dyn SessionStore, session: &Session) {
+    let epoch = store.epoch(session.user).await.answer();
+    assert_eq!(
+        store.open(session, epoch).await.answer(),
+        Opened::Opened,
+        "opened with the present epoch"
+    );
+}
+
+/// The row of a session that must be there.
+pub(super) async fn row(store: &dyn SessionStore, id: SessionId) -> Session {
+    match store.find(id).await.answer() {
+        Some(session) => session,
+        None => panic!("the session {id} has vanished"),
+    }
+}
+
+/// The rotation that takes `session`, as it stands, to its next generation one minute after it was last seen.
+pub(super) fn rotation_of(session: &Session) -> Rotation {
+    let from = session.generation();
+    let at = session.last_seen_at + SignedDuration::from_mins(1);
+    Rotation {
+        session: session.id,
+        from,
+        to: Generation::from(from.get() + 1),
+        at,
+        access_until: at + SignedDuration::from_mins(5),
+        idle_until: at + SignedDuration::from_hours(1),
+        grace_until: at + SignedDuration::from_secs(10),
+        device: session.device.clone(),
+    }
+}
+
+/// The row that a rotation which won leaves behind.
+pub(super) fn after_rotation(before: &Session, rotation: &Rotation) -> Session {
+    Session {
+        last_seen_at: rotation.at,
+        access_until: before.access_until.max(rotation.access_until),
+        refresh: before.refresh.clone().map(|refresh| RefreshState {
+            generation: rotation.to,
+            idle_until: rotation.idle_until,
+            grace_until: Some(rotation.grace_until),
+            ..refresh
+        }),
+        device: rotation.device.clone(),
+        ..before.clone()
+    }
+}
+
+/// Rotates, and must win.
+pub(super) async fn rotate(store: &dyn SessionStore, rotation: &Rotation) {
+    assert_eq!(
+        store.rotate(rotation).await.answer(),
+        Rotated::Won,
+        "the only rotation there is"
+    );
+}
+
+/// A closing for that cause, a minute after noon.
+pub(super) fn closing(cause: Cause) -> Closing {
+    Closing {
+        cause,
+        at: noon_plus(60),
+        margin: MARGIN,
+    }
+}
+
+/// Closes an open session, and returns its revocation.
+pub(super) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Closing) -> Revocation {
+    match store.close(id, closing).await.answer() {
+        Closed::Now(revocation) => revocation,
+        other => panic!("an open session was not closed: {other:?}"),
+    }
+}
+
+/// A session that was opened and closed, and its revocation.
+pub(super) async fn closed(store: &dyn SessionStore, session: &Session) -> Revocation {
+    open(store, session).await;
+    close(store, session.id, &closing(Cause::Logout)).await
+}
+
+/// A token to be revoked a minute after noon, kept until ten past.
+pub(super) fn a_token() -> TokenRevocation {
+    TokenRevocation {
+        token: new_token(),
+        user: new_user(),
+        at: noon_plus(60),
+        until: noon_plus(600),
+    }
+}
+
+/// The entries after a position from which a reader can go on.
+pub(super) async fn after(store: &dyn SessionStore, position: Position, limit: u32) -> Vec<Revocation> {
+    match store.revocations_after(position, limit).await.answer() {
+        Tail::Entries(entries) => {
+            assert!(
+                entries.len() <= limit as usize,
+                "{} entries for a limit of {limit}",
+                entries.len()
+            );
+            entries
+        }
+        Tail::StartOver => panic!("a reader at {position:?} was told to start over"),
+    }
+}
+
+/// Everything that the log keeps.
+pub(super) async fn whole_log(store: &dyn SessionStore) -> Vec<Revocation> {
+    after(store, Position::START, 10_000).await
+}
+
+/// What a store answers unless it fails, which it must not do in a case.
+pub(super) trait Answer<T> {
+    fn answer(self) -> T;
+}
+
+impl<T> Answer<T> for Result<T, StoreError> {
+    #[track_caller]
+    fn answer(self) -> T {
+        match self {
+            Ok(answer) => answer,
+            Err(error) => panic!("the store could not answer: {error:?}"),
+        }
+    }
+}

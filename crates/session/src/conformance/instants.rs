@@ -1,0 +1,95 @@
+//! Cases of [`SessionStore::instants`]: what a program that starts anew holds its clock against.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::fixture::{
+    A_MILLISECOND, Answer, NOON, a_token, close, closing, new_user, noon_plus, open, opened, rotate, rotation_of,
+    session_of,
+};
+use crate::{
+    ports::{Closing, Rotation, SessionStore, TokenRevocation},
+    revocation::Cause,
+    session::Session,
+};
+
+type Store = Arc<dyn SessionStore>;
+
+/// There is nothing that the clock could not be before.
+pub async fn an_empty_store_has_recorded_nothing(store: Store) {
+    assert_eq!(store.instants().await.answer().newest, None);
+    assert_eq!(store.epoch(new_user()).await.answer(), crate::ports::Epoch::FIRST);
+    assert_eq!(store.instants().await.answer().newest, None, "a question is no record");
+}
+
+/// To the millisecond.
+pub async fn a_login_is_recorded(store: Store) {
+    opened(&*store).await;
+    assert_eq!(store.instants().await.answer().newest, Some(NOON));
+    let at = NOON + SignedDuration::from_millis(5);
+    open(
+        &*store,
+        &Session {
+            created_at: at,
+            last_seen_at: at,
+            ..session_of(new_user())
+        },
+    )
+    .await;
+    assert_eq!(store.instants().await.answer().newest, Some(at));
+}
+
+/// In a quiet night refreshes are all that happens.
+pub async fn a_rotation_is_recorded(store: Store) {
+    let session = opened(&*store).await;
+    let rotation = Rotation {
+        at: noon_plus(777) + A_MILLISECOND,
+        ..rotation_of(&session)
+    };
+    rotate(&*store, &rotation).await;
+    assert_eq!(store.instants().await.answer().newest, Some(rotation.at));
+}
+
+/// One of a session, or of all.
+pub async fn a_closing_is_recorded(store: Store) {
+    let session = opened(&*store).await;
+    let logout = Closing {
+        at: noon_plus(800),
+        ..closing(Cause::Logout)
+    };
+    close(&*store, session.id, &logout).await;
+    assert_eq!(store.instants().await.answer().newest, Some(logout.at));
+    let another = opened(&*store).await;
+    let everywhere = Closing {
+        at: noon_plus(900) + A_MILLISECOND,
+        ..closing(Cause::LogoutEverywhere)
+    };
+    store.close_all(another.user, None, &everywhere).await.answer();
+    assert_eq!(store.instants().await.answer().newest, Some(everywhere.at));
+}
+
+/// Even where no session is.
+pub async fn a_revoked_token_is_recorded(store: Store) {
+    let token = a_token();
+    store.revoke_token(&token).await.answer();
+    assert_eq!(
+        store.instants().await.answer().newest,
+        Some(token.at),
+        "and not its `until`"
+    );
+}
+
+/// Nodes write with clocks that differ a little, in any order.
+pub async fn the_newest_instant_is_the_latest_and_not_the_last_written(store: Store) {
+    let latest = TokenRevocation {
+        at: noon_plus(3000),
+        ..a_token()
+    };
+    store.revoke_token(&latest).await.answer();
+    let session = opened(&*store).await;
+    rotate(&*store, &rotation_of(&session)).await;
+    close(&*store, session.id, &closing(Cause::Logout)).await;
+    store.revoke_token(&a_token()).await.answer();
+    assert_eq!(store.instants().await.answer().newest, Some(latest.at));
+}

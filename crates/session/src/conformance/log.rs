@@ -1,0 +1,253 @@
+//! Cases of the revocation log: [`SessionStore::revocations_after`] and [`SessionStore::revoke_token`].
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::{
+    fixture::{
+        Answer, a_token, after, close, closed, closing, namesakes, new_user, noon_plus, opened, row, session_of,
+        whole_log,
+    },
+    race::at_once,
+};
+use crate::{
+    ports::{SessionStore, Tail, TokenRevocation},
+    revocation::{Cause, Position, Revocation, Scope},
+    session::SessionState,
+};
+
+type Store = Arc<dyn SessionStore>;
+
+fn assert_rising(log: &[Revocation]) {
+    let positions: Vec<_> = log.iter().map(|entry| entry.position).collect();
+    assert!(
+        positions.first().is_none_or(|first| *first > Position::START),
+        "an entry at the start is never read"
+    );
+    assert!(
+        positions.is_sorted_by(|earlier, later| earlier < later),
+        "not in order: {positions:?}"
+    );
+}
+
+/// A reader at its start has seen everything, and is not told to start over.
+pub async fn a_new_log_is_empty(store: Store) {
+    assert_eq!(
+        store.revocations_after(Position::START, 10).await.answer(),
+        Tail::Entries(Vec::new())
+    );
+}
+
+/// Of whatever kind they are, and whichever call made them.
+pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
+    let mut revocations = Vec::new();
+    for _ in 0..4 {
+        revocations.push(closed(&*store, &session_of(new_user())).await);
+        revocations.push(store.revoke_token(&a_token()).await.answer());
+        let session = opened(&*store).await;
+        revocations.extend(
+            store
+                .close_all(session.user, None, &closing(Cause::Administrator))
+                .await
+                .answer(),
+        );
+    }
+    assert_eq!(revocations.len(), 12);
+    assert_rising(&revocations);
+    assert_eq!(whole_log(&*store).await, revocations);
+}
+
+/// Whatever the size of the pages.
+pub async fn the_log_is_paged_without_a_gap(store: Store) {
+    for _ in 0..10 {
+        store.revoke_token(&a_token()).await.answer();
+    }
+    let whole = whole_log(&*store).await;
+    for limit in [1, 3, 10, 11] {
+        let (mut read, mut position) = (Vec::new(), Position::START);
+        loop {
+            let page = after(&*store, position, limit).await;
+            let Some(last) = page.last() else { break };
+            position = last.position;
+            let full = page.len() == limit as usize;
+            read.extend(page);
+            assert!(full || read.len() == whole.len(), "a page of {limit} was cut short");
+        }
+        assert_eq!(read, whole, "read in pages of {limit}");
+    }
+}
+
+/// The reason why positions follow the order of commits. With numbers drawn when a transaction begins, a late commit
+/// appears behind a reader who has passed it, and its revocation never reaches that reader's blacklist.
+pub async fn a_reader_beside_eight_writers_sees_every_revocation_once_and_in_order(store: Store) {
+    const WRITERS: usize = 8;
+    const EACH: usize = 12;
+    let mut sessions = Vec::new();
+    for _ in 0..WRITERS * EACH {
+        sessions.push(opened(&*store).await);
+    }
+    let writing = Arc::new(AtomicUsize::new(WRITERS));
+    let answers = at_once(WRITERS + 1, |task| {
+        let (store, writing) = (Arc::clone(&store), Arc::clone(&writing));
+        let mine: Vec<_> = sessions
+            .iter()
+            .skip(task)
+            .step_by(WRITERS)
+            .take(EACH)
+            .map(|session| session.id)
+            .collect();
+        async move {
+            if task == WRITERS {
+                return follow(&store, &writing).await;
+            }
+            let mut written = Vec::new();
+            for (nth, id) in mine.into_iter().enumerate() {
+                written.push(close(&*store, id, &closing(Cause::Logout)).await);
+                if nth % 3 == 0 {
+                    written.push(store.revoke_token(&a_token()).await.answer());
+                }
+            }
+            writing.fetch_sub(1, Ordering::SeqCst);
+            written
+        }
+    })
+    .await;
+    let Some((read, written)) = answers.split_last() else {
+        panic!("no task answered")
+    };
+    assert_rising(read);
+    let mut written: Vec<_> = written.concat();
+    written.sort_by_key(|entry| entry.position);
+    assert_eq!(
+        read.len(),
+        written.len(),
+        "the reader missed something, or saw it twice"
+    );
+    assert_eq!(*read, written);
+}
+
+/// Follows the tail until nobody writes any more and there is nothing left to read.
+async fn follow(store: &Store, writing: &AtomicUsize) -> Vec<Revocation> {
+    let mut seen: Vec<Revocation> = Vec::new();
+    loop {
+        // Asked before reading: what was written before the answer is then certain to be read.
+        let done = writing.load(Ordering::SeqCst) == 0;
+        let position = seen.last().map_or(Position::START, |entry| entry.position);
+        let page = after(&**store, position, 5).await;
+        if done && page.is_empty() {
+            return seen;
+        }
+        if page.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        seen.extend(page);
+    }
+}
+
+/// A database that was restored from a copy ends before its readers: they must not wait for it to catch up.
+pub async fn a_position_beyond_the_end_starts_over(store: Store) {
+    let beyond_nothing = Position::START.next();
+    assert_eq!(
+        store.revocations_after(beyond_nothing, 10).await.answer(),
+        Tail::StartOver,
+        "an empty log"
+    );
+    let last = store.revoke_token(&a_token()).await.answer().position;
+    assert_eq!(
+        store.revocations_after(last, 10).await.answer(),
+        Tail::Entries(Vec::new()),
+        "exactly at the end"
+    );
+    for beyond in [last.next(), Position::new(1 << 40)] {
+        assert_eq!(
+            store.revocations_after(beyond, 10).await.answer(),
+            Tail::StartOver,
+            "{beyond:?} after {last:?}"
+        );
+    }
+}
+
+/// In every field.
+pub async fn a_token_is_revoked_as_it_was_told(store: Store) {
+    let token = a_token();
+    let revocation = store.revoke_token(&token).await.answer();
+    let expected = Revocation {
+        position: revocation.position,
+        scope: Scope::Token(token.token),
+        user: token.user,
+        at: token.at,
+        until: token.until,
+        cause: Cause::TokenRevoked,
+    };
+    assert_eq!(revocation, expected);
+    assert_eq!(whole_log(&*store).await, [expected]);
+}
+
+/// Repeating it is harmless.
+pub async fn revoking_a_token_twice_returns_the_entry_that_is_there(store: Store) {
+    let token = a_token();
+    let first = store.revoke_token(&token).await.answer();
+    let again = TokenRevocation {
+        at: noon_plus(120),
+        ..token
+    };
+    assert_eq!(store.revoke_token(&again).await.answer(), first);
+    assert_eq!(whole_log(&*store).await, [first]);
+}
+
+/// The others return it.
+pub async fn of_fifty_revocations_of_one_token_exactly_one_is_logged(store: Store) {
+    for round in 0..20 {
+        let token = a_token();
+        let returned = at_once(50, |_| {
+            let store = Arc::clone(&store);
+            async move { store.revoke_token(&token).await.answer() }
+        })
+        .await;
+        let log = whole_log(&*store).await;
+        assert_eq!(log.len(), round + 1, "one token was revoked more than once");
+        assert!(
+            returned.iter().all(|revocation| Some(revocation) == log.last()),
+            "{returned:?}"
+        );
+    }
+}
+
+/// The scope is part of what an entry is found by.
+pub async fn a_token_and_a_session_of_one_number_are_two_entries(store: Store) {
+    let (token, id) = namesakes();
+    let session = crate::session::Session {
+        id,
+        ..session_of(new_user())
+    };
+    let of_token = store
+        .revoke_token(&TokenRevocation { token, ..a_token() })
+        .await
+        .answer();
+    let of_session = closed(&*store, &session).await;
+    assert_eq!(of_session.scope, Scope::Session(id));
+    assert_eq!(
+        store
+            .revoke_token(&TokenRevocation { token, ..a_token() })
+            .await
+            .answer(),
+        of_token
+    );
+    assert_eq!(whole_log(&*store).await, [of_token, of_session]);
+}
+
+/// One token is not the session.
+pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
+    let session = opened(&*store).await;
+    store
+        .revoke_token(&TokenRevocation {
+            user: session.user,
+            ..a_token()
+        })
+        .await
+        .answer();
+    assert_eq!(row(&*store, session.id).await.state, SessionState::Open);
+    assert_eq!(store.list_open(session.user).await.answer(), [session]);
+}

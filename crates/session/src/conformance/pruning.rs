@@ -1,0 +1,302 @@
+//! Cases of [`SessionStore::prune`].
+
+use std::{slice, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::fixture::{
+    A_MILLISECOND, Answer, NOON, a_token, after, after_rotation, close, closed, closing, new_user, noon_plus, open,
+    opened, rotate, rotation_of, row, session_of, whole_log,
+};
+use crate::{
+    ports::{Opened, Pruned, SessionStore, Tail, TokenRevocation},
+    revocation::{Cause, Position, Revocation},
+    session::Session,
+};
+
+type Store = Arc<dyn SessionStore>;
+
+const NOTHING: Pruned = Pruned {
+    sessions: 0,
+    revocations: 0,
+};
+
+/// An entry for a token, which may go at `until`.
+async fn revoked_until(store: &Store, until: Timestamp) -> Revocation {
+    store
+        .revoke_token(&TokenRevocation { until, ..a_token() })
+        .await
+        .answer()
+}
+
+/// Prunes the log of what may go at `now`, and no session.
+async fn prune_log(store: &Store, now: Timestamp, limit: u32) -> u64 {
+    let Pruned { sessions, revocations } = store.prune(now, Timestamp::UNIX_EPOCH, limit).await.answer();
+    assert_eq!(sessions, 0, "a session went before its time");
+    revocations
+}
+
+/// `until` is the first moment at which it may go.
+pub async fn a_revocation_goes_at_its_until_and_not_before(store: Store) {
+    let of_token = revoked_until(&store, noon_plus(100)).await;
+    let of_session = closed(&*store, &session_of(new_user())).await;
+    let longest = revoked_until(&store, noon_plus(10_000)).await;
+    assert_eq!(prune_log(&store, of_token.until - A_MILLISECOND, 10).await, 0);
+    assert_eq!(whole_log(&*store).await.len(), 3);
+    assert_eq!(prune_log(&store, of_token.until, 10).await, 1);
+    assert_eq!(whole_log(&*store).await, [of_session.clone(), longest.clone()]);
+    assert_eq!(prune_log(&store, of_session.until - A_MILLISECOND, 10).await, 0);
+    assert_eq!(prune_log(&store, of_session.until, 10).await, 1);
+    assert_eq!(whole_log(&*store).await, [longest]);
+}
+
+/// Open or closed; that nobody closed it keeps no row for ever.
+pub async fn a_session_goes_after_its_absolute_end_and_not_before(store: Store) {
+    let (first, second) = (opened(&*store).await, session_of(new_user()));
+    let second = Session {
+        expires_at: first.expires_at + A_MILLISECOND,
+        ..second
+    };
+    open(&*store, &second).await;
+    let end = first.expires_at;
+    assert_eq!(
+        store.prune(NOON, end, 10).await.answer(),
+        NOTHING,
+        "its end does not lie before itself"
+    );
+    assert_eq!(row(&*store, first.id).await, first);
+    let one = Pruned {
+        sessions: 1,
+        revocations: 0,
+    };
+    assert_eq!(store.prune(NOON, end + A_MILLISECOND, 10).await.answer(), one);
+    assert_eq!(store.find(first.id).await.answer(), None);
+    assert_eq!(store.list_open(first.user).await.answer(), []);
+    assert_eq!(row(&*store, second.id).await, second);
+}
+
+/// Until then reuse of one of its refresh tokens must be recognised, long after its revocation has gone.
+pub async fn a_closed_session_stays_until_its_absolute_end(store: Store) {
+    let session = opened(&*store).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let before = row(&*store, session.id).await;
+    let pruned = store.prune(revocation.until, session.expires_at, 10).await.answer();
+    assert_eq!(
+        pruned,
+        Pruned {
+            sessions: 0,
+            revocations: 1
+        }
+    );
+    assert_eq!(row(&*store, session.id).await, before);
+    let pruned = store
+        .prune(revocation.until, session.expires_at + A_MILLISECOND, 10)
+        .await
+        .answer();
+    assert_eq!(
+        pruned,
+        Pruned {
+            sessions: 1,
+            revocations: 0
+        }
+    );
+    assert_eq!(store.find(session.id).await.answer(), None);
+}
+
+/// Refreshing puts off the idle end, not the absolute one.
+pub async fn a_rotation_does_not_change_when_a_session_goes(store: Store) {
+    let session = opened(&*store).await;
+    let rotation = rotation_of(&session);
+    rotate(&*store, &rotation).await;
+    assert_eq!(store.prune(NOON, session.expires_at, 10).await.answer(), NOTHING);
+    assert_eq!(row(&*store, session.id).await, after_rotation(&session, &rotation));
+    let pruned = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
+    assert_eq!(pruned.sessions, 1);
+    assert_eq!(store.find(session.id).await.answer(), None);
+}
+
+/// The log does not hang on the rows.
+pub async fn a_pruned_session_leaves_its_revocation(store: Store) {
+    let session = opened(&*store).await;
+    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let pruned = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
+    assert_eq!(
+        pruned,
+        Pruned {
+            sessions: 1,
+            revocations: 0
+        }
+    );
+    assert_eq!(whole_log(&*store).await, [revocation]);
+}
+
+/// One transaction is never long, however much there is to remove; the rest goes with the next.
+pub async fn a_batch_is_bounded(store: Store) {
+    for _ in 0..7 {
+        closed(&*store, &session_of(new_user())).await;
+    }
+    let (now, before) = (noon_plus(10_000), noon_plus(100_000));
+    let mut batches = Vec::new();
+    for _ in 0..4 {
+        batches.push(store.prune(now, before, 3).await.answer());
+        let left = 7 - batches.iter().map(|batch| batch.revocations).sum::<u64>();
+        assert_eq!(
+            whole_log(&*store).await.len() as u64,
+            left,
+            "what was told is not what was removed"
+        );
+    }
+    let expected = [3, 3, 1, 0].map(|count| Pruned {
+        sessions: count,
+        revocations: count,
+    });
+    assert_eq!(batches, expected);
+}
+
+/// Nor fails.
+pub async fn pruning_an_empty_store_removes_nothing(store: Store) {
+    assert_eq!(store.prune(NOON, NOON, 10).await.answer(), NOTHING);
+    assert_eq!(
+        store.revocations_after(Position::START, 10).await.answer(),
+        Tail::Entries(Vec::new())
+    );
+}
+
+/// A reader that was away while the log was pruned can no longer tell what it has missed.
+pub async fn a_reader_below_what_was_pruned_starts_over(store: Store) {
+    let mut log = Vec::new();
+    for minute in 1..=4 {
+        log.push(revoked_until(&store, noon_plus(60 * minute)).await);
+    }
+    assert_eq!(prune_log(&store, noon_plus(180), 10).await, 3);
+    for early in &log[..2] {
+        let tail = store.revocations_after(early.position, 10).await.answer();
+        assert_eq!(
+            tail,
+            Tail::StartOver,
+            "at {:?}, and the log begins at {:?}",
+            early.position,
+            log[3].position
+        );
+    }
+    assert_eq!(
+        after(&*store, log[2].position, 10).await,
+        [log[3].clone()],
+        "this reader has missed nothing"
+    );
+
+    assert_eq!(prune_log(&store, noon_plus(240), 10).await, 1);
+    assert_eq!(
+        store.revocations_after(log[2].position, 10).await.answer(),
+        Tail::StartOver,
+        "of an emptied log"
+    );
+    assert_eq!(
+        after(&*store, log[3].position, 10).await,
+        [],
+        "this reader has seen everything"
+    );
+}
+
+/// And starting over ends where everything has been seen.
+pub async fn what_is_left_is_read_from_the_start(store: Store) {
+    revoked_until(&store, noon_plus(60)).await;
+    let kept = revoked_until(&store, noon_plus(600)).await;
+    assert_eq!(prune_log(&store, noon_plus(60), 10).await, 1);
+    assert_eq!(after(&*store, Position::START, 10).await, slice::from_ref(&kept));
+    assert_eq!(after(&*store, kept.position, 10).await, []);
+    assert_eq!(prune_log(&store, noon_plus(600), 10).await, 1);
+    assert_eq!(
+        after(&*store, Position::START, 10).await,
+        [],
+        "an emptied log is read like an empty one"
+    );
+}
+
+/// Entries go in the order of their `until`, so one that is kept for long may stand below many that have gone. A reader
+/// who has just read it from the start must not be told to start over: it would come to the same entry again, for ever,
+/// and its blacklist would never be whole.
+pub async fn a_log_with_holes_is_read_to_its_end_page_by_page(store: Store) {
+    for nth in 0..9 {
+        let until = if nth % 3 == 0 { noon_plus(9000) } else { noon_plus(60) };
+        revoked_until(&store, until).await;
+    }
+    assert_eq!(prune_log(&store, noon_plus(60), 100).await, 6);
+    let whole = whole_log(&*store).await;
+    assert_eq!(whole.len(), 3);
+    let mut position = Position::START;
+    for entry in whole {
+        assert_eq!(after(&*store, position, 1).await, slice::from_ref(&entry));
+        position = entry.position;
+    }
+    assert_eq!(
+        store.revocations_after(position, 1).await.answer(),
+        Tail::Entries(Vec::new()),
+        "at {position:?}"
+    );
+}
+
+/// A reader at the end of the emptied log would take the next entry for one that it has seen.
+pub async fn positions_are_not_reused_after_everything_was_pruned(store: Store) {
+    let mut highest = Position::START;
+    for round in 0..3 {
+        let mut last = None;
+        for _ in 0..3 {
+            let revocation = closed(&*store, &session_of(new_user())).await;
+            assert!(
+                revocation.position > highest,
+                "{:?} again, in round {round}",
+                revocation.position
+            );
+            highest = revocation.position;
+            last = Some(revocation);
+        }
+        let read = after(&*store, Position::START, 10).await;
+        assert_eq!(read.last(), last.as_ref());
+        store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();
+        assert_eq!(whole_log(&*store).await, []);
+        assert_eq!(
+            after(&*store, highest, 10).await,
+            [],
+            "the end of the log is where it was"
+        );
+    }
+}
+
+/// The old one is gone, and nobody remembers it.
+pub async fn a_token_revoked_again_after_pruning_is_a_new_entry(store: Store) {
+    let token = a_token();
+    let first = store.revoke_token(&token).await.answer();
+    assert_eq!(prune_log(&store, token.until, 10).await, 1);
+    let again = TokenRevocation {
+        until: noon_plus(6000),
+        ..token
+    };
+    let second = store.revoke_token(&again).await.answer();
+    assert!(second.position > first.position);
+    assert_eq!(second.until, again.until);
+    assert_eq!(whole_log(&*store).await, [second]);
+}
+
+/// A login may have read the epoch before everything of its user was closed, and pruned.
+pub async fn epochs_survive_pruning(store: Store) {
+    let session = opened(&*store).await;
+    let before = store.epoch(session.user).await.answer();
+    store
+        .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+        .await
+        .answer();
+    let raised = store.epoch(session.user).await.answer();
+    assert_ne!(raised, before);
+    let pruned = store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();
+    assert_eq!(
+        pruned,
+        Pruned {
+            sessions: 1,
+            revocations: 1
+        }
+    );
+    assert_eq!(store.epoch(session.user).await.answer(), raised);
+    let late = session_of(session.user);
+    assert_eq!(store.open(&late, before).await.answer(), Opened::Superseded);
+}

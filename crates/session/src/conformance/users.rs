@@ -1,0 +1,167 @@
+//! Cases of [`UserStore`].
+
+use std::sync::Arc;
+
+use super::{
+    fixture::{Answer, NOON, new_user},
+    race::at_once,
+};
+use crate::{
+    ports::{Inserted, PasswordSet, UserStore},
+    user::{NewUser, PasswordHash, User, UserKind, Username},
+};
+
+type Store = Arc<dyn UserStore>;
+
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g";
+
+fn named(name: &str) -> NewUser {
+    let Ok(username) = Username::parse(name) else {
+        panic!("{name} is no name")
+    };
+    NewUser {
+        user: User {
+            id: new_user(),
+            username,
+            kind: UserKind::Person,
+            created_at: NOON,
+        },
+        password_hash: PasswordHash::new(HASH),
+    }
+}
+
+async fn insert(store: &Store, new: &NewUser) {
+    assert_eq!(
+        store.insert(new.clone()).await.answer(),
+        Inserted::Created,
+        "nobody had that name"
+    );
+}
+
+/// The user and the password hash that a login under that name would be checked against.
+async fn credentials(store: &Store, username: &Username) -> Option<(User, String)> {
+    let found = store.credentials(username).await.answer()?;
+    Some((found.user, found.password_hash.expose_secret().to_owned()))
+}
+
+/// Every field comes back, the moment to the millisecond.
+pub async fn a_new_user_is_found_by_id_and_by_name(store: Store) {
+    let alice = named("alice.o+x@example.com");
+    insert(&store, &alice).await;
+    insert(&store, &named("bob")).await;
+    assert_eq!(store.find(alice.user.id).await.answer().as_ref(), Some(&alice.user));
+    let found = credentials(&store, &alice.user.username).await;
+    assert_eq!(found, Some((alice.user, HASH.to_owned())));
+}
+
+/// Nobody is found where nobody was written.
+pub async fn an_unknown_user_is_none(store: Store) {
+    insert(&store, &named("alice")).await;
+    assert_eq!(store.find(new_user()).await.answer(), None);
+    assert_eq!(credentials(&store, &named("bob").user.username).await, None);
+}
+
+/// A demo account stays one: elsewhere its public password must be refused.
+pub async fn the_kind_of_an_account_is_kept(store: Store) {
+    for (name, kind) in [("person", UserKind::Person), ("demo", UserKind::Demo)] {
+        let mut new = named(name);
+        new.user.kind = kind;
+        insert(&store, &new).await;
+        assert_eq!(store.find(new.user.id).await.answer().map(|user| user.kind), Some(kind));
+        assert_eq!(
+            credentials(&store, &new.user.username).await.map(|(user, _)| user.kind),
+            Some(kind)
+        );
+    }
+}
+
+/// Whoever had the name keeps it, and their password.
+pub async fn a_taken_name_is_refused_and_nothing_is_written(store: Store) {
+    let first = named("alice");
+    insert(&store, &first).await;
+    let second = NewUser {
+        password_hash: PasswordHash::new("another"),
+        ..named("alice")
+    };
+    assert_eq!(store.insert(second.clone()).await.answer(), Inserted::NameTaken);
+    assert_eq!(store.find(second.user.id).await.answer(), None);
+    assert_eq!(
+        credentials(&store, &first.user.username).await,
+        Some((first.user, HASH.to_owned()))
+    );
+}
+
+/// Ids do not repeat; if one did, the account would not go to whoever came second. How it is refused is the store's.
+pub async fn a_taken_id_is_never_written_over(store: Store) {
+    let first = named("alice");
+    insert(&store, &first).await;
+    let mut second = named("mallory");
+    second.user.id = first.user.id;
+    assert!(
+        !matches!(store.insert(second.clone()).await, Ok(Inserted::Created)),
+        "an id was given twice"
+    );
+    assert_eq!(store.find(first.user.id).await.answer().as_ref(), Some(&first.user));
+    assert_eq!(credentials(&store, &second.user.username).await, None);
+}
+
+/// To look whether a name is free and to take it is one step.
+pub async fn of_fifty_inserts_of_one_name_exactly_one_is_created(store: Store) {
+    for round in 0..20 {
+        let all: Vec<_> = (0..50).map(|_| named(&format!("alice{round}"))).collect();
+        let outcomes = at_once(all.len(), |nth| {
+            let (store, new) = (Arc::clone(&store), all[nth].clone());
+            async move { store.insert(new).await.answer() }
+        })
+        .await;
+        let created: Vec<_> = all
+            .iter()
+            .zip(outcomes)
+            .filter(|(_, outcome)| *outcome == Inserted::Created)
+            .collect();
+        assert_eq!(created.len(), 1, "one name was given {} times", created.len());
+        let winner = &created[0].0.user;
+        assert_eq!(
+            credentials(&store, &winner.username)
+                .await
+                .map(|(user, _)| user)
+                .as_ref(),
+            Some(winner)
+        );
+        for loser in all.iter().filter(|new| new.user.id != winner.id) {
+            assert_eq!(
+                store.find(loser.user.id).await.answer(),
+                None,
+                "a refused user was written"
+            );
+        }
+    }
+}
+
+/// And nobody else's.
+pub async fn a_new_password_replaces_the_old_one(store: Store) {
+    let (alice, bob) = (named("alice"), named("bob"));
+    insert(&store, &alice).await;
+    insert(&store, &bob).await;
+    let outcome = store
+        .set_password(alice.user.id, PasswordHash::new("changed"))
+        .await
+        .answer();
+    assert_eq!(outcome, PasswordSet::Set);
+    assert_eq!(
+        credentials(&store, &alice.user.username).await,
+        Some((alice.user, "changed".to_owned()))
+    );
+    assert_eq!(
+        credentials(&store, &bob.user.username).await,
+        Some((bob.user, HASH.to_owned()))
+    );
+}
+
+/// It creates nobody.
+pub async fn a_password_for_nobody_is_no_such_user(store: Store) {
+    let nobody = new_user();
+    let outcome = store.set_password(nobody, PasswordHash::new("changed")).await.answer();
+    assert_eq!(outcome, PasswordSet::NoSuchUser);
+    assert_eq!(store.find(nobody).await.answer(), None);
+}

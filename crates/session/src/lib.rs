@@ -1,0 +1,47 @@
+//! Policies, the life of a session, and the ports it needs.
+//!
+//! A JSON Web Token cannot be un-issued: its signature stays good until it expires. To log somebody out, something has
+//! to be remembered and something has to be asked. This crate decides what: [`Policy`] says which of five answers is in
+//! force, [`SessionService`] carries it out from login over refresh to logout, and the [`ports`] say what it needs to
+//! remember with. [`memory`] holds the readable adapters.
+//!
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod authenticate;
+mod causes;
+mod clock;
+mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod judge;
+mod login;
+mod logout;
+pub mod memory;
+mod password;
+mod policy;
+pub mod ports;
+mod refresh;
+mod revocation;
+mod service;
+mod session;
+mod upkeep;
+mod user;
+
+pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
+pub use authenticate::AuthenticateError;
+pub use causes::WithCauses;
+pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};
+pub use config::{Config, ConfigError, DemoAccounts, Keys, Ports};
+pub use judge::{Judgement, judge};
+pub use login::{Grant, LoginError, RefreshGrant};
+pub use logout::{EndSessionError, LoggedOut, LogoutError, Presented, StolenTokenDies};
+pub use password::{HashingSettings, InvalidPassword, Overloaded, Password};
+pub use policy::{Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};
+pub use refresh::RefreshError;
+pub use rescind_token as token;
+pub use revocation::{Cause, MARGIN, Position, Revocation, Scope};
+pub use service::{SessionService, Unavailable};
+pub use session::{Device, RefreshState, Session, SessionState};
+pub use upkeep::{CarriedOver, Upkeep};
+pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};

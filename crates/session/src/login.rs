@@ -1,0 +1,188 @@
+//! Login: from a password to the first tokens.
+//!
+//! The user's epoch is read *before* the credentials, and the session opens only if it still is the same. Whoever
+//! changes a password writes the user first and closes all sessions then, which raises the epoch. So a login beside it
+//! sees the new password, or is superseded, or has its session closed with the others: it never survives.
+
+use jiff::Timestamp;
+use rescind_token::{AccessClaims, AccessToken, ClientId, Generation, RefreshToken, Salt, SessionId, UserId};
+
+use crate::{
+    clock::later,
+    config::DemoAccounts,
+    password::{Overloaded, Password},
+    ports::{Epoch, Opened},
+    service::{SessionService, TokenOwner, Unavailable},
+    session::{Device, RefreshState, Session, SessionState},
+    user::{User, UserKind, Username},
+};
+
+/// The tokens that a login or a refresh gives.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// What it says.
+    pub claims: AccessClaims,
+    /// The refresh token, where the policy has one.
+    pub refresh: Option<RefreshGrant>,
+    /// When it was given.
+    pub at: Timestamp,
+}
+
+/// The part of a [`Grant`] that buys the next one.
+#[derive(Debug, Clone)]
+pub struct RefreshGrant {
+    /// The refresh token.
+    pub token: RefreshToken,
+    /// Its generation.
+    pub generation: Generation,
+    /// When it dies of idleness or age.
+    pub expires_at: Timestamp,
+}
+
+/// Why a login gave no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The name or the password is wrong. Which of the two is nobody's business.
+    #[error("the username or the password is wrong")]
+    InvalidCredentials,
+    /// Too many passwords are being checked.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// A store failed, or all sessions of the user were closed again and again while the login went on.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// How often a login that was overtaken by the closing of all sessions starts over.
+const TRIES: usize = 3;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the user's sessions were closed again and again while they logged in")]
+struct OvertakenTooOften;
+
+impl SessionService {
+    /// Checks a password and opens a session.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn log_in(
+        &self,
+        username: &str,
+        password: &Password,
+        client_id: ClientId,
+        device: Device,
+    ) -> Result<Grant, LoginError> {
+        for _ in 0..TRIES {
+            let (user, epoch) = self.check_password(username, password).await?;
+            if let Some(grant) = self.open(&user, epoch, client_id.clone(), device.clone()).await? {
+                return Ok(grant);
+            }
+        }
+        Err(Unavailable::Store(crate::ports::StoreError::unavailable(OvertakenTooOften)).into())
+    }
+
+    async fn check_password(&self, username: &str, password: &Password) -> Result<(User, Epoch), LoginError> {
+        let (deadline, ports) = (self.deadline(), &self.ports);
+        let (epoch, credentials) = match Username::parse(username) {
+            Err(_) => (Epoch::FIRST, None),
+            Ok(username) => {
+                // The name has to be looked up to know whose epoch to read, and once more after it, for the credentials that
+                // count. An unknown name takes the same three steps.
+                let known = self.read(deadline, ports.users.credentials(&username)).await?;
+                let id = known.map_or(UserId::from_uuid(uuid::Uuid::nil()), |known| known.user.id);
+                let epoch = self.read(deadline, ports.sessions.epoch(id)).await?;
+                (epoch, self.read(deadline, ports.users.credentials(&username)).await?)
+            }
+        };
+        let expected = credentials.as_ref().map(|credentials| &credentials.password_hash);
+        let fits = self.parts.passwords.verify(password, expected).await?;
+        match credentials {
+            Some(credentials) if fits && self.may_log_in(&credentials.user) => Ok((credentials.user, epoch)),
+            _ => Err(LoginError::InvalidCredentials),
+        }
+    }
+
+    fn may_log_in(&self, user: &User) -> bool {
+        user.kind == UserKind::Person || self.parts.config.demo_accounts == DemoAccounts::Allowed
+    }
+
+    /// Opens a session and gives its first tokens; nothing if all sessions were closed since the epoch was read.
+    async fn open(
+        &self,
+        user: &User,
+        epoch: Epoch,
+        client_id: ClientId,
+        device: Device,
+    ) -> Result<Option<Grant>, Unavailable> {
+        let now = self.now()?;
+        let policy = self.policy();
+        let id = self.with_rng(|rng| SessionId::new(now, rng));
+        let oldest = later(now, policy.session_max);
+        let owner = TokenOwner {
+            user: user.id,
+            session: id,
+            client_id: client_id.clone(),
+        };
+        let (access_token, claims) = self.mint(owner, now, oldest)?;
+        if !policy.keeps_sessions() {
+            return Ok(Some(Grant {
+                access_token,
+                claims,
+                refresh: None,
+                at: now,
+            }));
+        }
+        let session = Session {
+            id,
+            user: user.id,
+            client_id,
+            created_at: now,
+            last_seen_at: now,
+            // Without a refresh token the session is over when its one token is.
+            expires_at: if policy.refresh.is_some() {
+                oldest
+            } else {
+                claims.expires_at
+            },
+            access_until: claims.expires_at,
+            refresh: policy.refresh.map(|refresh| RefreshState {
+                generation: Generation::FIRST,
+                salt: self.with_rng(Salt::random),
+                idle_until: later(now, refresh.ttl).min(oldest),
+                grace_until: None,
+            }),
+            state: SessionState::Open,
+            reuse_noticed_at: None,
+            device,
+        };
+        let refresh = self.refresh_grant(&session);
+        let sessions = self.ports.sessions.clone();
+        match self
+            .write(self.deadline(), async move { sessions.open(&session, epoch).await })
+            .await?
+        {
+            Opened::Opened => Ok(Some(Grant {
+                access_token,
+                claims,
+                refresh,
+                at: now,
+            })),
+            Opened::Superseded => Ok(None),
+        }
+    }
+
+    /// The refresh token of the row's current generation, made anew: the row holds none.
+    pub(crate) fn refresh_grant(&self, session: &Session) -> Option<RefreshGrant> {
+        session.refresh.as_ref().map(|refresh| RefreshGrant {
+            token: self
+                .parts
+                .keys
+                .refresh
+                .issue(session.id, refresh.generation, &refresh.salt),
+            generation: refresh.generation,
+            expires_at: session.ends_at(),
+        })
+    }
+}

@@ -1,0 +1,347 @@
+//! Logout, exactly.
+//!
+//! 1. In one transaction the session is closed and its revocation appended to the log.
+//! 2. The revocation is inserted into the blacklist.
+//! 3. Only then the client is told.
+//!
+//! If the first step fails, nobody knows whether it happened: [`LogoutError::Unavailable`]. If the second does, the truth
+//! is written and will be carried over: [`LogoutError::RevocationPending`]. Repeating is harmless, and a repeat that finds
+//! the session closed still takes the second step.
+//!
+//! Logging out takes any genuine credential: a live access token, an expired one, or the refresh token alone. A person
+//! who wants out must not have to log in first.
+
+use jiff::Timestamp;
+use rescind_token::{AccessClaims, PresentedRefreshToken, SessionId, UserId, VerifyError};
+
+use crate::{
+    clock::later,
+    policy::Check,
+    ports::{Closed, StoreError, TokenRevocation},
+    revocation::Cause,
+    service::{CloseError, Deadline, SessionService, Unavailable},
+    session::Session,
+};
+
+/// What somebody who wants out presents.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Presented<'a> {
+    /// An access token, live or expired.
+    pub access: Option<&'a str>,
+    /// A refresh token, of whatever generation.
+    pub refresh: Option<&'a str>,
+}
+
+/// A logout that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoggedOut {
+    /// The session that ended.
+    pub session: SessionId,
+    /// Whose it was.
+    pub user: UserId,
+    /// What logging out did not change.
+    pub stolen_token: StolenTokenDies,
+}
+
+/// From when on a copy of the access token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StolenTokenDies {
+    /// It is refused already.
+    Now,
+    /// It is accepted until then: the policy asks nobody.
+    At(Timestamp),
+}
+
+/// Why a logout is not done, or not known to be.
+#[derive(Debug, thiserror::Error)]
+pub enum LogoutError {
+    /// Neither token was presented.
+    #[error("there is no token to log out with")]
+    Missing,
+    /// The access token is not genuine. Nothing was changed.
+    #[error("the access token is not valid")]
+    Invalid(#[source] VerifyError),
+    /// The refresh token is not genuine. Nothing was changed.
+    #[error("the refresh token is not valid")]
+    RefreshInvalid,
+    /// The two tokens are of different sessions. Nothing was changed.
+    #[error("the access token and the refresh token are of different sessions")]
+    DifferentSessions,
+    /// A store failed; whether the session is closed is unknown.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The session is closed in the log, but the blacklist does not know it yet.
+    #[error("the session is closed, but its revocation has not reached the blacklist")]
+    RevocationPending(#[source] StoreError),
+}
+
+impl From<CloseError> for LogoutError {
+    fn from(error: CloseError) -> Self {
+        match error {
+            CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
+            CloseError::Pending(error) => Self::RevocationPending(error),
+        }
+    }
+}
+
+/// Why a session in somebody's list was not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndSessionError {
+    /// There is no such session, or it is somebody else's: the two look the same from outside.
+    #[error("there is no such session")]
+    NotFound,
+    /// The policy in force keeps no sessions that could be listed or ended.
+    #[error("the policy keeps no session")]
+    PolicyKeepsNoSession,
+    /// A store failed; whether the session is closed is unknown.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The session is closed in the log, but the blacklist does not know it yet.
+    #[error("the session is closed, but its revocation has not reached the blacklist")]
+    RevocationPending(#[source] StoreError),
+}
+
+impl From<CloseError> for EndSessionError {
+    fn from(error: CloseError) -> Self {
+        match error {
+            CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
+            CloseError::Pending(error) => Self::RevocationPending(error),
+        }
+    }
+}
+
+/// A genuine credential, and what is known of its session.
+enum Genuine {
+    Access(AccessClaims),
+    Refresh(Box<Session>),
+}
+
+impl Genuine {
+    fn session(&self) -> SessionId {
+        match self {
+            Self::Access(claims) => claims.session_id,
+            Self::Refresh(session) => session.id,
+        }
+    }
+
+    fn user(&self) -> UserId {
+        match self {
+            Self::Access(claims) => claims.subject,
+            Self::Refresh(session) => session.user,
+        }
+    }
+
+    /// When the last access token that is known of dies by itself.
+    fn access_until(&self) -> Timestamp {
+        match self {
+            Self::Access(claims) => claims.expires_at,
+            Self::Refresh(session) => session.access_until,
+        }
+    }
+}
+
+impl SessionService {
+    /// Ends the session that a credential names.
+    ///
+    /// # Errors
+    /// [`LogoutError`]; on the last two the client keeps its tokens and tries again.
+    pub async fn log_out(&self, presented: Presented<'_>) -> Result<LoggedOut, LogoutError> {
+        self.log_out_for(presented, Cause::Logout).await
+    }
+
+    /// Ends the session that a browser still holds when somebody logs in with it: the new login takes its place.
+    ///
+    /// # Errors
+    /// [`LogoutError`].
+    pub async fn log_out_replaced(&self, presented: Presented<'_>) -> Result<LoggedOut, LogoutError> {
+        self.log_out_for(presented, Cause::Replaced).await
+    }
+
+    async fn log_out_for(&self, presented: Presented<'_>, cause: Cause) -> Result<LoggedOut, LogoutError> {
+        let deadline = self.deadline();
+        let genuine = self.genuine(deadline, presented).await?;
+        let (session, user) = (genuine.session(), genuine.user());
+        let check = self.policy().check;
+        let closed = if self.policy().keeps_sessions() {
+            self.close_one(deadline, session, cause).await?
+        } else {
+            None
+        };
+        let known = match (closed, &genuine) {
+            (Some(access_until), _) => access_until.max(genuine.access_until()),
+            // A genuine token without a row: it was issued under another policy. It must die all the same.
+            (None, Genuine::Access(claims)) if check == Check::Blacklist => {
+                self.revoke_claims(deadline, claims).await?;
+                claims.expires_at
+            }
+            (None, _) => genuine.access_until(),
+        };
+        let stolen_token = match check {
+            Check::Nothing => StolenTokenDies::At(known),
+            Check::Session | Check::Blacklist => StolenTokenDies::Now,
+        };
+        Ok(LoggedOut {
+            session,
+            user,
+            stolen_token,
+        })
+    }
+
+    /// What of the presented is genuine; an error if nothing is, or if two are of different sessions.
+    async fn genuine(&self, deadline: Deadline, presented: Presented<'_>) -> Result<Genuine, LogoutError> {
+        let access = presented.access.map(|token| self.genuine_claims(token));
+        let refresh = match presented.refresh {
+            Some(token) => Some(self.session_of_refresh_token(deadline, token).await?),
+            None => None,
+        };
+        match (access, refresh) {
+            (Some(Ok(claims)), Some(Some(session))) if claims.session_id != session.id => {
+                Err(LogoutError::DifferentSessions)
+            }
+            (Some(Ok(claims)), _) => Ok(Genuine::Access(claims)),
+            (_, Some(Some(session))) => Ok(Genuine::Refresh(Box::new(session))),
+            (Some(Err(error)), _) => Err(LogoutError::Invalid(error)),
+            (None, Some(None)) => Err(LogoutError::RefreshInvalid),
+            (None, None) => Err(LogoutError::Missing),
+        }
+    }
+
+    async fn session_of_refresh_token(&self, deadline: Deadline, token: &str) -> Result<Option<Session>, Unavailable> {
+        let Ok(presented) = PresentedRefreshToken::parse(token) else {
+            return Ok(None);
+        };
+        Ok(self
+            .genuine_session(deadline, &presented)
+            .await?
+            .map(|(session, _)| session))
+    }
+
+    /// Closes one session, both steps. Returns when its last access token would have died by itself, and nothing if there
+    /// is no such session.
+    pub(crate) async fn close_one(
+        &self,
+        deadline: Deadline,
+        id: SessionId,
+        cause: Cause,
+    ) -> Result<Option<Timestamp>, CloseError> {
+        let closing = self.closing(cause)?;
+        let sessions = self.ports.sessions.clone();
+        self.close_and_carry(deadline, async move {
+            let (found, revocation) = match sessions.close(id, &closing).await? {
+                Closed::Now(revocation) => (true, Some(revocation)),
+                Closed::Already(revocation) => (true, revocation),
+                Closed::NoSuchSession => (false, None),
+            };
+            let access_until = revocation
+                .as_ref()
+                .map(|revocation| earlier(revocation.until, closing.margin));
+            let outcome = found.then(|| access_until.unwrap_or(Timestamp::MIN));
+            Ok((outcome, revocation.into_iter().collect()))
+        })
+        .await
+    }
+
+    /// The user's sessions that are still alive, oldest first.
+    ///
+    /// # Errors
+    /// [`EndSessionError::PolicyKeepsNoSession`] or [`EndSessionError::Unavailable`].
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, EndSessionError> {
+        self.require_sessions()?;
+        let mut sessions = self.read(self.deadline(), self.ports.sessions.list_open(user)).await?;
+        let now = self.now()?;
+        sessions.retain(|session| session.is_live(now));
+        Ok(sessions)
+    }
+
+    /// The session of that id, open or closed.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn session(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
+        self.read(self.deadline(), self.ports.sessions.find(id)).await
+    }
+
+    /// Ends one of the user's own sessions, as from a list of devices. Ending it again is harmless.
+    ///
+    /// # Errors
+    /// [`EndSessionError`].
+    pub async fn end_session(&self, user: UserId, id: SessionId) -> Result<(), EndSessionError> {
+        self.require_sessions()?;
+        let deadline = self.deadline();
+        let session = self.read(deadline, self.ports.sessions.find(id)).await?;
+        if session.is_none_or(|session| session.user != user) {
+            return Err(EndSessionError::NotFound);
+        }
+        self.close_one(deadline, id, Cause::LogoutElsewhere).await?;
+        Ok(())
+    }
+
+    /// Ends all of the user's sessions, this one too, and every login that is under way.
+    ///
+    /// # Errors
+    /// [`EndSessionError`].
+    pub async fn log_out_everywhere(&self, user: UserId) -> Result<(), EndSessionError> {
+        self.require_sessions()?;
+        Ok(self.close_all(user, None, Cause::LogoutEverywhere).await?)
+    }
+
+    /// Ends all sessions of a user for whoever is in charge: the second step of disabling an account. The first is to make
+    /// the [`UserStore`](crate::ports::UserStore) refuse the login.
+    ///
+    /// # Errors
+    /// [`EndSessionError`].
+    pub async fn end_all_sessions(&self, user: UserId) -> Result<(), EndSessionError> {
+        self.require_sessions()?;
+        Ok(self.close_all(user, None, Cause::Administrator).await?)
+    }
+
+    pub(crate) async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        cause: Cause,
+    ) -> Result<(), CloseError> {
+        let closing = self.closing(cause)?;
+        let sessions = self.ports.sessions.clone();
+        let close = async move { Ok(((), sessions.close_all(user, except, &closing).await?)) };
+        self.close_and_carry(self.deadline(), close).await
+    }
+
+    /// Revokes one access token and leaves its session alone: the blacklist of the article, to the letter. It needs the
+    /// policy to ask the blacklist; under the others the entry is kept, and nobody asks for it.
+    ///
+    /// # Errors
+    /// [`LogoutError`]; [`LogoutError::Invalid`] if the token is not genuine.
+    pub async fn revoke_token(&self, token: &str) -> Result<StolenTokenDies, LogoutError> {
+        let claims = self.genuine_claims(token).map_err(LogoutError::Invalid)?;
+        self.revoke_claims(self.deadline(), &claims).await?;
+        Ok(match self.policy().check {
+            Check::Blacklist => StolenTokenDies::Now,
+            Check::Nothing | Check::Session => StolenTokenDies::At(claims.expires_at),
+        })
+    }
+
+    async fn revoke_claims(&self, deadline: Deadline, claims: &AccessClaims) -> Result<(), CloseError> {
+        let revocation = TokenRevocation {
+            token: claims.token_id,
+            user: claims.subject,
+            at: self.now()?,
+            until: later(claims.expires_at, self.margin()),
+        };
+        let sessions = self.ports.sessions.clone();
+        let revoke = async move { Ok(((), vec![sessions.revoke_token(&revocation).await?])) };
+        self.close_and_carry(deadline, revoke).await
+    }
+
+    fn require_sessions(&self) -> Result<(), EndSessionError> {
+        if self.policy().keeps_sessions() {
+            Ok(())
+        } else {
+            Err(EndSessionError::PolicyKeepsNoSession)
+        }
+    }
+}
+
+fn earlier(time: Timestamp, by: std::time::Duration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,118 @@
+//! The revocation log in memory: append, read on, prune.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+};
+
+use jiff::Timestamp;
+use rescind_token::UserId;
+
+use crate::{
+    ports::Tail,
+    revocation::{Position, Revocation, Scope},
+};
+
+/// Entries by position, and what leads to a position: the scope, the user, the moment from which the entry may go.
+#[derive(Debug)]
+pub(super) struct Log {
+    entries: BTreeMap<Position, Revocation>,
+    by_scope: HashMap<Scope, Position>,
+    by_user: HashMap<UserId, BTreeSet<Position>>,
+    by_until: BTreeSet<(Timestamp, Position)>,
+    /// The last position that was given away. It outlives its entry, or pruning would let it be given away again.
+    last: Position,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            by_scope: HashMap::new(),
+            by_user: HashMap::new(),
+            by_until: BTreeSet::new(),
+            last: Position::START,
+        }
+    }
+}
+
+impl Log {
+    /// Appends what is made for the next position.
+    pub(super) fn append(&mut self, revocation: impl FnOnce(Position) -> Revocation) -> Revocation {
+        self.last = self.last.next();
+        let revocation = revocation(self.last);
+        self.by_scope.insert(revocation.scope, self.last);
+        self.by_user.entry(revocation.user).or_default().insert(self.last);
+        self.by_until.insert((revocation.until, self.last));
+        self.entries.insert(self.last, revocation.clone());
+        revocation
+    }
+
+    pub(super) fn find(&self, scope: Scope) -> Option<&Revocation> {
+        self.by_scope
+            .get(&scope)
+            .and_then(|position| self.entries.get(position))
+    }
+
+    /// What is kept of that user's, in the order of positions.
+    pub(super) fn of_user(&self, user: UserId) -> impl Iterator<Item = &Revocation> {
+        self.by_user
+            .get(&user)
+            .into_iter()
+            .flatten()
+            .filter_map(|position| self.entries.get(position))
+    }
+
+    pub(super) fn after(&self, position: Position, limit: u32) -> Tail {
+        if position > self.last || (position != Position::START && self.is_below_floor(position)) {
+            return Tail::StartOver;
+        }
+        let following = self.entries.range((Bound::Excluded(position), Bound::Unbounded));
+        Tail::Entries(
+            following
+                .take(limit as usize)
+                .map(|(_, revocation)| revocation.clone())
+                .collect(),
+        )
+    }
+
+    /// Whether the log was pruned beyond that position. The floor lies just below the first entry that is kept, and at
+    /// the end of a log that holds nothing.
+    ///
+    /// Rejected: the highest position ever removed. Entries go in the order of their `until`, so some below that one may
+    /// be kept for long yet; a reader that starts over would stop at the first of them, be told to start over, and never
+    /// get past it.
+    fn is_below_floor(&self, position: Position) -> bool {
+        match self.entries.first_key_value() {
+            Some((&first, _)) => position.next() < first,
+            None => position < self.last,
+        }
+    }
+
+    /// Removes at most `limit` entries whose `until` has passed.
+    pub(super) fn prune(&mut self, now: Timestamp, limit: u32) -> u64 {
+        let mut removed = 0;
+        while removed < u64::from(limit)
+            && let Some(&(until, position)) = self.by_until.first()
+            && until <= now
+        {
+            self.by_until.pop_first();
+            self.forget(position);
+            removed += 1;
+        }
+        removed
+    }
+
+    fn forget(&mut self, position: Position) {
+        let Some(revocation) = self.entries.remove(&position) else {
+            return;
+        };
+        self.by_scope.remove(&revocation.scope);
+        if let Some(positions) = self.by_user.get_mut(&revocation.user) {
+            positions.remove(&position);
+            if positions.is_empty() {
+                self.by_user.remove(&revocation.user);
+            }
+        }
+    }
+}

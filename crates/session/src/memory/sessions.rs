@@ -1,0 +1,261 @@
+//! Sessions and the revocation log in memory.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Mutex,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_token::{SessionId, UserId};
+
+use super::{log::Log, whole};
+use crate::{
+    clock::later,
+    ports::{
+        Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
+        TokenRevocation,
+    },
+    revocation::{Cause, Position, Revocation, Scope},
+    session::{Session, SessionState},
+};
+
+/// Sessions and their revocations, for as long as the process lives.
+///
+/// One lock around everything, held for the length of one method: that is the transaction. Whatever the method reads is
+/// still true when it writes, which is the whole secret of rotating once, closing once, and logging nobody in beside
+/// "log out everywhere".
+#[derive(Debug, Default)]
+pub struct MemorySessions {
+    store: Mutex<Store>,
+}
+
+/// What a transaction sees.
+#[derive(Debug, Default)]
+struct Store {
+    rows: HashMap<SessionId, Session>,
+    /// Oldest first, as they are listed.
+    of_user: HashMap<UserId, BTreeSet<(Timestamp, SessionId)>>,
+    /// By absolute end, so that pruning looks only at what it removes.
+    by_end: BTreeSet<(Timestamp, SessionId)>,
+    /// Kept for good, unlike the sessions: a login may be under way while the last of them is pruned.
+    epochs: HashMap<UserId, Epoch>,
+    log: Log,
+    newest: Option<Timestamp>,
+}
+
+impl MemorySessions {
+    /// A store without sessions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Store {
+    fn epoch(&self, user: UserId) -> Epoch {
+        self.epochs.get(&user).copied().unwrap_or(Epoch::FIRST)
+    }
+
+    fn open(&mut self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+        if self.epoch(session.user) != epoch {
+            return Ok(Opened::Superseded);
+        }
+        if self.rows.contains_key(&session.id) {
+            // To write over it could open a closed session again.
+            return Err(StoreError::corrupt("a session of that id exists"));
+        }
+        self.rows.insert(session.id, session.clone());
+        self.of_user
+            .entry(session.user)
+            .or_default()
+            .insert((session.created_at, session.id));
+        self.by_end.insert((session.expires_at, session.id));
+        self.saw(session.created_at.max(session.last_seen_at));
+        Ok(Opened::Opened)
+    }
+
+    /// Compare, then swap. Nobody comes in between, because the lock is held.
+    fn rotate(&mut self, rotation: &Rotation) -> Rotated {
+        let Some(row) = self.rows.get_mut(&rotation.session) else {
+            return Rotated::Lost;
+        };
+        let Some(refresh) = row.refresh.as_mut() else {
+            return Rotated::Lost;
+        };
+        if row.state != SessionState::Open || refresh.generation != rotation.from {
+            return Rotated::Lost;
+        }
+        refresh.generation = rotation.to;
+        refresh.idle_until = rotation.idle_until;
+        refresh.grace_until = Some(rotation.grace_until);
+        row.last_seen_at = rotation.at;
+        row.access_until = row.access_until.max(rotation.access_until);
+        row.device = rotation.device.clone();
+        self.saw(rotation.at);
+        Rotated::Won
+    }
+
+    fn list_open(&self, user: UserId) -> Vec<Session> {
+        self.rows_of(user)
+            .filter(|row| row.state == SessionState::Open)
+            .cloned()
+            .collect()
+    }
+
+    fn close(&mut self, id: SessionId, closing: &Closing) -> Closed {
+        let Some(row) = self.rows.get_mut(&id) else {
+            return Closed::NoSuchSession;
+        };
+        if closing.cause == Cause::Reuse {
+            row.reuse_noticed_at.get_or_insert(closing.at);
+        }
+        if row.state != SessionState::Open {
+            return Closed::Already(self.log.find(Scope::Session(id)).cloned());
+        }
+        row.state = SessionState::Closed {
+            at: closing.at,
+            cause: closing.cause,
+        };
+        let revocation = self.log.append(|position| Revocation {
+            position,
+            scope: Scope::Session(id),
+            user: row.user,
+            at: closing.at,
+            until: later(row.access_until, closing.margin),
+            cause: closing.cause,
+        });
+        self.saw(closing.at);
+        Closed::Now(revocation)
+    }
+
+    fn close_all(&mut self, user: UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> {
+        self.epochs
+            .insert(user, Epoch::new(self.epoch(user).get().saturating_add(1)));
+        let open: Vec<_> = self
+            .rows_of(user)
+            .filter(|row| row.state == SessionState::Open && Some(row.id) != except)
+            .map(|row| row.id)
+            .collect();
+        for id in open {
+            // What it answers is in the log, and is read from there along with the revocations of earlier closings.
+            let _ = self.close(id, closing);
+        }
+        let of_a_session = |scope| matches!(scope, Scope::Session(id) if Some(id) != except);
+        self.log
+            .of_user(user)
+            .filter(|revocation| of_a_session(revocation.scope))
+            .cloned()
+            .collect()
+    }
+
+    fn revoke_token(&mut self, token: &TokenRevocation) -> Revocation {
+        let scope = Scope::Token(token.token);
+        if let Some(revocation) = self.log.find(scope) {
+            return revocation.clone();
+        }
+        self.saw(token.at);
+        self.log.append(|position| Revocation {
+            position,
+            scope,
+            user: token.user,
+            at: token.at,
+            until: token.until,
+            cause: Cause::TokenRevoked,
+        })
+    }
+
+    fn prune(&mut self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Pruned {
+        let mut sessions = 0;
+        while sessions < u64::from(limit)
+            && let Some(&(end, id)) = self.by_end.first()
+            && end < sessions_before
+        {
+            self.by_end.pop_first();
+            self.forget(id);
+            sessions += 1;
+        }
+        Pruned {
+            sessions,
+            revocations: self.log.prune(now, limit),
+        }
+    }
+
+    fn forget(&mut self, id: SessionId) {
+        let Some(row) = self.rows.remove(&id) else { return };
+        if let Some(rows) = self.of_user.get_mut(&row.user) {
+            rows.remove(&(row.created_at, id));
+            if rows.is_empty() {
+                self.of_user.remove(&row.user);
+            }
+        }
+    }
+
+    fn rows_of(&self, user: UserId) -> impl Iterator<Item = &Session> {
+        self.of_user
+            .get(&user)
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, id)| self.rows.get(id))
+    }
+
+    fn saw(&mut self, moment: Timestamp) {
+        self.newest = self.newest.max(Some(moment));
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemorySessions {
+    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+        Ok(whole(self.store.lock())?.epoch(user))
+    }
+
+    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+        whole(self.store.lock())?.open(session, epoch)
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(whole(self.store.lock())?.rows.get(&id).cloned())
+    }
+
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        Ok(whole(self.store.lock())?.rotate(rotation))
+    }
+
+    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        Ok(whole(self.store.lock())?.list_open(user))
+    }
+
+    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
+        Ok(whole(self.store.lock())?.close(id, closing))
+    }
+
+    async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        closing: &Closing,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        Ok(whole(self.store.lock())?.close_all(user, except, closing))
+    }
+
+    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+        Ok(whole(self.store.lock())?.revoke_token(token))
+    }
+
+    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+        Ok(whole(self.store.lock())?.log.after(position, limit))
+    }
+
+    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        Ok(whole(self.store.lock())?.prune(now, sessions_before, limit))
+    }
+
+    async fn instants(&self) -> Result<Instants, StoreError> {
+        // No clock of its own: it lives in the process whose clock is in question.
+        Ok(Instants {
+            clock: None,
+            newest: whole(self.store.lock())?.newest,
+        })
+    }
+}

@@ -1,0 +1,300 @@
+//! Five answers, three dials.
+//!
+//! Every way of taking a JSON Web Token back that people try is a setting of the same three things: how long an access
+//! token lives, whether a refresh token buys the next one, and what is asked on every request. So a policy is data, and
+//! there is one service, not five. Rejected: a trait `Policy` with five implementations. It hides the fact worth
+//! teaching, that the answers differ in nothing but these dials.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// How long tokens live, whether there is a refresh token, and what is asked on every request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Which of the five answers this began as; for people to read, no decision hangs on it.
+    pub preset: Preset,
+    /// How long an access token lives. Counted in whole seconds, since that is what `exp` is written in.
+    pub access_ttl: Duration,
+    /// The refresh token, where the policy has one.
+    pub refresh: Option<Refresh>,
+    /// What is asked on every request, after signature and expiry.
+    pub check: Check,
+    /// The absolute age at which a session ends, however busy it is.
+    pub session_max: Duration,
+}
+
+/// The dial for the refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refresh {
+    /// How long a session may lie idle: each rotation starts this anew.
+    pub ttl: Duration,
+    /// How long after a rotation the previous refresh token still answers with the same successor. Two tabs that
+    /// refresh at once, or a reply that was lost, then log nobody out. Counted from the *first* rotation and never renewed.
+    pub grace: Duration,
+}
+
+/// What is asked on every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Nothing: a good signature and a future expiry are enough.
+    Nothing,
+    /// The session's row, in the database.
+    Session,
+    /// The blacklist, in memory.
+    Blacklist,
+}
+
+/// The five answers of the article.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Preset {
+    /// Every token is kept in a database and looked up.
+    Stored,
+    /// Logout deletes the token on the client, and nowhere else.
+    ClientDelete,
+    /// The token is short-lived, and so is the honest user's login.
+    ShortLived,
+    /// A short access token, and a refresh token that rotates and is closed at logout.
+    Rotation,
+    /// Rotation, and a blacklist that is asked on every request.
+    #[default]
+    Blacklist,
+}
+
+impl Preset {
+    /// All five, in the order in which the article tells them.
+    pub const ALL: [Preset; 5] = [
+        Self::Stored,
+        Self::ClientDelete,
+        Self::ShortLived,
+        Self::Rotation,
+        Self::Blacklist,
+    ];
+
+    /// The name used in settings and addresses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::ClientDelete => "client_delete",
+            Self::ShortLived => "short_lived",
+            Self::Rotation => "rotation",
+            Self::Blacklist => "blacklist",
+        }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A policy name that is none of the five.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no such policy; it is one of stored, client_delete, short_lived, rotation, blacklist")]
+pub struct UnknownPreset;
+
+impl FromStr for Preset {
+    type Err = UnknownPreset;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|preset| preset.name() == name)
+            .ok_or(UnknownPreset)
+    }
+}
+
+const LONG: Duration = Duration::from_secs(12 * 60 * 60);
+const SHORT: Duration = Duration::from_secs(5 * 60);
+const SESSION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const REFRESH: Refresh = Refresh {
+    ttl: Duration::from_secs(7 * 24 * 60 * 60),
+    grace: Duration::from_secs(10),
+};
+
+impl Policy {
+    /// Keep every token in a database and look it up: revocable at once, and a database read for every request.
+    #[must_use]
+    pub fn stored() -> Self {
+        Self {
+            access_ttl: LONG,
+            check: Check::Session,
+            ..Self::bare(Preset::Stored)
+        }
+    }
+
+    /// Delete the token on the client: costs nothing, and whoever copied it keeps it.
+    #[must_use]
+    pub fn client_delete() -> Self {
+        Self {
+            access_ttl: LONG,
+            ..Self::bare(Preset::ClientDelete)
+        }
+    }
+
+    /// Make tokens short-lived: a stolen one dies soon, and the honest user is thrown out as often.
+    #[must_use]
+    pub fn short_lived() -> Self {
+        Self::bare(Preset::ShortLived)
+    }
+
+    /// A short access token and a rotating refresh token: logout stops the next access token, not the present one.
+    #[must_use]
+    pub fn rotation() -> Self {
+        Self {
+            refresh: Some(REFRESH),
+            ..Self::bare(Preset::Rotation)
+        }
+    }
+
+    /// Rotation with a blacklist asked on every request: logout kills the present access token too. The default.
+    #[must_use]
+    pub fn blacklist() -> Self {
+        Self {
+            refresh: Some(REFRESH),
+            check: Check::Blacklist,
+            ..Self::bare(Preset::Blacklist)
+        }
+    }
+
+    /// The preset of that name.
+    #[must_use]
+    pub fn preset(preset: Preset) -> Self {
+        match preset {
+            Preset::Stored => Self::stored(),
+            Preset::ClientDelete => Self::client_delete(),
+            Preset::ShortLived => Self::short_lived(),
+            Preset::Rotation => Self::rotation(),
+            Preset::Blacklist => Self::blacklist(),
+        }
+    }
+
+    fn bare(preset: Preset) -> Self {
+        Self {
+            preset,
+            access_ttl: SHORT,
+            refresh: None,
+            check: Check::Nothing,
+            session_max: SESSION_MAX,
+        }
+    }
+
+    /// Whether a login writes a row. It does if there is a refresh token to rotate or a row to ask for.
+    #[must_use]
+    pub fn keeps_sessions(&self) -> bool {
+        self.refresh.is_some() || self.check != Check::Nothing
+    }
+
+    /// Refuses a policy that contradicts itself.
+    ///
+    /// # Errors
+    /// Names the dial that is wrong and what it must be.
+    pub fn validate(&self) -> Result<(), PolicyError> {
+        if self.access_ttl < Duration::from_secs(1) || self.access_ttl.subsec_nanos() != 0 {
+            return Err(PolicyError::AccessTtl);
+        }
+        if self.session_max < self.access_ttl || self.session_max > LONGEST {
+            return Err(PolicyError::SessionMax);
+        }
+        if let Some(refresh) = self.refresh {
+            if refresh.ttl < self.access_ttl || refresh.ttl > self.session_max {
+                return Err(PolicyError::RefreshTtl);
+            }
+            if refresh.grace > self.access_ttl {
+                return Err(PolicyError::Grace);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::blacklist()
+    }
+}
+
+/// Longer than anybody means; beyond it arithmetic with times could run out of calendar.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// A policy that contradicts itself; each message says what the dial must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// `access_ttl` is not a whole number of seconds, or none.
+    #[error("the access lifetime must be a whole number of seconds, at least 1")]
+    AccessTtl,
+    /// `session_max` is shorter than one access token, or absurdly long.
+    #[error("the longest age of a session must be at least the access lifetime and at most ten years")]
+    SessionMax,
+    /// `refresh.ttl` does not lie between the other two lifetimes.
+    #[error("the refresh lifetime must be at least the access lifetime and at most the longest age of a session")]
+    RefreshTtl,
+    /// `refresh.grace` is longer than an access token lives.
+    #[error("the grace must be at most the access lifetime")]
+    Grace,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_found_by_its_name() {
+        for preset in Preset::ALL {
+            assert_eq!(Policy::preset(preset).validate(), Ok(()));
+            assert_eq!(preset.name().parse(), Ok(preset));
+        }
+        assert_eq!("sessions".parse::<Preset>(), Err(UnknownPreset));
+    }
+
+    #[test]
+    fn only_the_two_policies_that_ask_nothing_and_refresh_nothing_keep_no_row() {
+        let rowless: Vec<_> = Preset::ALL
+            .into_iter()
+            .filter(|p| !Policy::preset(*p).keeps_sessions())
+            .collect();
+        assert_eq!(rowless, [Preset::ClientDelete, Preset::ShortLived]);
+    }
+
+    #[test]
+    fn contradictory_dials_are_refused() {
+        let policy = Policy::blacklist();
+        let refused = |policy: Policy| policy.validate().unwrap_err();
+        assert_eq!(
+            refused(Policy {
+                access_ttl: Duration::from_millis(1500),
+                ..policy.clone()
+            }),
+            PolicyError::AccessTtl
+        );
+        assert_eq!(
+            refused(Policy {
+                session_max: Duration::from_secs(1),
+                ..policy.clone()
+            }),
+            PolicyError::SessionMax
+        );
+        let refresh = Refresh {
+            ttl: Duration::from_secs(1),
+            ..REFRESH
+        };
+        assert_eq!(
+            refused(Policy {
+                refresh: Some(refresh),
+                ..policy.clone()
+            }),
+            PolicyError::RefreshTtl
+        );
+        let refresh = Refresh {
+            grace: Duration::from_secs(301),
+            ..REFRESH
+        };
+        assert_eq!(
+            refused(Policy {
+                refresh: Some(refresh),
+                ..policy
+            }),
+            PolicyError::Grace
+        );
+    }
+}

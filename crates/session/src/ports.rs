@@ -1,0 +1,278 @@
+//! What a session needs from the outside: four ports.
+//!
+//! They are object-safe, since the adapter is chosen when the program starts. Expected outcomes are enums, not errors;
+//! the one error says that a store could not answer. One method is one transaction, and no transaction shows in a
+//! signature: an adapter is free to use whatever its store calls one, and the service cannot hold one open by mistake.
+//!
+//! All times are handed in. Stores keep them to the millisecond.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_token::{Generation, SessionId, TokenId, UserId};
+
+use crate::{
+    revocation::{Cause, Position, Revocation, Scope},
+    session::{Device, Session},
+    user::{Credentials, NewUser, PasswordHash, User, Username},
+};
+
+/// A store could not answer. Its source is for the log; a client learns nothing of it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store did not answer, or not in time. Whether a write happened is unknown.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The store answered with something that this program never wrote.
+    #[error("the store holds something that cannot be read")]
+    Corrupt(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// The store did not answer.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+
+    /// The store holds what it should not.
+    pub fn corrupt(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Corrupt(source.into())
+    }
+}
+
+/// Who can log in. May be a stranger's table: it shares no transaction with anything.
+#[async_trait]
+pub trait UserStore: Send + Sync {
+    /// The user of that id.
+    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// What a login under that name is checked against.
+    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError>;
+
+    /// Writes a new user down, unless the name is taken: of two at once exactly one is created.
+    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError>;
+
+    /// Replaces a password hash.
+    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError>;
+}
+
+/// The outcome of [`UserStore::insert`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Inserted {
+    /// The user can log in now.
+    Created,
+    /// Somebody has that name; nothing was written.
+    NameTaken,
+}
+
+/// The outcome of [`UserStore::set_password`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum PasswordSet {
+    /// The new password counts from now on.
+    Set,
+    /// There is no such user.
+    NoSuchUser,
+}
+
+/// The sessions *and* the revocation log: one trait, because one transaction spans both.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// The user's epoch, [`Epoch::FIRST`] for one never seen. Read *before* credentials are looked at.
+    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError>;
+
+    /// Writes a new session down, unless the user's epoch is no longer the one that was read. So a login that began
+    /// before [`close_all`](Self::close_all) cannot survive it by committing after.
+    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError>;
+
+    /// The session of that id, open or closed.
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// Exchanges a generation for the next by one compare-and-swap: only if the session is open and still of
+    /// generation `from`. Of N callers exactly one wins.
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
+
+    /// The user's sessions that nobody has closed, oldest first. Some may have run out.
+    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError>;
+
+    /// Closes a session and appends its revocation, in one transaction. The revocation's `until` is the row's
+    /// `access_until` plus [`Closing::margin`]: never the revoker's clock. Closing a closed session changes neither its
+    /// cause nor its revocation; with [`Cause::Reuse`] it notes when reuse was first noticed.
+    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError>;
+
+    /// Closes every open session of the user but `except`, and raises the epoch, in one transaction. Returns the
+    /// revocation of each session of the user's, `except` apart, that the log still holds: of those closed before, too,
+    /// so that a repeat carries again what the first try may have failed to.
+    async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        closing: &Closing,
+    ) -> Result<Vec<Revocation>, StoreError>;
+
+    /// Appends the revocation of one token. Doing it again returns the entry that is there.
+    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError>;
+
+    /// At most `limit` entries of the log after `position`, in the order of their positions. An empty list means that
+    /// the reader has seen everything. From [`Position::START`] every entry that is still kept is returned.
+    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError>;
+
+    /// Removes at most `limit` revocations whose `until` has passed, and at most `limit` sessions whose absolute end
+    /// lies before `sessions_before`. Costs in proportion to what it removes. Records how far the log was pruned: to just
+    /// below the first entry that is kept, so that a reader who starts over comes to the end.
+    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
+
+    /// What the store knows of the time.
+    async fn instants(&self) -> Result<Instants, StoreError>;
+}
+
+/// How many times all of a user's sessions have been closed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// Of a user whose sessions have never been closed all at once.
+    pub const FIRST: Epoch = Epoch(0);
+
+    /// An epoch as a store keeps it.
+    #[must_use]
+    pub fn new(epoch: u64) -> Self {
+        Self(epoch)
+    }
+
+    /// The number to keep.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// The outcome of [`SessionStore::open`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Opened {
+    /// The session is open.
+    Opened,
+    /// All of the user's sessions were closed since the epoch was read; nothing was written.
+    Superseded,
+}
+
+/// What a rotation writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The session.
+    pub session: SessionId,
+    /// The generation that is presented, *n*.
+    pub from: Generation,
+    /// The generation that takes its place, *n+1*.
+    pub to: Generation,
+    /// The time; becomes `last_seen_at`.
+    pub at: Timestamp,
+    /// The `exp` of the access token that goes with it. The row keeps the later of this and its own.
+    pub access_until: Timestamp,
+    /// When the session now ends if it is left idle.
+    pub idle_until: Timestamp,
+    /// Until when `from` still answers with `to`.
+    pub grace_until: Timestamp,
+    /// The device that asked.
+    pub device: Device,
+}
+
+/// The outcome of [`SessionStore::rotate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Rotated {
+    /// This caller rotated.
+    Won,
+    /// The session is closed, of another generation, or not there; nothing was written. Look at it again.
+    Lost,
+}
+
+/// How a session is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// Why.
+    pub cause: Cause,
+    /// When.
+    pub at: Timestamp,
+    /// How much longer than the latest access token the revocation is kept: leeway plus [`MARGIN`](crate::MARGIN).
+    pub margin: std::time::Duration,
+}
+
+/// The outcome of [`SessionStore::close`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Closed {
+    /// This call closed it.
+    Now(Revocation),
+    /// It was closed before. The revocation is absent once the log has been pruned of it.
+    Already(Option<Revocation>),
+    /// There is no such session.
+    NoSuchSession,
+}
+
+/// One token to be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenRevocation {
+    /// Its `jti`.
+    pub token: TokenId,
+    /// Its `sub`.
+    pub user: UserId,
+    /// When.
+    pub at: Timestamp,
+    /// From when on the entry may be removed.
+    pub until: Timestamp,
+}
+
+/// The outcome of [`SessionStore::revocations_after`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Tail {
+    /// The next entries.
+    Entries(Vec<Revocation>),
+    /// The log was pruned beyond the reader's position, or ends before it: start over from [`Position::START`].
+    StartOver,
+}
+
+/// What [`SessionStore::prune`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Sessions.
+    pub sessions: u64,
+    /// Revocations.
+    pub revocations: u64,
+}
+
+/// What a store knows of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Instants {
+    /// The store's own clock, where it has one.
+    pub clock: Option<Timestamp>,
+    /// The latest moment that it recorded: a login, a rotation, a revocation.
+    pub newest: Option<Timestamp>,
+}
+
+/// The blacklist: the fast copy of the revocation log, in the process or in Redis.
+#[async_trait]
+pub trait Blacklist: Send + Sync {
+    /// Adds revocations. Adding one twice is harmless; the later `until` stays.
+    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError>;
+
+    /// Whether a token or its session is revoked: one question, one answer, composed here and nowhere else.
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError>;
+
+    /// Removes at most `limit` entries whose `until` has passed, and tells how many.
+    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// What the blacklist says of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Standing {
+    /// Neither the token nor its session is revoked.
+    Clear,
+    /// Revoked, by an entry of this scope.
+    Revoked(Scope),
+}

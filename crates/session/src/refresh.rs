@@ -1,0 +1,206 @@
+//! Refresh: generation *n* for generation *n+1*, once.
+//!
+//! Read, judge, compare-and-swap; whoever loses the swap reads again and is judged by what the winner wrote. There is no
+//! moment between "consumed" and "successor published", since the row that says the one says the other, and the
+//! successor is computed from the row. So the loser of a race comes out with the same successor, not as a thief.
+
+use rescind_token::PresentedRefreshToken;
+
+use crate::{
+    clock::later,
+    judge::{Judgement, judge},
+    login::Grant,
+    policy::Refresh,
+    ports::{Rotated, Rotation, StoreError},
+    revocation::Cause,
+    service::{CloseError, Deadline, SessionService, TokenOwner, Unavailable},
+    session::{Device, RefreshState, Session},
+};
+
+/// Why a refresh token bought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// It was never issued here. Nothing was changed.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// The session lay idle for too long, or is too old.
+    #[error("the session has expired")]
+    Expired,
+    /// The session was closed.
+    #[error("the session is closed")]
+    Closed,
+    /// It had been exchanged already: somebody has a copy. The session is closed now.
+    #[error("the refresh token had been used already; the session is closed")]
+    Reused,
+    /// The policy in force has no refresh tokens.
+    #[error("the policy has no refresh token")]
+    PolicyHasNoRefresh,
+    /// A store failed; whether the token was exchanged is unknown. Trying again is harmless.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Reuse was found and the session closed in the log, but the blacklist does not know it yet.
+    #[error("the session is closed, but its revocation has not reached the blacklist")]
+    RevocationPending(#[source] StoreError),
+}
+
+impl From<CloseError> for RefreshError {
+    fn from(error: CloseError) -> Self {
+        match error {
+            CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
+            CloseError::Pending(error) => Self::RevocationPending(error),
+        }
+    }
+}
+
+/// How often a refresh that lost its swap looks again. Losing means that somebody won, and the second look tells.
+const TRIES: usize = 4;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the session changed at each of several looks")]
+struct ChangedTooOften;
+
+impl SessionService {
+    /// Exchanges a refresh token for the next tokens.
+    ///
+    /// # Errors
+    /// [`RefreshError`], in the order of the verdicts that [`judge`] gives.
+    pub async fn refresh(&self, token: &str, device: Device) -> Result<Grant, RefreshError> {
+        let Some(policy) = self.policy().refresh else {
+            return Err(RefreshError::PolicyHasNoRefresh);
+        };
+        let presented = PresentedRefreshToken::parse(token).map_err(|_| RefreshError::Invalid)?;
+        let deadline = self.deadline();
+        for _ in 0..TRIES {
+            let (session, genuine) = match self.genuine_session(deadline, &presented).await? {
+                Some(found) => found,
+                None => return Err(RefreshError::Invalid),
+            };
+            let now = self.now()?;
+            match judge(&session, genuine, now) {
+                Judgement::Rotate { to } => {
+                    let exchange = Exchange {
+                        policy,
+                        from: genuine,
+                        to,
+                        now,
+                        device: device.clone(),
+                    };
+                    if let Some(grant) = self.rotate(deadline, session, exchange).await? {
+                        return Ok(grant);
+                    }
+                }
+                Judgement::Repeat { .. } => return Ok(self.repeat(&session, now)?),
+                Judgement::Expired => return Err(RefreshError::Expired),
+                Judgement::Closed { reuse } => {
+                    if reuse {
+                        self.close_for(deadline, &session, Cause::Reuse).await?;
+                    }
+                    return Err(RefreshError::Closed);
+                }
+                Judgement::Reused(cause) => {
+                    self.close_for(deadline, &session, cause).await?;
+                    return Err(RefreshError::Reused);
+                }
+            }
+        }
+        Err(Unavailable::Store(StoreError::unavailable(ChangedTooOften)).into())
+    }
+
+    /// The session that a refresh token is of, and the token's generation; nothing if it is not genuine.
+    pub(crate) async fn genuine_session(
+        &self,
+        deadline: Deadline,
+        presented: &PresentedRefreshToken,
+    ) -> Result<Option<(Session, rescind_token::Generation)>, Unavailable> {
+        let id = presented.unverified_session_id();
+        let Some(session) = self.read(deadline, self.ports.sessions.find(id)).await? else {
+            return Ok(None);
+        };
+        let Some(refresh) = &session.refresh else {
+            return Ok(None);
+        };
+        match presented.verify(&self.parts.keys.refresh, &refresh.salt) {
+            Ok(genuine) => Ok(Some((session, genuine.generation()))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Rotates; nothing if somebody else was faster.
+    async fn rotate(
+        &self,
+        deadline: Deadline,
+        mut session: Session,
+        exchange: Exchange,
+    ) -> Result<Option<Grant>, Unavailable> {
+        let Exchange {
+            policy,
+            from,
+            to,
+            now,
+            device,
+        } = exchange;
+        let (access_token, claims) = self.mint(owner(&session), now, session.expires_at)?;
+        let rotation = Rotation {
+            session: session.id,
+            from,
+            to,
+            at: now,
+            access_until: claims.expires_at,
+            idle_until: later(now, policy.ttl).min(session.expires_at),
+            grace_until: later(now, policy.grace),
+            device,
+        };
+        session.refresh = session.refresh.map(|state| RefreshState {
+            generation: to,
+            salt: state.salt,
+            idle_until: rotation.idle_until,
+            grace_until: Some(rotation.grace_until),
+        });
+        let sessions = self.ports.sessions.clone();
+        match self
+            .write(deadline, async move { sessions.rotate(&rotation).await })
+            .await?
+        {
+            Rotated::Won => Ok(Some(Grant {
+                access_token,
+                claims,
+                refresh: self.refresh_grant(&session),
+                at: now,
+            })),
+            Rotated::Lost => Ok(None),
+        }
+    }
+
+    /// The successor that exists, with a fresh access token. It lives no longer than the row says that any does, so that
+    /// a revocation made from that row outlives it; nothing needs to be written.
+    fn repeat(&self, session: &Session, now: jiff::Timestamp) -> Result<Grant, Unavailable> {
+        let (access_token, claims) = self.mint(owner(session), now, session.access_until)?;
+        Ok(Grant {
+            access_token,
+            claims,
+            refresh: self.refresh_grant(session),
+            at: now,
+        })
+    }
+
+    async fn close_for(&self, deadline: Deadline, session: &Session, cause: Cause) -> Result<(), CloseError> {
+        tracing::warn!(session = %session.id, user = %session.user, cause = cause.name(), "a copy of a refresh token was used");
+        self.close_one(deadline, session.id, cause).await.map(drop)
+    }
+}
+
+struct Exchange {
+    policy: Refresh,
+    from: rescind_token::Generation,
+    to: rescind_token::Generation,
+    now: jiff::Timestamp,
+    device: Device,
+}
+
+fn owner(session: &Session) -> TokenOwner {
+    TokenOwner {
+        user: session.user,
+        session: session.id,
+        client_id: session.client_id.clone(),
+    }
+}

@@ -1,0 +1,274 @@
+//! The service: one login from its first token to its last.
+//!
+//! The life of a session is told in the modules beside this one, a file a step: [`login`](crate::login), `refresh`,
+//! `authenticate`, `logout`, and `upkeep` for what happens when nobody asks. Here stands what they share: the parts, the
+//! time, the randomness, and the two ways of waiting for a store.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rand_core::CryptoRng;
+use rescind_token::{AccessClaims, AccessToken, ClientId, SessionId, TokenId, UserId, Verifier};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+use tracing::Instrument;
+
+use crate::{
+    causes::WithCauses,
+    clock::{ClockNotReady, later},
+    config::{Config, ConfigError, Keys, Ports},
+    password::Passwords,
+    policy::{Check, Policy},
+    ports::{Closing, StoreError},
+    revocation::{Cause, MARGIN, Position, Revocation},
+};
+
+/// Logs in, refreshes, authenticates and logs out, under one [`Policy`]. Cheap to clone: clones share everything.
+#[derive(Clone)]
+pub struct SessionService {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) ports: Ports,
+}
+
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) verifier: Verifier,
+    pub(crate) keys: Keys,
+    pub(crate) passwords: Passwords,
+    /// How far the revocation log has been carried over to the blacklist.
+    pub(crate) carried: tokio::sync::Mutex<Position>,
+    /// Whether it has been carried over once, to its end. Until then the blacklist does not know its past.
+    pub(crate) whole: AtomicBool,
+    rng: Mutex<Box<dyn CryptoRng + Send>>,
+}
+
+/// The service cannot tell. Whatever was asked, the answer is "try again", never "yes".
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The time is not known.
+    #[error(transparent)]
+    Clock(#[from] ClockNotReady),
+    /// The blacklist does not know its past yet: [`SessionService::carry_over`] has not come to the end of the log once.
+    #[error("the blacklist has not been filled from the revocation log yet")]
+    NotWhole,
+}
+
+/// A closing that was not done, or only half.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CloseError {
+    /// Whether the session is closed is unknown.
+    #[error(transparent)]
+    Unknown(#[from] Unavailable),
+    /// The session is closed in the log; the blacklist does not know it yet, and will.
+    #[error("the revocation is written, but has not reached the blacklist")]
+    Pending(#[source] StoreError),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within the store timeout")]
+struct TimedOut;
+
+/// When a request gives up on its stores.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Instant);
+
+impl SessionService {
+    /// A service of these parts. `rng` must be cryptographically secure, and is the only source of randomness.
+    ///
+    /// Under [`Policy::blacklist`] it answers nothing until [`carry_over`](Self::carry_over) has run once.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the settings contradict themselves.
+    pub fn new(
+        config: Config,
+        keys: Keys,
+        ports: Ports,
+        mut rng: impl CryptoRng + Send + 'static,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut salt = [0; 16];
+        rng.fill_bytes(&mut salt);
+        let verifier = Verifier::new(config.issuer.clone(), config.audience.clone())
+            .leeway(config.leeway)
+            .max_lifetime(config.policy.access_ttl);
+        let passwords = Passwords::new(config.hashing, &salt)?;
+        let parts = Parts {
+            config,
+            verifier,
+            keys,
+            passwords,
+            carried: tokio::sync::Mutex::new(Position::START),
+            whole: AtomicBool::new(false),
+            rng: Mutex::new(Box::new(rng)),
+        };
+        Ok(Self {
+            parts: Arc::new(parts),
+            ports,
+        })
+    }
+
+    /// The adapters that it talks to.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The same service, talking to its stores through these ports: adapters around its own, that count or watch what one
+    /// request costs. Keys, passwords under way and what is carried over stay shared.
+    #[must_use]
+    pub fn with_ports(&self, ports: Ports) -> Self {
+        Self {
+            parts: Arc::clone(&self.parts),
+            ports,
+        }
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.parts.config.policy
+    }
+
+    /// The time by which tokens are judged.
+    ///
+    /// # Errors
+    /// [`Unavailable::Clock`] if it is not known.
+    pub fn now(&self) -> Result<Timestamp, Unavailable> {
+        let now = self.ports.clock.now()?;
+        // Stores keep milliseconds; a time that is compared with a stored one must not be finer.
+        Ok(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
+    }
+
+    pub(crate) fn with_rng<T>(&self, draw: impl FnOnce(&mut dyn CryptoRng) -> T) -> T {
+        let mut rng = self.parts.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        draw(&mut **rng)
+    }
+
+    /// Signs an access token that lives as long as the policy says, but not past `not_after`.
+    pub(crate) fn mint(
+        &self,
+        owner: TokenOwner,
+        now: Timestamp,
+        not_after: Timestamp,
+    ) -> Result<(AccessToken, AccessClaims), Unavailable> {
+        // `iat` and `exp` are whole seconds on the wire. Rounding down errs towards a shorter life.
+        let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+        let issued_at = whole(now);
+        let claims = AccessClaims {
+            issuer: self.parts.config.issuer.clone(),
+            audience: self.parts.config.audience.clone(),
+            subject: owner.user,
+            client_id: owner.client_id,
+            issued_at,
+            expires_at: later(issued_at, self.policy().access_ttl).min(whole(not_after)),
+            token_id: self.with_rng(TokenId::random),
+            session_id: owner.session,
+        };
+        let token = self.parts.keys.ring.sign(&claims).map_err(StoreError::unavailable)?;
+        Ok((token, claims))
+    }
+
+    /// How much longer than the latest token it covers a revocation is kept.
+    pub(crate) fn margin(&self) -> Duration {
+        self.parts.config.leeway.saturating_add(MARGIN)
+    }
+
+    pub(crate) fn closing(&self, cause: Cause) -> Result<Closing, Unavailable> {
+        Ok(Closing {
+            cause,
+            at: self.now()?,
+            margin: self.margin(),
+        })
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        // Not the time that tokens are judged by: a timer of the runtime, which tests can pause.
+        Deadline(Instant::now() + self.parts.config.store_timeout)
+    }
+
+    /// Waits for a read; past the deadline it is dropped.
+    pub(crate) async fn read<T>(
+        &self,
+        deadline: Deadline,
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Unavailable> {
+        match timeout_at(deadline.0, read).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(StoreError::unavailable(TimedOut).into()),
+        }
+    }
+
+    /// Runs a write in a task of its own, and waits for it. A client that hangs up, and a deadline that passes, end the
+    /// waiting, not the write: dropped half-way its outcome would be anybody's guess.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        // In the span of the request, so that what it logs can be found under the request's id.
+        let task = tokio::spawn(write.in_current_span());
+        self.read(deadline, async { task.await.map_err(StoreError::unavailable)? })
+            .await
+    }
+
+    /// Both steps of every closing: the log, then the blacklist; in a task of its own, so that a client that hangs up
+    /// between the two cancels nothing.
+    pub(crate) async fn close_and_carry<T: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        close: impl Future<Output = Result<(T, Vec<Revocation>), StoreError>> + Send + 'static,
+    ) -> Result<T, CloseError> {
+        let (tell, told) = oneshot::channel();
+        let service = self.clone();
+        let steps = async move {
+            let (outcome, revocations) = match close.await {
+                Ok((outcome, revocations)) => (Ok(outcome), revocations),
+                Err(error) => (Err(error), Vec::new()),
+            };
+            // Nobody may be listening any more; the second step is done all the same.
+            let _ = tell.send(outcome);
+            service.carry(&revocations).await
+        };
+        let task = tokio::spawn(steps.in_current_span());
+        let outcome = self
+            .read(deadline, async { told.await.map_err(StoreError::unavailable)? })
+            .await
+            .map_err(CloseError::Unknown)?;
+        match timeout_at(deadline.0, task).await {
+            Ok(Ok(carried)) => carried.map_err(CloseError::Pending)?,
+            Ok(Err(panicked)) => return Err(CloseError::Pending(StoreError::unavailable(panicked))),
+            Err(_) => return Err(CloseError::Pending(StoreError::unavailable(TimedOut))),
+        }
+        Ok(outcome)
+    }
+
+    async fn carry(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        if self.policy().check != Check::Blacklist || revocations.is_empty() {
+            return Ok(());
+        }
+        self.ports.blacklist.insert(revocations).await.inspect_err(|error| {
+            tracing::error!(
+                error = %WithCauses(error),
+                "a revocation is in the log but not in the blacklist; it will be carried over"
+            );
+        })
+    }
+}
+
+/// Whose an access token is.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenOwner {
+    pub(crate) user: UserId,
+    pub(crate) session: SessionId,
+    pub(crate) client_id: ClientId,
+}

@@ -1,0 +1,52 @@
+//! Two scopes, one verdict. Where two kinds of revocation are asked in two places, one of them is forgotten one day.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rescind_session::{
+    Cause, Position, Revocation, Scope,
+    memory::MemoryBlacklist,
+    ports::{Blacklist, Standing},
+    token::{SessionId, TokenId, UserId},
+};
+use uuid::Uuid;
+
+/// Few numbers, so that tokens and sessions are often revoked, often by both scopes, and often of one number.
+fn number() -> impl Strategy<Value = u128> {
+    0_u128..6
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    prop_oneof![
+        number().prop_map(|number| Scope::Token(TokenId::from_uuid(Uuid::from_u128(number)))),
+        number().prop_map(|number| Scope::Session(SessionId::from_uuid(Uuid::from_u128(number)))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_token_is_refused_exactly_if_it_or_its_session_is_revoked(
+        revoked in proptest::collection::vec(scope(), 0..6),
+        token in number(),
+        session in number(),
+    ) {
+        let (token, session) = (TokenId::from_uuid(Uuid::from_u128(token)), SessionId::from_uuid(Uuid::from_u128(session)));
+        let entries: Vec<_> = (1..)
+            .zip(&revoked)
+            .map(|(position, scope)| Revocation {
+                position: Position::new(position),
+                scope: *scope,
+                user: UserId::from_uuid(Uuid::nil()),
+                at: Timestamp::UNIX_EPOCH,
+                until: Timestamp::UNIX_EPOCH,
+                cause: Cause::Logout,
+            })
+            .collect();
+        let expected = revoked.contains(&Scope::Token(token)) || revoked.contains(&Scope::Session(session));
+        let blacklist = MemoryBlacklist::new();
+        let verdict = futures::executor::block_on(async {
+            blacklist.insert(&entries).await.unwrap();
+            blacklist.check(token, session).await.unwrap()
+        });
+        prop_assert_eq!(verdict != Standing::Clear, expected);
+    }
+}

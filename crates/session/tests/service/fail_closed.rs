@@ -1,0 +1,142 @@
+//! A store that cannot answer: nothing is accepted, and nobody waits for ever.
+
+use crate::faulty::{Fault, Gate};
+use crate::world::{World, config, noon, seconds, service};
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use rescind_session::{
+    AnchoredClock, AuthenticateError, LoginError, LogoutError, MachineClock, Password, Policy, RefreshError,
+    Unavailable, ports::Instants,
+};
+
+#[tokio::test]
+async fn a_blacklist_that_fails_or_hangs_accepts_nobody() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    tokio::time::pause();
+    for fault in [Fault::Fails, Fault::Hangs] {
+        world.blacklist.faults.set("check", fault);
+        let asked = tokio::time::Instant::now();
+        let verdict = world.me(&grant).await;
+        assert!(
+            matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::Store(_)))),
+            "{verdict:?}"
+        );
+        assert!(asked.elapsed() < seconds(1), "{:?}", asked.elapsed());
+    }
+    world.blacklist.faults.mend();
+    world.me(&grant).await.unwrap();
+}
+
+#[tokio::test]
+async fn under_stored_a_database_that_fails_or_hangs_accepts_nobody() {
+    let world = World::with(config(Policy::stored())).await;
+    let grant = world.log_in().await;
+    tokio::time::pause();
+    for fault in [Fault::Fails, Fault::Hangs] {
+        world.sessions.faults.set("find", fault);
+        let verdict = world.me(&grant).await;
+        assert!(
+            matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::Store(_)))),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
+    let world = World::cold(config(Policy::blacklist())).await;
+    let grant = world.log_in().await;
+    let verdict = world.me(&grant).await;
+    assert!(
+        matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::NotWhole))),
+        "{verdict:?}"
+    );
+    world.sessions.faults.set("revocations_after", Fault::Fails);
+    assert!(world.service.carry_over(100).await.is_err());
+    assert!(world.me(&grant).await.is_err());
+    world.sessions.faults.mend();
+    world.service.carry_over(100).await.unwrap();
+    world.me(&grant).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_step_of_a_session_gives_up_within_the_store_timeout() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    tokio::time::pause();
+    let timeout = seconds(1);
+    for (method, step) in [
+        ("epoch", "login"),
+        ("open", "login"),
+        ("find", "refresh"),
+        ("rotate", "refresh"),
+    ] {
+        world.sessions.faults.set(method, Fault::Hangs);
+        if step == "login" {
+            // Hashing is not a store: it is awaited however long it takes, so only the result is asserted.
+            assert!(
+                matches!(
+                    world.try_log_in(crate::world::PASSWORD).await,
+                    Err(LoginError::Unavailable(_))
+                ),
+                "{method}"
+            );
+        } else {
+            let refreshed = tokio::time::timeout(timeout, world.refresh(&grant)).await.unwrap();
+            assert!(matches!(refreshed, Err(RefreshError::Unavailable(_))), "{method}");
+        }
+        world.sessions.faults.mend();
+    }
+    world.sessions.faults.set("close", Fault::Hangs);
+    let left = tokio::time::timeout(timeout, world.log_out(&grant)).await.unwrap();
+    assert!(matches!(left, Err(LogoutError::Unavailable(_))), "{left:?}");
+    world.sessions.faults.mend();
+    world.blacklist.faults.set("insert", Fault::Hangs);
+    let left = tokio::time::timeout(timeout, world.log_out(&grant)).await.unwrap();
+    assert!(matches!(left, Err(LogoutError::RevocationPending(_))), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_logout_that_was_given_up_on_is_finished_all_the_same() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let gate = Gate::new();
+    world.sessions.faults.set("close", Fault::Waits(gate.clone()));
+    tokio::time::pause();
+    assert!(matches!(world.log_out(&grant).await, Err(LogoutError::Unavailable(_))));
+    tokio::time::resume();
+    world.sessions.faults.mend();
+    gate.let_go();
+    while world.me(&grant).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    world.assert_dead(&[grant]).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_ready_answers_nothing() {
+    struct Machine;
+    impl MachineClock for Machine {
+        fn wall(&self) -> Timestamp {
+            noon()
+        }
+        fn since_boot(&self) -> Duration {
+            seconds(1)
+        }
+    }
+    let clock = Arc::new(AnchoredClock::new(Arc::new(Machine)));
+    let (service, ..) = service(config(Policy::blacklist()), clock.clone());
+    let refused = service.authenticate("whatever").await;
+    assert!(
+        matches!(refused, Err(AuthenticateError::Unavailable(Unavailable::Clock(_)))),
+        "{refused:?}"
+    );
+    assert!(service.sign_up("alice", &Password::new("long enough")).await.is_err());
+    clock.anchor(Instants::default()).unwrap();
+    assert!(matches!(
+        service.authenticate("whatever").await,
+        Err(AuthenticateError::Invalid(_))
+    ));
+}

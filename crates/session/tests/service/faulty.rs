@@ -1,0 +1,185 @@
+//! The memory adapters with faults for the asking.
+
+use std::{
+    collections::HashMap,
+    future::{Future, pending},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_session::{
+    Position, Revocation, Session,
+    memory::{MemoryBlacklist, MemorySessions},
+    ports::{
+        Blacklist, Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, Standing,
+        StoreError, Tail, TokenRevocation,
+    },
+    token::{SessionId, TokenId, UserId},
+};
+use tokio::sync::Semaphore;
+
+/// What goes wrong with one method.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// It fails, and nothing was done.
+    Fails,
+    /// It is done, and yet fails: the reply was lost.
+    LosesReply,
+    /// It never answers.
+    Hangs,
+    /// It tells that it began, and waits until it is let go.
+    Waits(Gate),
+}
+
+/// Where a call waits until a test lets it go.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    arrived: Arc<Semaphore>,
+    open: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            arrived: Arc::new(Semaphore::new(0)),
+            open: Arc::new(Semaphore::new(0)),
+        }
+    }
+    /// Returns when a call has arrived.
+    pub(crate) async fn arrival(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+    /// Lets one call go.
+    pub(crate) fn let_go(&self) {
+        self.open.add_permits(1);
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<HashMap<&'static str, Fault>>);
+
+impl Faults {
+    pub(crate) fn set(&self, method: &'static str, fault: Fault) {
+        self.0.lock().unwrap().insert(method, fault);
+    }
+    pub(crate) fn mend(&self) {
+        self.0.lock().unwrap().clear();
+    }
+    async fn around<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let fault = self.0.lock().unwrap().get(method).cloned();
+        match fault {
+            None => call.await,
+            Some(Fault::Fails) => Err(StoreError::unavailable("the store was told to fail")),
+            Some(Fault::LosesReply) => {
+                let _ = call.await?;
+                Err(StoreError::unavailable("the reply was lost"))
+            }
+            Some(Fault::Hangs) => pending().await,
+            Some(Fault::Waits(gate)) => {
+                gate.arrived.add_permits(1);
+                gate.open.acquire().await.unwrap().forget();
+                call.await
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FaultySessions {
+    inner: Mutex<Arc<MemorySessions>>,
+    opened_under: Mutex<HashMap<SessionId, Epoch>>,
+    pub(crate) faults: Faults,
+}
+
+impl FaultySessions {
+    fn inner(&self) -> Arc<MemorySessions> {
+        self.inner.lock().unwrap().clone()
+    }
+
+    /// The epoch that a session was opened under.
+    pub(crate) fn opened_under(&self, id: SessionId) -> Epoch {
+        self.opened_under.lock().unwrap()[&id]
+    }
+
+    /// As after a restore from a backup that held this one row.
+    pub(crate) async fn restore(&self, row: &Session) {
+        let restored = MemorySessions::new();
+        assert_eq!(restored.open(row, Epoch::FIRST).await.unwrap(), Opened::Opened);
+        *self.inner.lock().unwrap() = Arc::new(restored);
+    }
+}
+
+#[async_trait]
+impl SessionStore for FaultySessions {
+    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+        self.faults.around("epoch", self.inner().epoch(user)).await
+    }
+    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+        self.opened_under.lock().unwrap().insert(session.id, epoch);
+        self.faults.around("open", self.inner().open(session, epoch)).await
+    }
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.faults.around("find", self.inner().find(id)).await
+    }
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        self.faults.around("rotate", self.inner().rotate(rotation)).await
+    }
+    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.faults.around("list_open", self.inner().list_open(user)).await
+    }
+    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
+        self.faults.around("close", self.inner().close(id, closing)).await
+    }
+    async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        closing: &Closing,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.faults
+            .around("close_all", self.inner().close_all(user, except, closing))
+            .await
+    }
+    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+        self.faults
+            .around("revoke_token", self.inner().revoke_token(token))
+            .await
+    }
+    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+        self.faults
+            .around("revocations_after", self.inner().revocations_after(position, limit))
+            .await
+    }
+    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        self.faults
+            .around("prune", self.inner().prune(now, sessions_before, limit))
+            .await
+    }
+    async fn instants(&self) -> Result<Instants, StoreError> {
+        self.faults.around("instants", self.inner().instants()).await
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FaultyBlacklist {
+    pub(crate) inner: MemoryBlacklist,
+    pub(crate) faults: Faults,
+}
+
+#[async_trait]
+impl Blacklist for FaultyBlacklist {
+    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.faults.around("insert", self.inner.insert(revocations)).await
+    }
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
+        self.faults.around("check", self.inner.check(token, session)).await
+    }
+    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.faults.around("prune", self.inner.prune(now, limit)).await
+    }
+}

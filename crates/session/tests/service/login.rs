@@ -1,0 +1,115 @@
+//! Who is let in.
+
+use crate::world::{PASSWORD, World, config};
+use rescind_session::{DemoAccount, DemoAccounts, LoginError, Password, Policy, SignUpError};
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody() {
+    let world = World::new().await;
+    for (name, password) in [
+        ("alice", "wrong password"),
+        ("nobody", PASSWORD),
+        ("not a name!", PASSWORD),
+        ("", ""),
+    ] {
+        let verdict = world
+            .service
+            .log_in(
+                name,
+                &Password::new(password),
+                rescind_session::token::ClientId::first_party(),
+                Default::default(),
+            )
+            .await;
+        assert!(
+            matches!(verdict, Err(LoginError::InvalidCredentials)),
+            "{name}: {verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_one_whatever_its_case_and_is_taken_once() {
+    let world = World::new().await;
+    let again = world.service.sign_up("ALICE", &Password::new(PASSWORD)).await;
+    assert!(matches!(again, Err(SignUpError::NameTaken)), "{again:?}");
+    let grant = world
+        .service
+        .log_in(
+            " Alice",
+            &Password::new(PASSWORD),
+            rescind_session::token::ClientId::first_party(),
+            Default::default(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(grant.claims.subject, world.user.id);
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_sign_up_is_said_at_once() {
+    let world = World::new().await;
+    let refused = world.service.sign_up("no spaces", &Password::new("short")).await;
+    assert!(
+        matches!(
+            refused,
+            Err(SignUpError::Invalid {
+                username: Some(_),
+                password: Some(_)
+            })
+        ),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn demo_accounts_are_refused_where_the_demo_is_off_like_a_wrong_password() {
+    let mut settings = config(Policy::blacklist());
+    settings.demo_accounts = DemoAccounts::Refused;
+    let world = World::with(settings).await;
+    let password = Password::new(PASSWORD);
+    assert_eq!(
+        world.service.ensure_demo_account("mallory", &password).await.unwrap(),
+        DemoAccount::Ready
+    );
+    assert_eq!(
+        world.service.ensure_demo_account("mallory", &password).await.unwrap(),
+        DemoAccount::Ready
+    );
+    let client = rescind_session::token::ClientId::first_party();
+    let verdict = world
+        .service
+        .log_in("mallory", &password, client, Default::default())
+        .await;
+    assert!(matches!(verdict, Err(LoginError::InvalidCredentials)), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_demo_account_never_takes_a_persons_name_over() {
+    let world = World::new().await;
+    let password = Password::new("public knowledge");
+    assert_eq!(
+        world.service.ensure_demo_account("alice", &password).await.unwrap(),
+        DemoAccount::TakenByPerson
+    );
+    assert!(world.try_log_in("public knowledge").await.is_err());
+    world.log_in().await;
+}
+
+#[tokio::test]
+async fn a_retired_demo_account_leaves_no_session_behind() {
+    let world = World::new().await;
+    let password = Password::new(PASSWORD);
+    let _ = world.service.ensure_demo_account("mallory", &password).await.unwrap();
+    let client = rescind_session::token::ClientId::first_party();
+    let grant = world
+        .service
+        .log_in("mallory", &password, client, Default::default())
+        .await
+        .unwrap();
+    let persons = world.log_in().await;
+    world.service.retire_demo_account("mallory").await.unwrap();
+    world.service.retire_demo_account("alice").await.unwrap();
+    world.assert_dead(&[grant]).await;
+    world.me(&persons).await.unwrap();
+}

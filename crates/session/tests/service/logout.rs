@@ -1,0 +1,410 @@
+//! Logout, exactly: what it takes, what it leaves, and what is said when it could not be done.
+
+use crate::faulty::{Fault, Gate};
+use crate::world::{PASSWORD, World, config, forge, noon, refresh_token, seconds, with_access, with_refresh};
+use rescind_session::{
+    AuthenticateError, Cause, Check, EndSessionError, LogoutError, Password, Policy, Presented, Preset, RefreshError,
+    SessionState, StolenTokenDies, ports::SessionStore, token::SessionId,
+};
+
+#[tokio::test]
+async fn a_live_access_token_logs_out_and_is_dead_at_once() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    world.me(&grant).await.unwrap();
+    assert_eq!(world.log_out(&grant).await.unwrap().stolen_token, StolenTokenDies::Now);
+    world.assert_dead(&[grant]).await;
+}
+
+#[tokio::test]
+async fn a_look_at_the_signature_alone_knows_expiry_and_forgery_and_no_logout() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let token = grant.access_token.expose_secret();
+    world.log_out(&grant).await.unwrap();
+    assert_eq!(world.service.verify_signature_only(token).unwrap(), grant.claims);
+    let forged = format!("{token}A");
+    let refused = world.service.verify_signature_only(&forged);
+    assert!(matches!(refused, Err(AuthenticateError::Invalid(_))), "{refused:?}");
+    world.clock.advance(seconds(301));
+    let over = world.service.verify_signature_only(token);
+    assert!(matches!(over, Err(AuthenticateError::Expired(_))), "{over:?}");
+}
+
+#[tokio::test]
+async fn logging_out_ends_every_access_token_of_the_session_and_no_other_session() {
+    let world = World::new().await;
+    let other = world.log_in().await;
+    let first = world.log_in().await;
+    let second = world.refresh(&first).await.unwrap();
+    world.log_out(&second).await.unwrap();
+    world.assert_dead(&[first, second]).await;
+    world.me(&other).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_expired_access_token_is_enough() {
+    let world = World::new().await;
+    let first = world.log_in().await;
+    world.clock.advance(seconds(299));
+    let second = world.refresh(&first).await.unwrap();
+    world.clock.advance(seconds(2));
+    assert!(matches!(world.me(&first).await, Err(AuthenticateError::Expired(_))));
+    world.log_out(&first).await.unwrap();
+    world.assert_dead(&[second]).await;
+}
+
+#[tokio::test]
+async fn the_refresh_token_alone_is_enough() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    world.service.log_out(with_refresh(&grant)).await.unwrap();
+    world.assert_dead(&[grant]).await;
+}
+
+#[tokio::test]
+async fn tokens_of_different_sessions_are_refused_and_change_nothing() {
+    let world = World::new().await;
+    let (one, other) = (world.log_in().await, world.log_in().await);
+    let both = Presented {
+        access: Some(one.access_token.expose_secret()),
+        refresh: Some(refresh_token(&other)),
+    };
+    assert!(matches!(
+        world.service.log_out(both).await,
+        Err(LogoutError::DifferentSessions)
+    ));
+    world.me(&one).await.unwrap();
+    world.me(&other).await.unwrap();
+}
+
+#[tokio::test]
+async fn forged_tokens_close_nothing() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let access = forge(grant.access_token.expose_secret());
+    let refresh = forge(refresh_token(&grant));
+    let verdict = world
+        .service
+        .log_out(Presented {
+            access: Some(&access),
+            refresh: None,
+        })
+        .await;
+    assert!(matches!(verdict, Err(LogoutError::Invalid(_))), "{verdict:?}");
+    let verdict = world
+        .service
+        .log_out(Presented {
+            access: None,
+            refresh: Some(&refresh),
+        })
+        .await;
+    assert!(matches!(verdict, Err(LogoutError::RefreshInvalid)), "{verdict:?}");
+    assert!(matches!(
+        world.service.log_out(Presented::default()).await,
+        Err(LogoutError::Missing)
+    ));
+    world.me(&grant).await.unwrap();
+}
+
+#[tokio::test]
+async fn logging_out_twice_is_harmless_and_keeps_the_first_cause() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    world.log_out(&grant).await.unwrap();
+    world.clock.advance(seconds(5));
+    world.service.log_out_replaced(with_access(&grant)).await.unwrap();
+    let row = world.row(grant.claims.session_id).await;
+    assert_eq!(
+        row.state,
+        SessionState::Closed {
+            at: noon(),
+            cause: Cause::Logout
+        }
+    );
+}
+
+/// The table of the five policies: what a stolen access token is worth after logout.
+#[tokio::test]
+async fn after_logout_a_stolen_token_lives_as_long_as_its_policy_says() {
+    for preset in Preset::ALL {
+        let policy = Policy::preset(preset);
+        let world = World::with(config(policy.clone())).await;
+        let grant = world.log_in().await;
+        let expires = grant.claims.expires_at;
+        assert_eq!(grant.refresh.is_some(), policy.refresh.is_some(), "{preset}");
+        let rows = world.sessions.list_open(world.user.id).await.unwrap().len();
+        assert_eq!(rows == 1, policy.keeps_sessions(), "{preset}");
+        world.me(&grant).await.unwrap();
+        let dies = world.log_out(&grant).await.unwrap().stolen_token;
+        let verdict = world.me(&grant).await;
+        match policy.check {
+            Check::Nothing => {
+                assert_eq!(dies, StolenTokenDies::At(expires), "{preset}");
+                assert!(verdict.is_ok(), "{preset}: {verdict:?}");
+                world.clock.set(expires - seconds(1));
+                assert!(world.me(&grant).await.is_ok(), "{preset}");
+                world.clock.set(expires);
+                assert!(
+                    matches!(world.me(&grant).await, Err(AuthenticateError::Expired(_))),
+                    "{preset}"
+                );
+            }
+            Check::Session | Check::Blacklist => {
+                assert_eq!(dies, StolenTokenDies::Now, "{preset}");
+                assert!(
+                    matches!(verdict, Err(AuthenticateError::Revoked(_))),
+                    "{preset}: {verdict:?}"
+                );
+            }
+        }
+        if policy.refresh.is_some() {
+            assert!(
+                matches!(world.refresh(&grant).await, Err(RefreshError::Closed)),
+                "{preset}: no new ones"
+            );
+        }
+        let log = world
+            .sessions
+            .revocations_after(rescind_session::Position::START, 10)
+            .await
+            .unwrap();
+        let rescind_session::ports::Tail::Entries(log) = log else {
+            panic!("{log:?}")
+        };
+        assert_eq!(
+            log.len() == 1,
+            policy.keeps_sessions(),
+            "{preset}: every policy with rows logs revocations"
+        );
+    }
+}
+
+#[tokio::test]
+async fn under_rotation_a_logout_says_when_the_newest_token_dies_even_if_an_older_one_logs_out() {
+    let world = World::with(config(Policy::rotation())).await;
+    let first = world.log_in().await;
+    world.clock.advance(seconds(100));
+    let second = world.refresh(&first).await.unwrap();
+    let dies = world.log_out(&first).await.unwrap().stolen_token;
+    assert_eq!(dies, StolenTokenDies::At(second.claims.expires_at));
+}
+
+#[tokio::test]
+async fn policies_without_rows_say_that_they_keep_no_session() {
+    for preset in [Preset::ClientDelete, Preset::ShortLived] {
+        let world = World::with(config(Policy::preset(preset))).await;
+        let grant = world.log_in().await;
+        let user = world.user.id;
+        assert!(matches!(
+            world.service.sessions(user).await,
+            Err(EndSessionError::PolicyKeepsNoSession)
+        ));
+        assert!(matches!(
+            world.service.log_out_everywhere(user).await,
+            Err(EndSessionError::PolicyKeepsNoSession)
+        ));
+        let ended = world.service.end_session(user, grant.claims.session_id).await;
+        assert!(matches!(ended, Err(EndSessionError::PolicyKeepsNoSession)));
+        let refreshed = world.service.refresh("rrt_whatever", Default::default()).await;
+        assert!(matches!(refreshed, Err(RefreshError::PolicyHasNoRefresh)));
+    }
+}
+
+#[tokio::test]
+async fn a_token_issued_under_a_policy_without_rows_can_be_taken_back_after_the_policy_changed() {
+    // Same lifetime, so that the token is still one of this policy's.
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    world
+        .sessions
+        .restore(&world.row(world.log_in().await.claims.session_id).await)
+        .await;
+    world.me(&grant).await.unwrap();
+    assert_eq!(world.log_out(&grant).await.unwrap().stolen_token, StolenTokenDies::Now);
+    assert!(matches!(world.me(&grant).await, Err(AuthenticateError::Revoked(_))));
+}
+
+#[tokio::test]
+async fn one_device_can_be_logged_out_and_nobody_elses() {
+    let world = World::new().await;
+    let (here, there) = (world.log_in().await, world.log_in().await);
+    let stranger = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
+    let ended = world.service.end_session(stranger.id, there.claims.session_id).await;
+    assert!(matches!(ended, Err(EndSessionError::NotFound)));
+    let unknown = SessionId::from_uuid(uuid::Uuid::from_u128(1));
+    assert!(matches!(
+        world.service.end_session(world.user.id, unknown).await,
+        Err(EndSessionError::NotFound)
+    ));
+    world.me(&there).await.unwrap();
+    world
+        .service
+        .end_session(world.user.id, there.claims.session_id)
+        .await
+        .unwrap();
+    world
+        .service
+        .end_session(world.user.id, there.claims.session_id)
+        .await
+        .unwrap();
+    world.assert_dead(&[there]).await;
+    world.me(&here).await.unwrap();
+    assert_eq!(world.service.sessions(world.user.id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_ends_every_session_of_the_user_and_no_one_elses() {
+    let world = World::new().await;
+    let grants = [world.log_in().await, world.log_in().await, world.log_in().await];
+    world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
+    let bob = world
+        .service
+        .log_in(
+            "bob",
+            &Password::new(PASSWORD),
+            rescind_session::token::ClientId::first_party(),
+            Default::default(),
+        )
+        .await
+        .unwrap();
+    world.service.log_out_everywhere(world.user.id).await.unwrap();
+    world.assert_dead(&grants).await;
+    world.me(&bob).await.unwrap();
+    assert!(world.service.sessions(world.user.id).await.unwrap().is_empty());
+    // The fresh login of the same instant is not among what was ended.
+    let fresh = world.log_in().await;
+    world.me(&fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn changing_the_password_ends_the_other_sessions_and_the_old_password() {
+    let world = World::new().await;
+    let (here, there) = (world.log_in().await, world.log_in().await);
+    let (old, new) = (Password::new(PASSWORD), Password::new("a new password"));
+    let keep = here.claims.session_id;
+    let wrong = world.service.change_password(&world.user, &new, &new, keep).await;
+    assert!(matches!(
+        wrong,
+        Err(rescind_session::ChangePasswordError::WrongPassword)
+    ));
+    let short = world
+        .service
+        .change_password(&world.user, &old, &Password::new("short"), keep)
+        .await;
+    assert!(matches!(short, Err(rescind_session::ChangePasswordError::Invalid(_))));
+    world.me(&there).await.unwrap();
+    world
+        .service
+        .change_password(&world.user, &old, &new, keep)
+        .await
+        .unwrap();
+    world.me(&here).await.unwrap();
+    world.assert_dead(&[there]).await;
+    assert!(world.try_log_in(PASSWORD).await.is_err());
+    assert!(world.try_log_in("a new password").await.is_ok());
+}
+
+#[tokio::test]
+async fn the_password_of_a_demo_account_is_nobodys_to_change() {
+    let world = World::new().await;
+    let (known, new) = (Password::new(PASSWORD), Password::new("mine alone now"));
+    let made = world.service.ensure_demo_account("carol", &known).await.unwrap();
+    assert_eq!(made, rescind_session::DemoAccount::Ready);
+    let log_in = || {
+        let client = rescind_session::token::ClientId::first_party();
+        world.service.log_in("carol", &known, client, Default::default())
+    };
+    let grant = log_in().await.unwrap();
+    let carol = world.service.user(grant.claims.subject).await.unwrap().unwrap();
+    let refused = world
+        .service
+        .change_password(&carol, &known, &new, grant.claims.session_id)
+        .await;
+    assert!(matches!(
+        refused,
+        Err(rescind_session::ChangePasswordError::DemoAccount)
+    ));
+    log_in().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_fails_leaves_the_outcome_unknown_and_repeating_is_harmless() {
+    for fault in [Fault::Fails, Fault::LosesReply] {
+        let world = World::new().await;
+        let grant = world.log_in().await;
+        world.sessions.faults.set("close", fault);
+        assert!(matches!(world.log_out(&grant).await, Err(LogoutError::Unavailable(_))));
+        world.sessions.faults.mend();
+        world.log_out(&grant).await.unwrap();
+        world.assert_dead(&[grant]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_blacklist_that_fails_is_said_and_a_repeat_takes_the_second_step() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    world.blacklist.faults.set("insert", Fault::Fails);
+    assert!(matches!(
+        world.log_out(&grant).await,
+        Err(LogoutError::RevocationPending(_))
+    ));
+    world.blacklist.faults.mend();
+    world.me(&grant).await.unwrap();
+    world.log_out(&grant).await.unwrap();
+    world.assert_dead(&[grant]).await;
+}
+
+#[tokio::test]
+async fn repeating_a_half_done_logout_everywhere_takes_the_second_step_for_all_of_them() {
+    let world = World::new().await;
+    let grants = [world.log_in().await, world.log_in().await];
+    world.blacklist.faults.set("insert", Fault::Fails);
+    assert!(world.service.log_out_everywhere(world.user.id).await.is_err());
+    world.blacklist.faults.mend();
+    world.service.log_out_everywhere(world.user.id).await.unwrap();
+    world.assert_dead(&grants).await;
+}
+
+#[tokio::test]
+async fn reuse_that_is_found_while_the_blacklist_fails_is_pending_and_carried_over() {
+    let world = World::new().await;
+    let first = world.log_in().await;
+    let second = world.refresh(&first).await.unwrap();
+    let third = world.refresh(&second).await.unwrap();
+    world.blacklist.faults.set("insert", Fault::Fails);
+    assert!(matches!(
+        world.refresh(&first).await,
+        Err(RefreshError::RevocationPending(_))
+    ));
+    world.blacklist.faults.mend();
+    world.service.carry_over(100).await.unwrap();
+    world.assert_dead(&[first, second, third]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_between_the_two_steps_cancels_nothing() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let gate = Gate::new();
+    world.sessions.faults.set("close", Fault::Waits(gate.clone()));
+    let insert = Gate::new();
+    world.blacklist.faults.set("insert", Fault::Waits(insert.clone()));
+    let request = {
+        let (world, grant) = (world.clone(), grant.clone());
+        tokio::spawn(async move { world.log_out(&grant).await })
+    };
+    gate.arrival().await;
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    gate.let_go();
+    insert.arrival().await;
+    insert.let_go();
+    world.sessions.faults.mend();
+    world.blacklist.faults.mend();
+    while world.me(&grant).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    world.assert_dead(&[grant]).await;
+}

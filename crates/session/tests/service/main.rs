@@ -1,0 +1,11 @@
+//! The life of a session, told through the service's public interface.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fail_closed;
+mod faulty;
+mod login;
+mod logout;
+mod races;
+mod refresh;
+mod upkeep;
+mod world;

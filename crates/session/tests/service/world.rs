@@ -1,0 +1,183 @@
+//! A service on the memory adapters, with a clock that stands still until a test moves it.
+//!
+
+use std::{sync::Arc, time::Duration};
+
+use crate::faulty::{FaultyBlacklist, FaultySessions};
+use jiff::Timestamp;
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_session::{
+    AuthenticateError, Clock, Config, DemoAccounts, Device, Grant, HashingSettings, Keys, ManualClock, Password,
+    Policy, Ports, Presented, RefreshError, Session, SessionService, User,
+    memory::MemoryUsers,
+    ports::SessionStore,
+    token::{AccessClaims, Algorithm, ClientId, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
+};
+
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// A service, and everything behind it.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) service: SessionService,
+    pub(crate) clock: ManualClock,
+    pub(crate) sessions: Arc<FaultySessions>,
+    pub(crate) blacklist: Arc<FaultyBlacklist>,
+    pub(crate) user: User,
+}
+
+pub(crate) fn noon() -> Timestamp {
+    "2026-01-01T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// How often a race is run: a few times in every test run, a thousand in the full one.
+pub(crate) fn rounds() -> usize {
+    if std::env::var("RESCIND_TEST_FULL").as_deref() == Ok("1") {
+        1_000
+    } else {
+        100
+    }
+}
+
+pub(crate) fn config(policy: Policy) -> Config {
+    Config {
+        policy,
+        hashing: HashingSettings {
+            memory_kib: 64,
+            iterations: 1,
+            at_once: 4,
+            waiting: 10_000,
+        },
+        demo_accounts: DemoAccounts::Allowed,
+        ..Config::new("https://rescind.example", "rescind-api")
+    }
+}
+
+impl World {
+    /// The default policy, with one user who has signed up.
+    pub(crate) async fn new() -> Self {
+        Self::with(config(Policy::blacklist())).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Self {
+        let world = Self::cold(config).await;
+        world.service.carry_over(100).await.unwrap();
+        world
+    }
+
+    /// As [`with`](Self::with), but the log has not been carried over to the blacklist yet.
+    pub(crate) async fn cold(config: Config) -> Self {
+        let clock = ManualClock::at(noon());
+        let (service, sessions, blacklist) = service(config, Arc::new(clock.clone()));
+        let user = service.sign_up("alice", &Password::new(PASSWORD)).await.unwrap();
+        Self {
+            service,
+            clock,
+            sessions,
+            blacklist,
+            user,
+        }
+    }
+
+    pub(crate) async fn log_in(&self) -> Grant {
+        self.try_log_in(PASSWORD).await.unwrap()
+    }
+
+    pub(crate) async fn try_log_in(&self, password: &str) -> Result<Grant, rescind_session::LoginError> {
+        let password = Password::new(password);
+        self.service
+            .log_in("alice", &password, ClientId::first_party(), Device::default())
+            .await
+    }
+
+    pub(crate) async fn refresh(&self, grant: &Grant) -> Result<Grant, RefreshError> {
+        self.service.refresh(refresh_token(grant), Device::default()).await
+    }
+
+    pub(crate) async fn me(&self, grant: &Grant) -> Result<AccessClaims, AuthenticateError> {
+        self.service.authenticate(grant.access_token.expose_secret()).await
+    }
+
+    pub(crate) async fn log_out(
+        &self,
+        grant: &Grant,
+    ) -> Result<rescind_session::LoggedOut, rescind_session::LogoutError> {
+        self.service.log_out(with_access(grant)).await
+    }
+
+    pub(crate) async fn row(&self, id: SessionId) -> Session {
+        self.sessions.find(id).await.unwrap().unwrap()
+    }
+
+    /// Asserts that every access token of these is refused as revoked, and every refresh token too.
+    pub(crate) async fn assert_dead(&self, grants: &[Grant]) {
+        for grant in grants {
+            let verdict = self.me(grant).await;
+            assert!(
+                matches!(verdict, Err(AuthenticateError::Revoked(_))),
+                "access token: {verdict:?}"
+            );
+            let verdict = self.refresh(grant).await;
+            assert!(verdict.is_err(), "refresh token: {verdict:?}");
+        }
+    }
+}
+
+/// A service on memory adapters that know no user and no session.
+pub(crate) fn service(
+    config: Config,
+    clock: Arc<dyn Clock>,
+) -> (SessionService, Arc<FaultySessions>, Arc<FaultyBlacklist>) {
+    let rng = StdRng::seed_from_u64(1);
+    let keys = Keys {
+        ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()),
+        refresh: refresh_keys(2),
+    };
+    let sessions = Arc::new(FaultySessions::default());
+    let blacklist = Arc::new(FaultyBlacklist::default());
+    let ports = Ports {
+        users: Arc::new(MemoryUsers::new()),
+        sessions: sessions.clone(),
+        blacklist: blacklist.clone(),
+        clock,
+    };
+    (
+        SessionService::new(config, keys, ports, rng).unwrap(),
+        sessions,
+        blacklist,
+    )
+}
+
+/// Every world's refresh keys are made of seed 2.
+pub(crate) fn refresh_keys(seed: u64) -> RefreshKeys {
+    RefreshKeys::new(RefreshKey::generate(&mut StdRng::seed_from_u64(seed)), Vec::new()).unwrap()
+}
+
+pub(crate) fn refresh_token(grant: &Grant) -> &str {
+    grant.refresh.as_ref().unwrap().token.expose_secret()
+}
+
+pub(crate) fn with_access(grant: &Grant) -> Presented<'_> {
+    Presented {
+        access: Some(grant.access_token.expose_secret()),
+        refresh: None,
+    }
+}
+
+pub(crate) fn with_refresh(grant: &Grant) -> Presented<'_> {
+    Presented {
+        access: None,
+        refresh: Some(refresh_token(grant)),
+    }
+}
+
+/// The token with its last bit but one changed: well formed, and not genuine.
+pub(crate) fn forge(token: &str) -> String {
+    let (rest, last) = token.split_at(token.len() - 5);
+    let swapped = if last.starts_with('A') { "B" } else { "A" };
+    format!("{rest}{swapped}{}", &last[1..])
+}

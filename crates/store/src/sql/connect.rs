@@ -1,0 +1,381 @@
+//! From a `DATABASE_URL` to connections that keep what they promise.
+
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement,
+    sqlx::{
+        Connection,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
+};
+
+use super::{SqlStore, error::is_busy};
+
+/// How a database is used. The defaults suit one node under moderate load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlSettings {
+    /// How many may read at once; at least one. Writing takes turns whatever this says. Default 8.
+    pub max_connections: u32,
+    /// The longest that a caller waits for a connection, and for its turn to write. Default 5 s.
+    pub acquire_timeout: Duration,
+    /// The longest that SQLite waits for another process that is writing. Default 5 s.
+    pub busy_timeout: Duration,
+}
+
+impl Default for SqlSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 8,
+            acquire_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a database cannot be used. No variant prints the URL: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL is not one of a kind of database that is known here.
+    #[error("DATABASE_URL must begin with `sqlite:`, followed by the path of a file")]
+    UnknownScheme,
+    /// A database that lives in memory.
+    #[error("DATABASE_URL names a database in memory: a restart would forget what was revoked; name a file")]
+    InMemory,
+    /// There is no path in the URL, or it cannot be decoded.
+    #[error("DATABASE_URL names no file: write `sqlite:` and a path")]
+    NoFile,
+    /// A parameter that would change what the store promises.
+    #[error("DATABASE_URL has the parameter `{0}`: only `mode=rw` and `mode=rwc` are supported")]
+    Parameter(String),
+    /// The file, or the directory around it, cannot be made.
+    #[error("the database file {} cannot be made", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file cannot be opened, or is no database.
+    #[error("the database {} cannot be opened", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The database would lose commits that were answered, for instance on a file system without shared memory.
+    #[error("the database does not keep its promises: `PRAGMA {pragma}` is {found}, and {wanted} was asked for")]
+    NotDurable {
+        /// The name of the setting.
+        pragma: &'static str,
+        /// What it must be.
+        wanted: &'static str,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl ConnectError {
+    /// Whether another URL would help: the URL itself is wrong, not what it names.
+    #[must_use]
+    pub fn is_the_urls_fault(&self) -> bool {
+        match self {
+            Self::UnknownScheme | Self::InMemory | Self::NoFile | Self::Parameter(_) => true,
+            Self::File { .. } | Self::Open { .. } | Self::NotDurable { .. } => false,
+        }
+    }
+}
+
+/// What each connection must answer when it is asked whether a commit survives a power cut.
+const PROMISES: [(&str, &str); 4] = [
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("fullfsync", "1"),
+    ("foreign_keys", "1"),
+];
+
+impl SqlStore {
+    /// Opens the database that a `DATABASE_URL` names: `sqlite:` and the path of a file, with `%3F` for a `?` in it.
+    ///
+    /// The file is made if it is missing, readable by its owner alone, and so is the directory around it. With
+    /// `?mode=rw` the file must be there. The schema is left as it is: see [`is_current`](Self::is_current) and
+    /// [`migrate_up`](Self::migrate_up).
+    ///
+    /// # Errors
+    /// [`ConnectError`], which names the setting where the URL is at fault.
+    pub async fn connect(url: &str, settings: &SqlSettings) -> Result<Self, ConnectError> {
+        match read_url(url)? {
+            (file, IfMissing::Make) => Self::open_file(&file, settings).await,
+            (file, IfMissing::Refuse) => Self::open(&file, settings).await,
+        }
+    }
+
+    /// Opens the SQLite database in that file, like [`connect`](Self::connect) for a path that nobody had to write as a
+    /// URL.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn open_file(path: &Path, settings: &SqlSettings) -> Result<Self, ConnectError> {
+        let file = path.to_owned();
+        let made = tokio::task::spawn_blocking(move || make_file(&file))
+            .await
+            .map_err(io::Error::other);
+        made.flatten().map_err(|source| ConnectError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::open(path, settings).await
+    }
+
+    async fn open(path: &Path, settings: &SqlSettings) -> Result<Self, ConnectError> {
+        let failed = |source: DbErr| ConnectError::Open {
+            path: path.to_owned(),
+            source: source.into(),
+        };
+        // Absolute, since SQLite takes a relative path that begins with `file:` for a URL.
+        let file = std::path::absolute(path).map_err(|source| ConnectError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        let writer = open_writer(&file, settings).await.map_err(failed)?;
+        if let Some((pragma, wanted, found)) = broken_promise(&writer).await.map_err(failed)? {
+            return Err(ConnectError::NotDurable { pragma, wanted, found });
+        }
+        let readers = Database::connect(reader_options(&file, settings))
+            .await
+            .map_err(failed)?;
+        Ok(Self { readers, writer })
+    }
+}
+
+/// The file that a `DATABASE_URL` names, for whoever has to lock, copy or name it.
+///
+/// # Errors
+/// [`ConnectError`] if the URL is not one that [`SqlStore::connect`] takes.
+pub fn sqlite_file(url: &str) -> Result<PathBuf, ConnectError> {
+    read_url(url).map(|(file, _)| file)
+}
+
+/// What to do about a file that is not there.
+enum IfMissing {
+    Make,
+    Refuse,
+}
+
+fn read_url(url: &str) -> Result<(PathBuf, IfMissing), ConnectError> {
+    let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
+    if scheme != "sqlite" {
+        return Err(ConnectError::UnknownScheme);
+    }
+    let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    if path.trim_start_matches("//").starts_with(":memory:") {
+        return Err(ConnectError::InMemory);
+    }
+    let if_missing = match parameters {
+        "" | "mode=rwc" => IfMissing::Make,
+        "mode=rw" => IfMissing::Refuse,
+        "mode=memory" => return Err(ConnectError::InMemory),
+        other => return Err(ConnectError::Parameter(other.to_owned())),
+    };
+    Ok((decoded(path)?, if_missing))
+}
+
+/// The path in a URL, as sqlx understands it.
+fn decoded(path: &str) -> Result<PathBuf, ConnectError> {
+    let options: SqliteConnectOptions = format!("sqlite:{path}").parse().map_err(|_| ConnectError::NoFile)?;
+    match options.get_filename() {
+        file if file.as_os_str().is_empty() => Err(ConnectError::NoFile),
+        file => Ok(file.to_owned()),
+    }
+}
+
+/// Makes the file, and the directory around it, for their owner alone: the file holds password hashes. SQLite gives the
+/// files that it makes beside it the same mode. A file that is there keeps the mode that somebody chose for it.
+fn make_file(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(directory)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+/// Opens the writing connection. Switching a new database to WAL needs it alone, which SQLite does not wait for as it
+/// does for a writer: of two programs that start at once on a new file, one has to try again.
+async fn open_writer(file: &Path, settings: &SqlSettings) -> Result<DatabaseConnection, DbErr> {
+    const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+    let patience = tokio::time::Instant::now() + settings.busy_timeout;
+    loop {
+        match Database::connect(writer_options(file, settings)).await {
+            Err(error) if is_busy(&error) && tokio::time::Instant::now() < patience => {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn writer_options(file: &Path, settings: &SqlSettings) -> ConnectOptions {
+    let mut options = common_options(settings);
+    options.max_connections(1);
+    let with_file = with_file(file, settings);
+    options.map_sqlx_sqlite_opts(move |options| {
+        with_file(options)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // macOS keeps what it was told to write in the drive's cache unless it is asked twice.
+            .pragma("fullfsync", "ON")
+            .pragma("checkpoint_fullfsync", "ON")
+            .foreign_keys(true)
+    });
+    // An error such as a full disk makes SQLite roll back by itself. sqlx does not notice, counts one transaction too many
+    // ever after, and would begin the next one as a savepoint, without the lock to write. Such a connection is replaced.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        let is_whole = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_whole) })
+    });
+    options
+}
+
+fn reader_options(file: &Path, settings: &SqlSettings) -> ConnectOptions {
+    let mut options = common_options(settings);
+    options.max_connections(settings.max_connections.max(1));
+    let with_file = with_file(file, settings);
+    // A reader that writes by mistake is refused, instead of writing out of turn.
+    options.map_sqlx_sqlite_opts(move |options| with_file(options).pragma("query_only", "ON"));
+    options
+}
+
+fn common_options(settings: &SqlSettings) -> ConnectOptions {
+    // The path is given to sqlx as a path, so that nothing in it can be taken for a part of a URL.
+    let mut options = ConnectOptions::new("sqlite:");
+    options
+        .acquire_timeout(settings.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // Statements carry salts and password hashes. sqlx logs no bound values today; nothing hangs on that here.
+        .sqlx_logging(false);
+    options
+}
+
+fn with_file(
+    file: &Path,
+    settings: &SqlSettings,
+) -> impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + Send + Sync + 'static {
+    // sqlx panics on a timeout that SQLite, which counts milliseconds in an `i32`, cannot keep.
+    let busy_timeout = settings.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
+    let file = file.to_owned();
+    move |options| {
+        options
+            .filename(&file)
+            .create_if_missing(false)
+            .busy_timeout(busy_timeout)
+    }
+}
+
+/// The first promise that a connection does not keep: its name, what was promised, and what it is.
+async fn broken_promise(database: &DatabaseConnection) -> Result<Option<(&'static str, &'static str, String)>, DbErr> {
+    for (pragma, wanted) in PROMISES {
+        let found = read_pragma(database, pragma).await?;
+        if found != wanted {
+            return Ok(Some((pragma, wanted, found)));
+        }
+    }
+    Ok(None)
+}
+
+async fn read_pragma(database: &DatabaseConnection, pragma: &str) -> Result<String, DbErr> {
+    let statement = Statement::from_string(database.get_database_backend(), format!("PRAGMA {pragma}"));
+    let Some(row) = database.query_one_raw(statement).await? else {
+        return Ok(String::new());
+    };
+    match row.try_get_by_index::<String>(0) {
+        Ok(word) => Ok(word),
+        Err(_) => row.try_get_by_index::<i64>(0).map(|number| number.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_url_is_read_as_sqlx_reads_it() {
+        for (url, path) in [
+            ("data/rescind.db", "data/rescind.db"),
+            ("//data/rescind.db", "data/rescind.db"),
+            ("///var/lib/rescind.db", "/var/lib/rescind.db"),
+            ("/var/lib/rescind.db", "/var/lib/rescind.db"),
+            ("a%3Fb%20c.db", "a?b c.db"),
+        ] {
+            assert_eq!(decoded(url).unwrap(), Path::new(path), "{url}");
+        }
+        assert!(matches!(decoded(""), Err(ConnectError::NoFile)));
+        assert!(matches!(decoded("//"), Err(ConnectError::NoFile)));
+    }
+
+    #[tokio::test]
+    async fn every_writing_connection_keeps_the_promises() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqlStore::open_file(&directory.path().join("promises.db"), &SqlSettings::default())
+            .await
+            .unwrap();
+        assert_eq!(broken_promise(&store.writer).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_would_lose_commits_is_found_out() {
+        let in_memory = Database::connect("sqlite::memory:").await.unwrap();
+        assert_eq!(
+            broken_promise(&in_memory).await.unwrap(),
+            Some(("journal_mode", "wal", "memory".to_owned())),
+            "a database in memory is not durable"
+        );
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("promises.db");
+        let store = SqlStore::open_file(&path, &SqlSettings::default()).await.unwrap();
+        for (pragma, wanted) in [("synchronous", "2"), ("fullfsync", "1"), ("foreign_keys", "1")] {
+            store
+                .writer
+                .execute_unprepared(&format!("PRAGMA {pragma} = 0"))
+                .await
+                .unwrap();
+            assert_eq!(
+                broken_promise(&store.writer).await.unwrap(),
+                Some((pragma, wanted, "0".to_owned()))
+            );
+            store
+                .writer
+                .execute_unprepared(&format!("PRAGMA {pragma} = {wanted}"))
+                .await
+                .unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqlStore::open_file(&directory.path().join("readers.db"), &SqlSettings::default())
+            .await
+            .unwrap();
+        store.migrate_up().await.unwrap();
+        let refused = store.readers.execute_unprepared("DELETE FROM log_head").await;
+        assert!(refused.unwrap_err().to_string().contains("readonly"));
+    }
+}

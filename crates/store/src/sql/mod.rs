@@ -1,0 +1,65 @@
+//! Users, sessions and the revocation log in SQL.
+//!
+//! **One writer.** SQLite lets one connection write at a time, whatever a program does about it. Left alone, two hundred
+//! writers spin: each finds the database locked, sleeps, tries again, and some starve. So there are two pools: readers,
+//! which WAL lets read while somebody writes, and a single writing connection, for which sqlx queues callers in the order
+//! in which they came and for no longer than [`SqlSettings::acquire_timeout`]. What remains of SQLite's own waiting
+//! ([`SqlSettings::busy_timeout`]) is for other processes. Rejected: a mutex around one pool, which is the same queue with
+//! a second thing to forget; and retries in this code, since SQLite's own are bounded and better spaced.
+//!
+//! **Transactions begin IMMEDIATE**: the lock to write is taken before the first read. A transaction that reads, and only
+//! then asks for the lock, is told SQLITE_BUSY at once if another has written in between, and no waiting mends that.
+//!
+//! **Order of locks**, for databases that lock rows: a user's epoch, then sessions, then the head of the log, which every
+//! revoking transaction takes last. Whoever holds it commits before the next one is given a position: positions follow the
+//! order of commits, and nobody waits in a circle.
+//!
+//! **Nothing bound is logged.** sqlx's logging of statements is off, and what sea-orm and sqlx trace leaves out values.
+
+mod connect;
+mod entities;
+mod error;
+mod key_ring;
+#[cfg(test)]
+mod query_plans;
+mod revocation_log;
+mod rows;
+mod schema;
+mod sessions;
+mod users;
+#[cfg(test)]
+mod writer_recovery;
+
+pub use connect::{ConnectError, SqlSettings, sqlite_file};
+pub use key_ring::Claimed;
+pub use schema::{MigrationState, MigrationStep};
+
+use rescind_session::ports::StoreError;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+use error::failed;
+
+/// Users, sessions and the revocation log in a SQL database; today SQLite.
+///
+/// It is a handle on connections: cloning it is cheap, and clones share them.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    readers: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl SqlStore {
+    /// Begins to write: waits for its turn, then holds the lock until the transaction is committed or dropped.
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await.map_err(failed)
+    }
+}
+
+/// Commits. If this fails, it is unknown whether the transaction counts.
+async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(failed)
+}

@@ -1,0 +1,93 @@
+//! What SQLite says it would do. Statements that scan a table are quick in a test and slow after a year.
+
+use jiff::Timestamp;
+use rescind_session::{
+    Cause,
+    ports::Closing,
+    token::{SessionId, UserId},
+};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, QueryTrait, Statement};
+use uuid::Uuid;
+
+use super::{
+    SqlSettings, SqlStore,
+    entities::session::Column,
+    revocation_log::{after, delete_passed, of_users_sessions},
+    sessions::{close_open, delete_ended, select_newest_seen, select_open},
+};
+
+/// The plan of a statement, one step a line.
+async fn plan(statement: Statement) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqlStore::open_file(&directory.path().join("plans.db"), &SqlSettings::default())
+        .await
+        .unwrap();
+    store.migrate_up().await.unwrap();
+    let explained = Statement {
+        sql: format!("EXPLAIN QUERY PLAN {}", statement.sql),
+        ..statement
+    };
+    let steps = store.readers.query_all_raw(explained).await.unwrap();
+    let steps: Vec<String> = steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
+    steps.join("\n")
+}
+
+/// The statement looks rows up by that index, scans nothing and sorts nothing.
+async fn assert_uses(index: &str, statement: impl QueryTrait) {
+    let plan = plan(statement.build(DbBackend::Sqlite)).await;
+    assert!(plan.contains(index), "{index} is not used:\n{plan}");
+    assert!(!plan.contains("SCAN"), "a table is scanned:\n{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "rows are sorted:\n{plan}");
+}
+
+fn somebody() -> UserId {
+    UserId::from_uuid(Uuid::from_u128(1))
+}
+
+fn a_session() -> SessionId {
+    SessionId::from_uuid(Uuid::from_u128(2))
+}
+
+#[tokio::test]
+async fn listing_open_sessions_looks_at_the_users_open_sessions_only() {
+    assert_uses("sessions_open_by_user", select_open(somebody())).await;
+}
+
+#[tokio::test]
+async fn closing_all_sessions_looks_at_the_users_open_sessions_only() {
+    let closing = Closing {
+        cause: Cause::Reuse,
+        at: Timestamp::UNIX_EPOCH,
+        margin: Default::default(),
+    };
+    let which = Condition::all()
+        .add(Column::UserId.eq(somebody().as_uuid()))
+        .add(Column::Id.ne(a_session().as_uuid()));
+    assert_uses("sessions_open_by_user", close_open(which, &closing)).await;
+}
+
+#[tokio::test]
+async fn the_revocations_of_a_user_are_found_by_user() {
+    assert_uses("revocations_by_user", of_users_sessions(somebody(), Some(a_session()))).await;
+}
+
+#[tokio::test]
+async fn pruning_sessions_looks_at_ended_ones_only() {
+    assert_uses("sessions_by_end", delete_ended(Timestamp::UNIX_EPOCH, 100)).await;
+}
+
+#[tokio::test]
+async fn pruning_revocations_looks_at_passed_ones_only() {
+    assert_uses("revocations_by_end", delete_passed(Timestamp::UNIX_EPOCH, 100)).await;
+}
+
+#[tokio::test]
+async fn the_tail_of_the_log_is_read_from_its_position_on() {
+    assert_uses("INTEGER PRIMARY KEY (rowid>?)", after(7, 100)).await;
+}
+
+#[tokio::test]
+async fn the_newest_moment_is_read_off_the_end_of_an_index() {
+    // SQLite calls it a search although there is nothing to search for: with one MAX it steps to the end of the index.
+    assert_uses("sessions_by_last_seen", select_newest_seen()).await;
+}

@@ -1,0 +1,219 @@
+//! The revocation log in SQL: positions, appending, reading on, pruning.
+
+use jiff::Timestamp;
+use rescind_session::{
+    Cause, Position, Revocation, Scope,
+    ports::{StoreError, Tail},
+    token::{SessionId, UserId},
+};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DeleteMany, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, UpdateMany,
+    sea_query::{CaseStatement, Expr, ExprTrait, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    SqlStore,
+    entities::{log_head, revocation},
+    error::{failed, unreadable},
+    rows::{SESSION, TOKEN, kept_position, millis, read_all},
+};
+
+/// The head of the log is one row, and this is its id.
+const THE_HEAD: i64 = 1;
+
+/// How many rows one INSERT carries: seven values a row stay far below what databases accept in one statement.
+const ROWS_AT_ONCE: usize = 500;
+
+/// What is appended; the log adds the position.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) scope: Scope,
+    pub(super) user: Uuid,
+    pub(super) at: Timestamp,
+    /// In milliseconds.
+    pub(super) until: i64,
+    pub(super) cause: Cause,
+}
+
+impl Entry {
+    fn at_position(&self, position: i64) -> revocation::Model {
+        let (scope_kind, scope_id) = kept_scope(self.scope);
+        revocation::Model {
+            position,
+            scope_kind: scope_kind.to_owned(),
+            scope_id,
+            user_id: self.user,
+            at: millis(self.at),
+            until: self.until,
+            cause: self.cause.name().to_owned(),
+        }
+    }
+}
+
+fn kept_scope(scope: Scope) -> (&'static str, Uuid) {
+    match scope {
+        Scope::Token(token) => (TOKEN, token.as_uuid()),
+        Scope::Session(session) => (SESSION, session.as_uuid()),
+    }
+}
+
+/// Gives `count` positions to a transaction and returns the last of them. From here to its commit the transaction holds
+/// the head's row: the next one is given its positions after this one is seen.
+pub(super) async fn take_positions(
+    transaction: &DatabaseTransaction,
+    count: i64,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let head = move_head(Some(millis(at))).col_expr(
+        log_head::Column::LastPosition,
+        Expr::col(log_head::Column::LastPosition).add(count),
+    );
+    Ok(the_head(head.exec_with_returning(transaction).await.map_err(failed)?)?.last_position)
+}
+
+/// Appends entries in the order given. If there are none, the head is left to others.
+pub(super) async fn append(
+    transaction: &DatabaseTransaction,
+    entries: &[Entry],
+) -> Result<Vec<revocation::Model>, StoreError> {
+    let Some(at) = entries.iter().map(|entry| entry.at).max() else {
+        return Ok(Vec::new());
+    };
+    let count = i64::try_from(entries.len()).map_err(StoreError::unavailable)?;
+    let last = take_positions(transaction, count, at).await?;
+    insert(transaction, last - count + 1, entries).await
+}
+
+/// Writes entries down at the positions from `first` on, which were taken for them.
+pub(super) async fn insert(
+    transaction: &DatabaseTransaction,
+    first: i64,
+    entries: &[Entry],
+) -> Result<Vec<revocation::Model>, StoreError> {
+    let rows: Vec<_> = (first..)
+        .zip(entries)
+        .map(|(position, entry)| entry.at_position(position))
+        .collect();
+    for some in rows.chunks(ROWS_AT_ONCE) {
+        let some = some.iter().cloned().map(IntoActiveModel::into_active_model);
+        revocation::Entity::insert_many(some)
+            .exec_without_returning(transaction)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(rows)
+}
+
+pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Result<Option<Revocation>, StoreError> {
+    let (kind, id) = kept_scope(scope);
+    revocation::Entity::find()
+        .filter(revocation::Column::ScopeKind.eq(kind))
+        .filter(revocation::Column::ScopeId.eq(id))
+        .one(transaction)
+        .await
+        .map_err(failed)?
+        .map(Revocation::try_from)
+        .transpose()
+}
+
+/// The revocations of a user's sessions that are still kept, one session's left out.
+pub(super) fn of_users_sessions(user: UserId, except: Option<SessionId>) -> Select<revocation::Entity> {
+    revocation::Entity::find()
+        .filter(revocation::Column::UserId.eq(user.as_uuid()))
+        .filter(revocation::Column::ScopeKind.eq(SESSION))
+        .apply_if(except, |select, except| {
+            select.filter(revocation::Column::ScopeId.ne(except.as_uuid()))
+        })
+        .order_by_asc(revocation::Column::Position)
+}
+
+/// Removes at most `limit` entries whose `until` has passed.
+pub(super) fn delete_passed(now: Timestamp, limit: u32) -> DeleteMany<revocation::Entity> {
+    let passed = Query::select()
+        .column(revocation::Column::Position)
+        .from(revocation::Entity)
+        .and_where(revocation::Column::Until.lte(millis(now)))
+        .order_by(revocation::Column::Until, Order::Asc)
+        .limit(limit.into())
+        .to_owned();
+    revocation::Entity::delete_many().filter(revocation::Column::Position.in_subquery(passed))
+}
+
+/// Records how far the log was pruned: to just below the first entry that is kept, or to the end of a log that holds
+/// nothing. `seen` is the newest moment among the rows that are about to go.
+///
+/// Rejected: the highest position that was removed. Entries go by their `until`, so some below it may be kept for long
+/// yet, and a reader that starts over would be told to start over again at the first of them, for ever.
+pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option<i64>) -> Result<(), StoreError> {
+    // Holds the head before it looks: a revocation that commits in between must not pass for one that was pruned.
+    let head = the_head(move_head(seen).exec_with_returning(transaction).await.map_err(failed)?)?;
+    let first = revocation::Entity::find()
+        .order_by_asc(revocation::Column::Position)
+        .one(transaction)
+        .await
+        .map_err(failed)?;
+    let floor = first.map_or(head.last_position, |first| first.position - 1);
+    log_head::Entity::update_many()
+        .col_expr(log_head::Column::FloorPosition, Expr::val(floor))
+        .filter(log_head::Column::Id.eq(THE_HEAD))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// An UPDATE of the head that records a moment if it is the newest. It is never moved back, nor forgotten when the rows
+/// that it came from are pruned: a restart must not begin before it.
+fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
+    let newest = || Expr::col(log_head::Column::NewestAt);
+    let keep = match at {
+        Some(at) => CaseStatement::new().case(newest().gt(at), newest()).finally(at).into(),
+        None => newest(),
+    };
+    log_head::Entity::update_many()
+        .col_expr(log_head::Column::NewestAt, keep)
+        .filter(log_head::Column::Id.eq(THE_HEAD))
+}
+
+fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, StoreError> {
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| unreadable("a revocation log without its head"))
+}
+
+impl SqlStore {
+    pub(super) async fn log_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+        // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
+        // shows in the floor, and what is pruned after was read. The other order could miss one.
+        let entries = after(kept_position(position), limit)
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        let head = self.log_head().await?;
+        let place = kept_position(position);
+        let lost_its_place = place > head.last_position || (position != Position::START && place < head.floor_position);
+        if lost_its_place {
+            Ok(Tail::StartOver)
+        } else {
+            Ok(Tail::Entries(read_all(entries)?))
+        }
+    }
+
+    pub(super) async fn log_head(&self) -> Result<log_head::Model, StoreError> {
+        the_head(
+            log_head::Entity::find_by_id(THE_HEAD)
+                .one(&self.readers)
+                .await
+                .map_err(failed)?,
+        )
+    }
+}
+
+pub(super) fn after(position: i64, limit: u32) -> Select<revocation::Entity> {
+    revocation::Entity::find()
+        .filter(revocation::Column::Position.gt(position))
+        .order_by_asc(revocation::Column::Position)
+        .limit(u64::from(limit))
+}

@@ -1,0 +1,210 @@
+//! Between rows and what they mean. What this program does not write is [`StoreError::Corrupt`], never a panic and never
+//! a guess: a session whose state cannot be read must not pass for an open one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rescind_session::{
+    Cause, Credentials, Device, PasswordHash, Position, RefreshState, Revocation, Scope, Session, SessionState, User,
+    UserKind, Username,
+    ports::{Epoch, StoreError},
+    token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
+};
+use sea_orm::Set;
+
+use super::{
+    entities::{HashColumn, SaltColumn, revocation, session, user},
+    error::unreadable,
+};
+
+/// A moment as it is kept: in milliseconds, what is finer cut off.
+pub(super) fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// `millis` later, at most at the end of the calendar; what is finer than a millisecond counts as one more.
+pub(super) fn millis_later(millis: i64, by: Duration) -> i64 {
+    let by = i64::try_from(by.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+    millis.saturating_add(by).min(Timestamp::MAX.as_millisecond())
+}
+
+pub(super) fn moment(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(StoreError::corrupt)
+}
+
+pub(super) fn epoch(epoch: i64) -> Result<Epoch, StoreError> {
+    u64::try_from(epoch).map(Epoch::new).map_err(StoreError::corrupt)
+}
+
+/// A position as it is kept. One that no database could hold lies beyond the end of every log.
+pub(super) fn kept_position(position: Position) -> i64 {
+    i64::try_from(position.get()).unwrap_or(i64::MAX)
+}
+
+fn cause(name: &str) -> Result<Cause, StoreError> {
+    Cause::from_name(name).ok_or_else(|| unreadable("an unknown cause"))
+}
+
+// Users
+
+const PERSON: &str = "person";
+const DEMO: &str = "demo";
+
+pub(super) fn new_user_row(user: &User, password_hash: &PasswordHash) -> user::ActiveModel {
+    let kind = match user.kind {
+        UserKind::Person => PERSON,
+        UserKind::Demo => DEMO,
+    };
+    user::ActiveModel {
+        id: Set(user.id.as_uuid()),
+        username: Set(user.username.as_str().to_owned()),
+        kind: Set(kind.to_owned()),
+        password_hash: Set(hash_column(password_hash)),
+        created_at: Set(millis(user.created_at)),
+    }
+}
+
+pub(super) fn hash_column(password_hash: &PasswordHash) -> HashColumn {
+    HashColumn(password_hash.expose_secret().to_owned())
+}
+
+impl TryFrom<user::Model> for Credentials {
+    type Error = StoreError;
+
+    fn try_from(row: user::Model) -> Result<Self, StoreError> {
+        let username = Username::parse(&row.username).map_err(StoreError::corrupt)?;
+        if username.as_str() != row.username {
+            return Err(unreadable("a username that is not in its one spelling"));
+        }
+        let kind = match row.kind.as_str() {
+            PERSON => UserKind::Person,
+            DEMO => UserKind::Demo,
+            _ => return Err(unreadable("an unknown kind of user")),
+        };
+        let user = User {
+            id: UserId::from_uuid(row.id),
+            username,
+            kind,
+            created_at: moment(row.created_at)?,
+        };
+        Ok(Self {
+            user,
+            password_hash: PasswordHash::new(row.password_hash.0),
+        })
+    }
+}
+
+// Sessions
+
+pub(super) fn new_session_row(session: &Session) -> session::ActiveModel {
+    let refresh = session.refresh.as_ref();
+    let (closed_at, closed_cause) = match session.state {
+        SessionState::Open => (None, None),
+        SessionState::Closed { at, cause } => (Some(millis(at)), Some(cause.name().to_owned())),
+    };
+    session::ActiveModel {
+        id: Set(session.id.as_uuid()),
+        user_id: Set(session.user.as_uuid()),
+        client_id: Set(session.client_id.as_str().to_owned()),
+        created_at: Set(millis(session.created_at)),
+        last_seen_at: Set(millis(session.last_seen_at)),
+        expires_at: Set(millis(session.expires_at)),
+        access_until: Set(millis(session.access_until)),
+        generation: Set(refresh.map(|refresh| refresh.generation.get().into())),
+        salt: Set(refresh.map(|refresh| SaltColumn(refresh.salt.as_bytes().to_vec()))),
+        idle_until: Set(refresh.map(|refresh| millis(refresh.idle_until))),
+        grace_until: Set(refresh.and_then(|refresh| refresh.grace_until).map(millis)),
+        closed_at: Set(closed_at),
+        closed_cause: Set(closed_cause),
+        reuse_noticed_at: Set(session.reuse_noticed_at.map(millis)),
+        user_agent: Set(session.device.user_agent.clone()),
+        address: Set(kept_address(&session.device)),
+    }
+}
+
+pub(super) fn kept_address(device: &Device) -> Option<String> {
+    device.address.map(|address| address.to_string())
+}
+
+impl TryFrom<session::Model> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: session::Model) -> Result<Self, StoreError> {
+        let refresh = match (row.generation, row.salt, row.idle_until) {
+            (None, None, None) => None,
+            (Some(generation), Some(salt), Some(idle_until)) => Some(RefreshState {
+                generation: Generation::from(u32::try_from(generation).map_err(StoreError::corrupt)?),
+                salt: Salt::from_bytes(
+                    salt.0
+                        .try_into()
+                        .map_err(|_| unreadable("a salt that is not 32 bytes long"))?,
+                ),
+                idle_until: moment(idle_until)?,
+                grace_until: row.grace_until.map(moment).transpose()?,
+            }),
+            _ => return Err(unreadable("a session with half of a refresh token")),
+        };
+        let state = match (row.closed_at, row.closed_cause) {
+            (None, None) => SessionState::Open,
+            (Some(at), Some(name)) => SessionState::Closed {
+                at: moment(at)?,
+                cause: cause(&name)?,
+            },
+            _ => return Err(unreadable("a session that is closed by half")),
+        };
+        let address = row
+            .address
+            .map(|address| address.parse())
+            .transpose()
+            .map_err(StoreError::corrupt)?;
+        Ok(Self {
+            id: SessionId::from_uuid(row.id),
+            user: UserId::from_uuid(row.user_id),
+            client_id: ClientId::new(row.client_id),
+            created_at: moment(row.created_at)?,
+            last_seen_at: moment(row.last_seen_at)?,
+            expires_at: moment(row.expires_at)?,
+            access_until: moment(row.access_until)?,
+            refresh,
+            state,
+            reuse_noticed_at: row.reuse_noticed_at.map(moment).transpose()?,
+            device: Device {
+                user_agent: row.user_agent,
+                address,
+            },
+        })
+    }
+}
+
+// Revocations
+
+pub(super) const TOKEN: &str = "token";
+pub(super) const SESSION: &str = "session";
+
+impl TryFrom<revocation::Model> for Revocation {
+    type Error = StoreError;
+
+    fn try_from(row: revocation::Model) -> Result<Self, StoreError> {
+        let scope = match row.scope_kind.as_str() {
+            TOKEN => Scope::Token(TokenId::from_uuid(row.scope_id)),
+            SESSION => Scope::Session(SessionId::from_uuid(row.scope_id)),
+            _ => return Err(unreadable("an unknown scope of a revocation")),
+        };
+        Ok(Self {
+            position: Position::new(u64::try_from(row.position).map_err(StoreError::corrupt)?),
+            scope,
+            user: UserId::from_uuid(row.user_id),
+            at: moment(row.at)?,
+            until: moment(row.until)?,
+            cause: cause(&row.cause)?,
+        })
+    }
+}
+
+/// Every row, or the first that cannot be read.
+pub(super) fn read_all<Row, Meaning>(rows: Vec<Row>) -> Result<Vec<Meaning>, StoreError>
+where
+    Meaning: TryFrom<Row, Error = StoreError>,
+{
+    rows.into_iter().map(Meaning::try_from).collect()
+}

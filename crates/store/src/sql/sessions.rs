@@ -1,0 +1,336 @@
+//! [`SessionStore`] in SQL.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_session::{
+    Cause, Position, Revocation, Scope, Session,
+    ports::{
+        Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
+        TokenRevocation,
+    },
+    token::{SessionId, UserId},
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait, Order,
+    QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, Statement, UpdateMany,
+    sea_query::{CaseStatement, Expr, ExprTrait, Func, IntoCondition, OnConflict, Query},
+};
+
+use super::{
+    SqlStore, commit,
+    entities::{
+        session::{self, Column},
+        user_epoch,
+    },
+    error::{failed, unreadable},
+    revocation_log::{self as log, Entry},
+    rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
+};
+
+#[async_trait]
+impl SessionStore for SqlStore {
+    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+        let row = user_epoch::Entity::find_by_id(user.as_uuid())
+            .one(&self.readers)
+            .await
+            .map_err(failed)?;
+        row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))
+    }
+
+    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+        let transaction = self.begin().await?;
+        if hold_epoch(&transaction, session.user, 0).await? != epoch {
+            transaction.rollback().await.map_err(failed)?;
+            return Ok(Opened::Superseded);
+        }
+        let inserted = session::Entity::insert(new_session_row(session))
+            .exec_without_returning(&transaction)
+            .await;
+        inserted.map_err(|error| match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => unreadable("a session of that id"),
+            _ => failed(error),
+        })?;
+        commit(transaction).await?;
+        Ok(Opened::Opened)
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let row = session::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers)
+            .await
+            .map_err(failed)?;
+        row.map(Session::try_from).transpose()
+    }
+
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        let transaction = self.begin().await?;
+        let rows = swap_generation(rotation)
+            .exec(&transaction)
+            .await
+            .map_err(failed)?
+            .rows_affected;
+        commit(transaction).await?;
+        Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
+    }
+
+    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        read_all(select_open(user).all(&self.readers).await.map_err(failed)?)
+    }
+
+    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
+        let transaction = self.begin().await?;
+        let closed = close_open(Column::Id.eq(id.as_uuid()), closing)
+            .exec_with_returning(&transaction)
+            .await;
+        let closed = closed.map_err(failed)?;
+        let outcome = match log::append(&transaction, &entries_of(&closed, closing)).await?.pop() {
+            Some(revocation) => Closed::Now(Revocation::try_from(revocation)?),
+            None => already_closed(&transaction, id, closing).await?,
+        };
+        commit(transaction).await?;
+        Ok(outcome)
+    }
+
+    async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        closing: &Closing,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let transaction = self.begin().await?;
+        hold_epoch(&transaction, user, 1).await?;
+        let which = Condition::all()
+            .add(Column::UserId.eq(user.as_uuid()))
+            .add_option(except.map(|except| Column::Id.ne(except.as_uuid())));
+        let mut closed = close_open(which, closing)
+            .exec_with_returning(&transaction)
+            .await
+            .map_err(failed)?;
+        closed.sort_by_key(|row| (row.created_at, row.id));
+        log::append(&transaction, &entries_of(&closed, closing)).await?;
+        let revocations = log::of_users_sessions(user, except)
+            .all(&transaction)
+            .await
+            .map_err(failed)?;
+        commit(transaction).await?;
+        read_all(revocations)
+    }
+
+    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+        let transaction = self.begin().await?;
+        let entry = Entry {
+            scope: Scope::Token(token.token),
+            user: token.user.as_uuid(),
+            at: token.at,
+            until: millis(token.until),
+            cause: Cause::TokenRevoked,
+        };
+        // Looks only once it holds the head: of two that revoke one token, the second then sees the first.
+        let position = log::take_positions(&transaction, 1, token.at).await?;
+        if let Some(revocation) = log::find(&transaction, entry.scope).await? {
+            transaction.rollback().await.map_err(failed)?;
+            return Ok(revocation);
+        }
+        let row = log::insert(&transaction, position, &[entry]).await?;
+        commit(transaction).await?;
+        let row = row
+            .into_iter()
+            .next()
+            .ok_or_else(|| unreadable("an entry that was not inserted"))?;
+        Revocation::try_from(row)
+    }
+
+    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+        self.log_after(position, limit).await
+    }
+
+    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        let transaction = self.begin().await?;
+        let seen = newest_seen(&transaction).await?;
+        let sessions = delete_ended(sessions_before, limit)
+            .exec(&transaction)
+            .await
+            .map_err(failed)?
+            .rows_affected;
+        let passed = log::delete_passed(now, limit)
+            .exec(&transaction)
+            .await
+            .map_err(failed)?
+            .rows_affected;
+        if sessions + passed > 0 {
+            log::record_floor(&transaction, seen).await?;
+        }
+        commit(transaction).await?;
+        Ok(Pruned {
+            sessions,
+            revocations: passed,
+        })
+    }
+
+    async fn instants(&self) -> Result<Instants, StoreError> {
+        let clock = clock(&self.readers).await?;
+        let recorded = [newest_seen(&self.readers).await?, self.log_head().await?.newest_at];
+        let newest = recorded.into_iter().flatten().max();
+        Ok(Instants {
+            clock: Some(moment(clock)?),
+            newest: newest.map(moment).transpose()?,
+        })
+    }
+}
+
+/// Raises a user's epoch by 0 or 1, holds its row until the commit, and returns what it is now. By 0 it is a look that
+/// nobody can make stale: the row is written even for a user who has none, since a row that is not there cannot be held.
+async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) -> Result<Epoch, StoreError> {
+    let raised = Expr::col((user_epoch::Entity, user_epoch::Column::Epoch)).add(by);
+    let row = user_epoch::Entity::insert(user_epoch::ActiveModel {
+        user_id: Set(user.as_uuid()),
+        epoch: Set(by),
+    })
+    .on_conflict(
+        OnConflict::column(user_epoch::Column::UserId)
+            .value(user_epoch::Column::Epoch, raised)
+            .to_owned(),
+    )
+    .exec_with_returning(transaction)
+    .await
+    .map_err(failed)?;
+    rows::epoch(row.epoch)
+}
+
+/// The compare-and-swap. What it compares is in its WHERE, so no other statement can come between the two.
+fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
+    let later = |column: Column, than: Timestamp| {
+        let than = millis(than);
+        CaseStatement::new()
+            .case(Expr::col(column).gt(than), Expr::col(column))
+            .finally(than)
+    };
+    session::Entity::update_many()
+        .set(session::ActiveModel {
+            generation: Set(Some(rotation.to.get().into())),
+            idle_until: Set(Some(millis(rotation.idle_until))),
+            grace_until: Set(Some(millis(rotation.grace_until))),
+            user_agent: Set(rotation.device.user_agent.clone()),
+            address: Set(kept_address(&rotation.device)),
+            ..session::ActiveModel::default()
+        })
+        // Neither goes back, though nodes' clocks differ: the newest instant must be the newest, and a revocation must
+        // outlive every access token.
+        .col_expr(Column::LastSeenAt, later(Column::LastSeenAt, rotation.at).into())
+        .col_expr(
+            Column::AccessUntil,
+            later(Column::AccessUntil, rotation.access_until).into(),
+        )
+        .filter(Column::Id.eq(rotation.session.as_uuid()))
+        .filter(Column::Generation.eq(i64::from(rotation.from.get())))
+        .filter(Column::ClosedAt.is_null())
+}
+
+pub(super) fn select_open(user: UserId) -> Select<session::Entity> {
+    session::Entity::find()
+        .filter(Column::UserId.eq(user.as_uuid()))
+        .filter(Column::ClosedAt.is_null())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+}
+
+/// Closes those of the sessions that are open. Their rows come back as they are at that moment, so `access_until` is the
+/// latest that any rotation wrote, also one that this statement had to wait for.
+pub(super) fn close_open(which: impl IntoCondition, closing: &Closing) -> UpdateMany<session::Entity> {
+    let close = session::Entity::update_many()
+        .set(session::ActiveModel {
+            closed_at: Set(Some(millis(closing.at))),
+            closed_cause: Set(Some(closing.cause.name().to_owned())),
+            ..session::ActiveModel::default()
+        })
+        .filter(which.into_condition())
+        .filter(Column::ClosedAt.is_null());
+    match closing.cause {
+        Cause::Reuse => close.col_expr(
+            Column::ReuseNoticedAt,
+            Func::coalesce([Expr::col(Column::ReuseNoticedAt), Expr::val(millis(closing.at))]).into(),
+        ),
+        _ => close,
+    }
+}
+
+fn entries_of(closed: &[session::Model], closing: &Closing) -> Vec<Entry> {
+    let entry = |row: &session::Model| Entry {
+        scope: Scope::Session(SessionId::from_uuid(row.id)),
+        user: row.user_id,
+        at: closing.at,
+        until: millis_later(row.access_until, closing.margin),
+        cause: closing.cause,
+    };
+    closed.iter().map(entry).collect()
+}
+
+/// What to say of a session that is not open; notes reuse if that is why it was to be closed.
+async fn already_closed(
+    transaction: &DatabaseTransaction,
+    id: SessionId,
+    closing: &Closing,
+) -> Result<Closed, StoreError> {
+    let row = session::Entity::find_by_id(id.as_uuid())
+        .one(transaction)
+        .await
+        .map_err(failed)?;
+    let Some(row) = row else {
+        return Ok(Closed::NoSuchSession);
+    };
+    if closing.cause == Cause::Reuse && row.reuse_noticed_at.is_none() {
+        session::Entity::update_many()
+            .col_expr(Column::ReuseNoticedAt, Expr::val(millis(closing.at)))
+            .filter(Column::Id.eq(id.as_uuid()))
+            .filter(Column::ReuseNoticedAt.is_null())
+            .exec(transaction)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(Closed::Already(log::find(transaction, Scope::Session(id)).await?))
+}
+
+/// Removes at most `limit` sessions whose absolute end lies before that moment.
+pub(super) fn delete_ended(before: Timestamp, limit: u32) -> DeleteMany<session::Entity> {
+    let ended = Query::select()
+        .column(Column::Id)
+        .from(session::Entity)
+        .and_where(Column::ExpiresAt.lt(millis(before)))
+        .order_by(Column::ExpiresAt, Order::Asc)
+        .limit(limit.into())
+        .to_owned();
+    session::Entity::delete_many().filter(Column::Id.in_subquery(ended))
+}
+
+/// The latest `last_seen_at` of all, by index.
+pub(super) fn select_newest_seen() -> Select<session::Entity> {
+    session::Entity::find()
+        .select_only()
+        .column_as(Column::LastSeenAt.max(), "newest")
+}
+
+async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, StoreError> {
+    let newest = select_newest_seen()
+        .into_tuple::<Option<i64>>()
+        .one(database)
+        .await
+        .map_err(failed)?;
+    Ok(newest.flatten())
+}
+
+/// The database's own clock, in milliseconds. There is no portable way to ask for it.
+async fn clock(database: &impl ConnectionTrait) -> Result<i64, StoreError> {
+    let ask = match database.get_database_backend() {
+        DbBackend::Sqlite => "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
+        _ => {
+            return Err(StoreError::unavailable(
+                "this kind of database was not asked for the time",
+            ));
+        }
+    };
+    let statement = Statement::from_string(database.get_database_backend(), ask);
+    let row = database.query_one_raw(statement).await.map_err(failed)?;
+    row.ok_or_else(|| unreadable("a clock that shows nothing"))?
+        .try_get_by_index(0)
+        .map_err(failed)
+}

@@ -1,0 +1,73 @@
+//! [`UserStore`] in SQL.
+
+use async_trait::async_trait;
+use rescind_session::{
+    Credentials, NewUser, PasswordHash, User, Username,
+    ports::{Inserted, PasswordSet, StoreError, UserStore},
+    token::UserId,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
+
+use super::{
+    SqlStore, commit,
+    entities::user,
+    error::failed,
+    rows::{hash_column, new_user_row},
+};
+
+#[async_trait]
+impl UserStore for SqlStore {
+    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let row = user::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(row
+            .map(Credentials::try_from)
+            .transpose()?
+            .map(|credentials| credentials.user))
+    }
+
+    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        let named = user::Entity::find().filter(user::Column::Username.eq(username.as_str()));
+        named
+            .one(&self.readers)
+            .await
+            .map_err(failed)?
+            .map(Credentials::try_from)
+            .transpose()
+    }
+
+    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
+        let transaction = self.begin().await?;
+        // To look whether the name is free and to take it is one statement. A taken *id* is no outcome but an error.
+        let rows = user::Entity::insert(new_user_row(&new.user, &new.password_hash))
+            .on_conflict(OnConflict::column(user::Column::Username).do_nothing().to_owned())
+            .exec_without_returning(&transaction)
+            .await
+            .map_err(failed)?;
+        commit(transaction).await?;
+        Ok(if rows == 0 {
+            Inserted::NameTaken
+        } else {
+            Inserted::Created
+        })
+    }
+
+    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+        let transaction = self.begin().await?;
+        let update = user::Entity::update_many()
+            .set(user::ActiveModel {
+                password_hash: Set(hash_column(&password_hash)),
+                ..user::ActiveModel::default()
+            })
+            .filter(user::Column::Id.eq(id.as_uuid()));
+        let rows = update.exec(&transaction).await.map_err(failed)?.rows_affected;
+        commit(transaction).await?;
+        Ok(if rows == 0 {
+            PasswordSet::NoSuchUser
+        } else {
+            PasswordSet::Set
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! The writing connection after a failure that made SQLite roll back by itself.
+
+use rescind_session::{
+    NewUser, PasswordHash, User, UserKind, Username,
+    ports::{Inserted, StoreError, UserStore},
+    token::UserId,
+};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::{SqlSettings, SqlStore};
+
+fn user(number: u128, hash: String) -> NewUser {
+    let username = Username::parse(&format!("user{number}")).unwrap();
+    let id = UserId::from_uuid(Uuid::from_u128(number));
+    NewUser {
+        user: User {
+            id,
+            username,
+            kind: UserKind::Person,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+        },
+        password_hash: PasswordHash::new(hash),
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_once_there_is_room_writing_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqlStore::open_file(&directory.path().join("full.db"), &SqlSettings::default())
+        .await
+        .unwrap();
+    store.migrate_up().await.unwrap();
+
+    // A limit of the connection, so it is gone with the connection: the store must notice that this one is spent.
+    store
+        .writer
+        .execute_unprepared("PRAGMA max_page_count = 1")
+        .await
+        .unwrap();
+    let failed = store.insert(user(1, "x".repeat(1_000_000))).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+
+    for number in 2..5 {
+        assert_eq!(
+            store.insert(user(number, "y".repeat(1_000_000))).await.unwrap(),
+            Inserted::Created
+        );
+    }
+    assert!(
+        store
+            .find(UserId::from_uuid(Uuid::from_u128(1)))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_in_the_middle_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqlStore::open_file(&directory.path().join("left.db"), &SqlSettings::default())
+        .await
+        .unwrap();
+    store.migrate_up().await.unwrap();
+
+    let transaction = store.begin().await.unwrap();
+    transaction
+        .execute_unprepared("UPDATE log_head SET last_position = 99")
+        .await
+        .unwrap();
+    drop(transaction);
+
+    assert_eq!(
+        store.insert(user(1, "hash".to_owned())).await.unwrap(),
+        Inserted::Created
+    );
+    assert_eq!(store.log_head().await.unwrap().last_position, 0);
+}

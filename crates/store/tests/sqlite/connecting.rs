@@ -1,0 +1,166 @@
+//! From a URL to a database, or to a message that says what is wrong with it.
+
+use std::{error::Error, sync::Arc};
+
+use rescind_session::ports::SessionStore;
+use rescind_store::{ConnectError, SqlSettings, SqlStore};
+
+use crate::fixture::{Place, opened};
+
+async fn refused(url: &str) -> ConnectError {
+    SqlStore::connect(url, &SqlSettings::default()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_url_of_another_kind_is_refused_without_printing_its_password() {
+    for url in [
+        "postgres://rescind:hunter2@db/rescind",
+        "mysql://u:hunter2@db",
+        "hunter2",
+        "",
+        "SQLITE:x",
+    ] {
+        let error = refused(url).await;
+        assert!(matches!(error, ConnectError::UnknownScheme), "{url}: {error:?}");
+        assert!(error.to_string().contains("DATABASE_URL"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused_since_it_would_forget_what_was_revoked() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:x.db?mode=memory"] {
+        assert!(matches!(refused(url).await, ConnectError::InMemory), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_would_break_a_promise_is_refused_by_name() {
+    for parameter in [
+        "mode=ro",
+        "immutable=1",
+        "vfs=unix-none",
+        "cache=shared",
+        "mode=rwc&immutable=1",
+    ] {
+        let error = refused(&format!("sqlite:x.db?{parameter}")).await;
+        assert!(error.to_string().contains(parameter), "{error}");
+    }
+    assert!(matches!(refused("sqlite:").await, ConnectError::NoFile));
+}
+
+#[tokio::test]
+async fn a_missing_file_and_its_directory_are_made_unless_the_url_says_otherwise() {
+    let place = Place::new();
+    let file = place.file().with_file_name("new").join("deep").join("rescind.db");
+    let must_exist = format!("sqlite:{}?mode=rw", file.display());
+    assert!(matches!(refused(&must_exist).await, ConnectError::Open { .. }));
+    assert!(!file.exists());
+
+    SqlStore::connect(&format!("sqlite:{}", file.display()), &SqlSettings::default())
+        .await
+        .unwrap();
+    assert!(file.exists());
+    SqlStore::connect(&must_exist, &SqlSettings::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_odd_path_is_a_path() {
+    let place = Place::new();
+    for name in ["a b?mode=memory.db", "file:x#y.db", "100%.db", ":memory:"] {
+        let file = place.file().with_file_name(name);
+        SqlStore::open_file(&file, &SqlSettings::default()).await.unwrap();
+        assert!(std::fs::metadata(&file).unwrap().len() > 0, "{name} was not written");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_made_is_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = Place::new();
+    let file = place.file().with_file_name("data").join("rescind.db");
+    let store = SqlStore::open_file(&file, &SqlSettings::default()).await.unwrap();
+    store.migrate_up().await.unwrap();
+
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    for name in ["rescind.db", "rescind.db-wal", "rescind.db-shm"] {
+        assert_eq!(mode(&file.with_file_name(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_an_error_and_stays_as_it_is() {
+    let place = Place::new();
+    let text = "These are the voyages of a file that is not a database. ".repeat(50);
+    std::fs::write(place.file(), &text).unwrap();
+    let error = refused(&format!("sqlite:{}", place.file().display())).await;
+    assert!(
+        error.source().unwrap().to_string().contains("not a database"),
+        "{error:?}"
+    );
+    assert_eq!(std::fs::read_to_string(place.file()).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let place = Place::new();
+    std::fs::write(place.file(), "").unwrap();
+    let error = refused(&format!("sqlite:{}/below/a/file.db", place.file().display())).await;
+    assert!(matches!(error, ConnectError::File { .. }), "{error:?}");
+    assert!(error.to_string().contains("below/a/file.db"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_open_one_new_file_at_once_all_succeed() {
+    // The moment in which they are in each other's way is short: the first of them switches the file to WAL.
+    for round in 0..60 {
+        let place = Place::new();
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let file = place.file();
+                tokio::spawn(async move { SqlStore::open_file(&file, &SqlSettings::default()).await })
+            })
+            .collect();
+        for opened in opening {
+            opened
+                .await
+                .unwrap()
+                .unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_open_and_migrate_one_new_file_at_once_all_succeed() {
+    let place = Arc::new(Place::new());
+    let starting: Vec<_> = (0..8)
+        .map(|seed| {
+            let place = Arc::clone(&place);
+            tokio::spawn(async move {
+                let store = place.store().await;
+                opened(&store, seed).await
+            })
+        })
+        .collect();
+    let store = place.store().await;
+    for start in starting {
+        let session = start.await.unwrap();
+        assert_eq!(store.find(session.id).await.unwrap(), Some(session));
+    }
+}
+
+#[tokio::test]
+async fn connecting_leaves_the_schema_alone() {
+    let place = Place::new();
+    let store = SqlStore::open_file(&place.file(), &SqlSettings::default())
+        .await
+        .unwrap();
+    assert!(!store.is_current().await.unwrap());
+    assert!(
+        store.epoch(crate::fixture::session(1).user).await.is_err(),
+        "there is no table to ask"
+    );
+}

@@ -1,0 +1,246 @@
+//! Several who want the one lock that SQLite has.
+
+use std::{
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use rescind_session::{
+    Cause,
+    ports::{Closed, Rotated, SessionStore, StoreError},
+    token::{Generation, SessionId},
+};
+use rescind_store::{SqlSettings, SqlStore};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use tokio::time::timeout;
+
+use crate::fixture::{NOON, Place, closing, opened, rotation, session};
+
+/// Longer than anything here waits for, and shorter than a hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn impatient() -> SqlSettings {
+    SqlSettings {
+        acquire_timeout: Duration::from_millis(150),
+        busy_timeout: Duration::from_millis(100),
+        ..SqlSettings::default()
+    }
+}
+
+/// Rotates the first generation `count` times at once, and tells how many won.
+async fn rotate_at_once(store: &SqlStore, session: SessionId, count: usize) -> usize {
+    let tasks: Vec<_> = (0..count)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.rotate(&rotation(session, 0)).await.unwrap() })
+        })
+        .collect();
+    let mut won = 0;
+    for task in tasks {
+        won += usize::from(task.await.unwrap() == Rotated::Won);
+    }
+    won
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_hundred_rotations_over_two_stores_on_one_file_one_wins() {
+    let place = Place::new();
+    let (one, other) = (place.store().await, place.store().await);
+    let session = opened(&one, 1).await;
+    let (won_here, won_there) = tokio::join!(
+        rotate_at_once(&one, session.id, 100),
+        rotate_at_once(&other, session.id, 100)
+    );
+    assert_eq!(won_here + won_there, 1);
+    let row = one.find(session.id).await.unwrap().unwrap();
+    assert_eq!(row.generation(), Generation::from(1));
+}
+
+const CHILD_FILE: &str = "RESCIND_TEST_FILE";
+const CHILD_SESSION: &str = "RESCIND_TEST_SESSION";
+
+#[ignore = "a process of the next test, which starts it"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_process_that_rotates() {
+    // Somebody who runs all ignored tests starts it too, and then there is nothing to rotate.
+    let Ok(file) = std::env::var(CHILD_FILE) else { return };
+    let session = std::env::var(CHILD_SESSION).unwrap().parse().unwrap();
+    let store = SqlStore::open_file(file.as_ref(), &SqlSettings::default())
+        .await
+        .unwrap();
+    println!("won={}", rotate_at_once(&store, session, 100).await);
+}
+
+#[tokio::test]
+async fn of_two_hundred_rotations_by_two_processes_one_wins() {
+    let place = Place::new();
+    let store = place.store().await;
+    let session = opened(&store, 1).await;
+    let children: Vec<_> = (0..2)
+        .map(|_| {
+            Command::new(std::env::current_exe().unwrap())
+                .args([
+                    "--ignored",
+                    "--exact",
+                    "contention::child_process_that_rotates",
+                    "--nocapture",
+                ])
+                .env(CHILD_FILE, place.file())
+                .env(CHILD_SESSION, session.id.to_string())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut won = 0;
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{said}");
+        let count = said
+            .split_once("won=")
+            .and_then(|(_, rest)| rest.lines().next())
+            .unwrap();
+        won += count.trim().parse::<usize>().unwrap();
+    }
+    assert_eq!(won, 1);
+    assert_eq!(
+        store.find(session.id).await.unwrap().unwrap().generation(),
+        Generation::from(1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_logins_at_once_wait_for_their_turn_and_all_succeed() {
+    let place = Place::new();
+    let store = place.store().await;
+    let logins: Vec<_> = (0..200)
+        .map(|seed| {
+            let store = store.clone();
+            tokio::spawn(async move { opened(&store, seed).await })
+        })
+        .collect();
+    for login in logins {
+        login.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_reads_before_it_holds_the_lock_to_write() {
+    let place = Place::new();
+    let (one, other) = (place.store().await, place.store().await);
+    let logins = tokio::spawn(async move {
+        for seed in 0..200 {
+            opened(&one, seed).await;
+        }
+    });
+    // Pruning looks before it removes. If it looked without the lock, a login in between would make it fail at once.
+    while !logins.is_finished() {
+        other.prune(NOON, NOON, 10).await.unwrap();
+    }
+    logins.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_behind_another_process_is_told_unavailable_in_bounded_time() {
+    let place = Place::new();
+    let store = place.store_with(&impatient()).await;
+    let session = opened(&store, 1).await;
+    let stranger = place.stranger().await;
+    let lock = stranger.begin().await.unwrap();
+    lock.execute_unprepared("UPDATE log_head SET floor_position = floor_position")
+        .await
+        .unwrap();
+
+    let refused = timeout(PATIENCE, store.close(session.id, &closing(Cause::Logout)))
+        .await
+        .expect("it hangs");
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+
+    lock.rollback().await.unwrap();
+    let closed = store.close(session.id, &closing(Cause::Logout)).await;
+    assert!(
+        matches!(closed, Ok(Closed::Now(_))),
+        "the lock is free again: {closed:?}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_waits_too_long_for_a_turn_to_write_is_told_unavailable() {
+    let place = Place::new();
+    // The one who writes waits for the stranger for long; those behind it have less patience.
+    let settings = SqlSettings {
+        busy_timeout: Duration::from_secs(15),
+        ..impatient()
+    };
+    let store = Arc::new(place.store_with(&settings).await);
+    let session = opened(&store, 1).await;
+    let stranger = place.stranger().await;
+    let lock = stranger.begin().await.unwrap();
+    lock.execute_unprepared("UPDATE log_head SET floor_position = floor_position")
+        .await
+        .unwrap();
+
+    let first = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.rotate(&rotation(session.id, 0)).await })
+    };
+    let mut behind = Vec::new();
+    for _ in 0..10 {
+        let store = Arc::clone(&store);
+        behind.push(tokio::spawn(
+            async move { store.rotate(&rotation(session.id, 0)).await },
+        ));
+    }
+    let mut refused = 0;
+    for waiting in behind {
+        match timeout(PATIENCE, waiting).await.expect("it hangs").unwrap() {
+            Err(StoreError::Unavailable(_)) => refused += 1,
+            other => panic!("nobody can have written: {other:?}"),
+        }
+    }
+    assert_eq!(refused, 10);
+    lock.rollback().await.unwrap();
+    assert_eq!(
+        first.await.unwrap().unwrap(),
+        Rotated::Won,
+        "it was waiting in front and got its turn"
+    );
+}
+
+#[tokio::test]
+async fn nobody_reads_behind_a_writer() {
+    let place = Place::new();
+    let store = place.store_with(&impatient()).await;
+    let session = opened(&store, 1).await;
+    let stranger = place.stranger().await;
+    let lock = stranger.begin().await.unwrap();
+    lock.execute_unprepared("UPDATE sessions SET last_seen_at = last_seen_at + 1")
+        .await
+        .unwrap();
+
+    let read = timeout(PATIENCE, store.find(session.id)).await.expect("it hangs");
+    assert_eq!(
+        read.unwrap(),
+        Some(session),
+        "as it was before the write that has not committed"
+    );
+    lock.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_while_waiting_blocks_nobody() {
+    let place = Place::new();
+    let store = place.store().await;
+    let (kept, left) = (opened(&store, 1).await, session(2));
+    for _ in 0..50 {
+        let epoch = store.epoch(left.user).await.unwrap();
+        // Long enough to begin, too short to finish: wherever the future is dropped, the next caller gets a turn.
+        let _ = timeout(Duration::from_micros(50), store.open(&left, epoch)).await;
+    }
+    let won = timeout(PATIENCE, store.rotate(&rotation(kept.id, 0)))
+        .await
+        .expect("it hangs");
+    assert_eq!(won.unwrap(), Rotated::Won);
+}

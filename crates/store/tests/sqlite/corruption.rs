@@ -1,0 +1,166 @@
+//! Rows that this program never wrote, and a file that somebody damaged: errors, never a panic, and never a session that
+//! passes for open.
+
+use std::io::{Seek, SeekFrom, Write};
+
+use rescind_session::{
+    Cause, Position,
+    ports::{SessionStore, StoreError, UserStore},
+};
+use rescind_store::{SqlSettings, SqlStore};
+use sea_orm::ConnectionTrait;
+
+use crate::fixture::{Place, closing, opened, user};
+
+/// What somebody with `sqlite3` and no respect for constraints does.
+async fn tamper(place: &Place, sql: &str) {
+    let stranger = place.stranger().await;
+    stranger
+        .execute_unprepared("PRAGMA ignore_check_constraints = ON")
+        .await
+        .unwrap();
+    let changed = stranger.execute_unprepared(sql).await.unwrap().rows_affected();
+    assert_eq!(changed, 1, "{sql}");
+    stranger.close().await.unwrap();
+}
+
+fn assert_corrupt<T: std::fmt::Debug>(answer: &Result<T, StoreError>, sql: &str) {
+    assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{sql}: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_read_is_corrupt() {
+    for change in [
+        "user_id = x'0102'",
+        "user_id = 'alice'",
+        "user_id = 7",
+        "created_at = 'yesterday'",
+        "expires_at = 9223372036854775807",
+        "access_until = 1.5",
+        "generation = -1",
+        "generation = 4294967296",
+        "generation = NULL",
+        "salt = x'00'",
+        "salt = NULL",
+        "idle_until = NULL",
+        "grace_until = -9223372036854775808",
+        "closed_at = 1",
+        "closed_cause = 'logout'",
+        "closed_at = 1, closed_cause = 'boredom'",
+        "address = 'nowhere'",
+        "reuse_noticed_at = x'ff'",
+    ] {
+        let place = Place::new();
+        let store = place.store().await;
+        let session = opened(&store, 1).await;
+        tamper(&place, &format!("UPDATE sessions SET {change}")).await;
+        assert_corrupt(&SessionStore::find(&store, session.id).await, change);
+    }
+}
+
+#[tokio::test]
+async fn one_session_that_cannot_be_read_spoils_the_list_instead_of_missing_from_it() {
+    let place = Place::new();
+    let store = place.store().await;
+    let session = opened(&store, 1).await;
+    tamper(&place, "UPDATE sessions SET address = 'nowhere'").await;
+    assert_corrupt(&store.list_open(session.user).await, "address");
+}
+
+#[tokio::test]
+async fn a_revocation_that_cannot_be_read_is_corrupt() {
+    for change in [
+        "scope_kind = 'planet'",
+        "cause = 'boredom'",
+        "scope_id = x''",
+        "until = 'later'",
+        "position = -3",
+    ] {
+        let place = Place::new();
+        let store = place.store().await;
+        let session = opened(&store, 1).await;
+        let _ = store.close(session.id, &closing(Cause::Logout)).await.unwrap();
+        tamper(&place, &format!("UPDATE revocations SET {change}")).await;
+        let everything = store
+            .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+            .await;
+        if change.starts_with("position") {
+            assert_corrupt(&everything, change);
+        } else {
+            assert_corrupt(&store.revocations_after(Position::START, 10).await, change);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_without_its_head_revokes_nothing_and_says_so() {
+    let place = Place::new();
+    let store = place.store().await;
+    let session = opened(&store, 1).await;
+    tamper(&place, "DELETE FROM log_head").await;
+    assert_corrupt(&store.close(session.id, &closing(Cause::Logout)).await, "close");
+    assert_corrupt(&store.revocations_after(Position::START, 10).await, "read");
+    let row = SessionStore::find(&store, session.id).await.unwrap();
+    assert_eq!(row, Some(session), "closed, and no revocation of it");
+}
+
+#[tokio::test]
+async fn an_epoch_that_cannot_be_read_lets_nobody_in() {
+    let place = Place::new();
+    let store = place.store().await;
+    let session = opened(&store, 1).await;
+    tamper(&place, "UPDATE user_epochs SET epoch = -1").await;
+    assert_corrupt(&store.epoch(session.user).await, "epoch");
+    assert_corrupt(
+        &store.open(&session, rescind_session::ports::Epoch::FIRST).await,
+        "open",
+    );
+}
+
+#[tokio::test]
+async fn a_user_that_cannot_be_read_is_corrupt() {
+    for change in [
+        "kind = 'robot'",
+        "username = 'Alice'",
+        "username = ''",
+        "created_at = 'once'",
+        "password_hash = x'ff'",
+    ] {
+        let place = Place::new();
+        let store = place.store().await;
+        let new = user(1, "alice");
+        let _ = store.insert(new.clone()).await.unwrap();
+        tamper(&place, &format!("UPDATE users SET {change}")).await;
+        assert_corrupt(&UserStore::find(&store, new.user.id).await, change);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_an_error_whatever_is_asked() {
+    let place = Place::new();
+    let store = place.store().await;
+    let session = opened(&store, 1).await;
+    drop(store);
+    // A clean copy without a write-ahead log to repair it from; then everything behind the first page is noise.
+    let stranger = place.stranger().await;
+    stranger
+        .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")
+        .await
+        .unwrap();
+    stranger.close().await.unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(place.file()).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(4096)).unwrap();
+    file.write_all(&vec![0xa5; usize::try_from(length - 4096).unwrap()])
+        .unwrap();
+    drop(file);
+
+    let store = SqlStore::open_file(&place.file(), &SqlSettings::default())
+        .await
+        .unwrap();
+    assert_corrupt(&SessionStore::find(&store, session.id).await, "find");
+    assert_corrupt(&store.list_open(session.user).await, "list");
+    assert_corrupt(&store.close(session.id, &closing(Cause::Logout)).await, "close");
+    assert_corrupt(&store.revocations_after(Position::START, 10).await, "tail");
+    assert_corrupt(&store.is_current().await, "schema");
+}

@@ -1,0 +1,61 @@
+//! Which keys the database belongs to.
+
+use rescind_store::Claimed;
+
+use crate::fixture::Place;
+
+#[tokio::test]
+async fn the_first_keys_claim_the_database_and_others_are_told() {
+    let place = Place::new();
+    let store = place.store().await;
+    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::First);
+    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::Same);
+    assert_eq!(store.claim_fingerprint("b").await.unwrap(), Claimed::Different);
+    assert_eq!(
+        place.store().await.claim_fingerprint("a").await.unwrap(),
+        Claimed::Same,
+        "b was written"
+    );
+}
+
+#[tokio::test]
+async fn keys_that_were_rotated_on_purpose_take_the_database_over() {
+    let place = Place::new();
+    let store = place.store().await;
+    let _ = store.claim_fingerprint("a").await.unwrap();
+    store.replace_fingerprint("b").await.unwrap();
+    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::Different);
+    assert_eq!(store.claim_fingerprint("b").await.unwrap(), Claimed::Same);
+}
+
+#[tokio::test]
+async fn a_database_of_nobody_can_be_given_away_too() {
+    let place = Place::new();
+    let store = place.store().await;
+    store.replace_fingerprint("a").await.unwrap();
+    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::Same);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_keys_that_claim_at_once_one_is_first() {
+    let place = Place::new();
+    let store = place.store().await;
+    let claims: Vec<_> = (0..20)
+        .map(|keys| {
+            let store = store.clone();
+            tokio::spawn(async move { store.claim_fingerprint(&keys.to_string()).await.unwrap() })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for claim in claims {
+        outcomes.push(claim.await.unwrap());
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Claimed::First).count(), 1);
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|outcome| **outcome == Claimed::Different)
+            .count(),
+        19
+    );
+}

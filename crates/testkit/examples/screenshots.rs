@@ -1,0 +1,128 @@
+//! Takes the pictures of `docs/screenshots` from a real run: `just screenshots`.
+//!
+//! ```sh
+//! cargo run -p rescind-testkit --example screenshots -- <the binary rescind> <a directory>
+//! ```
+//!
+//! Each scene is taken four times: as wide as a desk and as a telephone, light and dark. A picture that had to be arranged
+//! by hand would show what the program once was; these can be taken again after each change.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "whoever takes pictures wants to be told what went wrong, and nothing else"
+)]
+
+use std::{env, fs, path::PathBuf};
+
+use rescind_testkit::{Browser, ColourScheme, JavaScript, Program, Tool, needs};
+use serde_json::json;
+
+/// In CSS pixels: a desk and a telephone.
+const WIDTHS: [u32; 2] = [1280, 390];
+/// What a picture may weigh, so that the README loads.
+const MOST_BYTES: u64 = 200 * 1024;
+const WHOLE: &[&str] = &[];
+/// What happens, without the log of it.
+const STAGE: &[&str] = &["header", ".lanes"];
+/// The answer to the question, for the README.
+const DOORS: &[&str] = &["header", ".doors"];
+/// The account page, in two pictures: one would be too heavy.
+const TOKEN: &[&str] = &["header", "#access-token"];
+const DEVICES: &[&str] = &["#checks", "#your-devices"];
+const LOG: &[&str] = &["#log", "#diagram"];
+/// Alice's other device, for the list of them.
+const TELEPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                         Version/18.5 Mobile/15E148 Safari/604.1";
+const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = env::args_os().skip(1).map(PathBuf::from);
+    let (Some(program), Some(directory)) = (arguments.next(), arguments.next()) else {
+        panic!("usage: screenshots <the binary rescind> <a directory>");
+    };
+    let Some(_) = needs(Tool::Chromium) else { return };
+    fs::create_dir_all(&directory).unwrap();
+    let program = program.canonicalize().unwrap();
+    for scheme in [ColourScheme::Light, ColourScheme::Dark] {
+        Album {
+            program: program.clone(),
+            directory: directory.clone(),
+            scheme,
+        }
+        .fill()
+        .await;
+    }
+}
+
+/// All pictures of one colour scheme.
+struct Album {
+    program: PathBuf,
+    directory: PathBuf,
+    scheme: ColourScheme,
+}
+
+impl Album {
+    /// Lives through the demo once, and stops at each scene.
+    async fn fill(&self) {
+        let running = Program::new(&self.program).start().await.unwrap();
+        running.ready().await.unwrap();
+        let browser = running.browser(JavaScript::On).await;
+        browser.set_colour_scheme(self.scheme).await;
+
+        browser.open("/login").await;
+        self.take(&browser, "login", WHOLE).await;
+        browser.open("/").await;
+        self.take(&browser, "home", WHOLE).await;
+        browser.press("Log in as alice, and be robbed").await;
+        self.take(&browser, "robbed", STAGE).await;
+        browser.press("Log out").await;
+        browser.press("Let the thief try again").await;
+        self.take(&browser, "logged-out", STAGE).await;
+        self.take(&browser, "two-doors", DOORS).await;
+        self.take(&browser, "log", LOG).await;
+
+        browser.press("Second act: log in as alice again").await;
+        browser.press("Let the thief take the refresh token too").await;
+        browser.press("The thief refreshes").await;
+        browser.press("The thief refreshes again").await;
+        self.take(&browser, "both-refresh", STAGE).await;
+        browser.press("You refresh").await;
+        browser.press("Let the thief try again").await;
+        self.take(&browser, "reuse-noticed", STAGE).await;
+
+        browser.open("/no-such-page").await;
+        self.take(&browser, "not-found", WHOLE).await;
+        browser.open("/login").await;
+        self.take(&browser, "login-after-reuse", WHOLE).await;
+
+        let elsewhere = json!({"username": ALICE.0, "password": ALICE.1});
+        let api = running.api_client();
+        let telephone = api.request("POST", "/api/login").header("User-Agent", TELEPHONE);
+        api.send(telephone.json(&elsewhere)).await.expect_status(200);
+        browser.open("/login").await;
+        browser.fill("Username", ALICE.0).await;
+        browser.fill("Password", ALICE.1).await;
+        browser.press("Log in").await;
+        self.take(&browser, "account", TOKEN).await;
+        self.take(&browser, "devices", DEVICES).await;
+    }
+
+    /// The page as it is open now, or the strip of it that holds these elements.
+    async fn take(&self, browser: &Browser, scene: &str, elements: &[&str]) {
+        let scheme = match self.scheme {
+            ColourScheme::Light => "light",
+            ColourScheme::Dark => "dark",
+        };
+        for width in WIDTHS {
+            let file = self.directory.join(format!("{scene}-{width}-{scheme}.png"));
+            if elements.is_empty() {
+                browser.screenshot(&file, width).await;
+            } else {
+                browser.screenshot_of(&file, width, elements).await;
+            }
+            let bytes = fs::metadata(&file).unwrap().len();
+            assert!(bytes <= MOST_BYTES, "{} weighs {bytes} bytes", file.display());
+        }
+    }
+}

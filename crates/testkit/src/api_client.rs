@@ -1,0 +1,270 @@
+//! Somebody who speaks JSON and carries bearer tokens, and somebody who stole one.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::time::{interval, timeout};
+
+use crate::Reply;
+
+/// Longer than any timeout of the program, so that a hang shows as a failure and not as a patient client.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection is kept for the next request: less than the five seconds after which the program closes it, since a
+/// request that meets the closing is lost.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// A client of the JSON API. It keeps no token and no cookie and follows no redirect: what a call sends stands in the call.
+/// Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    http: Client,
+    base_url: String,
+}
+
+impl ApiClient {
+    /// A client of the program at `base_url`, which has no slash at its end.
+    ///
+    /// # Panics
+    /// If the machine has no means to speak HTTP.
+    #[must_use]
+    pub fn new(base_url: &str) -> Self {
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(PATIENCE)
+            .pool_idle_timeout(IDLE)
+            .user_agent("rescind-testkit")
+            .build()
+            .unwrap_or_else(|e| panic!("no HTTP client: {e}"));
+        Self {
+            http,
+            base_url: base_url.to_owned(),
+        }
+    }
+
+    /// `POST /api/users`.
+    pub async fn sign_up(&self, username: &str, password: &str) -> Reply {
+        self.post(
+            "/api/users",
+            None,
+            Some(&json!({"username": username, "password": password})),
+        )
+        .await
+    }
+
+    /// `POST /api/login`. [`Reply::tokens`] takes the tokens out.
+    pub async fn log_in(&self, username: &str, password: &str) -> Reply {
+        self.post(
+            "/api/login",
+            None,
+            Some(&json!({"username": username, "password": password})),
+        )
+        .await
+    }
+
+    /// `POST /api/refresh`.
+    pub async fn refresh(&self, refresh_token: &SecretString) -> Reply {
+        self.post(
+            "/api/refresh",
+            None,
+            Some(&json!({"refresh_token": refresh_token.expose_secret()})),
+        )
+        .await
+    }
+
+    /// `POST /api/logout` with the access token.
+    pub async fn log_out(&self, access_token: &SecretString) -> Reply {
+        self.post("/api/logout", Some(access_token), None).await
+    }
+
+    /// `POST /api/logout` with the refresh token alone, as a client does whose access token has expired.
+    pub async fn log_out_by_refresh_token(&self, refresh_token: &SecretString) -> Reply {
+        self.post(
+            "/api/logout",
+            None,
+            Some(&json!({"refresh_token": refresh_token.expose_secret()})),
+        )
+        .await
+    }
+
+    /// `POST /api/logout-everywhere`.
+    pub async fn log_out_everywhere(&self, access_token: &SecretString) -> Reply {
+        self.post("/api/logout-everywhere", Some(access_token), None).await
+    }
+
+    /// `GET /api/me`.
+    pub async fn me(&self, access_token: &SecretString) -> Reply {
+        self.get("/api/me", Some(access_token)).await
+    }
+
+    /// Waits until an access token has run out: until `GET /api/me` says `token_expired`. Its life is real time; start the
+    /// program with a short one.
+    ///
+    /// # Panics
+    /// If it is refused for another reason, or still accepted after 30 s.
+    pub async fn until_expired(&self, access_token: &SecretString) {
+        let mut again = interval(Duration::from_millis(50));
+        let expired = async {
+            loop {
+                again.tick().await;
+                let reply = self.me(access_token).await;
+                if reply.status != 200 {
+                    return reply.expect_problem(401, "token_expired");
+                }
+            }
+        };
+        if timeout(PATIENCE, expired).await.is_err() {
+            panic!("the token is still accepted after {} s", PATIENCE.as_secs());
+        }
+    }
+
+    /// `GET /api/sessions`.
+    pub async fn sessions(&self, access_token: &SecretString) -> Reply {
+        self.get("/api/sessions", Some(access_token)).await
+    }
+
+    /// `DELETE /api/sessions/{id}`.
+    pub async fn log_out_session(&self, access_token: &SecretString, session_id: &str) -> Reply {
+        self.delete(&format!("/api/sessions/{session_id}"), Some(access_token))
+            .await
+    }
+
+    /// `GET` of any path, with an access token or without.
+    pub async fn get(&self, path: &str, access_token: Option<&SecretString>) -> Reply {
+        self.send(bearing(self.request("GET", path), access_token)).await
+    }
+
+    /// `POST` to any path, with a JSON body or without.
+    pub async fn post(&self, path: &str, access_token: Option<&SecretString>, body: Option<&Value>) -> Reply {
+        let request = bearing(self.request("POST", path), access_token);
+        self.send(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
+    /// `DELETE` of any path.
+    pub async fn delete(&self, path: &str, access_token: Option<&SecretString>) -> Reply {
+        self.send(bearing(self.request("DELETE", path), access_token)).await
+    }
+
+    /// An odd request to be furnished by the test, for [`send`](Self::send) or [`attempt`](Self::attempt).
+    ///
+    /// # Panics
+    /// If `method` is no token (RFC 9110, section 9.1).
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_else(|e| panic!("{method:?} is no method: {e}"));
+        self.http.request(method, format!("{}{path}", self.base_url))
+    }
+
+    /// Sends a request that must be answered, whatever the answer.
+    ///
+    /// # Panics
+    /// If there is none within 30 s.
+    pub async fn send(&self, request: RequestBuilder) -> Reply {
+        self.attempt(request)
+            .await
+            .unwrap_or_else(|e| panic!("no answer: {e:?}"))
+    }
+
+    /// Sends a request that may come to nothing, because the program is being killed meanwhile.
+    ///
+    /// # Errors
+    /// Whatever kept the answer from coming.
+    pub async fn attempt(&self, request: RequestBuilder) -> reqwest::Result<Reply> {
+        Reply::read(request.send().await?).await
+    }
+}
+
+fn bearing(request: RequestBuilder, access_token: Option<&SecretString>) -> RequestBuilder {
+    match access_token {
+        Some(token) => request.bearer_auth(token.expose_secret()),
+        None => request,
+    }
+}
+
+/// What a login or a refresh handed out. Prints without the tokens.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    access: SecretString,
+    refresh: Option<SecretString>,
+    /// The session that they belong to.
+    pub session_id: String,
+    /// Seconds until the access token expires.
+    pub expires_in: u64,
+    /// Seconds until the refresh token expires, if there is one.
+    pub refresh_expires_in: Option<u64>,
+}
+
+impl Tokens {
+    pub(crate) fn of(body: &Value) -> Option<Self> {
+        let secret = |name: &str| body.get(name).and_then(Value::as_str).map(SecretString::from);
+        Some(Self {
+            access: secret("access_token")?,
+            refresh: secret("refresh_token"),
+            session_id: body.get("session_id")?.as_str()?.to_owned(),
+            expires_in: body.get("expires_in")?.as_u64()?,
+            refresh_expires_in: body.get("refresh_expires_in").and_then(Value::as_u64),
+        })
+    }
+
+    /// The access token.
+    #[must_use]
+    pub fn access(&self) -> &SecretString {
+        &self.access
+    }
+
+    /// The refresh token.
+    ///
+    /// # Panics
+    /// If the policy gives none; [`has_refresh`](Self::has_refresh) asks.
+    #[track_caller]
+    #[must_use]
+    pub fn refresh(&self) -> &SecretString {
+        self.refresh
+            .as_ref()
+            .unwrap_or_else(|| panic!("this policy gives no refresh token"))
+    }
+
+    /// Whether there is a refresh token.
+    #[must_use]
+    pub fn has_refresh(&self) -> bool {
+        self.refresh.is_some()
+    }
+}
+
+/// Somebody with a copy of another's tokens, who tries what they still open.
+#[derive(Debug)]
+pub struct Thief {
+    client: ApiClient,
+    loot: Tokens,
+}
+
+impl Thief {
+    /// Copies the tokens; their owner notices nothing.
+    #[must_use]
+    pub fn copying(client: &ApiClient, tokens: &Tokens) -> Self {
+        Self {
+            client: client.clone(),
+            loot: tokens.clone(),
+        }
+    }
+
+    /// Presents the stolen access token at `GET /api/me`.
+    pub async fn tries_me(&self) -> Reply {
+        self.client.me(&self.loot.access).await
+    }
+
+    /// Tries to buy new tokens with the stolen refresh token; a success replaces the loot.
+    pub async fn tries_refresh(&mut self) -> Reply {
+        let reply = self.client.refresh(self.loot.refresh()).await;
+        if let (200, Some(tokens)) = (reply.status, Tokens::of(&reply.body)) {
+            self.loot = tokens;
+        }
+        reply
+    }
+}

@@ -1,0 +1,179 @@
+//! Somebody who visits the pages with cookies and forms. Not a browser, but it sends what one sends, and a thousand of them
+//! cost nothing; what only a real browser can prove is left to [`Browser`](crate::Browser).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::cookie::{CookieStore, Jar};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Url};
+use secrecy::SecretString;
+
+use crate::Reply;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection is kept for the next request: less than the five seconds after which the program closes it, since a
+/// request that meets the closing is lost.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What a request tells of where it comes from (Fetch Metadata, and `Origin`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Provenance {
+    /// A current browser, on a page of the program itself.
+    #[default]
+    SameOrigin,
+    /// A browser that sends no `Sec-Fetch-*`, but `Origin` with every form.
+    OldBrowser,
+    /// A current browser, on a page of this other origin.
+    OtherOrigin(String),
+    /// No browser at all: neither header.
+    Silent,
+}
+
+/// A visitor with a cookie jar, who follows no redirect, so that a test sees each answer.
+/// Clones share the jar: two tabs of one browser.
+#[derive(Debug, Clone)]
+pub struct CookieClient {
+    http: Client,
+    jar: Arc<Jar>,
+    base_url: Url,
+    provenance: Provenance,
+}
+
+impl CookieClient {
+    /// A visitor of the program at `base_url`, with an empty jar.
+    ///
+    /// # Panics
+    /// If `base_url` is no URL, or the machine has no means to speak HTTP.
+    #[must_use]
+    pub fn new(base_url: &str) -> Self {
+        let jar = Arc::new(Jar::default());
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(PATIENCE)
+            .pool_idle_timeout(IDLE)
+            .cookie_provider(Arc::clone(&jar))
+            .user_agent("rescind-testkit (cookies)")
+            .build()
+            .unwrap_or_else(|e| panic!("no HTTP client: {e}"));
+        let base_url = Url::parse(base_url).unwrap_or_else(|e| panic!("{base_url:?} is no URL: {e}"));
+        Self {
+            http,
+            jar,
+            base_url,
+            provenance: Provenance::default(),
+        }
+    }
+
+    /// The same visitor, with the same jar, whose requests come from elsewhere.
+    #[must_use]
+    pub fn with_provenance(&self, provenance: Provenance) -> Self {
+        Self {
+            provenance,
+            ..self.clone()
+        }
+    }
+
+    /// Opens a page, as typing its address or following a link would.
+    pub async fn open(&self, path: &str) -> Reply {
+        self.send(self.request("GET", path)).await
+    }
+
+    /// Sends a form.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.send(self.request("POST", path).form(fields)).await
+    }
+
+    /// Sends the form of `/login`.
+    pub async fn log_in(&self, username: &str, password: &str) -> Reply {
+        self.post("/login", &[("username", username), ("password", password)])
+            .await
+    }
+
+    /// Presses "Log out".
+    pub async fn log_out(&self) -> Reply {
+        self.post("/logout", &[]).await
+    }
+
+    /// Sends the form of `/refresh`, as a page's script does ahead of the expiry.
+    pub async fn refresh(&self) -> Reply {
+        self.post("/refresh", &[]).await
+    }
+
+    /// Opens what a redirect points at.
+    ///
+    /// # Panics
+    /// If `reply` is no redirect.
+    pub async fn follow(&self, reply: &Reply) -> Reply {
+        match reply.header("location") {
+            "" => panic!("nothing to follow in {reply:?}"),
+            location => self.open(location).await,
+        }
+    }
+
+    /// The value of a cookie that the visitor would send, under its name with the prefix `__Host-` or without.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<SecretString> {
+        let header = self.jar.cookies(&self.base_url)?;
+        header.to_str().ok()?.split("; ").find_map(|pair| {
+            let (found, value) = pair.split_once('=')?;
+            (found.strip_prefix("__Host-").unwrap_or(found) == name).then(|| value.into())
+        })
+    }
+
+    /// Puts a cookie into the jar, written as in `Set-Cookie`: a stolen one, or one that was kept.
+    pub fn plant_cookie(&self, cookie: &str) {
+        self.jar.add_cookie_str(cookie, &self.base_url);
+    }
+
+    /// A request with the headers of the [`Provenance`], to be furnished by the test.
+    ///
+    /// # Panics
+    /// If `method` is no token (RFC 9110, section 9.1) or `path` leads nowhere.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_else(|e| panic!("{method:?} is no method: {e}"));
+        let url = self
+            .base_url
+            .join(path)
+            .unwrap_or_else(|e| panic!("{path:?} leads nowhere: {e}"));
+        let own = self.base_url.origin().ascii_serialization();
+        let safe = method.is_safe();
+        let request = self.http.request(method, url);
+        let (site, origin) = match &self.provenance {
+            // An address that was typed comes from nowhere; a form comes from a page.
+            Provenance::SameOrigin if safe => (Some("none"), None),
+            Provenance::SameOrigin => (Some("same-origin"), Some(own)),
+            Provenance::OldBrowser if safe => (None, None),
+            Provenance::OldBrowser => (None, Some(own)),
+            Provenance::OtherOrigin(_) if safe => (Some("cross-site"), None),
+            Provenance::OtherOrigin(origin) => (Some("cross-site"), Some(origin.clone())),
+            Provenance::Silent => (None, None),
+        };
+        let request = match site {
+            Some(site) => request
+                .header("Sec-Fetch-Site", site)
+                .header("Sec-Fetch-Mode", "navigate")
+                .header("Sec-Fetch-Dest", "document")
+                .header("Sec-Fetch-User", "?1"),
+            None => request,
+        };
+        match origin {
+            Some(origin) => request.header("Origin", origin),
+            None => request,
+        }
+    }
+
+    /// Sends a request that must be answered, whatever the answer.
+    ///
+    /// # Panics
+    /// If there is none within 30 s.
+    pub async fn send(&self, request: RequestBuilder) -> Reply {
+        match request.send().await {
+            Ok(response) => Reply::read(response)
+                .await
+                .unwrap_or_else(|e| panic!("half an answer: {e:?}")),
+            Err(error) => panic!("no answer: {error:?}"),
+        }
+    }
+}

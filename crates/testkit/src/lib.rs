@@ -1,0 +1,41 @@
+//! Starts what Rescind's tests need, and speaks like those who use it.
+//!
+//! | to have | take |
+//! | --- | --- |
+//! | the real program, its own data directory, a crash, a restart, a clock that is an hour off | [`Program`], [`Running`] |
+//! | somebody with bearer tokens | [`ApiClient`], [`Tokens`] |
+//! | somebody with a copy of another's token | [`Thief`] |
+//! | somebody with cookies and without JavaScript, fast | [`CookieClient`] |
+//! | the same in a real Chromium | [`Browser`] |
+//! | to skip loudly where a tool is missing | [`needs`] |
+//! | many rounds in the second tier, a few in the first | [`rounds`] |
+//!
+//! The crate depends on no other crate of the workspace: it knows the wire formats as an outsider does, so a change that
+//! would break outsiders breaks tests. Only the start of a program returns errors, because refusing to start is something
+//! to test. The actors panic when they cannot do what they are named for, and say what they saw instead: a test then
+//! reads as a story, without an `unwrap` after each sentence.
+#![expect(
+    clippy::panic,
+    reason = "an actor that cannot play its part fails the test, with what it saw in words"
+)]
+
+mod api_client;
+mod browser;
+mod cookie_client;
+mod effort;
+mod process;
+mod program;
+mod reply;
+mod tool;
+
+pub use api_client::{ApiClient, Thief, Tokens};
+pub use browser::{Browser, ColourScheme, JavaScript};
+pub use cookie_client::{CookieClient, Provenance};
+pub use effort::rounds;
+pub use program::{Ended, Program, ProgramError, Running};
+pub use reply::Reply;
+/// A token or a password. Prints as redacted; [`ExposeSecret`] shows it.
+pub use secrecy::{ExposeSecret, SecretString};
+/// One line of the browser's console, violations of the content security policy among them.
+pub use thirtyfour::BrowserLogEntry as ConsoleEntry;
+pub use tool::{Tool, needs};

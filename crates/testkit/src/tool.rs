@@ -1,0 +1,161 @@
+//! Programs that a test needs and a machine may lack.
+//!
+//! `cargo test` has to pass on a machine with nothing but Rust, and a test that was left out must not look like one that
+//! passed. So a gate speaks up, past the capture that `cargo test` puts on passing tests; and where everything was
+//! installed on purpose (`scripts/test.sh` sets `RESCIND_TEST_REQUIRE_ALL=1`) a missing tool is a failure.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// Something that a test needs and that Cargo does not bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// Chromium or Chrome, together with the chromedriver of the same version.
+    Chromium,
+    /// The library of libfaketime, to shift the wall clock of a process.
+    Faketime,
+    /// The command `curl`.
+    Curl,
+    /// The command `jq`.
+    Jq,
+    /// The script of axe-core, which looks for what keeps people from using a page. From npm, into `web/tests/look`.
+    Axe,
+}
+
+impl Tool {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "Chromium with chromedriver",
+            Self::Faketime => "libfaketime",
+            Self::Curl => "curl",
+            Self::Jq => "jq",
+            Self::Axe => "axe-core",
+        }
+    }
+
+    /// The command that brings it.
+    fn install(self) -> &'static str {
+        match self {
+            Self::Chromium => "apt-get install chromium chromium-driver",
+            Self::Faketime => "apt-get install faketime",
+            Self::Curl => "apt-get install curl",
+            Self::Jq => "apt-get install jq",
+            Self::Axe => "npm ci --ignore-scripts --prefix web/tests/look",
+        }
+    }
+
+    /// Where the tool is: the program, for [`Tool::Faketime`] the library, for [`Tool::Axe`] the script.
+    pub(crate) fn find(self) -> Option<PathBuf> {
+        match self {
+            Self::Chromium => chromedriver().and_then(|_| chromium()),
+            Self::Faketime => faketime_library(),
+            Self::Curl => on_path("curl"),
+            Self::Jq => on_path("jq"),
+            Self::Axe => existing(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../web/tests/look/node_modules/axe-core/axe.min.js"
+            )),
+        }
+    }
+}
+
+/// Where `tool` is, or `None` after having said aloud that the calling test is left out.
+///
+/// ```no_run
+/// use rescind_testkit::{Tool, needs};
+/// # fn test() {
+/// let Some(_) = needs(Tool::Chromium) else { return };
+/// # }
+/// ```
+///
+/// # Panics
+/// When the tool is missing and `RESCIND_TEST_REQUIRE_ALL` is `1`.
+#[must_use = "a test that goes on without the tool fails in a confusing place"]
+pub fn needs(tool: Tool) -> Option<PathBuf> {
+    if let Some(path) = tool.find() {
+        return Some(path);
+    }
+    // The test runner names each test's thread after the test, unless it runs them all on the main one.
+    let thread = thread::current();
+    let test = thread.name().filter(|name| *name != "main").unwrap_or("a test");
+    let complaint = complaint(test, tool);
+    if env::var("RESCIND_TEST_REQUIRE_ALL").as_deref() == Ok("1") {
+        panic!("{complaint}");
+    }
+    // Not `eprintln!`: the test runner captures that, and shows it for failed tests only.
+    let _ = std::io::stderr().write_all(format!("{complaint}\n").as_bytes());
+    None
+}
+
+fn complaint(test: &str, tool: Tool) -> String {
+    format!(
+        "LEFT OUT: {test} needs {}; {}, or run scripts/test.sh",
+        tool.name(),
+        tool.install()
+    )
+}
+
+/// The browser. If `RESCIND_TEST_CHROMIUM` is set, that file and no other.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    match env::var_os("RESCIND_TEST_CHROMIUM") {
+        Some(path) => existing(path),
+        None => ["chromium", "google-chrome", "chrome"].into_iter().find_map(on_path),
+    }
+}
+
+/// Its driver. If `RESCIND_TEST_CHROMEDRIVER` is set, that file and no other.
+pub(crate) fn chromedriver() -> Option<PathBuf> {
+    match env::var_os("RESCIND_TEST_CHROMEDRIVER") {
+        Some(path) => existing(path),
+        None => on_path("chromedriver"),
+    }
+}
+
+/// The library, rather than the command `faketime`: a wrapper would receive the signals that are meant for the program.
+/// Debian keeps it in a directory named after the machine; the variant for programs with threads is the right one here.
+fn faketime_library() -> Option<PathBuf> {
+    let machine = format!("/usr/lib/{}-linux-gnu/faketime", env::consts::ARCH);
+    [
+        machine.as_str(),
+        "/usr/lib/faketime",
+        "/usr/lib64/faketime",
+        "/usr/local/lib/faketime",
+    ]
+    .iter()
+    .find_map(|directory| existing(Path::new(directory).join("libfaketimeMT.so.1")))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        // Debian's places, for a runner with a path of its own.
+        .chain(["/usr/bin".into(), "/usr/lib/chromium".into()])
+        .find_map(|directory| existing(directory.join(program)))
+}
+
+fn existing(path: impl Into<PathBuf>) -> Option<PathBuf> {
+    Some(path.into()).filter(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tool, complaint, existing, on_path};
+
+    #[test]
+    fn a_complaint_names_the_test_the_tool_and_the_way_out() {
+        assert_eq!(
+            complaint("logout_in_a_browser", Tool::Chromium),
+            "LEFT OUT: logout_in_a_browser needs Chromium with chromedriver; \
+             apt-get install chromium chromium-driver, or run scripts/test.sh"
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_there_is_found_and_one_that_is_not_is_not() {
+        assert!(on_path("sh").is_some());
+        assert_eq!(on_path("no-such-program-anywhere"), None);
+        assert_eq!(existing("/usr"), None, "a directory is no program");
+    }
+}

@@ -1,0 +1,211 @@
+//! The names of things: who, which login, which token.
+//!
+//! Each is a type of its own, so that a session can't be closed by the id of its user. Users and sessions get
+//! UUIDv7: rows made one after another lie side by side in an index. A token's id is a random UUIDv4, because
+//! nothing is indexed by its age and two tokens of one second, for one session, must differ: revoking one of
+//! them must not revoke the other.
+
+use std::{
+    convert::Infallible,
+    fmt::{self, Display},
+    str::FromStr,
+};
+
+use jiff::Timestamp;
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+macro_rules! uuid_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps an id that was stored or received.
+            pub const fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The bare id, for a database or a wire format.
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+uuid_newtype! {
+    /// A user: the `sub` of a token.
+    UserId
+}
+
+uuid_newtype! {
+    /// One login on one device: the `sid` of a token, and what a logout ends.
+    SessionId
+}
+
+uuid_newtype! {
+    /// One access token: its `jti`.
+    TokenId
+}
+
+impl UserId {
+    /// A new id, ordered by `now`.
+    pub fn new(now: Timestamp, rng: &mut dyn CryptoRng) -> Self {
+        Self(time_ordered(now, rng))
+    }
+}
+
+impl SessionId {
+    /// A new id, ordered by `now`.
+    pub fn new(now: Timestamp, rng: &mut dyn CryptoRng) -> Self {
+        Self(time_ordered(now, rng))
+    }
+}
+
+impl TokenId {
+    /// A new id that owes nothing to the time.
+    pub fn random(rng: &mut dyn CryptoRng) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+}
+
+/// UUIDv7, RFC 9562 section 5.7. An instant before 1970 counts as 1970: the id stays unique, only its order is lost.
+fn time_ordered(now: Timestamp, rng: &mut dyn CryptoRng) -> Uuid {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let mut random = [0; 10];
+    rng.fill_bytes(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// The program that acts for a user: `client_id` of RFC 9068.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// Names a client.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The client of a login that named none: this program's own pages and API.
+    pub fn first_party() -> Self {
+        Self::new("rescind")
+    }
+
+    /// The name as it stands in a token.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(name))
+    }
+}
+
+/// How many times a session's refresh token has been rotated, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(u32);
+
+impl Generation {
+    /// The refresh token that a login hands out.
+    pub const FIRST: Self = Self(0);
+
+    /// The bare number, for a database or a page.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The successor; `None` after 2³² − 1 rotations, where wrapping round would make an old token current again.
+    pub const fn next(self) -> Option<Self> {
+        match self.0.checked_add(1) {
+            Some(next) => Some(Self(next)),
+            None => None,
+        }
+    }
+}
+
+impl From<u32> for Generation {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+impl Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The random part of a session that its refresh tokens depend on.
+///
+/// It lives in the session's row and nowhere else, so that the server's refresh key alone makes no refresh token.
+/// It is printed as redacted, compared in constant time and wiped when dropped.
+#[derive(Clone)]
+pub struct Salt(Zeroizing<[u8; 32]>);
+
+impl Salt {
+    /// A new salt, for a session that is being opened.
+    pub fn random(rng: &mut dyn CryptoRng) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(bytes.as_mut_slice());
+        Self(bytes)
+    }
+
+    /// A salt as it was stored.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes to store.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for Salt {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(other.0.as_slice()).into()
+    }
+}
+
+impl Eq for Salt {}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt([redacted])")
+    }
+}

@@ -1,0 +1,91 @@
+//! Three parts and two dots: the compact serialization of RFC 7515 section 7.1, read strictly.
+//!
+//! Nothing here knows keys or claims; it says which characters are a token at all. It is stricter than
+//! common JSON and base64 readers where leniency gives one token two readings:
+//! - trailing bits, padding and line breaks in base64url are refused, or one signature would have many spellings;
+//! - a JSON member that stands twice is noticed. Readers differ on which one counts, and an attacker likes that
+//!   (RFC 7515 section 4, RFC 8725 section 2.4).
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+/// The longest token that is looked at, in bytes. Ours have about 500; what a stranger may make us decode is bounded.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// A token cut at its dots, nothing decoded.
+pub(crate) struct Compact<'a> {
+    /// `header.claims`: the bytes that the signature covers.
+    pub(crate) signed: &'a str,
+    pub(crate) header: &'a str,
+    pub(crate) claims: &'a str,
+    pub(crate) signature: &'a str,
+}
+
+impl<'a> Compact<'a> {
+    /// `None` unless there are exactly three parts.
+    pub(crate) fn split(token: &'a str) -> Option<Self> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        (!claims.contains('.')).then_some(Self {
+            signed,
+            header,
+            claims,
+            signature,
+        })
+    }
+}
+
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// `None` unless `text` is the one canonical spelling of some bytes.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// A JSON object that remembers whether it named a member twice.
+pub(crate) struct Object {
+    pub(crate) members: Map<String, Value>,
+    pub(crate) has_duplicate: bool,
+}
+
+impl Object {
+    /// `None` unless `part` is base64url of a JSON object.
+    pub(crate) fn decode(part: &str) -> Option<Self> {
+        serde_json::from_slice(&decode(part)?).ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut object = Object {
+                    members: Map::new(),
+                    has_duplicate: false,
+                };
+                while let Some((name, value)) = map.next_entry()? {
+                    object.has_duplicate |= object.members.insert(name, value).is_some();
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}

@@ -1,0 +1,92 @@
+//! One key that signs, and older ones that still verify.
+//!
+//! Keys must be replaceable without logging anybody out: the new key signs from now on, the old one stays in the ring
+//! until the longest token that it signed is dead. A token says by its `kid` which key to use, so at most one
+//! signature is checked; trying all keys would let a stranger multiply the work.
+
+use jsonwebtoken::Header;
+
+use crate::{AccessClaims, AccessToken, MAX_TOKEN_BYTES, SigningKey, VerifyingKey, jws};
+
+/// The media type of an access token in its header (RFC 9068 section 2.1).
+pub(crate) const TOKEN_TYPE: &str = "at+jwt";
+
+/// Why claims could not be signed. Neither holds nor prints a key or a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The claims make a token that no [`Verifier`](crate::Verifier) would look at: issuer, audience or client id
+    /// is far too long.
+    #[error("the token would be longer than {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// The claims could not be written as JSON.
+    #[error("the claims can't be written as JSON")]
+    Claims,
+    /// The cryptographic library refused.
+    #[error("the key could not sign")]
+    Signature,
+}
+
+/// The keys of a service: one signs, all verify.
+#[derive(Debug)]
+pub struct KeyRing {
+    active: SigningKey,
+    retired: Vec<VerifyingKey>,
+}
+
+impl KeyRing {
+    /// A ring of one key.
+    pub fn new(active: SigningKey) -> Self {
+        Self {
+            active,
+            retired: Vec::new(),
+        }
+    }
+
+    /// Adds a key that signs no more but still verifies.
+    ///
+    /// A name stands for one key, and the first one keeps it: a key whose `kid` is already in the ring is not added.
+    #[must_use]
+    pub fn with_retired(mut self, key: VerifyingKey) -> Self {
+        if self.find(key.kid()).is_none() {
+            self.retired.push(key);
+        }
+        self
+    }
+
+    /// The key that signs.
+    pub fn active(&self) -> &SigningKey {
+        &self.active
+    }
+
+    /// All keys that verify, the active one first. A JWK set is what
+    /// [`to_jwk`](VerifyingKey::to_jwk) makes of them, which leaves out symmetric ones.
+    pub fn verifying_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
+        std::iter::once(self.active.verifying()).chain(&self.retired)
+    }
+
+    pub(crate) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.verifying_keys().find(|key| key.kid() == kid)
+    }
+
+    /// Signs `claims` with the active key: a JWS in compact form (RFC 7515 section 3.1).
+    ///
+    /// # Errors
+    /// [`SignError`]; none of them is to be expected of sane claims.
+    pub fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, SignError> {
+        let mut header = Header::new(self.active.algorithm().of_library());
+        header.typ = Some(TOKEN_TYPE.to_owned());
+        header.kid = Some(self.active.kid().to_owned());
+
+        let header = serde_json::to_vec(&header).map_err(|_| SignError::Claims)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| SignError::Claims)?;
+        let signed = format!("{}.{}", jws::encode(&header), jws::encode(&claims));
+        let signature = self.active.sign(signed.as_bytes()).ok_or(SignError::Signature)?;
+
+        let token = format!("{signed}.{signature}");
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(SignError::TooLong);
+        }
+        Ok(token.into())
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod algorithm;
+mod claims;
+mod fingerprint;
+mod ids;
+mod jws;
+mod key_ring;
+mod parts;
+mod refresh;
+mod secret;
+mod signing_key;
+mod verify;
+mod verifying_key;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use claims::AccessClaims;
+pub use fingerprint::RingFingerprint;
+pub use ids::{ClientId, Generation, Salt, SessionId, TokenId, UserId};
+pub use jws::MAX_TOKEN_BYTES;
+pub use key_ring::{KeyRing, SignError};
+pub use parts::{PartsError, TokenParts};
+pub use refresh::{GenuineRefreshToken, PresentedRefreshToken, RefreshKey, RefreshKeys, RefreshTokenError};
+pub use secret::{AccessToken, RefreshToken};
+pub use signing_key::SigningKey;
+pub use verify::{Verifier, VerifyError};
+pub use verifying_key::{KeyError, VerifyingKey};

@@ -1,0 +1,46 @@
+//! Tokens as types that don't print themselves.
+//!
+//! A token in a log is a session in a log. So a token is never a bare `String`: `Debug` prints `[redacted]`,
+//! there is no `Display`, no `Serialize` and no `==`, and the memory is wiped when it is dropped. Whoever needs
+//! the text says [`expose_secret`](AccessToken::expose_secret), which a reviewer can search for.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+macro_rules! secret_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// The text itself, to be put into a reply or a cookie and nowhere else.
+            pub fn expose_secret(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    };
+}
+
+secret_newtype! {
+    /// A signed JWT, presented on every request.
+    AccessToken
+}
+
+secret_newtype! {
+    /// An opaque string that buys the next access token, once.
+    RefreshToken
+}

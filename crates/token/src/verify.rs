@@ -1,0 +1,277 @@
+//! Is this token ours, for us, and alive?
+//!
+//! The checks run in an order that matters: shape, header, key, signature, and only then the claims, so that nothing
+//! a stranger wrote is interpreted before a key has vouched for it. Each check has its own [`VerifyError`].
+//!
+//! `jsonwebtoken::decode` is not used, and not only for its provider (see `verifying_key.rs`). It is a toolkit for
+//! everybody's tokens; by default it takes a missing `aud` or `iss`, an `exp` that passed up to a minute ago, an
+//! `exp` with a fraction, any `typ`, any `crit`. We know what our tokens look like, because we sign them, and
+//! refuse the rest. Its signatures and keys we do take.
+//!
+//! What is *not* asked here is whether the token was taken back. That needs a memory, and this crate has none.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    AccessClaims, KeyRing, MAX_TOKEN_BYTES,
+    jws::{Compact, Object},
+    key_ring::TOKEN_TYPE,
+};
+
+/// How far `iat` and `nbf` may lie in the future at least: clocks of two nodes are never quite the same.
+const MIN_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// Header parameters with which a token is refused outright.
+///
+/// `crit`, `b64` (RFC 7797) and `zip` change how the rest is to be read, `cty` and `enc` announce a token in a token.
+/// `jwk`, `jku`, `x5u` and `x5c` offer a key along with the token: whoever believes them verifies what anybody signed.
+/// They would not be believed anyway, keys come from the ring; that they are there at all is an attack or a mistake.
+const REFUSED_PARAMETERS: [&str; 9] = ["crit", "b64", "zip", "cty", "enc", "jwk", "jku", "x5u", "x5c"];
+
+/// Why a token is not accepted: one reason, the first that was found. Neither holds nor prints the token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// Longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// Not three parts of base64url with JSON objects in the first two.
+    #[error("not a signed JWT in compact form")]
+    Malformed,
+    /// A member stands twice in the header or in the claims, so that readers could disagree.
+    #[error("a member stands twice in the header or the claims")]
+    DuplicateMember,
+    /// A header parameter that no token of ours has.
+    #[error("the header parameter `{0}` is not accepted")]
+    RefusedParameter(&'static str),
+    /// `typ` is not `at+jwt`: maybe an ID token, which is no ticket to an API.
+    #[error("the token's type is not `at+jwt`")]
+    WrongType,
+    /// No `kid`.
+    #[error("the token names no key")]
+    MissingKeyId,
+    /// A `kid` that is not in the ring: made up, or retired for good.
+    #[error("the token names a key that is not in use")]
+    UnknownKey,
+    /// `alg` is not the algorithm of the key that `kid` names; `none` is one such.
+    #[error("the token's algorithm is not its key's")]
+    WrongAlgorithm,
+    /// The signature is not the key's over these bytes.
+    #[error("the signature does not match")]
+    BadSignature,
+    /// A claim that every token of ours has is not there.
+    #[error("the claim `{0}` is missing")]
+    MissingClaim(&'static str),
+    /// A claim of the wrong kind: a list for a string, a fraction for whole seconds.
+    #[error("the claim `{0}` is not of the expected kind")]
+    MalformedClaim(&'static str),
+    /// Signed for another issuer.
+    #[error("the token is another issuer's")]
+    WrongIssuer,
+    /// Meant for another API.
+    #[error("the token is for another audience")]
+    WrongAudience,
+    /// `iat` or `nbf` lies in the future, beyond what clocks differ.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Genuine and for us, but over: the claims tell whose it was.
+    #[error("the token has expired")]
+    Expired(Box<AccessClaims>),
+    /// `exp` is further from `iat` than any token may live now.
+    #[error("the token's lifetime is longer than is accepted")]
+    LivesTooLong,
+}
+
+/// The rules that a token is held against. The keys and the time are handed in with each token.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    issuer: String,
+    audience: String,
+    leeway: SignedDuration,
+    max_lifetime: SignedDuration,
+}
+
+impl Verifier {
+    /// The longest life of a token where [`max_lifetime`](Self::max_lifetime) says nothing else: a day.
+    pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Accepts tokens of this issuer for this audience, with no leeway.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            leeway: SignedDuration::ZERO,
+            max_lifetime: SignedDuration::MAX,
+        }
+        .max_lifetime(Self::DEFAULT_MAX_LIFETIME)
+    }
+
+    /// How long after its `exp` a token still counts, for nodes whose clocks differ. Exactly this long, no hidden
+    /// minute.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = saturating(leeway);
+        self
+    }
+
+    /// The longest `exp − iat` that is accepted: the policy's lifetime. So tokens that were signed under
+    /// a longer one die when it is shortened, and a stolen key can't sign tokens for years.
+    #[must_use]
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = saturating(lifetime);
+        self
+    }
+
+    /// Checks everything but revocation.
+    ///
+    /// `now` is compared as it is, fractions included: a token is over at the first instant of `exp` + leeway.
+    /// `iat` and `nbf` may lie in the future by the leeway, or 5 s if that is more; this never lengthens a life, as
+    /// `exp` has no part in it.
+    ///
+    /// # Errors
+    /// The first reason found. [`VerifyError::Expired`] means that everything else about the token is in order,
+    /// save perhaps its lifetime, and carries the claims.
+    pub fn verify(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Result<AccessClaims, VerifyError> {
+        let genuine = self.check_all_but_times(ring, token)?;
+        let skew = self.leeway.max(MIN_CLOCK_SKEW);
+        let starts = [Some(genuine.claims.issued_at), genuine.not_before];
+        if starts
+            .into_iter()
+            .flatten()
+            .any(|start| start.duration_since(now) > skew)
+        {
+            return Err(VerifyError::NotYetValid);
+        }
+
+        let claims = genuine.claims;
+        if now.duration_since(claims.expires_at) >= self.leeway {
+            return Err(VerifyError::Expired(Box::new(claims)));
+        }
+        if claims.expires_at.duration_since(claims.issued_at) > self.max_lifetime {
+            return Err(VerifyError::LivesTooLong);
+        }
+        Ok(claims)
+    }
+
+    /// Checks everything but the times: is it a token that we signed for ourselves, be it long dead?
+    ///
+    /// For logging out: who comes with yesterday's token may still end the session it names, nothing else.
+    ///
+    /// # Errors
+    /// The first reason found, never [`VerifyError::Expired`], [`VerifyError::NotYetValid`] or
+    /// [`VerifyError::LivesTooLong`].
+    pub fn verify_genuine(&self, ring: &KeyRing, token: &str) -> Result<AccessClaims, VerifyError> {
+        self.check_all_but_times(ring, token).map(|genuine| genuine.claims)
+    }
+
+    fn check_all_but_times(&self, ring: &KeyRing, token: &str) -> Result<Genuine, VerifyError> {
+        let claims = signed_claims(ring, token)?;
+        let genuine = Genuine::read(claims)?;
+        if genuine.claims.issuer != self.issuer {
+            return Err(VerifyError::WrongIssuer);
+        }
+        if genuine.claims.audience != self.audience {
+            return Err(VerifyError::WrongAudience);
+        }
+        Ok(genuine)
+    }
+}
+
+/// The claims of a token whose header is in order and whose signature is right.
+fn signed_claims(ring: &KeyRing, token: &str) -> Result<Map<String, Value>, VerifyError> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(VerifyError::TooLong);
+    }
+    let parts = Compact::split(token).ok_or(VerifyError::Malformed)?;
+
+    let header = object(parts.header)?;
+    if let Some(refused) = REFUSED_PARAMETERS.into_iter().find(|name| header.contains_key(*name)) {
+        return Err(VerifyError::RefusedParameter(refused));
+    }
+    if !header
+        .get("typ")
+        .and_then(Value::as_str)
+        .is_some_and(is_access_token_type)
+    {
+        return Err(VerifyError::WrongType);
+    }
+    let kid = header
+        .get("kid")
+        .and_then(Value::as_str)
+        .ok_or(VerifyError::MissingKeyId)?;
+    let key = ring.find(kid).ok_or(VerifyError::UnknownKey)?;
+    if header.get("alg").and_then(Value::as_str) != Some(key.algorithm().as_str()) {
+        return Err(VerifyError::WrongAlgorithm);
+    }
+    if !key.verifies(parts.signed.as_bytes(), parts.signature) {
+        return Err(VerifyError::BadSignature);
+    }
+    object(parts.claims)
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, VerifyError> {
+    let object = Object::decode(part).ok_or(VerifyError::Malformed)?;
+    if object.has_duplicate {
+        return Err(VerifyError::DuplicateMember);
+    }
+    Ok(object.members)
+}
+
+/// Media types are compared without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).
+fn is_access_token_type(typ: &str) -> bool {
+    let (prefix, subtype) = typ.split_once('/').unwrap_or(("application", typ));
+    prefix.eq_ignore_ascii_case("application") && subtype.eq_ignore_ascii_case(TOKEN_TYPE)
+}
+
+/// Claims that a key of the ring has signed, whoever they are for.
+struct Genuine {
+    claims: AccessClaims,
+    /// `nbf`: never signed by us, but honoured where it stands.
+    not_before: Option<Timestamp>,
+}
+
+impl Genuine {
+    /// Reads the claims one by one, so that an error can name the claim. Unknown claims are ignored (RFC 7519
+    /// section 4).
+    ///
+    /// RFC 7519 lets `aud` be a list. Ours is one string, and a list is refused even if we stand in it: the token
+    /// would be good elsewhere too, and that is not a token we sign.
+    fn read(mut members: Map<String, Value>) -> Result<Self, VerifyError> {
+        let not_before = if members.contains_key("nbf") {
+            Some(instant(&mut members, "nbf")?)
+        } else {
+            None
+        };
+        let claims = AccessClaims {
+            issuer: claim(&mut members, "iss")?,
+            audience: claim(&mut members, "aud")?,
+            subject: claim(&mut members, "sub")?,
+            client_id: claim(&mut members, "client_id")?,
+            issued_at: instant(&mut members, "iat")?,
+            expires_at: instant(&mut members, "exp")?,
+            token_id: claim(&mut members, "jti")?,
+            session_id: claim(&mut members, "sid")?,
+        };
+        Ok(Self { claims, not_before })
+    }
+}
+
+fn claim<T: DeserializeOwned>(members: &mut Map<String, Value>, name: &'static str) -> Result<T, VerifyError> {
+    let value = members.remove(name).ok_or(VerifyError::MissingClaim(name))?;
+    serde_json::from_value(value).map_err(|_| VerifyError::MalformedClaim(name))
+}
+
+/// A NumericDate of RFC 7519 section 2, but whole: fractions are allowed there and never signed here.
+fn instant(members: &mut Map<String, Value>, name: &'static str) -> Result<Timestamp, VerifyError> {
+    let seconds = claim(members, name)?;
+    Timestamp::from_second(seconds).map_err(|_| VerifyError::MalformedClaim(name))
+}
+
+/// A duration beyond 292 billion years counts as that long.
+fn saturating(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

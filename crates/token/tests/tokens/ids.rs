@@ -1,0 +1,54 @@
+//! Ids, generations and salts.
+
+use jiff::Timestamp;
+use rescind_token::{ClientId, Generation, Salt, SessionId, TokenId, UserId};
+
+use crate::forge::{at, rng};
+
+#[test]
+fn users_and_sessions_are_ordered_by_time() {
+    let mut rng = rng();
+    let users: Vec<_> = (0..100).map(|second| UserId::new(at(second), &mut rng)).collect();
+    let sessions: Vec<_> = (0..100).map(|second| SessionId::new(at(second), &mut rng)).collect();
+    assert!(users.is_sorted() && sessions.is_sorted());
+    assert_eq!(users[0].as_uuid().get_version_num(), 7);
+    assert_ne!(
+        UserId::new(Timestamp::MIN, &mut rng),
+        UserId::new(Timestamp::MIN, &mut rng)
+    );
+}
+
+#[test]
+fn token_ids_are_random() {
+    let mut rng = rng();
+    let (one, other) = (TokenId::random(&mut rng), TokenId::random(&mut rng));
+    assert_ne!(one, other);
+    assert_eq!(one.as_uuid().get_version_num(), 4);
+}
+
+#[test]
+fn ids_read_back_as_they_are_written() {
+    let id = SessionId::new(at(1), &mut rng());
+    assert_eq!(id.to_string().parse(), Ok(id));
+    assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{id}\""));
+    assert_eq!(serde_json::from_str::<SessionId>(&format!("\"{id}\"")).unwrap(), id);
+    assert_eq!(SessionId::from_uuid(id.as_uuid()), id);
+    assert!("alice".parse::<UserId>().is_err());
+    assert_eq!(ClientId::first_party().as_str(), "rescind");
+}
+
+#[test]
+fn generations_never_wrap_round() {
+    assert_eq!(Generation::FIRST.get(), 0);
+    assert_eq!(Generation::FIRST.next(), Some(Generation::from(1)));
+    assert_eq!(Generation::from(u32::MAX).next(), None);
+}
+
+#[test]
+fn salts_are_random_and_keep_to_themselves() {
+    let mut rng = rng();
+    let (one, other) = (Salt::random(&mut rng), Salt::random(&mut rng));
+    assert_ne!(one, other);
+    assert_eq!(Salt::from_bytes(*one.as_bytes()), one);
+    assert_eq!(format!("{one:?}"), "Salt([redacted])");
+}

@@ -1,0 +1,17 @@
+//! What this crate promises, through its public interface.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and so do the functions that prepare it"
+)]
+
+mod forge;
+
+mod any_input;
+mod fingerprint;
+mod ids;
+mod keys;
+mod must_not_pass;
+mod parts;
+mod refresh;
+mod signing;
+mod times;

@@ -1,0 +1,42 @@
+//! Taking a token apart says nothing about whether it is true.
+
+use rescind_token::{MAX_TOKEN_BYTES, PartsError, TokenParts};
+use serde_json::json;
+
+use crate::forge::Forge;
+
+#[test]
+fn a_forged_token_can_be_looked_at() {
+    let forge = Forge::new();
+    let token = forge.with_claim("sub", "mallory");
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let parts = TokenParts::split_without_verifying(&format!("{signed}.made-up")).unwrap();
+    assert_eq!(parts.header, forge.header());
+    assert_eq!(parts.claims["sub"], json!("mallory"));
+    assert_eq!(parts.signature, "made-up");
+}
+
+#[test]
+fn what_does_not_look_like_a_token_is_refused() {
+    for text in [
+        "",
+        "a.b",
+        "..",
+        "e30.e30",
+        "e30.W10.x",
+        "e30.e30.x.y",
+        "e30=.e30.x",
+        "{}.{}.x",
+    ] {
+        assert_eq!(
+            TokenParts::split_without_verifying(text),
+            Err(PartsError::Malformed),
+            "{text}"
+        );
+    }
+    assert!(TokenParts::split_without_verifying("e30.e30.").is_ok());
+    assert_eq!(
+        TokenParts::split_without_verifying(&".".repeat(MAX_TOKEN_BYTES + 1)),
+        Err(PartsError::TooLong)
+    );
+}

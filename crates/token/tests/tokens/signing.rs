@@ -1,0 +1,146 @@
+//! What a token looks like, which is a contract with every verifier that is not ours.
+
+use std::collections::HashSet;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use jiff::SignedDuration;
+use rescind_token::{AccessClaims, Algorithm, KeyRing, SignError, SigningKey, TokenId};
+use serde_json::{Value, json};
+
+use crate::forge::{claims, rng, signed_at, unb64, verifier};
+
+const ALL: [Algorithm; 4] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Hs256];
+
+fn ring(algorithm: Algorithm) -> KeyRing {
+    KeyRing::new(SigningKey::generate(algorithm).unwrap())
+}
+
+#[test]
+fn what_is_signed_verifies_with_every_algorithm() {
+    for algorithm in ALL {
+        let ring = ring(algorithm);
+        let token = ring.sign(&claims()).unwrap();
+        assert_eq!(
+            verifier().verify(&ring, token.expose_secret(), signed_at()),
+            Ok(claims()),
+            "{algorithm}"
+        );
+    }
+}
+
+#[test]
+fn header_and_claims_are_what_rfc_9068_asks_for_and_nothing_else() {
+    for algorithm in ALL {
+        let ring = ring(algorithm);
+        let token = ring.sign(&claims()).unwrap();
+        let parts: Vec<_> = token.expose_secret().split('.').collect();
+        let header: Value = serde_json::from_slice(&unb64(parts[0])).unwrap();
+        assert_eq!(
+            header,
+            json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": ring.active().kid() })
+        );
+        let body: Value = serde_json::from_slice(&unb64(parts[1])).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "iss": "https://rescind.example",
+                "aud": "rescind-api",
+                "sub": claims().subject.to_string(),
+                "client_id": "rescind",
+                "iat": 1_767_600_000,
+                "exp": 1_767_600_300,
+                "jti": claims().token_id.to_string(),
+                "sid": claims().session_id.to_string(),
+            })
+        );
+    }
+}
+
+#[test]
+fn a_stranger_can_verify_with_the_published_jwk_alone() {
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+        let ring = ring(algorithm);
+        let token = ring.sign(&claims()).unwrap();
+        let (signed, signature) = token.expose_secret().rsplit_once('.').unwrap();
+        let (signed, signature) = (signed.as_bytes(), unb64(signature));
+        let jwk = ring.active().verifying_key().to_jwk().unwrap();
+        let number = |name: &str| unb64(jwk[name].as_str().unwrap());
+        match algorithm {
+            Algorithm::EdDsa => UnparsedPublicKey::new(&ED25519, number("x")).verify(signed, &signature),
+            Algorithm::Es256 => {
+                let point = [vec![4], number("x"), number("y")].concat();
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, &signature)
+            }
+            _ => RsaPublicKeyComponents {
+                n: number("n"),
+                e: number("e"),
+            }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, signed, &signature),
+        }
+        .unwrap();
+    }
+}
+
+#[test]
+fn fractions_of_a_second_are_cut_off_which_never_lengthens_a_life() {
+    let ring = ring(Algorithm::EdDsa);
+    let fraction = SignedDuration::from_millis(999);
+    let signed = AccessClaims {
+        issued_at: claims().issued_at + fraction,
+        expires_at: claims().expires_at + fraction,
+        ..claims()
+    };
+    let token = ring.sign(&signed).unwrap();
+    assert_eq!(
+        verifier().verify(&ring, token.expose_secret(), signed.issued_at),
+        Ok(claims())
+    );
+}
+
+#[test]
+fn two_tokens_of_one_second_and_session_differ() {
+    let mut rng = rng();
+    // HS256 and Ed25519 sign deterministically: only the token id tells two tokens of one second apart.
+    for ring in [ring(Algorithm::Hs256), ring(Algorithm::EdDsa)] {
+        let tokens: HashSet<_> = (0..100)
+            .map(|_| {
+                let claims = AccessClaims {
+                    token_id: TokenId::random(&mut rng),
+                    ..claims()
+                };
+                ring.sign(&claims).unwrap().expose_secret().to_owned()
+            })
+            .collect();
+        assert_eq!(tokens.len(), 100);
+    }
+}
+
+#[test]
+fn a_token_that_nobody_would_look_at_is_not_signed() {
+    let long = AccessClaims {
+        issuer: "x".repeat(8192),
+        ..claims()
+    };
+    assert_eq!(ring(Algorithm::EdDsa).sign(&long).unwrap_err(), SignError::TooLong);
+}
+
+#[test]
+fn a_token_does_not_print_itself() {
+    assert_eq!(
+        format!("{:?}", ring(Algorithm::EdDsa).sign(&claims()).unwrap()),
+        "AccessToken([redacted])"
+    );
+}
+
+#[test]
+fn algorithms_are_named_as_jose_names_them() {
+    for (name, algorithm) in ["EdDSA", "ES256", "RS256", "HS256"].into_iter().zip(ALL) {
+        assert_eq!(algorithm.to_string(), name);
+        assert_eq!(name.parse(), Ok(algorithm));
+    }
+    for other in ["none", "eddsa", "HS512", ""] {
+        assert!(other.parse::<Algorithm>().is_err());
+    }
+}

@@ -1,0 +1,55 @@
+# Recipes for people. Each is a line or two of plain Cargo or shell, so nobody needs `just` to work here.
+
+# List the recipes.
+_list:
+    @{{ just_executable() }} --list --unsorted
+
+# Start the demo on http://127.0.0.1:8080 with a database file and demo accounts.
+[group("run")]
+demo *args:
+    cargo run -- {{ args }}
+
+# Walk through the JSON API of a running program with curl, explained step by step.
+[group("run")]
+curl-tour base_url="http://127.0.0.1:8080":
+    bash scripts/curl-tour.sh {{ base_url }}
+
+# Run everything that guards the main branch; `just test --full` for the large numbers.
+[group("check")]
+test *args:
+    bash scripts/test.sh {{ args }}
+
+# Check formatting, lints and docs, without running tests.
+[group("check")]
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
+
+# Format the code.
+[group("check")]
+fmt:
+    cargo fmt --all
+
+# Take the pictures in docs/screenshots again, from a real run in Chromium.
+[group("docs")]
+screenshots:
+    cargo build -p rescind-web
+    cargo run -p rescind-testkit --example screenshots -- "${CARGO_TARGET_DIR:-target}/debug/rescind" docs/screenshots
+
+# Check dependencies for known vulnerabilities, licences, sources and duplicates.
+[group("check")]
+audit:
+    @cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+    cargo deny --all-features check
+
+# Bring the database's schema up to date.
+[group("database")]
+db-migrate:
+    cargo run -- migrate up
+
+# Delete everything in the database and create it anew, after asking.
+[confirm("This deletes every account and every session in the database. Go on? [y/N]")]
+[group("database")]
+db-reset:
+    cargo run -- migrate fresh --yes

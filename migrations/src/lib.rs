@@ -1,0 +1,45 @@
+//! The schema of Rescind and its history.
+//!
+//! A schema is moved in steps, and each step can be taken back. A step runs in a transaction, on SQLite too (where
+//! sea-orm-migration would not by default): a step that fails half-way leaves nothing behind.
+//!
+//! The types are those that SQLite and Postgres share. Times are milliseconds since the epoch in a `BIGINT`, because
+//! SQLite has no type for a time and its text would sort by accident; ids are UUIDs (16 bytes in SQLite); causes and
+//! kinds are words, so that a person who looks into the database can read them, and a new cause needs no migration.
+//!
+//! There are no foreign keys to `users`: that table may be a stranger's, in another database.
+//!
+//! **Never**: anything but the schema. What is read and written is the business of rescind-store.
+
+mod m20260101_000001_users;
+mod m20260101_000002_sessions;
+mod m20260101_000003_revocations;
+mod m20260101_000004_key_ring;
+
+pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
+use sea_orm_migration::{
+    MigrationTrait, async_trait,
+    sea_orm::DynIden,
+    sea_query::{Alias, IntoIden},
+};
+
+/// All steps, oldest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20260101_000001_users::Migration),
+            Box::new(m20260101_000002_sessions::Migration),
+            Box::new(m20260101_000003_revocations::Migration),
+            Box::new(m20260101_000004_key_ring::Migration),
+        ]
+    }
+
+    /// Not sea-orm's default name: a service that keeps its own tables beside these has a history of its own there.
+    fn migration_table_name() -> DynIden {
+        Alias::new("rescind_migrations").into_iden()
+    }
+}

@@ -1,0 +1,33 @@
+//! Who can log in. The table that a service with users of its own leaves empty.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table("users")
+                    .col(uuid("id").primary_key())
+                    // Of two sign-ups under one name exactly one passes this.
+                    .col(string("username").unique_key())
+                    .col(string("kind"))
+                    .col(string("password_hash"))
+                    .col(big_integer("created_at"))
+                    .to_owned(),
+            )
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("users").to_owned()).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

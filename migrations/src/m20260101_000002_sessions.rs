@@ -1,0 +1,94 @@
+//! Sessions, one row each, and the epochs that let a login see that it was overtaken.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let both_or_neither =
+            |one: &'static str, other: &'static str| Expr::col(one).is_null().eq(Expr::col(other).is_null());
+        manager
+            .create_table(
+                Table::create()
+                    .table("sessions")
+                    .col(uuid("id").primary_key())
+                    .col(uuid("user_id"))
+                    .col(string("client_id"))
+                    .col(big_integer("created_at"))
+                    .col(big_integer("last_seen_at"))
+                    .col(big_integer("expires_at"))
+                    .col(big_integer("access_until"))
+                    // The refresh token's, absent where the policy has none. A BIGINT: a generation counts to 2³²-1.
+                    .col(big_integer_null("generation"))
+                    .col(blob_null("salt"))
+                    .col(big_integer_null("idle_until"))
+                    .col(big_integer_null("grace_until"))
+                    .col(big_integer_null("closed_at"))
+                    .col(string_null("closed_cause"))
+                    .col(big_integer_null("reuse_noticed_at"))
+                    .col(string_null("user_agent"))
+                    .col(string_null("address"))
+                    .check(both_or_neither("generation", "salt"))
+                    .check(both_or_neither("generation", "idle_until"))
+                    .check(both_or_neither("closed_at", "closed_cause"))
+                    .to_owned(),
+            )
+            .await?;
+        // The list of devices and "log out everywhere" look at a user's open sessions only, however many are closed.
+        manager
+            .create_index(
+                Index::create()
+                    .name("sessions_open_by_user")
+                    .table("sessions")
+                    .col("user_id")
+                    .col("created_at")
+                    .col("id")
+                    .and_where(Expr::col("closed_at").is_null())
+                    .to_owned(),
+            )
+            .await?;
+        // Pruning finds what has ended without looking at what has not.
+        manager
+            .create_index(
+                Index::create()
+                    .name("sessions_by_end")
+                    .table("sessions")
+                    .col("expires_at")
+                    .to_owned(),
+            )
+            .await?;
+        // The newest instant is asked for whenever a program starts, before it answers anything.
+        manager
+            .create_index(
+                Index::create()
+                    .name("sessions_by_last_seen")
+                    .table("sessions")
+                    .col("last_seen_at")
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("user_epochs")
+                    .col(uuid("user_id").primary_key())
+                    .col(big_integer("epoch"))
+                    .to_owned(),
+            )
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_table(Table::drop().table("user_epochs").to_owned())
+            .await?;
+        manager.drop_table(Table::drop().table("sessions").to_owned()).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}

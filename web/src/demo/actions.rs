@@ -1,0 +1,138 @@
+//! The buttons of the screen. Each does one thing and leads back to the screen.
+//!
+//! None of them reads anything of the request but the cookies: what there is to be done follows from the visitor's own
+//! loot, and there is no field, query or header with which somebody could ask for more.
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use rescind_api::{Problem, Rescind, browser};
+use rescind_session::Password;
+
+use super::{
+    Stage,
+    heist::{Act, Heist, Tried},
+    visit::Visit,
+    watching::{Told, Watched},
+};
+use crate::{
+    pages::{see_other, with_cookies},
+    serve::{DEMO_PASSWORD, VICTIM},
+};
+
+const SCREEN: &str = "/demo";
+
+/// Logs in as alice, in this browser, and has her token stolen.
+pub(crate) async fn rob(
+    request: HttpRequest,
+    rescind: Rescind,
+    stage: Data<Stage>,
+    Watched(visit): Watched,
+) -> actix_web::Result<HttpResponse> {
+    let password = Password::new(DEMO_PASSWORD);
+    // Without the limit: whoever mistyped passwords before must still be able to press this button, and the password of
+    // this account is on the login page.
+    let login = browser::log_in_without_limit(&request, &rescind, VICTIM, &password).await?;
+    let now = rescind.service().now().map_err(Problem::from)?;
+    {
+        let mut remembered = visit.lock();
+        let act = remembered.heist.as_ref().map_or(Act::First, Heist::next_act);
+        let heist = Heist::of(login.access_token().clone(), login.claims().clone(), now, act);
+        remembered.heist = Some(heist);
+    }
+    try_doors(&rescind, &stage, &visit).await?;
+    with_cookies(see_other(SCREEN), login.cookies())
+}
+
+/// The thief tries both doors with what they hold.
+pub(crate) async fn thief_tries(
+    rescind: Rescind,
+    stage: Data<Stage>,
+    Watched(visit): Watched,
+) -> Result<HttpResponse, Problem> {
+    try_doors(&rescind, &stage, &visit).await?;
+    Ok(see_other(SCREEN))
+}
+
+async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {
+    let token = visit.lock().heist.as_ref().map(|heist| heist.access().clone());
+    let Some(token) = token else { return Ok(()) };
+    let at = rescind.service().now()?;
+    let (asking, signature) = stage.thief.try_doors(visit, &token).await;
+    if let Some(heist) = &mut visit.lock().heist {
+        // The thief may have got a new token meanwhile, and this would be told of it.
+        if heist.access().expose_secret() == token.expose_secret() {
+            heist.tried(Tried { at, asking, signature });
+        }
+    }
+    Ok(())
+}
+
+/// Logs this browser out, exactly as `/logout` does, and stays on the screen.
+pub(crate) async fn log_out(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
+    match browser::log_out(&request, &rescind).await {
+        // Nothing that could be ended; the person wants to be out, and is.
+        Ok(_) | Err(Problem::TokenMissing | Problem::TokenInvalid | Problem::RefreshInvalid) => {}
+        Err(problem) => return Err(problem.into()),
+    }
+    with_cookies(see_other(SCREEN), &browser::dropped_cookies(&rescind))
+}
+
+/// The thief copies the refresh token out of this browser's cookies: that of the session that was robbed, or nothing.
+pub(crate) async fn thief_steals_refresh(
+    request: HttpRequest,
+    rescind: Rescind,
+    Watched(visit): Watched,
+) -> Result<HttpResponse, Problem> {
+    if let Some(token) = browser::refresh_token(&request, &rescind)? {
+        let now = rescind.service().now()?;
+        if let Some(heist) = &mut visit.lock().heist {
+            heist.copy_refresh(&token, now);
+        }
+    }
+    Ok(see_other(SCREEN))
+}
+
+/// The thief uses their refresh token.
+pub(crate) async fn thief_refreshes(
+    rescind: Rescind,
+    stage: Data<Stage>,
+    Watched(visit): Watched,
+) -> Result<HttpResponse, Problem> {
+    let token = visit.lock().heist.as_ref().and_then(|heist| heist.refresh().cloned());
+    let Some(token) = token else {
+        return Ok(see_other(SCREEN));
+    };
+    if let Some((access, refresh)) = stage.thief.refresh(&visit, &token).await {
+        let claims = rescind.service().genuine_claims(access.expose_secret());
+        if let (Some(heist), Ok(claims)) = (&mut visit.lock().heist, claims) {
+            heist.bought(access, claims, refresh);
+        }
+    }
+    Ok(see_other(SCREEN))
+}
+
+/// You refresh, as your browser does by itself, and come back to the screen whatever comes of it.
+pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
+    match browser::renew(&request, &rescind).await {
+        Ok(renewal) => with_cookies(see_other(SCREEN), renewal.cookies()),
+        Err(
+            problem @ (Problem::TokenMissing
+            | Problem::RefreshInvalid
+            | Problem::RefreshExpired
+            | Problem::RefreshReused
+            | Problem::SessionClosed
+            | Problem::PolicyHasNoRefresh),
+        ) => {
+            let mut reply = see_other(SCREEN);
+            // The screen tells it, and a redirect has no body; but the log wants to know.
+            reply.extensions_mut().insert(Told(problem.code()));
+            Ok(reply)
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Loot and log are thrown away.
+pub(crate) async fn forget(Watched(visit): Watched) -> HttpResponse {
+    visit.forget();
+    see_other(SCREEN)
+}

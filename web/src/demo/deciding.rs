@@ -1,0 +1,285 @@
+//! Which check decided a request.
+//!
+//! A pure function of what is known when the reply goes out: what was asked, the status, the problem's code, the policy,
+//! and what the stores were asked on the way. So the log can say it for every reply, and nobody has to remember to tell.
+
+use rescind_session::Check;
+
+use super::{
+    asked::Asked,
+    meter::{Answer, Call, Operation},
+};
+
+/// What is known of a request when its reply goes out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) asked: Asked,
+    pub(crate) status: u16,
+    /// The problem's code, if there was a problem.
+    pub(crate) code: Option<&'a str>,
+    /// Where a redirect leads.
+    pub(crate) to: Option<&'a str>,
+    pub(crate) calls: &'a [Call],
+    /// What the policy in force asks on every request.
+    pub(crate) check: Check,
+}
+
+/// The check that had the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    NoneNeeded,
+    /// Whether there is such an address, and with that method.
+    Address,
+    /// What a form or a body has to look like.
+    Input,
+    /// Whether this site's own page sent it.
+    Origin,
+    /// Whether there is a token at all.
+    TokenThere,
+    /// Whether the token is genuine and meant for us.
+    Signature,
+    /// Whether its time is over; signature and expiry are all that was asked.
+    Expiry,
+    Blacklist,
+    SessionRow,
+    /// Whether name and password fit.
+    Credentials,
+    LoginLimit,
+    /// Whether a refresh token was ever issued here.
+    RefreshTag,
+    /// Whether the session lay idle for too long, or is too old.
+    SessionAge,
+    /// Whether the refresh token is of the generation that counts.
+    Generation,
+    /// What the policy in force does not have.
+    Policy,
+    /// A store that did not answer: nothing is decided, and the answer is no.
+    NoAnswer,
+    Unknown,
+}
+
+impl Decided {
+    /// For people, to be read after "decided by".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::NoneNeeded => "nothing: everybody may",
+            Self::Address => "the address",
+            Self::Input => "what was sent",
+            Self::Origin => "the origin",
+            Self::TokenThere => "whether there is a token",
+            Self::Signature => "the signature",
+            Self::Expiry => "signature and expiry",
+            Self::Blacklist => "the blacklist",
+            Self::SessionRow => "the session's row",
+            Self::Credentials => "name and password",
+            Self::LoginLimit => "the login limit",
+            Self::RefreshTag => "the refresh token's tag",
+            Self::SessionAge => "the session's age",
+            Self::Generation => "the generation",
+            Self::Policy => "the policy in force",
+            Self::NoAnswer => "nothing: a store did not answer",
+            Self::Unknown => "something else",
+        }
+    }
+}
+
+/// Which check had the last word.
+pub(crate) fn decided(seen: &Seen) -> Decided {
+    match seen.code {
+        Some(code) => by_code(code, seen.check),
+        None if seen.status >= 500 => Decided::Unknown,
+        None => by_way(seen),
+    }
+}
+
+fn by_code(code: &str, check: Check) -> Decided {
+    match code {
+        "token_missing" => Decided::TokenThere,
+        "token_invalid" | "authorization_unreadable" | "different_sessions" | "duplicate_cookies" => Decided::Signature,
+        "token_expired" => Decided::Expiry,
+        "token_revoked" => last_question(check),
+        "refresh_invalid" => Decided::RefreshTag,
+        "refresh_expired" => Decided::SessionAge,
+        "refresh_reused" => Decided::Generation,
+        "session_closed" => Decided::SessionRow,
+        "invalid_credentials" => Decided::Credentials,
+        "rate_limited" | "overloaded" => Decided::LoginLimit,
+        "store_unavailable" | "revocation_pending" => Decided::NoAnswer,
+        "policy_keeps_no_session" | "policy_has_no_refresh" => Decided::Policy,
+        "cross_origin" | "not_a_navigation" => Decided::Origin,
+        "not_found" | "method_not_allowed" => Decided::Address,
+        "invalid_input" | "bad_request" | "payload_too_large" | "unsupported_media_type" | "username_taken" => {
+            Decided::Input
+        }
+        _ => Decided::Unknown,
+    }
+}
+
+fn by_way(seen: &Seen) -> Decided {
+    let turned_away = seen.to.is_some_and(|to| to.starts_with("/login"));
+    match seen.asked {
+        Asked::Page | Asked::Forget | Asked::Other => Decided::NoneNeeded,
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions if sent_to_refresh(seen) => Decided::Expiry,
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions if turned_away => turned_away_by(seen),
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions | Asked::AskingDoor => last_question(seen.check),
+        Asked::SignatureDoor => Decided::Expiry,
+        Asked::SignUp => Decided::Input,
+        Asked::LogIn | Asked::Rob => Decided::Credentials,
+        // Any genuine token will do, an expired one too.
+        Asked::LogOut => Decided::Signature,
+        Asked::Refresh => refreshed_by(seen),
+        Asked::ThiefTries | Asked::ThiefRefreshes | Asked::ThiefStealsRefresh => Decided::NoneNeeded,
+    }
+}
+
+/// What is asked after signature and expiry, if anything is.
+fn last_question(check: Check) -> Decided {
+    match check {
+        Check::Blacklist => Decided::Blacklist,
+        Check::Session => Decided::SessionRow,
+        Check::Nothing => Decided::Expiry,
+    }
+}
+
+fn sent_to_refresh(seen: &Seen) -> bool {
+    seen.to.is_some_and(|to| to.starts_with("/refresh"))
+}
+
+/// A page sends somebody to the login whose token was revoked, and somebody who has none that counts.
+fn turned_away_by(seen: &Seen) -> Decided {
+    if seen.calls.iter().any(|call| call.answer == Answer::OnTheList) {
+        Decided::Blacklist
+    } else if seen.check == Check::Session && answered(seen, Operation::FindSession).is_some() {
+        Decided::SessionRow
+    } else {
+        Decided::TokenThere
+    }
+}
+
+/// A browser's refresh is answered by a redirect whatever comes of it; what the stores were asked tells what did.
+fn refreshed_by(seen: &Seen) -> Decided {
+    let turned_away = seen.to.is_some_and(|to| to.starts_with("/login"));
+    let rotated = answered(seen, Operation::Rotate).is_some();
+    if rotated || answered(seen, Operation::CloseForReuse).is_some() {
+        return Decided::Generation;
+    }
+    match (answered(seen, Operation::FindSession), turned_away) {
+        (Some(Answer::Open), false) => Decided::Generation,
+        (Some(Answer::Open), true) => Decided::SessionAge,
+        (Some(Answer::Closed), _) => Decided::SessionRow,
+        (Some(_), _) => Decided::RefreshTag,
+        (None, true) => Decided::TokenThere,
+        // The access token was alive: there was nothing to exchange.
+        (None, false) => last_question(seen.check),
+    }
+}
+
+fn answered(seen: &Seen, operation: Operation) -> Option<Answer> {
+    let mut calls = seen.calls.iter().rev();
+    calls.find(|call| call.operation == operation).map(|call| call.answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::demo::meter::Store;
+
+    fn call(operation: Operation, answer: Answer) -> Call {
+        Call {
+            store: Store::Sessions,
+            operation,
+            answer,
+            took: Duration::ZERO,
+            session: None,
+            generation: None,
+        }
+    }
+
+    fn seen(asked: Asked, status: u16, code: Option<&'static str>) -> Seen<'static> {
+        Seen {
+            asked,
+            status,
+            code,
+            to: None,
+            calls: &[],
+            check: Check::Blacklist,
+        }
+    }
+
+    #[test]
+    fn a_revoked_token_is_refused_by_what_the_policy_asks() {
+        let revoked = seen(Asked::AskingDoor, 401, Some("token_revoked"));
+        assert_eq!(decided(&revoked), Decided::Blacklist);
+        let stored = Seen {
+            check: Check::Session,
+            ..revoked
+        };
+        assert_eq!(decided(&stored), Decided::SessionRow);
+    }
+
+    #[test]
+    fn an_accepted_token_was_last_asked_of_whatever_the_policy_asks() {
+        let accepted = seen(Asked::AskingDoor, 200, None);
+        assert_eq!(decided(&accepted), Decided::Blacklist);
+        let nobody_asks = Seen {
+            check: Check::Nothing,
+            ..accepted
+        };
+        assert_eq!(decided(&nobody_asks), Decided::Expiry);
+        assert_eq!(decided(&seen(Asked::SignatureDoor, 200, None)), Decided::Expiry);
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_decides_nothing() {
+        assert_eq!(
+            decided(&seen(Asked::AskingDoor, 503, Some("store_unavailable"))),
+            Decided::NoAnswer
+        );
+    }
+
+    #[test]
+    fn what_a_browsers_refresh_came_to_is_told_by_what_was_asked_on_the_way() {
+        let found = |answer| call(Operation::FindSession, answer);
+        let check = call(Operation::Check, Answer::NotOnTheList);
+        for (calls, to, expected) in [
+            (
+                vec![found(Answer::Open), call(Operation::Rotate, Answer::Done)],
+                "/refresh?renewed=1",
+                Decided::Generation,
+            ),
+            (
+                vec![found(Answer::Open), call(Operation::CloseForReuse, Answer::Done)],
+                "/login?next=/",
+                Decided::Generation,
+            ),
+            (vec![found(Answer::Open)], "/demo", Decided::Generation),
+            (vec![found(Answer::Open)], "/login?next=/", Decided::SessionAge),
+            (vec![found(Answer::Closed)], "/login?next=/", Decided::SessionRow),
+            (vec![found(Answer::NothingFound)], "/login?next=/", Decided::RefreshTag),
+            (vec![], "/login?next=/", Decided::TokenThere),
+            (vec![check], "/account", Decided::Blacklist),
+        ] {
+            let refresh = Seen {
+                to: Some(to),
+                calls: &calls,
+                ..seen(Asked::Refresh, 303, None)
+            };
+            assert_eq!(decided(&refresh), expected, "{calls:?} -> {to}");
+        }
+    }
+
+    #[test]
+    fn a_private_page_turns_away_for_the_expiry_the_blacklist_or_no_token() {
+        let to = |to, calls| Seen {
+            to: Some(to),
+            calls,
+            ..seen(Asked::Private, 303, None)
+        };
+        assert_eq!(decided(&to("/refresh?next=/account", &[])), Decided::Expiry);
+        assert_eq!(decided(&to("/login?next=/account", &[])), Decided::TokenThere);
+        let revoked = [call(Operation::Check, Answer::OnTheList)];
+        assert_eq!(decided(&to("/login?next=/account", &revoked)), Decided::Blacklist);
+    }
+}

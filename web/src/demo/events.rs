@@ -1,0 +1,112 @@
+//! The log as it happens: server-sent events (HTML Living Standard, section 9.2), each with the whole list, drawn.
+//!
+//! The whole list, because it is short, and a browser that missed some is right again with the next. Streams are bounded,
+//! for each visitor and in all, end by themselves after a while, and end at once when the program is asked to: a stream that
+//! went on would hold up everybody's goodbye. Whoever was cut off comes back by themselves, as event streams do.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{Bytes, Data},
+};
+use futures::stream;
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, interval_at, sleep_until},
+};
+
+use super::{Stage, log_view, visit::Visit, watching::Watched};
+
+/// How many streams there may be in all.
+pub(crate) const MOST: usize = 256;
+/// A browser that has gone without a word is noticed when it is written to.
+const STILL_HERE: Duration = Duration::from_secs(15);
+/// Then it has to ask again, and is looked up again: the memory of a visitor must not live on in a stream.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+const AGAIN: (header::HeaderName, &str) = (header::RETRY_AFTER, "5");
+
+pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpResponse {
+    let own = Arc::clone(&visit.streams).try_acquire_owned();
+    let (Ok(own), Ok(one_of_all)) = (own, Arc::clone(&stage.streams).try_acquire_owned()) else {
+        return HttpResponse::ServiceUnavailable().insert_header(AGAIN).finish();
+    };
+    let now = Instant::now();
+    let log = LiveLog {
+        changes: visit.changes(),
+        ending: stage.ending(),
+        still_here: interval_at(now + STILL_HERE, STILL_HERE),
+        ends: now + LONGEST,
+        greeted: false,
+        visit,
+        _permits: [own, one_of_all],
+    };
+    let events = stream::unfold(log, |mut log| async {
+        let event = log.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(event)), log))
+    });
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // For a proxy that would collect what has to go on at once.
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(events)
+}
+
+struct LiveLog {
+    visit: Arc<Visit>,
+    changes: watch::Receiver<()>,
+    ending: watch::Receiver<bool>,
+    still_here: tokio::time::Interval,
+    ends: Instant,
+    greeted: bool,
+    _permits: [OwnedSemaphorePermit; 2],
+}
+
+impl LiveLog {
+    /// What goes over the wire next; nothing at the end.
+    async fn next(&mut self) -> Option<String> {
+        if !std::mem::replace(&mut self.greeted, true) {
+            // What happened between the page and the stream.
+            self.changes.mark_unchanged();
+            return Some(self.log());
+        }
+        let changed = tokio::select! {
+            biased;
+            _ = self.ending.wait_for(|ending| *ending) => return None,
+            () = sleep_until(self.ends) => return None,
+            changed = self.changes.changed() => changed.is_ok(),
+            _ = self.still_here.tick() => false,
+        };
+        Some(if changed {
+            self.log()
+        } else {
+            ": still here\n\n".to_owned()
+        })
+    }
+
+    fn log(&self) -> String {
+        let drawn = log_view::fragment(&self.visit.lock().log);
+        event("log", &drawn)
+    }
+}
+
+/// One event. A line of data is a line, whatever ends it.
+fn event(name: &str, data: &str) -> String {
+    let data: String = data.lines().map(|line| format!("data: {line}\n")).collect();
+    format!("event: {name}\n{data}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_a_line_for_each_line_of_its_data() {
+        assert_eq!(
+            event("log", "<ol>\n\n</ol>"),
+            "event: log\ndata: <ol>\ndata: \ndata: </ol>\n\n"
+        );
+    }
+}

@@ -1,0 +1,478 @@
+//! One robbery: what the thief holds, what they found at the doors, and what happened, moment by moment.
+//!
+//! Pure: handlers and the middleware tell it what they saw, and the screen reads it.
+
+use jiff::Timestamp;
+use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
+
+use super::{
+    asked::Asked,
+    log::{Actor, Entry},
+    meter::{Answer, Call, Operation},
+};
+
+/// How many moments are kept. Of more, the first two stay, since everything began with them.
+const MOST_MOMENTS: usize = 24;
+const FIRST_MOMENTS: usize = 2;
+
+/// A robbery. It does not print, and what it holds is wiped when it is dropped.
+pub(crate) struct Heist {
+    access: AccessToken,
+    claims: AccessClaims,
+    refresh: Option<StolenRefresh>,
+    doors: Option<Tried>,
+    ended_at: Option<Timestamp>,
+    reuse: Option<Reuse>,
+    act: Act,
+    moments: Vec<Moment>,
+}
+
+/// Which part of the story a robbery is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// You log out, and the thief tries the access token.
+    First,
+    /// The thief takes the refresh token too.
+    Second,
+}
+
+/// The thief's refresh token.
+struct StolenRefresh {
+    token: RefreshToken,
+    generation: Generation,
+    /// Whether it was used, and what came of it the last time.
+    used: Option<Exchange>,
+}
+
+/// What came of a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// The next generation.
+    Next(Generation),
+    /// The successor that exists already: within the grace somebody else was first.
+    Forgiven(Generation),
+    /// It is an old one, so somebody has a copy. The session was ended.
+    Reused,
+    /// The session was closed before.
+    Closed,
+    /// Something else was wrong with it.
+    Refused(&'static str),
+}
+
+/// That a copy was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reuse {
+    /// When the thief last used the copy.
+    pub(crate) used_at: Timestamp,
+    /// Whose refresh gave it away.
+    pub(crate) noticed_by: Actor,
+}
+
+/// What was found at both doors.
+#[derive(Debug, Clone)]
+pub(crate) struct Tried {
+    pub(crate) at: Timestamp,
+    pub(crate) asking: Verdict,
+    pub(crate) signature: Verdict,
+}
+
+/// What a door answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// In, and whatever private thing lies behind it.
+    Accepted {
+        note: Option<String>,
+    },
+    Refused {
+        status: u16,
+        code: String,
+    },
+    /// Nothing that could be read, or not in time.
+    NoAnswer,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    pub(crate) who: Actor,
+    pub(crate) what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    LoggedIn,
+    CopiedAccess,
+    CopiedRefresh(Generation),
+    Tried {
+        asking: Verdict,
+        signature: Verdict,
+    },
+    Exchanged(Exchange),
+    LoggedOut,
+    /// The session was ended some other way.
+    Ended(&'static str),
+}
+
+impl Heist {
+    /// Somebody has just logged in, and the thief has copied their access token.
+    pub(crate) fn of(access: AccessToken, claims: AccessClaims, at: Timestamp, act: Act) -> Self {
+        let mut heist = Self {
+            access,
+            claims,
+            refresh: None,
+            doors: None,
+            ended_at: None,
+            reuse: None,
+            act,
+            moments: Vec::new(),
+        };
+        heist.remember(at, Actor::You, What::LoggedIn);
+        heist.remember(at, Actor::Thief, What::CopiedAccess);
+        heist
+    }
+
+    /// Which part of the story this is for.
+    pub(crate) fn act(&self) -> Act {
+        self.act
+    }
+
+    /// Which part the next robbery is for: the second follows when the first has been seen to its end.
+    pub(crate) fn next_act(&self) -> Act {
+        let seen = self.ended_at.zip(self.doors.as_ref());
+        let seen = seen.is_some_and(|(ended, tried)| tried.at >= ended);
+        match self.act {
+            Act::First if seen && self.reuse.is_none() => Act::Second,
+            _ => Act::First,
+        }
+    }
+
+    /// The access token that the thief holds.
+    pub(crate) fn access(&self) -> &AccessToken {
+        &self.access
+    }
+
+    /// The refresh token that the thief holds.
+    pub(crate) fn refresh(&self) -> Option<&RefreshToken> {
+        self.refresh.as_ref().map(|stolen| &stolen.token)
+    }
+
+    /// The generation of the thief's refresh token.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        self.refresh.as_ref().map(|stolen| stolen.generation)
+    }
+
+    /// What came of the thief's last refresh.
+    pub(crate) fn thiefs_exchange(&self) -> Option<Exchange> {
+        self.refresh.as_ref().and_then(|stolen| stolen.used)
+    }
+
+    /// The session that was robbed.
+    pub(crate) fn session(&self) -> SessionId {
+        self.claims.session_id
+    }
+
+    /// When the access token runs out that the thief holds.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.claims.expires_at
+    }
+
+    /// What was found at the doors with that token.
+    pub(crate) fn doors(&self) -> Option<&Tried> {
+        self.doors.as_ref()
+    }
+
+    /// When the session was ended, if it was.
+    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
+        self.ended_at
+    }
+
+    /// That the session was ended because a copy was noticed.
+    pub(crate) fn reuse(&self) -> Option<Reuse> {
+        self.reuse
+    }
+
+    /// Everything that happened, in order.
+    pub(crate) fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
+    /// The thief copies the refresh token as well: of this session, or not at all.
+    pub(crate) fn copy_refresh(&mut self, token: &RefreshToken, at: Timestamp) {
+        let Ok(presented) = PresentedRefreshToken::parse(token.expose_secret()) else {
+            return;
+        };
+        if presented.unverified_session_id() != self.session() || self.ended_at.is_some() {
+            return;
+        }
+        let generation = presented.unverified_generation();
+        self.refresh = Some(StolenRefresh {
+            token: token.clone(),
+            generation,
+            used: None,
+        });
+        self.remember(at, Actor::Thief, What::CopiedRefresh(generation));
+    }
+
+    /// The thief has bought new tokens. Whatever was found at the doors was found with the old one.
+    pub(crate) fn bought(&mut self, access: AccessToken, claims: AccessClaims, refresh: RefreshToken) {
+        let Ok(presented) = PresentedRefreshToken::parse(refresh.expose_secret()) else {
+            return;
+        };
+        self.access = access;
+        self.claims = claims;
+        self.doors = None;
+        if let Some(stolen) = &mut self.refresh {
+            stolen.generation = presented.unverified_generation();
+            stolen.token = refresh;
+        }
+    }
+
+    /// The thief has been at both doors.
+    pub(crate) fn tried(&mut self, tried: Tried) {
+        let what = What::Tried {
+            asking: tried.asking.clone(),
+            signature: tried.signature.clone(),
+        };
+        self.remember(tried.at, Actor::Thief, what);
+        self.doors = Some(tried);
+    }
+
+    /// The session's row says that it was ended, by something that nobody told of.
+    pub(crate) fn found_ended(&mut self, at: Timestamp, how: &'static str) {
+        if self.ended_at.is_none() {
+            self.ended_at = Some(at);
+            self.remember(at, Actor::You, What::Ended(how));
+        }
+    }
+
+    /// Takes from a request what it means for the robbery.
+    pub(crate) fn saw(&mut self, entry: &Entry) {
+        match entry.asked {
+            Asked::LogOut if !entry.is_refused() && self.ended_at.is_none() && self.is_about_this(entry) => {
+                self.ended_at = Some(entry.at);
+                self.remember(entry.at, entry.who, What::LoggedOut);
+            }
+            Asked::Refresh => self.saw_refresh(entry),
+            _ => {}
+        }
+    }
+
+    fn saw_refresh(&mut self, entry: &Entry) {
+        let Some(exchange) = exchange(entry, self.session()) else {
+            return;
+        };
+        if entry.who == Actor::Thief
+            && let Some(stolen) = &mut self.refresh
+        {
+            stolen.used = Some(exchange);
+        }
+        // The last use of the copy, before the one that is being noted.
+        let used_before = self.moments.iter().rev().find(|moment| {
+            moment.who == Actor::Thief && matches!(moment.what, What::Exchanged(_) | What::CopiedRefresh(_))
+        });
+        let used_at = used_before.map_or(entry.at, |moment| moment.at);
+        if exchange == Exchange::Reused && self.reuse.is_none() {
+            self.ended_at = self.ended_at.or(Some(entry.at));
+            self.reuse = Some(Reuse {
+                used_at: if entry.who == Actor::Thief { entry.at } else { used_at },
+                noticed_by: entry.who,
+            });
+        }
+        self.remember(entry.at, entry.who, What::Exchanged(exchange));
+    }
+
+    /// Where sessions are kept a logout says which one it closed. Where none are, there is only one it can mean.
+    fn is_about_this(&self, entry: &Entry) -> bool {
+        let mut named = entry.calls.iter().filter_map(|call| call.session).peekable();
+        named.peek().is_none() || named.any(|session| session == self.session())
+    }
+
+    fn remember(&mut self, at: Timestamp, who: Actor, what: What) {
+        let place = self.moments.partition_point(|moment| moment.at <= at);
+        self.moments.insert(place, Moment { at, who, what });
+        if self.moments.len() > MOST_MOMENTS {
+            self.moments.remove(FIRST_MOMENTS);
+        }
+    }
+}
+
+/// What came of a refresh of that session; nothing if it was of another, or nothing came of it that one could tell.
+fn exchange(entry: &Entry, session: SessionId) -> Option<Exchange> {
+    let last = |operation: Operation| -> Option<&Call> {
+        let mut calls = entry.calls.iter().rev();
+        calls.find(|call| call.operation == operation && call.session == Some(session))
+    };
+    let found = last(Operation::FindSession)?;
+    if let Some(Call {
+        answer: Answer::Done,
+        generation: Some(next),
+        ..
+    }) = last(Operation::Rotate)
+    {
+        return Some(Exchange::Next(*next));
+    }
+    match (found.answer, last(Operation::CloseForReuse)) {
+        (Answer::Closed, _) => Some(Exchange::Closed),
+        (Answer::Open, Some(_)) => Some(Exchange::Reused),
+        (Answer::Open, None) if !entry.is_refused() => found.generation.map(Exchange::Forgiven),
+        _ => entry.code.map(Exchange::Refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::ToSpan;
+    use rescind_session::token::{ClientId, TokenId, UserId};
+
+    use super::*;
+    use crate::demo::{deciding::Decided, meter::Store};
+
+    fn now() -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn session() -> SessionId {
+        SessionId::from_uuid(Default::default())
+    }
+
+    fn heist() -> Heist {
+        let claims = AccessClaims {
+            issuer: String::new(),
+            audience: String::new(),
+            subject: UserId::from_uuid(Default::default()),
+            client_id: ClientId::first_party(),
+            issued_at: now(),
+            expires_at: now() + 1.minute(),
+            token_id: TokenId::from_uuid(Default::default()),
+            session_id: session(),
+        };
+        Heist::of("stolen".to_owned().into(), claims, now(), Act::First)
+    }
+
+    fn call(operation: Operation, answer: Answer, generation: u32) -> Call {
+        Call {
+            store: Store::Sessions,
+            operation,
+            answer,
+            took: Duration::ZERO,
+            session: Some(session()),
+            generation: Some(generation.into()),
+        }
+    }
+
+    fn entry(who: Actor, asked: Asked, calls: Vec<Call>) -> Entry {
+        Entry {
+            id: 1,
+            at: now() + 10.seconds(),
+            who,
+            method: "POST".to_owned(),
+            path: String::new(),
+            asked,
+            status: 303,
+            code: None,
+            sent_on: None,
+            decided: Decided::NoneNeeded,
+            calls,
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_logout_ends_it_once_and_one_of_another_session_does_not() {
+        let mut heist = heist();
+        let mut other = call(Operation::Close, Answer::Done, 0);
+        other.session = Some(SessionId::from_uuid(
+            "00000000-0000-0000-0000-000000000001".parse().unwrap(),
+        ));
+        heist.saw(&entry(Actor::You, Asked::LogOut, vec![other]));
+        assert_eq!(heist.ended_at(), None);
+        let own = call(Operation::Close, Answer::Done, 0);
+        for _ in 0..2 {
+            heist.saw(&entry(Actor::You, Asked::LogOut, vec![own]));
+        }
+        assert_eq!(heist.ended_at(), Some(now() + 10.seconds()));
+        assert_eq!(heist.moments().len(), 3, "logged in, copied, logged out");
+    }
+
+    #[test]
+    fn the_second_act_follows_when_the_first_was_seen_to_its_end() {
+        let mut heist = heist();
+        let try_at = |at| Tried {
+            at,
+            asking: Verdict::NoAnswer,
+            signature: Verdict::NoAnswer,
+        };
+        heist.tried(try_at(now()));
+        assert_eq!(heist.next_act(), Act::First, "nobody has logged out");
+        let closed = call(Operation::Close, Answer::Done, 0);
+        heist.saw(&entry(Actor::You, Asked::LogOut, vec![closed]));
+        assert_eq!(heist.next_act(), Act::First, "nobody has tried since");
+        heist.tried(try_at(now() + 11.seconds()));
+        assert_eq!(heist.next_act(), Act::Second);
+    }
+
+    #[test]
+    fn what_came_of_a_refresh_is_told_by_what_the_store_was_asked() {
+        let found = call(Operation::FindSession, Answer::Open, 1);
+        let rotated = call(Operation::Rotate, Answer::Done, 2);
+        let closed = call(Operation::CloseForReuse, Answer::Done, 0);
+        for (calls, expected) in [
+            (vec![found, rotated], Some(Exchange::Next(2.into()))),
+            (vec![found], Some(Exchange::Forgiven(1.into()))),
+            (vec![found, closed], Some(Exchange::Reused)),
+            (
+                vec![call(Operation::FindSession, Answer::Closed, 1)],
+                Some(Exchange::Closed),
+            ),
+            (vec![], None),
+        ] {
+            let entry = entry(Actor::You, Asked::Refresh, calls);
+            assert_eq!(exchange(&entry, session()), expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_that_is_noticed_by_your_refresh_was_used_when_the_thief_last_refreshed() {
+        let mut heist = heist();
+        let found = call(Operation::FindSession, Answer::Open, 1);
+        let mut thiefs = entry(
+            Actor::Thief,
+            Asked::Refresh,
+            vec![found, call(Operation::Rotate, Answer::Done, 1)],
+        );
+        thiefs.at = now() + 5.seconds();
+        heist.saw(&thiefs);
+        heist.saw(&entry(
+            Actor::You,
+            Asked::Refresh,
+            vec![found, call(Operation::CloseForReuse, Answer::Done, 0)],
+        ));
+        let expected = Reuse {
+            used_at: now() + 5.seconds(),
+            noticed_by: Actor::You,
+        };
+        assert_eq!(
+            (heist.reuse(), heist.ended_at()),
+            (Some(expected), Some(now() + 10.seconds()))
+        );
+    }
+
+    #[test]
+    fn moments_are_bounded_and_the_beginning_is_kept() {
+        let mut heist = heist();
+        for second in 0..100 {
+            heist.tried(Tried {
+                at: now() + second.seconds(),
+                asking: Verdict::NoAnswer,
+                signature: Verdict::NoAnswer,
+            });
+        }
+        assert_eq!(heist.moments().len(), MOST_MOMENTS);
+        assert!(matches!(heist.moments()[0].what, What::LoggedIn));
+        assert!(matches!(heist.moments()[1].what, What::CopiedAccess));
+    }
+}

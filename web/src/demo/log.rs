@@ -1,0 +1,289 @@
+//! The log of what happened: one entry a request, newest first, and no more than fifty.
+//!
+//! It belongs to one visitor, and is forgotten with them. No token, no query and no body is in it, only what was asked and
+//! what became of it.
+
+use std::{collections::VecDeque, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    asked::Asked,
+    deciding::Decided,
+    meter::{Access, Call, Store},
+};
+
+/// The longest path that is kept in full: anybody can send one of thousands of letters.
+pub(crate) const LONGEST_PATH: usize = 200;
+/// How many entries are kept.
+pub(crate) const MOST: usize = 50;
+
+/// Who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// The person who looks at the screen.
+    You,
+    /// Their browser, without being told: a refresh on the way, or one by a script.
+    Browser,
+    /// Whoever holds the copy.
+    Thief,
+}
+
+impl Actor {
+    /// For people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::You => "You",
+            Self::Browser => "Browser, by itself",
+            Self::Thief => "Thief",
+        }
+    }
+
+    /// The name of the class.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::You => "you",
+            Self::Browser => "browser",
+            Self::Thief => "thief",
+        }
+    }
+}
+
+/// Where a redirect leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SentOn {
+    /// To log in first: what was asked for is refused.
+    ToLogIn,
+    /// To refresh first.
+    ToRefresh,
+    /// Where one goes after a thing is done.
+    Onwards,
+}
+
+impl SentOn {
+    pub(crate) fn to(location: &str) -> Self {
+        let path = location.split('?').next().unwrap_or_default();
+        match path {
+            "/login" => Self::ToLogIn,
+            "/refresh" => Self::ToRefresh,
+            _ => Self::Onwards,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::ToLogIn => "sent to log in",
+            Self::ToRefresh => "sent to refresh",
+            Self::Onwards => "sent on",
+        }
+    }
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// Its place among the visitor's requests, in the order in which they began.
+    pub(crate) id: u64,
+    /// When it began.
+    pub(crate) at: Timestamp,
+    pub(crate) who: Actor,
+    pub(crate) method: String,
+    /// Without the query.
+    pub(crate) path: String,
+    pub(crate) asked: Asked,
+    pub(crate) status: u16,
+    /// The problem's code, if there was one.
+    pub(crate) code: Option<&'static str>,
+    pub(crate) sent_on: Option<SentOn>,
+    pub(crate) decided: Decided,
+    /// What the stores were asked, in order.
+    pub(crate) calls: Vec<Call>,
+    pub(crate) took: Duration,
+}
+
+impl Entry {
+    /// Whether the answer was no.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.status >= 400 || self.code.is_some() || self.sent_on == Some(SentOn::ToLogIn)
+    }
+
+    /// The outcome as it stands on the wire, and in a word.
+    pub(crate) fn outcome(&self) -> String {
+        match (self.code, self.sent_on) {
+            (Some(code), _) => format!("{} {code}", self.status),
+            (None, Some(to)) => format!("{}, {}", self.status, to.words()),
+            (None, None) => self.status.to_string(),
+        }
+    }
+
+    /// How often each store was asked, and written to; those that were not are left out.
+    pub(crate) fn costs(&self) -> Vec<Cost> {
+        let count = |store, access| {
+            let calls = self.calls.iter();
+            calls
+                .filter(|call| call.store == store && call.access() == access)
+                .count()
+        };
+        Store::ALL
+            .into_iter()
+            .map(|store| Cost {
+                store: store.name(),
+                reads: Count(count(store, Access::Read), "read"),
+                writes: Count(count(store, Access::Write), "write"),
+            })
+            .filter(|cost| cost.reads.0 + cost.writes.0 > 0)
+            .collect()
+    }
+
+    /// "1.3 ms".
+    pub(crate) fn took(&self) -> String {
+        milliseconds(self.took)
+    }
+}
+
+/// How long something took, for people.
+pub(crate) fn milliseconds(took: Duration) -> String {
+    let ms = took.as_secs_f64() * 1000.0;
+    match ms {
+        ..0.05 => "less than 0.1 ms".to_owned(),
+        ..10.0 => format!("{ms:.1} ms"),
+        _ => format!("{ms:.0} ms"),
+    }
+}
+
+/// What one store had to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) store: &'static str,
+    pub(crate) reads: Count,
+    pub(crate) writes: Count,
+}
+
+impl Cost {
+    /// "1 read, 2 writes"; what there was none of is left out.
+    pub(crate) fn told(&self) -> String {
+        let counts = [&self.reads, &self.writes];
+        let counts = counts.into_iter().filter(|count| count.0 > 0);
+        counts.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// "1 read", "2 reads".
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Count(usize, &'static str);
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(number, unit) = self;
+        write!(f, "{number} {unit}{}", if *number == 1 { "" } else { "s" })
+    }
+}
+
+/// The entries of one visitor.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// Newest first.
+    entries: VecDeque<Entry>,
+}
+
+impl Log {
+    /// Puts an entry where it began, since one request may be answered while another goes on.
+    pub(crate) fn add(&mut self, entry: Entry) {
+        let place = self.entries.partition_point(|kept| kept.id > entry.id);
+        self.entries.insert(place, entry);
+        self.entries.truncate(MOST);
+    }
+
+    /// Newest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn find(&self, id: u64) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::demo::meter::{Answer, Operation};
+
+    pub(crate) fn entry(id: u64) -> Entry {
+        Entry {
+            id,
+            at: Timestamp::UNIX_EPOCH,
+            who: Actor::Thief,
+            method: "GET".to_owned(),
+            path: "/api/me".to_owned(),
+            asked: Asked::AskingDoor,
+            status: 401,
+            code: Some("token_revoked"),
+            sent_on: None,
+            decided: Decided::Blacklist,
+            calls: vec![Call {
+                store: Store::Blacklist,
+                operation: Operation::Check,
+                answer: Answer::OnTheList,
+                took: Duration::from_micros(20),
+                session: None,
+                generation: None,
+            }],
+            took: Duration::from_micros(1_250),
+        }
+    }
+
+    fn ids(log: &Log) -> Vec<u64> {
+        log.entries().map(|entry| entry.id).collect()
+    }
+
+    #[test]
+    fn entries_stand_in_the_order_in_which_they_began_newest_first() {
+        let mut log = Log::default();
+        for id in [2, 3, 1] {
+            log.add(entry(id));
+        }
+        assert_eq!(ids(&log), [3, 2, 1]);
+        assert!(log.find(2).is_some() && log.find(4).is_none());
+    }
+
+    #[test]
+    fn the_oldest_entry_goes_when_there_are_fifty() {
+        let mut log = Log::default();
+        for id in 0..60 {
+            log.add(entry(id));
+        }
+        assert_eq!(ids(&log), (10..60).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn being_sent_to_the_login_is_a_refusal_and_being_sent_on_is_none() {
+        for (to, refused, outcome) in [
+            ("/login?next=/account", true, "303, sent to log in"),
+            ("/refresh?next=/account", false, "303, sent to refresh"),
+            ("/demo", false, "303, sent on"),
+        ] {
+            let entry = Entry {
+                status: 303,
+                code: None,
+                sent_on: Some(SentOn::to(to)),
+                ..entry(1)
+            };
+            assert_eq!(
+                (entry.is_refused(), entry.outcome().as_str()),
+                (refused, outcome),
+                "{to}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_says_its_outcome_and_what_it_cost() {
+        let entry = entry(1);
+        assert_eq!(entry.outcome(), "401 token_revoked");
+        assert_eq!(entry.took(), "1.2 ms");
+        let costs = entry.costs();
+        assert_eq!(costs.len(), 1, "a store that was not asked is left out");
+        assert_eq!((costs[0].store, costs[0].told().as_str()), ("blacklist", "1 read"));
+    }
+}

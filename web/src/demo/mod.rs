@@ -1,0 +1,114 @@
+//! The demo's stage: log in as alice, and be robbed.
+//!
+//! A token is stolen, its owner logs out, and the thief tries the same token at two doors: one asks whether it was taken
+//! back, the other only looks at signature and expiry. What happens is real: the thief sends requests over the network to
+//! this very program, and the screen shows what was answered. The parts, in the order in which a request meets them:
+//!
+//! | | |
+//! | --- | --- |
+//! | [`visitors`], [`visit`] | who looks at the screen, and what is remembered of them |
+//! | [`watching`], [`meter`] | the middleware that writes the log, and what a request costs the stores |
+//! | [`asked`], [`deciding`], [`log`] | what a request asked for, which check decided, and the entry made of it |
+//! | [`thief`], [`doors`], [`heist`] | who tries, where, and what is known of it |
+//! | [`actions`] | the buttons |
+//! | [`screen`], and the files beside it that end in `view` | what is drawn |
+//! | [`events`] | the log as it happens |
+//!
+//! **What somebody could do with it who means harm.** It is off unless the program listens to its own machine alone, or
+//! somebody says `public`; then every route of it is 404. Only the account whose password everybody knows is robbed, and
+//! only of the session in the browser that asked. The thief is no proxy: see [`thief`]. What a visitor makes the program
+//! remember is bounded and forgotten: see [`visitors`]. Every button is a POST of this site's own pages, which the guard
+//! sees to as it does for all others.
+
+mod actions;
+mod asked;
+mod deciding;
+mod diagram;
+mod door_view;
+mod doors;
+mod events;
+mod heist;
+mod log;
+mod log_view;
+mod meter;
+mod moment_view;
+mod notice;
+mod phase;
+mod screen;
+mod sides;
+mod step;
+mod story;
+mod thief;
+mod visit;
+mod visitors;
+mod watching;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use actix_web::{cookie::Cookie, guard, web};
+use rand::rngs::StdRng;
+use tokio::sync::{Semaphore, watch};
+
+use thief::Thief;
+use visit::Visit;
+use visitors::{Ticket, Visitors};
+pub(crate) use watching::watched;
+
+/// What the demo's handlers share.
+pub(crate) struct Stage {
+    visitors: Visitors,
+    thief: Thief,
+    rng: Arc<Mutex<StdRng>>,
+    streams: Arc<Semaphore>,
+    ending: watch::Sender<bool>,
+}
+
+impl Stage {
+    /// `bound`: where this program listens; `https`: whether people come to it that way.
+    ///
+    /// # Errors
+    /// If there can be no HTTP client.
+    pub(crate) fn new(bound: SocketAddr, https: bool, rng: StdRng) -> reqwest::Result<web::Data<Self>> {
+        let rng = Arc::new(Mutex::new(rng));
+        Ok(web::Data::new(Self {
+            visitors: Visitors::new(https),
+            thief: Thief::new(bound, Arc::clone(&rng))?,
+            rng,
+            streams: Arc::new(Semaphore::new(events::MOST)),
+            ending: watch::Sender::new(false),
+        }))
+    }
+
+    /// Ends what would go on for ever: the program is about to.
+    pub(crate) fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
+    }
+
+    fn welcome(&self) -> (Arc<Visit>, Cookie<'static>) {
+        self.visitors.welcome(Ticket::random(&self.rng))
+    }
+}
+
+/// Adds the stage to an application: before the API, one of whose calls it replaces.
+pub(crate) fn configure(stage: &web::Data<Stage>, cfg: &mut web::ServiceConfig) {
+    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+    cfg.app_data(stage.clone())
+        .configure(doors::configure)
+        .service(web::resource("/demo").route(read().to(screen::show)))
+        .service(web::resource("/demo/log/{id}").route(read().to(screen::show_entry)))
+        .service(web::resource("/demo/events").route(web::get().to(events::stream)))
+        .service(web::resource("/demo/rob").route(web::post().to(actions::rob)))
+        .service(web::resource("/demo/thief/try").route(web::post().to(actions::thief_tries)))
+        .service(web::resource("/demo/thief/steal-refresh").route(web::post().to(actions::thief_steals_refresh)))
+        .service(web::resource("/demo/thief/refresh").route(web::post().to(actions::thief_refreshes)))
+        .service(web::resource("/demo/refresh").route(web::post().to(actions::you_refresh)))
+        .service(web::resource("/demo/log-out").route(web::post().to(actions::log_out)))
+        .service(web::resource("/demo/forget").route(web::post().to(actions::forget)));
+}

@@ -1,0 +1,234 @@
+//! The thief: sends the tokens of the loot to this program, over the network, like anybody.
+//!
+//! **Why this is no proxy.** A page that makes a server send requests is a gift to whoever can steer them. Here nobody
+//! can: the address is the program's own listener, taken from the socket; the paths are the three in this file; the token
+//! comes from the loot, into which only one's own session gets; and nothing of the visitor's request is passed on, no
+//! header, no field, no address. Redirects are not followed, the proxies of the environment are not asked, an answer is
+//! read up to a limit, and so many requests at once and no more are under way.
+//!
+//! **How an answer finds its visitor.** The request carries a number that was drawn for it a moment ago and is good once.
+//! The middleware that writes the log looks it up. A number that this program did not draw means nothing, so nobody can
+//! write into another's log; and the number decides nothing about the request, which is judged like any other.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use actix_web::http::header::HeaderMap;
+use rand::rngs::StdRng;
+use reqwest::{Client, RequestBuilder, redirect};
+use rescind_session::token::{AccessToken, RefreshToken};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use super::{heist::Verdict, visit::Visit, visitors::Ticket};
+
+/// What the thief calls itself. It stands in the list of devices once the thief has refreshed.
+pub(crate) const AGENT: &str = "thief/1.0";
+/// The door that asks.
+pub(crate) const ASKING_DOOR: &str = "/api/me";
+/// The door that looks at the token alone.
+pub(crate) const SIGNATURE_DOOR: &str = "/demo/signature-only/me";
+const REFRESH: &str = "/api/refresh";
+
+const NONCE: &str = "x-rescind-thief";
+/// Longer than any store timeout that is worth waiting for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many requests are under way at once, for all visitors together.
+const MOST_AT_ONCE: usize = 16;
+/// The longest answer that is read: tokens and a note.
+const LONGEST: usize = 16 * 1024;
+
+/// Sends requests for everybody's loot.
+pub(crate) struct Thief {
+    client: Client,
+    own: SocketAddr,
+    at_once: Semaphore,
+    expected: Mutex<HashMap<Ticket, Arc<Visit>>>,
+    rng: Arc<Mutex<StdRng>>,
+}
+
+/// New tokens, for a refresh token.
+#[derive(Deserialize)]
+struct Tokens {
+    access_token: String,
+    refresh_token: String,
+}
+
+/// What can be read of any other answer.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Told {
+    code: Option<String>,
+    note: Option<String>,
+}
+
+impl Thief {
+    /// `bound`: where this program listens.
+    pub(crate) fn new(bound: SocketAddr, rng: Arc<Mutex<StdRng>>) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .http1_only()
+            .timeout(PATIENCE)
+            .connect_timeout(PATIENCE)
+            // A connection that is kept would have to be waited for when the program ends.
+            .pool_max_idle_per_host(0)
+            .user_agent(AGENT)
+            .build()?;
+        Ok(Self {
+            client,
+            own: reachable(bound),
+            at_once: Semaphore::new(MOST_AT_ONCE),
+            expected: Mutex::default(),
+            rng,
+        })
+    }
+
+    /// The address that the thief's requests come from.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.own.ip()
+    }
+
+    /// Tries an access token at both doors, one after the other: so the log tells it in the order of the doors.
+    pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken) -> (Verdict, Verdict) {
+        let at = |door| self.client.get(self.url(door)).bearer_auth(token.expose_secret());
+        let asking = self.try_one(visit, at(ASKING_DOOR)).await;
+        (asking, self.try_one(visit, at(SIGNATURE_DOOR)).await)
+    }
+
+    async fn try_one(&self, visit: &Arc<Visit>, request: RequestBuilder) -> Verdict {
+        match self.send(visit, request).await {
+            Some((200, body)) => {
+                let told: Told = serde_json::from_slice(&body).unwrap_or_default();
+                Verdict::Accepted { note: told.note }
+            }
+            Some((status, body)) => {
+                let told: Told = serde_json::from_slice(&body).unwrap_or_default();
+                let code = told.code.unwrap_or_else(|| "unknown".to_owned());
+                Verdict::Refused { status, code }
+            }
+            None => Verdict::NoAnswer,
+        }
+    }
+
+    /// Uses a refresh token; nothing if it bought nothing.
+    pub(crate) async fn refresh(
+        &self,
+        visit: &Arc<Visit>,
+        token: &RefreshToken,
+    ) -> Option<(AccessToken, RefreshToken)> {
+        let body = serde_json::json!({ "refresh_token": token.expose_secret() });
+        let request = self.client.post(self.url(REFRESH)).json(&body);
+        let (200, body) = self.send(visit, request).await? else {
+            return None;
+        };
+        let tokens: Tokens = serde_json::from_slice(&body).ok()?;
+        Some((tokens.access_token.into(), tokens.refresh_token.into()))
+    }
+
+    /// Whose thief sent a request, if one did. A number is good once.
+    pub(crate) fn sender(&self, headers: &HeaderMap) -> Option<Arc<Visit>> {
+        let nonce = headers.get(NONCE)?.to_str().ok().and_then(Ticket::parse)?;
+        self.lock().remove(&nonce)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.own)
+    }
+
+    async fn send(&self, visit: &Arc<Visit>, request: RequestBuilder) -> Option<(u16, Vec<u8>)> {
+        let answered = async {
+            let _turn = self.at_once.acquire().await.ok()?;
+            let expected = self.expect(visit);
+            let request = request.header(NONCE, expected.nonce.to_text());
+            let mut reply = request.send().await.ok()?;
+            let mut body = Vec::new();
+            while let Some(piece) = reply.chunk().await.ok()? {
+                if body.len() + piece.len() > LONGEST {
+                    return None;
+                }
+                body.extend_from_slice(&piece);
+            }
+            Some((reply.status().as_u16(), body))
+        };
+        // Waiting for one's turn counts too.
+        tokio::time::timeout(PATIENCE, answered).await.ok().flatten()
+    }
+
+    fn expect(&self, visit: &Arc<Visit>) -> Expected<'_> {
+        let nonce = Ticket::random(&self.rng);
+        self.lock().insert(nonce, Arc::clone(visit));
+        Expected { thief: self, nonce }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Ticket, Arc<Visit>>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that is on its way. Forgotten with it, also if it never arrives.
+struct Expected<'a> {
+    thief: &'a Thief,
+    nonce: Ticket,
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.thief.lock().remove(&self.nonce);
+    }
+}
+
+/// Where a listener can be reached from its own machine: "every address" is none to connect to.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn the_thief_stays_on_this_machines_own_listener() {
+        for (bound, reached) in [
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+        ] {
+            assert_eq!(reachable(bound.parse().unwrap()).to_string(), reached);
+        }
+    }
+
+    #[test]
+    fn a_number_finds_its_visitor_once_and_one_that_nobody_drew_finds_nobody() {
+        let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(7)));
+        let thief = Thief::new("127.0.0.1:1".parse().unwrap(), Arc::clone(&rng)).unwrap();
+        let sent = |nonce: Ticket| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_str(&nonce.to_text()).unwrap();
+            headers.insert(HeaderName::from_static(NONCE), value);
+            headers
+        };
+        let visit = Arc::new(Visit::default());
+        let expected = thief.expect(&visit);
+        assert!(thief.sender(&sent(Ticket::random(&rng))).is_none());
+        assert!(Arc::ptr_eq(&thief.sender(&sent(expected.nonce)).unwrap(), &visit));
+        assert!(thief.sender(&sent(expected.nonce)).is_none(), "twice");
+
+        let never_sent = thief.expect(&visit);
+        let nonce = never_sent.nonce;
+        drop(never_sent);
+        assert!(thief.sender(&sent(nonce)).is_none(), "after its time");
+    }
+}

@@ -1,0 +1,122 @@
+//! Which file is which key.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::KeysError;
+
+/// The key files of a directory, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct KeyFiles {
+    pub(super) access: BTreeMap<u32, PathBuf>,
+    pub(super) refresh: BTreeMap<u32, PathBuf>,
+}
+
+/// What a file's name says that it holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A key pair that signs access tokens.
+    KeyPair,
+    /// A shared secret that does, and its key id.
+    SharedSecret(String),
+    /// What refresh tokens are made with.
+    Refresh,
+}
+
+impl Kind {
+    pub(super) fn file_name(&self, number: u32) -> String {
+        match self {
+            Self::KeyPair => format!("access-{number:04}.pem"),
+            Self::SharedSecret(kid) => format!("access-{number:04}-{kid}.hs256"),
+            Self::Refresh => format!("refresh-{number:04}.key"),
+        }
+    }
+
+    /// The kind and the number in a file's name; nothing if it is not a key file's.
+    pub(super) fn of(path: &Path) -> Option<(Self, u32)> {
+        let name = path.file_name()?.to_str()?;
+        let (kind, number) = if let Some(rest) = name.strip_prefix("refresh-") {
+            (Self::Refresh, rest.strip_suffix(".key")?)
+        } else {
+            let rest = name.strip_prefix("access-")?;
+            match rest.strip_suffix(".pem") {
+                Some(number) => (Self::KeyPair, number),
+                None => {
+                    let (number, kid) = rest.strip_suffix(".hs256")?.split_once('-')?;
+                    (Self::SharedSecret(kid.to_owned()), number)
+                }
+            }
+        };
+        let digits = number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit());
+        Some((kind, number.parse().ok().filter(|_| digits)?))
+    }
+}
+
+impl KeyFiles {
+    /// Looks through a directory. What does not begin like a key file is somebody else's business; what does and is none
+    /// is a mistake that would leave a key out in silence.
+    pub(super) fn list(directory: &Path) -> Result<Self, KeysError> {
+        let failed = |source| KeysError::File {
+            path: directory.to_owned(),
+            what: "listed",
+            source,
+        };
+        let mut files = Self::default();
+        for entry in fs::read_dir(directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !name.starts_with("access-") && !name.starts_with("refresh-") {
+                continue;
+            }
+            let Some((kind, number)) = Kind::of(&path) else {
+                return Err(KeysError::Name { path });
+            };
+            let of_kind = if kind == Kind::Refresh {
+                &mut files.refresh
+            } else {
+                &mut files.access
+            };
+            if let Some(first) = of_kind.insert(number, path.clone()) {
+                return Err(KeysError::SameNumber { first, second: path });
+            }
+        }
+        Ok(files)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        !self.access.is_empty() && !self.refresh.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_is_written() {
+        for kind in [Kind::KeyPair, Kind::SharedSecret("a-b_c".to_owned()), Kind::Refresh] {
+            for number in [1, 42, 9_999, 10_000] {
+                let name = kind.file_name(number);
+                let (read, read_number) = Kind::of(Path::new(&name)).unwrap();
+                assert_eq!((&read, read_number), (&kind, number), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_file_is_not_taken_for_one() {
+        for name in [
+            "access-1.pem",
+            "access-0001.pem.bak",
+            "access-+001.pem",
+            "access-0001.hs256",
+            "refresh-0001.pem",
+            ".lock",
+        ] {
+            assert_eq!(Kind::of(Path::new(name)), None, "{name}");
+        }
+    }
+}

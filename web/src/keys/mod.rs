@@ -1,0 +1,290 @@
+//! The keys, in files.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `access-0001.pem` | a key pair that signs access tokens, PKCS#8 in PEM |
+//! | `access-0001-<kid>.hs256` | a shared secret that does, in base64url; its name carries its key id |
+//! | `refresh-0001.key` | 32 bytes in base64url, which refresh tokens are made with |
+//!
+//! Of each kind the highest number is the active key, and the others still verify; a fifth refresh key is refused, since
+//! each is tried for every refresh. An old key may be deleted when the longest token that it made is dead.
+//!
+//! **Files, not the database.** A database alone then mints nothing. That the two belong together is remembered as a
+//! fingerprint, and a program that finds other keys than the database knows does not start: it would log everybody out, and
+//! on several nodes half of the requests at random. `rescind keys rotate` and `rescind keys adopt` record a new fingerprint.
+//!
+//! **Made on the first start**, while holding a lock, so that two starts at once end with one ring. Rejected: making keys in
+//! memory when there are none, which looks the same until the first restart.
+//!
+//! A key file that others can read stops the start, as it stops ssh: whoever could read it is whoever they want to be. So
+//! does a directory that others can write to, since a file that they put there would be a key.
+
+mod files;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use rescind_session::{
+    Keys,
+    token::{Algorithm, KeyError, KeyRing, RefreshKey, RefreshKeys, RingFingerprint, SigningKey},
+};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::private_files::{make_directory, open_lock_file, others_may, write_new};
+use files::{KeyFiles, Kind};
+
+/// Why there are no keys to work with. No message holds key material.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysError {
+    #[error("RESCIND_KEYS: {} cannot be {what}", path.display())]
+    File {
+        path: PathBuf,
+        what: &'static str,
+        source: io::Error,
+    },
+    #[error(
+        "RESCIND_KEYS: others than its owner can use the key file {} (mode {mode:04o}): assume that the key is known, or if \
+         you are sure that it is not, run `chmod 600` on it",
+        path.display()
+    )]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error(
+        "RESCIND_KEYS: others than its owner can write to the directory {} (mode {mode:04o}), and so add keys of their own: \
+         look through it and run `chmod 700` on it",
+        path.display()
+    )]
+    Writable { path: PathBuf, mode: u32 },
+    #[error(
+        "RESCIND_KEYS: {} begins like a key file and is none: names are access-0001.pem, access-0001-<kid>.hs256 and \
+         refresh-0001.key",
+        path.display()
+    )]
+    Name { path: PathBuf },
+    #[error("RESCIND_KEYS: {} and {} have the same number, and only one can be the newer", first.display(), second.display())]
+    SameNumber { first: PathBuf, second: PathBuf },
+    #[error("RESCIND_KEYS: {} holds no key of its kind", path.display())]
+    NoKey { path: PathBuf, source: KeyError },
+    #[error(
+        "RESCIND_KEYS: {} does not hold a key of each kind; the first start of `rescind` makes them",
+        path.display()
+    )]
+    Missing { path: PathBuf },
+    #[error("RESCIND_KEYS: {} is not base64url without padding", path.display())]
+    NotBase64Url { path: PathBuf },
+    #[error("RESCIND_KEYS: the refresh keys in {} cannot be a ring", path.display())]
+    RefreshRing { path: PathBuf, source: KeyError },
+    #[error("a key could not be made")]
+    Make(#[source] KeyError),
+}
+
+/// A directory of keys.
+pub(crate) struct KeyDirectory(PathBuf);
+
+/// The keys of a directory.
+pub(crate) struct Ring {
+    pub(crate) keys: Keys,
+    pub(crate) fingerprint: RingFingerprint,
+    /// The file of the active signing key, for messages.
+    pub(crate) active: PathBuf,
+}
+
+impl KeyDirectory {
+    /// The directory there; made if it is missing.
+    ///
+    /// # Errors
+    /// [`KeysError`], also if others can write to it.
+    pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
+        let failed = |source| KeysError::File {
+            path: path.to_owned(),
+            what: "made or opened",
+            source,
+        };
+        make_directory(path).map_err(failed)?;
+        let mode = others_may(&fs::metadata(path).map_err(failed)?);
+        if mode & 0o022 != 0 {
+            return Err(KeysError::Writable {
+                path: path.to_owned(),
+                mode: 0o700 | mode,
+            });
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Reads the keys; makes those that are missing, the signing key for `algorithm`, `EdDSA` unless somebody said.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(crate) fn load_or_make(
+        &self,
+        algorithm: Option<Algorithm>,
+        refresh_key: impl FnOnce() -> RefreshKey,
+    ) -> Result<Ring, KeysError> {
+        // A directory that has everything is only read: it may be mounted read-only, and several nodes may share it.
+        if self.files()?.is_complete() {
+            return self.load();
+        }
+        let _lock = self.lock()?;
+        let files = self.files()?;
+        if files.access.is_empty() {
+            self.write_access(1, algorithm.unwrap_or(Algorithm::EdDsa))?;
+        }
+        if files.refresh.is_empty() {
+            self.write(&Kind::Refresh.file_name(1), &refresh_key().to_base64url())?;
+        }
+        self.load()
+    }
+
+    /// Makes a new signing key, which is the active one from the next start on.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(crate) fn add_access_key(&self, algorithm: Algorithm) -> Result<PathBuf, KeysError> {
+        let _lock = self.lock()?;
+        let number = self
+            .files()?
+            .access
+            .keys()
+            .next_back()
+            .map_or(1, |newest| newest.saturating_add(1));
+        self.write_access(number, algorithm)
+    }
+
+    /// Makes a new signing key and deletes all others: nothing that was signed before verifies any more. A directory without
+    /// keys is left alone.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(crate) fn replace_access_keys(&self, algorithm: Option<Algorithm>) -> Result<(), KeysError> {
+        let _lock = self.lock()?;
+        let old = self.files()?.access;
+        let Some((newest, path)) = old.last_key_value() else {
+            return Ok(());
+        };
+        let algorithm = match algorithm {
+            Some(algorithm) => algorithm,
+            None => read_access(path)?.algorithm(),
+        };
+        self.write_access(newest.saturating_add(1), algorithm)?;
+        for path in old.into_values() {
+            fs::remove_file(&path).map_err(|source| KeysError::File {
+                path: path.clone(),
+                what: "deleted",
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads the keys that are there.
+    pub(crate) fn load(&self) -> Result<Ring, KeysError> {
+        let files = self.files()?;
+        let missing = || KeysError::Missing { path: self.0.clone() };
+        let mut access = files.access.into_values().rev();
+        let active = access.next().ok_or_else(missing)?;
+        let mut ring = KeyRing::new(read_access(&active)?);
+        for retired in access {
+            ring = ring.with_retired(read_access(&retired)?.verifying_key());
+        }
+        let mut refresh = files.refresh.into_values().rev().map(|path| read_refresh(&path));
+        let newest = refresh.next().ok_or_else(missing)??;
+        let refresh =
+            RefreshKeys::new(newest, refresh.collect::<Result<_, _>>()?).map_err(|source| KeysError::RefreshRing {
+                path: self.0.clone(),
+                source,
+            })?;
+        Ok(Ring {
+            fingerprint: RingFingerprint::of(&ring, &refresh),
+            keys: Keys { ring, refresh },
+            active,
+        })
+    }
+
+    fn files(&self) -> Result<KeyFiles, KeysError> {
+        KeyFiles::list(&self.0)
+    }
+
+    /// Waits until nobody else makes keys here.
+    fn lock(&self) -> Result<fs::File, KeysError> {
+        let path = self.0.join(".lock");
+        let failed = |source| KeysError::File {
+            path: path.clone(),
+            what: "locked",
+            source,
+        };
+        let file = open_lock_file(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(file)
+    }
+
+    fn write_access(&self, number: u32, algorithm: Algorithm) -> Result<PathBuf, KeysError> {
+        let key = SigningKey::generate(algorithm).map_err(KeysError::Make)?;
+        let (name, text) = match (key.to_pkcs8_pem(), key.to_hs256_secret()) {
+            (Some(pem), _) => (Kind::KeyPair.file_name(number), pem),
+            (None, Some(secret)) => (Kind::SharedSecret(key.kid().to_owned()).file_name(number), secret),
+            (None, None) => return Err(KeysError::Make(KeyError::Generate)),
+        };
+        self.write(&name, &text)
+    }
+
+    fn write(&self, name: &str, text: &SecretString) -> Result<PathBuf, KeysError> {
+        let path = self.0.join(name);
+        let contents = Zeroizing::new(format!("{}\n", text.expose_secret().trim_end()));
+        write_new(&path, contents.as_bytes()).map_err(|source| KeysError::File {
+            path: path.clone(),
+            what: "written",
+            source,
+        })?;
+        Ok(path)
+    }
+}
+
+fn read_access(path: &Path) -> Result<SigningKey, KeysError> {
+    let text = read_private(path)?;
+    let key = match Kind::of(path) {
+        Some((Kind::SharedSecret(kid), _)) => {
+            let secret = BASE64_URL_SAFE_NO_PAD.decode(text.trim()).map(Zeroizing::new);
+            let secret = secret.map_err(|_| KeysError::NotBase64Url { path: path.to_owned() })?;
+            SigningKey::from_hs256_secret(&kid, &secret)
+        }
+        _ => SigningKey::from_pkcs8_pem(&text),
+    };
+    key.map_err(|source| KeysError::NoKey {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_refresh(path: &Path) -> Result<RefreshKey, KeysError> {
+    let text = read_private(path)?;
+    RefreshKey::from_base64url(text.trim()).map_err(|source| KeysError::NoKey {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Reads a file, unless others could have done so too. It is asked of the open file, so that nobody can swap it in between.
+fn read_private(path: &Path) -> Result<Zeroizing<String>, KeysError> {
+    let failed = |source| KeysError::File {
+        path: path.to_owned(),
+        what: "read",
+        source,
+    };
+    let mut file = fs::File::open(path).map_err(failed)?;
+    let mode = others_may(&file.metadata().map_err(failed)?);
+    if mode != 0 {
+        return Err(KeysError::Exposed {
+            path: path.to_owned(),
+            mode: 0o600 | mode,
+        });
+    }
+    let mut text = Zeroizing::new(String::new());
+    io::Read::read_to_string(&mut file, &mut text).map_err(failed)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The private page: who you are, your access token taken apart, and your devices.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use jiff::{SignedDuration, Timestamp};
+use rescind_api::{Problem, Rescind, Visitor, browser};
+use rescind_session::{Check, UserKind};
+use serde::Deserialize;
+
+use super::{
+    Site,
+    devices::{Device, Devices},
+    draw,
+    frame::{Frame, Who},
+    home::Notice,
+    times::Time,
+    token_view::TokenView,
+};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Account {
+    frame: Frame,
+    username: String,
+    notice: Option<Notice>,
+    token: TokenView,
+    renewed: Option<Renewed>,
+    logout_means: &'static str,
+    devices: Devices,
+    /// Whether the account is the demo's, whose password is everybody's.
+    is_demo: bool,
+}
+
+/// What the address says after something was done.
+#[derive(Deserialize)]
+pub(crate) struct After {
+    /// Another device was logged out: `now`, or until when a copy of its token lives.
+    ended: Option<String>,
+    /// The password was changed.
+    password: Option<Changed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Changed {
+    Changed,
+}
+
+/// The refresh that nobody has to think of, made visible.
+struct Renewed {
+    generation: u32,
+    last: Time,
+    /// Whether it happened on the way to this page.
+    just_now: bool,
+}
+
+impl Renewed {
+    /// How old a token may be that was issued on the way here: redirects take their time.
+    const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(4);
+
+    fn of(device: &Device, issued_at: Timestamp, now: Timestamp) -> Option<Self> {
+        let generation = device.generation.filter(|generation| *generation > 0)?;
+        Some(Self {
+            generation,
+            last: device.last_seen.clone(),
+            just_now: now.duration_since(issued_at) < Self::ON_THE_WAY,
+        })
+    }
+}
+
+pub(crate) async fn show(
+    request: HttpRequest,
+    visitor: Visitor,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    after: web::Query<After>,
+) -> actix_web::Result<HttpResponse> {
+    let authenticated = match visitor {
+        Visitor::LoggedIn(authenticated) => authenticated,
+        Visitor::Stale => return Ok(browser::to_refresh(&request)),
+        Visitor::Anonymous => return Ok(browser::to_login(&request)),
+    };
+    let Some(user) = site.user(&rescind, &authenticated).await? else {
+        return Ok(browser::to_login(&request));
+    };
+    let service = rescind.service();
+    let (policy, now) = (service.policy(), service.now().map_err(Problem::from)?);
+    let username = user.username.to_string();
+    let devices = Devices::of(&authenticated, service, now).await?;
+    let page = Account {
+        frame: site.frame(&request, username.clone(), Who::Somebody(username.clone())),
+        notice: match (&after.password, &after.ended) {
+            (Some(Changed::Changed), _) => Some(password_changed(policy.check)),
+            (None, Some(stolen)) => ended(stolen),
+            (None, None) => None,
+        },
+        token: TokenView::new(&authenticated, now, policy, site.demo().is_on()),
+        renewed: devices
+            .current()
+            .and_then(|device| Renewed::of(device, authenticated.claims().issued_at, now)),
+        logout_means: match policy.check {
+            Check::Session | Check::Blacklist => "Every copy of the token is refused from then on, wherever it is.",
+            Check::Nothing => {
+                "That deletes the token in this browser. A copy of it is accepted until its life is over, because under \
+                 this policy nobody asks."
+            }
+        },
+        devices,
+        is_demo: user.kind == UserKind::Demo,
+        username,
+    };
+    draw(StatusCode::OK, &page)
+}
+
+fn password_changed(check: Check) -> Notice {
+    Notice {
+        heading: "Your password is changed.",
+        says: match check {
+            Check::Blacklist | Check::Session => "Every other device is logged out.",
+            Check::Nothing => {
+                "Under this policy nobody asks whether a token was taken back, so other devices are out once theirs expire."
+            }
+        },
+        until: None,
+    }
+}
+
+fn ended(stolen: &str) -> Option<Notice> {
+    let heading = "That device is logged out.";
+    if stolen == "now" {
+        return Some(Notice {
+            heading,
+            says: "Its access token is refused from now on.",
+            until: None,
+        });
+    }
+    let dies: Timestamp = stolen.parse().ok()?;
+    let says = "Under this policy nobody asks whether a token was taken back, so its access token is accepted until";
+    Some(Notice {
+        heading,
+        says,
+        until: Some(Time::exactly(dies)),
+    })
+}

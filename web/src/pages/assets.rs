@@ -1,0 +1,194 @@
+//! Static files, part of the binary.
+//!
+//! A file's address contains a hash of what is in it. So browsers may keep it for a year, and a new version is a new
+//! address. The hash is no secret and no proof; it only has to change when the file does.
+//!
+//! There is one stylesheet and one script, each put together from files that can be read by themselves, so that a page costs
+//! few requests. Rejected: a bundler. What it would do here is to leave out the lines that begin with `import`.
+//!
+//! They travel compressed, and pages do not: a page holds secrets beside what a stranger may have written, and its length,
+//! once compressed, tells of both (the attack is called BREACH).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    http::header::{CacheControl, CacheDirective, ETag, EntityTag, Header, IfNoneMatch},
+    middleware::Compress,
+    web,
+};
+use rescind_api::Problem;
+
+const FOLDER: &str = "/static/";
+const A_YEAR: u32 = 365 * 24 * 60 * 60;
+
+/// The modules of the script, each after those that it imports.
+const MODULES: [&str; 9] = [
+    include_str!("../../static/js/server_clock.js"),
+    include_str!("../../static/js/session.js"),
+    include_str!("../../static/js/renewal.js"),
+    include_str!("../../static/js/renewing_fetch.js"),
+    include_str!("../../static/js/countdown.js"),
+    include_str!("../../static/js/become.js"),
+    include_str!("../../static/js/in_place.js"),
+    include_str!("../../static/js/live_log.js"),
+    include_str!("../../static/js/page.js"),
+];
+
+struct Asset {
+    path: String,
+    tag: EntityTag,
+    media_type: &'static str,
+    contents: web::Bytes,
+}
+
+impl Asset {
+    fn new(stem: &str, extension: &str, media_type: &'static str, contents: impl Into<web::Bytes>) -> Self {
+        let contents = contents.into();
+        let mut hasher = DefaultHasher::new();
+        contents.hash(&mut hasher);
+        let hash = format!("{:016x}", hasher.finish());
+        Self {
+            path: format!("{FOLDER}{stem}.{hash}.{extension}"),
+            // Weak, because compressed and not compressed are the same file in other bytes.
+            tag: EntityTag::new_weak(hash),
+            media_type,
+            contents,
+        }
+    }
+}
+
+/// All static files.
+pub(crate) struct Assets {
+    stylesheet: Asset,
+    script: Asset,
+    icon: Asset,
+}
+
+impl Assets {
+    pub(crate) fn embedded() -> Self {
+        Self {
+            stylesheet: Asset::new(
+                "rescind",
+                "css",
+                "text/css; charset=utf-8",
+                concat!(
+                    include_str!("../../static/rescind.css"),
+                    include_str!("../../static/stage.css")
+                ),
+            ),
+            script: Asset::new("rescind", "js", "text/javascript; charset=utf-8", one_module(&MODULES)),
+            icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../../static/icon.svg")),
+        }
+    }
+
+    /// The address of the stylesheet.
+    pub(crate) fn stylesheet(&self) -> &str {
+        &self.stylesheet.path
+    }
+
+    /// The address of the script, a module.
+    pub(crate) fn script(&self) -> &str {
+        &self.script.path
+    }
+
+    /// The address of the icon.
+    pub(crate) fn icon(&self) -> &str {
+        &self.icon.path
+    }
+
+    fn find(&self, path: &str) -> Option<&Asset> {
+        [&self.stylesheet, &self.script, &self.icon]
+            .into_iter()
+            .find(|asset| asset.path == path)
+    }
+}
+
+/// Adds the static files to an application that holds [`Assets`].
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.service(
+        web::resource("/static/{name}")
+            .wrap(Compress::default())
+            .route(super::read().to(serve)),
+    );
+}
+
+async fn serve(request: HttpRequest, site: web::Data<super::Site>) -> Result<impl Responder, Problem> {
+    let asset = site.assets().find(request.path()).ok_or(Problem::NotFound)?;
+    let known = match IfNoneMatch::parse(&request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&asset.tag)),
+        Err(_) => false,
+    };
+    let mut reply = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    let keep = vec![
+        CacheDirective::Public,
+        CacheDirective::MaxAge(A_YEAR),
+        CacheDirective::Extension("immutable".into(), None),
+    ];
+    reply
+        .insert_header(ETag(asset.tag.clone()))
+        .insert_header(CacheControl(keep));
+    Ok(if known {
+        reply.finish()
+    } else {
+        reply.content_type(asset.media_type).body(asset.contents.clone())
+    })
+}
+
+/// Modules put one after another, in which nothing has to be imported any more: an `import` is one line of its own, and
+/// names are the same everywhere. What they export stays exported.
+fn one_module(modules: &[&str]) -> String {
+    modules
+        .iter()
+        .flat_map(|module| module.split_inclusive('\n'))
+        .filter(|line| !line.starts_with("import "))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_modules_put_together_lack_their_imports_and_nothing_else() {
+        let [first, second] = [
+            "export const a = 1;\n",
+            "import { a } from \"./first.js\";\n\nexport const b = a;\n",
+        ];
+        assert_eq!(
+            one_module(&[first, second]),
+            "export const a = 1;\n\nexport const b = a;\n"
+        );
+    }
+
+    /// Put together they share one scope, where a name that two of them declare would be a syntax error in every page.
+    #[test]
+    fn no_two_modules_declare_the_same_name_and_each_imports_what_stands_before_it() {
+        let mut declared = BTreeSet::new();
+        for line in MODULES.iter().flat_map(|module| module.lines()) {
+            if let Some(imported) = line.strip_prefix("import { ") {
+                let (names, _) = imported.split_once(" }").unwrap();
+                for name in names.split(", ") {
+                    assert!(declared.contains(name), "{name} is imported before it is there");
+                }
+            }
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            let declares = ["const ", "let ", "function ", "class "]
+                .iter()
+                .find_map(|kind| line.strip_prefix(kind));
+            if let Some(rest) = declares {
+                let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+                assert!(declared.insert(name), "{name} is declared twice");
+            }
+        }
+        assert!(declared.contains("Renewal") && declared.len() > 20, "{declared:?}");
+    }
+}

@@ -1,0 +1,152 @@
+//! The list of devices, and logging them out.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
+use rescind_session::{Check, EndSessionError, Preset, Session, SessionService, token::SessionId};
+
+use super::{Site, device_name::device_name, renewed, see_other, times::Time, with_cookies};
+
+/// What the account page shows under "Your devices".
+pub(crate) enum Devices {
+    /// This one first, then whichever was seen last.
+    Kept(Vec<Device>),
+    /// Why there is no list.
+    NotKept(&'static str),
+}
+
+/// One login on one device.
+pub(crate) struct Device {
+    pub(crate) id: SessionId,
+    /// Whether it is the one that asks.
+    pub(crate) current: bool,
+    pub(crate) name: String,
+    pub(crate) address: Option<String>,
+    pub(crate) last_seen: Time,
+    pub(crate) since: Time,
+    /// How often it has renewed itself, where the policy renews.
+    pub(crate) generation: Option<u32>,
+}
+
+impl Devices {
+    pub(crate) async fn of(asks: &Authenticated, service: &SessionService, now: Timestamp) -> Result<Self, Problem> {
+        let mut sessions = match service.sessions(asks.user_id()).await {
+            Ok(sessions) => sessions,
+            Err(EndSessionError::PolicyKeepsNoSession) => return Ok(Self::NotKept(why_not(service.policy().preset))),
+            Err(error) => return Err(error.into()),
+        };
+        sessions.sort_by_key(|session| (session.id != asks.session_id(), std::cmp::Reverse(session.last_seen_at)));
+        Ok(Self::Kept(
+            sessions
+                .iter()
+                .map(|session| Device::new(session, asks.session_id(), now))
+                .collect(),
+        ))
+    }
+}
+
+impl Devices {
+    /// The one that asks.
+    pub(crate) fn current(&self) -> Option<&Device> {
+        match self {
+            Self::Kept(devices) => devices.iter().find(|device| device.current),
+            Self::NotKept(_) => None,
+        }
+    }
+}
+
+impl Device {
+    fn new(session: &Session, asks: SessionId, now: Timestamp) -> Self {
+        Self {
+            id: session.id,
+            current: session.id == asks,
+            name: device_name(session.device.user_agent.as_deref()),
+            address: session.device.address.map(|address| address.to_string()),
+            last_seen: Time::ago(session.last_seen_at, now),
+            since: Time::ago(session.created_at, now),
+            generation: session.refresh.as_ref().map(|refresh| refresh.generation.get()),
+        }
+    }
+}
+
+fn why_not(preset: Preset) -> &'static str {
+    match preset {
+        Preset::ClientDelete => {
+            "There is no list: under this policy a login is written down nowhere. That is what makes it cheap, and why \
+             nobody can end a login from afar; only its owner can, by deleting the token where it is."
+        }
+        _ => {
+            "There is no list: under this policy a login is written down nowhere. That is what makes it cheap, and why \
+             nobody can end a login from afar; only time does."
+        }
+    }
+}
+
+/// Ends one session from the list.
+pub(crate) async fn log_out_one(
+    request: HttpRequest,
+    visitor: Visitor,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    session: web::Path<SessionId>,
+    sent: renewed::Sent,
+) -> actix_web::Result<HttpResponse> {
+    let asks = match renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out that device", sent).await?
+    {
+        Ok(asks) => asks,
+        Err(answer) => return Ok(answer),
+    };
+    let service = rescind.service();
+    let session = session.into_inner();
+    let dies = dies(&rescind, &asks, |kept| kept.id == session).await?;
+    service
+        .end_session(asks.user_id(), session)
+        .await
+        .map_err(Problem::from)?;
+    if session == asks.session_id() {
+        return with_cookies(
+            see_other(&format!("/?logged_out={dies}")),
+            &browser::dropped_cookies(&rescind),
+        );
+    }
+    Ok(see_other(&format!("/account?ended={dies}")))
+}
+
+/// Ends all of them, this one too.
+pub(crate) async fn log_out_everywhere(
+    request: HttpRequest,
+    visitor: Visitor,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    sent: renewed::Sent,
+) -> actix_web::Result<HttpResponse> {
+    let asks = match renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out everywhere", sent).await? {
+        Ok(asks) => asks,
+        Err(answer) => return Ok(answer),
+    };
+    let dies = dies(&rescind, &asks, |_| true).await?;
+    rescind
+        .service()
+        .log_out_everywhere(asks.user_id())
+        .await
+        .map_err(Problem::from)?;
+    with_cookies(
+        see_other(&format!("/?logged_out={dies}")),
+        &browser::dropped_cookies(&rescind),
+    )
+}
+
+/// When the last copy of an access token of these sessions dies, as it stands in an address: `now`, or the instant.
+async fn dies(rescind: &Rescind, asks: &Authenticated, of_these: impl Fn(&Session) -> bool) -> Result<String, Problem> {
+    let service = rescind.service();
+    if service.policy().check != Check::Nothing {
+        return Ok("now".to_owned());
+    }
+    let sessions = service.sessions(asks.user_id()).await?;
+    let last = sessions
+        .iter()
+        .filter(|session| of_these(session))
+        .map(|session| session.access_until)
+        .max();
+    Ok(last.map_or_else(|| "now".to_owned(), |last| last.to_string()))
+}

@@ -1,0 +1,220 @@
+//! Errors as pages, for whoever asked for a page.
+//!
+//! The API answers everything that goes wrong as problem+json, and says so in one place. This is the other half: a
+//! middleware that sees such a reply on its way to a browser and draws a page instead. Status and headers stay, so
+//! `Retry-After`, `Allow` and cookies arrive. What lies under `/api` is never drawn: a program asked.
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{self, Accept, Header},
+    },
+    middleware::Next,
+    web,
+};
+use askama::Template;
+use rescind_api::{Problem, browser};
+use serde::Deserialize;
+
+use super::{
+    CONTENT_POLICY, Site, draw,
+    frame::{Frame, Who},
+    times::span,
+};
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    status: u16,
+    heading: &'static str,
+    detail: &'static str,
+    /// How long to wait, in words.
+    wait: Option<String>,
+    /// The page that was asked for, where asking once more may help.
+    again: Option<String>,
+    /// Where to go from here: an address and its name.
+    way_out: (&'static str, &'static str),
+    code: &'static str,
+    /// The request's id, under which the log tells more.
+    request: Option<String>,
+}
+
+/// The middleware: `App::wrap(from_fn(errors_as_pages))`, outside of the guard, whose refusals it draws too.
+pub(crate) async fn as_pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // Asked before the request goes on: actix panics on one that somebody still holds.
+    let wants_page = !is_for_programs(request.path()) && prefers_html(request.request());
+    let (request, reply) = next.call(request).await?.map_into_boxed_body().into_parts();
+    let reply = if wants_page && is_undrawn_error(&reply) {
+        drawn(&request, reply)?
+    } else {
+        reply
+    };
+    Ok(ServiceResponse::new(request, reply))
+}
+
+fn is_for_programs(path: &str) -> bool {
+    let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    ["/api", "/health"]
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(below))
+}
+
+fn is_undrawn_error(reply: &HttpResponse) -> bool {
+    let kind = reply.headers().get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    !is_page && (reply.status().is_client_error() || reply.status().is_server_error())
+}
+
+/// Whether HTML is asked for, and no less than JSON. `*/*` alone, as curl sends it, is not: a program asked.
+fn prefers_html(request: &HttpRequest) -> bool {
+    let Ok(accept) = Accept::parse(request) else {
+        return false;
+    };
+    let known = accept.ranked().into_iter().find(|kind| {
+        kind.type_() == "text" && (kind.subtype() == "html" || kind.subtype() == "*")
+            || kind.type_() == "application" && kind.subtype().as_str().ends_with("json")
+    });
+    known.is_some_and(|kind| kind.type_() == "text")
+}
+
+fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Error> {
+    let Some(site) = request.app_data::<web::Data<Site>>() else {
+        return Ok(reply);
+    };
+    let status = reply.status();
+    let problem = Problem::of(&reply);
+    let (heading, detail, way_out) = words(status, problem.as_ref());
+    let page = ErrorPage {
+        frame: site.frame(request, heading, Who::Unknown),
+        status: status.as_u16(),
+        heading,
+        detail,
+        wait: problem
+            .as_ref()
+            .and_then(Problem::retry_after)
+            .map(|wait| span(wait.try_into().unwrap_or_default())),
+        again: again(request, problem.as_ref()),
+        way_out,
+        code: problem.as_ref().map_or("unknown", Problem::code),
+        request: reply
+            .headers()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok())
+            .map(str::to_owned),
+    };
+    let page = draw(status, &page)?;
+    // The reply keeps its head, and with it the cookies; only what describes the old body goes.
+    let mut reply = reply.set_body(page.into_body());
+    reply.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        header::HeaderValue::from_static(CONTENT_POLICY),
+    );
+    reply.headers_mut().remove(header::CONTENT_LENGTH);
+    reply.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    reply
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    Ok(reply)
+}
+
+/// A form is not sent again by a link: there the browser's own reload does it, and asks first. Somebody who was on the
+/// way through `/refresh` is sent to where they wanted to go.
+fn again(request: &HttpRequest, problem: Option<&Problem>) -> Option<String> {
+    let passes = problem.is_some_and(|problem| problem.retry_after().is_some());
+    if !passes || request.method() != Method::GET {
+        return None;
+    }
+    let asked = request.uri().path_and_query()?.as_str();
+    browser::local_path(asked).or_else(|| {
+        let way = web::Query::<Way>::from_query(request.query_string()).ok()?;
+        browser::local_path(&way.next)
+    })
+}
+
+#[derive(Deserialize)]
+struct Way {
+    next: String,
+}
+
+/// What is said to a person: a heading, what it means, and the way out.
+fn words(status: StatusCode, problem: Option<&Problem>) -> (&'static str, &'static str, (&'static str, &'static str)) {
+    const START: (&str, &str) = ("/", "To the start");
+    const LOGIN: (&str, &str) = ("/login", "Log in");
+    match problem {
+        Some(Problem::NotFound) => (
+            "There is nothing here",
+            "Perhaps the address was mistyped, or what was here is gone.",
+            START,
+        ),
+        Some(Problem::MethodNotAllowed) => (
+            "Not this way",
+            "This address is not for visiting; it belongs to a button on another page.",
+            START,
+        ),
+        Some(Problem::CrossOrigin) => (
+            "That came from elsewhere",
+            "A page of another site sent that form, or one of this site under another name. Nothing was done. If you meant \
+             it, do it here.",
+            START,
+        ),
+        Some(Problem::PayloadTooLarge) => (
+            "That is too much",
+            "What was sent is longer than anything this form can mean.",
+            START,
+        ),
+        Some(Problem::UnsupportedMediaType | Problem::BadRequest | Problem::InvalidInput(_)) => (
+            "That cannot be read",
+            "What was sent is not what this page's form sends. Nothing was done.",
+            START,
+        ),
+        Some(Problem::DifferentSessions | Problem::DuplicateCookies) => (
+            "These cookies contradict each other",
+            "Your browser holds tokens of more than one login, and which one is yours cannot be told. Logging in again puts \
+             it right; if it does not, delete this site's cookies.",
+            LOGIN,
+        ),
+        Some(Problem::RateLimited { .. }) => ("Too many tries", "Too many logins failed from your address.", LOGIN),
+        Some(Problem::StoreUnavailable(_)) => (
+            "Not just now",
+            "The server cannot reach the store that it has to ask, and what it cannot find out it does not guess: whoever is \
+             refused now is refused to be safe. Nothing of yours is lost. Trying again is harmless, also after a button.",
+            START,
+        ),
+        Some(Problem::RevocationPending(_)) => (
+            "Almost done",
+            "The session is ended, but its tokens may not be refused everywhere yet. Reload this page to be sure.",
+            START,
+        ),
+        Some(Problem::DemoAccount) => ("That is everybody's", Problem::DemoAccount.detail(), START),
+        Some(Problem::NotANavigation) => (
+            "For visiting only",
+            "This address renews a login on the way to a page. A browser goes there by itself; fetched ahead or from within \
+             another page it does nothing.",
+            START,
+        ),
+        Some(Problem::Overloaded) => ("Very busy", "Too many passwords are being checked at once.", LOGIN),
+        Some(Problem::PolicyKeepsNoSession | Problem::PolicyHasNoRefresh) => (
+            "Not under this policy",
+            "The policy in force keeps no sessions that could do this.",
+            START,
+        ),
+        Some(problem) if status == StatusCode::UNAUTHORIZED => ("Log in first", problem.detail(), LOGIN),
+        Some(problem) => ("That did not work", problem.detail(), START),
+        None if status.is_server_error() => ("A mistake of ours", "The server made a mistake. It was logged.", START),
+        None => (
+            "That did not work",
+            "The server could not make sense of the request.",
+            START,
+        ),
+    }
+}

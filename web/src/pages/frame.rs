@@ -1,0 +1,110 @@
+//! What stands around every page.
+
+use super::theme::Theme;
+
+/// Title, navigation, the policy in force, and the choice of a theme.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) title: String,
+    /// The page's own address, to mark it in the navigation.
+    pub(crate) path: String,
+    pub(crate) who: Who,
+    /// Whether there is a demo to go to.
+    pub(crate) demo: bool,
+    pub(crate) theme: Theme,
+    /// Where the choice of a theme leads back to.
+    pub(crate) back: String,
+    pub(crate) stylesheet: String,
+    pub(crate) script: String,
+    pub(crate) icon: String,
+    /// For the script: the login that the page is drawn for, as [`SessionState`](super::session_state::SessionState) in
+    /// JSON.
+    pub(crate) session: Option<String>,
+    /// The name of the policy in force.
+    pub(crate) policy: &'static str,
+    /// What a logout does under it.
+    pub(crate) promise: &'static str,
+}
+
+/// Whom a page is drawn for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Somebody who is logged in.
+    Somebody(String),
+    /// Nobody who is.
+    Nobody,
+    /// Nobody has asked: on an error page the store may be what fails.
+    Unknown,
+}
+
+/// One field of a form, for `field.html`.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    /// The `type` of the input.
+    pub(crate) kind: &'static str,
+    /// For password managers.
+    pub(crate) autocomplete: &'static str,
+    /// What was typed; a password never comes back.
+    pub(crate) value: String,
+    pub(crate) hint: Option<&'static str>,
+    /// What is wrong with it, to be read after the label.
+    pub(crate) error: Option<String>,
+    /// Whether the cursor begins here.
+    pub(crate) focus: bool,
+}
+
+impl Field {
+    pub(crate) fn username(typed: &str) -> Self {
+        Self {
+            name: "username",
+            label: "Username",
+            kind: "text",
+            autocomplete: "username",
+            value: typed.to_owned(),
+            hint: None,
+            error: None,
+            focus: true,
+        }
+    }
+
+    /// `autocomplete`: `current-password` or `new-password`.
+    pub(crate) fn password(autocomplete: &'static str) -> Self {
+        Self {
+            name: "password",
+            label: "Password",
+            kind: "password",
+            autocomplete,
+            value: String::new(),
+            hint: None,
+            error: None,
+            focus: false,
+        }
+    }
+
+    /// The ids of what describes the input, for a screen reader to read with it.
+    pub(crate) fn described_by(&self) -> Option<String> {
+        let hint = self.hint.map(|_| format!("{}-hint", self.name));
+        let error = self.error.as_ref().map(|_| format!("{}-error", self.name));
+        match (hint, error) {
+            (Some(hint), Some(error)) => Some(format!("{hint} {error}")),
+            (hint, error) => hint.or(error),
+        }
+    }
+}
+
+/// Gives each field what is wrong with it, and the cursor to the first of them.
+pub(crate) fn tell(fields: &mut [Field], errors: &[rescind_api::FieldError]) {
+    for field in fields.iter_mut() {
+        field.error = errors
+            .iter()
+            .find(|error| error.field == field.name)
+            .map(|error| error.detail.clone());
+    }
+    if let Some(first) = fields.iter().position(|field| field.error.is_some()) {
+        for (n, field) in fields.iter_mut().enumerate() {
+            field.focus = n == first;
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Logging in.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use rescind_api::{FieldError, Problem, Rescind, Visitor, browser};
+use rescind_session::Password;
+use serde::Deserialize;
+
+use super::{
+    Site, draw, draw_again,
+    ended::Ended,
+    frame::{Field, Frame, Who, tell},
+    see_other, with_cookies,
+};
+use crate::serve::{DEMO_ACCOUNTS, DEMO_PASSWORD};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login {
+    frame: Frame,
+    ended: Option<Ended>,
+    error: Option<String>,
+    fields: [Field; 2],
+    next: Option<String>,
+    demo: Option<DemoAccounts>,
+}
+
+struct DemoAccounts {
+    accounts: [&'static str; 2],
+    password: &'static str,
+}
+
+/// Where to go after it.
+#[derive(Deserialize)]
+pub(crate) struct Way {
+    next: Option<String>,
+}
+
+/// What the form sends. It does not print: people type passwords here, sometimes into the wrong field.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    #[serde(default)]
+    pub(crate) username: String,
+    #[serde(default)]
+    pub(crate) password: String,
+    pub(crate) next: Option<String>,
+}
+
+impl Login {
+    fn new(request: &HttpRequest, site: &Site, who: Who, username: &str, next: Option<&str>) -> Self {
+        let demo = DemoAccounts {
+            accounts: DEMO_ACCOUNTS,
+            password: DEMO_PASSWORD,
+        };
+        Self {
+            frame: site.frame(request, "Log in", who),
+            ended: None,
+            error: None,
+            fields: [Field::username(username), Field::password("current-password")],
+            next: next.and_then(browser::local_path),
+            demo: site.demo().is_on().then_some(demo),
+        }
+    }
+}
+
+/// `visitor` may be an error: this page is the way out for somebody whose cookies contradict each other.
+pub(crate) async fn show(
+    request: HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    way: web::Query<Way>,
+) -> actix_web::Result<HttpResponse> {
+    let who = match &visitor {
+        Ok(visitor) => site.who(&rescind, visitor).await?,
+        Err(_) => Who::Nobody,
+    };
+    let ended = match who {
+        Who::Nobody => Ended::of(&request, &rescind).await,
+        Who::Somebody(_) | Who::Unknown => None,
+    };
+    let page = Login {
+        ended,
+        ..Login::new(&request, &site, who, "", way.next.as_deref())
+    };
+    draw(StatusCode::OK, &page)
+}
+
+pub(crate) async fn submit(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    typed: web::Form<Typed>,
+) -> actix_web::Result<HttpResponse> {
+    let Typed {
+        username,
+        password,
+        next,
+    } = typed.into_inner();
+    let mut page = Login::new(&request, &site, Who::Nobody, &username, next.as_deref());
+    let missing = missing(&username, &password);
+    if !missing.is_empty() {
+        tell(&mut page.fields, &missing);
+        return draw_again(&Problem::InvalidInput(missing), &page);
+    }
+    match browser::log_in(&request, &rescind, &username, &Password::new(password)).await {
+        Ok(login) => with_cookies(see_other(page.next.as_deref().unwrap_or("/account")), login.cookies()),
+        Err(problem @ (Problem::InvalidCredentials | Problem::RateLimited { .. } | Problem::Overloaded)) => {
+            page.error = Some(explained(&problem));
+            page.frame.title.insert_str(0, "Not logged in: ");
+            // The name is kept, so what has to be typed is the password.
+            let [username, password] = &mut page.fields;
+            (username.focus, password.focus) = (false, true);
+            draw_again(&problem, &page)
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// What happened, and how long to wait if that helps.
+pub(crate) fn explained(problem: &Problem) -> String {
+    match (problem, problem.retry_after()) {
+        (Problem::RateLimited { .. }, Some(wait)) => {
+            let wait = super::times::span(wait.try_into().unwrap_or_default());
+            format!("Too many logins failed from your address. Try again in {wait}.")
+        }
+        _ => problem.detail().to_owned(),
+    }
+}
+
+fn missing(username: &str, password: &str) -> Vec<FieldError> {
+    [("username", username.trim()), ("password", password)]
+        .into_iter()
+        .filter(|(_, typed)| typed.is_empty())
+        .map(|(field, _)| FieldError {
+            field,
+            detail: "is missing".to_owned(),
+        })
+        .collect()
+}

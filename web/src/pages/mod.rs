@@ -1,0 +1,131 @@
+//! The pages: HTML from templates, one stylesheet, and one script that no page needs.
+//!
+//! Every page works with forms and redirects alone. What changes something is a POST that answers 303, so that
+//! reloading repeats nothing; a form that is refused is shown again, with its fields kept and the reason beside them.
+//! A page that meets an access token which has run out sends the browser to `/refresh` and gets it back with a new one;
+//! a form that does is answered "renewed, press again", since a redirect would lose what was typed.
+//!
+//! No page is kept by the browser: after a logout the back button must find nothing. Only static files are.
+//!
+//! **Never**: a token outside the demo. The signature alone would be enough, because a page that shows header and claims
+//! shows the rest.
+
+mod account;
+mod assets;
+mod checks;
+pub(crate) mod device_name;
+mod devices;
+mod ended;
+mod errors;
+pub(crate) mod frame;
+mod home;
+mod login;
+mod password;
+mod renewed;
+mod session_state;
+mod signup;
+mod site;
+mod theme;
+pub(crate) mod times;
+mod token_view;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, Resource, Route,
+    cookie::Cookie,
+    guard,
+    http::{StatusCode, header},
+    web,
+};
+use askama::Template;
+use rescind_api::{Problem, browser};
+
+pub(crate) use errors::as_pages as errors_as_pages;
+pub(crate) use site::Site;
+
+/// Adds all pages, and the API underneath them, to an application.
+pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
+    cfg.app_data(site.clone())
+        .configure(|cfg| site.rescind().configure(cfg))
+        .configure(browser::configure)
+        .configure(assets::configure)
+        .service(page("/").route(read().to(home::show)))
+        .service(
+            page("/login")
+                .route(read().to(login::show))
+                .route(web::post().to(login::submit)),
+        )
+        .service(
+            page("/signup")
+                .route(read().to(signup::show))
+                .route(web::post().to(signup::submit)),
+        )
+        .service(page("/theme").route(web::post().to(theme::choose)))
+        .service(page("/session").route(read().to(session_state::show)))
+        .service(page("/account").route(read().to(account::show)))
+        .service(
+            page("/password")
+                .route(read().to(password::show))
+                .route(web::post().to(password::submit)),
+        )
+        .service(page("/sessions/{id}/logout").route(web::post().to(devices::log_out_one)))
+        .service(page("/logout-everywhere").route(web::post().to(devices::log_out_everywhere)));
+}
+
+/// What a page's script may do: be ours, and ask us. Other replies carry no script, and keep the API's policy, which allows
+/// none.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+                              form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+fn page(path: &str) -> Resource {
+    web::resource(path)
+}
+
+/// GET, and HEAD with it: whoever watches a site asks with HEAD.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// Draws a page.
+pub(crate) fn draw(status: StatusCode, page: &impl Template) -> actix_web::Result<HttpResponse> {
+    let html = page.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be drawn");
+        actix_web::error::ErrorInternalServerError("a page could not be drawn")
+    })?;
+    Ok(HttpResponseBuilder::new(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+        .body(html))
+}
+
+/// Draws a form again, to say what is wrong with it; with the headers that a client gets from the API in that case.
+fn draw_again(problem: &Problem, page: &impl Template) -> actix_web::Result<HttpResponse> {
+    let told = actix_web::ResponseError::error_response(problem);
+    let mut drawn = draw(told.status(), page)?;
+    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+        if let Some(value) = told.headers().get(&name) {
+            drawn.headers_mut().insert(name, value.clone());
+        }
+    }
+    // For the middlewares: the form says it in words.
+    drawn.extensions_mut().insert(problem.clone());
+    Ok(drawn)
+}
+
+/// Sends the browser on with a GET, so that reloading where it arrives sends no form again.
+pub(crate) fn see_other(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, to))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+pub(crate) fn with_cookies(mut reply: HttpResponse, cookies: &[Cookie<'static>]) -> actix_web::Result<HttpResponse> {
+    for cookie in cookies {
+        reply.add_cookie(cookie).map_err(|error| {
+            tracing::error!(%error, "a cookie could not be written");
+            actix_web::error::ErrorInternalServerError("a cookie could not be written")
+        })?;
+    }
+    Ok(reply)
+}

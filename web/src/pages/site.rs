@@ -1,0 +1,85 @@
+//! What every page reaches for.
+
+use actix_web::{HttpRequest, web};
+use rescind_api::{Authenticated, Problem, Rescind, Visitor};
+use rescind_session::{Check, User};
+
+use super::{
+    assets::Assets,
+    frame::{Frame, Who},
+    session_state::SessionState,
+    theme::{self, Theme},
+};
+use crate::settings::Demo;
+
+/// The service, the demo's setting, and the static files.
+pub(crate) struct Site {
+    rescind: Rescind,
+    demo: Demo,
+    assets: Assets,
+}
+
+impl Site {
+    pub(crate) fn new(rescind: Rescind, demo: Demo) -> web::Data<Self> {
+        web::Data::new(Self {
+            rescind,
+            demo,
+            assets: Assets::embedded(),
+        })
+    }
+
+    /// The application's own. A handler takes `Rescind` as a parameter instead: it may be one that watches this request.
+    pub(crate) fn rescind(&self) -> &Rescind {
+        &self.rescind
+    }
+
+    pub(crate) fn demo(&self) -> Demo {
+        self.demo
+    }
+
+    pub(crate) fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    /// What stands around a page.
+    pub(crate) fn frame(&self, request: &HttpRequest, title: impl Into<String>, who: Who) -> Frame {
+        let policy = self.rescind.service().policy();
+        Frame {
+            title: title.into(),
+            path: request.path().to_owned(),
+            who,
+            demo: self.demo.is_on(),
+            theme: Theme::of(request),
+            back: theme::back(request),
+            stylesheet: self.assets.stylesheet().to_owned(),
+            script: self.assets.script().to_owned(),
+            icon: self.assets.icon().to_owned(),
+            session: SessionState::drawn_for(request, &self.rescind),
+            policy: policy.preset.name(),
+            promise: match (policy.check, policy.refresh) {
+                (Check::Blacklist, _) => "Logging out takes every copy of your access token back, at once.",
+                (Check::Session, _) => {
+                    "Every request looks your session up, so logging out ends every copy of its token."
+                }
+                (Check::Nothing, Some(_)) => {
+                    "Logging out stops new tokens; copies of the present one live until they expire."
+                }
+                (Check::Nothing, None) => "Logging out deletes the token here; copies of it live until they expire.",
+            },
+        }
+    }
+
+    /// Who is logged in. An account that is gone counts as nobody.
+    pub(crate) async fn user(&self, rescind: &Rescind, authenticated: &Authenticated) -> Result<Option<User>, Problem> {
+        Ok(rescind.service().user(authenticated.user_id()).await?)
+    }
+
+    /// Whose name stands in the frame of a page that everybody may see.
+    pub(crate) async fn who(&self, rescind: &Rescind, visitor: &Visitor) -> Result<Who, Problem> {
+        let Visitor::LoggedIn(authenticated) = visitor else {
+            return Ok(Who::Nobody);
+        };
+        let user = self.user(rescind, authenticated).await?;
+        Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
+    }
+}

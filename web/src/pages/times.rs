@@ -1,0 +1,123 @@
+//! Times as people read them: "43 s left", with the exact instant beside it.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// One instant, for `time.html`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Time {
+    /// For machines: RFC 3339.
+    pub(crate) iso: String,
+    /// For people who want to know exactly.
+    pub(crate) exact: String,
+    /// For people.
+    pub(crate) words: String,
+    /// Whether the words are about what is left, so that a script may count them down.
+    pub(crate) counts_down: bool,
+}
+
+impl Time {
+    fn new(at: Timestamp, words: String) -> Self {
+        let second = Timestamp::from_second(at.as_second()).unwrap_or(at);
+        let exact = second.strftime("%-d %B %Y, %H:%M:%S UTC").to_string();
+        Self {
+            iso: second.to_string(),
+            exact,
+            words,
+            counts_down: false,
+        }
+    }
+
+    /// An end: "43 s left".
+    pub(crate) fn left(end: Timestamp, now: Timestamp) -> Self {
+        let left = end.duration_since(now);
+        let words = if left.is_positive() {
+            format!("{} left", span(left))
+        } else {
+            "run out".to_owned()
+        };
+        Self {
+            counts_down: true,
+            ..Self::new(end, words)
+        }
+    }
+
+    /// Something that happened: "3 min ago".
+    pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Self {
+        let past = now.duration_since(at);
+        let words = if past.as_secs() < 5 {
+            "just now".to_owned()
+        } else {
+            format!("{} ago", span(past))
+        };
+        Self::new(at, words)
+    }
+
+    /// The instant itself.
+    pub(crate) fn exactly(at: Timestamp) -> Self {
+        let mut time = Self::new(at, String::new());
+        time.words.clone_from(&time.exact);
+        time
+    }
+}
+
+/// A length of time in its largest unit, and the next one where the largest says too little.
+pub(crate) fn span(length: SignedDuration) -> String {
+    const MINUTE: i64 = 60;
+    const TEN_MINUTES: i64 = 10 * MINUTE;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    const TWO_DAYS: i64 = 2 * DAY;
+    // A life of 42.3 s is "43 s left", so that it never says 0.
+    let seconds = length.as_secs() + i64::from(length.subsec_nanos() > 0);
+    let with = |amount: i64, unit: &str, rest: i64, rest_unit: &str| match rest {
+        0 => format!("{amount} {unit}"),
+        rest => format!("{amount} {unit} {rest} {rest_unit}"),
+    };
+    match seconds {
+        ..MINUTE => format!("{seconds} s"),
+        MINUTE..TEN_MINUTES => with(seconds / MINUTE, "min", seconds % MINUTE, "s"),
+        TEN_MINUTES..HOUR => format!("{} min", seconds / MINUTE),
+        HOUR..DAY => with(seconds / HOUR, "h", seconds % HOUR / MINUTE, "min"),
+        DAY..TWO_DAYS => with(1, "day", seconds % DAY / HOUR, "h"),
+        _ => with(seconds / DAY, "days", seconds % DAY / HOUR, "h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_as_people_say_them() {
+        for (seconds, words) in [
+            (1, "1 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (61, "1 min 1 s"),
+            (3_599, "59 min"),
+            (3_600, "1 h"),
+            (43_140, "11 h 59 min"),
+            (86_400, "1 day"),
+            (90_000, "1 day 1 h"),
+            (604_800, "7 days"),
+        ] {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), words, "{seconds}");
+        }
+        assert_eq!(span(SignedDuration::from_millis(42_300)), "43 s");
+    }
+
+    #[test]
+    fn a_time_has_words_and_the_exact_instant() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let end = now + SignedDuration::from_millis(43_900);
+        let time = Time::left(end, now);
+        assert_eq!(
+            (time.words.as_str(), time.iso.as_str()),
+            ("44 s left", "2026-01-01T12:00:43Z")
+        );
+        assert_eq!(time.exact, "1 January 2026, 12:00:43 UTC");
+        assert_eq!(Time::left(now, now).words, "run out");
+        assert_eq!(Time::ago(now, now).words, "just now");
+        assert_eq!(Time::ago(now - SignedDuration::from_mins(3), now).words, "3 min ago");
+    }
+}

@@ -1,0 +1,288 @@
+//! Serving: the parts put together, in the order in which each can rely on the one before.
+//!
+//! The order is the point. The database is taken for this process alone before it is opened, the keys are held against
+//! it before a token is signed, and the revocation log is carried over before the port answers: at no moment does a
+//! program answer that does not know yet what was revoked.
+
+use std::{
+    io::{Write, stdout},
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, middleware::from_fn, web};
+use rand::{
+    SeedableRng,
+    rngs::{StdRng, SysRng},
+};
+use rescind_api::Rescind;
+use rescind_session::{
+    AnchoredClock, Config, DemoAccount, DemoAccounts, Password, Ports, SessionService, Upkeep, memory::MemoryBlacklist,
+    ports::SessionStore, token::RefreshKey,
+};
+use rescind_store::{SqlStore, SystemClock};
+use url::Url;
+
+use crate::{
+    commands, database,
+    demo::{self, Stage},
+    failure::Failure,
+    keys::{KeyDirectory, Ring},
+    pages::{self, Site},
+    settings::{Demo, Faults, Settings, Storage, unknown_variables},
+    signals::EndSignals,
+};
+
+/// The accounts of the demo, whose password everybody may know.
+pub(crate) const DEMO_ACCOUNTS: [&str; 2] = [VICTIM, "bob"];
+/// Whoever is robbed.
+pub(crate) const VICTIM: &str = "alice";
+/// It stands on the login page of the demo.
+pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
+
+/// How long requests that are under way may take to end after a SIGTERM. None takes longer than the slowest password.
+const SECONDS_TO_END: u64 = 10;
+const BETWEEN_LOOKS_AT_THE_CLOCK: Duration = Duration::from_secs(1);
+/// How often a start tries to see to a demo account, half a second apart: a disk that is busy is no reason not to start.
+const TRIES_FOR_A_DEMO_ACCOUNT: usize = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Failure`], before anything is served.
+pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
+    let _alone = database::claim(&settings.storage)?;
+    let store = database::open(&settings.storage).await?;
+    let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
+    let ring = keys(&settings.storage, &store, &mut rng).await?;
+
+    let (listener, bound) = listen(settings.listening.bind)?;
+    let public_url = settings.listening.public_url(bound).map_err(|_| {
+        Failure::from(Faults::one(
+            "RESCIND_BIND",
+            "must be an address that can stand in a URL",
+        ))
+    })?;
+    warn_of_what_is_legal_and_risky(&settings);
+
+    let clock = Arc::new(AnchoredClock::new(Arc::new(SystemClock::new())));
+    let ports = Ports {
+        users: Arc::new(store.clone()),
+        sessions: Arc::new(store.clone()),
+        blacklist: Arc::new(MemoryBlacklist::new()),
+        clock: clock.clone(),
+    };
+    // Numbers for the demo's visitors, from a generator of their own.
+    let demo_rng = rng.fork();
+    let service = SessionService::new(config(&settings, &public_url), ring.keys, ports, rng)?;
+    service.carry_over(Upkeep::default().batch).await?;
+
+    let ready = Readiness {
+        store,
+        clock,
+        service: service.clone(),
+        demo: settings.demo,
+    };
+    if let Err(not_ready) = ready.try_once().await? {
+        tracing::error!(error = %not_ready, "the time is not known; every request is answered 503 until it is");
+        tokio::spawn(ready.keep_trying());
+    }
+    let upkeep = tokio::spawn({
+        let service = service.clone();
+        async move { service.keep_up(Upkeep::default()).await }
+    });
+    let stage = match settings.demo {
+        Demo::On => Some(Stage::new(bound, public_url.scheme() == "https", demo_rng).map_err(Failure::Thief)?),
+        Demo::Off => None,
+    };
+    serve(listener, bound, service, public_url, settings, stage).await?;
+    upkeep.abort();
+    Ok(())
+}
+
+async fn serve(
+    listener: TcpListener,
+    bound: SocketAddr,
+    service: SessionService,
+    public_url: Url,
+    settings: Settings,
+    stage: Option<web::Data<Stage>>,
+) -> Result<(), Failure> {
+    let api = rescind_api::Settings {
+        public_url,
+        trusted_proxies: settings.limits.trusted_proxies,
+        login_limit: settings.limits.login_limit,
+    };
+    let rescind = Rescind::new(service, api);
+    let site = Site::new(rescind.clone(), settings.demo);
+    let failed = |error| Failure::Runtime("the server failed", error);
+    let ending = stage.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .configure(|cfg| {
+                if let Some(stage) = &stage {
+                    demo::configure(stage, cfg);
+                }
+            })
+            .configure(|cfg| pages::configure(&site, cfg))
+            .wrap(rescind.guard())
+            // Outside of the guard too: a refusal is an entry of the log like any answer.
+            .wrap(from_fn(demo::watched))
+            // Outside of the guard, so that its refusals are drawn too.
+            .wrap(from_fn(pages::errors_as_pages))
+    })
+    .shutdown_timeout(SECONDS_TO_END)
+    .disable_signals()
+    .listen(listener)
+    .map_err(failed)?
+    .run();
+    let let_go = move || {
+        if let Some(stage) = ending {
+            stage.end();
+        }
+    };
+    tokio::spawn(EndSignals::listen().map_err(failed)?.end(server.handle(), let_go));
+    announce(bound)?;
+    server.await.map_err(failed)?;
+    tracing::info!("every request was answered; goodbye");
+    Ok(())
+}
+
+/// The one line on standard output, for whoever started this with port 0.
+fn announce(bound: SocketAddr) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    writeln!(out, "Rescind listens on http://{bound}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Runtime("standard output cannot be written to", error))
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    TcpListener::bind(address)
+        .and_then(|listener| listener.local_addr().map(|bound| (listener, bound)))
+        .map_err(|source| Failure::Bind { address, source })
+}
+
+async fn keys(storage: &Storage, store: &SqlStore, rng: &mut StdRng) -> Result<Ring, Failure> {
+    let directory = KeyDirectory::open(&storage.keys)?;
+    let ring = directory.load_or_make(storage.algorithm, || RefreshKey::generate(rng))?;
+    let active = ring.keys.ring.active();
+    if let Some(asked) = storage.algorithm.filter(|asked| *asked != active.algorithm()) {
+        let must = format!(
+            "is {asked}, but the active key {} is for {}: run `rescind keys rotate` to make one for {asked}, or set \
+             RESCIND_ALGORITHM={}",
+            ring.active.display(),
+            active.algorithm(),
+            active.algorithm(),
+        );
+        return Err(Faults::one("RESCIND_ALGORITHM", must).into());
+    }
+    commands::claim(store, &ring, storage).await?;
+    tracing::info!(directory = %storage.keys.display(), kid = active.kid(), algorithm = %active.algorithm(), "keys are ready");
+    Ok(ring)
+}
+
+fn config(settings: &Settings, public_url: &Url) -> Config {
+    Config {
+        policy: settings.tokens.policy.clone(),
+        leeway: settings.tokens.leeway,
+        store_timeout: settings.limits.store_timeout,
+        demo_accounts: match settings.demo {
+            Demo::On => DemoAccounts::Allowed,
+            Demo::Off => DemoAccounts::Refused,
+        },
+        // Without the slash that a URL's type adds: issuers are compared letter by letter (RFC 8414, section 3.3).
+        ..Config::new(
+            public_url.origin().ascii_serialization(),
+            settings.tokens.audience.clone(),
+        )
+    }
+}
+
+fn warn_of_what_is_legal_and_risky(settings: &Settings) {
+    if settings.listening.is_plain_beyond_this_machine() {
+        tracing::warn!(
+            "RESCIND_PUBLIC_URL is not https: passwords and tokens cross the network in the clear, and cookies are not Secure"
+        );
+    }
+    for variable in unknown_variables() {
+        tracing::warn!(
+            variable,
+            "this variable begins like a setting and is none; `rescind --help` lists them"
+        );
+    }
+}
+
+/// What is missing until requests can be answered: the time, and what needs it.
+struct Readiness {
+    store: SqlStore,
+    clock: Arc<AnchoredClock>,
+    service: SessionService,
+    demo: Demo,
+}
+
+impl Readiness {
+    /// Anchors the clock and sees to the demo accounts. The inner error says why the time is not known.
+    async fn try_once(&self) -> Result<Result<(), NotReady>, Failure> {
+        let anchored = match self.store.instants().await {
+            Ok(instants) => self.clock.anchor(instants).map_err(NotReady::from),
+            Err(error) => Err(NotReady::from(error)),
+        };
+        if anchored.is_ok() {
+            self.demo_accounts().await?;
+        }
+        Ok(anchored)
+    }
+
+    async fn keep_trying(self) {
+        loop {
+            tokio::time::sleep(BETWEEN_LOOKS_AT_THE_CLOCK).await;
+            match self.try_once().await {
+                Ok(Ok(())) => {
+                    tracing::info!("the time is known; requests are answered");
+                    return;
+                }
+                Ok(Err(error)) => tracing::error!(%error, "the time is still not known"),
+                Err(failure) => tracing::error!(error = failure.told(), "not ready yet"),
+            }
+        }
+    }
+
+    async fn demo_accounts(&self) -> Result<(), Failure> {
+        for name in DEMO_ACCOUNTS {
+            let mut outcome = self.demo_account(name).await;
+            for _ in 1..TRIES_FOR_A_DEMO_ACCOUNT {
+                if outcome.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(BETWEEN_TRIES).await;
+                outcome = self.demo_account(name).await;
+            }
+            outcome.map_err(Failure::DemoAccounts)?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that a demo account is there; with the demo off, that nobody is logged in as it.
+    async fn demo_account(&self, name: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        match self.demo {
+            Demo::On => {
+                let password = Password::new(DEMO_PASSWORD);
+                if self.service.ensure_demo_account(name, &password).await? == DemoAccount::TakenByPerson {
+                    tracing::warn!(name, "a person has the name of this demo account, and keeps it");
+                }
+            }
+            Demo::Off => self.service.retire_demo_account(name).await?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum NotReady {
+    #[error(transparent)]
+    Clock(#[from] rescind_session::ClockNotReady),
+    #[error("the database cannot be asked for the time")]
+    Store(#[from] rescind_session::ports::StoreError),
+}

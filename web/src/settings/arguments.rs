@@ -1,0 +1,146 @@
+//! The command line, as it was typed.
+//!
+//! Values stay text here. clap would parse them too, but then a wrong one is reported under the flag's name alone, while
+//! most people set variables; and a contradiction between two settings is beyond it. So one place judges them all:
+//! [`Settings::judge`](super::Settings::judge).
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand};
+
+/// JSON Web Tokens that can be taken back: a demo that logs in, refreshes, logs out, and refuses the stolen token.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "rescind", version)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) given: Given,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do other than serve.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Move the schema of the database.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Change the keys that sign and verify.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+/// How to move the schema.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Migrate {
+    /// Take every step that has not been taken.
+    Up,
+    /// Take the latest step back, and with it the data that it made room for. The signing keys are replaced.
+    Down,
+    /// List the steps, and which of them have been taken.
+    Status,
+    /// Empty the database: every account, session and revocation. The signing keys are replaced, so that no token that was
+    /// signed before counts any more.
+    Fresh {
+        /// Yes, all of it.
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+}
+
+/// How to change the keys.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a new signing key. It signs from the next start on; the older ones still verify.
+    Rotate,
+    /// Take the key files as they are, after somebody changed them by hand, for the keys of this database.
+    Adopt,
+}
+
+macro_rules! given {
+    ($($(#[doc = $doc:literal])+ $field:ident: $variable:literal, $value:literal;)+) => {
+        /// Every setting, from its flag or its variable. An empty one counts as not given.
+        #[derive(Debug, Default, Args)]
+        #[command(next_help_heading = "Settings")]
+        pub(crate) struct Given {
+            $(
+                $(#[doc = $doc])+
+                // The values are hidden because `--help` would print them, and one may be a URL with a password.
+                #[arg(long, global = true, env = $variable, hide_env_values = true, value_name = $value)]
+                pub(crate) $field: Option<OsString>,
+            )+
+        }
+
+        impl Given {
+            /// The variables that are settings.
+            pub(crate) const VARIABLES: &[&str] = &[$($variable),+];
+        }
+    };
+}
+
+given! {
+    /// Where to listen; port 0 takes any. [default: 127.0.0.1:8080]
+    bind: "RESCIND_BIND", "ADDRESS:PORT";
+    /// Where people find it: issuer, cookie security, origin checks. [default: http:// and the address it listens on]
+    public_url: "RESCIND_PUBLIC_URL", "URL";
+    /// The directory of the SQLite file and of the keys. [default: ./data]
+    data_dir: "RESCIND_DATA_DIR", "DIRECTORY";
+    /// The database, `sqlite:` and the path of a file. [default: rescind.db in the data directory]
+    database_url: "DATABASE_URL", "URL";
+    /// Not in this version: the blacklist is kept in the process.
+    redis_url: "REDIS_URL", "URL";
+    /// stored, client_delete, short_lived, rotation or blacklist. [default: blacklist]
+    policy: "RESCIND_POLICY", "POLICY";
+    /// How long an access token lives. [default: 12h under stored and client_delete, else 5m, and 60s in the demo]
+    access_ttl: "RESCIND_ACCESS_TTL", "DURATION";
+    /// How long a session may lie idle. [default: 7d]
+    refresh_ttl: "RESCIND_REFRESH_TTL", "DURATION";
+    /// How old a session may become. [default: 30d]
+    session_max: "RESCIND_SESSION_MAX", "DURATION";
+    /// How long a refresh token that was exchanged still answers with the same successor. [default: 10s]
+    grace: "RESCIND_GRACE", "DURATION";
+    /// How long past its expiry an access token is accepted, for verifiers whose clocks differ. [default: 0s]
+    leeway: "RESCIND_LEEWAY", "DURATION";
+    /// Whom the access tokens are for. [default: rescind-api]
+    audience: "RESCIND_AUDIENCE", "NAME";
+    /// EdDSA, ES256, RS256 or HS256, for keys that are made here. [default: that of the active key, else EdDSA]
+    algorithm: "RESCIND_ALGORITHM", "ALGORITHM";
+    /// The directory of the keys, filled at the first start. [default: keys in the data directory]
+    keys: "RESCIND_KEYS", "DIRECTORY";
+    /// Not in this version: there are no OAuth endpoints.
+    oauth_clients: "RESCIND_OAUTH_CLIENTS", "ID:SECRET";
+    /// How many logins may fail, as 10/min, 100/hour or off. [default: 10/min]
+    login_limit: "RESCIND_LOGIN_LIMIT", "COUNT/PERIOD";
+    /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: nobody's]
+    trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
+    /// The longest that a request waits for its stores. [default: 500ms]
+    store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
+    /// on, off or public: demo accounts, and tokens shown on pages. [default: on where only this machine can reach it]
+    demo: "RESCIND_DEMO", "MODE";
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_is_named_like_its_variable() {
+        for argument in Given::augment_args(clap::Command::new("x")).get_arguments() {
+            let (flag, variable) = (
+                argument.get_long().unwrap(),
+                argument.get_env().unwrap().to_str().unwrap(),
+            );
+            let expected = variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-");
+            assert_eq!(flag, expected);
+        }
+    }
+}

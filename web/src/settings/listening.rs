@@ -1,0 +1,85 @@
+//! Where the program listens, and where people find it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use url::{Host, Url};
+
+use super::{Faults, Given, Setting};
+
+/// Where the program listens, and where people find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listening {
+    /// What to bind; port 0 takes any.
+    pub(crate) bind: SocketAddr,
+    public_url: Option<Url>,
+}
+
+impl Listening {
+    const BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+    pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
+        let bind = Setting::new("RESCIND_BIND", &given.bind);
+        let bind = faults
+            .parsed(
+                bind,
+                "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
+            )
+            .unwrap_or(Self::BIND);
+        let public_url = Setting::new("RESCIND_PUBLIC_URL", &given.public_url);
+        let must = "must be the address that people type, http:// or https://, a host and perhaps a port, and nothing after \
+                    that: https://tokens.example";
+        let url = faults.parsed_by(public_url, must, origin);
+        if !public_url.is_given() && bind.ip().is_unspecified() {
+            faults.add(
+                "RESCIND_PUBLIC_URL",
+                "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0",
+            );
+        }
+        Self { bind, public_url: url }
+    }
+
+    /// Where people find it, now that the port is known. An origin: scheme, host and port.
+    pub(crate) fn public_url(&self, bound: SocketAddr) -> Result<Url, url::ParseError> {
+        match &self.public_url {
+            Some(url) => Ok(url.clone()),
+            None => Url::parse(&format!("http://{bound}")),
+        }
+    }
+
+    /// Whether nobody beyond this machine can come in: the address is loopback, and no https URL says that a proxy
+    /// stands in front.
+    pub(crate) fn is_local(&self) -> bool {
+        self.bind.ip().is_loopback() && !self.is_https()
+    }
+
+    fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// Whether passwords and cookies would cross a network in the clear.
+    pub(crate) fn is_plain_beyond_this_machine(&self) -> bool {
+        let Some(url) = &self.public_url else {
+            return !self.bind.ip().is_loopback();
+        };
+        let local = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        url.scheme() == "http" && !local
+    }
+}
+
+/// A URL that is an origin and nothing more.
+fn origin(text: &str) -> Result<Url, ()> {
+    let url = Url::parse(text).map_err(drop)?;
+    let bare = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if bare { Ok(url) } else { Err(()) }
+}

@@ -1,0 +1,265 @@
+use std::{ffi::OsString, time::Duration};
+
+use rescind_session::{Preset, token::Algorithm};
+
+use super::*;
+
+/// What was given: `with(&[("RESCIND_GRACE", "5s")])`.
+fn with(given: &[(&str, &str)]) -> Given {
+    let command = <Given as clap::Args>::augment_args(clap::Command::new("rescind"));
+    let flag = |variable: &str| variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-");
+    let line = given
+        .iter()
+        .map(|(variable, value)| format!("--{}={value}", flag(variable)));
+    let matches = command.get_matches_from(std::iter::once("rescind".to_owned()).chain(line));
+    <Given as clap::FromArgMatches>::from_arg_matches(&matches).unwrap()
+}
+
+fn judged(given: &[(&str, &str)]) -> Settings {
+    Settings::judge(&with(given)).unwrap()
+}
+
+fn refused(given: &[(&str, &str)]) -> String {
+    match Settings::judge(&with(given)) {
+        Ok(settings) => panic!("{given:?} should have been refused: {settings:?}"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+#[test]
+fn without_settings_it_is_the_demo_on_this_machine() {
+    let settings = judged(&[]);
+    assert_eq!(settings.listening.bind, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(settings.demo, Demo::On);
+    assert_eq!(settings.storage.database, Database::Embedded("data/rescind.db".into()));
+    assert_eq!(settings.storage.keys, std::path::Path::new("data/keys"));
+    assert_eq!(settings.storage.algorithm, None);
+    assert_eq!(settings.tokens.policy.preset, Preset::Blacklist);
+    assert_eq!(settings.tokens.policy.access_ttl, Duration::from_secs(60));
+    assert_eq!(settings.tokens.audience, "rescind-api");
+    assert_eq!(settings.limits.login_limit.to_string(), "10/min");
+    assert_eq!(settings.limits.store_timeout, Duration::from_millis(500));
+}
+
+#[test]
+fn each_wrong_value_is_refused_by_name() {
+    for (variable, value) in [
+        ("RESCIND_BIND", "localhost"),
+        ("RESCIND_BIND", "127.0.0.1"),
+        ("RESCIND_PUBLIC_URL", "tokens.example"),
+        ("RESCIND_PUBLIC_URL", "ftp://tokens.example"),
+        ("RESCIND_PUBLIC_URL", "https://tokens.example/app"),
+        ("RESCIND_PUBLIC_URL", "https://tokens.example/?x"),
+        ("RESCIND_PUBLIC_URL", "https://tokens.example/#x"),
+        ("RESCIND_PUBLIC_URL", "https://someone@tokens.example"),
+        ("DATABASE_URL", "postgres://somebody:secret@db/rescind"),
+        ("DATABASE_URL", "mysql://db/rescind"),
+        ("DATABASE_URL", "rescind.db"),
+        ("REDIS_URL", "redis://:secret@cache"),
+        ("RESCIND_POLICY", "Blacklist"),
+        ("RESCIND_ACCESS_TTL", "300"),
+        ("RESCIND_ACCESS_TTL", "0s"),
+        ("RESCIND_ACCESS_TTL", "1500ms"),
+        ("RESCIND_REFRESH_TTL", "a week"),
+        ("RESCIND_SESSION_MAX", "-1d"),
+        ("RESCIND_GRACE", "10"),
+        ("RESCIND_LEEWAY", "5m 1s"),
+        ("RESCIND_AUDIENCE", "two words"),
+        ("RESCIND_ALGORITHM", "none"),
+        ("RESCIND_OAUTH_CLIENTS", "app:secret"),
+        ("RESCIND_LOGIN_LIMIT", "many"),
+        ("RESCIND_LOGIN_LIMIT", "0/min"),
+        ("RESCIND_TRUSTED_PROXIES", "proxy.example"),
+        ("RESCIND_STORE_TIMEOUT", "0s"),
+        ("RESCIND_DEMO", "yes"),
+    ] {
+        let said = refused(&[(variable, value)]);
+        assert!(
+            said.starts_with(variable) && said.lines().count() == 1,
+            "{variable}={value}: {said}"
+        );
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    for (given, named) in [
+        (
+            &[("RESCIND_ACCESS_TTL", "5s"), ("RESCIND_GRACE", "6s")][..],
+            "RESCIND_GRACE",
+        ),
+        (
+            &[("RESCIND_SESSION_MAX", "1d"), ("RESCIND_REFRESH_TTL", "2d")],
+            "RESCIND_REFRESH_TTL",
+        ),
+        (&[("RESCIND_REFRESH_TTL", "31d")], "RESCIND_REFRESH_TTL"),
+        (
+            &[("RESCIND_ACCESS_TTL", "1h"), ("RESCIND_REFRESH_TTL", "30m")],
+            "RESCIND_REFRESH_TTL",
+        ),
+        (
+            &[("RESCIND_ACCESS_TTL", "1h"), ("RESCIND_SESSION_MAX", "30m")],
+            "RESCIND_SESSION_MAX",
+        ),
+        (&[("RESCIND_SESSION_MAX", "20years")], "RESCIND_SESSION_MAX"),
+        (
+            &[("RESCIND_POLICY", "stored"), ("RESCIND_REFRESH_TTL", "1d")],
+            "RESCIND_REFRESH_TTL",
+        ),
+        (
+            &[("RESCIND_POLICY", "short_lived"), ("RESCIND_GRACE", "1s")],
+            "RESCIND_GRACE",
+        ),
+        (
+            &[("RESCIND_POLICY", "client_delete"), ("RESCIND_SESSION_MAX", "1d")],
+            "RESCIND_SESSION_MAX",
+        ),
+        (&[("RESCIND_BIND", "0.0.0.0:8080")], "RESCIND_PUBLIC_URL"),
+        (
+            &[("RESCIND_BIND", "192.0.2.1:80"), ("RESCIND_DEMO", "on")],
+            "RESCIND_DEMO",
+        ),
+        (
+            &[("RESCIND_PUBLIC_URL", "https://tokens.example"), ("RESCIND_DEMO", "on")],
+            "RESCIND_DEMO",
+        ),
+    ] {
+        let said = refused(given);
+        assert!(
+            said.starts_with(named) && said.lines().count() == 1,
+            "{given:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let said = refused(&[("RESCIND_BIND", "x"), ("RESCIND_DEMO", "y"), ("RESCIND_LEEWAY", "z")]);
+    for (variable, flag) in [
+        ("RESCIND_BIND", "--bind"),
+        ("RESCIND_DEMO", "--demo"),
+        ("RESCIND_LEEWAY", "--leeway"),
+    ] {
+        assert!(said.contains(variable) && said.contains(flag), "{said}");
+    }
+    assert_eq!(said.lines().count(), 3, "{said}");
+}
+
+#[test]
+fn a_default_gives_way_to_what_was_said() {
+    let short = judged(&[("RESCIND_ACCESS_TTL", "3s")]).tokens.policy;
+    assert_eq!(short.refresh.unwrap().grace, Duration::from_secs(3));
+    let young = judged(&[("RESCIND_SESSION_MAX", "1d")]).tokens.policy;
+    assert_eq!(young.refresh.unwrap().ttl, Duration::from_secs(24 * 60 * 60));
+    let long = judged(&[("RESCIND_POLICY", "stored"), ("RESCIND_ACCESS_TTL", "60d")])
+        .tokens
+        .policy;
+    assert_eq!(long.session_max, long.access_ttl);
+}
+
+#[test]
+fn an_access_token_lives_as_long_as_the_policy_and_the_demo_say() {
+    let life = |policy, demo| {
+        judged(&[("RESCIND_POLICY", policy), ("RESCIND_DEMO", demo)])
+            .tokens
+            .policy
+            .access_ttl
+            .as_secs()
+    };
+    assert_eq!(life("blacklist", "on"), 60);
+    assert_eq!(life("blacklist", "off"), 5 * 60);
+    assert_eq!(life("short_lived", "on"), 60);
+    for demo in ["on", "off"] {
+        assert_eq!(life("stored", demo), 12 * 60 * 60);
+        assert_eq!(life("client_delete", demo), 12 * 60 * 60);
+    }
+}
+
+#[test]
+fn the_demo_is_on_by_itself_only_where_nobody_else_comes_in() {
+    let demo = |given: &[(&str, &str)]| judged(given).demo;
+    let elsewhere = [("RESCIND_BIND", "192.0.2.1:80")];
+    let behind_a_proxy = [("RESCIND_PUBLIC_URL", "https://tokens.example")];
+    assert_eq!(demo(&[]), Demo::On);
+    assert_eq!(demo(&[("RESCIND_BIND", "[::1]:0")]), Demo::On);
+    assert_eq!(demo(&elsewhere), Demo::Off);
+    assert_eq!(demo(&behind_a_proxy), Demo::Off);
+    assert_eq!(demo(&[elsewhere[0], ("RESCIND_DEMO", "public")]), Demo::On);
+    assert_eq!(demo(&[behind_a_proxy[0], ("RESCIND_DEMO", "public")]), Demo::On);
+}
+
+#[test]
+fn the_public_url_follows_the_port_unless_it_is_set() {
+    let bound = "127.0.0.1:40123".parse().unwrap();
+    let url = |given: &[(&str, &str)]| judged(given).listening.public_url(bound).unwrap().to_string();
+    assert_eq!(url(&[("RESCIND_BIND", "127.0.0.1:0")]), "http://127.0.0.1:40123/");
+    assert_eq!(
+        url(&[("RESCIND_PUBLIC_URL", "https://tokens.example:443")]),
+        "https://tokens.example/"
+    );
+}
+
+#[test]
+fn passwords_in_the_clear_are_noticed() {
+    let plain = |given: &[(&str, &str)]| judged(given).listening.is_plain_beyond_this_machine();
+    assert!(!plain(&[]));
+    assert!(!plain(&[("RESCIND_PUBLIC_URL", "http://localhost:8080")]));
+    assert!(!plain(&[("RESCIND_PUBLIC_URL", "https://tokens.example")]));
+    assert!(plain(&[("RESCIND_PUBLIC_URL", "http://tokens.example")]));
+    assert!(plain(&[("RESCIND_BIND", "192.0.2.1:80")]));
+}
+
+#[test]
+fn empty_counts_as_not_set() {
+    let given: Vec<_> = Given::VARIABLES.iter().map(|variable| (*variable, "")).collect();
+    assert_eq!(judged(&given).listening, judged(&[]).listening);
+    assert_eq!(judged(&given).storage, judged(&[]).storage);
+    assert_eq!(judged(&given).tokens, judged(&[]).tokens);
+}
+
+#[test]
+fn what_is_set_is_used() {
+    let settings = judged(&[
+        ("RESCIND_DATA_DIR", "/srv/rescind"),
+        ("DATABASE_URL", "sqlite:/srv/db/rescind.db"),
+        ("RESCIND_KEYS", "/srv/keys"),
+        ("RESCIND_ALGORITHM", "ES256"),
+        ("RESCIND_AUDIENCE", "my-api"),
+        ("RESCIND_LEEWAY", "2s"),
+        ("RESCIND_LOGIN_LIMIT", "5/hour"),
+        ("RESCIND_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,2001:db8::/32"),
+        ("RESCIND_STORE_TIMEOUT", "2s"),
+    ]);
+    assert_eq!(
+        settings.storage.database,
+        Database::Chosen("sqlite:/srv/db/rescind.db".to_owned())
+    );
+    assert_eq!(settings.storage.keys, std::path::Path::new("/srv/keys"));
+    assert_eq!(settings.storage.algorithm, Some(Algorithm::Es256));
+    assert_eq!(
+        (settings.tokens.audience.as_str(), settings.tokens.leeway),
+        ("my-api", Duration::from_secs(2))
+    );
+    let proxies: Vec<_> = settings
+        .limits
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
+    assert_eq!(settings.limits.login_limit.to_string(), "5/hour");
+    assert_eq!(settings.limits.store_timeout, Duration::from_secs(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_utf8_is_refused_where_it_must_be_text() {
+    use std::os::unix::ffi::OsStringExt;
+    let given = Given {
+        audience: Some(OsString::from_vec(vec![0xff])),
+        ..Given::default()
+    };
+    let said = Settings::judge(&given).unwrap_err().to_string();
+    assert!(said.starts_with("RESCIND_AUDIENCE"), "{said}");
+}

@@ -1,0 +1,141 @@
+//! How long tokens live, whom they are for, and what is asked about them.
+
+use std::time::Duration;
+
+use rescind_session::{MARGIN, Policy, Preset, Refresh};
+
+use super::{Faults, Given, Setting};
+
+/// The policy and what every token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    /// Which of the five answers is in force, with its lifetimes.
+    pub(crate) policy: Policy,
+    /// The `aud` of every token.
+    pub(crate) audience: String,
+    /// How long past its `exp` a token is still accepted.
+    pub(crate) leeway: Duration,
+}
+
+/// Short, so that a visitor of the demo sees a token run out and renew itself.
+const DEMO_ACCESS_TTL: Duration = Duration::from_secs(60);
+
+const MUST_BE_DURATION: &str = "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
+
+impl Tokens {
+    /// `demo`: whether the demo is on, which shortens the default lifetime.
+    pub(super) fn judge(given: &Given, demo: bool, faults: &mut Faults) -> Self {
+        let preset = Setting::new("RESCIND_POLICY", &given.policy);
+        let must = "must be stored, client_delete, short_lived, rotation or blacklist";
+        let preset = faults.parsed::<Preset>(preset, must).unwrap_or_default();
+        let leeway = duration("RESCIND_LEEWAY", &given.leeway, faults).unwrap_or_default();
+        if leeway > MARGIN {
+            faults.add(
+                "RESCIND_LEEWAY",
+                "must be at most 5m: revocations outlive their tokens by no more than that",
+            );
+        }
+        Self {
+            policy: policy(preset, given, demo, faults),
+            audience: audience(given, faults),
+            leeway,
+        }
+    }
+}
+
+fn policy(preset: Preset, given: &Given, demo: bool, faults: &mut Faults) -> Policy {
+    let mut policy = Policy::preset(preset);
+    let access_ttl = duration("RESCIND_ACCESS_TTL", &given.access_ttl, faults);
+    let long_lived = matches!(preset, Preset::Stored | Preset::ClientDelete);
+    policy.access_ttl = access_ttl.unwrap_or(if demo && !long_lived {
+        DEMO_ACCESS_TTL
+    } else {
+        policy.access_ttl
+    });
+    if policy.access_ttl < Duration::from_secs(1) || policy.access_ttl.subsec_nanos() != 0 {
+        faults.add(
+            "RESCIND_ACCESS_TTL",
+            "must be whole seconds, at least 1s: that is what a token can say",
+        );
+    }
+
+    let session_max = duration("RESCIND_SESSION_MAX", &given.session_max, faults);
+    let refresh_ttl = duration("RESCIND_REFRESH_TTL", &given.refresh_ttl, faults);
+    let grace = duration("RESCIND_GRACE", &given.grace, faults);
+    let Some(defaults) = policy.refresh else {
+        for (variable, value) in [
+            ("RESCIND_REFRESH_TTL", refresh_ttl),
+            ("RESCIND_SESSION_MAX", session_max),
+            ("RESCIND_GRACE", grace),
+        ] {
+            if value.is_some() {
+                let why = format!(
+                    "must not be set under RESCIND_POLICY={preset}, which has no refresh token: a login ends with its \
+                     access token, after RESCIND_ACCESS_TTL"
+                );
+                faults.add(variable, why);
+            }
+        }
+        policy.session_max = policy.session_max.max(policy.access_ttl);
+        return validated(policy, faults);
+    };
+
+    // A default gives way to what was said; two things that were said must not contradict each other.
+    policy.session_max = session_max.unwrap_or(policy.session_max);
+    let refresh = Refresh {
+        ttl: refresh_ttl.unwrap_or(defaults.ttl.min(policy.session_max)),
+        grace: grace.unwrap_or(defaults.grace.min(policy.access_ttl)),
+    };
+    policy.refresh = Some(refresh);
+    if policy.session_max < policy.access_ttl {
+        faults.add("RESCIND_SESSION_MAX", "must not be shorter than RESCIND_ACCESS_TTL");
+    } else if refresh.ttl > policy.session_max {
+        faults.add(
+            "RESCIND_REFRESH_TTL",
+            "must not be longer than RESCIND_SESSION_MAX (30d unless set)",
+        );
+    } else if refresh.ttl < policy.access_ttl {
+        faults.add("RESCIND_REFRESH_TTL", "must not be shorter than RESCIND_ACCESS_TTL");
+    }
+    if refresh.grace > policy.access_ttl {
+        faults.add("RESCIND_GRACE", "must not be longer than RESCIND_ACCESS_TTL");
+    }
+    validated(policy, faults)
+}
+
+/// What the service would refuse for a reason that is not told above.
+fn validated(policy: Policy, faults: &mut Faults) -> Policy {
+    if faults.is_empty()
+        && let Err(error) = policy.validate()
+    {
+        faults.add(
+            "RESCIND_SESSION_MAX",
+            format!("and the other lifetimes must fit together: {error}"),
+        );
+    }
+    policy
+}
+
+fn audience(given: &Given, faults: &mut Faults) -> String {
+    let setting = Setting::new("RESCIND_AUDIENCE", &given.audience);
+    let must = "must be at most 200 characters, none of them a space or a control character";
+    let fits = |name: &str| {
+        let fits = name.len() <= 200 && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+        if fits { Ok(name.to_owned()) } else { Err(()) }
+    };
+    faults
+        .parsed_by(setting, must, fits)
+        .unwrap_or_else(|| "rescind-api".to_owned())
+}
+
+pub(super) fn duration(
+    variable: &'static str,
+    given: &Option<std::ffi::OsString>,
+    faults: &mut Faults,
+) -> Option<Duration> {
+    faults.parsed_by(
+        Setting::new(variable, given),
+        MUST_BE_DURATION,
+        humantime::parse_duration,
+    )
+}

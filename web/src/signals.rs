@@ -1,0 +1,62 @@
+//! Being asked to end.
+//!
+//! actix handles signals too, but only from the moment at which its server is first polled. A program that says "listens"
+//! and is asked to end in that instant would be killed with its requests. So the handlers are set up before it says so.
+
+use std::io;
+
+use actix_web::dev::ServerHandle;
+
+/// The signals that ask a program to end, listened to from now on.
+pub(crate) struct EndSignals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl EndSignals {
+    /// Begins to listen.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Begins to listen.
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Nobody can ask any more; the program goes on.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Ends the server when asked to, after the requests that are under way; asked again, without waiting for them.
+    /// `let_go` ends what would go on for ever.
+    pub(crate) async fn end(mut self, server: ServerHandle, let_go: impl FnOnce()) {
+        self.next().await;
+        tracing::info!("asked to end; requests that are under way are finished first");
+        let_go();
+        tokio::select! {
+            () = server.stop(true) => {}
+            () = self.next() => server.stop(false).await,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A person with a browser, in front of a program that has just been started.
+
+use rescind_testkit::{ApiClient, Browser, JavaScript, Program, Running, SecretString, Tool, needs};
+use thirtyfour::By;
+
+/// The password of the demo accounts.
+pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
+
+/// How long access tokens live where one has to run out: as short as a page that loads slowly allows.
+pub(crate) const BRIEF: &str = "5s";
+/// How long they live where none may.
+pub(crate) const LONG: &str = "10m";
+
+/// Somebody at a browser.
+pub(crate) struct Person {
+    pub(crate) browser: Browser,
+    pub(crate) running: Running,
+    pub(crate) api: ApiClient,
+}
+
+impl Person {
+    /// Starts the program with this life of access tokens, and a browser; nothing if there is none on this machine.
+    pub(crate) async fn arrive(access_ttl: &str, javascript: JavaScript) -> Option<Self> {
+        needs(Tool::Chromium)?;
+        let program = Program::new(env!("CARGO_BIN_EXE_rescind"))
+            .env("RESCIND_ACCESS_TTL", access_ttl)
+            // A machine that is busy with browsers is slow, which is not what these tests are about.
+            .env("RESCIND_STORE_TIMEOUT", "20s");
+        let running = program.start().await.unwrap();
+        running.ready().await.unwrap();
+        let browser = running.browser(javascript).await;
+        let api = running.api_client();
+        Some(Self { browser, running, api })
+    }
+
+    /// Types a name and a password into the form of `/login`, and sends it.
+    pub(crate) async fn log_in(&self, username: &str, password: &str) {
+        self.browser.open("/login").await;
+        self.type_and_send(username, password).await;
+    }
+
+    /// The same on the login page that is open.
+    pub(crate) async fn type_and_send(&self, username: &str, password: &str) {
+        self.browser.fill("Username", username).await;
+        self.browser.fill("Password", password).await;
+        self.browser.press("Log in").await;
+    }
+
+    /// Logs in as alice.
+    pub(crate) async fn log_in_as_alice(&self) {
+        self.log_in("alice", DEMO_PASSWORD).await;
+        self.assert_on_account_of("alice").await;
+    }
+
+    /// Logs out with the button of the account page that is open. Another of the same name stands above every page.
+    pub(crate) async fn log_out_of_account(&self) {
+        let button = By::Css("main form[action='/logout'] button");
+        self.browser.driver().find(button).await.unwrap().click().await.unwrap();
+        self.browser.wait_for_text("You are logged out.").await;
+        assert_eq!(self.browser.path().await, "/?logged_out=now");
+        self.assert_holds_nothing().await;
+    }
+
+    /// The page is the private one of `name`.
+    pub(crate) async fn assert_on_account_of(&self, name: &str) {
+        self.browser.wait_for_text("Your devices").await;
+        assert_eq!(self.browser.path().await, "/account");
+        let text = self.browser.text().await;
+        assert!(text.contains(name), "this is not {name}'s page:\n{text}");
+    }
+
+    /// The access token in the browser's cookie.
+    pub(crate) async fn access_token(&self) -> SecretString {
+        self.browser.cookie("rescind_access").await.unwrap()
+    }
+
+    /// Waits until the access token in the browser's cookie has run out.
+    pub(crate) async fn let_the_access_token_run_out(&self) {
+        self.api.until_expired(&self.access_token().await).await;
+    }
+
+    /// The session of which the account page that is open tells: the `sid` of the access token. Read from the page, because
+    /// a token fit to ask the API with may have run out by then.
+    pub(crate) async fn shown_session(&self) -> String {
+        self.shown_after("\nsid\n").await
+    }
+
+    /// The generation that the account page shows for this device, which it lists first.
+    pub(crate) async fn shown_generation(&self) -> u64 {
+        let shown = self.shown_after("generation ").await;
+        shown.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+    }
+
+    /// The first word after `label` on the page.
+    async fn shown_after(&self, label: &str) -> String {
+        let text = self.browser.text().await;
+        let after = text.split_once(label).map(|(_, after)| after.split_whitespace().next());
+        let word = after.flatten();
+        assert!(word.is_some(), "nothing after {label:?} on the page:\n{text}");
+        word.unwrap().to_owned()
+    }
+
+    /// The browser holds no token at all.
+    pub(crate) async fn assert_holds_nothing(&self) {
+        for name in ["rescind_access", "rescind_refresh"] {
+            assert!(self.browser.cookie(name).await.is_none(), "{name} was kept");
+        }
+    }
+}

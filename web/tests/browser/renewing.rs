@@ -1,0 +1,128 @@
+//! The access token runs out, and nobody has to notice.
+
+use rescind_testkit::{Browser, JavaScript};
+use serde_json::json;
+use thirtyfour::WindowHandle;
+
+use crate::person::{BRIEF, DEMO_PASSWORD, Person};
+
+#[tokio::test]
+async fn a_page_whose_access_token_ran_out_renews_it_by_itself_and_then_logs_out() {
+    let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
+        return;
+    };
+    let browser = &person.browser;
+    browser.open("/signup").await;
+    browser.fill("Username", "carol").await;
+    browser.fill("Password", "long enough for anybody").await;
+    browser.press("Sign up").await;
+    person.assert_on_account_of("carol").await;
+    let (mut generation, session) = (person.shown_generation().await, person.shown_session().await);
+
+    for _ in 0..2 {
+        let expired = person.access_token().await;
+        person.let_the_access_token_run_out().await;
+        browser.reload().await;
+        person.assert_on_account_of("carol").await;
+        let grown = person.shown_generation().await;
+        assert!(
+            grown > generation,
+            "the page shows generation {grown} after {generation}"
+        );
+        generation = grown;
+        assert_eq!(
+            person.shown_session().await,
+            session,
+            "that was a new login, not a renewal"
+        );
+        person.api.me(&expired).await.expect_problem(401, "token_expired");
+    }
+
+    person.let_the_access_token_run_out().await;
+    browser.open("/").await;
+    browser.wait_for_text("You are logged in as carol").await;
+    // The logout of an expired token simply works.
+    browser.open("/account").await;
+    person.let_the_access_token_run_out().await;
+    person.log_out_of_account().await;
+}
+
+/// Opens a page in two tabs, neither of which waits for the other.
+async fn open_in_two_tabs(browser: &Browser, url: &str) -> Vec<WindowHandle> {
+    let driver = browser.driver();
+    let before = driver.windows().await.unwrap();
+    let open = || async {
+        driver
+            .cdp()
+            .send_raw("Target.createTarget", json!({"url": url}))
+            .await
+            .unwrap()
+    };
+    tokio::join!(open(), open());
+    let mut tabs = driver.windows().await.unwrap();
+    tabs.retain(|tab| !before.contains(tab));
+    assert_eq!(tabs.len(), 2);
+    tabs
+}
+
+#[tokio::test]
+async fn two_tabs_that_open_at_once_after_the_token_ran_out_are_both_logged_in() {
+    let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
+        return;
+    };
+    let browser = &person.browser;
+    person.log_in_as_alice().await;
+    let (generation, session) = (person.shown_generation().await, person.shown_session().await);
+    person.let_the_access_token_run_out().await;
+
+    let tabs = open_in_two_tabs(browser, &person.running.url("/account")).await;
+    for tab in &tabs {
+        browser.switch_to(tab).await;
+        person.assert_on_account_of("alice").await;
+        assert_eq!(
+            person.shown_session().await,
+            session,
+            "that was a new login, not a renewal"
+        );
+        assert!(person.shown_generation().await > generation);
+    }
+    // And neither has taken the other's place: both go on, now and after the next time.
+    person.let_the_access_token_run_out().await;
+    for tab in &tabs {
+        browser.switch_to(tab).await;
+        browser.reload().await;
+        person.assert_on_account_of("alice").await;
+    }
+}
+
+#[tokio::test]
+async fn a_button_pressed_too_late_does_nothing_says_so_and_works_when_pressed_again() {
+    let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
+        return;
+    };
+    let browser = &person.browser;
+    person.log_in_as_alice().await;
+    let session = person.shown_session().await;
+    person.let_the_access_token_run_out().await;
+    browser.press("Log out everywhere").await;
+    browser.wait_for_text("Renewed: press again").await;
+    let elsewhere = person.api.log_in("alice", DEMO_PASSWORD).await.tokens();
+    let open = person.api.sessions(elsewhere.access()).await.expect_status(200);
+    assert!(open.text.contains(&session), "it was done, against what the page says");
+
+    let token = person.access_token().await;
+    for _ in 0..5 {
+        browser.press("Log out everywhere").await;
+        // On a busy machine that was too late again, and the page says so again.
+        if !browser.text().await.contains("Renewed: press again") {
+            break;
+        }
+    }
+    browser.wait_for_text("You are logged out.").await;
+    person.assert_holds_nothing().await;
+    let refused = person.api.me(&token).await;
+    assert!(
+        matches!(refused.code(), "token_revoked" | "token_expired"),
+        "{refused:?}"
+    );
+}

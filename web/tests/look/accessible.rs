@@ -1,0 +1,64 @@
+//! axe-core finds nothing: rules of WCAG 2.2 A and AA, and what its authors call best practice.
+
+use std::fs;
+
+use rescind_testkit::{Browser, ColourScheme, JavaScript, Tool, needs};
+
+use crate::{person::arrive, tour::tour};
+
+const RUN: &str = r"
+    const done = arguments[arguments.length - 1];
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const told = ({ id, help, nodes }) => nodes.map(
+        ({ html, failureSummary }) => `${id}: ${help}\n  ${html.slice(0, 300)}\n  ${failureSummary}`);
+    axe.run({ runOnly: tags, rules: { 'target-size': { enabled: true } }, resultTypes: ['violations'] })
+        .then(({ violations, passes }) => done({ violations: violations.flatMap(told), passed: passes.length }))
+        .catch((error) => done({ violations: [String(error)], passed: 0 }));
+";
+
+/// What axe finds on the page that is open.
+async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
+    browser.driver().execute(axe, Vec::new()).await.unwrap();
+    let found = browser.driver().execute_async(RUN, Vec::new()).await.unwrap();
+    let found = found.json();
+    assert!(found["passed"].as_u64().unwrap() > 10, "axe looked at nothing: {found}");
+    found["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|told| told.as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn nothing_is_found(scheme: ColourScheme) {
+    let Some(axe) = needs(Tool::Axe) else { return };
+    let axe = fs::read_to_string(axe).unwrap();
+    let Some((running, browser)) = arrive(JavaScript::On).await else {
+        return;
+    };
+    browser.set_colour_scheme(scheme).await;
+    let mut found = Vec::new();
+    tour(&running, &browser, async |browser: &Browser, page: &str| {
+        let here = violations(browser, &axe).await;
+        found.extend(here.into_iter().map(|told| format!("{page}: {told}")));
+    })
+    .await;
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
+
+    // It would have found something.
+    browser.open("/").await;
+    let spoil = "document.querySelector('main').append(new Image())";
+    browser.driver().execute(spoil, Vec::new()).await.unwrap();
+    let spoilt = violations(&browser, &axe).await.join("\n");
+    assert!(spoilt.contains("image-alt"), "{spoilt}");
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_on_any_page_in_the_light_theme() {
+    nothing_is_found(ColourScheme::Light).await;
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_on_any_page_in_the_dark_theme() {
+    nothing_is_found(ColourScheme::Dark).await;
+}

@@ -1,0 +1,105 @@
+//! Somebody finds themselves logged out, and is told why; and somebody's token is renewed, and is told that.
+
+use rescind_testkit::{CookieClient, ExposeSecret, Running};
+
+use crate::person::{DEMO_PASSWORD, program, start};
+
+/// Lives so short that a test can wait for them, and a grace that is over as soon.
+async fn brief() -> Running {
+    start(program().env("RESCIND_ACCESS_TTL", "5s")).await
+}
+
+async fn log_in(running: &Running) -> CookieClient {
+    let visitor = running.cookie_client();
+    visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
+    visitor
+}
+
+async fn let_the_access_token_run_out(running: &Running, visitor: &CookieClient) {
+    let token = visitor.cookie("rescind_access").unwrap();
+    running.api_client().until_expired(&token).await;
+}
+
+/// Goes to a page, and wherever that leads.
+async fn arrive_at(visitor: &CookieClient, path: &str) -> String {
+    let mut reply = visitor.open(path).await;
+    for _ in 0..6 {
+        if reply.status != 303 {
+            break;
+        }
+        reply = visitor.follow(&reply).await;
+    }
+    reply.expect_status(200).text
+}
+
+#[tokio::test]
+async fn a_robbed_person_is_told_that_a_copy_of_their_session_was_used() {
+    let running = brief().await;
+    let (visitor, api) = (log_in(&running).await, running.api_client());
+    let stolen = visitor.cookie("rescind_refresh").unwrap();
+    // The thief is faster, twice; then comes the owner, with the token that the thief has used up.
+    let thiefs = api.refresh(&stolen).await.tokens();
+    api.refresh(thiefs.refresh()).await.expect_status(200);
+    let_the_access_token_run_out(&running, &visitor).await;
+    let page = arrive_at(&visitor, "/account").await;
+    assert!(
+        page.contains("A copy of your session was used, so the session was ended."),
+        "{page}"
+    );
+    assert!(
+        page.contains("rescind-testkit"),
+        "the device that held it last is not named: {page}"
+    );
+    assert!(page.contains("<h1>Log in</h1>"), "{page}");
+    let first = arrive_at(&visitor, "/").await;
+    assert!(first.contains("A copy of your session was used"), "{first}");
+
+    visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
+    let again = arrive_at(&visitor, "/").await;
+    assert!(
+        !again.contains("A copy of your session"),
+        "it is told to the wrong session: {again}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_was_logged_out_from_elsewhere_is_told_so_and_a_stranger_nothing() {
+    let running = brief().await;
+    let (here, there) = (log_in(&running).await, log_in(&running).await);
+    let session = running
+        .api_client()
+        .me(&here.cookie("rescind_access").unwrap())
+        .await
+        .expect_status(200)
+        .body["session_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    there
+        .post(&format!("/sessions/{session}/logout"), &[])
+        .await
+        .expect_status(303);
+    let page = arrive_at(&here, "/account").await;
+    assert!(page.contains("This device was logged out."), "{page}");
+
+    let stranger = running.cookie_client();
+    let token = here.cookie("rescind_access").unwrap();
+    let forged = format!("{}AAAA", &token.expose_secret()[..token.expose_secret().len() - 4]);
+    stranger.plant_cookie(&format!("rescind_access={forged}; Path=/"));
+    let page = arrive_at(&stranger, "/login").await;
+    assert!(!page.contains("was logged out"), "{page}");
+}
+
+#[tokio::test]
+async fn a_renewal_on_the_way_to_the_account_is_made_visible() {
+    let running = brief().await;
+    let visitor = log_in(&running).await;
+    let before = arrive_at(&visitor, "/account").await;
+    assert!(!before.contains("renewed just now"), "{before}");
+    let_the_access_token_run_out(&running, &visitor).await;
+    let page = arrive_at(&visitor, "/account").await;
+    assert!(
+        page.contains("renewed just now") && page.contains("generation 1"),
+        "{page}"
+    );
+}

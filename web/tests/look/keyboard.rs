@@ -1,0 +1,70 @@
+//! With a keyboard alone: Tab reaches everything, in the order in which it is read, and one sees where one is.
+
+use rescind_testkit::{Browser, JavaScript};
+use serde_json::Value;
+use thirtyfour::Key;
+
+use crate::{person::arrive, tour::tour};
+
+/// Numbers everything that can be reached, begins at the top, and tells how much there is.
+const NUMBER: &str = r#"
+    const reachable = [...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')]
+        .filter((element) => element.type !== 'hidden' && !element.hidden && element.checkVisibility());
+    reachable.forEach((element, n) => { element.dataset.tab = n; });
+    document.body.tabIndex = -1;
+    document.body.focus();
+    return reachable.length;
+"#;
+
+/// Where the cursor is, and whether that can be seen.
+const WHERE: &str = r"
+    const { activeElement: here } = document;
+    const { outlineStyle, outlineWidth } = getComputedStyle(here);
+    const { top, bottom, left, right } = here.getBoundingClientRect();
+    const onScreen = bottom > 0 && top < innerHeight && right > 0 && left < innerWidth;
+    return {
+        at: Number(here.dataset.tab ?? -1),
+        seen: onScreen && outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
+        what: here.outerHTML.slice(0, 120),
+    };
+";
+
+#[tokio::test]
+async fn tab_reaches_everything_in_the_order_of_reading_and_shows_where_it_is() {
+    let Some((running, browser)) = arrive(JavaScript::On).await else {
+        return;
+    };
+    tour(&running, &browser, async |browser: &Browser, page: &str| {
+        let driver = browser.driver();
+        let reachable = driver
+            .execute(NUMBER, Vec::new())
+            .await
+            .unwrap()
+            .json()
+            .as_u64()
+            .unwrap();
+        assert!(reachable > 4, "{page} has nothing to reach");
+        for n in 0..reachable {
+            driver.action_chain().send_keys(Key::Tab).perform().await.unwrap();
+            let here = driver.execute(WHERE, Vec::new()).await.unwrap();
+            let here: &Value = here.json();
+            assert_eq!(here["at"], n, "{page}, after {} tabs: {here:#}", n + 1);
+            assert_eq!(here["seen"], true, "{page}: one cannot see where one is: {here:#}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_tab_skips_to_the_content() {
+    let Some((_running, browser)) = arrive(JavaScript::Off).await else {
+        return;
+    };
+    browser.open("/").await;
+    let driver = browser.driver();
+    driver.action_chain().send_keys(Key::Tab).perform().await.unwrap();
+    driver.action_chain().send_keys(Key::Enter).perform().await.unwrap();
+    driver.action_chain().send_keys(Key::Tab).perform().await.unwrap();
+    let here = driver.active_element().await.unwrap();
+    assert_eq!(here.text().await.unwrap(), "Log in as alice, and be robbed");
+}

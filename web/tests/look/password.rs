@@ -1,0 +1,126 @@
+//! A new password: asked for the old one, and the other devices are out.
+
+use rescind_testkit::JavaScript;
+
+use crate::person::{DEMO_PASSWORD, PASSWORD, arrive, program, sign_up, start};
+
+const NEW: &str = "another one, as long";
+
+#[tokio::test]
+async fn changing_the_password_ends_the_other_devices_and_keeps_this_one() {
+    let Some((running, browser)) = arrive(JavaScript::Off).await else {
+        return;
+    };
+    sign_up(&browser, "carol").await;
+    let api = running.api_client();
+    let elsewhere = api.log_in("carol", PASSWORD).await.tokens();
+    browser.open("/account").await;
+    browser.follow("Change it").await;
+
+    for (old, new, told) in [
+        ("not the old one", NEW, "Old password is not the one in force"),
+        (PASSWORD, "2 short", "New password must be 8 to 256 characters long"),
+    ] {
+        browser.fill("Old password", old).await;
+        browser.fill("New password", new).await;
+        browser.press("Change it").await;
+        browser.wait_for_text(told).await;
+        let source = browser.driver().source().await.unwrap();
+        assert!(
+            !source.contains(old) && !source.contains(new),
+            "a password came back in a page"
+        );
+    }
+    api.me(elsewhere.access()).await.expect_status(200);
+
+    browser.fill("Old password", PASSWORD).await;
+    browser.fill("New password", NEW).await;
+    browser.press("Change it").await;
+    browser
+        .wait_for_text("Your password is changed. Every other device is logged out.")
+        .await;
+    api.me(elsewhere.access()).await.expect_problem(401, "token_revoked");
+    browser.open("/account").await;
+    browser.wait_for_text("Your devices").await;
+    api.log_in("carol", PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    api.log_in("carol", NEW).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn nobody_takes_a_demo_account_from_the_others() {
+    let running = start(program()).await;
+    let visitor = running.cookie_client();
+    visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
+    let page = visitor.open("/password").await.expect_status(200);
+    assert!(page.text.contains("Everybody knows its password"), "{}", page.text);
+    assert!(
+        !page.text.contains("old_password"),
+        "there is no form to be disappointed by"
+    );
+    let fields = [("old_password", DEMO_PASSWORD), ("new_password", NEW)];
+    let page = visitor.post("/password", &fields).await.expect_status(403);
+    assert!(page.text.contains("Everybody knows its password"), "{}", page.text);
+    running
+        .api_client()
+        .log_in("alice", DEMO_PASSWORD)
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
+async fn a_form_that_came_too_late_changes_nothing_and_keeps_no_password() {
+    let running = start(program().env("RESCIND_ACCESS_TTL", "5s")).await;
+    let (visitor, api) = (running.cookie_client(), running.api_client());
+    let account = [("username", "carol"), ("password", PASSWORD)];
+    visitor.post("/signup", &account).await.expect_status(303);
+    let fields = [("old_password", PASSWORD), ("new_password", NEW)];
+    let token = visitor.cookie("rescind_access").unwrap();
+    api.until_expired(&token).await;
+    let late = visitor.post("/password", &fields).await.expect_status(200);
+    assert!(late.text.contains("Nothing was changed yet."), "{}", late.text);
+    assert!(
+        !late.text.contains(PASSWORD) && !late.text.contains(NEW),
+        "a password is in a page"
+    );
+    api.log_in("carol", PASSWORD).await.expect_status(200);
+    // The page brought new cookies, so the same form works now.
+    let done = visitor.post("/password", &fields).await;
+    assert_eq!(
+        (done.status, done.header("location")),
+        (303, "/account?password=changed")
+    );
+}
+
+#[tokio::test]
+async fn whoever_guesses_the_old_password_is_stopped_by_the_login_limit() {
+    let running = start(program().env("RESCIND_LOGIN_LIMIT", "3/hour")).await;
+    let visitor = running.cookie_client();
+    let account = [("username", "carol"), ("password", PASSWORD)];
+    visitor.post("/signup", &account).await.expect_status(303);
+    for _ in 0..3 {
+        let wrong = [("old_password", "a guess"), ("new_password", NEW)];
+        visitor.post("/password", &wrong).await.expect_status(422);
+    }
+    let right = [("old_password", PASSWORD), ("new_password", NEW)];
+    let stopped = visitor.post("/password", &right).await.expect_status(429);
+    assert!(
+        stopped.text.contains("Too many") && stopped.text.contains("Try again in"),
+        "{}",
+        stopped.text
+    );
+    assert!(!stopped.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn nobody_changes_a_password_without_being_logged_in() {
+    let running = start(program()).await;
+    let visitor = running.cookie_client();
+    let page = visitor.open("/password").await;
+    assert_eq!((page.status, page.header("location")), (303, "/login?next=%2Fpassword"));
+    let sent = visitor
+        .post("/password", &[("old_password", PASSWORD), ("new_password", NEW)])
+        .await;
+    assert_eq!((sent.status, sent.header("location")), (303, "/login?next=%2Fpassword"));
+}

@@ -1,0 +1,113 @@
+//! Every page there is, in every state that looks different.
+
+use std::time::Duration;
+
+use rescind_testkit::{Browser, Running};
+use tokio::time::{interval, timeout};
+
+use crate::person::sign_up;
+
+/// What is done at each stop: it is given the browser, and a name for the page that is open.
+pub(crate) trait Stop: AsyncFnMut(&Browser, &str) {}
+impl<F: AsyncFnMut(&Browser, &str)> Stop for F {}
+
+/// Takes a browser to every page.
+pub(crate) async fn tour(running: &Running, browser: &Browser, mut stop: impl Stop) {
+    strangers_pages(browser, &mut stop).await;
+    private_pages(running, browser, &mut stop).await;
+    demo(browser, &mut stop).await;
+}
+
+async fn strangers_pages(browser: &Browser, stop: &mut impl Stop) {
+    for path in ["/", "/login", "/signup", "/no/such/page", "/demo"] {
+        browser.open(path).await;
+        stop(browser, path).await;
+    }
+    browser.open("/login").await;
+    browser.fill("Username", "alice").await;
+    browser.fill("Password", "not hers").await;
+    browser.press("Log in").await;
+    stop(browser, "a refused login").await;
+    browser.open("/signup").await;
+    browser.fill("Username", "alice").await;
+    browser.fill("Password", "2 short").await;
+    browser.press("Sign up").await;
+    stop(browser, "a refused signup").await;
+}
+
+async fn private_pages(running: &Running, browser: &Browser, stop: &mut impl Stop) {
+    sign_up(browser, "carol").await;
+    let elsewhere = running.api_client();
+    let tokens = elsewhere.log_in("carol", crate::person::PASSWORD).await.tokens();
+    browser.open("/account").await;
+    stop(browser, "/account").await;
+    let details = "document.querySelector('details').open = true";
+    browser.driver().execute(details, Vec::new()).await.unwrap();
+    stop(browser, "/account with the token open").await;
+    // Without its access token the browser is where an expired one would put it: it has to renew.
+    browser.driver().delete_cookie("rescind_access").await.unwrap();
+    browser.press("Log out everywhere").await;
+    browser.wait_for_text("Renewed: press again").await;
+    stop(browser, "a button pressed too late").await;
+    browser.open("/account").await;
+    stop(browser, "/account, renewed").await;
+    browser.open("/password").await;
+    stop(browser, "/password").await;
+    browser.fill("Old password", "not hers").await;
+    browser.fill("New password", "long enough as well").await;
+    browser.press("Change it").await;
+    stop(browser, "a refused password").await;
+    elsewhere.log_out_everywhere(tokens.access()).await.expect_status(204);
+    browser.open("/login").await;
+    stop(browser, "/login after the session was ended").await;
+}
+
+async fn demo(browser: &Browser, stop: &mut impl Stop) {
+    browser.open("/").await;
+    send(browser, "/demo/rob").await;
+    stop(browser, "/demo, robbed").await;
+    browser.open("/password").await;
+    stop(browser, "/password of a demo account").await;
+    browser.open("/demo").await;
+    send(browser, "/demo/log-out").await;
+    send(browser, "/demo/thief/try").await;
+    stop(browser, "/demo, logged out").await;
+    browser.open("/?logged_out=now").await;
+    stop(browser, "/ after a logout").await;
+    send(browser, "/demo/rob").await;
+    for step in [
+        "/demo/thief/steal-refresh",
+        "/demo/thief/refresh",
+        "/demo/thief/refresh",
+    ] {
+        send(browser, step).await;
+    }
+    stop(browser, "/demo, the refresh token stolen").await;
+    send(browser, "/demo/refresh").await;
+    browser.wait_for_text("A copy of your session was used").await;
+    stop(browser, "/demo, the reuse noticed").await;
+    browser.open("/login").await;
+    stop(browser, "/login, robbed").await;
+}
+
+/// Sends the form that leads to `action`, and waits for the page that it leads to.
+async fn send(browser: &Browser, action: &str) {
+    let script = format!("window.left = true; document.querySelector('form[action=\"{action}\"]').requestSubmit()");
+    if let Err(error) = browser.driver().execute(script, Vec::new()).await {
+        panic!("no form for {action}: {error}\n{}", browser.text().await);
+    }
+    let mut again = interval(Duration::from_millis(20));
+    let arrived = async {
+        loop {
+            again.tick().await;
+            let there = "return !window.left && document.readyState === 'complete'";
+            // In between there is no page to ask.
+            if let Ok(there) = browser.driver().execute(there, Vec::new()).await
+                && there.json() == &serde_json::Value::Bool(true)
+            {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), arrived).await.unwrap();
+}

@@ -1,0 +1,80 @@
+//! However many visitors come, what the program keeps of them stays bounded.
+
+use std::fs;
+
+use rescind_testkit::{Running, rounds};
+
+use crate::{
+    screen::Door,
+    visitor::{Visitor, open, program},
+};
+
+/// How many visitors the program remembers at most.
+const REMEMBERED: u32 = 1_000;
+/// How many requests of one visitor it remembers at most.
+const ENTRIES: usize = 50;
+
+#[tokio::test]
+async fn a_visitors_log_forgets_the_oldest_entries() {
+    let running = open(program()).await;
+    let visitor = Visitor::arrive(&running).await;
+    for number in 0..ENTRIES + 10 {
+        visitor
+            .client
+            .open(&format!("/login?visit={number}"))
+            .await
+            .expect_status(200);
+    }
+    let screen = visitor.screen().await;
+    let entries = screen.attributes("#log a[href*='/demo/log/']", "href");
+    assert!(
+        entries.len() <= ENTRIES && entries.len() > ENTRIES / 2,
+        "{} entries",
+        entries.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_more_visitors_than_are_remembered_the_oldest_is_forgotten_and_memory_stays_bounded() {
+    let running = open(program()).await;
+    let first = Visitor::be_robbed(&running).await;
+    first.screen().await.assert_accepted(Door::Blacklist);
+
+    crowd(&running, REMEMBERED + REMEMBERED / 5).await;
+    let at_first = resident_kib(&running);
+    crate::first_act::assert_nobody_robbed(&first.screen().await);
+
+    // A program that kept them all would grow with each wave as it did with the first.
+    crowd(&running, rounds(2_000, 40_000)).await;
+    let (later, allowed) = (resident_kib(&running), 48 * 1024);
+    assert!(later < at_first + allowed, "from {at_first} KiB to {later} KiB");
+    // And whoever comes now is served as the first was.
+    Visitor::be_robbed(&running)
+        .await
+        .screen()
+        .await
+        .assert_accepted(Door::Blacklist);
+}
+
+/// So many new visitors, each of whom leaves something to be remembered.
+async fn crowd(running: &Running, visitors: u32) {
+    let api = running.api_client();
+    for _ in 0..visitors {
+        // Without a cookie each time, as a navigation: each is somebody new.
+        let page = api.request("GET", "/demo").header("Sec-Fetch-Dest", "document");
+        let page = page
+            .header("Sec-Fetch-Mode", "navigate")
+            .header("Sec-Fetch-Site", "none");
+        let reply = api.send(page).await.expect_status(200);
+        assert!(
+            reply.header("set-cookie").starts_with("rescind_visitor="),
+            "nobody new: {reply:?}"
+        );
+    }
+}
+
+fn resident_kib(running: &Running) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", running.process_id().unwrap())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}

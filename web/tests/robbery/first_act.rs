@@ -1,0 +1,230 @@
+//! The first act: you are robbed of an access token, you log out, and the thief tries both doors again.
+
+use std::process::Command;
+
+use rescind_testkit::{CookieClient, ExposeSecret, SecretString, Tool, needs};
+
+use crate::{
+    screen::{Door, Screen},
+    visitor::{DEMO_PASSWORD, Visitor, open, program},
+};
+
+#[tokio::test]
+async fn one_click_from_the_first_page_to_the_robbed_screen_and_two_more_to_both_verdicts() {
+    let running = open(program()).await;
+    let visitor = Visitor::arrive(&running).await;
+    let (_, home) = visitor.page("/").await;
+    assert!(
+        home.words("h1")
+            .contains("You log out. Does a stolen token still work?"),
+        "{home:?}"
+    );
+    assert!(
+        home.words("form[action='/demo/rob'] button")
+            .contains("Log in as alice, and be robbed")
+    );
+
+    let robbed = visitor.press("/demo/rob").await;
+    assert_eq!(visitor.name().await.as_deref(), Some("alice"));
+    for side in ["#you", "#thief", "#timeline", "#log"] {
+        assert!(!robbed.words(side).is_empty(), "nothing to read in {side}: {robbed:?}");
+    }
+    for door in Door::BOTH {
+        robbed.assert_accepted(door);
+    }
+    let (stolen, expiry) = (visitor.access(), visitor.expiry().await);
+
+    assert!(robbed.has("form[action='/demo/log-out'] button"), "{robbed:?}");
+    let logged_out = visitor.press("/demo/log-out").await;
+    assert!(
+        logged_out.has("form[action='/demo/thief/try'] button"),
+        "{logged_out:?}"
+    );
+    let tried = visitor.press("/demo/thief/try").await;
+    tried.assert_refused(Door::Blacklist, "token_revoked");
+    visitor.assert_still_inside_until(expiry).await;
+    visitor.api.me(&stolen).await.expect_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn the_logout_of_the_screen_is_the_ordinary_one() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let (access, refresh) = (visitor.access(), visitor.refresh());
+    visitor.press("/demo/log-out").await;
+    for cookie in ["rescind_access", "rescind_refresh"] {
+        assert!(visitor.client.cookie(cookie).is_none(), "{cookie} was kept");
+    }
+    visitor.api.me(&access).await.expect_problem(401, "token_revoked");
+    visitor
+        .api
+        .refresh(&refresh)
+        .await
+        .expect_problem(401, "session_closed");
+}
+
+/// What was read at a door: alice's note, in her own words.
+fn note(body: &serde_json::Value) -> String {
+    let note = body["note"].as_str().unwrap_or_default();
+    assert!(!note.is_empty(), "no note in {body}");
+    note.to_owned()
+}
+
+#[tokio::test]
+async fn alices_note_is_readable_at_both_doors_before_the_logout_and_at_the_second_only_after() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let stolen = visitor.access();
+    let ask = |door: Door| visitor.api.get(door.path(), Some(&stolen));
+    let told = note(&ask(Door::Blacklist).await.expect_status(200).body);
+    let screen = visitor.screen().await;
+    for door in Door::BOTH {
+        assert_eq!(note(&ask(door).await.expect_status(200).body), told);
+        assert!(screen.door(door).contains(&told), "{door:?}: {}", screen.door(door));
+    }
+
+    visitor.press("/demo/log-out").await;
+    let screen = visitor.press("/demo/thief/try").await;
+    let refused = ask(Door::Blacklist).await.expect_problem(401, "token_revoked");
+    assert!(!refused.text.contains(&told));
+    assert!(!screen.door(Door::Blacklist).contains(&told), "{screen:?}");
+    assert_eq!(note(&ask(Door::SignatureOnly).await.expect_status(200).body), told);
+    assert!(screen.door(Door::SignatureOnly).contains(&told), "{screen:?}");
+}
+
+#[tokio::test]
+async fn the_second_door_refuses_everything_but_a_genuine_live_token() {
+    let running = open(program().env("RESCIND_ACCESS_TTL", "3s")).await;
+    let api = running.api_client();
+    let tokens = api.log_in("alice", DEMO_PASSWORD).await.tokens();
+    let door = Door::SignatureOnly.path();
+    let forged = format!("{}A", tokens.access().expose_secret()).into();
+    api.get(door, Some(&forged)).await.expect_problem(401, "token_invalid");
+    api.get(door, Some(tokens.refresh()))
+        .await
+        .expect_problem(401, "token_invalid");
+    api.get(door, None).await.expect_problem(401, "token_missing");
+    api.until_expired(tokens.access()).await;
+    api.get(door, Some(tokens.access()))
+        .await
+        .expect_problem(401, "token_expired");
+}
+
+/// Runs a command as somebody would who pasted it into a terminal, and returns all that it printed.
+fn run(command: &SecretString) -> String {
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(command.expose_secret())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+// More than one thread: the program's output is collected while this one waits for curl.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_curl_commands_on_the_screen_do_what_they_say() {
+    let Some(_) = needs(Tool::Curl) else { return };
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let told = note(&visitor.api.me(&visitor.access()).await.body);
+    let before = visitor.screen().await;
+    for door in Door::BOTH {
+        assert!(run(&before.command(door)).contains(&told), "{door:?}");
+    }
+    visitor.press("/demo/log-out").await;
+    let after = visitor.press("/demo/thief/try").await;
+    for door in Door::BOTH {
+        let (then, now) = (before.command(door), after.command(door));
+        assert_eq!(
+            then.expose_secret(),
+            now.expose_secret(),
+            "it is the same token, at the same door"
+        );
+    }
+    let refused = run(&after.command(Door::Blacklist));
+    assert!(
+        refused.contains("token_revoked") && !refused.contains(&told),
+        "{refused}"
+    );
+    assert!(run(&after.command(Door::SignatureOnly)).contains(&told));
+}
+
+#[tokio::test]
+async fn once_the_token_has_expired_both_doors_are_shut_and_one_can_start_over() {
+    let running = open(program().env("RESCIND_ACCESS_TTL", "4s")).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let stolen = visitor.access();
+    visitor.press("/demo/log-out").await;
+    // Refused at one door for the logout, and at the other only when the token runs out.
+    let door = Door::SignatureOnly.path();
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
+    while visitor.api.get(door, Some(&stolen)).await.status == 200 {
+        again.tick().await;
+    }
+    let screen = visitor.press("/demo/thief/try").await;
+    for door in Door::BOTH {
+        screen.assert_refused(door, "token_expired");
+    }
+    assert!(
+        screen.has("form[action='/demo/rob'] button") || screen.has("form[action='/demo/forget'] button"),
+        "{screen:?}"
+    );
+    visitor.press("/demo/rob").await.assert_accepted(Door::Blacklist);
+}
+
+#[tokio::test]
+async fn being_robbed_as_somebody_else_logs_that_session_out_as_the_login_form_would() {
+    let running = open(program()).await;
+    let visitor = Visitor::arrive(&running).await;
+    visitor.client.log_in("bob", DEMO_PASSWORD).await.expect_status(303);
+    let bobs = visitor.access();
+    visitor.press("/demo/rob").await;
+    assert_eq!(visitor.name().await.as_deref(), Some("alice"));
+    visitor.api.me(&bobs).await.expect_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn failed_logins_do_not_keep_anybody_from_being_robbed() {
+    let running = open(program().env("RESCIND_LOGIN_LIMIT", "2/min")).await;
+    let visitor = Visitor::arrive(&running).await;
+    for _ in 0..4 {
+        visitor.client.log_in("alice", "not her password").await;
+    }
+    visitor.client.log_in("alice", DEMO_PASSWORD).await.expect_status(429);
+    visitor.press("/demo/rob").await.assert_accepted(Door::Blacklist);
+}
+
+#[tokio::test]
+async fn forgetting_throws_the_loot_and_the_log_away() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let forgotten = visitor.press("/demo/forget").await;
+    assert_nobody_robbed(&forgotten);
+    assert!(!forgotten.words("#log").contains("/demo/rob"), "{forgotten:?}");
+    assert_nobody_robbed(&visitor.press("/demo/thief/try").await);
+}
+
+/// The screen has no verdict to show, and offers the robbery.
+#[track_caller]
+pub(crate) fn assert_nobody_robbed(screen: &Screen) {
+    for door in Door::BOTH {
+        let verdict = screen.verdict(door);
+        assert!(!verdict.contains("200") && !verdict.contains("401"), "{verdict}");
+    }
+    assert!(screen.has("form[action='/demo/rob'] button"), "{screen:?}");
+    assert!(!screen.words("main").contains("eyJ"), "a token is shown: {screen:?}");
+}
+
+#[tokio::test]
+async fn somebody_who_was_not_robbed_is_offered_to_be() {
+    let running = open(program()).await;
+    let stranger: CookieClient = running.cookie_client();
+    let screen = Screen::of(&stranger.open("/demo").await.expect_status(200).text);
+    assert_nobody_robbed(&screen);
+}

@@ -1,0 +1,177 @@
+//! Both acts as a person lives them, in Chromium: with scripts, and without.
+
+use jiff::{Timestamp, fmt::rfc2822};
+use rescind_testkit::{Browser, JavaScript, Running, Tool, needs};
+use thirtyfour::By;
+
+use crate::{
+    screen::{Door, span_in, without_tokens},
+    visitor::{assert_left, expiry, open, program},
+};
+
+/// Somebody in front of the first page.
+struct Person {
+    browser: Browser,
+    running: Running,
+}
+
+impl Person {
+    async fn arrive(javascript: JavaScript) -> Option<Self> {
+        needs(Tool::Chromium)?;
+        let running = open(program()).await;
+        let browser = running.browser(javascript).await;
+        browser.open("/").await;
+        Some(Self { browser, running })
+    }
+
+    /// What can be read in this part of the page.
+    async fn reads(&self, css: &str) -> String {
+        let element = self.browser.driver().find(By::Css(css)).await;
+        let element = element.unwrap_or_else(|e| panic!("nothing at {css}: {e}"));
+        without_tokens(&element.text().await.unwrap())
+    }
+
+    async fn verdict(&self, door: Door) -> String {
+        self.reads(&format!("{} .verdict", door.selector())).await
+    }
+
+    async fn assert_accepted(&self, door: Door) {
+        let verdict = self.verdict(door).await;
+        assert!(
+            verdict.contains("200") && !verdict.contains("401"),
+            "at {door:?}: {verdict}"
+        );
+    }
+
+    async fn assert_refused(&self, door: Door) {
+        let verdict = self.verdict(door).await;
+        assert!(
+            verdict.contains("401") && verdict.contains("token_revoked"),
+            "at {door:?}: {verdict}"
+        );
+    }
+
+    /// Now, as the program says it.
+    async fn now(&self) -> Timestamp {
+        let live = self.running.api_client().get("/health/live", None).await;
+        rfc2822::parse(live.header("date")).unwrap().timestamp()
+    }
+
+    async fn assert_console_is_empty(&self) {
+        let said = self.browser.console().await;
+        assert!(said.is_empty(), "{said:#?}");
+    }
+}
+
+async fn the_first_act(javascript: JavaScript) {
+    let Some(person) = Person::arrive(javascript).await else {
+        return;
+    };
+    let browser = &person.browser;
+    assert!(
+        browser
+            .text()
+            .await
+            .contains("You log out. Does a stolen token still work?")
+    );
+
+    browser.press("Log in as alice, and be robbed").await;
+    assert_eq!(browser.path().await, "/demo");
+    for door in Door::BOTH {
+        person.assert_accepted(door).await;
+    }
+    let note = person
+        .running
+        .api_client()
+        .me(&browser.cookie("rescind_access").await.unwrap())
+        .await;
+    let note = note.expect_status(200).body["note"].as_str().unwrap().to_owned();
+    for door in Door::BOTH {
+        assert!(person.reads(door.selector()).await.contains(&note), "{door:?}");
+    }
+    let expires = expiry(
+        &person.running.api_client(),
+        &browser.cookie("rescind_access").await.unwrap(),
+    )
+    .await;
+
+    browser.press(LOG_OUT).await;
+    browser.press(TRY_AGAIN).await;
+    assert_eq!(browser.path().await, "/demo");
+    person.assert_refused(Door::Blacklist).await;
+    person.assert_accepted(Door::SignatureOnly).await;
+    assert_left(&person.verdict(Door::SignatureOnly).await, person.now().await, expires);
+    assert!(!person.reads(Door::Blacklist.selector()).await.contains(&note));
+    assert!(person.reads(Door::SignatureOnly.selector()).await.contains(&note));
+    assert!(browser.cookie("rescind_access").await.is_none());
+
+    if javascript == JavaScript::On {
+        the_time_left_runs_down(&person).await;
+    }
+    person.assert_console_is_empty().await;
+}
+
+/// The seconds are counted down on the page that is open.
+async fn the_time_left_runs_down(person: &Person) {
+    let first = span_in(&person.verdict(Door::SignatureOnly).await).unwrap();
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(200));
+    for _ in 0..50 {
+        again.tick().await;
+        if span_in(&person.verdict(Door::SignatureOnly).await).unwrap() < first {
+            return;
+        }
+    }
+    panic!("it still says {first:?}");
+}
+
+async fn the_second_act(javascript: JavaScript) {
+    let Some(person) = Person::arrive(javascript).await else {
+        return;
+    };
+    let browser = &person.browser;
+    browser.press("Log in as alice, and be robbed").await;
+    browser.press(STEAL_REFRESH).await;
+    assert!(person.reads("#thief").await.contains("generation 0"));
+    browser.press(THIEF_REFRESHES).await;
+    browser.press(THIEF_REFRESHES_AGAIN).await;
+    assert!(person.reads("#thief").await.contains("generation 2"));
+    assert!(person.reads("#you").await.contains("generation 0"));
+
+    browser.press(YOU_REFRESH).await;
+    browser.wait_for_text("copy of your session was used").await;
+    browser.open("/demo").await;
+    let notice = person.reads("#notice").await;
+    assert!(notice.contains("127.0.0.1") && notice.contains("ended"), "{notice}");
+    browser.press(TRY_AGAIN).await;
+    person.assert_refused(Door::Blacklist).await;
+    browser.open("/account").await;
+    assert!(browser.path().await.starts_with("/login"), "{}", browser.path().await);
+    person.assert_console_is_empty().await;
+}
+
+const LOG_OUT: &str = "Log out";
+const TRY_AGAIN: &str = "Let the thief try again";
+const STEAL_REFRESH: &str = "Let the thief take the refresh token too";
+const THIEF_REFRESHES: &str = "The thief refreshes";
+const THIEF_REFRESHES_AGAIN: &str = "The thief refreshes again";
+const YOU_REFRESH: &str = "You refresh";
+
+#[tokio::test]
+async fn the_first_act_without_javascript() {
+    the_first_act(JavaScript::Off).await;
+}
+
+#[tokio::test]
+async fn the_first_act_with_javascript() {
+    the_first_act(JavaScript::On).await;
+}
+
+#[tokio::test]
+async fn the_second_act_without_javascript() {
+    the_second_act(JavaScript::Off).await;
+}
+
+#[tokio::test]
+async fn the_second_act_with_javascript() {
+    the_second_act(JavaScript::On).await;
+}

@@ -1,0 +1,126 @@
+//! The log of what happened: who asked what, how it ended, which check decided, and what it cost.
+
+use crate::{
+    screen::Screen,
+    visitor::{Visitor, open, program},
+};
+
+/// The entries, newest first, in words.
+fn entries(screen: &Screen) -> Vec<String> {
+    screen.all_words("#log li")
+}
+
+/// The newest entry that contains all of these words.
+#[track_caller]
+fn entry(screen: &Screen, words: &[&str]) -> String {
+    let entries = entries(screen);
+    let found = entries
+        .iter()
+        .find(|entry| words.iter().all(|word| entry.contains(word)));
+    found
+        .cloned()
+        .unwrap_or_else(|| panic!("no entry with {words:?} in {entries:#?}"))
+}
+
+#[tokio::test]
+async fn each_request_is_there_with_who_what_the_outcome_and_the_check_that_decided() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/log-out").await;
+    let screen = visitor.press("/demo/thief/try").await;
+
+    entry(&screen, &["You", "/demo/rob", "303", "password"]);
+    let before = entry(&screen, &["Thief", "/api/me", "200", "blacklist"]);
+    assert!(
+        before.contains("blacklist 1 read") && !before.contains("write"),
+        "{before}"
+    );
+    let refused = entry(&screen, &["Thief", "/api/me", "401", "token_revoked", "blacklist"]);
+    assert!(
+        refused.contains("blacklist 1 read") && !refused.contains("write"),
+        "{refused}"
+    );
+    let inside = entry(&screen, &["Thief", "/demo/signature-only/me", "200"]);
+    assert!(inside.contains("signature") || inside.contains("expiry"), "{inside}");
+    let logout = entry(&screen, &["You", "/demo/log-out", "303"]);
+    assert!(logout.contains("write"), "a logout writes: {logout}");
+    for entry in entries(&screen) {
+        assert!(entry.contains("ms"), "the time it took is missing: {entry}");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_entry_stands_first() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let screen = visitor.press("/demo/log-out").await;
+    let entries = entries(&screen);
+    let at = |word: &str| entries.iter().position(|entry| entry.contains(word)).unwrap();
+    assert!(at("/demo/log-out") < at("/demo/rob"), "{entries:#?}");
+}
+
+#[tokio::test]
+async fn a_chosen_entry_is_drawn_with_its_way_through_the_program_and_told_in_words() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let (_, screen) = visitor.page("/demo").await;
+    let paths = screen.attributes("#log a[href*='/demo/log/']", "href");
+    assert!(!paths.is_empty(), "{screen:?}");
+    for path in paths {
+        let path = path.split('#').next().unwrap();
+        let (_, chosen) = visitor.page(path).await;
+        assert!(
+            chosen.has("svg title") && chosen.has("svg desc"),
+            "{path} draws nothing"
+        );
+        assert!(chosen.all_words("svg text").len() > 3, "{path}: an empty drawing");
+        assert!(
+            chosen.attributes("svg, svg *", "style").is_empty(),
+            "the content security policy forbids inline styles"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_drawing_of_a_request_says_in_a_list_what_it_shows() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let screen = visitor.screen().await;
+    let thiefs = chosen(&screen, &["Thief", "/api/me"]);
+    let (_, chosen) = visitor.page(&thiefs).await;
+    let steps = chosen.all_words(".diagram ol li, #diagram ol li, figure ol li");
+    assert!(steps.iter().any(|step| step.contains("blacklist")), "{steps:#?}");
+    assert!(steps.iter().any(|step| step.contains("200")), "{steps:#?}");
+}
+
+/// The address of the entry with these words.
+#[track_caller]
+fn chosen(screen: &Screen, words: &[&str]) -> String {
+    let entries = entries(screen);
+    let at = entries
+        .iter()
+        .position(|entry| words.iter().all(|word| entry.contains(word)));
+    let at = at.unwrap_or_else(|| panic!("no entry with {words:?} in {entries:#?}"));
+    let paths = screen.attributes("#log li a[href*='/demo/log/']", "href");
+    paths[at].split('#').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_entry_that_does_not_exist_is_chosen_without_harm() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    for id in [
+        "0",
+        "999999999",
+        "18446744073709551616",
+        "-1",
+        "x",
+        "%00",
+        "..%2f..%2fetc",
+    ] {
+        let reply = visitor.client.open(&format!("/demo/log/{id}")).await;
+        assert!(matches!(reply.status, 200 | 303 | 400 | 404), "{id}: {reply:?}");
+        let reply = visitor.client.open(&format!("/demo?entry={id}")).await;
+        assert!(matches!(reply.status, 200 | 303 | 400 | 404), "{id}: {reply:?}");
+    }
+}

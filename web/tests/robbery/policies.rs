@@ -1,0 +1,74 @@
+//! Under the other answers the screen stays true: it tells what the doors said, not what they should.
+
+use crate::{
+    screen::Door,
+    visitor::{Visitor, open, program},
+};
+
+/// Robbed and logged out under a policy, and the thief has tried again.
+async fn after_the_logout(policy: &str) -> (Visitor, jiff::Timestamp, rescind_testkit::Running) {
+    let running = open(program().env("RESCIND_POLICY", policy)).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let screen = visitor.screen().await;
+    for door in Door::BOTH {
+        screen.assert_accepted(door);
+    }
+    let expiry = visitor.expiry().await;
+    visitor.press("/demo/log-out").await;
+    visitor.press("/demo/thief/try").await;
+    (visitor, expiry, running)
+}
+
+#[tokio::test]
+async fn where_nothing_is_asked_both_doors_stay_open_after_the_logout_and_the_screen_says_for_how_long() {
+    for policy in ["rotation", "client_delete", "short_lived"] {
+        let (visitor, expiry, _running) = after_the_logout(policy).await;
+        let screen = visitor.screen().await;
+        for door in Door::BOTH {
+            screen.assert_accepted(door);
+            assert_eq!(screen.open_until(door), expiry, "under {policy}");
+            assert!(
+                screen.verdict(door).contains("still inside"),
+                "under {policy}: {}",
+                screen.verdict(door)
+            );
+        }
+        let words = screen.words("main");
+        assert!(!words.contains("token_revoked"), "under {policy}: {screen:?}");
+        assert!(
+            !screen.door(Door::Blacklist).contains("asks the blacklist"),
+            "under {policy} it asks nothing: {screen:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_the_sessions_row_is_asked_the_first_door_shuts_and_is_called_by_what_it_asks() {
+    let (visitor, _, _running) = after_the_logout("stored").await;
+    let screen = visitor.screen().await;
+    screen.assert_refused(Door::Blacklist, "token_revoked");
+    screen.assert_accepted(Door::SignatureOnly);
+    assert!(
+        !screen.door(Door::Blacklist).contains("blacklist"),
+        "under stored there is none to ask: {screen:?}"
+    );
+}
+
+#[tokio::test]
+async fn where_there_is_no_refresh_token_there_is_no_second_act() {
+    for policy in ["stored", "client_delete", "short_lived"] {
+        let running = open(program().env("RESCIND_POLICY", policy)).await;
+        let visitor = Visitor::be_robbed(&running).await;
+        let screen = visitor.screen().await;
+        let offered: Vec<String> = screen
+            .ways_out()
+            .into_iter()
+            .filter(|way| way.contains("refresh"))
+            .collect();
+        assert!(offered.is_empty(), "under {policy}: {offered:?}");
+        // Whoever sends the form all the same gets nothing, and breaks nothing.
+        let asked = visitor.client.post("/demo/thief/steal-refresh", &[]).await;
+        assert!(asked.status < 500, "under {policy}: {asked:?}");
+        visitor.screen().await.assert_accepted(Door::Blacklist);
+    }
+}

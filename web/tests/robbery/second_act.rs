@@ -1,0 +1,166 @@
+//! The second act: the thief copies the refresh token too, both use it, and the session ends under both.
+
+use crate::{
+    screen::{Door, Screen},
+    visitor::{Visitor, open, program},
+};
+
+/// The generation that a side of the screen tells.
+#[track_caller]
+fn generation(screen: &Screen, side: &str) -> u32 {
+    let words = screen.words(side);
+    let told = words.split("generation ").nth(1).and_then(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    });
+    told.unwrap_or_else(|| panic!("no generation in {side}: {screen:?}"))
+}
+
+#[tokio::test]
+async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let (first_access, session) = (visitor.access(), session(&visitor).await);
+    let copied = visitor.press("/demo/thief/steal-refresh").await;
+    assert_eq!(
+        (generation(&copied, "#you"), generation(&copied, "#thief")),
+        (0, 0),
+        "{copied:?}"
+    );
+
+    let used = visitor.press("/demo/thief/refresh").await;
+    assert_eq!(
+        (generation(&used, "#you"), generation(&used, "#thief")),
+        (0, 1),
+        "{used:?}"
+    );
+    let used = visitor.press("/demo/thief/refresh").await;
+    assert_eq!(
+        (generation(&used, "#you"), generation(&used, "#thief")),
+        (0, 2),
+        "{used:?}"
+    );
+    // The thief goes on with a token of their own, which is as good as yours, and says so at the doors.
+    for door in Door::BOTH {
+        visitor.press("/demo/thief/try").await.assert_accepted(door);
+    }
+
+    // Your refresh token is two generations old now: somebody has a copy, and nobody can tell who is who.
+    let noticed = visitor.client.post("/demo/refresh", &[]).await.expect_status(303);
+    let shown = visitor.client.follow(&noticed).await.expect_status(200);
+    assert!(shown.text.contains("A copy of your session was used"), "{shown:?}");
+    let screen = visitor.screen().await;
+    let notice = screen.words("#notice");
+    assert!(notice.contains("copy of your session was used"), "{notice}");
+    assert!(notice.contains("127.0.0.1") && notice.contains("ended"), "{notice}");
+    assert!(screen.has("#notice time[datetime]"), "{notice}");
+
+    assert_eq!(visitor.name().await, None);
+    let asked = visitor.client.open("/account").await.expect_status(303);
+    assert!(asked.header("location").starts_with("/login"), "{asked:?}");
+    let (_, login) = visitor.page(asked.header("location")).await;
+    let told = login.words("main");
+    assert!(
+        told.contains("A copy of your session was used") && told.contains("127.0.0.1"),
+        "{told}"
+    );
+    visitor.api.me(&first_access).await.expect_problem(401, "token_revoked");
+    let tried = visitor.press("/demo/thief/try").await;
+    tried.assert_refused(Door::Blacklist, "token_revoked");
+    tried.assert_accepted(Door::SignatureOnly);
+    let refused = visitor.press("/demo/thief/refresh").await;
+    assert!(refused.words("#thief").contains("session_closed"), "{refused:?}");
+    assert_ended(&visitor, &session).await;
+}
+
+/// One is never left to guess what comes next.
+#[tokio::test]
+async fn whoever_presses_only_the_one_next_button_sees_both_acts_to_their_end() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    for expected in [
+        "/demo/log-out",
+        "/demo/thief/try",
+        "/demo/rob",
+        "/demo/thief/steal-refresh",
+        "/demo/thief/refresh",
+        "/demo/thief/refresh",
+        "/demo/refresh",
+        "/demo/thief/try",
+    ] {
+        let screen = visitor.screen().await;
+        assert_eq!(screen.attributes("form.next", "action"), [expected], "{screen:?}");
+        visitor.press(expected).await;
+    }
+    let end = visitor.screen().await;
+    assert!(
+        end.words("#notice").contains("copy of your session was used"),
+        "{end:?}"
+    );
+    end.assert_refused(Door::Blacklist, "token_revoked");
+    end.assert_accepted(Door::SignatureOnly);
+}
+
+#[tokio::test]
+async fn within_the_grace_the_thief_and_you_get_the_same_successor_and_the_next_to_refresh_gives_it_away() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/thief/steal-refresh").await;
+    let used = visitor.press("/demo/thief/refresh").await;
+    assert_eq!((generation(&used, "#you"), generation(&used, "#thief")), (0, 1));
+    // Ten seconds are forgiven, or two tabs would log each other out.
+    let forgiven = visitor.press("/demo/refresh").await;
+    assert_eq!(
+        (generation(&forgiven, "#you"), generation(&forgiven, "#thief")),
+        (1, 1),
+        "{forgiven:?}"
+    );
+    assert_eq!(visitor.name().await.as_deref(), Some("alice"));
+    assert!(
+        !forgiven.words("#notice").contains("copy of your session"),
+        "{forgiven:?}"
+    );
+
+    // From here it only takes that one of them goes ahead by two.
+    visitor.press("/demo/refresh").await;
+    let ahead = visitor.press("/demo/refresh").await;
+    assert_eq!(
+        (generation(&ahead, "#you"), generation(&ahead, "#thief")),
+        (3, 1),
+        "{ahead:?}"
+    );
+    let noticed = visitor.press("/demo/thief/refresh").await;
+    assert!(noticed.words("#thief").contains("refresh_reused"), "{noticed:?}");
+    assert!(
+        noticed.words("#notice").contains("copy of your session was used"),
+        "{noticed:?}"
+    );
+    assert_eq!(visitor.name().await, None);
+}
+
+#[tokio::test]
+async fn without_a_session_of_ones_own_there_is_no_refresh_token_to_steal() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/log-out").await;
+    visitor.press("/demo/thief/steal-refresh").await;
+    let screen = visitor.press("/demo/thief/refresh").await;
+    assert!(!screen.words("#thief").contains("generation"), "{screen:?}");
+}
+
+/// The id of the visitor's session.
+async fn session(visitor: &Visitor) -> String {
+    let me = visitor.api.me(&visitor.access()).await.expect_status(200);
+    me.body["session_id"].as_str().unwrap().to_owned()
+}
+
+/// Seen from another device of alice, that session is gone.
+async fn assert_ended(visitor: &Visitor, session: &str) {
+    let elsewhere = visitor
+        .api
+        .log_in("alice", crate::visitor::DEMO_PASSWORD)
+        .await
+        .tokens();
+    let open = visitor.api.sessions(elsewhere.access()).await.expect_status(200);
+    assert!(!open.text.contains(session), "{open:?}");
+}

@@ -1,0 +1,129 @@
+//! Somebody who came to be robbed, and the program they came to.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use rescind_testkit::{ApiClient, CookieClient, Program, Provenance, Reply, Running, SecretString};
+
+use crate::screen::{Door, Screen, span_in};
+
+/// The password of the demo accounts.
+pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
+/// How much the page and the token may differ about the time left: both are told in whole seconds.
+const ROUNDING: Duration = Duration::from_secs(2);
+
+/// The program in demo mode, with tokens that nothing but a logout ends while a test looks, and with patience for the disk
+/// of a machine that compiles beside it.
+pub(crate) fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_rescind"))
+        .env("RESCIND_ACCESS_TTL", "10m")
+        .env("RESCIND_STORE_TIMEOUT", "10s")
+}
+
+/// Starts it, and waits until it is ready.
+pub(crate) async fn open(program: Program) -> Running {
+    let running = program.start().await.unwrap();
+    running.ready().await.unwrap();
+    running
+}
+
+/// A visitor of the demo, with a cookie jar and without scripts.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    pub(crate) client: CookieClient,
+    pub(crate) api: ApiClient,
+}
+
+impl Visitor {
+    /// Arrives at the first page.
+    pub(crate) async fn arrive(running: &Running) -> Self {
+        let visitor = Self {
+            client: running.cookie_client(),
+            api: running.api_client(),
+        };
+        visitor.client.open("/").await.expect_status(200);
+        visitor
+    }
+
+    /// Arrives with a browser that tells this of where its requests come from.
+    pub(crate) async fn arrive_as(running: &Running, provenance: Provenance) -> Self {
+        let visitor = Self::arrive(running).await;
+        Self {
+            client: visitor.client.with_provenance(provenance),
+            ..visitor
+        }
+    }
+
+    /// Arrives, and presses the one button.
+    pub(crate) async fn be_robbed(running: &Running) -> Self {
+        let visitor = Self::arrive(running).await;
+        visitor.press("/demo/rob").await;
+        visitor
+    }
+
+    /// Presses a button of the screen, and arrives at the screen again.
+    pub(crate) async fn press(&self, action: &str) -> Screen {
+        let reply = self.client.post(action, &[]).await.expect_status(303);
+        let to = reply.header("location");
+        assert!(to == "/demo" || to.starts_with("/demo#"), "{action} leads to {to}");
+        self.screen().await
+    }
+
+    /// The screen as it is now.
+    pub(crate) async fn screen(&self) -> Screen {
+        Screen::of(&self.client.open("/demo").await.expect_status(200).text)
+    }
+
+    /// Any page.
+    pub(crate) async fn page(&self, path: &str) -> (Reply, Screen) {
+        let reply = self.client.open(path).await.expect_status(200);
+        let screen = Screen::of(&reply.text);
+        (reply, screen)
+    }
+
+    /// The access token in the cookie.
+    pub(crate) fn access(&self) -> SecretString {
+        self.client.cookie("rescind_access").unwrap()
+    }
+
+    /// The refresh token in the cookie.
+    pub(crate) fn refresh(&self) -> SecretString {
+        self.client.cookie("rescind_refresh").unwrap()
+    }
+
+    /// When the access token in the cookie expires.
+    pub(crate) async fn expiry(&self) -> Timestamp {
+        expiry(&self.api, &self.access()).await
+    }
+
+    /// Which name the cookies log in; nobody if none.
+    pub(crate) async fn name(&self) -> Option<String> {
+        let me = self.client.open("/api/me").await;
+        (me.status == 200).then(|| me.body["username"].as_str().unwrap().to_owned())
+    }
+
+    /// The signature-only door says, on this visitor's screen, exactly how long it stays open for a token that
+    /// expires then.
+    pub(crate) async fn assert_still_inside_until(&self, expiry: Timestamp) {
+        let (reply, screen) = self.page("/demo").await;
+        screen.assert_accepted(Door::SignatureOnly);
+        assert_eq!(screen.open_until(Door::SignatureOnly), expiry);
+        let shown_at = rfc2822::parse(reply.header("date")).unwrap().timestamp();
+        assert_left(&screen.verdict(Door::SignatureOnly), shown_at, expiry);
+    }
+}
+
+/// When the API says that a live access token expires.
+pub(crate) async fn expiry(api: &ApiClient, access: &SecretString) -> Timestamp {
+    let me = api.me(access).await.expect_status(200);
+    me.body["expires_at"].as_str().unwrap().parse().unwrap()
+}
+
+/// The verdict tells the time that was left when it was shown.
+#[track_caller]
+pub(crate) fn assert_left(verdict: &str, shown_at: Timestamp, expiry: Timestamp) {
+    assert!(verdict.contains("still inside for another"), "{verdict}");
+    let told = span_in(verdict).unwrap_or_else(|| panic!("no time in {verdict:?}"));
+    let left = Duration::try_from(expiry.duration_since(shown_at).max(SignedDuration::ZERO)).unwrap();
+    assert!(told.abs_diff(left) <= ROUNDING, "{verdict:?}, but {left:?} are left");
+}

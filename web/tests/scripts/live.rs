@@ -1,0 +1,105 @@
+//! What moves on a page that is open: times, the log, and what a renewal has made old.
+
+use thirtyfour::By;
+
+use crate::person::{LONG, Person, SHORT, until};
+
+/// A mark that is gone when the page is loaded anew.
+const MARK: &str = "window.mark = 'not loaded anew'";
+const MARKED: &str = "return window.mark ?? null";
+
+async fn reads(person: &Person, css: &str) -> String {
+    let element = person.browser.driver().find(By::Css(css)).await;
+    element.unwrap().text().await.unwrap()
+}
+
+async fn entries(person: &Person) -> usize {
+    let log = person.browser.driver().find_all(By::Css("[data-live] li[id]")).await;
+    log.unwrap().len()
+}
+
+async fn be_robbed(person: &Person) {
+    person.browser.open("/").await;
+    person.browser.press("Log in as alice, and be robbed").await;
+    assert_eq!(person.browser.path().await, "/demo");
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_token_ticks_and_is_new_after_a_renewal_without_a_reload() {
+    let Some(person) = Person::arrive(SHORT).await else {
+        return;
+    };
+    person.log_in_as("alice").await;
+    person.evaluate(MARK).await;
+    let left = async || {
+        let words = reads(&person, "#life time").await;
+        let seconds = words.split_once(" s left");
+        let seconds: u32 = seconds.unwrap_or_else(|| panic!("{words:?}")).0.parse().unwrap();
+        seconds
+    };
+    let first = left().await;
+    until("a tick", async || left().await < first).await;
+    // Before it has run down it begins anew, and the page says how that came.
+    person.browser.wait_for_text("generation 1").await;
+    until("a new life", async || left().await > first - 2).await;
+    assert!(reads(&person, "#life").await.contains("renewed"));
+    assert_eq!(person.evaluate(MARKED).await, "not loaded anew");
+    person.assert_policy_kept().await;
+}
+
+#[tokio::test]
+async fn the_log_grows_by_itself_and_keeps_the_focus_where_it_was() {
+    let Some(person) = Person::arrive(LONG).await else {
+        return;
+    };
+    be_robbed(&person).await;
+    person.evaluate(MARK).await;
+    let before = entries(&person).await;
+    let focused = person
+        .evaluate(
+            "const link = document.querySelector('[data-live] li:last-child a');
+             link.focus();
+             return link.getAttribute('href');",
+        )
+        .await;
+
+    let demo = person.browser.tab().await;
+    let other = person.browser.driver().new_window().await.unwrap();
+    person.browser.switch_to(&other).await;
+    person.browser.open("/account").await;
+    person.browser.switch_to(&demo).await;
+    until("one entry more", async || entries(&person).await > before).await;
+    assert!(reads(&person, "[data-live]").await.contains("/account"));
+    assert_eq!(
+        person
+            .evaluate("return document.activeElement.getAttribute('href')")
+            .await,
+        focused
+    );
+    assert_eq!(person.evaluate(MARKED).await, "not loaded anew");
+    // A screen reader is told how much has come, once it is quiet.
+    until("word of it", async || {
+        let told = "return document.querySelector('[data-live] + [role=status]').textContent";
+        person.evaluate(told).await.as_str().unwrap().contains("more request")
+    })
+    .await;
+    person.assert_policy_kept().await;
+}
+
+#[tokio::test]
+async fn a_hidden_tab_lets_go_of_the_event_stream_and_takes_it_up_again() {
+    let Some(person) = Person::arrive(LONG).await else {
+        return;
+    };
+    be_robbed(&person).await;
+    until("a stream", async || person.wire.count("GET /demo/events ") == 1).await;
+    let demo = person.browser.tab().await;
+    let before = entries(&person).await;
+    person.browser.new_tab().await;
+    person.browser.open("/account").await;
+    person.browser.driver().close_window().await.unwrap();
+    person.browser.switch_to(&demo).await;
+    until("a second stream", async || person.wire.count("GET /demo/events ") == 2).await;
+    // What came meanwhile is there.
+    until("one entry more", async || entries(&person).await > before).await;
+}

@@ -1,0 +1,124 @@
+//! The wire between the browser and the program: it counts requests, and does to them what wires do.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The program does what it is asked to; its answer never comes.
+    Silence,
+    /// The program does what it is asked to; instead of its answer the connection ends.
+    Cut,
+    /// The program hears nothing. This answer comes instead: status line and headers, then the body.
+    Instead(&'static str, &'static str),
+}
+
+/// A TCP proxy on a port of 127.0.0.1. Clones are the same wire.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    url: String,
+    carried: Arc<Mutex<Vec<String>>>,
+    faults: Arc<Mutex<Vec<Ordered>>>,
+}
+
+struct Ordered {
+    request: &'static str,
+    fault: Fault,
+    times: usize,
+}
+
+impl Wire {
+    /// Takes a port. Nobody is answered before [`carry_to`](Self::carry_to).
+    pub(crate) async fn bind() -> (Self, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let wire = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            carried: Arc::default(),
+            faults: Arc::default(),
+        };
+        (wire, listener)
+    }
+
+    /// Carries every connection to the program at this base URL, for as long as the test runs.
+    pub(crate) fn carry_to(&self, listener: TcpListener, base_url: &str) {
+        let program = base_url.strip_prefix("http://").unwrap().to_owned();
+        let wire = self.clone();
+        tokio::spawn(async move {
+            while let Ok((browser, _)) = listener.accept().await {
+                let (wire, program) = (wire.clone(), program.clone());
+                tokio::spawn(async move { wire.carry(browser, &program).await });
+            }
+        });
+    }
+
+    /// The browser's side.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Lets this happen to the next requests that begin like `request`, so many times.
+    pub(crate) fn fail(&self, request: &'static str, fault: Fault, times: usize) {
+        self.faults.lock().unwrap().push(Ordered { request, fault, times });
+    }
+
+    /// How many requests that begin like `request` have set out.
+    pub(crate) fn count(&self, request: &str) -> usize {
+        let carried = self.carried.lock().unwrap();
+        carried.iter().filter(|line| line.starts_with(request)).count()
+    }
+
+    /// An error means that one side has hung up, and then so does the other.
+    async fn carry(&self, mut browser: TcpStream, program: &str) -> Option<()> {
+        let mut program = TcpStream::connect(program).await.ok()?;
+        let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        let mut fault = None;
+        loop {
+            tokio::select! {
+                read = browser.read(&mut up) => {
+                    let sent = up.get(..read.ok()?).filter(|sent| !sent.is_empty())?;
+                    if let Some(line) = request_line(sent) {
+                        fault = self.judge(line);
+                    }
+                    match fault {
+                        Some(Fault::Instead(head, body)) => {
+                            let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                            browser.write_all(answer.as_bytes()).await.ok()?;
+                        }
+                        _ => program.write_all(sent).await.ok()?,
+                    }
+                }
+                read = program.read(&mut down) => {
+                    let answer = down.get(..read.ok()?).filter(|answer| !answer.is_empty())?;
+                    match fault {
+                        None => browser.write_all(answer).await.ok()?,
+                        Some(Fault::Cut) => return None,
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn judge(&self, line: &str) -> Option<Fault> {
+        self.carried.lock().unwrap().push(line.to_owned());
+        let mut faults = self.faults.lock().unwrap();
+        let ordered = faults
+            .iter_mut()
+            .find(|ordered| ordered.times > 0 && line.starts_with(ordered.request))?;
+        ordered.times -= 1;
+        Some(ordered.fault)
+    }
+}
+
+/// The first line of a request, if one begins here. Browsers write head and body apart; a body is not mistaken for one.
+fn request_line(sent: &[u8]) -> Option<&str> {
+    let end = sent.iter().position(|byte| *byte == b'\r')?;
+    std::str::from_utf8(sent.get(..end)?)
+        .ok()
+        .filter(|line| line.ends_with(" HTTP/1.1"))
+}

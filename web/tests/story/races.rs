@@ -1,0 +1,174 @@
+//! Two things at once, over HTTP, many times. Whoever wins, nothing of a session that has ended is accepted afterwards.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rescind_testkit::{Tokens, rounds};
+use tokio::{sync::Barrier, task::JoinSet, time::Instant};
+
+use crate::stage::{DEMO_PASSWORD, Stage, accepted};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
+    let stage = Stage::open().await;
+    let witness = stage.log_in().await;
+    let (mut refreshed_first, rounds) = (0, rounds(100, 1000));
+    for round in 0..rounds {
+        let first = stage.log_in().await;
+        // By turns with either credential, and with the older of two refresh tokens in the reader's hand.
+        let by_refresh_token = round % 2 == 1;
+        let (refreshing, leaving) = (stage.api.clone(), stage.api.clone());
+        let (mine, out) = (first.clone(), first.clone());
+        let line = Arc::new(Barrier::new(2));
+        let start = Arc::clone(&line);
+        let refresh = tokio::spawn(async move {
+            start.wait().await;
+            refreshing.refresh(mine.refresh()).await
+        });
+        let logout = tokio::spawn(async move {
+            line.wait().await;
+            if by_refresh_token {
+                leaving.log_out_by_refresh_token(out.refresh()).await
+            } else {
+                leaving.log_out(out.access()).await
+            }
+        });
+        let (refreshed, left) = (refresh.await.unwrap(), logout.await.unwrap());
+        left.expect_status(204);
+        stage.assert_dead(&first).await;
+        if refreshed.status == 200 {
+            refreshed_first += 1;
+            stage.assert_dead(&refreshed.tokens()).await;
+        } else {
+            refreshed.expect_problem(401, "session_closed");
+        }
+        assert_eq!(
+            stage.generation(&witness, &first.session_id).await,
+            None,
+            "round {round}"
+        );
+    }
+    println!("the refresh won {refreshed_first} of {rounds} races");
+}
+
+/// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if
+/// it was opened after the end of everything, and then it stands in the list of devices, from where it can be ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_racing_a_logout_everywhere_are_dead_or_listed() {
+    let stage = Stage::open().await;
+    let begun = Instant::now();
+    let _warm_up = stage.log_in().await;
+    let one_login = begun.elapsed();
+    let (mut survived, mut ended, rounds) = (0, 0, rounds(100, 1000));
+    for round in 0..rounds {
+        let asks = stage.log_in().await;
+        // A login takes long, for the password, and its one moment that counts comes late: sweep the other over it.
+        let wait = one_login.mul_f64(f64::from(round % 25) / 20.0);
+        let line = Arc::new(Barrier::new(3));
+        let mut logins = JoinSet::new();
+        for _ in 0..2 {
+            let (api, line) = (stage.api.clone(), Arc::clone(&line));
+            logins.spawn(async move {
+                line.wait().await;
+                api.log_in("alice", DEMO_PASSWORD).await
+            });
+        }
+        line.wait().await;
+        tokio::time::sleep(wait).await;
+        stage.api.log_out_everywhere(asks.access()).await.expect_status(204);
+        let racers: Vec<Tokens> = logins.join_all().await.iter().map(|reply| reply.tokens()).collect();
+
+        stage.assert_dead(&asks).await;
+        let fresh = stage.log_in().await;
+        let listed: BTreeSet<String> = stage
+            .open_sessions(&fresh)
+            .await
+            .iter()
+            .map(|session| session["session_id"].as_str().unwrap().to_owned())
+            .collect();
+        let known: BTreeSet<String> = racers
+            .iter()
+            .chain([&fresh])
+            .map(|tokens| tokens.session_id.clone())
+            .collect();
+        assert!(
+            listed.is_subset(&known),
+            "round {round}: a session of before is still open"
+        );
+        for racer in &racers {
+            if listed.contains(&racer.session_id) {
+                survived += 1;
+                stage.assert_alive(racer).await;
+            } else {
+                ended += 1;
+                stage.assert_dead(racer).await;
+            }
+        }
+        // And a survivor is one more device, not a ghost: the next logout everywhere reaches it.
+        stage.api.log_out_everywhere(fresh.access()).await.expect_status(204);
+        for tokens in racers.iter().chain([&fresh]) {
+            stage.assert_dead(tokens).await;
+        }
+    }
+    println!("{survived} logins began after the end of everything, {ended} were ended by it");
+    assert!(
+        survived > 0 && ended > 0,
+        "the two never met: {survived} survived, {ended} ended"
+    );
+}
+
+/// No request that *begins* after the logout's answer was read is accepted, however hard somebody tries.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_that_begins_after_the_logout_was_answered_is_accepted() {
+    const PROBERS: usize = 4;
+    const TRIES_AFTERWARDS: usize = 25;
+    let stage = Stage::open().await;
+    let (mut before, mut after) = (0, 0);
+    for _ in 0..rounds(20, 200) {
+        let tokens = stage.log_in().await;
+        let answered = Arc::new(AtomicBool::new(false));
+        let line = Arc::new(Barrier::new(PROBERS + 1));
+        let mut probers = JoinSet::new();
+        for _ in 0..PROBERS {
+            let (api, tokens) = (stage.api.clone(), tokens.clone());
+            let (answered, line) = (Arc::clone(&answered), Arc::clone(&line));
+            probers.spawn(async move {
+                let (mut early, mut late) = (0, 0);
+                let mut arrived = false;
+                while late < TRIES_AFTERWARDS {
+                    let begins_after = answered.load(Ordering::SeqCst);
+                    let accepted = accepted(api.me(tokens.access()).await);
+                    assert!(!(begins_after && accepted), "accepted after {late} refusals");
+                    if begins_after {
+                        late += 1;
+                    } else {
+                        early += usize::from(accepted);
+                    }
+                    if !arrived {
+                        arrived = true;
+                        line.wait().await;
+                    }
+                }
+                (early, late)
+            });
+        }
+        line.wait().await;
+        stage.api.log_out(tokens.access()).await.expect_status(204);
+        answered.store(true, Ordering::SeqCst);
+        for (early, late) in tokio::time::timeout(Duration::from_secs(60), probers.join_all())
+            .await
+            .unwrap()
+        {
+            before += early;
+            after += late;
+        }
+    }
+    println!("{before} requests were accepted before the logout, 0 of {after} afterwards");
+    assert!(before > 0 && after > 0);
+}

@@ -1,0 +1,178 @@
+//! What the assembled program answers to requests that are wrong: problem documents to programs, pages to people.
+//! Every case of the API is tested in its own crate; this proves that nothing of the assembly gets in between.
+
+use rescind_testkit::Reply;
+use serde_json::json;
+
+use crate::stage::Stage;
+
+const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+/// What every answer has, right or wrong.
+#[track_caller]
+fn assert_guarded(reply: &Reply) {
+    let policy = reply.header("content-security-policy");
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe-inline"),
+        "{policy:?} of {reply:?}"
+    );
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    assert!(!reply.header("x-request-id").is_empty(), "{reply:?}");
+}
+
+#[track_caller]
+fn assert_problem(reply: Reply, status: u16, code: &str) -> Reply {
+    let reply = reply.expect_problem(status, code);
+    assert_guarded(&reply);
+    assert_eq!(reply.body["status"], status);
+    assert!(!reply.body["detail"].as_str().unwrap().is_empty());
+    assert_eq!(
+        reply.body["instance"],
+        format!("urn:uuid:{}", reply.header("x-request-id")),
+        "to be found in the log"
+    );
+    assert_eq!(reply.header("cache-control"), "no-store");
+    reply
+}
+
+#[tokio::test]
+async fn a_program_that_asks_wrongly_gets_problem_documents() {
+    let stage = Stage::open().await;
+    let api = &stage.api;
+    for unknown in [
+        "/api/nothing",
+        "/api",
+        "/nothing",
+        "/api/sessions/not-an-id/x",
+        "/static/nothing.css",
+    ] {
+        assert_problem(api.get(unknown, None).await, 404, "not_found");
+    }
+    for (method, path) in [
+        ("GET", "/api/login"),
+        ("DELETE", "/api/me"),
+        ("PUT", "/api/sessions"),
+        ("DELETE", "/account"),
+    ] {
+        let refused = api.send(api.request(method, path)).await;
+        let refused = assert_problem(refused, 405, "method_not_allowed");
+        assert!(!refused.header("allow").is_empty(), "{method} {path}: {refused:?}");
+    }
+    let too_much = json!({"username": "alice", "password": "x".repeat(20_000)});
+    assert_problem(
+        api.post("/api/login", None, Some(&too_much)).await,
+        413,
+        "payload_too_large",
+    );
+
+    let login = |media_type: &str, body: &'static str| {
+        api.send(
+            api.request("POST", "/api/login")
+                .header("Content-Type", media_type)
+                .body(body),
+        )
+    };
+    assert_problem(login("application/json", r#"{"username": "#).await, 400, "bad_request");
+    assert_problem(
+        login("text/plain", r#"{"username": "alice"}"#).await,
+        415,
+        "unsupported_media_type",
+    );
+    assert_problem(login("application/json", "[1, 2]").await, 422, "invalid_input");
+    let refused = assert_problem(
+        login("application/json", r#"{"username": 7}"#).await,
+        422,
+        "invalid_input",
+    );
+    let wrong: Vec<_> = refused.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| &error["field"])
+        .collect();
+    assert_eq!(wrong, ["username", "password"]);
+
+    let refused = assert_problem(api.get("/api/me", None).await, 401, "token_missing");
+    assert!(refused.header("www-authenticate").starts_with("Bearer"), "{refused:?}");
+    assert_problem(api.me(&"eyJ.eyJ.x".into()).await, 401, "token_invalid");
+}
+
+#[tokio::test]
+async fn a_person_who_goes_astray_gets_a_page_and_one_who_is_right_too() {
+    let stage = Stage::open().await;
+    let visitor = stage.running.cookie_client();
+    let ask = |method: &str, path: &str| visitor.request(method, path).header("Accept", HTML);
+    let much = "x".repeat(200_000);
+    let wrong = [
+        (404, visitor.send(ask("GET", "/nothing")).await),
+        (405, visitor.send(ask("GET", "/logout")).await),
+        (
+            413,
+            visitor
+                .send(ask("POST", "/login").form(&[("username", "alice"), ("password", &much)]))
+                .await,
+        ),
+        (
+            415,
+            visitor
+                .send(
+                    ask("POST", "/login")
+                        .header("Content-Type", "text/plain")
+                        .body("username=alice"),
+                )
+                .await,
+        ),
+        (
+            403,
+            visitor
+                .send(
+                    visitor
+                        .request("GET", "/refresh")
+                        .header("Accept", HTML)
+                        .header("Sec-Purpose", "prefetch"),
+                )
+                .await,
+        ),
+    ];
+    for (status, page) in wrong {
+        assert_eq!(page.status, status, "{page:?}");
+        assert!(page.header("content-type").starts_with("text/html"), "{page:?}");
+        assert!(page.text.contains("<h1>") && page.text.contains("Rescind"), "{page:?}");
+        assert!(
+            page.text.contains(page.header("x-request-id")),
+            "to be found in the log: {page:?}"
+        );
+        assert_guarded(&page);
+    }
+    for path in ["/", "/login", "/signup"] {
+        let page = visitor.send(ask("GET", path)).await.expect_status(200);
+        assert_guarded(&page);
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+    }
+    // Under /api a program asked, whatever it accepts.
+    let refused = visitor.send(ask("GET", "/api/me")).await;
+    assert_problem(refused, 401, "token_missing");
+}
+
+#[tokio::test]
+async fn health_and_static_files_are_served() {
+    let stage = Stage::open().await;
+    for path in ["/health/live", "/health/ready"] {
+        stage.api.get(path, None).await.expect_status(200);
+    }
+    let home = stage.api.get("/", None).await.expect_status(200);
+    let stylesheet = home
+        .text
+        .split('"')
+        .find(|word| word.starts_with("/static/") && word.ends_with(".css"))
+        .unwrap();
+    let served = stage.api.get(stylesheet, None).await.expect_status(200);
+    assert!(
+        served.header("cache-control").contains("immutable") && served.header("content-type").starts_with("text/css")
+    );
+    let known = stage
+        .api
+        .request("GET", stylesheet)
+        .header("If-None-Match", served.header("etag"));
+    stage.api.send(known).await.expect_status(304);
+}

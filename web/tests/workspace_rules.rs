@@ -1,0 +1,229 @@
+//! The rules of the workspace, held against what Cargo knows of it.
+//!
+//! Which crate may import which is the design in one picture: the token logic stays free of IO, the HTTP side free of SQL,
+//! and each library that could be exchanged is named in one place. A rule that only a page states is broken by the first
+//! convenient `use`; here it fails a test that says which arrow is not allowed.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
+use toml_edit::{Document, Item};
+
+/// Who imports whom. An arrow may skip on its way down; nothing else is allowed.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("rescind-web", &["rescind-api", "rescind-store"]),
+    ("rescind-api", &["rescind-session"]),
+    ("rescind-store", &["rescind-session", "rescind-migrations"]),
+    ("rescind-session", &["rescind-token"]),
+    ("rescind-token", &[]),
+    ("rescind-migrations", &[]),
+    ("rescind-testkit", &[]),
+];
+
+/// Libraries with keepers: only these crates name them, tests included. A name stands for all names that contain it.
+const KEEPERS: [(&str, &[&str]); 4] = [
+    ("jsonwebtoken", &["rescind-token"]),
+    ("sea-orm", &["rescind-store", "rescind-migrations"]),
+    ("redis", &["rescind-store"]),
+    ("actix", &["rescind-api", "rescind-web"]),
+];
+
+/// What the token logic does without, to stay synchronous.
+const ASYNCHRONOUS: [&str; 3] = ["async-trait", "futures", "tokio"];
+
+/// The list of offences that is hoped for.
+const NONE: [String; 0] = [];
+
+#[test]
+fn crates_import_each_other_only_downwards() {
+    let workspace = Workspace::read();
+    let mut offences = Vec::new();
+    for (package, dependency) in workspace.dependencies() {
+        let name = dependency.name.as_str();
+        if !workspace.has(name) {
+            continue;
+        }
+        let is_below = below(&package.name).contains(name);
+        let allowed = match dependency.kind {
+            DependencyKind::Normal => is_below,
+            // Any crate may be tested with the kit, which itself knows nothing of the workspace; and a crate names
+            // itself to enable one of its features for its own tests.
+            DependencyKind::Development => is_below || name == "rescind-testkit" || *package.name == name,
+            _ => false,
+        };
+        if !allowed {
+            offences.push(format!("{} -> {name} ({:?})", package.name, dependency.kind));
+        }
+    }
+    assert_eq!(offences, NONE, "arrows that are not allowed");
+}
+
+#[test]
+fn every_member_has_its_place_in_the_picture() {
+    let workspace = Workspace::read();
+    let members: BTreeSet<_> = workspace.members().map(|package| package.name.as_str()).collect();
+    let drawn: BTreeSet<_> = ARROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(members, drawn);
+}
+
+#[test]
+fn a_library_with_keepers_is_named_by_its_keepers_alone() {
+    let workspace = Workspace::read();
+    let mut offences = Vec::new();
+    for (package, dependency) in workspace.dependencies() {
+        for (library, keepers) in KEEPERS {
+            if dependency.name.contains(library) && !keepers.contains(&package.name.as_str()) {
+                offences.push(format!("{} names {}", package.name, dependency.name));
+            }
+        }
+    }
+    assert_eq!(offences, NONE);
+}
+
+#[test]
+fn the_token_logic_is_synchronous() {
+    let workspace = Workspace::read();
+    let offences: Vec<_> = workspace
+        .dependencies()
+        .filter(|(package, _)| *package.name == "rescind-token")
+        .map(|(_, dependency)| dependency.name.clone())
+        .filter(|name| ASYNCHRONOUS.contains(&name.as_str()))
+        .collect();
+    assert_eq!(offences, NONE);
+}
+
+#[test]
+fn the_only_binary_is_rescind_and_every_member_is_a_default_one() {
+    let workspace = Workspace::read();
+    let binaries: Vec<_> = workspace
+        .members()
+        .flat_map(|package| &package.targets)
+        .filter(|target| target.kind.contains(&TargetKind::Bin))
+        .map(|target| target.name.as_str())
+        .collect();
+    assert_eq!(
+        binaries,
+        ["rescind"],
+        "with two, `cargo run` would have to be told which"
+    );
+    let root = manifest(workspace.0.workspace_root.as_std_path());
+    let defaults = root
+        .as_item()
+        .get("workspace")
+        .and_then(|table| table.get("default-members"));
+    assert!(defaults.is_none(), "plain `cargo test` would leave crates out");
+}
+
+#[test]
+fn versions_and_lints_stand_in_the_root_manifest_and_nowhere_else() {
+    let workspace = Workspace::read();
+    let mut offences = Vec::new();
+    for package in workspace.members() {
+        let directory = package.manifest_path.parent().unwrap();
+        let manifest = manifest(directory.as_std_path());
+        if !inherits(manifest.as_item().get("lints")) {
+            offences.push(format!("{}: no `lints.workspace = true`", package.name));
+        }
+        for (table, name, dependency) in written_dependencies(manifest.as_item()) {
+            if !inherits(Some(dependency)) {
+                offences.push(format!("{}: {table}.{name} is not `workspace = true`", package.name));
+            }
+        }
+    }
+    assert_eq!(offences, NONE);
+}
+
+/// The docs say which test holds which promise: "[`name`](../path/of/file.rs)". A test that was renamed takes its promise
+/// with it unless the page follows.
+#[test]
+fn every_test_that_the_docs_name_is_there() {
+    let root = Workspace::read().0.workspace_root;
+    let docs = root.join("docs");
+    let page = std::fs::read_to_string(docs.join("architecture.md")).unwrap();
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for link in page.split("[`").skip(1) {
+        let Some((name, rest)) = link.split_once("`](") else {
+            continue;
+        };
+        let Some((path, _)) = rest.split_once(')') else {
+            continue;
+        };
+        named += 1;
+        let source = std::fs::read_to_string(docs.join(path)).unwrap_or_default();
+        if !source.contains(&format!("fn {name}(")) {
+            missing.push(format!("{name} in {path}"));
+        }
+    }
+    assert!(named > 20, "the page names {named} tests: is it read as it is written?");
+    assert_eq!(missing, NONE, "tests that the docs name and nobody has");
+}
+
+struct Workspace(Metadata);
+
+impl Workspace {
+    fn read() -> Self {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        Self(MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap())
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Package> {
+        self.0.workspace_packages().into_iter()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.members().any(|package| *package.name == name)
+    }
+
+    fn dependencies(&self) -> impl Iterator<Item = (&Package, &Dependency)> {
+        self.members()
+            .flat_map(|package| package.dependencies.iter().map(move |dependency| (package, dependency)))
+    }
+}
+
+/// All crates that can be reached along the arrows.
+fn below(name: &str) -> BTreeSet<&'static str> {
+    let arrows: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    let mut reached = BTreeSet::new();
+    let mut open = vec![name];
+    while let Some(next) = open.pop() {
+        for target in arrows.get(next).copied().unwrap_or_default() {
+            if reached.insert(*target) {
+                open.push(target);
+            }
+        }
+    }
+    reached
+}
+
+fn manifest(directory: &Path) -> Document<String> {
+    Document::parse(std::fs::read_to_string(directory.join("Cargo.toml")).unwrap()).unwrap()
+}
+
+fn inherits(item: Option<&Item>) -> bool {
+    item.and_then(|item| item.get("workspace")).and_then(Item::as_bool) == Some(true)
+}
+
+/// The dependencies as the manifest writes them, those under `target` too: the table's name, the crate's, the entry.
+fn written_dependencies(manifest: &Item) -> Vec<(String, &str, &Item)> {
+    let mut found = Vec::new();
+    for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        for (name, entry) in entries(manifest.get(kind)) {
+            found.push((kind.to_owned(), name, entry));
+        }
+    }
+    for (target, item) in entries(manifest.get("target")) {
+        for (kind, name, entry) in written_dependencies(item) {
+            found.push((format!("{target}.{kind}"), name, entry));
+        }
+    }
+    found
+}
+
+fn entries(item: Option<&Item>) -> impl Iterator<Item = (&str, &Item)> {
+    item.and_then(Item::as_table_like)
+        .into_iter()
+        .flat_map(|table| table.iter())
+}
