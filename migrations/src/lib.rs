@@ -15,6 +15,7 @@ mod m20260101_000001_users;
 mod m20260101_000002_sessions;
 mod m20260101_000003_revocations;
 mod m20260101_000004_key_ring;
+mod m20260101_000005_log_identity;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 use sea_orm_migration::{
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000002_sessions::Migration),
             Box::new(m20260101_000003_revocations::Migration),
             Box::new(m20260101_000004_key_ring::Migration),
+            Box::new(m20260101_000005_log_identity::Migration),
         ]
     }
 

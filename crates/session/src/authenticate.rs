@@ -3,8 +3,6 @@
 //! First what can be told from the token alone, which costs no store; then the one question of the policy. If that
 //! question cannot be answered, neither can the request.
 
-use std::sync::atomic::Ordering;
-
 use rescind_token::{AccessClaims, VerifyError};
 
 use crate::{
@@ -75,11 +73,18 @@ impl SessionService {
                 Ok(session.is_none_or(|session| session.state != SessionState::Open))
             }
             Check::Blacklist => {
-                if !self.parts.whole.load(Ordering::Acquire) {
+                if !self.parts.carrying.has_caught_up() {
                     return Err(Unavailable::NotWhole);
                 }
                 let check = ports.blacklist.check(claims.token_id, claims.session_id);
-                Ok(self.read(self.deadline(), check).await? != Standing::Clear)
+                match self.read(self.deadline(), check).await? {
+                    Standing::Clear => Ok(false),
+                    Standing::Revoked(_) => Ok(true),
+                    Standing::NotWhole => {
+                        self.parts.carrying.hurry();
+                        Err(Unavailable::NotWhole)
+                    }
+                }
             }
         }
     }

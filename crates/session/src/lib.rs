@@ -40,7 +40,7 @@ pub use password::{HashingSettings, InvalidPassword, Overloaded, Password};
 pub use policy::{Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};
 pub use refresh::RefreshError;
 pub use rescind_token as token;
-pub use revocation::{Cause, MARGIN, Position, Revocation, Scope};
+pub use revocation::{Cause, LogId, MARGIN, Position, Revocation, Scope};
 pub use service::{SessionService, Unavailable};
 pub use session::{Device, RefreshState, Session, SessionState};
 pub use upkeep::{CarriedOver, Upkeep};

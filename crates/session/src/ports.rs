@@ -11,9 +11,10 @@ use std::error::Error;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_token::{Generation, SessionId, TokenId, UserId};
+use uuid::Uuid;
 
 use crate::{
-    revocation::{Cause, Position, Revocation, Scope},
+    revocation::{Cause, LogId, Position, Revocation, Scope},
     session::{Device, Session},
     user::{Credentials, NewUser, PasswordHash, User, Username},
 };
@@ -114,6 +115,9 @@ pub trait SessionStore: Send + Sync {
 
     /// Appends the revocation of one token. Doing it again returns the entry that is there.
     async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError>;
+
+    /// Which log this is. A copy that was made of another one says nothing about it.
+    async fn log(&self) -> Result<LogId, StoreError>;
 
     /// At most `limit` entries of the log after `position`, in the order of their positions. An empty list means that
     /// the reader has seen everything. From [`Position::START`] every entry that is still kept is returned.
@@ -254,17 +258,36 @@ pub struct Instants {
     pub newest: Option<Timestamp>,
 }
 
-/// The blacklist: the fast copy of the revocation log, in the process or in Redis.
+/// The blacklist: the fast copy of the revocation log, in the process or in a store that several nodes share.
+///
+/// **A copy knows whether it is whole.** An empty blacklist and one that has lost everything look alike: neither refuses
+/// anybody. So a copy carries a mark that says of which log it is whole, and [`check`](Self::check) answers
+/// [`Standing::NotWhole`] wherever the mark is missing. Only [`complete`](Self::complete) sets the mark, at the end of a
+/// walk through the whole log that began *after* [`claim`](Self::claim) had found it missing. [`insert`](Self::insert) never
+/// does: it would vouch for what it has not seen.
 #[async_trait]
 pub trait Blacklist: Send + Sync {
     /// Adds revocations. Adding one twice is harmless; the later `until` stays.
     async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError>;
 
     /// Whether a token or its session is revoked: one question, one answer, composed here and nowhere else.
+    ///
+    /// An entry that is there refuses, whole or not.
     async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError>;
 
     /// Removes at most `limit` entries whose `until` has passed, and tells how many.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
+    /// Whether the copy is whole, and if not, who fills it: whoever asks, unless somebody else is at it.
+    ///
+    /// Every node asks this twice a second, so an adapter may renew here what the trust in a whole copy hangs on.
+    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError>;
+
+    /// Adds a page of the log to a copy that is being filled, and keeps the claim alive.
+    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError>;
+
+    /// Marks the copy whole, if the claim still stands: if nothing was lost since it was made, and nobody else took it.
+    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError>;
 }
 
 /// What the blacklist says of a token.
@@ -275,4 +298,37 @@ pub enum Standing {
     Clear,
     /// Revoked, by an entry of this scope.
     Revoked(Scope),
+    /// There is no entry, but the copy does not know its past: it may be missing. Nobody can be accepted.
+    NotWhole,
+}
+
+/// The right to fill a copy, as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Of which log the copy is to be.
+    pub log: LogId,
+    /// A random number that tells this claim from every other.
+    pub nonce: Uuid,
+}
+
+/// The outcome of [`Blacklist::claim`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Copied {
+    /// The copy knows its past. The claim was not made.
+    Whole,
+    /// It does not, and whoever asked fills it now: reads the log from its start, and nothing that was read before.
+    ToBeFilled,
+    /// It does not, and somebody else fills it.
+    ByAnother,
+}
+
+/// The outcome of a step of filling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Filling {
+    /// The claim stands.
+    Stands,
+    /// It does not: the store has lost it, or somebody else has it. What was filled in stays, and vouches for nothing.
+    Lost,
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_token::{SessionId, TokenId, UserId};
+use uuid::Uuid;
 
 /// A revocation as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,25 @@ impl Position {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+/// Which revocation log. A copy made of one says nothing about another, even one with the same positions: of an emptied
+/// database, or of one that was restored from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogId(Uuid);
+
+impl LogId {
+    /// The identity as a store keeps it.
+    #[must_use]
+    pub fn from_uuid(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// The number to keep.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
     }
 }
 

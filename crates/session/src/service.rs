@@ -6,7 +6,7 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -27,7 +27,8 @@ use crate::{
     password::Passwords,
     policy::{Check, Policy},
     ports::{Closing, StoreError},
-    revocation::{Cause, MARGIN, Position, Revocation},
+    revocation::{Cause, MARGIN, Revocation},
+    upkeep::Carrying,
 };
 
 /// Logs in, refreshes, authenticates and logs out, under one [`Policy`]. Cheap to clone: clones share everything.
@@ -42,10 +43,7 @@ pub(crate) struct Parts {
     pub(crate) verifier: Verifier,
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
-    /// How far the revocation log has been carried over to the blacklist.
-    pub(crate) carried: tokio::sync::Mutex<Position>,
-    /// Whether it has been carried over once, to its end. Until then the blacklist does not know its past.
-    pub(crate) whole: AtomicBool,
+    pub(crate) carrying: Carrying,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
@@ -58,7 +56,8 @@ pub enum Unavailable {
     /// The time is not known.
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
-    /// The blacklist does not know its past yet: [`SessionService::carry_over`] has not come to the end of the log once.
+    /// The blacklist does not know its past: [`SessionService::carry_over`] has not come to the end of the log yet, or the
+    /// blacklist has lost what it was told.
     #[error("the blacklist has not been filled from the revocation log yet")]
     NotWhole,
 }
@@ -107,8 +106,7 @@ impl SessionService {
             verifier,
             keys,
             passwords,
-            carried: tokio::sync::Mutex::new(Position::START),
-            whole: AtomicBool::new(false),
+            carrying: Carrying::default(),
             rng: Mutex::new(Box::new(rng)),
         };
         Ok(Self {

@@ -2,22 +2,33 @@
 //!
 //! A logout that failed between its two steps is in the log and not in the blacklist. Every node therefore follows the
 //! tail of the log, and whatever it finds it inserts. The same walk, from the first entry, fills a blacklist that knows
-//! nothing when the program starts; until it has come to the end once, the service answers no question.
+//! nothing: a new one, or one that has lost what it was told. Until it has come to the end, the service answers no question.
 //!
 //! Rejected: a queue of half-done logouts in the process that failed. It dies with that process, which is when it is needed.
 
-use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use rescind_token::{SessionId, TokenId, UserId};
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     causes::WithCauses,
     policy::Check,
-    ports::{Pruned, StoreError, Tail},
-    revocation::{MARGIN, Position},
+    ports::{Claim, Copied, Filling, Pruned, Standing, StoreError, Tail},
+    revocation::{LogId, MARGIN, Position},
     service::{SessionService, Unavailable},
 };
+
+/// How long to wait for another node that fills the blacklist.
+const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
 
 /// How often the upkeep is done, and how much of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +42,10 @@ pub struct Upkeep {
 }
 
 impl Default for Upkeep {
-    /// A look each second, pruning each minute, five hundred at once.
+    /// Two looks each second, pruning each minute, five hundred at once.
     fn default() -> Self {
         Self {
-            carry_every: Duration::from_secs(1),
+            carry_every: Duration::from_millis(500),
             prune_every: Duration::from_secs(60),
             batch: 500,
         }
@@ -48,33 +59,178 @@ pub struct CarriedOver {
     pub entries: u64,
     /// Where the log ended.
     pub to: Position,
+    /// Whether the blacklist knows its past now. It does not where another node is filling it: ask again soon.
+    pub whole: bool,
+}
+
+/// What this node knows of the revocation log, as far as its blacklist goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Picture {
+    /// Up to where the log has been carried over.
+    pub to: Position,
+    /// How long ago the end of the log was last reached. Longer than [`Upkeep::carry_every`] means that a store does not
+    /// answer.
+    pub age: Duration,
+}
+
+/// How far this node has come with carrying the log over, and whether that still counts.
+#[derive(Default)]
+pub(crate) struct Carrying {
+    /// Held by whoever carries: one walk at a time.
+    place: tokio::sync::Mutex<Place>,
+    /// How often the node was told that it may have missed something.
+    doubts: AtomicU64,
+    /// The last picture, and how many doubts there had been when the walk to it began.
+    picture: Mutex<Option<(Position, Instant, u64)>>,
+    hurry: Notify,
+}
+
+/// How far a log has been carried over.
+#[derive(Clone, Copy)]
+struct Place {
+    log: Option<LogId>,
+    to: Position,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            log: None,
+            to: Position::START,
+        }
+    }
+}
+
+impl Carrying {
+    /// Whether the log was walked to its end since the last doubt.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        let doubts = self.doubts.load(Ordering::SeqCst);
+        self.picture().is_some_and(|(_, _, settled)| settled == doubts)
+    }
+
+    /// Has the next look at the log come at once.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    fn picture(&self) -> Option<(Position, Instant, u64)> {
+        *self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reached(&self, to: Position, began: Instant, doubts: u64) {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        *picture = Some((to, began, doubts));
+    }
 }
 
 impl SessionService {
-    /// Inserts into the blacklist what the revocation log holds beyond the last look. The first call reads the whole log,
-    /// and must have succeeded before the service accepts a token under [`Policy::blacklist`](crate::Policy::blacklist).
+    /// Inserts into the blacklist what the revocation log holds beyond the last look; into a blacklist that does not know
+    /// its past, the whole log. The service accepts no token under [`Policy::blacklist`](crate::Policy::blacklist) before
+    /// this has succeeded once.
     ///
     /// # Errors
     /// A store failed. What was carried so far stays, and the next call goes on from there.
     pub async fn carry_over(&self, batch: u32) -> Result<CarriedOver, StoreError> {
+        let carrying = &self.parts.carrying;
+        let mut place = carrying.place.lock().await;
+        // Both before the first look: what happens beside the walk must not count as seen by it.
+        let (began, doubts) = (Instant::now(), carrying.doubts.load(Ordering::SeqCst));
+        let carried = if self.policy().check == Check::Blacklist {
+            self.carry_into_blacklist(&mut place, batch.max(1)).await?
+        } else {
+            CarriedOver {
+                entries: 0,
+                to: place.to,
+                whole: true,
+            }
+        };
+        if carried.whole {
+            carrying.reached(carried.to, began, doubts);
+        }
+        Ok(carried)
+    }
+
+    async fn carry_into_blacklist(&self, place: &mut Place, batch: u32) -> Result<CarriedOver, StoreError> {
+        let blacklist = &self.ports.blacklist;
+        let log = self.ports.sessions.log().await?;
+        if place.log != Some(log) {
+            *place = Place {
+                log: Some(log),
+                ..Place::default()
+            };
+        }
+        let claim = Claim {
+            log,
+            nonce: self.with_rng(|rng| {
+                let mut nonce = [0; 16];
+                rng.fill_bytes(&mut nonce);
+                uuid::Uuid::from_bytes(nonce)
+            }),
+        };
+        let carried = |entries, to, whole| CarriedOver { entries, to, whole };
+        match blacklist.claim(claim).await? {
+            Copied::Whole => {
+                let (entries, _) = self.walk(place, batch, None).await?;
+                Ok(carried(entries, place.to, true))
+            }
+            Copied::ByAnother => Ok(carried(0, place.to, false)),
+            Copied::ToBeFilled => {
+                // Only now, and from the start: what was read before the claim may be what was lost.
+                place.to = Position::START;
+                let (entries, filling) = self.walk(place, batch, Some(claim)).await?;
+                let whole = filling == Filling::Stands && blacklist.complete(claim).await? == Filling::Stands;
+                if whole {
+                    tracing::info!(entries, "the blacklist was filled from the revocation log");
+                } else {
+                    place.to = Position::START;
+                }
+                Ok(carried(entries, place.to, whole))
+            }
+        }
+    }
+
+    /// Carries what the log holds after a place, to its end, and moves the place along.
+    async fn walk(&self, place: &mut Place, batch: u32, claim: Option<Claim>) -> Result<(u64, Filling), StoreError> {
         let ports = &self.ports;
-        let mut position = self.parts.carried.lock().await;
         let mut entries = 0;
-        if self.policy().check == Check::Blacklist {
-            loop {
-                match ports.sessions.revocations_after(*position, batch.max(1)).await? {
-                    Tail::StartOver => *position = Position::START,
-                    Tail::Entries(tail) => {
-                        let Some(last) = tail.last() else { break };
-                        ports.blacklist.insert(&tail).await?;
-                        *position = last.position;
-                        entries += tail.len() as u64;
+        loop {
+            match ports.sessions.revocations_after(place.to, batch).await? {
+                Tail::StartOver => place.to = Position::START,
+                Tail::Entries(tail) => {
+                    let Some(last) = tail.last() else {
+                        return Ok((entries, Filling::Stands));
+                    };
+                    match claim {
+                        None => ports.blacklist.insert(&tail).await?,
+                        Some(claim) if ports.blacklist.fill(claim, &tail).await? == Filling::Lost => {
+                            return Ok((entries, Filling::Lost));
+                        }
+                        Some(_) => {}
                     }
+                    place.to = last.position;
+                    entries += tail.len() as u64;
                 }
             }
         }
-        self.parts.whole.store(true, Ordering::Release);
-        Ok(CarriedOver { entries, to: *position })
+    }
+
+    /// Accepts no token until the log has been walked to its end once more: for a node that may have missed something, as
+    /// one that was not alone on its database for a while.
+    pub fn look_again(&self) {
+        self.parts.carrying.doubts.fetch_add(1, Ordering::SeqCst);
+        self.parts.carrying.hurry();
+    }
+
+    /// What this node knows of the revocation log; nothing before [`carry_over`](Self::carry_over) has come to its end, and
+    /// after [`look_again`](Self::look_again).
+    #[must_use]
+    pub fn picture(&self) -> Option<Picture> {
+        let carrying = &self.parts.carrying;
+        let (to, reached, _) = carrying.picture().filter(|_| carrying.has_caught_up())?;
+        Some(Picture {
+            to,
+            age: reached.elapsed(),
+        })
     }
 
     /// Removes what has passed, in bounded batches, until nothing is left to remove.
@@ -117,13 +273,16 @@ impl SessionService {
         self.read(deadline, ports.sessions.find(SessionId::from_uuid(nobody)))
             .await?;
         if self.policy().check == Check::Blacklist {
-            if !self.parts.whole.load(Ordering::Acquire) {
+            if !self.parts.carrying.has_caught_up() {
                 return Err(Unavailable::NotWhole);
             }
             let check = ports
                 .blacklist
                 .check(TokenId::from_uuid(nobody), SessionId::from_uuid(nobody));
-            let _ = self.read(deadline, check).await?;
+            if self.read(deadline, check).await? == Standing::NotWhole {
+                self.parts.carrying.hurry();
+                return Err(Unavailable::NotWhole);
+            }
         }
         Ok(())
     }
@@ -135,8 +294,18 @@ impl SessionService {
             let mut health = Health::Good;
             loop {
                 let outcome = self.carry_over(upkeep.batch).await;
+                let wait = tokio::time::sleep(match &outcome {
+                    // Whoever fills it will be done soon, or has died.
+                    Ok(CarriedOver { whole: false, .. }) => BETWEEN_LOOKS_AT_ANOTHER.min(upkeep.carry_every),
+                    _ => upkeep.carry_every,
+                });
+                let may_hurry = matches!(outcome, Ok(CarriedOver { whole: true, .. }));
                 health = health.after("carrying revocations over", outcome.err().map(Unavailable::Store));
-                tokio::time::sleep(upkeep.carry_every).await;
+                tokio::select! {
+                    () = wait => {}
+                    // A store that failed a moment ago is not asked again by every request that is refused for it.
+                    () = self.parts.carrying.hurry.notified(), if may_hurry => {}
+                }
             }
         };
         let pruning = async {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rescind_session::{
-    Cause, Position, Revocation, Scope,
+    Cause, LogId, Position, Revocation, Scope,
     memory::MemoryBlacklist,
-    ports::{Blacklist, Standing},
+    ports::{Blacklist, Claim, Copied, Filling, Standing},
     token::{SessionId, TokenId, UserId},
 };
 use uuid::Uuid;
@@ -43,8 +43,11 @@ proptest! {
             .collect();
         let expected = revoked.contains(&Scope::Token(token)) || revoked.contains(&Scope::Session(session));
         let blacklist = MemoryBlacklist::new();
+        let claim = Claim { log: LogId::from_uuid(Uuid::nil()), nonce: Uuid::nil() };
         let verdict = futures::executor::block_on(async {
-            blacklist.insert(&entries).await.unwrap();
+            assert_eq!(blacklist.claim(claim).await.unwrap(), Copied::ToBeFilled);
+            assert_eq!(blacklist.fill(claim, &entries).await.unwrap(), Filling::Stands);
+            assert_eq!(blacklist.complete(claim).await.unwrap(), Filling::Stands);
             blacklist.check(token, session).await.unwrap()
         });
         prop_assert_eq!(verdict != Standing::Clear, expected);

@@ -14,10 +14,10 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Credentials, NewUser, PasswordHash, Ports, Revocation, Session, SessionState, User, Username,
+    Cause, Credentials, LogId, NewUser, PasswordHash, Ports, Revocation, Session, SessionState, User, Username,
     ports::{
-        Blacklist, Closed, Closing, Epoch, Inserted, Instants, Opened, PasswordSet, Pruned, Rotated, Rotation,
-        SessionStore, Standing, StoreError, Tail, TokenRevocation, UserStore,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, Opened, PasswordSet, Pruned,
+        Rotated, Rotation, SessionStore, Standing, StoreError, Tail, TokenRevocation, UserStore,
     },
     token::{Generation, SessionId, TokenId, UserId},
 };
@@ -91,11 +91,15 @@ pub(crate) enum Operation {
     CloseForReuse,
     CloseAll,
     RevokeToken,
+    Log,
     Tail,
     Prune,
     Instants,
     Insert,
     Check,
+    Claim,
+    Fill,
+    Complete,
 }
 
 impl Operation {
@@ -115,11 +119,15 @@ impl Operation {
             Self::CloseForReuse => "close for reuse, and log it",
             Self::CloseAll => "close all, and log it",
             Self::RevokeToken => "log a revocation",
+            Self::Log => "which log?",
             Self::Tail => "what was revoked?",
             Self::Prune => "remove what has passed",
             Self::Instants => "what time?",
             Self::Insert => "add the revocation",
             Self::Check => "token or session on it?",
+            Self::Claim => "is it whole?",
+            Self::Fill => "fill it from the log",
+            Self::Complete => "it is whole",
         }
     }
 
@@ -130,6 +138,7 @@ impl Operation {
             | Self::Epoch
             | Self::FindSession
             | Self::ListOpen
+            | Self::Log
             | Self::Tail
             | Self::Instants
             | Self::Check => Access::Read,
@@ -142,7 +151,10 @@ impl Operation {
             | Self::CloseAll
             | Self::RevokeToken
             | Self::Prune
-            | Self::Insert => Access::Write,
+            | Self::Insert
+            | Self::Claim
+            | Self::Fill
+            | Self::Complete => Access::Write,
         }
     }
 }
@@ -160,6 +172,8 @@ pub(crate) enum Answer {
     WasClosed,
     OnTheList,
     NotOnTheList,
+    /// It is not there, but neither may be what was revoked.
+    NotWhole,
     /// It said that it cannot answer.
     Failed,
     /// Nobody waited for it any longer.
@@ -179,6 +193,7 @@ impl Answer {
             Self::WasClosed => "was closed already",
             Self::OnTheList => "on it",
             Self::NotOnTheList => "not on it",
+            Self::NotWhole => "does not know its past",
             Self::Failed => "failed",
             Self::None => "no answer in time",
         }
@@ -389,6 +404,11 @@ impl SessionStore for Metered<dyn SessionStore> {
             .await
     }
 
+    async fn log(&self) -> Result<LogId, StoreError> {
+        let call = Begun(Store::Sessions, Operation::Log, None);
+        self.1.watch(call, self.0.log(), |_| Answer::Found.into()).await
+    }
+
     async fn revocations_after(&self, position: rescind_session::Position, limit: u32) -> Result<Tail, StoreError> {
         let call = Begun(Store::Sessions, Operation::Tail, None);
         let waiting = self.0.revocations_after(position, limit);
@@ -420,6 +440,7 @@ impl Blacklist for Metered<dyn Blacklist> {
         let told = |standing: &Standing| match standing {
             Standing::Clear => Answer::NotOnTheList.into(),
             Standing::Revoked(_) => Answer::OnTheList.into(),
+            Standing::NotWhole => Answer::NotWhole.into(),
         };
         let call = Begun(Store::Blacklist, Operation::Check, Some(session));
         self.1.watch(call, self.0.check(token, session), told).await
@@ -429,6 +450,24 @@ impl Blacklist for Metered<dyn Blacklist> {
         let call = Begun(Store::Blacklist, Operation::Prune, None);
         self.1
             .watch(call, self.0.prune(now, limit), |_| Answer::Done.into())
+            .await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+        let call = Begun(Store::Blacklist, Operation::Claim, None);
+        self.1.watch(call, self.0.claim(claim), |_| Answer::Found.into()).await
+    }
+
+    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+        let call = Begun(Store::Blacklist, Operation::Fill, None);
+        let waiting = self.0.fill(claim, revocations);
+        self.1.watch(call, waiting, |_| Answer::Done.into()).await
+    }
+
+    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+        let call = Begun(Store::Blacklist, Operation::Complete, None);
+        self.1
+            .watch(call, self.0.complete(claim), |_| Answer::Done.into())
             .await
     }
 }

@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    Position, Revocation, Session,
+    LogId, Position, Revocation, Session,
     memory::{MemoryBlacklist, MemorySessions},
     ports::{
-        Blacklist, Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, Standing,
-        StoreError, Tail, TokenRevocation,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, Opened, Pruned, Rotated, Rotation,
+        SessionStore, Standing, StoreError, Tail, TokenRevocation,
     },
     token::{SessionId, TokenId, UserId},
 };
@@ -99,6 +99,9 @@ impl SessionStore for Faulty<MemorySessions> {
     async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
         self.sound().await?.revoke_token(token).await
     }
+    async fn log(&self) -> Result<LogId, StoreError> {
+        self.sound().await?.log().await
+    }
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
         self.sound().await?.revocations_after(position, limit).await
     }
@@ -120,5 +123,14 @@ impl Blacklist for Faulty<MemoryBlacklist> {
     }
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.sound().await?.prune(now, limit).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+        self.sound().await?.claim(claim).await
+    }
+    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+        self.sound().await?.fill(claim, revocations).await
+    }
+    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+        self.sound().await?.complete(claim).await
     }
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rescind_token::{SessionId, TokenId};
+use uuid::Uuid;
 
 use super::{
     fixture::{A_MILLISECOND, Answer, NOON, namesakes, new_session, new_token, new_user, noon_plus},
     race::at_once,
 };
 use crate::{
-    ports::{Blacklist, Standing},
-    revocation::{Cause, Position, Revocation, Scope},
+    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    revocation::{Cause, LogId, Position, Revocation, Scope},
 };
 
 type Store = Arc<dyn Blacklist>;
@@ -27,6 +28,19 @@ fn entry(scope: Scope, until: Timestamp) -> Revocation {
     }
 }
 
+fn claim(log: u128, nonce: u128) -> Claim {
+    Claim {
+        log: LogId::from_uuid(Uuid::from_u128(log)),
+        nonce: Uuid::from_u128(nonce),
+    }
+}
+
+/// As after a walk through a log that is empty.
+async fn made_whole(store: &Store) {
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
+    assert_eq!(store.complete(claim(1, 1)).await.answer(), Filling::Stands);
+}
+
 async fn insert(store: &Store, scope: Scope, until: Timestamp) {
     store.insert(&[entry(scope, until)]).await.answer();
 }
@@ -35,20 +49,23 @@ async fn check(store: &Store, token: TokenId, session: SessionId) -> Standing {
     store.check(token, session).await.answer()
 }
 
-/// It is the service that knows whether it has been filled.
+/// There was nothing to fill it with.
 pub async fn an_empty_blacklist_refuses_nothing(store: Store) {
+    made_whole(&store).await;
     assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
     assert_eq!(store.prune(noon_plus(10_000), 10).await.answer(), 0);
 }
 
 /// A tail that has nothing new is carried over all the same.
 pub async fn inserting_nothing_is_harmless(store: Store) {
+    made_whole(&store).await;
     store.insert(&[]).await.answer();
     assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
 }
 
 /// Whenever it was issued.
 pub async fn a_session_entry_refuses_every_token_of_it(store: Store) {
+    made_whole(&store).await;
     let session = new_session();
     insert(&store, Scope::Session(session), noon_plus(60)).await;
     for _ in 0..3 {
@@ -62,6 +79,7 @@ pub async fn a_session_entry_refuses_every_token_of_it(store: Store) {
 
 /// The session goes on, with its other tokens.
 pub async fn a_token_entry_refuses_that_token_alone(store: Store) {
+    made_whole(&store).await;
     let (token, session) = (new_token(), new_session());
     insert(&store, Scope::Token(token), noon_plus(60)).await;
     assert_eq!(
@@ -73,6 +91,7 @@ pub async fn a_token_entry_refuses_that_token_alone(store: Store) {
 
 /// The two kinds of ids are apart, whatever their numbers.
 pub async fn a_token_and_a_session_of_one_number_are_not_mixed_up(store: Store) {
+    made_whole(&store).await;
     let (token, session) = namesakes();
     insert(&store, Scope::Token(token), noon_plus(60)).await;
     assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
@@ -83,6 +102,7 @@ pub async fn a_token_and_a_session_of_one_number_are_not_mixed_up(store: Store) 
 
 /// By which of the two entries is the store's choice.
 pub async fn a_token_revoked_by_both_scopes_is_refused(store: Store) {
+    made_whole(&store).await;
     let (token, session) = (new_token(), new_session());
     insert(&store, Scope::Token(token), noon_plus(60)).await;
     insert(&store, Scope::Session(session), noon_plus(60)).await;
@@ -92,12 +112,13 @@ pub async fn a_token_revoked_by_both_scopes_is_refused(store: Store) {
             scopes.contains(&scope),
             "refused by an entry that is not there: {scope:?}"
         ),
-        Standing::Clear => panic!("revoked twice, and not refused"),
+        Standing::Clear | Standing::NotWhole => panic!("revoked twice, and not refused"),
     }
 }
 
 /// A page of the log comes in one piece.
 pub async fn one_insert_takes_many_entries(store: Store) {
+    made_whole(&store).await;
     let (tokens, sessions): (Vec<_>, Vec<_>) = (0..200).map(|_| (new_token(), new_session())).unzip();
     let scopes = tokens
         .iter()
@@ -120,6 +141,7 @@ pub async fn one_insert_takes_many_entries(store: Store) {
 
 /// `until` is the first moment at which it may go.
 pub async fn an_entry_goes_at_its_until_and_not_before(store: Store) {
+    made_whole(&store).await;
     let (early, late) = (new_session(), new_session());
     let until = noon_plus(60);
     insert(&store, Scope::Session(early), until).await;
@@ -139,6 +161,7 @@ pub async fn an_entry_goes_at_its_until_and_not_before(store: Store) {
 
 /// A logout inserts it, and so does the tail of the log.
 pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
+    made_whole(&store).await;
     let session = new_session();
     let revocation = entry(Scope::Session(session), noon_plus(60));
     store.insert(&[revocation.clone(), revocation.clone()]).await.answer();
@@ -150,6 +173,7 @@ pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
 
 /// In whichever order they come.
 pub async fn the_later_until_stays(store: Store) {
+    made_whole(&store).await;
     for untils in [[60, 600], [600, 60]] {
         let token = new_token();
         for until in untils {
@@ -171,6 +195,7 @@ pub async fn the_later_until_stays(store: Store) {
 
 /// `until` permits removal and nothing else: it was counted by another node's clock.
 pub async fn an_entry_whose_until_has_passed_refuses_until_it_is_removed(store: Store) {
+    made_whole(&store).await;
     for until in [Timestamp::UNIX_EPOCH, noon_plus(-3600)] {
         let session = new_session();
         insert(&store, Scope::Session(session), until).await;
@@ -185,6 +210,7 @@ pub async fn an_entry_whose_until_has_passed_refuses_until_it_is_removed(store: 
 
 /// Two entries may refuse one token, and each has its own end.
 pub async fn one_scope_stays_when_the_other_is_removed(store: Store) {
+    made_whole(&store).await;
     let (token, session) = (new_token(), new_session());
     insert(&store, Scope::Session(session), noon_plus(60)).await;
     insert(&store, Scope::Token(token), noon_plus(600)).await;
@@ -198,6 +224,7 @@ pub async fn one_scope_stays_when_the_other_is_removed(store: Store) {
 
 /// Nobody who asks waits long for whoever prunes; the rest goes with the next batch.
 pub async fn a_pruned_batch_is_bounded(store: Store) {
+    made_whole(&store).await;
     let sessions: Vec<_> = (0..7).map(|_| new_session()).collect();
     for session in &sessions {
         insert(&store, Scope::Session(*session), noon_plus(60)).await;
@@ -216,6 +243,7 @@ pub async fn a_pruned_batch_is_bounded(store: Store) {
 
 /// Logout answers only when the insert has: from then on nobody accepts the token.
 pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
+    made_whole(&store).await;
     at_once(8, |_| {
         let store = Arc::clone(&store);
         async move {
@@ -236,4 +264,76 @@ pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
         }
     })
     .await;
+}
+
+/// Whoever has just started knows nothing, and accepts nobody.
+pub async fn a_new_blacklist_is_not_whole(store: Store) {
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+}
+
+/// It vouches for nothing but itself.
+pub async fn an_insert_makes_nothing_whole(store: Store) {
+    insert(&store, Scope::Session(new_session()), noon_plus(60)).await;
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
+    insert(&store, Scope::Session(new_session()), noon_plus(60)).await;
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+}
+
+/// What is known is said, also by one who does not know everything.
+pub async fn an_entry_refuses_before_the_blacklist_is_whole(store: Store) {
+    let (token, session) = (new_token(), new_session());
+    insert(&store, Scope::Session(session), noon_plus(60)).await;
+    insert(&store, Scope::Token(token), noon_plus(60)).await;
+    assert_eq!(
+        check(&store, new_token(), session).await,
+        Standing::Revoked(Scope::Session(session))
+    );
+    assert_eq!(
+        check(&store, token, new_session()).await,
+        Standing::Revoked(Scope::Token(token))
+    );
+}
+
+/// A page after a page, and the mark at the end.
+pub async fn a_blacklist_is_whole_when_it_was_filled_to_the_end(store: Store) {
+    let (filled, beside) = (new_session(), new_session());
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
+    let page = [entry(Scope::Session(filled), noon_plus(60))];
+    assert_eq!(store.fill(claim(1, 1), &page).await.answer(), Filling::Stands);
+    insert(&store, Scope::Session(beside), noon_plus(60)).await;
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+    assert_eq!(store.complete(claim(1, 1)).await.answer(), Filling::Stands);
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    for session in [filled, beside] {
+        assert_eq!(
+            check(&store, new_token(), session).await,
+            Standing::Revoked(Scope::Session(session))
+        );
+    }
+}
+
+/// There is nothing to fill, whoever asks.
+pub async fn a_whole_blacklist_is_not_claimed(store: Store) {
+    made_whole(&store).await;
+    assert_eq!(store.claim(claim(1, 2)).await.answer(), Copied::Whole);
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+}
+
+/// The mark is set by whoever claimed, and by nobody who only says so.
+pub async fn a_claim_that_was_not_granted_completes_nothing(store: Store) {
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
+    assert_eq!(store.complete(claim(1, 2)).await.answer(), Filling::Lost);
+    assert_eq!(store.fill(claim(1, 2), &[]).await.answer(), Filling::Lost);
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+}
+
+/// Of a database that was emptied, or restored: what is in the copy says nothing about that one.
+pub async fn a_blacklist_that_is_whole_of_one_log_is_not_of_another(store: Store) {
+    made_whole(&store).await;
+    assert_eq!(store.claim(claim(2, 2)).await.answer(), Copied::ToBeFilled);
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+    assert_eq!(store.complete(claim(2, 2)).await.answer(), Filling::Stands);
+    assert_eq!(store.claim(claim(2, 3)).await.answer(), Copied::Whole);
+    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
 }

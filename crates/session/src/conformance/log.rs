@@ -251,3 +251,10 @@ pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
     assert_eq!(row(&*store, session.id).await.state, SessionState::Open);
     assert_eq!(store.list_open(session.user).await.answer(), [session]);
 }
+
+/// Copies hang on it.
+pub async fn a_log_keeps_its_identity(store: Store) {
+    let log = store.log().await.answer();
+    let _ = store.revoke_token(&a_token()).await.answer();
+    assert_eq!(store.log().await.answer(), log);
+}

@@ -151,6 +151,7 @@ macro_rules! session_store_conformance {
                 closings_of_all_and_of_one_at_once_log_each_session_once;
             log:
                 a_new_log_is_empty
+                a_log_keeps_its_identity
                 positions_rise_in_the_order_of_the_revocations
                 the_log_is_paged_without_a_gap
                 a_reader_beside_eight_writers_sees_every_revocation_once_and_in_order
@@ -205,7 +206,14 @@ macro_rules! blacklist_conformance {
                 an_entry_whose_until_has_passed_refuses_until_it_is_removed
                 one_scope_stays_when_the_other_is_removed
                 a_pruned_batch_is_bounded
-                what_was_inserted_is_seen_by_every_later_check;
+                what_was_inserted_is_seen_by_every_later_check
+                a_new_blacklist_is_not_whole
+                an_insert_makes_nothing_whole
+                an_entry_refuses_before_the_blacklist_is_whole
+                a_blacklist_is_whole_when_it_was_filled_to_the_end
+                a_whole_blacklist_is_not_claimed
+                a_claim_that_was_not_granted_completes_nothing
+                a_blacklist_that_is_whole_of_one_log_is_not_of_another;
         }
     };
 }

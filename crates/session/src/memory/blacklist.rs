@@ -11,14 +11,13 @@ use rescind_token::{SessionId, TokenId};
 
 use super::whole;
 use crate::{
-    ports::{Blacklist, Standing, StoreError},
-    revocation::{Revocation, Scope},
+    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
+    revocation::{LogId, Revocation, Scope},
 };
 
 /// The blacklist of a single node, asked on every request.
 ///
-/// A new one is empty and says [`Standing::Clear`] of everything: it does not know what it does not know. Only whoever
-/// fills it can tell when it is whole. The service does, and answers nobody before it has carried the log over once.
+/// A new one is empty, knows it, and says [`Standing::NotWhole`] of everything until it has been filled from the log.
 ///
 /// One [`RwLock`], since checks come with every request and changes only with a logout: readers do not keep each other
 /// out, and each holds the lock for two look-ups: nanoseconds, where verifying the signature took microseconds.
@@ -32,15 +31,34 @@ pub struct MemoryBlacklist {
 /// Each entry twice: by what it refuses, to be found, and by when it may go, to be pruned without looking at the rest.
 #[derive(Debug, Default)]
 struct Entries {
+    past: Past,
     until: HashMap<Scope, Timestamp>,
     by_until: BTreeSet<(Timestamp, Scope)>,
 }
 
+/// Whether the copy knows its past.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    #[default]
+    Unknown,
+    Filling(Claim),
+    Whole(LogId),
+}
+
 impl MemoryBlacklist {
-    /// A blacklist that refuses nothing yet.
+    /// A blacklist that does not know its past yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Loses everything, as a restart does: for a node that was not alone for a while, and for lessons.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if a panic may have left it half changed.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        *whole(self.entries.write())? = Entries::default();
+        Ok(())
     }
 }
 
@@ -62,7 +80,40 @@ impl Entries {
         [Scope::Session(session), Scope::Token(token)]
             .into_iter()
             .find(|scope| self.until.contains_key(scope))
-            .map_or(Standing::Clear, Standing::Revoked)
+            .map_or_else(|| self.standing_of_the_absent(), Standing::Revoked)
+    }
+
+    fn standing_of_the_absent(&self) -> Standing {
+        match self.past {
+            Past::Whole(_) => Standing::Clear,
+            Past::Unknown | Past::Filling(_) => Standing::NotWhole,
+        }
+    }
+
+    /// Nobody else can be at it: the copy belongs to one process, which fills it once at a time. A claim that was left
+    /// behind half-way gives way to the next.
+    fn claim(&mut self, claim: Claim) -> Copied {
+        if self.past == Past::Whole(claim.log) {
+            return Copied::Whole;
+        }
+        self.past = Past::Filling(claim);
+        Copied::ToBeFilled
+    }
+
+    fn filling(&self, claim: Claim) -> Filling {
+        if self.past == Past::Filling(claim) {
+            Filling::Stands
+        } else {
+            Filling::Lost
+        }
+    }
+
+    fn complete(&mut self, claim: Claim) -> Filling {
+        let filling = self.filling(claim);
+        if filling == Filling::Stands {
+            self.past = Past::Whole(claim.log);
+        }
+        filling
     }
 
     fn prune(&mut self, now: Timestamp, limit: u32) -> u64 {
@@ -95,5 +146,18 @@ impl Blacklist for MemoryBlacklist {
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         Ok(whole(self.entries.write())?.prune(now, limit))
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+        Ok(whole(self.entries.write())?.claim(claim))
+    }
+
+    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+        self.insert(revocations).await?;
+        Ok(whole(self.entries.read())?.filling(claim))
+    }
+
+    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+        Ok(whole(self.entries.write())?.complete(claim))
     }
 }

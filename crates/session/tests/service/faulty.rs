@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    Position, Revocation, Session,
+    LogId, Position, Revocation, Session,
     memory::{MemoryBlacklist, MemorySessions},
     ports::{
-        Blacklist, Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, Standing,
-        StoreError, Tail, TokenRevocation,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, Opened, Pruned, Rotated, Rotation,
+        SessionStore, Standing, StoreError, Tail, TokenRevocation,
     },
     token::{SessionId, TokenId, UserId},
 };
@@ -150,6 +150,9 @@ impl SessionStore for FaultySessions {
             .around("revoke_token", self.inner().revoke_token(token))
             .await
     }
+    async fn log(&self) -> Result<LogId, StoreError> {
+        self.faults.around("log", self.inner().log()).await
+    }
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
         self.faults
             .around("revocations_after", self.inner().revocations_after(position, limit))
@@ -181,5 +184,14 @@ impl Blacklist for FaultyBlacklist {
     }
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.faults.around("prune", self.inner.prune(now, limit)).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+        self.faults.around("claim", self.inner.claim(claim)).await
+    }
+    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+        self.faults.around("fill", self.inner.fill(claim, revocations)).await
+    }
+    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+        self.faults.around("complete", self.inner.complete(claim)).await
     }
 }

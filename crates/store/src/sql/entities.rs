@@ -130,6 +130,7 @@ pub mod log_head {
         pub last_position: i64,
         pub floor_position: i64,
         pub newest_at: Option<i64>,
+        pub log_id: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Position, Revocation, Scope, Session,
+    Cause, LogId, Position, Revocation, Scope, Session,
     ports::{
         Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
         TokenRevocation,
@@ -138,6 +138,12 @@ impl SessionStore for SqlStore {
             .next()
             .ok_or_else(|| unreadable("an entry that was not inserted"))?;
         Revocation::try_from(row)
+    }
+
+    async fn log(&self) -> Result<LogId, StoreError> {
+        let id = self.log_head().await?.log_id;
+        id.map(LogId::from_uuid)
+            .ok_or_else(|| unreadable("a revocation log without an identity"))
     }
 
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
