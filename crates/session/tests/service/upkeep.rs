@@ -97,6 +97,8 @@ async fn a_blacklist_that_has_lost_everything_accepts_nobody_until_it_was_filled
     let world = World::new().await;
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
+    // The tail has been read: who went on from there would carry nothing.
+    assert_eq!(world.service.carry_over(1).await.unwrap().entries, 1);
     world.blacklist.inner.forget().unwrap();
     for grant in [&kept, &ended] {
         let verdict = world.me(grant).await;
