@@ -7,6 +7,9 @@
 //! | somebody with a copy of another's token | [`Thief`] |
 //! | somebody with cookies and without JavaScript, fast | [`CookieClient`] |
 //! | the same in a real Chromium | [`Browser`] |
+//! | a private Redis that can be flushed, paused, killed, restored from an old snapshot | [`RedisServer`] |
+//! | a private Postgres that can be paused and killed, or an empty database in a shared one | [`PostgresServer`] |
+//! | a cable between one node and its store, to be cut | [`TcpRelay`] |
 //! | to skip loudly where a tool is missing | [`needs`] |
 //! | many rounds in the second tier, a few in the first | [`rounds`] |
 //!
@@ -22,20 +25,29 @@
 mod api_client;
 mod browser;
 mod cookie_client;
+mod daemon;
 mod effort;
+mod port;
+mod postgres_server;
 mod process;
 mod program;
+mod redis_server;
 mod reply;
+mod resp;
+mod tcp_relay;
 mod tool;
 
 pub use api_client::{ApiClient, Thief, Tokens};
 pub use browser::{Browser, ColourScheme, JavaScript};
 pub use cookie_client::{CookieClient, Provenance};
 pub use effort::rounds;
+pub use postgres_server::PostgresServer;
 pub use program::{Ended, Program, ProgramError, Running};
+pub use redis_server::{RedisServer, RedisSnapshot};
 pub use reply::Reply;
 /// A token or a password. Prints as redacted; [`ExposeSecret`] shows it.
 pub use secrecy::{ExposeSecret, SecretString};
+pub use tcp_relay::TcpRelay;
 /// One line of the browser's console, violations of the content security policy among them.
 pub use thirtyfour::BrowserLogEntry as ConsoleEntry;
 pub use tool::{Tool, needs};

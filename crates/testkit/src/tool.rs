@@ -22,6 +22,10 @@ pub enum Tool {
     Jq,
     /// The script of axe-core, which looks for what keeps people from using a page. From npm, into `web/tests/look`.
     Axe,
+    /// The command `redis-server`, for [`RedisServer`](crate::RedisServer).
+    Redis,
+    /// The programs of a Postgres server, for [`PostgresServer`](crate::PostgresServer).
+    Postgres,
 }
 
 impl Tool {
@@ -32,6 +36,8 @@ impl Tool {
             Self::Curl => "curl",
             Self::Jq => "jq",
             Self::Axe => "axe-core",
+            Self::Redis => "redis-server",
+            Self::Postgres => "a Postgres server",
         }
     }
 
@@ -43,10 +49,13 @@ impl Tool {
             Self::Curl => "apt-get install curl",
             Self::Jq => "apt-get install jq",
             Self::Axe => "npm ci --ignore-scripts --prefix web/tests/look",
+            Self::Redis => "apt-get install redis-server",
+            Self::Postgres => "apt-get install postgresql",
         }
     }
 
-    /// Where the tool is: the program, for [`Tool::Faketime`] the library, for [`Tool::Axe`] the script.
+    /// Where the tool is: the program, for [`Tool::Faketime`] the library, for [`Tool::Axe`] the script, for
+    /// [`Tool::Postgres`] the directory of its programs.
     pub(crate) fn find(self) -> Option<PathBuf> {
         match self {
             Self::Chromium => chromedriver().and_then(|_| chromium()),
@@ -57,6 +66,8 @@ impl Tool {
                 env!("CARGO_MANIFEST_DIR"),
                 "/../../web/tests/look/node_modules/axe-core/axe.min.js"
             )),
+            Self::Redis => redis_server(),
+            Self::Postgres => postgres_binaries(),
         }
     }
 }
@@ -113,6 +124,41 @@ pub(crate) fn chromedriver() -> Option<PathBuf> {
     }
 }
 
+/// The server. If `RESCIND_TEST_REDIS_SERVER` is set, that file and no other.
+fn redis_server() -> Option<PathBuf> {
+    match env::var_os("RESCIND_TEST_REDIS_SERVER") {
+        Some(path) => existing(path),
+        None => on_path("redis-server"),
+    }
+}
+
+/// The directory that holds `initdb`, `postgres` and `psql`. If `RESCIND_TEST_POSTGRES_BIN` is set, that one and no other.
+/// Debian keeps the server's programs off the path, in a directory for each version.
+fn postgres_binaries() -> Option<PathBuf> {
+    let whole = |directory: &PathBuf| {
+        ["initdb", "postgres"]
+            .iter()
+            .all(|program| directory.join(program).is_file())
+    };
+    if let Some(directory) = env::var_os("RESCIND_TEST_POSTGRES_BIN") {
+        return Some(PathBuf::from(directory)).filter(whole);
+    }
+    // A link on the path leads to the place where the others are.
+    let linked = on_path("initdb").and_then(|initdb| Some(initdb.canonicalize().ok()?.parent()?.to_owned()));
+    linked.filter(whole).or_else(|| {
+        let version = |directory: &PathBuf| {
+            let name = directory.parent()?.file_name()?;
+            name.to_str()?.parse::<u32>().ok()
+        };
+        Path::new("/usr/lib/postgresql")
+            .read_dir()
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+            .filter(whole)
+            .max_by_key(version)
+    })
+}
+
 /// The library, rather than the command `faketime`: a wrapper would receive the signals that are meant for the program.
 /// Debian keeps it in a directory named after the machine; the variant for programs with threads is the right one here.
 fn faketime_library() -> Option<PathBuf> {
@@ -131,7 +177,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)
         // Debian's places, for a runner with a path of its own.
-        .chain(["/usr/bin".into(), "/usr/lib/chromium".into()])
+        .chain(["/usr/bin".into(), "/usr/local/bin".into(), "/usr/lib/chromium".into()])
         .find_map(|directory| existing(directory.join(program)))
 }
 

@@ -1,0 +1,253 @@
+//! A store's server process: private to a test, abused by it, and gone after it.
+//!
+//! [`Process`](crate::process::Process) is not enough for a server, for three reasons.
+//! - **It may outlive the runtime that started it.** Each `#[tokio::test]` has a runtime of its own, and a server that
+//!   tests share belongs to none of them. So this is a plain child, with its output in a file instead of in pipes that
+//!   somebody would have to keep reading.
+//! - **A static is never dropped.** What a test process shares has to end with that process, however that ends. The
+//!   kernel's own means (`PR_SET_PDEATHSIG`) looks at the *thread* that started the child, and a test is a thread: the
+//!   server would die with the first test. So a watchdog, a line of shell, reads a pipe that nobody writes to. When the
+//!   last holder of the other end is gone, so is the test process, and the watchdog ends the server and removes its
+//!   directory. It is a member of the server's process group, so that the number of the group can't become another's
+//!   while there is a watchdog that would kill by it.
+//! - **The group is not the family.** Postgres gives every backend a session of its own, so killing or stopping the group
+//!   would leave backends at work. The family is found in `/proc`, while its head is stopped and can't have more children.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// How long the kernel gets to stop a process, and a server to obey its farewell: far more than either needs.
+const OBEDIENCE: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_millis(2);
+
+/// `$1`: the server, `$2`: its farewell, `$3`: its directory. `kill 0` is the own group.
+const WATCHDOG: &str = r#"
+cat
+kill -CONT "$1"; kill -"$2" "$1"
+tries=0
+while kill -0 "$1" && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+rm -rf -- "$3"
+kill -KILL 0
+"#;
+
+/// How a server is told that its time has come when nobody will use its data again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// It leaves nothing behind that would need tidying.
+    Kill,
+    /// SIGQUIT: it hurries, and gives back what the kernel would keep (shared memory of System V).
+    Quit,
+}
+
+/// A running server. Dropping it ends it, with all that it started.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    server: Child,
+    /// Holds the pipe whose end the watchdog waits for.
+    watchdog: Option<Child>,
+    farewell: Farewell,
+}
+
+impl Daemon {
+    /// Starts `command`, whose output goes to `log`. If this process dies, so does the server, and `directory` with it.
+    pub(crate) fn spawn(mut command: Command, log: &Path, directory: &Path, farewell: Farewell) -> io::Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let server = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .spawn()?;
+        let mut daemon = Self {
+            server,
+            watchdog: None,
+            farewell,
+        };
+        // A server that has ended already has no group to join, and needs none.
+        let watchdog = daemon.watchdog_command(directory).spawn();
+        if daemon.is_running()? {
+            daemon.watchdog = Some(watchdog?);
+        } else if let Ok(mut watchdog) = watchdog {
+            watchdog.kill()?;
+            watchdog.wait()?;
+        }
+        Ok(daemon)
+    }
+
+    fn watchdog_command(&self, directory: &Path) -> Command {
+        let farewell = match self.farewell {
+            Farewell::Kill => "KILL",
+            Farewell::Quit => "QUIT",
+        };
+        let id = self.id();
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", WATCHDOG, "watchdog", &id.to_string(), farewell])
+            .arg(directory)
+            .stdin(Stdio::piped())
+            // Never the streams of the test: who reads those to their end would wait for the watchdog.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Ok(group) = i32::try_from(id) {
+            command.process_group(group);
+        }
+        command
+    }
+
+    /// The process id of the server.
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// Whether the server has not ended.
+    pub(crate) fn is_running(&mut self) -> io::Result<bool> {
+        Ok(self.server.try_wait()?.is_none())
+    }
+
+    /// Sends the server itself a signal, if it runs.
+    pub(crate) fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        match self.head()? {
+            Some(head) => send(head, signal),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops the whole family where it stands (SIGSTOP), and returns when it does stand.
+    pub(crate) fn pause(&mut self) -> io::Result<()> {
+        let Some(head) = self.head()? else { return Ok(()) };
+        send(head, Signal::STOP)?;
+        await_stop(head);
+        let children = children(head);
+        for child in &children {
+            send(*child, Signal::STOP)?;
+        }
+        children.into_iter().for_each(await_stop);
+        Ok(())
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
+        let Some(head) = self.head()? else { return Ok(()) };
+        for member in children(head).into_iter().chain([head]) {
+            send(member, Signal::CONT)?;
+        }
+        Ok(())
+    }
+
+    /// Kills the whole family (SIGKILL), and returns when it is gone.
+    pub(crate) fn kill(&mut self) -> io::Result<()> {
+        let family = match self.head()? {
+            Some(head) => {
+                send(head, Signal::STOP)?;
+                await_stop(head);
+                let mut family = children(head);
+                // While the head is stopped, it can't collect its dead, and no number of them becomes another's.
+                for child in &family {
+                    send(*child, Signal::KILL)?;
+                }
+                send(head, Signal::KILL)?;
+                self.server.wait()?;
+                family.push(head);
+                family
+            }
+            None => Vec::new(),
+        };
+        if let Some(mut watchdog) = self.watchdog.take() {
+            // It has not been awaited, so the group is still the server's: what else is in it dies too.
+            if let Some(group) = pid(self.server.id()) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            watchdog.wait()?;
+        }
+        family.into_iter().for_each(|member| await_state(member, is_dead));
+        Ok(())
+    }
+
+    /// The server, while its number is still its own.
+    fn head(&mut self) -> io::Result<Option<Pid>> {
+        Ok(if self.is_running()? {
+            pid(self.server.id())
+        } else {
+            None
+        })
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.farewell == Farewell::Quit {
+            let _ = self.resume();
+            let _ = self.signal(Signal::QUIT);
+            let _ = patiently(|| !self.is_running().unwrap_or(false));
+        }
+        let _ = self.kill();
+    }
+}
+
+/// A process that is gone meanwhile got what it was due.
+fn send(member: Pid, signal: Signal) -> io::Result<()> {
+    match kill_process(member, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
+
+/// State and parent from `/proc/…/stat`; the name before them may hold anything, a bracket too.
+fn status(process: &OsStr) -> Option<(char, i32)> {
+    let stat = fs::read_to_string(PathBuf::from("/proc").join(process).join("stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn children(parent: Pid) -> Vec<Pid> {
+    let parent = parent.as_raw_nonzero().get();
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    processes
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name();
+            let child = name.to_str()?.parse().ok()?;
+            (status(&name)?.1 == parent).then_some(child)
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
+fn await_stop(process: Pid) {
+    await_state(process, |state| matches!(state, None | Some('T' | 'Z')));
+}
+
+fn is_dead(state: Option<char>) -> bool {
+    matches!(state, None | Some('Z' | 'X'))
+}
+
+fn await_state(process: Pid, wanted: impl Fn(Option<char>) -> bool) {
+    let name = process.as_raw_nonzero().to_string();
+    let _ = patiently(|| wanted(status(OsStr::new(&name)).map(|(state, _)| state)));
+}
+
+/// Whether `done` came true in time. Blocks: these are moments, and also a destructor has to wait.
+fn patiently(mut done: impl FnMut() -> bool) -> bool {
+    let tries = OBEDIENCE.as_millis() / STEP.as_millis();
+    (0..tries).any(|_| {
+        let is_done = done();
+        if !is_done {
+            thread::sleep(STEP);
+        }
+        is_done
+    })
+}

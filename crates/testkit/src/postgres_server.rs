@@ -1,0 +1,456 @@
+//! A private Postgres, and everything that can befall one.
+//!
+//! Two kinds, for two needs. A test that kills or pauses its server takes one of its own ([`PostgresServer::start`]). Tests
+//! that only want an empty database each share one per test process ([`PostgresServer::shared`]) and take
+//! [a fresh database](PostgresServer::fresh_database) from it.
+//!
+//! Making a cluster takes a second of work, copying one takes a twentieth. So the first to need one makes it, and keeps it
+//! as a template for everybody: beside the test programs, in Cargo's target directory, where `cargo clean` finds it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::statvfs;
+use rustix::process::{Signal, getuid};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::Tool;
+use crate::daemon::{Daemon, Farewell};
+use crate::port::free_port;
+
+/// Far more than a start, a recovery or a statement of a test takes, even on a machine that compiles beside it.
+const DEADLINE: Duration = Duration::from_secs(60);
+const PORTS_TO_TRY: usize = 5;
+/// The owner of everything, who needs no password. (One that stands in a URL is ignored.)
+const USER: &str = "rescind";
+/// How much of the machine's memory must be free for a data directory to be put there.
+const ROOMY: u64 = 2 << 30;
+
+static SHARED: OnceCell<PostgresServer> = OnceCell::const_new();
+
+/// A Postgres server on a free port of 127.0.0.1. Dropping it ends it.
+///
+/// It makes commits durable as a real one does (`fsync` and `synchronous_commit` are on), but its disk may be the machine's
+/// memory: what is asked of it is to survive its own death, not the machine's.
+///
+/// ```no_run
+/// # async fn test() {
+/// use rescind_testkit::{PostgresServer, Tool, needs};
+/// let Some(_) = needs(Tool::Postgres) else { return };
+/// let postgres = PostgresServer::start().await;
+/// postgres.sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)").await;
+/// postgres.kill_9();
+/// postgres.start_again().await;
+/// assert_eq!(postgres.sql("SELECT n FROM kept").await, "1");
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct PostgresServer {
+    binaries: PathBuf,
+    arguments: Vec<String>,
+    port: u16,
+    databases: AtomicU32,
+    /// Dropped before the directory in which it works.
+    daemon: Mutex<Option<Daemon>>,
+    directory: TempDir,
+}
+
+impl PostgresServer {
+    /// A server with one empty database. The test has asked [`needs`](crate::needs) before.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with settings of its own, as `&["synchronous_commit=off", "max_connections=20"]`.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn with(settings: &[&str]) -> Self {
+        let binaries = Tool::Postgres
+            .find()
+            .unwrap_or_else(|| panic!("no Postgres server here; ask `needs(Tool::Postgres)` first"));
+        let directory = tempfile::Builder::new()
+            .prefix("rescind-postgres-")
+            .tempdir_in(roomiest())
+            .unwrap_or_else(|e| panic!("no directory for a Postgres: {e}"));
+        let mut server = Self {
+            binaries,
+            arguments: settings.iter().map(|setting| format!("-c{setting}")).collect(),
+            port: 0,
+            databases: AtomicU32::new(0),
+            daemon: Mutex::new(None),
+            directory,
+        };
+        server.lay_out();
+        // Somebody else may take a free port before the server does.
+        for _ in 0..PORTS_TO_TRY {
+            server.port = free_port();
+            if server.come_up().await {
+                return server;
+            }
+            if !server.logs().contains("Address already in use") {
+                break;
+            }
+        }
+        panic!("Postgres ended instead of listening:\n{}", server.logs());
+    }
+
+    /// The server that the tests of this process share. It ends with the process, so it must not be killed, stopped or
+    /// paused: others are using it.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn shared() -> &'static Self {
+        // Each test opens a few connections, and the runner starts as many tests at once as there are processors.
+        SHARED
+            .get_or_init(|| async { Self::with(&["max_connections=500"]).await })
+            .await
+    }
+
+    /// `postgres://rescind@127.0.0.1:PORT/postgres`: the database that is there from the start.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url_of("postgres")
+    }
+
+    /// The port, in all lives of the server.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// All that the server wrote in all its lives.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        fs::read(self.log_file()).map_or_else(
+            |error| format!("no log: {error}"),
+            |log| String::from_utf8_lossy(&log).into_owned(),
+        )
+    }
+
+    /// Makes an empty database and returns its URL.
+    ///
+    /// # Panics
+    /// If the server would not.
+    pub async fn fresh_database(&self) -> String {
+        let name = self.new_name();
+        self.sql(&format!("CREATE DATABASE {name}")).await;
+        self.url_of(&name)
+    }
+
+    /// Makes a database that holds what the one at `url` does, and returns its URL. Nobody may be connected to that one.
+    /// Faster than to migrate a fresh one.
+    ///
+    /// # Panics
+    /// If the server would not.
+    pub async fn copy_of(&self, url: &str) -> String {
+        let (_, original) = url.rsplit_once('/').unwrap_or(("", url));
+        let name = self.new_name();
+        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {original}")).await;
+        self.url_of(&name)
+    }
+
+    /// Runs statements in the database of [`url`](Self::url); returns rows as lines, with `|` between the columns.
+    ///
+    /// # Panics
+    /// If a statement fails, with what Postgres says.
+    pub async fn sql(&self, statements: &str) -> String {
+        self.sql_in(&self.url(), statements).await
+    }
+
+    /// Runs statements in the database at `url`.
+    ///
+    /// # Panics
+    /// If a statement fails, with what Postgres says.
+    pub async fn sql_in(&self, url: &str, statements: &str) -> String {
+        let output = timeout(DEADLINE, self.psql(url, statements))
+            .await
+            .unwrap_or_else(|_| panic!("no answer to {statements:?} within {} s", DEADLINE.as_secs()))
+            .unwrap_or_else(|e| panic!("psql cannot be run: {e}"));
+        let text = |bytes| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        if !output.status.success() {
+            panic!("{statements:?} failed: {}", text(&output.stderr));
+        }
+        text(&output.stdout)
+    }
+
+    /// Stops all processes of the server where they stand (SIGSTOP): connections stay open, the kernel still accepts new
+    /// ones, and nobody is answered.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn pause(&self) {
+        self.running(Daemon::pause);
+    }
+
+    /// Lets it go on (SIGCONT); it answers what it was asked meanwhile.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn resume(&self) {
+        self.running(Daemon::resume);
+    }
+
+    /// Kills all its processes without a warning.
+    ///
+    /// # Panics
+    /// If the machine would not.
+    pub fn kill_9(&self) {
+        if let Some(mut daemon) = self.daemon().take() {
+            daemon
+                .kill()
+                .unwrap_or_else(|e| panic!("Postgres cannot be killed: {e}"));
+        }
+    }
+
+    /// Asks it to end (SIGINT: connections are closed, what they were doing is rolled back) and waits until it has.
+    ///
+    /// # Panics
+    /// If it goes on.
+    pub async fn stop(&self) {
+        self.running(|daemon| daemon.signal(Signal::INT));
+        let mut tick = ticks();
+        let ended = async {
+            while self.running(Daemon::is_running) {
+                tick.tick().await;
+            }
+        };
+        if timeout(DEADLINE, ended).await.is_err() {
+            panic!("Postgres goes on after {} s:\n{}", DEADLINE.as_secs(), self.logs());
+        }
+        *self.daemon() = None;
+    }
+
+    /// Starts the server again after [`kill_9`](Self::kill_9) or [`stop`](Self::stop), on its data and its port; waits for
+    /// the recovery.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn start_again(&self) {
+        assert!(self.daemon().is_none(), "this Postgres runs already");
+        assert!(self.come_up().await, "Postgres did not come up again:\n{}", self.logs());
+    }
+
+    /// Starts the server on its port and says whether it is ready; otherwise it has ended.
+    async fn come_up(&self) -> bool {
+        let mut command = as_owner(Command::new(self.binaries.join("postgres")));
+        command
+            .arg("-D")
+            .arg(self.data_dir())
+            .args(["-p", &self.port.to_string(), "-h", "127.0.0.1"])
+            .args([
+                "-cunix_socket_directories=",
+                // In the data directory instead of /dev/shm, where a killed server would leave it.
+                "-cdynamic_shared_memory_type=mmap",
+            ])
+            .args(&self.arguments)
+            .current_dir(self.directory.path());
+        let daemon = Daemon::spawn(command, &self.log_file(), self.directory.path(), Farewell::Quit)
+            .unwrap_or_else(|e| panic!("Postgres cannot be run: {e}"));
+        let id = daemon.id().to_string();
+        *self.daemon() = Some(daemon);
+        let mut tick = ticks();
+        let up = async {
+            loop {
+                tick.tick().await;
+                // The server's own word, which names its process; an answer on the port might be another's.
+                let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
+                let mut lines = lock.lines();
+                if lines.next() == Some(&id) && lines.nth(6).is_some_and(|status| status.trim() == "ready") {
+                    return true;
+                }
+                if !self.running(Daemon::is_running) {
+                    *self.daemon() = None;
+                    return false;
+                }
+            }
+        };
+        timeout(DEADLINE, up).await.unwrap_or_else(|_| {
+            panic!(
+                "Postgres was not ready within {} s:\n{}",
+                DEADLINE.as_secs(),
+                self.logs()
+            )
+        })
+    }
+
+    async fn psql(&self, url: &str, statements: &str) -> io::Result<Output> {
+        // Debian's `psql` on the path is a script that looks for clusters; the real one lies beside the server.
+        let beside = self.binaries.join("psql");
+        let psql = if beside.is_file() {
+            beside
+        } else {
+            PathBuf::from("psql")
+        };
+        tokio::process::Command::new(psql)
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                url,
+                "-c",
+                statements,
+            ])
+            .kill_on_drop(true)
+            .output()
+            .await
+    }
+
+    /// Lays out a new cluster, as a copy of the template.
+    fn lay_out(&self) {
+        let template = template(&self.binaries).unwrap_or_else(|e| panic!("no Postgres cluster can be made: {e}"));
+        let mut copy = Command::new("cp");
+        copy.arg("-R").arg(template).arg(self.data_dir());
+        run(copy)
+            .and_then(|()| give_away(self.directory.path()))
+            .unwrap_or_else(|e| panic!("no Postgres cluster can be copied: {e}"));
+    }
+
+    fn new_name(&self) -> String {
+        format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    fn daemon(&self) -> MutexGuard<'_, Option<Daemon>> {
+        // A test that failed while it held the lock has told its story already.
+        self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[track_caller]
+    fn running<T>(&self, act: impl FnOnce(&mut Daemon) -> io::Result<T>) -> T {
+        match self.daemon().as_mut().map(act) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => panic!("this Postgres cannot be reached by signals: {error}"),
+            None => panic!("this Postgres does not run"),
+        }
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.data_dir().join("postmaster.pid")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut tick = interval(Duration::from_millis(10));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
+}
+
+/// Memory, if there is plenty of it: a cluster is 40 MB and a container's `/dev/shm` is often 64. Otherwise the usual place.
+fn roomiest() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    match statvfs(memory) {
+        Ok(room) if room.f_bavail.saturating_mul(room.f_frsize) >= ROOMY => memory.to_owned(),
+        _ => env::temp_dir(),
+    }
+}
+
+/// A cluster to copy. Whoever comes first makes it; of two at once one renames its own into place, and the other's goes.
+fn template(binaries: &Path) -> io::Result<PathBuf> {
+    let test_program = env::current_exe()?;
+    let cache = test_program.parent().unwrap_or(Path::new("."));
+    // Another version's clusters are of no use, and neither are those of other binaries of the same version.
+    let version = run_for_output(Command::new(binaries.join("postgres")).arg("--version"))?;
+    let name: String = format!("{version} {}", binaries.display())
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let template = cache.join(format!("template-{}", name.trim_matches('-')));
+    if template.is_dir() {
+        return Ok(template);
+    }
+    let workshop = tempfile::Builder::new()
+        .prefix("rescind-postgres-")
+        .tempdir_in(roomiest())?;
+    give_away(workshop.path())?;
+    let made = workshop.path().join("data");
+    let mut initdb = as_owner(Command::new(binaries.join("initdb")));
+    initdb
+        .arg("-D")
+        .arg(&made)
+        .args(["-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
+        .current_dir(workshop.path());
+    run(initdb)?;
+    let draft = tempfile::Builder::new().prefix("template-").tempdir_in(cache)?;
+    let mut copy = Command::new("cp");
+    copy.arg("-R").arg(&made).arg(draft.path().join("data"));
+    run(copy)?;
+    match fs::rename(draft.path().join("data"), &template) {
+        Err(_) if template.is_dir() => Ok(template),
+        outcome => outcome.map(|()| template),
+    }
+}
+
+/// Postgres refuses to run as root. Where the tests do (in a container), it runs as somebody with less to lose.
+fn as_owner(mut command: Command) -> Command {
+    if let Some((user, group)) = owner() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// Lets the same somebody own a directory with all that is in it.
+fn give_away(directory: &Path) -> io::Result<()> {
+    let Some((user, group)) = owner() else { return Ok(()) };
+    let mut command = Command::new("chown");
+    command.arg("-R").arg(format!("{user}:{group}")).arg(directory);
+    run(command)
+}
+
+/// Who owns clusters, if it is not us.
+fn owner() -> Option<(u32, u32)> {
+    if !getuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    ["postgres", "nobody"].iter().find_map(|name| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut ids = line.split(':').skip(2);
+        Some((ids.next()?.parse().ok()?, ids.next()?.parse().ok()?))
+    })
+}
+
+fn run(mut command: Command) -> io::Result<()> {
+    run_for_output(&mut command).map(drop)
+}
+
+fn run_for_output(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let program: OsString = command.get_program().to_owned();
+    Err(io::Error::other(format!(
+        "{}: {}",
+        program.to_string_lossy(),
+        String::from_utf8_lossy(&output.stderr)
+    )))
+}

@@ -1,0 +1,351 @@
+//! A private Redis, and everything that can befall one.
+//!
+//! What a test does to its server it does to nobody else's: the port, the directory and the process are its own, and no
+//! configuration file of the machine is read. The data is in memory only, unless the test asks for more: a Redis that
+//! forgets everything in a restart is the hard case for whoever keeps something in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::Tool;
+use crate::daemon::{Daemon, Farewell};
+use crate::port::free_port;
+use crate::resp::Resp;
+
+/// Far more than a start or an answer takes, even on a machine that compiles beside it.
+const DEADLINE: Duration = Duration::from_secs(60);
+const PORTS_TO_TRY: usize = 5;
+
+/// A Redis server on a free port of 127.0.0.1, for one test. Dropping it ends it.
+///
+/// ```no_run
+/// # async fn test() {
+/// use rescind_testkit::{RedisServer, Tool, needs};
+/// let Some(_) = needs(Tool::Redis) else { return };
+/// let redis = RedisServer::start().await;
+/// redis.command(&["SET", "key", "value"]).await;
+/// redis.flush_all().await;
+/// assert_eq!(redis.command(&["GET", "key"]).await, "");
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RedisServer {
+    executable: PathBuf,
+    arguments: Vec<String>,
+    password: Option<String>,
+    port: u16,
+    /// Dropped before the directory in which it works.
+    daemon: Mutex<Option<Daemon>>,
+    directory: TempDir,
+}
+
+/// What a Redis held at one moment, to be [restarted from](RedisServer::restart_from) later.
+#[derive(Clone)]
+pub struct RedisSnapshot(Vec<u8>);
+
+impl std::fmt::Debug for RedisSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RedisSnapshot({} bytes)", self.0.len())
+    }
+}
+
+impl RedisServer {
+    /// A server with nothing in it, that saves nothing. The test has asked [`needs`](crate::needs) before.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with more on its command line, as `&["--appendonly", "yes"]` or `&["--maxmemory-policy", "allkeys-lru"]`.
+    /// With `--requirepass` the password stands in the [`url`](Self::url) too. With `--sentinel` it is a sentinel that
+    /// watches nobody until it is told to (`SENTINEL MONITOR`).
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn with(arguments: &[&str]) -> Self {
+        let executable = Tool::Redis
+            .find()
+            .unwrap_or_else(|| panic!("no redis-server here; ask `needs(Tool::Redis)` first"));
+        let directory =
+            TempDir::with_prefix("rescind-redis-").unwrap_or_else(|e| panic!("no directory for a Redis: {e}"));
+        let password = arguments
+            .windows(2)
+            .find_map(|pair| (pair[0] == "--requirepass").then(|| pair[1].to_owned()));
+        let mut server = Self {
+            executable,
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            password,
+            port: 0,
+            daemon: Mutex::new(None),
+            directory,
+        };
+        server.make_data_dir();
+        // Somebody else may take a free port before the server does.
+        for _ in 0..PORTS_TO_TRY {
+            server.port = free_port();
+            if server.come_up().await {
+                return server;
+            }
+            if !server.logs().contains("Address already in use") {
+                break;
+            }
+        }
+        panic!("Redis ended instead of listening:\n{}", server.logs());
+    }
+
+    /// `redis://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url_through(self.port)
+    }
+
+    /// The same by another port of this machine: that of a [`TcpRelay`](crate::TcpRelay).
+    #[must_use]
+    pub fn url_through(&self, port: u16) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{port}"),
+            None => format!("redis://127.0.0.1:{port}"),
+        }
+    }
+
+    /// The port, in all lives of the server.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// All that the server wrote in all its lives.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        fs::read(self.log_file()).map_or_else(
+            |error| format!("no log: {error}"),
+            |log| String::from_utf8_lossy(&log).into_owned(),
+        )
+    }
+
+    /// Gives the server a command and returns its answer: the lines of a list one below the other, nothing for nil.
+    ///
+    /// # Panics
+    /// If the server refuses it or does not answer within a minute.
+    pub async fn command(&self, command: &[&str]) -> String {
+        match timeout(DEADLINE, self.attempt(command)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => panic!("Redis did not do {command:?}: {error}\n{}", self.logs()),
+            Err(_) => panic!("no answer to {command:?} within {} s", DEADLINE.as_secs()),
+        }
+    }
+
+    /// Gives the server a command that it may not obey, and waits as long as it takes.
+    ///
+    /// # Errors
+    /// Those of the connection; [`io::ErrorKind::Other`] with the server's words if it refuses.
+    pub async fn attempt(&self, command: &[&str]) -> io::Result<String> {
+        self.connection().await?.ask(command).await
+    }
+
+    /// Loses everything (`FLUSHALL`).
+    pub async fn flush_all(&self) {
+        self.command(&["FLUSHALL", "SYNC"]).await;
+    }
+
+    /// Stops the server where it stands (SIGSTOP): connections stay open, the kernel still accepts new ones, and nobody is
+    /// answered.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn pause(&self) {
+        self.running(Daemon::pause);
+    }
+
+    /// Lets it go on (SIGCONT); it answers what it was asked meanwhile.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn resume(&self) {
+        self.running(Daemon::resume);
+    }
+
+    /// Kills it without a warning.
+    ///
+    /// # Panics
+    /// If the machine would not.
+    pub fn kill_9(&self) {
+        if let Some(mut daemon) = self.daemon().take() {
+            daemon.kill().unwrap_or_else(|e| panic!("Redis cannot be killed: {e}"));
+        }
+    }
+
+    /// Starts the server again after [`kill_9`](Self::kill_9), with what is on its disk: nothing, unless it was started with
+    /// `--appendonly yes` or has been told to `SAVE`.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn start_again(&self) {
+        assert!(self.daemon().is_none(), "this Redis runs already");
+        assert!(self.come_up().await, "Redis did not come up again:\n{}", self.logs());
+    }
+
+    /// Kills the server and starts it with nothing, whatever was on its disk.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn restart_empty(&self) {
+        self.kill_9();
+        self.make_data_dir();
+        self.start_again().await;
+    }
+
+    /// Restarts the server in good order: it saves, ends, and comes back with all its data under a new `run_id`.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn restart_keeping_data(&self) {
+        self.command(&["SAVE"]).await;
+        self.kill_9();
+        self.start_again().await;
+    }
+
+    /// A copy of what it holds now.
+    ///
+    /// # Panics
+    /// If the server cannot save.
+    pub async fn save_snapshot(&self) -> RedisSnapshot {
+        self.command(&["SAVE"]).await;
+        let dump = self.data_dir().join("dump.rdb");
+        RedisSnapshot(fs::read(&dump).unwrap_or_else(|e| panic!("no snapshot in {}: {e}", dump.display())))
+    }
+
+    /// Kills the server and starts it with what it held then, as a restore from a backup does.
+    ///
+    /// # Panics
+    /// If it does not come up, or was started with `--appendonly yes`: it would not read a snapshot.
+    pub async fn restart_from(&self, snapshot: &RedisSnapshot) {
+        let append_only = self.command(&["CONFIG", "GET", "appendonly"]).await;
+        assert!(append_only.ends_with("no"), "an append-only Redis reads no snapshot");
+        self.kill_9();
+        self.make_data_dir();
+        fs::write(self.data_dir().join("dump.rdb"), &snapshot.0)
+            .unwrap_or_else(|e| panic!("the snapshot cannot be laid out: {e}"));
+        self.start_again().await;
+    }
+
+    /// One field of `INFO`, such as `run_id`.
+    ///
+    /// # Panics
+    /// If there is no such field.
+    pub async fn info(&self, field: &str) -> String {
+        let info = self.command(&["INFO", "everything"]).await;
+        info_field(&info, field).unwrap_or_else(|| panic!("no {field} in INFO"))
+    }
+
+    /// How often each command has been called since the start or `CONFIG RESETSTAT`, those within scripts too, in lower
+    /// case. `info` is left out: it is how this is found out. Round trips are counted by
+    /// [`TcpRelay::round_trips`](crate::TcpRelay::round_trips).
+    pub async fn commands_processed(&self) -> BTreeMap<String, u64> {
+        let info = self.command(&["INFO", "commandstats"]).await;
+        let count = |line: &str| {
+            let (command, numbers) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            Some((command.to_owned(), numbers.split(',').next()?.parse().ok()?))
+        };
+        let mut counts: BTreeMap<_, _> = info.lines().filter_map(count).collect();
+        counts.remove("info");
+        counts
+    }
+
+    /// Starts the server on its port and says whether it listens there; otherwise it has ended.
+    async fn come_up(&self) -> bool {
+        let mut command = Command::new(&self.executable);
+        command
+            // A file of its own: a sentinel and a cluster's node write down what they learn.
+            .arg(self.config_file())
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .arg("--dir")
+            .arg(self.data_dir())
+            .args(["--save", "", "--appendonly", "no"])
+            .args(&self.arguments)
+            .current_dir(self.directory.path());
+        let daemon = Daemon::spawn(command, &self.log_file(), self.directory.path(), Farewell::Kill)
+            .unwrap_or_else(|e| panic!("{} cannot be run: {e}", self.executable.display()));
+        let id = daemon.id().to_string();
+        *self.daemon() = Some(daemon);
+        let mut tick = interval(Duration::from_millis(10));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let up = async {
+            loop {
+                tick.tick().await;
+                // Another server may have taken the port: this one is told by its process id.
+                let info = self.attempt(&["INFO", "everything"]).await.unwrap_or_default();
+                let is = |field, value: &str| info_field(&info, field).is_none_or(|found| found == value);
+                if !info.is_empty() && is("process_id", &id) && is("loading", "0") {
+                    return true;
+                }
+                if !self.running(Daemon::is_running) {
+                    *self.daemon() = None;
+                    return false;
+                }
+            }
+        };
+        timeout(DEADLINE, up)
+            .await
+            .unwrap_or_else(|_| panic!("Redis was not ready within {} s:\n{}", DEADLINE.as_secs(), self.logs()))
+    }
+
+    async fn connection(&self) -> io::Result<Resp> {
+        let mut connection = Resp::connect(self.port).await?;
+        if let Some(password) = &self.password {
+            connection.ask(&["AUTH", password]).await?;
+        }
+        Ok(connection)
+    }
+
+    fn daemon(&self) -> MutexGuard<'_, Option<Daemon>> {
+        // A test that failed while it held the lock has told its story already.
+        self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[track_caller]
+    fn running<T>(&self, act: impl FnOnce(&mut Daemon) -> io::Result<T>) -> T {
+        match self.daemon().as_mut().map(act) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => panic!("this Redis cannot be reached by signals: {error}"),
+            None => panic!("this Redis does not run"),
+        }
+    }
+
+    /// Empty, whatever was in it.
+    fn make_data_dir(&self) {
+        let directory = self.data_dir();
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory)
+            .and_then(|()| fs::write(self.config_file(), ""))
+            .unwrap_or_else(|e| panic!("{} cannot be made: {e}", directory.display()));
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.directory.path().join("redis.conf")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+}
+
+fn info_field(info: &str, field: &str) -> Option<String> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
+        .map(|value| value.trim_end().to_owned())
+}

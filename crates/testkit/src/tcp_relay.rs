@@ -1,0 +1,213 @@
+//! A cable between one node and one of its stores, on loopback, so that it can be cut while other nodes keep theirs.
+//!
+//! Killing or pausing a store hits every node alike. What a network does is meaner: one node loses its store, another goes
+//! on revoking in it. So the node that is to be cut off is told the relay's port instead of the store's.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::port::free_port;
+
+const TRIES: usize = 100;
+const BACKLOG: u32 = 1024;
+/// As much as is carried at once.
+const PIECE: usize = 16 * 1024;
+
+/// Carries the bytes of any number of connections from its own port to another one of 127.0.0.1. Dropping it cuts them all.
+/// It lives in the runtime that made it.
+///
+/// ```no_run
+/// # async fn test() {
+/// use rescind_testkit::{Program, RedisServer, TcpRelay};
+/// let redis = RedisServer::start().await;
+/// let cable = TcpRelay::to(redis.port()).await;
+/// let a = Program::new("target/debug/rescind").env("REDIS_URL", redis.url()).start().await.unwrap();
+/// let b = a.second_node().env("REDIS_URL", redis.url_through(cable.port())).start().await.unwrap();
+/// cable.cut().await; // and now only `b` has lost it
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct TcpRelay {
+    port: u16,
+    cable: Cable,
+    /// `None` while it is cut.
+    open: Mutex<Option<Open>>,
+}
+
+/// What the connections share.
+#[derive(Debug, Clone)]
+struct Cable {
+    to: u16,
+    frozen: watch::Sender<bool>,
+    round_trips: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Open {
+    close: oneshot::Sender<()>,
+    closed: JoinHandle<()>,
+}
+
+impl TcpRelay {
+    /// A relay to this port of 127.0.0.1. Nobody needs to listen there yet.
+    ///
+    /// # Panics
+    /// If there is no port to listen on.
+    pub async fn to(port: u16) -> Self {
+        let cable = Cable {
+            to: port,
+            frozen: watch::Sender::new(false),
+            round_trips: Arc::default(),
+        };
+        for _ in 0..TRIES {
+            let own = free_port();
+            if let Ok(listener) = listen(own) {
+                return Self {
+                    port: own,
+                    open: Mutex::new(Some(Open::start(listener, cable.clone()))),
+                    cable,
+                };
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("no port for a relay");
+    }
+
+    /// The relay's own port, in all its states.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends all connections and refuses new ones. When this returns, it is so.
+    pub async fn cut(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Open { close, closed }) = open {
+            let _ = close.send(());
+            let _ = closed.await;
+        }
+    }
+
+    /// Keeps connections open, accepts new ones, and carries nothing: what is sent meanwhile waits, a farewell too.
+    pub fn freeze(&self) {
+        self.cable.frozen.send_replace(true);
+    }
+
+    /// Undoes [`cut`](Self::cut) and [`freeze`](Self::freeze); what waited is carried.
+    ///
+    /// # Panics
+    /// If somebody else has taken the port and keeps it.
+    pub async fn mend(&self) {
+        self.cable.frozen.send_replace(false);
+        if self.is_open() {
+            return;
+        }
+        for _ in 0..TRIES {
+            if let Ok(listener) = listen(self.port) {
+                let open = Open::start(listener, self.cable.clone());
+                *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("port {} of the relay is taken", self.port);
+    }
+
+    /// How often somebody asked something and waited: a burst of bytes towards the store counts once, however many pieces it
+    /// comes in and however many commands it holds, until something comes back. Opening a connection asks too.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.cable.round_trips.load(Ordering::SeqCst)
+    }
+
+    fn is_open(&self) -> bool {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+impl Open {
+    /// Carries until it is told to close, or dropped.
+    fn start(listener: TcpListener, cable: Cable) -> Self {
+        let (close, mut told) = oneshot::channel();
+        let closed = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => {
+                        if let Ok((near, _)) = accepted {
+                            connections.spawn(cable.clone().carry(near));
+                        }
+                    }
+                    Some(_) = connections.join_next() => {}
+                    _ = &mut told => break,
+                }
+            }
+            drop(listener);
+            connections.shutdown().await;
+        });
+        Self { close, closed }
+    }
+}
+
+impl Cable {
+    /// An error means that one side is gone, and then so is the other.
+    async fn carry(self, mut near: TcpStream) -> io::Result<()> {
+        self.whole().await;
+        let mut far = TcpStream::connect(("127.0.0.1", self.to)).await?;
+        near.set_nodelay(true)?;
+        far.set_nodelay(true)?;
+        let (mut from_near, mut to_near) = near.split();
+        let (mut from_far, mut to_far) = far.split();
+        let asking = AtomicBool::new(false);
+        let ask = || {
+            if !asking.swap(true, Ordering::SeqCst) {
+                self.round_trips.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let answer = || asking.store(false, Ordering::SeqCst);
+        tokio::try_join!(
+            self.pass(&mut from_near, &mut to_far, ask),
+            self.pass(&mut from_far, &mut to_near, answer),
+        )?;
+        Ok(())
+    }
+
+    async fn pass(
+        &self,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        notice: impl Fn(),
+    ) -> io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = from.read(&mut piece).await;
+            // It may have been frozen while this waited; then nothing gets through, not even an end.
+            self.whole().await;
+            let length = read?;
+            if length == 0 {
+                return to.shutdown().await;
+            }
+            notice();
+            to.write_all(&piece[..length]).await?;
+        }
+    }
+
+    async fn whole(&self) {
+        let _ = self.frozen.subscribe().wait_for(|frozen| !frozen).await;
+    }
+}
+
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // The ends of connections that were cut a moment ago still haunt the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(([127, 0, 0, 1], port).into())?;
+    socket.listen(BACKLOG)
+}
