@@ -21,7 +21,7 @@ pub(crate) const LONG: &str = "10m";
 pub(crate) const RENEWAL: &str = "POST /api/refresh ";
 
 /// Longer than any lives that are waited for, and than a slow machine needs.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A browser, the program, and the wire between them.
 pub(crate) struct Person {
