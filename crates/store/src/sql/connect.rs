@@ -15,16 +15,18 @@ use sea_orm::{
     },
 };
 
-use super::{SqlStore, error::is_busy};
+use super::{SqlStore, attempts::Patience, error::is_busy};
 
 /// How a database is used. The defaults suit one node under moderate load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlSettings {
-    /// How many may read at once; at least one. Writing takes turns whatever this says. Default 8.
+    /// How many connections there are at once; at least one. On SQLite they read, and writing takes turns whatever this
+    /// says. Default 8.
     pub max_connections: u32,
-    /// The longest that a caller waits for a connection, and for its turn to write. Default 5 s.
+    /// The longest that a caller waits for a connection, and on SQLite for its turn to write. Default 5 s.
     pub acquire_timeout: Duration,
-    /// The longest that SQLite waits for another process that is writing. Default 5 s.
+    /// The longest to wait for others: for a process that writes to the same SQLite file, for a lock in Postgres; and how
+    /// long a transaction is tried again that others were in the way of. Default 5 s.
     pub busy_timeout: Duration,
 }
 
@@ -42,7 +44,7 @@ impl Default for SqlSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL is not one of a kind of database that is known here.
-    #[error("DATABASE_URL must begin with `sqlite:`, followed by the path of a file")]
+    #[error("DATABASE_URL must begin with `sqlite:`, followed by the path of a file, or with `postgres://`")]
     UnknownScheme,
     /// A database that lives in memory.
     #[error("DATABASE_URL names a database in memory: a restart would forget what was revoked; name a file")]
@@ -71,11 +73,34 @@ pub enum ConnectError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The URL begins like one of Postgres and goes on like none.
+    #[error(
+        "DATABASE_URL cannot be read: write `postgres://user:password@host:port/database`, with `%` escapes for what is \
+         special in it, such as `%23` for `#`"
+    )]
+    PostgresUrl,
+    /// A parameter that is unknown, or that would change what the store promises. Its name, not its value.
+    #[error(
+        "DATABASE_URL has the parameter `{0}`: it may say where the server is and how to get there, such as `sslmode`, and nothing else"
+    )]
+    PostgresParameter(String),
+    /// The server cannot be reached, or would not let us in.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// The server is too old.
+    #[error("the database is Postgres {found}: at least 13 is needed")]
+    TooOld {
+        /// Its major version.
+        found: String,
+    },
+    /// The server follows another one. What it knows is old.
+    #[error("the database is a standby: it would not know yet of sessions that were just closed; name the primary")]
+    Standby,
     /// The database would lose commits that were answered, for instance on a file system without shared memory.
-    #[error("the database does not keep its promises: `PRAGMA {pragma}` is {found}, and {wanted} was asked for")]
+    #[error("the database does not keep its promises: `{setting}` is {found}, and {wanted} was asked for")]
     NotDurable {
         /// The name of the setting.
-        pragma: &'static str,
+        setting: String,
         /// What it must be.
         wanted: &'static str,
         /// What it is.
@@ -88,8 +113,18 @@ impl ConnectError {
     #[must_use]
     pub fn is_the_urls_fault(&self) -> bool {
         match self {
-            Self::UnknownScheme | Self::InMemory | Self::NoFile | Self::Parameter(_) => true,
-            Self::File { .. } | Self::Open { .. } | Self::NotDurable { .. } => false,
+            Self::UnknownScheme
+            | Self::InMemory
+            | Self::NoFile
+            | Self::Parameter(_)
+            | Self::PostgresUrl
+            | Self::PostgresParameter(_) => true,
+            Self::File { .. }
+            | Self::Open { .. }
+            | Self::Unreachable(_)
+            | Self::TooOld { .. }
+            | Self::Standby
+            | Self::NotDurable { .. } => false,
         }
     }
 }
@@ -103,15 +138,19 @@ const PROMISES: [(&str, &str); 4] = [
 ];
 
 impl SqlStore {
-    /// Opens the database that a `DATABASE_URL` names: `sqlite:` and the path of a file, with `%3F` for a `?` in it.
+    /// Opens the database that a `DATABASE_URL` names: `sqlite:` and the path of a file, with `%3F` for a `?` in it; or
+    /// `postgres:` (also `postgresql:`) and where the server is.
     ///
-    /// The file is made if it is missing, readable by its owner alone, and so is the directory around it. With
+    /// A file is made if it is missing, readable by its owner alone, and so is the directory around it. With
     /// `?mode=rw` the file must be there. The schema is left as it is: see [`is_current`](Self::is_current) and
     /// [`migrate_up`](Self::migrate_up).
     ///
     /// # Errors
     /// [`ConnectError`], which names the setting where the URL is at fault.
     pub async fn connect(url: &str, settings: &SqlSettings) -> Result<Self, ConnectError> {
+        if is_postgres(url) {
+            return Self::connect_postgres(url, settings).await;
+        }
         match read_url(url)? {
             (file, IfMissing::Make) => Self::open_file(&file, settings).await,
             (file, IfMissing::Refuse) => Self::open(&file, settings).await,
@@ -147,13 +186,27 @@ impl SqlStore {
         })?;
         let writer = open_writer(&file, settings).await.map_err(failed)?;
         if let Some((pragma, wanted, found)) = broken_promise(&writer).await.map_err(failed)? {
-            return Err(ConnectError::NotDurable { pragma, wanted, found });
+            let setting = format!("PRAGMA {pragma}");
+            return Err(ConnectError::NotDurable { setting, wanted, found });
         }
         let readers = Database::connect(reader_options(&file, settings))
             .await
             .map_err(failed)?;
-        Ok(Self { readers, writer })
+        Ok(Self {
+            readers,
+            writer,
+            patience: Patience {
+                altogether: settings.busy_timeout,
+                each: None,
+            },
+            lock_timeout: settings.busy_timeout,
+        })
     }
+}
+
+/// Whether a URL says that it is one of Postgres.
+fn is_postgres(url: &str) -> bool {
+    matches!(url.split_once(':'), Some(("postgres" | "postgresql", _)))
 }
 
 /// The file that a `DATABASE_URL` names, for whoever has to lock, copy or name it.

@@ -1,4 +1,4 @@
-//! Which of the database's errors means what.
+//! Which of the database's errors means what, and after which of them a transaction may be tried again.
 
 use rescind_session::ports::StoreError;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
@@ -10,13 +10,63 @@ const SQLITE_CORRUPT: i32 = 11;
 /// The file is something else.
 const SQLITE_NOTADB: i32 = 26;
 
-/// What a failed statement means to the caller. The database's own words never contain bound values, so the source may
-/// be logged.
-pub(super) fn failed(error: DbErr) -> StoreError {
-    if is_unreadable(&error) {
-        StoreError::corrupt(error)
-    } else {
-        StoreError::unavailable(error)
+/// Postgres could not pretend that transactions ran one after the other, or two waited for each other. It rolled back.
+const IN_EACH_OTHERS_WAY: [&str; 2] = ["40001", "40P01"];
+/// Postgres gave up waiting for a lock.
+const LOCK_TIMEOUT: &str = "55P03";
+/// Postgres ends the session: an administrator said so, another process of the server crashed, it is just starting, or the
+/// session was idle inside of a transaction for too long.
+const ENDING: [&str; 4] = ["57P01", "57P02", "57P03", "25P03"];
+/// A page, or an index, is damaged.
+const PG_CORRUPT: [&str; 2] = ["XX001", "XX002"];
+
+/// Why one attempt at something failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    error: StoreError,
+    /// Nothing of the attempt is in the database, and the next one may fare better.
+    try_again: bool,
+}
+
+impl Failure {
+    /// Whether it is **certain** that nothing was written, and worth while to try once more.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        self.try_again
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self {
+            error,
+            try_again: false,
+        }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// What a statement that failed means to the caller. Its transaction has not been told to commit and never will be.
+pub(super) fn failed(error: DbErr) -> Failure {
+    let try_again = is_passing(&error) || is_cut_off(&error);
+    Failure {
+        error: told(error),
+        try_again,
+    }
+}
+
+/// What a COMMIT that failed means. Where the database itself says that it rolled back, nothing was written. Everything
+/// else, a lost connection above all, leaves open whether it was: of a compare-and-swap that won and whose answer was lost,
+/// a second try would say that it has lost.
+pub(super) fn commit_failed(error: DbErr) -> Failure {
+    let try_again = is_passing(&error);
+    Failure {
+        error: told(error),
+        try_again,
     }
 }
 
@@ -30,15 +80,53 @@ pub(super) fn is_busy(error: &DbErr) -> bool {
     sqlite_code(error) == Some(SQLITE_BUSY)
 }
 
+/// What is left of an error of Postgres. Its details quote whole rows ("Failing row contains …", "Key (username)=(…)
+/// already exists"), and a source may be logged.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} (SQLSTATE {code})")]
+struct Refusal {
+    code: String,
+    message: String,
+}
+
+fn told(error: DbErr) -> StoreError {
+    let unreadable = is_unreadable(&error);
+    let source: Box<dyn std::error::Error + Send + Sync> = match postgres_refusal(&error) {
+        Some(refusal) => Box::new(refusal),
+        // SQLite's words never contain bound values.
+        None => Box::new(error),
+    };
+    if unreadable {
+        StoreError::Corrupt(source)
+    } else {
+        StoreError::Unavailable(source)
+    }
+}
+
 fn is_unreadable(error: &DbErr) -> bool {
     match error {
         // The statement ran, and what came back is not of the column's type, or not what the schema's history says.
         DbErr::Type(_) | DbErr::TryIntoErr { .. } | DbErr::Custom(_) => true,
         _ => match sqlx_error(error) {
             Some(SqlxError::ColumnDecode { .. } | SqlxError::Decode(_)) => true,
-            _ => matches!(sqlite_code(error), Some(SQLITE_CORRUPT | SQLITE_NOTADB)),
+            _ => {
+                matches!(sqlite_code(error), Some(SQLITE_CORRUPT | SQLITE_NOTADB))
+                    || postgres_code(error).is_some_and(|code| PG_CORRUPT.contains(&code.as_str()))
+            }
         },
     }
+}
+
+/// Others were in the way, and will not be for long.
+fn is_passing(error: &DbErr) -> bool {
+    is_busy(error)
+        || postgres_code(error).is_some_and(|code| IN_EACH_OTHERS_WAY.contains(&code.as_str()) || code == LOCK_TIMEOUT)
+}
+
+/// The connection is gone. Postgres rolls back what it has not been told to commit.
+fn is_cut_off(error: &DbErr) -> bool {
+    matches!(sqlx_error(error), Some(SqlxError::Io(_)))
+        || postgres_code(error).is_some_and(|code| ENDING.contains(&code.as_str()) || code.starts_with("08"))
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
@@ -54,6 +142,30 @@ fn sqlite_code(error: &DbErr) -> Option<i32> {
     let SqlxError::Database(error) = sqlx_error(error)? else {
         return None;
     };
+    if is_postgres(error.as_ref()) {
+        // Some of its codes look like numbers.
+        return None;
+    }
     let extended: i32 = error.code()?.parse().ok()?;
     Some(extended & 0xff)
+}
+
+fn postgres_code(error: &DbErr) -> Option<String> {
+    postgres_refusal(error).map(|refusal| refusal.code)
+}
+
+fn postgres_refusal(error: &DbErr) -> Option<Refusal> {
+    match sqlx_error(error)? {
+        SqlxError::Database(error) if is_postgres(error.as_ref()) => Some(Refusal {
+            code: error.code().unwrap_or_default().into_owned(),
+            message: error.message().to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+fn is_postgres(error: &dyn sea_orm::sqlx::error::DatabaseError) -> bool {
+    error
+        .try_downcast_ref::<sea_orm::sqlx::postgres::PgDatabaseError>()
+        .is_some()
 }

@@ -10,7 +10,7 @@ use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
 use super::{
     SqlStore, commit,
     entities::key_ring::{ActiveModel, Column, Entity},
-    error::{failed, unreadable},
+    error::{Failure, failed, unreadable},
 };
 
 /// The table has one row at most, and this is its id.
@@ -35,6 +35,10 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
     pub async fn claim_fingerprint(&self, fingerprint: &str) -> Result<Claimed, StoreError> {
+        self.retry(|| self.claim_fingerprint_once(fingerprint)).await
+    }
+
+    async fn claim_fingerprint_once(&self, fingerprint: &str) -> Result<Claimed, Failure> {
         let transaction = self.begin().await?;
         let rows = Entity::insert(row(fingerprint))
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
@@ -61,6 +65,10 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
     pub async fn replace_fingerprint(&self, fingerprint: &str) -> Result<(), StoreError> {
+        self.retry(|| self.replace_fingerprint_once(fingerprint)).await
+    }
+
+    async fn replace_fingerprint_once(&self, fingerprint: &str) -> Result<(), Failure> {
         let transaction = self.begin().await?;
         Entity::insert(row(fingerprint))
             .on_conflict(

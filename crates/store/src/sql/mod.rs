@@ -10,18 +10,26 @@
 //! **Transactions begin IMMEDIATE**: the lock to write is taken before the first read. A transaction that reads, and only
 //! then asks for the lock, is told SQLITE_BUSY at once if another has written in between, and no waiting mends that.
 //!
+//! **Postgres** has one pool for both, and its transactions may have to be run again: see [`attempts`], and [`postgres`] for
+//! what a session is asked before it is trusted. Everything here holds under READ COMMITTED, where each statement sees what
+//! was committed before it began and an UPDATE looks again at a row that it had to wait for; under REPEATABLE READ and
+//! SERIALIZABLE whoever meets a row that changed meanwhile is undone, and runs again on the new state.
+//!
 //! **Order of locks**, for databases that lock rows: a user's epoch, then sessions, then the head of the log, which every
 //! revoking transaction takes last. Whoever holds it commits before the next one is given a position: positions follow the
 //! order of commits, and nobody waits in a circle.
 //!
 //! **Nothing bound is logged.** sqlx's logging of statements is off, and what sea-orm and sqlx trace leaves out values.
 
+mod attempts;
 mod connect;
 mod entities;
 mod error;
 mod key_ring;
+mod postgres;
 #[cfg(test)]
 mod query_plans;
+mod restored;
 mod revocation_log;
 mod rows;
 mod schema;
@@ -30,27 +38,33 @@ mod users;
 #[cfg(test)]
 mod writer_recovery;
 
+use std::time::Duration;
+
 pub use connect::{ConnectError, SqlSettings, sqlite_file};
 pub use key_ring::Claimed;
 pub use schema::{MigrationState, MigrationStep};
 
-use rescind_session::ports::StoreError;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use error::failed;
+use attempts::Patience;
+use error::{Failure, commit_failed, failed};
 
-/// Users, sessions and the revocation log in a SQL database; today SQLite.
+/// Users, sessions and the revocation log in a SQL database: SQLite or Postgres.
 ///
 /// It is a handle on connections: cloning it is cheap, and clones share them.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
     readers: DatabaseConnection,
+    /// On Postgres the same pool.
     writer: DatabaseConnection,
+    patience: Patience,
+    /// How long Postgres waits for a lock.
+    lock_timeout: Duration,
 }
 
 impl SqlStore {
     /// Begins to write: waits for its turn, then holds the lock until the transaction is committed or dropped.
-    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+    async fn begin(&self) -> Result<DatabaseTransaction, Failure> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -59,7 +73,7 @@ impl SqlStore {
     }
 }
 
-/// Commits. If this fails, it is unknown whether the transaction counts.
-async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {
-    transaction.commit().await.map_err(failed)
+/// Commits. If this fails, it is mostly unknown whether the transaction counts.
+async fn commit(transaction: DatabaseTransaction) -> Result<(), Failure> {
+    transaction.commit().await.map_err(commit_failed)
 }

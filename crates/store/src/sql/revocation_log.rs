@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     SqlStore,
     entities::{log_head, revocation},
-    error::{failed, unreadable},
+    error::{Failure, failed, unreadable},
     rows::{SESSION, TOKEN, kept_position, millis, read_all},
 };
 
@@ -65,7 +65,7 @@ pub(super) async fn take_positions(
     transaction: &DatabaseTransaction,
     count: i64,
     at: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<i64, Failure> {
     let head = move_head(Some(millis(at))).col_expr(
         log_head::Column::LastPosition,
         Expr::col(log_head::Column::LastPosition).add(count),
@@ -77,7 +77,7 @@ pub(super) async fn take_positions(
 pub(super) async fn append(
     transaction: &DatabaseTransaction,
     entries: &[Entry],
-) -> Result<Vec<revocation::Model>, StoreError> {
+) -> Result<Vec<revocation::Model>, Failure> {
     let Some(at) = entries.iter().map(|entry| entry.at).max() else {
         return Ok(Vec::new());
     };
@@ -91,7 +91,7 @@ pub(super) async fn insert(
     transaction: &DatabaseTransaction,
     first: i64,
     entries: &[Entry],
-) -> Result<Vec<revocation::Model>, StoreError> {
+) -> Result<Vec<revocation::Model>, Failure> {
     let rows: Vec<_> = (first..)
         .zip(entries)
         .map(|(position, entry)| entry.at_position(position))
@@ -106,16 +106,15 @@ pub(super) async fn insert(
     Ok(rows)
 }
 
-pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Result<Option<Revocation>, StoreError> {
+pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Result<Option<Revocation>, Failure> {
     let (kind, id) = kept_scope(scope);
-    revocation::Entity::find()
+    let row = revocation::Entity::find()
         .filter(revocation::Column::ScopeKind.eq(kind))
         .filter(revocation::Column::ScopeId.eq(id))
         .one(transaction)
         .await
-        .map_err(failed)?
-        .map(Revocation::try_from)
-        .transpose()
+        .map_err(failed)?;
+    Ok(row.map(Revocation::try_from).transpose()?)
 }
 
 /// The revocations of a user's sessions that are still kept, one session's left out.
@@ -146,7 +145,7 @@ pub(super) fn delete_passed(now: Timestamp, limit: u32) -> DeleteMany<revocation
 ///
 /// Rejected: the highest position that was removed. Entries go by their `until`, so some below it may be kept for long
 /// yet, and a reader that starts over would be told to start over again at the first of them, for ever.
-pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option<i64>) -> Result<(), StoreError> {
+pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option<i64>) -> Result<(), Failure> {
     // Holds the head before it looks: a revocation that commits in between must not pass for one that was pruned.
     let head = the_head(move_head(seen).exec_with_returning(transaction).await.map_err(failed)?)?;
     let first = revocation::Entity::find()
@@ -177,14 +176,13 @@ fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
         .filter(log_head::Column::Id.eq(THE_HEAD))
 }
 
-fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, StoreError> {
-    rows.into_iter()
-        .next()
-        .ok_or_else(|| unreadable("a revocation log without its head"))
+fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, Failure> {
+    let head = rows.into_iter().next();
+    Ok(head.ok_or_else(|| unreadable("a revocation log without its head"))?)
 }
 
 impl SqlStore {
-    pub(super) async fn log_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+    pub(super) async fn log_after_once(&self, position: Position, limit: u32) -> Result<Tail, Failure> {
         // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
         // shows in the floor, and what is pruned after was read. The other order could miss one.
         let entries = after(kept_position(position), limit)
@@ -201,7 +199,7 @@ impl SqlStore {
         }
     }
 
-    pub(super) async fn log_head(&self) -> Result<log_head::Model, StoreError> {
+    pub(super) async fn log_head(&self) -> Result<log_head::Model, Failure> {
         the_head(
             log_head::Entity::find_by_id(THE_HEAD)
                 .one(&self.readers)

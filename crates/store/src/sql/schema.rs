@@ -6,7 +6,15 @@
 use rescind_migrations::{MigrationStatus, Migrator, MigratorTrait};
 use rescind_session::ports::StoreError;
 
-use super::{SqlStore, commit, error::failed};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, TransactionTrait};
+
+use super::{
+    SqlStore, commit,
+    error::{Failure, failed},
+};
+
+/// The number of the advisory lock for moving the schema of a Postgres: "rescheme" in ASCII.
+const SCHEMA_LOCK: i64 = 0x7265_7363_6865_6d65;
 
 /// One step of the schema's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +41,9 @@ impl SqlStore {
     /// [`StoreError`]; then nothing was changed. `Corrupt` if the database has steps that this program does not know: it
     /// was moved by a newer one.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
+        let transaction = self.begin_move().await?;
         Migrator::up(&transaction, None).await.map_err(failed)?;
-        commit(transaction).await
+        Ok(commit(transaction).await?)
     }
 
     /// Takes the latest `steps` steps back, and with them what their tables held; [`u32::MAX`] takes all of them back.
@@ -43,9 +51,9 @@ impl SqlStore {
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
     pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
+        let transaction = self.begin_move().await?;
         Migrator::down(&transaction, Some(steps)).await.map_err(failed)?;
-        commit(transaction).await
+        Ok(commit(transaction).await?)
     }
 
     /// Takes all steps back and then takes them again: empty tables. Tables of others in the same database stay, unlike
@@ -54,9 +62,9 @@ impl SqlStore {
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
     pub async fn migrate_fresh(&self) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
+        let transaction = self.begin_move().await?;
         Migrator::refresh(&transaction).await.map_err(failed)?;
-        commit(transaction).await
+        Ok(commit(transaction).await?)
     }
 
     /// Every step that this program knows, oldest first. Writes nothing.
@@ -64,9 +72,7 @@ impl SqlStore {
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
     pub async fn migrate_status(&self) -> Result<Vec<MigrationStep>, StoreError> {
-        let steps = Migrator::get_migration_with_status_read_only(&self.readers)
-            .await
-            .map_err(failed)?;
+        let steps = self.retry(|| self.steps_once()).await?;
         let state = |status| match status {
             MigrationStatus::Applied => MigrationState::Applied,
             MigrationStatus::Pending => MigrationState::Pending,
@@ -85,5 +91,38 @@ impl SqlStore {
     pub async fn is_current(&self) -> Result<bool, StoreError> {
         let steps = self.migrate_status().await?;
         Ok(steps.iter().all(|step| step.state == MigrationState::Applied))
+    }
+
+    async fn steps_once(&self) -> Result<Vec<rescind_migrations::Migration>, Failure> {
+        Migrator::get_migration_with_status_read_only(&self.readers)
+            .await
+            .map_err(failed)
+    }
+
+    /// Begins to move the schema, alone.
+    ///
+    /// SQLite has one writer anyway. On Postgres whoever moves holds a lock by which others that do the same wait, and may
+    /// take as long as it takes; but not while it waits for a table, since everybody else would queue up behind it. Always
+    /// READ COMMITTED: whoever waited for the lock must see what its predecessor did.
+    async fn begin_move(&self) -> Result<DatabaseTransaction, Failure> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return self.begin().await;
+        }
+        let read_committed = Some(IsolationLevel::ReadCommitted);
+        let transaction = self
+            .writer
+            .begin_with_config(read_committed, None)
+            .await
+            .map_err(failed)?;
+        let alone = format!(
+            "SET LOCAL statement_timeout = 0;
+             SET LOCAL idle_in_transaction_session_timeout = 0;
+             SET LOCAL lock_timeout = 0;
+             SELECT pg_advisory_xact_lock({SCHEMA_LOCK});
+             SET LOCAL lock_timeout = {};",
+            self.lock_timeout.as_millis().min(i32::MAX as u128)
+        );
+        transaction.execute_unprepared(&alone).await.map_err(failed)?;
+        Ok(transaction)
     }
 }

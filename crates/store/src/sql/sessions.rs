@@ -22,7 +22,7 @@ use super::{
         session::{self, Column},
         user_epoch,
     },
-    error::{failed, unreadable},
+    error::{Failure, failed, unreadable},
     revocation_log::{self as log, Entry},
     rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
 };
@@ -30,14 +30,70 @@ use super::{
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+        self.retry(|| self.epoch_once(user)).await
+    }
+
+    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+        self.retry(|| self.open_once(session, epoch)).await
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.retry(|| self.find_session_once(id)).await
+    }
+
+    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        self.retry(|| self.rotate_once(rotation)).await
+    }
+
+    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.retry(|| self.list_open_once(user)).await
+    }
+
+    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
+        self.retry(|| self.close_once(id, closing)).await
+    }
+
+    async fn close_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        closing: &Closing,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.retry(|| self.close_all_once(user, except, closing)).await
+    }
+
+    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+        self.retry(|| self.revoke_token_once(token)).await
+    }
+
+    async fn log(&self) -> Result<LogId, StoreError> {
+        self.retry(|| self.log_once()).await
+    }
+
+    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
+        self.retry(|| self.log_after_once(position, limit)).await
+    }
+
+    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        self.retry(|| self.prune_once(now, sessions_before, limit)).await
+    }
+
+    async fn instants(&self) -> Result<Instants, StoreError> {
+        self.retry(|| self.instants_once()).await
+    }
+}
+
+/// One attempt at each.
+impl SqlStore {
+    async fn epoch_once(&self, user: UserId) -> Result<Epoch, Failure> {
         let row = user_epoch::Entity::find_by_id(user.as_uuid())
             .one(&self.readers)
             .await
             .map_err(failed)?;
-        row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))
+        Ok(row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))?)
     }
 
-    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
+    async fn open_once(&self, session: &Session, epoch: Epoch) -> Result<Opened, Failure> {
         let transaction = self.begin().await?;
         if hold_epoch(&transaction, session.user, 0).await? != epoch {
             transaction.rollback().await.map_err(failed)?;
@@ -47,22 +103,22 @@ impl SessionStore for SqlStore {
             .exec_without_returning(&transaction)
             .await;
         inserted.map_err(|error| match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => unreadable("a session of that id"),
+            Some(SqlErr::UniqueConstraintViolation(_)) => unreadable("a session of that id").into(),
             _ => failed(error),
         })?;
         commit(transaction).await?;
         Ok(Opened::Opened)
     }
 
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+    async fn find_session_once(&self, id: SessionId) -> Result<Option<Session>, Failure> {
         let row = session::Entity::find_by_id(id.as_uuid())
             .one(&self.readers)
             .await
             .map_err(failed)?;
-        row.map(Session::try_from).transpose()
+        Ok(row.map(Session::try_from).transpose()?)
     }
 
-    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+    async fn rotate_once(&self, rotation: &Rotation) -> Result<Rotated, Failure> {
         let transaction = self.begin().await?;
         let rows = swap_generation(rotation)
             .exec(&transaction)
@@ -73,11 +129,12 @@ impl SessionStore for SqlStore {
         Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
     }
 
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        read_all(select_open(user).all(&self.readers).await.map_err(failed)?)
+    async fn list_open_once(&self, user: UserId) -> Result<Vec<Session>, Failure> {
+        let rows = select_open(user).all(&self.readers).await.map_err(failed)?;
+        Ok(read_all(rows)?)
     }
 
-    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
+    async fn close_once(&self, id: SessionId, closing: &Closing) -> Result<Closed, Failure> {
         let transaction = self.begin().await?;
         let closed = close_open(Column::Id.eq(id.as_uuid()), closing)
             .exec_with_returning(&transaction)
@@ -91,12 +148,12 @@ impl SessionStore for SqlStore {
         Ok(outcome)
     }
 
-    async fn close_all(
+    async fn close_all_once(
         &self,
         user: UserId,
         except: Option<SessionId>,
         closing: &Closing,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Vec<Revocation>, Failure> {
         let transaction = self.begin().await?;
         hold_epoch(&transaction, user, 1).await?;
         let which = Condition::all()
@@ -113,10 +170,10 @@ impl SessionStore for SqlStore {
             .await
             .map_err(failed)?;
         commit(transaction).await?;
-        read_all(revocations)
+        Ok(read_all(revocations)?)
     }
 
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+    async fn revoke_token_once(&self, token: &TokenRevocation) -> Result<Revocation, Failure> {
         let transaction = self.begin().await?;
         let entry = Entry {
             scope: Scope::Token(token.token),
@@ -137,20 +194,17 @@ impl SessionStore for SqlStore {
             .into_iter()
             .next()
             .ok_or_else(|| unreadable("an entry that was not inserted"))?;
-        Revocation::try_from(row)
+        Ok(Revocation::try_from(row)?)
     }
 
-    async fn log(&self) -> Result<LogId, StoreError> {
+    async fn log_once(&self) -> Result<LogId, Failure> {
         let id = self.log_head().await?.log_id;
-        id.map(LogId::from_uuid)
-            .ok_or_else(|| unreadable("a revocation log without an identity"))
+        Ok(id
+            .map(LogId::from_uuid)
+            .ok_or_else(|| unreadable("a revocation log without an identity"))?)
     }
 
-    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
-        self.log_after(position, limit).await
-    }
-
-    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+    async fn prune_once(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, Failure> {
         let transaction = self.begin().await?;
         let seen = newest_seen(&transaction).await?;
         let sessions = delete_ended(sessions_before, limit)
@@ -173,7 +227,7 @@ impl SessionStore for SqlStore {
         })
     }
 
-    async fn instants(&self) -> Result<Instants, StoreError> {
+    async fn instants_once(&self) -> Result<Instants, Failure> {
         let clock = clock(&self.readers).await?;
         let recorded = [newest_seen(&self.readers).await?, self.log_head().await?.newest_at];
         let newest = recorded.into_iter().flatten().max();
@@ -186,7 +240,7 @@ impl SessionStore for SqlStore {
 
 /// Raises a user's epoch by 0 or 1, holds its row until the commit, and returns what it is now. By 0 it is a look that
 /// nobody can make stale: the row is written even for a user who has none, since a row that is not there cannot be held.
-async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) -> Result<Epoch, StoreError> {
+async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) -> Result<Epoch, Failure> {
     let raised = Expr::col((user_epoch::Entity, user_epoch::Column::Epoch)).add(by);
     let row = user_epoch::Entity::insert(user_epoch::ActiveModel {
         user_id: Set(user.as_uuid()),
@@ -200,7 +254,7 @@ async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) ->
     .exec_with_returning(transaction)
     .await
     .map_err(failed)?;
-    rows::epoch(row.epoch)
+    Ok(rows::epoch(row.epoch)?)
 }
 
 /// The compare-and-swap. What it compares is in its WHERE, so no other statement can come between the two.
@@ -260,7 +314,7 @@ pub(super) fn close_open(which: impl IntoCondition, closing: &Closing) -> Update
     }
 }
 
-fn entries_of(closed: &[session::Model], closing: &Closing) -> Vec<Entry> {
+pub(super) fn entries_of(closed: &[session::Model], closing: &Closing) -> Vec<Entry> {
     let entry = |row: &session::Model| Entry {
         scope: Scope::Session(SessionId::from_uuid(row.id)),
         user: row.user_id,
@@ -276,7 +330,7 @@ async fn already_closed(
     transaction: &DatabaseTransaction,
     id: SessionId,
     closing: &Closing,
-) -> Result<Closed, StoreError> {
+) -> Result<Closed, Failure> {
     let row = session::Entity::find_by_id(id.as_uuid())
         .one(transaction)
         .await
@@ -315,7 +369,7 @@ pub(super) fn select_newest_seen() -> Select<session::Entity> {
         .column_as(Column::LastSeenAt.max(), "newest")
 }
 
-async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, StoreError> {
+async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, Failure> {
     let newest = select_newest_seen()
         .into_tuple::<Option<i64>>()
         .one(database)
@@ -325,14 +379,12 @@ async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, Sto
 }
 
 /// The database's own clock, in milliseconds. There is no portable way to ask for it.
-async fn clock(database: &impl ConnectionTrait) -> Result<i64, StoreError> {
+async fn clock(database: &impl ConnectionTrait) -> Result<i64, Failure> {
     let ask = match database.get_database_backend() {
         DbBackend::Sqlite => "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
-        _ => {
-            return Err(StoreError::unavailable(
-                "this kind of database was not asked for the time",
-            ));
-        }
+        // Not `now()`, which stands still during a transaction.
+        DbBackend::Postgres => "SELECT CAST(ROUND(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)",
+        _ => return Err(StoreError::unavailable("this kind of database was not asked for the time").into()),
     };
     let statement = Statement::from_string(database.get_database_backend(), ask);
     let row = database.query_one_raw(statement).await.map_err(failed)?;

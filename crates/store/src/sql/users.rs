@@ -11,13 +11,32 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict}
 use super::{
     SqlStore, commit,
     entities::user,
-    error::failed,
+    error::{Failure, failed},
     rows::{hash_column, new_user_row},
 };
 
 #[async_trait]
 impl UserStore for SqlStore {
     async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.retry(|| self.find_user_once(id)).await
+    }
+
+    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        self.retry(|| self.credentials_once(username)).await
+    }
+
+    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
+        self.retry(|| self.insert_once(&new)).await
+    }
+
+    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+        self.retry(|| self.set_password_once(id, &password_hash)).await
+    }
+}
+
+/// One attempt at each.
+impl SqlStore {
+    async fn find_user_once(&self, id: UserId) -> Result<Option<User>, Failure> {
         let row = user::Entity::find_by_id(id.as_uuid())
             .one(&self.readers)
             .await
@@ -28,17 +47,13 @@ impl UserStore for SqlStore {
             .map(|credentials| credentials.user))
     }
 
-    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+    async fn credentials_once(&self, username: &Username) -> Result<Option<Credentials>, Failure> {
         let named = user::Entity::find().filter(user::Column::Username.eq(username.as_str()));
-        named
-            .one(&self.readers)
-            .await
-            .map_err(failed)?
-            .map(Credentials::try_from)
-            .transpose()
+        let row = named.one(&self.readers).await.map_err(failed)?;
+        Ok(row.map(Credentials::try_from).transpose()?)
     }
 
-    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
+    async fn insert_once(&self, new: &NewUser) -> Result<Inserted, Failure> {
         let transaction = self.begin().await?;
         // To look whether the name is free and to take it is one statement. A taken *id* is no outcome but an error.
         let rows = user::Entity::insert(new_user_row(&new.user, &new.password_hash))
@@ -54,11 +69,11 @@ impl UserStore for SqlStore {
         })
     }
 
-    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+    async fn set_password_once(&self, id: UserId, password_hash: &PasswordHash) -> Result<PasswordSet, Failure> {
         let transaction = self.begin().await?;
         let update = user::Entity::update_many()
             .set(user::ActiveModel {
-                password_hash: Set(hash_column(&password_hash)),
+                password_hash: Set(hash_column(password_hash)),
                 ..user::ActiveModel::default()
             })
             .filter(user::Column::Id.eq(id.as_uuid()));

@@ -13,13 +13,7 @@ async fn refused(url: &str) -> ConnectError {
 
 #[tokio::test]
 async fn a_url_of_another_kind_is_refused_without_printing_its_password() {
-    for url in [
-        "postgres://rescind:hunter2@db/rescind",
-        "mysql://u:hunter2@db",
-        "hunter2",
-        "",
-        "SQLITE:x",
-    ] {
+    for url in ["mysql://u:hunter2@db", "hunter2", "", "SQLITE:x"] {
         let error = refused(url).await;
         assert!(matches!(error, ConnectError::UnknownScheme), "{url}: {error:?}");
         assert!(error.to_string().contains("DATABASE_URL"), "{error}");

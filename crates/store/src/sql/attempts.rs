@@ -1,0 +1,85 @@
+//! Trying again, and not for ever.
+//!
+//! Postgres may undo a transaction through no fault of its own: two waited for each other (`40P01`), or the isolation level
+//! that an administrator chose could not be kept up (`40001`). The answer to both is to run the whole transaction once
+//! more, from its first read on. So everything here is written twice: `x_once`, which is one attempt, and the port's `x`,
+//! which is `retry(|| self.x_once(…))`. An attempt leaves nothing behind unless it commits.
+//!
+//! **Only where it is certain that nothing was written.** A connection that breaks before COMMIT was sent has written
+//! nothing, and one that breaks after it may have: see [`Failure`]. The latter is not tried again. A rotation is a
+//! compare-and-swap, and one that won would be told by its second try that it has lost, and would pass for a thief.
+//!
+//! **Bounded three times**: in attempts, in the time after which no other attempt begins, and in the time that one attempt
+//! may take, for a network that swallows packets without a word. What is dropped at that bound is a connection in the middle
+//! of a sentence; [`postgres`](super::postgres) says what becomes of it.
+//!
+//! Rejected: a closure that is handed the transaction and has no say in when it commits. It reads well, until its type has
+//! to be written down.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use rescind_session::ports::StoreError;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{SqlStore, error::Failure};
+
+/// With two nodes of eight connections each, all after one row under SERIALIZABLE, a dozen were needed at most.
+const MOST_ATTEMPTS: u32 = 50;
+/// The pause grows by this much with each attempt, on average by half of it.
+const STEP: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to go on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Once this has passed, no other attempt begins.
+    pub(super) altogether: Duration,
+    /// The longest that one attempt may take; `None` where no network can swallow it.
+    pub(super) each: Option<Duration>,
+}
+
+impl SqlStore {
+    /// Makes one attempt after the other, until one succeeds or fails for good.
+    pub(super) async fn retry<T, Attempt>(&self, once: impl Fn() -> Attempt + Send) -> Result<T, StoreError>
+    where
+        Attempt: Future<Output = Result<T, Failure>> + Send,
+    {
+        let begun = Instant::now();
+        let mut attempt = 1;
+        loop {
+            let failure = match self.bounded(once()).await {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure,
+            };
+            let go_on =
+                failure.is_worth_another_try() && attempt < MOST_ATTEMPTS && begun.elapsed() < self.patience.altogether;
+            if !go_on {
+                return Err(failure.into());
+            }
+            sleep(pause_after(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    /// One attempt, on the heap: it is a large future.
+    async fn bounded<T>(&self, attempt: impl Future<Output = Result<T, Failure>> + Send) -> Result<T, Failure> {
+        let attempt = Box::pin(attempt);
+        match self.patience.each {
+            None => attempt.await,
+            Some(longest) => match timeout(longest, attempt).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(StoreError::unavailable("the database did not answer in time").into()),
+            },
+        }
+    }
+}
+
+/// Longer with each attempt, and never the same for two that failed together. Nothing hangs on how random it is.
+fn pause_after(attempt: u32) -> Duration {
+    let longest = (STEP * attempt).min(LONGEST_PAUSE);
+    let thousandths = RandomState::new().hash_one(attempt) % 1000;
+    longest.mul_f64(thousandths as f64 / 1000.0)
+}

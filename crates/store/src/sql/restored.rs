@@ -1,0 +1,164 @@
+//! After a restore from a backup.
+//!
+//! A restored database has forgotten: sessions that were closed since the backup are open again, generations that were
+//! rotated away are current again, and positions of the log will be given a second time. None of this can be told from
+//! what is there. So everybody logs in again, and copies of the log are told that this is another one.
+
+use rescind_session::ports::{Closing, StoreError};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
+};
+use uuid::Uuid;
+
+use super::{
+    SqlStore, commit,
+    entities::{
+        log_head,
+        session::{self, Column},
+        user, user_epoch,
+    },
+    error::{Failure, failed},
+    revocation_log as log,
+    rows::{millis, millis_later},
+    sessions::{close_open, entries_of},
+};
+
+/// How many rows one transaction touches.
+const BATCH: u64 = 500;
+
+impl SqlStore {
+    /// Closes everything, for a database that was restored from a backup: draws a new identity for the log, so that no copy
+    /// of it passes for whole; raises the epoch of every user it knows, so that no login that began before opens; and closes
+    /// every open session with its revocation. Returns how many were open.
+    ///
+    /// The program should be stopped meanwhile. In batches, each a transaction: doing it again after a failure goes on
+    /// where it stopped.
+    ///
+    /// **The margin** has to be longer than for other closings, by the longest life of an access token. The rows know
+    /// nothing of the tokens that were issued since the backup, so a revocation is kept for the margin from
+    /// [`Closing::at`] on, at least. Sessions that *began* since the backup are not there to be closed: until the lifetime
+    /// of an access token has passed, only new signing keys refuse what they hold.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was closed until then stays closed.
+    pub async fn close_everything(&self, closing: &Closing) -> Result<u64, StoreError> {
+        self.retry(|| self.draw_log_identity_once()).await?;
+        self.raise_every_epoch().await?;
+        let mut closed = 0;
+        loop {
+            match self.retry(|| self.close_some_once(closing)).await? {
+                0 => return Ok(closed),
+                some => closed += some,
+            }
+        }
+    }
+
+    async fn draw_log_identity_once(&self) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        let draw = match transaction.get_database_backend() {
+            DbBackend::Postgres => "gen_random_uuid()",
+            _ => "randomblob(16)",
+        };
+        log_head::Entity::update_many()
+            .col_expr(log_head::Column::LogId, Expr::cust(draw))
+            .exec(&transaction)
+            .await
+            .map_err(failed)?;
+        commit(transaction).await
+    }
+
+    async fn raise_every_epoch(&self) -> Result<(), StoreError> {
+        // Whoever has logged in has a row, and whoever has not can be found only if the users are kept here.
+        let mut after = None;
+        while let Some(last) = self.retry(|| self.give_epochs_once(after)).await? {
+            after = Some(last);
+        }
+        let mut after = None;
+        while let Some(last) = self.retry(|| self.raise_epochs_once(after)).await? {
+            after = Some(last);
+        }
+        Ok(())
+    }
+
+    /// Writes a row for the next users who have none, and returns the last of those it looked at.
+    async fn give_epochs_once(&self, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> {
+        let transaction = self.begin().await?;
+        let mut users = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .order_by_asc(user::Column::Id)
+            .limit(BATCH);
+        if let Some(after) = after {
+            users = users.filter(user::Column::Id.gt(after));
+        }
+        let users: Vec<Uuid> = users.into_tuple().all(&transaction).await.map_err(failed)?;
+        if let Some(&last) = users.last() {
+            let rows = users.iter().map(|&user_id| user_epoch::ActiveModel {
+                user_id: sea_orm::Set(user_id),
+                epoch: sea_orm::Set(0),
+            });
+            user_epoch::Entity::insert_many(rows)
+                .on_conflict(OnConflict::column(user_epoch::Column::UserId).do_nothing().to_owned())
+                .exec_without_returning(&transaction)
+                .await
+                .map_err(failed)?;
+            commit(transaction).await?;
+            return Ok(Some(last));
+        }
+        transaction.rollback().await.map_err(failed)?;
+        Ok(None)
+    }
+
+    /// Raises the next epochs, and returns whose was the last.
+    async fn raise_epochs_once(&self, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> {
+        let transaction = self.begin().await?;
+        let mut users = user_epoch::Entity::find()
+            .select_only()
+            .column(user_epoch::Column::UserId)
+            .order_by_asc(user_epoch::Column::UserId)
+            .limit(BATCH);
+        if let Some(after) = after {
+            users = users.filter(user_epoch::Column::UserId.gt(after));
+        }
+        let users: Vec<Uuid> = users.into_tuple().all(&transaction).await.map_err(failed)?;
+        let last = users.last().copied();
+        if last.is_some() {
+            user_epoch::Entity::update_many()
+                .col_expr(user_epoch::Column::Epoch, Expr::col(user_epoch::Column::Epoch).add(1))
+                .filter(user_epoch::Column::UserId.is_in(users))
+                .exec(&transaction)
+                .await
+                .map_err(failed)?;
+        }
+        commit(transaction).await?;
+        Ok(last)
+    }
+
+    /// Closes some of the open sessions, and tells how many.
+    async fn close_some_once(&self, closing: &Closing) -> Result<u64, Failure> {
+        let transaction = self.begin().await?;
+        let some = Query::select()
+            .column(Column::Id)
+            .from(session::Entity)
+            .and_where(Column::ClosedAt.is_null())
+            // The order of the index of open sessions.
+            .order_by(Column::UserId, sea_orm::Order::Asc)
+            .order_by(Column::CreatedAt, sea_orm::Order::Asc)
+            .order_by(Column::Id, sea_orm::Order::Asc)
+            .limit(BATCH)
+            .to_owned();
+        let closed = close_open(Column::Id.in_subquery(some), closing)
+            .exec_with_returning(&transaction)
+            .await
+            .map_err(failed)?;
+        let mut entries = entries_of(&closed, closing);
+        let at_least = millis_later(millis(closing.at), closing.margin);
+        for entry in &mut entries {
+            entry.until = Ord::max(entry.until, at_least);
+        }
+        log::append(&transaction, &entries).await?;
+        commit(transaction).await?;
+        Ok(u64::try_from(closed.len()).unwrap_or(u64::MAX))
+    }
+}
