@@ -16,6 +16,7 @@ mod private_files;
 mod serve;
 mod settings;
 mod signals;
+mod stores;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,7 @@ use crate::{
     pages::{self, Site},
     settings::{Demo, Faults, Settings, Storage, unknown_variables},
     signals::EndSignals,
+    stores::Stores,
 };
 
 /// The accounts of the demo, whose password everybody may know.
@@ -93,11 +94,15 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         let service = service.clone();
         async move { service.keep_up(Upkeep::default()).await }
     });
+    let stores = Arc::new(Stores::of(&settings.storage.database, false, None));
     let stage = match settings.demo {
-        Demo::On => Some(Stage::new(bound, public_url.scheme() == "https", demo_rng).map_err(Failure::Thief)?),
+        Demo::On => {
+            let https = public_url.scheme() == "https";
+            Some(Stage::new(bound, https, &[], Arc::clone(&stores), demo_rng).map_err(Failure::Thief)?)
+        }
         Demo::Off => None,
     };
-    serve(listener, bound, service, public_url, settings, stage).await?;
+    serve(listener, bound, service, public_url, settings, stores, stage).await?;
     upkeep.abort();
     Ok(())
 }
@@ -108,6 +113,7 @@ async fn serve(
     service: SessionService,
     public_url: Url,
     settings: Settings,
+    stores: Arc<Stores>,
     stage: Option<web::Data<Stage>>,
 ) -> Result<(), Failure> {
     let api = rescind_api::Settings {
@@ -116,7 +122,7 @@ async fn serve(
         login_limit: settings.limits.login_limit,
     };
     let rescind = Rescind::new(service, api);
-    let site = Site::new(rescind.clone(), settings.demo);
+    let site = Site::new(rescind.clone(), settings.demo, stores);
     let failed = |error| Failure::Runtime("the server failed", error);
     let ending = stage.clone();
     let server = HttpServer::new(move || {

@@ -5,11 +5,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
-use rescind_session::Password;
+use rescind_session::{Password, token::AccessToken};
 
 use super::{
     Stage,
     heist::{Act, Heist, Tried},
+    peers::AtPeer,
+    thief::AtDoors,
     visit::Visit,
     watching::{Told, Watched},
 };
@@ -56,14 +58,40 @@ async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visi
     let token = visit.lock().heist.as_ref().map(|heist| heist.access().clone());
     let Some(token) = token else { return Ok(()) };
     let at = rescind.service().now()?;
-    let (asking, signature) = stage.thief.try_doors(visit, &token).await;
+    let AtDoors {
+        asking,
+        took,
+        signature,
+    } = stage.thief.try_doors(visit, &token).await;
+    let elsewhere = try_peers(rescind, stage, visit, &token).await?;
     if let Some(heist) = &mut visit.lock().heist {
         // The thief may have got a new token meanwhile, and this would be told of it.
         if heist.access().expose_secret() == token.expose_secret() {
-            heist.tried(Tried { at, asking, signature });
+            heist.tried(Tried {
+                at,
+                asking,
+                signature,
+                took,
+                elsewhere,
+            });
         }
     }
     Ok(())
+}
+
+/// The other nodes cannot write into this visitor's log, so what they said is written down here.
+async fn try_peers(
+    rescind: &Rescind,
+    stage: &Stage,
+    visit: &Visit,
+    token: &AccessToken,
+) -> Result<Vec<AtPeer>, Problem> {
+    let (at, check) = (rescind.service().now()?, rescind.service().policy().check);
+    let elsewhere = stage.thief.try_peers(&stage.peers, token).await;
+    for entry in elsewhere.iter().filter_map(|peer| peer.entry(visit.begin(), at, check)) {
+        visit.saw(entry);
+    }
+    Ok(elsewhere)
 }
 
 /// Logs this browser out, exactly as `/logout` does, and stays on the screen.

@@ -7,9 +7,10 @@
 use super::{
     asked::Asked,
     deciding::Decided,
-    log::{Actor, Entry, milliseconds},
+    log::{Actor, Entry, Node, milliseconds},
     meter::Store,
 };
+use crate::stores::Stores;
 
 /// Where the lanes are, from left to right.
 const LANES: [i32; 4] = [90, 300, 510, 720];
@@ -50,6 +51,16 @@ impl Lane {
         }
     }
 
+    /// Which one of its kind: the node, the product. It stands beneath the name.
+    fn place(self, entry: &Entry, stores: &Stores) -> Option<String> {
+        match self {
+            Self::Asks => None,
+            Self::Server => entry.node(stores).map(|node| format!("node {node}")),
+            Self::Blacklist => Some(Store::Blacklist.place(stores).to_owned()),
+            Self::Database => Some(Store::Sessions.place(stores).to_owned()),
+        }
+    }
+
     fn of(store: Store) -> Self {
         match store {
             Store::Blacklist => Self::Blacklist,
@@ -74,7 +85,10 @@ fn steps(entry: &Entry) -> Vec<Step> {
         Lane::Server,
         format!("{} {}", entry.method, entry.path),
     )];
-    if let Some(thought) = thought(entry) {
+    if entry.node != Node::This {
+        let thought = "what it asks, it knows alone";
+        steps.push(step(Lane::Server, Lane::Server, thought.to_owned()));
+    } else if let Some(thought) = thought(entry) {
         steps.push(step(Lane::Server, Lane::Server, thought.to_owned()));
     }
     for call in &entry.calls {
@@ -122,6 +136,7 @@ pub(crate) struct Diagram {
 pub(crate) struct LaneDrawn {
     pub(crate) x: i32,
     pub(crate) name: &'static str,
+    pub(crate) place: Option<String>,
 }
 
 /// A line from one lane to another, or a label on one.
@@ -137,7 +152,11 @@ pub(crate) struct Arrow {
 }
 
 impl Diagram {
-    pub(crate) fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry, stores: &Stores) -> Self {
+        let named = |lane: Lane| match lane.place(entry, stores) {
+            Some(place) => format!("{} ({place})", lane.name(entry.who)),
+            None => lane.name(entry.who).to_owned(),
+        };
         let steps = steps(entry);
         let last = steps.len().saturating_sub(1);
         let arrows: Vec<_> = steps
@@ -155,13 +174,14 @@ impl Diagram {
         Self {
             title: format!("{} {}: {}", entry.method, entry.path, entry.outcome()),
             who: entry.who,
-            told: steps.iter().map(|step| step.told(entry.who)).collect(),
+            told: steps.iter().map(|step| step.told(named)).collect(),
             height: arrows.last().map_or(FIRST_STEP, |arrow| arrow.y) + BETWEEN_STEPS / 2,
             lanes: Lane::ALL
                 .into_iter()
                 .map(|lane| LaneDrawn {
                     x: lane.x(),
                     name: lane.name(entry.who),
+                    place: lane.place(entry, stores),
                 })
                 .collect(),
             arrows,
@@ -174,12 +194,12 @@ fn verdict(entry: &Entry) -> &'static str {
 }
 
 impl Step {
-    fn told(&self, who: Actor) -> String {
-        let (from, to) = (self.from.name(who), self.to.name(who));
+    fn told(&self, named: impl Fn(Lane) -> String) -> String {
+        let (from, to) = (named(self.from), named(self.to));
         if self.from == self.to {
             format!("{from}, by itself: {}", self.says)
         } else {
-            format!("{from} to {}: {}", inside(to), self.says)
+            format!("{from} to {}: {}", inside(&to), self.says)
         }
     }
 }
@@ -227,19 +247,19 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::log::tests::entry;
+    use crate::demo::log::tests::{entry, stores};
 
     #[test]
     fn a_refused_token_is_drawn_from_the_question_over_the_blacklist_to_the_refusal() {
-        let told = Diagram::of(&entry(1)).told;
+        let told = Diagram::of(&entry(1), &stores()).told;
         assert_eq!(
             told,
             [
-                "The thief to the server: GET /api/me",
-                "The server, by itself: signature good, not expired",
-                "The server to the blacklist: token or session on it?",
-                "The blacklist to the server: on it, less than 0.1 ms",
-                "The server to the thief: 401 token_revoked",
+                "The thief to the server (node a): GET /api/me",
+                "The server (node a), by itself: signature good, not expired",
+                "The server (node a) to the blacklist (Redis): token or session on it?",
+                "The blacklist (Redis) to the server (node a): on it, less than 0.1 ms",
+                "The server (node a) to the thief: 401 token_revoked",
             ]
         );
     }
@@ -248,7 +268,7 @@ mod tests {
     fn the_drawing_says_what_the_list_says_and_stays_within_its_frame() {
         let mut long = entry(1);
         long.path = format!("/{}", "x".repeat(500));
-        let diagram = Diagram::of(&long);
+        let diagram = Diagram::of(&long, &stores());
         assert_eq!(diagram.arrows.len(), diagram.told.len());
         assert!(diagram.arrows.iter().all(|arrow| arrow.label.chars().count() <= FITS));
         assert!(diagram.arrows.iter().all(|arrow| arrow.y < diagram.height));

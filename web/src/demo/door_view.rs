@@ -8,7 +8,7 @@ use super::{
     screen::Scene,
     thief::{ASKING_DOOR, SIGNATURE_DOOR},
 };
-use crate::pages::times::Time;
+use crate::{pages::times::Time, stores::BlacklistKind};
 
 /// One of the two doors.
 pub(crate) struct DoorView {
@@ -78,7 +78,10 @@ impl DoorView {
             name: "The first door",
             path: ASKING_DOOR,
             asks: match check {
-                Check::Blacklist => "Checks signature and expiry, then asks the blacklist.",
+                Check::Blacklist => match scene.blacklist {
+                    BlacklistKind::InProcess => "Checks signature and expiry, then asks the blacklist.",
+                    BlacklistKind::Redis => "Checks signature and expiry, then asks the blacklist, in Redis.",
+                },
                 Check::Session => "Checks signature and expiry, then looks up the session in the database.",
                 Check::Nothing => "Checks signature and expiry. Under the policy in force there is nobody to ask.",
             },

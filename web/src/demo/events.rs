@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use super::{Stage, log_view, visit::Visit, watching::Watched};
+use crate::stores::Stores;
 
 /// How many streams there may be in all.
 pub(crate) const MOST: usize = 256;
@@ -40,6 +41,7 @@ pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpR
         ends: now + LONGEST,
         greeted: false,
         visit,
+        stores: Arc::clone(&stage.stores),
         _permits: [own, one_of_all],
     };
     let events = stream::unfold(log, |mut log| async {
@@ -56,6 +58,7 @@ pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpR
 
 struct LiveLog {
     visit: Arc<Visit>,
+    stores: Arc<Stores>,
     changes: watch::Receiver<()>,
     ending: watch::Receiver<bool>,
     still_here: tokio::time::Interval,
@@ -87,7 +90,7 @@ impl LiveLog {
     }
 
     fn log(&self) -> String {
-        let drawn = log_view::fragment(&self.visit.lock().log);
+        let drawn = log_view::fragment(&self.visit.lock().log, &self.stores);
         event("log", &drawn)
     }
 }

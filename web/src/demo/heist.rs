@@ -2,6 +2,8 @@
 //!
 //! Pure: handlers and the middleware tell it what they saw, and the screen reads it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
 
@@ -9,6 +11,7 @@ use super::{
     asked::Asked,
     log::{Actor, Entry},
     meter::{Answer, Call, Operation},
+    peers::AtPeer,
 };
 
 /// How many moments are kept. Of more, the first two stay, since everything began with them.
@@ -68,12 +71,16 @@ pub(crate) struct Reuse {
     pub(crate) noticed_by: Actor,
 }
 
-/// What was found at both doors.
+/// What was found at both doors, and at the other nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Tried {
     pub(crate) at: Timestamp,
     pub(crate) asking: Verdict,
     pub(crate) signature: Verdict,
+    /// How long the asking door took.
+    pub(crate) took: Duration,
+    /// What the same door said at every other node.
+    pub(crate) elsewhere: Vec<AtPeer>,
 }
 
 /// What a door answered.
@@ -108,6 +115,7 @@ pub(crate) enum What {
     Tried {
         asking: Verdict,
         signature: Verdict,
+        elsewhere: Vec<Verdict>,
     },
     Exchanged(Exchange),
     LoggedOut,
@@ -234,6 +242,7 @@ impl Heist {
         let what = What::Tried {
             asking: tried.asking.clone(),
             signature: tried.signature.clone(),
+            elsewhere: tried.elsewhere.iter().map(|at| at.verdict.clone()).collect(),
         };
         self.remember(tried.at, Actor::Thief, what);
         self.doors = Some(tried);
@@ -329,7 +338,7 @@ mod tests {
     use rescind_session::token::{ClientId, TokenId, UserId};
 
     use super::*;
-    use crate::demo::{deciding::Decided, meter::Store};
+    use crate::demo::{deciding::Decided, log::Node, meter::Store};
 
     fn now() -> Timestamp {
         Timestamp::UNIX_EPOCH
@@ -369,6 +378,7 @@ mod tests {
             id: 1,
             at: now() + 10.seconds(),
             who,
+            node: Node::This,
             method: "POST".to_owned(),
             path: String::new(),
             asked,
@@ -405,6 +415,8 @@ mod tests {
             at,
             asking: Verdict::NoAnswer,
             signature: Verdict::NoAnswer,
+            took: Duration::ZERO,
+            elsewhere: Vec::new(),
         };
         heist.tried(try_at(now()));
         assert_eq!(heist.next_act(), Act::First, "nobody has logged out");
@@ -469,6 +481,8 @@ mod tests {
                 at: now() + second.seconds(),
                 asking: Verdict::NoAnswer,
                 signature: Verdict::NoAnswer,
+                took: Duration::ZERO,
+                elsewhere: Vec::new(),
             });
         }
         assert_eq!(heist.moments().len(), MOST_MOMENTS);

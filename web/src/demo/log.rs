@@ -12,6 +12,7 @@ use super::{
     deciding::Decided,
     meter::{Access, Call, Store},
 };
+use crate::stores::Stores;
 
 /// The longest path that is kept in full: anybody can send one of thousands of letters.
 pub(crate) const LONGEST_PATH: usize = 200;
@@ -79,6 +80,15 @@ impl SentOn {
     }
 }
 
+/// Which node answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// This one.
+    This,
+    /// Another, whose stores' work cannot be seen from here. The name is what it said of itself, or its address.
+    Another(String),
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -87,6 +97,7 @@ pub(crate) struct Entry {
     /// When it began.
     pub(crate) at: Timestamp,
     pub(crate) who: Actor,
+    pub(crate) node: Node,
     pub(crate) method: String,
     /// Without the query.
     pub(crate) path: String,
@@ -117,7 +128,7 @@ impl Entry {
     }
 
     /// How often each store was asked, and written to; those that were not are left out.
-    pub(crate) fn costs(&self) -> Vec<Cost> {
+    pub(crate) fn costs(&self, stores: &Stores) -> Vec<Cost> {
         let count = |store, access| {
             let calls = self.calls.iter();
             calls
@@ -128,11 +139,20 @@ impl Entry {
             .into_iter()
             .map(|store| Cost {
                 store: store.name(),
+                place: store.place(stores),
                 reads: Count(count(store, Access::Read), "read"),
                 writes: Count(count(store, Access::Write), "write"),
             })
             .filter(|cost| cost.reads.0 + cost.writes.0 > 0)
             .collect()
+    }
+
+    /// The name of the node that answered, if it has one.
+    pub(crate) fn node<'a>(&'a self, stores: &'a Stores) -> Option<&'a str> {
+        match &self.node {
+            Node::This => stores.node.as_deref(),
+            Node::Another(name) => Some(name),
+        }
     }
 
     /// "1.3 ms".
@@ -155,16 +175,18 @@ pub(crate) fn milliseconds(took: Duration) -> String {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) store: &'static str,
+    pub(crate) place: &'static str,
     pub(crate) reads: Count,
     pub(crate) writes: Count,
 }
 
 impl Cost {
-    /// "1 read, 2 writes"; what there was none of is left out.
+    /// "1 read, 2 writes in Redis"; what there was none of is left out.
     pub(crate) fn told(&self) -> String {
         let counts = [&self.reads, &self.writes];
         let counts = counts.into_iter().filter(|count| count.0 > 0);
-        counts.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        let counts = counts.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("{counts} in {}", self.place)
     }
 }
 
@@ -207,13 +229,25 @@ impl Log {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::demo::meter::{Answer, Operation};
+    use crate::{
+        demo::meter::{Answer, Operation},
+        stores::{BlacklistKind, DatabaseKind},
+    };
+
+    pub(crate) fn stores() -> Stores {
+        Stores {
+            database: DatabaseKind::Postgres,
+            blacklist: BlacklistKind::Redis,
+            node: Some("a".to_owned()),
+        }
+    }
 
     pub(crate) fn entry(id: u64) -> Entry {
         Entry {
             id,
             at: Timestamp::UNIX_EPOCH,
             who: Actor::Thief,
+            node: Node::This,
             method: "GET".to_owned(),
             path: "/api/me".to_owned(),
             asked: Asked::AskingDoor,
@@ -282,8 +316,11 @@ pub(crate) mod tests {
         let entry = entry(1);
         assert_eq!(entry.outcome(), "401 token_revoked");
         assert_eq!(entry.took(), "1.2 ms");
-        let costs = entry.costs();
+        let costs = entry.costs(&stores());
         assert_eq!(costs.len(), 1, "a store that was not asked is left out");
-        assert_eq!((costs[0].store, costs[0].told().as_str()), ("blacklist", "1 read"));
+        assert_eq!(
+            (costs[0].store, costs[0].told().as_str()),
+            ("blacklist", "1 read in Redis")
+        );
     }
 }

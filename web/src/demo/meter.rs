@@ -23,10 +23,12 @@ use rescind_session::{
 };
 use tokio::time::Instant;
 
+use crate::stores::Stores;
+
 /// Which store was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Store {
-    /// Revocations, in memory.
+    /// Revocations, to be asked on every request.
     Blacklist,
     /// Sessions and the revocation log, in the database.
     Sessions,
@@ -43,6 +45,14 @@ impl Store {
             Self::Blacklist => "blacklist",
             Self::Sessions => "sessions",
             Self::Users => "users",
+        }
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(self, stores: &Stores) -> &'static str {
+        match self {
+            Self::Blacklist => stores.blacklist.name(),
+            Self::Sessions | Self::Users => stores.database.name(),
         }
     }
 }

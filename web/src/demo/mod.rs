@@ -10,6 +10,7 @@
 //! | [`watching`], [`meter`] | the middleware that writes the log, and what a request costs the stores |
 //! | [`asked`], [`deciding`], [`log`] | what a request asked for, which check decided, and the entry made of it |
 //! | [`thief`], [`doors`], [`heist`] | who tries, where, and what is known of it |
+//! | [`peers`] | what the other nodes say to the same token, where there are several |
 //! | [`actions`] | the buttons |
 //! | [`screen`], and the files beside it that end in `view` | what is drawn |
 //! | [`events`] | the log as it happens |
@@ -32,7 +33,9 @@ mod log;
 mod log_view;
 mod meter;
 mod moment_view;
+mod nodes_view;
 mod notice;
+mod peers;
 mod phase;
 mod screen;
 mod sides;
@@ -51,31 +54,46 @@ use std::{
 use actix_web::{cookie::Cookie, guard, web};
 use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
+use url::Url;
 
+use peers::Peers;
 use thief::Thief;
 use visit::Visit;
 use visitors::{Ticket, Visitors};
 pub(crate) use watching::watched;
 
+use crate::stores::Stores;
+
 /// What the demo's handlers share.
 pub(crate) struct Stage {
     visitors: Visitors,
     thief: Thief,
+    peers: Peers,
+    stores: Arc<Stores>,
     rng: Arc<Mutex<StdRng>>,
     streams: Arc<Semaphore>,
     ending: watch::Sender<bool>,
 }
 
 impl Stage {
-    /// `bound`: where this program listens; `https`: whether people come to it that way.
+    /// `bound`: where this program listens; `https`: whether people come to it that way; `peers`: where the other nodes
+    /// listen, as the settings say.
     ///
     /// # Errors
     /// If there can be no HTTP client.
-    pub(crate) fn new(bound: SocketAddr, https: bool, rng: StdRng) -> reqwest::Result<web::Data<Self>> {
+    pub(crate) fn new(
+        bound: SocketAddr,
+        https: bool,
+        peers: &[Url],
+        stores: Arc<Stores>,
+        rng: StdRng,
+    ) -> reqwest::Result<web::Data<Self>> {
         let rng = Arc::new(Mutex::new(rng));
         Ok(web::Data::new(Self {
             visitors: Visitors::new(https),
             thief: Thief::new(bound, Arc::clone(&rng))?,
+            peers: Peers::at(peers),
+            stores,
             rng,
             streams: Arc::new(Semaphore::new(events::MOST)),
             ending: watch::Sender::new(false),

@@ -43,8 +43,16 @@ fn says(moment: &Moment) -> String {
         What::CopiedRefresh(generation) => {
             format!("The thief copied your refresh token, generation {}", generation.get())
         }
-        What::Tried { asking, signature } => {
-            format!("The thief tried both doors: {} and {}", short(asking), short(signature))
+        What::Tried {
+            asking,
+            signature,
+            elsewhere,
+        } => {
+            let doors = format!("The thief tried both doors: {} and {}", short(asking), short(signature));
+            match elsewhere.iter().map(short).collect::<Vec<_>>().join(", ") {
+                others if others.is_empty() => doors,
+                others => format!("{doors}; and the first one at the other nodes: {others}"),
+            }
         }
         What::Exchanged(exchange) => format!("{who} {}", exchanged(*exchange)),
         What::LoggedOut => format!("{who} logged out"),

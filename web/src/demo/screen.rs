@@ -22,19 +22,23 @@ use super::{
     asked::Asked,
     diagram::Diagram,
     door_view::{DoorView, Said},
-    heist::Heist,
-    log::{Actor, Entry},
+    heist::{Heist, Verdict},
+    log::{Actor, Entry, Node},
     log_view,
     moment_view::MomentView,
+    nodes_view::NodesView,
     notice::Notice,
     sides::{Thief, You},
     step::Step,
     story::Story,
     watching::Watched,
 };
-use crate::pages::{
-    Site, draw,
-    frame::{Frame, Who},
+use crate::{
+    pages::{
+        Site, draw,
+        frame::{Frame, Who},
+    },
+    stores::BlacklistKind,
 };
 
 #[derive(Template)]
@@ -45,6 +49,9 @@ struct Screen {
     notice: Option<Notice>,
     step: Step,
     doors: [DoorView; 2],
+    nodes: Option<NodesView>,
+    /// Whether a store keeps somebody from being let in, or from being told who they are.
+    store_down: bool,
     you: You,
     thief: Thief,
     moments: Vec<MomentView>,
@@ -76,6 +83,7 @@ pub(crate) struct Scene<'a> {
     /// What the refresh token in the browser's cookies says of itself.
     pub(crate) cookie: Option<(SessionId, Generation)>,
     pub(crate) thief_at: std::net::IpAddr,
+    pub(crate) blacklist: BlacklistKind,
 }
 
 impl Scene<'_> {
@@ -143,7 +151,13 @@ pub(crate) async fn show_entry(
 
 /// What is drawn when nothing is chosen: the thief's last attempt, where it was asked about.
 fn is_worth_drawing(entry: &Entry) -> bool {
-    entry.who == Actor::Thief && matches!(entry.asked, Asked::AskingDoor | Asked::Refresh)
+    entry.who == Actor::Thief && entry.node == Node::This && matches!(entry.asked, Asked::AskingDoor | Asked::Refresh)
+}
+
+/// Whether the thief, when they last tried, was kept out because nobody could be asked.
+fn found_the_store_down(heist: &Heist) -> bool {
+    let asking = heist.doors().map(|tried| &tried.asking);
+    matches!(asking, Some(Verdict::Refused { status: 503, .. }))
 }
 
 /// Somebody looks.
@@ -161,6 +175,7 @@ impl Look {
         let now = self.rescind.service().now().map_err(Problem::from)?;
         // With a store down the screen still shows what the doors said, which is then the most interesting thing to see.
         let visitor = self.visitor.as_ref().ok();
+        let unknown = matches!(self.visitor, Err(Problem::StoreUnavailable(_)));
         let name = self.name(visitor).await;
         let row = self.row().await;
 
@@ -179,6 +194,7 @@ impl Look {
             name: name.as_deref(),
             cookie: self.cookie(),
             thief_at: self.stage.thief.address(),
+            blacklist: self.stage.stores.blacklist,
         };
         let drawn_entry = match entry {
             Some(id) => id.parse().ok().and_then(|id| remembered.log.find(id)),
@@ -196,6 +212,8 @@ impl Look {
             notice: Notice::of(&scene),
             step: Step::next(&scene),
             doors: DoorView::both(&scene),
+            nodes: NodesView::of(&scene, &self.stage.stores),
+            store_down: unknown || scene.heist.is_some_and(found_the_store_down),
             you: You::of(&scene),
             thief: Thief::of(&scene),
             moments: scene.heist.map(MomentView::all).unwrap_or_default(),
@@ -206,8 +224,8 @@ impl Look {
                 .map(|refresh| refresh.generation.get()),
             robbed: scene.heist.is_some(),
             has_second_act: self.rescind.service().policy().refresh.is_some(),
-            log: log_view::fragment(&remembered.log),
-            chosen: drawn_entry.map(Diagram::of),
+            log: log_view::fragment(&remembered.log, &self.stage.stores),
+            chosen: drawn_entry.map(|entry| Diagram::of(entry, &self.stage.stores)),
             gone,
             story,
         };

@@ -1,8 +1,8 @@
 //! The thief: sends the tokens of the loot to this program, over the network, like anybody.
 //!
 //! **Why this is no proxy.** A page that makes a server send requests is a gift to whoever can steer them. Here nobody
-//! can: the address is the program's own listener, taken from the socket; the paths are the three in this file; the token
-//! comes from the loot, into which only one's own session gets; and nothing of the visitor's request is passed on, no
+//! can: the address is the program's own listener, taken from the socket, or that of another node, taken from the settings
+//! (see [`peers`](super::peers)); the paths are the three in this file; the token comes from the loot, into which only one's own session gets; and nothing of the visitor's request is passed on, no
 //! header, no field, no address. Redirects are not followed, the proxies of the environment are not asked, an answer is
 //! read up to a limit, and so many requests at once and no more are under way.
 //!
@@ -18,13 +18,19 @@ use std::{
 };
 
 use actix_web::http::header::HeaderMap;
+use futures::future::join_all;
 use rand::rngs::StdRng;
 use reqwest::{Client, RequestBuilder, redirect};
 use rescind_session::token::{AccessToken, RefreshToken};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
-use super::{heist::Verdict, visit::Visit, visitors::Ticket};
+use super::{
+    heist::Verdict,
+    peers::{AtPeer, Peer, Peers, name_in},
+    visit::Visit,
+    visitors::Ticket,
+};
 
 /// What the thief calls itself. It stands in the list of devices once the thief has refreshed.
 pub(crate) const AGENT: &str = "thief/1.0";
@@ -56,6 +62,22 @@ pub(crate) struct Thief {
 struct Tokens {
     access_token: String,
     refresh_token: String,
+}
+
+/// What both doors of this program said.
+pub(crate) struct AtDoors {
+    pub(crate) asking: Verdict,
+    /// How long that took.
+    pub(crate) took: Duration,
+    pub(crate) signature: Verdict,
+}
+
+/// An answer, read to its end.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    /// Which node it says it is from.
+    node: Option<String>,
 }
 
 /// What can be read of any other answer.
@@ -94,24 +116,36 @@ impl Thief {
     }
 
     /// Tries an access token at both doors, one after the other: so the log tells it in the order of the doors.
-    pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken) -> (Verdict, Verdict) {
+    pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken) -> AtDoors {
         let at = |door| self.client.get(self.url(door)).bearer_auth(token.expose_secret());
-        let asking = self.try_one(visit, at(ASKING_DOOR)).await;
-        (asking, self.try_one(visit, at(SIGNATURE_DOOR)).await)
+        // A stopwatch: it decides nothing.
+        let started = Instant::now();
+        let asking = self.send(visit, at(ASKING_DOOR)).await;
+        let took = started.elapsed();
+        let signature = self.send(visit, at(SIGNATURE_DOOR)).await;
+        AtDoors {
+            asking: Verdict::of(asking.as_ref()),
+            took,
+            signature: Verdict::of(signature.as_ref()),
+        }
     }
 
-    async fn try_one(&self, visit: &Arc<Visit>, request: RequestBuilder) -> Verdict {
-        match self.send(visit, request).await {
-            Some((200, body)) => {
-                let told: Told = serde_json::from_slice(&body).unwrap_or_default();
-                Verdict::Accepted { note: told.note }
-            }
-            Some((status, body)) => {
-                let told: Told = serde_json::from_slice(&body).unwrap_or_default();
-                let code = told.code.unwrap_or_else(|| "unknown".to_owned());
-                Verdict::Refused { status, code }
-            }
-            None => Verdict::NoAnswer,
+    /// Tries an access token at the asking door of every other node, all at once: one that is down holds nobody up.
+    pub(crate) async fn try_peers(&self, peers: &Peers, token: &AccessToken) -> Vec<AtPeer> {
+        join_all(peers.iter().map(|peer| self.try_peer(peer, token))).await
+    }
+
+    async fn try_peer(&self, peer: &Arc<Peer>, token: &AccessToken) -> AtPeer {
+        // A stopwatch: it decides nothing.
+        let started = Instant::now();
+        // Without a number: it would mean nothing there.
+        let request = self.client.get(&peer.door).bearer_auth(token.expose_secret());
+        let answer = self.in_turn(request).await;
+        AtPeer {
+            peer: Arc::clone(peer),
+            verdict: Verdict::of(answer.as_ref()),
+            node: answer.and_then(|answer| answer.node),
+            took: started.elapsed(),
         }
     }
 
@@ -123,7 +157,7 @@ impl Thief {
     ) -> Option<(AccessToken, RefreshToken)> {
         let body = serde_json::json!({ "refresh_token": token.expose_secret() });
         let request = self.client.post(self.url(REFRESH)).json(&body);
-        let (200, body) = self.send(visit, request).await? else {
+        let Answer { status: 200, body, .. } = self.send(visit, request).await? else {
             return None;
         };
         let tokens: Tokens = serde_json::from_slice(&body).ok()?;
@@ -140,11 +174,14 @@ impl Thief {
         format!("http://{}{path}", self.own)
     }
 
-    async fn send(&self, visit: &Arc<Visit>, request: RequestBuilder) -> Option<(u16, Vec<u8>)> {
+    async fn send(&self, visit: &Arc<Visit>, request: RequestBuilder) -> Option<Answer> {
+        let expected = self.expect(visit);
+        self.in_turn(request.header(NONCE, expected.nonce.to_text())).await
+    }
+
+    async fn in_turn(&self, request: RequestBuilder) -> Option<Answer> {
         let answered = async {
             let _turn = self.at_once.acquire().await.ok()?;
-            let expected = self.expect(visit);
-            let request = request.header(NONCE, expected.nonce.to_text());
             let mut reply = request.send().await.ok()?;
             let mut body = Vec::new();
             while let Some(piece) = reply.chunk().await.ok()? {
@@ -153,7 +190,11 @@ impl Thief {
                 }
                 body.extend_from_slice(&piece);
             }
-            Some((reply.status().as_u16(), body))
+            Some(Answer {
+                status: reply.status().as_u16(),
+                node: name_in(reply.headers()),
+                body,
+            })
         };
         // Waiting for one's turn counts too.
         tokio::time::timeout(PATIENCE, answered).await.ok().flatten()
@@ -167,6 +208,20 @@ impl Thief {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Ticket, Arc<Visit>>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Verdict {
+    fn of(answer: Option<&Answer>) -> Self {
+        let Some(answer) = answer else { return Self::NoAnswer };
+        let told: Told = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match answer.status {
+            200 => Self::Accepted { note: told.note },
+            status => Self::Refused {
+                status,
+                code: told.code.unwrap_or_else(|| "unknown".to_owned()),
+            },
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     Stage,
     asked::Asked,
     deciding::{Seen, decided},
-    log::{Actor, Entry, LONGEST_PATH, SentOn},
+    log::{Actor, Entry, LONGEST_PATH, Node, SentOn},
     meter::{Meter, metered},
     visit::Visit,
 };
@@ -167,6 +167,7 @@ impl Begun {
             id: visit.begin(),
             at,
             who,
+            node: Node::This,
             method: request.method().as_str().chars().take(LONGEST_METHOD).collect(),
             path: request.path().chars().take(LONGEST_PATH).collect(),
             asked,

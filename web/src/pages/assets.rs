@@ -23,7 +23,7 @@ const FOLDER: &str = "/static/";
 const A_YEAR: u32 = 365 * 24 * 60 * 60;
 
 /// The modules of the script, each after those that it imports.
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 10] = [
     include_str!("../../static/js/server_clock.js"),
     include_str!("../../static/js/session.js"),
     include_str!("../../static/js/renewal.js"),
@@ -32,6 +32,7 @@ const MODULES: [&str; 9] = [
     include_str!("../../static/js/become.js"),
     include_str!("../../static/js/in_place.js"),
     include_str!("../../static/js/live_log.js"),
+    include_str!("../../static/js/when_back.js"),
     include_str!("../../static/js/page.js"),
 ];
 

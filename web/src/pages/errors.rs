@@ -36,6 +36,8 @@ struct ErrorPage {
     wait: Option<String>,
     /// The page that was asked for, where asking once more may help.
     again: Option<String>,
+    /// Where the script leads when a store that was down is back.
+    when_back: Option<String>,
     /// Where to go from here: an address and its name.
     way_out: (&'static str, &'static str),
     code: &'static str,
@@ -91,6 +93,12 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
     let status = reply.status();
     let problem = Problem::of(&reply);
     let (heading, detail, way_out) = words(status, problem.as_ref());
+    // Whoever pressed a button of the demo is in the middle of its story.
+    let way_out = match request.path() {
+        path if site.demo().is_on() && path.starts_with("/demo/") => ("/demo", "Back to the demo"),
+        _ => way_out,
+    };
+    let again = again(request, problem.as_ref());
     let page = ErrorPage {
         frame: site.frame(request, heading, Who::Unknown),
         status: status.as_u16(),
@@ -100,7 +108,8 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
             .as_ref()
             .and_then(Problem::retry_after)
             .map(|wait| span(wait.try_into().unwrap_or_default())),
-        again: again(request, problem.as_ref()),
+        when_back: comes_back(problem.as_ref()).then(|| again.clone().unwrap_or_else(|| way_out.0.to_owned())),
+        again,
         way_out,
         code: problem.as_ref().map_or("unknown", Problem::code),
         request: reply
@@ -125,6 +134,14 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
         .headers_mut()
         .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     Ok(reply)
+}
+
+/// Whether it is a store that is waited for, which `/health/ready` knows about.
+fn comes_back(problem: Option<&Problem>) -> bool {
+    matches!(
+        problem,
+        Some(Problem::StoreUnavailable(_) | Problem::RevocationPending(_))
+    )
 }
 
 /// A form is not sent again by a link: there the browser's own reload does it, and asks first. Somebody who was on the

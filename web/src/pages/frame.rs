@@ -11,6 +11,8 @@ pub(crate) struct Frame {
     pub(crate) who: Who,
     /// Whether there is a demo to go to.
     pub(crate) demo: bool,
+    /// Where the page comes from, in the demo.
+    pub(crate) place: Option<Place>,
     pub(crate) theme: Theme,
     /// Where the choice of a theme leads back to.
     pub(crate) back: String,
@@ -24,6 +26,15 @@ pub(crate) struct Frame {
     pub(crate) policy: &'static str,
     /// What a logout does under it.
     pub(crate) promise: &'static str,
+}
+
+/// Where a page comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The node that answered, where there are several.
+    pub(crate) node: Option<String>,
+    /// The stores that it asks.
+    pub(crate) stores: String,
 }
 
 /// Whom a page is drawn for.

@@ -1,29 +1,33 @@
 //! What every page reaches for.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, web};
 use rescind_api::{Authenticated, Problem, Rescind, Visitor};
 use rescind_session::{Check, User};
 
 use super::{
     assets::Assets,
-    frame::{Frame, Who},
+    frame::{Frame, Place, Who},
     session_state::SessionState,
     theme::{self, Theme},
 };
-use crate::settings::Demo;
+use crate::{settings::Demo, stores::Stores};
 
-/// The service, the demo's setting, and the static files.
+/// The service, the demo's setting, the stores in words, and the static files.
 pub(crate) struct Site {
     rescind: Rescind,
     demo: Demo,
+    stores: Arc<Stores>,
     assets: Assets,
 }
 
 impl Site {
-    pub(crate) fn new(rescind: Rescind, demo: Demo) -> web::Data<Self> {
+    pub(crate) fn new(rescind: Rescind, demo: Demo, stores: Arc<Stores>) -> web::Data<Self> {
         web::Data::new(Self {
             rescind,
             demo,
+            stores,
             assets: Assets::embedded(),
         })
     }
@@ -49,6 +53,7 @@ impl Site {
             path: request.path().to_owned(),
             who,
             demo: self.demo.is_on(),
+            place: self.demo.is_on().then(|| self.place()),
             theme: Theme::of(request),
             back: theme::back(request),
             stylesheet: self.assets.stylesheet().to_owned(),
@@ -66,6 +71,14 @@ impl Site {
                 }
                 (Check::Nothing, None) => "Logging out deletes the token here; copies of it live until they expire.",
             },
+        }
+    }
+
+    /// Who answers, and on which stores. For the demo: elsewhere it is nobody's business.
+    fn place(&self) -> Place {
+        Place {
+            node: self.stores.node.clone(),
+            stores: self.stores.to_string(),
         }
     }
 

@@ -8,6 +8,7 @@ import { renewingFetch } from "./renewing_fetch.js";
 import { tickCountdowns } from "./countdown.js";
 import { refreshInPlace } from "./in_place.js";
 import { followLog } from "./live_log.js";
+import { sayWhenBack } from "./when_back.js";
 
 const clock = new ServerClock();
 const client = new SessionClient(clock);
@@ -31,6 +32,7 @@ if (drawn) {
 }
 tickCountdowns(clock, refreshInPlace);
 document.querySelectorAll("[data-live]").forEach(followLog);
+document.querySelectorAll("[data-when-back]").forEach(sayWhenBack);
 
 /** Leaves the page as soon as whom it was drawn for is logged out: nothing private stays on the screen. */
 function keepPrivate(drawn) {

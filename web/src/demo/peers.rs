@@ -1,0 +1,167 @@
+//! The other nodes: where they are, and what each said to the stolen token.
+//!
+//! One node can show that it asks a blacklist. That all of them ask *one* is seen by trying the same token at each, so the
+//! thief does that too. **Still no proxy**: where the others are is a setting, judged at the start; the path is the asking
+//! door's, and from an address only scheme, host and port are taken; the token comes from the loot. What an answer says is
+//! drawn as text, and of the name in it only as much as a name needs.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use rescind_session::Check;
+use url::Url;
+
+use super::{
+    asked::Asked,
+    deciding::{Seen, decided},
+    heist::Verdict,
+    log::{Actor, Entry, Node},
+    thief::ASKING_DOOR,
+};
+
+/// Which node answered, in its own words.
+pub(crate) const NODE_HEADER: &str = "x-rescind-node";
+/// How many others are tried: a cluster for people to look at, not one for a scan.
+const MOST: usize = 8;
+const LONGEST_NAME: usize = 32;
+
+/// Another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// `127.0.0.1:8082`, for people.
+    pub(crate) address: String,
+    /// The door that asks.
+    pub(crate) door: String,
+}
+
+/// All other nodes that are known of.
+pub(crate) struct Peers(Vec<Arc<Peer>>);
+
+impl Peers {
+    pub(crate) fn at(urls: &[Url]) -> Self {
+        let peer = |url: &Url| {
+            let origin = url.origin().ascii_serialization();
+            let (_, address) = origin.split_once("://")?;
+            Some(Arc::new(Peer {
+                address: address.to_owned(),
+                door: format!("{origin}{ASKING_DOOR}"),
+            }))
+        };
+        Self(urls.iter().filter_map(peer).take(MOST).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Peer>> {
+        self.0.iter()
+    }
+}
+
+/// What a node said to the token.
+#[derive(Debug, Clone)]
+pub(crate) struct AtPeer {
+    pub(crate) peer: Arc<Peer>,
+    /// What it calls itself; nothing if it did not answer, or has no name.
+    pub(crate) node: Option<String>,
+    pub(crate) verdict: Verdict,
+    pub(crate) took: Duration,
+}
+
+impl AtPeer {
+    /// Its name, or where it is.
+    pub(crate) fn name(&self) -> &str {
+        self.node.as_deref().unwrap_or(&self.peer.address)
+    }
+
+    /// The entry for the log; nothing if there was no answer. What it cost there stands in no log but its own.
+    pub(crate) fn entry(&self, id: u64, at: Timestamp, check: Check) -> Option<Entry> {
+        let (status, code) = match &self.verdict {
+            Verdict::Accepted { .. } => (200, None),
+            Verdict::Refused { status, code } => (*status, Some(known(code))),
+            Verdict::NoAnswer => return None,
+        };
+        let asked = Asked::AskingDoor;
+        let seen = Seen {
+            asked,
+            status,
+            code,
+            to: None,
+            calls: &[],
+            check,
+        };
+        Some(Entry {
+            id,
+            at,
+            who: Actor::Thief,
+            node: Node::Another(self.name().to_owned()),
+            method: "GET".to_owned(),
+            path: ASKING_DOOR.to_owned(),
+            asked,
+            status,
+            code,
+            sent_on: None,
+            decided: decided(&seen),
+            calls: Vec::new(),
+            took: self.took,
+        })
+    }
+}
+
+/// The code, if it is one that this door gives.
+fn known(code: &str) -> &'static str {
+    const CODES: [&str; 6] = [
+        "token_revoked",
+        "token_expired",
+        "token_invalid",
+        "store_unavailable",
+        "not_found",
+        "overloaded",
+    ];
+    CODES.into_iter().find(|known| *known == code).unwrap_or("unknown")
+}
+
+/// What a node calls itself.
+pub(crate) fn name_in(headers: &HeaderMap) -> Option<String> {
+    let name = headers.get(NODE_HEADER)?.to_str().ok()?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_name)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_only_scheme_host_and_port_are_taken_and_the_path_is_the_doors() {
+        let urls = [
+            "http://127.0.0.1:8082".parse().unwrap(),
+            "http://somebody:secret@127.0.0.1:8083/health/ready?x=1#y"
+                .parse()
+                .unwrap(),
+            "data:text/plain,nowhere".parse().unwrap(),
+        ];
+        let peers = Peers::at(&urls);
+        let doors: Vec<_> = peers.iter().map(|peer| peer.door.as_str()).collect();
+        assert_eq!(doors, ["http://127.0.0.1:8082/api/me", "http://127.0.0.1:8083/api/me"]);
+    }
+
+    #[test]
+    fn more_than_a_handful_are_not_tried() {
+        let urls: Vec<Url> = (0..100)
+            .map(|n| format!("http://127.0.0.1:{}", 8000 + n).parse().unwrap())
+            .collect();
+        assert_eq!(Peers::at(&urls).iter().count(), MOST);
+    }
+
+    #[test]
+    fn a_name_is_short_and_made_of_letters() {
+        let name = |name: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(NODE_HEADER, name.parse().unwrap());
+            name_in(&headers)
+        };
+        assert_eq!(name("b").as_deref(), Some("b"));
+        for wrong in ["", "<b>", "two words", &"x".repeat(33)] {
+            assert_eq!(name(wrong), None, "{wrong}");
+        }
+    }
+}
