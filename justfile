@@ -19,6 +19,11 @@ curl-tour base_url="http://127.0.0.1:8080":
 test *args:
     bash scripts/test.sh {{ args }}
 
+# Kill, empty, stop and cut off real stores under the program, and write what held into docs/faults.md; `--quick` for small numbers.
+[group("check")]
+chaos *args:
+    bash scripts/chaos.sh {{ args }}
+
 # Check formatting, lints and docs, without running tests.
 [group("check")]
 check:

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 
 use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
 use toml_edit::{Document, Item};
@@ -32,6 +33,9 @@ const KEEPERS: [(&str, &[&str]); 4] = [
 
 /// What the token logic does without, to stay synchronous.
 const ASYNCHRONOUS: [&str; 3] = ["async-trait", "futures", "tokio"];
+
+/// The feature that lets a test stop the program where it hurts.
+const FAILPOINTS: &str = "failpoints";
 
 /// The list of offences that is hoped for.
 const NONE: [String; 0] = [];
@@ -135,29 +139,82 @@ fn versions_and_lints_stand_in_the_root_manifest_and_nowhere_else() {
     assert_eq!(offences, NONE);
 }
 
+/// A program that stops where its environment says is not one to ship. A feature is enabled by whoever asks for it first,
+/// so nobody may ask: no default, no other feature, no dependency of a program that is built for its own sake.
+#[test]
+fn faults_on_purpose_are_asked_for_by_the_tests_of_the_program_alone() {
+    let workspace = Workspace::read();
+    let mut offences = Vec::new();
+    for package in workspace.members() {
+        for (feature, enables) in &package.features {
+            let is_itself = *package.name == "rescind-session" && feature == FAILPOINTS;
+            if !is_itself && enables.iter().any(|enabled| enabled.contains(FAILPOINTS)) {
+                offences.push(format!("{}'s feature {feature} enables {FAILPOINTS}", package.name));
+            }
+        }
+    }
+    let mut askers = Vec::new();
+    for (package, dependency) in workspace.dependencies() {
+        if dependency.name == "fail" && !(*package.name == "rescind-session" && dependency.optional) {
+            offences.push(format!("{} depends on fail", package.name));
+        }
+        if dependency.features.iter().any(|feature| feature.contains(FAILPOINTS)) {
+            askers.push((package.name.as_str(), dependency.kind));
+        }
+    }
+    assert_eq!(offences, NONE);
+    assert_eq!(askers, [("rescind-web", DependencyKind::Development)]);
+}
+
+/// The same, as Cargo resolves it: what `cargo build` links into the program.
+#[test]
+fn the_program_that_is_shipped_has_no_failpoints() {
+    let tree = |edges: &str| {
+        let output = Command::new(env!("CARGO"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["tree", "--offline", "--package", "rescind-web", "--edges", edges])
+            .args(["--prefix", "none", "--format", "{p} {f}"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let has_failpoints = |tree: &str| tree.contains(FAILPOINTS) || tree.lines().any(|line| line.starts_with("fail "));
+    assert!(!has_failpoints(&tree("normal,build")));
+    assert!(
+        has_failpoints(&tree("normal,build,dev")),
+        "is the list read as it is written?"
+    );
+}
+
 /// The docs say which test holds which promise: "[`name`](../path/of/file.rs)". A test that was renamed takes its promise
 /// with it unless the page follows.
 #[test]
 fn every_test_that_the_docs_name_is_there() {
     let root = Workspace::read().0.workspace_root;
     let docs = root.join("docs");
-    let page = std::fs::read_to_string(docs.join("architecture.md")).unwrap();
-    let mut named = 0;
     let mut missing = Vec::new();
-    for link in page.split("[`").skip(1) {
-        let Some((name, rest)) = link.split_once("`](") else {
-            continue;
-        };
-        let Some((path, _)) = rest.split_once(')') else {
-            continue;
-        };
-        named += 1;
-        let source = std::fs::read_to_string(docs.join(path)).unwrap_or_default();
-        if !source.contains(&format!("fn {name}(")) {
-            missing.push(format!("{name} in {path}"));
+    for (page, at_least) in [("architecture.md", 20), ("faults.md", 10)] {
+        let text = std::fs::read_to_string(docs.join(page)).unwrap();
+        let mut named = 0;
+        for link in text.split("[`").skip(1) {
+            let Some((name, rest)) = link.split_once("`](") else {
+                continue;
+            };
+            let Some((path, _)) = rest.split_once(".rs)") else {
+                continue;
+            };
+            named += 1;
+            let source = std::fs::read_to_string(docs.join(format!("{path}.rs"))).unwrap_or_default();
+            if !source.contains(&format!("fn {name}(")) {
+                missing.push(format!("{name} in {path}.rs"));
+            }
         }
+        assert!(
+            named > at_least,
+            "{page} names {named} tests: is it read as it is written?"
+        );
     }
-    assert!(named > 20, "the page names {named} tests: is it read as it is written?");
     assert_eq!(missing, NONE, "tests that the docs name and nobody has");
 }
 

@@ -14,6 +14,8 @@ mod clock;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod judge;
 mod login;
 mod logout;

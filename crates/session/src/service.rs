@@ -235,6 +235,8 @@ impl SessionService {
             };
             // Nobody may be listening any more; the second step is done all the same.
             let _ = tell.send(outcome);
+            #[cfg(feature = "failpoints")]
+            crate::failpoints::between_log_and_blacklist().await;
             service.carry(&revocations).await
         };
         let task = tokio::spawn(steps.in_current_span());

@@ -1,0 +1,29 @@
+//! Faults on purpose: where a test stops the program to kill it.
+//!
+//! The worst moment of a logout is the one between its two steps, and it lasts for less than a millisecond. A test that
+//! kills the program at random hits it once in thousands of rounds; so the tests stop it there. With
+//! `FAILPOINTS=between-log-and-blacklist=return` every closing goes as far as the log and never comes to the blacklist.
+//!
+//! This module is there only with the feature `failpoints`, which nothing but the tests of the program asks for: what is
+//! shipped has no such place, whatever its environment says.
+
+use std::{future::pending, sync::Once};
+
+/// Stays here for ever, and says so, if `FAILPOINTS` has it stay.
+///
+/// Not `fail`'s own action `pause`: that one blocks the thread, and with it all that the thread would do next, such as
+/// telling whoever waits that the log was written.
+pub(crate) async fn between_log_and_blacklist() {
+    if stays() {
+        tracing::warn!("the failpoint between-log-and-blacklist was reached");
+        pending::<()>().await;
+    }
+}
+
+fn stays() -> bool {
+    static FROM_ENVIRONMENT: Once = Once::new();
+    // The scenario is forgotten, not dropped: dropping it would take the failpoints back.
+    FROM_ENVIRONMENT.call_once(|| std::mem::forget(fail::FailScenario::setup()));
+    fail::fail_point!("between-log-and-blacklist", |_| true);
+    false
+}

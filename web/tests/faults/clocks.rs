@@ -1,0 +1,121 @@
+//! A node whose clock is an hour off. It must know, and it must not make the others forget.
+
+use std::time::Duration;
+
+use rescind_testkit::{RedisServer, Tokens, Tool, needs, rounds};
+
+use crate::{
+    cluster::{Database, Node, Plan, has_stores, until},
+    report::{held, thousands},
+    turns::turn,
+};
+
+const OFFSETS: [&str; 2] = ["+1h", "-1h"];
+
+fn can_be_shown() -> bool {
+    has_stores() && needs(Tool::Faketime).is_some()
+}
+
+async fn end_sessions(node: &Node, count: usize) -> Vec<Tokens> {
+    let leaving = node.log_in_times(count).await;
+    for tokens in &leaving {
+        node.api.log_out(tokens.access()).await.expect_status(204);
+    }
+    leaving
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forgets_nothing() {
+    if !can_be_shown() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    // Lives shorter than the clocks differ: what a clock an hour ahead counted as over would be forgotten.
+    let plan = Plan::on(&Database::on_shared_postgres().await)
+        .with_redis(&redis.url())
+        .env("RESCIND_ACCESS_TTL", "20m");
+    let [good] = plan.start().await;
+    let live = good.log_in().await;
+    let ended = end_sessions(&good, 20).await;
+    let entries = redis.command(&["DBSIZE"]).await;
+    let mut asked = 0;
+    for offset in OFFSETS {
+        let wrong = Node::of_any(plan.program().with_clock_offset(offset)).await;
+        for tokens in ended.iter().chain([&live]) {
+            wrong.api.me(tokens.access()).await.expect_status(503);
+            wrong.api.log_out(tokens.access()).await.expect_status(503);
+            wrong.api.refresh(tokens.refresh()).await.expect_status(503);
+            asked += 1;
+        }
+        wrong.api.get("/health/ready", None).await.expect_status(503);
+        // In the second tier longer than the minute after which a node prunes.
+        tokio::time::sleep(Duration::from_secs(rounds(1, 65).into())).await;
+        wrong.api.get("/health/ready", None).await.expect_status(503);
+        for tokens in &ended {
+            good.assert_dead(tokens).await;
+        }
+        good.assert_alive(&live).await;
+        assert_eq!(
+            redis.command(&["DBSIZE"]).await,
+            entries,
+            "an entry was forgotten ({offset})"
+        );
+        drop(wrong);
+    }
+    // And nobody took the log from them: a blacklist made anew from it knows them all.
+    redis.flush_all().await;
+    good.until_serving(&live).await;
+    for tokens in &ended {
+        good.assert_dead(tokens).await;
+    }
+    held!(
+        Clocks,
+        a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forgets_nothing,
+        "started an hour ahead or behind: that node is not ready and answers 503; no revocation forgotten",
+        "{} sessions asked about, {} revocations kept",
+        thousands(asked),
+        ended.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_steps_an_hour_under_one_node_forgets_nothing() {
+    if !can_be_shown() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    let plan = Plan::on(&Database::on_shared_postgres().await)
+        .with_redis(&redis.url())
+        .env("RESCIND_ACCESS_TTL", "20m");
+    let [good] = plan.start().await;
+    let stepping = Node::of(plan.program().with_clock_offset("+0")).await;
+    let live = good.log_in().await;
+    let mut ended = end_sessions(&good, 10).await;
+    for offset in OFFSETS {
+        stepping.running.step_clock(offset).unwrap();
+        // Ended by the node whose clock is wrong, and by the one whose clock is right.
+        ended.extend(end_sessions(&stepping, 5).await);
+        ended.extend(end_sessions(&good, 5).await);
+        tokio::time::sleep(Duration::from_secs(rounds(1, 65).into())).await;
+        for node in [&good, &stepping] {
+            for tokens in &ended {
+                node.assert_dead(tokens).await;
+            }
+            node.assert_alive(&live).await;
+        }
+    }
+    redis.flush_all().await;
+    until(async || good.api.me(ended[0].access()).await.status == 401).await;
+    for tokens in &ended {
+        good.assert_dead(tokens).await;
+    }
+    held!(
+        Clocks,
+        a_clock_that_steps_an_hour_under_one_node_forgets_nothing,
+        "stepped an hour ahead, then behind, under a running node: nothing changes, no revocation forgotten",
+        "{} revocations kept, made by both nodes",
+        ended.len()
+    );
+}

@@ -1,0 +1,131 @@
+//! Many who ask at once, all the time, while something happens to the stores.
+//!
+//! A store that has lost what it knew may be wrong for a millisecond only, at the moment of its return. Whoever asks
+//! before and after would not see it. So the tokens that were taken back are presented without a pause, at every node, and
+//! every answer is judged.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rescind_testkit::{ApiClient, Tokens};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::{
+    cluster::{Node, accepted},
+    report::Times,
+};
+
+/// Those who ask, until they are told to [`rest`](Hammer::rest).
+pub(crate) struct Hammer {
+    rest: Arc<AtomicBool>,
+    askers: JoinSet<Tally>,
+}
+
+/// What they were answered.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Tokens that were taken back: refused.
+    pub(crate) refused: u64,
+    /// Tokens that were taken back: 503.
+    pub(crate) unknown: u64,
+    /// Live tokens: accepted.
+    pub(crate) served: u64,
+    /// Live tokens: 503.
+    pub(crate) unserved: u64,
+    /// How long the answers 503 took.
+    pub(crate) until_503: Times,
+    /// How long all others took.
+    pub(crate) until_answer: Times,
+}
+
+impl Tally {
+    /// How often a token that was taken back was presented. None was accepted, or the test has failed.
+    pub(crate) fn tries(&self) -> u64 {
+        self.refused + self.unknown
+    }
+
+    pub(crate) fn add(&mut self, other: Tally) {
+        self.refused += other.refused;
+        self.unknown += other.unknown;
+        self.served += other.served;
+        self.unserved += other.unserved;
+        self.until_503.extend(other.until_503);
+        self.until_answer.extend(other.until_answer);
+    }
+}
+
+impl Hammer {
+    /// Sets `askers` to work at each node: every one presents the dead tokens in turn, and between any two a live one.
+    pub(crate) fn at<'a>(
+        nodes: impl IntoIterator<Item = &'a Node>,
+        askers: usize,
+        dead: &[Tokens],
+        live: &[Tokens],
+    ) -> Self {
+        let rest = Arc::new(AtomicBool::new(false));
+        let (dead, live): (Arc<[_]>, Arc<[_]>) = (dead.into(), live.into());
+        let mut tasks = JoinSet::new();
+        for node in nodes {
+            for asker in 0..askers {
+                let begin = asker * dead.len() / askers;
+                tasks.spawn(ask(
+                    node.api.clone(),
+                    Arc::clone(&dead),
+                    Arc::clone(&live),
+                    begin,
+                    Arc::clone(&rest),
+                ));
+            }
+        }
+        Self { rest, askers: tasks }
+    }
+
+    /// Lets them go on for a while.
+    pub(crate) async fn go_on(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Ends it.
+    ///
+    /// # Panics
+    /// If a token that was taken back was accepted, a live one was refused, or something was not answered.
+    pub(crate) async fn rest(self) -> Tally {
+        self.rest.store(true, Ordering::SeqCst);
+        let mut all = Tally::default();
+        for tally in self.askers.join_all().await {
+            all.add(tally);
+        }
+        assert!(all.refused > 0 && all.served > 0, "nobody was answered: {all:?}");
+        all
+    }
+}
+
+async fn ask(api: ApiClient, dead: Arc<[Tokens]>, live: Arc<[Tokens]>, begin: usize, rest: Arc<AtomicBool>) -> Tally {
+    let mut tally = Tally::default();
+    for turn in begin.. {
+        if rest.load(Ordering::SeqCst) {
+            break;
+        }
+        for (tokens, is_live) in [(&dead[turn % dead.len()], false), (&live[turn % live.len()], true)] {
+            let begun = Instant::now();
+            let answer = accepted(api.me(tokens.access()).await);
+            let took = begun.elapsed();
+            let (count, times) = match (is_live, answer) {
+                (false, Some(false)) => (&mut tally.refused, &mut tally.until_answer),
+                (false, None) => (&mut tally.unknown, &mut tally.until_503),
+                (true, Some(true)) => (&mut tally.served, &mut tally.until_answer),
+                (true, None) => (&mut tally.unserved, &mut tally.until_503),
+                (false, Some(true)) => panic!("a token that was taken back was ACCEPTED, try {turn}"),
+                (true, Some(false)) => panic!("a live token was refused as revoked, try {turn}"),
+            };
+            *count += 1;
+            times.add(took);
+        }
+    }
+    tally
+}

@@ -1,0 +1,187 @@
+//! Two things at once, on two nodes. Whoever wins, nothing of a session that has ended is accepted afterwards.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use rescind_testkit::{RedisServer, Reply, Tokens, rounds};
+use tokio::{sync::Barrier, time::Instant};
+
+use crate::{
+    cluster::{DEMO_PASSWORD, Database, Node, Plan, has_stores},
+    report::{held, thousands},
+    turns::turn,
+};
+
+/// Two nodes on Postgres and one Redis, which lives as long as this does.
+struct Pair {
+    _redis: RedisServer,
+    nodes: [Node; 2],
+}
+
+impl Pair {
+    async fn open() -> Self {
+        let redis = RedisServer::start().await;
+        let plan = Plan::on(&Database::on_shared_postgres().await).with_redis(&redis.url());
+        Self {
+            nodes: plan.start().await,
+            _redis: redis,
+        }
+    }
+
+    /// Both nodes, by turns the one and the other first.
+    fn by_turns(&self, round: u32) -> (&Node, &Node) {
+        match round % 2 {
+            0 => (&self.nodes[0], &self.nodes[1]),
+            _ => (&self.nodes[1], &self.nodes[0]),
+        }
+    }
+
+    async fn assert_dead(&self, tokens: &Tokens) {
+        for node in &self.nodes {
+            node.assert_dead(tokens).await;
+        }
+    }
+}
+
+fn rounds_of_a_race() -> u32 {
+    rounds(30, 1_000)
+}
+
+/// Runs both, begun at the same moment.
+async fn race(one: impl Future<Output = Reply>, other: impl Future<Output = Reply>) -> (Reply, Reply) {
+    let line = Arc::new(Barrier::new(2));
+    let start = Arc::clone(&line);
+    futures::future::join(
+        async move {
+            start.wait().await;
+            one.await
+        },
+        async move {
+            line.wait().await;
+            other.await
+        },
+    )
+    .await
+}
+
+/// Races a refresh on one node against an ending on the other, and tells how often the refresh came first.
+async fn refresh_against(pair: &Pair, end: impl AsyncFn(&Node, &Tokens, u32) -> Reply) -> u32 {
+    let mut refreshed_first = 0;
+    for round in 0..rounds_of_a_race() {
+        let (a, b) = pair.by_turns(round);
+        let first = a.log_in().await;
+        let (refreshed, ended) = race(a.api.refresh(first.refresh()), end(b, &first, round)).await;
+        ended.expect_status(204);
+        pair.assert_dead(&first).await;
+        if refreshed.status == 200 {
+            refreshed_first += 1;
+            pair.assert_dead(&refreshed.tokens()).await;
+        } else {
+            refreshed.expect_problem(401, "session_closed");
+        }
+    }
+    refreshed_first
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_on_one_node_racing_a_logout_on_another_leaves_nothing_alive() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let pair = Pair::open().await;
+    let refreshed_first = refresh_against(&pair, async |node, tokens, round| match round % 4 {
+        0 | 1 => node.api.log_out(tokens.access()).await,
+        _ => node.api.log_out_by_refresh_token(tokens.refresh()).await,
+    })
+    .await;
+    held!(
+        Races,
+        a_refresh_on_one_node_racing_a_logout_on_another_leaves_nothing_alive,
+        "refresh against logout: nothing of the ended session accepted, at either node",
+        "{} rounds; the refresh came first in {refreshed_first}",
+        thousands(rounds_of_a_race().into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_on_one_node_racing_a_logout_everywhere_on_another_leaves_nothing_alive() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let pair = Pair::open().await;
+    let refreshed_first = refresh_against(&pair, async |node, tokens, _| {
+        node.api.log_out_everywhere(tokens.access()).await
+    })
+    .await;
+    held!(
+        Races,
+        a_refresh_on_one_node_racing_a_logout_everywhere_on_another_leaves_nothing_alive,
+        "refresh against \"log out everywhere\": nothing of the ended session accepted, at either node",
+        "{} rounds; the refresh came first in {refreshed_first}",
+        thousands(rounds_of_a_race().into())
+    );
+}
+
+/// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if
+/// it was opened after the end of everything, and then it stands in the list of devices.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_listed() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let pair = Pair::open().await;
+    let begun = Instant::now();
+    let _warm_up = pair.nodes[0].log_in().await;
+    let one_login = begun.elapsed();
+    let (mut survived, mut ended) = (0, 0);
+    for round in 0..rounds_of_a_race() {
+        let (a, b) = pair.by_turns(round);
+        let before = a.log_in().await;
+        // A login takes long, for the password, and its one moment that counts comes late: sweep the other over it.
+        let wait: Duration = one_login.mul_f64(f64::from(round % 25) / 20.0);
+        let (login, everything) = race(a.api.log_in("alice", DEMO_PASSWORD), async {
+            tokio::time::sleep(wait).await;
+            b.api.log_out_everywhere(before.access()).await
+        })
+        .await;
+        everything.expect_status(204);
+        pair.assert_dead(&before).await;
+        let racer = login.tokens();
+        let fresh = b.log_in().await;
+        let listed = open_sessions(a, &fresh).await;
+        let known = BTreeSet::from([racer.session_id.clone(), fresh.session_id.clone()]);
+        assert!(
+            listed.is_subset(&known),
+            "round {round}: a session of before is still open"
+        );
+        if listed.contains(&racer.session_id) {
+            survived += 1;
+            b.assert_alive(&racer).await;
+        } else {
+            ended += 1;
+            pair.assert_dead(&racer).await;
+        }
+        // And a survivor is one more device, not a ghost: the next logout everywhere reaches it.
+        a.api.log_out_everywhere(fresh.access()).await.expect_status(204);
+        pair.assert_dead(&racer).await;
+        pair.assert_dead(&fresh).await;
+    }
+    held!(
+        Races,
+        a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_listed,
+        "login against \"log out everywhere\": ended with everything, or opened after it and listed",
+        "{} rounds; {ended} logins were ended, {survived} began after it",
+        thousands(rounds_of_a_race().into())
+    );
+}
+
+async fn open_sessions(node: &Node, asks: &Tokens) -> BTreeSet<String> {
+    let reply = node.api.sessions(asks.access()).await.expect_status(200);
+    let sessions = reply.body.as_array().unwrap();
+    sessions
+        .iter()
+        .map(|session| session["session_id"].as_str().unwrap().to_owned())
+        .collect()
+}

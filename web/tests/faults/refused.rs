@@ -1,0 +1,116 @@
+//! Stores that must not be used, or no longer: the node says so, instead of trusting them.
+
+use rescind_testkit::{PostgresServer, RedisServer};
+
+use crate::{
+    cluster::{DEADLINE, Database, Node, Plan, has_stores, until},
+    report::held,
+    turns::turn,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_may_evict_refuses_the_start_and_turns_a_running_node_unready() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    let plan = Plan::on(&Database::on_shared_postgres().await).with_redis(&redis.url());
+    let [node] = plan.start().await;
+    let live = node.log_in().await;
+    let policy = async |policy| {
+        redis.command(&["CONFIG", "SET", "maxmemory-policy", policy]).await;
+        // Every new connection reads it; those that stand do so each minute.
+        redis.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    };
+    policy("allkeys-lru").await;
+    let noticed = until(async || node.api.get("/health/ready", None).await.status == 503).await;
+    node.api.me(live.access()).await.expect_status(503);
+
+    let refused = plan.program().run_to_exit().await.unwrap();
+    assert!(!refused.status.success(), "a second node started: {}", refused.stderr);
+    assert!(
+        refused.stderr.contains("noeviction"),
+        "it says what to set: {}",
+        refused.stderr
+    );
+
+    policy("noeviction").await;
+    let again = node.until_serving(&live).await;
+    held!(
+        Refused,
+        a_redis_that_may_evict_refuses_the_start_and_turns_a_running_node_unready,
+        "the eviction policy changed: a running node turns unready, a new one does not start",
+        "noticed after {} ms with the next connection, service again after {} ms",
+        noticed.as_millis(),
+        again.as_millis()
+    );
+}
+
+/// Without Redis a node is alone on its database. It may only believe that while it holds the lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let database = Database::on_shared_postgres().await;
+    let plan = Plan::on(&database);
+    let [node] = plan.start().await;
+    let (live, leaving) = (node.log_in().await, node.log_in().await);
+    node.api.log_out(leaving.access()).await.expect_status(204);
+
+    let second = plan.program().run_to_exit().await.unwrap();
+    assert!(
+        !second.status.success(),
+        "two nodes on one database, without Redis: {}",
+        second.stderr
+    );
+
+    let holders = "SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                   WHERE l.locktype = 'advisory' AND d.datname = current_database()";
+    let killed = PostgresServer::shared().await.sql_in(database.url(), holders).await;
+    assert!(killed.contains('t'), "nobody held the lock");
+    let noticed = node.until_refusing_service(&live).await;
+    let again = node.until_serving(&live).await;
+    assert!(again < DEADLINE);
+    node.assert_dead(&leaving).await;
+    held!(
+        Refused,
+        a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again,
+        "one node without Redis, its lock lost: 503 until it has it again and has read the log; a second node does not start",
+        "503 after {} ms, service again after {} ms",
+        noticed.as_millis(),
+        again.as_millis()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_other_keys_is_not_let_onto_the_database() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    let plan = Plan::on(&Database::on_shared_postgres().await).with_redis(&redis.url());
+    let [node] = plan.start().await;
+    let live = node.log_in().await;
+    let others = tempfile::TempDir::with_prefix("rescind-other-keys-").unwrap();
+    let stranger = plan.program().env("RESCIND_KEYS", others.path().join("keys"));
+    let ended = stranger.run_to_exit().await.unwrap();
+    assert!(
+        !ended.status.success(),
+        "a node with keys of its own started: {}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("key"), "it says why: {}", ended.stderr);
+    node.assert_alive(&live).await;
+    let also = Node::of(plan.program()).await;
+    also.assert_alive(&live).await;
+    held!(
+        Refused,
+        a_node_with_other_keys_is_not_let_onto_the_database,
+        "a second node with other keys does not start, one with the same does",
+        "1 of each"
+    );
+}

@@ -1,0 +1,175 @@
+//! Redis stands still, or one node is cut off from it. Nobody can know what was taken back: 503, soon.
+
+use std::time::Duration;
+
+use rescind_testkit::{RedisServer, TcpRelay, rounds};
+
+use crate::{
+    cluster::{Database, Node, Plan, accepted, has_stores, until},
+    hammer::Hammer,
+    report::{Times, held, thousands},
+    turns::{alone, turn},
+};
+
+/// The setting's default.
+const STORE_TIMEOUT: &str = "500ms";
+/// With what a busy machine may add; much less than the patience of a client.
+const SOON: Duration = Duration::from_secs(5);
+/// How long the store is away.
+const A_WHILE: Duration = Duration::from_millis(1_500);
+const ASKERS: usize = 8;
+
+/// What the figures of one outage are.
+#[derive(Default)]
+struct Outages {
+    /// Of the answers 503.
+    answers: Times,
+    /// From the store's return to the first acceptance of a live token, at each node.
+    until_service: Times,
+    tries: u64,
+}
+
+impl Outages {
+    fn assert_soon(&self) {
+        assert!(self.answers.count() > 0, "the outage was never noticed");
+        assert!(self.answers.longest() < SOON, "a late 503: {}", self.answers);
+        assert!(
+            self.until_service.longest() < 2 * SOON,
+            "late service: {}",
+            self.until_service
+        );
+    }
+
+    fn figures(&self, rounds: u32) -> String {
+        format!(
+            "{} outages, {} answers 503 ({}), store timeout {STORE_TIMEOUT}; service again after {}; {} tries with tokens \
+             that were taken back, 0 accepted",
+            thousands(rounds.into()),
+            thousands(self.answers.count() as u64),
+            self.answers,
+            self.until_service,
+            thousands(self.tries)
+        )
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_stands_still_every_answer_is_503_in_time() {
+    if !has_stores() {
+        return;
+    }
+    let _alone = alone().await;
+    let redis = RedisServer::start().await;
+    let plan = Plan::on(&Database::on_shared_postgres().await)
+        .with_redis(&redis.url())
+        .env("RESCIND_STORE_TIMEOUT", STORE_TIMEOUT);
+    let nodes: [Node; 2] = plan.start().await;
+    let live = vec![log_in(&nodes[0]).await];
+    let mut dead = vec![log_in(&nodes[0]).await];
+    log_out(&nodes[0], &dead[0]).await;
+    let (mut outages, rounds) = (Outages::default(), rounds(2, 20));
+    for _ in 0..rounds {
+        let leaving = log_in(&nodes[0]).await;
+        let hammer = Hammer::at(&nodes, ASKERS, &dead, &live);
+        redis.pause();
+        for node in &nodes {
+            node.until_refusing_service(&live[0]).await;
+        }
+        // A logout comes as far as the log. It says so, and is done by itself when Redis is back.
+        let half_done = nodes[0].api.log_out(leaving.access()).await;
+        assert_eq!(half_done.status, 503, "{half_done:?}");
+        hammer.go_on(A_WHILE).await;
+        redis.resume();
+        for node in &nodes {
+            outages.until_service.add(node.until_serving(&live[0]).await);
+        }
+        let tally = hammer.rest().await;
+        outages.answers.extend(tally.until_503.clone());
+        outages.tries += tally.tries();
+        if half_done.code() == "revocation_pending" {
+            for node in &nodes {
+                until(async || accepted(node.api.me(leaving.access()).await) == Some(false)).await;
+            }
+        } else {
+            log_out(&nodes[1], &leaving).await;
+        }
+        dead.push(leaving);
+    }
+    outages.assert_soon();
+    held!(
+        RedisAway,
+        while_redis_stands_still_every_answer_is_503_in_time,
+        "stopped (SIGSTOP): 503 within the timeout, a logout of that time is done by itself",
+        "{}",
+        outages.figures(rounds)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_cut_off_from_redis_accepts_nobody_and_the_others_go_on() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    let cable = TcpRelay::to(redis.port()).await;
+    let plan = Plan::on(&Database::on_shared_postgres().await)
+        .with_redis(&redis.url())
+        .env("RESCIND_STORE_TIMEOUT", STORE_TIMEOUT);
+    let connected = Node::of(plan.program()).await;
+    let cut_off = Node::of(plan.program().env("REDIS_URL", redis.url_through(cable.port()))).await;
+    let live = vec![log_in(&connected).await];
+    let mut dead = vec![log_in(&connected).await];
+    log_out(&connected, &dead[0]).await;
+    let (mut outages, rounds) = (Outages::default(), rounds(4, 40));
+    for round in 0..rounds {
+        let leaving = log_in(&connected).await;
+        let hammer = Hammer::at([&cut_off], ASKERS, &dead, &live);
+        if round % 2 == 0 {
+            cable.freeze();
+        } else {
+            cable.cut().await;
+        }
+        cut_off.until_refusing_service(&live[0]).await;
+        // The others revoke, and their word is to count here too as soon as anything counts.
+        log_out(&connected, &leaving).await;
+        connected.until_serving(&live[0]).await;
+        hammer.go_on(A_WHILE / 2).await;
+        let late_witness = Hammer::at([&cut_off], 1, std::slice::from_ref(&leaving), &live);
+        cable.mend().await;
+        outages.until_service.add(cut_off.until_serving(&live[0]).await);
+        hammer.go_on(A_WHILE / 10).await;
+        outages.tries += late_witness.rest().await.tries();
+        let tally = hammer.rest().await;
+        outages.answers.extend(tally.until_503.clone());
+        outages.tries += tally.tries();
+        cut_off.assert_dead(&leaving).await;
+        dead.push(leaving);
+    }
+    outages.assert_soon();
+    held!(
+        RedisAway,
+        a_node_that_is_cut_off_from_redis_accepts_nobody_and_the_others_go_on,
+        "one node cut off, its connections silent or ended: 503 there, and a logout elsewhere counts on its return",
+        "{}",
+        outages.figures(rounds)
+    );
+}
+
+/// Asks again where a busy machine made a store late: here nodes have little patience.
+async fn log_in(node: &Node) -> rescind_testkit::Tokens {
+    loop {
+        let reply = node.api.log_in("alice", crate::cluster::DEMO_PASSWORD).await;
+        if reply.status != 503 {
+            return reply.tokens();
+        }
+    }
+}
+
+async fn log_out(node: &Node, tokens: &rescind_testkit::Tokens) {
+    until(async || {
+        let reply = node.api.log_out(tokens.access()).await;
+        reply.status != 503 && reply.expect_status(204).status == 204
+    })
+    .await;
+}
