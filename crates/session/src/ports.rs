@@ -42,6 +42,12 @@ impl StoreError {
     }
 }
 
+/// The source of a [`StoreError::Unavailable`]: the node may no longer be the one, or among those, that may use the database.
+/// What it remembers of revocations may be old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lock on the database may be lost")]
+pub struct LockLost;
+
 /// Who can log in. May be a stranger's table: it shares no transaction with anything.
 #[async_trait]
 pub trait UserStore: Send + Sync {

@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+mod redis;
 mod sql;
+mod tenancy;
 
 pub use clock::SystemClock;
+pub use redis::{RedisBlacklist, RedisConnectError, RedisSettings};
 pub use sql::{Claimed, ConnectError, MigrationState, MigrationStep, SqlSettings, SqlStore, sqlite_file};
+pub use tenancy::{Tenancy, TenancyError, Tenant, Tenanted};

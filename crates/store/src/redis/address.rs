@@ -1,0 +1,207 @@
+//! From a `REDIS_URL` to servers. Nothing of the URL is ever repeated: what cannot be read may be half a password.
+
+use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, TlsMode, sentinel::SentinelNodeConnectionInfo};
+
+use super::error::RedisConnectError;
+
+/// Where Redis is.
+#[derive(Debug)]
+pub(super) enum Address {
+    Single(Box<ConnectionInfo>),
+    Sentinels {
+        sentinels: Vec<ConnectionInfo>,
+        primary: String,
+        /// How to talk to the primary, wherever the sentinels say that it is.
+        node: Box<SentinelNodeConnectionInfo>,
+        tls: bool,
+    },
+    Cluster(Vec<ConnectionInfo>),
+}
+
+impl Address {
+    pub(super) fn read(url: &str) -> Result<Self, RedisConnectError> {
+        let (scheme, rest) = url.split_once("://").ok_or(RedisConnectError::UnknownScheme)?;
+        let (base, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
+        let tls = match base {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(RedisConnectError::UnknownScheme),
+        };
+        if rest.contains(['?', '#']) {
+            return Err(RedisConnectError::Parameter);
+        }
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (credentials, hosts) = match authority.rsplit_once('@') {
+            Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
+            None => (String::new(), authority),
+        };
+        let server = |credentials: &str, host: &str, db: &str| {
+            if host.is_empty() || !(db.is_empty() || db.parse::<u16>().is_ok()) {
+                return Err(RedisConnectError::Host);
+            }
+            let url = format!("{base}://{credentials}{host}/{db}");
+            url.as_str().into_connection_info().map_err(|_| RedisConnectError::Host)
+        };
+        let checked_db = |db: &str| match db {
+            "" => Ok(()),
+            db => db.parse::<u16>().map(drop).map_err(|_| RedisConnectError::Database),
+        };
+        match kind {
+            "" => {
+                checked_db(path)?;
+                Ok(Self::Single(Box::new(server(&credentials, hosts, path)?)))
+            }
+            "cluster" => {
+                if !path.is_empty() {
+                    return Err(RedisConnectError::ClusterDatabase);
+                }
+                let nodes = hosts.split(',').map(|host| server(&credentials, host, ""));
+                Ok(Self::Cluster(nodes.collect::<Result<_, _>>()?))
+            }
+            "sentinel" => {
+                let (primary, db) = path.split_once('/').unwrap_or((path, ""));
+                checked_db(db)?;
+                if primary.is_empty() {
+                    return Err(RedisConnectError::NoPrimaryNamed);
+                }
+                let sentinels = hosts
+                    .split(',')
+                    .map(|host| server("", &with_sentinels_port(host), ""))
+                    .collect::<Result<Vec<_>, _>>()?;
+                // The host does not matter: the sentinels name it.
+                let node = server(&credentials, "127.0.0.1", db)?;
+                let mut info =
+                    SentinelNodeConnectionInfo::default().set_redis_connection_info(node.redis_settings().clone());
+                if tls {
+                    info = info.set_tls_mode(TlsMode::Secure);
+                }
+                Ok(Self::Sentinels {
+                    sentinels,
+                    primary: primary.to_owned(),
+                    node: Box::new(info),
+                    tls,
+                })
+            }
+            _ => Err(RedisConnectError::UnknownScheme),
+        }
+    }
+
+    /// Whether TLS is spoken.
+    pub(super) fn is_tls(&self) -> bool {
+        use deadpool_redis::redis::ConnectionAddr::TcpTls;
+        let is_tls = |info: &ConnectionInfo| matches!(info.addr(), TcpTls { .. });
+        match self {
+            Self::Single(server) => is_tls(server),
+            Self::Sentinels { tls, .. } => *tls,
+            Self::Cluster(nodes) => nodes.iter().any(is_tls),
+        }
+    }
+}
+
+/// Sentinels listen on a port of their own.
+fn with_sentinels_port(host: &str) -> String {
+    let behind_brackets = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
+    if host.is_empty() || behind_brackets.contains(':') {
+        host.to_owned()
+    } else {
+        format!("{host}:26379")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> Address {
+        Address::read(url).unwrap()
+    }
+
+    #[test]
+    fn one_server_with_all_that_a_url_can_say() {
+        let Address::Single(server) = read("redis://anna:s%40cret%2F@redis.example:7000/3") else {
+            panic!("not one server");
+        };
+        assert_eq!(server.addr().to_string(), "redis.example:7000");
+        assert_eq!(server.redis_settings().username(), Some("anna"));
+        assert_eq!(server.redis_settings().password(), Some("s@cret/"));
+        assert_eq!(server.redis_settings().db(), 3);
+        assert!(!read("redis://localhost").is_tls());
+        assert!(read("rediss://localhost").is_tls());
+    }
+
+    #[test]
+    fn a_password_alone_and_one_with_an_at_sign() {
+        let Address::Single(server) = read("redis://:pass@word@localhost") else {
+            panic!("not one server");
+        };
+        assert_eq!(server.addr().to_string(), "localhost:6379");
+        assert_eq!(server.redis_settings().password(), Some("pass@word"));
+    }
+
+    #[test]
+    fn a_cluster_by_its_nodes() {
+        let Address::Cluster(nodes) = read("rediss+cluster://:secret@a:1,b:2") else {
+            panic!("not a cluster");
+        };
+        let nodes: Vec<_> = nodes
+            .iter()
+            .map(|node| (node.addr().to_string(), node.redis_settings().password().unwrap()))
+            .collect();
+        assert_eq!(nodes, [("a:1".to_owned(), "secret"), ("b:2".to_owned(), "secret")]);
+        assert!(read("rediss+cluster://a").is_tls());
+    }
+
+    #[test]
+    fn a_primary_by_its_sentinels_which_are_not_told_its_password() {
+        let Address::Sentinels {
+            sentinels,
+            primary,
+            node,
+            tls,
+        } = read("redis+sentinel://:secret@a,[::1],c:3/main/2")
+        else {
+            panic!("no sentinels");
+        };
+        let addresses: Vec<_> = sentinels.iter().map(|sentinel| sentinel.addr().to_string()).collect();
+        assert_eq!(addresses, ["a:26379", "::1:26379", "c:3"]);
+        assert!(
+            sentinels
+                .iter()
+                .all(|sentinel| sentinel.redis_settings().password().is_none())
+        );
+        assert_eq!((primary.as_str(), tls), ("main", false));
+        assert!(!format!("{node:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_without_repeating_it() {
+        for (url, says) in [
+            ("secret", "must begin with"),
+            ("http://secret", "must begin with"),
+            ("redis+unix:///secret", "must begin with"),
+            ("redis:secret", "must begin with"),
+            ("redis://", "names no server"),
+            ("redis://:secret@", "names no server"),
+            ("redis://:secret@:6379", "names no server"),
+            ("redis://:secret@host:port", "names no server"),
+            ("redis+cluster://:secret@a,,b", "names no server"),
+            ("redis://:sec/ret@host", "no number"),
+            ("redis://:secret@host/secret", "no number"),
+            ("redis://host/-1", "no number"),
+            ("redis://host?password=secret", "no parameters"),
+            ("rediss://:secret@host#insecure", "no parameters"),
+            ("redis+cluster://:secret@host/1", "only one"),
+            ("redis+sentinel://:secret@host", "names no primary"),
+            ("redis+sentinel://:secret@host/name/secret", "no number"),
+        ] {
+            let error = Address::read(url).unwrap_err();
+            assert!(error.is_the_urls_fault());
+            let words = format!("{error} {error:?}");
+            assert!(words.contains(says), "{url}: {words}");
+            assert!(
+                words.contains("REDIS_URL") && !words.contains("secret"),
+                "{url}: {words}"
+            );
+        }
+    }
+}

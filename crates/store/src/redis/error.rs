@@ -1,0 +1,132 @@
+//! What can go wrong with Redis, and what may be said about it: never the URL, which may hold a password.
+
+use std::{error::Error, time::Duration};
+
+use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
+use rescind_session::ports::StoreError;
+
+/// Why a Redis cannot be used. No variant prints the URL: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisConnectError {
+    /// The URL is not one of a kind that is known here.
+    #[error(
+        "REDIS_URL must begin with `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS"
+    )]
+    UnknownScheme,
+    /// A host is missing, or cannot be read.
+    #[error(
+        "REDIS_URL names no server that can be understood: write `redis://host:port`, with `user:password@` before the host \
+         if needed, and with `%40` for an `@` in a password, `%2F` for a `/`, `%3A` for a `:`"
+    )]
+    Host,
+    /// Something follows `?` or `#`.
+    #[error("REDIS_URL has a `?` or a `#`: there are no parameters; in a password write `%3F` and `%23`")]
+    Parameter,
+    /// What stands behind the last `/` is no number.
+    #[error("REDIS_URL names a database that is no number: write `redis://host:port/0`, or leave it out")]
+    Database,
+    /// A cluster has one database.
+    #[error("REDIS_URL names a database of a cluster, which has only one: write `redis+cluster://host:port,host:port`")]
+    ClusterDatabase,
+    /// Sentinels watch several primaries, by their names.
+    #[error("REDIS_URL names no primary: write `redis+sentinel://host:port,host:port/name`, as the sentinels call it")]
+    NoPrimaryNamed,
+    /// The namespace cannot be in the name of a key.
+    #[error("the namespace of the keys in Redis is {0:?}: it must be of visible ASCII characters without braces")]
+    Namespace(String),
+    /// It is a replica.
+    #[error("REDIS_URL leads to a replica: name the primary, or its sentinels (`redis+sentinel://`)")]
+    Replica,
+    /// It throws entries away when its memory is full.
+    #[error(
+        "Redis may throw revocations away when its memory is full: `maxmemory-policy` is `{policy}`; set \
+         `maxmemory-policy noeviction`"
+    )]
+    Evicts {
+        /// What it does instead of refusing a write.
+        policy: String,
+    },
+    /// It cannot be reached, or does not answer as Redis does.
+    #[error("Redis cannot be used")]
+    Unusable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl RedisConnectError {
+    /// Whether another URL would help: the URL itself is wrong, not what it names.
+    #[must_use]
+    pub fn is_the_urls_fault(&self) -> bool {
+        match self {
+            Self::UnknownScheme
+            | Self::Host
+            | Self::Parameter
+            | Self::Database
+            | Self::ClusterDatabase
+            | Self::NoPrimaryNamed
+            | Self::Replica => true,
+            Self::Namespace(_) | Self::Evicts { .. } | Self::Unusable(_) => false,
+        }
+    }
+}
+
+impl From<Failure> for RedisConnectError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Replica => Self::Replica,
+            Failure::Evicts(policy) => Self::Evicts { policy },
+            other => Self::Unusable(other.into()),
+        }
+    }
+}
+
+/// Why there was no answer. For the log, and for [`RedisConnectError`].
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("Redis did not answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    #[error("no connection to Redis is to be had")]
+    NoConnection,
+    #[error("Redis refuses the user name or the password in REDIS_URL")]
+    Credentials,
+    #[error("Redis is a replica here; revocations are on the primary only")]
+    Replica,
+    #[error("Redis may throw revocations away: `maxmemory-policy` is `{0}`; set `maxmemory-policy noeviction`")]
+    Evicts(String),
+    #[error("Redis answered with something that this program does not understand")]
+    Unreadable,
+    #[error("Redis")]
+    Redis(#[source] RedisError),
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        match error.kind() {
+            // A stranger's server may repeat what it was sent, and that was a password.
+            ErrorKind::AuthenticationFailed => Self::Credentials,
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Replica,
+            ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Self::Unreadable,
+            _ => Self::Redis(error),
+        }
+    }
+}
+
+impl Failure {
+    /// The connection was gone, so that another may do. A server that does not answer is no such case: it would only be
+    /// waited for twice.
+    pub(super) fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.is_connection_dropped() && !error.is_timeout())
+    }
+
+    /// What befell one connection has probably befallen all that were made as early.
+    pub(super) fn is_of_a_stale_connection(&self) -> bool {
+        self.is_lost_connection() || matches!(self, Self::Replica)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreadable => Self::corrupt(failure),
+            other => Self::unavailable(other),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the keys are called.
+//!
+//! All of them bear the namespace in braces. A cluster places a key by what stands in braces, so the keys of one check are
+//! in one slot, and so are those that a script finds in the index.
+
+use rescind_session::Scope;
+
+use super::error::RedisConnectError;
+
+/// The names of the keys under one namespace.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    /// The mark: of which log the copy is whole, and under which life of which server it was completed.
+    pub(super) whole: String,
+    /// Who fills the copy.
+    pub(super) claim: String,
+    /// The index of entries by their `until`, for pruning by our clock.
+    pub(super) until: String,
+    token: String,
+    session: String,
+}
+
+impl Keys {
+    pub(super) fn under(namespace: &str) -> Result<Self, RedisConnectError> {
+        let is_plain = |character: char| character.is_ascii_graphic() && !"{}".contains(character);
+        if namespace.is_empty() || !namespace.chars().all(is_plain) {
+            return Err(RedisConnectError::Namespace(namespace.to_owned()));
+        }
+        let key = |name: &str| format!("{{{namespace}}}:{name}");
+        Ok(Self {
+            whole: key("whole"),
+            claim: key("claim"),
+            until: key("until"),
+            token: key("jti:"),
+            session: key("sid:"),
+        })
+    }
+
+    /// The key of an entry.
+    pub(super) fn entry(&self, scope: Scope) -> String {
+        match scope {
+            Scope::Token(token) => format!("{}{}", self.token, token.as_uuid()),
+            Scope::Session(session) => format!("{}{}", self.session, session.as_uuid()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_would_tear_the_slot_apart_is_refused() {
+        for namespace in ["", "a{b", "a}b", "a b", "a\r\nb", "ä"] {
+            assert!(Keys::under(namespace).is_err(), "{namespace:?}");
+        }
+        assert_eq!(Keys::under("shop:eu").unwrap().whole, "{shop:eu}:whole");
+    }
+}

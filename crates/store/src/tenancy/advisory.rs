@@ -1,0 +1,391 @@
+//! The lock on a Postgres database: advisory, of a session of its own.
+//!
+//! Postgres frees such a lock when the session ends: the server died, an administrator ended the session, a network was
+//! gone for long. The client may hear of that late or never, and meanwhile somebody else has the lock. So holding it is a
+//! belief, renewed by a heartbeat: a question, twice a second, whether this session has the lock.
+//!
+//! # Why no two believe at once
+//! Call *beat* a heartbeat that was answered well. Each node measures durations on its own counter of time since boot, which
+//! nobody sets and which goes on while the machine sleeps.
+//!
+//! 1. A node believes until [`BELIEF`] (2 s) after its last beat **began**. The server gave its answer after that, so at
+//!    some moment since the session had the lock: whoever gets a lock that excludes it gets it later than the beat began.
+//! 2. Whoever gets the lock does not count it before a beat that began [`PAUSE`] (3 s) after the lock was granted. By
+//!    then 3 s have passed since the predecessor's last beat began, and it has stopped believing, even if it is cut off,
+//!    stopped, or asleep. The second in between is for counters that run at different speeds: it allows for a third.
+//! 3. Someone who shares the lock need not wait if another sharer **has waited** and still holds it: nobody was alone in
+//!    the meantime. Those who have waited say so with a second lock ([`SETTLED`]), on the same session.
+//! 4. Someone who lost the lock need not wait if it is back before [`BELIEF`] has passed since its own last beat began:
+//!    another one that was granted it in between has not been able to count it (2), and does not have it any more.
+//!
+//! A beat that is slow on the same session proves as much as a quick one: the session never ended, so nobody was there in
+//! between, and belief returns without a pause. Therefore a slow beat is waited for ([`GIVE_UP`]) instead of ending a
+//! session that holds the lock.
+//!
+//! **What is not promised.** A virtual machine that is stopped as a whole, its counters included, believes until it is told
+//! otherwise by its next beat, half a second after it goes on. A pooler between here and the server that gives each
+//! statement another session (PgBouncer in transaction mode) holds no lock for anybody; the beat notices, and the node never
+//! becomes ready. Two servers that both take themselves for the primary grant two locks.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use rescind_session::MachineClock;
+use sea_orm::sqlx::{
+    self, AssertSqlSafe, ConnectOptions as _, Row as _,
+    postgres::{PgConnectOptions, PgConnection, PgRow},
+};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::{Tenancy, TenancyError};
+use crate::{SystemClock, sql::read_postgres_url};
+
+/// Between two heartbeats, and between two tries to get a lost lock back.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long a beat is believed, from its beginning.
+const BELIEF: Duration = Duration::from_secs(2);
+/// How long a lock is held before it counts. Longer than [`BELIEF`].
+const PAUSE: Duration = Duration::from_secs(3);
+/// How long an answer is waited for before the session is given up. Nobody believes in it for that long.
+const GIVE_UP: Duration = Duration::from_secs(5);
+/// How long a start waits for somebody else's lock: a process that was killed a moment ago has a session that does not know
+/// it yet.
+const PATIENCE: Duration = Duration::from_secs(2);
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
+/// The two numbers of an advisory lock: whose it is ("RSCD"), and what for. Locks are of one database, not of the server.
+const CLASS: i32 = 0x5253_4344;
+/// Held by every tenant.
+const DATABASE: i32 = 1;
+/// Held by sharers that have waited.
+const SETTLED: i32 = 2;
+
+type Act = Box<dyn Fn() + Send + Sync>;
+
+/// A lock that is kept by a task. Dropping it ends the session.
+pub(super) struct Kept {
+    belief: Arc<Belief>,
+    keeper: JoinHandle<()>,
+}
+
+impl Kept {
+    pub(super) fn holds(&self) -> bool {
+        self.belief.holds()
+    }
+
+    pub(super) async fn settled(&self) {
+        // The sender lives as long as this.
+        let _ = self.belief.settled.subscribe().wait_for(|settled| *settled).await;
+    }
+
+    pub(super) fn when_regained(&self, act: Act) {
+        let _ = self.belief.when_regained.set(act);
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.belief.end();
+        self.keeper.abort();
+    }
+}
+
+/// What this node believes, and since when.
+#[derive(Default)]
+struct Belief {
+    clock: SystemClock,
+    /// When the last beat began, in microseconds since boot; 0 for none that counts.
+    began: AtomicU64,
+    /// Whether a beat has counted, and none has failed since.
+    settled: watch::Sender<bool>,
+    when_regained: OnceLock<Act>,
+}
+
+impl Belief {
+    fn holds(&self) -> bool {
+        let began = Duration::from_micros(self.began.load(Ordering::SeqCst));
+        !began.is_zero() && self.clock.since_boot().saturating_sub(began) <= BELIEF
+    }
+
+    fn renew(&self, began: Duration) {
+        let micros = u64::try_from(began.as_micros()).unwrap_or(0);
+        self.began.store(micros, Ordering::SeqCst);
+        self.settled
+            .send_if_modified(|settled| !std::mem::replace(settled, true));
+    }
+
+    fn end(&self) {
+        self.began.store(0, Ordering::SeqCst);
+        self.settled.send_replace(false);
+    }
+}
+
+/// Gets the lock, and has it kept from then on. It does not count yet.
+pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyError> {
+    let keeper = Keeper {
+        options: read_postgres_url(url)?.application_name("rescind lock"),
+        tenancy,
+        belief: Arc::default(),
+    };
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    let held = loop {
+        match keeper.acquire(None).await.map_err(unreachable)? {
+            Some(held) => break held,
+            None if tokio::time::Instant::now() < patience => sleep(BETWEEN_TRIES).await,
+            None => {
+                return Err(TenancyError::InUse {
+                    asked: tenancy,
+                    lock: None,
+                });
+            }
+        }
+    };
+    Ok(Kept {
+        belief: Arc::clone(&keeper.belief),
+        keeper: tokio::spawn(keeper.keep(held)),
+    })
+}
+
+struct Keeper {
+    options: PgConnectOptions,
+    tenancy: Tenancy,
+    belief: Arc<Belief>,
+}
+
+/// A session that was granted the lock.
+struct Held {
+    session: PgConnection,
+    name: SessionName,
+    /// When the grant was known here, since boot.
+    since: Duration,
+    /// Whether another sharer had waited.
+    joined: bool,
+}
+
+/// A session, for another one of the same node. Numbers of processes come back; with the moment of their birth they don't.
+struct SessionName {
+    process: i32,
+    born: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LockError {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    #[error("it did not answer in time")]
+    Silent,
+    #[error("the session does not hold the lock it was granted: a pooler may stand in between that changes sessions")]
+    NotHeld,
+    #[error("the server has become a standby")]
+    Standby,
+}
+
+fn unreachable(error: LockError) -> TenancyError {
+    let source: Box<dyn Error + Send + Sync> = match error {
+        // Without its details.
+        LockError::Sql(sqlx::Error::Database(error)) => error.message().to_owned().into(),
+        other => other.into(),
+    };
+    TenancyError::Unreachable(source)
+}
+
+impl Keeper {
+    /// Keeps the lock, and takes it anew whenever it is lost.
+    async fn keep(self, mut held: Held) {
+        // When the last beat began that counted.
+        let mut last = None;
+        loop {
+            let error = self.believe(&mut held, &mut last).await;
+            self.belief.end();
+            tracing::error!(
+                %error,
+                "the lock on the database may be lost: whether a token was taken back is not known here until it is held again"
+            );
+            (held, last) = self.regain(&held.name, last).await;
+            tracing::info!("the lock on the database is held again");
+        }
+    }
+
+    /// Renews the belief with each beat from which the lock counts, until there is none.
+    async fn believe(&self, held: &mut Held, last: &mut Option<Duration>) -> LockError {
+        if last.is_none() {
+            match self.settle(held, None).await {
+                Ok(began) => {
+                    *last = Some(began);
+                    self.belief.renew(began);
+                }
+                Err(error) => return error,
+            }
+        }
+        let mut tick = beats();
+        loop {
+            tick.tick().await;
+            match self.beat(held).await {
+                Ok(began) => {
+                    *last = Some(began);
+                    self.belief.renew(began);
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn regain(&self, lost: &SessionName, last: Option<Duration>) -> (Held, Option<Duration>) {
+        let mut told = false;
+        loop {
+            let regained = async {
+                match self.acquire(Some(lost)).await? {
+                    Some(mut held) => {
+                        let began = self.settle(&mut held, last).await?;
+                        Ok(Some((held, began)))
+                    }
+                    None => Ok::<_, LockError>(None),
+                }
+            };
+            match regained.await {
+                Ok(Some((held, began))) => {
+                    if let Some(act) = self.belief.when_regained.get() {
+                        act();
+                    }
+                    self.belief.renew(began);
+                    return (held, Some(began));
+                }
+                Ok(None) if !told => {
+                    told = true;
+                    tracing::error!("another rescind has taken the database; this one waits until it is free");
+                }
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "the lock on the database cannot be taken"),
+            }
+            sleep(BEAT).await;
+        }
+    }
+
+    /// Tries once to get the lock in a new session; nothing if somebody else has it. A session that this node had before
+    /// is ended first: the server may not have noticed yet that nobody is there any more.
+    async fn acquire(&self, lost: Option<&SessionName>) -> Result<Option<Held>, LockError> {
+        let mut session = timeout(GIVE_UP, self.options.connect())
+            .await
+            .map_err(|_| LockError::Silent)??;
+        // Of a client that vanished without a word the server shall hear within seconds, not within its two hours.
+        let greeting = "SELECT set_config('tcp_keepalives_idle', '2', false),
+                set_config('tcp_keepalives_interval', '1', false),
+                set_config('tcp_keepalives_count', '3', false),
+                pid, extract(epoch FROM backend_start)::text AS born
+            FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        let row = ask(&mut session, greeting.to_owned()).await?;
+        let name = SessionName {
+            process: row.try_get("pid")?,
+            born: row.try_get("born")?,
+        };
+        if let Some(SessionName { process, born }) = lost {
+            let end = format!(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                 WHERE pid = {process} AND extract(epoch FROM backend_start)::text = '{born}'"
+            );
+            ask(&mut session, end).await?;
+        }
+        let how = match self.tenancy {
+            Tenancy::Alone => "pg_try_advisory_lock",
+            Tenancy::Shared => "pg_try_advisory_lock_shared",
+        };
+        let granted = ask(&mut session, format!("SELECT {how}({CLASS}, {DATABASE})")).await?;
+        if !granted.try_get::<bool, _>(0)? {
+            return Ok(None);
+        }
+        let since = self.belief.clock.since_boot();
+        let joined = match self.tenancy {
+            Tenancy::Alone => false,
+            // Only now that this session keeps everybody out who would be alone.
+            Tenancy::Shared => {
+                let others = format!("SELECT EXISTS ({})", locks(SETTLED, "pid <> pg_backend_pid()"));
+                ask(&mut session, others).await?.try_get(0)?
+            }
+        };
+        Ok(Some(Held {
+            session,
+            name,
+            since,
+            joined,
+        }))
+    }
+
+    /// Waits until the lock counts, and returns when the beat began from which it does. `last` is when the last beat began
+    /// of a lock that this node had before.
+    async fn settle(&self, held: &mut Held, last: Option<Duration>) -> Result<Duration, LockError> {
+        let back_in_time = last.is_some_and(|last| held.since.saturating_sub(last) <= BELIEF);
+        let from = if held.joined || back_in_time {
+            held.since
+        } else {
+            held.since.saturating_add(PAUSE)
+        };
+        let mut tick = beats();
+        loop {
+            tick.tick().await;
+            let began = self.beat(held).await?;
+            if began >= from {
+                if self.tenancy == Tenancy::Shared {
+                    let settled = format!("SELECT pg_advisory_lock_shared({CLASS}, {SETTLED})");
+                    ask(&mut held.session, settled).await?;
+                }
+                return Ok(began);
+            }
+        }
+    }
+
+    /// One heartbeat. Returns when it began.
+    async fn beat(&self, held: &mut Held) -> Result<Duration, LockError> {
+        let mode = match self.tenancy {
+            Tenancy::Alone => "ExclusiveLock",
+            Tenancy::Shared => "ShareLock",
+        };
+        let own = format!("pid = pg_backend_pid() AND mode = '{mode}'");
+        let question = format!(
+            "SELECT pg_is_in_recovery() AS is_standby, EXISTS ({}) AS holds",
+            locks(DATABASE, &own)
+        );
+        let began = self.belief.clock.since_boot();
+        let answer = ask(&mut held.session, question).await?;
+        if answer.try_get("is_standby")? {
+            return Err(LockError::Standby);
+        }
+        if !answer.try_get::<bool, _>("holds")? {
+            return Err(LockError::NotHeld);
+        }
+        Ok(began)
+    }
+}
+
+fn beats() -> tokio::time::Interval {
+    let mut tick = interval(BEAT);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
+}
+
+/// The locks of that purpose on this database that were granted. (`objsubid` 2: of two numbers.)
+fn locks(purpose: i32, whose: &str) -> String {
+    format!(
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+            AND classid::bigint = {CLASS} AND objid::bigint = {purpose} AND {whose}
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+}
+
+/// One question and its one row. Nothing in it comes from outside. Once it has failed, the session is of no use.
+async fn ask(session: &mut PgConnection, question: String) -> Result<PgRow, LockError> {
+    let answer = sqlx::raw_sql(AssertSqlSafe(question));
+    match timeout(GIVE_UP, answer.fetch_one(session)).await {
+        Ok(row) => Ok(row?),
+        Err(_) => Err(LockError::Silent),
+    }
+}

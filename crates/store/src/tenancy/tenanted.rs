@@ -1,0 +1,68 @@
+//! A blacklist that answers only for a node that may use the database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_session::{
+    Revocation,
+    ports::{Blacklist, Claim, Copied, Filling, LockLost, Standing, StoreError},
+    token::{SessionId, TokenId},
+};
+
+use super::Tenant;
+
+/// A blacklist behind the lock on the database: while the lock may be lost, every question is
+/// [`StoreError::Unavailable`], with [`LockLost`] as its source.
+///
+/// The lock is asked *before* the blacklist. A check that then takes its time is one that began while the node was a
+/// tenant; nobody else had answered a logout by then.
+///
+/// **Before a regained lock counts** what the node remembers has to be doubted: see [`Tenant::when_regained`].
+pub struct Tenanted {
+    blacklist: Arc<dyn Blacklist>,
+    tenant: Arc<Tenant>,
+}
+
+impl Tenanted {
+    /// That blacklist, for that tenant.
+    #[must_use]
+    pub fn new(blacklist: Arc<dyn Blacklist>, tenant: Arc<Tenant>) -> Self {
+        Self { blacklist, tenant }
+    }
+
+    fn blacklist(&self) -> Result<&dyn Blacklist, StoreError> {
+        if self.tenant.holds() {
+            Ok(&*self.blacklist)
+        } else {
+            Err(StoreError::unavailable(LockLost))
+        }
+    }
+}
+
+#[async_trait]
+impl Blacklist for Tenanted {
+    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        self.blacklist()?.insert(revocations).await
+    }
+
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
+        self.blacklist()?.check(token, session).await
+    }
+
+    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.blacklist()?.prune(now, limit).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+        self.blacklist()?.claim(claim).await
+    }
+
+    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+        self.blacklist()?.fill(claim, revocations).await
+    }
+
+    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+        self.blacklist()?.complete(claim).await
+    }
+}
