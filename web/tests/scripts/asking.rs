@@ -1,7 +1,7 @@
 //! `fetchRenewing`: one renewal, one repetition, no more.
 
 use crate::{
-    person::{BRIEF, Person, RENEWAL},
+    person::{Person, RENEWAL},
     wire::Fault,
 };
 
@@ -15,14 +15,11 @@ const REVOKED: Fault = Fault::Instead(
     r#"{"code": "token_revoked", "status": 401}"#,
 );
 
-/// Somebody whose access token has run out. Nobody looks at the page, or it would have been renewed.
+/// Somebody whose access token has run out.
 async fn somebody_late() -> Option<Person> {
-    let person = Person::arrive(BRIEF).await?;
-    person
-        .before_scripts("Object.defineProperty(Document.prototype, 'hidden', { value: true });")
-        .await;
-    person.log_in_as("alice").await;
-    person.let_the_access_token_run_out().await;
+    let (person, late) = Person::arrive_late().await?;
+    person.open_nobodys_page().await;
+    person.come_back_with(&late).await;
     assert_eq!(person.wire.count(RENEWAL), 0);
     Some(person)
 }

@@ -11,15 +11,6 @@ const REUSED: Fault = Fault::Instead(
     r#"{"code": "refresh_reused", "status": 401}"#,
 );
 
-/// How often the browser's session has been renewed, as the server has it.
-async fn generation_in_the_database(person: &Person) -> u64 {
-    let token = person.browser.cookie("rescind_access").await.unwrap();
-    let sessions = person.api.sessions(&token).await.expect_status(200);
-    let sessions = sessions.body.as_array().unwrap();
-    let own = sessions.iter().find(|session| session["current"] == true).unwrap();
-    own["generation"].as_u64().unwrap()
-}
-
 /// The program renews and its answer is lost. Asked again within the grace it gives the same successor; later it would
 /// have to take the browser for a thief.
 async fn a_lost_answer(fault: Fault) {
@@ -27,17 +18,28 @@ async fn a_lost_answer(fault: Fault) {
         return;
     };
     person.log_in_as("alice").await;
-    person.listen().await;
-    person.wire.fail(RENEWAL, fault, 1);
-    person.until_generation(1).await;
-    assert!(person.wire.count(RENEWAL) >= 2, "nothing was lost");
-    assert_eq!(generation_in_the_database(&person).await, 1, "it was renewed twice");
-    let heard = person.heard().await;
-    assert!(heard.iter().all(|heard| heard["kind"] == "state"), "{heard:#?}");
+    asked_again_and_renewed_once(&person, fault).await;
     person.browser.reload().await;
     person.assert_on_account_of("alice").await;
     // And on it goes.
-    person.until_generation(2).await;
+    let now = person.renewals().await;
+    person.until_generation(now.generation + 1).await;
+}
+
+/// One renewal fails like this, and is repeated. All are told of the tokens that came in the end, and of nothing else.
+async fn asked_again_and_renewed_once(person: &Person, fault: Fault) {
+    person.listen().await;
+    let (begun, asked) = (person.renewals().await, person.wire.count(RENEWAL));
+    person.wire.fail(RENEWAL, fault, 1);
+    until("a fault", async || person.wire.faults_to_come() == 0).await;
+    person.until_generation(begun.generation + 1).await;
+    let now = person.renewals().await;
+    let answered = now.answered - begun.answered;
+    assert_eq!(now.generation - begun.generation, answered, "it was renewed twice");
+    let asked = person.wire.count(RENEWAL) - asked;
+    assert!(asked as u64 > answered, "nothing was lost");
+    let heard = person.heard().await;
+    assert!(heard.iter().all(|heard| heard["kind"] == "state"), "{heard:#?}");
 }
 
 #[tokio::test]
@@ -56,14 +58,7 @@ async fn a_server_that_cannot_just_now_is_asked_again_when_it_says() {
         return;
     };
     person.log_in_as("alice").await;
-    person.listen().await;
-    person.wire.fail(RENEWAL, BUSY, 1);
-    person.until_generation(1).await;
-    assert_eq!(person.wire.count(RENEWAL), 2);
-    assert!(
-        person.heard().await.iter().all(|heard| heard["kind"] == "state"),
-        "503 was taken for a no"
-    );
+    asked_again_and_renewed_once(&person, BUSY).await;
 }
 
 #[tokio::test]
@@ -74,20 +69,23 @@ async fn a_refusal_takes_nothing_away_and_leads_nowhere_before_the_person_says_s
     person.log_in_as("alice").await;
     person.listen().await;
     person.wire.fail(RENEWAL, REUSED, 100);
+    until("a refusal", async || person.wire.count(RENEWAL) > 0).await;
     person.browser.wait_for_text("This login has ended.").await;
     // The page stands, and so do the cookies: another tab may have got new ones.
     person.assert_on_account_of("alice").await;
     for name in ["rescind_access", "rescind_refresh"] {
         assert!(person.browser.cookie(name).await.is_some(), "{name} was thrown away");
     }
-    // It is asked once ahead of time and once at the end, and then no more.
+    // It is asked once ahead of time, unless the machine was too slow for that, and once at the end, and then no more.
     person.let_the_access_token_run_out().await;
-    until("the second question", async || person.wire.count(RENEWAL) == 2).await;
+    let look = async || person.resolve("return await module.renewal.look();").await;
+    until("the end", async || look().await["state"] == "stale").await;
+    let asked = person.wire.count(RENEWAL);
     for _ in 0..5 {
-        let state = person.resolve("return await module.renewal.look();").await;
-        assert_eq!(state["state"], "stale");
+        assert_eq!(look().await["state"], "stale");
     }
-    assert_eq!(person.wire.count(RENEWAL), 2, "it asks on and on");
+    assert!(asked <= 2, "it asked {asked} times");
+    assert_eq!(person.wire.count(RENEWAL), asked, "it asks on and on");
     person.assert_on_account_of("alice").await;
 
     person.browser.follow("Go on from here").await;

@@ -23,6 +23,7 @@ pub(crate) enum Fault {
 pub(crate) struct Wire {
     url: String,
     carried: Arc<Mutex<Vec<String>>>,
+    answered: Arc<Mutex<Vec<String>>>,
     faults: Arc<Mutex<Vec<Ordered>>>,
 }
 
@@ -39,6 +40,7 @@ impl Wire {
         let wire = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             carried: Arc::default(),
+            answered: Arc::default(),
             faults: Arc::default(),
         };
         (wire, listener)
@@ -66,28 +68,43 @@ impl Wire {
         self.faults.lock().unwrap().push(Ordered { request, fault, times });
     }
 
+    /// How many of the faults have not happened yet.
+    pub(crate) fn faults_to_come(&self) -> usize {
+        let faults = self.faults.lock().unwrap();
+        faults.iter().map(|ordered| ordered.times).sum()
+    }
+
     /// How many requests that begin like `request` have set out.
     pub(crate) fn count(&self, request: &str) -> usize {
-        let carried = self.carried.lock().unwrap();
-        carried.iter().filter(|line| line.starts_with(request)).count()
+        beginning_like(request, &self.carried)
+    }
+
+    /// How many of them got the program's own answer. What was lost on the way, or given up as too slow, is not among them.
+    pub(crate) fn answered(&self, request: &str) -> usize {
+        beginning_like(request, &self.answered)
     }
 
     /// An error means that one side has hung up, and then so does the other.
     async fn carry(&self, mut browser: TcpStream, program: &str) -> Option<()> {
         let mut program = TcpStream::connect(program).await.ok()?;
         let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-        let mut fault = None;
+        let (mut fault, mut unanswered) = (None, None);
         loop {
             tokio::select! {
                 read = browser.read(&mut up) => {
                     let sent = up.get(..read.ok()?).filter(|sent| !sent.is_empty())?;
                     if let Some(line) = request_line(sent) {
                         fault = self.judge(line);
+                        unanswered = Some(line.to_owned());
                     }
                     match fault {
+                        // Once, though the body of the request may come apart from its head.
                         Some(Fault::Instead(head, body)) => {
-                            let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                            browser.write_all(answer.as_bytes()).await.ok()?;
+                            if unanswered.take().is_some() {
+                                let length = body.len();
+                                let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}");
+                                browser.write_all(answer.as_bytes()).await.ok()?;
+                            }
                         }
                         _ => program.write_all(sent).await.ok()?,
                     }
@@ -95,7 +112,10 @@ impl Wire {
                 read = program.read(&mut down) => {
                     let answer = down.get(..read.ok()?).filter(|answer| !answer.is_empty())?;
                     match fault {
-                        None => browser.write_all(answer).await.ok()?,
+                        None => {
+                            browser.write_all(answer).await.ok()?;
+                            self.answered.lock().unwrap().extend(unanswered.take());
+                        }
                         Some(Fault::Cut) => return None,
                         Some(_) => {}
                     }
@@ -113,6 +133,11 @@ impl Wire {
         ordered.times -= 1;
         Some(ordered.fault)
     }
+}
+
+fn beginning_like(request: &str, lines: &Mutex<Vec<String>>) -> usize {
+    let lines = lines.lock().unwrap();
+    lines.iter().filter(|line| line.starts_with(request)).count()
 }
 
 /// The first line of a request, if one begins here. Browsers write head and body apart; a body is not mistaken for one.
