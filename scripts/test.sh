@@ -58,6 +58,15 @@ has_faketime() {
         compgen -G '/usr/local/lib/faketime/libfaketimeMT.so.1' >/dev/null
 }
 
+has_redis() {
+    [ -n "${RESCIND_TEST_REDIS_SERVER:-}" ] || has redis-server
+}
+
+# Debian keeps the server's programs off the path, in a directory for each version.
+has_postgres() {
+    [ -n "${RESCIND_TEST_POSTGRES_BIN:-}" ] || has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
 is_ubuntu() {
     [ -r /etc/os-release ] && (. /etc/os-release && [ "${ID:-}" = ubuntu ])
 }
@@ -68,6 +77,9 @@ has curl || missing+=(curl ca-certificates)
 has jq || missing+=(jq)
 has npm || missing+=(npm)
 has_faketime || missing+=(faketime)
+has_redis || missing+=(redis-server)
+has_postgres || missing+=(postgresql)
+has nginx || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
 if ! has_browser; then
     # Ubuntu's packages of these names install a snap, and a snap may not read the profiles that the tests lay out in /tmp.
     if is_ubuntu; then
@@ -89,7 +101,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     "${root[@]}" apt-get update -q ||
         stop "apt-get update failed (above); without these packages plain 'cargo test' runs what it can: ${missing[*]}"
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}" ||
+    # The tests start servers of their own, so those of the packages need not run; RUNLEVEL=1 keeps System V init from
+    # starting them, where a port that is taken would fail the whole installation. In containers Debian's own policy does
+    # (or no runlevel is known, with the same effect). systemd starts them all the same, and a failure is not one to apt.
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qy --no-install-recommends "${missing[@]}" ||
         stop "apt-get could not install (above); without these packages plain 'cargo test' runs what it can: ${missing[*]}"
 fi
 

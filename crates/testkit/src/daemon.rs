@@ -13,23 +13,22 @@
 //! - **The group is not the family.** Postgres gives every backend a session of its own, so killing or stopping the group
 //!   would leave backends at work. The family is found in `/proc`, while its head is stopped and can't have more children.
 
-use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// How long the kernel gets to stop a process, and a server to obey its farewell: far more than either needs.
-const OBEDIENCE: Duration = Duration::from_secs(5);
-const STEP: Duration = Duration::from_millis(2);
+use crate::kernel::{await_end, await_stop, children, patiently};
 
 /// `$1`: the server, `$2`: its farewell, `$3`: its directory. `kill 0` is the own group.
+///
+/// It is deaf to SIGHUP: when the parent of a stopped process dies, the kernel sends that to the whole group, to the watchdog
+/// too, just when its hour has come.
 const WATCHDOG: &str = r#"
+trap '' HUP
 cat
 kill -CONT "$1"; kill -"$2" "$1"
 tries=0
@@ -112,17 +111,14 @@ impl Daemon {
         Ok(self.server.try_wait()?.is_none())
     }
 
-    /// Sends the server itself a signal, if it runs.
+    /// Sends the server itself a signal.
     pub(crate) fn signal(&mut self, signal: Signal) -> io::Result<()> {
-        match self.head()? {
-            Some(head) => send(head, signal),
-            None => Ok(()),
-        }
+        send(self.living_head()?, signal)
     }
 
     /// Stops the whole family where it stands (SIGSTOP), and returns when it does stand.
     pub(crate) fn pause(&mut self) -> io::Result<()> {
-        let Some(head) = self.head()? else { return Ok(()) };
+        let head = self.living_head()?;
         send(head, Signal::STOP)?;
         await_stop(head);
         let children = children(head);
@@ -135,7 +131,7 @@ impl Daemon {
 
     /// Lets it go on (SIGCONT).
     pub(crate) fn resume(&mut self) -> io::Result<()> {
-        let Some(head) = self.head()? else { return Ok(()) };
+        let head = self.living_head()?;
         for member in children(head).into_iter().chain([head]) {
             send(member, Signal::CONT)?;
         }
@@ -167,8 +163,12 @@ impl Daemon {
             }
             watchdog.wait()?;
         }
-        family.into_iter().for_each(|member| await_state(member, is_dead));
+        family.into_iter().for_each(await_end);
         Ok(())
+    }
+
+    fn living_head(&mut self) -> io::Result<Pid> {
+        self.head()?.ok_or_else(|| io::Error::other("it has ended by itself"))
     }
 
     /// The server, while its number is still its own.
@@ -202,52 +202,4 @@ fn send(member: Pid, signal: Signal) -> io::Result<()> {
 
 fn pid(id: u32) -> Option<Pid> {
     i32::try_from(id).ok().and_then(Pid::from_raw)
-}
-
-/// State and parent from `/proc/…/stat`; the name before them may hold anything, a bracket too.
-fn status(process: &OsStr) -> Option<(char, i32)> {
-    let stat = fs::read_to_string(PathBuf::from("/proc").join(process).join("stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
-}
-
-fn children(parent: Pid) -> Vec<Pid> {
-    let parent = parent.as_raw_nonzero().get();
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    processes
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name();
-            let child = name.to_str()?.parse().ok()?;
-            (status(&name)?.1 == parent).then_some(child)
-        })
-        .filter_map(Pid::from_raw)
-        .collect()
-}
-
-fn await_stop(process: Pid) {
-    await_state(process, |state| matches!(state, None | Some('T' | 'Z')));
-}
-
-fn is_dead(state: Option<char>) -> bool {
-    matches!(state, None | Some('Z' | 'X'))
-}
-
-fn await_state(process: Pid, wanted: impl Fn(Option<char>) -> bool) {
-    let name = process.as_raw_nonzero().to_string();
-    let _ = patiently(|| wanted(status(OsStr::new(&name)).map(|(state, _)| state)));
-}
-
-/// Whether `done` came true in time. Blocks: these are moments, and also a destructor has to wait.
-fn patiently(mut done: impl FnMut() -> bool) -> bool {
-    let tries = OBEDIENCE.as_millis() / STEP.as_millis();
-    (0..tries).any(|_| {
-        let is_done = done();
-        if !is_done {
-            thread::sleep(STEP);
-        }
-        is_done
-    })
 }

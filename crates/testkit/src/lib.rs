@@ -2,7 +2,7 @@
 //!
 //! | to have | take |
 //! | --- | --- |
-//! | the real program, its own data directory, a crash, a restart, a clock that is an hour off | [`Program`], [`Running`] |
+//! | the real program, its own data directory, a crash, a pause, a restart, a clock that is an hour off, a second node | [`Program`], [`Running`] |
 //! | somebody with bearer tokens | [`ApiClient`], [`Tokens`] |
 //! | somebody with a copy of another's token | [`Thief`] |
 //! | somebody with cookies and without JavaScript, fast | [`CookieClient`] |
@@ -27,6 +27,7 @@ mod browser;
 mod cookie_client;
 mod daemon;
 mod effort;
+mod kernel;
 mod port;
 mod postgres_server;
 mod process;

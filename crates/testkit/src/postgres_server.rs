@@ -358,6 +358,18 @@ impl PostgresServer {
     }
 }
 
+/// A killed server leaves a few bytes of System V's shared memory in the kernel, which its next start would give back; the
+/// kernel has room for some thousands of them.
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        *self.daemon() = None;
+        let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
+        if let Some(segment) = lock.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) {
+            let _ = Command::new("ipcrm").args(["-m", segment]).output();
+        }
+    }
+}
+
 fn ticks() -> tokio::time::Interval {
     let mut tick = interval(Duration::from_millis(10));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

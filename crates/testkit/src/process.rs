@@ -13,6 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::kernel::await_stop;
+
 /// How long the pipes of an ended process may stay open, in the hands of something it started.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -92,6 +94,19 @@ impl Process {
     /// Asks the process, not its group, to end (SIGTERM).
     pub(crate) fn terminate(&self) -> io::Result<()> {
         Ok(self.pid().map_or(Ok(()), |pid| kill_process(pid, Signal::TERM))?)
+    }
+
+    /// Stops the whole group where it stands (SIGSTOP), and returns when its leader does stand.
+    pub(crate) fn pause(&self) -> io::Result<()> {
+        let Some(pid) = self.pid() else { return Ok(()) };
+        kill_process_group(pid, Signal::STOP)?;
+        await_stop(pid);
+        Ok(())
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub(crate) fn resume(&self) -> io::Result<()> {
+        Ok(self.pid().map_or(Ok(()), |pid| kill_process_group(pid, Signal::CONT))?)
     }
 
     /// Kills the whole group (SIGKILL): nobody gets to say goodbye.

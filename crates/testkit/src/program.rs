@@ -23,6 +23,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -37,6 +38,9 @@ const ANNOUNCEMENT: &str = "Rescind listens on ";
 /// Far more than a start, a stop or a recovery takes, even on a machine that compiles beside it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// So that nodes which share a directory can have clocks that differ.
+static CLOCKS: AtomicU32 = AtomicU32::new(0);
+
 /// The program before a start or after an end. Its data directory lives as long as anything that came from it.
 pub struct Program {
     executable: PathBuf,
@@ -44,6 +48,7 @@ pub struct Program {
     environment: BTreeMap<OsString, OsString>,
     bind: String,
     clock_offset: Option<String>,
+    clock: String,
     directory: Arc<TempDir>,
     earlier_logs: String,
 }
@@ -121,6 +126,7 @@ impl Program {
             environment: BTreeMap::new(),
             bind: "127.0.0.1:0".to_owned(),
             clock_offset: None,
+            clock: new_clock(),
             directory: Arc::new(directory),
             earlier_logs: String::new(),
         }
@@ -252,7 +258,7 @@ impl Program {
     }
 
     fn clock_file(&self) -> PathBuf {
-        self.directory.path().join("clock")
+        self.directory.path().join(&self.clock)
     }
 
     /// By renaming: the program must never read half a file.
@@ -269,6 +275,10 @@ impl Program {
             source,
         }
     }
+}
+
+fn new_clock() -> String {
+    format!("clock-{}", CLOCKS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The program while it listens. Dropping it kills it, with all that it started.
@@ -367,7 +377,15 @@ impl Running {
         self.program.write_clock(offset)
     }
 
-    /// The same program on the same data, but with a port of its own: a second node, or one that must be refused.
+    /// The same program on the same data, with the same settings, but with a port and a clock of its own: a second node, or
+    /// one that must be refused. What shall differ is said before its start:
+    ///
+    /// ```no_run
+    /// # async fn test(a: rescind_testkit::Running, cable: rescind_testkit::TcpRelay) -> Result<(), rescind_testkit::ProgramError> {
+    /// let url = format!("redis://127.0.0.1:{}", cable.port());
+    /// let b = a.second_node().env("REDIS_URL", url).with_clock_offset("+1h").start().await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn second_node(&self) -> Program {
         Program {
@@ -376,9 +394,27 @@ impl Running {
             environment: self.program.environment.clone(),
             bind: "127.0.0.1:0".to_owned(),
             clock_offset: self.program.clock_offset.clone(),
+            clock: new_clock(),
             directory: Arc::clone(&self.program.directory),
             earlier_logs: String::new(),
         }
+    }
+
+    /// Stops it where it stands (SIGSTOP): connections stay open, the kernel still accepts new ones, and nobody is answered.
+    /// When this returns, it does stand.
+    ///
+    /// # Errors
+    /// [`ProgramError::Machine`] if it cannot be reached.
+    pub fn pause(&self) -> Result<(), ProgramError> {
+        self.process.pause().map_err(|source| self.program.machine(source))
+    }
+
+    /// Lets it go on (SIGCONT); it answers what it was asked meanwhile.
+    ///
+    /// # Errors
+    /// [`ProgramError::Machine`] if it cannot be reached.
+    pub fn resume(&self) -> Result<(), ProgramError> {
+        self.process.resume().map_err(|source| self.program.machine(source))
     }
 
     /// Kills it without a warning, as a power cut would.

@@ -121,7 +121,8 @@ impl TcpRelay {
     }
 
     /// How often somebody asked something and waited: a burst of bytes towards the store counts once, however many pieces it
-    /// comes in and however many commands it holds, until something comes back. Opening a connection asks too.
+    /// comes in and however many commands it holds, until something comes back. Opening a connection does not count, its
+    /// first question does.
     #[must_use]
     pub fn round_trips(&self) -> u64 {
         self.cable.round_trips.load(Ordering::SeqCst)

@@ -26,6 +26,8 @@ pub enum Tool {
     Redis,
     /// The programs of a Postgres server, for [`PostgresServer`](crate::PostgresServer).
     Postgres,
+    /// The command `nginx`, which Debian keeps out of most people's path.
+    Nginx,
 }
 
 impl Tool {
@@ -38,6 +40,7 @@ impl Tool {
             Self::Axe => "axe-core",
             Self::Redis => "redis-server",
             Self::Postgres => "a Postgres server",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -51,6 +54,7 @@ impl Tool {
             Self::Axe => "npm ci --ignore-scripts --prefix web/tests/look",
             Self::Redis => "apt-get install redis-server",
             Self::Postgres => "apt-get install postgresql",
+            Self::Nginx => "apt-get install nginx-light",
         }
     }
 
@@ -68,6 +72,7 @@ impl Tool {
             )),
             Self::Redis => redis_server(),
             Self::Postgres => postgres_binaries(),
+            Self::Nginx => on_path("nginx").or_else(|| existing("/usr/sbin/nginx")),
         }
     }
 }

@@ -154,6 +154,43 @@ async fn a_shifted_clock_moves_the_wall_and_steps_while_the_program_runs() {
 }
 
 #[tokio::test]
+async fn nodes_that_share_their_data_have_clocks_of_their_own() {
+    let Some(_) = needs(Tool::Faketime) else { return };
+    let (_keep, path) = script(TELLS_TIME);
+    let behind = Program::new(path).with_clock_offset("-1h").start().await.unwrap();
+    let ahead = behind
+        .second_node()
+        .env("RESCIND_BIND", "127.0.0.1:1")
+        .with_clock_offset("+1h")
+        .start()
+        .await
+        .unwrap();
+    behind.step_clock("-2h").unwrap();
+    for (node, hours) in [(behind, [-1, -2]), (ahead, [1, 1])] {
+        let ended = node.terminate().await.unwrap();
+        let now = unix_now();
+        let told = ended.stdout.lines().filter_map(|line| line.parse::<i64>().ok());
+        let off: Vec<i64> = told.map(|told| (told - now + 60).div_euclid(3600)).collect();
+        assert_eq!(off, hours, "hours off at the start and at the end, a minute forgiven");
+    }
+}
+
+#[tokio::test]
+async fn a_paused_program_stands_still_with_all_that_it_started_until_it_may_go_on() {
+    let (_keep, path) = script(&format!("sleep 600 & echo $! > helper\n{LISTENS}"));
+    let program = Program::new(path).start().await.unwrap();
+    let helper = std::fs::read_to_string(program.data_dir().join("helper")).unwrap();
+    let stat = |id: &str| std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap();
+    let leader = program.process_id().unwrap().to_string();
+    program.pause().unwrap();
+    assert!(stat(&leader).contains(") T "), "{}", stat(&leader));
+    assert!(stat(&helper).contains(") T "), "{}", stat(&helper));
+    program.resume().unwrap();
+    let ended = program.terminate().await.unwrap();
+    assert!(ended.stdout.ends_with("saying goodbye\n"), "{}", ended.stdout);
+}
+
+#[tokio::test]
 async fn the_clock_of_a_program_that_was_started_on_the_real_one_is_not_moved_silently() {
     let (_keep, path) = script(LISTENS);
     let program = Program::new(path).start().await.unwrap();

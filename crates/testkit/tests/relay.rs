@@ -1,0 +1,99 @@
+//! What a cable does to those who talk through it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its fixtures included")]
+
+use std::time::Duration;
+
+use rescind_testkit::TcpRelay;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+/// Long enough for an answer to come through a whole cable, nearly always; through a frozen one none must.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+/// Says everything back, on a port of its own.
+async fn echo() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut from, mut to) = connection.split();
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+                let _ = to.shutdown().await;
+            });
+        }
+    });
+    port
+}
+
+async fn ask(connection: &mut TcpStream, question: &str) -> String {
+    connection.write_all(question.as_bytes()).await.unwrap();
+    let mut answer = vec![0; question.len()];
+    connection.read_exact(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_whole_cable_carries_both_ways_to_the_last_byte() {
+    let cable = TcpRelay::to(echo().await).await;
+    let mut connection = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
+    for round in 1..=3 {
+        // More than is carried at once, so that it comes in pieces.
+        let question = "to be or not to be ".repeat(round * 2_000);
+        assert!(ask(&mut connection, &question).await == question);
+    }
+    connection.shutdown().await.unwrap();
+    assert_eq!(connection.read(&mut [0]).await.unwrap(), 0, "an end is carried too");
+}
+
+#[tokio::test]
+async fn one_question_is_one_round_trip_whatever_its_size() {
+    let store = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cable = TcpRelay::to(store.local_addr().unwrap().port()).await;
+    let mut near = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
+    let (mut far, _) = store.accept().await.unwrap();
+    assert_eq!(cable.round_trips(), 0);
+    for round in 1..=3 {
+        for _ in 0..2 {
+            // Two commands before the first answer: a pipeline.
+            near.write_all(&[7; 100_000]).await.unwrap();
+            far.read_exact(&mut [0; 100_000]).await.unwrap();
+        }
+        far.write_all(b"yes").await.unwrap();
+        near.read_exact(&mut [0; 3]).await.unwrap();
+        assert_eq!(cable.round_trips(), round);
+    }
+}
+
+#[tokio::test]
+async fn a_cut_cable_ends_what_was_open_and_refuses_what_is_new_until_it_is_mended() {
+    let cable = TcpRelay::to(echo().await).await;
+    let address = ("127.0.0.1", cable.port());
+    let mut before = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut before, "hello").await, "hello");
+    cable.cut().await;
+    assert!(matches!(before.read(&mut [0]).await, Ok(0) | Err(_)));
+    TcpStream::connect(address).await.unwrap_err();
+    cable.cut().await;
+    cable.mend().await;
+    let mut after = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut after, "hello again").await, "hello again");
+    drop(cable);
+    assert!(matches!(after.read(&mut [0]).await, Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn a_frozen_cable_keeps_everything_open_and_carries_nothing_until_it_is_mended() {
+    let cable = TcpRelay::to(echo().await).await;
+    let address = ("127.0.0.1", cable.port());
+    let mut old = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut old, "hello").await, "hello");
+    cable.freeze();
+    let mut new = TcpStream::connect(address).await.unwrap();
+    let (mut old_asks, mut new_asks) = (Box::pin(ask(&mut old, "old")), Box::pin(ask(&mut new, "new")));
+    assert!(timeout(A_WHILE, &mut old_asks).await.is_err(), "something got through");
+    assert!(timeout(A_WHILE, &mut new_asks).await.is_err(), "something got through");
+    cable.mend().await;
+    assert_eq!((old_asks.await, new_asks.await), ("old".to_owned(), "new".to_owned()));
+}
