@@ -205,7 +205,7 @@ impl SqlStore {
 }
 
 /// Whether a URL says that it is one of Postgres.
-fn is_postgres(url: &str) -> bool {
+pub(crate) fn is_postgres(url: &str) -> bool {
     matches!(url.split_once(':'), Some(("postgres" | "postgresql", _)))
 }
 

@@ -40,8 +40,10 @@ mod writer_recovery;
 
 use std::time::Duration;
 
+pub(crate) use connect::is_postgres;
 pub use connect::{ConnectError, SqlSettings, sqlite_file};
 pub use key_ring::Claimed;
+pub(crate) use postgres::read_url as read_postgres_url;
 pub use schema::{MigrationState, MigrationStep};
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};

@@ -14,6 +14,9 @@
 //! away the rest of an answer; but a caller who leaves while BEGIN is on its way leaves a session in a transaction of which
 //! sqlx knows nothing (0.9: it counts the transaction once BEGIN was answered). The next reader would read in there, and
 //! under REPEATABLE READ it would see the same past for ever.
+//!
+//! The pool is made here and handed to sea-orm. Rejected: sea-orm's own way to connect, which at trace level logs the URL
+//! with its password.
 
 use std::{error::Error, time::Duration};
 
@@ -199,7 +202,7 @@ fn unreachable(error: sqlx::Error) -> ConnectError {
 }
 
 /// Reads a URL that begins with `postgres:` or `postgresql:`. What is wrong with it is told without quoting it.
-pub(super) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
+pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let (_, rest) = url.split_once("://").ok_or(ConnectError::PostgresUrl)?;
     // A `#` that was meant as a part of the password would cut the URL off.
     if rest.contains('#') {

@@ -1,0 +1,42 @@
+//! SQLite: a lock on a file beside the database.
+
+use rescind_store::{Tenancy, TenancyError, Tenant};
+use tempfile::TempDir;
+
+fn url(directory: &TempDir, path: &str) -> String {
+    format!("sqlite:{}", directory.path().join(path).display())
+}
+
+#[tokio::test]
+async fn whoever_is_alone_keeps_everybody_out_and_sharers_keep_out_whoever_would_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = url(&directory, "new/rescind.db");
+    let is_in_use = async |tenancy| matches!(Tenant::claim(&url, tenancy).await, Err(TenancyError::InUse { asked, lock: Some(_) }) if asked == tenancy);
+
+    let alone = Tenant::claim(&url, Tenancy::Alone).await.unwrap();
+    assert!(alone.holds());
+    assert!(is_in_use(Tenancy::Alone).await);
+    assert!(is_in_use(Tenancy::Shared).await);
+    drop(alone);
+
+    let one = Tenant::claim(&url, Tenancy::Shared).await.unwrap();
+    let another = Tenant::claim(&url, Tenancy::Shared).await.unwrap();
+    assert!(one.holds() && another.holds());
+    assert!(is_in_use(Tenancy::Alone).await);
+    drop(one);
+    assert!(is_in_use(Tenancy::Alone).await);
+    drop(another);
+    assert!(Tenant::claim(&url, Tenancy::Alone).await.unwrap().holds());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn two_names_of_one_file_are_one_lock_and_two_files_are_two() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.db"), "").unwrap();
+    std::os::unix::fs::symlink("a.db", directory.path().join("b.db")).unwrap();
+    let _a = Tenant::claim(&url(&directory, "a.db"), Tenancy::Alone).await.unwrap();
+    let b = Tenant::claim(&url(&directory, "b.db"), Tenancy::Alone).await;
+    assert!(matches!(b, Err(TenancyError::InUse { .. })), "{b:?}");
+    Tenant::claim(&url(&directory, "c.db"), Tenancy::Alone).await.unwrap();
+}

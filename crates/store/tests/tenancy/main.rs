@@ -1,0 +1,11 @@
+//! Who may use a database: on files, and on real Postgres servers that are killed, paused and cut off.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
+mod files;
+mod patience;
+mod postgres;
+mod tenanted;

@@ -1,0 +1,187 @@
+//! Postgres: an advisory lock of a session, and what is believed of it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rescind_store::{Tenancy, TenancyError, Tenant};
+use rescind_testkit::{PostgresServer, TcpRelay, Tool, needs};
+use tokio::time::{Instant, sleep};
+
+use crate::patience::until;
+
+/// All sessions that hold or want this database's lock.
+const LOCK_SESSIONS: &str =
+    "FROM pg_stat_activity WHERE application_name = 'rescind lock' AND datname = current_database()";
+
+async fn claimed(url: &str, tenancy: Tenancy) -> Tenant {
+    let tenant = Tenant::claim(url, tenancy).await.unwrap();
+    tenant.settled().await;
+    tenant
+}
+
+async fn assert_in_use(url: &str, tenancy: Tenancy) {
+    match Tenant::claim(url, tenancy).await {
+        Err(TenancyError::InUse { asked, lock: None }) => assert_eq!(asked, tenancy),
+        other => panic!("{tenancy:?} should have been refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_alone_keeps_everybody_out_and_sharers_keep_out_whoever_would_be() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    let (url, elsewhere) = (postgres.fresh_database().await, postgres.fresh_database().await);
+
+    let (alone, unrelated) = tokio::join!(claimed(&url, Tenancy::Alone), claimed(&elsewhere, Tenancy::Alone));
+    assert!(alone.holds() && unrelated.holds(), "a lock is of one database");
+    tokio::join!(
+        assert_in_use(&url, Tenancy::Alone),
+        assert_in_use(&url, Tenancy::Shared)
+    );
+    assert!(alone.holds());
+    drop(alone);
+
+    let one = claimed(&url, Tenancy::Shared).await;
+    let another = claimed(&url, Tenancy::Shared).await;
+    assert!(one.holds() && another.holds());
+    assert_in_use(&url, Tenancy::Alone).await;
+}
+
+#[tokio::test]
+async fn a_tenant_whose_session_was_ended_stops_believing_doubts_what_it_knows_and_comes_back() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    for tenancy in [Tenancy::Alone, Tenancy::Shared] {
+        let url = postgres.fresh_database().await;
+        let tenant = Arc::new(claimed(&url, tenancy).await);
+        let (doubts, believed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        tenant.when_regained({
+            let (tenant, doubts, believed) = (Arc::downgrade(&tenant), Arc::clone(&doubts), Arc::clone(&believed));
+            move || {
+                believed.fetch_or(tenant.upgrade().unwrap().holds(), Ordering::SeqCst);
+                doubts.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
+        assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
+        until("it doubts", || doubts.load(Ordering::SeqCst) == 1).await;
+        until("it is back", || tenant.holds()).await;
+        assert!(
+            !believed.load(Ordering::SeqCst),
+            "the lock counted before the node had doubted"
+        );
+        let sessions = format!("SELECT count(*) {LOCK_SESSIONS}");
+        assert_eq!(postgres.sql_in(&url, &sessions).await, "1", "it left a session behind");
+    }
+}
+
+#[tokio::test]
+async fn without_its_server_nobody_is_a_tenant_and_with_it_everybody_is_again() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::start().await;
+    let url = postgres.url();
+    let (one, another) = tokio::join!(claimed(&url, Tenancy::Shared), claimed(&url, Tenancy::Shared));
+
+    postgres.pause();
+    let paused = Instant::now();
+    until("a silent server is not believed", || !one.holds() && !another.holds()).await;
+    let silent_for = paused.elapsed();
+    postgres.resume();
+    until("the session goes on", || one.holds() && another.holds()).await;
+
+    postgres.kill_9();
+    let killed = Instant::now();
+    until("a dead server is not believed", || !one.holds() && !another.holds()).await;
+    println!(
+        "stopped believing {silent_for:?} after the pause, {:?} after the kill",
+        killed.elapsed()
+    );
+    postgres.start_again().await;
+    until("they are back", || one.holds() && another.holds()).await;
+}
+
+#[tokio::test]
+async fn a_newcomer_does_not_count_before_a_predecessor_that_is_cut_off_has_stopped_believing() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    for newcomers in [Tenancy::Alone, Tenancy::Shared] {
+        let url = postgres.fresh_database().await;
+        let cable = TcpRelay::to(postgres.port()).await;
+        let port = |port: u16| format!("127.0.0.1:{port}/");
+        let old = claimed(
+            &url.replace(&port(postgres.port()), &port(cable.port())),
+            Tenancy::Alone,
+        )
+        .await;
+        let doubted = Arc::new(AtomicBool::new(false));
+        old.when_regained({
+            let doubted = Arc::clone(&doubted);
+            move || doubted.store(true, Ordering::SeqCst)
+        });
+
+        cable.freeze();
+        // The server, which hears nothing either, frees the lock; the predecessor is not told.
+        let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
+        assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
+        let new = tokio::spawn({
+            let url = url.clone();
+            async move { claimed(&url, newcomers).await }
+        });
+        // The task itself says whether it counts, and this one whether the other still does.
+        until("the newcomer counts", || {
+            let counts = new.is_finished();
+            assert!(!(counts && old.holds()), "two believed at once");
+            counts
+        })
+        .await;
+        let new = new.await.unwrap();
+
+        cable.mend().await;
+        // Long enough for the old one to hear of its end, and to try.
+        sleep(Duration::from_millis(1500)).await;
+        assert!(new.holds() && !old.holds() && !doubted.load(Ordering::SeqCst));
+        drop(new);
+        until("the old one is back", || old.holds()).await;
+        assert!(
+            doubted.load(Ordering::SeqCst),
+            "it believes what it knew before others were here"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_cut_off_leaves_the_database_to_others_once_it_is_back() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    let url = postgres.fresh_database().await;
+    let cable = TcpRelay::to(postgres.port()).await;
+    let port = |port: u16| format!("127.0.0.1:{port}/");
+    let tenant = claimed(
+        &url.replace(&port(postgres.port()), &port(cable.port())),
+        Tenancy::Alone,
+    )
+    .await;
+    cable.freeze();
+    until("it stops believing", || !tenant.holds()).await;
+    // Longer than it waits for an answer: it has given the session up, and the server has not.
+    sleep(Duration::from_secs(6)).await;
+    cable.mend().await;
+    until("it is back, whatever became of its old session", || tenant.holds()).await;
+}
+
+#[tokio::test]
+async fn no_message_holds_the_password() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let nobody = TcpRelay::to(1).await;
+    let url = format!("postgres://rescind:s3cret@127.0.0.1:{}/nowhere", nobody.port());
+    nobody.cut().await;
+    let error = Tenant::claim(&url, Tenancy::Alone).await.unwrap_err();
+    let told = rescind_session::WithCauses(&error).to_string();
+    assert!(!format!("{told} {error:?}").contains("s3cret"), "{error:?}");
+    assert!(matches!(error, TenancyError::Unreachable(_)), "{error:?}");
+}
