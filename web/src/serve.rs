@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, middleware::from_fn, web};
+use actix_web::{
+    App, HttpServer,
+    middleware::{Condition, DefaultHeaders, from_fn},
+    web,
+};
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
@@ -94,11 +98,18 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         let service = service.clone();
         async move { service.keep_up(Upkeep::default()).await }
     });
-    let stores = Arc::new(Stores::of(&settings.storage.database, false, None));
+    let stores = Arc::new(Stores::of(
+        &settings.storage.database,
+        false,
+        settings.nodes.name.clone(),
+    ));
     let stage = match settings.demo {
         Demo::On => {
             let https = public_url.scheme() == "https";
-            Some(Stage::new(bound, https, &[], Arc::clone(&stores), demo_rng).map_err(Failure::Thief)?)
+            Some(
+                Stage::new(bound, https, &settings.nodes.demo_peers, Arc::clone(&stores), demo_rng)
+                    .map_err(Failure::Thief)?,
+            )
         }
         Demo::Off => None,
     };
@@ -125,6 +136,7 @@ async fn serve(
     let site = Site::new(rescind.clone(), settings.demo, stores);
     let failed = |error| Failure::Runtime("the server failed", error);
     let ending = stage.clone();
+    let node = settings.nodes.name;
     let server = HttpServer::new(move || {
         App::new()
             .configure(|cfg| {
@@ -138,6 +150,8 @@ async fn serve(
             .wrap(from_fn(demo::watched))
             // Outside of the guard, so that its refusals are drawn too.
             .wrap(from_fn(pages::errors_as_pages))
+            // Outermost: whatever the answer, it says who gave it.
+            .wrap(named(node.as_deref()))
     })
     .shutdown_timeout(SECONDS_TO_END)
     .disable_signals()
@@ -154,6 +168,12 @@ async fn serve(
     server.await.map_err(failed)?;
     tracing::info!("every request was answered; goodbye");
     Ok(())
+}
+
+/// Says in every answer which node gave it, where it has a name.
+fn named(node: Option<&str>) -> Condition<DefaultHeaders> {
+    let header = ("X-Rescind-Node", node.unwrap_or_default());
+    Condition::new(node.is_some(), DefaultHeaders::new().add(header))
 }
 
 /// The one line on standard output, for whoever started this with port 0.

@@ -117,6 +117,10 @@ given! {
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
     /// The longest that a request waits for its stores. [default: 500ms]
     store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
+    /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]
+    node: "RESCIND_NODE", "NAME";
+    /// Where the demo's thief finds the other nodes, to try a stolen token there too. [default: none]
+    demo_peers: "RESCIND_DEMO_PEERS", "URLS";
     /// on, off or public: demo accounts, and tokens shown on pages. [default: on where only this machine can reach it]
     demo: "RESCIND_DEMO", "MODE";
 }

@@ -72,7 +72,7 @@ impl Listening {
 }
 
 /// A URL that is an origin and nothing more.
-fn origin(text: &str) -> Result<Url, ()> {
+pub(super) fn origin(text: &str) -> Result<Url, ()> {
     let url = Url::parse(text).map_err(drop)?;
     let bare = matches!(url.scheme(), "http" | "https")
         && url.has_host()

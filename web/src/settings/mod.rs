@@ -22,6 +22,8 @@
 //! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address, and for an account from it; `off` |
 //! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded` and `X-Forwarded-For` are believed |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores |
+//! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer, and on the demo's pages |
+//! | `RESCIND_DEMO_PEERS` | none | where the demo's thief finds the other nodes: their addresses, with commas between them |
 //! | `RESCIND_DEMO` | on if bind is loopback and the public URL not https | `on`, `off`, or `public` where others come in |
 //!
 //! A default gives way to a setting: with an access token of 5 s the grace is 5 s too, unless somebody says otherwise.
@@ -34,6 +36,7 @@ mod dot_env;
 mod faults;
 mod limits;
 mod listening;
+mod nodes;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -46,6 +49,7 @@ pub(crate) use faults::Faults;
 use faults::Setting;
 pub(crate) use limits::Limits;
 pub(crate) use listening::Listening;
+pub(crate) use nodes::Nodes;
 pub(crate) use storage::{Database, Storage};
 pub(crate) use tokens::Tokens;
 
@@ -57,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) tokens: Tokens,
     pub(crate) limits: Limits,
     pub(crate) demo: Demo,
+    pub(crate) nodes: Nodes,
 }
 
 impl Settings {
@@ -79,6 +84,7 @@ impl Settings {
             storage: Storage::judge(given, &mut faults),
             tokens: Tokens::judge(given, demo.is_on(), &mut faults),
             limits: Limits::judge(given, &mut faults),
+            nodes: Nodes::judge(given, demo, &mut faults),
             listening,
             demo,
         };

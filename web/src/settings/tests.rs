@@ -56,6 +56,12 @@ fn each_wrong_value_is_refused_by_name() {
         ("DATABASE_URL", "mysql://db/rescind"),
         ("DATABASE_URL", "rescind.db"),
         ("REDIS_URL", "redis://:secret@cache"),
+        ("RESCIND_NODE", "two words"),
+        ("RESCIND_NODE", "a_name_that_is_longer_than_any_name"),
+        ("RESCIND_DEMO_PEERS", "127.0.0.1:8082"),
+        ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082/api/me"),
+        ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082,"),
+        ("RESCIND_DEMO_PEERS", "http://somebody:secret@127.0.0.1:8082"),
         ("RESCIND_POLICY", "Blacklist"),
         ("RESCIND_ACCESS_TTL", "300"),
         ("RESCIND_ACCESS_TTL", "0s"),
@@ -262,4 +268,13 @@ fn what_is_not_utf8_is_refused_where_it_must_be_text() {
     };
     let said = Settings::judge(&given).unwrap_err().to_string();
     assert!(said.starts_with("RESCIND_AUDIENCE"), "{said}");
+}
+
+#[test]
+fn the_other_nodes_are_known_to_the_demo_alone() {
+    let peers = ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082, http://[::1]:8083");
+    let settings = judged(&[peers, ("RESCIND_NODE", "a")]);
+    assert_eq!(settings.nodes.name.as_deref(), Some("a"));
+    assert_eq!(settings.nodes.demo_peers.len(), 2);
+    assert!(refused(&[peers, ("RESCIND_DEMO", "off")]).contains("RESCIND_DEMO_PEERS"));
 }

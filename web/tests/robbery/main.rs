@@ -17,6 +17,7 @@ mod first_act;
 mod in_a_browser;
 mod journal;
 mod no_proxy;
+mod nodes;
 mod policies;
 mod screen;
 mod second_act;
