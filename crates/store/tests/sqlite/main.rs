@@ -9,3 +9,5 @@ mod key_ring;
 mod migrating;
 mod reopening;
 mod stolen;
+#[path = "../fixture/mod.rs"]
+mod stories;

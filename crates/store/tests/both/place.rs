@@ -1,0 +1,56 @@
+//! A database of either kind.
+
+use std::time::Duration;
+
+use rescind_store::{SqlSettings, SqlStore};
+use rescind_testkit::{PostgresServer, Tool, needs};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use tempfile::TempDir;
+
+/// A database, for as long as it is needed.
+pub(crate) struct Place {
+    pub(crate) is_postgres: bool,
+    url: String,
+    _directory: Option<TempDir>,
+}
+
+pub(crate) fn sqlite() -> Place {
+    let directory = tempfile::tempdir().unwrap();
+    Place {
+        is_postgres: false,
+        url: format!("sqlite:{}", directory.path().join("rescind.db").display()),
+        _directory: Some(directory),
+    }
+}
+
+/// `None` after having said that there is no Postgres.
+pub(crate) async fn postgres() -> Option<Place> {
+    needs(Tool::Postgres)?;
+    Some(Place {
+        is_postgres: true,
+        url: PostgresServer::shared().await.fresh_database().await,
+        _directory: None,
+    })
+}
+
+impl Place {
+    /// A store that waits as long as a slow machine may need.
+    pub(crate) async fn store(&self) -> SqlStore {
+        let settings = SqlSettings {
+            acquire_timeout: Duration::from_secs(90),
+            busy_timeout: Duration::from_secs(90),
+            ..SqlSettings::default()
+        };
+        let store = SqlStore::connect(&self.url, &settings).await.unwrap();
+        store.migrate_up().await.unwrap();
+        store
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn run(&self, statement: &str) {
+        let mut options = ConnectOptions::new(&self.url);
+        options.max_connections(1).sqlx_logging(false);
+        let stranger = Database::connect(options).await.unwrap();
+        stranger.execute_unprepared(statement).await.unwrap();
+    }
+}

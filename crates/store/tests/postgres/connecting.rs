@@ -1,0 +1,96 @@
+//! From a URL to a server, or to a message that says what is wrong.
+
+use rescind_store::{ConnectError, SqlSettings, SqlStore};
+use rescind_testkit::PostgresServer;
+
+use crate::fixture::{fresh, impatient, opened, store};
+
+async fn refused(url: &str) -> ConnectError {
+    let error = SqlStore::connect(url, &impatient()).await.unwrap_err();
+    let printed = format!("{error} {error:?} {}", rescind_session::WithCauses(&error));
+    assert!(!printed.contains("hunter2"), "the password is printed: {printed}");
+    error
+}
+
+#[tokio::test]
+async fn a_parameter_that_would_change_a_session_is_refused_by_name() {
+    for (parameter, name) in [
+        ("options=-csynchronous_commit%3Doff", "options"),
+        ("options[synchronous_commit]=off", "options[synchronous_commit]"),
+        ("sslmode=disable&statement-cache-capacity=0", "statement-cache-capacity"),
+        ("pasword=hunter2", "pasword"),
+    ] {
+        let error = refused(&format!("postgres://rescind@127.0.0.1:1/x?{parameter}")).await;
+        assert!(
+            matches!(&error, ConnectError::PostgresParameter(found) if found == name),
+            "{error:?}"
+        );
+        assert!(error.is_the_urls_fault());
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_read_is_refused_without_quoting_it() {
+    for url in [
+        "postgres:rescind:hunter2@db/x",
+        "postgres://rescind:hunter2@db:port/x",
+        "postgres://rescind:hunter2#@db/x",
+        "postgresql://rescind:hunter2@db/x?sslmode=hunter2",
+    ] {
+        let error = refused(url).await;
+        assert!(matches!(error, ConnectError::PostgresUrl), "{url}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_without_the_password() {
+    let error = refused("postgres://rescind:hunter2@127.0.0.1:1/x").await;
+    assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+    assert!(!error.is_the_urls_fault());
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_by_postgres() {
+    let Some(_) = fresh().await else { return };
+    let port = PostgresServer::shared().await.port();
+    let error = refused(&format!("postgresql://rescind:hunter2@127.0.0.1:{port}/nowhere")).await;
+    let told = rescind_session::WithCauses(&error).to_string();
+    assert!(told.contains("\"nowhere\" does not exist"), "{told}");
+}
+
+#[tokio::test]
+async fn a_session_is_called_rescind_unless_the_url_calls_it_otherwise() {
+    let Some(url) = fresh().await else { return };
+    let server = PostgresServer::shared().await;
+    let _one = store(&url).await;
+    let _other = store(&format!("{url}?application_name=node-7&sslmode=disable")).await;
+    let names = server
+        .sql_in(
+            &url,
+            "SELECT DISTINCT application_name FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY 1",
+        )
+        .await;
+    assert_eq!(names, "node-7\nrescind");
+}
+
+#[tokio::test]
+async fn connecting_leaves_the_schema_alone() {
+    let Some(url) = fresh().await else { return };
+    let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
+    assert!(!store.is_current().await.unwrap());
+    store.migrate_up().await.unwrap();
+    assert!(store.is_current().await.unwrap());
+    opened(&store, 1).await;
+}
+
+#[tokio::test]
+async fn the_database_tells_the_time_of_the_machine() {
+    let Some(url) = fresh().await else { return };
+    let instants = rescind_session::ports::SessionStore::instants(&store(&url).await)
+        .await
+        .unwrap();
+    let machine = rescind_session::MachineClock::wall(&rescind_store::SystemClock::new());
+    let apart = machine.duration_since(instants.clock.unwrap()).unsigned_abs();
+    assert!(apart < std::time::Duration::from_secs(5), "{apart:?} apart");
+}

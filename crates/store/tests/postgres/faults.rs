@@ -1,0 +1,175 @@
+//! A server that dies, that stands still, and that cannot be reached.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use rescind_session::{
+    Cause, SessionState,
+    ports::{Closed, Epoch, Opened, Rotated, SessionStore, StoreError},
+    token::SessionId,
+};
+use rescind_store::SqlStore;
+use rescind_testkit::{TcpRelay, rounds};
+use tokio::time::{Instant, timeout};
+
+use crate::fixture::{PATIENCE, closing, impatient, opened, own_server, rotation, session, store_with};
+
+/// What one client was told, and what it was left in the dark about.
+#[derive(Default)]
+struct Told {
+    /// For each session the generation that was acknowledged, and that which may have been reached.
+    rotated: HashMap<SessionId, (u32, u32)>,
+    closed: Vec<SessionId>,
+}
+
+/// Logs in, refreshes three times and logs out, over and over, and believes only what it is told.
+async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: Arc<AtomicBool>) -> Told {
+    let mut told = Told::default();
+    let mut seed = client * 1_000_000;
+    while !over.load(Ordering::SeqCst) {
+        seed += 1;
+        let new = session(seed);
+        if !matches!(store.open(&new, Epoch::FIRST).await, Ok(Opened::Opened)) {
+            continue;
+        }
+        let (mut sure, mut perhaps) = (0, 0);
+        for generation in 0..3 {
+            match store.rotate(&rotation(new.id, generation)).await {
+                Ok(Rotated::Won) => (sure, perhaps) = (generation + 1, generation + 1),
+                Ok(Rotated::Lost) => panic!("nobody else rotates"),
+                Err(_) => {
+                    perhaps = generation + 1;
+                    break;
+                }
+            }
+            acknowledged.fetch_add(1, Ordering::SeqCst);
+        }
+        told.rotated.insert(new.id, (sure, perhaps));
+        if let Ok(Closed::Now(_)) = store.close(new.id, &closing(Cause::Logout)).await {
+            told.closed.push(new.id);
+        }
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kill_9_loses_nothing_that_was_acknowledged_and_the_store_recovers_by_itself() {
+    let Some(server) = own_server(&[]).await else { return };
+    let store = store_with(&server.url(), &impatient()).await;
+    let (acknowledged, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let clients: Vec<_> = (0..6)
+        .map(|client| tokio::spawn(live(store.clone(), client, acknowledged.clone(), over.clone())))
+        .collect();
+    for round in 0..rounds(3, 20) {
+        let enough = acknowledged.load(Ordering::SeqCst) + 60;
+        let busy = async {
+            while acknowledged.load(Ordering::SeqCst) < enough {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, busy)
+            .await
+            .unwrap_or_else(|_| panic!("it does not work by itself after kill {round}"));
+        server.kill_9();
+        server.start_again().await;
+    }
+    over.store(true, Ordering::SeqCst);
+
+    let mut checked = 0;
+    for client in clients {
+        let told = client.await.unwrap();
+        for (id, (sure, perhaps)) in told.rotated {
+            let row = store.find(id).await.unwrap().expect("an acknowledged login is lost");
+            let generation = row.generation().get();
+            assert!(
+                (sure..=perhaps).contains(&generation),
+                "acknowledged {sure}, found {generation}"
+            );
+            checked += 1;
+        }
+        for id in told.closed {
+            let row = store.find(id).await.unwrap().unwrap();
+            assert!(
+                matches!(row.state, SessionState::Closed { .. }),
+                "an acknowledged logout is lost"
+            );
+        }
+    }
+    assert!(checked > 0);
+}
+
+/// Everybody is told Unavailable, in bounded time, however many ask.
+async fn assert_nobody_is_answered(store: &SqlStore, id: SessionId) {
+    let asking: Vec<_> = (0..20)
+        .map(|nth| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                match nth % 2 {
+                    0 => store.find(id).await.map(drop),
+                    _ => store.rotate(&rotation(id, 0)).await.map(drop),
+                }
+            })
+        })
+        .collect();
+    for asked in asking {
+        let refused = timeout(PATIENCE, asked).await.expect("it hangs").unwrap();
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+}
+
+async fn assert_it_works_again(store: &SqlStore, id: SessionId) {
+    let patience = Instant::now() + PATIENCE;
+    while store.find(id).await.is_err() {
+        assert!(Instant::now() < patience, "it does not work again");
+    }
+    // All connections, not only one.
+    for seed in 100..120 {
+        opened(store, seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_stands_still_is_unavailable_in_bounded_time_and_then_serves_again() {
+    let Some(server) = own_server(&[]).await else { return };
+    let store = store_with(&server.url(), &impatient()).await;
+    let session = opened(&store, 1).await;
+    server.pause();
+    assert_nobody_is_answered(&store, session.id).await;
+    server.resume();
+    assert_it_works_again(&store, session.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_network_that_swallows_everything_is_unavailable_in_bounded_time_and_holds_no_connection() {
+    let Some(server) = own_server(&[]).await else { return };
+    let relay = TcpRelay::to(server.port()).await;
+    let url = server
+        .url()
+        .replace(&server.port().to_string(), &relay.port().to_string());
+    let store = store_with(&url, &impatient()).await;
+    let session = opened(&store, 1).await;
+
+    relay.freeze();
+    assert_nobody_is_answered(&store, session.id).await;
+    relay.cut().await;
+    assert_nobody_is_answered(&store, session.id).await;
+    relay.mend().await;
+    assert_it_works_again(&store, session.id).await;
+}
+
+#[tokio::test]
+async fn reading_survives_a_restart_that_happened_in_between() {
+    let Some(server) = own_server(&[]).await else { return };
+    let store = store_with(&server.url(), &impatient()).await;
+    let session = opened(&store, 1).await;
+    server.stop().await;
+    server.start_again().await;
+    // The pool holds connections to a server that is gone.
+    assert_eq!(store.find(session.id).await.unwrap(), Some(session.clone()));
+    assert_eq!(store.rotate(&rotation(session.id, 0)).await.unwrap(), Rotated::Won);
+}

@@ -1,0 +1,14 @@
+//! What is particular to Postgres: the server, its sessions and their promises, and what happens when it is lost.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connecting;
+mod contention;
+mod durability;
+mod faults;
+mod fixture;
+mod leaving;
+mod migrating;
+mod silence;
+mod stolen;
+#[path = "../fixture/mod.rs"]
+mod stories;
