@@ -2,6 +2,7 @@
 
 use crate::{
     person::{LONG, Person, RENEWAL, SHORT, until},
+    renewing::a_life_for_each_generation,
     wire::Fault,
 };
 
@@ -26,7 +27,7 @@ async fn a_lost_answer(fault: Fault) {
     person.until_generation(now.generation + 1).await;
 }
 
-/// One renewal fails like this, and is repeated. All are told of the tokens that came in the end, and of nothing else.
+/// One renewal fails like this, and is repeated. The page is told of the tokens that came in the end, and of nothing else.
 async fn asked_again_and_renewed_once(person: &Person, fault: Fault) {
     person.listen().await;
     let (begun, asked) = (person.renewals().await, person.wire.count(RENEWAL));
@@ -35,7 +36,12 @@ async fn asked_again_and_renewed_once(person: &Person, fault: Fault) {
     person.until_generation(begun.generation + 1).await;
     let now = person.renewals().await;
     let answered = now.answered - begun.answered;
-    assert_eq!(now.generation - begun.generation, answered, "it was renewed twice");
+    assert_eq!(
+        now.generation - begun.generation,
+        answered,
+        "the repetition was no repetition"
+    );
+    a_life_for_each_generation(person, begun.generation).await;
     let asked = person.wire.count(RENEWAL) - asked;
     assert!(asked as u64 > answered, "nothing was lost");
     let heard = person.heard().await;
