@@ -1,9 +1,16 @@
-//! The commands that are not serving: moving the schema, changing the keys.
+//! The commands that are not serving: moving the schema, changing the keys, starting over after a restore.
 
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    sync::Arc,
+};
 
-use rescind_session::token::Algorithm;
-use rescind_store::{Claimed, MigrationState, SqlStore};
+use rescind_session::{
+    AnchoredClock, Cause, Clock, MARGIN,
+    ports::{Closing, SessionStore},
+    token::Algorithm,
+};
+use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy};
 
 use crate::{
     database,
@@ -20,16 +27,50 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Fai
     match command {
         Command::Migrate(migrate) => move_schema(migrate, &settings.storage).await,
         Command::Keys(keys) => change_keys(keys, &settings.storage).await,
+        Command::Restored { .. } => close_after_restore(settings).await,
     }
+}
+
+/// Ends what a restored database cannot vouch for. It does not know which of its sessions were ended since the backup, and
+/// nothing of those that began since, whose access tokens only new keys refuse.
+async fn close_after_restore(settings: &Settings) -> Result<(), Failure> {
+    let storage = &settings.storage;
+    let _alone = database::claim(storage, Tenancy::Alone).await?;
+    let store = database::open(storage).await?;
+    let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
+    clock.anchor(store.instants().await?)?;
+    let closing = Closing {
+        cause: Cause::Administrator,
+        at: clock.now()?,
+        margin: settings.tokens.policy.access_ttl + settings.tokens.leeway + MARGIN,
+    };
+    // The keys go first: if the sessions cannot follow, the next start finds keys that are not the database's, and stops.
+    let directory = KeyDirectory::open(&storage.keys)?;
+    directory.replace_access_keys(storage.algorithm)?;
+    let closed = store.close_everything(&closing).await?;
+    store
+        .replace_fingerprint(&directory.load()?.fingerprint.to_string())
+        .await?;
+    say(&format!(
+        "{closed} sessions were open and are ended; everybody has to log in again. The signing keys in {} are new: copy them \
+         to every other node before it starts.",
+        storage.keys.display()
+    ))
 }
 
 async fn move_schema(migrate: Migrate, storage: &Storage) -> Result<(), Failure> {
     // Looking is harmless; moving the tables under a program that uses them is not.
     let _alone = match migrate {
         Migrate::Status => None,
-        Migrate::Up | Migrate::Down | Migrate::Fresh { .. } => Some(database::claim(storage)?),
+        // It takes nothing away: no need to wait until the lock counts.
+        Migrate::Up => Some(alone(storage).await?),
+        Migrate::Down | Migrate::Fresh { .. } => {
+            let tenant = alone(storage).await?;
+            database::settled(&tenant).await?;
+            Some(tenant)
+        }
     };
-    let store = database::connect(storage).await?;
+    let store = database::connect(settings).await?;
     match migrate {
         Migrate::Status => {}
         Migrate::Up => store.migrate_up().await?,
@@ -53,9 +94,10 @@ async fn move_schema(migrate: Migrate, storage: &Storage) -> Result<(), Failure>
     Ok(())
 }
 
-async fn change_keys(keys: Keys, storage: &Storage) -> Result<(), Failure> {
+async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
+    let storage = &settings.storage;
     let directory = KeyDirectory::open(&storage.keys)?;
-    let store = database::open(storage).await?;
+    let store = database::open(settings).await?;
     match keys {
         Keys::Rotate => rotate(&directory, &store, storage).await,
         Keys::Adopt => {
@@ -82,6 +124,45 @@ async fn rotate(directory: &KeyDirectory, store: &SqlStore, storage: &Storage) -
         "{} ({algorithm}) signs from the next start on. Older keys still verify; delete one, and run `rescind keys adopt`, \
          when the longest access token that it signed is dead.",
         added.display()
+    ))
+}
+
+/// Everybody out, after a restore from a backup: the database has forgotten what was taken back since.
+///
+/// **The keys go first.** Sessions that began after the backup are not in it, so nothing can be said of them; only new keys
+/// refuse their tokens. If anything after that fails, the next start finds keys that are not the database's, and stops
+/// until this was done again. The fingerprint goes last, for the same reason. The refresh keys stay: a refresh token is
+/// nothing without its session's row.
+async fn start_over(settings: &Settings) -> Result<(), Failure> {
+    let storage = &settings.storage;
+    let tenant = alone(storage).await?;
+    database::settled(&tenant).await?;
+    let store = database::open(settings).await?;
+    let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
+    clock.anchor(store.instants().await?)?;
+    let tokens = &settings.tokens;
+    let closing = Closing {
+        cause: Cause::Administrator,
+        at: clock.now()?,
+        // The rows know nothing of the tokens that were issued since the backup.
+        margin: tokens
+            .leeway
+            .saturating_add(MARGIN)
+            .saturating_add(tokens.policy.access_ttl),
+    };
+    let directory = KeyDirectory::open(&storage.keys)?;
+    directory.replace_access_keys(storage.algorithm)?;
+    let ring = directory.load()?;
+    let closed = store.close_everything(&closing).await?;
+    store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
+    say(&format!(
+        "{closed} {} closed, and a new key signs: {}. Everybody has to log in again.",
+        if closed == 1 { "session was" } else { "sessions were" },
+        ring.active.display()
+    ))?;
+    say(&format!(
+        "If other nodes use this database, give each the keys in {} before it starts, in place of its own.",
+        storage.keys.display()
     ))
 }
 

@@ -1,56 +1,62 @@
-//! Opening the database: alone, and with a schema that fits.
+//! Opening the database: as a tenant that may, and with a schema that fits.
 
-use std::{
-    fs::{self, File, TryLockError},
-    io,
-    path::{Path, PathBuf},
-};
+use std::{sync::Arc, time::Duration};
 
-use rescind_store::{SqlSettings, SqlStore, sqlite_file};
+use rescind_store::{SqlSettings, SqlStore, Tenancy, Tenant};
 
 use crate::{
     failure::Failure,
-    private_files::{make_directory, open_lock_file},
-    settings::{Database, Storage},
+    private_files::make_directory,
+    settings::{Database, Settings, Storage},
 };
 
-/// The right to be the only one on a database, until it is dropped.
-///
-/// What is revoked is known to the process that revoked it, in its blacklist. A second process on the same file would
-/// hear of it from the log a moment later, and in that moment accept a token that was taken back.
-#[derive(Debug)]
-pub(crate) struct Alone {
-    _lock: File,
-}
+/// The least that the database is waited for where no request does: at the start, by the upkeep, and for the end of a
+/// write whose client was told that it took too long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than a lock takes to count.
+const UNTIL_SETTLED: Duration = Duration::from_secs(20);
 
-/// Takes the database for this process alone.
+/// Takes the database: for this process alone, or beside others that share a blacklist.
 ///
 /// # Errors
-/// [`Failure::InUse`] if another has it.
-pub(crate) fn claim(storage: &Storage) -> Result<Alone, Failure> {
-    let database = file(storage)?;
-    let lock = lock_file(&database).map_err(|source| Failure::Lock {
-        path: database.clone(),
-        source,
-    })?;
-    let failed = |source| Failure::Lock {
-        path: lock.clone(),
-        source,
+/// [`Failure::Tenancy`] if another has it and this is not how it can be shared.
+pub(crate) async fn claim(storage: &Storage, tenancy: Tenancy) -> Result<Arc<Tenant>, Failure> {
+    let tenant = match &storage.database {
+        Database::Embedded(path) => {
+            make_directory(&storage.data_dir).map_err(|source| Failure::DataDirectory {
+                path: storage.data_dir.clone(),
+                source,
+            })?;
+            Tenant::claim_file(path, tenancy).await?
+        }
+        Database::Chosen(url) => Tenant::claim(url, tenancy).await?,
     };
-    let file = open_lock_file(&lock).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Alone { _lock: file }),
-        Err(TryLockError::WouldBlock) => Err(Failure::InUse { database, lock }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+    Ok(Arc::new(tenant))
+}
+
+/// Waits until nobody can believe any more that the database is theirs.
+///
+/// # Errors
+/// [`Failure::Unsettled`] if the lock was lost before, and is not to be had again.
+pub(crate) async fn settled(tenant: &Tenant) -> Result<(), Failure> {
+    tokio::time::timeout(UNTIL_SETTLED, tenant.settled())
+        .await
+        .map_err(|_| Failure::Unsettled)
 }
 
 /// Connects. The schema is left as it is.
 ///
 /// # Errors
 /// [`Failure`].
-pub(crate) async fn connect(storage: &Storage) -> Result<SqlStore, Failure> {
-    let settings = SqlSettings::default();
+pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
+    // A request that has to be answered sooner is: it does not wait for its statements.
+    let patience = settings.limits.store_timeout.max(PATIENCE);
+    let storage = &settings.storage;
+    let settings = SqlSettings {
+        max_connections: storage.database_connections,
+        acquire_timeout: patience,
+        busy_timeout: patience,
+    };
     Ok(match &storage.database {
         Database::Embedded(path) => SqlStore::open_file(path, &settings).await?,
         Database::Chosen(url) => SqlStore::connect(url, &settings).await?,
@@ -61,45 +67,12 @@ pub(crate) async fn connect(storage: &Storage) -> Result<SqlStore, Failure> {
 ///
 /// # Errors
 /// [`Failure`], also if the schema does not fit.
-pub(crate) async fn open(storage: &Storage) -> Result<SqlStore, Failure> {
-    let store = connect(storage).await?;
-    match &storage.database {
+pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
+    let store = connect(settings).await?;
+    match &settings.storage.database {
         Database::Embedded(_) => store.migrate_up().await?,
         Database::Chosen(_) if store.is_current().await? => {}
         Database::Chosen(_) => return Err(Failure::Schema),
     }
     Ok(store)
-}
-
-fn file(storage: &Storage) -> Result<PathBuf, Failure> {
-    match &storage.database {
-        Database::Embedded(path) => {
-            let path_of = |source| Failure::DataDirectory {
-                path: storage.data_dir.clone(),
-                source,
-            };
-            make_directory(&storage.data_dir).map_err(path_of)?;
-            Ok(path.clone())
-        }
-        Database::Chosen(url) => Ok(sqlite_file(url)?),
-    }
-}
-
-/// The lock beside the file, where it really is: two names of one file must not be two locks.
-fn lock_file(database: &Path) -> io::Result<PathBuf> {
-    let database = match fs::canonicalize(database) {
-        Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let directory = database
-                .parent()
-                .filter(|path| !path.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
-            make_directory(directory)?;
-            fs::canonicalize(directory)?.join(database.file_name().unwrap_or_default())
-        }
-        Err(error) => return Err(error),
-    };
-    let mut lock = database.into_os_string();
-    lock.push(".lock");
-    Ok(lock.into())
 }

@@ -1,9 +1,15 @@
 //! Why the program does not start, in words that say what to do.
 
-use std::{error::Error, io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use rescind_session::{ConfigError, WithCauses, ports::StoreError};
-use rescind_store::ConnectError;
+use rescind_session::{ClockNotReady, ConfigError, WithCauses, ports::StoreError};
+use rescind_store::{ConnectError, RedisConnectError, Tenancy, TenancyError};
 
 use crate::{
     keys::KeysError,
@@ -21,17 +27,19 @@ pub(crate) enum Failure {
     Contradiction(#[from] ConfigError),
     #[error("the data directory {} cannot be made", path.display())]
     DataDirectory { path: PathBuf, source: io::Error },
-    #[error("the lock file {} cannot be locked", path.display())]
-    Lock { path: PathBuf, source: io::Error },
+    #[error("{}", in_use(.0))]
+    Tenancy(#[from] TenancyError),
     #[error(
-        "another rescind is using the database {} (it holds {}): without Redis one node alone may use a database, because \
-         what is revoked on one would be accepted by the other. Stop it, or set RESCIND_DATA_DIR or DATABASE_URL to a place \
-         of its own for this one",
-        database.display(), lock.display()
+        "another rescind is using the database{}: this changes what a running program relies on. Stop all that use it first",
+        holding(.lock.as_deref())
     )]
-    InUse { database: PathBuf, lock: PathBuf },
+    Running { lock: Option<PathBuf> },
+    #[error("the lock on the database was granted and lost again; is the server in DATABASE_URL well?")]
+    Unsettled,
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Redis(#[from] RedisConnectError),
     #[error("the database cannot be used")]
     Store(#[from] StoreError),
     #[error(
@@ -48,8 +56,12 @@ pub(crate) enum Failure {
         .0.display()
     )]
     ForeignKeys(PathBuf),
+    #[error(transparent)]
+    Clock(#[from] ClockNotReady),
     #[error("RESCIND_BIND: cannot listen on {address}")]
     Bind { address: SocketAddr, source: io::Error },
+    #[error("the time is not known")]
+    Clock(#[from] ClockNotReady),
     #[error("the demo accounts cannot be made ready")]
     DemoAccounts(#[source] Box<dyn Error + Send + Sync>),
     #[error("the machine's random number generator fails")]
@@ -66,6 +78,8 @@ impl Failure {
         match self {
             Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) => ExitCode::from(2),
             Self::Connect(error) if error.is_the_urls_fault() => ExitCode::from(2),
+            Self::Tenancy(TenancyError::Url(error)) if error.is_the_urls_fault() => ExitCode::from(2),
+            Self::Redis(error) if error.is_the_urls_fault() => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
@@ -74,4 +88,27 @@ impl Failure {
     pub(crate) fn told(&self) -> String {
         WithCauses(self).to_string()
     }
+}
+
+/// What to do when somebody else has the database.
+fn in_use(error: &TenancyError) -> String {
+    let TenancyError::InUse { asked, lock } = error else {
+        return error.to_string();
+    };
+    let holder = holding(lock.as_deref());
+    match asked {
+        Tenancy::Alone => format!(
+            "another rescind is using the database{holder}: without Redis one node alone may use a database, because what is \
+             revoked on one would be accepted by the other. Stop it, or set REDIS_URL to the same Redis for every node, or \
+             set RESCIND_DATA_DIR or DATABASE_URL to a place of its own for this one"
+        ),
+        Tenancy::Shared => format!(
+            "another rescind has the database for itself{holder}: it runs without REDIS_URL, and would not hear in time what \
+             is revoked here, or it is a command that changes the database. Stop it, or give it the same REDIS_URL"
+        ),
+    }
+}
+
+fn holding(lock: Option<&Path>) -> String {
+    lock.map_or_else(String::new, |lock| format!(" (it holds {})", lock.display()))
 }

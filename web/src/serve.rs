@@ -1,8 +1,8 @@
 //! Serving: the parts put together, in the order in which each can rely on the one before.
 //!
-//! The order is the point. The database is taken for this process alone before it is opened, the keys are held against
-//! it before a token is signed, and the revocation log is carried over before the port answers: at no moment does a
-//! program answer that does not know yet what was revoked.
+//! The order is the point. The database is taken, for this process alone or beside others on one Redis, before it is
+//! opened; the keys are held against it before a token is signed; and the revocation log is carried over before the port
+//! answers, or requests are refused until it is: at no moment does a program accept that does not know yet what was revoked.
 
 use std::{
     io::{Write, stdout},
@@ -22,13 +22,14 @@ use rand::{
 };
 use rescind_api::Rescind;
 use rescind_session::{
-    AnchoredClock, Config, DemoAccount, DemoAccounts, Password, Ports, SessionService, Upkeep, memory::MemoryBlacklist,
-    ports::SessionStore, token::RefreshKey,
+    AnchoredClock, Config, DemoAccount, DemoAccounts, Password, Ports, SessionService, Upkeep, ports::SessionStore,
+    token::RefreshKey,
 };
 use rescind_store::{SqlStore, SystemClock};
 use url::Url;
 
 use crate::{
+    blacklist::Chosen,
     commands, database,
     demo::{self, Stage},
     failure::Failure,
@@ -58,8 +59,11 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 /// # Errors
 /// [`Failure`], before anything is served.
 pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
-    let _alone = database::claim(&settings.storage)?;
-    let store = database::open(&settings.storage).await?;
+    // First what costs nothing: a URL that cannot be read leaves nothing behind.
+    let blacklist = Chosen::by(&settings)?;
+    let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
+    blacklist.look(settings.tokens.policy.check).await?;
+    let store = database::open(&settings).await?;
     let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
     let ring = keys(&settings.storage, &store, &mut rng).await?;
 
@@ -76,23 +80,39 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     let ports = Ports {
         users: Arc::new(store.clone()),
         sessions: Arc::new(store.clone()),
-        blacklist: Arc::new(MemoryBlacklist::new()),
+        blacklist: blacklist.of_tenant(&tenant),
         clock: clock.clone(),
     };
     // Numbers for the demo's visitors, from a generator of their own.
     let demo_rng = rng.fork();
     let service = SessionService::new(config(&settings, &public_url), ring.keys, ports, rng)?;
-    service.carry_over(Upkeep::default().batch).await?;
+    blacklist.doubt_when_regained(&tenant, &service);
+    database::settled(&tenant).await?;
+    blacklist.fill(&service).await?;
 
     let ready = Readiness {
         store,
         clock,
         service: service.clone(),
         demo: settings.demo,
+        tries: if blacklist.is_shared() {
+            1
+        } else {
+            TRIES_FOR_A_DEMO_ACCOUNT
+        },
     };
-    if let Err(not_ready) = ready.try_once().await? {
-        tracing::error!(error = %not_ready, "the time is not known; every request is answered 503 until it is");
-        tokio::spawn(ready.keep_trying());
+    match ready.try_once().await {
+        Ok(Ok(())) => {}
+        Ok(Err(not_ready)) => {
+            tracing::error!(error = %not_ready, "the time is not known; every request is answered 503 until it is");
+            tokio::spawn(ready.keep_trying());
+        }
+        // Ending sessions takes Redis, which may be away.
+        Err(failure) if blacklist.is_shared() => {
+            tracing::error!(error = failure.told(), "not ready yet");
+            tokio::spawn(ready.keep_trying());
+        }
+        Err(failure) => return Err(failure),
     }
     let upkeep = tokio::spawn({
         let service = service.clone();
@@ -100,7 +120,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     });
     let stores = Arc::new(Stores::of(
         &settings.storage.database,
-        false,
+        blacklist.is_shared(),
         settings.nodes.name.clone(),
     ));
     let stage = match settings.demo {
@@ -131,6 +151,7 @@ async fn serve(
         public_url,
         trusted_proxies: settings.limits.trusted_proxies,
         login_limit: settings.limits.login_limit,
+        node: settings.nodes.name.clone(),
     };
     let rescind = Rescind::new(service, api);
     let site = Site::new(rescind.clone(), settings.demo, stores);
@@ -246,6 +267,8 @@ struct Readiness {
     clock: Arc<AnchoredClock>,
     service: SessionService,
     demo: Demo,
+    /// How often at once, before it is left to later.
+    tries: usize,
 }
 
 impl Readiness {
@@ -278,7 +301,7 @@ impl Readiness {
     async fn demo_accounts(&self) -> Result<(), Failure> {
         for name in DEMO_ACCOUNTS {
             let mut outcome = self.demo_account(name).await;
-            for _ in 1..TRIES_FOR_A_DEMO_ACCOUNT {
+            for _ in 1..self.tries {
                 if outcome.is_ok() {
                     break;
                 }

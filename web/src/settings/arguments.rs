@@ -30,6 +30,13 @@ pub(crate) enum Command {
     /// Change the keys that sign and verify.
     #[command(subcommand)]
     Keys(Keys),
+    /// After the database was restored from a backup: end every session, and replace the signing keys. What was revoked
+    /// since the backup is forgotten otherwise.
+    Restored {
+        /// Yes, everybody has to log in again.
+        #[arg(long, required = true)]
+        yes: bool,
+    },
 }
 
 /// How to move the schema.
@@ -87,10 +94,16 @@ given! {
     public_url: "RESCIND_PUBLIC_URL", "URL";
     /// The directory of the SQLite file and of the keys. [default: ./data]
     data_dir: "RESCIND_DATA_DIR", "DIRECTORY";
-    /// The database, `sqlite:` and the path of a file. [default: rescind.db in the data directory]
+    /// The database: `sqlite:` and the path of a file, or `postgres:`. [default: rescind.db in the data directory]
     database_url: "DATABASE_URL", "URL";
-    /// Not in this version: the blacklist is kept in the process.
+    /// How many connections to the database at most. [default: 8]
+    database_connections: "RESCIND_DATABASE_CONNECTIONS", "COUNT";
+    /// Where the blacklist is: redis:, rediss:, redis+sentinel: or redis+cluster:. [default: in the process, which is then alone]
     redis_url: "REDIS_URL", "URL";
+    /// How many connections to Redis at most. [default: 8]
+    redis_connections: "RESCIND_REDIS_CONNECTIONS", "COUNT";
+    /// What the names of the keys in Redis begin with. [default: rescind]
+    redis_namespace: "RESCIND_REDIS_NAMESPACE", "NAME";
     /// stored, client_delete, short_lived, rotation or blacklist. [default: blacklist]
     policy: "RESCIND_POLICY", "POLICY";
     /// How long an access token lives. [default: 12h under stored and client_delete, else 5m, and 60s in the demo]

@@ -9,7 +9,11 @@
 //! | `RESCIND_BIND` | `127.0.0.1:8080` | where to listen; port 0 takes any, and the address is printed |
 //! | `RESCIND_PUBLIC_URL` | `http://` + bind | issuer, cookie security, origin checks; an origin, without a path |
 //! | `RESCIND_DATA_DIR` | `./data` | the SQLite file and the generated keys |
-//! | `DATABASE_URL` | SQLite in the data directory | `sqlite:` and a path |
+//! | `DATABASE_URL` | SQLite in the data directory | `sqlite:` and a path, or `postgres:` |
+//! | `RESCIND_DATABASE_CONNECTIONS` | `8` | connections to the database at most |
+//! | `REDIS_URL` | none: the blacklist is in the process, which is then alone | `redis:`, `rediss:`, `redis+sentinel:`, `redis+cluster:` |
+//! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most |
+//! | `RESCIND_REDIS_NAMESPACE` | `rescind` | what the names of the keys in Redis begin with |
 //! | `RESCIND_POLICY` | `blacklist` | `stored`, `client_delete`, `short_lived`, `rotation`, `blacklist` |
 //! | `RESCIND_ACCESS_TTL` | `12h` under `stored` and `client_delete`, else `5m`; `60s` in the demo | life of an access token |
 //! | `RESCIND_REFRESH_TTL` | `7d` | how long a session may lie idle |
@@ -27,7 +31,7 @@
 //! | `RESCIND_DEMO` | on if bind is loopback and the public URL not https | `on`, `off`, or `public` where others come in |
 //!
 //! A default gives way to a setting: with an access token of 5 s the grace is 5 s too, unless somebody says otherwise.
-//! `REDIS_URL`, `RESCIND_OAUTH_CLIENTS` and a `postgres:` URL are refused by name: they would otherwise be ignored in silence.
+//! `RESCIND_OAUTH_CLIENTS` is refused by name: it would otherwise be ignored in silence.
 //! A variable that begins with `RESCIND_` and is no setting is only reported: Kubernetes makes up such names by itself.
 
 mod arguments;
@@ -50,7 +54,7 @@ use faults::Setting;
 pub(crate) use limits::Limits;
 pub(crate) use listening::Listening;
 pub(crate) use nodes::Nodes;
-pub(crate) use storage::{Database, Storage};
+pub(crate) use storage::{Database, Redis, Storage};
 pub(crate) use tokens::Tokens;
 
 /// Every setting, judged. One structure a concern.

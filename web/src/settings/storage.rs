@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +17,10 @@ pub(crate) struct Storage {
     pub(crate) data_dir: PathBuf,
     /// The database.
     pub(crate) database: Database,
+    /// How many connections to it at most.
+    pub(crate) database_connections: u32,
+    /// Where the blacklist is; nothing means in the process.
+    pub(crate) redis: Option<Redis>,
     /// The directory of the keys.
     pub(crate) keys: PathBuf,
     /// The algorithm that was asked for; nothing means that of the active key, and EdDSA if there is none yet.
@@ -23,13 +28,54 @@ pub(crate) struct Storage {
 }
 
 /// Which database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Database {
     /// The SQLite file in the data directory. It belongs to this program, which moves its schema by itself.
     Embedded(PathBuf),
     /// A database that somebody chose, and whose schema they move.
     Chosen(String),
 }
+
+/// Of the URL only the scheme: it may hold a password.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(path) => f.debug_tuple("Embedded").field(path).finish(),
+            Self::Chosen(url) => f.debug_tuple("Chosen").field(&scheme(url)).finish(),
+        }
+    }
+}
+
+/// The Redis that holds the blacklist, which nodes share.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Redis {
+    pub(crate) url: String,
+    /// How many connections to it at most.
+    pub(crate) connections: usize,
+    /// What the names of its keys begin with.
+    pub(crate) namespace: String,
+}
+
+impl Redis {
+    const NAMESPACE: &str = "rescind";
+    const LONGEST_NAMESPACE: usize = 64;
+}
+
+/// Of the URL only the scheme: it may hold a password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("url", &scheme(&self.url))
+            .field("connections", &self.connections)
+            .field("namespace", &self.namespace)
+            .finish()
+    }
+}
+
+/// As many as requests that wait for a store at once, on one node under moderate load.
+const CONNECTIONS: u16 = 8;
+/// More than any one node has use for, and more than most servers grant.
+const MOST_CONNECTIONS: u16 = 1_000;
 
 impl Storage {
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
@@ -40,16 +86,12 @@ impl Storage {
                 .map(|value| Path::new(value).to_owned())
         };
         let data_dir = directory(&given.data_dir).unwrap_or_else(|| PathBuf::from("data"));
-        let redis = Setting::new("REDIS_URL", &given.redis_url);
-        if redis.is_given() {
-            faults.add(
-                redis.variable,
-                "must not be set: this version keeps the blacklist in the process; unset it",
-            );
-        }
+        let database_connections = Setting::new("RESCIND_DATABASE_CONNECTIONS", &given.database_connections);
         let algorithm = Setting::new("RESCIND_ALGORITHM", &given.algorithm);
         Self {
             database: database(Setting::new("DATABASE_URL", &given.database_url), &data_dir, faults),
+            database_connections: connections(database_connections, faults).into(),
+            redis: redis(given, faults),
             keys: directory(&given.keys).unwrap_or_else(|| data_dir.join("keys")),
             algorithm: faults.parsed(algorithm, "must be EdDSA, ES256, RS256 or HS256"),
             data_dir,
@@ -61,16 +103,72 @@ fn database(setting: Setting<'_>, data_dir: &Path, faults: &mut Faults) -> Datab
     let Some(url) = faults.text(setting) else {
         return Database::Embedded(data_dir.join("rescind.db"));
     };
-    match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("sqlite") => {}
-        Some("postgres" | "postgresql") => faults.add(
+    if !matches!(scheme(url), "sqlite" | "postgres" | "postgresql") {
+        faults.add(
             setting.variable,
-            "must begin with `sqlite:`: this version keeps its data in SQLite and does not speak to Postgres; unset it",
-        ),
-        _ => faults.add(
-            setting.variable,
-            "must begin with `sqlite:`, followed by the path of a file",
-        ),
+            "must begin with `sqlite:`, followed by the path of a file, or be postgres://user:password@host/database",
+        );
     }
     Database::Chosen(url.to_owned())
+}
+
+fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
+    let url = Setting::new("REDIS_URL", &given.redis_url);
+    let count = Setting::new("RESCIND_REDIS_CONNECTIONS", &given.redis_connections);
+    let namespace = Setting::new("RESCIND_REDIS_NAMESPACE", &given.redis_namespace);
+    if !url.is_given() {
+        for setting in [count, namespace] {
+            if setting.is_given() {
+                faults.add(
+                    setting.variable,
+                    "must not be set without REDIS_URL: the blacklist is in the process",
+                );
+            }
+        }
+        return None;
+    }
+    let must = "must be redis://user:password@host:port, redis+sentinel://host:port,host:port/name or \
+                redis+cluster://host:port,host:port, with rediss in place of redis for TLS";
+    let url = faults.parsed_by(url, must, redis_url);
+    let connections = connections(count, faults).into();
+    let must = "must be a name of at most 64 letters, digits, dots, dashes, underscores and colons";
+    let namespace = faults.parsed_by(namespace, must, redis_namespace);
+    Some(Redis {
+        url: url?,
+        connections,
+        namespace: namespace.unwrap_or_else(|| Redis::NAMESPACE.to_owned()),
+    })
+}
+
+/// A URL that begins right. What follows is read by whoever connects.
+fn redis_url(text: &str) -> Result<String, ()> {
+    let kind = scheme(text).strip_prefix("redis").ok_or(())?;
+    match kind.strip_prefix('s').unwrap_or(kind) {
+        "" | "+sentinel" | "+cluster" => Ok(text.to_owned()),
+        _ => Err(()),
+    }
+}
+
+fn redis_namespace(text: &str) -> Result<String, ()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if text.len() <= Redis::LONGEST_NAMESPACE && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(())
+    }
+}
+
+fn connections(setting: Setting<'_>, faults: &mut Faults) -> u16 {
+    let count = |text: &str| match text.parse() {
+        Ok(count @ 1..=MOST_CONNECTIONS) => Ok(count),
+        _ => Err(()),
+    };
+    faults
+        .parsed_by(setting, "must be a number from 1 to 1000", count)
+        .unwrap_or(CONNECTIONS)
+}
+
+/// All of a URL that may be printed.
+fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or("", |(scheme, _)| scheme)
 }

@@ -52,10 +52,15 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_PUBLIC_URL", "https://tokens.example/?x"),
         ("RESCIND_PUBLIC_URL", "https://tokens.example/#x"),
         ("RESCIND_PUBLIC_URL", "https://someone@tokens.example"),
-        ("DATABASE_URL", "postgres://somebody:secret@db/rescind"),
-        ("DATABASE_URL", "mysql://db/rescind"),
+        ("DATABASE_URL", "mysql://somebody:secret@db/rescind"),
         ("DATABASE_URL", "rescind.db"),
-        ("REDIS_URL", "redis://:secret@cache"),
+        ("RESCIND_DATABASE_CONNECTIONS", "0"),
+        ("RESCIND_DATABASE_CONNECTIONS", "many"),
+        ("REDIS_URL", "http://:secret@cache"),
+        ("REDIS_URL", "redis+magic://:secret@cache"),
+        ("REDIS_URL", "cache.example:6379"),
+        ("RESCIND_REDIS_CONNECTIONS", "8"),
+        ("RESCIND_REDIS_NAMESPACE", "mine"),
         ("RESCIND_NODE", "two words"),
         ("RESCIND_NODE", "a_name_that_is_longer_than_any_name"),
         ("RESCIND_DEMO_PEERS", "127.0.0.1:8082"),
@@ -86,6 +91,20 @@ fn each_wrong_value_is_refused_by_name() {
         );
         assert!(!said.contains("secret"), "{said}");
     }
+}
+
+#[test]
+fn no_setting_prints_the_password_in_a_url() {
+    let settings = judged(&[
+        ("DATABASE_URL", "postgres://somebody:secret@db/rescind"),
+        ("REDIS_URL", "rediss+sentinel://:secret@a,b/primary"),
+    ]);
+    let printed = format!("{settings:?}");
+    assert!(
+        printed.contains("postgres") && printed.contains("rediss+sentinel"),
+        "{printed}"
+    );
+    assert!(!printed.contains("secret"), "{printed}");
 }
 
 #[test]
@@ -122,6 +141,14 @@ fn settings_that_contradict_each_other_are_refused() {
             "RESCIND_SESSION_MAX",
         ),
         (&[("RESCIND_BIND", "0.0.0.0:8080")], "RESCIND_PUBLIC_URL"),
+        (
+            &[("REDIS_URL", "redis://cache"), ("RESCIND_REDIS_CONNECTIONS", "1001")],
+            "RESCIND_REDIS_CONNECTIONS",
+        ),
+        (
+            &[("REDIS_URL", "redis://cache"), ("RESCIND_REDIS_NAMESPACE", "{mine}")],
+            "RESCIND_REDIS_NAMESPACE",
+        ),
         (
             &[("RESCIND_BIND", "192.0.2.1:80"), ("RESCIND_DEMO", "on")],
             "RESCIND_DEMO",
@@ -229,6 +256,10 @@ fn what_is_set_is_used() {
     let settings = judged(&[
         ("RESCIND_DATA_DIR", "/srv/rescind"),
         ("DATABASE_URL", "sqlite:/srv/db/rescind.db"),
+        ("RESCIND_DATABASE_CONNECTIONS", "3"),
+        ("REDIS_URL", "redis+cluster://a:1,b:2"),
+        ("RESCIND_REDIS_CONNECTIONS", "4"),
+        ("RESCIND_REDIS_NAMESPACE", "shop:tokens"),
         ("RESCIND_KEYS", "/srv/keys"),
         ("RESCIND_ALGORITHM", "ES256"),
         ("RESCIND_AUDIENCE", "my-api"),
@@ -241,6 +272,13 @@ fn what_is_set_is_used() {
         settings.storage.database,
         Database::Chosen("sqlite:/srv/db/rescind.db".to_owned())
     );
+    assert_eq!(settings.storage.database_connections, 3);
+    let redis = Redis {
+        url: "redis+cluster://a:1,b:2".to_owned(),
+        connections: 4,
+        namespace: "shop:tokens".to_owned(),
+    };
+    assert_eq!(settings.storage.redis, Some(redis));
     assert_eq!(settings.storage.keys, std::path::Path::new("/srv/keys"));
     assert_eq!(settings.storage.algorithm, Some(Algorithm::Es256));
     assert_eq!(
