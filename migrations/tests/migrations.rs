@@ -2,25 +2,60 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use rescind_migrations::{Migrator, MigratorTrait};
-use sea_orm_migration::sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use rescind_testkit::{PostgresServer, Tool, needs};
+use sea_orm_migration::sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-async fn empty_database() -> DatabaseConnection {
-    // One connection: each connection to `:memory:` would be a database of its own.
-    let mut options = ConnectOptions::new("sqlite::memory:");
-    options.max_connections(1).sqlx_logging(false);
-    Database::connect(options).await.unwrap()
+/// An empty database of each kind; of SQLite alone, after having said so, where there is no Postgres.
+async fn empty_databases() -> Vec<DatabaseConnection> {
+    let mut urls = vec!["sqlite::memory:".to_owned()];
+    if needs(Tool::Postgres).is_some() {
+        urls.push(PostgresServer::shared().await.fresh_database().await);
+    }
+    let mut databases = Vec::new();
+    for url in urls {
+        // One connection: each connection to `:memory:` would be a database of its own.
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        databases.push(Database::connect(options).await.unwrap());
+    }
+    databases
 }
 
 /// Every table and index as SQLite keeps it, by name, the history's own table left out.
+const OF_SQLITE: &str = "SELECT sql FROM sqlite_master
+    WHERE sql IS NOT NULL AND name <> 'rescind_migrations' ORDER BY tbl_name, type DESC, name";
+
+/// The same, put together from what Postgres keeps.
+const OF_POSTGRES: &str = "
+    WITH described (relation, rank, place, said) AS (
+        SELECT c.relname, 0, '', 'CREATE TABLE ' || c.relname FROM pg_class c WHERE c.relkind = 'r'
+            AND c.relnamespace = current_schema()::regnamespace
+        UNION ALL
+        SELECT table_name, 1, lpad(ordinal_position::text, 3, '0'),
+            '  ' || column_name || ' ' || data_type || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
+            FROM information_schema.columns WHERE table_schema = current_schema()
+        UNION ALL
+        SELECT conrelid::regclass::text, 2, conname, '  ' || conname || ' ' || pg_get_constraintdef(oid)
+            FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND contype <> 'n'
+        UNION ALL
+        SELECT tablename, 3, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
+    )
+    SELECT said FROM described WHERE relation <> 'rescind_migrations' ORDER BY relation, rank, place COLLATE \"C\"";
+
 async fn schema(database: &DatabaseConnection) -> String {
+    let backend = database.get_database_backend();
+    let ask = match backend {
+        DbBackend::Postgres => OF_POSTGRES,
+        _ => OF_SQLITE,
+    };
     let rows = database
-        .query_all_raw(Statement::from_string(
-            database.get_database_backend(),
-            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'rescind_migrations' ORDER BY tbl_name, type DESC, name",
-        ))
+        .query_all_raw(Statement::from_string(backend, ask))
         .await
         .unwrap();
     let statements: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    if backend == DbBackend::Postgres {
+        return statements.join("\n").replace("public.", "");
+    }
     let laid_out = |statement: &String| match statement.starts_with("CREATE TABLE") {
         true => statement.replace(", \"", ",\n  \"").replace(", CHECK", ",\n  CHECK"),
         false => statement.clone(),
@@ -30,50 +65,54 @@ async fn schema(database: &DatabaseConnection) -> String {
 
 #[tokio::test]
 async fn up_makes_the_schema_that_is_written_down() {
-    let database = empty_database().await;
-    Migrator::up(&database, None).await.unwrap();
-    let made = schema(&database).await;
-    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-        insta::assert_snapshot!("schema", made);
-    });
+    for database in empty_databases().await {
+        Migrator::up(&database, None).await.unwrap();
+        let made = schema(&database).await;
+        let written = match database.get_database_backend() {
+            DbBackend::Postgres => "schema_postgres",
+            _ => "schema",
+        };
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(written, made);
+        });
+    }
 }
 
 #[tokio::test]
 async fn down_leaves_nothing_and_up_again_makes_the_same() {
-    let database = empty_database().await;
-    Migrator::up(&database, None).await.unwrap();
-    let first = schema(&database).await;
-    Migrator::down(&database, None).await.unwrap();
-    assert_eq!(schema(&database).await, "");
-    Migrator::up(&database, None).await.unwrap();
-    assert_eq!(schema(&database).await, first);
+    for database in empty_databases().await {
+        Migrator::up(&database, None).await.unwrap();
+        let first = schema(&database).await;
+        Migrator::down(&database, None).await.unwrap();
+        assert_eq!(schema(&database).await, "");
+        Migrator::up(&database, None).await.unwrap();
+        assert_eq!(schema(&database).await, first);
+    }
 }
 
 #[tokio::test]
 async fn each_step_can_be_taken_back_by_itself() {
-    let database = empty_database().await;
-    let mut heights = Vec::new();
-    for _ in Migrator::migrations() {
-        heights.push(schema(&database).await);
-        Migrator::up(&database, Some(1)).await.unwrap();
-    }
-    while let Some(below) = heights.pop() {
-        Migrator::down(&database, Some(1)).await.unwrap();
-        assert_eq!(schema(&database).await, below);
+    for database in empty_databases().await {
+        let mut heights = Vec::new();
+        for _ in Migrator::migrations() {
+            heights.push(schema(&database).await);
+            Migrator::up(&database, Some(1)).await.unwrap();
+        }
+        while let Some(below) = heights.pop() {
+            Migrator::down(&database, Some(1)).await.unwrap();
+            assert_eq!(schema(&database).await, below);
+        }
     }
 }
 
 #[tokio::test]
 async fn up_on_a_current_schema_changes_nothing() {
-    let database = empty_database().await;
-    Migrator::up(&database, None).await.unwrap();
-    let before = schema(&database).await;
-    Migrator::up(&database, None).await.unwrap();
-    assert_eq!(schema(&database).await, before);
-    assert!(
-        Migrator::get_pending_migrations_read_only(&database)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    for database in empty_databases().await {
+        Migrator::up(&database, None).await.unwrap();
+        let before = schema(&database).await;
+        Migrator::up(&database, None).await.unwrap();
+        assert_eq!(schema(&database).await, before);
+        let pending = Migrator::get_pending_migrations_read_only(&database).await.unwrap();
+        assert!(pending.is_empty());
+    }
 }
