@@ -30,8 +30,8 @@ use crate::{ConsoleEntry, tool};
 
 /// How long chromedriver may take to start, and the browser to answer a command.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a page may take to show what was asked for.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a page may take to show what was asked for, also on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
 /// What a picture of some elements shows around them, in CSS pixels.
 const MARGIN: f64 = 24.0;

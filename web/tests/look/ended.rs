@@ -64,7 +64,7 @@ async fn a_robbed_person_is_told_that_a_copy_of_their_session_was_used() {
 
 #[tokio::test]
 async fn whoever_was_logged_out_from_elsewhere_is_told_so_and_a_stranger_nothing() {
-    let running = brief().await;
+    let running = start(program()).await;
     let (here, there) = (log_in(&running).await, log_in(&running).await);
     let session = running
         .api_client()

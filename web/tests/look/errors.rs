@@ -100,7 +100,7 @@ fn hold_the_database(running: &Running) -> File {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_store_down_a_page_says_no_to_be_safe_and_offers_to_try_again() {
     let brief = program().env("RESCIND_ACCESS_TTL", "5s");
-    let running = start(brief.env("RESCIND_STORE_TIMEOUT", "1s")).await;
+    let running = start(brief.env("RESCIND_STORE_TIMEOUT", "3s")).await;
     let visitor = visitor_of(&running).await;
     visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
     let token = visitor.cookie("rescind_access").unwrap();

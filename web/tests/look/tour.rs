@@ -109,5 +109,5 @@ async fn send(browser: &Browser, action: &str) {
             }
         }
     };
-    timeout(Duration::from_secs(20), arrived).await.unwrap();
+    timeout(Duration::from_secs(60), arrived).await.unwrap();
 }

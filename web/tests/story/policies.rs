@@ -14,7 +14,7 @@ async fn under(policy: &str) -> (Stage, Tokens) {
 
 /// The same with access tokens that run out while one waits.
 async fn briefly_under(policy: &str) -> (Stage, Tokens) {
-    let stage = Stage::with(program().env("RESCIND_POLICY", policy).env("RESCIND_ACCESS_TTL", "3s")).await;
+    let stage = Stage::with(program().env("RESCIND_POLICY", policy).env("RESCIND_ACCESS_TTL", "6s")).await;
     let tokens = stage.log_in().await;
     (stage, tokens)
 }
