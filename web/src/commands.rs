@@ -10,7 +10,7 @@ use rescind_session::{
     ports::{Closing, SessionStore},
     token::Algorithm,
 };
-use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy};
+use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
 
 use crate::{
     database,
@@ -25,40 +25,24 @@ use crate::{
 /// [`Failure`]; what was printed before it was done.
 pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
     match command {
-        Command::Migrate(migrate) => move_schema(migrate, &settings.storage).await,
-        Command::Keys(keys) => change_keys(keys, &settings.storage).await,
-        Command::Restored { .. } => close_after_restore(settings).await,
+        Command::Migrate(migrate) => move_schema(migrate, settings).await,
+        Command::Keys(keys) => change_keys(keys, settings).await,
+        Command::Restored { .. } => start_over(settings).await,
     }
 }
 
-/// Ends what a restored database cannot vouch for. It does not know which of its sessions were ended since the backup, and
-/// nothing of those that began since, whose access tokens only new keys refuse.
-async fn close_after_restore(settings: &Settings) -> Result<(), Failure> {
-    let storage = &settings.storage;
-    let _alone = database::claim(storage, Tenancy::Alone).await?;
-    let store = database::open(storage).await?;
-    let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
-    clock.anchor(store.instants().await?)?;
-    let closing = Closing {
-        cause: Cause::Administrator,
-        at: clock.now()?,
-        margin: settings.tokens.policy.access_ttl + settings.tokens.leeway + MARGIN,
-    };
-    // The keys go first: if the sessions cannot follow, the next start finds keys that are not the database's, and stops.
-    let directory = KeyDirectory::open(&storage.keys)?;
-    directory.replace_access_keys(storage.algorithm)?;
-    let closed = store.close_everything(&closing).await?;
-    store
-        .replace_fingerprint(&directory.load()?.fingerprint.to_string())
-        .await?;
-    say(&format!(
-        "{closed} sessions were open and are ended; everybody has to log in again. The signing keys in {} are new: copy them \
-         to every other node before it starts.",
-        storage.keys.display()
-    ))
+/// Takes the database for this command alone: nodes that run would go on with what it is about to change.
+async fn alone(storage: &Storage) -> Result<Arc<Tenant>, Failure> {
+    database::claim(storage, Tenancy::Alone)
+        .await
+        .map_err(|failure| match failure {
+            Failure::Tenancy(TenancyError::InUse { lock, .. }) => Failure::Running { lock },
+            other => other,
+        })
 }
 
-async fn move_schema(migrate: Migrate, storage: &Storage) -> Result<(), Failure> {
+async fn move_schema(migrate: Migrate, settings: &Settings) -> Result<(), Failure> {
+    let storage = &settings.storage;
     // Looking is harmless; moving the tables under a program that uses them is not.
     let _alone = match migrate {
         Migrate::Status => None,

@@ -60,8 +60,6 @@ pub(crate) enum Failure {
     Clock(#[from] ClockNotReady),
     #[error("RESCIND_BIND: cannot listen on {address}")]
     Bind { address: SocketAddr, source: io::Error },
-    #[error("the time is not known")]
-    Clock(#[from] ClockNotReady),
     #[error("the demo accounts cannot be made ready")]
     DemoAccounts(#[source] Box<dyn Error + Send + Sync>),
     #[error("the machine's random number generator fails")]

@@ -1,10 +1,12 @@
 //! Rescind's demo: JSON Web Tokens that can be taken back, served as pages and as a JSON API.
 //!
 //! The crates underneath know nothing of a command line, a `.env` file or a signal. This one reads them, chooses the
-//! adapters, hands in time and randomness, and draws the pages: [`settings`] → [`keys`], [`database`] → [`serve`] → [`pages`].
+//! adapters, hands in time and randomness, and draws the pages: [`settings`] → [`keys`], [`database`], [`blacklist`] →
+//! [`serve`] → [`pages`].
 //!
 //! **Never**: a decision about a token. Whatever a page wants to know, it asks the service.
 
+mod blacklist;
 mod commands;
 mod database;
 mod demo;

@@ -1,6 +1,8 @@
 //! What a load balancer asks.
 
 use actix_web::{HttpResponse, http::header, web};
+use rescind_session::{Check, NotReady, Picture};
+use serde::Serialize;
 
 use crate::{problem::Problem, rescind::Rescind};
 
@@ -19,18 +21,61 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 
 /// Whether the process answers at all. If it does not, it has to be started again.
 async fn live() -> HttpResponse {
-    say("live")
+    say(&Live { status: "live" })
 }
 
 /// Whether it could serve a request now. If it cannot, requests have to go elsewhere; starting it again would not help.
+///
+/// Ready, it says how old its picture of the revocation log is: what another node revoked longer ago than that is known
+/// here, also if the blacklist missed it. Not ready, it says in one word what is missing, which is all that a stranger
+/// may know; the log has the cause.
 async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
-    rescind.service().ready().await?;
-    Ok(say("ready"))
+    let service = rescind.service();
+    service.ready().await?;
+    let blacklist = match service.policy().check {
+        Check::Blacklist => Some(Blacklist::of(service.picture().ok_or(NotReady::NotWhole)?)),
+        Check::Nothing | Check::Session => None,
+    };
+    Ok(say(&Ready {
+        status: "ready",
+        node: rescind.settings().node.as_deref(),
+        blacklist,
+    }))
 }
 
-fn say(status: &str) -> HttpResponse {
+#[derive(Serialize)]
+struct Live {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blacklist: Option<Blacklist>,
+}
+
+/// What this node knows of the revocation log.
+#[derive(Serialize)]
+struct Blacklist {
+    whole: bool,
+    age_ms: u64,
+    position: u64,
+}
+
+impl Blacklist {
+    fn of(picture: Picture) -> Self {
+        Self {
+            whole: true,
+            age_ms: u64::try_from(picture.age.as_millis()).unwrap_or(u64::MAX),
+            position: picture.to.get(),
+        }
+    }
+}
+
+fn say(body: &impl Serialize) -> HttpResponse {
     let mut reply = HttpResponse::Ok();
-    reply
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(serde_json::json!({ "status": status }))
+    reply.insert_header((header::CACHE_CONTROL, "no-store")).json(body)
 }

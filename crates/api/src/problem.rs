@@ -18,8 +18,8 @@ use actix_web::{
     },
 };
 use rescind_session::{
-    AuthenticateError, ChangePasswordError, EndSessionError, LoginError, LogoutError, RefreshError, SignUpError,
-    Unavailable,
+    AuthenticateError, ChangePasswordError, EndSessionError, LoginError, LogoutError, NotReady, RefreshError,
+    SignUpError, Unavailable,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -69,6 +69,14 @@ pub enum Problem {
     },
     /// 503: a store failed, or the time is not known. Whether something was done is unknown; repeating is harmless.
     StoreUnavailable(Hidden),
+    /// 503: the service as a whole is not ready: [`StoreUnavailable`](Self::StoreUnavailable) for whoever asks after it,
+    /// with one word for what is missing.
+    NotReady {
+        /// `database`, `blacklist`, `blacklist_not_whole`, `clock` or `lock`.
+        reason: &'static str,
+        /// The cause, for the log.
+        cause: Hidden,
+    },
     /// 503: the session is closed, but its tokens are not refused everywhere yet. Repeat until it is done.
     RevocationPending(Hidden),
     /// 503: too many passwords are being checked at once.
@@ -122,7 +130,9 @@ impl Problem {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
-            Self::StoreUnavailable(_) | Self::RevocationPending(_) | Self::Overloaded => Some(SOON),
+            Self::StoreUnavailable(_) | Self::NotReady { .. } | Self::RevocationPending(_) | Self::Overloaded => {
+                Some(SOON)
+            }
             _ => None,
         }
     }
@@ -140,7 +150,10 @@ impl Problem {
     #[must_use]
     pub fn hidden(&self) -> Option<&Hidden> {
         match self {
-            Self::StoreUnavailable(cause) | Self::RevocationPending(cause) | Self::Internal(cause) => Some(cause),
+            Self::StoreUnavailable(cause)
+            | Self::NotReady { cause, .. }
+            | Self::RevocationPending(cause)
+            | Self::Internal(cause) => Some(cause),
             _ => None,
         }
     }
@@ -233,6 +246,11 @@ impl Problem {
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",
                 "The server could not find out or write down what this needs. Try again; doing it twice is harmless.",
+            ),
+            Self::NotReady { .. } => (
+                S::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "This node cannot serve now; `reason` says what is missing. Ask again soon, or another node.",
             ),
             Self::RevocationPending(_) => (
                 S::SERVICE_UNAVAILABLE,
@@ -328,6 +346,10 @@ impl Problem {
             status: self.status_code().as_u16(),
             code: self.code(),
             detail: self.detail(),
+            reason: match self {
+                Self::NotReady { reason, .. } => Some(reason),
+                _ => None,
+            },
             instance: request.map(|id| id.urn().to_string()),
             errors: self.field_errors(),
         };
@@ -342,6 +364,8 @@ struct Body<'a> {
     status: u16,
     code: &'static str,
     detail: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -402,6 +426,15 @@ fn whole_seconds(wait: Duration) -> u64 {
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
         Self::StoreUnavailable(Hidden::new(error))
+    }
+}
+
+impl From<NotReady> for Problem {
+    fn from(error: NotReady) -> Self {
+        Self::NotReady {
+            reason: error.reason(),
+            cause: Hidden::new(error),
+        }
     }
 }
 

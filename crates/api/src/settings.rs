@@ -15,6 +15,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How many failed logins an address gets.
     pub login_limit: LoginLimit,
+    /// What this node is called, where there are several. `/health/ready` says it.
+    pub node: Option<String>,
 }
 
 impl Settings {
@@ -25,6 +27,7 @@ impl Settings {
             public_url,
             trusted_proxies: Vec::new(),
             login_limit: LoginLimit::default(),
+            node: None,
         }
     }
 

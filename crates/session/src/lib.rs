@@ -45,5 +45,5 @@ pub use rescind_token as token;
 pub use revocation::{Cause, LogId, MARGIN, Position, Revocation, Scope};
 pub use service::{SessionService, Unavailable};
 pub use session::{Device, RefreshState, Session, SessionState};
-pub use upkeep::{CarriedOver, Upkeep};
+pub use upkeep::{CarriedOver, NotReady, Picture, Upkeep};
 pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};

@@ -22,7 +22,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     causes::WithCauses,
     policy::Check,
-    ports::{Claim, Copied, Filling, Pruned, Standing, StoreError, Tail},
+    ports::{Claim, Copied, Filling, LockLost, Pruned, Standing, StoreError, Tail},
     revocation::{LogId, MARGIN, Position},
     service::{SessionService, Unavailable},
 };
@@ -61,6 +61,40 @@ pub struct CarriedOver {
     pub to: Position,
     /// Whether the blacklist knows its past now. It does not where another node is filling it: ask again soon.
     pub whole: bool,
+}
+
+/// What keeps a service from serving.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The users or the sessions cannot be read.
+    #[error("the database does not answer")]
+    Database(#[source] Unavailable),
+    /// The time is not known.
+    #[error("the time is not known")]
+    Clock(#[source] Unavailable),
+    /// The blacklist cannot be asked.
+    #[error("the blacklist does not answer")]
+    Blacklist(#[source] Unavailable),
+    /// The blacklist answers, and does not know its past yet.
+    #[error("the blacklist is being filled from the revocation log")]
+    NotWhole,
+    /// The node may have lost the lock on its database.
+    #[error("the lock on the database may be lost")]
+    Lock,
+}
+
+impl NotReady {
+    /// One word for it, for programs.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Database(_) => "database",
+            Self::Clock(_) => "clock",
+            Self::Blacklist(_) => "blacklist",
+            Self::NotWhole => "blacklist_not_whole",
+            Self::Lock => "lock",
+        }
+    }
 }
 
 /// What this node knows of the revocation log, as far as its blacklist goes.
@@ -260,28 +294,32 @@ impl SessionService {
         }
     }
 
-    /// Whether a request could be served now: the time is known, the blacklist has been filled, and the stores answer.
+    /// Whether a request could be served now: the stores answer, the time is known, and the blacklist knows its past.
     ///
     /// # Errors
-    /// [`Unavailable`] says what is missing.
-    pub async fn ready(&self) -> Result<(), Unavailable> {
-        self.now()?;
+    /// [`NotReady`] says what is missing. It is said within the store timeout.
+    pub async fn ready(&self) -> Result<(), NotReady> {
         let (deadline, ports) = (self.deadline(), &self.ports);
         // Nobody has this id: the question is whether there is an answer.
         let nobody = uuid::Uuid::nil();
-        self.read(deadline, ports.users.find(UserId::from_uuid(nobody))).await?;
+        self.read(deadline, ports.users.find(UserId::from_uuid(nobody)))
+            .await
+            .map_err(NotReady::Database)?;
         self.read(deadline, ports.sessions.find(SessionId::from_uuid(nobody)))
-            .await?;
+            .await
+            .map_err(NotReady::Database)?;
+        self.now().map_err(NotReady::Clock)?;
         if self.policy().check == Check::Blacklist {
-            if !self.parts.carrying.has_caught_up() {
-                return Err(Unavailable::NotWhole);
-            }
             let check = ports
                 .blacklist
                 .check(TokenId::from_uuid(nobody), SessionId::from_uuid(nobody));
-            if self.read(deadline, check).await? == Standing::NotWhole {
+            let standing = self.read(deadline, check).await.map_err(|error| match error {
+                Unavailable::Store(StoreError::Unavailable(source)) if source.is::<LockLost>() => NotReady::Lock,
+                other => NotReady::Blacklist(other),
+            })?;
+            if standing == Standing::NotWhole || !self.parts.carrying.has_caught_up() {
                 self.parts.carrying.hurry();
-                return Err(Unavailable::NotWhole);
+                return Err(NotReady::NotWhole);
             }
         }
         Ok(())

@@ -54,7 +54,7 @@ use faults::Setting;
 pub(crate) use limits::Limits;
 pub(crate) use listening::Listening;
 pub(crate) use nodes::Nodes;
-pub(crate) use storage::{Database, Redis, Storage};
+pub(crate) use storage::{Database, Storage};
 pub(crate) use tokens::Tokens;
 
 /// Every setting, judged. One structure a concern.

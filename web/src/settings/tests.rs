@@ -2,7 +2,7 @@ use std::{ffi::OsString, time::Duration};
 
 use rescind_session::{Preset, token::Algorithm};
 
-use super::*;
+use super::{storage::Redis, *};
 
 /// What was given: `with(&[("RESCIND_GRACE", "5s")])`.
 fn with(given: &[(&str, &str)]) -> Given {

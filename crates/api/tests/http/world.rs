@@ -104,6 +104,7 @@ impl Make {
                 .map(|network| network.parse().unwrap())
                 .collect(),
             login_limit: self.login_limit,
+            node: None,
         };
         World {
             rescind: Rescind::new(service.clone(), settings),

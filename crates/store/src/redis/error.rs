@@ -68,6 +68,22 @@ impl RedisConnectError {
     }
 }
 
+impl RedisConnectError {
+    /// Whether it may pass by itself, as a server that is away comes back; otherwise somebody has to change something.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unusable(source) => source.downcast_ref().is_some_and(|failure| {
+                matches!(
+                    failure,
+                    Failure::TimedOut(_) | Failure::NoConnection | Failure::Redis(_)
+                )
+            }),
+            _ => false,
+        }
+    }
+}
+
 impl From<Failure> for RedisConnectError {
     fn from(failure: Failure) -> Self {
         match failure {

@@ -120,6 +120,16 @@ impl RedisBlacklist {
     /// # Errors
     /// [`RedisConnectError`]: the URL cannot be read, Redis cannot be reached, it is a replica, or it may evict entries.
     pub async fn connect(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
+        let blacklist = Self::unconnected(url, settings)?;
+        blacklist.look().await?;
+        Ok(blacklist)
+    }
+
+    /// The same without asking Redis anything yet: for a node that has to start while Redis is away.
+    ///
+    /// # Errors
+    /// [`RedisConnectError`]: the URL cannot be read.
+    pub fn unconnected(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
         let trust = Arc::new(Trust::default());
         let connections = Connections::to(Address::read(url)?, settings.timeout, &keys, Arc::clone(&trust))
@@ -128,19 +138,24 @@ impl RedisBlacklist {
             .max_size(settings.connections.max(1))
             .build()
             .map_err(|error| RedisConnectError::Unusable(error.into()))?;
-        let timeout = settings.timeout;
-        let blacklist = Self {
+        Ok(Self {
             pool,
             trust,
             keys,
-            timeout,
-        };
+            timeout: settings.timeout,
+        })
+    }
+
+    /// Makes sure that Redis is there and can be relied on.
+    ///
+    /// # Errors
+    /// [`RedisConnectError`]; [`may_pass`](RedisConnectError::may_pass) tells whether trying again may help.
+    pub async fn look(&self) -> Result<(), RedisConnectError> {
         // Making a connection asks all that has to be asked.
-        match tokio::time::timeout(timeout, blacklist.connection()).await {
-            Ok(connection) => drop(connection?),
-            Err(_) => return Err(Failure::TimedOut(timeout).into()),
+        match tokio::time::timeout(self.timeout, self.connection()).await {
+            Ok(connection) => Ok(drop(connection?)),
+            Err(_) => Err(Failure::TimedOut(self.timeout).into()),
         }
-        Ok(blacklist)
     }
 
     /// Asks, within the time that a question may take.
@@ -196,7 +211,7 @@ impl RedisBlacklist {
         Ok(filling(stands))
     }
 
-    async fn look(&self, token: TokenId, session: SessionId) -> Result<Standing, Failure> {
+    async fn standing(&self, token: TokenId, session: SessionId) -> Result<Standing, Failure> {
         let scopes = [Scope::Token(token), Scope::Session(session)];
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
         let keys = vec![self.keys.whole.clone(), token_key, session_key];
@@ -332,7 +347,7 @@ impl Blacklist for RedisBlacklist {
     }
 
     async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
-        Ok(self.look(token, session).await?)
+        Ok(self.standing(token, session).await?)
     }
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -1,0 +1,125 @@
+//! The blacklist, chosen: in the memory of a node that is alone on its database, or in a Redis that nodes share.
+//!
+//! Which of the two decides how the database is taken ([`Tenancy`]), and what may be wrong at the start. **A mistake in the
+//! configuration stops it**: a URL that cannot be read, a password that is refused, a Redis that may drop entries. **A Redis
+//! that is away does not**: the node starts, answers 503, and serves within a second of its return; a fleet that is
+//! restarted during an outage would otherwise stay down after it. What is found wrong only then (an eviction policy, say)
+//! keeps the node unready and stands in the log. The database has no such grace: without it neither the schema nor the
+//! keys can be compared, and a node that starts on the wrong ones is worse than one that does not start.
+
+use std::sync::Arc;
+
+use rescind_session::{Check, SessionService, Upkeep, WithCauses, memory::MemoryBlacklist, ports::Blacklist};
+use rescind_store::{RedisBlacklist, RedisSettings, Tenancy, Tenant, Tenanted};
+
+use crate::{failure::Failure, settings::Settings};
+
+/// The blacklist of this node.
+#[derive(Clone)]
+pub(crate) enum Chosen {
+    /// For a node that is alone.
+    InProcess(Arc<MemoryBlacklist>),
+    /// For any number.
+    Redis(Arc<RedisBlacklist>),
+}
+
+impl Chosen {
+    /// The one that the settings ask for. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// `REDIS_URL` cannot be read.
+    pub(crate) fn by(settings: &Settings) -> Result<Self, Failure> {
+        let Some(redis) = &settings.storage.redis else {
+            return Ok(Self::InProcess(Arc::new(MemoryBlacklist::new())));
+        };
+        let settings = RedisSettings {
+            connections: redis.connections,
+            // No request waits for longer.
+            timeout: settings.limits.store_timeout,
+            namespace: redis.namespace.clone(),
+        };
+        Ok(Self::Redis(Arc::new(RedisBlacklist::unconnected(
+            &redis.url, &settings,
+        )?)))
+    }
+
+    /// How a node with this blacklist uses its database.
+    pub(crate) fn tenancy(&self) -> Tenancy {
+        match self {
+            Self::InProcess(_) => Tenancy::Alone,
+            Self::Redis(_) => Tenancy::Shared,
+        }
+    }
+
+    /// Whether it is in Redis.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
+    /// Asks Redis whether it will do. One that does not answer may do later.
+    ///
+    /// # Errors
+    /// [`Failure::Redis`] if somebody has to change something first.
+    pub(crate) async fn look(&self, check: Check) -> Result<(), Failure> {
+        let Self::Redis(redis) = self else { return Ok(()) };
+        if check != Check::Blacklist {
+            tracing::warn!("REDIS_URL is set, and the policy in RESCIND_POLICY never asks the blacklist that is there");
+            return Ok(());
+        }
+        match redis.look().await {
+            Ok(()) => Ok(()),
+            Err(error) if error.may_pass() => {
+                tracing::error!(
+                    error = %WithCauses(&error),
+                    "Redis does not answer; requests that have to ask it are answered 503 until it does"
+                );
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The port, for as long as this node is a tenant of its database.
+    pub(crate) fn of_tenant(&self, tenant: &Arc<Tenant>) -> Arc<dyn Blacklist> {
+        let blacklist: Arc<dyn Blacklist> = match self {
+            Self::InProcess(memory) => Arc::clone(memory) as _,
+            Self::Redis(redis) => Arc::clone(redis) as _,
+        };
+        Arc::new(Tenanted::new(blacklist, Arc::clone(tenant)))
+    }
+
+    /// Has what this node knows doubted before a lock that it had lost counts again: somebody else may have been on the
+    /// database meanwhile.
+    pub(crate) fn doubt_when_regained(&self, tenant: &Tenant, service: &SessionService) {
+        let (blacklist, service) = (self.clone(), service.clone());
+        tenant.when_regained(move || {
+            if let Self::InProcess(memory) = &blacklist
+                && let Err(error) = memory.forget()
+            {
+                // Then a panic has poisoned it, and it answers nobody.
+                tracing::error!(error = %WithCauses(&error), "the blacklist cannot be emptied");
+            }
+            service.look_again();
+        });
+    }
+
+    /// Fills it before the port answers. One in Redis may be filled by another node at this moment, or not answer just
+    /// now: then the upkeep goes on with it.
+    ///
+    /// # Errors
+    /// The database failed, and nobody else will fill this one.
+    pub(crate) async fn fill(&self, service: &SessionService) -> Result<(), Failure> {
+        match service.carry_over(Upkeep::default().batch).await {
+            Ok(carried) if carried.whole => Ok(()),
+            Ok(_) => {
+                tracing::warn!("another node is filling the blacklist; this one is ready when that is done");
+                Ok(())
+            }
+            Err(error) if self.is_shared() => {
+                tracing::error!(error = %WithCauses(&error), "the blacklist cannot be filled yet; this node is ready when it is");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
