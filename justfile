@@ -9,6 +9,16 @@ _list:
 demo *args:
     cargo run -- {{ args }}
 
+# Start Redis and Postgres for development, and say how to use them. Ctrl-C stops both.
+[group("run")]
+services:
+    bash scripts/services.sh
+
+# Start three nodes on one Redis and Postgres behind http://127.0.0.1:8080. Ctrl-C stops everything.
+[group("run")]
+cluster:
+    bash scripts/cluster.sh
+
 # Walk through the JSON API of a running program with curl, explained step by step.
 [group("run")]
 curl-tour base_url="http://127.0.0.1:8080":

@@ -367,24 +367,25 @@ impl SessionService {
 }
 
 /// Whether a chore worked the last time.
-#[derive(Clone, Copy)]
+#[derive(Clone, PartialEq, Eq)]
 enum Health {
     Good,
-    Failing,
+    /// For that reason.
+    Failing(String),
 }
 
 impl Health {
+    /// Another reason is news: a store that was away may be back, and be one that must not be used.
     fn after(self, chore: &'static str, error: Option<Unavailable>) -> Self {
-        match (self, error) {
-            (Self::Good, Some(error)) => {
-                tracing::error!(chore, error = %WithCauses(&error), "upkeep fails");
-                Self::Failing
-            }
-            (Self::Failing, None) => {
-                tracing::info!(chore, "upkeep works again");
-                Self::Good
-            }
-            (unchanged, _) => unchanged,
+        let now = match error {
+            Some(error) => Self::Failing(WithCauses(&error).to_string()),
+            None => Self::Good,
+        };
+        match &now {
+            _ if now == self => {}
+            Self::Failing(error) => tracing::error!(chore, error, "upkeep fails"),
+            Self::Good => tracing::info!(chore, "upkeep works again"),
         }
+        now
     }
 }

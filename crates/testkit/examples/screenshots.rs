@@ -14,7 +14,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use rescind_testkit::{Browser, ColourScheme, JavaScript, Program, Tool, needs};
+use rescind_testkit::{Browser, ColourScheme, JavaScript, PostgresServer, Program, RedisServer, Tool, needs};
 use serde_json::json;
 
 /// In CSS pixels: a desk and a telephone.
@@ -26,6 +26,10 @@ const WHOLE: &[&str] = &[];
 const STAGE: &[&str] = &["header", ".lanes"];
 /// The answer to the question, for the README.
 const DOORS: &[&str] = &["header", ".doors"];
+/// What every node said, below the doors.
+const NODES: &[&str] = &["header", "#nodes"];
+/// Where people come to the three nodes: it stands in the commands on the page.
+const ADDRESS: &str = "http://127.0.0.1:8080";
 /// The account page, in two pictures: one would be too heavy.
 const TOKEN: &[&str] = &["header", "#access-token"];
 const DEVICES: &[&str] = &["#checks", "#your-devices"];
@@ -45,13 +49,13 @@ async fn main() {
     fs::create_dir_all(&directory).unwrap();
     let program = program.canonicalize().unwrap();
     for scheme in [ColourScheme::Light, ColourScheme::Dark] {
-        Album {
+        let album = Album {
             program: program.clone(),
             directory: directory.clone(),
             scheme,
-        }
-        .fill()
-        .await;
+        };
+        album.fill().await;
+        album.fill_with_nodes().await;
     }
 }
 
@@ -106,6 +110,39 @@ impl Album {
         browser.press("Log in").await;
         self.take(&browser, "account", TOKEN).await;
         self.take(&browser, "devices", DEVICES).await;
+    }
+
+    /// Three nodes on one Redis and one Postgres, after a logout.
+    async fn fill_with_nodes(&self) {
+        let (Some(_), Some(_)) = (needs(Tool::Redis), needs(Tool::Postgres)) else {
+            return;
+        };
+        let (redis, postgres) = (RedisServer::start().await, PostgresServer::shared().await);
+        let database = postgres.fresh_database().await;
+        let migrate = Program::new(&self.program).env("DATABASE_URL", &database);
+        migrate.arg("migrate").arg("up").run_to_exit().await.unwrap();
+
+        let first = Program::new(&self.program)
+            .env("DATABASE_URL", &database)
+            .env("REDIS_URL", redis.url())
+            .env("RESCIND_PUBLIC_URL", ADDRESS)
+            .env("RESCIND_NODE", "a");
+        let first = first.start().await.unwrap();
+        first.ready().await.unwrap();
+        let second = first.second_node().env("RESCIND_NODE", "b").start().await.unwrap();
+        let peers = format!("{},{}", first.base_url(), second.base_url());
+        let third = first.second_node().env("RESCIND_NODE", "c");
+        let third = third.env("RESCIND_DEMO_PEERS", peers).start().await.unwrap();
+        second.ready().await.unwrap();
+        third.ready().await.unwrap();
+
+        let browser = third.browser(JavaScript::On).await;
+        browser.set_colour_scheme(self.scheme).await;
+        browser.open("/demo").await;
+        browser.press("Log in as alice, and be robbed").await;
+        browser.press("Log out").await;
+        browser.press("Let the thief try again").await;
+        self.take(&browser, "cluster", NODES).await;
     }
 
     /// The page as it is open now, or the strip of it that holds these elements.

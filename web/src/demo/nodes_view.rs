@@ -40,12 +40,16 @@ impl NodesView {
             Some(node) => format!("Node {node}"),
             None => "This node".to_owned(),
         };
-        let mut rows = vec![row(own, true, &tried.asking, tried.took)];
-        let others = tried.elsewhere.iter();
-        rows.extend(others.map(|at| row(format!("Node {}", at.name()), false, &at.verdict, at.took)));
+        let mut rows = vec![(stores.node.as_deref(), row(own, true, &tried.asking, tried.took))];
+        rows.extend(tried.elsewhere.iter().map(|at| {
+            let name = format!("Node {}", at.name());
+            (at.node.as_deref(), row(name, false, &at.verdict, at.took))
+        }));
+        // By name, so that a node stands where it stood, whichever draws the page; who told no name comes last.
+        rows.sort_by_key(|(name, _)| (name.is_none(), *name));
         Some(Self {
             lead: lead(heist, tried, scene.rescind.service().policy().check),
-            rows,
+            rows: rows.into_iter().map(|(_, row)| row).collect(),
         })
     }
 }

@@ -22,4 +22,5 @@ mod policies;
 mod screen;
 mod second_act;
 mod silence;
+mod store_down;
 mod visitor;

@@ -56,9 +56,10 @@ impl Connections {
             choose_cryptography();
         }
         let way = Way::to(address, timeout).map_err(|_| RedisConnectError::Host)?;
+        // One limit for the whole question, which is set around it: two that are equal would race for the words.
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(timeout))
-            .set_response_timeout(Some(timeout));
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
         Ok(Self {
             way,
             config,

@@ -223,3 +223,60 @@ pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
     // Statements carry salts and password hashes. sqlx logs no bound values today; nothing hangs on that here.
     Ok(options.disable_statement_logging())
 }
+
+#[cfg(test)]
+mod tests {
+    use rescind_testkit::{PostgresServer, Tool, needs};
+    use sea_orm::{ConnectionTrait, Statement};
+
+    use super::*;
+
+    async fn shown(store: &SqlStore, setting: &str) -> String {
+        let backend = store.readers.get_database_backend();
+        let row = store
+            .readers
+            .query_one_raw(Statement::from_string(backend, format!("SHOW {setting}")))
+            .await;
+        row.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_session_keeps_its_commits_durable_whatever_an_administrator_sets_meanwhile() {
+        let Some(_) = needs(Tool::Postgres) else { return };
+        let server = PostgresServer::start().await;
+        let settings = SqlSettings {
+            max_connections: 1,
+            ..SqlSettings::default()
+        };
+        let store = SqlStore::connect(&server.url(), &settings).await.unwrap();
+        assert_eq!(shown(&store, "synchronous_commit").await, "on");
+
+        server.sql("ALTER SYSTEM SET synchronous_commit = off").await;
+        server.sql("ALTER SYSTEM SET checkpoint_timeout = '42min'").await;
+        server.sql("SELECT pg_reload_conf()").await;
+        // The session has read the new settings once it knows this one.
+        while shown(&store, "checkpoint_timeout").await != "42min" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(shown(&store, "synchronous_commit").await, "on");
+    }
+
+    #[tokio::test]
+    async fn a_session_is_bounded_by_the_settings() {
+        let Some(_) = needs(Tool::Postgres) else { return };
+        let url = PostgresServer::shared().await.fresh_database().await;
+        let settings = SqlSettings {
+            acquire_timeout: Duration::from_secs(2),
+            busy_timeout: Duration::from_secs(3),
+            ..SqlSettings::default()
+        };
+        let store = SqlStore::connect(&url, &settings).await.unwrap();
+        for (setting, bound) in [
+            ("lock_timeout", "3s"),
+            ("statement_timeout", "5s"),
+            ("idle_in_transaction_session_timeout", "5s"),
+        ] {
+            assert_eq!(shown(&store, setting).await, bound, "{setting}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What a check costs, how long one waits for it, and how long entries stay by themselves.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use rescind_session::{
+    Revocation, Scope,
+    ports::{Blacklist, Copied, Standing, StoreError},
+};
+use rescind_store::{RedisBlacklist, RedisSettings};
+use rescind_testkit::{RedisServer, TcpRelay, Tool, needs};
+use tokio::time::Instant;
+
+use super::fixture::{Log, PATIENCE, in_full, new_session, new_token, node, revocation, says, settings, until, whole};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// For both scopes and the mark.
+#[tokio::test]
+async fn one_check_is_one_round_trip_and_one_command() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let server = RedisServer::start().await;
+    let relay = TcpRelay::to(server.port()).await;
+    let node = node(&server.url_through(relay.port())).await;
+    let mut log = Log::new();
+    log.append();
+    log.rebuild(&node).await;
+
+    server.command(&["CONFIG", "RESETSTAT"]).await;
+    let before = relay.round_trips();
+    for _ in 0..50 {
+        assert_eq!(says(&node).await, Standing::Clear);
+        log.assert_all_is_well(&node).await;
+    }
+    assert_eq!(relay.round_trips() - before, 150);
+    let mut commands = server.commands_processed().await;
+    commands.retain(|command, _| !command.starts_with("config"));
+    assert_eq!(commands, BTreeMap::from([("mget".to_owned(), 150)]));
+}
+
+#[tokio::test]
+async fn all_keys_are_under_the_namespace_and_of_one_slot() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    // With one more, of another kind, and somebody who is at it.
+    let token = Revocation {
+        scope: Scope::Token(new_token()),
+        ..revocation(new_session())
+    };
+    node.insert(&[token]).await.unwrap();
+    assert_eq!(node.claim(Log::new().claim()).await.unwrap(), Copied::ToBeFilled);
+    let keys = server.command(&["KEYS", "*"]).await;
+    assert_eq!(keys.lines().count(), log.entries.len() + 3, "{keys}");
+    assert!(keys.lines().all(|key| key.starts_with("{test}:")), "{keys}");
+}
+
+/// Two programs on one Redis.
+#[tokio::test]
+async fn namespaces_do_not_mix() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    let other = RedisSettings {
+        namespace: "other".to_owned(),
+        ..settings()
+    };
+    let other = RedisBlacklist::connect(&server.url(), &other).await.unwrap();
+    assert_eq!(says(&other).await, Standing::NotWhole);
+    Log::new().rebuild(&other).await;
+    assert_eq!(
+        other
+            .check(new_token(), super::fixture::session_of(&log.entries[0]))
+            .await
+            .unwrap(),
+        Standing::Clear
+    );
+    log.assert_all_is_well(&node).await;
+}
+
+/// Redis counts from when it is told, which is after `at`; an hour more is for its clock.
+#[tokio::test]
+async fn an_entry_stays_by_itself_for_longer_than_it_must_and_not_forever() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, _) = whole().await;
+    let base = revocation(new_session());
+    for (until, least) in [
+        (base.at + Duration::from_secs(900), Duration::from_secs(900)),
+        (base.at, Duration::ZERO),
+        (base.at - HOUR * 24, Duration::ZERO),
+        (Timestamp::UNIX_EPOCH - HOUR, Duration::ZERO),
+        (Timestamp::MIN, Duration::ZERO),
+        (Timestamp::MAX, HOUR * 24 * 366 * 100),
+    ] {
+        let session = new_session();
+        let entry = Revocation {
+            until,
+            ..revocation(session)
+        };
+        node.insert(&[entry]).await.unwrap();
+        let key = format!("{{test}}:sid:{}", session.as_uuid());
+        let stays = time_left(&server, &key).await;
+        assert!(stays > least + HOUR / 2, "until {until}: {stays:?}");
+        assert!(stays <= least + HOUR, "until {until}: {stays:?}");
+        assert!(
+            time_left(&server, "{test}:until").await >= stays - Duration::from_secs(1),
+            "the index outlives it"
+        );
+        assert_eq!(
+            node.check(new_token(), session).await.unwrap(),
+            Standing::Revoked(Scope::Session(session))
+        );
+    }
+}
+
+/// Told again with less, it does not go earlier.
+#[tokio::test]
+async fn the_longer_time_stays_with_the_later_until() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, _) = whole().await;
+    let long = revocation(new_session());
+    let Scope::Session(session) = long.scope else {
+        panic!("a session")
+    };
+    let short = Revocation {
+        until: long.at,
+        ..long.clone()
+    };
+    node.insert(&[long.clone()]).await.unwrap();
+    node.insert(&[short]).await.unwrap();
+    let key = format!("{{test}}:sid:{}", session.as_uuid());
+    assert!(time_left(&server, &key).await > HOUR);
+    assert_eq!(
+        server.command(&["GET", &key]).await,
+        long.until.as_millisecond().to_string()
+    );
+}
+
+#[tokio::test]
+async fn what_was_pruned_leaves_nothing_behind() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, mut log) = whole().await;
+    // More than one script removes.
+    let page: Vec<_> = (0..1200).map(|_| revocation(new_session())).collect();
+    node.insert(&page).await.unwrap();
+    let now = page[0].until;
+    assert_eq!(node.prune(now, 700).await.unwrap(), 700);
+    assert_eq!(node.prune(now, 0).await.unwrap(), 0);
+    assert_eq!(node.prune(now, u32::MAX).await.unwrap(), 508);
+    assert_eq!(server.command(&["KEYS", "*"]).await, "{test}:whole");
+    log.entries.clear();
+    log.assert_all_is_well(&node).await;
+}
+
+async fn time_left(server: &RedisServer, key: &str) -> Duration {
+    let millis: i64 = server.command(&["PTTL", key]).await.parse().unwrap();
+    Duration::from_millis(millis.try_into().unwrap())
+}
+
+fn impatient() -> RedisSettings {
+    RedisSettings {
+        timeout: Duration::from_millis(300),
+        ..settings()
+    }
+}
+
+async fn assert_unavailable_in_time(node: &RedisBlacklist) {
+    let began = Instant::now();
+    let asked = (0..20).map(|_| node.check(new_token(), new_session()));
+    for outcome in join_all(asked).await {
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    }
+    assert!(
+        matches!(
+            node.insert(&[revocation(new_session())]).await,
+            Err(StoreError::Unavailable(_))
+        ),
+        "an insert was acknowledged by nobody"
+    );
+    assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+}
+
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    // One after the other would do; at once, they also wait for connections.
+    let mut pending: Vec<_> = futures.map(Box::pin).collect();
+    let mut outcomes = Vec::new();
+    std::future::poll_fn(|context| {
+        pending.retain_mut(|future| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(outcome) => {
+                outcomes.push(outcome);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if pending.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    outcomes
+}
+
+/// Connections stay open and nobody answers: the worst kind of silence.
+#[tokio::test]
+async fn a_redis_that_is_paused_is_unavailable_in_time_and_back_when_it_is_back() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, patient, log) = whole().await;
+    let node = RedisBlacklist::connect(&server.url(), &impatient()).await.unwrap();
+    until("the copy is whole", || async {
+        node.claim(log.claim()).await.ok() == Some(Copied::Whole)
+    })
+    .await;
+    server.pause();
+    assert_unavailable_in_time(&node).await;
+    server.resume();
+    until("it answers again", || async {
+        node.check(new_token(), new_session()).await.is_ok()
+    })
+    .await;
+    log.assert_all_is_well(&patient).await;
+}
+
+/// While others keep theirs.
+#[tokio::test]
+async fn a_node_that_is_cut_off_is_refused_in_time_and_sees_what_it_missed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, elsewhere, mut log) = whole().await;
+    let relay = TcpRelay::to(server.port()).await;
+    let url = server.url_through(relay.port());
+    let node = RedisBlacklist::connect(&url, &impatient()).await.unwrap();
+    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+    for frozen in [true, false] {
+        if frozen {
+            relay.freeze();
+        } else {
+            relay.cut().await;
+        }
+        assert_unavailable_in_time(&node).await;
+        let session = log.log_out(&elsewhere).await;
+        relay.mend().await;
+        until("it answers again", || async {
+            let standing = node.check(new_token(), session).await;
+            assert_ne!(standing.as_ref().ok(), Some(&Standing::Clear));
+            standing.is_ok()
+        })
+        .await;
+        until("all is well", || async {
+            let _ = node.claim(log.claim()).await;
+            node.check(new_token(), new_session()).await.ok() == Some(Standing::Clear)
+        })
+        .await;
+    }
+}
+
+/// A caller that has stopped waiting leaves a question behind; its answer must not be taken for that of the next.
+#[tokio::test]
+async fn an_answer_that_nobody_waited_for_is_nobodys() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, _, log) = whole().await;
+    let one = RedisSettings {
+        connections: 1,
+        ..settings()
+    };
+    let node = RedisBlacklist::connect(&server.url(), &one).await.unwrap();
+    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+    let revoked = super::fixture::session_of(&log.entries[0]);
+    for nth in 0..50 {
+        let broken_off = tokio::time::timeout(Duration::from_micros(nth * 5), node.check(new_token(), new_session()));
+        let _ = broken_off.await;
+        assert_eq!(
+            node.check(new_token(), revoked).await.unwrap(),
+            Standing::Revoked(Scope::Session(revoked))
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_error_names_the_time_that_was_waited() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let server = RedisServer::start().await;
+    let node = RedisBlacklist::connect(&server.url(), &impatient()).await.unwrap();
+    server.pause();
+    let error = node.check(new_token(), new_session()).await.unwrap_err();
+    let words = in_full(&error);
+    assert!(words.contains("300 ms"), "{words}");
+}

@@ -1,0 +1,118 @@
+//! Who fills the copy, and what becomes of a filler that dies, sleeps, or fills what was lost meanwhile.
+
+use rescind_session::ports::{Blacklist, Copied, Filling, Standing};
+use rescind_testkit::{RedisServer, Tool, needs};
+
+use super::fixture::{Log, node, says, whole};
+
+/// A server with nothing in it, two nodes, and a log with something in it.
+async fn two_nodes() -> (RedisServer, [rescind_store::RedisBlacklist; 2], Log) {
+    let server = RedisServer::start().await;
+    let nodes = [node(&server.url()).await, node(&server.url()).await];
+    let mut log = Log::new();
+    log.append();
+    (server, nodes, log)
+}
+
+#[tokio::test]
+async fn of_two_nodes_one_fills_and_both_are_content() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (_server, [one, other], log) = two_nodes().await;
+    let claim = log.claim();
+    assert_eq!(one.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(other.claim(log.claim()).await.unwrap(), Copied::ByAnother);
+    assert_eq!(one.fill(claim, &log.entries).await.unwrap(), Filling::Stands);
+    assert_eq!(other.claim(log.claim()).await.unwrap(), Copied::ByAnother);
+    assert_eq!(says(&other).await, Standing::NotWhole);
+    assert_eq!(one.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(other.claim(log.claim()).await.unwrap(), Copied::Whole);
+    for node in [one, other] {
+        log.assert_all_is_well(&node).await;
+    }
+}
+
+/// It may have been the answer that was lost.
+#[tokio::test]
+async fn a_claim_may_be_repeated_and_completed_once() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (_server, [one, _], log) = two_nodes().await;
+    let claim = log.claim();
+    for _ in 0..2 {
+        assert_eq!(one.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    }
+    assert_eq!(one.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(one.complete(claim).await.unwrap(), Filling::Lost);
+    assert_eq!(one.claim(claim).await.unwrap(), Copied::Whole);
+}
+
+/// The claim lapses after a few seconds; they are made to pass here. When the filler comes to, it has lost.
+#[tokio::test]
+async fn a_filler_that_dies_gives_way_and_one_that_wakes_up_has_lost() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, [dead, alive], log) = two_nodes().await;
+    let old = log.claim();
+    assert_eq!(dead.claim(old).await.unwrap(), Copied::ToBeFilled);
+    let left: i64 = server.command(&["PTTL", "{test}:claim"]).await.parse().unwrap();
+    assert!((1..=5000).contains(&left), "{left}");
+
+    server.command(&["PEXPIRE", "{test}:claim", "0"]).await;
+    // Before anybody else has claimed.
+    assert_eq!(dead.fill(old, &[]).await.unwrap(), Filling::Lost);
+    assert_eq!(dead.complete(old).await.unwrap(), Filling::Lost);
+    let new = log.claim();
+    assert_eq!(alive.claim(new).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(dead.fill(old, &log.entries).await.unwrap(), Filling::Lost);
+    assert_eq!(dead.complete(old).await.unwrap(), Filling::Lost);
+    assert_eq!(says(&alive).await, Standing::NotWhole);
+    assert_eq!(alive.fill(new, &log.entries).await.unwrap(), Filling::Stands);
+    assert_eq!(alive.complete(new).await.unwrap(), Filling::Stands);
+    log.assert_all_is_well(&dead).await;
+}
+
+/// A log of many pages takes longer than a claim lasts.
+#[tokio::test]
+async fn each_page_keeps_the_claim_alive() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, [one, _], log) = two_nodes().await;
+    let claim = log.claim();
+    assert_eq!(one.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    for page in [&log.entries[..], &[]] {
+        server.command(&["PERSIST", "{test}:claim"]).await;
+        assert_eq!(one.fill(claim, page).await.unwrap(), Filling::Stands);
+        let left: i64 = server.command(&["PTTL", "{test}:claim"]).await.parse().unwrap();
+        assert!((1..=5000).contains(&left), "{left}");
+    }
+}
+
+/// Twice a second, by every node. A mark that nobody renews goes, long before the entries do.
+#[tokio::test]
+async fn the_mark_lapses_unless_it_is_renewed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    let half_an_hour = 30 * 60 * 1000;
+    server.command(&["PEXPIRE", "{test}:whole", "600000"]).await;
+    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+    let left: i64 = server.command(&["PTTL", "{test}:whole"]).await.parse().unwrap();
+    assert!((600_001..=half_an_hour).contains(&left), "{left}");
+    server.command(&["PEXPIRE", "{test}:whole", "0"]).await;
+    log.assert_nobody_passes(&node).await;
+    log.rebuild(&node).await;
+}
+
+/// A database that was restored from a backup, or another one.
+#[tokio::test]
+async fn a_copy_of_another_log_is_not_whole_for_any_node() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, one, mut log) = whole().await;
+    let other = node(&server.url()).await;
+    let restored = Log::new();
+    let claim = restored.claim();
+    assert_eq!(other.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    log.assert_nobody_passes(&one).await;
+    assert_eq!(other.complete(claim).await.unwrap(), Filling::Stands);
+    log.assert_nobody_passes(&one).await;
+    // Until that node has looked at its log, too.
+    assert_eq!(one.claim(restored.claim()).await.unwrap(), Copied::Whole);
+    log.entries.clear();
+    log.assert_all_is_well(&one).await;
+}

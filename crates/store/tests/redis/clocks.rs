@@ -1,0 +1,60 @@
+//! A Redis whose clock steps. It counts by its wall clock how long a key stays.
+//!
+//! A step ahead does one thing to what Redis holds: every key has that much less time left. So that is what is done here,
+//! key by key. (libfaketime would be the other way; it does not get along with the jemalloc that Redis is built with.)
+//! A clock that is wrong and does not step needs no test: no time of ours is ever sent to Redis, only spans.
+
+use std::time::Duration;
+
+use rescind_session::ports::{Blacklist, Copied, Standing};
+use rescind_testkit::{RedisServer, Tool, needs};
+
+use super::fixture::{new_token, session_of, whole};
+
+async fn step_ahead(server: &RedisServer, by: Duration) {
+    for key in server.command(&["KEYS", "*"]).await.lines() {
+        let left: i64 = server.command(&["PTTL", key]).await.parse().unwrap();
+        assert!(left > 0, "{key} would stay for ever");
+        let rest = left - i64::try_from(by.as_millis()).unwrap();
+        // What has no time left goes at once.
+        server.command(&["PEXPIRE", key, &rest.to_string()]).await;
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Of less than an hour: what still has to refuse, refuses.
+#[tokio::test]
+async fn a_step_ahead_drops_no_entry_early() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    step_ahead(&server, 59 * MINUTE).await;
+    for entry in &log.entries {
+        let standing = node.check(new_token(), session_of(entry)).await.unwrap();
+        assert_eq!(standing, Standing::Revoked(entry.scope));
+    }
+    log.assert_nobody_passes(&node).await;
+    log.rebuild(&node).await;
+}
+
+/// However far: where an entry is gone, the mark went before.
+#[tokio::test]
+async fn a_step_ahead_that_drops_entries_has_dropped_the_mark() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    for by in [31, 59, 61, 74, 76, 24 * 60] {
+        let (server, node, log) = whole().await;
+        step_ahead(&server, by * MINUTE).await;
+        log.assert_nobody_passes(&node).await;
+        assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::ToBeFilled, "{by} min");
+    }
+}
+
+/// Small ones, as of NTP, change nothing.
+#[tokio::test]
+async fn a_small_step_costs_no_rebuild() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    step_ahead(&server, 10 * MINUTE).await;
+    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+    log.assert_all_is_well(&node).await;
+}

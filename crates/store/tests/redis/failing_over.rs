@@ -1,0 +1,175 @@
+//! A replica takes over that had missed the last writes: by sentinels, and by hand.
+
+use rescind_session::ports::{Blacklist, Copied, Standing, StoreError};
+use rescind_testkit::{RedisServer, Tool, needs};
+
+use super::fixture::{Log, new_session, new_token, node, revocation, until, whole};
+
+async fn replica_of(primary: &RedisServer) -> RedisServer {
+    let replica = RedisServer::start().await;
+    follow(&replica, primary).await;
+    replica
+}
+
+async fn follow(replica: &RedisServer, primary: &RedisServer) {
+    replica
+        .command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()])
+        .await;
+    until("the replica has caught up", || async {
+        replica.info("master_link_status").await == "up"
+    })
+    .await;
+}
+
+/// What a sentinel does to a server that it demotes or promotes.
+async fn throw_clients_out(server: &RedisServer) {
+    server
+        .command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let primary = RedisServer::start().await;
+    let replica = replica_of(&primary).await;
+    let sentinel = RedisServer::with(&["--sentinel"]).await;
+    let port = primary.port().to_string();
+    sentinel
+        .command(&["SENTINEL", "MONITOR", "main", "127.0.0.1", &port, "1"])
+        .await;
+    for (setting, value) in [("down-after-milliseconds", "500"), ("failover-timeout", "3000")] {
+        sentinel.command(&["SENTINEL", "SET", "main", setting, value]).await;
+    }
+    until("the sentinel knows the replica", || async {
+        sentinel
+            .command(&["SENTINEL", "REPLICAS", "main"])
+            .await
+            .contains(&replica.port().to_string())
+    })
+    .await;
+
+    // One of the sentinels is never there.
+    let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/main", sentinel.port());
+    let node = node(&url).await;
+    let mut log = Log::new();
+    log.append();
+    log.rebuild(&node).await;
+    until("the replica has the mark", || async {
+        replica.command(&["EXISTS", "{test}:whole"]).await == "1"
+    })
+    .await;
+
+    // From now on the replica hears nothing, and does not see its connection end either.
+    replica.pause();
+    primary.command(&["CLIENT", "KILL", "TYPE", "replica"]).await;
+    log.log_out(&node).await;
+    primary.kill_9();
+    replica.resume();
+
+    until("the replica is promoted", || async {
+        log.assert_nobody_passes(&node).await;
+        matches!(node.claim(log.claim()).await, Ok(Copied::ToBeFilled))
+    })
+    .await;
+    assert_eq!(replica.info("role").await, "master");
+    // The claim that was just granted is nobody's now.
+    replica.command(&["DEL", "{test}:claim"]).await;
+    log.assert_nobody_passes(&node).await;
+    log.rebuild(&node).await;
+}
+
+/// A is demoted, refilled from B, which had A's mark, and promoted again: the same process, on the same connections,
+/// with an old mark of its own. Only its history has another number.
+#[tokio::test]
+async fn a_double_failover_is_noticed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    for throws_out in [true, false] {
+        let (a, node, mut log) = whole().await;
+        let b = replica_of(&a).await;
+        until("b has the mark", || async {
+            b.command(&["EXISTS", "{test}:whole"]).await == "1"
+        })
+        .await;
+        let before = a.info("run_id").await;
+
+        b.command(&["REPLICAOF", "NO", "ONE"]).await;
+        log.log_out(&node).await;
+        follow(&a, &b).await;
+        a.command(&["REPLICAOF", "NO", "ONE"]).await;
+        assert_eq!(a.info("run_id").await, before);
+        let last = format!("{{test}}:sid:{}", super::fixture::session_of(&log.entries[8]).as_uuid());
+        assert_eq!(
+            a.command(&["EXISTS", &last, "{test}:whole"]).await,
+            "1",
+            "the mark is back, the entry is not"
+        );
+
+        if throws_out {
+            throw_clients_out(&a).await;
+            log.assert_nobody_passes(&node).await;
+            log.rebuild(&node).await;
+        } else {
+            // Whoever fails over by hand and leaves the clients connected is noticed at the next look, twice a second.
+            log.rebuild(&node).await;
+        }
+    }
+}
+
+/// A server that became a replica takes no revocation, and accepts nobody.
+#[tokio::test]
+async fn a_primary_that_was_demoted_takes_no_revocation() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    for throws_out in [true, false] {
+        let (a, node, log) = whole().await;
+        let b = RedisServer::start().await;
+        follow(&a, &b).await;
+        if throws_out {
+            throw_clients_out(&a).await;
+        }
+        let told = node.insert(&[revocation(new_session())]).await;
+        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+        log.assert_nobody_passes(&node).await;
+        let looked = node.claim(log.claim()).await;
+        let words = super::fixture::in_full(&looked.unwrap_err());
+        assert!(words.contains("primary"), "{words}");
+        assert!(node.check(new_token(), new_session()).await.is_err());
+
+        a.command(&["REPLICAOF", "NO", "ONE"]).await;
+        log.assert_nobody_passes(&node).await;
+        log.rebuild(&node).await;
+    }
+}
+
+/// A cluster's client follows a failover by itself, so each check asks who answers.
+#[tokio::test]
+async fn in_a_cluster_a_node_that_came_back_with_an_old_copy_is_noticed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let server = RedisServer::with(&["--cluster-enabled", "yes"]).await;
+    let is_up = || async { server.command(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") };
+    server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    until("the cluster is up", is_up).await;
+    let node = node(&server.url().replace("redis://", "redis+cluster://")).await;
+    let mut log = Log::new();
+    for _ in 0..8 {
+        log.append();
+    }
+    log.rebuild(&node).await;
+    server.command(&["SAVE"]).await;
+    log.log_out(&node).await;
+    // Its slots are in a file beside the snapshot, which it reads as well.
+    server.kill_9();
+    server.start_again().await;
+    until("the cluster is up again", is_up).await;
+    assert_eq!(
+        server.command(&["EXISTS", "{test}:whole"]).await,
+        "1",
+        "the mark came back"
+    );
+    until("the node has found it again", || async {
+        log.assert_nobody_passes(&node).await;
+        node.check(new_token(), new_session()).await.ok() == Some(Standing::NotWhole)
+    })
+    .await;
+    log.rebuild(&node).await;
+}

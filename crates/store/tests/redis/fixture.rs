@@ -1,0 +1,177 @@
+//! A revocation log that is only a list, nodes that fill a blacklist from it, and what they may say.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rescind_session::{
+    Cause, LogId, Position, Revocation, Scope,
+    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    token::{SessionId, TokenId, UserId},
+};
+use rescind_store::{RedisBlacklist, RedisSettings};
+use rescind_testkit::RedisServer;
+use uuid::Uuid;
+
+/// Far more than anything here takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(crate) fn uuid() -> Uuid {
+    Uuid::from_u128(u128::from(number()))
+}
+
+pub(crate) fn new_token() -> TokenId {
+    TokenId::from_uuid(uuid())
+}
+
+pub(crate) fn new_session() -> SessionId {
+    SessionId::from_uuid(uuid())
+}
+
+/// The node's connections to that Redis.
+pub(crate) async fn node(url: &str) -> RedisBlacklist {
+    RedisBlacklist::connect(url, &settings()).await.unwrap()
+}
+
+pub(crate) fn settings() -> RedisSettings {
+    RedisSettings {
+        timeout: Duration::from_secs(10),
+        namespace: "test".to_owned(),
+        ..RedisSettings::default()
+    }
+}
+
+pub(crate) fn revocation(session: SessionId) -> Revocation {
+    let at: Timestamp = "2031-05-04T12:00:00Z".parse().unwrap();
+    Revocation {
+        position: Position::new(number()),
+        scope: Scope::Session(session),
+        user: UserId::from_uuid(uuid()),
+        at,
+        until: at + Duration::from_secs(15 * 60),
+        cause: Cause::Logout,
+    }
+}
+
+/// The truth.
+pub(crate) struct Log {
+    id: LogId,
+    pub(crate) entries: Vec<Revocation>,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self {
+            id: LogId::from_uuid(uuid()),
+            entries: Vec::new(),
+        }
+    }
+
+    /// A claim that nobody has made before.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            log: self.id,
+            nonce: uuid(),
+        }
+    }
+
+    /// Only the first step of a logout.
+    pub(crate) fn append(&mut self) -> (SessionId, Revocation) {
+        let session = new_session();
+        let entry = revocation(session);
+        self.entries.push(entry.clone());
+        (session, entry)
+    }
+
+    /// A logout that is acknowledged.
+    pub(crate) async fn log_out(&mut self, node: &RedisBlacklist) -> SessionId {
+        let (session, entry) = self.append();
+        node.insert(&[entry]).await.unwrap();
+        session
+    }
+
+    /// Claims, fills and completes, as a node does that found the copy not whole.
+    pub(crate) async fn rebuild(&self, node: &RedisBlacklist) {
+        let claim = self.claim();
+        assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+        for page in self.entries.chunks(3) {
+            assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Stands);
+        }
+        assert_eq!(node.complete(claim).await.unwrap(), Filling::Stands);
+        self.assert_all_is_well(node).await;
+    }
+
+    /// Everybody who was logged out is refused; somebody who was not is let in.
+    pub(crate) async fn assert_all_is_well(&self, node: &RedisBlacklist) {
+        for entry in &self.entries {
+            let standing = node.check(new_token(), session_of(entry)).await.unwrap();
+            assert_eq!(standing, Standing::Revoked(entry.scope));
+        }
+        assert_eq!(says(node).await, Standing::Clear);
+    }
+
+    /// Nobody is let in: neither who was logged out nor who was not. A store that does not answer lets nobody in either.
+    pub(crate) async fn assert_nobody_passes(&self, node: &RedisBlacklist) {
+        for entry in &self.entries {
+            if let Ok(standing) = node.check(new_token(), session_of(entry)).await {
+                assert_ne!(standing, Standing::Clear, "a revoked session was let in");
+            }
+        }
+        if let Ok(standing) = node.check(new_token(), new_session()).await {
+            assert_eq!(standing, Standing::NotWhole);
+        }
+    }
+}
+
+pub(crate) fn session_of(entry: &Revocation) -> SessionId {
+    match entry.scope {
+        Scope::Session(session) => session,
+        Scope::Token(_) => panic!("these logs hold sessions only"),
+    }
+}
+
+/// What it says of a session that nobody has revoked.
+pub(crate) async fn says(node: &RedisBlacklist) -> Standing {
+    node.check(new_token(), new_session()).await.unwrap()
+}
+
+/// A server, a node, and a log of a few logouts that the node has filled in.
+pub(crate) async fn whole() -> (RedisServer, RedisBlacklist, Log) {
+    let server = RedisServer::start().await;
+    let node = node(&server.url()).await;
+    let mut log = Log::new();
+    for _ in 0..8 {
+        log.append();
+    }
+    log.rebuild(&node).await;
+    (server, node, log)
+}
+
+/// Waits until it is so.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
+}
+
+/// An error and its causes, as the log has them.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}

@@ -1,0 +1,169 @@
+//! Whatever happens, in whatever order: of a session whose revocation was acknowledged, `Clear` is never said.
+//!
+//! Two nodes, one Redis. The nodes log out, claim, fill page by page and complete, each at its own pace; the server is
+//! flushed, restarted empty, saved and restored. What happens next is drawn from a seed, which a failure prints.
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rescind_session::{
+    Revocation,
+    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    token::SessionId,
+};
+use rescind_store::RedisBlacklist;
+use rescind_testkit::{RedisServer, RedisSnapshot, Tool, needs, rounds};
+
+use super::fixture::{Log, new_session, new_token, node};
+
+const SEED: u64 = 0x5EED;
+
+struct Node {
+    blacklist: RedisBlacklist,
+    /// What it fills, and how far it has read.
+    filling: Option<(Claim, usize)>,
+}
+
+struct World {
+    server: RedisServer,
+    nodes: [Node; 2],
+    log: Log,
+    acknowledged: Vec<SessionId>,
+    snapshot: Option<RedisSnapshot>,
+    story: Vec<String>,
+    /// How often a copy was whole again: a test in which that never happens proves nothing.
+    completed: u32,
+    cleared: u32,
+}
+
+impl World {
+    async fn step(&mut self, rng: &mut StdRng) {
+        let which = rng.random_range(0..2_usize);
+        let dice = rng.random_range(0..100);
+        match dice {
+            0..15 => self.logs_out(which).await,
+            15..18 => drop(self.log.append()),
+            18..21 => {
+                self.tell("flush", which);
+                self.server.flush_all().await;
+            }
+            21..22 => {
+                self.tell("restart empty", which);
+                self.server.restart_empty().await;
+            }
+            22..25 => {
+                self.tell("save", which);
+                self.snapshot = Some(self.server.save_snapshot().await);
+            }
+            25..26 => {
+                if let Some(snapshot) = self.snapshot.take() {
+                    self.tell("restore", which);
+                    self.server.restart_from(&snapshot).await;
+                }
+            }
+            26..27 => {
+                // As when the filler was silent for too long.
+                self.tell("the claim lapses", which);
+                self.server.command(&["DEL", "{test}:claim"]).await;
+            }
+            27..50 => self.claims(which).await,
+            _ => self.goes_on(which).await,
+        }
+    }
+
+    fn tell(&mut self, what: &str, which: usize) {
+        self.story.push(format!("{which}: {what}"));
+    }
+
+    async fn logs_out(&mut self, which: usize) {
+        let (session, entry) = self.log.append();
+        let told = self.nodes[which].blacklist.insert(&[entry]).await;
+        self.tell(&format!("logout, {told:?}"), which);
+        if told.is_ok() {
+            self.acknowledged.push(session);
+        }
+    }
+
+    async fn claims(&mut self, which: usize) {
+        let claim = self.log.claim();
+        let copied = self.nodes[which].blacklist.claim(claim).await;
+        self.tell(&format!("claim, {copied:?}"), which);
+        if let Ok(Copied::ToBeFilled) = copied {
+            self.nodes[which].filling = Some((claim, 0));
+        }
+    }
+
+    /// Reads a page and fills it in; or, at the end of the log, completes.
+    async fn goes_on(&mut self, which: usize) {
+        let Some((claim, read)) = self.nodes[which].filling else {
+            return;
+        };
+        let page: Vec<Revocation> = self.log.entries[read..].iter().take(40).cloned().collect();
+        let blacklist = &self.nodes[which].blacklist;
+        let (filling, what) = if page.is_empty() {
+            (blacklist.complete(claim).await, "complete")
+        } else {
+            (blacklist.fill(claim, &page).await, "fill")
+        };
+        self.tell(&format!("{what}, {filling:?}"), which);
+        self.nodes[which].filling = match filling {
+            Ok(Filling::Stands) if what == "fill" => Some((claim, read + page.len())),
+            Ok(Filling::Stands) => {
+                self.completed += 1;
+                None
+            }
+            _ => None,
+        };
+    }
+
+    async fn nobody_passes(&mut self, rng: &mut StdRng) {
+        for which in 0..2 {
+            let blacklist = &self.nodes[which].blacklist;
+            let mut suspects: Vec<_> = self.acknowledged.iter().rev().take(2).copied().collect();
+            if !self.acknowledged.is_empty() {
+                suspects.push(self.acknowledged[rng.random_range(0..self.acknowledged.len())]);
+            }
+            for session in suspects {
+                if let Ok(Standing::Clear) = blacklist.check(new_token(), session).await {
+                    let story = self.story[self.story.len().saturating_sub(60)..].join("\n");
+                    panic!("{session:?} was revoked, and node {which} lets it in; seed {SEED:#x}:\n{story}");
+                }
+            }
+            if let Ok(Standing::Clear) = blacklist.check(new_token(), new_session()).await {
+                self.cleared += 1;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_a_revoked_session_is_not_let_in() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let server = RedisServer::start().await;
+    let a_node = async || Node {
+        blacklist: node(&server.url()).await,
+        filling: None,
+    };
+    let nodes = [a_node().await, a_node().await];
+    let mut world = World {
+        server,
+        nodes,
+        log: Log::new(),
+        acknowledged: Vec::new(),
+        snapshot: None,
+        story: Vec::new(),
+        completed: 0,
+        cleared: 0,
+    };
+    let mut rng = StdRng::seed_from_u64(SEED);
+    for _ in 0..rounds(400, 6000) {
+        world.step(&mut rng).await;
+        world.nobody_passes(&mut rng).await;
+    }
+    assert!(
+        world.completed > 3 && world.cleared > 20,
+        "{} {}",
+        world.completed,
+        world.cleared
+    );
+    world.server.flush_all().await;
+    world.log.rebuild(&world.nodes[0].blacklist).await;
+}

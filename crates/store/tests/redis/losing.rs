@@ -1,0 +1,142 @@
+//! All the ways to forget. After each of them nobody passes, until the copy was filled anew; then all is as it was.
+
+use rescind_session::ports::{Blacklist, Copied, Filling};
+use rescind_testkit::{RedisServer, Tool, needs};
+
+use super::fixture::{Log, node, whole};
+
+/// What has befallen the server, nobody passes; and a node that comes now sees the same as one that was there.
+async fn is_noticed_and_mended(server: &RedisServer, witness: &rescind_store::RedisBlacklist, log: &Log) {
+    log.assert_nobody_passes(witness).await;
+    let newcomer = node(&server.url()).await;
+    log.assert_nobody_passes(&newcomer).await;
+
+    let claim = log.claim();
+    assert_eq!(witness.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(newcomer.claim(log.claim()).await.unwrap(), Copied::ByAnother);
+    let (some, rest) = log.entries.split_at(3);
+    assert_eq!(witness.fill(claim, some).await.unwrap(), Filling::Stands);
+    for node in [witness, &newcomer] {
+        log.assert_nobody_passes(node).await;
+    }
+    assert_eq!(witness.fill(claim, rest).await.unwrap(), Filling::Stands);
+    for node in [witness, &newcomer] {
+        log.assert_nobody_passes(node).await;
+    }
+    assert_eq!(witness.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(newcomer.claim(log.claim()).await.unwrap(), Copied::Whole);
+    for node in [witness, &newcomer] {
+        log.assert_all_is_well(node).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flush_is_noticed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    server.flush_all().await;
+    is_noticed_and_mended(&server, &node, &log).await;
+}
+
+#[tokio::test]
+async fn a_restart_with_nothing_is_noticed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    server.restart_empty().await;
+    is_noticed_and_mended(&server, &node, &log).await;
+}
+
+/// Everything is there, but nobody can know that.
+#[tokio::test]
+async fn a_restart_with_everything_has_to_prove_itself() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    server.restart_keeping_data().await;
+    is_noticed_and_mended(&server, &node, &log).await;
+}
+
+/// It holds the mark and most entries: a mark that names no server would be believed.
+#[tokio::test]
+async fn an_old_snapshot_with_the_mark_in_it_is_noticed() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, mut log) = whole().await;
+    let snapshot = server.save_snapshot().await;
+    log.log_out(&node).await;
+    server.restart_from(&snapshot).await;
+    assert!(
+        server.command(&["GET", "{test}:whole"]).await.contains('/'),
+        "the mark came back"
+    );
+    is_noticed_and_mended(&server, &node, &log).await;
+}
+
+/// It holds the claim, which must not stand in the new life: neither for its maker nor in the way of others.
+#[tokio::test]
+async fn a_snapshot_from_amid_a_rebuild_completes_nothing() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, mut log) = whole().await;
+    server.flush_all().await;
+    let claim = log.claim();
+    assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(node.fill(claim, &log.entries[..4]).await.unwrap(), Filling::Stands);
+    let snapshot = server.save_snapshot().await;
+    assert_eq!(node.fill(claim, &log.entries[4..]).await.unwrap(), Filling::Stands);
+    log.log_out(&node).await;
+    server.restart_from(&snapshot).await;
+    assert_eq!(
+        server.command(&["EXISTS", "{test}:claim"]).await,
+        "1",
+        "the claim came back"
+    );
+    assert_eq!(node.fill(claim, &[]).await.unwrap(), Filling::Lost);
+    assert_eq!(node.complete(claim).await.unwrap(), Filling::Lost);
+    is_noticed_and_mended(&server, &node, &log).await;
+}
+
+/// Wherever in a rebuild it happens, that rebuild has lost.
+#[tokio::test]
+async fn a_flush_amid_a_rebuild_ends_it() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    for after_pages in 0..=2 {
+        server.flush_all().await;
+        let claim = log.claim();
+        assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+        let mut pages = log.entries.chunks(4);
+        for page in pages.by_ref().take(after_pages) {
+            assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Stands);
+        }
+        server.flush_all().await;
+        for page in pages {
+            assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Lost);
+        }
+        assert_eq!(node.complete(claim).await.unwrap(), Filling::Lost);
+        log.assert_nobody_passes(&node).await;
+    }
+    is_noticed_and_mended(&server, &node, &log).await;
+}
+
+/// A logout beside a rebuild is seen whether the walk through the log has passed it or not: it inserts, too.
+#[tokio::test]
+async fn a_logout_beside_a_rebuild_counts() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, mut log) = whole().await;
+    server.flush_all().await;
+    let claim = log.claim();
+    assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    let read_before = log.entries.clone();
+    log.log_out(&node).await;
+    assert_eq!(node.fill(claim, &read_before).await.unwrap(), Filling::Stands);
+    log.log_out(&node).await;
+    assert_eq!(node.complete(claim).await.unwrap(), Filling::Stands);
+    log.assert_all_is_well(&node).await;
+}
+
+/// Pooled connections are dead after a restart; nobody is refused for that.
+#[tokio::test]
+async fn a_restart_costs_no_failed_question() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    server.restart_keeping_data().await;
+    log.rebuild(&node).await;
+}

@@ -1,0 +1,153 @@
+//! Servers that cannot be relied on, at the start and later.
+
+use rescind_session::ports::{Blacklist, Copied, StoreError};
+use rescind_store::{RedisBlacklist, RedisConnectError, RedisSettings};
+use rescind_testkit::{RedisServer, Tool, needs};
+
+use super::fixture::{in_full, node, settings, until, whole};
+
+async fn refused(url: &str) -> RedisConnectError {
+    RedisBlacklist::connect(url, &settings()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_redis_that_evicts_is_refused_with_what_to_set() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let server = RedisServer::with(&["--maxmemory-policy", policy]).await;
+        let error = refused(&server.url()).await;
+        assert!(matches!(&error, RedisConnectError::Evicts { policy: found } if found == policy));
+        assert!(!error.is_the_urls_fault());
+        let words = error.to_string();
+        assert!(
+            words.contains(policy) && words.contains("maxmemory-policy noeviction"),
+            "{words}"
+        );
+    }
+}
+
+/// What was evicted meanwhile, nobody knows: the copy is filled anew.
+#[tokio::test]
+async fn a_redis_that_begins_to_evict_accepts_nobody_until_it_stops_and_was_filled_anew() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    server
+        .command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"])
+        .await;
+    let error = node.claim(log.claim()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)));
+    assert!(
+        in_full(&error).contains("maxmemory-policy noeviction"),
+        "{}",
+        in_full(&error)
+    );
+    log.assert_nobody_passes(&node).await;
+    let error = node
+        .check(super::fixture::new_token(), super::fixture::new_session())
+        .await
+        .unwrap_err();
+    assert!(
+        in_full(&error).contains("maxmemory-policy noeviction"),
+        "{}",
+        in_full(&error)
+    );
+
+    server
+        .command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
+        .await;
+    log.assert_nobody_passes(&node).await;
+    log.rebuild(&node).await;
+}
+
+/// A write that does not fit is not acknowledged, and nothing is lost for it.
+#[tokio::test]
+async fn a_redis_whose_memory_is_full_acknowledges_nothing() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let entry = super::fixture::revocation(super::fixture::new_session());
+    assert!(matches!(node.insert(&[entry]).await, Err(StoreError::Unavailable(_))));
+    log.assert_all_is_well(&node).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+}
+
+#[tokio::test]
+async fn a_replica_is_refused() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let primary = RedisServer::start().await;
+    let replica = RedisServer::start().await;
+    replica
+        .command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()])
+        .await;
+    until("the replica has caught up", || async {
+        replica.info("master_link_status").await == "up"
+    })
+    .await;
+    let error = refused(&replica.url()).await;
+    assert!(matches!(error, RedisConnectError::Replica));
+    assert!(error.to_string().contains("primary"), "{error}");
+}
+
+#[tokio::test]
+async fn a_password_opens_the_door_and_is_never_told() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let server = RedisServer::with(&["--requirepass", "right-horse"]).await;
+    server
+        .command(&[
+            "ACL",
+            "SETUSER",
+            "rescind",
+            "on",
+            ">battery-staple",
+            "~{test}:*",
+            "+@all",
+        ])
+        .await;
+    let at = server.url().split_once('@').unwrap().1.to_owned();
+    for good in [":right-horse", "default:right-horse", "rescind:battery-staple"] {
+        drop(node(&format!("redis://{good}@{at}/3")).await);
+    }
+    for bad in [":wrong-horse@", "rescind:wrong-horse@", ""] {
+        let error = refused(&format!("redis://{bad}{at}")).await;
+        let words = format!("{} {error:?}", in_full(&error));
+        assert!(!words.contains("horse"), "{words}");
+    }
+    let node = node(&format!("redis://rescind:battery-staple@{at}")).await;
+    assert!(!format!("{node:?}").contains("staple"));
+}
+
+/// The least that a user of Redis must be allowed, as the README says.
+#[tokio::test]
+async fn the_rights_that_the_readme_asks_for_are_enough() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let server = RedisServer::with(&["--requirepass", "right-horse"]).await;
+    let readme = include_str!("../../README.md");
+    let (_, rule) = readme.split_once("ACL SETUSER rescind on >password ").unwrap();
+    let (rule, _) = rule.split_once('\n').unwrap();
+    let rule = rule.replace("{rescind}", "{test}");
+    let mut command = vec!["ACL", "SETUSER", "rescind", "on", ">password"];
+    command.extend(rule.split(' '));
+    server.command(&command).await;
+    let at = server.url().split_once('@').unwrap().1.to_owned();
+    let node = node(&format!("redis://rescind:password@{at}")).await;
+    let mut log = super::fixture::Log::new();
+    log.append();
+    log.rebuild(&node).await;
+    log.log_out(&node).await;
+    log.assert_all_is_well(&node).await;
+    assert_eq!(node.prune(log.entries[0].until, 10).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_is_told() {
+    let settings = RedisSettings::default();
+    for url in [
+        "redis://127.0.0.1:1",
+        "redis+sentinel://127.0.0.1:1/main",
+        "redis+cluster://127.0.0.1:1",
+    ] {
+        let error = RedisBlacklist::connect(url, &settings).await.unwrap_err();
+        assert!(matches!(error, RedisConnectError::Unusable(_)), "{url}: {error:?}");
+    }
+}

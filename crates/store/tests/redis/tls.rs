@@ -1,0 +1,103 @@
+//! `rediss:` with a server whose certificate is trusted, and with one whose is not.
+
+use std::{env, fs, net::TcpListener, path::Path, process::Command};
+
+use rescind_store::RedisBlacklist;
+use rescind_testkit::{RedisServer, Tool, needs};
+
+use super::fixture::{Log, in_full, node, settings};
+
+/// How the second half of the test is told where to go, and that it is one.
+const URL: &str = "RESCIND_TEST_TLS_URL";
+
+/// A certificate for 127.0.0.1 and the authority that signed it.
+fn make_certificates(directory: &Path) {
+    let openssl = |arguments: &str| {
+        let made = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(directory)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    };
+    fs::write(
+        directory.join("extensions"),
+        "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
+    )
+    .unwrap();
+    let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!(
+        "req -x509 {new_key} -keyout ca.key -out ca.pem -subj /CN=ours -days 2"
+    ));
+    openssl(&format!(
+        "req {new_key} -keyout server.key -out server.csr -subj /CN=server"
+    ));
+    openssl(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 1 -extfile extensions",
+    );
+}
+
+async fn server_with(certificates: &Path) -> (RedisServer, String) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let path = |file: &str| certificates.join(file).display().to_string();
+    let server = RedisServer::with(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &path("server.pem"),
+        "--tls-key-file",
+        &path("server.key"),
+        "--tls-ca-cert-file",
+        &path("ca.pem"),
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    (server, format!("rediss://127.0.0.1:{port}"))
+}
+
+/// Whom the machine trusts is read from the environment, which a process cannot safely change for itself: so the trusting
+/// half is this same test in a process of its own.
+#[tokio::test]
+async fn tls_is_spoken_with_whom_the_machine_trusts_and_with_nobody_else() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    if let Ok(url) = env::var(URL) {
+        let node = node(&url).await;
+        let mut log = Log::new();
+        log.append();
+        return log.rebuild(&node).await;
+    }
+    if Command::new("openssl").arg("version").output().is_err() {
+        assert_ne!(
+            env::var("RESCIND_TEST_REQUIRE_ALL").as_deref(),
+            Ok("1"),
+            "openssl is missing"
+        );
+        eprintln!("LEFT OUT: the test of TLS needs openssl; apt-get install openssl");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    make_certificates(directory.path());
+    let (server, url) = server_with(directory.path()).await;
+
+    let error = RedisBlacklist::connect(&url, &settings()).await.unwrap_err();
+    assert!(
+        in_full(&error).to_lowercase().contains("certificate"),
+        "{}",
+        in_full(&error)
+    );
+
+    let trusting = tokio::process::Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "tls::tls_is_spoken_with_whom_the_machine_trusts_and_with_nobody_else",
+        ])
+        .env(URL, &url)
+        .env("SSL_CERT_FILE", directory.path().join("ca.pem"))
+        .output()
+        .await
+        .unwrap();
+    let output = String::from_utf8_lossy(&trusting.stdout);
+    assert!(trusting.status.success() && output.contains("1 passed"), "{output}");
+    assert_eq!(server.command(&["EXISTS", "{test}:whole"]).await, "1");
+}
