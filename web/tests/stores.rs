@@ -7,9 +7,11 @@ use rescind_testkit::{ApiClient, Ended, PostgresServer, Program, RedisServer, Ru
 
 const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
 
-/// The program as it comes, but with patience for a machine that is busy.
+/// The program as it comes, but with patience for a machine that is busy, and with one issuer for all nodes.
 fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_rescind")).env("RESCIND_STORE_TIMEOUT", "10s")
+    Program::new(env!("CARGO_BIN_EXE_rescind"))
+        .env("RESCIND_STORE_TIMEOUT", "10s")
+        .env("RESCIND_PUBLIC_URL", "http://rescind.test")
 }
 
 fn code(ended: &Ended) -> Option<i32> {
@@ -239,6 +241,44 @@ async fn readiness_names_the_store_that_is_silent_and_does_so_in_time() {
     assert!(asked.elapsed().as_secs() < 10, "{:?}", asked.elapsed());
     cable.mend().await;
     running.ready().await.unwrap();
+}
+
+/// Cut off from its lock, a node without Redis must neither answer nor, once it has the lock again, go on from what it knew.
+#[tokio::test]
+async fn what_was_taken_back_while_another_was_alone_is_refused_by_the_one_that_comes_back() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    let url = migrated(postgres).await;
+    let cable = TcpRelay::to(postgres.port()).await;
+    let port = |port: u16| format!("127.0.0.1:{port}/");
+    let cut_off = url.replace(&port(postgres.port()), &port(cable.port()));
+    let first = program().env("DATABASE_URL", cut_off).start().await.unwrap();
+    first.ready().await.unwrap();
+    let client = first.api_client();
+    let (kept, ended) = (log_in(&client).await, log_in(&client).await);
+
+    cable.freeze();
+    let lock = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE application_name = 'rescind lock' AND datname = current_database()";
+    assert_eq!(postgres.sql_in(&url, lock).await, "t");
+    let second = first.second_node().env("DATABASE_URL", &url).start().await.unwrap();
+    second.ready().await.unwrap();
+    client.me(kept.access()).await.expect_problem(503, "store_unavailable");
+    second.api_client().log_out(ended.access()).await.expect_status(204);
+    cable.mend().await;
+    second.terminate().await.unwrap();
+
+    loop {
+        assert_ne!(
+            client.me(ended.access()).await.status,
+            200,
+            "a token that was taken back"
+        );
+        if client.me(kept.access()).await.status == 200 {
+            break;
+        }
+    }
+    client.me(ended.access()).await.expect_problem(401, "token_revoked");
 }
 
 #[tokio::test]
