@@ -38,11 +38,11 @@ pub(super) struct Connections {
 
 /// How a server is found.
 enum Way {
-    Straight(Client),
+    Straight(Box<Client>),
     /// One client for each sentinel. They are asked all at once: one that does not answer would hold the others up for
     /// longer than a question may take.
     Sentinels(Vec<Arc<Mutex<SentinelClient>>>),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Connections {
@@ -102,7 +102,7 @@ impl Connections {
 impl Way {
     fn to(address: Address, timeout: Duration) -> RedisResult<Self> {
         Ok(match address {
-            Address::Single(server) => Self::Straight(Client::open(*server)?),
+            Address::Single(server) => Self::Straight(Box::new(Client::open(*server)?)),
             Address::Sentinels {
                 sentinels,
                 primary,
@@ -118,12 +118,12 @@ impl Way {
                     })
                     .collect::<RedisResult<_>>()?,
             ),
-            Address::Cluster(nodes) => Self::Cluster(
+            Address::Cluster(nodes) => Self::Cluster(Box::new(
                 ClusterClientBuilder::new(nodes)
                     .connection_timeout(timeout)
                     .response_timeout(timeout)
                     .build()?,
-            ),
+            )),
         })
     }
 }

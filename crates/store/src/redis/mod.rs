@@ -15,10 +15,10 @@
 //! **Everything that changes the copy is a script**, and asks for the name itself: Redis runs scripts one at a time, so no
 //! flush, no failover and no other node comes between the look and the write.
 //!
-//! Rejected: the server's name in a script on every check, single server or not, which takes four times the time of an
-//! `MGET`; a mark with a random number instead of a name, which an old snapshot brings back with the entries; keyspace
-//! notifications, which get lost; `WAIT`, which tells that a replica has heard a write, and not that this replica will be
-//! the one that is promoted.
+//! Rejected: the server's name in a script on every check, single server or not, which is forty times the work of an `MGET`
+//! for Redis (`docs/amnesia.md` has the figures); a mark with a random number instead of a name, which an old snapshot
+//! brings back with the entries; keyspace notifications, which get lost; `WAIT`, which tells that a replica has heard a
+//! write, and not that this replica will be the one that is promoted.
 
 mod address;
 mod connections;
@@ -132,8 +132,7 @@ impl RedisBlacklist {
     pub fn unconnected(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
         let trust = Arc::new(Trust::default());
-        let connections = Connections::to(Address::read(url)?, settings.timeout, &keys, Arc::clone(&trust))
-            .map_err(RedisConnectError::from)?;
+        let connections = Connections::to(Address::read(url)?, settings.timeout, &keys, Arc::clone(&trust))?;
         let pool = Pool::builder(connections)
             .max_size(settings.connections.max(1))
             .build()
@@ -153,7 +152,10 @@ impl RedisBlacklist {
     pub async fn look(&self) -> Result<(), RedisConnectError> {
         // Making a connection asks all that has to be asked.
         match tokio::time::timeout(self.timeout, self.connection()).await {
-            Ok(connection) => Ok(drop(connection?)),
+            Ok(connection) => {
+                drop(connection?);
+                Ok(())
+            }
             Err(_) => Err(Failure::TimedOut(self.timeout).into()),
         }
     }
