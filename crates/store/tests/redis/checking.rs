@@ -124,7 +124,7 @@ async fn the_longer_time_stays_with_the_later_until() {
         until: long.at,
         ..long.clone()
     };
-    node.insert(&[long.clone()]).await.unwrap();
+    node.insert(std::slice::from_ref(&long)).await.unwrap();
     node.insert(&[short]).await.unwrap();
     let key = format!("{{test}}:sid:{}", session.as_uuid());
     assert!(time_left(&server, &key).await > HOUR);

@@ -2,7 +2,7 @@
 //!
 //! Real servers, private to each test, that are flushed, killed, restored, demoted and paused. One sentence is asserted
 //! everywhere: **of a session whose revocation was acknowledged, `Clear` is never said.**
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod checking;
 mod claiming;
