@@ -19,13 +19,13 @@ mod hammer;
 mod report;
 mod turns;
 
+mod accumulated;
 mod amnesia;
 mod busy;
 mod clocks;
 mod killed_between;
 mod one_chain;
 mod postgres_killed;
-mod pruning;
 mod races;
 mod refused;
 mod two_nodes;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use rescind_testkit::{ExposeSecret, RedisServer, Tokens, rounds};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
@@ -16,6 +17,17 @@ struct Storm {
     successes: usize,
     /// 503: too many waited. Nothing is lost by it.
     unavailable: usize,
+}
+
+/// Each caller is a connection, and each connection a file; many a machine allows a thousand unless it is asked for more.
+/// The programs that are started afterwards inherit what was asked for.
+fn allow_many_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    let more = Rlimit {
+        current: allowed.maximum,
+        ..allowed
+    };
+    setrlimit(Resource::Nofile, more).unwrap();
 }
 
 async fn storm<const N: usize>(nodes: &[Node; N]) -> Storm {
@@ -101,6 +113,7 @@ fn figures(storms: &[Storm]) -> String {
 
 /// A storm through one node, and a storm through two.
 async fn storms(database: &Database) -> Vec<Storm> {
+    allow_many_files();
     let redis = RedisServer::start().await;
     let plan = Plan::on(database).with_redis(&redis.url());
     let nodes: [Node; 2] = plan.start().await;

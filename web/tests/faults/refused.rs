@@ -3,7 +3,7 @@
 use rescind_testkit::{PostgresServer, RedisServer};
 
 use crate::{
-    cluster::{DEADLINE, Database, Node, Plan, has_stores, until},
+    cluster::{Database, Node, Plan, has_stores, until},
     report::held,
     turns::turn,
 };
@@ -47,6 +47,20 @@ async fn a_redis_that_may_evict_refuses_the_start_and_turns_a_running_node_unrea
     );
 }
 
+/// Ends whoever holds the lock of a database, waits for it in the same breath, and keeps it for six seconds: longer than the
+/// node that had it may believe that it still has.
+const TAKE_THE_LOCK: &str = "
+    DO $$
+    DECLARE held record;
+    BEGIN
+        SELECT l.pid, (l.classid::bigint << 32) | l.objid::bigint AS key INTO STRICT held
+        FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND d.datname = current_database();
+        PERFORM pg_terminate_backend(held.pid);
+        PERFORM pg_advisory_lock(held.key);
+        PERFORM pg_sleep(6);
+    END $$";
+
 /// Without Redis a node is alone on its database. It may only believe that while it holds the lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again() {
@@ -67,19 +81,29 @@ async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again()
         second.stderr
     );
 
-    let holders = "SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-                   WHERE l.locktype = 'advisory' AND d.datname = current_database()";
-    let killed = PostgresServer::shared().await.sql_in(database.url(), holders).await;
-    assert!(killed.contains('t'), "nobody held the lock");
+    // Another takes the lock in the moment in which this node loses it, and keeps it for a while.
+    let usurper = tokio::spawn({
+        let url = database.url().to_owned();
+        async move { PostgresServer::shared().await.sql_in(&url, TAKE_THE_LOCK).await }
+    });
     let noticed = node.until_refusing_service(&live).await;
+    let mut refused = 0;
+    while !usurper.is_finished() {
+        let reply = node.api.me(live.access()).await;
+        if !usurper.is_finished() {
+            reply.expect_status(503);
+            refused += 1;
+        }
+    }
+    usurper.await.unwrap();
+    assert!(refused > 0, "the lock was lost for too short a time to be seen");
     let again = node.until_serving(&live).await;
-    assert!(again < DEADLINE);
     node.assert_dead(&leaving).await;
     held!(
         Refused,
         a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again,
         "one node without Redis, its lock lost: 503 until it has it again and has read the log; a second node does not start",
-        "503 after {} ms, service again after {} ms",
+        "503 after {} ms, {refused} answers 503 while another had the lock, service again after {} ms",
         noticed.as_millis(),
         again.as_millis()
     );

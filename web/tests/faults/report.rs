@@ -40,7 +40,7 @@ pub(crate) fn line(fault: Fault, test: &str, file: &str, held: &str, figures: &s
             // At once: tests of other threads write to the same file.
             report.write_all(format!("{line}\n").as_bytes()).unwrap();
         }
-        None => println!("{line}"),
+        None => eprintln!("{line}"),
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
