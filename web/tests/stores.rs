@@ -327,15 +327,10 @@ async fn a_policy_that_never_asks_redis_starts_without_it() {
 #[tokio::test]
 async fn after_a_restore_of_the_file_nobody_is_logged_in_and_no_older_token_lives() {
     let backup = tempfile::tempdir().unwrap();
-    let copy = backup.path().join("rescind.db");
     let (stopped, ended) = backed_up(program()).await;
-    fs::copy(stopped.data_dir().join("rescind.db"), &copy).unwrap();
+    copy_database(&stopped.data_dir(), backup.path());
     let (stopped, later) = gone_on(stopped, &ended).await;
-    let data = stopped.data_dir();
-    for beside in ["rescind.db-wal", "rescind.db-shm"] {
-        let _ = fs::remove_file(data.join(beside));
-    }
-    fs::copy(&copy, data.join("rescind.db")).unwrap();
+    copy_database(backup.path(), &stopped.data_dir());
     assert_everybody_is_out(stopped, None, [ended, later]).await;
 }
 
@@ -352,6 +347,17 @@ async fn after_a_restore_of_postgres_nobody_is_logged_in_and_redis_is_filled_ane
     let (stopped, later) = gone_on(stopped, &ended).await;
     let stopped = stopped.env("DATABASE_URL", &copy);
     assert_everybody_is_out(stopped, Some(&copy), [ended, later]).await;
+}
+
+/// Replaces a database that nobody uses by another: the file and its log, which may hold what is not in the file yet.
+fn copy_database(from: &Path, to: &Path) {
+    for name in ["rescind.db", "rescind.db-wal", "rescind.db-shm"] {
+        let _ = fs::remove_file(to.join(name));
+    }
+    fs::copy(from.join("rescind.db"), to.join("rescind.db")).unwrap();
+    if from.join("rescind.db-wal").exists() {
+        fs::copy(from.join("rescind.db-wal"), to.join("rescind.db-wal")).unwrap();
+    }
 }
 
 /// A program that was stopped for a backup while one session was open.
