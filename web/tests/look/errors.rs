@@ -27,12 +27,10 @@ fn is_a_page(reply: &Reply, status: u16, told: &str) {
     for part in [told, "<h1>", r#"data-theme="dark""#, "Policy in force", "<main"] {
         assert!(reply.text.contains(part), "{status} lacks {part:?}: {}", reply.text);
     }
+    // The foot of every page of the demo says which stores there are; what went wrong with them is nobody's business.
+    let (page, _) = reply.text.split_once("<footer").unwrap();
     for inside in ["sqlx", "SQL", "rs:", "panicked", "{\""] {
-        assert!(
-            !reply.text.contains(inside),
-            "{status} tells {inside:?}: {}",
-            reply.text
-        );
+        assert!(!page.contains(inside), "{status} tells {inside:?}: {}", reply.text);
     }
 }
 

@@ -12,6 +12,9 @@ pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_ACCESS_TTL", "10m")
         .env("RESCIND_STORE_TIMEOUT", "5s")
+        // Another node, which is down: so that what is said of nodes is looked at too.
+        .env("RESCIND_NODE", "a")
+        .env("RESCIND_DEMO_PEERS", "http://127.0.0.1:1")
 }
 
 /// Starts it, and waits until it is ready.
