@@ -1,5 +1,10 @@
 //! What is particular to Postgres: the server, its sessions and their promises, and what happens when it is lost.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod connecting;
 mod contention;
