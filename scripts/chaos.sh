@@ -50,10 +50,11 @@ trap 'rm -rf "$work"' EXIT
 export RESCIND_FAULTS_REPORT=$work/report
 touch "$RESCIND_FAULTS_REPORT"
 status=0
-# The same packages and features as in scripts/test.sh, so that nothing is built twice.
-cargo test --workspace --all-features --locked --no-run
+# With the packages and features of scripts/test.sh, so that nothing is built twice.
+suite=(--workspace --all-features --locked --test faults)
+cargo test "${suite[@]}" --no-run
 began=$SECONDS
-cargo test --workspace --all-features --locked --test faults --no-fail-fast 2>&1 | tee "$work/log" || status=$?
+cargo test "${suite[@]}" --no-fail-fast 2>&1 | tee "$work/log" || status=$?
 minutes=$(((SECONDS - began + 59) / 60))
 
 # "test amnesia::a_flushed_redis_brings_nothing_back ... FAILED"

@@ -94,8 +94,8 @@ async fn what_was_answered_before_postgres_was_killed_is_true_afterwards() {
     let (mut sum, mut until_service, rounds) = (Answered::default(), Times::default(), rounds(2, 30));
     let (mut logins_kept, mut logouts_kept) = (0, 0);
     for round in 0..rounds {
-        let mut leaving = nodes[0].log_in_times(60).await;
-        let half = leaving.split_off(30);
+        let mut leaving = nodes[0].log_in_times(40).await;
+        let half = leaving.split_off(20);
         let end = Arc::new(AtomicBool::new(false));
         let mut streams = JoinSet::new();
         for (node, leaving) in nodes.iter().zip([leaving, half]) {

@@ -47,17 +47,16 @@ async fn a_redis_that_may_evict_refuses_the_start_and_turns_a_running_node_unrea
     );
 }
 
-/// Ends whoever holds the lock of a database, waits for it in the same breath, and keeps it for six seconds: longer than the
-/// node that had it may believe that it still has.
-const TAKE_THE_LOCK: &str = "
+/// Queues for the lock that another session of this database holds, and keeps it for six seconds: longer than the node that
+/// had it may believe that it still has.
+const QUEUE_FOR_THE_LOCK: &str = "
     DO $$
     DECLARE held record;
     BEGIN
-        SELECT l.pid, (l.classid::bigint << 32) | l.objid::bigint AS key INTO STRICT held
+        SELECT l.classid::int AS class, l.objid::int AS object INTO STRICT held
         FROM pg_locks l JOIN pg_database d ON d.oid = l.database
         WHERE l.locktype = 'advisory' AND d.datname = current_database();
-        PERFORM pg_terminate_backend(held.pid);
-        PERFORM pg_advisory_lock(held.key);
+        PERFORM pg_advisory_lock(held.class, held.object);
         PERFORM pg_sleep(6);
     END $$";
 
@@ -81,11 +80,21 @@ async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again()
         second.stderr
     );
 
-    // Another takes the lock in the moment in which this node loses it, and keeps it for a while.
+    // Another is the next in the queue, so that the lock is theirs in the moment in which this node loses it.
+    let postgres = PostgresServer::shared().await;
     let usurper = tokio::spawn({
         let url = database.url().to_owned();
-        async move { PostgresServer::shared().await.sql_in(&url, TAKE_THE_LOCK).await }
+        async move { postgres.sql_in(&url, QUEUE_FOR_THE_LOCK).await }
     });
+    let locks = |what, granted| {
+        format!(
+            "SELECT {what} FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+             WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.granted = {granted}"
+        )
+    };
+    let (waiting, holder) = (locks("count(*)", false), locks("pg_terminate_backend(pid)", true));
+    until(async || postgres.sql_in(database.url(), &waiting).await == "1").await;
+    assert_eq!(postgres.sql_in(database.url(), &holder).await, "t");
     let noticed = node.until_refusing_service(&live).await;
     let mut refused = 0;
     while !usurper.is_finished() {
