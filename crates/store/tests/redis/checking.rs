@@ -11,7 +11,9 @@ use rescind_store::{RedisBlacklist, RedisSettings};
 use rescind_testkit::{RedisServer, TcpRelay, Tool, needs};
 use tokio::time::Instant;
 
-use super::fixture::{Log, PATIENCE, in_full, new_session, new_token, node, revocation, says, settings, until, whole};
+use super::fixture::{
+    Log, PATIENCE, in_full, join_all, new_session, new_token, node, revocation, says, settings, until, whole,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -176,28 +178,6 @@ async fn assert_unavailable_in_time(node: &RedisBlacklist) {
         "an insert was acknowledged by nobody"
     );
     assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
-}
-
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    // One after the other would do; at once, they also wait for connections.
-    let mut pending: Vec<_> = futures.map(Box::pin).collect();
-    let mut outcomes = Vec::new();
-    std::future::poll_fn(|context| {
-        pending.retain_mut(|future| match future.as_mut().poll(context) {
-            std::task::Poll::Ready(outcome) => {
-                outcomes.push(outcome);
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        if pending.is_empty() {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    outcomes
 }
 
 /// Connections stay open and nobody answers: the worst kind of silence.

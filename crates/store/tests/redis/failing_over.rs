@@ -3,22 +3,12 @@
 use rescind_session::ports::{Blacklist, Copied, Standing, StoreError};
 use rescind_testkit::{RedisServer, Tool, needs};
 
-use super::fixture::{Log, new_session, new_token, node, revocation, until, whole};
+use super::fixture::{Log, follow, join_all, new_session, new_token, node, revocation, until, whole};
 
 async fn replica_of(primary: &RedisServer) -> RedisServer {
     let replica = RedisServer::start().await;
     follow(&replica, primary).await;
     replica
-}
-
-async fn follow(replica: &RedisServer, primary: &RedisServer) {
-    replica
-        .command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()])
-        .await;
-    until("the replica has caught up", || async {
-        replica.info("master_link_status").await == "up"
-    })
-    .await;
 }
 
 /// What a sentinel does to a server that it demotes or promotes.
@@ -113,6 +103,25 @@ async fn a_double_failover_is_noticed() {
             // Whoever fails over by hand and leaves the clients connected is noticed at the next look, twice a second.
             log.rebuild(&node).await;
         }
+    }
+}
+
+/// Those that nobody used meanwhile are as old as the others. They are not found out one by one, each with a refusal.
+#[tokio::test]
+async fn after_a_look_no_connection_of_an_earlier_life_is_used() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (a, node, log) = whole().await;
+    let ask_at_once = || join_all((0..8).map(|_| node.check(new_token(), new_session())));
+    for standing in ask_at_once().await {
+        assert_eq!(standing.unwrap(), Standing::Clear);
+    }
+    let b = RedisServer::start().await;
+    b.command(&["SET", "{test}:whole", "a mark of another life"]).await;
+    follow(&a, &b).await;
+    a.command(&["REPLICAOF", "NO", "ONE"]).await;
+    log.rebuild(&node).await;
+    for standing in ask_at_once().await {
+        assert_eq!(standing.unwrap(), Standing::Clear);
     }
 }
 

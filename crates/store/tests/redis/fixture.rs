@@ -175,3 +175,39 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     }
     words
 }
+
+/// The outcomes of all of them, under way at once.
+pub(crate) async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut pending: Vec<_> = futures.map(Box::pin).collect();
+    let mut outcomes = Vec::new();
+    std::future::poll_fn(|context| {
+        pending.retain_mut(|future| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(outcome) => {
+                outcomes.push(outcome);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if pending.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    outcomes
+}
+
+/// Makes the one a replica of the other, and waits until it has all that the other has.
+pub(crate) async fn follow(replica: &RedisServer, primary: &RedisServer) {
+    // By default the primary waits five seconds for more replicas to come.
+    primary
+        .command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])
+        .await;
+    let port = primary.port().to_string();
+    replica.command(&["REPLICAOF", "127.0.0.1", &port]).await;
+    until("the replica has caught up", || async {
+        replica.info("master_link_status").await == "up"
+    })
+    .await;
+}

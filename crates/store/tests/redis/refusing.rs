@@ -4,7 +4,7 @@ use rescind_session::ports::{Blacklist, Copied, StoreError};
 use rescind_store::{RedisBlacklist, RedisConnectError, RedisSettings};
 use rescind_testkit::{RedisServer, Tool, needs};
 
-use super::fixture::{in_full, node, settings, until, whole};
+use super::fixture::{follow, in_full, node, settings, whole};
 
 async fn refused(url: &str) -> RedisConnectError {
     RedisBlacklist::connect(url, &settings()).await.unwrap_err()
@@ -77,13 +77,7 @@ async fn a_replica_is_refused() {
     let Some(_) = needs(Tool::Redis) else { return };
     let primary = RedisServer::start().await;
     let replica = RedisServer::start().await;
-    replica
-        .command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()])
-        .await;
-    until("the replica has caught up", || async {
-        replica.info("master_link_status").await == "up"
-    })
-    .await;
+    follow(&replica, &primary).await;
     let error = refused(&replica.url()).await;
     assert!(matches!(error, RedisConnectError::Replica));
     assert!(error.to_string().contains("primary"), "{error}");
