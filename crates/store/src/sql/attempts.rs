@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{SqlStore, error::Failure};
 
-/// With two nodes of eight connections each, all after one row under SERIALIZABLE, a dozen were needed at most.
+/// Many: time is the bound that counts, and this one is for a database that undoes everything at once.
 const MOST_ATTEMPTS: u32 = 50;
 /// The pause grows by this much with each attempt, on average by half of it.
 const STEP: Duration = Duration::from_millis(4);

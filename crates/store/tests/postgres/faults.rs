@@ -13,7 +13,7 @@ use rescind_session::{
     ports::{Closed, Epoch, Opened, Rotated, SessionStore, StoreError},
     token::SessionId,
 };
-use rescind_store::SqlStore;
+use rescind_store::{SqlSettings, SqlStore};
 use rescind_testkit::{TcpRelay, rounds};
 use tokio::time::{Instant, timeout};
 
@@ -172,4 +172,38 @@ async fn reading_survives_a_restart_that_happened_in_between() {
     // The pool holds connections to a server that is gone.
     assert_eq!(store.find(session.id).await.unwrap(), Some(session.clone()));
     assert_eq!(store.rotate(&rotation(session.id, 0)).await.unwrap(), Rotated::Won);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_whose_commit_was_not_answered_is_unknown_and_never_called_lost() {
+    let Some(server) = own_server(&[]).await else { return };
+    let settings = SqlSettings {
+        acquire_timeout: PATIENCE,
+        busy_timeout: PATIENCE,
+        ..SqlSettings::default()
+    };
+    let store = store_with(&server.url(), &settings).await;
+    let session = opened(&store, 1).await;
+    // A COMMIT is on disk and waits, before it is answered, for a standby that does not exist.
+    server
+        .sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        .await;
+    server.sql("SELECT pg_reload_conf()").await;
+    let rotating = {
+        let store = store.clone();
+        tokio::spawn(async move { store.rotate(&rotation(session.id, 0)).await })
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let committing = async { while server.sql(waits).await != "1" {} };
+    timeout(PATIENCE, committing)
+        .await
+        .expect("nobody waits for the standby");
+    server.sql("ALTER SYSTEM RESET synchronous_standby_names").await;
+    server.kill_9();
+    server.start_again().await;
+
+    let told = timeout(PATIENCE * 2, rotating).await.expect("it hangs").unwrap();
+    assert!(matches!(told, Err(StoreError::Unavailable(_))), "it won: {told:?}");
+    let row = store.find(session.id).await.unwrap().unwrap();
+    assert_eq!(row.generation().get(), 1);
 }
