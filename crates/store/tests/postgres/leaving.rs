@@ -44,7 +44,7 @@ async fn wherever_a_caller_leaves_the_next_one_finds_a_connection_outside_of_any
     let mut left = 0;
     for round in 0..rounds(60, 1_000) {
         // How often it has to wait differs: some answers are there at once. The generation never was, so it leaves no trace.
-        let done = leave_after(round as usize % 10, store.rotate(&rotation(session.id, 1_000_000))).await;
+        let done = leave_after(round as usize % 5, store.rotate(&rotation(session.id, 1_000_000))).await;
         left += usize::from(!done);
         let first_look = timeout(PATIENCE, store.find(session.id)).await.expect("it hangs");
         assert_eq!(first_look.unwrap().unwrap().generation().get(), round);
@@ -54,8 +54,8 @@ async fn wherever_a_caller_leaves_the_next_one_finds_a_connection_outside_of_any
             row.generation().get(),
             round + 1,
             "left after waiting {} times, and the next one reads the past",
-            round % 10
+            round % 5
         );
     }
-    assert!(left > 10, "it was hardly ever left in the middle: {left} times");
+    assert!(left >= 12, "it was hardly ever left in the middle: {left} times");
 }
