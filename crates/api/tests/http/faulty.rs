@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    LogId, Position, Revocation, Session,
+    Clock, ClockNotReady, LogId, ManualClock, Position, Revocation, Session,
     memory::{MemoryBlacklist, MemorySessions},
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, Opened, Pruned, Rotated, Rotation,
-        SessionStore, Standing, StoreError, Tail, TokenRevocation,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, LockLost, Opened, Pruned, Rotated,
+        Rotation, SessionStore, Standing, StoreError, Tail, TokenRevocation,
     },
     token::{SessionId, TokenId, UserId},
 };
@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Hangs,
     /// Closing a session fails; everything else works.
     FailsToClose,
+    /// It is behind the lock on the database, and that may be lost.
+    LosesTheLock,
 }
 
 /// A store in memory with a fault that can be switched on.
@@ -35,6 +37,13 @@ pub(crate) struct Faulty<Store> {
 }
 
 impl<Store> Faulty<Store> {
+    pub(crate) fn around(store: Store) -> Self {
+        Self {
+            store,
+            fault: Mutex::default(),
+        }
+    }
+
     pub(crate) fn now(&self, fault: Fault) {
         *self.lock() = fault;
     }
@@ -48,6 +57,7 @@ impl<Store> Faulty<Store> {
         match fault {
             Fault::None | Fault::FailsToClose => Ok(&self.store),
             Fault::Fails => Err(broken()),
+            Fault::LosesTheLock => Err(StoreError::unavailable(LockLost)),
             Fault::Hangs => std::future::pending().await,
         }
     }
@@ -132,5 +142,14 @@ impl Blacklist for Faulty<MemoryBlacklist> {
     }
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
         self.sound().await?.complete(claim).await
+    }
+}
+
+impl Clock for Faulty<ManualClock> {
+    fn now(&self) -> Result<Timestamp, ClockNotReady> {
+        match *self.lock() {
+            Fault::None => self.store.now(),
+            _ => Err(ClockNotReady::NotAnchored),
+        }
     }
 }

@@ -388,3 +388,41 @@ async fn health_tells_alive_from_ready() {
     }
     world.send(call(Method::GET, "/health/ready")).await.is(200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_not_ready_says_in_one_word_what_is_missing() {
+    let world = Make::default().cold();
+    let ready = async || world.send(call(Method::GET, "/health/ready")).await;
+    let is_missing = async |reason: &str| {
+        let reply = ready().await;
+        reply.is_problem(503, "store_unavailable");
+        assert_eq!(reply.json()["reason"], reason, "{}", reply.body);
+        let all = format!("{:?} {}", reply.headers, reply.body);
+        assert!(!all.contains(INTERNAL), "the cause is for the log: {all}");
+    };
+    is_missing("blacklist_not_whole").await;
+    world.service.carry_over(100).await.unwrap();
+    ready().await.is(200);
+
+    for fault in [Fault::Fails, Fault::Hangs] {
+        world.sessions.now(fault);
+        is_missing("database").await;
+        world.sessions.now(Fault::None);
+        world.blacklist.now(fault);
+        is_missing("blacklist").await;
+        world.blacklist.now(Fault::None);
+    }
+    world.blacklist.now(Fault::LosesTheLock);
+    is_missing("lock").await;
+    world.blacklist.now(Fault::None);
+    world.time.now(Fault::Fails);
+    is_missing("clock").await;
+    world.time.now(Fault::None);
+    world.service.look_again();
+    is_missing("blacklist_not_whole").await;
+
+    world.service.carry_over(100).await.unwrap();
+    let reply = ready().await;
+    reply.is(200);
+    assert!(reply.json().get("reason").is_none(), "{}", reply.body);
+}

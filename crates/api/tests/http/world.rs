@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) service: SessionService,
     pub(crate) rescind: Rescind,
     pub(crate) clock: ManualClock,
+    /// That clock, as the service reads it.
+    pub(crate) time: Arc<Faulty<ManualClock>>,
     pub(crate) sessions: Arc<Faulty<MemorySessions>>,
     pub(crate) blacklist: Arc<Faulty<MemoryBlacklist>>,
 }
@@ -76,6 +78,7 @@ impl Make {
     /// A world without users, whose blacklist does not know its past yet.
     pub(crate) fn cold(self) -> World {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
+        let time = Arc::new(Faulty::around(clock.clone()));
         let sessions = Arc::new(Faulty::<MemorySessions>::default());
         let blacklist = Arc::new(Faulty::<MemoryBlacklist>::default());
         let mut rng = StdRng::seed_from_u64(7);
@@ -87,7 +90,7 @@ impl Make {
             users: Arc::new(MemoryUsers::new()),
             sessions: sessions.clone(),
             blacklist: blacklist.clone(),
-            clock: Arc::new(clock.clone()),
+            clock: time.clone(),
         };
         let config = Config {
             policy: self.policy,
@@ -110,6 +113,7 @@ impl Make {
             rescind: Rescind::new(service.clone(), settings),
             service,
             clock,
+            time,
             sessions,
             blacklist,
         }
