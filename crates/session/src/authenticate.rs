@@ -3,7 +3,7 @@
 //! First what can be told from the token alone, which costs no store; then the one question of the policy. If that
 //! question cannot be answered, neither can the request.
 
-use rescind_token::{AccessClaims, VerifyError};
+use rescind_token::{AccessClaims, Inspection, VerifyError};
 
 use crate::{
     policy::Check,
@@ -27,6 +27,16 @@ pub enum AuthenticateError {
     /// Whether it was taken back cannot be told.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// How far an access token gets with [`SessionService::authenticate`].
+#[derive(Debug)]
+pub struct Inspected {
+    /// The checks that ask the token alone.
+    pub token: Inspection,
+    /// Then the policy's question, whether it was taken back; none, if the token was refused before. Under a policy that
+    /// asks nothing the answer is no.
+    pub revoked: Option<Result<bool, Unavailable>>,
 }
 
 impl SessionService {
@@ -58,6 +68,21 @@ impl SessionService {
             Err(VerifyError::Expired(claims)) => Err(AuthenticateError::Expired(claims)),
             Err(error) => Err(AuthenticateError::Invalid(error)),
         }
+    }
+
+    /// Makes the checks of [`authenticate`](Self::authenticate), and tells what each came to: for a page that shows them.
+    ///
+    /// **For whoever the token belongs to, and nobody else.** To others it would tell which tokens are genuine.
+    ///
+    /// # Errors
+    /// [`Unavailable::Clock`] if the time is not known. That a store does not answer is one of the things to be told.
+    pub async fn inspect(&self, token: &str) -> Result<Inspected, Unavailable> {
+        let token = self.parts.verifier.inspect(&self.parts.keys.ring, token, self.now()?);
+        let revoked = match token.outcome() {
+            Ok(claims) => Some(self.is_revoked(claims).await),
+            Err(_) => None,
+        };
+        Ok(Inspected { token, revoked })
     }
 
     /// The one question that the policy asks.

@@ -31,7 +31,7 @@ mod upkeep;
 mod user;
 
 pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
-pub use authenticate::AuthenticateError;
+pub use authenticate::{AuthenticateError, Inspected};
 pub use causes::WithCauses;
 pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};
 pub use config::{Config, ConfigError, DemoAccounts, Keys, Ports};

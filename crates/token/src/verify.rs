@@ -1,7 +1,8 @@
 //! Is this token ours, for us, and alive?
 //!
 //! The checks run in an order that matters: shape, header, key, signature, and only then the claims, so that nothing
-//! a stranger wrote is interpreted before a key has vouched for it. Each check has its own [`VerifyError`].
+//! a stranger wrote is interpreted before a key has vouched for it. Each refuses with an error of its own, and is named
+//! as it begins, so that [`Verifier::inspect`] can tell how far a token got.
 //!
 //! `jsonwebtoken::decode` is not used, and not only for its provider (see `verifying_key.rs`). It is a toolkit for
 //! everybody's tokens; by default it takes a missing `aud` or `iss`, an `exp` that passed up to a minute ago, an
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    AccessClaims, KeyRing, MAX_TOKEN_BYTES,
+    AccessClaims, Inspection, KeyRing, MAX_TOKEN_BYTES, TokenCheck,
     jws::{Compact, Object},
     key_ring::TOKEN_TYPE,
 };
@@ -136,7 +137,29 @@ impl Verifier {
     /// The first reason found. [`VerifyError::Expired`] means that everything else about the token is in order,
     /// save perhaps its lifetime, and carries the claims.
     pub fn verify(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Result<AccessClaims, VerifyError> {
-        let genuine = self.check_all_but_times(ring, token)?;
+        self.check_all(ring, token, now, &mut |_| {})
+    }
+
+    /// [`verify`](Self::verify), and how far the token got: for those who want to see it.
+    ///
+    /// Not for strangers. Whoever may see at which check a token of somebody else fails can ask whether it is genuine.
+    pub fn inspect(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Inspection {
+        let mut reached = Vec::with_capacity(TokenCheck::ALL.len());
+        let outcome = self.check_all(ring, token, now, &mut |check| reached.push(check));
+        Inspection::new(reached, outcome)
+    }
+
+    /// `begins` is told of each check before it is made.
+    fn check_all(
+        &self,
+        ring: &KeyRing,
+        token: &str,
+        now: Timestamp,
+        begins: &mut impl FnMut(TokenCheck),
+    ) -> Result<AccessClaims, VerifyError> {
+        let genuine = self.check_all_but_times(ring, token, begins)?;
+
+        begins(TokenCheck::Start);
         let skew = self.leeway.max(MIN_CLOCK_SKEW);
         let starts = [Some(genuine.claims.issued_at), genuine.not_before];
         if starts
@@ -147,10 +170,12 @@ impl Verifier {
             return Err(VerifyError::NotYetValid);
         }
 
+        begins(TokenCheck::Expiry);
         let claims = genuine.claims;
         if now.duration_since(claims.expires_at) >= self.leeway {
             return Err(VerifyError::Expired(Box::new(claims)));
         }
+        begins(TokenCheck::Lifetime);
         if claims.expires_at.duration_since(claims.issued_at) > self.max_lifetime {
             return Err(VerifyError::LivesTooLong);
         }
@@ -165,15 +190,24 @@ impl Verifier {
     /// The first reason found, never [`VerifyError::Expired`], [`VerifyError::NotYetValid`] or
     /// [`VerifyError::LivesTooLong`].
     pub fn verify_genuine(&self, ring: &KeyRing, token: &str) -> Result<AccessClaims, VerifyError> {
-        self.check_all_but_times(ring, token).map(|genuine| genuine.claims)
+        self.check_all_but_times(ring, token, &mut |_| {})
+            .map(|genuine| genuine.claims)
     }
 
-    fn check_all_but_times(&self, ring: &KeyRing, token: &str) -> Result<Genuine, VerifyError> {
-        let claims = signed_claims(ring, token)?;
-        let genuine = Genuine::read(claims)?;
+    fn check_all_but_times(
+        &self,
+        ring: &KeyRing,
+        token: &str,
+        begins: &mut impl FnMut(TokenCheck),
+    ) -> Result<Genuine, VerifyError> {
+        let claims = signed_part(ring, token, begins)?;
+        begins(TokenCheck::Claims);
+        let genuine = Genuine::read(object(claims)?)?;
+        begins(TokenCheck::Issuer);
         if genuine.claims.issuer != self.issuer {
             return Err(VerifyError::WrongIssuer);
         }
+        begins(TokenCheck::Audience);
         if genuine.claims.audience != self.audience {
             return Err(VerifyError::WrongAudience);
         }
@@ -181,17 +215,26 @@ impl Verifier {
     }
 }
 
-/// The claims of a token whose header is in order and whose signature is right.
-fn signed_claims(ring: &KeyRing, token: &str) -> Result<Map<String, Value>, VerifyError> {
+/// The claims of a token whose header is in order and whose signature is right, not read yet.
+fn signed_part<'a>(
+    ring: &KeyRing,
+    token: &'a str,
+    begins: &mut impl FnMut(TokenCheck),
+) -> Result<&'a str, VerifyError> {
+    begins(TokenCheck::Size);
     if token.len() > MAX_TOKEN_BYTES {
         return Err(VerifyError::TooLong);
     }
+    begins(TokenCheck::Shape);
     let parts = Compact::split(token).ok_or(VerifyError::Malformed)?;
 
+    begins(TokenCheck::Header);
     let header = object(parts.header)?;
+    begins(TokenCheck::Parameters);
     if let Some(refused) = REFUSED_PARAMETERS.into_iter().find(|name| header.contains_key(*name)) {
         return Err(VerifyError::RefusedParameter(refused));
     }
+    begins(TokenCheck::Type);
     if !header
         .get("typ")
         .and_then(Value::as_str)
@@ -199,18 +242,21 @@ fn signed_claims(ring: &KeyRing, token: &str) -> Result<Map<String, Value>, Veri
     {
         return Err(VerifyError::WrongType);
     }
+    begins(TokenCheck::Key);
     let kid = header
         .get("kid")
         .and_then(Value::as_str)
         .ok_or(VerifyError::MissingKeyId)?;
     let key = ring.find(kid).ok_or(VerifyError::UnknownKey)?;
+    begins(TokenCheck::Algorithm);
     if header.get("alg").and_then(Value::as_str) != Some(key.algorithm().as_str()) {
         return Err(VerifyError::WrongAlgorithm);
     }
+    begins(TokenCheck::Signature);
     if !key.verifies(parts.signed.as_bytes(), parts.signature) {
         return Err(VerifyError::BadSignature);
     }
-    object(parts.claims)
+    Ok(parts.claims)
 }
 
 fn object(part: &str) -> Result<Map<String, Value>, VerifyError> {

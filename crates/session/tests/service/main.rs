@@ -3,6 +3,7 @@
 
 mod fail_closed;
 mod faulty;
+mod inspecting;
 mod login;
 mod logout;
 mod races;

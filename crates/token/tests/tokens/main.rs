@@ -9,6 +9,7 @@ mod forge;
 mod any_input;
 mod fingerprint;
 mod ids;
+mod inspecting;
 mod keys;
 mod must_not_pass;
 mod parts;
