@@ -12,6 +12,7 @@ mod database;
 mod demo;
 mod failure;
 mod keys;
+mod lab;
 mod logs;
 mod pages;
 mod private_files;

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use rescind_lab::meter::Store;
+
 use crate::settings::Database;
 
 /// Where sessions, accounts and the revocation log are.
@@ -68,6 +70,14 @@ impl Stores {
                 BlacklistKind::InProcess
             },
             node,
+        }
+    }
+
+    /// Where a store is, for people.
+    pub(crate) fn place_of(&self, store: Store) -> &'static str {
+        match store {
+            Store::Blacklist => self.blacklist.name(),
+            Store::Sessions | Store::Users => self.database.name(),
         }
     }
 }

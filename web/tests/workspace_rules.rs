@@ -13,8 +13,9 @@ use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Pack
 use toml_edit::{Document, Item};
 
 /// Who imports whom. An arrow may skip on its way down; nothing else is allowed.
-const ARROWS: [(&str, &[&str]); 7] = [
-    ("rescind-web", &["rescind-api", "rescind-store"]),
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("rescind-web", &["rescind-lab", "rescind-store"]),
+    ("rescind-lab", &["rescind-api"]),
     ("rescind-api", &["rescind-session"]),
     ("rescind-store", &["rescind-session", "rescind-migrations"]),
     ("rescind-session", &["rescind-token"]),
@@ -28,7 +29,7 @@ const KEEPERS: [(&str, &[&str]); 4] = [
     ("jsonwebtoken", &["rescind-token"]),
     ("sea-orm", &["rescind-store", "rescind-migrations"]),
     ("redis", &["rescind-store"]),
-    ("actix", &["rescind-api", "rescind-web"]),
+    ("actix", &["rescind-api", "rescind-lab", "rescind-web"]),
 ];
 
 /// What the token logic does without, to stay synchronous.

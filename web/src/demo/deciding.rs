@@ -3,12 +3,13 @@
 //! A pure function of what is known when the reply goes out: what was asked, the status, the problem's code, the policy,
 //! and what the stores were asked on the way. So the log can say it for every reply, and nobody has to remember to tell.
 
-use rescind_session::Check;
-
-use super::{
-    asked::Asked,
+use rescind_lab::{
+    Decided,
     meter::{Answer, Call, Operation},
 };
+use rescind_session::Check;
+
+use super::asked::Asked;
 
 /// What is known of a request when its reply goes out.
 #[derive(Debug, Clone, Copy)]
@@ -24,94 +25,12 @@ pub(crate) struct Seen<'a> {
     pub(crate) check: Check,
 }
 
-/// The check that had the last word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decided {
-    NoneNeeded,
-    /// Whether there is such an address, and with that method.
-    Address,
-    /// What a form or a body has to look like.
-    Input,
-    /// Whether this site's own page sent it.
-    Origin,
-    /// Whether there is a token at all.
-    TokenThere,
-    /// Whether the token is genuine and meant for us.
-    Signature,
-    /// Whether its time is over; signature and expiry are all that was asked.
-    Expiry,
-    Blacklist,
-    SessionRow,
-    /// Whether name and password fit.
-    Credentials,
-    LoginLimit,
-    /// Whether a refresh token was ever issued here.
-    RefreshTag,
-    /// Whether the session lay idle for too long, or is too old.
-    SessionAge,
-    /// Whether the refresh token is of the generation that counts.
-    Generation,
-    /// What the policy in force does not have.
-    Policy,
-    /// A store that did not answer: nothing is decided, and the answer is no.
-    NoAnswer,
-    Unknown,
-}
-
-impl Decided {
-    /// For people, to be read after "decided by".
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::NoneNeeded => "nothing: everybody may",
-            Self::Address => "the address",
-            Self::Input => "what was sent",
-            Self::Origin => "the origin",
-            Self::TokenThere => "whether there is a token",
-            Self::Signature => "the signature",
-            Self::Expiry => "signature and expiry",
-            Self::Blacklist => "the blacklist",
-            Self::SessionRow => "the session's row",
-            Self::Credentials => "name and password",
-            Self::LoginLimit => "the login limit",
-            Self::RefreshTag => "the refresh token's tag",
-            Self::SessionAge => "the session's age",
-            Self::Generation => "the generation",
-            Self::Policy => "the policy in force",
-            Self::NoAnswer => "nothing: a store did not answer",
-            Self::Unknown => "something else",
-        }
-    }
-}
-
 /// Which check had the last word.
 pub(crate) fn decided(seen: &Seen) -> Decided {
     match seen.code {
-        Some(code) => by_code(code, seen.check),
+        Some(code) => Decided::by_code(code, seen.check),
         None if seen.status >= 500 => Decided::Unknown,
         None => by_way(seen),
-    }
-}
-
-fn by_code(code: &str, check: Check) -> Decided {
-    match code {
-        "token_missing" => Decided::TokenThere,
-        "token_invalid" | "authorization_unreadable" | "different_sessions" | "duplicate_cookies" => Decided::Signature,
-        "token_expired" => Decided::Expiry,
-        "token_revoked" => last_question(check),
-        "refresh_invalid" => Decided::RefreshTag,
-        "refresh_expired" => Decided::SessionAge,
-        "refresh_reused" => Decided::Generation,
-        "session_closed" => Decided::SessionRow,
-        "invalid_credentials" => Decided::Credentials,
-        "rate_limited" | "overloaded" => Decided::LoginLimit,
-        "store_unavailable" | "revocation_pending" => Decided::NoAnswer,
-        "policy_keeps_no_session" | "policy_has_no_refresh" => Decided::Policy,
-        "cross_origin" | "not_a_navigation" => Decided::Origin,
-        "not_found" | "method_not_allowed" => Decided::Address,
-        "invalid_input" | "bad_request" | "payload_too_large" | "unsupported_media_type" | "username_taken" => {
-            Decided::Input
-        }
-        _ => Decided::Unknown,
     }
 }
 
@@ -121,7 +40,9 @@ fn by_way(seen: &Seen) -> Decided {
         Asked::Page | Asked::Forget | Asked::Other => Decided::NoneNeeded,
         Asked::Private | Asked::PrivateForm | Asked::EndSessions if sent_to_refresh(seen) => Decided::Expiry,
         Asked::Private | Asked::PrivateForm | Asked::EndSessions if turned_away => turned_away_by(seen),
-        Asked::Private | Asked::PrivateForm | Asked::EndSessions | Asked::AskingDoor => last_question(seen.check),
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions | Asked::AskingDoor => {
+            Decided::last_question(seen.check)
+        }
         Asked::SignatureDoor => Decided::Expiry,
         Asked::SignUp => Decided::Input,
         Asked::LogIn | Asked::Rob => Decided::Credentials,
@@ -129,15 +50,6 @@ fn by_way(seen: &Seen) -> Decided {
         Asked::LogOut => Decided::Signature,
         Asked::Refresh => refreshed_by(seen),
         Asked::ThiefTries | Asked::ThiefRefreshes | Asked::ThiefStealsRefresh => Decided::NoneNeeded,
-    }
-}
-
-/// What is asked after signature and expiry, if anything is.
-fn last_question(check: Check) -> Decided {
-    match check {
-        Check::Blacklist => Decided::Blacklist,
-        Check::Session => Decided::SessionRow,
-        Check::Nothing => Decided::Expiry,
     }
 }
 
@@ -170,7 +82,7 @@ fn refreshed_by(seen: &Seen) -> Decided {
         (Some(_), _) => Decided::RefreshTag,
         (None, true) => Decided::TokenThere,
         // The access token was alive: there was nothing to exchange.
-        (None, false) => last_question(seen.check),
+        (None, false) => Decided::last_question(seen.check),
     }
 }
 
@@ -184,7 +96,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::demo::meter::Store;
+    use rescind_lab::meter::Store;
 
     fn call(operation: Operation, answer: Answer) -> Call {
         Call {

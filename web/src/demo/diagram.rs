@@ -4,11 +4,11 @@
 //! neither can say what the other does not. The drawing is SVG by the server, with presentation attributes and classes
 //! only: the pages' content policy forbids inline styles.
 
+use rescind_lab::{Decided, meter::Store};
+
 use super::{
     asked::Asked,
-    deciding::Decided,
     log::{Actor, Entry, Node, milliseconds},
-    meter::Store,
 };
 use crate::stores::Stores;
 
@@ -56,8 +56,8 @@ impl Lane {
         match self {
             Self::Asks => None,
             Self::Server => entry.node(stores).map(|node| format!("node {node}")),
-            Self::Blacklist => Some(Store::Blacklist.place(stores).to_owned()),
-            Self::Database => Some(Store::Sessions.place(stores).to_owned()),
+            Self::Blacklist => Some(stores.place_of(Store::Blacklist).to_owned()),
+            Self::Database => Some(stores.place_of(Store::Sessions).to_owned()),
         }
     }
 

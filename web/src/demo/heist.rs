@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rescind_lab::meter::{Answer, Call, Operation};
 use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
 
 use super::{
     asked::Asked,
     log::{Actor, Entry},
-    meter::{Answer, Call, Operation},
     peers::AtPeer,
 };
 
@@ -338,7 +338,9 @@ mod tests {
     use rescind_session::token::{ClientId, TokenId, UserId};
 
     use super::*;
-    use crate::demo::{deciding::Decided, log::Node, meter::Store};
+    use rescind_lab::{Decided, meter::Store};
+
+    use crate::demo::log::Node;
 
     fn now() -> Timestamp {
         Timestamp::UNIX_EPOCH

@@ -6,12 +6,12 @@
 use std::{collections::VecDeque, time::Duration};
 
 use jiff::Timestamp;
-
-use super::{
-    asked::Asked,
-    deciding::Decided,
+use rescind_lab::{
+    Decided,
     meter::{Access, Call, Store},
 };
+
+use super::asked::Asked;
 use crate::stores::Stores;
 
 /// The longest path that is kept in full: anybody can send one of thousands of letters.
@@ -139,7 +139,7 @@ impl Entry {
             .into_iter()
             .map(|store| Cost {
                 store: store.name(),
-                place: store.place(stores),
+                place: stores.place_of(store),
                 reads: Count(count(store, Access::Read), "read"),
                 writes: Count(count(store, Access::Write), "write"),
             })
@@ -228,11 +228,10 @@ impl Log {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use rescind_lab::meter::{Answer, Operation};
+
     use super::*;
-    use crate::{
-        demo::meter::{Answer, Operation},
-        stores::{BlacklistKind, DatabaseKind},
-    };
+    use crate::stores::{BlacklistKind, DatabaseKind};
 
     pub(crate) fn stores() -> Stores {
         Stores {

@@ -7,7 +7,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`visitors`], [`visit`] | who looks at the screen, and what is remembered of them |
-//! | [`watching`], [`meter`] | the middleware that writes the log, and what a request costs the stores |
+//! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and what a request costs the stores |
 //! | [`asked`], [`deciding`], [`log`] | what a request asked for, which check decided, and the entry made of it |
 //! | [`thief`], [`doors`], [`heist`] | who tries, where, and what is known of it |
 //! | [`peers`] | what the other nodes say to the same token, where there are several |
@@ -31,7 +31,6 @@ mod events;
 mod heist;
 mod log;
 mod log_view;
-mod meter;
 mod moment_view;
 mod nodes_view;
 mod notice;

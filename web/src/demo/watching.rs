@@ -15,6 +15,10 @@ use actix_web::{
     web,
 };
 use rescind_api::{Problem, Rescind};
+use rescind_lab::{
+    Decided,
+    meter::{Meter, metered},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -22,7 +26,6 @@ use super::{
     asked::Asked,
     deciding::{Seen, decided},
     log::{Actor, Entry, LONGEST_PATH, Node, SentOn},
-    meter::{Meter, metered},
     visit::Visit,
 };
 
@@ -174,7 +177,7 @@ impl Begun {
             status: 0,
             code: None,
             sent_on: None,
-            decided: super::deciding::Decided::Unknown,
+            decided: Decided::Unknown,
             calls: Vec::new(),
             took: std::time::Duration::ZERO,
         };

@@ -23,11 +23,9 @@ use rescind_session::{
 };
 use tokio::time::Instant;
 
-use crate::stores::Stores;
-
 /// Which store was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Store {
+pub enum Store {
     /// Revocations, to be asked on every request.
     Blacklist,
     /// Sessions and the revocation log, in the database.
@@ -37,84 +35,107 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    pub(crate) const ALL: [Self; 3] = [Self::Blacklist, Self::Sessions, Self::Users];
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Blacklist, Self::Sessions, Self::Users];
 
     /// Its name, for people.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Blacklist => "blacklist",
             Self::Sessions => "sessions",
             Self::Users => "users",
         }
     }
-
-    /// Where it is, for people.
-    pub(crate) fn place(self, stores: &Stores) -> &'static str {
-        match self {
-            Self::Blacklist => stores.blacklist.name(),
-            Self::Sessions | Self::Users => stores.database.name(),
-        }
-    }
 }
 
 /// Whether a call changes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
+    /// It only asks.
     Read,
+    /// It changes something.
     Write,
 }
 
 /// One call of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Call {
-    pub(crate) store: Store,
-    pub(crate) operation: Operation,
-    pub(crate) answer: Answer,
+pub struct Call {
+    /// Of which store.
+    pub store: Store,
+    /// What was asked.
+    pub operation: Operation,
+    /// What the store answered.
+    pub answer: Answer,
     /// How long the answer took; for one that never came, nothing.
-    pub(crate) took: Duration,
+    pub took: Duration,
     /// The session whose row it read or wrote.
-    pub(crate) session: Option<SessionId>,
+    pub session: Option<SessionId>,
     /// The generation that this row is of now.
-    pub(crate) generation: Option<Generation>,
+    pub generation: Option<Generation>,
 }
 
 impl Call {
-    pub(crate) fn access(&self) -> Access {
+    /// Whether it changes anything.
+    #[must_use]
+    pub fn access(&self) -> Access {
         self.operation.access()
     }
 }
 
 /// What was asked of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// `UserStore::find`.
     FindUser,
+    /// `UserStore::credentials`.
     Credentials,
+    /// `UserStore::insert`.
     InsertUser,
+    /// `UserStore::set_password`.
     SetPassword,
+    /// `SessionStore::epoch`.
     Epoch,
+    /// `SessionStore::open`.
     Open,
+    /// `SessionStore::find`.
     FindSession,
+    /// `SessionStore::rotate`.
     Rotate,
+    /// `SessionStore::list_open`.
     ListOpen,
+    /// `SessionStore::close`.
     Close,
     /// A close for which a refresh token gave cause that should not have been there.
     CloseForReuse,
+    /// `SessionStore::close_all`.
     CloseAll,
+    /// `SessionStore::revoke_token`.
     RevokeToken,
+    /// `SessionStore::log`.
     Log,
+    /// `SessionStore::revocations_after`.
     Tail,
+    /// `prune`, of either store.
     Prune,
+    /// `SessionStore::instants`.
     Instants,
+    /// `Blacklist::insert`.
     Insert,
+    /// `Blacklist::check`.
     Check,
+    /// `Blacklist::claim`.
     Claim,
+    /// `Blacklist::fill`.
     Fill,
+    /// `Blacklist::complete`.
     Complete,
 }
 
 impl Operation {
     /// For people.
-    pub(crate) fn words(self) -> &'static str {
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::FindUser => "which account?",
             Self::Credentials => "which password?",
@@ -171,16 +192,24 @@ impl Operation {
 
 /// What a store answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// What was asked for is there.
     Found,
+    /// It is not there.
     NothingFound,
+    /// The session is there, and open.
     Open,
+    /// The session is there, and closed.
     Closed,
+    /// It is written.
     Done,
     /// Somebody else was faster; nothing was written.
     TooLate,
+    /// It had been closed before.
     WasClosed,
+    /// There is an entry.
     OnTheList,
+    /// There is none.
     NotOnTheList,
     /// It is not there, but neither may be what was revoked.
     NotWhole,
@@ -192,7 +221,8 @@ pub(crate) enum Answer {
 
 impl Answer {
     /// For people.
-    pub(crate) fn words(self) -> &'static str {
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::Found => "found",
             Self::NothingFound => "nothing there",
@@ -220,11 +250,12 @@ impl Answer {
 
 /// The calls of one request. Clones write into the same list.
 #[derive(Clone, Default)]
-pub(crate) struct Meter(Arc<Mutex<Vec<Call>>>);
+pub struct Meter(Arc<Mutex<Vec<Call>>>);
 
 impl Meter {
     /// Every call so far, in the order in which they began.
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -247,6 +278,18 @@ impl Meter {
             call.generation = told.generation;
         }
         outcome
+    }
+
+    /// A call of a store that is none of the ports, and answers at once.
+    pub(crate) fn plain<T>(&self, store: Store, operation: Operation, ask: impl FnOnce() -> (T, Answer)) -> T {
+        let started = Instant::now();
+        let place = self.begin(Begun(store, operation, None));
+        let (told, answer) = ask();
+        if let Some(call) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
+            call.took = started.elapsed();
+            call.answer = answer;
+        }
+        told
     }
 
     fn begin(&self, Begun(store, operation, session): Begun) -> usize {
@@ -282,7 +325,8 @@ impl From<Answer> for Told {
 }
 
 /// The same ports, with every call written down.
-pub(crate) fn metered(ports: &Ports, meter: &Meter) -> Ports {
+#[must_use]
+pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
     Ports {
         users: Arc::new(Metered(Arc::clone(&ports.users), meter.clone())),
         sessions: Arc::new(Metered(Arc::clone(&ports.sessions), meter.clone())),

@@ -1,0 +1,148 @@
+//! What can be done in a sandbox: every button of the lab.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// One button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// You log in.
+    LogIn,
+    /// You call the API. Your browser refreshes first where the answer is that the access token has expired.
+    Call,
+    /// The thief copies what your browser sends with each request: the access token, or the session cookie.
+    CopyAccess,
+    /// The thief copies the refresh token.
+    CopyRefresh,
+    /// You log out.
+    LogOut,
+    /// The thief calls the API with the copy.
+    Replay,
+    /// The thief exchanges the stolen refresh token.
+    ThiefRefreshes,
+    /// Your browser refreshes, ahead of time.
+    Refresh,
+    /// Half a minute passes.
+    Wait30s,
+    /// Five minutes pass.
+    Wait5m,
+    /// Time passes until a second before the next expiry.
+    WaitBeforeExpiry,
+    /// Time passes until a second after the next expiry.
+    WaitAfterExpiry,
+    /// The blacklist loses everything.
+    BlacklistForgets,
+    /// The blacklist answers late.
+    BlacklistSlow,
+    /// The blacklist does not answer.
+    BlacklistStops,
+    /// The blacklist answers as it should.
+    BlacklistWell,
+    /// The reply to your next refresh gets lost on its way.
+    LoseReply,
+    /// The server is killed.
+    KillServer,
+    /// The server is started again, on the same database and with the same keys.
+    StartServer,
+    /// The wall clock of the server's machine is set back by an hour.
+    SetClockBack,
+}
+
+impl Action {
+    /// All of them, in the order of the buttons.
+    pub const ALL: [Self; 20] = [
+        Self::LogIn,
+        Self::Call,
+        Self::Refresh,
+        Self::LogOut,
+        Self::CopyAccess,
+        Self::CopyRefresh,
+        Self::Replay,
+        Self::ThiefRefreshes,
+        Self::Wait30s,
+        Self::Wait5m,
+        Self::WaitBeforeExpiry,
+        Self::WaitAfterExpiry,
+        Self::BlacklistForgets,
+        Self::BlacklistSlow,
+        Self::BlacklistStops,
+        Self::BlacklistWell,
+        Self::LoseReply,
+        Self::KillServer,
+        Self::StartServer,
+        Self::SetClockBack,
+    ];
+
+    /// The name in forms.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::LogIn => "log-in",
+            Self::Call => "call",
+            Self::CopyAccess => "copy-access",
+            Self::CopyRefresh => "copy-refresh",
+            Self::LogOut => "log-out",
+            Self::Replay => "replay",
+            Self::ThiefRefreshes => "thief-refresh",
+            Self::Refresh => "refresh",
+            Self::Wait30s => "wait-30s",
+            Self::Wait5m => "wait-5m",
+            Self::WaitBeforeExpiry => "wait-before-expiry",
+            Self::WaitAfterExpiry => "wait-after-expiry",
+            Self::BlacklistForgets => "blacklist-forgets",
+            Self::BlacklistSlow => "blacklist-slow",
+            Self::BlacklistStops => "blacklist-stops",
+            Self::BlacklistWell => "blacklist-well",
+            Self::LoseReply => "lose-reply",
+            Self::KillServer => "kill-server",
+            Self::StartServer => "start-server",
+            Self::SetClockBack => "clock-back",
+        }
+    }
+
+    /// Whether it breaks or mends something.
+    #[must_use]
+    pub fn is_chaos(self) -> bool {
+        matches!(
+            self,
+            Self::BlacklistForgets
+                | Self::BlacklistSlow
+                | Self::BlacklistStops
+                | Self::BlacklistWell
+                | Self::LoseReply
+                | Self::KillServer
+                | Self::StartServer
+                | Self::SetClockBack
+        )
+    }
+
+    /// How much time passes by itself, where that is fixed.
+    pub(crate) fn fixed_wait(self) -> Option<Duration> {
+        match self {
+            Self::Wait30s => Some(Duration::from_secs(30)),
+            Self::Wait5m => Some(Duration::from_secs(300)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+/// A name that is no action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no such action")]
+pub struct UnknownAction;
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(slug: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.slug() == slug)
+            .ok_or(UnknownAction)
+    }
+}

@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+//!
+//! | | |
+//! | --- | --- |
+//! | [`Answer`] | the five answers, and plain sessions as the sixth |
+//! | [`Sandbox`] | one world: a server, its stores, a browser, a thief, and the time |
+//! | [`Action`], [`Step`] | what can be done in it, and what then happened |
+//! | [`raw`] | requests and replies as they are on the wire, cookies attribute by attribute |
+//! | [`meter`], [`Decided`] | what a request cost, and which check had the last word |
+
+mod action;
+mod answer;
+mod browser;
+mod clock;
+mod deciding;
+mod faults;
+pub mod meter;
+mod picture;
+mod plain;
+pub mod raw;
+mod sandbox;
+mod server;
+mod step;
+
+pub use action::{Action, UnknownAction};
+pub use answer::{Answer, UnknownAnswer};
+pub use browser::KeptCookie;
+pub use deciding::Decided;
+pub use faults::Mood;
+pub use picture::{Picture, PlainRow};
+pub use plain::COOKIE as PLAIN_COOKIE;
+pub use sandbox::{Loot, MOST_STEPS, PASSWORD, Refused, Sandbox, SandboxError, Setup, USERNAME};
+pub use server::ORIGIN;
+pub use step::{Exchange, Outcome, Step, Who};

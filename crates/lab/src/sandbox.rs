@@ -1,0 +1,526 @@
+//! One world: a server with its stores, your browser, a thief, and the time.
+//!
+//! Whatever is done here is done to real code: the session logic, the HTTP side, the stores in memory. What is played is
+//! only the outside: the wire, the browser's cookie jar, the thief, and the clocks. A sandbox belongs to one visitor, and
+//! what it may grow to is bounded by [`MOST_STEPS`].
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::http::Method;
+use jiff::{SignedDuration, Timestamp};
+use rand::rngs::StdRng;
+use rescind_session::{
+    Check, MachineClock, Policy, Position,
+    ports::{Blacklist, SessionStore, Standing, Tail},
+    token::{SessionId, TokenId},
+};
+
+pub use crate::server::SandboxError;
+use crate::{
+    action::Action,
+    answer::Answer,
+    browser::{Browser, plain_request},
+    clock::Machine,
+    faults::Mood,
+    picture::{Picture, PlainRow},
+    plain,
+    raw::Request,
+    server::{Hardware, Kind, Server},
+    step::{Exchange, Outcome, Step, Who, decided},
+};
+
+/// How many steps a sandbox remembers; then it has to be started anew.
+pub const MOST_STEPS: usize = 60;
+/// Who lives in every sandbox.
+pub const USERNAME: &str = "alice";
+/// Their password.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+pub(crate) const ACCESS_COOKIE: &str = "__Host-rescind_access";
+pub(crate) const REFRESH_COOKIE: &str = "__Host-rescind_refresh";
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// What a sandbox is to be.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// How people are logged out in it.
+    pub answer: Answer,
+    /// The lifetimes, where there are tokens.
+    pub policy: Policy,
+    /// How long a plain session lives.
+    pub session_life: Duration,
+    /// What the wall clock says at first.
+    pub started: Timestamp,
+}
+
+impl Setup {
+    /// An answer with its usual lifetimes. A plain session lives as long as a session that refreshes may lie idle.
+    #[must_use]
+    pub fn new(answer: Answer, started: Timestamp) -> Self {
+        let policy = answer.preset().map_or_else(Policy::client_delete, Policy::preset);
+        Self {
+            answer,
+            policy,
+            session_life: Duration::from_secs(7 * 24 * 60 * 60),
+            // Whole, as `exp` is: then "a second before it expires" is what it says.
+            started: Timestamp::from_second(started.as_second()).unwrap_or(started),
+        }
+    }
+}
+
+/// What the thief has.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Loot {
+    /// What is sent with each request: an access token, or the cookie of a plain session.
+    pub access: Option<String>,
+    /// A refresh token.
+    pub refresh: Option<String>,
+}
+
+/// Why a button cannot be pressed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// [`MOST_STEPS`] are done.
+    #[error("this sandbox has seen sixty steps, which is all that it remembers: start it anew")]
+    TooManySteps,
+    /// The browser has no such thing.
+    #[error("there is nothing to copy: your browser holds no such token now")]
+    NothingToCopy,
+    /// The thief has no such thing.
+    #[error("the thief has no such token: copy one first")]
+    NothingStolen,
+    /// The answer knows no refresh token.
+    #[error("there are no refresh tokens under this answer")]
+    NoRefreshTokens,
+    /// The answer asks no blacklist.
+    #[error("no blacklist is asked under this answer")]
+    NoBlacklist,
+    /// There is no token that is going to expire.
+    #[error("there is no token that is going to expire")]
+    NothingExpires,
+    /// The server runs.
+    #[error("the server runs")]
+    ServerRuns,
+    /// The server does not run.
+    #[error("the server does not run: start it first")]
+    ServerIsDown,
+    /// The server could not be started.
+    #[error("the server could not be started")]
+    DoesNotStart,
+}
+
+/// One world.
+pub struct Sandbox {
+    setup: Setup,
+    hardware: Arc<Hardware>,
+    server: Option<Server>,
+    browser: Browser,
+    loot: Loot,
+    loses_next_reply: bool,
+    /// Every session there has been: stores do not list what is closed.
+    sessions: Vec<SessionId>,
+    now: Duration,
+    steps: Vec<Step>,
+}
+
+impl Sandbox {
+    /// A world in which nobody is logged in yet. `rng` is its only source of randomness, but for the signing key.
+    ///
+    /// # Errors
+    /// [`SandboxError`]
+    pub async fn open(setup: Setup, rng: StdRng) -> Result<Self, SandboxError> {
+        let hardware = Arc::new(Hardware::new(Machine::at(setup.started), rng)?);
+        let server = Server::start(&hardware, kind(&setup)).await?;
+        server.sign_up(USERNAME, PASSWORD).await?;
+        Ok(Self {
+            setup,
+            hardware,
+            server: Some(server),
+            browser: Browser::default(),
+            loot: Loot::default(),
+            loses_next_reply: false,
+            sessions: Vec::new(),
+            now: Duration::ZERO,
+            steps: Vec::new(),
+        })
+    }
+
+    /// What it was set up to be.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Every step so far.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// How long it has existed, in its own time.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// What the thief has.
+    #[must_use]
+    pub fn loot(&self) -> &Loot {
+        &self.loot
+    }
+
+    /// The service behind it, while the server runs: for whoever wants to look at a token with its keys.
+    #[must_use]
+    pub fn service(&self) -> Option<&rescind_session::SessionService> {
+        self.server.as_ref().map(Server::service)
+    }
+
+    /// What your browser sends with each request: an access token, or the cookie of a plain session.
+    #[must_use]
+    pub fn access(&self) -> Option<&str> {
+        self.browser.value(self.access_cookie(), self.now)
+    }
+
+    /// Your browser's refresh token.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.browser.value(REFRESH_COOKIE, self.now)
+    }
+
+    /// Whether a button can be pressed now.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not.
+    pub fn can(&self, action: Action) -> Result<(), Refused> {
+        let need = |there: bool, or: Refused| if there { Ok(()) } else { Err(or) };
+        need(self.steps.len() < MOST_STEPS, Refused::TooManySteps)?;
+        let refreshes = self.setup.answer.preset().is_some() && self.setup.policy.refresh.is_some();
+        let blacklist = self.check() == Some(Check::Blacklist);
+        match action {
+            Action::CopyAccess => need(self.access().is_some(), Refused::NothingToCopy),
+            Action::Replay => need(self.loot.access.is_some(), Refused::NothingStolen),
+            Action::CopyRefresh | Action::Refresh | Action::LoseReply | Action::ThiefRefreshes if !refreshes => {
+                Err(Refused::NoRefreshTokens)
+            }
+            Action::CopyRefresh | Action::Refresh => need(self.refresh_token().is_some(), Refused::NothingToCopy),
+            Action::ThiefRefreshes => need(self.loot.refresh.is_some(), Refused::NothingStolen),
+            Action::BlacklistForgets | Action::BlacklistSlow | Action::BlacklistStops | Action::BlacklistWell => {
+                need(blacklist, Refused::NoBlacklist)
+            }
+            Action::WaitBeforeExpiry => self.until_expiry().map(drop),
+            Action::WaitAfterExpiry => self.until_expiry().map(drop),
+            Action::KillServer => need(self.server.is_some(), Refused::ServerIsDown),
+            Action::StartServer => need(self.server.is_none(), Refused::ServerRuns),
+            Action::LogIn
+            | Action::Call
+            | Action::LogOut
+            | Action::Wait30s
+            | Action::Wait5m
+            | Action::LoseReply
+            | Action::SetClockBack => Ok(()),
+        }
+    }
+
+    /// Presses a button.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has happened.
+    pub async fn press(&mut self, action: Action) -> Result<&Step, Refused> {
+        self.can(action)?;
+        let exchanges = match action {
+            Action::LogIn => vec![self.log_in().await],
+            Action::Call => self.call().await,
+            Action::Refresh => vec![self.refresh().await],
+            Action::LogOut => vec![self.log_out().await],
+            Action::CopyAccess => {
+                self.loot.access = self.access().map(str::to_owned);
+                Vec::new()
+            }
+            Action::CopyRefresh => {
+                self.loot.refresh = self.refresh_token().map(str::to_owned);
+                Vec::new()
+            }
+            Action::Replay => self.replay().await.into_iter().collect(),
+            Action::ThiefRefreshes => self.thief_refreshes().await.into_iter().collect(),
+            _ => {
+                self.without_a_request(action).await?;
+                Vec::new()
+            }
+        };
+        let upkeep = if self.upkeep_follows(action, &exchanges) {
+            self.keep_up().await
+        } else {
+            Vec::new()
+        };
+        let step = Step {
+            number: self.steps.len() + 1,
+            at: self.now,
+            action,
+            exchanges,
+            upkeep,
+            after: self.picture().await,
+        };
+        self.steps.push(step);
+        self.steps.last().ok_or(Refused::TooManySteps)
+    }
+
+    async fn without_a_request(&mut self, action: Action) -> Result<(), Refused> {
+        match action {
+            Action::WaitBeforeExpiry => {
+                let left = self.until_expiry()?;
+                self.pass(left.saturating_sub(A_SECOND));
+            }
+            Action::WaitAfterExpiry => {
+                let left = self.until_expiry()?;
+                self.pass(left.saturating_add(A_SECOND));
+            }
+            Action::BlacklistForgets => {
+                let _ = self.hardware.blacklist.inner().forget();
+            }
+            Action::BlacklistSlow => self.hardware.blacklist.set_mood(Mood::Slow),
+            Action::BlacklistStops => self.hardware.blacklist.set_mood(Mood::Stopped),
+            Action::BlacklistWell => self.hardware.blacklist.set_mood(Mood::Well),
+            Action::LoseReply => self.loses_next_reply = true,
+            Action::KillServer => self.server = None,
+            Action::StartServer => {
+                let started = Server::start(&self.hardware, kind(&self.setup)).await;
+                self.server = Some(started.map_err(|_| Refused::DoesNotStart)?);
+            }
+            Action::SetClockBack => self.hardware.machine.step_wall(SignedDuration::from_hours(-1)),
+            other => {
+                if let Some(by) = other.fixed_wait() {
+                    self.pass(by);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The program looks at the log twice a second. In a world whose time stands still it does so when time passes, when
+    /// something is mended, and right after a check found the blacklist not whole: in between, a learner sees the gap.
+    fn upkeep_follows(&self, action: Action, exchanges: &[Exchange]) -> bool {
+        let passes = matches!(
+            action,
+            Action::Wait30s | Action::Wait5m | Action::WaitBeforeExpiry | Action::WaitAfterExpiry
+        );
+        passes
+            || matches!(action, Action::BlacklistWell | Action::BlacklistSlow)
+            || exchanges.iter().any(|exchange| exchange.outcome == Outcome::CannotTell)
+    }
+
+    /// Time passes, for everybody.
+    pub(crate) fn pass(&mut self, by: Duration) {
+        self.now = self.now.saturating_add(by);
+        self.hardware.machine.pass(by);
+    }
+
+    pub(crate) async fn keep_up(&self) -> Vec<crate::meter::Call> {
+        match &self.server {
+            Some(server) => server.keep_up().await,
+            None => Vec::new(),
+        }
+    }
+
+    pub(crate) async fn log_in(&mut self) -> Exchange {
+        let form = format!("username={USERNAME}&password={}", PASSWORD.replace(' ', "+"));
+        let request = self
+            .browser
+            .request(Method::POST, "/login", self.now)
+            .with_body("application/x-www-form-urlencoded", form);
+        let exchange = self.yours(request).await;
+        if let Some(claims) = self.claims(self.access())
+            && !self.sessions.contains(&claims.session_id)
+        {
+            self.sessions.push(claims.session_id);
+        }
+        exchange
+    }
+
+    /// Calls the API; where the access token has expired, refreshes and calls once more.
+    pub(crate) async fn call(&mut self) -> Vec<Exchange> {
+        let first = self.call_once().await;
+        let has_expired = first.code().as_deref() == Some("token_expired");
+        let mut exchanges = vec![first];
+        if has_expired && self.refresh_token().is_some() {
+            let refreshed = self.refresh().await;
+            let goes_on = refreshed.outcome == Outcome::Accepted && refreshed.arrived;
+            exchanges.push(refreshed);
+            if goes_on {
+                exchanges.push(self.call_once().await);
+            }
+        }
+        exchanges
+    }
+
+    async fn call_once(&mut self) -> Exchange {
+        let request = self.browser.request(Method::GET, "/api/me", self.now);
+        self.yours(request).await
+    }
+
+    pub(crate) async fn refresh(&mut self) -> Exchange {
+        let request = self
+            .browser
+            .request(Method::POST, "/api/refresh", self.now)
+            .with_body("application/json", "{}".to_owned());
+        self.yours(request).await
+    }
+
+    pub(crate) async fn log_out(&mut self) -> Exchange {
+        let request = self.browser.request(Method::POST, "/logout", self.now);
+        self.yours(request).await
+    }
+
+    pub(crate) async fn replay(&mut self) -> Option<Exchange> {
+        let stolen = self.loot.access.clone()?;
+        let request = plain_request(Method::GET, "/api/me");
+        let request = match self.setup.answer {
+            Answer::Tokens(_) => request.with_header("Authorization", format!("Bearer {stolen}")),
+            Answer::Sessions => request.with_header("Cookie", format!("{}={stolen}", plain::COOKIE)),
+        };
+        Some(self.exchange(Who::Thief, request).await)
+    }
+
+    pub(crate) async fn thief_refreshes(&mut self) -> Option<Exchange> {
+        let stolen = self.loot.refresh.clone()?;
+        let body = serde_json::json!({ "refresh_token": stolen }).to_string();
+        let request = plain_request(Method::POST, "/api/refresh").with_body("application/json", body);
+        let exchange = self.exchange(Who::Thief, request).await;
+        if let (Outcome::Accepted, Some(reply)) = (exchange.outcome, &exchange.reply) {
+            self.loot = Loot {
+                access: reply.json_member("access_token").or(self.loot.access.take()),
+                refresh: reply.json_member("refresh_token").or(self.loot.refresh.take()),
+            };
+        }
+        Some(exchange)
+    }
+
+    async fn yours(&mut self, request: Request) -> Exchange {
+        let is_refresh = request.path == "/api/refresh";
+        let mut exchange = self.exchange(Who::You, request).await;
+        if is_refresh && self.loses_next_reply && exchange.reply.is_some() {
+            self.loses_next_reply = false;
+            exchange.arrived = false;
+        }
+        if let (true, Some(reply)) = (exchange.arrived, &exchange.reply) {
+            self.browser.take(reply, self.now);
+        }
+        exchange
+    }
+
+    async fn exchange(&self, who: Who, request: Request) -> Exchange {
+        let answered = match &self.server {
+            Some(server) => Some(server.answer(&request).await),
+            None => None,
+        };
+        let (reply, calls, took) = match answered {
+            Some(answered) => (Some(answered.reply), answered.calls, answered.took),
+            None => (None, Vec::new(), Duration::ZERO),
+        };
+        Exchange {
+            who,
+            outcome: Outcome::of(reply.as_ref()),
+            decided: decided(&request, reply.as_ref(), self.check()),
+            arrived: reply.is_some(),
+            request,
+            reply,
+            calls,
+            took,
+        }
+    }
+
+    /// What the policy asks on every request, where there are tokens.
+    fn check(&self) -> Option<Check> {
+        self.setup.answer.preset().map(|_| self.setup.policy.check)
+    }
+
+    fn access_cookie(&self) -> &'static str {
+        match self.setup.answer {
+            Answer::Tokens(_) => ACCESS_COOKIE,
+            Answer::Sessions => plain::COOKIE,
+        }
+    }
+
+    fn claims(&self, token: Option<&str>) -> Option<rescind_session::token::AccessClaims> {
+        self.service()?.genuine_claims(token?).ok()
+    }
+
+    /// How long until the next of the tokens expires, yours or the thief's.
+    fn until_expiry(&self) -> Result<Duration, Refused> {
+        let service = self.service().ok_or(Refused::ServerIsDown)?;
+        let now = service.now().map_err(|_| Refused::NothingExpires)?;
+        let left = |until: Timestamp| {
+            Duration::try_from(until.duration_since(now))
+                .ok()
+                .filter(|left| *left > A_SECOND)
+        };
+        let of_tokens = [self.access(), self.loot.access.as_deref()]
+            .into_iter()
+            .filter_map(|token| left(self.claims(token)?.expires_at));
+        let of_rows = self
+            .hardware
+            .plain
+            .rows()
+            .into_iter()
+            .filter_map(|(_, _, until)| left(until));
+        of_tokens.chain(of_rows).min().ok_or(Refused::NothingExpires)
+    }
+
+    /// How everything stands.
+    pub async fn picture(&self) -> Picture {
+        let mut sessions = Vec::new();
+        for id in &self.sessions {
+            if let Ok(Some(session)) = self.hardware.sessions.find(*id).await {
+                sessions.push(session);
+            }
+        }
+        let log = match self
+            .hardware
+            .sessions
+            .revocations_after(Position::START, u32::MAX)
+            .await
+        {
+            Ok(Tail::Entries(log)) => log,
+            _ => Vec::new(),
+        };
+        let nobody = uuid::Uuid::nil();
+        let nobody = (TokenId::from_uuid(nobody), SessionId::from_uuid(nobody));
+        let blacklist = self.hardware.blacklist.inner();
+        let mut on_it = Vec::new();
+        for entry in &log {
+            let (token, session) = match entry.scope {
+                rescind_session::Scope::Token(token) => (token, nobody.1),
+                rescind_session::Scope::Session(session) => (nobody.0, session),
+            };
+            if matches!(blacklist.check(token, session).await, Ok(Standing::Revoked(_))) {
+                on_it.push(entry.clone());
+            }
+        }
+        Picture {
+            at: self.now,
+            server_time: self.service().and_then(|service| service.now().ok()),
+            wall_clock: self.hardware.machine.wall(),
+            cookies: self.browser.cookies(self.now).cloned().collect(),
+            loot: self.loot.clone(),
+            sessions,
+            plain: self.hardware.plain.rows().into_iter().map(plain_row).collect(),
+            log,
+            blacklist: on_it,
+            blacklist_is_whole: matches!(blacklist.check(nobody.0, nobody.1).await, Ok(Standing::Clear)),
+            mood: self.hardware.blacklist.mood(),
+            loses_next_reply: self.loses_next_reply,
+        }
+    }
+}
+
+fn plain_row((key, values, until): (String, std::collections::HashMap<String, String>, Timestamp)) -> PlainRow {
+    let mut values: Vec<_> = values.into_iter().collect();
+    values.sort();
+    PlainRow { key, values, until }
+}
+
+fn kind(setup: &Setup) -> Kind {
+    match setup.answer {
+        Answer::Tokens(_) => Kind::Tokens(setup.policy.clone()),
+        Answer::Sessions => Kind::Sessions(setup.session_life),
+    }
+}

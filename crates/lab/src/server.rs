@@ -1,0 +1,327 @@
+//! The server of a sandbox: the application that an adopter would write, answering in the process.
+//!
+//! It is actix-web with [`Rescind`] in it, and no listener: requests are handed to it as values. So the headers, cookies and
+//! problem documents that a page shows are those that go over the wire elsewhere, and the thief has no wire to reach anybody
+//! by. Rejected: requests over the loopback interface, to a port that a visitor could be made to wish for.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use actix_web::{
+    App, HttpResponse,
+    body::MessageBody,
+    dev::{Service, ServiceResponse},
+    http::header,
+    test, web,
+};
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_api::{LoginLimit, Problem, Rescind, Settings, browser};
+use rescind_session::{
+    AnchoredClock, Config, ConfigError, HashingSettings, Keys, Password, Policy, Ports, SessionService, SignUpError,
+    memory::{MemorySessions, MemoryUsers},
+    ports::{SessionStore, StoreError},
+    token::{Algorithm, KeyError, KeyRing, RefreshKey, RefreshKeys, SigningKey},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::time::Instant;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+use url::Url;
+
+use crate::{
+    clock::Machine,
+    faults::MoodyBlacklist,
+    meter::{Call, Meter, metered},
+    plain::{self, PlainStore},
+    raw::{Reply, Request},
+};
+
+/// Where the sandbox's server is said to be. There is nobody at that address (RFC 2606, section 3).
+pub const ORIGIN: &str = "https://sandbox.example";
+
+/// How long a request in a sandbox waits for its stores.
+const STORE_TIMEOUT: Duration = Duration::from_millis(60);
+const BATCH: u32 = 100;
+
+/// Why a sandbox could not be set up. None of it is the visitor's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The lifetimes contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A key could not be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A store in memory failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The one account could not be made.
+    #[error("the sandbox's account could not be made")]
+    SignUp(#[from] SignUpError),
+    /// The address of the sandbox is no address.
+    #[error(transparent)]
+    Url(#[from] url::ParseError),
+}
+
+/// What survives when the server is killed: the machine, the database, the blacklist, and the files with the keys.
+pub(crate) struct Hardware {
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) users: Arc<MemoryUsers>,
+    pub(crate) sessions: Arc<MemorySessions>,
+    pub(crate) plain: Arc<PlainStore>,
+    pub(crate) blacklist: Arc<MoodyBlacklist>,
+    signing_key: Option<SecretString>,
+    refresh_keys: RefreshKeys,
+    rng: Mutex<StdRng>,
+}
+
+impl Hardware {
+    pub(crate) fn new(machine: Machine, mut rng: StdRng) -> Result<Self, SandboxError> {
+        let signing_key = SigningKey::generate(Algorithm::EdDsa)?.to_pkcs8_pem();
+        Ok(Self {
+            machine: Arc::new(machine),
+            users: Arc::default(),
+            sessions: Arc::default(),
+            plain: Arc::new(PlainStore::new(rng.fork())),
+            blacklist: Arc::default(),
+            signing_key,
+            refresh_keys: RefreshKeys::new(RefreshKey::generate(&mut rng), Vec::new())?,
+            rng: Mutex::new(rng),
+        })
+    }
+
+    fn keys(&self) -> Result<Keys, KeyError> {
+        let active = match &self.signing_key {
+            Some(pem) => SigningKey::from_pkcs8_pem(pem.expose_secret())?,
+            None => SigningKey::generate(Algorithm::EdDsa)?,
+        };
+        Ok(Keys {
+            ring: KeyRing::new(active),
+            refresh: self.refresh_keys.clone(),
+        })
+    }
+
+    fn fork_rng(&self) -> StdRng {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork()
+    }
+}
+
+/// What is served.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// Tokens under a policy.
+    Tokens(Policy),
+    /// Plain sessions that live so long.
+    Sessions(Duration),
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    kind: Kind,
+    rescind: Rescind,
+    hardware: Arc<Hardware>,
+}
+
+/// What became of a request.
+pub(crate) struct Answered {
+    pub(crate) reply: Reply,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) took: Duration,
+}
+
+impl Server {
+    /// Starts on what survived. As the program does: the clock is held against the database, and the revocation log carried
+    /// over, before the first request is answered.
+    pub(crate) async fn start(hardware: &Arc<Hardware>, kind: Kind) -> Result<Self, SandboxError> {
+        let clock = AnchoredClock::new(hardware.machine.clone());
+        // Stores in memory have no clock of their own that it could disagree with.
+        let _ = clock.anchor(hardware.sessions.instants().await?);
+        let config = Config {
+            policy: match &kind {
+                Kind::Tokens(policy) => policy.clone(),
+                Kind::Sessions(_) => Policy::client_delete(),
+            },
+            store_timeout: STORE_TIMEOUT,
+            // Everybody knows the one password, so it need not be hard to guess.
+            hashing: HashingSettings {
+                memory_kib: 64,
+                iterations: 1,
+                at_once: 1,
+                waiting: 8,
+            },
+            ..Config::new(ORIGIN, "rescind-api")
+        };
+        let ports = Ports {
+            users: hardware.users.clone(),
+            sessions: hardware.sessions.clone(),
+            blacklist: hardware.blacklist.clone(),
+            clock: Arc::new(clock),
+        };
+        let service = SessionService::new(config, hardware.keys()?, ports, hardware.fork_rng())?;
+        let settings = Settings {
+            login_limit: LoginLimit::Off,
+            ..Settings::new(Url::parse(ORIGIN)?)
+        };
+        let server = Self {
+            kind,
+            rescind: Rescind::new(service, settings),
+            hardware: Arc::clone(hardware),
+        };
+        server.keep_up().await;
+        Ok(server)
+    }
+
+    pub(crate) async fn sign_up(&self, username: &str, password: &str) -> Result<(), SandboxError> {
+        self.service().sign_up(username, &Password::new(password)).await?;
+        Ok(())
+    }
+
+    pub(crate) fn service(&self) -> &SessionService {
+        self.rescind.service()
+    }
+
+    /// What the program does twice a second and each minute, once: carries revocations over, and removes what has passed.
+    pub(crate) async fn keep_up(&self) -> Vec<Call> {
+        let meter = Meter::default();
+        let service = self.metered(&meter);
+        let once = async {
+            // A store that does not answer is asked again the next time.
+            let _ = service.carry_over(BATCH).await;
+            let _ = service.prune(BATCH).await;
+        };
+        let _ = tokio::time::timeout(STORE_TIMEOUT, once.with_subscriber(NoSubscriber::default())).await;
+        meter.calls()
+    }
+
+    fn metered(&self, meter: &Meter) -> SessionService {
+        let service = self.service();
+        service.with_ports(metered(service.ports(), meter))
+    }
+
+    /// Answers a request. Nothing of it reaches the program's log: whoever reads that does not want to hear of robberies that
+    /// were played.
+    pub(crate) async fn answer(&self, request: &Request) -> Answered {
+        let meter = Meter::default();
+        let rescind = self.rescind.with_service(self.metered(&meter));
+        // A stopwatch: it decides nothing.
+        let started = Instant::now();
+        let reply = match &self.kind {
+            Kind::Tokens(_) => {
+                let app = App::new()
+                    .configure(|cfg| rescind.configure(cfg))
+                    .configure(browser::configure)
+                    .service(web::resource("/login").route(web::post().to(log_in)))
+                    .wrap(rescind.guard());
+                let app = test::init_service(app).await;
+                carry(&app, on_its_way(request).to_request())
+                    .with_subscriber(NoSubscriber::default())
+                    .await
+            }
+            Kind::Sessions(life) => {
+                let app = App::new()
+                    .app_data(web::Data::new(rescind))
+                    .configure(plain::configure)
+                    .wrap(plain::middleware(&self.hardware.plain, &meter, self.service(), *life));
+                let app = test::init_service(app).await;
+                carry(&app, on_its_way(request).to_request())
+                    .with_subscriber(NoSubscriber::default())
+                    .await
+            }
+        };
+        Answered {
+            reply,
+            calls: meter.calls(),
+            took: started.elapsed(),
+        }
+    }
+}
+
+/// What the form at `/login` sends.
+#[derive(Deserialize)]
+pub(crate) struct NameAndPassword {
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+/// The one handler that an application with forms has to write itself.
+async fn log_in(
+    request: actix_web::HttpRequest,
+    rescind: Rescind,
+    form: web::Form<NameAndPassword>,
+) -> Result<HttpResponse, Problem> {
+    let password = Password::new(form.password.as_str());
+    let login = browser::log_in(&request, &rescind, &form.username, &password).await?;
+    let mut reply = HttpResponse::SeeOther();
+    reply.insert_header((header::LOCATION, "/"));
+    for cookie in login.cookies() {
+        reply.cookie(cookie.clone());
+    }
+    Ok(reply.finish())
+}
+
+/// Hands a request to an application.
+async fn carry<S, R, B>(app: &S, request: R) -> Reply
+where
+    S: Service<R, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    B: MessageBody + 'static,
+{
+    match app.call(request).await {
+        Ok(reply) => from_response(reply.map_into_boxed_body().into_parts().1).await,
+        Err(error) => from_response(error.error_response()).await,
+    }
+}
+
+/// The request as actix takes it.
+fn on_its_way(request: &Request) -> test::TestRequest {
+    let mut on_its_way = test::TestRequest::default()
+        .method(request.method.clone())
+        .uri(request.path);
+    for (name, value) in &request.headers {
+        on_its_way = on_its_way.append_header((*name, value.as_str()));
+    }
+    match &request.body {
+        Some(body) => on_its_way.set_payload(body.clone()),
+        None => on_its_way,
+    }
+}
+
+async fn from_response(response: HttpResponse) -> Reply {
+    let status = response.status();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (
+                usual(name.as_str()),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let body = actix_web::body::to_bytes(response.into_body())
+        .await
+        .unwrap_or_default();
+    Reply {
+        status,
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }
+}
+
+/// `set-cookie` as it is usually written: `Set-Cookie`. On the wire case does not matter (RFC 9110, section 5.1).
+fn usual(name: &str) -> String {
+    match name {
+        "www-authenticate" => return "WWW-Authenticate".to_owned(),
+        "x-request-id" => return "X-Request-ID".to_owned(),
+        _ => {}
+    }
+    let mut at_start = true;
+    name.chars()
+        .map(|letter| {
+            let written = if at_start { letter.to_ascii_uppercase() } else { letter };
+            at_start = letter == '-';
+            written
+        })
+        .collect()
+}

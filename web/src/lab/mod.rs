@@ -1,0 +1,24 @@
+//! The lab: one question, six answers, and worlds in which all of them can be tried.
+//!
+//! | | |
+//! | --- | --- |
+//! | [`compare`] | `/lab`: one story under every answer, side by side |
+//! | [`answer`] | `/lab/{answer}`: one answer, step by step, in a sandbox of one's own |
+//! | [`race`] | `/lab/race`: two tabs refresh at once |
+//!
+//! What is tried happens in `rescind-lab`, on the real crates; here it is only drawn. Nothing in here can reach the accounts
+//! of the demo, another visitor's sandbox, or the network.
+
+mod answer;
+mod compare;
+mod race;
+
+use actix_web::web;
+
+/// Adds the lab to an application, where the demo is on.
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+    // In this order: `/lab/{answer}` would take every name.
+    cfg.configure(compare::configure)
+        .configure(race::configure)
+        .configure(answer::configure);
+}
