@@ -112,9 +112,10 @@ impl Cluster {
         ApiClient::new(&self.url)
     }
 
-    /// Ctrl-C; nothing if it does not end.
+    /// As Ctrl-C ends it; nothing if it does not end. By TERM, which takes the same way: a shell that was itself begun in the
+    /// background, as tests may be, has to ignore INT, and cannot trap it.
     fn interrupt(&mut self) -> Option<ExitStatus> {
-        kill("-INT", &self.script.id().to_string());
+        kill("-TERM", &self.script.id().to_string());
         const STEP: Duration = Duration::from_millis(50);
         // A child of the standard library cannot be awaited with a deadline, only asked.
         (0..DEADLINE.as_millis() / STEP.as_millis()).find_map(|_| {
