@@ -24,6 +24,19 @@ cluster:
 curl-tour base_url="http://127.0.0.1:8080":
     bash scripts/curl-tour.sh {{ base_url }}
 
+# Try the code that you mend for the course, and be told what fails: `just exercise 6`, `just exercise 8`.
+[group("learn")]
+[no-exit-message]
+exercise *number:
+    @cargo run --quiet -p rescind-exercises --example exercise -- {{ number }}
+
+# Put an exercise's file back as it was delivered, after asking.
+[confirm("This throws away what you wrote in the exercise's file. Go on? [y/N]")]
+[group("learn")]
+[no-exit-message]
+exercise-reset number:
+    @cargo run --quiet -p rescind-exercises --example exercise -- --reset {{ number }}
+
 # Run everything that guards the main branch; `just test --full` for the large numbers.
 [group("check")]
 test *args:

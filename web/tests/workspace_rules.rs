@@ -13,11 +13,13 @@ use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Pack
 use toml_edit::{Document, Item};
 
 /// Who imports whom. An arrow may skip on its way down; nothing else is allowed.
-const ARROWS: [(&str, &[&str]); 8] = [
-    ("rescind-web", &["rescind-lab", "rescind-store"]),
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("rescind-web", &["rescind-lab", "rescind-store", "rescind-exercises"]),
     ("rescind-lab", &["rescind-api"]),
     ("rescind-api", &["rescind-session"]),
     ("rescind-store", &["rescind-session", "rescind-migrations"]),
+    // Only to try a learner's code. What the web takes from it, the texts, needs no other crate.
+    ("rescind-exercises", &["rescind-session"]),
     ("rescind-session", &["rescind-token"]),
     ("rescind-token", &[]),
     ("rescind-migrations", &[]),
@@ -37,6 +39,9 @@ const ASYNCHRONOUS: [&str; 3] = ["async-trait", "futures", "tokio"];
 
 /// The feature that lets a test stop the program where it hurts.
 const FAILPOINTS: &str = "failpoints";
+
+/// The feature that tries an adapter.
+const SUITE: &str = "conformance";
 
 /// The list of offences that is hoped for.
 const NONE: [String; 0] = [];
@@ -170,20 +175,20 @@ fn faults_on_purpose_are_asked_for_by_the_tests_of_the_program_alone() {
 /// The same, as Cargo resolves it: what `cargo build` links into the program.
 #[test]
 fn the_program_that_is_shipped_has_no_failpoints() {
-    let tree = |edges: &str| {
-        let output = Command::new(env!("CARGO"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["tree", "--offline", "--package", "rescind-web", "--edges", edges])
-            .args(["--prefix", "none", "--format", "{p} {f}"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
     let has_failpoints = |tree: &str| tree.contains(FAILPOINTS) || tree.lines().any(|line| line.starts_with("fail "));
-    assert!(!has_failpoints(&tree("normal,build")));
+    assert!(!has_failpoints(&tree("rescind-web", "normal,build")));
     assert!(
-        has_failpoints(&tree("normal,build,dev")),
+        has_failpoints(&tree("rescind-web", "normal,build,dev")),
+        "is the list read as it is written?"
+    );
+}
+
+/// It shows the texts of the exercises. What tries a learner's code brings the suite for adapters with it, and stays behind.
+#[test]
+fn the_program_that_is_shipped_has_no_suite() {
+    assert!(!tree("rescind-web", "normal,build").contains(SUITE));
+    assert!(
+        tree("rescind-exercises", "normal,build,dev").contains(SUITE),
         "is the list read as it is written?"
     );
 }
@@ -239,6 +244,18 @@ impl Workspace {
         self.members()
             .flat_map(|package| package.dependencies.iter().map(move |dependency| (package, dependency)))
     }
+}
+
+/// What a crate is built of, as Cargo resolves it: each package with its features.
+fn tree(package: &str, edges: &str) -> String {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["tree", "--offline", "--package", package, "--edges", edges])
+        .args(["--prefix", "none", "--format", "{p} {f}"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// All crates that can be reached along the arrows.

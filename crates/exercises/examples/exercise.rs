@@ -1,0 +1,69 @@
+//! Runs an exercise of the course: `just exercise 6`, `just exercise-reset 6`.
+//!
+//! ```sh
+//! cargo run -p rescind-exercises --example exercise -- [--reset] <number>
+//! ```
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use rescind_exercises::{Exercise, IN_CODE, UnknownExercise};
+
+fn main() -> io::Result<ExitCode> {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let (number, act): (_, fn(&Exercise) -> io::Result<ExitCode>) = match arguments[..] {
+        [] => return list(None, ExitCode::SUCCESS),
+        [number] => (number, run),
+        ["--reset", number] => (number, put_back),
+        _ => return list(Some("Name one exercise by its number."), ExitCode::from(2)),
+    };
+    match Exercise::asked_for(number) {
+        Ok(exercise) => act(exercise),
+        Err(elsewhere @ UnknownExercise::InTheBrowser { .. }) => list(Some(&elsewhere.to_string()), ExitCode::SUCCESS),
+        Err(unknown) => list(Some(&unknown.to_string()), ExitCode::from(2)),
+    }
+}
+
+/// Says what is to be said, and which exercises are done here.
+fn list(first: Option<&str>, code: ExitCode) -> io::Result<ExitCode> {
+    let mut out = io::stdout();
+    if let Some(first) = first {
+        writeln!(out, "{first}")?;
+    }
+    writeln!(out, "Done in code are:")?;
+    for exercise in &IN_CODE {
+        writeln!(out, "  {:<18} {}", exercise.recipe, exercise.title)?;
+    }
+    Ok(code)
+}
+
+/// The learner's file is built by a Cargo of its own: whatever is wrong with it, this program has been built.
+fn run(exercise: &Exercise) -> io::Result<ExitCode> {
+    let mut words = exercise.command.split(' ').skip(1);
+    let subcommand = words.next().unwrap_or_default();
+    let status = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args([subcommand, "--quiet"])
+        .args(words)
+        .status()?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn put_back(exercise: &Exercise) -> io::Result<ExitCode> {
+    fs::write(root().join(exercise.file), exercise.delivered)?;
+    writeln!(io::stdout(), "{} is as it was delivered.", exercise.file)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

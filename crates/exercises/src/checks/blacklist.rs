@@ -1,0 +1,190 @@
+//! Tries a blacklist.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rescind_session::{
+    Cause, LogId, Position, Revocation, Scope, conformance,
+    ports::{Blacklist, Claim, Standing, StoreError},
+    token::{SessionId, TokenId, UserId},
+};
+use uuid::Uuid;
+
+use super::report::Report;
+
+type Told = Result<(), String>;
+
+/// Tries a blacklist: `make` makes an empty one, again for each case.
+pub fn try_blacklist(make: impl Fn() -> Arc<dyn Blacklist>) -> Report {
+    let mut report = Report::default();
+    macro_rules! stories {
+        ($($case:ident)*) => { $(report.story(stringify!($case), async { $case(World::with(make()).await?).await });)* };
+    }
+    macro_rules! suite {
+        ($($case:ident)*) => { $(report.suite(stringify!($case), conformance::blacklist::$case(make()));)* };
+    }
+    stories! {
+        a_revoked_token_is_refused_and_its_session_goes_on
+        a_logout_refuses_every_token_of_the_session
+        pruning_forgets_nothing_that_may_still_be_alive
+        of_two_revocations_of_one_token_the_later_end_counts
+        of_two_revocations_the_later_end_counts_even_if_it_came_first
+        pruning_forgets_what_is_dead
+    }
+    suite! {
+        an_empty_blacklist_refuses_nothing
+        inserting_nothing_is_harmless
+        a_session_entry_refuses_every_token_of_it
+        a_token_entry_refuses_that_token_alone
+        a_token_and_a_session_of_one_number_are_not_mixed_up
+        a_token_revoked_by_both_scopes_is_refused
+        one_insert_takes_many_entries
+        an_entry_goes_at_its_until_and_not_before
+        an_entry_inserted_twice_is_one_entry
+        the_later_until_stays
+        an_entry_whose_until_has_passed_refuses_until_it_is_removed
+        one_scope_stays_when_the_other_is_removed
+        a_pruned_batch_is_bounded
+        what_was_inserted_is_seen_by_every_later_check
+        a_new_blacklist_is_not_whole
+        an_insert_makes_nothing_whole
+        an_entry_refuses_before_the_blacklist_is_whole
+        a_blacklist_is_whole_when_it_was_filled_to_the_end
+        a_whole_blacklist_is_not_claimed
+        a_claim_that_was_not_granted_completes_nothing
+        a_blacklist_that_is_whole_of_one_log_is_not_of_another
+    }
+    report
+}
+
+/// Alice has two tokens of one session, one for each of her tabs. The thief has copies of both. It is noon.
+struct World {
+    blacklist: Arc<dyn Blacklist>,
+    session: SessionId,
+    first: TokenId,
+    second: TokenId,
+}
+
+impl World {
+    async fn with(blacklist: Arc<dyn Blacklist>) -> Result<Self, String> {
+        let claim = Claim {
+            log: LogId::from_uuid(Uuid::from_u128(1)),
+            nonce: Uuid::from_u128(2),
+        };
+        // There is nothing to be filled in, so it is whole at once. That part is not in question.
+        let _ = answer(blacklist.claim(claim).await)?;
+        let _ = answer(blacklist.complete(claim).await)?;
+        Ok(Self {
+            blacklist,
+            session: SessionId::from_uuid(Uuid::from_u128(10)),
+            first: TokenId::from_uuid(Uuid::from_u128(11)),
+            second: TokenId::from_uuid(Uuid::from_u128(12)),
+        })
+    }
+
+    /// At noon.
+    async fn revoke(&self, scope: Scope, until_minute: i64) -> Result<(), String> {
+        let revocation = Revocation {
+            position: Position::new(1),
+            scope,
+            user: UserId::from_uuid(Uuid::from_u128(3)),
+            at: minute(0),
+            until: minute(until_minute),
+            cause: Cause::Logout,
+        };
+        answer(self.blacklist.insert(&[revocation]).await)
+    }
+
+    async fn prune_at(&self, at_minute: i64) -> Result<u64, String> {
+        answer(self.blacklist.prune(minute(at_minute), 100).await)
+    }
+
+    async fn lets_in(&self, token: TokenId) -> Result<bool, String> {
+        match answer(self.blacklist.check(token, self.session).await)? {
+            Standing::Clear => Ok(true),
+            Standing::Revoked(_) => Ok(false),
+            Standing::NotWhole => {
+                Err("The blacklist says that it is not whole, though it was filled: nobody gets in.".into())
+            }
+        }
+    }
+}
+
+/// Minutes since noon.
+fn minute(minute: i64) -> Timestamp {
+    const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
+    NOON + SignedDuration::from_mins(minute)
+}
+
+fn answer<T>(answer: Result<T, StoreError>) -> Result<T, String> {
+    answer.map_err(|error| format!("The blacklist could not answer: {error}."))
+}
+
+/// An error that tells a sentence, unless what should be is.
+fn tell(is_as_it_should_be: bool, otherwise: &str) -> Told {
+    if is_as_it_should_be {
+        Ok(())
+    } else {
+        Err(otherwise.into())
+    }
+}
+
+async fn a_revoked_token_is_refused_and_its_session_goes_on(world: World) -> Told {
+    world.revoke(Scope::Token(world.first), 10).await?;
+    tell(
+        !world.lets_in(world.first).await?,
+        "Alice had one token revoked, and the thief was let in with it.",
+    )?;
+    tell(
+        world.lets_in(world.second).await?,
+        "Alice had one token revoked, and was refused with another: one token is not the session.",
+    )
+}
+
+async fn a_logout_refuses_every_token_of_the_session(world: World) -> Told {
+    world.revoke(Scope::Session(world.session), 10).await?;
+    tell(
+        !world.lets_in(world.first).await? && !world.lets_in(world.second).await?,
+        "Alice logged out, and the thief was let in with a copy of her token: the logout refused nobody.",
+    )
+}
+
+async fn pruning_forgets_nothing_that_may_still_be_alive(world: World) -> Told {
+    world.revoke(Scope::Token(world.first), 10).await?;
+    world.prune_at(5).await?;
+    tell(
+        !world.lets_in(world.first).await?,
+        "Alice's token was revoked at 12:00 and could live until 12:10. At 12:05 the blacklist was pruned, and the thief \
+         was let in: a revocation is forgotten 5 minutes early.",
+    )
+}
+
+async fn of_two_revocations_of_one_token_the_later_end_counts(world: World) -> Told {
+    world.revoke(Scope::Token(world.first), 10).await?;
+    world.revoke(Scope::Token(world.first), 30).await?;
+    world.prune_at(20).await?;
+    tell(
+        !world.lets_in(world.first).await?,
+        "A token was revoked until 12:10, and then again until 12:30. At 12:20 the blacklist was pruned, and the thief \
+         was let in: the second revocation is forgotten 10 minutes early.",
+    )
+}
+
+async fn of_two_revocations_the_later_end_counts_even_if_it_came_first(world: World) -> Told {
+    world.revoke(Scope::Token(world.first), 30).await?;
+    world.revoke(Scope::Token(world.first), 10).await?;
+    world.prune_at(20).await?;
+    tell(
+        !world.lets_in(world.first).await?,
+        "A token was revoked until 12:30, and then again until 12:10. At 12:20 the blacklist was pruned, and the thief \
+         was let in: the first revocation is forgotten 10 minutes early.",
+    )
+}
+
+async fn pruning_forgets_what_is_dead(world: World) -> Told {
+    world.revoke(Scope::Token(world.first), 10).await?;
+    tell(
+        world.prune_at(10).await? == 1 && world.lets_in(world.first).await?,
+        "A token was revoked until 12:10, and at 12:10 its entry was not pruned: such a blacklist only ever grows.",
+    )
+}

@@ -1,0 +1,222 @@
+//! A table of sessions at the other end of a wire.
+//!
+//! The adapters in memory rotate under a lock, so that nothing comes between the question and the write. A database is
+//! elsewhere: between a `SELECT` and the `UPDATE` that follows it lies a way there and back, and others are on theirs.
+//! [`Rows`] is such a table, small enough to be read: a few statements, each of which is atomic by itself, and nothing that
+//! makes two of them one.
+//!
+//! Its rows lie in the [`MemorySessions`] that the real service can use, which compares and swaps whatever it does. An
+//! `UPDATE` that does not ask for the generation is therefore made of one that does: it asks for whatever is there.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rescind_session::{
+    Cause, MARGIN, Session, SessionState,
+    memory::MemorySessions,
+    ports::{Closing, Rotated, Rotation, SessionStore, StoreError},
+    token::{Generation, SessionId},
+};
+use tokio::sync::Notify;
+
+/// How long a generation that was exchanged still answers with its successor, from the first exchange.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// How long an access token lives.
+const ACCESS: Duration = Duration::from_secs(300);
+/// When a session ends that is left idle.
+const IDLE: Duration = Duration::from_secs(3600);
+/// One way along the wire. Real ones are shorter and longer; what matters is that it takes time.
+const WIRE: Duration = Duration::from_millis(1);
+
+/// Which rows an [`update`](Rows::update) changes, besides that they must be of the session, and open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// `WHERE id = ?`: whatever its generation is by now.
+    Session,
+    /// `WHERE id = ? AND generation = ?`: only while it is of this generation.
+    Generation(Generation),
+}
+
+/// A connection to the table. Clones are further connections to the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    table: Arc<MemorySessions>,
+    gate: Option<Arc<Gate>>,
+}
+
+impl Rows {
+    /// `SELECT * FROM sessions WHERE id = ?`
+    ///
+    /// # Errors
+    /// If the table cannot answer.
+    pub async fn select(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let row = self.table.find(id).await?;
+        tokio::time::sleep(WIRE).await;
+        self.pass(Moment::AfterReading).await;
+        Ok(row)
+    }
+
+    /// `UPDATE sessions SET generation = to, … WHERE … AND state = 'open'`; tells how many rows it changed: one or none.
+    ///
+    /// # Errors
+    /// If the table cannot answer.
+    #[must_use = "an update that changes no row is no error: the number tells"]
+    pub async fn update(&self, only: Where, rotation: &Rotation) -> Result<u64, StoreError> {
+        self.pass(Moment::BeforeWriting).await;
+        tokio::time::sleep(WIRE).await;
+        if let Where::Generation(from) = only {
+            let changed = Rotation {
+                from,
+                ..rotation.clone()
+            };
+            return Ok(rows(self.table.rotate(&changed).await?));
+        }
+        self.whatever_is_there(rotation.session, |_| rotation.clone()).await
+    }
+
+    /// `UPDATE sessions SET grace_until = ? WHERE id = ? AND state = 'open'`; tells how many rows it changed.
+    ///
+    /// # Errors
+    /// If the table cannot answer.
+    pub async fn set_grace(&self, id: SessionId, grace_until: Timestamp) -> Result<u64, StoreError> {
+        self.pass(Moment::BeforeWriting).await;
+        tokio::time::sleep(WIRE).await;
+        self.whatever_is_there(id, |row| Rotation {
+            session: id,
+            from: row.generation(),
+            to: row.generation(),
+            at: row.last_seen_at,
+            access_until: row.access_until,
+            idle_until: row.ends_at(),
+            grace_until,
+            device: row.device.clone(),
+        })
+        .await
+    }
+
+    /// Closes the session and writes its revocation down, as [`SessionStore::close`] does: nothing happens to one that is
+    /// closed already.
+    ///
+    /// # Errors
+    /// If the table cannot answer.
+    pub async fn close(&self, id: SessionId, cause: Cause, at: Timestamp) -> Result<(), StoreError> {
+        self.pass(Moment::BeforeWriting).await;
+        tokio::time::sleep(WIRE).await;
+        let closing = Closing {
+            cause,
+            at,
+            margin: MARGIN,
+        };
+        self.table.close(id, &closing).await.map(drop)
+    }
+
+    /// What is written if `row` is exchanged for the generation `to`.
+    #[must_use]
+    pub fn rotation(row: &Session, to: Generation, now: Timestamp) -> Rotation {
+        Rotation {
+            session: row.id,
+            from: row.generation(),
+            to,
+            at: now,
+            access_until: now + ACCESS,
+            idle_until: now + IDLE,
+            grace_until: now + GRACE,
+            device: row.device.clone(),
+        }
+    }
+
+    /// Changes an open row, of whichever generation it is.
+    async fn whatever_is_there(
+        &self,
+        id: SessionId,
+        change: impl Fn(&Session) -> Rotation + Send,
+    ) -> Result<u64, StoreError> {
+        loop {
+            let row = match self.table.find(id).await? {
+                Some(row) if row.state == SessionState::Open && row.refresh.is_some() => row,
+                _ => return Ok(0),
+            };
+            let changed = Rotation {
+                from: row.generation(),
+                ..change(&row)
+            };
+            if self.table.rotate(&changed).await? == Rotated::Won {
+                return Ok(1);
+            }
+        }
+    }
+
+    /// The table itself, past the wire: for the stories, and for what is no part of an exercise.
+    pub(super) fn table(&self) -> &MemorySessions {
+        &self.table
+    }
+
+    /// A connection that stands still at a moment, once, until its gate is opened.
+    pub(super) fn held_at(&self, moment: Moment) -> (Self, Arc<Gate>) {
+        let gate = Arc::new(Gate {
+            moment,
+            passed: AtomicBool::new(false),
+            reached: Notify::new(),
+            opened: Notify::new(),
+        });
+        let held = Self {
+            table: Arc::clone(&self.table),
+            gate: Some(Arc::clone(&gate)),
+        };
+        (held, gate)
+    }
+
+    async fn pass(&self, moment: Moment) {
+        if let Some(gate) = &self.gate {
+            gate.pass(moment).await;
+        }
+    }
+}
+
+fn rows(rotated: Rotated) -> u64 {
+    match rotated {
+        Rotated::Won => 1,
+        Rotated::Lost => 0,
+    }
+}
+
+/// Where others can overtake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The first row was read, and has arrived.
+    AfterReading,
+    /// The first write is about to leave.
+    BeforeWriting,
+}
+
+/// Where a connection stands still, so that a race has one end and not sometimes another.
+#[derive(Debug)]
+pub(super) struct Gate {
+    moment: Moment,
+    passed: AtomicBool,
+    reached: Notify,
+    opened: Notify,
+}
+
+impl Gate {
+    async fn pass(&self, moment: Moment) {
+        if moment == self.moment && !self.passed.swap(true, Ordering::SeqCst) {
+            self.reached.notify_one();
+            self.opened.notified().await;
+        }
+    }
+
+    pub(super) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    pub(super) fn open(&self) {
+        self.opened.notify_one();
+    }
+}

@@ -1,0 +1,271 @@
+//! What an exercise says of itself, on its page and in the terminal.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::{SLUGS, chapter_path};
+
+/// An exercise that is done in code: a file to mend, and a run that tells what fails.
+///
+/// The word that the run ends with is how a page learns of it: the two share no state, and need none. It is written here
+/// for all to read, since whoever cheats at an exercise has found out that there is nothing to be won. Rejected: a word
+/// made of what the learner wrote. The page would have to know all files that pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exercise {
+    /// The number of its chapter, and its own.
+    pub chapter: u8,
+    /// What is broken, as a heading.
+    pub title: &'static str,
+    /// What is wrong as seen from outside, and what to do. Code stands between backticks.
+    pub task: &'static str,
+    /// The file to mend, from the root of the workspace.
+    pub file: &'static str,
+    /// The command that tells what fails.
+    pub recipe: &'static str,
+    /// The same without `just`.
+    pub command: &'static str,
+    /// The command that puts the file back as it was delivered, after asking.
+    pub reset: &'static str,
+    /// The cases of the suite that it must pass, from the root of the workspace.
+    pub suite: &'static str,
+    /// To be opened one by one. Whoever follows all of them is done.
+    pub hints: [Hint; 3],
+    /// The file as it is delivered.
+    pub delivered: &'static str,
+    /// The file as it may look in the end. There are other ways.
+    pub solved: &'static str,
+    word: &'static str,
+}
+
+/// A hint, and what comes of following it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// What is told. Code stands between backticks.
+    pub text: &'static str,
+    /// The cases that fail before, and hold after: the tests follow the hint and look.
+    pub mends: &'static [&'static str],
+}
+
+/// All that are done in code, in the order of their chapters.
+pub const IN_CODE: [Exercise; 2] = [
+    Exercise {
+        chapter: 6,
+        title: "A blacklist that lets people back in",
+        task: "This blacklist was tried by its author with one token, once. Its users are logged out and let in again: with \
+               other tokens of the same session, after the next round of pruning, or at the end of the first of two \
+               revocations. Mend `insert`, `check` and `prune`, until the suite that every blacklist must pass is passed.",
+        file: "crates/exercises/mend/blacklist.rs",
+        recipe: "just exercise 6",
+        command: "cargo test -p rescind-exercises --test exercise_6",
+        reset: "just exercise-reset 6",
+        suite: "crates/session/src/conformance/blacklist.rs",
+        hints: [
+            Hint {
+                text: "A logout does not revoke a token. It revokes the session, and so every token of it, with one entry: \
+                       `Scope::Session`. `check` is given both ids. Which entries does it look for?",
+                mends: &[
+                    "a_logout_refuses_every_token_of_the_session",
+                    "a_session_entry_refuses_every_token_of_it",
+                    "one_insert_takes_many_entries",
+                    "an_entry_whose_until_has_passed_refuses_until_it_is_removed",
+                    "a_pruned_batch_is_bounded",
+                    "an_entry_refuses_before_the_blacklist_is_whole",
+                    "a_blacklist_is_whole_when_it_was_filled_to_the_end",
+                ],
+            },
+            Hint {
+                text: "A revocation carries two times. `at` is when it was made, and lies in the past from the first moment \
+                       on. `until` is when the last token that it covers is dead. Only one of them permits `prune` to \
+                       remove anything, and from that moment on, not before.",
+                mends: &[
+                    "pruning_forgets_nothing_that_may_still_be_alive",
+                    "of_two_revocations_the_later_end_counts_even_if_it_came_first",
+                    "an_entry_goes_at_its_until_and_not_before",
+                    "one_scope_stays_when_the_other_is_removed",
+                    "what_was_inserted_is_seen_by_every_later_check",
+                ],
+            },
+            Hint {
+                text: "The same token may be revoked again, for longer or for shorter. `insert` keeps whichever came first. \
+                       Neither the first nor the last is right: keep the later `until`.",
+                mends: &[
+                    "of_two_revocations_of_one_token_the_later_end_counts",
+                    "the_later_until_stays",
+                ],
+            },
+        ],
+        delivered: include_str!("../stages/blacklist/delivered.rs"),
+        solved: include_str!("../stages/blacklist/solved.rs"),
+        word: "quince-lantern",
+    },
+    Exercise {
+        chapter: 8,
+        title: "A refresh that loses races",
+        task: "This refresh serves one tab well. With two, people are logged out; with a thief, nobody notices; and one used \
+               token is answered for as long as somebody goes on presenting it. Mend `rotate`, then `refresh`, until the \
+               stories end well and the suite for rotations is passed.",
+        file: "crates/exercises/mend/rotation.rs",
+        recipe: "just exercise 8",
+        command: "cargo test -p rescind-exercises --test exercise_8",
+        reset: "just exercise-reset 8",
+        suite: "crates/session/src/conformance/rotating.rs",
+        hints: [
+            Hint {
+                text: "What `rotate` has read is old by the time it writes: others wrote in between. Let the table do both at \
+                       once, with `Where::Generation`, and believe the number of rows that `update` has changed. Where it \
+                       is none, somebody else was faster, or the session is closed: that is `Rotated::Lost`.",
+                mends: &[
+                    "two_who_rotate_at_once_are_not_both_told_that_they_did",
+                    "a_copy_two_generations_old_buys_nothing_however_slow_it_comes",
+                    "a_logout_beside_a_refresh_wins",
+                    "of_a_hundred_rotations_of_one_generation_exactly_one_wins",
+                    "a_session_without_a_refresh_token_does_not_rotate",
+                    "a_revocation_outlives_the_tokens_of_rotations_that_race_it",
+                    "a_rotation_that_races_close_all_reopens_nothing",
+                ],
+            },
+            Hint {
+                text: "To lose a race proves no theft: a second tab loses as well. In `refresh`, whoever is told \
+                       `Rotated::Lost` should look at the row again, and be judged by what the winner wrote.",
+                mends: &["two_tabs_at_once_both_stay_logged_in"],
+            },
+            Hint {
+                text: "The grace is counted from the first exchange, whose `rotate` has written its end. An answer to \
+                       `Judgement::Repeat` has nothing to write.",
+                mends: &["the_grace_ends_ten_seconds_after_the_first_exchange"],
+            },
+        ],
+        delivered: include_str!("../stages/rotation/delivered.rs"),
+        solved: include_str!("../stages/rotation/solved.rs"),
+        word: "marble-ferry",
+    },
+];
+
+impl Exercise {
+    /// The exercise of that chapter, if it is one that is done in code.
+    #[must_use]
+    pub fn of_chapter(number: u8) -> Option<&'static Self> {
+        IN_CODE.iter().find(|exercise| exercise.chapter == number)
+    }
+
+    /// The exercise that somebody asked for in the terminal.
+    ///
+    /// # Errors
+    /// [`UnknownExercise`], which says what to do instead.
+    pub fn asked_for(number: &str) -> Result<&'static Self, UnknownExercise> {
+        let nothing = || UnknownExercise::NoSuchNumber(number.to_owned());
+        let chapter = number.parse().map_err(|_| nothing())?;
+        let path = chapter_path(chapter).ok_or_else(nothing)?;
+        Self::of_chapter(chapter).ok_or(UnknownExercise::InTheBrowser { chapter, path })
+    }
+
+    /// Where its chapter is read, on the demo's own address.
+    #[must_use]
+    pub fn page(&self) -> String {
+        chapter_path(self.chapter).unwrap_or_default()
+    }
+
+    /// What the run tells whoever has mended everything, to be typed on the chapter's page.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        self.word
+    }
+
+    /// Whether somebody typed the word, in whatever case and with whatever space around it.
+    #[must_use]
+    pub fn is_completed_by(&self, typed: &str) -> bool {
+        typed.trim().eq_ignore_ascii_case(self.word)
+    }
+}
+
+/// The word that the run of a chapter's exercise ends with; nothing if that exercise is not done in code.
+#[must_use]
+pub fn completion_word(chapter: u8) -> Option<&'static str> {
+    Exercise::of_chapter(chapter).map(Exercise::word)
+}
+
+/// A number that no exercise in code has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnknownExercise {
+    /// It is one of the others.
+    InTheBrowser {
+        /// Its number.
+        chapter: u8,
+        /// The path of its page.
+        path: String,
+    },
+    /// There is no such chapter.
+    NoSuchNumber(String),
+}
+
+impl Display for UnknownExercise {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InTheBrowser { chapter, path } => write!(
+                f,
+                "Exercise {chapter} is done in the browser: cargo run, then http://127.0.0.1:8080{path}"
+            ),
+            Self::NoSuchNumber(number) => write!(
+                f,
+                "There is no exercise “{number}”: they have the numbers of the chapters, 1 to {}.",
+                SLUGS.len()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UnknownExercise {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exercise_is_found_by_its_number_and_nothing_else() {
+        assert_eq!(Exercise::asked_for("6"), Ok(&IN_CODE[0]));
+        assert_eq!(Exercise::asked_for("8"), Ok(&IN_CODE[1]));
+        for number in ["0", "13", "-6", "256", "six", "", "6; rm"] {
+            assert_eq!(
+                Exercise::asked_for(number),
+                Err(UnknownExercise::NoSuchNumber(number.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_asks_for_an_exercise_in_the_browser_is_told_where_it_is() {
+        let told = Exercise::asked_for("3").unwrap_err().to_string();
+        assert!(told.contains("in the browser"), "{told}");
+        assert!(told.contains("/learn/client-delete"), "{told}");
+    }
+
+    #[test]
+    fn a_word_is_known_however_it_is_typed_and_only_the_word() {
+        for exercise in &IN_CODE {
+            assert!(exercise.is_completed_by(exercise.word()));
+            assert!(exercise.is_completed_by(&format!(" {}\r\n", exercise.word().to_uppercase())));
+            for other in ["", " ", exercise.title, &exercise.word()[1..]] {
+                assert!(!exercise.is_completed_by(other));
+            }
+        }
+        assert!(!IN_CODE[0].is_completed_by(IN_CODE[1].word()));
+        assert_eq!(completion_word(6), Some(IN_CODE[0].word()));
+        assert_eq!(completion_word(3), None);
+    }
+
+    #[test]
+    fn an_exercise_says_the_same_in_its_file_and_on_its_page() {
+        for exercise in &IN_CODE {
+            assert!(chapter_path(exercise.chapter).is_some());
+            for command in [exercise.recipe, exercise.reset, exercise.command] {
+                assert!(command.ends_with(&exercise.chapter.to_string()), "{command}");
+            }
+            assert!(exercise.delivered.contains(exercise.recipe) && exercise.delivered.contains(exercise.command));
+            assert!(
+                exercise
+                    .delivered
+                    .contains(&format!("http://127.0.0.1:8080{}.", exercise.page()))
+            );
+            assert!(!exercise.delivered.contains(exercise.word()));
+        }
+    }
+}
