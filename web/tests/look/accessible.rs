@@ -2,9 +2,12 @@
 
 use std::fs;
 
-use rescind_testkit::{Browser, ColourScheme, JavaScript, Tool, needs};
+use rescind_testkit::{Browser, ColourScheme, JavaScript, RedisServer, Tool, needs};
 
-use crate::{person::arrive, tour::tour};
+use crate::{
+    person::{arrive, program, start},
+    tour::tour,
+};
 
 const RUN: &str = r"
     const done = arguments[arguments.length - 1];
@@ -61,4 +64,32 @@ async fn axe_finds_nothing_on_any_page_in_the_light_theme() {
 #[tokio::test]
 async fn axe_finds_nothing_on_any_page_in_the_dark_theme() {
     nothing_is_found(ColourScheme::Dark).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_on_the_pages_that_say_that_a_store_does_not_answer() {
+    let (Some(axe), Some(_)) = (needs(Tool::Axe), needs(Tool::Redis)) else {
+        return;
+    };
+    let axe = fs::read_to_string(axe).unwrap();
+    let redis = RedisServer::start().await;
+    let asks_redis = program().env("REDIS_URL", redis.url());
+    // So short that nobody has to wait for the page that says no.
+    let running = start(asks_redis.env("RESCIND_STORE_TIMEOUT", "2s")).await;
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let browser = running.browser(JavaScript::On).await;
+    browser.open("/").await;
+    browser.press("Log in as alice, and be robbed").await;
+    redis.pause();
+    for scheme in [ColourScheme::Light, ColourScheme::Dark] {
+        browser.set_colour_scheme(scheme).await;
+        browser.open("/account").await;
+        browser.wait_for_text("Not just now").await;
+        assert_eq!(violations(&browser, &axe).await, [""; 0], "the page with the error");
+        browser.open("/demo").await;
+        browser.press("Let the thief try again").await;
+        browser.wait_for_text("A store does not answer").await;
+        assert_eq!(violations(&browser, &axe).await, [""; 0], "the demo");
+    }
+    redis.resume();
 }
