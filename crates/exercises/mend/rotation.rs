@@ -35,7 +35,7 @@ impl Refreshing for HomeMade {
         if row.state != SessionState::Open || row.generation() != rotation.from {
             return Ok(Rotated::Lost);
         }
-        let _ = rows.update(Where::Session, rotation).await?;
+        rows.update(Where::Session, rotation).await?;
         Ok(Rotated::Won)
     }
 

@@ -66,7 +66,6 @@ impl Rows {
     ///
     /// # Errors
     /// If the table cannot answer.
-    #[must_use = "an update that changes no row is no error: the number tells"]
     pub async fn update(&self, only: Where, rotation: &Rotation) -> Result<u64, StoreError> {
         self.pass(Moment::BeforeWriting).await;
         tokio::time::sleep(WIRE).await;

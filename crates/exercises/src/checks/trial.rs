@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longer than any case takes. A learner's loop may have no end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a case to its end, to its panic, or until patience ends. The error says what went wrong.
 pub(super) fn attempt(case: impl Future<Output = Result<(), String>>) -> Result<(), String> {
