@@ -13,6 +13,7 @@ mod demo;
 mod failure;
 mod keys;
 mod lab;
+mod learn;
 mod logs;
 mod pages;
 mod private_files;

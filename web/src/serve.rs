@@ -34,6 +34,7 @@ use crate::{
     demo::{self, Stage},
     failure::Failure,
     keys::{KeyDirectory, Ring},
+    lab, learn,
     pages::{self, Site},
     settings::{Demo, Faults, Settings, Storage, unknown_variables},
     signals::EndSignals,
@@ -163,6 +164,8 @@ async fn serve(
             .configure(|cfg| {
                 if let Some(stage) = &stage {
                     demo::configure(stage, cfg);
+                    lab::configure(cfg);
+                    learn::configure(cfg);
                 }
             })
             .configure(|cfg| pages::configure(&site, cfg))

@@ -75,7 +75,8 @@ impl Assets {
                 "text/css; charset=utf-8",
                 concat!(
                     include_str!("../../static/rescind.css"),
-                    include_str!("../../static/stage.css")
+                    include_str!("../../static/stage.css"),
+                    include_str!("../../static/learn.css")
                 ),
             ),
             script: Asset::new("rescind", "js", "text/javascript; charset=utf-8", one_module(&MODULES)),

@@ -1,0 +1,62 @@
+//! `/learn/{chapter}`: a page of prose, an experiment, the source that does it, an exercise.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use rescind_api::{Problem, Rescind, Visitor};
+
+use super::{
+    chapters::{Chapter, Part},
+    excerpt::Listing,
+    exercises, who,
+};
+use crate::pages::{
+    Site, draw,
+    frame::{Frame, Who},
+};
+
+#[derive(Template)]
+#[template(path = "learn/chapter.html")]
+struct Page {
+    frame: Frame,
+    chapter: Chapter,
+    solved: bool,
+    /// The chapter's prose, as HTML.
+    prose: String,
+    /// What is said of the source, as HTML.
+    of_the_source: String,
+    listing: Option<Listing>,
+    exercise: Option<String>,
+}
+
+/// `GET /learn/{chapter}`
+pub(super) async fn show(
+    request: HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    slug: web::Path<String>,
+) -> actix_web::Result<HttpResponse> {
+    let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
+    let page = Page {
+        frame: site.frame(&request, chapter.title(), who(&site, &rescind, visitor).await),
+        chapter,
+        solved: exercises::is_solved(chapter, &request),
+        prose: chapter.render().map_err(actix_web::error::ErrorInternalServerError)?,
+        of_the_source: code_in(chapter.of_the_source()),
+        listing: chapter.excerpt().cut(),
+        exercise: exercises::for_chapter(chapter, &request),
+    };
+    draw(StatusCode::OK, &page)
+}
+
+/// Text with `code` between backticks, as HTML. What is written here is ours and holds nothing to escape.
+fn code_in(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for (n, part) in text.split('`').enumerate() {
+        match n % 2 {
+            0 => html.push_str(part),
+            _ => html.extend(["<code>", part, "</code>"]),
+        }
+    }
+    html
+}

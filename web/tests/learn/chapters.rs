@@ -1,0 +1,112 @@
+//! What stands in a chapter.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::reader::{Page, chapters, open, program};
+
+/// What a page may weigh.
+const MOST_BYTES: usize = 100 * 1024;
+
+#[tokio::test]
+async fn every_page_of_the_course_has_one_heading_and_is_light() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let mut pages = chapters(&reader).await;
+    pages.extend(["/learn".to_owned(), "/glossary".to_owned()]);
+    let mut headings = BTreeSet::new();
+    for address in pages {
+        let page = Page::open(&reader, &address).await;
+        let [heading] = page
+            .words("h1")
+            .try_into()
+            .unwrap_or_else(|found| panic!("{address}: {found:?}"));
+        assert!(headings.insert(heading.clone()), "{address}: {heading} once more");
+        assert!(page.html.len() < MOST_BYTES, "{address} has {} bytes", page.html.len());
+        assert!(
+            page.attributes("[style], [onclick]", "class").is_empty() && page.words("style").is_empty(),
+            "{address} has styles or scripts in it"
+        );
+        let ids = page.attributes("[id]", "id");
+        assert_eq!(
+            ids.len(),
+            ids.iter().collect::<BTreeSet<_>>().len(),
+            "{address}: {ids:?}"
+        );
+    }
+    assert_eq!(headings.len(), 14);
+}
+
+#[tokio::test]
+async fn chapters_lead_to_their_neighbours_and_tell_their_place() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let addresses = chapters(&reader).await;
+    for (n, address) in addresses.iter().enumerate() {
+        let page = Page::open(&reader, address).await;
+        let [place] = page.words(".place-in-course").try_into().unwrap();
+        assert!(
+            place.contains(&format!("chapter {} of 12", n + 1)),
+            "{address}: {place}"
+        );
+        let before = n.checked_sub(1).and_then(|n| addresses.get(n)).cloned();
+        assert_eq!(
+            page.attributes("[rel=prev]", "href"),
+            Vec::from_iter(before),
+            "{address}"
+        );
+        let after = addresses.get(n + 1).map_or("/glossary", String::as_str);
+        assert_eq!(page.attributes("[rel=next]", "href"), [after], "{address}");
+        let credited = page.html.contains("Indrek Ots");
+        assert_eq!(credited, n < 7, "{address}: the article is credited in the first part");
+        let current = page.attributes("nav a[aria-current]", "href");
+        assert_eq!(current, ["/learn"], "{address}");
+    }
+    assert!(Page::open(&reader, "/learn").await.html.contains("Indrek Ots"));
+}
+
+/// What is shown, against the file itself: nothing drawn, escaped or numbered wrongly.
+#[tokio::test]
+async fn each_chapter_shows_our_own_source_line_by_line_as_it_is() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for address in chapters(&reader).await {
+        let page = Page::open(&reader, &address).await;
+        let [file] = page.words(".listing figcaption code").try_into().unwrap();
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
+        let [shown] = page
+            .each(".listing pre", |pre| pre.text().collect::<String>())
+            .try_into()
+            .unwrap();
+        let mut lines = 0;
+        for line in shown.lines().filter(|line| line.trim() != "…") {
+            let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, text) = line.split_at(digits);
+            let number: usize = number.parse().unwrap_or_else(|e| panic!("{address}: {line:?}: {e}"));
+            assert_eq!(source.lines().nth(number - 1).unwrap().trim(), text.trim(), "{address}");
+            lines += 1;
+        }
+        assert!((8..=30).contains(&lines), "{address} shows {lines} lines");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_chapter_is_404() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for address in ["/learn/nowhere", "/learn/%00", "/learn/"] {
+        reader.open(address).await.expect_status(404);
+    }
+}
+
+/// Whoever reads is not sent to refresh or to log in.
+#[tokio::test]
+async fn a_reader_whose_tokens_are_dead_stays_where_they_are() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    reader.plant_cookie("rescind_access=nonsense");
+    reader.plant_cookie("rescind_refresh=nonsense");
+    for address in ["/learn", "/learn/rotation", "/glossary"] {
+        reader.open(address).await.expect_status(200);
+    }
+    assert_eq!(reader.open("/account").await.status, 303, "elsewhere they are");
+}

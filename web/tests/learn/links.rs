@@ -1,0 +1,63 @@
+//! Every link of the course leads somewhere, down to the anchor.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::reader::{Page, chapters, open, program};
+
+#[tokio::test]
+async fn every_link_within_the_site_leads_to_a_page_that_has_the_anchor() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let mut pages = chapters(&reader).await;
+    pages.extend(["/learn".to_owned(), "/glossary".to_owned()]);
+
+    let mut links: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    let mut seen = 0;
+    for address in pages {
+        let page = Page::open(&reader, &address).await;
+        for link in page.attributes("a[href]", "href") {
+            seen += 1;
+            let link = if link.starts_with('#') {
+                format!("{address}{link}")
+            } else {
+                link
+            };
+            if !link.starts_with('/') {
+                assert!(link.starts_with("https://"), "{address} leads to {link}");
+                continue;
+            }
+            let (to, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let leads = links.entry(to.to_owned()).or_default();
+            leads.insert((anchor.to_owned(), page.address.clone()));
+        }
+    }
+    assert!(seen > 200, "{seen} links: are they read as they are written?");
+
+    for (to, leads) in links {
+        let reply = reader.open(&to).await;
+        let from: BTreeSet<_> = leads.iter().map(|(_, from)| from).collect();
+        // The account's page asks a stranger to log in first.
+        let private = to == "/account" && reply.status == 303;
+        assert!(reply.status == 200 || private, "{to}: {}, from {from:?}", reply.status);
+        if leads.iter().all(|(anchor, _)| anchor.is_empty()) {
+            continue;
+        }
+        let ids = Page::open(&reader, &to).await.attributes("[id]", "id");
+        for (anchor, from) in leads {
+            assert!(anchor.is_empty() || ids.contains(&anchor), "{to}#{anchor}, from {from}");
+        }
+    }
+}
+
+/// A form that asks, such as an experiment's, answers as the page itself does. Those that tell something are the exercises'.
+#[tokio::test]
+async fn every_form_that_asks_leads_to_a_page() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for address in chapters(&reader).await {
+        let page = Page::open(&reader, &address).await;
+        for action in page.attributes("main form:not([method=post])", "action") {
+            reader.open(&action).await.expect_status(200);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The course and the glossary, from outside: every page is there, every link leads somewhere, and what a chapter shows is
+//! what the repository holds.
+//!
+//! The program is the real one. Readers have a cookie jar, and no scripts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
+mod chapters;
+mod demo_off;
+mod links;
+mod reader;
