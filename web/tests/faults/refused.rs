@@ -63,10 +63,6 @@ const QUEUE_FOR_THE_LOCK: &str = "
 /// Without Redis a node is alone on its database. It may only believe that while it holds the lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again() {
-    // It turns on seconds, which a machine that compiles beside it does not have; the lock's own tests run in both tiers.
-    if rescind_testkit::rounds(0, 1) == 0 {
-        return;
-    }
     if !has_stores() {
         return;
     }
