@@ -8,10 +8,7 @@
 
 use askama::Template;
 
-use super::{
-    excerpt::{Excerpt, Item, excerpt, holds},
-    experiment::Experiment,
-};
+use super::excerpt::{Excerpt, Item, excerpt, holds};
 
 /// A chapter. Rendered, it is its prose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Template)]
@@ -252,15 +249,39 @@ impl Chapter {
         }
     }
 
-    /// What to try under its prose.
-    #[expect(dead_code, reason = "the lab does not draw them yet")]
-    pub(crate) fn experiment(self) -> Experiment {
+    /// What to try under its prose, and what to look for.
+    pub(crate) fn to_try(self) -> &'static str {
         match self {
-            Self::Unissued | Self::Keys => Experiment::Inspector,
-            Self::Stored => Experiment::Answer("stored"),
-            Self::ClientDelete | Self::ShortLived | Self::Rotation | Self::Sessions | Self::Xss => Experiment::Compare,
-            Self::Blacklist | Self::Amnesia | Self::Nodes => Experiment::Answer("blacklist"),
-            Self::Races => Experiment::Race,
+            Self::Unissued => {
+                "The server asks nobody here. Choose a longer life, and see what your logout changes for the copy."
+            }
+            Self::Stored => "The same theft, with and without the question. Look at what each request of yours costs.",
+            Self::ClientDelete => {
+                "Move the theft and the logout. The instant at which the copy dies stays where it is."
+            }
+            Self::ShortLived => {
+                "You call the API every five minutes. Find a life that suits both you and the thief least."
+            }
+            Self::Rotation => {
+                "The thief copies a token; see which copy is worth having, and what gives the thief away."
+            }
+            Self::Blacklist => {
+                "You refresh once, so two access tokens are alive when you log out. The thief has the older."
+            }
+            Self::Sessions => {
+                "The same story under each of the three answers that refuse at once. Compare what a request costs."
+            }
+            Self::Races => {
+                "One refresh token comes twice. Who sent it the second time, the server cannot know; see how it treats them."
+            }
+            Self::Amnesia => {
+                "You log out, and then the blacklist fails in a way of your choice. Watch for a single 200."
+            }
+            Self::Nodes => {
+                "The logout comes half-way: it is in the database, and the blacklist has not heard of it. Then the server dies."
+            }
+            Self::Keys => "Change a genuine token, and see at which question the check stops.",
+            Self::Xss => "A script runs in your page. See what it gets, and what your logout still changes.",
         }
     }
 }

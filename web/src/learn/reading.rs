@@ -7,7 +7,9 @@ use rescind_api::{Problem, Rescind, Visitor};
 use super::{
     chapters::{Chapter, Part},
     excerpt::Listing,
-    exercises, who,
+    exercises,
+    experiment::Experiment,
+    who,
 };
 use crate::pages::{
     Site, draw,
@@ -25,6 +27,8 @@ struct Page {
     /// What is said of the source, as HTML.
     of_the_source: String,
     listing: Option<Listing>,
+    /// The experiment, as HTML; nothing, if it could not be played.
+    experiment: Option<String>,
     exercise: Option<String>,
 }
 
@@ -44,9 +48,20 @@ pub(super) async fn show(
         prose: chapter.render().map_err(actix_web::error::ErrorInternalServerError)?,
         of_the_source: code_in(chapter.of_the_source()),
         listing: chapter.excerpt().cut(),
+        experiment: experiment(chapter, request.query_string()).await,
         exercise: exercises::for_chapter(chapter, &request),
     };
     draw(StatusCode::OK, &page)
+}
+
+/// The experiment, played. A chapter is worth reading without it.
+async fn experiment(chapter: Chapter, query: &str) -> Option<String> {
+    let played = Experiment::play(chapter, query).await;
+    let drawn = played.map_err(|error| error.to_string());
+    let drawn = drawn.and_then(|experiment| experiment.render().map_err(|error| error.to_string()));
+    drawn
+        .inspect_err(|error| tracing::error!(error, chapter = chapter.slug(), "an experiment could not be played"))
+        .ok()
 }
 
 /// Text with `code` between backticks, as HTML. What is written here is ours and holds nothing to escape.

@@ -110,3 +110,40 @@ async fn a_reader_whose_tokens_are_dead_stays_where_they_are() {
     }
     assert_eq!(reader.open("/account").await.status, 303, "elsewhere they are");
 }
+
+#[tokio::test]
+async fn each_chapters_experiment_is_played_on_its_page_and_can_be_set_there() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for address in chapters(&reader).await {
+        let page = Page::open(&reader, &address).await;
+        assert_eq!(page.words("#finding").len(), 1, "{address}");
+        assert!(page.words(".played li").len() > 3, "{address}");
+        let labelled = page.attributes("#try label", "for");
+        assert_eq!(labelled, page.attributes("#try select", "id"), "{address}");
+
+        // The last choice of each control, which is shown as chosen afterwards.
+        let choices: Vec<(String, String)> = page.each("#try select", |select| {
+            let options = select.child_elements().filter_map(|option| option.attr("value"));
+            (
+                select.attr("name").unwrap().to_owned(),
+                options.last().unwrap().to_owned(),
+            )
+        });
+        let query: Vec<String> = choices.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let set = Page::open(&reader, &format!("{address}?{}", query.join("&"))).await;
+        let chosen = set.attributes("#try option[selected]", "value");
+        assert_eq!(
+            chosen,
+            choices.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            "{address}"
+        );
+        assert_eq!(set.words("#finding").len(), 1, "{address}");
+
+        // An address that somebody mistyped or made up.
+        for query in ["life=%00", "life=99999999999999999999y&grace=-1", "%", "=&=&&"] {
+            let page = Page::open(&reader, &format!("{address}?{query}")).await;
+            assert_eq!(page.words("#finding").len(), 1, "{address}?{query}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A sandbox of the lab, and what is written down of what happens in it.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use jiff::{SignedDuration, Timestamp};
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_lab::{
+    Action, Answer, Exchange, Outcome, Sandbox, SandboxError, Setup, Who,
+    meter::{Access, Store},
+};
+use rescind_session::Policy;
+
+use crate::pages::times::span;
+
+/// When every story begins: 1 January 2026, ten o'clock.
+const BEGINS: i64 = 1_767_261_600;
+/// Where every story's randomness comes from. Nothing that it makes counts outside of the story.
+const SEED: u64 = 7519;
+
+/// What came of something, for an icon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    Accepted,
+    Refused,
+    /// Nobody could tell, or nobody was asked.
+    Nothing,
+}
+
+impl Said {
+    /// The class of what is drawn of it.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Nothing => "unknown",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Since the story began.
+    pub(crate) at: String,
+    pub(crate) who: Option<&'static str>,
+    pub(crate) words: String,
+    pub(crate) said: Option<Said>,
+    /// What was answered, and what was asked for it.
+    pub(crate) answer: Option<String>,
+}
+
+/// A story that is under way.
+pub(super) struct Play {
+    pub(super) sandbox: Sandbox,
+    pub(super) moments: Vec<Moment>,
+    logged_out: Option<Duration>,
+    /// When a copy was last accepted after that.
+    accepted: Option<Duration>,
+    /// Since when it is not.
+    refused: Option<Duration>,
+}
+
+impl Play {
+    /// Begins a story: nobody is logged in yet. `change` sets the lifetimes.
+    pub(super) async fn begin(answer: Answer, change: impl FnOnce(&mut Policy)) -> Result<Self, SandboxError> {
+        let mut setup = Setup::new(answer, begins());
+        change(&mut setup.policy);
+        Ok(Self {
+            sandbox: Sandbox::open(setup, StdRng::seed_from_u64(SEED)).await?,
+            moments: Vec::new(),
+            logged_out: None,
+            accepted: None,
+            refused: None,
+        })
+    }
+
+    /// Something is done; what came of it at last. Nothing comes of what cannot be done now.
+    pub(super) async fn press(&mut self, action: Action) -> Option<Outcome> {
+        self.press_as(action, None).await
+    }
+
+    /// The same, under another name.
+    pub(super) async fn press_as(&mut self, action: Action, name: Option<&'static str>) -> Option<Outcome> {
+        let before = self.sandbox.now();
+        let step = self.sandbox.press(action).await.ok()?.clone();
+        if action == Action::LogOut {
+            self.logged_out = Some(step.at);
+            self.accepted = None;
+        }
+        let passed = step.at.saturating_sub(before);
+        if step.exchanges.is_empty() {
+            let words = name.map_or_else(|| self.words_for(action, passed), str::to_owned);
+            self.write(step.at, words);
+        }
+        for exchange in &step.exchanges {
+            self.note(step.at, exchange, name);
+        }
+        step.exchanges.last().map(|exchange| exchange.outcome)
+    }
+
+    /// Does one after the other.
+    pub(super) async fn press_all(&mut self, actions: &[Action]) {
+        for action in actions {
+            self.press(*action).await;
+        }
+    }
+
+    /// Lets time pass: half minutes and fives of minutes.
+    pub(super) async fn wait(&mut self, time: Duration) {
+        let mut left = time.as_secs();
+        while left >= 30 {
+            let (action, seconds) = if left >= 300 {
+                (Action::Wait5m, 300)
+            } else {
+                (Action::Wait30s, 30)
+            };
+            if self.sandbox.press(action).await.is_err() {
+                return;
+            }
+            left -= seconds;
+        }
+        if !time.is_zero() {
+            self.write(self.sandbox.now(), format!("{} later", words(time)));
+        }
+    }
+
+    /// Writes down something that nobody answers to.
+    pub(super) fn write(&mut self, at: Duration, words: String) {
+        self.moments.push(Moment {
+            at: clock(at),
+            who: None,
+            words,
+            said: None,
+            answer: None,
+        });
+    }
+
+    fn note(&mut self, at: Duration, exchange: &Exchange, name: Option<&'static str>) {
+        let said = match exchange.outcome {
+            Outcome::Accepted => Said::Accepted,
+            Outcome::Refused => Said::Refused,
+            Outcome::CannotTell | Outcome::NoServer => Said::Nothing,
+        };
+        if exchange.who == Who::Thief {
+            match said {
+                Said::Accepted => {
+                    self.accepted = Some(at);
+                    self.refused = None;
+                }
+                Said::Refused | Said::Nothing => {
+                    let since = self.expiry_of_the_copy().filter(|ended| *ended <= at).unwrap_or(at);
+                    self.refused.get_or_insert(since);
+                }
+            }
+        }
+        let words = name.unwrap_or_else(|| deed(exchange));
+        self.moments.push(Moment {
+            at: clock(at),
+            who: Some(match exchange.who {
+                Who::You => "you",
+                Who::Thief => "thief",
+            }),
+            words: words.to_owned(),
+            said: Some(said),
+            answer: Some(answer(exchange)),
+        });
+    }
+
+    /// When the copied access token dies by itself.
+    fn expiry_of_the_copy(&self) -> Option<Duration> {
+        let copy = self.sandbox.loot().access.as_deref()?;
+        let claims = self.sandbox.service()?.genuine_claims(copy).ok()?;
+        Duration::try_from(claims.expires_at.duration_since(begins())).ok()
+    }
+
+    fn words_for(&self, action: Action, passed: Duration) -> String {
+        let sessions = self.sandbox.setup().answer == Answer::Sessions;
+        let words = match action {
+            Action::CopyAccess if sessions => "The thief copies your session cookie",
+            Action::CopyAccess => "The thief copies your access token",
+            Action::CopyRefresh => "The thief copies your refresh token",
+            Action::WaitBeforeExpiry => return format!("{} later, a second before it expires", words(passed)),
+            Action::WaitAfterExpiry => return format!("{} later, a second after it has expired", words(passed)),
+            Action::BlacklistForgets => "The blacklist loses everything",
+            Action::BlacklistSlow => "The blacklist answers late from now on",
+            Action::BlacklistStops => "The blacklist does not answer any more",
+            Action::BlacklistWell => "The blacklist answers again",
+            Action::LoseReply => "The reply to the next refresh is going to be lost",
+            Action::KillServer => "The server is killed",
+            Action::StartServer => "A server starts, on the same database",
+            _ => return format!("{} later", words(passed)),
+        };
+        words.to_owned()
+    }
+
+    /// The thief tries, and if the copy works tries on until it is dead.
+    pub(super) async fn thief_goes_on(&mut self) {
+        if self.press(Action::Replay).await == Some(Outcome::Accepted) {
+            self.press_all(&[
+                Action::WaitBeforeExpiry,
+                Action::Replay,
+                Action::Wait30s,
+                Action::Replay,
+            ])
+            .await;
+        }
+    }
+
+    /// How long after the logout a copy was still accepted. Nothing, if it was refused at once.
+    pub(super) fn inside_after_logout(&self) -> Option<Duration> {
+        let until = self.refused.unwrap_or(self.accepted?);
+        Some(until.saturating_sub(self.logged_out?))
+    }
+
+    /// How many entries the blacklist has.
+    pub(super) async fn entries(&self) -> usize {
+        self.sandbox.picture().await.blacklist.len()
+    }
+
+    /// What the browser sent along with the last request that it made to the API, in bytes of cookies.
+    pub(super) fn cookie_bytes(&self) -> usize {
+        let calls = self.sandbox.steps().iter().rev().flat_map(|step| &step.exchanges);
+        let call = calls
+            .filter(|exchange| exchange.who == Who::You && exchange.request.path == "/api/me")
+            .map(|exchange| &exchange.request.headers)
+            .next();
+        call.into_iter()
+            .flatten()
+            .filter(|(name, _)| *name == header::COOKIE || name.eq_ignore_ascii_case("cookie"))
+            .map(|(_, value)| value.len())
+            .sum()
+    }
+}
+
+fn begins() -> Timestamp {
+    Timestamp::from_second(BEGINS).unwrap_or_default()
+}
+
+/// A length of time, for people.
+pub(super) fn words(time: Duration) -> String {
+    span(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
+}
+
+/// How a stopwatch writes it: `0:00`, `4:59`, `12:00:01`.
+fn clock(at: Duration) -> String {
+    let seconds = at.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+fn deed(exchange: &Exchange) -> &'static str {
+    match (exchange.who, exchange.request.path) {
+        (Who::You, "/login") => "You log in",
+        (Who::You, "/logout") => "You log out",
+        (Who::You, "/api/refresh") => "Your browser refreshes",
+        (Who::You, _) => "You call the API",
+        (Who::Thief, "/api/refresh") => "The thief refreshes",
+        (Who::Thief, _) => "The thief calls the API with the copy",
+    }
+}
+
+/// The status, the code, which check decided, and what was asked for it.
+fn answer(exchange: &Exchange) -> String {
+    let Some(reply) = &exchange.reply else {
+        return "no answer: there is no server".to_owned();
+    };
+    let mut told = reply.status.as_u16().to_string();
+    if let Some(code) = exchange.code() {
+        told = format!("{told} {code}");
+    }
+    if !exchange.arrived {
+        return format!("{told}, and the reply is lost on its way");
+    }
+    if exchange.request.path != "/api/me" {
+        return told;
+    }
+    format!("{told}, decided by {}; {}", exchange.decided.words(), asked(exchange))
+}
+
+/// Which stores were asked whether the caller may pass.
+pub(super) fn asked(exchange: &Exchange) -> String {
+    let times = |store: Store| exchange.count(&[store], Access::Read);
+    let told = |n: usize, name: &str| match n {
+        0 => None,
+        1 => Some(format!("1 read in the {name}")),
+        n => Some(format!("{n} reads in the {name}")),
+    };
+    let asked: Vec<_> = [
+        told(times(Store::Sessions), "sessions"),
+        told(times(Store::Blacklist), "blacklist"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if asked.is_empty() {
+        "no store was asked".to_owned()
+    } else {
+        asked.join(", ")
+    }
+}
