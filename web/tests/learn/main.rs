@@ -11,4 +11,5 @@
 mod chapters;
 mod demo_off;
 mod links;
+mod look;
 mod reader;

@@ -1,0 +1,101 @@
+//! How the course looks and feels, in a real Chromium.
+
+use std::fs;
+
+use rescind_testkit::{ColourScheme, JavaScript, Running, Tool, needs};
+use thirtyfour::By;
+
+use crate::reader::{chapters, open, program};
+
+const WIDTHS: [u32; 4] = [390, 768, 1280, 1600];
+
+/// Rules of WCAG 2.2 A and AA, and what axe's authors call best practice.
+const AXE: &str = r"
+    const done = arguments[arguments.length - 1];
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const told = ({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`);
+    axe.run({ runOnly: tags, rules: { 'target-size': { enabled: true } }, resultTypes: ['violations'] })
+        .then(({ violations, passes }) => done({ found: violations.flatMap(told), passed: passes.length }))
+        .catch((error) => done({ found: [String(error)], passed: 0 }));
+";
+
+async fn axe_finds_nothing(scheme: ColourScheme) {
+    let (Some(_), Some(axe)) = (needs(Tool::Chromium), needs(Tool::Axe)) else {
+        return;
+    };
+    let axe = fs::read_to_string(axe).unwrap();
+    let running = open(program()).await;
+    let browser = running.browser(JavaScript::On).await;
+    browser.set_colour_scheme(scheme).await;
+    let mut found = Vec::new();
+    for page in pages(&running).await {
+        browser.open(&page).await;
+        browser.driver().execute(axe.as_str(), Vec::new()).await.unwrap();
+        let told = browser.driver().execute_async(AXE, Vec::new()).await.unwrap();
+        let told = told.json();
+        assert!(told["passed"].as_u64().unwrap() > 10, "axe looked at nothing: {told}");
+        let violations = told["found"].as_array().unwrap();
+        found.extend(violations.iter().map(|told| format!("{page}: {told}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
+}
+
+async fn pages(running: &Running) -> Vec<String> {
+    let mut pages = chapters(&running.cookie_client()).await;
+    pages.extend(["/learn".to_owned(), "/glossary".to_owned()]);
+    pages
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_in_the_light_theme() {
+    axe_finds_nothing(ColourScheme::Light).await;
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_in_the_dark_theme() {
+    axe_finds_nothing(ColourScheme::Dark).await;
+}
+
+#[tokio::test]
+async fn nothing_but_source_scrolls_sideways_and_nothing_is_forbidden_by_the_content_policy() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    let browser = running.browser(JavaScript::On).await;
+    let mut wrong = Vec::new();
+    for page in pages(&running).await {
+        browser.open(&page).await;
+        for width in WIDTHS {
+            browser.set_viewport(width, 900).await;
+            let (content, _) = browser.content_size().await;
+            if content > width {
+                wrong.push(format!("{page} is {content} wide at {width}"));
+            }
+        }
+        let said = browser.console().await;
+        wrong.extend(said.iter().map(|entry| format!("{page}: {}", entry.message)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    for javascript in [JavaScript::On, JavaScript::Off] {
+        let browser = running.browser(javascript).await;
+        browser.open("/learn").await;
+        browser.follow("Chapter 2: Keep every token in a database").await;
+        browser
+            .wait_for_text("After your logout the copy is refused at once.")
+            .await;
+        let choices = browser.driver().find(By::Id("try-asked")).await.unwrap();
+        choices.send_keys("nothing").await.unwrap();
+        browser.press("Play it").await;
+        browser
+            .wait_for_text("After your logout the copy works for another 12 h.")
+            .await;
+        assert!(browser.path().await.starts_with("/learn/stored?asked=nothing"));
+        browser.follow("Chapter 3 Delete it on the client").await;
+        browser.wait_for_text("chapter 3 of 12").await;
+    }
+}
