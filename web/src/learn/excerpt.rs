@@ -33,7 +33,7 @@ pub(super) struct Item {
 macro_rules! excerpt {
     ($path:literal: $($inside:literal / $begins:literal),+ $(,)?) => {{
         const SOURCE: &str = include_str!(concat!("../../../crates/", $path));
-        const { $(assert!(holds(SOURCE, $inside) && holds(SOURCE, $begins), "no such item in this file");)+ }
+        $(const _: () = assert!(holds(SOURCE, $inside) && holds(SOURCE, $begins), "no such item in this file");)+
         Excerpt {
             path: concat!("crates/", $path),
             source: SOURCE,
