@@ -23,11 +23,12 @@ use rescind_lab::SandboxError;
 
 use super::chapters::Chapter;
 pub(crate) use controls::{Choices, Control};
-pub(crate) use playing::{Moment, Said};
+pub(crate) use playing::{Moment, Said, Spans};
 
 /// A story that was played.
 pub(super) struct Story {
     pub(super) finding: Finding,
+    pub(super) spans: Option<Spans>,
     pub(super) moments: Vec<Moment>,
 }
 

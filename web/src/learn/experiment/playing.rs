@@ -50,10 +50,68 @@ pub(crate) struct Moment {
     pub(crate) answer: Option<String>,
 }
 
+/// Two lengths of time, side by side: from the login to the logout, and from the theft to the death of the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spans {
+    out: Duration,
+    stolen: Duration,
+    dead: Duration,
+}
+
+impl Spans {
+    /// How wide they are drawn.
+    pub(crate) const WIDTH: u64 = 1000;
+    /// So that what is there is seen.
+    const LEAST: u64 = 5;
+
+    pub(crate) fn you(&self) -> String {
+        words(self.out)
+    }
+
+    pub(crate) fn copy(&self) -> String {
+        words(self.dead.saturating_sub(self.stolen))
+    }
+
+    /// How long the copy worked after the logout, if it did.
+    pub(crate) fn after(&self) -> Option<String> {
+        let after = self.dead.saturating_sub(self.out);
+        (!after.is_zero()).then(|| words(after))
+    }
+
+    pub(crate) fn theft_at(&self) -> u64 {
+        self.place(self.stolen).min(Self::WIDTH - Self::LEAST)
+    }
+
+    /// Where the logout is drawn.
+    pub(crate) fn logout_at(&self) -> u64 {
+        self.place(self.out).max(Self::LEAST)
+    }
+
+    /// How wide the part before the logout is in which the copy works.
+    pub(crate) fn before_width(&self) -> u64 {
+        self.logout_at().saturating_sub(self.theft_at())
+    }
+
+    /// How wide the part after it is.
+    pub(crate) fn after_width(&self) -> u64 {
+        if self.dead > self.out {
+            Self::WIDTH - self.logout_at()
+        } else {
+            0
+        }
+    }
+
+    fn place(&self, at: Duration) -> u64 {
+        let whole = self.dead.max(self.out).as_secs().max(1);
+        at.as_secs() * Self::WIDTH / whole
+    }
+}
+
 /// A story that is under way.
 pub(super) struct Play {
     pub(super) sandbox: Sandbox,
     pub(super) moments: Vec<Moment>,
+    stolen: Option<Duration>,
     logged_out: Option<Duration>,
     /// When a copy was last accepted after that.
     accepted: Option<Duration>,
@@ -69,6 +127,7 @@ impl Play {
         Ok(Self {
             sandbox: Sandbox::open(setup, StdRng::seed_from_u64(SEED)).await?,
             moments: Vec::new(),
+            stolen: None,
             logged_out: None,
             accepted: None,
             refused: None,
@@ -84,6 +143,9 @@ impl Play {
     pub(super) async fn press_as(&mut self, action: Action, name: Option<&'static str>) -> Option<Outcome> {
         let before = self.sandbox.now();
         let step = self.sandbox.press(action).await.ok()?.clone();
+        if action == Action::CopyAccess {
+            self.stolen = Some(step.at);
+        }
         if action == Action::LogOut {
             self.logged_out = Some(step.at);
             self.accepted = None;
@@ -211,6 +273,13 @@ impl Play {
     pub(super) fn inside_after_logout(&self) -> Option<Duration> {
         let until = self.refused.unwrap_or(self.accepted?);
         Some(until.saturating_sub(self.logged_out?))
+    }
+
+    /// How long you were logged in, and how long a copy worked. Nothing, where nobody logs out or nothing was copied.
+    pub(super) fn spans(&self) -> Option<Spans> {
+        let (out, stolen) = (self.logged_out?, self.stolen?);
+        let dead = out.saturating_add(self.inside_after_logout().unwrap_or_default());
+        Some(Spans { out, stolen, dead })
     }
 
     /// How many entries the blacklist has.

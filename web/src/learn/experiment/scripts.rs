@@ -42,6 +42,7 @@ impl Play {
     fn end(self, finding: Finding) -> Story {
         Story {
             finding,
+            spans: self.spans(),
             moments: self.moments,
         }
     }
@@ -70,7 +71,7 @@ fn found(said: Said, words: impl Into<String>) -> Finding {
 
 async fn unissued(choices: &Choices) -> Result<Story, SandboxError> {
     let mut play = Play::begin(Answer::Tokens(Preset::ClientDelete), lives(choices)).await?;
-    play.press_all(&[Action::LogIn, Action::CopyAccess, Action::LogOut])
+    play.press_all(&[Action::LogIn, Action::CopyAccess, Action::Wait30s, Action::LogOut])
         .await;
     play.thief_goes_on().await;
     let finding = play.told_of_the_copy();
@@ -88,6 +89,7 @@ async fn stored(choices: &Choices) -> Result<Story, SandboxError> {
         Action::LogIn,
         Action::Call,
         Action::CopyAccess,
+        Action::Wait30s,
         Action::Replay,
         Action::LogOut,
     ])
@@ -148,7 +150,7 @@ async fn rotation(choices: &Choices) -> Result<Story, SandboxError> {
         play.press(Action::CopyRefresh).await;
     }
     if choices.is("then", "logout") {
-        play.press(Action::LogOut).await;
+        play.press_all(&[Action::Wait30s, Action::LogOut]).await;
         if has_refresh {
             play.press(Action::ThiefRefreshes).await;
         }
@@ -238,7 +240,8 @@ async fn sessions(choices: &Choices) -> Result<Story, SandboxError> {
         .and_then(|step| step.exchanges.last())
         .map(asked)
         .unwrap_or_default();
-    play.press_all(&[Action::Replay, Action::LogOut, Action::Replay]).await;
+    play.press_all(&[Action::Wait30s, Action::Replay, Action::LogOut, Action::Replay])
+        .await;
     let copy = play.told_of_the_copy();
     let finding = found(
         copy.said,
@@ -384,7 +387,7 @@ async fn xss(choices: &Choices) -> Result<Story, SandboxError> {
             Some("A script in your page reads the token and sends it away"),
         )
         .await;
-        play.press(Action::LogOut).await;
+        play.press_all(&[Action::Wait30s, Action::LogOut]).await;
         play.thief_goes_on().await;
         let finding = play.told_of_the_copy();
         return Ok(play.end(finding));
@@ -406,7 +409,7 @@ async fn xss(choices: &Choices) -> Result<Story, SandboxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learn::experiment::controls;
+    use crate::learn::experiment::{Spans, controls};
 
     /// Every way in which a chapter's controls can be set.
     fn all_choices(chapter: Chapter) -> Vec<String> {
@@ -515,6 +518,30 @@ mod tests {
                 assert_eq!(let_in, None, "{chapter:?} {query}");
             }
         }
+    }
+
+    #[actix_web::test]
+    async fn what_is_drawn_of_a_story_stays_within_the_picture() {
+        let mut drawn = 0;
+        for chapter in Chapter::ALL {
+            for query in all_choices(chapter) {
+                let (_, story) = played(chapter, &query).await;
+                let Some(spans) = story.spans else { continue };
+                assert!(
+                    spans.theft_at() + spans.before_width() <= Spans::WIDTH,
+                    "{chapter:?} {query}"
+                );
+                assert!(
+                    spans.logout_at() + spans.after_width() <= Spans::WIDTH,
+                    "{chapter:?} {query}"
+                );
+                let works_on = story.finding.said == Said::Accepted;
+                assert_eq!(spans.after_width() > 0, works_on, "{chapter:?} {query}");
+                assert_eq!(spans.after().is_some(), works_on, "{chapter:?} {query}");
+                drawn += 1;
+            }
+        }
+        assert!(drawn > 40, "{drawn}");
     }
 
     #[actix_web::test]

@@ -49,6 +49,7 @@ pub(super) async fn play(choices: &Choices) -> Result<Story, SandboxError> {
     let Some(inspected) = inspected else {
         return Ok(Story {
             finding: found(Said::Nothing, "There was nobody to ask.".to_owned()),
+            spans: None,
             moments,
         });
     };
@@ -65,7 +66,11 @@ pub(super) async fn play(choices: &Choices) -> Result<Story, SandboxError> {
         Ok(_) => found(Said::Accepted, "It decodes well, and every check is passed.".to_owned()),
         Err(why) => found(Said::Refused, format!("It decodes well, and is refused: {why}.")),
     };
-    Ok(Story { finding, moments })
+    Ok(Story {
+        finding,
+        spans: None,
+        moments,
+    })
 }
 
 fn found(said: Said, words: String) -> Finding {
