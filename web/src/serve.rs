@@ -34,7 +34,8 @@ use crate::{
     demo::{self, Stage},
     failure::Failure,
     keys::{KeyDirectory, Ring},
-    lab, learn,
+    lab::{self, Sandboxes},
+    learn,
     pages::{self, Site},
     settings::{Demo, Faults, Settings, Storage, unknown_variables},
     signals::EndSignals,
@@ -84,8 +85,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         blacklist: blacklist.of_tenant(&tenant),
         clock: clock.clone(),
     };
-    // Numbers for the demo's visitors, from a generator of their own.
-    let demo_rng = rng.fork();
+    // Numbers for the demo's visitors, from generators of their own.
+    let (demo_rng, lab_rng) = (rng.fork(), rng.fork());
     let service = SessionService::new(config(&settings, &public_url), ring.keys, ports, rng)?;
     blacklist.doubt_when_regained(&tenant, &service);
     database::settled(&tenant).await?;
@@ -124,17 +125,16 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         blacklist.is_shared(),
         settings.nodes.name.clone(),
     ));
-    let stage = match settings.demo {
+    let demo = match settings.demo {
         Demo::On => {
             let https = public_url.scheme() == "https";
-            Some(
-                Stage::new(bound, https, &settings.nodes.demo_peers, Arc::clone(&stores), demo_rng)
-                    .map_err(Failure::Thief)?,
-            )
+            let stage = Stage::new(bound, https, &settings.nodes.demo_peers, Arc::clone(&stores), demo_rng)
+                .map_err(Failure::Thief)?;
+            Some((stage, web::Data::new(Sandboxes::new(https, lab_rng))))
         }
         Demo::Off => None,
     };
-    serve(listener, bound, service, public_url, settings, stores, stage).await?;
+    serve(listener, bound, service, public_url, settings, stores, demo).await?;
     upkeep.abort();
     Ok(())
 }
@@ -146,7 +146,7 @@ async fn serve(
     public_url: Url,
     settings: Settings,
     stores: Arc<Stores>,
-    stage: Option<web::Data<Stage>>,
+    demo: Option<(web::Data<Stage>, web::Data<Sandboxes>)>,
 ) -> Result<(), Failure> {
     let api = rescind_api::Settings {
         public_url,
@@ -157,14 +157,14 @@ async fn serve(
     let rescind = Rescind::new(service, api);
     let site = Site::new(rescind.clone(), settings.demo, stores);
     let failed = |error| Failure::Runtime("the server failed", error);
-    let ending = stage.clone();
+    let ending = demo.as_ref().map(|(stage, _)| stage.clone());
     let node = settings.nodes.name;
     let server = HttpServer::new(move || {
         App::new()
             .configure(|cfg| {
-                if let Some(stage) = &stage {
+                if let Some((stage, sandboxes)) = &demo {
                     demo::configure(stage, cfg);
-                    lab::configure(cfg);
+                    lab::configure(sandboxes, cfg);
                     learn::configure(cfg);
                 }
             })

@@ -36,6 +36,24 @@ pub struct Picture {
     pub loses_next_reply: bool,
 }
 
+impl Picture {
+    /// About how much memory it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        /// What a row points to: the device's name and address, or key and values.
+        const POINTED_TO: usize = 256;
+        let cookies = self
+            .cookies
+            .iter()
+            .map(|cookie| size_of_val(cookie) + cookie.name.len() + cookie.value.len());
+        let loot = [&self.loot.access, &self.loot.refresh];
+        let loot = loot.into_iter().flatten().map(String::len);
+        cookies.chain(loot).sum::<usize>()
+            + self.sessions.len() * (size_of::<Session>() + POINTED_TO)
+            + self.plain.len() * (size_of::<PlainRow>() + POINTED_TO)
+            + (self.log.len() + self.blacklist.len()) * size_of::<Revocation>()
+    }
+}
+
 /// The row of a plain session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainRow {

@@ -53,7 +53,22 @@ impl Request {
     }
 }
 
+impl Request {
+    /// About how much memory it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|header| size_of_val(header) + header.1.len());
+        headers.sum::<usize>() + self.body.as_ref().map_or(0, String::len)
+    }
+}
+
 impl Reply {
+    /// About how much memory it takes beside itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers = headers.map(|header| size_of_val(header) + header.0.len() + header.1.len());
+        headers.sum::<usize>() + self.body.len()
+    }
+
     /// The first header of that name, written in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -157,6 +157,14 @@ impl Sandbox {
         &self.steps
     }
 
+    /// About how much memory it takes: for whoever keeps many of them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// Service, stores and keys, before anything has happened. Measured, and rounded up.
+        const EMPTY: usize = 64 * 1024;
+        EMPTY + self.steps.iter().map(Step::bytes).sum::<usize>()
+    }
+
     /// How long it has existed, in its own time.
     #[must_use]
     pub fn now(&self) -> Duration {
@@ -392,6 +400,38 @@ impl Sandbox {
             };
         }
         Some(exchange)
+    }
+
+    /// The thief takes this.
+    pub(crate) fn steal(&mut self, loot: Loot) {
+        self.loot = loot;
+    }
+
+    /// A stolen refresh token that buys nothing any more is thrown away.
+    pub(crate) fn drop_stolen_refresh(&mut self) {
+        self.loot.refresh = None;
+    }
+
+    /// When what your browser sends with each request runs out, in the sandbox's own time.
+    pub(crate) fn yours_until(&self) -> Option<Duration> {
+        match self.setup.answer {
+            Answer::Tokens(_) => self.runs_out(self.access()?),
+            Answer::Sessions => {
+                let mut cookies = self.browser.cookies(self.now);
+                cookies.find(|cookie| cookie.name == plain::COOKIE)?.until
+            }
+        }
+    }
+
+    /// When the thief's newest access token runs out.
+    pub(crate) fn thiefs_until(&self) -> Option<Duration> {
+        self.runs_out(self.loot.access.as_deref()?)
+    }
+
+    fn runs_out(&self, token: &str) -> Option<Duration> {
+        let (claims, now) = (self.claims(Some(token))?, self.service()?.now().ok()?);
+        let left = Duration::try_from(claims.expires_at.duration_since(now)).ok()?;
+        Some(self.now.saturating_add(left))
     }
 
     async fn yours(&mut self, request: Request) -> Exchange {

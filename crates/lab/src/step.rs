@@ -30,6 +30,16 @@ pub struct Step {
     pub after: Picture,
 }
 
+impl Step {
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.exchanges.iter().map(Exchange::bytes).sum::<usize>()
+            + size_of_val(self.upkeep.as_slice())
+            + self.after.bytes()
+    }
+}
+
 /// Who sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
@@ -89,6 +99,31 @@ impl Exchange {
     #[must_use]
     pub fn code(&self) -> Option<String> {
         self.reply.as_ref().and_then(Reply::problem_code)
+    }
+
+    fn bytes(&self) -> usize {
+        let reply = self.reply.as_ref().map_or(0, Reply::bytes);
+        size_of::<Self>() + self.request.bytes() + reply + size_of_val(self.calls.as_slice())
+    }
+
+    /// How many signatures of access tokens the server had to check for it: one where a token arrived, and none where it
+    /// needs none. A refresh token carries a tag instead, which costs a hash.
+    #[must_use]
+    pub fn signature_checks(&self) -> usize {
+        let asks_for_one = matches!(self.request.path, "/api/me" | "/logout");
+        let decided_before = matches!(
+            self.decided,
+            Decided::TokenThere | Decided::Origin | Decided::NoneNeeded | Decided::Address
+        );
+        usize::from(asks_for_one && self.carries_token() && self.reply.is_some() && !decided_before)
+    }
+
+    fn carries_token(&self) -> bool {
+        self.request.headers.iter().any(|(name, value)| match *name {
+            "Authorization" => true,
+            "Cookie" => value.contains(crate::sandbox::ACCESS_COOKIE),
+            _ => false,
+        })
     }
 
     /// How often stores were only asked, or written to.

@@ -42,7 +42,7 @@ mod step;
 mod story;
 mod thief;
 mod visit;
-mod visitors;
+pub(crate) mod visitors;
 mod watching;
 
 use std::{
@@ -58,14 +58,20 @@ use url::Url;
 use peers::Peers;
 use thief::Thief;
 use visit::Visit;
-use visitors::{Ticket, Visitors};
+use visitors::{CookieNames, Ticket, Visitors};
 pub(crate) use watching::watched;
 
 use crate::stores::Stores;
 
+const MOST_VISITORS: u64 = 1_000;
+const VISITOR_COOKIE: CookieNames = CookieNames {
+    https: "__Host-rescind_visitor",
+    http: "rescind_visitor",
+};
+
 /// What the demo's handlers share.
 pub(crate) struct Stage {
-    visitors: Visitors,
+    visitors: Visitors<Visit>,
     thief: Thief,
     peers: Peers,
     stores: Arc<Stores>,
@@ -89,7 +95,7 @@ impl Stage {
     ) -> reqwest::Result<web::Data<Self>> {
         let rng = Arc::new(Mutex::new(rng));
         Ok(web::Data::new(Self {
-            visitors: Visitors::new(https),
+            visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, https),
             thief: Thief::new(bound, Arc::clone(&rng))?,
             peers: Peers::at(peers),
             stores,
@@ -109,7 +115,7 @@ impl Stage {
     }
 
     fn welcome(&self) -> (Arc<Visit>, Cookie<'static>) {
-        self.visitors.welcome(Ticket::random(&self.rng))
+        self.visitors.welcome(Ticket::random(&self.rng), Visit::default())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Who looks at the screen: a cookie with a random number, and what is remembered under it.
 //!
 //! The number is no login. It names a place in memory in which one's own loot and log lie, and a number that the program
-//! did not give out names nothing: nobody can plant one, or choose another's. At most a thousand visitors are remembered;
-//! one who has not been seen for half an hour is forgotten, and with them every token in their loot.
+//! did not give out names nothing: nobody can plant one, or choose another's. So much is remembered and no more; one who
+//! has not been seen for half an hour is forgotten, and with them every token in their loot. The lab keeps its sandboxes in
+//! the same way, under a cookie of its own.
 //!
 //! The cache (the `moka` crate) keeps that half hour by a clock of its own. It decides nothing but what is forgotten.
 
@@ -19,9 +20,6 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use moka::sync::Cache;
 use rand::{Rng, rngs::StdRng};
 
-use super::visit::Visit;
-
-const MOST: u64 = 1_000;
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 60);
 
 /// 128 random bits. It does not print: whoever knows it sees the loot.
@@ -47,37 +45,54 @@ impl Ticket {
     }
 }
 
-/// Everybody who is remembered.
-pub(crate) struct Visitors {
-    visits: Cache<Ticket, Arc<Visit>>,
+/// What the cookie is called: over https, and where there is none.
+#[derive(Clone, Copy)]
+pub(crate) struct CookieNames {
+    pub(crate) https: &'static str,
+    pub(crate) http: &'static str,
+}
+
+/// Everybody who is remembered, and what is remembered of each.
+pub(crate) struct Visitors<T> {
+    remembered: Cache<Ticket, Arc<T>>,
     cookie: &'static str,
     secure: bool,
 }
 
-impl Visitors {
-    pub(crate) fn new(https: bool) -> Self {
-        Self::at_most(MOST, https)
+impl<T: Send + Sync + 'static> Visitors<T> {
+    /// So many and no more.
+    pub(crate) fn at_most(most: u64, names: CookieNames, https: bool) -> Self {
+        Self::weighing(most, |_| 1, names, https)
     }
 
-    fn at_most(most: u64, https: bool) -> Self {
+    /// So much in all and no more. What one weighs is asked when they are new, and whenever they have
+    /// [changed](Self::changed).
+    pub(crate) fn weighing(
+        most: u64,
+        weigh: impl Fn(&T) -> u32 + Send + Sync + 'static,
+        names: CookieNames,
+        https: bool,
+    ) -> Self {
         Self {
-            visits: Cache::builder()
+            remembered: Cache::builder()
                 .max_capacity(most)
+                .weigher(move |_: &Ticket, what: &Arc<T>| weigh(what))
                 .time_to_idle(FORGOTTEN_AFTER)
                 // Whoever was seen longest ago goes first: a crowd of newcomers must find room.
                 .eviction_policy(moka::policy::EvictionPolicy::lru())
                 .build(),
-            cookie: if https {
-                "__Host-rescind_visitor"
-            } else {
-                "rescind_visitor"
-            },
+            cookie: if https { names.https } else { names.http },
             secure: https,
         }
     }
 
     /// Who sent a request, if they are known.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> Option<Arc<Visit>> {
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Option<Arc<T>> {
+        self.ticket_of(headers).map(|(_, what)| what)
+    }
+
+    /// The same, with the number that they are known by.
+    pub(crate) fn ticket_of(&self, headers: &HeaderMap) -> Option<(Ticket, Arc<T>)> {
         let cookies = headers
             .get_all(header::COOKIE)
             .filter_map(|cookies| cookies.to_str().ok());
@@ -87,20 +102,27 @@ impl Visitors {
             .filter_map(|cookie| cookie.trim().split_once('='))
             .filter(|(name, _)| *name == self.cookie)
             .filter_map(|(_, value)| Ticket::parse(value));
-        tickets.into_iter().find_map(|ticket| self.visits.get(&ticket))
+        tickets
+            .into_iter()
+            .find_map(|ticket| Some((ticket, self.remembered.get(&ticket)?)))
     }
 
     /// Somebody new, and the cookie by which they will be known.
-    pub(crate) fn welcome(&self, ticket: Ticket) -> (Arc<Visit>, Cookie<'static>) {
-        let visit = Arc::new(Visit::default());
-        self.visits.insert(ticket, Arc::clone(&visit));
+    pub(crate) fn welcome(&self, ticket: Ticket, what: T) -> (Arc<T>, Cookie<'static>) {
+        let what = Arc::new(what);
+        self.remembered.insert(ticket, Arc::clone(&what));
         let cookie = Cookie::build(self.cookie, ticket.to_text())
             .path("/")
             .http_only(true)
             .secure(self.secure)
             .same_site(SameSite::Lax)
             .finish();
-        (visit, cookie)
+        (what, cookie)
+    }
+
+    /// What is remembered of somebody weighs more or less than before.
+    pub(crate) fn changed(&self, ticket: Ticket, what: &Arc<T>) {
+        self.remembered.insert(ticket, Arc::clone(what));
     }
 }
 
@@ -110,6 +132,11 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::demo::{VISITOR_COOKIE, visit::Visit};
+
+    fn some_visitors(https: bool) -> Visitors<Visit> {
+        Visitors::at_most(10, VISITOR_COOKIE, https)
+    }
 
     fn sent(cookies: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -120,8 +147,8 @@ mod tests {
     #[test]
     fn a_visitor_is_known_by_a_number_that_was_given_out_and_by_no_other() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let visitors = Visitors::new(false);
-        let (visit, cookie) = visitors.welcome(Ticket::random(&rng));
+        let visitors = some_visitors(false);
+        let (visit, cookie) = visitors.welcome(Ticket::random(&rng), Visit::default());
         let known = visitors.of(&sent(&format!("other=1; {}={}", cookie.name(), cookie.value())));
         assert!(Arc::ptr_eq(&known.unwrap(), &visit));
 
@@ -140,11 +167,11 @@ mod tests {
     #[test]
     fn a_crowd_takes_no_more_room_than_there_is_and_the_newest_are_kept() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let visitors = Visitors::at_most(10, false);
+        let visitors = some_visitors(false);
         let visits: Vec<_> = (0..200)
             .map(|_| {
-                let (visit, cookie) = visitors.welcome(Ticket::random(&rng));
-                visitors.visits.run_pending_tasks();
+                let (visit, cookie) = visitors.welcome(Ticket::random(&rng), Visit::default());
+                visitors.remembered.run_pending_tasks();
                 (Arc::downgrade(&visit), cookie)
             })
             .collect();
@@ -164,8 +191,8 @@ mod tests {
                 "{} are still in memory",
                 in_memory()
             );
-            visitors.visits.insert(Ticket::random(&rng), Arc::default());
-            visitors.visits.run_pending_tasks();
+            visitors.remembered.insert(Ticket::random(&rng), Arc::default());
+            visitors.remembered.run_pending_tasks();
             std::thread::yield_now();
         }
     }
@@ -173,11 +200,33 @@ mod tests {
     #[test]
     fn over_https_the_cookie_is_this_hosts_alone() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let (_, cookie) = Visitors::new(true).welcome(Ticket::random(&rng));
+        let (_, cookie) = some_visitors(true).welcome(Ticket::random(&rng), Visit::default());
         assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true));
         assert_eq!(
             (cookie.http_only(), cookie.same_site()),
             (Some(true), Some(SameSite::Lax))
         );
+    }
+
+    #[test]
+    fn what_has_grown_leaves_less_room_for_others() {
+        let rng = Mutex::new(StdRng::seed_from_u64(7));
+        let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
+        let visitors = Visitors::weighing(10, weigh, VISITOR_COOKIE, false);
+        let cookies: Vec<_> = (0..10)
+            .map(|_| visitors.welcome(Ticket::random(&rng), Mutex::new(1)).1)
+            .collect();
+        let sent = |cookie: &Cookie| sent(&format!("{}={}", cookie.name(), cookie.value()));
+        visitors.remembered.run_pending_tasks();
+        let (ticket, grown) = visitors.ticket_of(&sent(&cookies[9])).unwrap();
+        *grown.lock().unwrap() = 8;
+        visitors.changed(ticket, &grown);
+        visitors.remembered.run_pending_tasks();
+        let known: Vec<_> = cookies
+            .iter()
+            .map(|cookie| visitors.of(&sent(cookie)).is_some())
+            .collect();
+        assert!(known[9], "whoever was seen last stays");
+        assert_eq!(known.iter().filter(|known| **known).count(), 3);
     }
 }

@@ -35,7 +35,7 @@ const LONGEST_METHOD: usize = 16;
 /// What of a request the log wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interest {
-    /// Nothing. Static files, health checks, and what a script asks to know the time.
+    /// Nothing. Static files, health checks, the lab, and what a script asks to know the time.
     None,
     /// Who it is, but no entry: looking at the log must not write into it.
     Visitor,
@@ -49,6 +49,9 @@ impl Interest {
         match path {
             "/session" | "/favicon.ico" | "/theme" => Self::None,
             _ if below("/static/") || below("/health/") => Self::None,
+            // What happens there happens in a sandbox, which shows it itself.
+            "/lab" => Self::None,
+            _ if below("/lab/") => Self::None,
             "/demo" if method.is_safe() => Self::Visitor,
             "/demo/forget" | "/demo/events" => Self::Visitor,
             _ if below("/demo/log/") => Self::Visitor,
@@ -226,7 +229,13 @@ mod tests {
         for path in ["/demo", "/demo/log/3", "/demo/events"] {
             assert_eq!(Interest::in_request(&Method::GET, path), Interest::Visitor, "{path}");
         }
-        for path in ["/static/rescind.css", "/health/live", "/session"] {
+        for path in [
+            "/static/rescind.css",
+            "/health/live",
+            "/session",
+            "/lab",
+            "/lab/blacklist/do",
+        ] {
             assert_eq!(Interest::in_request(&Method::GET, path), Interest::None, "{path}");
         }
         for path in ["/", "/account", "/api/me", "/refresh", "/demo/signature-only/me"] {

@@ -5,6 +5,7 @@
 //! | [`compare`] | `/lab`: one story under every answer, side by side |
 //! | [`answer`] | `/lab/{answer}`: one answer, step by step, in a sandbox of one's own |
 //! | [`race`] | `/lab/race`: two tabs refresh at once |
+//! | [`sandboxes`] | whose sandbox is whose, and how much all of them may cost |
 //!
 //! What is tried happens in `rescind-lab`, on the real crates; here it is only drawn. Nothing in here can reach the accounts
 //! of the demo, another visitor's sandbox, or the network.
@@ -12,13 +13,17 @@
 mod answer;
 mod compare;
 mod race;
+mod sandboxes;
 
 use actix_web::web;
 
+pub(crate) use sandboxes::{Bench, Sandboxes};
+
 /// Adds the lab to an application, where the demo is on.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(sandboxes: &web::Data<Sandboxes>, cfg: &mut web::ServiceConfig) {
     // In this order: `/lab/{answer}` would take every name.
-    cfg.configure(compare::configure)
+    cfg.app_data(sandboxes.clone())
+        .configure(compare::configure)
         .configure(race::configure)
         .configure(answer::configure);
 }

@@ -1,0 +1,158 @@
+//! The sandboxes of everybody who is in the lab: one for each answer, under a cookie with a random number.
+//!
+//! The number names nothing but these sandboxes, and a number that was not given out names nothing: see
+//! [`visitors`](crate::demo::visitors), which the demo shares. Whoever only looks is given none; it comes with the first
+//! button.
+//!
+//! **What it may cost.** What fills up is counted: each sandbox tells how much it remembers, and all of them together
+//! may remember [`MOST_KIB`]. Beyond that whoever was seen longest ago is forgotten, and with them all of their keys and
+//! tokens. Rejected: to count visitors alone. Between one who has logged in and one who has pressed every button sixty times
+//! lies a factor of fifty, so that a safe number of visitors would be a small one.
+
+#![expect(dead_code, reason = "the pages that use it are being written")]
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+use actix_web::{HttpRequest, cookie::Cookie};
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_lab::{Answer, Sandbox, SandboxError, Setup};
+use tokio::sync::{Mutex as Turns, MutexGuard};
+
+use crate::demo::visitors::{CookieNames, Ticket, Visitors};
+
+/// How much all sandboxes may remember together.
+const MOST_KIB: u64 = 128 * 1024;
+/// What a visitor counts for at least. So there are never more than two hundred.
+const LEAST_KIB: u32 = 655;
+const COOKIE: CookieNames = CookieNames {
+    https: "__Host-rescind_lab",
+    http: "rescind_lab",
+};
+
+/// Everybody's.
+pub(crate) struct Sandboxes {
+    visitors: Visitors<Bench>,
+    rng: Mutex<StdRng>,
+}
+
+/// One visitor's: a place for each answer.
+#[derive(Default)]
+pub(crate) struct Bench([Place; Answer::ALL.len()]);
+
+#[derive(Default)]
+struct Place {
+    sandbox: Turns<Option<Sandbox>>,
+    kib: AtomicU32,
+}
+
+impl Bench {
+    fn place(&self, answer: Answer) -> Option<&Place> {
+        let place = Answer::ALL.iter().position(|other| *other == answer)?;
+        self.0.get(place)
+    }
+
+    fn kib(&self) -> u32 {
+        let kib = |place: &Place| place.kib.load(Ordering::Relaxed);
+        self.0.iter().map(kib).fold(0, u32::saturating_add).max(LEAST_KIB)
+    }
+
+    /// Looks at a sandbox, once it is nobody else's turn. Nothing, if it was never begun.
+    pub(crate) async fn look<T>(&self, answer: Answer, look: impl FnOnce(&Sandbox) -> T) -> Option<T> {
+        self.place(answer)?.sandbox.lock().await.as_ref().map(look)
+    }
+}
+
+/// A sandbox while it is one's turn. What it has grown by is counted when the turn is over.
+pub(crate) struct Turn<'a> {
+    sandboxes: &'a Sandboxes,
+    known: &'a Known,
+    kib: &'a AtomicU32,
+    /// The sandbox, if it was begun.
+    pub(crate) sandbox: MutexGuard<'a, Option<Sandbox>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let bytes = self.sandbox.as_ref().map_or(0, Sandbox::bytes);
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        self.kib.store(kib, Ordering::Relaxed);
+        self.sandboxes.visitors.changed(self.known.ticket, &self.known.bench);
+    }
+}
+
+/// A visitor who has sandboxes.
+pub(crate) struct Known {
+    ticket: Ticket,
+    bench: Arc<Bench>,
+    /// For a newcomer: the cookie that the reply has to set.
+    pub(crate) cookie: Option<Cookie<'static>>,
+}
+
+impl Sandboxes {
+    /// `https`: whether people come to the program that way.
+    pub(crate) fn new(https: bool, rng: StdRng) -> Self {
+        Self {
+            visitors: Visitors::weighing(MOST_KIB, Bench::kib, COOKIE, https),
+            rng: Mutex::new(rng),
+        }
+    }
+
+    /// The sandboxes of whoever sent a request; nothing, if they have none.
+    pub(crate) fn of(&self, request: &HttpRequest) -> Option<Arc<Bench>> {
+        self.visitors.of(request.headers())
+    }
+
+    /// The same, with a place for somebody new.
+    pub(crate) fn known(&self, request: &HttpRequest) -> Known {
+        if let Some((ticket, bench)) = self.visitors.ticket_of(request.headers()) {
+            return Known {
+                ticket,
+                bench,
+                cookie: None,
+            };
+        }
+        let ticket = Ticket::random(&self.rng);
+        let (bench, cookie) = self.visitors.welcome(ticket, Bench::default());
+        Known {
+            ticket,
+            bench,
+            cookie: Some(cookie),
+        }
+    }
+
+    /// Waits for one's turn at a sandbox. Nothing, for an answer that there is no place for.
+    pub(crate) async fn turn<'a>(&'a self, known: &'a Known, answer: Answer) -> Option<Turn<'a>> {
+        let place = known.bench.place(answer)?;
+        Some(Turn {
+            sandboxes: self,
+            known,
+            kib: &place.kib,
+            sandbox: place.sandbox.lock().await,
+        })
+    }
+
+    /// Begins a sandbox, in place of the one that was there.
+    ///
+    /// # Errors
+    /// [`SandboxError`], if the lifetimes contradict each other; then the old one stays.
+    pub(crate) async fn begin(&self, known: &Known, setup: Setup) -> Result<(), SandboxError> {
+        let answer = setup.answer;
+        let fresh = self.fresh(setup).await?;
+        if let Some(mut turn) = self.turn(known, answer).await {
+            *turn.sandbox = Some(fresh);
+        }
+        Ok(())
+    }
+
+    /// A sandbox that is nobody's.
+    ///
+    /// # Errors
+    /// [`SandboxError`], if the lifetimes contradict each other.
+    pub(crate) async fn fresh(&self, setup: Setup) -> Result<Sandbox, SandboxError> {
+        let rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        Sandbox::open(setup, rng).await
+    }
+}
