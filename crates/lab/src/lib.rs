@@ -5,13 +5,16 @@
 //! | [`Answer`] | the five answers, and plain sessions as the sixth |
 //! | [`Sandbox`] | one world: a server, its stores, a browser, a thief, and the time |
 //! | [`Action`], [`Step`] | what can be done in it, and what then happened |
+//! | [`comparison`] | one story under all six answers |
 //! | [`raw`] | requests and replies as they are on the wire, cookies attribute by attribute |
 //! | [`meter`], [`Decided`] | what a request cost, and which check had the last word |
 
 mod action;
 mod answer;
 mod browser;
+mod bytes;
 mod clock;
+pub mod comparison;
 mod deciding;
 mod faults;
 pub mod meter;

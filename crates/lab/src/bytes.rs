@@ -1,0 +1,51 @@
+//! What is kept of one person, in bytes.
+//!
+//! Counted are the values themselves, as they were in the stores at that moment: 16 bytes an id, 8 an instant or a number,
+//! a text by its length. Not counted is what a store adds (pages, indexes, the map around an entry), which is the store's
+//! affair and not the answer's.
+
+use rescind_session::{Revocation, Session, SessionState};
+
+use crate::picture::{Picture, PlainRow};
+
+const ID: usize = 16;
+const INSTANT: usize = 8;
+const NUMBER: usize = 8;
+/// Which of a few.
+const CHOICE: usize = 1;
+
+/// Everything in all stores: rows, log and blacklist.
+pub(crate) fn kept(picture: &Picture) -> usize {
+    let sessions: usize = picture.sessions.iter().map(row).sum();
+    let plain: usize = picture.plain.iter().map(plain_row).sum();
+    let log: usize = picture.log.iter().map(log_entry).sum();
+    sessions + plain + log + picture.blacklist.len() * blacklist_entry()
+}
+
+fn row(session: &Session) -> usize {
+    let ids = 2 * ID + session.client_id.as_str().len();
+    let times = 4 * INSTANT + session.reuse_noticed_at.map_or(0, |_| INSTANT);
+    let refresh = session.refresh.as_ref().map_or(0, |refresh| {
+        let generation = 4;
+        generation + refresh.salt.as_bytes().len() + INSTANT + refresh.grace_until.map_or(0, |_| INSTANT)
+    });
+    let state = match session.state {
+        SessionState::Open => CHOICE,
+        SessionState::Closed { .. } => CHOICE + INSTANT + CHOICE,
+    };
+    ids + times + refresh + state
+}
+
+fn plain_row(row: &PlainRow) -> usize {
+    let values: usize = row.values.iter().map(|(name, value)| name.len() + value.len()).sum();
+    row.key.len() + values + INSTANT
+}
+
+fn log_entry(_: &Revocation) -> usize {
+    let (scope, cause) = (CHOICE + ID, CHOICE);
+    NUMBER + scope + ID + 2 * INSTANT + cause
+}
+
+fn blacklist_entry() -> usize {
+    CHOICE + ID + INSTANT
+}

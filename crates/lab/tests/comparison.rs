@@ -1,0 +1,165 @@
+//! One story under six answers: what the server said, against what the table of policies says.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
+
+use std::time::Duration;
+
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_lab::{
+    Answer,
+    comparison::{Lane, Scenario, ScenarioError, Stolen, What, compare},
+};
+use rescind_session::Preset;
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+async fn lanes(scenario: &Scenario) -> Vec<Lane> {
+    let noon = "2026-01-01T12:00:00Z".parse().unwrap();
+    compare(scenario, noon, &mut StdRng::seed_from_u64(7)).await.unwrap()
+}
+
+async fn after_logout(scenario: &Scenario) -> Vec<u64> {
+    let lanes = lanes(scenario).await;
+    lanes
+        .iter()
+        .map(|lane| lane.seconds_inside_after(scenario.logout))
+        .collect()
+}
+
+#[actix_web::test]
+async fn the_table_of_policies_is_what_is_seen() {
+    let scenario = Scenario {
+        theft: minutes(7),
+        logout: minutes(8),
+        ..Scenario::default()
+    };
+    // Stored, client-delete, short-lived, rotation, blacklist, plain sessions.
+    let long = minutes(12 * 60 - 8).as_secs();
+    let short = minutes(2).as_secs();
+    assert_eq!(after_logout(&scenario).await, [0, long, short, short, 0, 0]);
+}
+
+#[actix_web::test]
+async fn each_lane_costs_what_it_asks() {
+    for lane in lanes(&Scenario::default()).await {
+        let per_call = |count: u32| (count, lane.costs.calls);
+        let (database, blacklist) = match lane.answer {
+            Answer::Tokens(Preset::Stored) | Answer::Sessions => (lane.costs.calls, 0),
+            Answer::Tokens(Preset::Blacklist) => (0, lane.costs.calls),
+            Answer::Tokens(_) => (0, 0),
+        };
+        assert_eq!(
+            per_call(lane.costs.database_reads),
+            per_call(database),
+            "{}",
+            lane.answer
+        );
+        assert_eq!(
+            per_call(lane.costs.blacklist_reads),
+            per_call(blacklist),
+            "{}",
+            lane.answer
+        );
+        let signatures = if lane.answer == Answer::Sessions {
+            0
+        } else {
+            lane.costs.calls
+        };
+        assert_eq!(lane.costs.signature_checks, signatures, "{}", lane.answer);
+        let keeps_nothing = matches!(lane.answer, Answer::Tokens(Preset::ClientDelete | Preset::ShortLived));
+        assert_eq!(lane.costs.bytes_before == 0, keeps_nothing, "{}", lane.answer);
+        assert_eq!(
+            lane.answer == Answer::Sessions,
+            lane.costs.bytes_before > 0 && lane.costs.bytes_after == 0
+        );
+    }
+}
+
+#[actix_web::test]
+async fn short_lives_throw_the_honest_out_as_often_as_they_end() {
+    let scenario = Scenario {
+        logout: minutes(21),
+        ..Scenario::default()
+    };
+    for lane in lanes(&scenario).await {
+        let expected = if lane.answer == Answer::Tokens(Preset::ShortLived) {
+            4
+        } else {
+            0
+        };
+        assert_eq!(lane.thrown_out, expected, "{}", lane.answer);
+    }
+}
+
+#[actix_web::test]
+async fn a_stolen_refresh_token_is_noticed_when_its_owner_refreshes() {
+    let scenario = Scenario {
+        stolen: Stolen::Refresh,
+        ..Scenario::default()
+    };
+    for lane in lanes(&scenario).await {
+        let (inside, thrown_out) = match lane.answer {
+            // Until the owner refreshes, and under rotation until the thief's own access token has run out.
+            Answer::Tokens(Preset::Blacklist) => (minutes(3), 1),
+            Answer::Tokens(Preset::Rotation) => (minutes(5), 1),
+            Answer::Tokens(Preset::ShortLived) => (Duration::ZERO, 1),
+            _ => (Duration::ZERO, 0),
+        };
+        assert_eq!(
+            (lane.seconds_inside(), lane.thrown_out),
+            (inside.as_secs(), thrown_out),
+            "{}",
+            lane.answer
+        );
+        let nothing = lane.marks.iter().any(|mark| mark.what == What::NothingToSteal);
+        let has_refresh = matches!(lane.answer, Answer::Tokens(Preset::Rotation | Preset::Blacklist));
+        assert_eq!(nothing, !has_refresh, "{}", lane.answer);
+    }
+}
+
+#[actix_web::test]
+async fn within_the_grace_a_thief_shares_the_chain_until_the_logout() {
+    let scenario = Scenario {
+        stolen: Stolen::Refresh,
+        theft: Duration::from_secs(295),
+        logout: minutes(12),
+        ..Scenario::default()
+    };
+    let shared = lanes(&scenario).await;
+    let blacklist = shared
+        .iter()
+        .find(|lane| lane.answer == Answer::Tokens(Preset::Blacklist))
+        .unwrap();
+    assert_eq!(blacklist.thrown_out, 0, "nobody noticed");
+    assert_eq!(blacklist.inside, [(scenario.theft, scenario.logout)]);
+    let strict = Scenario {
+        grace: Duration::ZERO,
+        ..scenario
+    };
+    let noticed = lanes(&strict).await;
+    assert!(
+        noticed
+            .iter()
+            .any(|lane| lane.answer == blacklist.answer && lane.thrown_out == 1)
+    );
+}
+
+#[actix_web::test]
+async fn a_scenario_that_contradicts_itself_says_all_that_is_wrong_with_it() {
+    let scenario = Scenario {
+        short: Duration::from_secs(1),
+        theft: minutes(20),
+        grace: minutes(1),
+        ..Scenario::default()
+    };
+    assert_eq!(
+        scenario.errors(),
+        [ScenarioError::Short, ScenarioError::Grace, ScenarioError::Theft]
+    );
+    let endless = Scenario {
+        logout: minutes(5 * 61),
+        ..Scenario::default()
+    };
+    assert_eq!(endless.errors(), [ScenarioError::Logout]);
+}
