@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use rescind_session::{Check, SessionService, Upkeep, WithCauses, memory::MemoryBlacklist, ports::Blacklist};
+use rescind_session::{Policy, SessionService, Upkeep, WithCauses, memory::MemoryBlacklist, ports::Blacklist};
 use rescind_store::{RedisBlacklist, RedisSettings, Tenancy, Tenant, Tenanted};
 
 use crate::{failure::Failure, settings::Settings};
@@ -58,20 +58,25 @@ impl Chosen {
 
     /// Asks Redis whether it will do. One that does not answer may do later.
     ///
+    /// Under every policy: one that never asks the blacklist fills it all the same, for the nodes that do.
+    ///
     /// # Errors
     /// [`Failure::Redis`] if somebody has to change something first.
-    pub(crate) async fn look(&self, check: Check) -> Result<(), Failure> {
+    pub(crate) async fn look(&self, policy: &Policy) -> Result<(), Failure> {
         let Self::Redis(redis) = self else { return Ok(()) };
-        if check != Check::Blacklist {
-            tracing::warn!("REDIS_URL is set, and the policy in RESCIND_POLICY never asks the blacklist that is there");
-            return Ok(());
+        if !policy.keeps_sessions() {
+            tracing::warn!(
+                policy = %policy.preset,
+                "a logout under this RESCIND_POLICY takes nothing back, at no node: no other node of this database may have \
+                 another policy"
+            );
         }
         match redis.look().await {
             Ok(()) => Ok(()),
             Err(error) if error.may_pass() => {
                 tracing::error!(
                     error = %WithCauses(&error),
-                    "Redis does not answer; requests that have to ask it are answered 503 until it does"
+                    "Redis does not answer; what has to ask it or to tell it something is answered 503 until it does"
                 );
                 Ok(())
             }

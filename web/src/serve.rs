@@ -64,7 +64,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     // First what costs nothing: a URL that cannot be read leaves nothing behind.
     let blacklist = Chosen::by(&settings)?;
     let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
-    blacklist.look(settings.tokens.policy.check).await?;
+    blacklist.look(&settings.tokens.policy).await?;
     let store = database::open(&settings).await?;
     let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
     let ring = keys(&settings.storage, &store, &mut rng).await?;

@@ -294,6 +294,12 @@ pub trait Blacklist: Send + Sync {
 
     /// Marks the copy whole, if the claim still stands: if nothing was lost since it was made, and nobody else took it.
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError>;
+
+    /// Whether other nodes may ask this copy, perhaps under another policy. Then what is revoked here is inserted before it
+    /// is answered, also under a policy that never asks. An adapter that does not know says yes.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// What the blacklist says of a token.

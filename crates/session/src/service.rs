@@ -44,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) carrying: Carrying,
+    /// Whether what is revoked goes into the blacklist: because this policy asks it, or because another node's may.
+    fills_blacklist: bool,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
@@ -101,12 +103,14 @@ impl SessionService {
             .leeway(config.leeway)
             .max_lifetime(config.policy.access_ttl);
         let passwords = Passwords::new(config.hashing, &salt)?;
+        let fills_blacklist = config.policy.check == Check::Blacklist || ports.blacklist.is_shared();
         let parts = Parts {
             config,
             verifier,
             keys,
             passwords,
             carrying: Carrying::default(),
+            fills_blacklist,
             rng: Mutex::new(Box::new(rng)),
         };
         Ok(Self {
@@ -253,7 +257,7 @@ impl SessionService {
     }
 
     async fn carry(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        if self.policy().check != Check::Blacklist || revocations.is_empty() {
+        if !self.parts.fills_blacklist || revocations.is_empty() {
             return Ok(());
         }
         self.ports.blacklist.insert(revocations).await.inspect_err(|error| {

@@ -25,6 +25,7 @@ mod busy;
 mod clocks;
 mod killed_between;
 mod one_chain;
+mod policies;
 mod postgres_killed;
 mod races;
 mod refused;

@@ -160,4 +160,8 @@ impl Blacklist for MemoryBlacklist {
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
         Ok(whole(self.entries.write())?.complete(claim))
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

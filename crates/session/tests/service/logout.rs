@@ -4,7 +4,9 @@ use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, config, forge, noon, refresh_token, seconds, with_access, with_refresh};
 use rescind_session::{
     AuthenticateError, Cause, Check, EndSessionError, LogoutError, Password, Policy, Presented, Preset, RefreshError,
-    SessionState, StolenTokenDies, ports::SessionStore, token::SessionId,
+    SessionState, StolenTokenDies,
+    ports::{Blacklist, SessionStore, Standing},
+    token::SessionId,
 };
 
 #[tokio::test]
@@ -407,4 +409,42 @@ async fn a_client_that_hangs_up_between_the_two_steps_cancels_nothing() {
         tokio::task::yield_now().await;
     }
     world.assert_dead(&[grant]).await;
+}
+
+/// Nodes that share a blacklist may have different policies. The policy decides what is asked, not what is told.
+#[tokio::test]
+async fn a_blacklist_that_others_may_ask_is_told_of_every_revocation_under_every_policy_with_rows() {
+    for preset in Preset::ALL {
+        let world = World::with(config(Policy::preset(preset))).await;
+        assert!(world.blacklist.is_shared());
+        let grant = world.log_in().await;
+        let everywhere = world.log_in().await;
+        world.log_out(&grant).await.unwrap();
+        let ended = world.service.log_out_everywhere(world.user.id).await;
+        assert_eq!(ended.is_ok(), world.service.policy().keeps_sessions(), "{preset}");
+        for claims in [grant.claims, everywhere.claims] {
+            let standing = world.blacklist.check(claims.token_id, claims.session_id).await.unwrap();
+            assert_eq!(
+                matches!(standing, Standing::Revoked(_)),
+                world.service.policy().keeps_sessions(),
+                "{preset}: {standing:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shared_blacklist_that_fails_leaves_a_logout_pending_also_where_it_is_never_asked() {
+    let world = World::with(config(Policy::rotation())).await;
+    let grant = world.log_in().await;
+    world.blacklist.faults.set("insert", Fault::Fails);
+    let pending = world.log_out(&grant).await;
+    assert!(matches!(pending, Err(LogoutError::RevocationPending(_))), "{pending:?}");
+    world.blacklist.faults.mend();
+    world.log_out(&grant).await.unwrap();
+    let standing = world
+        .blacklist
+        .check(grant.claims.token_id, grant.claims.session_id)
+        .await;
+    assert!(matches!(standing, Ok(Standing::Revoked(_))), "{standing:?}");
 }

@@ -65,4 +65,8 @@ impl Blacklist for Tenanted {
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
         self.blacklist()?.complete(claim).await
     }
+
+    fn is_shared(&self) -> bool {
+        self.blacklist.is_shared()
+    }
 }
