@@ -290,7 +290,7 @@ pub async fn compare(scenario: &Scenario, started: Timestamp, rng: &mut StdRng) 
     let mut lanes = Vec::with_capacity(Answer::ALL.len());
     for answer in Answer::ALL {
         let sandbox = Sandbox::open(scenario.setup(answer, started), rng.fork()).await?;
-        lanes.push(Play::new(scenario, sandbox).to_the_end().await?);
+        lanes.push(Play::new(scenario, sandbox).play().await?);
     }
     Ok(lanes)
 }
@@ -329,7 +329,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn to_the_end(mut self) -> Result<Lane, ComparisonError> {
+    async fn play(mut self) -> Result<Lane, ComparisonError> {
         self.log_in(What::LogIn).await;
         self.call().await;
         self.thief_acts().await;
