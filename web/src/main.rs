@@ -11,6 +11,7 @@ mod commands;
 mod database;
 mod demo;
 mod failure;
+mod inspector;
 mod keys;
 mod lab;
 mod learn;

@@ -33,6 +33,7 @@ use crate::{
     commands, database,
     demo::{self, Stage},
     failure::Failure,
+    inspector,
     keys::{KeyDirectory, Ring},
     lab::{self, Sandboxes},
     learn,
@@ -164,6 +165,7 @@ async fn serve(
             .configure(|cfg| {
                 if let Some((stage, sandboxes)) = &demo {
                     demo::configure(stage, cfg);
+                    inspector::configure(cfg);
                     lab::configure(sandboxes, cfg);
                     learn::configure(cfg);
                 }

@@ -1,0 +1,266 @@
+//! Header and claims as they were written: in their order, and with what stands twice.
+//!
+//! [`TokenParts`] says whether a text is a token by its looks. It keeps its members sorted, and of those that stand twice the
+//! last; a reader wants to see what is there. So here they are read once more, as a list.
+
+use std::fmt;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use rescind_session::token::{PartsError, SessionId, TokenParts};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
+
+/// How a refresh token of this program begins.
+const REFRESH: &str = "rrt_";
+
+/// A token, decoded and **not verified**.
+pub(crate) struct Decoded {
+    pub(crate) header: Part,
+    pub(crate) claims: Part,
+    /// In base64url, as it travels.
+    pub(crate) signature: String,
+}
+
+/// A part that is JSON.
+pub(crate) struct Part {
+    /// As it travels.
+    pub(crate) raw: String,
+    pub(crate) members: Members,
+}
+
+/// Why a text cannot be taken apart. It holds nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undecodable {
+    Empty,
+    TooLong,
+    /// It begins with the name of a scheme or a header.
+    WithScheme,
+    RefreshToken,
+    /// Not three parts, but so many.
+    Parts(usize),
+    /// Three, and the first or the second is not JSON in base64url.
+    NotJson,
+}
+
+impl Decoded {
+    pub(crate) fn of(token: &str) -> Result<Self, Undecodable> {
+        match TokenParts::split_without_verifying(token) {
+            Ok(_) => Self::split(token).ok_or(Undecodable::NotJson),
+            Err(error) => Err(Undecodable::because(token, error)),
+        }
+    }
+
+    fn split(token: &str) -> Option<Self> {
+        let mut parts = token.splitn(3, '.');
+        Some(Self {
+            header: Part::decode(parts.next()?)?,
+            claims: Part::decode(parts.next()?)?,
+            signature: parts.next()?.to_owned(),
+        })
+    }
+
+    /// The session that the token says it is of.
+    pub(crate) fn unverified_session(&self) -> Option<SessionId> {
+        self.claims.members.text("sid")?.parse().ok()
+    }
+
+    /// The token that these parts make.
+    #[cfg(test)]
+    pub(crate) fn token(&self) -> String {
+        format!("{}.{}.{}", self.header.raw, self.claims.raw, self.signature)
+    }
+}
+
+impl Undecodable {
+    fn because(token: &str, error: PartsError) -> Self {
+        if token.is_empty() {
+            return Self::Empty;
+        }
+        if error == PartsError::TooLong {
+            return Self::TooLong;
+        }
+        if token.starts_with(REFRESH) {
+            return Self::RefreshToken;
+        }
+        if token.contains(char::is_whitespace) {
+            return Self::WithScheme;
+        }
+        match token.split('.').count() {
+            3 => Self::NotJson,
+            parts => Self::Parts(parts),
+        }
+    }
+}
+
+impl Part {
+    fn decode(raw: &str) -> Option<Self> {
+        let json = BASE64_URL_SAFE_NO_PAD.decode(raw).ok()?;
+        Some(Self {
+            raw: raw.to_owned(),
+            members: serde_json::from_slice(&json).ok()?,
+        })
+    }
+
+    /// A part that says this, written as compactly as ours are.
+    pub(crate) fn encode(members: Members) -> Self {
+        Self {
+            raw: BASE64_URL_SAFE_NO_PAD.encode(members.to_string()),
+            members,
+        }
+    }
+}
+
+/// The members of a JSON object, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Members(Vec<(String, Value)>);
+
+impl Members {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The last member of this name, as most readers have it.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    /// Whether readers could disagree on what this member says.
+    pub(crate) fn stands_twice(&self, name: &str) -> bool {
+        self.0.iter().filter(|(found, _)| found == name).count() > 1
+    }
+
+    /// Puts a value in the place of the old one, or at the end; none takes the member out.
+    pub(crate) fn set(&mut self, name: &str, value: Option<Value>) {
+        match (self.0.iter().rposition(|(found, _)| found == name), value) {
+            (Some(at), Some(value)) => {
+                if let Some((_, old)) = self.0.get_mut(at) {
+                    *old = value;
+                }
+            }
+            (Some(_), None) => self.0.retain(|(found, _)| found != name),
+            (None, Some(value)) => self.0.push((name.to_owned(), value)),
+            (None, None) => {}
+        }
+    }
+
+    /// A line a member, for people.
+    pub(crate) fn pretty(&self) -> String {
+        let lines: Vec<_> = self
+            .iter()
+            .map(|(name, value)| {
+                let value = serde_json::to_string_pretty(value).unwrap_or_default();
+                format!("  {}: {}", Value::from(name), value.replace('\n', "\n  "))
+            })
+            .collect();
+        match lines.as_slice() {
+            [] => "{}".to_owned(),
+            lines => format!("{{\n{}\n}}", lines.join(",\n")),
+        }
+    }
+}
+
+impl fmt::Display for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn token(header: &str, claims: &str) -> String {
+        let part = |json| BASE64_URL_SAFE_NO_PAD.encode(json);
+        format!("{}.{}.c2lnbmF0dXJl", part(header), part(claims))
+    }
+
+    #[test]
+    fn members_keep_their_order_and_what_stands_twice() {
+        let text = token(r#"{"typ":"at+jwt","alg":"EdDSA"}"#, r#"{"sub":"a","exp":7,"sub":"b"}"#);
+        let decoded = Decoded::of(&text).unwrap();
+        let names: Vec<_> = decoded.claims.members.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["sub", "exp", "sub"]);
+        assert!(decoded.claims.members.stands_twice("sub") && !decoded.claims.members.stands_twice("exp"));
+        assert_eq!(decoded.claims.members.text("sub"), Some("b"));
+        assert_eq!(decoded.token(), text);
+    }
+
+    #[test]
+    fn a_compact_part_is_written_again_letter_for_letter() {
+        let text = token(r#"{"typ":"at+jwt"}"#, r#"{"z":1,"a":{"b":[true,null]},"é":"\n"}"#);
+        let decoded = Decoded::of(&text).unwrap();
+        let again = Part::encode(decoded.claims.members.clone());
+        assert_eq!(again.raw, decoded.claims.raw);
+    }
+
+    #[test]
+    fn a_member_is_changed_in_its_place_put_at_the_end_or_taken_out() {
+        let mut members: Members = serde_json::from_str(r#"{"a":1,"b":2,"c":3}"#).unwrap();
+        members.set("b", Some(json!("x")));
+        members.set("d", Some(json!(4)));
+        members.set("a", None);
+        members.set("e", None);
+        assert_eq!(members.to_string(), r#"{"b":"x","c":3,"d":4}"#);
+    }
+
+    #[test]
+    fn what_people_paste_by_mistake_is_told_by_its_looks() {
+        let good = token("{}", "{}");
+        for (text, why) in [
+            (String::new(), Undecodable::Empty),
+            (format!("Bearer {good}"), Undecodable::WithScheme),
+            ("rrt_AbC".to_owned(), Undecodable::RefreshToken),
+            ("hello".to_owned(), Undecodable::Parts(1)),
+            ("a.b.c.d.e".to_owned(), Undecodable::Parts(5)),
+            ("a.b.c".to_owned(), Undecodable::NotJson),
+            (token("[]", "{}"), Undecodable::NotJson),
+            ("x".repeat(9_000), Undecodable::TooLong),
+        ] {
+            assert_eq!(Decoded::of(&text).err(), Some(why), "{}", text.len());
+        }
+        assert!(Decoded::of(&good).is_ok());
+    }
+}

@@ -1,0 +1,217 @@
+//! Which tokens are somebody's own, and with whose keys those are checked.
+//!
+//! A [`Keeper`] is a service with its keys, and the rule for which tokens it may be asked about. The program's own is asked
+//! about the session of the browser alone: the session in a token that the browser's cookie was accepted with, so nobody can
+//! name another's. A sandbox's keys sign nothing that counts outside of it, so it is asked about whatever names one of them.
+
+use actix_web::{HttpRequest, cookie::Cookie};
+use jiff::Timestamp;
+use rescind_api::{
+    Authenticated, Problem, Rescind,
+    browser::{self, BrowserLogin},
+};
+use rescind_lab::Answer;
+use rescind_session::{
+    SessionService,
+    token::{AccessToken, SessionId, TokenCheck, UserId, Verdict},
+};
+
+use super::decoded::Decoded;
+use crate::{lab::Sandboxes, pages::frame::Who};
+
+/// The choice of the browser's own access token.
+const ACCESS: &str = "access";
+
+/// Everything that is somebody's own.
+pub(crate) struct Own {
+    login: Option<Login>,
+    keepers: Vec<Keeper>,
+    tokens: Vec<OwnToken>,
+}
+
+/// Who is logged in.
+struct Login {
+    user: UserId,
+    /// New ones, where the old had run out.
+    cookies: Vec<Cookie<'static>>,
+}
+
+/// A token that can be chosen without being pasted.
+pub(crate) struct OwnToken {
+    /// What the form sends in its place.
+    pub(crate) id: String,
+    pub(crate) label: String,
+    token: AccessToken,
+}
+
+/// A service with its keys.
+pub(crate) struct Keeper {
+    service: SessionService,
+    about: About,
+}
+
+/// Which tokens a keeper may be asked about.
+enum About {
+    /// Those of this session.
+    Session(SessionId),
+    /// Those that name one of its keys.
+    Keys,
+}
+
+impl Own {
+    /// Of somebody who is not logged in.
+    pub(crate) fn nobodys() -> Self {
+        Self {
+            login: None,
+            keepers: Vec::new(),
+            tokens: Vec::new(),
+        }
+    }
+
+    /// Of the browser's own session.
+    pub(crate) fn of_login(rescind: &Rescind, authenticated: &Authenticated) -> Self {
+        let login = Login {
+            user: authenticated.user_id(),
+            cookies: Vec::new(),
+        };
+        Self::of(rescind, login, authenticated.session_id(), authenticated.access_token())
+    }
+
+    /// Of a browser whose access token had run out, with a new one. Who cannot get one counts as nobody.
+    pub(crate) async fn renewed(request: &HttpRequest, rescind: &Rescind) -> Result<Self, Problem> {
+        let renewed = match browser::renew(request, rescind).await {
+            Ok(renewed) => renewed,
+            Err(
+                Problem::TokenMissing
+                | Problem::RefreshInvalid
+                | Problem::RefreshExpired
+                | Problem::RefreshReused
+                | Problem::SessionClosed,
+            ) => return Ok(Self::nobodys()),
+            Err(problem) => return Err(problem),
+        };
+        let login = Login {
+            user: renewed.claims().subject,
+            cookies: renewed.cookies().to_vec(),
+        };
+        let session = renewed.claims().session_id;
+        Ok(Self::of(rescind, login, session, BrowserLogin::access_token(&renewed)))
+    }
+
+    fn of(rescind: &Rescind, login: Login, session: SessionId, access: &AccessToken) -> Self {
+        Self {
+            login: Some(login),
+            keepers: vec![Keeper {
+                service: rescind.service().clone(),
+                about: About::Session(session),
+            }],
+            tokens: vec![OwnToken {
+                id: ACCESS.to_owned(),
+                label: "Your own access token, from this browser’s cookie".to_owned(),
+                token: access.clone(),
+            }],
+        }
+    }
+
+    /// And of the visitor's sandboxes, if there are any: the browser's token, and the thief's copy where it is another.
+    pub(crate) async fn and_of(mut self, sandboxes: &Sandboxes, request: &HttpRequest) -> Self {
+        let Some(bench) = sandboxes.of(request) else {
+            return self;
+        };
+        // Under plain sessions there are no tokens.
+        for answer in Answer::ALL.into_iter().filter(|answer| answer.preset().is_some()) {
+            let found = bench.look(answer, |sandbox| {
+                let service = sandbox.service().cloned()?;
+                let yours = sandbox.access().map(str::to_owned);
+                let stolen = sandbox
+                    .loot()
+                    .access
+                    .clone()
+                    .filter(|stolen| Some(stolen) != yours.as_ref());
+                Some((service, yours, stolen))
+            });
+            let Some((service, yours, stolen)) = found.await.flatten() else {
+                continue;
+            };
+            self.keepers.push(Keeper {
+                service,
+                about: About::Keys,
+            });
+            for (token, whose) in [(yours, "yours"), (stolen, "the thief’s")] {
+                self.tokens.extend(token.map(|token| OwnToken {
+                    id: format!("{}-{whose}", answer.slug()),
+                    label: format!("From your sandbox “{}”: {whose}", answer.name()),
+                    token: token.into(),
+                }));
+            }
+        }
+        self
+    }
+
+    /// Whose name stands in the frame.
+    pub(crate) async fn who(&self, rescind: &Rescind) -> Result<Who, Problem> {
+        let Some(login) = &self.login else {
+            return Ok(Who::Nobody);
+        };
+        let user = rescind.service().user(login.user).await?;
+        Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
+    }
+
+    pub(crate) fn is_somebodys(&self) -> bool {
+        self.login.is_some()
+    }
+
+    /// What the browser has to be given.
+    pub(crate) fn cookies(&self) -> &[Cookie<'static>] {
+        self.login.as_ref().map_or(&[], |login| &login.cookies)
+    }
+
+    pub(crate) fn tokens(&self) -> &[OwnToken] {
+        &self.tokens
+    }
+
+    /// The token that was chosen.
+    pub(crate) fn token(&self, id: &str) -> Option<&AccessToken> {
+        self.tokens.iter().find(|own| own.id == id).map(|own| &own.token)
+    }
+
+    /// Whoever may be asked about a token; nobody, for a stranger's.
+    pub(crate) async fn keeper_of(&self, token: &AccessToken, decoded: &Decoded) -> Result<Option<&Keeper>, Problem> {
+        for keeper in &self.keepers {
+            if keeper.knows(token, decoded).await? {
+                return Ok(Some(keeper));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Keeper {
+    async fn knows(&self, token: &AccessToken, decoded: &Decoded) -> Result<bool, Problem> {
+        match self.about {
+            About::Session(_) => Ok(self.may_check(decoded)),
+            About::Keys => {
+                let inspected = self.service.inspect(token.expose_secret()).await?;
+                let is_known = (TokenCheck::Key, Verdict::Passed);
+                Ok(inspected.token.checks().any(|check| check == is_known))
+            }
+        }
+    }
+
+    /// Whether the rule allows it to be asked about this token.
+    pub(crate) fn may_check(&self, decoded: &Decoded) -> bool {
+        match self.about {
+            About::Session(session) => decoded.unverified_session() == Some(session),
+            About::Keys => true,
+        }
+    }
+
+    pub(crate) fn service(&self) -> &SessionService {
+        &self.service
+    }
+
+    /// The time by which it judges.
+    pub(crate) fn now(&self) -> Result<Timestamp, Problem> {
+        Ok(self.service.now()?)
+    }
+}

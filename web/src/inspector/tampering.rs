@@ -1,0 +1,222 @@
+//! One thing about a token changed, and its signature kept.
+//!
+//! That is all that somebody without the key can do, and the checks show how far they get with it. What is not changed is
+//! written again letter for letter, so that it is the change that is refused, and nothing else.
+
+use rescind_session::token::AccessToken;
+use serde_json::Value;
+
+use super::{
+    decoded::{Decoded, Part},
+    page::Refusal,
+};
+
+const A_DAY: i64 = 24 * 60 * 60;
+/// The longest value that can be written into a token, in characters.
+pub(crate) const LONGEST_VALUE: usize = 200;
+/// The claim that says whose token it is. Whoever could change it could ask about others'.
+const SESSION: &str = "sid";
+/// A user that there is not.
+const SOMEBODY_ELSE: &str = "00000000-0000-7000-8000-000000000000";
+
+/// What is to be changed.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Change {
+    /// It lives a day longer.
+    Later,
+    /// A parameter of the header; no value takes it out.
+    Parameter(String, Option<Value>),
+    /// A claim; no value takes it out.
+    Claim(String, Option<Value>),
+    /// The first letter of the signature.
+    Signature,
+}
+
+/// Where something was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Header,
+    Claims,
+    Signature,
+}
+
+/// What was changed, to be marked.
+pub(crate) struct Marks {
+    pub(crate) place: Place,
+    /// The name of the member.
+    pub(crate) member: Option<String>,
+    /// What it said before, as JSON; nothing if it was not there.
+    pub(crate) was: Option<String>,
+    /// What it says now, as JSON; nothing if it was taken out.
+    pub(crate) is: Option<String>,
+}
+
+impl Marks {
+    /// Whether anything is different at all.
+    pub(crate) fn anything(&self) -> bool {
+        self.was != self.is
+    }
+}
+
+/// A token, and what was changed about it.
+pub(crate) struct Tampered {
+    pub(crate) token: AccessToken,
+    pub(crate) marks: Marks,
+}
+
+impl Change {
+    /// `button`: which was pressed; `member` and `value`: what stands in the fields beside the last one.
+    pub(crate) fn read(button: &str, member: &str, value: &str) -> Result<Self, Refusal> {
+        match button {
+            "later" => Ok(Self::Later),
+            "somebody" => Ok(Self::Claim("sub".to_owned(), Some(SOMEBODY_ELSE.into()))),
+            "none" => Ok(Self::Parameter("alg".to_owned(), Some("none".into()))),
+            "letter" => Ok(Self::Signature),
+            _ => Self::of_member(member, value),
+        }
+    }
+
+    fn of_member(member: &str, value: &str) -> Result<Self, Refusal> {
+        if value.chars().count() > LONGEST_VALUE {
+            return Err(Refusal::long_value());
+        }
+        let value = match value.trim() {
+            "" => None,
+            value => Some(serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))),
+        };
+        match member.split_once('.') {
+            Some(("header", name)) if !name.is_empty() => Ok(Self::Parameter(name.to_owned(), value)),
+            Some(("claims", name)) if !name.is_empty() && name != SESSION => Ok(Self::Claim(name.to_owned(), value)),
+            _ => Err(Refusal::no_such_member()),
+        }
+    }
+}
+
+impl Tampered {
+    pub(crate) fn new(decoded: &Decoded, change: Change) -> Self {
+        let written = |value: Option<&Value>| value.map(ToString::to_string);
+        let within = |part: &Part, name: String, value: Option<Value>| {
+            let mut members = part.members.clone();
+            let (was, is) = (written(members.get(&name)), written(value.as_ref()));
+            members.set(&name, value);
+            (Part::encode(members), name, was, is)
+        };
+        let (place, part, member, was, is) = match change {
+            Change::Later => {
+                let exp = decoded.claims.members.get("exp");
+                let later = exp.and_then(Value::as_i64).unwrap_or_default().saturating_add(A_DAY);
+                let (part, name, was, is) = within(&decoded.claims, "exp".to_owned(), Some(later.into()));
+                (Place::Claims, part.raw, Some(name), was, is)
+            }
+            Change::Claim(name, value) => {
+                let (part, name, was, is) = within(&decoded.claims, name, value);
+                (Place::Claims, part.raw, Some(name), was, is)
+            }
+            Change::Parameter(name, value) => {
+                let (part, name, was, is) = within(&decoded.header, name, value);
+                (Place::Header, part.raw, Some(name), was, is)
+            }
+            Change::Signature => {
+                let was = decoded.signature.clone();
+                let is = with_another_first_letter(&was);
+                (Place::Signature, is.clone(), None, Some(was), Some(is))
+            }
+        };
+        let (header, claims, signature) = (&decoded.header.raw, &decoded.claims.raw, &decoded.signature);
+        let token = match place {
+            Place::Header => format!("{part}.{claims}.{signature}"),
+            Place::Claims => format!("{header}.{part}.{signature}"),
+            Place::Signature => format!("{header}.{claims}.{part}"),
+        };
+        Self {
+            token: token.into(),
+            marks: Marks { place, member, was, is },
+        }
+    }
+}
+
+fn with_another_first_letter(signature: &str) -> String {
+    let rest = signature.get(1..).unwrap_or_default();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{first}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    use super::*;
+
+    fn decoded() -> Decoded {
+        let part = |json| BASE64_URL_SAFE_NO_PAD.encode(json);
+        let (header, claims) = (
+            r#"{"typ":"at+jwt","alg":"EdDSA"}"#,
+            r#"{"sub":"alice","exp":7,"jti":"x"}"#,
+        );
+        Decoded::of(&format!("{}.{}.AbCd", part(header), part(claims))).unwrap()
+    }
+
+    fn changed(change: Change) -> (Decoded, Marks) {
+        let Tampered { token, marks } = Tampered::new(&decoded(), change);
+        (Decoded::of(token.expose_secret()).unwrap(), marks)
+    }
+
+    #[test]
+    fn the_one_thing_is_changed_and_all_the_rest_stays_letter_for_letter() {
+        let before = decoded();
+        let (later, marks) = changed(Change::Later);
+        assert_eq!(
+            later.claims.members.to_string(),
+            r#"{"sub":"alice","exp":86407,"jti":"x"}"#
+        );
+        assert_eq!((marks.was.as_deref(), marks.is.as_deref()), (Some("7"), Some("86407")));
+        assert_eq!(
+            (&later.header.raw, &later.signature),
+            (&before.header.raw, &before.signature)
+        );
+
+        let (none, marks) = changed(Change::read("none", "", "").unwrap());
+        assert_eq!(none.header.members.to_string(), r#"{"typ":"at+jwt","alg":"none"}"#);
+        assert_eq!(marks.place, Place::Header);
+        assert_eq!(
+            (&none.claims.raw, &none.signature),
+            (&before.claims.raw, &before.signature)
+        );
+
+        let (letter, _) = changed(Change::Signature);
+        assert_eq!(letter.signature, "BbCd");
+        assert_eq!(
+            (&letter.header.raw, &letter.claims.raw),
+            (&before.header.raw, &before.claims.raw)
+        );
+    }
+
+    #[test]
+    fn a_change_to_what_it_said_before_changes_no_letter() {
+        let (same, marks) = changed(Change::Claim("sub".to_owned(), Some("alice".into())));
+        assert_eq!(same.token(), decoded().token());
+        assert!(!marks.anything());
+    }
+
+    #[test]
+    fn a_value_is_json_if_it_can_be_and_text_otherwise_and_nothing_takes_the_member_out() {
+        let claim = |value| Change::read("change", "claims.exp", value).ok();
+        let is = |value| Some(Change::Claim("exp".to_owned(), value));
+        assert_eq!(claim("12"), is(Some(json!(12))));
+        assert_eq!(claim("\"12\""), is(Some(json!("12"))));
+        assert_eq!(claim("soon"), is(Some(json!("soon"))));
+        assert_eq!(claim(" "), is(None));
+        let (gone, _) = changed(Change::read("change", "claims.jti", "").ok().unwrap());
+        assert_eq!(gone.claims.members.to_string(), r#"{"sub":"alice","exp":7}"#);
+    }
+
+    #[test]
+    fn neither_the_session_nor_what_is_no_member_nor_a_long_value_is_taken() {
+        for member in ["claims.sid", "claims.", "header", "", "signature.x"] {
+            assert!(Change::read("change", member, "x").is_err(), "{member}");
+        }
+        assert!(Change::read("change", "claims.sub", &"x".repeat(LONGEST_VALUE)).is_ok());
+        assert!(Change::read("change", "claims.sub", &"x".repeat(LONGEST_VALUE + 1)).is_err());
+    }
+}

@@ -1,0 +1,192 @@
+//! The inspector, from outside: what is decoded for everybody, and what is verified for nobody but a token's owner.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
+
+use rescind_testkit::{CookieClient, ExposeSecret, Program, Reply, Running};
+use scraper::{Html, Selector};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+async fn open(program: Program) -> Running {
+    let running = program.start().await.unwrap();
+    running.ready().await.unwrap();
+    running
+}
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_rescind"))
+        .env("RESCIND_ACCESS_TTL", "10m")
+        .env("RESCIND_STORE_TIMEOUT", "10s")
+        .env("RESCIND_LOGIN_LIMIT", "off")
+}
+
+async fn log_in(running: &Running, name: &str) -> CookieClient {
+    let client = running.cookie_client();
+    client.log_in(name, PASSWORD).await.expect_status(303);
+    client
+}
+
+fn access(client: &CookieClient) -> String {
+    client.cookie("rescind_access").unwrap().expose_secret().to_owned()
+}
+
+async fn paste(client: &CookieClient, token: &str) -> Reply {
+    client
+        .post("/inspector", &[("which", "pasted"), ("token", token)])
+        .await
+}
+
+fn words(html: &str, css: &str) -> String {
+    let page = Html::parse_document(html);
+    let text: Vec<_> = page
+        .select(&Selector::parse(css).unwrap())
+        .flat_map(|found| found.text())
+        .collect();
+    text.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The section, byte for byte.
+fn section(html: &str, css: &str) -> String {
+    let page = Html::parse_document(html);
+    page.select(&Selector::parse(css).unwrap()).next().unwrap().html()
+}
+
+fn with_a_broken_signature(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", &signature[1..])
+}
+
+#[tokio::test]
+async fn a_token_of_ones_own_is_decoded_and_verified_check_by_check() {
+    let running = open(program()).await;
+    let alice = log_in(&running, "alice").await;
+    let reply = alice
+        .post("/inspector", &[("which", "access")])
+        .await
+        .expect_status(200);
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert!(words(&reply.text, "#verified .verdict").contains("Accepted: 15 checks passed"));
+    assert_eq!(words(&reply.text, "#verified li em"), ["passed"; 15].join(" "));
+    let decoded = words(&reply.text, "#decoded");
+    for said in [
+        "at+jwt",
+        "RFC 7519 §4.1.4",
+        "RFC 9068 §2.1",
+        "Front-Channel Logout",
+        "UTC",
+    ] {
+        assert!(decoded.contains(said), "{said}");
+    }
+    assert_eq!(
+        section(&paste(&alice, &access(&alice)).await.text, "#verified"),
+        section(&reply.text, "#verified")
+    );
+}
+
+#[tokio::test]
+async fn of_a_strangers_token_nothing_is_told_but_what_it_says_itself() {
+    let running = open(program()).await;
+    let (alice, bob) = (log_in(&running, "alice").await, log_in(&running, "bob").await);
+    let genuine = access(&bob);
+    let revoked = log_in(&running, "bob").await;
+    let dead = access(&revoked);
+    revoked.log_out().await.expect_status(303);
+    let told = section(&paste(&alice, &genuine).await.expect_status(200).text, "#verified");
+    assert!(told.contains("was not checked") && !told.contains("<li"), "{told}");
+    for token in [&with_a_broken_signature(&genuine), &dead, "eyJraWQiOiJ4In0.e30.AAAA"] {
+        let reply = paste(&alice, token).await.expect_status(200);
+        assert_eq!(section(&reply.text, "#verified"), told);
+        assert!(!reply.text.contains("id=\"tamper\""));
+    }
+    let nobody = running.cookie_client();
+    assert_eq!(section(&paste(&nobody, &genuine).await.text, "#verified"), told);
+    // Nor is it told to whoever asks to have it changed, or chooses it as theirs.
+    let asked = [("which", "pasted"), ("token", genuine.as_str()), ("change", "letter")];
+    assert_eq!(section(&alice.post("/inspector", &asked).await.text, "#verified"), told);
+}
+
+#[tokio::test]
+async fn what_is_changed_is_refused_by_the_check_that_it_meets_first() {
+    let running = open(program()).await;
+    let alice = log_in(&running, "alice").await;
+    for (button, member, value, question) in [
+        ("later", "", "", "Does the signature fit?"),
+        ("somebody", "", "", "Does the signature fit?"),
+        ("letter", "", "", "Does the signature fit?"),
+        ("none", "", "", "Is the algorithm the key’s?"),
+        ("member", "header.typ", "JWT", "Is it an access token?"),
+        ("member", "header.kid", "", "Do we know the key?"),
+    ] {
+        let form = [
+            ("which", "access"),
+            ("change", button),
+            ("member", member),
+            ("value", value),
+        ];
+        let page = alice.post("/inspector", &form).await.expect_status(200).text;
+        assert!(words(&page, "#verified .verdict").starts_with("Refused"), "{button}");
+        assert!(
+            words(&page, "#verified li.refused").starts_with(question),
+            "{button} {member}"
+        );
+        assert!(words(&page, "#decoded").contains("changed"), "{button}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_told_beside_the_field_and_not_repeated() {
+    let running = open(program()).await;
+    let nobody = running.cookie_client();
+    for (text, says) in [
+        (String::new(), "is missing"),
+        ("x".repeat(9_000), "longer than 8 KiB"),
+        ("x".repeat(60_000), "longer than 8 KiB"),
+        ("rrt_secret".to_owned(), "refresh token"),
+        ("hello-there".to_owned(), "no dot"),
+    ] {
+        let reply = paste(&nobody, &text).await.expect_status(422);
+        assert!(words(&reply.text, "#token-error").contains(says), "{says}");
+        assert!(text.is_empty() || !reply.text.contains(&text));
+    }
+}
+
+#[tokio::test]
+async fn markup_in_a_token_is_text() {
+    let running = open(program()).await;
+    let nobody = running.cookie_client();
+    // {"alg":"none"} and {"<script>":"<script>"}
+    let reply = paste(&nobody, "eyJhbGciOiJub25lIn0.eyI8c2NyaXB0PiI6IjxzY3JpcHQ-In0.")
+        .await
+        .expect_status(200);
+    assert!(words(&reply.text, "#decoded dt").contains("<script>"));
+    assert!(!section(&reply.text, "#decoded").contains("<script>"));
+}
+
+#[tokio::test]
+async fn nothing_of_a_pasted_token_is_in_the_log() {
+    let running = open(program().env("RUST_LOG", "trace")).await;
+    let (alice, bob) = (log_in(&running, "alice").await, log_in(&running, "bob").await);
+    let tokens = [access(&alice), access(&bob), with_a_broken_signature(&access(&bob))];
+    for token in &tokens {
+        paste(&alice, token).await.expect_status(200);
+        paste(&alice, &format!("{token}.x")).await.expect_status(422);
+        let form = [("which", "pasted"), ("token", token), ("change", "none")];
+        alice.post("/inspector", &form).await.expect_status(200);
+    }
+    let logs = running.terminate().await.unwrap().program.logs().to_owned();
+    assert!(logs.contains("/inspector") && logs.contains("TRACE"));
+    for token in &tokens {
+        for part in token.split('.').skip(1) {
+            assert!(!logs.contains(part), "a part of {} letters is in the log", part.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_the_demo_off_there_is_no_inspector() {
+    let running = open(program().env("RESCIND_DEMO", "off")).await;
+    let nobody = running.cookie_client();
+    nobody.open("/inspector").await.expect_status(404);
+    paste(&nobody, "e30.e30.").await.expect_status(404);
+    assert!(!nobody.open("/").await.text.contains("/inspector"));
+}
