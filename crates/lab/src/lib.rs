@@ -6,6 +6,7 @@
 //! | [`Sandbox`] | one world: a server, its stores, a browser, a thief, and the time |
 //! | [`Action`], [`Step`] | what can be done in it, and what then happened |
 //! | [`comparison`] | one story under all six answers |
+//! | [`race`] | two tabs refresh with the same token, or you and a thief |
 //! | [`raw`] | requests and replies as they are on the wire, cookies attribute by attribute |
 //! | [`meter`], [`Decided`] | what a request cost, and which check had the last word |
 
@@ -18,8 +19,10 @@ pub mod comparison;
 mod deciding;
 mod faults;
 pub mod meter;
+mod naive;
 mod picture;
 mod plain;
+pub mod race;
 pub mod raw;
 mod sandbox;
 mod server;

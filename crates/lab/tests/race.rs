@@ -1,0 +1,212 @@
+//! Two refresh with one token: what each switch changes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
+use std::time::Duration;
+
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, Second, Swap, Verdict};
+
+const GRACES: [u64; 3] = [0, 10, 30];
+const APART: [u64; 4] = [0, 5, 20, 60];
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Two tabs at once, with the usual grace.
+fn usual() -> RaceSetup {
+    RaceSetup {
+        swap: Swap::CompareAndSwap,
+        grace: secs(10),
+        apart: secs(0),
+        reply: FirstReply::Arrives,
+        second: Second::Tab,
+    }
+}
+
+async fn run(setup: RaceSetup) -> Race {
+    Race::run(setup, StdRng::seed_from_u64(7))
+        .await
+        .unwrap_or_else(|error| panic!("{setup:?}: {error}"))
+}
+
+/// Every setting of the switches.
+fn all() -> Vec<RaceSetup> {
+    let mut all = Vec::new();
+    for swap in [Swap::CompareAndSwap, Swap::ReadThenWrite] {
+        for grace in GRACES.map(secs) {
+            for apart in APART.map(secs) {
+                for reply in [FirstReply::Arrives, FirstReply::Lost] {
+                    for second in [Second::Tab, Second::Thief] {
+                        all.push(RaceSetup {
+                            swap,
+                            grace,
+                            apart,
+                            reply,
+                            second,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn with_compare_and_swap_two_tabs_at_once_rotate_once_and_stay_on_one_chain() {
+    let race = run(usual()).await;
+    let [first, second] = [&race.uses[0], &race.uses[1]];
+    assert_eq!((first.at, first.at), (second.at, secs(300)));
+    let given = |again| Verdict::Given {
+        token: 1,
+        again,
+        arrived: true,
+    };
+    assert_eq!((first.verdict, second.verdict), (given(false), given(true)));
+    assert_eq!(race.children_of(0), 1);
+    assert_eq!(race.rotations, 2, "one for each time that both refreshed");
+    assert_eq!(race.turned_down, 1, "both had read before either wrote");
+    assert!(race.open && race.inside == [true, true], "{race:?}");
+    assert_eq!(race.judged(), Judged::Nobody);
+}
+
+#[tokio::test]
+async fn whatever_the_switches_compare_and_swap_leaves_one_chain() {
+    for setup in all() {
+        let race = run(setup).await;
+        if setup.swap == Swap::CompareAndSwap {
+            assert!(
+                (0..race.chain.len()).all(|token| race.children_of(token) <= 1),
+                "{race:?}"
+            );
+            assert_eq!(race.rotations, race.chain.len() - 1, "{race:?}");
+        }
+        assert_eq!(race.open, race.closed_at().is_none(), "{race:?}");
+        assert!(race.open || race.inside == [false, false], "{race:?}");
+    }
+}
+
+#[tokio::test]
+async fn read_then_write_gives_two_tabs_a_child_each_and_logs_both_out_minutes_later() {
+    let race = run(RaceSetup {
+        swap: Swap::ReadThenWrite,
+        ..usual()
+    })
+    .await;
+    assert_eq!(race.children_of(0), 2);
+    assert!(
+        race.uses[..2]
+            .iter()
+            .all(|tried| matches!(tried.verdict, Verdict::Given { .. })),
+        "at first nobody sees that anything is wrong"
+    );
+    assert_eq!(race.uses[2].verdict, Verdict::Reused);
+    assert_eq!(race.uses[3].verdict, Verdict::Closed);
+    assert_eq!(race.judged(), Judged::FalseAlarm(secs(600)));
+    assert_eq!(race.inside, [false, false]);
+}
+
+#[tokio::test]
+async fn with_read_then_write_even_the_longest_grace_ends_in_a_false_alarm() {
+    for apart in [0, 5, 20] {
+        let race = run(RaceSetup {
+            swap: Swap::ReadThenWrite,
+            grace: secs(30),
+            apart: secs(apart),
+            ..usual()
+        })
+        .await;
+        assert_eq!(race.children_of(0), 2, "{race:?}");
+        assert_eq!(race.judged(), Judged::FalseAlarm(secs(600)));
+    }
+}
+
+#[tokio::test]
+async fn two_tabs_stay_logged_in_exactly_if_the_second_comes_within_the_grace() {
+    for grace in GRACES {
+        for apart in APART {
+            let race = run(RaceSetup {
+                grace: secs(grace),
+                apart: secs(apart),
+                ..usual()
+            })
+            .await;
+            let expected = if apart < grace {
+                Judged::Nobody
+            } else {
+                Judged::FalseAlarm(secs(300 + apart))
+            };
+            assert_eq!(race.judged(), expected, "grace {grace}, {apart} apart");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_logs_out_without_grace_and_is_forgiven_with_it() {
+    let lost = RaceSetup {
+        reply: FirstReply::Lost,
+        apart: secs(5),
+        ..usual()
+    };
+    let forgiven = run(lost).await;
+    assert_eq!(forgiven.judged(), Judged::Nobody);
+    let tries: Vec<_> = forgiven.uses.iter().map(|tried| (tried.at, tried.who)).collect();
+    assert_eq!(
+        tries[..3],
+        [
+            (secs(300), Party::First),
+            (secs(303), Party::First),
+            (secs(305), Party::Second)
+        ]
+    );
+    assert!(matches!(
+        forgiven.uses[0].verdict,
+        Verdict::Given { arrived: false, .. }
+    ));
+
+    let refused = run(RaceSetup { grace: secs(0), ..lost }).await;
+    assert_eq!(refused.judged(), Judged::FalseAlarm(secs(303)));
+    assert_eq!(refused.inside, [false, false]);
+    // There is a thief, but what was noticed is your own second try.
+    let thief = RaceSetup {
+        grace: secs(0),
+        second: Second::Thief,
+        ..lost
+    };
+    assert_eq!(run(thief).await.judged(), Judged::FalseAlarm(secs(303)));
+}
+
+#[tokio::test]
+async fn a_thief_is_not_noticed_within_the_grace_and_is_after_it() {
+    let thief = |grace, apart| RaceSetup {
+        grace: secs(grace),
+        apart: secs(apart),
+        second: Second::Thief,
+        ..usual()
+    };
+    for (grace, apart) in [(10, 0), (10, 5), (30, 20)] {
+        let race = run(thief(grace, apart)).await;
+        assert_eq!(race.judged(), Judged::Nobody, "{race:?}");
+        assert!(race.inside[1], "{race:?}");
+        assert_eq!(race.second_inside(), secs(300));
+    }
+    for (grace, apart) in [(0, 0), (0, 5), (10, 20), (30, 60)] {
+        let race = run(thief(grace, apart)).await;
+        assert_eq!(race.judged(), Judged::Thief(secs(300 + apart)), "{race:?}");
+        assert_eq!(race.second_inside(), secs(0));
+    }
+}
+
+#[tokio::test]
+async fn the_server_cannot_tell_a_second_tab_from_a_thief() {
+    for setup in all() {
+        let as_other = |second| RaceSetup { second, ..setup };
+        let (tab, thief) = (run(as_other(Second::Tab)).await, run(as_other(Second::Thief)).await);
+        assert_eq!((tab.uses, tab.chain, tab.open), (thief.uses, thief.chain, thief.open));
+    }
+}
