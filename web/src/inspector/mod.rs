@@ -128,11 +128,13 @@ async fn inspected(
             };
         }
     };
-    let pasted = sent.which.is_empty() || sent.which == PASTED;
+    // What was pasted is what was meant, whichever choice it was left at.
+    let pasted = !sent.token.trim().is_empty() || sent.which.is_empty() || sent.which == PASTED;
+    let which = if pasted { PASTED.to_owned() } else { sent.which };
     let token = if pasted {
         AccessToken::from(sent.token.trim().to_owned())
     } else {
-        match own.token(&sent.which) {
+        match own.token(&which) {
             Some(token) => token.clone(),
             None => return Ok(Err(Refusal::gone())),
         }
@@ -161,7 +163,7 @@ async fn inspected(
         Err(refusal) => return Ok(Err(refusal)),
     };
     Ok(Ok(Shown {
-        base: Some((sent.which, token)),
+        base: Some((which, token)),
         token: shown,
         decoded,
         verified,

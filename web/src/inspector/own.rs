@@ -137,10 +137,18 @@ impl Own {
                 service,
                 about: About::Keys,
             });
-            for (token, whose) in [(yours, "yours"), (stolen, "the thief’s")] {
+            for (token, whose) in [(yours, "yours"), (stolen, "stolen")] {
                 self.tokens.extend(token.map(|token| OwnToken {
                     id: format!("{}-{whose}", answer.slug()),
-                    label: format!("From your sandbox “{}”: {whose}", answer.name()),
+                    label: format!(
+                        "From your sandbox “{}”: {}",
+                        answer.name(),
+                        if whose == "yours" {
+                            "yours"
+                        } else {
+                            "the thief’s copy"
+                        }
+                    ),
                     token: token.into(),
                 }));
             }
@@ -213,5 +221,56 @@ impl Keeper {
     /// The time by which it judges.
     pub(crate) fn now(&self) -> Result<Timestamp, Problem> {
         Ok(self.service.now()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use rand::{SeedableRng, rngs::StdRng};
+    use rescind_lab::{Action, Setup};
+    use rescind_session::Preset;
+
+    use super::{
+        super::verified::{Outcome, Verified},
+        *,
+    };
+
+    async fn verdict(own: &Own, token: &AccessToken) -> Option<Outcome> {
+        let decoded = Decoded::of(token.expose_secret()).unwrap();
+        let keeper = own.keeper_of(token, &decoded).await.unwrap()?;
+        match Verified::by(keeper, &decoded, token.expose_secret()).await.unwrap() {
+            Verified::Checked { outcome, .. } => Some(outcome),
+            Verified::Strangers => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sandboxs_token_is_checked_with_its_keys_and_by_its_clock_for_its_owner_alone() {
+        let sandboxes = Sandboxes::new(false, StdRng::seed_from_u64(7));
+        let answer = Answer::Tokens(Preset::Blacklist);
+        let newcomer = sandboxes.known(&TestRequest::get().to_http_request());
+        let started = "2020-01-01T12:00:00Z".parse().unwrap();
+        sandboxes.begin(&newcomer, Setup::new(answer, started)).await.unwrap();
+        let press = async |action| {
+            let mut turn = sandboxes.turn(&newcomer, answer).await.unwrap();
+            turn.sandbox.as_mut().unwrap().press(action).await.unwrap();
+        };
+        press(Action::LogIn).await;
+        let request = TestRequest::get()
+            .cookie(newcomer.cookie.clone().unwrap())
+            .to_http_request();
+        let own = Own::nobodys().and_of(&sandboxes, &request).await;
+        let token = own.token("blacklist-yours").unwrap().clone();
+        assert_eq!(verdict(&own, &token).await, Some(Outcome::Accepted(15)));
+        press(Action::LogOut).await;
+        assert_eq!(verdict(&own, &token).await, Some(Outcome::Refused(15, 15)));
+
+        let elsewhere = "eyJraWQiOiJ4In0.e30.AAAA".to_owned().into();
+        assert_eq!(verdict(&own, &elsewhere).await, None);
+        let nobody = TestRequest::get().to_http_request();
+        let strangers = Own::nobodys().and_of(&sandboxes, &nobody).await;
+        assert!(strangers.tokens().is_empty());
+        assert_eq!(verdict(&strangers, &token).await, None);
     }
 }

@@ -171,7 +171,7 @@ impl View {
         } = result;
         let base = base.map(|(which, token)| Base {
             // A token that was chosen is chosen again, and does not have to stand in the page once more.
-            token: (which.is_empty() || which == super::PASTED).then(|| token.expose_secret().to_owned()),
+            token: (which == super::PASTED).then(|| token.expose_secret().to_owned()),
             which,
             members: members(&decoded),
         });
