@@ -84,7 +84,8 @@ pub struct Scenario {
 }
 
 impl Default for Scenario {
-    /// Robbed after two minutes, logged out after ten, with the lifetimes that the program has by itself.
+    /// Robbed after six minutes, logged out after eight, with the lifetimes that the program has by itself: so the short token
+    /// that is stolen has some of its life left.
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
@@ -92,8 +93,8 @@ impl Default for Scenario {
             long: minutes(12 * 60),
             grace: Duration::from_secs(10),
             stolen: Stolen::Access,
-            theft: minutes(2),
-            logout: minutes(10),
+            theft: minutes(6),
+            logout: minutes(8),
         }
     }
 }

@@ -61,6 +61,11 @@ impl MoodyBlacklist {
 
 #[async_trait]
 impl Blacklist for MoodyBlacklist {
+    /// There is one server. What its policy does not ask need not be told.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
         self.in_its_mood().await;
         self.inner.insert(revocations).await

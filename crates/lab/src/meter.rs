@@ -483,6 +483,10 @@ impl SessionStore for Metered<dyn SessionStore> {
 
 #[async_trait::async_trait]
 impl Blacklist for Metered<dyn Blacklist> {
+    fn is_shared(&self) -> bool {
+        self.0.is_shared()
+    }
+
     async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
         let call = Begun(Store::Blacklist, Operation::Insert, None);
         self.1

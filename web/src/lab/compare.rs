@@ -1,5 +1,460 @@
-//! One story under every answer, side by side.
+//! `/lab`: one story under every answer, side by side.
+//!
+//! The page asks for a prediction first: whoever has said what they expect looks at the result differently. Everything is in
+//! the address, so a result can be passed on, and the same address shows the same story: it begins at a fixed instant and
+//! draws its randomness from a fixed seed.
 
-use actix_web::web;
+use std::time::Duration;
 
-pub(super) fn configure(_cfg: &mut web::ServiceConfig) {}
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use jiff::{SignedDuration, Timestamp};
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_api::{Rescind, Visitor, browser};
+use rescind_lab::{
+    Answer,
+    comparison::{Costs, Lane, Scenario, ScenarioError, Stolen, compare},
+};
+use rescind_session::Preset;
+use url::form_urlencoded;
+
+use super::timeline::{self, Room, Timeline};
+use crate::pages::{
+    Site, draw,
+    frame::{Frame, Who},
+    times,
+};
+
+pub(super) fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/lab").route(crate::pages::read().to(show)));
+}
+
+/// Every story begins at the same instant, so that the same address shows the same.
+const BEGINNING: Timestamp = Timestamp::constant(1_767_268_800, 0);
+const SEED: u64 = 7;
+
+/// How many of the six answers; it is never all of them.
+const NUMBERS: [&str; 6] = ["none", "one", "two", "three", "four", "five"];
+
+/// A length of time, for people.
+pub(super) fn words(length: Duration) -> String {
+    times::span(SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX))
+}
+
+/// The stories worth telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Story {
+    Coffee,
+    LastSecond,
+    WorkingDay,
+    VeryShort,
+    RefreshToken,
+    Grace,
+    NoGrace,
+    Night,
+}
+
+impl Story {
+    const ALL: [Self; 8] = [
+        Self::Coffee,
+        Self::LastSecond,
+        Self::WorkingDay,
+        Self::VeryShort,
+        Self::RefreshToken,
+        Self::Grace,
+        Self::NoGrace,
+        Self::Night,
+    ];
+
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Coffee => "coffee",
+            Self::LastSecond => "last-second",
+            Self::WorkingDay => "working-day",
+            Self::VeryShort => "very-short",
+            Self::RefreshToken => "refresh-token",
+            Self::Grace => "grace",
+            Self::NoGrace => "no-grace",
+            Self::Night => "night",
+        }
+    }
+
+    fn of_slug(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|story| story.slug() == slug)
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Coffee => "Eight minutes in a café",
+            Self::LastSecond => "Robbed at the last second",
+            Self::WorkingDay => "A working day",
+            Self::VeryShort => "As short as can be",
+            Self::RefreshToken => "The refresh token is stolen",
+            Self::Grace => "Stolen just before a refresh",
+            Self::NoGrace => "The same, without a grace",
+            Self::Night => "The night after",
+        }
+    }
+
+    fn point(self) -> &'static str {
+        match self {
+            Self::Coffee => "Robbed after six minutes, logged out after eight.",
+            Self::LastSecond => "A short life does not help whoever is robbed just before they leave.",
+            Self::WorkingDay => "Eight hours: how often does a short life throw out the honest user?",
+            Self::VeryShort => "Lives of half a minute: a small window, and what it costs.",
+            Self::RefreshToken => "It buys new access tokens, until its owner uses the same one.",
+            Self::Grace => "For a few seconds the old token still answers, and the thief shares the chain unnoticed.",
+            Self::NoGrace => "Noticed at once. So would be a second tab, or a lost reply.",
+            Self::Night => "Tokens that live a day, and a logout in the evening.",
+        }
+    }
+
+    fn scenario(self) -> Scenario {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let hours = |hours: u64| minutes(60 * hours);
+        let coffee = Scenario::default();
+        match self {
+            Self::Coffee => coffee,
+            Self::LastSecond => Scenario {
+                theft: coffee.logout - Duration::from_secs(2),
+                logout: coffee.logout - Duration::from_secs(1),
+                ..coffee
+            },
+            Self::WorkingDay => Scenario {
+                short: minutes(15),
+                theft: hours(3) + minutes(5),
+                logout: hours(8),
+                ..coffee
+            },
+            Self::VeryShort => Scenario {
+                short: Duration::from_secs(30),
+                ..coffee
+            },
+            Self::RefreshToken => Scenario {
+                stolen: Stolen::Refresh,
+                theft: minutes(2),
+                logout: minutes(12),
+                ..coffee
+            },
+            Self::Grace => Scenario {
+                stolen: Stolen::Refresh,
+                theft: minutes(5) - Duration::from_secs(5),
+                logout: minutes(12),
+                ..coffee
+            },
+            Self::NoGrace => Scenario {
+                grace: Duration::ZERO,
+                ..Self::Grace.scenario()
+            },
+            Self::Night => Scenario {
+                long: hours(24),
+                theft: hours(4),
+                logout: hours(5),
+                ..coffee
+            },
+        }
+    }
+
+    fn address(self) -> String {
+        format!("/lab?story={}&show=1", self.slug())
+    }
+}
+
+/// A field of the form, as it was typed.
+struct Field {
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    value: String,
+    error: Option<String>,
+}
+
+/// What an address asks for.
+struct Asked {
+    /// Which answers are predicted to refuse the copy right after the logout; nothing, if nobody was asked.
+    guess: Option<Vec<Answer>>,
+    /// Whether the result is wanted, with or without a prediction.
+    shows: bool,
+    scenario: Scenario,
+    stolen: Stolen,
+    fields: Vec<Field>,
+}
+
+impl Asked {
+    fn read(query: &str) -> Self {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let of = |name: &str| {
+            pairs
+                .iter()
+                .find(|(found, _)| found == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let story = of("story").and_then(Story::of_slug).unwrap_or(Story::Coffee);
+        let mut scenario = story.scenario();
+        let stolen = of("loot").and_then(|slug| Stolen::ALL.into_iter().find(|stolen| stolen.slug() == slug));
+        scenario.stolen = stolen.unwrap_or(scenario.stolen);
+
+        let mut unreadable = Vec::new();
+        let mut typed = |name: &'static str, time: &mut Duration| match of(name) {
+            Some(text) => {
+                match humantime::parse_duration(text.trim()) {
+                    Ok(read) => *time = read,
+                    Err(_) => unreadable.push(name),
+                }
+                text.chars().take(40).collect()
+            }
+            None => humantime::format_duration(*time).to_string(),
+        };
+        let values = [
+            typed("short", &mut scenario.short),
+            typed("long", &mut scenario.long),
+            typed("grace", &mut scenario.grace),
+            typed("theft", &mut scenario.theft),
+            typed("logout", &mut scenario.logout),
+        ];
+        let errors = scenario.errors();
+        let texts = [
+            (
+                "short",
+                "The short life",
+                "Short-lived tokens, rotation, blacklist",
+                ScenarioError::Short,
+            ),
+            (
+                "long",
+                "The long life",
+                "Stored tokens, deletion on the client, plain sessions",
+                ScenarioError::Long,
+            ),
+            (
+                "grace",
+                "The grace",
+                "How long the last refresh token still answers",
+                ScenarioError::Grace,
+            ),
+            ("theft", "The theft", "After your login", ScenarioError::Theft),
+            ("logout", "The logout", "After your login", ScenarioError::Logout),
+        ];
+        let fields = texts
+            .into_iter()
+            .zip(values)
+            .map(|((name, label, hint, wrong), value)| Field {
+                name,
+                label,
+                hint,
+                value,
+                error: if unreadable.contains(&name) {
+                    Some("must be a time, such as 90s, 5m or 12h".to_owned())
+                } else {
+                    errors.contains(&wrong).then(|| wrong.to_string())
+                },
+            });
+        let guesses: Vec<_> = pairs.iter().filter(|(name, _)| name == "guess").collect();
+        let guess = guesses.iter().filter_map(|(_, slug)| slug.parse().ok()).collect();
+        Self {
+            shows: !guesses.is_empty() || pairs.iter().any(|(name, _)| name != "guess"),
+            guess: (!guesses.is_empty()).then_some(guess),
+            stolen: scenario.stolen,
+            scenario,
+            fields: fields.collect(),
+        }
+    }
+
+    fn predicts(&self, answer: &Answer) -> bool {
+        self.guess.as_ref().is_some_and(|guess| guess.contains(answer))
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.fields.iter().any(|field| field.error.is_some())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "lab/compare.html")]
+struct Page {
+    frame: Frame,
+    asked: Asked,
+    result: Option<Played>,
+}
+
+/// What came of it.
+struct Played {
+    lanes: Vec<Lane>,
+    scenario: Scenario,
+    pictures: [Timeline; 2],
+}
+
+impl Played {
+    async fn play(scenario: Scenario) -> actix_web::Result<Self> {
+        let mut rng = StdRng::seed_from_u64(SEED);
+        let lanes = compare(&scenario, BEGINNING, &mut rng).await.map_err(|error| {
+            tracing::error!(%error, "a comparison could not be made");
+            actix_web::error::ErrorInternalServerError("a comparison could not be made")
+        })?;
+        Ok(Self {
+            pictures: [Room::Wide, Room::Narrow].map(|room| timeline::draw(&scenario, &lanes, room)),
+            lanes,
+            scenario,
+        })
+    }
+
+    fn after(&self, lane: &Lane) -> u64 {
+        lane.seconds_inside_after(self.scenario.logout)
+    }
+
+    fn refuses(&self, lane: &Lane) -> bool {
+        self.after(lane) == 0
+    }
+
+    /// What the picture shows, in a sentence.
+    fn summary(&self) -> String {
+        let open: Vec<_> = self.lanes.iter().filter(|lane| !self.refuses(lane)).collect();
+        match open.iter().max_by_key(|lane| self.after(lane)) {
+            None => "In this story every answer keeps the thief out after the logout.".to_owned(),
+            Some(longest) => format!(
+                "Under {} of the six answers what was stolen still works after the logout; under “{}” for another {}.",
+                NUMBERS.get(open.len()).unwrap_or(&"all"),
+                longest.answer.name(),
+                span(self.after(longest)),
+            ),
+        }
+    }
+
+    /// One sentence for one answer.
+    fn sentence(&self, lane: &Lane) -> String {
+        let after = self.after(lane);
+        let mut said = match (after, lane.inside.is_empty(), lane.inside.last()) {
+            (0, true, _) => "There was nothing to steal, so the thief never got in".to_owned(),
+            (0, false, Some((_, to))) if *to < self.scenario.logout => {
+                format!(
+                    "The thief was out {} before you left",
+                    words(self.scenario.logout - *to)
+                )
+            }
+            (0, ..) => "The thief was out at the moment of your logout".to_owned(),
+            (after, ..) => format!("You are out, and the thief stays inside for another {}", span(after)),
+        };
+        said.push_str(match lane.thrown_out {
+            0 => ".",
+            1 => "; and you were thrown out once on the way.",
+            _ => "; and you were thrown out again and again on the way.",
+        });
+        said
+    }
+
+    fn per_call(&self, count: &u32, costs: &Costs) -> String {
+        (f64::from(*count) / f64::from(costs.calls.max(1))).to_string()
+    }
+
+    /// The predictions that were right, and those that were not.
+    fn judged(&self, guess: &[Answer]) -> Vec<Judged> {
+        self.lanes
+            .iter()
+            .map(|lane| {
+                let predicted = guess.contains(&lane.answer);
+                Judged {
+                    answer: lane.answer,
+                    refuses: self.refuses(lane),
+                    right: predicted == self.refuses(lane),
+                    why: why(lane.answer, self.refuses(lane)),
+                }
+            })
+            .collect()
+    }
+}
+
+/// What became of a prediction.
+struct Judged {
+    answer: Answer,
+    refuses: bool,
+    right: bool,
+    why: &'static str,
+}
+
+/// Why it is so, also where the story was set so that a short life ended in time.
+fn why(answer: Answer, refuses: bool) -> &'static str {
+    match (answer, refuses) {
+        (Answer::Tokens(Preset::Stored), _) => "the row is looked up on every request, and the logout has closed it",
+        (Answer::Sessions, _) => "the row is looked up on every request, and the logout has deleted it",
+        (Answer::Tokens(Preset::Blacklist), _) => "the blacklist is asked on every request, and the logout is on it",
+        (_, true) => "not because of the logout: what was stolen had run out by itself, or could not be stolen",
+        (Answer::Tokens(Preset::ClientDelete), false) => "only your own copy was deleted, and nobody asks",
+        (Answer::Tokens(Preset::ShortLived), false) => "nobody asks, and its short life is not over yet",
+        (Answer::Tokens(Preset::Rotation), false) => {
+            "there are no new access tokens, but nobody asks about the present one"
+        }
+    }
+}
+
+fn span(seconds: u64) -> String {
+    words(Duration::from_secs(seconds))
+}
+
+async fn show(
+    request: HttpRequest,
+    visitor: Visitor,
+    site: web::Data<Site>,
+    rescind: Rescind,
+) -> actix_web::Result<HttpResponse> {
+    if matches!(visitor, Visitor::Stale) {
+        return Ok(browser::to_refresh(&request));
+    }
+    let who = site.who(&rescind, &visitor).await?;
+    let asked = Asked::read(request.query_string());
+    let result = if asked.shows && !asked.is_wrong() {
+        Some(Played::play(asked.scenario).await?)
+    } else {
+        None
+    };
+    let status = if asked.is_wrong() {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    let frame = site.frame(&request, "The lab: does a stolen token still work?", who);
+    draw(status, &Page { frame, asked, result })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_story_can_be_played_and_has_an_address_of_its_own() {
+        for story in Story::ALL {
+            assert_eq!(story.scenario().errors(), [], "{}", story.slug());
+            let query = story.address();
+            let asked = Asked::read(query.split_once('?').unwrap().1);
+            assert!(asked.shows && !asked.is_wrong() && asked.guess.is_none());
+            assert_eq!(asked.scenario, story.scenario(), "{}", story.slug());
+        }
+    }
+
+    #[test]
+    fn what_is_typed_comes_back_with_what_is_wrong_with_it() {
+        let asked = Asked::read("short=soon&theft=20m&logout=10m");
+        let wrong: Vec<_> = asked
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.name, field.value.as_str(), field.error.as_deref()?)))
+            .collect();
+        assert_eq!(
+            wrong,
+            [
+                ("short", "soon", "must be a time, such as 90s, 5m or 12h"),
+                ("theft", "20m", "must be whole seconds, and before the logout"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_prediction_can_be_that_none_of_them_refuses() {
+        assert_eq!(Asked::read("guess=none").guess, Some(Vec::new()));
+        assert_eq!(
+            Asked::read("guess=stored&guess=sessions").guess,
+            Some(vec![Answer::Tokens(Preset::Stored), Answer::Sessions])
+        );
+        let bare = Asked::read("");
+        assert!(bare.guess.is_none() && !bare.shows);
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`compare`] | `/lab`: one story under every answer, side by side |
+//! | [`compare`], [`timeline`] | `/lab`: one story under every answer, side by side |
 //! | [`answer`] | `/lab/{answer}`: one answer, step by step, in a sandbox of one's own |
 //! | [`race`] | `/lab/race`: two tabs refresh at once |
 //! | [`sandboxes`] | whose sandbox is whose, and how much all of them may cost |
@@ -14,6 +14,7 @@ mod answer;
 mod compare;
 mod race;
 mod sandboxes;
+mod timeline;
 
 use actix_web::web;
 

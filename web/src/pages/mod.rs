@@ -81,7 +81,7 @@ fn page(path: &str) -> Resource {
 }
 
 /// GET, and HEAD with it: whoever watches a site asks with HEAD.
-fn read() -> Route {
+pub(crate) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 

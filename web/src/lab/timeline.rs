@@ -1,0 +1,440 @@
+//! The picture of a comparison: a lane for each answer along one axis of time.
+//!
+//! From what was measured to shapes, and no verdict is made on the way. SVG with presentation attributes and classes only:
+//! the pages' content policy forbids inline styles. It is drawn twice, for a wide page and for a narrow one, and the
+//! stylesheet shows one of them.
+//!
+//! **The axis.** Before the logout a second is a second. What comes after it may last a minute or a day, and both have to be
+//! seen in one picture: where it is much longer than what came before, the axis is logarithmic from the logout on, and says
+//! so. Rejected: one scale for everything, on which two minutes beside twelve hours are nothing; and a break, which hides
+//! how long the long one is.
+
+use std::{fmt::Write, time::Duration};
+
+use rescind_lab::comparison::{Lane, Scenario, What};
+
+use super::compare::words;
+
+/// From here on logarithmic: how many times longer the part after the logout is.
+const MUCH_LONGER: u32 = 2;
+/// What counts as one step at the beginning of the logarithmic part.
+const FIRST_STEP: f64 = 60.0;
+/// What may stand beneath the axis.
+const ROUND: [u64; 12] = [
+    30, 60, 120, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 64_800, 86_400,
+];
+/// More tries than these are not told apart by the eye, and weigh.
+const MOST_REPLAYS: usize = 24;
+/// What is closer than this cannot be told apart.
+const CLOSE: f64 = 5.0;
+/// Half of what a mark is wide.
+const HALF: f64 = 4.0;
+
+/// One drawing.
+pub(crate) struct Timeline {
+    pub(crate) id: &'static str,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) ticks: Vec<Tick>,
+    pub(crate) theft: Upright,
+    pub(crate) logout: Upright,
+    /// Whether the axis is logarithmic after the logout.
+    pub(crate) stretched: bool,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) bottom: f64,
+}
+
+/// A moment that concerns all lanes.
+pub(crate) struct Upright {
+    pub(crate) x: f64,
+    pub(crate) text: String,
+    /// Where the text stands, and by which end.
+    pub(crate) text_x: f64,
+    pub(crate) anchor: &'static str,
+}
+
+/// A time beneath the axis.
+pub(crate) struct Tick {
+    pub(crate) x: f64,
+    pub(crate) text: String,
+}
+
+/// One lane.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) name_x: f64,
+    pub(crate) name_y: f64,
+    /// The middle of the lane.
+    pub(crate) y: f64,
+    pub(crate) bands: Vec<Band>,
+    pub(crate) verdict: Verdict,
+    /// What a request costs, where there is room beside the lane.
+    pub(crate) costs: Option<[String; 2]>,
+    pub(crate) refreshes: String,
+    pub(crate) thrown_out: String,
+    pub(crate) thief_refreshes: String,
+    pub(crate) expiries: String,
+    pub(crate) accepted: String,
+    pub(crate) refused: String,
+}
+
+/// A time in which the thief is inside.
+pub(crate) struct Band {
+    pub(crate) x: f64,
+    pub(crate) width: f64,
+    pub(crate) class: &'static str,
+}
+
+/// What stands beside the logout.
+pub(crate) struct Verdict {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) anchor: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) text: String,
+}
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Names stand before their lanes, costs behind them.
+    Wide,
+    /// Names stand above their lanes; what does not fit is in the table.
+    Narrow,
+}
+
+struct Layout {
+    width: f64,
+    left: f64,
+    right: f64,
+    top: f64,
+    row: f64,
+    /// From the top of a row to the middle of its lane.
+    middle: f64,
+}
+
+impl Room {
+    fn layout(self) -> Layout {
+        match self {
+            Self::Wide => Layout {
+                width: 1120.0,
+                left: 196.0,
+                right: 940.0,
+                top: 34.0,
+                row: 62.0,
+                middle: 36.0,
+            },
+            Self::Narrow => Layout {
+                width: 358.0,
+                left: 6.0,
+                right: 352.0,
+                top: 34.0,
+                row: 82.0,
+                middle: 56.0,
+            },
+        }
+    }
+}
+
+/// Where a moment is.
+struct Axis {
+    left: f64,
+    right: f64,
+    logout: f64,
+    end: f64,
+    stretched: bool,
+}
+
+impl Axis {
+    fn of(scenario: &Scenario, lanes: &[Lane], layout: &Layout) -> Self {
+        let logout = scenario.logout;
+        let last = lanes
+            .iter()
+            .flat_map(|lane| &lane.inside)
+            .map(|(_, to)| *to)
+            .max()
+            .unwrap_or(logout);
+        // Some room after the logout, also where nothing happens there.
+        let end = last.max(logout + logout / 3);
+        Self {
+            left: layout.left,
+            right: layout.right,
+            logout: logout.as_secs_f64(),
+            end: end.as_secs_f64(),
+            stretched: end - logout > logout * MUCH_LONGER,
+        }
+    }
+
+    /// Where the logout is, as a part of the whole.
+    fn split(&self) -> f64 {
+        if self.stretched { 0.45 } else { self.logout / self.end }
+    }
+
+    fn x(&self, at: Duration) -> f64 {
+        let (at, split) = (at.as_secs_f64().min(self.end), self.split());
+        let part = if at <= self.logout {
+            split * at / self.logout
+        } else {
+            let (since, all) = (at - self.logout, self.end - self.logout);
+            let through = if self.stretched {
+                (since / FIRST_STEP).ln_1p() / (all / FIRST_STEP).ln_1p()
+            } else {
+                since / all
+            };
+            split + (1.0 - split) * through
+        };
+        round(self.left + (self.right - self.left) * part)
+    }
+
+    /// Times after the logout, as many as fit.
+    fn ticks(&self, logout: Duration) -> Vec<Tick> {
+        const APART: f64 = 62.0;
+        let mut ticks = vec![Tick {
+            x: self.x(Duration::ZERO),
+            text: "0".to_owned(),
+        }];
+        let mut last = self.x(logout) - APART / 2.0;
+        for after in ROUND.into_iter().map(Duration::from_secs) {
+            let x = self.x(logout + after);
+            let is_there = (logout + after).as_secs_f64() <= self.end;
+            if is_there && x - last >= APART && x <= self.right - APART / 4.0 {
+                last = x;
+                ticks.push(Tick {
+                    x,
+                    text: format!("+{}", words(after)),
+                });
+            }
+        }
+        ticks
+    }
+}
+
+/// Tenths of a pixel are enough, and short.
+fn round(x: f64) -> f64 {
+    (x * 10.0).round() / 10.0
+}
+
+/// Draws the lanes.
+pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline {
+    let layout = room.layout();
+    let axis = Axis::of(scenario, lanes, &layout);
+    let rows: Vec<_> = (0_u32..)
+        .zip(lanes)
+        .map(|(n, lane)| {
+            row(
+                scenario,
+                lane,
+                &axis,
+                &layout,
+                room,
+                layout.top + layout.row * f64::from(n),
+            )
+        })
+        .collect();
+    let count = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
+    let bottom = layout.top + layout.row * f64::from(count);
+    let (theft, logout) = (axis.x(scenario.theft), axis.x(scenario.logout));
+    let is_early = theft - layout.left < 60.0;
+    Timeline {
+        id: match room {
+            Room::Wide => "wide",
+            Room::Narrow => "narrow",
+        },
+        width: layout.width,
+        height: bottom + 26.0,
+        rows,
+        ticks: axis.ticks(scenario.logout),
+        theft: Upright {
+            x: theft,
+            text: format!("theft, {}", words(scenario.theft)),
+            text_x: if is_early { theft - 4.0 } else { theft + 4.0 },
+            anchor: if is_early { "start" } else { "end" },
+        },
+        logout: Upright {
+            x: logout,
+            text: format!("you log out, {}", words(scenario.logout)),
+            text_x: logout + 6.0,
+            anchor: "start",
+        },
+        stretched: axis.stretched,
+        left: layout.left,
+        right: layout.right,
+        top: layout.top,
+        bottom,
+    }
+}
+
+fn row(scenario: &Scenario, lane: &Lane, axis: &Axis, layout: &Layout, room: Room, top: f64) -> Row {
+    let y = top + layout.middle;
+    let at = |what: What| {
+        lane.marks
+            .iter()
+            .filter(move |mark| mark.what == what)
+            .map(|mark| mark.at)
+    };
+    let tries = thinned(lane, scenario.logout);
+    let verdict_of = |accepted: bool| tries.iter().filter(move |(_, is)| *is == accepted).map(|(at, _)| *at);
+    Row {
+        name: lane.answer.name(),
+        name_x: match room {
+            Room::Wide => 0.0,
+            Room::Narrow => layout.left,
+        },
+        name_y: match room {
+            Room::Wide => y + 5.0,
+            Room::Narrow => top + 20.0,
+        },
+        y,
+        bands: bands(scenario, lane, axis),
+        verdict: verdict(scenario, lane, axis, y),
+        costs: (room == Room::Wide).then(|| costs(lane)),
+        refreshes: path(at(What::Refresh), axis, |x| format!("M{x} {}v9", y + 11.0)),
+        thrown_out: path(at(What::ThrownOut), axis, |x| {
+            format!("M{} {}h8l-4 8z", x - HALF, y + 11.0)
+        }),
+        thief_refreshes: path(at(What::ThiefRefreshes), axis, |x| {
+            format!("M{x} {}l5 5l-5 5l-5 -5z", y - 5.0)
+        }),
+        expiries: path(at(What::Expiry), axis, |x| format!("M{x} {}v20", y - 10.0)),
+        accepted: path(verdict_of(true), axis, |x| {
+            format!("M{} {y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", x - 3.5)
+        }),
+        refused: path(verdict_of(false), axis, |x| {
+            format!("M{} {}l8 8m0 -8l-8 8", x - HALF, y - HALF)
+        }),
+    }
+}
+
+fn path(moments: impl Iterator<Item = Duration>, axis: &Axis, shape: impl Fn(f64) -> String) -> String {
+    let mut path = String::new();
+    let mut last = f64::MIN;
+    for x in moments.map(|at| axis.x(at)) {
+        // Two in the same place are one.
+        if x > last + CLOSE {
+            last = x;
+            // Writing into a string cannot fail.
+            let _ = path.write_str(&shape(x));
+        }
+    }
+    path
+}
+
+/// The tries, and whether they got in; of many, those at which the verdict changes and some in between.
+fn thinned(lane: &Lane, logout: Duration) -> Vec<(Duration, bool)> {
+    let replays = &lane.replays;
+    let every = replays.len().div_ceil(MOST_REPLAYS).max(1);
+    let changes = |n: usize| {
+        let before = n.checked_sub(1).and_then(|before| replays.get(before));
+        replays
+            .get(n)
+            .zip(before)
+            .is_some_and(|(now, before)| now.accepted != before.accepted)
+    };
+    replays
+        .iter()
+        .enumerate()
+        .filter(|(n, replay)| n % every == 0 || changes(*n) || replay.at == logout)
+        .map(|(_, replay)| (replay.at, replay.accepted))
+        .collect()
+}
+
+fn bands(scenario: &Scenario, lane: &Lane, axis: &Axis) -> Vec<Band> {
+    let mut bands = Vec::new();
+    let mut band = |from: Duration, to: Duration, class| {
+        if from < to {
+            let (x, end) = (axis.x(from), axis.x(to));
+            bands.push(Band {
+                x,
+                width: round((end - x).max(2.0)),
+                class,
+            });
+        }
+    };
+    for (from, to) in &lane.inside {
+        band(*from, (*to).min(scenario.logout), "before");
+        band((*from).max(scenario.logout), *to, "after");
+    }
+    bands
+}
+
+fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, y: f64) -> Verdict {
+    let after = lane.seconds_inside_after(scenario.logout);
+    let was_inside = lane.inside.iter().any(|(_, to)| *to >= scenario.logout);
+    let (class, text) = match (after, was_inside, lane.inside.is_empty()) {
+        (0, _, true) => ("accepted", "never inside".to_owned()),
+        (0, true, false) => ("accepted", "out at once".to_owned()),
+        (0, false, false) => ("accepted", "out before".to_owned()),
+        (after, ..) => ("refused", format!("{} more", words(Duration::from_secs(after)))),
+    };
+    Verdict {
+        x: axis.x(scenario.logout) + 6.0,
+        y: y - 14.0,
+        anchor: "start",
+        class,
+        text,
+    }
+}
+
+fn costs(lane: &Lane) -> [String; 2] {
+    let costs = &lane.costs;
+    let reads = |count: u32| f64::from(count) / f64::from(costs.calls.max(1));
+    let asked = match (reads(costs.database_reads), reads(costs.blacklist_reads)) {
+        (0.0, 0.0) => "asks nobody".to_owned(),
+        (1.0, 0.0) => "asks the database".to_owned(),
+        (0.0, 1.0) => "asks the blacklist".to_owned(),
+        (database, blacklist) => format!("{database} × database, {blacklist} × blacklist"),
+    };
+    [asked, format!("{} bytes a user", costs.bytes_before)]
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+    use rescind_lab::{Answer, comparison::compare};
+
+    use super::*;
+
+    async fn drawn(scenario: Scenario, room: Room) -> Timeline {
+        let noon = "2026-01-01T12:00:00Z".parse().unwrap();
+        let lanes = compare(&scenario, noon, &mut StdRng::seed_from_u64(7)).await.unwrap();
+        draw(&scenario, &lanes, room)
+    }
+
+    #[actix_web::test]
+    async fn every_answer_has_a_lane_and_everything_stands_inside_of_the_drawing() {
+        for room in [Room::Wide, Room::Narrow] {
+            let timeline = drawn(Scenario::default(), room).await;
+            assert_eq!(timeline.rows.len(), Answer::ALL.len());
+            for band in timeline.rows.iter().flat_map(|row| &row.bands) {
+                assert!(band.x >= timeline.left && band.x + band.width <= timeline.right + 2.0);
+            }
+            assert!(timeline.ticks.iter().all(|tick| tick.x <= timeline.width));
+            assert!(timeline.logout.x > timeline.theft.x);
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_axis_is_logarithmic_only_where_one_scale_would_hide_something() {
+        assert!(drawn(Scenario::default(), Room::Wide).await.stretched);
+        let alike = Scenario {
+            long: Scenario::default().short,
+            ..Scenario::default()
+        };
+        assert!(!drawn(alike, Room::Wide).await.stretched);
+    }
+
+    #[actix_web::test]
+    async fn only_those_lanes_have_a_window_after_the_logout_in_which_the_server_let_the_thief_in() {
+        let timeline = drawn(Scenario::default(), Room::Wide).await;
+        let open: Vec<_> = timeline
+            .rows
+            .iter()
+            .filter(|row| row.bands.iter().any(|band| band.class == "after"))
+            .map(|row| row.name)
+            .collect();
+        assert_eq!(open, ["Delete on the client", "Short-lived tokens", "Rotation"]);
+    }
+}

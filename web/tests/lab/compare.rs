@@ -1,0 +1,174 @@
+//! The comparison: predict, look, set it yourself.
+
+use rescind_testkit::{Browser, JavaScript, Program, Reply, Running, Tool, needs};
+use scraper::{ElementRef, Html, Selector};
+
+const MOST_BYTES: usize = 100 * 1024;
+const ANSWERS: [&str; 6] = [
+    "stored",
+    "client-delete",
+    "short-lived",
+    "rotation",
+    "blacklist",
+    "sessions",
+];
+
+pub(crate) fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_rescind")).env("RESCIND_STORE_TIMEOUT", "5s")
+}
+
+pub(crate) async fn start(program: Program) -> Running {
+    let running = program.start().await.unwrap();
+    running.ready().await.unwrap();
+    running
+}
+
+fn all<'a>(page: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
+    page.select(&Selector::parse(selector).unwrap()).collect()
+}
+
+fn text(element: ElementRef) -> String {
+    element
+        .text()
+        .flat_map(str::split_whitespace)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+async fn open(running: &Running, path: &str) -> Reply {
+    running.cookie_client().open(path).await
+}
+
+async fn page(running: &Running, path: &str) -> Html {
+    let reply = open(running, path).await.expect_status(200);
+    assert!(reply.text.len() < MOST_BYTES, "{path} weighs {}", reply.text.len());
+    Html::parse_document(&reply.text)
+}
+
+#[tokio::test]
+async fn the_question_comes_before_the_answer() {
+    let running = start(program()).await;
+    let page = page(&running, "/lab").await;
+    assert_eq!(all(&page, "input[name=guess]").len(), ANSWERS.len() + 1);
+    assert!(all(&page, "#answers").is_empty(), "it gives the result away");
+}
+
+#[tokio::test]
+async fn every_answer_has_a_lane_in_both_drawings_a_row_and_a_page_of_its_own() {
+    let running = start(program()).await;
+    let page = page(&running, "/lab?show=1").await;
+    let drawings = all(&page, "svg.timeline-picture");
+    assert_eq!(drawings.len(), 2);
+    for drawing in drawings {
+        for part in ["title", "desc"] {
+            let part = Selector::parse(part).unwrap();
+            assert_eq!(drawing.select(&part).count(), 1);
+        }
+        assert_eq!(
+            drawing.select(&Selector::parse(".name").unwrap()).count(),
+            ANSWERS.len()
+        );
+    }
+    let rows = all(&page, "#answers tbody tr");
+    let slugs: Vec<_> = rows.iter().map(|row| row.attr("data-answer").unwrap()).collect();
+    assert_eq!(slugs, ANSWERS);
+    let links = all(&page, "#answers th a");
+    let links: Vec<_> = links.iter().map(|link| link.attr("href").unwrap()).collect();
+    assert_eq!(links, ANSWERS.map(|slug| format!("/lab/{slug}")));
+}
+
+#[tokio::test]
+async fn the_same_address_shows_the_same_result_to_everybody() {
+    let running = start(program()).await;
+    let address = "/lab?show=1&short=3m&long=1h&theft=2m&logout=7m&loot=both&grace=0s";
+    let body = |page: &Html| all(page, "main").first().map(|main| main.html());
+    let (one, other) = (page(&running, address).await, page(&running, address).await);
+    assert_eq!(body(&one), body(&other));
+}
+
+#[tokio::test]
+async fn every_story_can_be_opened_by_its_link() {
+    let running = start(program()).await;
+    let first = page(&running, "/lab").await;
+    let stories = all(&first, ".stories a");
+    assert!(stories.len() >= 6);
+    for story in stories {
+        let told = page(&running, story.attr("href").unwrap()).await;
+        assert_eq!(all(&told, "#answers tbody tr").len(), ANSWERS.len(), "{}", text(story));
+    }
+}
+
+#[tokio::test]
+async fn the_longest_story_that_may_be_asked_for_is_light_enough() {
+    let running = start(program()).await;
+    page(
+        &running,
+        "/lab?short=24m&long=24h&theft=1s&logout=24h&loot=both&grace=30s",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_told_beside_its_field_and_what_was_typed_is_kept() {
+    let running = start(program()).await;
+    let reply = open(&running, "/lab?short=soon&theft=20m&logout=10m&guess=stored").await;
+    let page = Html::parse_document(&reply.expect_status(422).text);
+    assert!(all(&page, "#answers").is_empty());
+    for (field, typed, error) in [
+        ("short", "soon", "must be a time"),
+        ("theft", "20m", "before the logout"),
+    ] {
+        let input = all(&page, &format!("input[name={field}]"));
+        assert_eq!(input[0].attr("value"), Some(typed));
+        assert_eq!(input[0].attr("aria-invalid"), Some("true"));
+        let told = all(&page, &format!("#{field}-error"));
+        assert!(text(told[0]).contains(error), "{}", text(told[0]));
+    }
+    assert_eq!(
+        all(&page, "input[value=stored][checked]").len(),
+        1,
+        "the prediction is lost"
+    );
+}
+
+#[tokio::test]
+async fn with_the_demo_off_there_is_no_lab() {
+    let running = start(program().env("RESCIND_DEMO", "off")).await;
+    open(&running, "/lab").await.expect_status(404);
+}
+
+/// As a learner would, and wrong at first.
+async fn a_prediction_is_judged(javascript: JavaScript) {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = start(program()).await;
+    let browser: Browser = running.browser(javascript).await;
+    browser.open("/").await;
+    browser.follow("Lab").await;
+    let tick = |slug: &str| format!("input[value={slug}]");
+    for slug in ["stored", "rotation"] {
+        let driver = browser.driver();
+        driver
+            .find(thirtyfour::By::Css(tick(slug)))
+            .await
+            .unwrap()
+            .click()
+            .await
+            .unwrap();
+    }
+    browser.press("Play it under all six").await;
+    browser.wait_for_text("Your prediction").await;
+    let said = browser.text().await;
+    assert!(said.contains("Right: under “Stored tokens” it is refused"), "{said}");
+    assert!(said.contains("Not so: under “Rotation” it is accepted"), "{said}");
+    assert!(said.contains("Not so: under “Blacklist” it is refused"), "{said}");
+}
+
+#[tokio::test]
+async fn a_wrong_prediction_is_told_apart_from_a_right_one_and_why() {
+    a_prediction_is_judged(JavaScript::On).await;
+}
+
+#[tokio::test]
+async fn the_same_without_scripts() {
+    a_prediction_is_judged(JavaScript::Off).await;
+}

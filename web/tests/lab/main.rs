@@ -1,0 +1,10 @@
+//! The lab, from outside: what a learner asks of it, and what they get.
+//!
+//! The program is the real one. Learners have a cookie jar, and scripts only where a test says so.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers included"
+)]
+
+mod compare;
