@@ -1,9 +1,5 @@
 //! Two refresh with one token: what each switch changes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking, its helpers included"
-)]
+#![expect(clippy::panic, reason = "a test fails by panicking, its helpers included")]
 
 use std::time::Duration;
 

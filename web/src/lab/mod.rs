@@ -13,6 +13,7 @@
 mod answer;
 mod compare;
 mod race;
+mod race_view;
 mod sandboxes;
 mod timeline;
 

@@ -77,6 +77,7 @@ impl Assets {
                     include_str!("../../static/rescind.css"),
                     include_str!("../../static/stage.css"),
                     include_str!("../../static/lab_compare.css"),
+                    include_str!("../../static/lab_race.css"),
                     include_str!("../../static/inspector.css"),
                     include_str!("../../static/learn.css")
                 ),
