@@ -61,3 +61,29 @@ async fn every_form_that_asks_leads_to_a_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn however_an_experiment_is_set_its_way_into_the_lab_is_there() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let mut ways = BTreeSet::new();
+    for address in chapters(&reader).await {
+        let page = Page::open(&reader, &address).await;
+        let options = page.each("#try option", |option| {
+            let name = option
+                .parent()
+                .and_then(|select| select.value().as_element()?.attr("name"));
+            (name.unwrap().to_owned(), option.attr("value").unwrap().to_owned())
+        });
+        for (name, value) in options {
+            let set = Page::open(&reader, &format!("{address}?{name}={value}")).await;
+            let way = set.attributes("#try p a[href]", "href");
+            assert_eq!(way.len(), 1, "{address}: {way:?}");
+            ways.extend(way);
+        }
+    }
+    assert!(ways.len() > 10, "{ways:?}");
+    for way in ways {
+        reader.open(&way).await.expect_status(200);
+    }
+}

@@ -6,6 +6,7 @@
 //! | [`scripts`] | what happens in each chapter's story |
 //! | [`playing`] | a sandbox of the lab in which it happens, and what is written down of it |
 //! | [`tampering`] | the one story that is about a token and nobody's deeds |
+//! | [`in_the_lab`] | where there is more of it |
 //!
 //! The form asks with GET, so that the address of a result can be passed on. A story begins at a fixed instant and draws its
 //! randomness from a fixed seed: the same address shows the same story, to everybody. Its sandbox lives as long as the
@@ -14,6 +15,7 @@
 //! Rejected: a sandbox that waits for the reader between two steps. The lab has those; a chapter is to be read.
 
 mod controls;
+mod in_the_lab;
 mod playing;
 mod scripts;
 mod tampering;
@@ -23,6 +25,7 @@ use rescind_lab::SandboxError;
 
 use super::chapters::Chapter;
 pub(crate) use controls::{Choices, Control};
+use in_the_lab::InTheLab;
 pub(crate) use playing::{Moment, Said, Spans};
 
 /// A story that was played.
@@ -46,6 +49,7 @@ pub(super) struct Experiment {
     controls: &'static [Control],
     choices: Choices,
     story: Story,
+    in_the_lab: InTheLab,
 }
 
 impl Experiment {
@@ -58,6 +62,7 @@ impl Experiment {
         let choices = Choices::read(controls, query);
         let story = scripts::play(chapter, &choices).await?;
         Ok(Self {
+            in_the_lab: InTheLab::of(chapter, &choices),
             chapter,
             controls,
             choices,
