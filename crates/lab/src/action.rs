@@ -21,6 +21,8 @@ pub enum Action {
     ThiefRefreshes,
     /// Your browser refreshes, ahead of time.
     Refresh,
+    /// Both ask: you call the API, and the thief does with the copy, if there is one.
+    AskBoth,
     /// Half a minute passes.
     Wait30s,
     /// Five minutes pass.
@@ -49,7 +51,7 @@ pub enum Action {
 
 impl Action {
     /// All of them, in the order of the buttons.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::LogIn,
         Self::Call,
         Self::Refresh,
@@ -58,6 +60,7 @@ impl Action {
         Self::CopyRefresh,
         Self::Replay,
         Self::ThiefRefreshes,
+        Self::AskBoth,
         Self::Wait30s,
         Self::Wait5m,
         Self::WaitBeforeExpiry,
@@ -84,6 +87,7 @@ impl Action {
             Self::Replay => "replay",
             Self::ThiefRefreshes => "thief-refresh",
             Self::Refresh => "refresh",
+            Self::AskBoth => "ask-both",
             Self::Wait30s => "wait-30s",
             Self::Wait5m => "wait-5m",
             Self::WaitBeforeExpiry => "wait-before-expiry",

@@ -221,6 +221,7 @@ impl Sandbox {
             Action::StartServer => need(self.server.is_none(), Refused::ServerRuns),
             Action::LogIn
             | Action::Call
+            | Action::AskBoth
             | Action::LogOut
             | Action::Wait30s
             | Action::Wait5m
@@ -249,6 +250,11 @@ impl Sandbox {
                 Vec::new()
             }
             Action::Replay => self.replay().await.into_iter().collect(),
+            Action::AskBoth => {
+                let mut exchanges = self.call().await;
+                exchanges.extend(self.replay().await);
+                exchanges
+            }
             Action::ThiefRefreshes => self.thief_refreshes().await.into_iter().collect(),
             _ => {
                 self.without_a_request(action).await?;

@@ -1,5 +1,448 @@
-//! One answer, step by step.
+//! One answer, step by step: `/lab/{answer}`.
+//!
+//! | | |
+//! | --- | --- |
+//! | [`telling`](super::telling) | what just happened, and what it means |
+//! | [`sequence`](super::sequence) | who said what to whom, as a diagram and as a list |
+//! | [`wire`](super::wire) | requests and replies as they were |
+//! | [`everything`](super::everything) | how everything stands afterwards |
+//! | [`buttons`](super::buttons) | what can be done next |
+//! | [`costs`](super::costs), [`choosing`](super::choosing) | what it cost, and when to choose it |
+//!
+//! Pressing is a POST that leads back here; looking, at an earlier step as well, changes nothing. A button that makes no
+//! sense any more, on a page that lay open or was never drawn, is answered with the reason and the page as it is now.
 
-use actix_web::web;
+use std::{borrow::Borrow, time::Duration};
 
-pub(super) fn configure(_cfg: &mut web::ServiceConfig) {}
+use actix_web::{HttpRequest, HttpResponse, guard, http::StatusCode, web};
+use askama::Template;
+use jiff::Timestamp;
+use rescind_api::{Problem, Rescind, Visitor};
+use rescind_lab::{Action, Answer, MOST_STEPS, Outcome, PASSWORD, Sandbox, SandboxError, Setup, USERNAME};
+use rescind_session::Check;
+use serde::Deserialize;
+
+use super::{
+    Sandboxes,
+    buttons::{Group, label},
+    choosing::Choosing,
+    costs::{self, Row},
+    everything::Everything,
+    sequence::Sequence,
+    telling::{Context, Told, moment, words},
+    wire::Wire,
+};
+use crate::pages::{
+    Site, draw,
+    frame::{Field, Frame, Who},
+    see_other, with_cookies,
+};
+
+/// The longest that an access token or a plain session may be made to live here.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const A_SECOND: Duration = Duration::from_secs(1);
+
+pub(super) fn configure(cfg: &mut web::ServiceConfig) {
+    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+    cfg.service(web::resource("/lab/{answer}").route(read().to(show)))
+        .service(web::resource("/lab/{answer}/do").route(web::post().to(press)))
+        .service(web::resource("/lab/{answer}/restart").route(web::post().to(restart)));
+}
+
+/// Which step is looked at.
+#[derive(Deserialize)]
+struct Choice {
+    step: Option<String>,
+}
+
+/// Which button was pressed.
+#[derive(Deserialize)]
+struct Pressed {
+    action: String,
+}
+
+/// With which lifetimes to begin again.
+#[derive(Deserialize, Default)]
+struct Lifetimes {
+    access: Option<String>,
+    grace: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "lab/answer.html")]
+struct Page {
+    frame: Frame,
+    answer: Answer,
+    choosing: Choosing,
+    notice: Option<String>,
+    /// The step that is looked at; 0 is the start.
+    step: usize,
+    newest: usize,
+    clock: String,
+    now: String,
+    lives: String,
+    told: Option<Told>,
+    ask_both: Option<&'static str>,
+    groups: Vec<Group>,
+    chaos: Group,
+    sequence: Sequence,
+    wires: Vec<Wire>,
+    everything: Option<Everything>,
+    costs: Vec<Row>,
+    other: Answer,
+    fields: Vec<Field>,
+}
+
+impl Page {
+    fn is_newest(&self) -> bool {
+        self.step == self.newest
+    }
+
+    /// Templates hand some numbers over by value and some by reference.
+    fn at(&self, step: impl Borrow<usize>) -> String {
+        format!("/lab/{}?step={}#now", self.answer.slug(), step.borrow())
+    }
+}
+
+/// Somebody who looks, and what they see it with.
+struct Look<'a> {
+    request: &'a HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: &'a Site,
+    rescind: &'a Rescind,
+    sandboxes: &'a Sandboxes,
+}
+
+/// What is special about a page.
+#[derive(Default)]
+struct Special {
+    step: Option<usize>,
+    notice: Option<String>,
+    /// The fields of the lifetimes, where something is wrong with them.
+    fields: Option<Vec<Field>>,
+}
+
+/// `GET /lab/{answer}`
+async fn show(
+    request: HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    sandboxes: web::Data<Sandboxes>,
+    slug: web::Path<String>,
+    choice: web::Query<Choice>,
+) -> actix_web::Result<HttpResponse> {
+    let answer = answer(&slug)?;
+    let look = Look {
+        request: &request,
+        visitor,
+        site: &site,
+        rescind: &rescind,
+        sandboxes: &sandboxes,
+    };
+    let special = Special {
+        step: choice.step.as_deref().and_then(|step| step.parse().ok()),
+        ..Special::default()
+    };
+    if let Some(bench) = sandboxes.of(&request)
+        && let Some(place) = bench.wait(answer).await
+        && let Some(sandbox) = place.as_ref()
+    {
+        return look.draw(StatusCode::OK, sandbox, special).await;
+    }
+    let fresh = begin_anew(&sandboxes, &rescind, answer).await?;
+    look.draw(StatusCode::OK, &fresh, special).await
+}
+
+/// `POST /lab/{answer}/do`
+async fn press(
+    request: HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    sandboxes: web::Data<Sandboxes>,
+    slug: web::Path<String>,
+    pressed: web::Form<Pressed>,
+) -> actix_web::Result<HttpResponse> {
+    let answer = answer(&slug)?;
+    let known = sandboxes.known(&request);
+    let mut turn = sandboxes.turn(&known, answer).await.ok_or(Problem::NotFound)?;
+    if turn.sandbox.is_none() {
+        *turn.sandbox = Some(begin_anew(&sandboxes, &rescind, answer).await?);
+    }
+    let sandbox = turn.sandbox.as_mut().ok_or(Problem::NotFound)?;
+    let refusal = match pressed.action.parse::<Action>() {
+        Ok(action) => match sandbox.press(action).await {
+            Ok(_) => None,
+            Err(refused) => Some(format!("“{}” cannot be pressed now: {refused}.", label(action))),
+        },
+        Err(_) => Some("There is no such button.".to_owned()),
+    };
+    let reply = match refusal {
+        None => see_other(&format!("/lab/{}#now", answer.slug())),
+        Some(notice) => {
+            let look = Look {
+                request: &request,
+                visitor,
+                site: &site,
+                rescind: &rescind,
+                sandboxes: &sandboxes,
+            };
+            let special = Special {
+                notice: Some(notice),
+                ..Special::default()
+            };
+            look.draw(StatusCode::CONFLICT, sandbox, special).await?
+        }
+    };
+    drop(turn);
+    with_cookies(reply, known.cookie.as_slice())
+}
+
+/// `POST /lab/{answer}/restart`
+async fn restart(
+    request: HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: web::Data<Site>,
+    rescind: Rescind,
+    sandboxes: web::Data<Sandboxes>,
+    slug: web::Path<String>,
+    lifetimes: web::Form<Lifetimes>,
+) -> actix_web::Result<HttpResponse> {
+    let answer = answer(&slug)?;
+    let usual = Setup::new(answer, now(&rescind)?);
+    match lifetimes.chosen(usual.clone()) {
+        Ok(setup) => {
+            let known = sandboxes.known(&request);
+            sandboxes.begin(&known, setup).await.map_err(|error| internal(&error))?;
+            let reply = see_other(&format!("/lab/{}#now", answer.slug()));
+            with_cookies(reply, known.cookie.as_slice())
+        }
+        Err(fields) => {
+            let look = Look {
+                request: &request,
+                visitor,
+                site: &site,
+                rescind: &rescind,
+                sandboxes: &sandboxes,
+            };
+            let special = Special {
+                fields: Some(fields),
+                ..Special::default()
+            };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            if let Some(bench) = sandboxes.of(&request)
+                && let Some(place) = bench.wait(answer).await
+                && let Some(sandbox) = place.as_ref()
+            {
+                return look.draw(status, sandbox, special).await;
+            }
+            let fresh = begin_anew(&sandboxes, &rescind, answer).await?;
+            look.draw(status, &fresh, special).await
+        }
+    }
+}
+
+fn answer(slug: &str) -> Result<Answer, Problem> {
+    slug.parse().map_err(|_| Problem::NotFound)
+}
+
+fn now(rescind: &Rescind) -> Result<Timestamp, Problem> {
+    Ok(rescind.service().now()?)
+}
+
+async fn begin_anew(sandboxes: &Sandboxes, rescind: &Rescind, answer: Answer) -> actix_web::Result<Sandbox> {
+    let setup = Setup::new(answer, now(rescind)?);
+    sandboxes.fresh(setup).await.map_err(|error| internal(&error))
+}
+
+fn internal(error: &SandboxError) -> actix_web::Error {
+    tracing::error!(%error, "a sandbox could not be begun");
+    actix_web::error::ErrorInternalServerError("a sandbox could not be begun")
+}
+
+impl Look<'_> {
+    async fn draw(self, status: StatusCode, sandbox: &Sandbox, special: Special) -> actix_web::Result<HttpResponse> {
+        let setup = sandbox.setup();
+        let answer = setup.answer;
+        let check = match answer {
+            Answer::Tokens(_) => setup.policy.check,
+            Answer::Sessions => Check::Session,
+        };
+        let all = sandbox.steps();
+        let newest = all.len();
+        let step = special.step.unwrap_or(newest).min(newest);
+        let context = Context {
+            answer,
+            check,
+            steps: all.get(..step).unwrap_or_default(),
+        };
+        let shown = context.steps.last();
+        let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
+        let other = costs::other(answer);
+        let mut elsewhere = begin_anew(self.sandboxes, self.rescind, other).await?;
+        costs::press_the_same(sandbox, &mut elsewhere).await;
+        let told = context.tell();
+        // Where nobody asked, whoever broke something wants to know what it did to whom.
+        let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
+        let title = format!("{}, step by step", answer.name());
+        let who = self.who().await;
+        let page = Page {
+            frame: self.site.frame(self.request, title, who),
+            answer,
+            choosing: Choosing::of(answer),
+            notice: special.notice,
+            step,
+            newest,
+            clock: moment(shown.map_or(Duration::ZERO, |step| step.at)),
+            now: moment(sandbox.now()),
+            lives: lives(setup),
+            ask_both: (ask && sandbox.can(Action::AskBoth).is_ok()).then(|| label(Action::AskBoth)),
+            told,
+            groups: Group::usual(sandbox),
+            chaos: Group::chaos(sandbox),
+            sequence: Sequence::of(&context),
+            wires: shown.map(Wire::all).unwrap_or_default(),
+            everything: match shown {
+                Some(step) => Some(everything(step.after.clone())),
+                None if newest == 0 => Some(everything(sandbox.picture().await)),
+                None => None,
+            },
+            costs: costs::table(sandbox, &elsewhere),
+            other,
+            fields: special.fields.unwrap_or_else(|| fields(setup)),
+        };
+        draw(status, &page)
+    }
+
+    /// Whose name stands in the frame. Nobody's, if that would take a refresh, or a store that does not answer.
+    async fn who(&self) -> Who {
+        match &self.visitor {
+            Ok(Visitor::Stale) | Err(_) => Who::Unknown,
+            Ok(visitor) => self.site.who(self.rescind, visitor).await.unwrap_or(Who::Unknown),
+        }
+    }
+}
+
+/// With which lifetimes it runs.
+fn lives(setup: &Setup) -> String {
+    if setup.answer == Answer::Sessions {
+        return format!("A session lives {}.", words(setup.session_life));
+    }
+    let access = words(setup.policy.access_ttl);
+    match setup.policy.refresh {
+        Some(refresh) => format!(
+            "Access tokens live {access}, a session may lie idle for {}, and a used refresh token has a grace of {}.",
+            words(refresh.ttl),
+            words(refresh.grace)
+        ),
+        None => format!("Tokens live {access}, and there are no refresh tokens."),
+    }
+}
+
+fn fields(setup: &Setup) -> Vec<Field> {
+    let written = |time| humantime::format_duration(time).to_string();
+    let life = if setup.answer == Answer::Sessions {
+        setup.session_life
+    } else {
+        setup.policy.access_ttl
+    };
+    let mut fields = vec![access_field(setup.answer, written(life))];
+    if let (Some(refresh), true) = (setup.policy.refresh, setup.answer != Answer::Sessions) {
+        fields.push(grace_field(written(refresh.grace)));
+    }
+    fields
+}
+
+fn access_field(answer: Answer, value: String) -> Field {
+    let label = match answer {
+        Answer::Sessions => "A session lives",
+        Answer::Tokens(_) => "An access token lives",
+    };
+    field("access", label, "Such as 90s, 5m or 12h.", value)
+}
+
+fn grace_field(value: String) -> Field {
+    field(
+        "grace",
+        "Grace for a used refresh token",
+        "Such as 0s, 10s or 30s.",
+        value,
+    )
+}
+
+fn field(name: &'static str, label: &'static str, hint: &'static str, value: String) -> Field {
+    Field {
+        name,
+        label,
+        kind: "text",
+        autocomplete: "off",
+        value,
+        hint: Some(hint),
+        error: None,
+        focus: false,
+    }
+}
+
+impl Lifetimes {
+    /// What was chosen, in place of the usual; or the fields again, with what is wrong beside them.
+    fn chosen(&self, mut setup: Setup) -> Result<Setup, Vec<Field>> {
+        let usual = fields(&setup);
+        let mut told: Vec<Field> = usual
+            .into_iter()
+            .map(|field| Field {
+                value: self.typed(field.name).unwrap_or(&field.value).to_owned(),
+                ..field
+            })
+            .collect();
+        let access = read(
+            &mut told,
+            "access",
+            A_SECOND,
+            LONGEST,
+            "must be between 1s and 7days, in whole seconds",
+        );
+        if let Some(access) = access {
+            setup.policy.access_ttl = access;
+            setup.session_life = access;
+        }
+        if let Some(refresh) = &mut setup.policy.refresh {
+            let longest = setup.policy.access_ttl;
+            let must = "must be at most as long as an access token lives, in whole seconds";
+            if let Some(grace) = read(&mut told, "grace", Duration::ZERO, longest, must) {
+                refresh.grace = grace;
+            }
+        }
+        if told.iter().any(|field| field.error.is_some()) {
+            return Err(told);
+        }
+        Ok(setup)
+    }
+
+    fn typed(&self, name: &str) -> Option<&str> {
+        let typed = match name {
+            "access" => &self.access,
+            _ => &self.grace,
+        };
+        typed.as_deref()
+    }
+}
+
+/// A field as a length of time; nothing, if it is none that may be.
+fn read(
+    fields: &mut [Field],
+    name: &str,
+    shortest: Duration,
+    longest: Duration,
+    must: &'static str,
+) -> Option<Duration> {
+    let field = fields.iter_mut().find(|field| field.name == name)?;
+    let time = humantime::parse_duration(field.value.trim())
+        .ok()
+        .filter(|time| (shortest..=longest).contains(time) && time.subsec_nanos() == 0);
+    if time.is_none() {
+        field.error = Some(must.to_owned());
+        field.value.truncate(field.value.floor_char_boundary(40));
+    }
+    time
+}

@@ -11,15 +11,22 @@
 //! of the demo, another visitor's sandbox, or the network.
 
 mod answer;
+mod buttons;
+mod choosing;
 mod compare;
+mod costs;
+mod everything;
 mod race;
 mod race_view;
 mod sandboxes;
+mod sequence;
+mod telling;
 mod timeline;
+mod wire;
 
 use actix_web::web;
 
-pub(crate) use sandboxes::{Bench, Sandboxes};
+pub(crate) use sandboxes::Sandboxes;
 
 /// Adds the lab to an application, where the demo is on.
 pub(crate) fn configure(sandboxes: &web::Data<Sandboxes>, cfg: &mut web::ServiceConfig) {

@@ -9,8 +9,6 @@
 //! tokens. Rejected: to count visitors alone. Between one who has logged in and one who has pressed every button sixty times
 //! lies a factor of fifty, so that a safe number of visitors would be a small one.
 
-#![expect(dead_code, reason = "the pages that use it are being written")]
-
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
@@ -57,6 +55,11 @@ impl Bench {
     fn kib(&self) -> u32 {
         let kib = |place: &Place| place.kib.load(Ordering::Relaxed);
         self.0.iter().map(kib).fold(0, u32::saturating_add).max(LEAST_KIB)
+    }
+
+    /// Waits for one's turn to look at a sandbox for longer.
+    pub(crate) async fn wait(&self, answer: Answer) -> Option<MutexGuard<'_, Option<Sandbox>>> {
+        Some(self.place(answer)?.sandbox.lock().await)
     }
 
     /// Looks at a sandbox, once it is nobody else's turn. Nothing, if it was never begun.

@@ -23,7 +23,7 @@ const FOLDER: &str = "/static/";
 const A_YEAR: u32 = 365 * 24 * 60 * 60;
 
 /// The modules of the script, each after those that it imports.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     include_str!("../../static/js/server_clock.js"),
     include_str!("../../static/js/session.js"),
     include_str!("../../static/js/renewal.js"),
@@ -32,6 +32,7 @@ const MODULES: [&str; 10] = [
     include_str!("../../static/js/become.js"),
     include_str!("../../static/js/in_place.js"),
     include_str!("../../static/js/live_log.js"),
+    include_str!("../../static/js/stepping.js"),
     include_str!("../../static/js/when_back.js"),
     include_str!("../../static/js/page.js"),
 ];
@@ -77,6 +78,7 @@ impl Assets {
                     include_str!("../../static/rescind.css"),
                     include_str!("../../static/stage.css"),
                     include_str!("../../static/lab_compare.css"),
+                    include_str!("../../static/lab_answer.css"),
                     include_str!("../../static/lab_race.css"),
                     include_str!("../../static/inspector.css"),
                     include_str!("../../static/learn.css")

@@ -8,6 +8,7 @@ import { renewingFetch } from "./renewing_fetch.js";
 import { tickCountdowns } from "./countdown.js";
 import { refreshInPlace } from "./in_place.js";
 import { followLog } from "./live_log.js";
+import { stepInPlace } from "./stepping.js";
 import { sayWhenBack } from "./when_back.js";
 
 const clock = new ServerClock();
@@ -32,6 +33,7 @@ if (drawn) {
 }
 tickCountdowns(clock, refreshInPlace);
 document.querySelectorAll("[data-live]").forEach(followLog);
+document.querySelectorAll("[data-stepping]").forEach(stepInPlace);
 document.querySelectorAll("[data-when-back]").forEach(sayWhenBack);
 
 /** Leaves the page as soon as whom it was drawn for is logged out: nothing private stays on the screen. */

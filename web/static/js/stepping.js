@@ -1,0 +1,50 @@
+// A page that one goes through step by step: pressing a button or walking to another step puts the server's new page in
+// place of the old one. Nothing jumps, the focus stays on the button, and what happened is in a live region, which a screen
+// reader says. Without this, each step is a form and a redirect.
+
+import { become } from "./become.js";
+
+/** What is asked of the server is never asked twice at once. */
+let busy = false;
+
+/** Lets the forms and links of `place` that are marked `data-step` work in place. */
+export function stepInPlace(place) {
+  place.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-step]")) return;
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(event.target, event.submitter));
+    step(place, event.target.action, { method: "POST", body });
+  });
+  place.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-step]");
+    const elsewhere = event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (!link || elsewhere) return;
+    event.preventDefault();
+    step(place, link.href, {});
+  });
+}
+
+async function step(place, address, how) {
+  if (busy) return;
+  busy = true;
+  place.setAttribute("aria-busy", "true");
+  try {
+    const reply = await fetch(address, { ...how, cache: "no-store" });
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const fresh = page.querySelector("[data-stepping]");
+    if (!fresh) throw new TypeError("another page");
+    const here = document.activeElement?.id;
+    become(place, document.importNode(fresh, true));
+    document.title = page.title;
+    if (reply.ok) history.replaceState(null, "", reply.url.split("#")[0]);
+    // Some links are not there at an end: whoever walks by keyboard goes on from where the steps are.
+    if (here && document.activeElement === document.body) place.querySelector(".walk a")?.focus({ preventScroll: true });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const told = place.querySelector("[role=status]");
+    if (told) told.textContent = "The server did not answer. Load this page again to see how things stand.";
+  } finally {
+    busy = false;
+    place.removeAttribute("aria-busy");
+  }
+}
