@@ -27,13 +27,18 @@ use rescind_api::{Problem, Rescind, Visitor};
 
 use crate::pages::{Site, frame::Who};
 
+/// Where the course is.
+const COURSE: &str = "/learn";
+/// Where its words are explained.
+const GLOSSARY: &str = "/glossary";
+
 /// Adds the course to an application.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     cfg.configure(exercises::configure)
-        .service(web::resource("/learn").route(read().to(contents::show)))
+        .service(web::resource(COURSE).route(read().to(contents::show)))
         .service(web::resource("/learn/{chapter}").route(read().to(reading::show)))
-        .service(web::resource("/glossary").route(read().to(glossary::show)));
+        .service(web::resource(GLOSSARY).route(read().to(glossary::show)));
 }
 
 /// Whose name stands in the frame. Nobody's, if that would take a refresh, or a store that does not answer.

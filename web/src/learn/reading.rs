@@ -49,7 +49,7 @@ pub(super) async fn show(
         of_the_source: code_in(chapter.of_the_source()),
         listing: chapter.excerpt().cut(),
         experiment: experiment(chapter, request.query_string()).await,
-        exercise: exercises::for_chapter(chapter, &request),
+        exercise: exercises::for_chapter(chapter, &request).await,
     };
     draw(StatusCode::OK, &page)
 }
@@ -65,7 +65,7 @@ async fn experiment(chapter: Chapter, query: &str) -> Option<String> {
 }
 
 /// Text with `code` between backticks, as HTML. What is written here is ours and holds nothing to escape.
-fn code_in(text: &str) -> String {
+pub(super) fn code_in(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for (n, part) in text.split('`').enumerate() {
         match n % 2 {

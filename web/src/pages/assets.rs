@@ -81,7 +81,8 @@ impl Assets {
                     include_str!("../../static/lab_answer.css"),
                     include_str!("../../static/lab_race.css"),
                     include_str!("../../static/inspector.css"),
-                    include_str!("../../static/learn.css")
+                    include_str!("../../static/learn.css"),
+                    include_str!("../../static/learn_exercise.css")
                 ),
             ),
             script: Asset::new("rescind", "js", "text/javascript; charset=utf-8", one_module(&MODULES)),

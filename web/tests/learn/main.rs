@@ -10,6 +10,7 @@
 
 mod chapters;
 mod demo_off;
+mod exercises;
 mod links;
 mod look;
 mod reader;

@@ -1,21 +1,232 @@
 //! The exercises: a condition that the server checks, three hints that open one by one, an answer, and progress that is
 //! kept without an account.
 //!
-//! The course asks this module for three things and knows nothing else of it.
+//! | | |
+//! | --- | --- |
+//! | [`exercise`] | what an exercise is: data, and one check |
+//! | [`twelve`] | the twelve of them |
+//! | [`attempt`] | what a learner tries; it travels in the address |
+//! | [`running`], [`rollover`] | an attempt is run, in a sandbox or on key rings of its own |
+//! | [`goals`] | conditions on what happened in a sandbox |
+//! | [`progress`] | what was solved, in a cookie |
+//! | [`page`] | what is drawn |
+//!
+//! **Nothing is kept.** An attempt is run from its beginning whenever it is drawn or checked, which takes a few milliseconds.
+//! Rejected: a sandbox that waits for its learner, as the lab has them. It would have to be bounded and forgotten, an
+//! exercise could be lost by waiting, and a hint could not be tried without losing one's own way.
+//!
+//! Whoever is wrong is told the first thing that is missing, and not only that they are wrong.
 
-use actix_web::{HttpRequest, web};
+mod attempt;
+mod exercise;
+mod goals;
+mod page;
+mod progress;
+mod rollover;
+mod running;
+mod twelve;
+
+use actix_web::{HttpRequest, HttpResponse, error::ErrorInternalServerError, web};
+use rescind_api::{Problem, Rescind};
 
 use super::chapters::Chapter;
+use crate::pages::{see_other, with_cookies};
+use attempt::Attempt;
+use exercise::Exercise;
+use progress::progress_of;
+
+/// What the forms are sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Check,
+    Hint,
+    Answer,
+}
+
+impl Deed {
+    const ALL: [Self; 3] = [Self::Check, Self::Hint, Self::Answer];
+
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Hint => "hint",
+            Self::Answer => "answer",
+        }
+    }
+
+    /// The address of a chapter's form.
+    fn address(self, chapter: Chapter) -> String {
+        format!("{}/{}", chapter.address(), self.slug())
+    }
+}
 
 /// Adds the addresses to which the exercises' forms are sent.
-pub(super) fn configure(_: &mut web::ServiceConfig) {}
+pub(super) fn configure(cfg: &mut web::ServiceConfig) {
+    for deed in Deed::ALL {
+        let path = format!("{}/{{chapter}}/{}", super::COURSE, deed.slug());
+        let route = web::post().to(move |request, rescind, slug, body| done(deed, request, rescind, slug, body));
+        cfg.service(web::resource(path).route(route));
+    }
+}
+
+/// Does it, and leads back to the exercise with the attempt as it was.
+async fn done(
+    deed: Deed,
+    request: HttpRequest,
+    rescind: Rescind,
+    slug: web::Path<String>,
+    body: web::Bytes,
+) -> actix_web::Result<HttpResponse> {
+    let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
+    let exercise = Exercise::of(chapter);
+    let mut attempt = Attempt::read(exercise, &body);
+    let before = progress_of(&request);
+    let mut progress = before;
+    attempt.is_checked = deed == Deed::Check;
+    match deed {
+        Deed::Check => {
+            let reached = exercise.run(&attempt).await.map_err(ErrorInternalServerError)?;
+            if reached.missing().is_none() {
+                progress.solve(chapter);
+            }
+        }
+        Deed::Hint => progress.open_hint(chapter),
+        Deed::Answer => progress.show_answer(chapter),
+    }
+    let reply = see_other(&address_of(chapter, &attempt));
+    if progress == before {
+        return Ok(reply);
+    }
+    with_cookies(reply, &[progress.cookie(rescind.settings().is_https())])
+}
+
+/// The address of a chapter's exercise with an attempt in it.
+fn address_of(chapter: Chapter, attempt: &Attempt) -> String {
+    match attempt.query() {
+        query if query.is_empty() => format!("{}#exercise", chapter.address()),
+        query => format!("{}?{query}#exercise", chapter.address()),
+    }
+}
 
 /// The exercise at the end of a chapter, drawn for whoever asks: a piece of HTML that begins with an `h2`.
-pub(super) fn for_chapter(_: Chapter, _: &HttpRequest) -> Option<String> {
-    None
+pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> Option<String> {
+    let exercise = Exercise::of(chapter);
+    let attempt = Attempt::read(exercise, request.query_string().as_bytes());
+    page::draw(exercise, attempt, progress_of(request)).await
 }
 
 /// Whether whoever asks has solved a chapter's exercise: for the marks of the contents.
-pub(super) fn is_solved(_: Chapter, _: &HttpRequest) -> bool {
-    false
+pub(super) fn is_solved(chapter: Chapter, request: &HttpRequest) -> bool {
+    progress_of(request).is_solved(chapter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        exercise::{Kind, Place},
+        *,
+    };
+
+    /// They are drawn as they are, but for what stands between backticks.
+    #[test]
+    fn no_text_holds_anything_that_html_would_take_for_its_own() {
+        for exercise in Chapter::ALL.map(Exercise::of) {
+            let hints = exercise.hints.iter().map(|hint| hint.text);
+            for text in hints.chain([exercise.task, exercise.solution.text]) {
+                assert!(!text.contains(['<', '>', '&', '"']), "{text}");
+                assert_eq!(text.matches('`').count() % 2, 0, "{text}");
+            }
+        }
+    }
+
+    /// What an attempt is told to be missing; nothing, if it solves.
+    async fn missing(exercise: &Exercise, attempt: &Attempt) -> Option<String> {
+        let reached = exercise.run(attempt).await.unwrap();
+        assert_eq!(reached.stuck, None, "{:?}", exercise.chapter);
+        reached.missing().map(str::to_owned)
+    }
+
+    #[actix_web::test]
+    async fn every_hint_leads_closer_and_every_answer_solves() {
+        for chapter in Chapter::ALL {
+            let exercise = Exercise::of(chapter);
+            assert_eq!(exercise.chapter, chapter);
+            let mut told = vec![missing(exercise, &Attempt::default()).await];
+            for hint in &exercise.hints {
+                match hint.leads {
+                    Some(leads) => told.push(missing(exercise, &leads.attempt(exercise)).await),
+                    None => assert!(matches!(exercise.kind, Kind::Code(_)), "{chapter:?}"),
+                }
+            }
+            for (n, missing) in told.iter().enumerate() {
+                assert!(missing.is_some(), "{chapter:?}: hint {n} gives everything away");
+                assert!(
+                    !told[..n].contains(missing),
+                    "{chapter:?}: hint {n} leads nowhere: {missing:?}"
+                );
+            }
+            let solved = missing(exercise, &exercise.solution.steps.attempt(exercise)).await;
+            assert_eq!(solved, None, "{chapter:?}");
+        }
+    }
+
+    /// An address that somebody kept says what it said.
+    #[test]
+    fn an_attempt_is_read_again_as_it_was_written() {
+        for chapter in Chapter::ALL {
+            let exercise = Exercise::of(chapter);
+            let attempt = exercise.solution.steps.attempt(exercise);
+            assert_eq!(
+                Attempt::read(exercise, attempt.query().as_bytes()),
+                attempt,
+                "{chapter:?}"
+            );
+            assert!(!attempt.is_empty(), "{chapter:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_exercise_does_not_offer_is_left_out() {
+        let exercise = Exercise::of(Chapter::Stored);
+        let long = ["call"; 99].join(".");
+        for (query, steps) in [
+            (
+                "steps=log-in.kill-server.nonsense.call&add=replay",
+                "log-in.call.replay",
+            ),
+            ("steps=log-in.call&undo=1", "log-in"),
+            ("undo=1", ""),
+            ("%ff=%&steps=..&my-life=1h", ""),
+            (&format!("steps={long}"), &["call"; attempt::MOST_STEPS].join(".")),
+        ] {
+            assert_eq!(
+                Attempt::read(exercise, query.as_bytes()).written_steps(),
+                steps,
+                "{query}"
+            );
+        }
+        let chosen = Attempt::read(
+            Exercise::of(Chapter::ShortLived),
+            b"my-life=1y&my-answer=rotation&steps=call",
+        );
+        assert_eq!((chosen.of("my-life"), chosen.of("my-answer")), (None, Some("rotation")));
+        assert_eq!(chosen.written_steps(), "");
+    }
+
+    #[test]
+    fn no_two_hints_say_the_same_and_each_says_where_to_read_on() {
+        for chapter in Chapter::ALL {
+            let exercise = Exercise::of(chapter);
+            for (n, hint) in exercise.hints.iter().enumerate() {
+                assert!(
+                    exercise.hints[..n].iter().all(|other| other.text != hint.text),
+                    "{chapter:?}"
+                );
+                assert!(
+                    !matches!(hint.read, Place::Chapter(other) if other == chapter),
+                    "{chapter:?}"
+                );
+            }
+        }
+    }
 }

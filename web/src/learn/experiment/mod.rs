@@ -27,6 +27,7 @@ use super::chapters::Chapter;
 pub(crate) use controls::{Choices, Control};
 use in_the_lab::InTheLab;
 pub(crate) use playing::{Moment, Said, Spans};
+pub(in crate::learn) use playing::{Play, words};
 
 /// A story that was played.
 pub(super) struct Story {

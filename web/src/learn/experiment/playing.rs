@@ -108,9 +108,9 @@ impl Spans {
 }
 
 /// A story that is under way.
-pub(super) struct Play {
-    pub(super) sandbox: Sandbox,
-    pub(super) moments: Vec<Moment>,
+pub(in crate::learn) struct Play {
+    pub(in crate::learn) sandbox: Sandbox,
+    pub(in crate::learn) moments: Vec<Moment>,
     stolen: Option<Duration>,
     logged_out: Option<Duration>,
     /// When a copy was last accepted after that.
@@ -121,7 +121,7 @@ pub(super) struct Play {
 
 impl Play {
     /// Begins a story: nobody is logged in yet. `change` sets the lifetimes.
-    pub(super) async fn begin(answer: Answer, change: impl FnOnce(&mut Policy)) -> Result<Self, SandboxError> {
+    pub(in crate::learn) async fn begin(answer: Answer, change: impl FnOnce(&mut Policy)) -> Result<Self, SandboxError> {
         let mut setup = Setup::new(answer, begins());
         change(&mut setup.policy);
         Ok(Self {
@@ -135,7 +135,7 @@ impl Play {
     }
 
     /// Something is done; what came of it at last. Nothing comes of what cannot be done now.
-    pub(super) async fn press(&mut self, action: Action) -> Option<Outcome> {
+    pub(in crate::learn) async fn press(&mut self, action: Action) -> Option<Outcome> {
         self.press_as(action, None).await
     }
 
@@ -162,7 +162,7 @@ impl Play {
     }
 
     /// Does one after the other.
-    pub(super) async fn press_all(&mut self, actions: &[Action]) {
+    pub(in crate::learn) async fn press_all(&mut self, actions: &[Action]) {
         for action in actions {
             self.press(*action).await;
         }
@@ -257,7 +257,7 @@ impl Play {
     }
 
     /// The thief tries, and if the copy works tries on until it is dead.
-    pub(super) async fn thief_goes_on(&mut self) {
+    pub(in crate::learn) async fn thief_goes_on(&mut self) {
         if self.press(Action::Replay).await == Some(Outcome::Accepted) {
             self.press_all(&[
                 Action::WaitBeforeExpiry,
@@ -270,7 +270,7 @@ impl Play {
     }
 
     /// How long after the logout a copy was still accepted. Nothing, if it was refused at once.
-    pub(super) fn inside_after_logout(&self) -> Option<Duration> {
+    pub(in crate::learn) fn inside_after_logout(&self) -> Option<Duration> {
         let until = self.refused.unwrap_or(self.accepted?);
         Some(until.saturating_sub(self.logged_out?))
     }
@@ -288,7 +288,7 @@ impl Play {
     }
 
     /// What the browser sent along with the last request that it made to the API, in bytes of cookies.
-    pub(super) fn cookie_bytes(&self) -> usize {
+    pub(in crate::learn) fn cookie_bytes(&self) -> usize {
         let calls = self.sandbox.steps().iter().rev().flat_map(|step| &step.exchanges);
         let call = calls
             .filter(|exchange| exchange.who == Who::You && exchange.request.path == "/api/me")
@@ -307,7 +307,7 @@ fn begins() -> Timestamp {
 }
 
 /// A length of time, for people.
-pub(super) fn words(time: Duration) -> String {
+pub(in crate::learn) fn words(time: Duration) -> String {
     span(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
 }
 

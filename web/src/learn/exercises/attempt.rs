@@ -1,0 +1,134 @@
+//! What a learner tries: buttons that were pressed, choices, or a word.
+//!
+//! It travels in the address, and the server keeps nothing of it. So a step is taken back by the back button, an attempt
+//! can be shown to somebody else, and there is nothing to be forgotten or to fill up. What cannot be read is left out.
+
+use rescind_lab::Action;
+use url::form_urlencoded;
+
+use super::exercise::{Exercise, Kind};
+
+/// How many buttons one attempt may press. The longest answer needs eight.
+pub(crate) const MOST_STEPS: usize = 20;
+/// How long a word may be. Those that there are have less than twenty letters.
+const LONGEST_WORD: usize = 60;
+
+pub(crate) const STEPS: &str = "steps";
+pub(crate) const ADD: &str = "add";
+pub(crate) const UNDO: &str = "undo";
+pub(crate) const WORD: &str = "word";
+/// Says that the attempt is to be judged, and not only shown.
+pub(crate) const CHECKED: &str = "checked";
+
+/// Between two steps in an address, where it needs no escaping.
+const BETWEEN: char = '.';
+
+/// An attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) steps: Vec<Action>,
+    chosen: Vec<(&'static str, &'static str)>,
+    pub(crate) word: String,
+    pub(crate) is_checked: bool,
+}
+
+impl Attempt {
+    pub(super) fn of_steps(steps: &[Action]) -> Self {
+        Self {
+            steps: steps.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_choices(chosen: &[(&'static str, &'static str)]) -> Self {
+        Self {
+            chosen: chosen.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_word(word: &str) -> Self {
+        Self {
+            word: word.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What a query, or the body of a form, says of an exercise.
+    pub(super) fn read(exercise: &Exercise, encoded: &[u8]) -> Self {
+        let mut attempt = Self::default();
+        let mut undo = false;
+        let mut added: Option<Action> = None;
+        for (name, value) in form_urlencoded::parse(encoded) {
+            match &*name {
+                STEPS => attempt.steps = value.split(BETWEEN).filter_map(|slug| slug.parse().ok()).collect(),
+                ADD => added = value.parse().ok(),
+                UNDO => undo = true,
+                WORD => attempt.word = value.chars().take(LONGEST_WORD).collect(),
+                CHECKED => attempt.is_checked = true,
+                name => attempt.chosen.extend(offered(exercise, name, &value)),
+            }
+        }
+        attempt.steps.extend(added);
+        if undo {
+            attempt.steps.pop();
+        }
+        match exercise.kind {
+            Kind::Sandbox { buttons, .. } => attempt.steps.retain(|step| buttons.contains(step)),
+            _ => attempt.steps.clear(),
+        }
+        attempt.steps.truncate(MOST_STEPS);
+        attempt
+    }
+
+    /// What was chosen under that name.
+    pub(crate) fn of(&self, name: &str) -> Option<&'static str> {
+        self.chosen
+            .iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// The steps, as they stand in a hidden field.
+    pub(crate) fn written_steps(&self) -> String {
+        let slugs: Vec<_> = self.steps.iter().map(|step| step.slug()).collect();
+        slugs.join(&BETWEEN.to_string())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.chosen.is_empty() && self.word.is_empty()
+    }
+
+    /// The query that says the same.
+    pub(crate) fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if !self.steps.is_empty() {
+            query.append_pair(STEPS, &self.written_steps());
+        }
+        query.extend_pairs(&self.chosen);
+        if !self.word.is_empty() {
+            query.append_pair(WORD, &self.word);
+        }
+        if self.is_checked {
+            query.append_pair(CHECKED, "1");
+        }
+        query.finish()
+    }
+}
+
+/// A choice, if it is one that the exercise offers.
+fn offered(exercise: &Exercise, name: &str, value: &str) -> Option<(&'static str, &'static str)> {
+    match exercise.kind {
+        Kind::Parameters { settings, .. } => {
+            let setting = settings.iter().find(|setting| setting.name == name)?;
+            let (value, _) = setting.options.iter().find(|(offered, _)| *offered == value)?;
+            Some((setting.name, value))
+        }
+        Kind::Statements(statements) => {
+            let statement = statements.iter().find(|statement| statement.name == name)?;
+            let value = ["yes", "no"].into_iter().find(|offered| *offered == value)?;
+            Some((statement.name, value))
+        }
+        Kind::Sandbox { .. } | Kind::Code(_) => None,
+    }
+}

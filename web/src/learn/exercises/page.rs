@@ -1,0 +1,123 @@
+//! How an exercise is drawn.
+
+use askama::Template;
+use rescind_lab::Action;
+
+use super::{
+    Deed, address_of,
+    attempt::{ADD, Attempt, MOST_STEPS, STEPS, UNDO, WORD},
+    exercise::{Exercise, Hint, Kind, Try},
+    progress::Progress,
+    running::{Reached, name},
+};
+use crate::learn::{experiment::Said, reading::code_in};
+
+#[derive(Template)]
+#[template(path = "learn/exercise.html")]
+struct Drawn {
+    exercise: &'static Exercise,
+    attempt: Attempt,
+    /// What was run, if anything was tried.
+    reached: Option<Reached>,
+    is_solved: bool,
+    shows_answer: bool,
+    /// Those that are open.
+    hints: &'static [Hint],
+}
+
+impl Drawn {
+    fn action(&self, deed: Deed) -> String {
+        deed.address(self.exercise.chapter)
+    }
+
+    /// Where an attempt is looked at: the same page.
+    fn here(&self) -> String {
+        format!("{}#exercise", self.exercise.chapter.address())
+    }
+
+    /// The page with what a hint leads to.
+    fn tried(&self, leads: &Try) -> String {
+        address_of(self.exercise.chapter, &leads.attempt(self.exercise))
+    }
+
+    /// Text with `code` between backticks, as HTML.
+    fn html(text: &str) -> String {
+        code_in(text)
+    }
+
+    fn button(action: &Action) -> &'static str {
+        name(*action)
+    }
+
+    fn is_in_a_sandbox(&self) -> bool {
+        matches!(self.exercise.kind, Kind::Sandbox { .. })
+    }
+
+    fn is_full(&self) -> bool {
+        self.attempt.steps.len() >= MOST_STEPS
+    }
+
+    fn hints_left(&self) -> bool {
+        self.hints.len() < self.exercise.hints.len()
+    }
+
+    /// What stands on the buttons of a list of steps.
+    fn in_words(steps: &[Action]) -> Vec<&'static str> {
+        steps.iter().map(|step| name(*step)).collect()
+    }
+
+    /// What was chosen, in the words of the lists.
+    fn chosen(&self, chosen: &[(&'static str, &'static str)]) -> Vec<String> {
+        let words = |(name, value): &(&'static str, &'static str)| match self.exercise.kind {
+            Kind::Parameters { settings, .. } => {
+                let setting = settings.iter().find(|setting| setting.name == *name)?;
+                let (_, words) = setting.options.iter().find(|(offered, _)| offered == value)?;
+                Some(format!("{}: {words}", setting.label))
+            }
+            Kind::Statements(statements) => {
+                let n = statements.iter().position(|statement| statement.name == *name)?;
+                Some(format!(
+                    "Statement {}: {}",
+                    n + 1,
+                    if *value == "yes" { "it is so" } else { "it is not so" }
+                ))
+            }
+            _ => None,
+        };
+        chosen.iter().filter_map(words).collect()
+    }
+}
+
+/// Draws it. Nothing, if that fails: a chapter is worth reading without its exercise.
+pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, progress: Progress) -> Option<String> {
+    let is_to_be_run = match exercise.kind {
+        // What happened so far is shown without having been judged.
+        Kind::Sandbox { .. } => !attempt.is_empty() || attempt.is_checked,
+        _ => attempt.is_checked,
+    };
+    let mut attempt = attempt;
+    let reached = if is_to_be_run {
+        let reached = exercise.run(&attempt).await;
+        let failed =
+            |error: &_| tracing::error!(%error, chapter = exercise.chapter.slug(), "an attempt could not be run");
+        reached.inspect_err(failed).ok()
+    } else {
+        None
+    };
+    // A step that could not be done is not one of the attempt.
+    if let (Some(reached), Kind::Sandbox { .. }) = (&reached, &exercise.kind) {
+        attempt.steps.truncate(reached.done);
+    }
+    let open = progress.hints(exercise.chapter).min(exercise.hints.len());
+    let drawn = Drawn {
+        exercise,
+        attempt,
+        reached,
+        is_solved: progress.is_solved(exercise.chapter),
+        shows_answer: progress.has_seen_the_answer(exercise.chapter),
+        hints: exercise.hints.get(..open).unwrap_or_default(),
+    };
+    let html = drawn.render();
+    html.inspect_err(|error| tracing::error!(%error, "an exercise could not be drawn"))
+        .ok()
+}

@@ -1,0 +1,187 @@
+//! How far somebody has come, kept in a cookie: no account, nothing on the server.
+//!
+//! It says which chapters were solved, whose answer was looked at, and how many hints are open, as `2.3h1.5h3a`: 2 is
+//! solved, 3 has one hint open, 5 has three and its answer was shown. It is not signed. Whoever forges it has cheated at
+//! their own exercises and has gained a green word; nothing else in the program reads it. Rejected: a row for every visitor, which would
+//! be something to keep, to delete, and to tell people about.
+
+use std::fmt;
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, SameSite, time::Duration},
+};
+
+use crate::learn::chapters::Chapter;
+
+/// It opens nothing, and so needs no `__Host-`.
+const COOKIE: &str = "rescind_course";
+const A_YEAR: Duration = Duration::days(365);
+const MOST_HINTS: u8 = 3;
+
+/// How far somebody has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress([Of; Chapter::ALL.len()]);
+
+/// With one exercise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Of {
+    hints: u8,
+    shown: bool,
+    solved: bool,
+}
+
+/// What the cookie of a request says; nothing, where it cannot be read.
+pub(crate) fn progress_of(request: &HttpRequest) -> Progress {
+    let cookie = request.cookie(COOKIE);
+    cookie.map(|cookie| Progress::read(cookie.value())).unwrap_or_default()
+}
+
+impl Progress {
+    fn read(text: &str) -> Self {
+        let mut progress = Self::default();
+        for item in text.split('.') {
+            let digits = item.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, marks) = item.split_at(digits);
+            let Some(of) = number.parse().ok().and_then(|number| progress.numbered(number)) else {
+                continue;
+            };
+            let mut marks = marks.chars();
+            while let Some(mark) = marks.next() {
+                match mark {
+                    's' => of.solved = true,
+                    'a' => of.shown = true,
+                    'h' => {
+                        let hints = marks.next().and_then(|digit| digit.to_digit(10));
+                        let hints = hints.and_then(|hints| u8::try_from(hints).ok()).unwrap_or_default();
+                        of.hints = hints.min(MOST_HINTS);
+                    }
+                    _ => break,
+                }
+            }
+            // The shortest that can be meant.
+            of.solved |= digits == item.len();
+        }
+        progress
+    }
+
+    fn numbered(&mut self, number: usize) -> Option<&mut Of> {
+        self.0.get_mut(number.checked_sub(1)?)
+    }
+
+    fn of(&self, chapter: Chapter) -> Of {
+        self.0.get(chapter.number() - 1).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn is_solved(&self, chapter: Chapter) -> bool {
+        self.of(chapter).solved
+    }
+
+    /// Whether the answer was looked at.
+    pub(crate) fn has_seen_the_answer(&self, chapter: Chapter) -> bool {
+        self.of(chapter).shown
+    }
+
+    /// How many hints are open.
+    pub(crate) fn hints(&self, chapter: Chapter) -> usize {
+        self.of(chapter).hints.into()
+    }
+
+    pub(super) fn solve(&mut self, chapter: Chapter) {
+        if let Some(of) = self.numbered(chapter.number()) {
+            of.solved = true;
+        }
+    }
+
+    /// Opens the next hint, and no other.
+    pub(super) fn open_hint(&mut self, chapter: Chapter) {
+        if let Some(of) = self.numbered(chapter.number()) {
+            of.hints = of.hints.saturating_add(1).min(MOST_HINTS);
+        }
+    }
+
+    pub(super) fn show_answer(&mut self, chapter: Chapter) {
+        if let Some(of) = self.numbered(chapter.number()) {
+            of.shown = true;
+        }
+    }
+
+    /// The cookie that says so.
+    pub(super) fn cookie(self, https: bool) -> Cookie<'static> {
+        Cookie::build(COOKIE, self.to_string())
+            .path(super::super::COURSE)
+            .max_age(A_YEAR)
+            .same_site(SameSite::Lax)
+            .http_only(true)
+            .secure(https)
+            .finish()
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for (n, of) in self.0.iter().enumerate() {
+            if *of == Of::default() {
+                continue;
+            }
+            if !first {
+                f.write_str(".")?;
+            }
+            first = false;
+            write!(f, "{}", n + 1)?;
+            if of.solved && (of.hints > 0 || of.shown) {
+                f.write_str("s")?;
+            }
+            if of.hints > 0 {
+                write!(f, "h{}", of.hints)?;
+            }
+            if of.shown {
+                f.write_str("a")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut progress = Progress::default();
+        assert_eq!(progress.to_string(), "");
+        progress.solve(Chapter::Stored);
+        progress.open_hint(Chapter::ClientDelete);
+        for _ in 0..9 {
+            progress.open_hint(Chapter::Xss);
+        }
+        progress.show_answer(Chapter::Xss);
+        progress.show_answer(Chapter::Keys);
+        progress.solve(Chapter::Keys);
+        assert_eq!(progress.to_string(), "2.3h1.11sa.12h3a");
+        assert_eq!(Progress::read(&progress.to_string()), progress);
+    }
+
+    #[test]
+    fn what_somebody_made_up_is_read_as_far_as_it_makes_sense() {
+        let told = |text: &str| Progress::read(text).to_string();
+        assert_eq!(told("1.2.12.13.0"), "1.2.12");
+        assert_eq!(told("4h9.5h.6hx.7q.8ah2"), "4h3.8h2a");
+        for nonsense in [
+            "",
+            ".",
+            "x",
+            "é.é",
+            "99999999999999999999999",
+            "-1",
+            "\"><script>",
+            "h3",
+            "1 ",
+        ] {
+            assert_eq!(told(nonsense), "", "{nonsense:?}");
+        }
+        assert_eq!(told(&"1.".repeat(10_000)), "1");
+    }
+}

@@ -1,0 +1,157 @@
+//! Chapter 11: a signing key is replaced on two nodes while people are logged in, with the key rings that the program uses.
+//!
+//! Nothing waits: the minutes are counted, and each verification is told what time it is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_lab::SandboxError;
+use rescind_session::token::{
+    AccessClaims, AccessToken, Algorithm, ClientId, KeyError, KeyRing, SessionId, SigningKey, TokenId, UserId, Verifier,
+};
+use secrecy::ExposeSecret;
+
+use super::{attempt::Attempt, exercise::minutes, running::Condition};
+use crate::learn::experiment::words;
+
+const ISSUER: &str = "https://sandbox.example";
+const AUDIENCE: &str = "rescind-api";
+/// How long a token lives.
+const LIFE: Duration = minutes(5);
+/// How long after the last signature of the old key a thief may still be let in with it.
+const MOST_FORGED: Duration = minutes(15);
+/// The second node hears of everything that much later.
+const NEWS_TAKE: i64 = 60;
+const TICK: i64 = 60;
+const BEGINS: i64 = -300;
+const ENDS: i64 = 1_800;
+/// When the new key signs, if its name is spread first.
+const LATER: i64 = 120;
+
+/// Two keys, written down, since a ring keeps what it is given.
+struct Keys {
+    old: secrecy::SecretString,
+    new: secrecy::SecretString,
+}
+
+/// How the key is replaced, in seconds since that begins.
+struct Plan {
+    known: i64,
+    signs: i64,
+    /// How long the old key verifies on after it has signed for the last time.
+    keeps: i64,
+}
+
+impl Plan {
+    fn of(attempt: &Attempt) -> Self {
+        let first = attempt.of("my-order") == Some("known");
+        let keeps = humantime::parse_duration(attempt.of("my-keep").unwrap_or("0s")).unwrap_or_default();
+        Self {
+            known: 0,
+            signs: if first { LATER } else { 0 },
+            keeps: i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// When a node has signed with the old key for the last time.
+    fn last(&self) -> i64 {
+        self.signs + NEWS_TAKE
+    }
+
+    /// The ring of a node that hears of everything so much later.
+    fn ring(&self, keys: &Keys, at: i64, behind: i64) -> Result<KeyRing, KeyError> {
+        let at = at - behind;
+        let read = |pem: &secrecy::SecretString| SigningKey::from_pkcs8_pem(pem.expose_secret());
+        let (old, new) = (read(&keys.old)?, read(&keys.new)?);
+        Ok(if at < self.known {
+            KeyRing::new(old)
+        } else if at < self.signs {
+            KeyRing::new(old).with_retired(new.verifying_key())
+        } else if at < self.last().saturating_add(self.keeps) {
+            KeyRing::new(new).with_retired(old.verifying_key())
+        } else {
+            KeyRing::new(new)
+        })
+    }
+}
+
+fn key() -> Result<secrecy::SecretString, KeyError> {
+    SigningKey::generate(Algorithm::EdDsa)?
+        .to_pkcs8_pem()
+        .ok_or(KeyError::Pem)
+}
+
+fn instant(at: i64) -> Timestamp {
+    Timestamp::from_second(1_767_261_600 + at).unwrap_or_default()
+}
+
+fn sign(ring: &KeyRing, at: i64, rng: &mut StdRng) -> Option<AccessToken> {
+    let now = instant(at);
+    let claims = AccessClaims {
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        subject: UserId::new(now, rng),
+        client_id: ClientId::first_party(),
+        issued_at: now,
+        expires_at: now.checked_add(LIFE).ok()?,
+        token_id: TokenId::random(rng),
+        session_id: SessionId::new(now, rng),
+    };
+    ring.sign(&claims).ok()
+}
+
+/// Replaces the key, with people who work and a thief who has the old one.
+pub(super) fn run(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
+    let plan = Plan::of(attempt);
+    let keys = Keys {
+        old: key()?,
+        new: key()?,
+    };
+    let verifier = Verifier::new(ISSUER, AUDIENCE).max_lifetime(LIFE);
+    let mut rng = StdRng::seed_from_u64(7517);
+    let stolen = KeyRing::new(SigningKey::from_pkcs8_pem(keys.old.expose_secret())?);
+
+    let mut alive: Vec<(i64, AccessToken)> = Vec::new();
+    let (mut refused, mut forged_until) = (0, 0);
+    let mut at = BEGINS;
+    while at <= ENDS {
+        let nodes = [plan.ring(&keys, at, 0)?, plan.ring(&keys, at, NEWS_TAKE)?];
+        let is_accepted =
+            |node: &KeyRing, token: &AccessToken| verifier.verify(node, token.expose_secret(), instant(at)).is_ok();
+        alive.retain(|(signed, _)| Duration::from_secs(at.abs_diff(*signed)) < LIFE);
+        alive.extend(nodes.iter().filter_map(|node| Some((at, sign(node, at, &mut rng)?))));
+        refused += nodes
+            .iter()
+            .map(|node| alive.iter().filter(|(_, token)| !is_accepted(node, token)).count())
+            .sum::<usize>();
+        if let Some(forged) = sign(&stolen, at, &mut rng)
+            && nodes.iter().any(|node| is_accepted(node, &forged))
+        {
+            forged_until = at;
+        }
+        at += TICK;
+    }
+    let forged = Duration::from_secs(forged_until.saturating_sub(plan.last()).try_into().unwrap_or_default());
+    Ok(vec![
+        Condition::new(
+            refused == 0,
+            format!("Good tokens in time that a node refuses: {refused} (at most 0)"),
+            format!(
+                "A node refuses {refused} times a token that is good and in time, because it does not know the key: at which moments?"
+            ),
+        ),
+        Condition::new(
+            forged <= MOST_FORGED,
+            format!(
+                "The stolen key is good for another {} (at most {})",
+                words(forged),
+                words(MOST_FORGED)
+            ),
+            format!(
+                "Whoever stole the old key still signs tokens that are accepted {} after it was replaced.",
+                words(forged)
+            ),
+        ),
+    ])
+}

@@ -1,0 +1,283 @@
+//! An attempt is run: in a sandbox that lives as long as the request, and nowhere else.
+//!
+//! What one costs is bounded: so many steps, so many at once in the whole program. Whoever comes then waits for their turn.
+
+use rescind_lab::{
+    Answer, Outcome, Refused, SandboxError,
+    meter::{Access, Store},
+};
+use rescind_session::Preset;
+use tokio::sync::Semaphore;
+
+use super::{
+    attempt::Attempt,
+    exercise::{Exercise, Goal, Kind, Measure, Statement, minutes},
+    rollover,
+};
+use crate::learn::experiment::{Moment, Play, words};
+use rescind_lab::Action;
+
+/// How many attempts run at once, of all learners together.
+static TURNS: Semaphore = Semaphore::const_new(4);
+
+/// How long a copy may be good for after the logout, in chapter 4.
+const MOST_INSIDE: std::time::Duration = minutes(2);
+/// How often one may be thrown out in an hour.
+const MOST_THROWN_OUT: usize = 3;
+/// How many bytes of cookies a request may carry, in chapter 7.
+const MOST_COOKIES: usize = 200;
+
+/// How far an attempt got.
+pub(crate) struct Reached {
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) moments: Vec<Moment>,
+    /// A step that could not be done, and why.
+    pub(crate) stuck: Option<String>,
+    /// How many steps were done.
+    pub(crate) done: usize,
+}
+
+/// A condition, and whether it is met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Condition {
+    pub(crate) what: String,
+    pub(crate) is_met: bool,
+    /// To be told if it is not, in one sentence.
+    pub(crate) missing: String,
+}
+
+impl Condition {
+    pub(super) fn new(is_met: bool, what: impl Into<String>, missing: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            is_met,
+            missing: missing.into(),
+        }
+    }
+}
+
+impl Reached {
+    fn judged(conditions: Vec<Condition>) -> Self {
+        Self {
+            conditions,
+            moments: Vec::new(),
+            stuck: None,
+            done: 0,
+        }
+    }
+
+    /// The first thing that is missing. Nothing, if the exercise is solved.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        let missing = self.conditions.iter().find(|condition| !condition.is_met)?;
+        Some(&missing.missing)
+    }
+}
+
+/// Runs it.
+pub(super) async fn run(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, SandboxError> {
+    // It is never closed.
+    let _turn = TURNS.acquire().await.ok();
+    match &exercise.kind {
+        Kind::Sandbox { answer, goals, .. } => in_a_sandbox(*answer, goals, &attempt.steps).await,
+        Kind::Parameters { run, .. } => Ok(Reached::judged(match run {
+            Measure::AnHour => an_hour(attempt).await?,
+            Measure::TwoServices => two_services(attempt).await?,
+            Measure::NewKey => rollover::run(attempt)?,
+        })),
+        Kind::Statements(statements) => Ok(Reached::judged(stated(statements, attempt))),
+        Kind::Code(code) => Ok(Reached::judged(vec![Condition::new(
+            code.is_completed_by(&attempt.word),
+            "The run in the terminal has told you its word",
+            if attempt.word.trim().is_empty() {
+                "There is no word yet: the run in the terminal tells it when nothing fails any more."
+            } else {
+                "That is not the word: it is in the last line of the run, and only of one in which nothing fails."
+            },
+        )])),
+    }
+}
+
+async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Result<Reached, SandboxError> {
+    let mut play = Play::begin(answer, |_| {}).await?;
+    let mut stuck = None;
+    for action in actions {
+        if let Err(why) = play.sandbox.can(*action) {
+            stuck = Some(told(*action, why));
+            break;
+        }
+        play.press(*action).await;
+    }
+    let steps = play.sandbox.steps();
+    // In their order: what was reached out of turn does not count yet.
+    let mut so_far = true;
+    let judge = |goal: &Goal| {
+        so_far = so_far && (goal.met)(steps);
+        Condition::new(so_far, goal.what, goal.missing)
+    };
+    Ok(Reached {
+        conditions: goals.iter().map(judge).collect(),
+        stuck,
+        done: steps.len(),
+        moments: play.moments,
+    })
+}
+
+fn told(action: Action, why: Refused) -> String {
+    format!("“{}” was left out: {why}.", name(action))
+}
+
+/// What a button says.
+pub(crate) fn name(action: Action) -> &'static str {
+    match action {
+        Action::LogIn => "Log in",
+        Action::Call => "Call the API",
+        Action::Refresh => "Refresh",
+        Action::LogOut => "Log out",
+        Action::CopyAccess => "Thief: copy the access token",
+        Action::CopyRefresh => "Thief: copy the refresh token",
+        Action::Replay => "Thief: call the API",
+        Action::ThiefRefreshes => "Thief: refresh",
+        Action::Wait30s => "Wait 30 s",
+        Action::Wait5m => "Wait 5 min",
+        Action::WaitBeforeExpiry => "Wait until just before expiry",
+        Action::WaitAfterExpiry => "Wait until just after expiry",
+        Action::BlacklistForgets => "Make the blacklist forget",
+        Action::BlacklistSlow => "Make the blacklist slow",
+        Action::BlacklistStops => "Stop the blacklist",
+        Action::BlacklistWell => "Mend the blacklist",
+        Action::LoseReply => "Lose the next reply",
+        Action::KillServer => "Kill the server",
+        Action::StartServer => "Start a server",
+        Action::AskBoth => "Call the API from both sides",
+        Action::SetClockBack => "Set the clock back",
+    }
+}
+
+/// An hour of work with a call every five minutes. Then somebody copies the token, and you log out.
+async fn an_hour(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
+    const CALLS: usize = 12;
+    let preset = match attempt.of("my-answer") {
+        Some("rotation") => Preset::Rotation,
+        Some("short-lived") => Preset::ShortLived,
+        _ => Preset::ClientDelete,
+    };
+    let life = humantime::parse_duration(attempt.of("my-life").unwrap_or("12h")).unwrap_or(minutes(12 * 60));
+    let mut play = Play::begin(Answer::Tokens(preset), |policy| policy.access_ttl = life).await?;
+    play.press(Action::LogIn).await;
+    let mut thrown_out = 0;
+    for _ in 0..CALLS {
+        play.press(Action::Wait5m).await;
+        if play.press(Action::Call).await != Some(Outcome::Accepted) {
+            thrown_out += 1;
+            play.press(Action::LogIn).await;
+        }
+    }
+    play.press_all(&[Action::CopyAccess, Action::LogOut]).await;
+    play.thief_goes_on().await;
+    let inside = play.inside_after_logout().unwrap_or_default();
+    Ok(vec![
+        Condition::new(
+            inside <= MOST_INSIDE,
+            format!(
+                "After the logout the copy works for {} (at most {})",
+                words(inside),
+                words(MOST_INSIDE)
+            ),
+            format!(
+                "The copy works for {} after the logout: that is decided by how long it lives.",
+                words(inside)
+            ),
+        ),
+        Condition::new(
+            thrown_out <= MOST_THROWN_OUT,
+            format!("In the hour you are thrown out {thrown_out} times (at most {MOST_THROWN_OUT})"),
+            format!("You are thrown out {thrown_out} times in the hour: something has to get new tokens without you."),
+        ),
+    ])
+}
+
+/// What one story cost under an answer.
+struct Cost {
+    is_refused: bool,
+    reads: usize,
+    blacklist: usize,
+    cookies: usize,
+}
+
+async fn cost(slug: Option<&str>) -> Result<Cost, SandboxError> {
+    let answer = slug.and_then(|slug| slug.parse().ok());
+    let answer = answer.unwrap_or(Answer::Tokens(Preset::ClientDelete));
+    let mut play = Play::begin(answer, |_| {}).await?;
+    play.press_all(&[Action::LogIn, Action::CopyAccess, Action::Call]).await;
+    let calls = play.sandbox.steps().last().and_then(|step| step.exchanges.last());
+    let count = |store| calls.map_or(0, |call| call.count(&[store], Access::Read));
+    let (reads, blacklist) = (count(Store::Sessions), count(Store::Blacklist));
+    let cookies = play.cookie_bytes();
+    play.press(Action::LogOut).await;
+    let is_refused = play.press(Action::Replay).await == Some(Outcome::Refused);
+    Ok(Cost {
+        is_refused,
+        reads,
+        blacklist,
+        cookies,
+    })
+}
+
+async fn two_services(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
+    let (api, site) = (cost(attempt.of("my-api")).await?, cost(attempt.of("my-site")).await?);
+    let at_once = |cost: &Cost, whose: &str| {
+        Condition::new(
+            cost.is_refused,
+            format!("{whose}: after a logout the copy is refused at once"),
+            format!("{whose} lets the copy in after the logout."),
+        )
+    };
+    Ok(vec![
+        at_once(&api, "The API"),
+        Condition::new(
+            api.reads == 0,
+            format!(
+                "The API: a request costs {} reads in the database (at most 0)",
+                api.reads
+            ),
+            "The API asks the database on every request, which it was to do without.",
+        ),
+        at_once(&site, "The site"),
+        Condition::new(
+            site.blacklist == 0,
+            format!(
+                "The site: a request costs {} reads in a blacklist (at most 0)",
+                site.blacklist
+            ),
+            "The site asks a blacklist, one more store to be run and to be kept whole.",
+        ),
+        Condition::new(
+            site.cookies <= MOST_COOKIES,
+            format!(
+                "The site: a request carries {} bytes of cookies (at most {MOST_COOKIES})",
+                site.cookies
+            ),
+            format!(
+                "The site has its browsers carry {} bytes of cookies with each request: what do they say that the row does not?",
+                site.cookies
+            ),
+        ),
+    ])
+}
+
+fn stated(statements: &[Statement], attempt: &Attempt) -> Vec<Condition> {
+    let judge = |(n, statement): (usize, &Statement)| {
+        let said = attempt.of(statement.name);
+        let is_right = said == Some(if statement.is_so { "yes" } else { "no" });
+        let missing = match said {
+            None => format!("Statement {} is still open.", n + 1),
+            Some(_) => format!("Statement {} is the other way round: {}", n + 1, statement.because),
+        };
+        let what = match is_right {
+            true => format!("Statement {}: {}", n + 1, statement.because),
+            false => format!("Statement {}", n + 1),
+        };
+        Condition::new(is_right, what, missing)
+    };
+    statements.iter().enumerate().map(judge).collect()
+}

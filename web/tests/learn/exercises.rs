@@ -1,0 +1,389 @@
+//! The exercises as a learner meets them: every hint is opened and followed, every answer solves, everything wrong is refused.
+//!
+//! Where to send what is read off the pages. Only the wrong attempts are written here.
+
+use std::collections::BTreeSet;
+
+use rescind_testkit::{CookieClient, Reply};
+
+use crate::reader::{Page, chapters, open, program};
+
+/// Where each form of an exercise is sent, by the words on its button.
+fn target(page: &Page, button: &str) -> Option<String> {
+    let found = page.each("form.attempt button", |element| {
+        let words: String = element.text().collect();
+        let own = element
+            .attr("formaction")
+            .filter(|_| element.attr("formmethod").is_none());
+        words.trim().starts_with(button).then(|| own.map(str::to_owned))
+    });
+    let own = found.into_iter().flatten().next()?;
+    own.or_else(|| page.attributes("form.attempt", "action").pop())
+}
+
+/// What the form would send as it stands there.
+fn fields(page: &Page) -> Vec<(String, String)> {
+    let named = |selector: &str, value: fn(scraper::ElementRef<'_>) -> Option<String>| {
+        page.each(selector, |element| {
+            Some((element.attr("name")?.to_owned(), value(element)?))
+        })
+    };
+    let text = |element: scraper::ElementRef<'_>| Some(element.attr("value").unwrap_or_default().to_owned());
+    let chosen = |element: scraper::ElementRef<'_>| {
+        let options: Vec<_> = element.child_elements().collect();
+        let selected = options.iter().find(|option| option.attr("selected").is_some());
+        let selected = selected.or(options.first())?;
+        selected.attr("value").map(str::to_owned)
+    };
+    let mut found = named("form.attempt input:not([type=radio])", text);
+    found.extend(named("form.attempt input[checked]", text));
+    found.extend(named("form.attempt select", chosen));
+    found.into_iter().flatten().collect()
+}
+
+async fn send(reader: &CookieClient, to: &str, fields: &[(String, String)]) -> Reply {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    reader.post(to, &fields).await.expect_status(303)
+}
+
+/// Presses a button of the exercise with the form as it stands, and reads the page that it leads to.
+async fn press(reader: &CookieClient, page: &Page, button: &str) -> Page {
+    let to = target(page, button).unwrap_or_else(|| panic!("{}: no button {button}", page.address));
+    let reply = send(reader, &to, &fields(page)).await;
+    let location = reply.header("location").to_owned();
+    assert!(location.ends_with("#exercise"), "{location}");
+    Page::open(reader, &location).await
+}
+
+/// What the check said.
+fn said(page: &Page) -> String {
+    let [said] = page
+        .words("#checked")
+        .try_into()
+        .unwrap_or_else(|found| panic!("{}: {found:?}", page.address));
+    said
+}
+
+fn is_solved(page: &Page) -> bool {
+    page.words("#exercise h2 .accepted") == ["solved"]
+}
+
+/// The addresses in the newest hint: what to try, if it can be tried, and where to read on.
+fn leads(page: &Page) -> (Option<String>, String) {
+    let links = page.attributes("ol.hints > li:last-child a", "href");
+    match links.as_slice() {
+        [attempt, read] => (Some(attempt.clone()), read.clone()),
+        [read] => (None, read.clone()),
+        other => panic!("{}: {other:?}", page.address),
+    }
+}
+
+#[tokio::test]
+async fn hints_open_one_by_one_and_each_leads_closer_to_what_is_to_be_reached() {
+    let running = open(program()).await;
+    for address in chapters(&running.cookie_client()).await {
+        let reader = running.cookie_client();
+        let mut page = Page::open(&reader, &address).await;
+        assert!(page.words("ol.hints > li").is_empty(), "{address}: a hint is open");
+        let mut told = BTreeSet::from([said(&press(&reader, &page, "Check").await)]);
+        for n in 1..=3 {
+            let offered = page
+                .words("form.attempt button")
+                .into_iter()
+                .filter(|words| words.starts_with("Open hint"));
+            assert_eq!(
+                offered.collect::<Vec<_>>(),
+                [format!("Open hint {n} of 3")],
+                "{address}"
+            );
+            page = press(&reader, &page, "Open hint").await;
+            assert_eq!(page.words("ol.hints > li").len(), n, "{address}");
+            let (attempt, read) = leads(&page);
+            reader.open(&read).await.expect_status(200);
+            let Some(attempt) = attempt else {
+                // It is about a file, and followed by the tests of that file.
+                assert!(page.html.contains("just exercise"), "{address}");
+                continue;
+            };
+            let tried = Page::open(&reader, &attempt).await;
+            assert!(tried.words("#checked").is_empty(), "{address}: it is judged unasked");
+            assert!(tried.words("form.attempt > .error").is_empty(), "{address}: {attempt}");
+            let now = said(&press(&reader, &tried, "Check").await);
+            assert!(now.starts_with("Not yet."), "{address}: hint {n} gives everything away");
+            assert!(told.insert(now), "{address}: hint {n} leads nowhere");
+        }
+        assert_eq!(target(&page, "Open hint"), None, "{address}: a fourth hint");
+        assert!(!is_solved(&page), "{address}");
+        assert!(
+            page.words("#answer").is_empty(),
+            "{address}: the answer was not asked for"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_shown_when_asked_for_and_solves_its_exercise_when_done() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let addresses = chapters(&reader).await;
+    for (n, address) in addresses.iter().enumerate() {
+        let page = Page::open(&reader, address).await;
+        let shown = press(&reader, &page, "Show the answer").await;
+        assert_eq!(shown.words("#answer").len(), 1, "{address}");
+        assert_eq!(target(&shown, "Show the answer"), None, "{address}");
+        assert!(!is_solved(&shown), "{address}: to look is not to solve");
+        assert_eq!(shown.words("#exercise h2 .tag"), ["answer seen"], "{address}");
+
+        let solved = match shown.attributes("#answer a", "href").as_slice() {
+            [attempt] => {
+                let done = Page::open(&reader, attempt).await;
+                assert!(!is_solved(&done), "{address}: looked at, and not checked");
+                press(&reader, &done, "Check").await
+            }
+            _ => {
+                let number = u8::try_from(n + 1).unwrap();
+                let word = rescind_exercises::completion_word(number).unwrap();
+                assert!(!shown.html.contains(word), "{address}: the word is the run's to tell");
+                let to = target(&shown, "Check").unwrap();
+                let reply = send(&reader, &to, &[("word".to_owned(), format!(" {word}\n"))]).await;
+                Page::open(&reader, reply.header("location")).await
+            }
+        };
+        assert!(said(&solved).starts_with("Solved."), "{address}: {}", said(&solved));
+        assert!(is_solved(&solved), "{address}");
+        // It is as solved when one comes back.
+        assert!(is_solved(&Page::open(&reader, address).await), "{address}");
+        let contents = Page::open(&reader, "/learn").await;
+        assert_eq!(contents.words(".contents .solved").len(), n + 1, "{address}");
+    }
+    // Somebody else has not solved anything.
+    let other = running.cookie_client();
+    assert!(Page::open(&other, "/learn").await.words(".contents .solved").is_empty());
+}
+
+/// A chapter, what looks right there and is not, and a piece of what has to be told.
+type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+/// One for each chapter, in their order.
+const WRONG: [Wrong; 12] = [
+    // Another login, and so another token.
+    (
+        "unissued",
+        &[(
+            "steps",
+            "log-in.copy-access.replay.wait-before-expiry.log-in.copy-access.replay",
+        )],
+        "under the one login",
+    ),
+    // Refused, but because it is old.
+    (
+        "stored",
+        &[("steps", "log-in.copy-access.replay.log-out.wait-after-expiry.replay")],
+        "too old",
+    ),
+    (
+        "client-delete",
+        &[("steps", "log-in.copy-access.replay.log-out")],
+        "who has not",
+    ),
+    (
+        "short-lived",
+        &[("my-answer", "short-lived"), ("my-life", "5m")],
+        "5 min",
+    ),
+    // Within the grace.
+    (
+        "rotation",
+        &[("steps", "log-in.copy-refresh.thief-refresh.refresh")],
+        "grace",
+    ),
+    ("blacklist", &[("word", "marble-ferry")], "not the word"),
+    (
+        "sessions",
+        &[("my-api", "sessions"), ("my-site", "sessions")],
+        "database",
+    ),
+    ("races", &[("word", "")], "no word"),
+    (
+        "amnesia",
+        &[("steps", "log-in.copy-access.blacklist-forgets.replay.log-out.replay")],
+        "since your logout",
+    ),
+    // Nobody died.
+    (
+        "nodes",
+        &[(
+            "steps",
+            "log-in.copy-access.blacklist-stops.log-out.blacklist-well.replay",
+        )],
+        "still runs",
+    ),
+    ("keys", &[("my-order", "at-once"), ("my-keep", "6m")], "refuses"),
+    (
+        "xss",
+        &[
+            ("my-1", "yes"),
+            ("my-2", "yes"),
+            ("my-3", "no"),
+            ("my-4", "yes"),
+            ("my-5", "no"),
+        ],
+        "shows such a cookie to no script",
+    ),
+];
+
+#[tokio::test]
+async fn what_is_wrong_is_refused_with_what_is_missing() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let addresses = chapters(&reader).await;
+    for ((slug, wrong, missing), address) in WRONG.into_iter().zip(addresses) {
+        assert!(address.ends_with(slug), "{address}");
+        let page = Page::open(&reader, &address).await;
+        let to = target(&page, "Check").unwrap();
+        let fields: Vec<_> = wrong
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let reply = send(&reader, &to, &fields).await;
+        assert_eq!(reply.header("set-cookie"), "", "{address}: nothing was reached");
+        let page = Page::open(&reader, reply.header("location")).await;
+        let said = said(&page);
+        assert!(
+            said.starts_with("Not yet.") && said.contains(missing),
+            "{address}: {said}"
+        );
+        assert!(!is_solved(&page), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn steps_are_added_and_taken_back_with_nothing_but_links_and_forms() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let address = "/learn/stored";
+    let begun = Page::open(&reader, &format!("{address}?steps=log-in&add=copy-access")).await;
+    assert_eq!(fields(&begun), [("steps".to_owned(), "log-in.copy-access".to_owned())]);
+    assert_eq!(begun.words("#exercise .played li").len(), 2);
+    let back = Page::open(&reader, &format!("{address}?steps=log-in.copy-access&undo=1")).await;
+    assert_eq!(fields(&back), [("steps".to_owned(), "log-in".to_owned())]);
+    // What cannot be done now says why, and is left out.
+    let stuck = Page::open(&reader, &format!("{address}?steps=log-in&add=replay")).await;
+    assert_eq!(fields(&stuck), [("steps".to_owned(), "log-in".to_owned())]);
+    let [why] = stuck.words("form.attempt > .error").try_into().unwrap();
+    assert!(why.contains("copy one first"), "{why}");
+    for query in [
+        "steps=..",
+        "steps=%00&add=%ff",
+        "add=nothing&undo=1",
+        "steps=log-in.log-in&checked=&checked",
+    ] {
+        Page::open(&reader, &format!("{address}?{query}")).await;
+    }
+}
+
+#[tokio::test]
+async fn progress_is_a_cookie_for_the_course_alone_and_a_forged_one_is_harmless() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let page = Page::open(&reader, "/learn/xss").await;
+    let reply = send(&reader, &target(&page, "Open hint").unwrap(), &[]).await;
+    let cookie = reply.header("set-cookie");
+    for part in [
+        "rescind_course=12h1;",
+        "HttpOnly",
+        "SameSite=Lax",
+        "Path=/learn",
+        "Max-Age=31536000",
+    ] {
+        assert!(cookie.contains(part), "{part}: {cookie}");
+    }
+
+    for (forged, solved) in [
+        ("1.2.3.4.5.6.7.8.9.10.11.12.13.99", 12),
+        ("0.-1.999999999999999999999", 0),
+        ("1s2s3s.xx.%00.7", 2),
+        ("\"><script>alert(1)</script>", 0),
+        ("", 0),
+    ] {
+        let somebody = running.cookie_client();
+        somebody.plant_cookie(&format!("rescind_course={forged}; Path=/learn"));
+        let contents = Page::open(&somebody, "/learn").await;
+        assert_eq!(contents.words(".contents .solved").len(), solved, "{forged}");
+        assert!(!contents.html.contains("alert(1)"), "{forged}");
+        // It opens nothing, and what is wrong stays wrong.
+        assert_eq!(somebody.open("/account").await.status, 303, "{forged}");
+        let page = Page::open(&somebody, "/learn/stored").await;
+        let checked = press(&somebody, &page, "Check").await;
+        assert!(said(&checked).starts_with("Not yet."), "{forged}");
+        // What is written next can be read again.
+        press(&somebody, &page, "Show the answer").await;
+        assert_eq!(
+            Page::open(&somebody, "/learn/stored").await.words("#answer").len(),
+            1,
+            "{forged}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn forms_of_chapters_that_are_not_there_and_of_other_sites_are_refused() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for deed in ["check", "hint", "answer"] {
+        assert_eq!(
+            reader.post(&format!("/learn/nowhere/{deed}"), &[]).await.status,
+            404,
+            "{deed}"
+        );
+        assert_eq!(
+            reader.open(&format!("/learn/stored/{deed}")).await.status,
+            405,
+            "{deed}"
+        );
+    }
+    assert_eq!(reader.post("/learn/stored/other", &[]).await.status, 404);
+    let stranger = reader.with_provenance(rescind_testkit::Provenance::OtherOrigin(
+        "https://evil.example".to_owned(),
+    ));
+    let reply = stranger.post("/learn/stored/answer", &[]).await;
+    assert_eq!((reply.status, reply.header("set-cookie")), (403, ""));
+}
+
+/// Everything that an exercise can show is open: then each address in it is there.
+#[tokio::test]
+async fn every_address_in_tasks_hints_and_answers_is_there() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let mut seen = 0;
+    for address in chapters(&reader).await {
+        let mut page = Page::open(&reader, &address).await;
+        for button in ["Open hint", "Open hint", "Open hint", "Show the answer"] {
+            page = press(&reader, &page, button).await;
+        }
+        let mut addresses = page.attributes("#exercise a", "href");
+        addresses.extend(page.attributes("#exercise [formmethod=get]", "formaction"));
+        for to in addresses {
+            seen += 1;
+            let (path, anchor) = to.split_once('#').unwrap_or((&to, ""));
+            let found = Page::open(&reader, path).await;
+            let ids = found.attributes("[id]", "id");
+            assert!(
+                anchor.is_empty() || ids.iter().any(|id| id == anchor),
+                "{address}: {to}"
+            );
+        }
+        // Nothing is heavier than a page may be.
+        assert!(page.html.len() < 100 * 1024, "{address}: {}", page.html.len());
+        let ids = page.attributes("[id]", "id");
+        assert_eq!(
+            ids.len(),
+            ids.iter().collect::<BTreeSet<_>>().len(),
+            "{address}: {ids:?}"
+        );
+    }
+    assert!(seen > 100, "{seen}");
+}
