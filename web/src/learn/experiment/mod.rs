@@ -6,6 +6,7 @@
 //! | [`scripts`] | what happens in each chapter's story |
 //! | [`playing`] | a sandbox of the lab in which it happens, and what is written down of it |
 //! | [`tampering`] | the one story that is about a token and nobody's deeds |
+//! | [`six`] | all answers in one story, in numbers |
 //! | [`in_the_lab`] | where there is more of it |
 //!
 //! The form asks with GET, so that the address of a result can be passed on. A story begins at a fixed instant and draws its
@@ -18,6 +19,7 @@ mod controls;
 mod in_the_lab;
 mod playing;
 mod scripts;
+mod six;
 mod tampering;
 
 use askama::Template;
@@ -28,6 +30,7 @@ pub(crate) use controls::{Choices, Control};
 use in_the_lab::InTheLab;
 pub(crate) use playing::{Moment, Said, Spans};
 pub(in crate::learn) use playing::{Play, words};
+use six::Measured;
 
 /// A story that was played.
 pub(super) struct Story {
@@ -50,6 +53,8 @@ pub(super) struct Experiment {
     controls: &'static [Control],
     choices: Choices,
     story: Story,
+    /// All answers in numbers, where the chapter compares them.
+    six: Option<Vec<Measured>>,
     in_the_lab: InTheLab,
 }
 
@@ -62,7 +67,15 @@ impl Experiment {
         let controls = controls::of(chapter);
         let choices = Choices::read(controls, query);
         let story = scripts::play(chapter, &choices).await?;
+        let six = match chapter {
+            Chapter::Sessions => six::measured()
+                .await
+                .inspect_err(|error| tracing::error!(%error, "the six answers could not be compared"))
+                .ok(),
+            _ => None,
+        };
         Ok(Self {
+            six,
             in_the_lab: InTheLab::of(chapter, &choices),
             chapter,
             controls,

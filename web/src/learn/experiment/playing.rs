@@ -16,7 +16,7 @@ use crate::pages::times::span;
 /// When every story begins: 1 January 2026, ten o'clock.
 const BEGINS: i64 = 1_767_261_600;
 /// Where every story's randomness comes from. Nothing that it makes counts outside of the story.
-const SEED: u64 = 7519;
+pub(super) const SEED: u64 = 7519;
 
 /// What came of something, for an icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,10 @@ pub(in crate::learn) struct Play {
 
 impl Play {
     /// Begins a story: nobody is logged in yet. `change` sets the lifetimes.
-    pub(in crate::learn) async fn begin(answer: Answer, change: impl FnOnce(&mut Policy)) -> Result<Self, SandboxError> {
+    pub(in crate::learn) async fn begin(
+        answer: Answer,
+        change: impl FnOnce(&mut Policy),
+    ) -> Result<Self, SandboxError> {
         let mut setup = Setup::new(answer, begins());
         change(&mut setup.policy);
         Ok(Self {
@@ -302,7 +305,7 @@ impl Play {
     }
 }
 
-fn begins() -> Timestamp {
+pub(super) fn begins() -> Timestamp {
     Timestamp::from_second(BEGINS).unwrap_or_default()
 }
 
