@@ -12,8 +12,9 @@ export function stepInPlace(place) {
   place.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-step]")) return;
     event.preventDefault();
+    // Not `form.action`: that is the button of this name.
     const body = new URLSearchParams(new FormData(event.target, event.submitter));
-    step(place, event.target.action, { method: "POST", body });
+    step(place, event.target.getAttribute("action"), { method: "POST", body });
   });
   place.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-step]");
