@@ -92,7 +92,7 @@ async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
         choices.send_keys("nothing").await.unwrap();
         browser.press("Play it").await;
         browser
-            .wait_for_text("After your logout the copy works for another 12 h.")
+            .wait_for_text("After your logout the copy works for another 11 h 59 min.")
             .await;
         assert!(browser.path().await.starts_with("/learn/stored?asked=nothing"));
         browser.follow("Chapter 3 Delete it on the client").await;
