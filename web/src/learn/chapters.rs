@@ -278,7 +278,8 @@ impl Chapter {
                 "You log out, and then the blacklist fails in a way of your choice. Watch for a single 200."
             }
             Self::Nodes => {
-                "The logout comes half-way: it is in the database, and the blacklist has not heard of it. Then the server dies."
+                "Let a logout come half-way: the database has it, and the blacklist does not. Then kill the server, and see who \
+                 finishes it."
             }
             Self::Keys => "Change a genuine token, and see at which question the check stops.",
             Self::Xss => "A script runs in your page. See what it gets, and what your logout still changes.",
