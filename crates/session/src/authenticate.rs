@@ -94,8 +94,8 @@ impl SessionService {
                 let session = self
                     .read(self.deadline(), ports.sessions.find(claims.session_id))
                     .await?;
-                // No row, no session: under this policy the row *is* the token.
-                Ok(session.is_none_or(|session| session.state != SessionState::Open))
+                // No row, no session: under this policy the row *is* the token, and vouches for nobody but its user.
+                Ok(session.is_none_or(|session| session.state != SessionState::Open || session.user != claims.subject))
             }
             Check::Blacklist => {
                 if !self.parts.carrying.has_caught_up() {

@@ -6,8 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rescind_session::{
-    AnchoredClock, AuthenticateError, LoginError, LogoutError, MachineClock, Password, Policy, RefreshError,
-    Unavailable, ports::Instants,
+    AnchoredClock, AuthenticateError, LoginError, LogoutError, MachineClock, Password, Policy, Ports, RefreshError,
+    Unavailable,
+    memory::MemorySessions,
+    ports::{Epoch, Instants, Opened, SessionStore},
+    token::UserId,
 };
 
 #[tokio::test]
@@ -27,6 +30,26 @@ async fn a_blacklist_that_fails_or_hangs_accepts_nobody() {
     }
     world.blacklist.faults.mend();
     world.me(&grant).await.unwrap();
+}
+
+/// Whoever has the signing key can write any user into a token, but not into a row.
+#[tokio::test]
+async fn under_stored_the_row_of_one_user_vouches_for_no_other() {
+    let world = World::with(config(Policy::stored())).await;
+    let grant = world.log_in().await;
+    world.me(&grant).await.unwrap();
+    let elsewhere = Arc::new(MemorySessions::new());
+    let mut row = world.row(grant.claims.session_id).await;
+    row.user = UserId::from_uuid(Default::default());
+    let opened = elsewhere.open(&row, Epoch::FIRST).await.unwrap();
+    assert_eq!(opened, Opened::Opened);
+    let ports = Ports {
+        sessions: elsewhere,
+        ..world.service.ports().clone()
+    };
+    let service = world.service.with_ports(ports);
+    let verdict = service.authenticate(grant.access_token.expose_secret()).await;
+    assert!(matches!(verdict, Err(AuthenticateError::Revoked(_))), "{verdict:?}");
 }
 
 #[tokio::test]
