@@ -285,6 +285,66 @@ async fn steps_are_added_and_taken_back_with_nothing_but_links_and_forms() {
     }
 }
 
+/// The sandbox in the lab is the learner's own, and judged by the same conditions.
+#[tokio::test]
+async fn what_was_done_in_the_lab_can_be_checked_in_the_course() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let address = "/learn/stored";
+    let page = Page::open(&reader, address).await;
+    let button = "Check what you did in the lab";
+    assert_eq!(target(&page, button), None, "nothing was done there");
+    let [lab] = page
+        .attributes("form.attempt > .hint a", "href")
+        .try_into()
+        .unwrap_or_else(|found| panic!("{found:?}"));
+    let press_in_the_lab = async |action: &str| {
+        reader
+            .post(&format!("{lab}/do"), &[("action", action)])
+            .await
+            .expect_status(303);
+    };
+    let check = async |page: &Page| {
+        let mut fields = fields(page);
+        fields.push(("from".to_owned(), "lab".to_owned()));
+        let reply = send(&reader, &target(page, button).unwrap(), &fields).await;
+        Page::open(&reader, reply.header("location")).await
+    };
+    for action in ["log-in", "copy-access", "replay", "log-out"] {
+        press_in_the_lab(action).await;
+    }
+    let page = Page::open(&reader, address).await;
+    let checked = check(&page).await;
+    assert!(
+        said(&checked).starts_with("Not yet. The row has not refused"),
+        "{}",
+        said(&checked)
+    );
+    press_in_the_lab("replay").await;
+    let solved = check(&page).await;
+    assert!(
+        said(&solved).starts_with("Solved.") && is_solved(&solved),
+        "{}",
+        said(&solved)
+    );
+
+    // Another answer's sandbox is not looked at, and nobody else's.
+    assert_eq!(target(&Page::open(&reader, "/learn/amnesia").await, button), None);
+    let other = running.cookie_client();
+    let reply = send(
+        &other,
+        &format!("{address}/check"),
+        &[("from".to_owned(), "lab".to_owned())],
+    )
+    .await;
+    let page = Page::open(&other, reply.header("location")).await;
+    assert!(said(&page).starts_with("Not yet."), "{}", said(&page));
+    assert_eq!(
+        page.words("form.attempt > .error"),
+        ["You have no sandbox under this answer in the lab."]
+    );
+}
+
 #[tokio::test]
 async fn progress_is_a_cookie_for_the_course_alone_and_a_forged_one_is_harmless() {
     let running = open(program()).await;

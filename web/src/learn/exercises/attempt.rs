@@ -17,6 +17,9 @@ pub(crate) const STEPS: &str = "steps";
 pub(crate) const ADD: &str = "add";
 pub(crate) const UNDO: &str = "undo";
 pub(crate) const WORD: &str = "word";
+/// Asks for the learner's own sandbox in the lab to be judged, and not for steps that are sent along.
+pub(crate) const FROM: &str = "from";
+pub(crate) const LAB: &str = "lab";
 /// Says that the attempt is to be judged, and not only shown.
 pub(crate) const CHECKED: &str = "checked";
 
@@ -30,6 +33,8 @@ pub(crate) struct Attempt {
     chosen: Vec<(&'static str, &'static str)>,
     pub(crate) word: String,
     pub(crate) is_checked: bool,
+    /// What is judged has happened in the lab.
+    pub(crate) is_in_the_lab: bool,
 }
 
 impl Attempt {
@@ -66,6 +71,7 @@ impl Attempt {
                 UNDO => undo = true,
                 WORD => attempt.word = value.chars().take(LONGEST_WORD).collect(),
                 CHECKED => attempt.is_checked = true,
+                FROM => attempt.is_in_the_lab = *value == *LAB,
                 name => attempt.chosen.extend(offered(exercise, name, &value)),
             }
         }
@@ -108,6 +114,9 @@ impl Attempt {
         query.extend_pairs(&self.chosen);
         if !self.word.is_empty() {
             query.append_pair(WORD, &self.word);
+        }
+        if self.is_in_the_lab {
+            query.append_pair(FROM, LAB);
         }
         if self.is_checked {
             query.append_pair(CHECKED, "1");

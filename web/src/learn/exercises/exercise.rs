@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use rescind_lab::{Action, Answer, SandboxError, Step};
 
 use super::{attempt::Attempt, running::Reached};
@@ -103,6 +104,8 @@ pub(crate) enum Place {
     Chapter(Chapter),
     /// An entry of the glossary.
     Term(&'static str),
+    /// One answer, step by step.
+    Lab(Answer),
 }
 
 impl Place {
@@ -110,6 +113,7 @@ impl Place {
         match self {
             Self::Chapter(chapter) => chapter.address(),
             Self::Term(anchor) => format!("{}#{anchor}", super::super::GLOSSARY),
+            Self::Lab(answer) => format!("/lab/{}", answer.slug()),
         }
     }
 
@@ -117,6 +121,7 @@ impl Place {
         match self {
             Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title()),
             Self::Term(anchor) => format!("“{}” in the glossary", anchor.replace('-', " ")),
+            Self::Lab(answer) => format!("“{}” in the lab", answer.name()),
         }
     }
 }
@@ -134,12 +139,12 @@ impl Try {
 }
 
 impl Exercise {
-    /// What is tried, run and held against every condition.
+    /// What is tried, run and held against every condition. `whose`: from whom it came, for their sandboxes in the lab.
     ///
     /// # Errors
     /// A sandbox could not be set up.
-    pub(super) async fn run(&self, attempt: &Attempt) -> Result<Reached, SandboxError> {
-        super::running::run(self, attempt).await
+    pub(super) async fn run(&self, attempt: &Attempt, whose: Option<&HttpRequest>) -> Result<Reached, SandboxError> {
+        super::running::run(self, attempt, whose).await
     }
 }
 

@@ -12,8 +12,9 @@
 //! | [`page`] | what is drawn |
 //!
 //! **Nothing is kept.** An attempt is run from its beginning whenever it is drawn or checked, which takes a few milliseconds.
-//! Rejected: a sandbox that waits for its learner, as the lab has them. It would have to be bounded and forgotten, an
-//! exercise could be lost by waiting, and a hint could not be tried without losing one's own way.
+//! Rejected: a sandbox that waits for its learner. It would have to be bounded and forgotten, an exercise could be lost by
+//! waiting, and a hint could not be tried without losing one's own way. Who has gone that way in the lab, where sandboxes
+//! wait, can have the one that they have there judged as it stands.
 //!
 //! Whoever is wrong is told the first thing that is missing, and not only that they are wrong.
 
@@ -85,7 +86,10 @@ async fn done(
     attempt.is_checked = deed == Deed::Check;
     match deed {
         Deed::Check => {
-            let reached = exercise.run(&attempt).await.map_err(ErrorInternalServerError)?;
+            let reached = exercise
+                .run(&attempt, Some(&request))
+                .await
+                .map_err(ErrorInternalServerError)?;
             if reached.missing().is_none() {
                 progress.solve(chapter);
             }
@@ -112,7 +116,7 @@ fn address_of(chapter: Chapter, attempt: &Attempt) -> String {
 pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> Option<String> {
     let exercise = Exercise::of(chapter);
     let attempt = Attempt::read(exercise, request.query_string().as_bytes());
-    page::draw(exercise, attempt, progress_of(request)).await
+    page::draw(exercise, attempt, request).await
 }
 
 /// Whether whoever asks has solved a chapter's exercise: for the marks of the contents.
@@ -141,7 +145,7 @@ mod tests {
 
     /// What an attempt is told to be missing; nothing, if it solves.
     async fn missing(exercise: &Exercise, attempt: &Attempt) -> Option<String> {
-        let reached = exercise.run(attempt).await.unwrap();
+        let reached = exercise.run(attempt, None).await.unwrap();
         assert_eq!(reached.stuck, None, "{:?}", exercise.chapter);
         reached.missing().map(str::to_owned)
     }

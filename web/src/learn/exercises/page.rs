@@ -1,14 +1,15 @@
 //! How an exercise is drawn.
 
+use actix_web::HttpRequest;
 use askama::Template;
-use rescind_lab::Action;
+use rescind_lab::{Action, Answer};
 
 use super::{
     Deed, address_of,
-    attempt::{ADD, Attempt, MOST_STEPS, STEPS, UNDO, WORD},
-    exercise::{Exercise, Hint, Kind, Try},
-    progress::Progress,
-    running::{Reached, name},
+    attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
+    exercise::{Exercise, Hint, Kind, Place, Try},
+    progress::progress_of,
+    running::{Reached, name, steps_in_the_lab},
 };
 use crate::learn::{experiment::Said, reading::code_in};
 
@@ -21,6 +22,8 @@ struct Drawn {
     reached: Option<Reached>,
     is_solved: bool,
     shows_answer: bool,
+    /// How many steps were done in the lab, where the same is to be done there.
+    in_the_lab: usize,
     /// Those that are open.
     hints: &'static [Hint],
 }
@@ -47,6 +50,10 @@ impl Drawn {
 
     fn button(action: &Action) -> &'static str {
         name(*action)
+    }
+
+    fn lab(answer: &Answer) -> String {
+        Place::Lab(*answer).address()
     }
 
     fn is_in_a_sandbox(&self) -> bool {
@@ -89,7 +96,8 @@ impl Drawn {
 }
 
 /// Draws it. Nothing, if that fails: a chapter is worth reading without its exercise.
-pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, progress: Progress) -> Option<String> {
+pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request: &HttpRequest) -> Option<String> {
+    let progress = progress_of(request);
     let is_to_be_run = match exercise.kind {
         // What happened so far is shown without having been judged.
         Kind::Sandbox { .. } => !attempt.is_empty() || attempt.is_checked,
@@ -97,7 +105,7 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, progress
     };
     let mut attempt = attempt;
     let reached = if is_to_be_run {
-        let reached = exercise.run(&attempt).await;
+        let reached = exercise.run(&attempt, Some(request)).await;
         let failed =
             |error: &_| tracing::error!(%error, chapter = exercise.chapter.slug(), "an attempt could not be run");
         reached.inspect_err(failed).ok()
@@ -105,7 +113,7 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, progress
         None
     };
     // A step that could not be done is not one of the attempt.
-    if let (Some(reached), Kind::Sandbox { .. }) = (&reached, &exercise.kind) {
+    if let (Some(reached), Kind::Sandbox { .. }, false) = (&reached, &exercise.kind, attempt.is_in_the_lab) {
         attempt.steps.truncate(reached.done);
     }
     let open = progress.hints(exercise.chapter).min(exercise.hints.len());
@@ -114,6 +122,10 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, progress
         attempt,
         reached,
         is_solved: progress.is_solved(exercise.chapter),
+        in_the_lab: match exercise.kind {
+            Kind::Sandbox { answer, .. } => steps_in_the_lab(answer, request).await,
+            _ => 0,
+        },
         shows_answer: progress.has_seen_the_answer(exercise.chapter),
         hints: exercise.hints.get(..open).unwrap_or_default(),
     };

@@ -2,8 +2,9 @@
 //!
 //! What one costs is bounded: so many steps, so many at once in the whole program. Whoever comes then waits for their turn.
 
+use actix_web::{HttpRequest, web};
 use rescind_lab::{
-    Answer, Outcome, Refused, SandboxError,
+    Action, Answer, Outcome, Refused, Sandbox, SandboxError, Step,
     meter::{Access, Store},
 };
 use rescind_session::Preset;
@@ -14,8 +15,10 @@ use super::{
     exercise::{Exercise, Goal, Kind, Measure, Statement, minutes},
     rollover,
 };
-use crate::learn::experiment::{Moment, Play, words};
-use rescind_lab::Action;
+use crate::{
+    lab::Sandboxes,
+    learn::experiment::{Moment, Play, words},
+};
 
 /// How many attempts run at once, of all learners together.
 static TURNS: Semaphore = Semaphore::const_new(4);
@@ -74,10 +77,15 @@ impl Reached {
 }
 
 /// Runs it.
-pub(super) async fn run(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, SandboxError> {
+pub(super) async fn run(
+    exercise: &Exercise,
+    attempt: &Attempt,
+    whose: Option<&HttpRequest>,
+) -> Result<Reached, SandboxError> {
     // It is never closed.
     let _turn = TURNS.acquire().await.ok();
     match &exercise.kind {
+        Kind::Sandbox { answer, goals, .. } if attempt.is_in_the_lab => Ok(in_the_lab(*answer, goals, whose).await),
         Kind::Sandbox { answer, goals, .. } => in_a_sandbox(*answer, goals, &attempt.steps).await,
         Kind::Parameters { run, .. } => Ok(Reached::judged(match run {
             Measure::AnHour => an_hour(attempt).await?,
@@ -108,18 +116,46 @@ async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Res
         play.press(*action).await;
     }
     let steps = play.sandbox.steps();
-    // In their order: what was reached out of turn does not count yet.
+    Ok(Reached {
+        conditions: judged(goals, steps),
+        stuck,
+        done: steps.len(),
+        moments: play.moments,
+    })
+}
+
+/// In their order: what was reached out of turn does not count yet.
+fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
     let mut so_far = true;
     let judge = |goal: &Goal| {
         so_far = so_far && (goal.met)(steps);
         Condition::new(so_far, goal.what, goal.missing)
     };
-    Ok(Reached {
-        conditions: goals.iter().map(judge).collect(),
-        stuck,
-        done: steps.len(),
-        moments: play.moments,
-    })
+    goals.iter().map(judge).collect()
+}
+
+/// What a learner has done in their own sandbox in the lab, as it stands there.
+async fn in_the_lab(answer: Answer, goals: &[Goal], whose: Option<&HttpRequest>) -> Reached {
+    let judge = |sandbox: &Sandbox| judged(goals, sandbox.steps());
+    let conditions = of_the_lab(answer, whose, judge).await;
+    let nothing = conditions.is_none();
+    Reached {
+        stuck: nothing.then(|| "You have no sandbox under this answer in the lab.".to_owned()),
+        ..Reached::judged(conditions.unwrap_or_else(|| judged(goals, &[])))
+    }
+}
+
+/// How many steps the learner has done in the lab under an answer.
+pub(super) async fn steps_in_the_lab(answer: Answer, whose: &HttpRequest) -> usize {
+    let count = |sandbox: &Sandbox| sandbox.steps().len();
+    of_the_lab(answer, Some(whose), count).await.unwrap_or_default()
+}
+
+/// Looks at the learner's own sandbox, if there is one.
+async fn of_the_lab<T>(answer: Answer, whose: Option<&HttpRequest>, look: impl FnOnce(&Sandbox) -> T) -> Option<T> {
+    let request = whose?;
+    let bench = request.app_data::<web::Data<Sandboxes>>()?.of(request)?;
+    bench.look(answer, look).await
 }
 
 fn told(action: Action, why: Refused) -> String {

@@ -149,7 +149,7 @@ static STORED: Exercise = Exercise {
             Goal {
                 what: "The row refuses the copy",
                 met: goals::refused_by_the_row,
-                missing: "The row has not refused the copy: a token that is too old is refused before anybody looks at the row.",
+                missing: "The row has not refused the copy yet; a token that is too old is refused before anybody looks at the row.",
             },
         ],
     },
@@ -280,8 +280,8 @@ static SHORT_LIVED: Exercise = Exercise {
         ),
     ],
     solution: Solution {
-        text: "Short lives alone cannot: under five minutes you are thrown out at every call. A refresh token takes the burden \
-               from you, and two minutes are enough for nobody but you.",
+        text: "Short lives alone cannot: up to five minutes you are thrown out at every call, and anything longer suits the thief. \
+               With a refresh token the browser gets new access tokens by itself, and two minutes are long enough.",
         steps: Chosen(&[("my-answer", "rotation"), ("my-life", "2m")]),
     },
 };
