@@ -8,8 +8,12 @@ use crate::{person::arrive, tour::tour};
 
 /// Begins at the top, and tells how much can be reached.
 const BEGIN: &str = r#"
-    window.reachable = () => [...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')]
-        .filter((element) => element.type !== 'hidden' && !element.hidden && element.checkVisibility());
+    const controls = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+    // Of a group of radio buttons Tab reaches the one that is chosen; from there the arrows go on.
+    const isPassedOver = ({ type, name, checked, disabled }) => type === 'hidden' || disabled
+        || (type === 'radio' && !checked && document.querySelector(`input[type=radio][name="${name}"]:checked`));
+    window.reachable = () => [...document.querySelectorAll(controls)]
+        .filter((element) => !isPassedOver(element) && !element.hidden && element.checkVisibility());
     window.last = undefined;
     document.body.tabIndex = -1;
     document.body.focus();

@@ -16,6 +16,9 @@ pub(crate) async fn tour(running: &Running, browser: &Browser, mut stop: impl St
     strangers_pages(browser, &mut stop).await;
     private_pages(running, browser, &mut stop).await;
     demo(browser, &mut stop).await;
+    lab(browser, &mut stop).await;
+    inspector(browser, &mut stop).await;
+    course(browser, &mut stop).await;
 }
 
 async fn strangers_pages(browser: &Browser, stop: &mut impl Stop) {
@@ -88,6 +91,57 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
     stop(browser, "/demo, the reuse noticed").await;
     browser.open("/login").await;
     stop(browser, "/login, robbed").await;
+}
+
+/// Buttons of the lab, and what the page says then.
+const LAB_STEPS: [(&str, &str); 5] = [
+    ("log-in", "step 1"),
+    ("copy-access", "step 2"),
+    ("blacklist-stops", "step 3"),
+    ("log-out", "step 4"),
+    ("replay", "step 5"),
+];
+
+async fn lab(browser: &Browser, stop: &mut impl Stop) {
+    for path in [
+        "/lab",
+        "/lab?guess=stored&guess=rotation",
+        "/lab?story=working-day&loot=both&show=1",
+        "/lab?short=soon&theft=20m",
+        "/lab/race",
+        "/lab/blacklist",
+        "/lab/sessions",
+    ] {
+        browser.open(path).await;
+        stop(browser, path).await;
+    }
+    browser.open("/lab/blacklist").await;
+    for (button, then) in LAB_STEPS {
+        // With scripts the page stays, and changes in place.
+        let press = format!("document.querySelector('button[value=\"{button}\"]').click()");
+        browser.driver().execute(press, Vec::new()).await.unwrap();
+        browser.wait_for_text(then).await;
+    }
+    // Anew, to be weighed without the steps that led to it.
+    browser.open("/lab/blacklist").await;
+    stop(browser, "/lab/blacklist, after a few steps").await;
+}
+
+async fn inspector(browser: &Browser, stop: &mut impl Stop) {
+    sign_up(browser, "dora").await;
+    browser.open("/inspector").await;
+    stop(browser, "/inspector").await;
+    browser.press("Inspect").await;
+    browser.wait_for_text("Verified").await;
+    stop(browser, "/inspector, one's own token").await;
+}
+
+/// One chapter of each part: they are drawn alike. The tests of the course visit all.
+async fn course(browser: &Browser, stop: &mut impl Stop) {
+    for path in ["/learn", "/learn/rotation", "/learn/keys", "/glossary"] {
+        browser.open(path).await;
+        stop(browser, path).await;
+    }
 }
 
 /// Sends the form that leads to `action`, and waits for the page that it leads to.
