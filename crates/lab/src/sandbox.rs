@@ -86,6 +86,9 @@ pub enum Refused {
     /// The browser has no such thing.
     #[error("there is nothing to copy: your browser holds no such token now")]
     NothingToCopy,
+    /// The browser has no refresh token.
+    #[error("your browser holds no refresh token now")]
+    NothingToRefresh,
     /// The thief has no such thing.
     #[error("the thief has no such token: copy one first")]
     NothingStolen,
@@ -210,7 +213,8 @@ impl Sandbox {
             Action::CopyRefresh | Action::Refresh | Action::LoseReply | Action::ThiefRefreshes if !refreshes => {
                 Err(Refused::NoRefreshTokens)
             }
-            Action::CopyRefresh | Action::Refresh => need(self.refresh_token().is_some(), Refused::NothingToCopy),
+            Action::CopyRefresh => need(self.refresh_token().is_some(), Refused::NothingToCopy),
+            Action::Refresh => need(self.refresh_token().is_some(), Refused::NothingToRefresh),
             Action::ThiefRefreshes => need(self.loot.refresh.is_some(), Refused::NothingStolen),
             Action::BlacklistForgets | Action::BlacklistSlow | Action::BlacklistStops | Action::BlacklistWell => {
                 need(blacklist, Refused::NoBlacklist)

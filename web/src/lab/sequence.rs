@@ -19,8 +19,9 @@ const LANES: [i32; 5] = [80, 290, 480, 660, 860];
 const FIRST: i32 = 64;
 const HEADER: i32 = 34;
 const MESSAGE: i32 = 32;
-/// The most letters that fit between two neighbours.
-const FITS: usize = 30;
+/// The most letters that fit between two neighbours, and beside a lane with nothing on its other side.
+const FITS: usize = 32;
+const FITS_BESIDE: usize = 46;
 /// How many messages are drawn at most, but for a single step that has more.
 const MOST_DRAWN: usize = 16;
 
@@ -133,7 +134,7 @@ fn exchange(exchange: &Exchange) -> Vec<Message> {
     }
     for call in &exchange.calls {
         let lane = Lane::of(call.store);
-        let says = format!("{} {}", call.operation.words(), call.answer.words());
+        let says = format!("{} → {}", call.operation.words(), call.answer.words());
         messages.push(Message::new(Lane::Server, lane, says));
     }
     let lost = if exchange.arrived { "" } else { ", lost on its way" };
@@ -232,7 +233,9 @@ pub(crate) struct Arrow {
     pub(crate) y: i32,
     /// The outline of the head; none for a thought.
     pub(crate) head: Option<String>,
-    pub(crate) middle: i32,
+    /// Where the label is, and whether that is its start or its middle.
+    pub(crate) label_at: i32,
+    pub(crate) anchor: &'static str,
     pub(crate) label: String,
 }
 
@@ -315,14 +318,15 @@ impl Arrow {
         const HEAD: i32 = 9;
         let (from, to) = (message.from.x(), message.to.x());
         let back = if to > from { -HEAD } else { HEAD };
-        // A label stands where fewest lanes are crossed: beside whoever asks.
-        let middle = match (message.from, message.to) {
+        let (label_at, anchor, fits) = match (message.from, message.to) {
+            (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
+            // A question and its answer are long, and the lanes behind are free on this line.
+            (Lane::Server, Lane::Blacklist | Lane::Database) => (from + 10, "start", FITS_BESIDE),
             (Lane::Server, Lane::Thief) | (Lane::Thief, Lane::Server) => {
-                i32::midpoint(Lane::Database.x(), Lane::Thief.x())
+                (i32::midpoint(Lane::Database.x(), Lane::Thief.x()), "middle", FITS)
             }
-            (Lane::Browser, Lane::Thief) => i32::midpoint(Lane::Browser.x(), Lane::Server.x()),
-            (Lane::Server, Lane::Database) => i32::midpoint(Lane::Blacklist.x(), Lane::Database.x()),
-            _ => i32::midpoint(from, to),
+            (Lane::Browser, Lane::Thief) => (i32::midpoint(Lane::Browser.x(), Lane::Server.x()), "middle", FITS),
+            _ => (i32::midpoint(from, to), "middle", FITS),
         };
         Self {
             class: message.class,
@@ -330,16 +334,17 @@ impl Arrow {
             to,
             y,
             head: (from != to).then(|| format!("M{to} {y}l{back} -5v10z")),
-            middle,
-            label: shortened(&message.says),
+            label_at,
+            anchor,
+            label: shortened(&message.says, fits),
         }
     }
 }
 
 /// As much as fits; the list beneath says it in full.
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= FITS {
+fn shortened(text: &str, fits: usize) -> String {
+    if text.chars().count() <= fits {
         return text.to_owned();
     }
-    text.chars().take(FITS - 1).chain(['…']).collect()
+    text.chars().take(fits - 1).chain(['…']).collect()
 }

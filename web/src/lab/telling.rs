@@ -104,6 +104,12 @@ impl Context<'_> {
         match said {
             [] => self.deed(step),
             [one] => self.outcome(one),
+            [one, other] if one.outcome == other.outcome && one.outcome == Outcome::CannotTell => {
+                "Neither of you is let in: the server cannot tell, so it says no.".to_owned()
+            }
+            [one, other] if one.outcome == other.outcome && one.outcome == Outcome::NoServer => {
+                "Neither of you got an answer: the server does not run.".to_owned()
+            }
             both => {
                 let both: Vec<_> = both.iter().map(|one| self.outcome(one)).collect();
                 both.join(" ")

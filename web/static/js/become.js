@@ -20,12 +20,21 @@ export function become(old, fresh) {
 
 /** The same for what is inside of the two. */
 export function becomeInside(old, fresh) {
+  // What is gone goes first. In the way of what stands behind it, it would have that drawn anew, focus and all.
+  const ids = new Set([...fresh.children].map(({ id }) => id));
+  for (const child of [...old.children]) if (child.id && !ids.has(child.id)) child.remove();
   let next = old.firstChild;
   for (const wanted of [...fresh.childNodes]) {
     const match = counterpart(old, next, wanted);
     if (!match) {
       old.insertBefore(wanted, next);
       continue;
+    }
+    // Spaces that were left over go as well, before something is moved for them: what is moved loses the focus.
+    while (next !== match && next?.nodeType === Node.TEXT_NODE) {
+      const gone = next;
+      next = next.nextSibling;
+      gone.remove();
     }
     become(match, wanted);
     if (match === next) next = next.nextSibling;

@@ -7,4 +7,5 @@
     reason = "a test fails by panicking, its helpers included"
 )]
 
+mod answer;
 mod compare;

@@ -1,0 +1,548 @@
+//! One answer, step by step, as a learner goes through it.
+
+use std::collections::BTreeSet;
+
+use rescind_testkit::{Browser, CookieClient, JavaScript, Program, Reply, Running, Tool, needs};
+use scraper::{ElementRef, Html, Selector};
+use thirtyfour::{By, Key};
+
+const ANSWERS: [&str; 6] = [
+    "stored",
+    "client-delete",
+    "short-lived",
+    "rotation",
+    "blacklist",
+    "sessions",
+];
+const MOST_BYTES: usize = 100 * 1024;
+
+async fn open() -> Running {
+    let program = Program::new(env!("CARGO_BIN_EXE_rescind")).env("RESCIND_STORE_TIMEOUT", "10s");
+    let running = program.start().await.unwrap();
+    running.ready().await.unwrap();
+    running
+}
+
+/// Somebody at one answer.
+struct Learner {
+    client: CookieClient,
+    answer: &'static str,
+}
+
+impl Learner {
+    fn at(running: &Running, answer: &'static str) -> Self {
+        Self {
+            client: running.cookie_client(),
+            answer,
+        }
+    }
+
+    fn address(&self) -> String {
+        format!("/lab/{}", self.answer)
+    }
+
+    async fn send(&self, action: &str) -> Reply {
+        let address = format!("{}/do", self.address());
+        self.client.post(&address, &[("action", action)]).await
+    }
+
+    async fn press(&self, action: &str) -> Page {
+        let reply = self.send(action).await.expect_status(303);
+        assert_eq!(reply.header("location"), format!("{}#now", self.address()), "{action}");
+        self.look("").await
+    }
+
+    async fn press_all(&self, actions: &[&str]) -> Page {
+        for action in actions {
+            self.send(action).await.expect_status(303);
+        }
+        self.look("").await
+    }
+
+    async fn look(&self, query: &str) -> Page {
+        let address = format!("{}{query}", self.address());
+        Page(self.client.open(&address).await.expect_status(200).text)
+    }
+}
+
+/// What a learner sees.
+struct Page(String);
+
+impl Page {
+    fn each<T>(&self, selector: &str, read: impl FnMut(ElementRef<'_>) -> T) -> Vec<T> {
+        let selector = Selector::parse(selector).unwrap_or_else(|e| panic!("{selector}: {e}"));
+        Html::parse_document(&self.0).select(&selector).map(read).collect()
+    }
+
+    fn all(&self, selector: &str) -> Vec<String> {
+        self.each(selector, |element| {
+            let text: String = element.text().collect();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        })
+    }
+
+    fn words(&self, selector: &str) -> String {
+        self.all(selector).join(" | ")
+    }
+
+    fn headline(&self) -> String {
+        self.words("#told .headline")
+    }
+
+    /// What you, or the thief, were told.
+    fn said(&self, who: &str) -> String {
+        let said = self.all("#told .said");
+        said.into_iter().find(|said| said.starts_with(who)).unwrap_or_default()
+    }
+
+    /// Why a button cannot be pressed; nothing, if it can.
+    fn reason(&self, action: &str) -> Option<String> {
+        let button = format!("#do-{action}[aria-disabled=true]");
+        let described = self.each(&button, |button| button.attr("aria-describedby").map(str::to_owned));
+        let id = described.into_iter().next()??;
+        Some(self.words(&format!("#{id}")))
+    }
+}
+
+#[tokio::test]
+async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
+    let running = open().await;
+    for answer in ANSWERS {
+        let learner = Learner::at(&running, answer);
+        let start = learner.look("").await;
+        assert!(start.headline().contains("Nothing has happened"), "{answer}");
+        assert!(start.reason("replay").unwrap().contains("copy one first"), "{answer}");
+        assert!(
+            learner.press("log-in").await.headline().contains("You are logged in"),
+            "{answer}"
+        );
+        let call = learner.press("call").await;
+        assert!(
+            call.said("You").contains("Accepted") && call.said("You").contains("200"),
+            "{answer}"
+        );
+        learner.press("copy-access").await;
+        assert!(
+            learner.press("replay").await.headline().contains("The thief is in"),
+            "{answer}"
+        );
+        assert!(
+            learner.press("log-out").await.headline().contains("You are logged out"),
+            "{answer}"
+        );
+
+        let replayed = learner.press("replay").await;
+        let refuses = ["stored", "blacklist", "sessions"].contains(&answer);
+        let (headline, said) = (replayed.headline(), replayed.said("The thief"));
+        if refuses {
+            assert!(
+                headline.contains("The thief is refused") && said.contains("Refused"),
+                "{answer}: {headline}"
+            );
+        } else {
+            assert!(
+                headline.contains("The thief is in: nobody was asked"),
+                "{answer}: {headline}"
+            );
+            assert!(
+                replayed.words("#told").contains("You logged out a moment ago"),
+                "{answer}"
+            );
+        }
+        let both = learner.press("ask-both").await;
+        assert!(both.said("You").contains("Refused"), "{answer}");
+        assert_eq!(both.said("The thief").contains("Accepted"), !refuses, "{answer}");
+        assert_eq!(both.all(".wire").len(), 2, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_dies_a_second_after_it_expires_and_the_clock_says_when() {
+    let running = open().await;
+    let learner = Learner::at(&running, "short-lived");
+    let before = learner
+        .press_all(&["log-in", "copy-access", "log-out", "wait-before-expiry", "replay"])
+        .await;
+    assert!(before.headline().contains("The thief is in"), "{}", before.headline());
+    assert!(
+        before.words("#now-name").contains("t + 4 min 59 s"),
+        "{}",
+        before.words("#now-name")
+    );
+    let after = learner.press_all(&["wait-30s", "replay"]).await;
+    assert!(
+        after.headline().contains("the token has expired"),
+        "{}",
+        after.headline()
+    );
+    assert!(after.words("#now-name").contains("t + 5 min 29 s"));
+}
+
+#[tokio::test]
+async fn steps_are_walked_back_and_forward_and_buttons_act_on_the_newest() {
+    let running = open().await;
+    let learner = Learner::at(&running, "rotation");
+    learner.press_all(&["log-in", "copy-access", "log-out", "replay"]).await;
+    let link = |page: &Page, id: &str| {
+        let found = page.each(&format!("#walk-{id}"), |link| link.attr("href").unwrap().to_owned());
+        found.into_iter().next()
+    };
+    let newest = learner.look("").await;
+    assert_eq!((link(&newest, "next"), link(&newest, "last")), (None, None));
+    let back = learner.look("?step=1").await;
+    assert!(back.headline().contains("You are logged in"));
+    assert!(back.words("#older").contains("The buttons act on the newest, number 4"));
+    assert_eq!(link(&back, "next").unwrap(), "/lab/rotation?step=2#now");
+    assert_eq!(back.all(".story > li").len(), 1, "only what had happened by then");
+    let start = learner.look("?step=0").await;
+    assert!(start.headline().contains("Nothing has happened yet"));
+    assert_eq!((link(&start, "first"), link(&start, "previous")), (None, None));
+    for nonsense in ["?step=99", "?step=-1", "?step=x", "?step="] {
+        assert!(
+            learner.look(nonsense).await.headline().contains("The thief is in"),
+            "{nonsense}"
+        );
+    }
+    assert_eq!(learner.press("wait-30s").await.words("#now-name"), "t + 30 s, step 5");
+}
+
+#[tokio::test]
+async fn a_button_that_makes_no_sense_is_answered_with_the_reason_and_does_nothing() {
+    let running = open().await;
+    let learner = Learner::at(&running, "client-delete");
+    for (action, why) in [
+        ("replay", "copy one first"),
+        ("refresh", "no refresh tokens under this answer"),
+        ("blacklist-stops", "no blacklist is asked"),
+        ("start-server", "the server runs"),
+        ("drop-tables", "no such button"),
+    ] {
+        let page = Page(learner.send(action).await.expect_status(409).text);
+        assert!(
+            page.words("#notice").contains(why),
+            "{action}: {}",
+            page.words("#notice")
+        );
+        assert!(page.headline().contains("Nothing has happened yet"), "{action}");
+        assert!(page.0.len() < MOST_BYTES);
+    }
+}
+
+#[tokio::test]
+async fn what_is_broken_is_seen_in_what_you_and_the_thief_get() {
+    let running = open().await;
+    let learner = Learner::at(&running, "blacklist");
+    let broken = learner.press_all(&["log-in", "copy-access", "blacklist-stops"]).await;
+    assert!(
+        broken.words("#now form button").contains("Ask for both"),
+        "the way to see it is beside it"
+    );
+    let both = learner.press("ask-both").await;
+    let told = both.words("#told");
+    assert!(told.contains("the server cannot tell, so it says no"), "{told}");
+    assert!(
+        both.said("You").contains("503") && both.said("The thief").contains("503"),
+        "{told}"
+    );
+    let pending = learner.press("log-out").await;
+    assert!(
+        pending.words("#told").contains("revocation_pending"),
+        "{}",
+        pending.words("#told")
+    );
+    let mended = learner.press_all(&["blacklist-well", "log-out", "ask-both"]).await;
+    assert!(
+        mended.said("The thief").contains("token_revoked"),
+        "{}",
+        mended.words("#told")
+    );
+
+    learner.send("blacklist-forgets").await.expect_status(303);
+    let forgot = learner.press("replay").await;
+    assert!(forgot.headline().contains("cannot tell"), "{}", forgot.headline());
+    assert!(forgot.words("#told").contains("filled again from the log"));
+    assert!(
+        learner
+            .press("replay")
+            .await
+            .said("The thief")
+            .contains("token_revoked")
+    );
+
+    let down = learner.press_all(&["kill-server", "ask-both"]).await;
+    assert!(down.said("You").contains("No answer") && down.said("The thief").contains("No answer"));
+    let back = learner.press_all(&["start-server", "clock-back", "ask-both"]).await;
+    assert!(
+        back.said("The thief").contains("token_revoked"),
+        "{}",
+        back.words("#told")
+    );
+    assert!(back.words(".stores").contains("set back, and not believed"));
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_told_and_after_the_grace_it_looks_like_a_theft() {
+    let running = open().await;
+    let learner = Learner::at(&running, "rotation");
+    let lost = learner.press_all(&["log-in", "lose-reply", "refresh"]).await;
+    assert!(lost.headline().contains("its reply got lost"), "{}", lost.headline());
+    let reused = learner.press_all(&["wait-30s", "refresh"]).await;
+    assert!(
+        reused.said("You").contains("refresh_reused"),
+        "{}",
+        reused.words("#told")
+    );
+}
+
+#[tokio::test]
+async fn cookies_are_explained_attribute_by_attribute_and_tokens_in_their_three_parts() {
+    let running = open().await;
+    let page = Learner::at(&running, "blacklist").press("log-in").await;
+    let explained = page.words(".wire dl");
+    for attribute in [
+        "HttpOnly",
+        "SameSite=Lax",
+        "Secure",
+        "Path=/",
+        "Max-Age=",
+        "__Host- (in its name)",
+    ] {
+        assert!(explained.contains(attribute), "{attribute}: {explained}");
+    }
+    for part in [".raw .header", ".raw .claims", ".raw .signature"] {
+        assert!(!page.all(part).is_empty(), "{part}");
+    }
+    let stores = page.words(".stores");
+    assert!(
+        stores.contains("open") && stores.contains("it knows its past"),
+        "{stores}"
+    );
+}
+
+#[tokio::test]
+async fn two_visitors_see_nothing_of_each_other_and_a_guess_names_nobody() {
+    let running = open().await;
+    let (one, other) = (Learner::at(&running, "blacklist"), Learner::at(&running, "blacklist"));
+    assert!(one.client.cookie("rescind_lab").is_none());
+    one.look("").await;
+    assert!(
+        one.client.cookie("rescind_lab").is_none(),
+        "whoever only looks is given no number"
+    );
+    let page = one.press("log-in").await;
+    assert!(other.look("").await.headline().contains("Nothing has happened yet"));
+    other.press_all(&["wait-30s", "log-in"]).await;
+    assert_eq!(one.look("").await.words("#now-name"), "t + 0 s, step 1");
+
+    let guess = running.cookie_client();
+    guess.plant_cookie("rescind_lab=AAAAAAAAAAAAAAAAAAAAAA");
+    let guessed = Page(guess.open("/lab/blacklist").await.expect_status(200).text);
+    assert!(guessed.headline().contains("Nothing has happened yet"));
+    let reply = guess
+        .post("/lab/blacklist/do", &[("action", "log-in")])
+        .await
+        .expect_status(303);
+    let given = reply.header("set-cookie");
+    assert!(
+        given.starts_with("rescind_lab=") && !given.contains("AAAAAAAAAAAAAAAAAAAAAA"),
+        "a number of its own"
+    );
+    assert!(given.contains("HttpOnly") && given.contains("SameSite=Lax"), "{given}");
+
+    // A sandbox's token is nothing to the program.
+    let token: String = page.all(".wire dl, .raw").join(" ");
+    let start = token.find("eyJ").unwrap();
+    let token: String = token[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c))
+        .collect();
+    assert_eq!(token.split('.').count(), 3);
+    let api = running.api_client();
+    api.me(&token.into()).await.expect_problem(401, "token_invalid");
+}
+
+#[tokio::test]
+async fn lifetimes_are_chosen_when_a_sandbox_begins_and_nonsense_is_told_beside_the_field() {
+    let running = open().await;
+    let learner = Learner::at(&running, "blacklist");
+    learner.press("log-in").await;
+    let begin = async |access: &str, grace: &str| {
+        let fields = [("access", access), ("grace", grace)];
+        learner.client.post("/lab/blacklist/restart", &fields).await
+    };
+    for (access, grace, field) in [
+        ("soon", "10s", "access"),
+        ("0s", "0s", "access"),
+        ("8days", "10s", "access"),
+        ("1500ms", "1s", "access"),
+        ("1m", "2m", "grace"),
+        ("1m", "<b>", "grace"),
+    ] {
+        let page = Page(begin(access, grace).await.expect_status(422).text);
+        assert!(!page.words(&format!("#{field}-error")).is_empty(), "{access} {grace}");
+        assert!(page.headline().contains("You are logged in"), "the old sandbox stays");
+    }
+    begin("30s", "0s").await.expect_status(303);
+    let page = learner.look("").await;
+    assert!(page.headline().contains("Nothing has happened yet"));
+    assert!(
+        page.words(".of-answer").contains("Access tokens live 30 s"),
+        "{}",
+        page.words(".of-answer")
+    );
+    learner
+        .press_all(&["log-in", "copy-access", "wait-30s", "replay"])
+        .await;
+    assert!(learner.look("").await.headline().contains("has expired"));
+}
+
+#[tokio::test]
+async fn sixty_steps_fit_on_a_light_page_and_the_sixty_first_is_refused() {
+    let running = open().await;
+    for answer in ["blacklist", "sessions"] {
+        let learner = Learner::at(&running, answer);
+        learner.press_all(&["log-in", "copy-access"]).await;
+        for n in 2..60 {
+            let action = ["ask-both", "log-in", "log-out", "call", "replay"][n % 5];
+            learner.send(action).await.expect_status(303);
+        }
+        for query in ["", "?step=59", "?step=1"] {
+            let page = learner.look(query).await;
+            assert!(page.0.len() < MOST_BYTES, "{answer}{query}: {} bytes", page.0.len());
+            let ids = page.each("[id]", |element| element.attr("id").unwrap().to_owned());
+            assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len(), "{ids:?}");
+            assert!(page.all("[style], [onclick], style").is_empty());
+        }
+        assert_eq!(learner.look("").await.all(".story > li").len(), 60);
+        let full = Page(learner.send("call").await.expect_status(409).text);
+        assert!(
+            full.words("#notice").contains("sixty steps"),
+            "{}",
+            full.words("#notice")
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_it_cost_is_measured_beside_plain_sessions() {
+    let running = open().await;
+    let figures = |page: &Page, what: &str| {
+        let row = page
+            .all("#costs th[scope=row]")
+            .iter()
+            .position(|row| row == what)
+            .unwrap();
+        page.all("#costs td")[2 * row..2 * row + 2].join(" ")
+    };
+    for (answer, database, blacklist) in [
+        ("stored", "1 1", "0 0"),
+        ("rotation", "0 1", "0 0"),
+        ("blacklist", "0 1", "1 0"),
+        ("sessions", "1 0", "0 1"),
+    ] {
+        let learner = Learner::at(&running, answer);
+        let page = learner.press_all(&["log-in", "call", "call"]).await;
+        assert_eq!(figures(&page, "Accepted calls of the API"), "2 2", "{answer}");
+        assert_eq!(
+            figures(&page, "Database reads to let it in, each"),
+            database,
+            "{answer}"
+        );
+        assert_eq!(figures(&page, "Blacklist reads, each"), blacklist, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_lab_is_not_in_the_demos_log_and_unknown_answers_are_404() {
+    let running = open().await;
+    let learner = Learner::at(&running, "stored");
+    learner.client.open("/demo").await.expect_status(200);
+    learner.press_all(&["log-in", "call"]).await;
+    let demo = learner.client.open("/demo").await.expect_status(200).text;
+    assert!(!demo.contains("/lab/stored"), "the log tells of the lab");
+    for address in ["/lab/nothing", "/lab/%00", "/lab/Stored"] {
+        learner.client.open(address).await.expect_status(404);
+    }
+    learner
+        .client
+        .post("/lab/nothing/do", &[("action", "log-in")])
+        .await
+        .expect_status(404);
+}
+
+/// With scripts: nothing is loaded anew, the focus stays, and what happened is said in a live region.
+#[tokio::test]
+async fn with_scripts_steps_are_made_in_place_and_by_keyboard_alone() {
+    if needs(Tool::Chromium).is_none() {
+        return;
+    }
+    let running = open().await;
+    let browser = running.browser(JavaScript::On).await;
+    browser.open("/lab/blacklist").await;
+    let driver = browser.driver();
+    driver
+        .execute(
+            "window.still = true; document.querySelector('#do-log-in').focus();",
+            vec![],
+        )
+        .await
+        .unwrap();
+    enter(&browser).await;
+    browser.wait_for_text("You are logged in.").await;
+    assert_eq!(focus(&browser).await, "do-log-in", "the focus stays where it was");
+    for (action, told) in [
+        ("copy-access", "The thief has a copy of your access token."),
+        ("replay", "The thief is in: the blacklist was asked, and has no entry."),
+        ("log-out", "You are logged out."),
+        ("replay", "The thief is refused: the session is on the blacklist."),
+    ] {
+        let focus = format!("document.querySelector('#do-{action}').focus()");
+        driver.execute(&focus, vec![]).await.unwrap();
+        enter(&browser).await;
+        browser.wait_for_text(told).await;
+    }
+    let live = driver.find(By::Css("#told[role=status]")).await.unwrap();
+    assert!(live.text().await.unwrap().contains("The thief is refused"));
+    // A button that makes no sense can be reached, and says why.
+    driver
+        .execute("document.querySelector('#do-refresh').focus()", vec![])
+        .await
+        .unwrap();
+    enter(&browser).await;
+    browser.wait_for_text("cannot be pressed now").await;
+    // Walking.
+    driver
+        .execute("document.querySelector('#walk-previous').focus()", vec![])
+        .await
+        .unwrap();
+    enter(&browser).await;
+    browser.wait_for_text("You look at an earlier step").await;
+    assert_eq!(focus(&browser).await, "walk-previous");
+    let still = driver.execute("return window.still === true", vec![]).await.unwrap();
+    assert_eq!(still.json().as_bool(), Some(true), "the page was never loaded anew");
+    let console = browser.console().await;
+    let wrong: Vec<_> = console
+        .iter()
+        .filter(|entry| !format!("{entry:?}").contains("409"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+async fn enter(browser: &Browser) {
+    browser
+        .driver()
+        .action_chain()
+        .send_keys(Key::Enter)
+        .perform()
+        .await
+        .unwrap();
+}
+
+async fn focus(browser: &Browser) -> String {
+    let id = browser
+        .driver()
+        .execute("return document.activeElement.id", vec![])
+        .await
+        .unwrap();
+    id.json().as_str().unwrap().to_owned()
+}
