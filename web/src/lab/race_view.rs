@@ -4,12 +4,9 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, Second, Swap, Use, Verdict};
 
-use crate::pages::times;
-
-/// Something that is said, and whether it is good or bad news for whoever is honest.
+/// Something that is said: a try with what came of it, or an outcome, and whether that is good news for whoever is honest.
 pub(super) struct Told {
     /// When, where it is a moment of the story.
     pub(super) at: Option<String>,
@@ -36,8 +33,14 @@ impl Said {
     }
 }
 
+/// To the second, however long: here a few of them decide.
 fn words(length: Duration) -> String {
-    times::span(SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX))
+    let (minutes, seconds) = (length.as_secs() / 60, length.as_secs() % 60);
+    match (minutes, seconds) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
 }
 
 fn name(setup: &RaceSetup, who: Party) -> &'static str {
@@ -154,9 +157,6 @@ fn told_of(race: &Race, tried: &Use) -> Told {
         capital(name(setup, tried.who)),
         token(race, tried.presented)
     );
-    let honest = tried.who == Party::First || setup.second == Second::Tab;
-    let good = if honest { Said::Well } else { Said::Badly };
-    let bad = if honest { Said::Badly } else { Said::Well };
     let (answer, said) = match tried.verdict {
         Verdict::Given {
             token: got,
@@ -169,7 +169,7 @@ fn told_of(race: &Race, tried: &Use) -> Told {
             } else {
                 format!("gets token {got}")
             };
-            (answer, good)
+            (answer, Said::Well)
         }
         Verdict::Given { token: got, .. } => {
             let got = token(race, got);
@@ -177,9 +177,9 @@ fn told_of(race: &Race, tried: &Use) -> Told {
         }
         Verdict::Reused => (
             "refused: the token was exchanged before, so somebody has a copy. The session is closed".to_owned(),
-            bad,
+            Said::Badly,
         ),
-        Verdict::Closed => ("refused: the session is closed".to_owned(), bad),
+        Verdict::Closed => ("refused: the session is closed".to_owned(), Said::Badly),
     };
     Told {
         at: Some(words(tried.at)),
@@ -293,9 +293,13 @@ pub(super) fn trade(race: &Race, rows: &[Row]) -> Vec<String> {
     });
     let shuts: Vec<_> = rows.iter().filter(|row| !row.spares).map(Row::name).collect();
     if !shuts.is_empty() && !spares.is_empty() {
+        let shuts = shuts.join(" or ");
+        let with = match shuts.as_str() {
+            "none" => "Without a grace".to_owned(),
+            shuts => format!("With a grace of {shuts}").replace("of none", "of nothing"),
+        };
         said.push(format!(
-            "With a grace of {} a copy is noticed, and so is an honest person taken for a thief.",
-            shuts.join(" or ")
+            "{with} a copy is noticed, and for the same reason an honest person is taken for a thief."
         ));
     }
     said.push(
@@ -332,15 +336,15 @@ pub(super) struct Line {
 }
 
 pub(super) struct Edge {
-    pub(super) from: (i32, i32),
-    pub(super) to: (i32, i32),
+    /// Along, down or up, and along again: past what stands beneath the circles.
+    pub(super) path: String,
 }
 
 impl Drawing {
-    pub(super) const WIDTH: i32 = 380;
+    pub(super) const WIDTH: i32 = 400;
     pub(super) const RADIUS: i32 = 18;
     const LEFT: i32 = 62;
-    const COLUMN: i32 = 128;
+    const COLUMN: i32 = 136;
     const TOP: i32 = 24;
     const LINE: i32 = 16;
 
@@ -385,9 +389,9 @@ impl Drawing {
             .enumerate()
             .filter_map(|(n, link)| {
                 let ((from_x, from_y), (to_x, to_y)) = (place(link.parent?), place(n));
+                let (from_x, bend, to_x) = (from_x + Self::RADIUS, from_x + Self::COLUMN / 2, to_x - Self::RADIUS);
                 Some(Edge {
-                    from: (from_x + Self::RADIUS, from_y),
-                    to: (to_x - Self::RADIUS, to_y),
+                    path: format!("M{from_x} {from_y}H{bend}V{to_y}H{to_x}"),
                 })
             })
             .collect();
