@@ -9,3 +9,5 @@
 
 mod answer;
 mod compare;
+mod oracle;
+mod race;
