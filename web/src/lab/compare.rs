@@ -10,10 +10,10 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Rescind, Visitor, browser};
+use rescind_api::{Problem, Rescind, Visitor};
 use rescind_lab::{
     Answer,
-    comparison::{Costs, Lane, Scenario, ScenarioError, Stolen, compare},
+    comparison::{Costs, Lane, Scenario, ScenarioError, Stolen, What, compare},
 };
 use rescind_session::Preset;
 use url::form_urlencoded;
@@ -277,25 +277,37 @@ struct Page {
     result: Option<Played>,
 }
 
-/// What came of it.
-struct Played {
+/// What came of a story: the picture, and the table with the same content. Any page can hold one, with `{{ drawn|safe }}`.
+#[derive(Template)]
+#[template(path = "lab/compare_drawn.html")]
+pub(crate) struct Played {
     lanes: Vec<Lane>,
     scenario: Scenario,
     pictures: [Timeline; 2],
 }
 
+/// Plays a story, to be put into a page.
+///
+/// # Errors
+/// 500, for a scenario that contradicts itself.
+pub(crate) async fn drawn(scenario: Scenario) -> actix_web::Result<Played> {
+    let mut rng = StdRng::seed_from_u64(SEED);
+    let lanes = compare(&scenario, BEGINNING, &mut rng).await.map_err(|error| {
+        tracing::error!(%error, "a comparison could not be made");
+        actix_web::error::ErrorInternalServerError("a comparison could not be made")
+    })?;
+    Ok(Played {
+        pictures: [Room::Wide, Room::Narrow].map(|room| timeline::draw(&scenario, &lanes, room)),
+        lanes,
+        scenario,
+    })
+}
+
 impl Played {
-    async fn play(scenario: Scenario) -> actix_web::Result<Self> {
-        let mut rng = StdRng::seed_from_u64(SEED);
-        let lanes = compare(&scenario, BEGINNING, &mut rng).await.map_err(|error| {
-            tracing::error!(%error, "a comparison could not be made");
-            actix_web::error::ErrorInternalServerError("a comparison could not be made")
-        })?;
-        Ok(Self {
-            pictures: [Room::Wide, Room::Narrow].map(|room| timeline::draw(&scenario, &lanes, room)),
-            lanes,
-            scenario,
-        })
+    /// Whether something like this happened anywhere: the legend explains what is to be seen.
+    fn shows(&self, what: What) -> bool {
+        let mut marks = self.lanes.iter().flat_map(|lane| &lane.marks);
+        marks.any(|mark| mark.what == what)
     }
 
     fn after(&self, lane: &Lane) -> u64 {
@@ -342,8 +354,19 @@ impl Played {
         said
     }
 
+    /// A whole number under every answer that there is; another would be shown to the hundredth.
     fn per_call(&self, count: &u32, costs: &Costs) -> String {
-        (f64::from(*count) / f64::from(costs.calls.max(1))).to_string()
+        let hundredths = (f64::from(*count) / f64::from(costs.calls.max(1)) * 100.0).round();
+        (hundredths / 100.0).to_string()
+    }
+
+    /// How many predictions were right, kindly.
+    fn score(&self, guess: &[Answer]) -> String {
+        match self.judged(guess).iter().filter(|judged| judged.right).count() {
+            6 => "All six are as you expected.".to_owned(),
+            0 => "None of the six is as you expected: then this page is worth your while.".to_owned(),
+            right => format!("{right} of the six are as you expected; the rest is worth a second look."),
+        }
     }
 
     /// The predictions that were right, and those that were not.
@@ -392,17 +415,18 @@ fn span(seconds: u64) -> String {
 
 async fn show(
     request: HttpRequest,
-    visitor: Visitor,
+    visitor: Result<Visitor, Problem>,
     site: web::Data<Site>,
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
-    if matches!(visitor, Visitor::Stale) {
-        return Ok(browser::to_refresh(&request));
-    }
-    let who = site.who(&rescind, &visitor).await?;
+    // Nothing here depends on who it is: nobody is sent away to be refreshed.
+    let who = match visitor {
+        Ok(Visitor::Stale) | Err(_) => Who::Unknown,
+        Ok(visitor) => site.who(&rescind, &visitor).await.unwrap_or(Who::Unknown),
+    };
     let asked = Asked::read(request.query_string());
     let result = if asked.shows && !asked.is_wrong() {
-        Some(Played::play(asked.scenario).await?)
+        Some(drawn(asked.scenario).await?)
     } else {
         None
     };

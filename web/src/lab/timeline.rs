@@ -9,7 +9,7 @@
 //! so. Rejected: one scale for everything, on which two minutes beside twelve hours are nothing; and a break, which hides
 //! how long the long one is.
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use rescind_lab::comparison::{Lane, Scenario, What};
 
@@ -23,12 +23,14 @@ const FIRST_STEP: f64 = 60.0;
 const ROUND: [u64; 12] = [
     30, 60, 120, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 64_800, 86_400,
 ];
-/// More tries than these are not told apart by the eye, and weigh.
-const MOST_REPLAYS: usize = 24;
+/// Tries with the same verdict are drawn no closer than this: more of them say no more.
+const TRIES_APART: f64 = 22.0;
 /// What is closer than this cannot be told apart.
 const CLOSE: f64 = 5.0;
 /// Half of what a mark is wide.
 const HALF: f64 = 4.0;
+/// About what a letter above the lanes is wide.
+const LETTER: f64 = 7.6;
 
 /// One drawing.
 pub(crate) struct Timeline {
@@ -37,10 +39,14 @@ pub(crate) struct Timeline {
     pub(crate) height: f64,
     pub(crate) rows: Vec<Row>,
     pub(crate) ticks: Vec<Tick>,
+    /// The login, where there is room to say so.
+    pub(crate) login: Option<&'static str>,
     pub(crate) theft: Upright,
     pub(crate) logout: Upright,
     /// Whether the axis is logarithmic after the logout.
     pub(crate) stretched: bool,
+    /// Whether costs stand behind the lanes.
+    pub(crate) is_wide: bool,
     pub(crate) left: f64,
     pub(crate) right: f64,
     pub(crate) top: f64,
@@ -53,6 +59,7 @@ pub(crate) struct Upright {
     pub(crate) text: String,
     /// Where the text stands, and by which end.
     pub(crate) text_x: f64,
+    pub(crate) text_y: f64,
     pub(crate) anchor: &'static str,
 }
 
@@ -79,6 +86,23 @@ pub(crate) struct Row {
     pub(crate) expiries: String,
     pub(crate) accepted: String,
     pub(crate) refused: String,
+}
+
+impl Row {
+    /// Each kind of mark that there is, with its class; what is drawn later lies on top.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("refresh", &self.refreshes),
+            ("thrown-out", &self.thrown_out),
+            ("expiry", &self.expiries),
+            ("try-accepted", &self.accepted),
+            ("try-refused", &self.refused),
+            ("thief-refresh", &self.thief_refreshes),
+        ]
+        .into_iter()
+        .filter(|(_, path)| !path.is_empty())
+        .map(|(class, path)| (class, path.as_str()))
+    }
 }
 
 /// A time in which the thief is inside.
@@ -121,17 +145,17 @@ impl Room {
         match self {
             Self::Wide => Layout {
                 width: 1120.0,
-                left: 196.0,
-                right: 940.0,
+                left: 188.0,
+                right: 944.0,
                 top: 34.0,
-                row: 62.0,
-                middle: 36.0,
+                row: 66.0,
+                middle: 40.0,
             },
             Self::Narrow => Layout {
                 width: 358.0,
                 left: 6.0,
                 right: 352.0,
-                top: 34.0,
+                top: 52.0,
                 row: 82.0,
                 middle: 56.0,
             },
@@ -212,6 +236,19 @@ impl Axis {
     }
 }
 
+/// Where a text beside a line begins; or ends, where there is too little room for it.
+fn beside(line: f64, text: &str, right: f64) -> (f64, &'static str) {
+    if line + 6.0 + LETTER * letters(text) > right {
+        (right, "end")
+    } else {
+        (line + 6.0, "start")
+    }
+}
+
+fn letters(text: &str) -> f64 {
+    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
+}
+
 /// Tenths of a pixel are enough, and short.
 fn round(x: f64) -> f64 {
     (x * 10.0).round() / 10.0
@@ -237,7 +274,12 @@ pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline 
     let count = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
     let bottom = layout.top + layout.row * f64::from(count);
     let (theft, logout) = (axis.x(scenario.theft), axis.x(scenario.logout));
-    let is_early = theft - layout.left < 60.0;
+    let theft_text = format!("theft, {}", words(scenario.theft));
+    let is_early = theft - layout.left < LETTER * letters(&theft_text);
+    let logout_text = format!("you log out, {}", words(scenario.logout));
+    let (logout_x, logout_anchor) = beside(logout, &logout_text, layout.right);
+    let login = "you log in";
+    let says_login = theft - layout.left > LETTER * (letters(&theft_text) + letters(login) + 2.0);
     Timeline {
         id: match room {
             Room::Wide => "wide",
@@ -247,19 +289,24 @@ pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline 
         height: bottom + 26.0,
         rows,
         ticks: axis.ticks(scenario.logout),
+        login: says_login.then_some(login),
         theft: Upright {
             x: theft,
-            text: format!("theft, {}", words(scenario.theft)),
+            text: theft_text,
             text_x: if is_early { theft - 4.0 } else { theft + 4.0 },
+            // Where it is narrow the two may meet, so they do not share a line.
+            text_y: layout.top - 18.0,
             anchor: if is_early { "start" } else { "end" },
         },
         logout: Upright {
             x: logout,
-            text: format!("you log out, {}", words(scenario.logout)),
-            text_x: logout + 6.0,
-            anchor: "start",
+            text: logout_text,
+            text_x: logout_x,
+            text_y: 16.0,
+            anchor: logout_anchor,
         },
         stretched: axis.stretched,
+        is_wide: room == Room::Wide,
         left: layout.left,
         right: layout.right,
         top: layout.top,
@@ -275,8 +322,9 @@ fn row(scenario: &Scenario, lane: &Lane, axis: &Axis, layout: &Layout, room: Roo
             .filter(move |mark| mark.what == what)
             .map(|mark| mark.at)
     };
-    let tries = thinned(lane, scenario.logout);
-    let verdict_of = |accepted: bool| tries.iter().filter(move |(_, is)| *is == accepted).map(|(at, _)| *at);
+    let tries = tries(lane, axis);
+    let verdict_of = |accepted: bool| tries.iter().filter(move |(_, is)| *is == accepted).map(|(x, _)| *x);
+    let path = |what: What, shape: &dyn Fn(f64) -> String| apart(at(what).map(|at| axis.x(at)), shape);
     Row {
         name: lane.answer.name(),
         name_x: match room {
@@ -289,56 +337,47 @@ fn row(scenario: &Scenario, lane: &Lane, axis: &Axis, layout: &Layout, room: Roo
         },
         y,
         bands: bands(scenario, lane, axis),
-        verdict: verdict(scenario, lane, axis, y),
+        verdict: verdict(scenario, lane, axis, room, y),
         costs: (room == Room::Wide).then(|| costs(lane)),
-        refreshes: path(at(What::Refresh), axis, |x| format!("M{x} {}v9", y + 11.0)),
-        thrown_out: path(at(What::ThrownOut), axis, |x| {
-            format!("M{} {}h8l-4 8z", x - HALF, y + 11.0)
-        }),
-        thief_refreshes: path(at(What::ThiefRefreshes), axis, |x| {
-            format!("M{x} {}l5 5l-5 5l-5 -5z", y - 5.0)
-        }),
-        expiries: path(at(What::Expiry), axis, |x| format!("M{x} {}v20", y - 10.0)),
-        accepted: path(verdict_of(true), axis, |x| {
+        refreshes: path(What::Refresh, &|x| format!("M{x} {}v18", y - 9.0)),
+        thrown_out: path(What::ThrownOut, &|x| format!("M{} {}h10l-5 8z", x - 5.0, y + 12.0)),
+        thief_refreshes: path(What::ThiefRefreshes, &|x| format!("M{x} {}l6 6l-6 6l-6 -6z", y - 6.0)),
+        expiries: path(What::Expiry, &|x| format!("M{x} {}v7m-4 0h8", y + 12.0)),
+        accepted: apart(verdict_of(true), &|x| {
             format!("M{} {y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", x - 3.5)
         }),
-        refused: path(verdict_of(false), axis, |x| {
+        refused: apart(verdict_of(false), &|x| {
             format!("M{} {}l8 8m0 -8l-8 8", x - HALF, y - HALF)
         }),
     }
 }
 
-fn path(moments: impl Iterator<Item = Duration>, axis: &Axis, shape: impl Fn(f64) -> String) -> String {
+/// One path for all marks of a kind. Two in the same place are one.
+fn apart(places: impl Iterator<Item = f64>, shape: &dyn Fn(f64) -> String) -> String {
     let mut path = String::new();
     let mut last = f64::MIN;
-    for x in moments.map(|at| axis.x(at)) {
-        // Two in the same place are one.
+    for x in places {
         if x > last + CLOSE {
             last = x;
-            // Writing into a string cannot fail.
-            let _ = path.write_str(&shape(x));
+            path.push_str(&shape(x));
         }
     }
     path
 }
 
-/// The tries, and whether they got in; of many, those at which the verdict changes and some in between.
-fn thinned(lane: &Lane, logout: Duration) -> Vec<(Duration, bool)> {
-    let replays = &lane.replays;
-    let every = replays.len().div_ceil(MOST_REPLAYS).max(1);
-    let changes = |n: usize| {
-        let before = n.checked_sub(1).and_then(|before| replays.get(before));
-        replays
-            .get(n)
-            .zip(before)
-            .is_some_and(|(now, before)| now.accepted != before.accepted)
-    };
-    replays
-        .iter()
-        .enumerate()
-        .filter(|(n, replay)| n % every == 0 || changes(*n) || replay.at == logout)
-        .map(|(_, replay)| (replay.at, replay.accepted))
-        .collect()
+/// Where tries are drawn, and whether they got in. Where the verdict changes from one second to the next, the later one is
+/// drawn: two in the same place cannot be read.
+fn tries(lane: &Lane, axis: &Axis) -> Vec<(f64, bool)> {
+    let mut drawn: Vec<(f64, bool)> = Vec::new();
+    for replay in &lane.replays {
+        let x = axis.x(replay.at);
+        match drawn.last_mut() {
+            Some((last, accepted)) if *accepted == replay.accepted && x - *last < TRIES_APART => {}
+            Some(last) if last.1 != replay.accepted && x - last.0 < 2.0 * CLOSE => *last = (x, replay.accepted),
+            _ => drawn.push((x, replay.accepted)),
+        }
+    }
+    drawn
 }
 
 fn bands(scenario: &Scenario, lane: &Lane, axis: &Axis) -> Vec<Band> {
@@ -360,19 +399,26 @@ fn bands(scenario: &Scenario, lane: &Lane, axis: &Axis) -> Vec<Band> {
     bands
 }
 
-fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, y: f64) -> Verdict {
+fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) -> Verdict {
     let after = lane.seconds_inside_after(scenario.logout);
     let was_inside = lane.inside.iter().any(|(_, to)| *to >= scenario.logout);
     let (class, text) = match (after, was_inside, lane.inside.is_empty()) {
         (0, _, true) => ("accepted", "never inside".to_owned()),
         (0, true, false) => ("accepted", "out at once".to_owned()),
         (0, false, false) => ("accepted", "out before".to_owned()),
-        (after, ..) => ("refused", format!("{} more", words(Duration::from_secs(after)))),
+        (after, ..) => {
+            let longer = match room {
+                Room::Wide => "longer inside",
+                Room::Narrow => "more",
+            };
+            ("refused", format!("{} {longer}", words(Duration::from_secs(after))))
+        }
     };
+    let (x, anchor) = beside(axis.x(scenario.logout), &text, axis.right);
     Verdict {
-        x: axis.x(scenario.logout) + 6.0,
-        y: y - 14.0,
-        anchor: "start",
+        x,
+        y: y - 16.0,
+        anchor,
         class,
         text,
     }
