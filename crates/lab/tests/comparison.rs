@@ -89,6 +89,42 @@ async fn short_lives_throw_the_honest_out_as_often_as_they_end() {
 }
 
 #[actix_web::test]
+async fn a_token_stolen_before_a_refresh_dies_with_its_own_expiry_and_not_with_the_next() {
+    let scenario = Scenario {
+        theft: minutes(4),
+        logout: minutes(8),
+        ..Scenario::default()
+    };
+    for lane in lanes(&scenario).await {
+        let until = match lane.answer {
+            Answer::Tokens(Preset::ShortLived | Preset::Rotation | Preset::Blacklist) => scenario.short,
+            Answer::Tokens(Preset::ClientDelete) => scenario.long,
+            Answer::Tokens(Preset::Stored) | Answer::Sessions => scenario.logout,
+        };
+        assert_eq!(lane.inside, [(scenario.theft, until)], "{}", lane.answer);
+    }
+}
+
+#[actix_web::test]
+async fn where_the_long_life_ends_before_the_logout_it_throws_out_too_and_the_old_copy_is_dead() {
+    let scenario = Scenario {
+        long: minutes(6),
+        theft: minutes(4),
+        logout: minutes(8),
+        ..Scenario::default()
+    };
+    for lane in lanes(&scenario).await {
+        let (until, thrown_out) = match lane.answer {
+            Answer::Tokens(Preset::Stored | Preset::ClientDelete) | Answer::Sessions => (scenario.long, 1),
+            Answer::Tokens(Preset::ShortLived) => (scenario.short, 1),
+            Answer::Tokens(_) => (scenario.short, 0),
+        };
+        assert_eq!(lane.inside, [(scenario.theft, until)], "{}", lane.answer);
+        assert_eq!(lane.thrown_out, thrown_out, "{}", lane.answer);
+    }
+}
+
+#[actix_web::test]
 async fn a_stolen_refresh_token_is_noticed_when_its_owner_refreshes() {
     let scenario = Scenario {
         stolen: Stolen::Refresh,
