@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use rescind_testkit::{CookieClient, Reply};
+use rescind_testkit::{CookieClient, JavaScript, Reply, Tool, needs};
 
 use crate::reader::{Page, chapters, open, program};
 
@@ -343,6 +343,34 @@ async fn what_was_done_in_the_lab_can_be_checked_in_the_course() {
         page.words("form.attempt > .error"),
         ["You have no sandbox under this answer in the lab."]
     );
+}
+
+#[tokio::test]
+async fn a_learner_solves_an_exercise_in_a_browser_with_and_without_scripts() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    for javascript in [JavaScript::On, JavaScript::Off] {
+        let browser = running.browser(javascript).await;
+        browser.set_viewport(390, 900).await;
+        browser.open("/learn/stored").await;
+        for button in ["Log in", "Thief: copy the access token", "Log out", "Check"] {
+            browser.press(button).await;
+        }
+        browser.wait_for_text("The row has not let the copy in").await;
+        browser.press("Open hint 1 of 3").await;
+        browser.wait_for_text("A login opens the row.").await;
+        browser.press("Take the last step back").await;
+        for button in ["Thief: call the API", "Log out", "Thief: call the API", "Check"] {
+            browser.press(button).await;
+        }
+        browser.wait_for_text("Solved.").await;
+        let (content, _) = browser.content_size().await;
+        assert!(content <= 390, "it is {content} wide");
+        browser.open("/learn").await;
+        browser.wait_for_text("solved").await;
+        let said = browser.console().await;
+        assert!(said.is_empty(), "{said:?}");
+    }
 }
 
 #[tokio::test]

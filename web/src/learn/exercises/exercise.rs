@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use rescind_lab::{Action, Answer, SandboxError, Step};
 
 use super::{attempt::Attempt, running::Reached};
-use crate::learn::chapters::Chapter;
+use crate::learn::{chapters::Chapter, glossary::TERMS};
 
 /// What is to be solved at the end of a chapter.
 pub(crate) struct Exercise {
@@ -120,7 +120,10 @@ impl Place {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title()),
-            Self::Term(anchor) => format!("“{}” in the glossary", anchor.replace('-', " ")),
+            Self::Term(anchor) => {
+                let term = TERMS.iter().find(|term| term.anchor == anchor);
+                format!("“{}” in the glossary", term.map_or(anchor, |term| term.name))
+            }
             Self::Lab(answer) => format!("“{}” in the lab", answer.name()),
         }
     }
