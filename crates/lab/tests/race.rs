@@ -71,6 +71,21 @@ async fn with_compare_and_swap_two_tabs_at_once_rotate_once_and_stay_on_one_chai
     assert_eq!(race.judged(), Judged::Nobody);
 }
 
+/// On several threads, where nothing but the barrier keeps one of them from being done before the other has begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn at_once_means_every_time_that_both_have_read_before_either_writes() {
+    for _ in 0..100 {
+        let race = run(usual()).await;
+        assert_eq!((race.turned_down, race.rotations), (1, 2), "{race:?}");
+        let naive = run(RaceSetup {
+            swap: Swap::ReadThenWrite,
+            ..usual()
+        })
+        .await;
+        assert_eq!(naive.children_of(0), 2, "{naive:?}");
+    }
+}
+
 #[tokio::test]
 async fn whatever_the_switches_compare_and_swap_leaves_one_chain() {
     for setup in all() {
