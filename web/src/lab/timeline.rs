@@ -293,7 +293,7 @@ pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline 
         theft: Upright {
             x: theft,
             text: theft_text,
-            text_x: if is_early { theft - 4.0 } else { theft + 4.0 },
+            text_x: if is_early { theft - 4.0 } else { theft - 6.0 },
             // Where it is narrow the two may meet, so they do not share a line.
             text_y: layout.top - 18.0,
             anchor: if is_early { "start" } else { "end" },
