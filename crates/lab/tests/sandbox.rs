@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::{Action, Answer, Decided, MOST_STEPS, Mood, Outcome, Refused, Sandbox, Setup, Step};
+use rescind_lab::{Action, Answer, Decided, MOST_STEPS, Mood, Outcome, Refused, Sandbox, Setup, Step, Who};
 use rescind_session::Preset;
 
 async fn sandbox(answer: Answer) -> Sandbox {
@@ -228,6 +228,61 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
         assert_eq!(sandbox.press(action).await.err(), Some(why), "{action}");
     }
     assert!(sandbox.steps().is_empty());
+}
+
+/// Each has keys of its own, whatever it is seeded with.
+#[actix_web::test]
+async fn a_token_of_one_sandbox_is_nothing_to_another() {
+    let blacklist = Answer::Tokens(Preset::Blacklist);
+    let (mut one, mut other) = (sandbox(blacklist).await, sandbox(blacklist).await);
+    press(&mut one, Action::LogIn).await;
+    press(&mut other, Action::LogIn).await;
+    let token = one.access().unwrap();
+    assert!(one.service().unwrap().genuine_claims(token).is_ok());
+    assert!(other.service().unwrap().genuine_claims(token).is_err());
+}
+
+#[actix_web::test]
+async fn both_ask_at_once_and_each_gets_their_own_answer() {
+    let mut sandbox = sandbox(Answer::Tokens(Preset::ShortLived)).await;
+    let alone = sandbox.press(Action::AskBoth).await.unwrap();
+    assert_eq!(
+        alone.exchanges.len(),
+        1,
+        "without loot the thief has nothing to ask with"
+    );
+    for action in [Action::LogIn, Action::CopyAccess, Action::LogOut] {
+        press(&mut sandbox, action).await;
+    }
+    let both = sandbox.press(Action::AskBoth).await.unwrap();
+    let outcomes: Vec<_> = both
+        .exchanges
+        .iter()
+        .map(|exchange| (exchange.who, exchange.outcome))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [(Who::You, Outcome::Refused), (Who::Thief, Outcome::Accepted)]
+    );
+    assert_eq!(both.exchanges[1].signature_checks(), 1);
+    assert_eq!(both.exchanges[0].signature_checks(), 0, "no token arrived");
+}
+
+#[actix_web::test]
+async fn a_sandbox_tells_how_much_it_remembers() {
+    let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
+    let mut before = sandbox.bytes();
+    for action in [
+        Action::LogIn,
+        Action::Call,
+        Action::CopyAccess,
+        Action::LogOut,
+        Action::Replay,
+    ] {
+        press(&mut sandbox, action).await;
+        assert!(sandbox.bytes() > before + 500, "{action}");
+        before = sandbox.bytes();
+    }
 }
 
 #[actix_web::test]

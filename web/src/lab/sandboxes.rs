@@ -6,8 +6,9 @@
 //!
 //! **What it may cost.** What fills up is counted: each sandbox tells how much it remembers, and all of them together
 //! may remember [`MOST_KIB`]. Beyond that whoever was seen longest ago is forgotten, and with them all of their keys and
-//! tokens. Rejected: to count visitors alone. Between one who has logged in and one who has pressed every button sixty times
-//! lies a factor of fifty, so that a safe number of visitors would be a small one.
+//! tokens. Measured with visitors who filled all six to the brim, one after the other: from the fortieth on the program
+//! stayed at 140 MB more than it takes without them. Rejected: to count visitors alone. Between one who has logged in and
+//! one who has pressed sixty buttons everywhere lies a factor of ten, so that a safe number of visitors would be a small one.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
