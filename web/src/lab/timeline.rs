@@ -405,7 +405,10 @@ fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) ->
     let (class, text) = match (after, was_inside, lane.inside.is_empty()) {
         (0, _, true) => ("accepted", "never inside".to_owned()),
         (0, true, false) => ("accepted", "out at once".to_owned()),
-        (0, false, false) => ("accepted", "out before".to_owned()),
+        (0, false, false) => {
+            let inside = words(Duration::from_secs(lane.seconds_inside()));
+            ("accepted", format!("out after {inside}"))
+        }
         (after, ..) => {
             let longer = match room {
                 Room::Wide => "longer inside",
