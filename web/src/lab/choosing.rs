@@ -27,7 +27,7 @@ impl Choosing {
                 price: "The signature is checked, and then the database is asked all the same: you pay for both, and the \
                         promise of tokens, that a service can decide by itself, is gone.",
                 sessions: "Nearly always. With a read of the database on each request a random number in a cookie does the \
-                           same, is a tenth as long, and has no key that could leak. Keep the tokens only if somebody else \
+                           same, is a fraction as long, and tells nobody anything. Keep the tokens only if somebody else \
                            has to be able to read them.",
                 terms: &[
                     ("access-token", "access token"),
@@ -39,10 +39,10 @@ impl Choosing {
                 what: "Logging out deletes the token in your browser. No server is told.",
                 choose: "Nothing behind it is worth stealing, or its tokens live so shortly that nobody would wait for a \
                          logout.",
-                price: "A copy works until it expires, here for twelve hours. A logout is a promise that the server cannot \
+                price: "A copy works until it expires, as a rule for hours. A logout is a promise that the server cannot \
                         keep, and nobody notices that it does not.",
-                sessions: "Wherever “Log out” has to mean it. One row and one read by key is what that costs, and a database \
-                           answers it in well under a millisecond.",
+                sessions: "Wherever “Log out” has to mean it. One row and one read by key is what that costs, and a read \
+                           by key is the cheapest question that a database knows.",
                 terms: &[("stateless", "stateless"), ("replay", "replay"), ("exp", "exp")],
             },
             Answer::Tokens(Preset::ShortLived) => Self {
@@ -62,7 +62,7 @@ impl Choosing {
                 price: "The access token that is out there lives on until it expires. You also run a database after all, for \
                         the refresh tokens, and the rules for two tabs at once.",
                 sessions: "One service, one database. Rotation buys you requests without a read, and is paid for in moving \
-                           parts: below some thousands of requests a second you will not notice what you bought.",
+                           parts: measure first whether anybody would notice those reads.",
                 terms: &[("rotation", "rotation"), ("reuse", "reuse"), ("grace", "grace")],
             },
             Answer::Tokens(Preset::Blacklist) => Self {
