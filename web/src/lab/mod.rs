@@ -26,6 +26,7 @@ mod wire;
 
 use actix_web::web;
 
+pub(crate) use buttons::label;
 pub(crate) use sandboxes::Sandboxes;
 
 /// Adds the lab to an application, where the demo is on.

@@ -353,14 +353,14 @@ async fn a_learner_solves_an_exercise_in_a_browser_with_and_without_scripts() {
         let browser = running.browser(javascript).await;
         browser.set_viewport(390, 900).await;
         browser.open("/learn/stored").await;
-        for button in ["Log in", "Thief: copy the access token", "Log out", "Check"] {
+        for button in ["Log in", "Copy what you send", "Log out", "Check"] {
             browser.press(button).await;
         }
         browser.wait_for_text("The row has not let the copy in").await;
         browser.press("Open hint 1 of 3").await;
         browser.wait_for_text("A login opens the row.").await;
         browser.press("Take the last step back").await;
-        for button in ["Thief: call the API", "Log out", "Thief: call the API", "Check"] {
+        for button in ["Replay the copy", "Log out", "Replay the copy", "Check"] {
             browser.press(button).await;
         }
         browser.wait_for_text("Solved.").await;

@@ -131,6 +131,20 @@ mod tests {
         *,
     };
 
+    /// The terminal leads to the page, and the page to the terminal.
+    #[test]
+    fn an_exercise_in_code_is_at_the_end_of_the_chapter_that_its_run_names() {
+        for (chapter, number) in Chapter::ALL.into_iter().zip(1_u8..) {
+            assert_eq!(rescind_exercises::chapter_path(number), Some(chapter.address()));
+            let in_code = match Exercise::of(chapter).kind {
+                Kind::Code(code) => Some(code.title),
+                _ => None,
+            };
+            let asked = rescind_exercises::Exercise::of_chapter(number).map(|code| code.title);
+            assert_eq!(in_code, asked, "{chapter:?}");
+        }
+    }
+
     /// They are drawn as they are, but for what stands between backticks.
     #[test]
     fn no_text_holds_anything_that_html_would_take_for_its_own() {

@@ -9,9 +9,12 @@ use super::{
     attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
     exercise::{Exercise, Hint, Kind, Place, Try},
     progress::progress_of,
-    running::{Reached, name, steps_in_the_lab},
+    running::{Reached, steps_in_the_lab},
 };
-use crate::learn::{experiment::Said, reading::code_in};
+use crate::{
+    lab::label,
+    learn::{experiment::Said, reading::code_in},
+};
 
 #[derive(Template)]
 #[template(path = "learn/exercise.html")]
@@ -49,7 +52,7 @@ impl Drawn {
     }
 
     fn button(action: &Action) -> &'static str {
-        name(*action)
+        label(*action)
     }
 
     fn lab(answer: &Answer) -> String {
@@ -70,7 +73,7 @@ impl Drawn {
 
     /// What stands on the buttons of a list of steps.
     fn in_words(steps: &[Action]) -> Vec<&'static str> {
-        steps.iter().map(|step| name(*step)).collect()
+        steps.iter().map(|step| label(*step)).collect()
     }
 
     /// What was chosen, in the words of the lists.

@@ -16,7 +16,7 @@ use super::{
     rollover,
 };
 use crate::{
-    lab::Sandboxes,
+    lab::{Sandboxes, label},
     learn::experiment::{Moment, Play, words},
 };
 
@@ -159,34 +159,7 @@ async fn of_the_lab<T>(answer: Answer, whose: Option<&HttpRequest>, look: impl F
 }
 
 fn told(action: Action, why: Refused) -> String {
-    format!("“{}” was left out: {why}.", name(action))
-}
-
-/// What a button says.
-pub(crate) fn name(action: Action) -> &'static str {
-    match action {
-        Action::LogIn => "Log in",
-        Action::Call => "Call the API",
-        Action::Refresh => "Refresh",
-        Action::LogOut => "Log out",
-        Action::CopyAccess => "Thief: copy the access token",
-        Action::CopyRefresh => "Thief: copy the refresh token",
-        Action::Replay => "Thief: call the API",
-        Action::ThiefRefreshes => "Thief: refresh",
-        Action::Wait30s => "Wait 30 s",
-        Action::Wait5m => "Wait 5 min",
-        Action::WaitBeforeExpiry => "Wait until just before expiry",
-        Action::WaitAfterExpiry => "Wait until just after expiry",
-        Action::BlacklistForgets => "Make the blacklist forget",
-        Action::BlacklistSlow => "Make the blacklist slow",
-        Action::BlacklistStops => "Stop the blacklist",
-        Action::BlacklistWell => "Mend the blacklist",
-        Action::LoseReply => "Lose the next reply",
-        Action::KillServer => "Kill the server",
-        Action::StartServer => "Start a server",
-        Action::AskBoth => "Call the API from both sides",
-        Action::SetClockBack => "Set the clock back",
-    }
+    format!("“{}” was left out: {why}.", label(action))
 }
 
 /// An hour of work with a call every five minutes. Then somebody copies the token, and you log out.
