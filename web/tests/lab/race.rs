@@ -142,6 +142,42 @@ async fn with_the_demo_off_there_is_no_race() {
     running.cookie_client().open("/lab/race").await.expect_status(404);
 }
 
+/// Rules of WCAG 2.2 A and AA, and what axe's authors call best practice.
+const AXE: &str = r"
+    const done = arguments[arguments.length - 1];
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    axe.run({ runOnly: tags, rules: { 'target-size': { enabled: true } }, resultTypes: ['violations'] })
+        .then(({ violations }) => done(violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))))
+        .catch((error) => done([String(error)]));
+";
+
+#[tokio::test]
+async fn axe_finds_nothing_in_either_theme() {
+    let (Some(_), Some(axe)) = (needs(Tool::Chromium), needs(Tool::Axe)) else {
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let running = start(program()).await;
+    let browser = running.browser(JavaScript::On).await;
+    for scheme in [ColourScheme::Light, ColourScheme::Dark] {
+        browser.set_colour_scheme(scheme).await;
+        for path in [
+            "/lab/race",
+            "/lab/race?swap=off&lost=yes&thief=yes&apart=5",
+            "/lab/race?grace=7",
+        ] {
+            browser.open(path).await;
+            browser.driver().execute(axe.as_str(), Vec::new()).await.unwrap();
+            let found = browser.driver().execute_async(AXE, Vec::new()).await.unwrap();
+            let found: Vec<String> = found.convert().unwrap();
+            assert!(found.is_empty(), "{path}, {scheme:?}: {found:#?}");
+            // Of a form that was refused Chromium itself says that it was.
+            let said: Vec<_> = browser.console().await.into_iter().map(|entry| entry.message).collect();
+            assert!(said.iter().all(|said| said.contains("422")), "{path}: {said:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn it_fits_every_width_and_can_be_set_without_scripts() {
     let Some(_) = needs(Tool::Chromium) else { return };
