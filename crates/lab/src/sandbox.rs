@@ -219,8 +219,8 @@ impl Sandbox {
             Action::BlacklistForgets | Action::BlacklistSlow | Action::BlacklistStops | Action::BlacklistWell => {
                 need(blacklist, Refused::NoBlacklist)
             }
-            Action::WaitBeforeExpiry => self.until_expiry().map(drop),
-            Action::WaitAfterExpiry => self.until_expiry().map(drop),
+            Action::WaitBeforeExpiry => self.until_expiry(A_SECOND).map(drop),
+            Action::WaitAfterExpiry => self.until_expiry(Duration::ZERO).map(drop),
             Action::KillServer => need(self.server.is_some(), Refused::ServerIsDown),
             Action::StartServer => need(self.server.is_none(), Refused::ServerRuns),
             Action::LogIn
@@ -285,11 +285,11 @@ impl Sandbox {
     async fn without_a_request(&mut self, action: Action) -> Result<(), Refused> {
         match action {
             Action::WaitBeforeExpiry => {
-                let left = self.until_expiry()?;
+                let left = self.until_expiry(A_SECOND)?;
                 self.pass(left.saturating_sub(A_SECOND));
             }
             Action::WaitAfterExpiry => {
-                let left = self.until_expiry()?;
+                let left = self.until_expiry(Duration::ZERO)?;
                 self.pass(left.saturating_add(A_SECOND));
             }
             Action::BlacklistForgets => {
@@ -495,13 +495,13 @@ impl Sandbox {
     }
 
     /// How long until the next of the tokens expires, yours or the thief's.
-    fn until_expiry(&self) -> Result<Duration, Refused> {
+    fn until_expiry(&self, further_than: Duration) -> Result<Duration, Refused> {
         let service = self.service().ok_or(Refused::ServerIsDown)?;
         let now = service.now().map_err(|_| Refused::NothingExpires)?;
         let left = |until: Timestamp| {
             Duration::try_from(until.duration_since(now))
                 .ok()
-                .filter(|left| *left > A_SECOND)
+                .filter(|left| *left > further_than)
         };
         let of_tokens = [self.access(), self.loot.access.as_deref()]
             .into_iter()

@@ -12,15 +12,20 @@
     reason = "whoever takes pictures wants to be told what went wrong, and nothing else"
 )]
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
-use rescind_testkit::{Browser, ColourScheme, JavaScript, PostgresServer, Program, RedisServer, Tool, needs};
+use rescind_testkit::{Browser, ColourScheme, JavaScript, PostgresServer, Program, RedisServer, Running, Tool, needs};
 use serde_json::json;
 
 /// In CSS pixels: a desk and a telephone.
 const WIDTHS: [u32; 2] = [1280, 390];
-/// What a picture may weigh, so that the README loads.
-const MOST_BYTES: u64 = 200 * 1024;
+/// What a picture may weigh, so that the README loads, and so that all of them can be taken again without the repository
+/// growing out of hand. They are WebP for the same reason: a third of what they would be as PNG.
+const MOST_BYTES: u64 = 120 * 1024;
 const WHOLE: &[&str] = &[];
 /// What happens, without the log of it.
 const STAGE: &[&str] = &["header", ".lanes"];
@@ -34,6 +39,19 @@ const ADDRESS: &str = "http://127.0.0.1:8080";
 const TOKEN: &[&str] = &["header", "#access-token"];
 const DEVICES: &[&str] = &["#checks", "#your-devices"];
 const LOG: &[&str] = &["#log", "#diagram"];
+/// The question, and the picture that answers it, for the README.
+const PICTURE: &[&str] = &["header", ".timelines"];
+const EXERCISE: &[&str] = &["#exercise"];
+/// How much of a long page a picture of each width holds.
+const BEGINNINGS: [u32; 2] = [1_100, 1_500];
+const ANSWERS: [&str; 6] = [
+    "stored",
+    "client-delete",
+    "short-lived",
+    "rotation",
+    "blacklist",
+    "sessions",
+];
 /// Alice's other device, for the list of them.
 const TELEPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                          Version/18.5 Mobile/15E148 Safari/604.1";
@@ -56,6 +74,7 @@ async fn main() {
         };
         album.fill().await;
         album.fill_with_nodes().await;
+        album.fill_with_lessons().await;
     }
 }
 
@@ -145,21 +164,91 @@ impl Album {
         self.take(&browser, "cluster", NODES).await;
     }
 
-    /// The page as it is open now, or the strip of it that holds these elements.
-    async fn take(&self, browser: &Browser, scene: &str, elements: &[&str]) {
+    /// The lab, the inspector, the course and the glossary. Without scripts, so that every button leads to a page.
+    async fn fill_with_lessons(&self) {
+        let running = Program::new(&self.program).start().await.unwrap();
+        running.ready().await.unwrap();
+        let browser = running.browser(JavaScript::Off).await;
+        browser.set_colour_scheme(self.scheme).await;
+
+        browser.open("/lab").await;
+        self.take_beginning(&browser, "lab-question").await;
+        browser.open("/lab?show=1").await;
+        self.take(&browser, "lab", PICTURE).await;
+        browser.open("/lab?guess=stored&guess=rotation").await;
+        self.take_beginning(&browser, "lab-prediction").await;
+        for answer in ANSWERS {
+            browser.open(&format!("/lab/{answer}")).await;
+            for button in ["Log in", "Copy what you send", "Log out", "Replay the copy"] {
+                browser.press(button).await;
+            }
+            self.take_beginning(&browser, &format!("lab-{answer}")).await;
+        }
+        browser.open("/lab/race").await;
+        self.take_beginning(&browser, "lab-race").await;
+
+        browser.open("/login").await;
+        browser.fill("Username", ALICE.0).await;
+        browser.fill("Password", ALICE.1).await;
+        browser.press("Log in").await;
+        browser.open("/inspector").await;
+        self.take(&browser, "inspector-form", WHOLE).await;
+        browser.press("Inspect").await;
+        self.take_beginning(&browser, "inspector").await;
+
+        browser.open("/learn").await;
+        self.take_beginning(&browser, "learn").await;
+        for chapter in chapters(&running).await {
+            browser.open(&format!("/learn/{chapter}")).await;
+            self.take_beginning(&browser, &format!("learn-{chapter}")).await;
+        }
+        browser.open("/learn/rotation").await;
+        self.take(&browser, "learn-exercise", EXERCISE).await;
+        browser.open("/glossary").await;
+        self.take_beginning(&browser, "glossary").await;
+    }
+
+    /// The beginning of the page, as much of it as a picture of that width may hold.
+    async fn take_beginning(&self, browser: &Browser, scene: &str) {
+        for (width, most) in WIDTHS.into_iter().zip(BEGINNINGS) {
+            let file = self.file(scene, width);
+            browser.screenshot_of_beginning(&file, width, most).await;
+            weigh(&file);
+        }
+    }
+
+    fn file(&self, scene: &str, width: u32) -> PathBuf {
         let scheme = match self.scheme {
             ColourScheme::Light => "light",
             ColourScheme::Dark => "dark",
         };
+        self.directory.join(format!("{scene}-{width}-{scheme}.webp"))
+    }
+
+    /// The page as it is open now, or the strip of it that holds these elements.
+    async fn take(&self, browser: &Browser, scene: &str, elements: &[&str]) {
         for width in WIDTHS {
-            let file = self.directory.join(format!("{scene}-{width}-{scheme}.png"));
+            let file = self.file(scene, width);
             if elements.is_empty() {
                 browser.screenshot(&file, width).await;
             } else {
                 browser.screenshot_of(&file, width, elements).await;
             }
-            let bytes = fs::metadata(&file).unwrap().len();
-            assert!(bytes <= MOST_BYTES, "{} weighs {bytes} bytes", file.display());
+            weigh(&file);
         }
     }
+}
+
+/// Every chapter, by its place beneath `/learn`, as the contents link to it.
+async fn chapters(running: &Running) -> BTreeSet<String> {
+    let contents = running.cookie_client().open("/learn").await.expect_status(200).text;
+    let links = contents.split("href=\"/learn/").skip(1);
+    links
+        .filter_map(|link| link.split(['"', '#', '?']).next().map(str::to_owned))
+        .collect()
+}
+
+fn weigh(file: &Path) {
+    let bytes = fs::metadata(file).unwrap().len();
+    assert!(bytes <= MOST_BYTES, "{} weighs {bytes} bytes", file.display());
 }

@@ -33,6 +33,8 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a page may take to show what was asked for, also on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
+/// Of a picture that is not exact, in percent: beyond it the eye sees no difference in letters, and the file grows.
+const QUALITY: u32 = 85;
 /// What a picture of some elements shows around them, in CSS pixels.
 const MARGIN: f64 = 24.0;
 
@@ -279,11 +281,18 @@ impl Browser {
         (side("width"), side("height"))
     }
 
-    /// Writes a picture (PNG) of the whole page, to its very end, at this viewport width.
+    /// Writes a picture (WebP where the file is called so, else PNG) of the whole page, to its very end, at this viewport width.
     pub async fn screenshot(&self, file: &Path, width: u32) {
         self.set_viewport(width, 900).await;
         let (_, height) = self.content_size().await;
         self.picture(file, width, 0.0, height.into()).await;
+    }
+
+    /// The same of the page's beginning, at most so high: of a page that is read, and too long for one picture.
+    pub async fn screenshot_of_beginning(&self, file: &Path, width: u32, most: u32) {
+        self.set_viewport(width, 900).await;
+        let (_, height) = self.content_size().await;
+        self.picture(file, width, 0.0, height.min(most).into()).await;
     }
 
     /// The same of the strip of the page, as wide as the viewport, in which the elements lie that these CSS selectors find.
@@ -302,22 +311,27 @@ impl Browser {
     }
 
     async fn picture(&self, file: &Path, width: u32, top: f64, height: f64) {
+        let format = match file.extension().and_then(|extension| extension.to_str()) {
+            Some("webp") => "webp",
+            _ => "png",
+        };
         let picture = self
             .devtools(
                 "Page.captureScreenshot",
                 json!({
-                    "format": "png",
+                    "format": format,
+                    "quality": QUALITY,
                     "captureBeyondViewport": true,
                     "clip": {"x": 0, "y": top, "width": width, "height": height, "scale": 1},
                 }),
             )
             .await;
-        let png = picture
+        let picture = picture
             .get("data")
             .and_then(Value::as_str)
             .and_then(|data| STANDARD.decode(data).ok());
-        let png = png.unwrap_or_else(|| panic!("no picture from the browser"));
-        tokio::fs::write(file, png)
+        let picture = picture.unwrap_or_else(|| panic!("no picture from the browser"));
+        tokio::fs::write(file, picture)
             .await
             .unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
     }

@@ -3,7 +3,7 @@
 //! A file's address contains a hash of what is in it. So browsers may keep it for a year, and a new version is a new
 //! address. The hash is no secret and no proof; it only has to change when the file does.
 //!
-//! There is one stylesheet and one script, each put together from files that can be read by themselves, so that a page costs
+//! There is one stylesheet and one script, and a second stylesheet for the pages that teach; each is put together from files that can be read by themselves, so that a page costs
 //! few requests. Rejected: a bundler. What it would do here is to leave out the lines that begin with `import`.
 //!
 //! They travel compressed, and pages do not: a page holds secrets beside what a stranger may have written, and its length,
@@ -63,6 +63,7 @@ impl Asset {
 /// All static files.
 pub(crate) struct Assets {
     stylesheet: Asset,
+    lessons: Asset,
     script: Asset,
     icon: Asset,
 }
@@ -76,7 +77,14 @@ impl Assets {
                 "text/css; charset=utf-8",
                 concat!(
                     include_str!("../../static/rescind.css"),
-                    include_str!("../../static/stage.css"),
+                    include_str!("../../static/stage.css")
+                ),
+            ),
+            lessons: Asset::new(
+                "lessons",
+                "css",
+                "text/css; charset=utf-8",
+                concat!(
                     include_str!("../../static/lab_compare.css"),
                     include_str!("../../static/lab_answer.css"),
                     include_str!("../../static/lab_race.css"),
@@ -95,6 +103,11 @@ impl Assets {
         &self.stylesheet.path
     }
 
+    /// The address of what the pages that teach need beside it.
+    pub(crate) fn lessons(&self) -> &str {
+        &self.lessons.path
+    }
+
     /// The address of the script, a module.
     pub(crate) fn script(&self) -> &str {
         &self.script.path
@@ -106,7 +119,7 @@ impl Assets {
     }
 
     fn find(&self, path: &str) -> Option<&Asset> {
-        [&self.stylesheet, &self.script, &self.icon]
+        [&self.stylesheet, &self.lessons, &self.script, &self.icon]
             .into_iter()
             .find(|asset| asset.path == path)
     }

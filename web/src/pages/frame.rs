@@ -17,6 +17,8 @@ pub(crate) struct Frame {
     /// Where the choice of a theme leads back to.
     pub(crate) back: String,
     pub(crate) stylesheet: String,
+    /// The second stylesheet, for a page that teaches.
+    pub(crate) lessons: Option<String>,
     pub(crate) script: String,
     pub(crate) icon: String,
     /// For the script: the login that the page is drawn for, as [`SessionState`](super::session_state::SessionState) in

@@ -57,6 +57,7 @@ impl Site {
             theme: Theme::of(request),
             back: theme::back(request),
             stylesheet: self.assets.stylesheet().to_owned(),
+            lessons: teaches(request.path()).then(|| self.assets.lessons().to_owned()),
             script: self.assets.script().to_owned(),
             icon: self.assets.icon().to_owned(),
             session: SessionState::drawn_for(request, &self.rescind),
@@ -95,4 +96,10 @@ impl Site {
         let user = self.user(rescind, authenticated).await?;
         Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
     }
+}
+
+/// Whether a page of the lab, the inspector, the course or the glossary is at that address.
+fn teaches(path: &str) -> bool {
+    let folder = path.split('/').nth(1);
+    matches!(folder, Some("lab" | "inspector" | "learn" | "glossary"))
 }
