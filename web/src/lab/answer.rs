@@ -7,7 +7,7 @@
 //! | [`wire`](super::wire) | requests and replies as they were |
 //! | [`everything`](super::everything) | how everything stands afterwards |
 //! | [`buttons`](super::buttons) | what can be done next |
-//! | [`costs`](super::costs), [`choosing`](super::choosing) | what it cost, and when to choose it |
+//! | [`costs`], [`choosing`](super::choosing) | what it cost, and when to choose it |
 //!
 //! Pressing is a POST that leads back here; looking, at an earlier step as well, changes nothing. A button that makes no
 //! sense any more, on a page that lay open or was never drawn, is answered with the reason and the page as it is now.
