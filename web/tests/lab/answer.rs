@@ -546,3 +546,33 @@ async fn focus(browser: &Browser) -> String {
         .unwrap();
     id.json().as_str().unwrap().to_owned()
 }
+
+/// Every answer, in a browser without scripts, by nothing but its buttons and links.
+#[tokio::test]
+async fn without_scripts_each_answer_can_be_walked_through_in_a_browser() {
+    if needs(Tool::Chromium).is_none() {
+        return;
+    }
+    let running = open().await;
+    let browser = running.browser(JavaScript::Off).await;
+    for answer in ANSWERS {
+        browser.open(&format!("/lab/{answer}")).await;
+        for button in ["Log in", "Copy what you send", "Replay the copy"] {
+            browser.press(button).await;
+        }
+        browser.wait_for_text("The thief is in").await;
+        browser.press("Log out").await;
+        browser.press("Replay the copy").await;
+        let refuses = ["stored", "blacklist", "sessions"].contains(&answer);
+        let told = if refuses {
+            "The thief is refused"
+        } else {
+            "The thief is in: nobody was asked"
+        };
+        browser.wait_for_text(told).await;
+        browser.follow("Previous").await;
+        browser.wait_for_text("You look at an earlier step").await;
+        browser.follow("Last").await;
+        browser.wait_for_text(told).await;
+    }
+}

@@ -99,3 +99,35 @@ async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
         browser.wait_for_text("chapter 3 of 12").await;
     }
 }
+
+#[tokio::test]
+async fn a_learner_walks_the_whole_course_is_wrong_and_stuck_in_every_chapter_and_helped_on() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    let browser = running.browser(JavaScript::On).await;
+    browser.open("/learn").await;
+    browser.follow("Begin with chapter 1").await;
+    for chapter in 1..=12 {
+        browser.wait_for_text(&format!("chapter {chapter} of 12")).await;
+        browser.press("Play it").await;
+        browser.wait_for_text("Played just now").await;
+        browser.press("Check").await;
+        browser.wait_for_text("Not yet.").await;
+        for hint in 1..=3 {
+            browser.press(&format!("Open hint {hint} of 3")).await;
+            browser.wait_for_text(&format!("Hint {hint}.")).await;
+        }
+        browser.press("Show the answer").await;
+        browser.wait_for_text("answer seen").await;
+        let next = browser.driver().find(By::Css("a[rel=next]")).await.unwrap();
+        let next = next.attr("href").await.unwrap().unwrap();
+        browser.open(&next).await;
+    }
+    assert_eq!(browser.path().await, "/glossary");
+    browser.open("/learn").await;
+    let contents = browser.text().await;
+    assert!(
+        !contents.contains("solved"),
+        "an answer that was shown is none that was found"
+    );
+}
