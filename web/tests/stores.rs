@@ -325,7 +325,10 @@ async fn a_policy_that_never_asks_redis_starts_without_it_and_confirms_no_logout
         .expect_problem(503, "revocation_pending");
     client.me(tokens.access()).await.expect_problem(401, "token_revoked");
     let logs = running.logs();
-    assert!(logs.contains("Redis does not answer") && !logs.contains("s3cret"), "{logs}");
+    assert!(
+        logs.contains("Redis does not answer") && !logs.contains("s3cret"),
+        "{logs}"
+    );
 }
 
 #[tokio::test]

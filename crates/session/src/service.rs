@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use tracing::Instrument;
+use tracing::{Instrument, instrument::WithSubscriber};
 
 use crate::{
     causes::WithCauses,
@@ -217,8 +217,8 @@ impl SessionService {
         deadline: Deadline,
         write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        // In the span of the request, so that what it logs can be found under the request's id.
-        let task = tokio::spawn(write.in_current_span());
+        // In the span of the request, so that what it logs can be found under the request's id, and where its caller logs.
+        let task = tokio::spawn(write.in_current_span().with_current_subscriber());
         self.read(deadline, async { task.await.map_err(StoreError::unavailable)? })
             .await
     }
@@ -243,7 +243,7 @@ impl SessionService {
             crate::failpoints::between_log_and_blacklist().await;
             service.carry(&revocations).await
         };
-        let task = tokio::spawn(steps.in_current_span());
+        let task = tokio::spawn(steps.in_current_span().with_current_subscriber());
         let outcome = self
             .read(deadline, async { told.await.map_err(StoreError::unavailable)? })
             .await
