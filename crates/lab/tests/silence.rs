@@ -1,10 +1,5 @@
 //! What is played in a sandbox is no business of whoever reads the program's log: not while it is played, and not later,
 //! when a write that nobody waits for any more comes to its end.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking, its helpers included"
-)]
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
