@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    Config, Device, Grant, HashingSettings, Keys, LogId, ManualClock, Password, Policy, Ports, Position, Refresh,
-    RefreshError, Revocation, Session, SessionService, SessionState,
+    Device, Grant, Keys, LogId, ManualClock, Password, Policy, Ports, Position, Refresh, RefreshError, Revocation,
+    Session, SessionService, SessionState,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     ports::{
         Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
@@ -39,7 +39,7 @@ use crate::{
     meter::{self, Meter, Operation, metered},
     naive::Naive,
     sandbox::{PASSWORD, USERNAME},
-    server::ORIGIN,
+    server,
 };
 
 /// How long an access token lives in every run: both refresh when it has passed.
@@ -480,22 +480,12 @@ impl Real {
     async fn log_in(grace: Duration, rng: &mut StdRng) -> Result<(Self, Tokens), RaceError> {
         let clock = ManualClock::at(BEGINNING);
         let usual = Policy::blacklist();
-        let config = Config {
-            policy: Policy {
-                access_ttl: ACCESS_TTL,
-                refresh: usual.refresh.map(|refresh| Refresh { grace, ..refresh }),
-                ..usual
-            },
-            store_timeout: STORE_TIMEOUT,
-            // Everybody knows the one password, so it need not be hard to guess.
-            hashing: HashingSettings {
-                memory_kib: 64,
-                iterations: 1,
-                at_once: 1,
-                waiting: 8,
-            },
-            ..Config::new(ORIGIN, "rescind-api")
+        let policy = Policy {
+            access_ttl: ACCESS_TTL,
+            refresh: usual.refresh.map(|refresh| Refresh { grace, ..refresh }),
+            ..usual
         };
+        let config = server::config(policy, STORE_TIMEOUT);
         let keys = Keys {
             ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa)?),
             refresh: RefreshKeys::new(RefreshKey::generate(rng), Vec::new())?,

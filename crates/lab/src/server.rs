@@ -108,6 +108,22 @@ impl Hardware {
     }
 }
 
+/// The settings of everything that is played.
+pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
+    Config {
+        policy,
+        store_timeout,
+        // Everybody knows the one password, so it need not be hard to guess.
+        hashing: HashingSettings {
+            memory_kib: 64,
+            iterations: 1,
+            at_once: 1,
+            waiting: 8,
+        },
+        ..Config::new(ORIGIN, "rescind-api")
+    }
+}
+
 /// What is served.
 #[derive(Clone)]
 pub(crate) enum Kind {
@@ -138,21 +154,11 @@ impl Server {
         let clock = AnchoredClock::new(hardware.machine.clone());
         // Stores in memory have no clock of their own that it could disagree with.
         let _ = clock.anchor(hardware.sessions.instants().await?);
-        let config = Config {
-            policy: match &kind {
-                Kind::Tokens(policy) => policy.clone(),
-                Kind::Sessions(_) => Policy::client_delete(),
-            },
-            store_timeout: STORE_TIMEOUT,
-            // Everybody knows the one password, so it need not be hard to guess.
-            hashing: HashingSettings {
-                memory_kib: 64,
-                iterations: 1,
-                at_once: 1,
-                waiting: 8,
-            },
-            ..Config::new(ORIGIN, "rescind-api")
+        let policy = match &kind {
+            Kind::Tokens(policy) => policy.clone(),
+            Kind::Sessions(_) => Policy::client_delete(),
         };
+        let config = config(policy, STORE_TIMEOUT);
         let ports = Ports {
             users: hardware.users.clone(),
             sessions: hardware.sessions.clone(),

@@ -10,7 +10,7 @@ use super::{
     asked::Asked,
     log::{Actor, Entry, Node, milliseconds},
 };
-use crate::stores::Stores;
+use crate::{pages::arrow, stores::Stores};
 
 /// Where the lanes are, from left to right.
 const LANES: [i32; 4] = [90, 300, 510, 720];
@@ -216,13 +216,12 @@ impl Arrow {
     fn of(step: &Step, y: i32, class: &'static str) -> Self {
         const HEAD: i32 = 8;
         let (from, to) = (step.from.x(), step.to.x());
-        let back = if to > from { -HEAD } else { HEAD };
         Self {
             class,
             from,
             to,
             y,
-            head: (from != to).then(|| format!("M{to} {y}l{back} -5v10z")),
+            head: arrow::head(from, to, y, HEAD),
             // Beside the asking lane and the server's there is most room, since nobody talks past the server.
             middle: match (step.from, step.to) {
                 (from, to) if from == to => from.x(),
@@ -231,17 +230,9 @@ impl Arrow {
                 }
                 (from, to) => (from.x() + to.x()) / 2,
             },
-            label: shortened(&step.says),
+            label: arrow::shortened(&step.says, FITS),
         }
     }
-}
-
-/// As much as fits; the list beneath says it in full.
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= FITS {
-        return text.to_owned();
-    }
-    text.chars().take(FITS - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

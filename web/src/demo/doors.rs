@@ -4,12 +4,13 @@
 //! API's own `/api/me` with that note added, and asks whatever the policy asks. The second looks at signature and expiry
 //! and at nothing else, as every service does that has been given a public key and no memory. It exists in the demo only.
 
-use actix_web::{HttpRequest, HttpResponse, guard, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use rescind_api::{Authenticated, Me, Problem, Rescind, bearer_token, me};
 use rescind_session::token::AccessClaims;
 use serde::Serialize;
 
 use super::thief::{ASKING_DOOR, SIGNATURE_DOOR};
+use crate::pages::read;
 
 /// What the people of the demo would rather keep to themselves.
 const NOTES: [(&str, &str); 2] = [
@@ -19,7 +20,6 @@ const NOTES: [(&str, &str); 2] = [
 
 /// Adds both doors. Before the API, whose `/api/me` the first one replaces.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     cfg.service(web::resource(ASKING_DOOR).route(read().to(asking)))
         .service(web::resource(SIGNATURE_DOOR).route(read().to(signature_only)));
 }

@@ -50,7 +50,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use actix_web::{cookie::Cookie, guard, web};
+use actix_web::{cookie::Cookie, web};
 use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
@@ -61,7 +61,7 @@ use visit::Visit;
 use visitors::{CookieNames, Ticket, Visitors};
 pub(crate) use watching::watched;
 
-use crate::stores::Stores;
+use crate::{pages::read, stores::Stores};
 
 const MOST_VISITORS: u64 = 1_000;
 const VISITOR_COOKIE: CookieNames = CookieNames {
@@ -121,7 +121,6 @@ impl Stage {
 
 /// Adds the stage to an application: before the API, one of whose calls it replaces.
 pub(crate) fn configure(stage: &web::Data<Stage>, cfg: &mut web::ServiceConfig) {
-    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     cfg.app_data(stage.clone())
         .configure(doors::configure)
         .service(web::resource("/demo").route(read().to(screen::show)))

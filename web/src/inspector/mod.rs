@@ -29,14 +29,14 @@ mod page;
 mod tampering;
 mod verified;
 
-use actix_web::{HttpRequest, HttpResponse, guard, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use rescind_api::{Problem, Rescind, Visitor, browser};
 use rescind_session::token::{AccessToken, MAX_TOKEN_BYTES};
 use serde::Deserialize;
 
 use crate::{
     lab::Sandboxes,
-    pages::{Site, draw, with_cookies},
+    pages::{Site, draw, read, with_cookies},
 };
 use decoded::Decoded;
 use own::{Keeper, Own};
@@ -51,7 +51,6 @@ const PASTED: &str = "pasted";
 
 /// Adds the inspector to an application, where the demo is on.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     cfg.service(web::resource(PATH).route(read().to(show)).route(web::post().to(submit)));
 }
 

@@ -14,7 +14,7 @@
 
 use std::{borrow::Borrow, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, guard, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
 use rescind_api::{Problem, Rescind, Visitor};
@@ -29,13 +29,15 @@ use super::{
     costs::{self, Row},
     everything::Everything,
     sequence::Sequence,
-    telling::{Context, Told, moment, words},
+    telling::{Context, Told, moment},
     wire::Wire,
 };
 use crate::pages::{
     Site, draw,
     frame::{Field, Frame, Who},
-    see_other, with_cookies,
+    see_other,
+    times::to_the_second,
+    with_cookies,
 };
 
 /// The longest that an access token or a plain session may be made to live here.
@@ -43,8 +45,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const A_SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
-    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-    cfg.service(web::resource("/lab/{answer}").route(read().to(show)))
+    cfg.service(web::resource("/lab/{answer}").route(crate::pages::read().to(show)))
         .service(web::resource("/lab/{answer}/do").route(web::post().to(press)))
         .service(web::resource("/lab/{answer}/restart").route(web::post().to(restart)));
 }
@@ -286,7 +287,7 @@ impl Look<'_> {
         // Where nobody asked, whoever broke something wants to know what it did to whom.
         let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
         let title = format!("{}, step by step", answer.name());
-        let who = self.who().await;
+        let who = self.site.who_if_known(self.rescind, &self.visitor).await;
         let page = Page {
             frame: self.site.frame(self.request, title, who),
             answer,
@@ -314,27 +315,19 @@ impl Look<'_> {
         };
         draw(status, &page)
     }
-
-    /// Whose name stands in the frame. Nobody's, if that would take a refresh, or a store that does not answer.
-    async fn who(&self) -> Who {
-        match &self.visitor {
-            Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-            Ok(visitor) => self.site.who(self.rescind, visitor).await.unwrap_or(Who::Unknown),
-        }
-    }
 }
 
 /// With which lifetimes it runs.
 fn lives(setup: &Setup) -> String {
     if setup.answer == Answer::Sessions {
-        return format!("A session lives {}.", words(setup.session_life));
+        return format!("A session lives {}.", to_the_second(setup.session_life));
     }
-    let access = words(setup.policy.access_ttl);
+    let access = to_the_second(setup.policy.access_ttl);
     match setup.policy.refresh {
         Some(refresh) => format!(
             "Access tokens live {access}, a session may lie idle for {}, and a used refresh token has a grace of {}.",
-            words(refresh.ttl),
-            words(refresh.grace)
+            to_the_second(refresh.ttl),
+            to_the_second(refresh.grace)
         ),
         None => format!("Tokens live {access}, and there are no refresh tokens."),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::{Problem, Rescind, Visitor};
 use rescind_lab::{
@@ -35,11 +35,6 @@ const SEED: u64 = 7;
 
 /// How many of the six answers; it is never all of them.
 const NUMBERS: [&str; 6] = ["none", "one", "two", "three", "four", "five"];
-
-/// A length of time, for people.
-pub(super) fn words(length: Duration) -> String {
-    times::span(SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX))
-}
 
 /// The stories worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -340,7 +335,7 @@ impl Played {
             (0, false, Some((_, to))) if *to < self.scenario.logout => {
                 format!(
                     "The thief was out {} before you left",
-                    words(self.scenario.logout - *to)
+                    times::length(self.scenario.logout - *to)
                 )
             }
             (0, ..) => "The thief was out at the moment of your logout".to_owned(),
@@ -410,7 +405,7 @@ fn why(answer: Answer, refuses: bool) -> &'static str {
 }
 
 fn span(seconds: u64) -> String {
-    words(Duration::from_secs(seconds))
+    times::length(Duration::from_secs(seconds))
 }
 
 async fn show(
@@ -419,11 +414,7 @@ async fn show(
     site: web::Data<Site>,
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
-    // Nothing here depends on who it is: nobody is sent away to be refreshed.
-    let who = match visitor {
-        Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-        Ok(visitor) => site.who(&rescind, &visitor).await.unwrap_or(Who::Unknown),
-    };
+    let who = site.who_if_known(&rescind, &visitor).await;
     let asked = Asked::read(request.query_string());
     let result = if asked.shows && !asked.is_wrong() {
         Some(drawn(asked.scenario).await?)

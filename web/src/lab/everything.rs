@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rescind_lab::{Answer, Mood, Picture};
 use rescind_session::{Cause, Revocation, Scope, SessionState};
 
-use super::telling::{moment, words};
+use super::telling::moment;
+use crate::pages::times::to_the_second;
 
 /// A list on the page keeps to the newest.
 const MOST_ROWS: usize = 8;
@@ -146,7 +147,7 @@ fn since(started: Timestamp, instant: Timestamp) -> String {
     let passed = instant.duration_since(started);
     match Duration::try_from(passed) {
         Ok(passed) => moment(passed),
-        Err(_) => format!("t − {}", words(passed.unsigned_abs())),
+        Err(_) => format!("t − {}", to_the_second(passed.unsigned_abs())),
     }
 }
 

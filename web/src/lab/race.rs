@@ -183,11 +183,7 @@ async fn show(
     site: web::Data<Site>,
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
-    let who = match visitor {
-        // Nothing here depends on who it is.
-        Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-        Ok(visitor) => site.who(&rescind, &visitor).await.unwrap_or(Who::Unknown),
-    };
+    let who = site.who_if_known(&rescind, &visitor).await;
     let switches = Set::read(request.query_string());
     let (status, played) = if switches.iter().any(|set| set.error.is_some()) {
         (StatusCode::UNPROCESSABLE_ENTITY, None)

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, Second, Swap, Use, Verdict};
 
+use crate::pages::times::to_the_second;
+
 /// Something that is said: a try with what came of it, or an outcome, and whether that is good news for whoever is honest.
 pub(super) struct Told {
     /// When, where it is a moment of the story.
@@ -30,16 +32,6 @@ impl Said {
             Self::Badly => "refused",
             Self::Nothing => "",
         }
-    }
-}
-
-/// To the second, however long: here a few of them decide.
-fn words(length: Duration) -> String {
-    let (minutes, seconds) = (length.as_secs() / 60, length.as_secs() % 60);
-    match (minutes, seconds) {
-        (0, seconds) => format!("{seconds} s"),
-        (minutes, 0) => format!("{minutes} min"),
-        (minutes, seconds) => format!("{minutes} min {seconds} s"),
     }
 }
 
@@ -90,14 +82,14 @@ pub(super) fn finding(race: &Race) -> Told {
         (Judged::Nobody, Second::Thief) => (
             format!(
                 "Nobody notices the thief: inside for {} until the story ends, and still inside.",
-                words(race.second_inside())
+                to_the_second(race.second_inside())
             ),
             Said::Badly,
         ),
         (Judged::FalseAlarm(at), Second::Tab) => (
             format!(
                 "A false alarm {} after the login: an honest tab is taken for a thief, and both are logged out.",
-                words(at)
+                to_the_second(at)
             ),
             Said::Badly,
         ),
@@ -105,22 +97,22 @@ pub(super) fn finding(race: &Race) -> Told {
             format!(
                 "Your own second try is taken for theft, {} after the login, before the thief comes. You are logged out; \
                  the copy is worth nothing any more.",
-                words(at)
+                to_the_second(at)
             ),
             Said::Badly,
         ),
         (Judged::Thief(at), _) if race.second_inside().is_zero() => (
             format!(
                 "The thief is noticed with the first try, {} after the login, and gets nothing. You have to log in again.",
-                words(at)
+                to_the_second(at)
             ),
             Said::Well,
         ),
         (Judged::Thief(at), _) => (
             format!(
                 "The thief is noticed {} after the login, having been inside for {}. You have to log in again.",
-                words(at),
-                words(race.second_inside())
+                to_the_second(at),
+                to_the_second(race.second_inside())
             ),
             Said::Badly,
         ),
@@ -182,7 +174,7 @@ fn told_of(race: &Race, tried: &Use) -> Told {
         Verdict::Closed => ("refused: the session is closed".to_owned(), Said::Badly),
     };
     Told {
-        at: Some(words(tried.at)),
+        at: Some(to_the_second(tried.at)),
         words: words_of,
         answer: Some(answer),
         said,
@@ -209,26 +201,29 @@ impl Row {
         };
         let tab_words = match tab.closed_at() {
             None => said("both stay logged in".to_owned(), Said::Well),
-            Some(at) => said(format!("both logged out after {}", words(at)), Said::Badly),
+            Some(at) => said(format!("both logged out after {}", to_the_second(at)), Said::Badly),
         };
         let thief_words = match thief.judged() {
             Judged::Nobody => said(
-                format!("not noticed; inside for {}, and still", words(thief.second_inside())),
+                format!(
+                    "not noticed; inside for {}, and still",
+                    to_the_second(thief.second_inside())
+                ),
                 Said::Badly,
             ),
             Judged::Thief(at) if thief.second_inside().is_zero() => {
-                said(format!("noticed after {}; never inside", words(at)), Said::Well)
+                said(format!("noticed after {}; never inside", to_the_second(at)), Said::Well)
             }
             Judged::Thief(at) => said(
                 format!(
                     "noticed after {}; inside for {}",
-                    words(at),
-                    words(thief.second_inside())
+                    to_the_second(at),
+                    to_the_second(thief.second_inside())
                 ),
                 Said::Badly,
             ),
             Judged::FalseAlarm(at) => said(
-                format!("you are logged out after {}, before the thief comes", words(at)),
+                format!("you are logged out after {}, before the thief comes", to_the_second(at)),
                 Said::Badly,
             ),
         };
@@ -250,7 +245,7 @@ fn grace_words(grace: Duration) -> String {
     if grace.is_zero() {
         "none".to_owned()
     } else {
-        words(grace)
+        to_the_second(grace)
     }
 }
 
@@ -261,8 +256,8 @@ pub(super) fn trade(race: &Race, rows: &[Row]) -> Vec<String> {
     let mishap = match (setup.apart.is_zero(), setup.reply) {
         (true, FirstReply::Arrives) => "two tabs at once".to_owned(),
         (true, FirstReply::Lost) => "two tabs at once and a lost reply".to_owned(),
-        (false, FirstReply::Arrives) => format!("two tabs {} apart", words(setup.apart)),
-        (false, FirstReply::Lost) => format!("a lost reply and two tabs {} apart", words(setup.apart)),
+        (false, FirstReply::Arrives) => format!("two tabs {} apart", to_the_second(setup.apart)),
+        (false, FirstReply::Lost) => format!("a lost reply and two tabs {} apart", to_the_second(setup.apart)),
     };
     let mut said = Vec::new();
     if setup.swap == Swap::ReadThenWrite {

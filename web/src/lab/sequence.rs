@@ -13,6 +13,7 @@ use rescind_lab::{
 };
 
 use super::telling::{Context, class, moment, reply};
+use crate::pages::arrow;
 
 /// Where the lanes are, from left to right.
 const LANES: [i32; 5] = [80, 290, 480, 660, 860];
@@ -317,7 +318,6 @@ impl Arrow {
         /// How long a head is.
         const HEAD: i32 = 9;
         let (from, to) = (message.from.x(), message.to.x());
-        let back = if to > from { -HEAD } else { HEAD };
         let (label_at, anchor, fits) = match (message.from, message.to) {
             (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
             // A question and its answer are long, and the lanes behind are free on this line.
@@ -333,18 +333,10 @@ impl Arrow {
             from,
             to,
             y,
-            head: (from != to).then(|| format!("M{to} {y}l{back} -5v10z")),
+            head: arrow::head(from, to, y, HEAD),
             label_at,
             anchor,
-            label: shortened(&message.says, fits),
+            label: arrow::shortened(&message.says, fits),
         }
     }
-}
-
-/// As much as fits; the list beneath says it in full.
-fn shortened(text: &str, fits: usize) -> String {
-    if text.chars().count() <= fits {
-        return text.to_owned();
-    }
-    text.chars().take(fits - 1).chain(['…']).collect()
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use rescind_lab::{Action, Answer, Decided, Exchange, Mood, Outcome, Step, Who};
 use rescind_session::Check;
 
+use crate::pages::times::to_the_second;
+
 /// What is told of a step.
 pub(crate) struct Told {
     /// "The thief is in: nobody was asked."
@@ -190,7 +192,7 @@ impl Context<'_> {
     fn passed(&self) -> String {
         let before = self.steps.iter().rev().nth(1).map_or(Duration::ZERO, |step| step.at);
         let now = self.steps.last().map_or(Duration::ZERO, |step| step.at);
-        words(now.saturating_sub(before))
+        to_the_second(now.saturating_sub(before))
     }
 
     /// When you logged out for the last time, if the thief's copy is older than that.
@@ -303,7 +305,7 @@ impl Context<'_> {
         let now = self.steps.last().map_or(since, |step| step.at);
         let ago = match now.saturating_sub(since) {
             Duration::ZERO => "a moment ago".to_owned(),
-            ago => format!("{} ago", words(ago)),
+            ago => format!("{} ago", to_the_second(ago)),
         };
         format!(
             "You logged out {ago}, and it did not reach the copy. The copy works until it expires by itself, and nothing \
@@ -372,27 +374,7 @@ impl Context<'_> {
     }
 }
 
-/// A length of time, to the second: "5 min 30 s".
-pub(crate) fn words(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let parts: Vec<_> = [
-        (seconds / 86_400, if seconds / 86_400 == 1 { "day" } else { "days" }),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ]
-    .into_iter()
-    .filter(|(amount, _)| *amount > 0)
-    .map(|(amount, unit)| format!("{amount} {unit}"))
-    .collect();
-    if parts.is_empty() {
-        "0 s".to_owned()
-    } else {
-        parts.join(" ")
-    }
-}
-
 /// A moment of the sandbox: "t + 5 min 30 s".
 pub(crate) fn moment(at: Duration) -> String {
-    format!("t + {}", words(at))
+    format!("t + {}", to_the_second(at))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rescind_lab::comparison::{Lane, Scenario, What};
 
-use super::compare::words;
+use crate::pages::times::length;
 
 /// From here on logarithmic: how many times longer the part after the logout is.
 const MUCH_LONGER: u32 = 2;
@@ -228,7 +228,7 @@ impl Axis {
                 last = x;
                 ticks.push(Tick {
                     x,
-                    text: format!("+{}", words(after)),
+                    text: format!("+{}", length(after)),
                 });
             }
         }
@@ -274,9 +274,9 @@ pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline 
     let count = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
     let bottom = layout.top + layout.row * f64::from(count);
     let (theft, logout) = (axis.x(scenario.theft), axis.x(scenario.logout));
-    let theft_text = format!("theft, {}", words(scenario.theft));
+    let theft_text = format!("theft, {}", length(scenario.theft));
     let is_early = theft - layout.left < LETTER * letters(&theft_text);
-    let logout_text = format!("you log out, {}", words(scenario.logout));
+    let logout_text = format!("you log out, {}", length(scenario.logout));
     let (logout_x, logout_anchor) = beside(logout, &logout_text, layout.right);
     let login = "you log in";
     let says_login = theft - layout.left > LETTER * (letters(&theft_text) + letters(login) + 2.0);
@@ -406,7 +406,7 @@ fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) ->
         (0, _, true) => ("accepted", "never inside".to_owned()),
         (0, true, false) => ("accepted", "out at once".to_owned()),
         (0, false, false) => {
-            let inside = words(Duration::from_secs(lane.seconds_inside()));
+            let inside = length(Duration::from_secs(lane.seconds_inside()));
             ("accepted", format!("out after {inside}"))
         }
         (after, ..) => {
@@ -414,7 +414,7 @@ fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) ->
                 Room::Wide => "longer inside",
                 Room::Narrow => "more",
             };
-            ("refused", format!("{} {longer}", words(Duration::from_secs(after))))
+            ("refused", format!("{} {longer}", length(Duration::from_secs(after))))
         }
     };
     let (x, anchor) = beside(axis.x(scenario.logout), &text, axis.right);

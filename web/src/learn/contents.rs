@@ -6,7 +6,7 @@ use rescind_api::{Problem, Rescind, Visitor};
 
 use super::{
     chapters::{Chapter, Part},
-    exercises, who,
+    exercises,
 };
 use crate::pages::{
     Site, draw,
@@ -34,7 +34,7 @@ pub(super) async fn show(
         .into_iter()
         .partition(|chapter| exercises::is_solved(*chapter, &request));
     let page = Contents {
-        frame: site.frame(&request, "The course", who(&site, &rescind, visitor).await),
+        frame: site.frame(&request, "The course", site.who_if_known(&rescind, &visitor).await),
         begun: !solved.is_empty(),
         next: open.first().copied().unwrap_or(Chapter::Unissued),
         solved,

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rescind_api::{Problem, Rescind, Visitor};
 
-use super::{chapters::Chapter, who};
+use super::chapters::Chapter;
 use crate::pages::{
     Site, draw,
     frame::{Frame, Who},
@@ -559,7 +559,7 @@ pub(crate) async fn show(
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
     let page = Glossary {
-        frame: site.frame(&request, "Glossary", who(&site, &rescind, visitor).await),
+        frame: site.frame(&request, "Glossary", site.who_if_known(&rescind, &visitor).await),
         terms: Drawn::all().map_err(actix_web::error::ErrorInternalServerError)?,
     };
     draw(StatusCode::OK, &page)

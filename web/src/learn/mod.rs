@@ -22,10 +22,9 @@ mod experiment;
 mod glossary;
 mod reading;
 
-use actix_web::{guard, web};
-use rescind_api::{Problem, Rescind, Visitor};
+use actix_web::web;
 
-use crate::pages::{Site, frame::Who};
+use crate::pages::read;
 
 /// Where the course is.
 const COURSE: &str = "/learn";
@@ -34,17 +33,8 @@ const GLOSSARY: &str = "/glossary";
 
 /// Adds the course to an application.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     cfg.configure(exercises::configure)
         .service(web::resource(COURSE).route(read().to(contents::show)))
         .service(web::resource("/learn/{chapter}").route(read().to(reading::show)))
         .service(web::resource(GLOSSARY).route(read().to(glossary::show)));
-}
-
-/// Whose name stands in the frame. Nobody's, if that would take a refresh, or a store that does not answer.
-async fn who(site: &Site, rescind: &Rescind, visitor: Result<Visitor, Problem>) -> Who {
-    match visitor {
-        Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-        Ok(visitor) => site.who(rescind, &visitor).await.unwrap_or(Who::Unknown),
-    }
 }

@@ -9,7 +9,6 @@ use super::{
     excerpt::Listing,
     exercises,
     experiment::Experiment,
-    who,
 };
 use crate::pages::{
     Site, draw,
@@ -42,7 +41,7 @@ pub(super) async fn show(
 ) -> actix_web::Result<HttpResponse> {
     let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
     let page = Page {
-        frame: site.frame(&request, chapter.title(), who(&site, &rescind, visitor).await),
+        frame: site.frame(&request, chapter.title(), site.who_if_known(&rescind, &visitor).await),
         chapter,
         solved: exercises::is_solved(chapter, &request),
         prose: chapter.render().map_err(actix_web::error::ErrorInternalServerError)?,

@@ -11,6 +11,7 @@
 //! shows the rest.
 
 mod account;
+pub(crate) mod arrow;
 mod assets;
 mod checks;
 pub(crate) mod device_name;

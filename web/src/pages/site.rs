@@ -96,6 +96,15 @@ impl Site {
         let user = self.user(rescind, authenticated).await?;
         Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
     }
+
+    /// The same, of a page on which nothing else depends on it: nobody, if to know it would take a refresh, or a store that
+    /// does not answer.
+    pub(crate) async fn who_if_known(&self, rescind: &Rescind, visitor: &Result<Visitor, Problem>) -> Who {
+        match visitor {
+            Ok(Visitor::Stale) | Err(_) => Who::Unknown,
+            Ok(visitor) => self.who(rescind, visitor).await.unwrap_or(Who::Unknown),
+        }
+    }
 }
 
 /// Whether a page of the lab, the inspector, the course or the glossary is at that address.

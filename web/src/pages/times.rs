@@ -1,5 +1,7 @@
 //! Times as people read them: "43 s left", with the exact instant beside it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 /// One instant, for `time.html`.
@@ -80,6 +82,31 @@ pub(crate) fn span(length: SignedDuration) -> String {
         HOUR..DAY => with(seconds / HOUR, "h", seconds % HOUR / MINUTE, "min"),
         DAY..TWO_DAYS => with(1, "day", seconds % DAY / HOUR, "h"),
         _ => with(seconds / DAY, "days", seconds % DAY / HOUR, "h"),
+    }
+}
+
+/// The same of a length that cannot be negative.
+pub(crate) fn length(time: Duration) -> String {
+    span(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
+}
+
+/// A length of time, to the second however long it is: "5 min 30 s".
+pub(crate) fn to_the_second(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let parts: Vec<_> = [
+        (seconds / 86_400, if seconds / 86_400 == 1 { "day" } else { "days" }),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ]
+    .into_iter()
+    .filter(|(amount, _)| *amount > 0)
+    .map(|(amount, unit)| format!("{amount} {unit}"))
+    .collect();
+    if parts.is_empty() {
+        "0 s".to_owned()
+    } else {
+        parts.join(" ")
     }
 }
 

@@ -6,14 +6,8 @@ use rescind_testkit::{Browser, CookieClient, JavaScript, Program, Reply, Running
 use scraper::{ElementRef, Html, Selector};
 use thirtyfour::{By, Key};
 
-const ANSWERS: [&str; 6] = [
-    "stored",
-    "client-delete",
-    "short-lived",
-    "rotation",
-    "blacklist",
-    "sessions",
-];
+use crate::compare::ANSWERS;
+
 const MOST_BYTES: usize = 100 * 1024;
 
 async fn open() -> Running {

@@ -4,7 +4,7 @@ use rescind_testkit::{Browser, JavaScript, Program, Reply, Running, Tool, needs}
 use scraper::{ElementRef, Html, Selector};
 
 const MOST_BYTES: usize = 100 * 1024;
-const ANSWERS: [&str; 6] = [
+pub(crate) const ANSWERS: [&str; 6] = [
     "stored",
     "client-delete",
     "short-lived",

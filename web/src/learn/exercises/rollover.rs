@@ -13,7 +13,7 @@ use rescind_session::token::{
 use secrecy::ExposeSecret;
 
 use super::{attempt::Attempt, exercise::minutes, running::Condition};
-use crate::learn::experiment::words;
+use crate::pages::times::length;
 
 const ISSUER: &str = "https://sandbox.example";
 const AUDIENCE: &str = "rescind-api";
@@ -145,12 +145,12 @@ pub(super) fn run(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
             forged <= MOST_FORGED,
             format!(
                 "The stolen key is good for another {} (at most {})",
-                words(forged),
-                words(MOST_FORGED)
+                length(forged),
+                length(MOST_FORGED)
             ),
             format!(
                 "Whoever stole the old key still signs tokens that are accepted {} after it was replaced.",
-                words(forged)
+                length(forged)
             ),
         ),
     ])

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     lab::{Sandboxes, label},
-    learn::experiment::{Moment, Play, words},
+    learn::experiment::{Moment, Play},
+    pages::times::length,
 };
 
 /// How many attempts run at once, of all learners together.
@@ -189,12 +190,12 @@ async fn an_hour(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
             inside <= MOST_INSIDE,
             format!(
                 "After the logout the copy works for {} (at most {})",
-                words(inside),
-                words(MOST_INSIDE)
+                length(inside),
+                length(MOST_INSIDE)
             ),
             format!(
                 "The copy works for {} after the logout: that is decided by how long it lives.",
-                words(inside)
+                length(inside)
             ),
         ),
         Condition::new(

@@ -28,8 +28,8 @@ use rescind_lab::SandboxError;
 use super::chapters::Chapter;
 pub(crate) use controls::{Choices, Control};
 use in_the_lab::InTheLab;
+pub(in crate::learn) use playing::Play;
 pub(crate) use playing::{Moment, Said, Spans};
-pub(in crate::learn) use playing::{Play, words};
 use six::Measured;
 
 /// A story that was played.

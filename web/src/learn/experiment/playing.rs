@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::header;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
     Action, Answer, Exchange, Outcome, Sandbox, SandboxError, Setup, Who,
@@ -11,7 +11,7 @@ use rescind_lab::{
 };
 use rescind_session::Policy;
 
-use crate::pages::times::span;
+use crate::pages::times::length;
 
 /// When every story begins: 1 January 2026, ten o'clock.
 const BEGINS: i64 = 1_767_261_600;
@@ -65,17 +65,17 @@ impl Spans {
     const LEAST: u64 = 5;
 
     pub(crate) fn you(&self) -> String {
-        words(self.out)
+        length(self.out)
     }
 
     pub(crate) fn copy(&self) -> String {
-        words(self.dead.saturating_sub(self.stolen))
+        length(self.dead.saturating_sub(self.stolen))
     }
 
     /// How long the copy worked after the logout, if it did.
     pub(crate) fn after(&self) -> Option<String> {
         let after = self.dead.saturating_sub(self.out);
-        (!after.is_zero()).then(|| words(after))
+        (!after.is_zero()).then(|| length(after))
     }
 
     pub(crate) fn theft_at(&self) -> u64 {
@@ -186,7 +186,7 @@ impl Play {
             left -= seconds;
         }
         if !time.is_zero() {
-            self.write(self.sandbox.now(), format!("{} later", words(time)));
+            self.write(self.sandbox.now(), format!("{} later", length(time)));
         }
     }
 
@@ -245,8 +245,8 @@ impl Play {
             Action::CopyAccess if sessions => "The thief copies your session cookie",
             Action::CopyAccess => "The thief copies your access token",
             Action::CopyRefresh => "The thief copies your refresh token",
-            Action::WaitBeforeExpiry => return format!("{} later, a second before it expires", words(passed)),
-            Action::WaitAfterExpiry => return format!("{} later, a second after it has expired", words(passed)),
+            Action::WaitBeforeExpiry => return format!("{} later, a second before it expires", length(passed)),
+            Action::WaitAfterExpiry => return format!("{} later, a second after it has expired", length(passed)),
             Action::BlacklistForgets => "The blacklist loses everything",
             Action::BlacklistSlow => "The blacklist answers late from now on",
             Action::BlacklistStops => "The blacklist does not answer any more",
@@ -254,7 +254,7 @@ impl Play {
             Action::LoseReply => "The reply to the next refresh is going to be lost",
             Action::KillServer => "The server is killed",
             Action::StartServer => "A server starts, on the same database",
-            _ => return format!("{} later", words(passed)),
+            _ => return format!("{} later", length(passed)),
         };
         words.to_owned()
     }
@@ -307,11 +307,6 @@ impl Play {
 
 pub(super) fn begins() -> Timestamp {
     Timestamp::from_second(BEGINS).unwrap_or_default()
-}
-
-/// A length of time, for people.
-pub(in crate::learn) fn words(time: Duration) -> String {
-    span(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
 }
 
 /// How a stopwatch writes it: `0:00`, `4:59`, `12:00:01`.

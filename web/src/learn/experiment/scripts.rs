@@ -8,10 +8,10 @@ use rescind_session::{Policy, Preset};
 use super::{
     Finding, Story,
     controls::Choices,
-    playing::{Play, Said, asked, words},
+    playing::{Play, Said, asked},
     tampering,
 };
-use crate::learn::chapters::Chapter;
+use crate::{learn::chapters::Chapter, pages::times::length};
 
 /// Plays a chapter's story.
 pub(super) async fn play(chapter: Chapter, choices: &Choices) -> Result<Story, SandboxError> {
@@ -52,7 +52,7 @@ impl Play {
         match self.inside_after_logout() {
             Some(time) => Finding {
                 said: Said::Accepted,
-                words: format!("After your logout the copy works for another {}.", words(time)),
+                words: format!("After your logout the copy works for another {}.", length(time)),
             },
             None => Finding {
                 said: Said::Refused,
@@ -136,7 +136,7 @@ async fn short_lived(choices: &Choices) -> Result<Story, SandboxError> {
         Said::Accepted,
         format!(
             "You {times}; and after your logout a copy works for another {}.",
-            words(left)
+            length(left)
         ),
     );
     Ok(play.end(finding))
@@ -218,7 +218,7 @@ async fn blacklist(choices: &Choices) -> Result<Story, SandboxError> {
             Said::Refused,
             format!(
                 "After your logout the copy is refused at once; within {} the entry has gone again.",
-                words(kept)
+                length(kept)
             ),
         ),
         Some(_) => play.told_of_the_copy(),
@@ -473,7 +473,7 @@ mod tests {
                 let query = format!("life={life}&theft={theft}&logout={logout}");
                 let (choices, story) = played(Chapter::ClientDelete, &query).await;
                 let left = choices.time("life") - choices.time("theft") - choices.time("logout");
-                let told = format!("for another {}.", words(left));
+                let told = format!("for another {}.", length(left));
                 assert!(story.finding.words.ends_with(&told), "{query}: {}", story.finding.words);
             }
         }

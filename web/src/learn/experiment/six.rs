@@ -7,7 +7,8 @@ use std::time::Duration;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::comparison::{ComparisonError, Costs, Lane, Scenario, compare};
 
-use super::playing::{SEED, begins, words};
+use super::playing::{SEED, begins};
+use crate::pages::times::length;
 
 /// What became of one answer.
 pub(crate) struct Measured {
@@ -32,7 +33,7 @@ fn told(lane: &Lane, logout: Duration) -> Measured {
     let after = Duration::from_secs(lane.seconds_inside_after(logout));
     Measured {
         name: lane.answer.name(),
-        after: (!after.is_zero()).then(|| words(after)),
+        after: (!after.is_zero()).then(|| length(after)),
         thrown_out: lane.thrown_out,
         asked: asked(&lane.costs),
         bytes: lane.costs.bytes_before,
