@@ -13,6 +13,7 @@ mod secret;
 mod signing_key;
 mod verify;
 mod verifying_key;
+mod weak;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::AccessClaims;

@@ -19,7 +19,10 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
 
-use crate::{Algorithm, jws};
+use crate::{
+    Algorithm, jws,
+    weak::{ed25519_fault, rsa_fault, without_leading_zeros},
+};
 
 /// The smallest RSA modulus that is accepted, in bits (RFC 7518 section 3.3).
 const MIN_RSA_BITS: usize = 2048;
@@ -42,6 +45,9 @@ pub enum KeyError {
         /// The size of the modulus.
         bits: usize,
     },
+    /// A public key that does not protect: anybody can sign for it, or compute its private half.
+    #[error("a weak key: {0}")]
+    Weak(&'static str),
     /// An HMAC secret that can be guessed from one token.
     #[error("an HMAC secret of {bytes} bytes: at least {MIN_SECRET_BYTES} are needed")]
     SecretTooShort {
@@ -91,7 +97,8 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// [`KeyError::JwkForbidsVerification`] if `use` is not `sig`, `key_ops` lacks `verify` or `alg` is another's;
-    /// [`KeyError::SecretTooShort`], [`KeyError::RsaTooShort`], [`KeyError::MissingKeyId`] (symmetric only);
+    /// [`KeyError::SecretTooShort`], [`KeyError::RsaTooShort`], [`KeyError::Weak`]; [`KeyError::MissingKeyId`]
+    /// (symmetric only);
     /// [`KeyError::Jwk`] for everything that is no key of ours.
     pub fn from_jwk(json: &str) -> Result<Self, KeyError> {
         let jwk: Jwk = serde_json::from_str(json).map_err(|_| KeyError::Jwk)?;
@@ -192,19 +199,28 @@ fn algorithm_of(jwk: &Jwk) -> Result<Algorithm, KeyError> {
     }
 }
 
-/// Refuses a key that is too short, or that is no point of its curve: better at start than at the first token.
+/// Refuses a key that is too short, weak, or not of its kind: better at start than at the first token. Every key passes
+/// here, also the public half of one that signs. Of an Ed25519 point the library does not say whether it is on the curve;
+/// one that is not verifies nothing.
 fn check_strength(algorithm: Algorithm, key: &DecodingKey) -> Result<(), KeyError> {
     let parses = match (algorithm, key.kind()) {
         (Algorithm::EdDsa, DecodingKeyKind::SecretOrDer(bytes)) => {
+            if let Some(fault) = ed25519_fault(bytes) {
+                return Err(KeyError::Weak(fault));
+            }
             UnparsedPublicKey::new(&ED25519, bytes).parse().is_ok()
         }
         (Algorithm::Es256, DecodingKeyKind::SecretOrDer(bytes)) => {
             bytes.len() == 65 && UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).parse().is_ok()
         }
         (Algorithm::Rs256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+            let n = without_leading_zeros(n);
             let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
             if bits < MIN_RSA_BITS {
                 return Err(KeyError::RsaTooShort { bits });
+            }
+            if let Some(fault) = rsa_fault(n, e) {
+                return Err(KeyError::Weak(fault));
             }
             RsaPublicKeyComponents { n, e }
                 .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)

@@ -242,6 +242,18 @@ fn a_jwk_that_is_no_key_is_refused() {
 }
 
 #[test]
+fn a_jwk_of_another_curve_is_refused_even_if_its_numbers_fit() {
+    for curve in ["P-256", "P-384", "P-521"] {
+        let named = changed(jwk(Algorithm::EdDsa), "crv", json!(curve));
+        assert_eq!(named.unwrap_err(), KeyError::Jwk, "OKP {curve}");
+    }
+    for curve in ["Ed25519", "P-384", "P-521"] {
+        let named = changed(jwk(Algorithm::Es256), "crv", json!(curve));
+        assert_eq!(named.unwrap_err(), KeyError::Jwk, "EC {curve}");
+    }
+}
+
+#[test]
 fn an_older_key_verifies_as_long_as_it_is_in_the_ring() {
     let old = KeyRing::new(SigningKey::generate(Algorithm::Es256).unwrap());
     let token = old.sign(&claims()).unwrap();

@@ -16,3 +16,4 @@ mod parts;
 mod refresh;
 mod signing;
 mod times;
+mod weak_keys;

@@ -40,3 +40,13 @@ fn what_does_not_look_like_a_token_is_refused() {
         Err(PartsError::TooLong)
     );
 }
+
+#[test]
+fn a_text_of_8_kib_is_taken_apart_and_one_byte_more_is_not() {
+    let of_length = |length: usize| format!("e30.e30.{}", "x".repeat(length - "e30.e30.".len()));
+    assert!(TokenParts::split_without_verifying(&of_length(MAX_TOKEN_BYTES)).is_ok());
+    assert_eq!(
+        TokenParts::split_without_verifying(&of_length(MAX_TOKEN_BYTES + 1)),
+        Err(PartsError::TooLong)
+    );
+}

@@ -6,10 +6,12 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use jiff::SignedDuration;
-use rescind_token::{AccessClaims, Algorithm, KeyRing, SignError, SigningKey, TokenId};
+use rescind_token::{
+    AccessClaims, Algorithm, KeyRing, MAX_TOKEN_BYTES, SignError, SigningKey, TokenId, Verifier, VerifyError,
+};
 use serde_json::{Value, json};
 
-use crate::forge::{claims, rng, signed_at, unb64, verifier};
+use crate::forge::{AUDIENCE, claims, rng, signed_at, unb64, verifier};
 
 const ALL: [Algorithm; 4] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Hs256];
 
@@ -117,13 +119,35 @@ fn two_tokens_of_one_second_and_session_differ() {
     }
 }
 
-#[test]
-fn a_token_that_nobody_would_look_at_is_not_signed() {
-    let long = AccessClaims {
-        issuer: "x".repeat(8192),
-        ..claims()
+/// A ring and claims whose token has exactly `length` bytes. Base64 leaves gaps, which the length of the name closes.
+fn with_token_of(length: usize) -> (KeyRing, AccessClaims) {
+    let fits = |kid: usize, pad: usize| {
+        let key = SigningKey::from_hs256_secret(&"k".repeat(kid), &[7; 32]).unwrap();
+        let issuer = "x".repeat(pad);
+        let claims = AccessClaims { issuer, ..claims() };
+        let header = json!({ "typ": "at+jwt", "alg": "HS256", "kid": key.kid() })
+            .to_string()
+            .len();
+        let body = serde_json::to_vec(&claims).unwrap().len();
+        let chars = |bytes: usize| (bytes * 4).div_ceil(3);
+        (chars(header) + 1 + chars(body) + 1 + chars(32) == length).then_some((KeyRing::new(key), claims))
     };
-    assert_eq!(ring(Algorithm::EdDsa).sign(&long).unwrap_err(), SignError::TooLong);
+    (1..4)
+        .find_map(|kid| (5000..6500).find_map(|pad| fits(kid, pad)))
+        .unwrap()
+}
+
+#[test]
+fn a_token_of_8_kib_is_signed_and_verified_and_one_byte_more_is_neither() {
+    let (ring, long) = with_token_of(MAX_TOKEN_BYTES);
+    let token = ring.sign(&long).unwrap();
+    assert_eq!(token.expose_secret().len(), MAX_TOKEN_BYTES);
+    let verifier = Verifier::new(long.issuer.as_str(), AUDIENCE);
+    assert_eq!(verifier.verify(&ring, token.expose_secret(), signed_at()), Ok(long));
+    let longer = format!("{}A", token.expose_secret());
+    assert_eq!(verifier.verify(&ring, &longer, signed_at()), Err(VerifyError::TooLong));
+    let (ring, longer) = with_token_of(MAX_TOKEN_BYTES + 1);
+    assert_eq!(ring.sign(&longer).unwrap_err(), SignError::TooLong);
 }
 
 #[test]
