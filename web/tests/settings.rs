@@ -312,6 +312,27 @@ async fn with_the_demo_off_its_accounts_are_refused_and_what_they_left_open_is_c
 }
 
 #[tokio::test]
+async fn a_public_url_that_is_not_loopback_turns_the_demo_off() {
+    // The bind address stays loopback: a proxy or a tunnel stands in front.
+    let elsewhere = || program().env("RESCIND_PUBLIC_URL", "http://tokens.example");
+    let running = elsewhere().start().await.unwrap();
+    let client = running.api_client();
+    client
+        .log_in(ALICE.0, ALICE.1)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let refused = elsewhere().env("RESCIND_DEMO", "on").run_to_exit().await.unwrap();
+    assert_eq!(code(&refused), Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("RESCIND_DEMO") && refused.stderr.contains("RESCIND_PUBLIC_URL"),
+        "{}",
+        refused.stderr
+    );
+    let public = elsewhere().env("RESCIND_DEMO", "public").start().await.unwrap();
+    public.api_client().log_in(ALICE.0, ALICE.1).await.expect_status(200);
+}
+
+#[tokio::test]
 async fn without_the_demo_no_page_holds_enough_to_make_a_token_of() {
     let running = program().env("RESCIND_DEMO", "off").start().await.unwrap();
     let browser = running.cookie_client();

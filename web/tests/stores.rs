@@ -12,6 +12,7 @@ fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_STORE_TIMEOUT", "10s")
         .env("RESCIND_PUBLIC_URL", "http://rescind.test")
+        .env("RESCIND_DEMO", "public")
 }
 
 fn code(ended: &Ended) -> Option<i32> {

@@ -134,7 +134,7 @@ given! {
     node: "RESCIND_NODE", "NAME";
     /// Where the demo's thief finds the other nodes, to try a stolen token there too. [default: none]
     demo_peers: "RESCIND_DEMO_PEERS", "URLS";
-    /// on, off or public: demo accounts, and tokens shown on pages. [default: on where only this machine can reach it]
+    /// on, off or public: demo accounts, and tokens shown on pages. [default: on if bind and public URL (plain http) are loopback, else off]
     demo: "RESCIND_DEMO", "MODE";
 }
 

@@ -22,8 +22,8 @@ impl Demo {
             Some("on") => {
                 faults.add(
                     setting.variable,
-                    "must not be `on` where others may come in (RESCIND_BIND is not loopback, or RESCIND_PUBLIC_URL is \
-                     https): everybody knows the demo's passwords; `public` says that this is meant",
+                    "must not be `on` where others may come in (RESCIND_BIND or RESCIND_PUBLIC_URL is not loopback, or the \
+                     URL is https): everybody knows the demo's passwords; `public` says that this is meant",
                 );
                 Self::Off
             }

@@ -46,28 +46,31 @@ impl Listening {
         }
     }
 
-    /// Whether nobody beyond this machine can come in: the address is loopback, and no https URL says that a proxy
-    /// stands in front.
+    /// Whether only this machine can reach it: the address is loopback, and so is the public URL, over plain http. Any
+    /// other URL names a proxy or a tunnel in front.
     pub(crate) fn is_local(&self) -> bool {
-        self.bind.ip().is_loopback() && !self.is_https()
-    }
-
-    fn is_https(&self) -> bool {
-        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+        self.bind.ip().is_loopback()
+            && self
+                .public_url
+                .as_ref()
+                .is_none_or(|url| url.scheme() == "http" && is_loopback(url))
     }
 
     /// Whether passwords and cookies would cross a network in the clear.
     pub(crate) fn is_plain_beyond_this_machine(&self) -> bool {
-        let Some(url) = &self.public_url else {
-            return !self.bind.ip().is_loopback();
-        };
-        let local = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        url.scheme() == "http" && !local
+        match &self.public_url {
+            Some(url) => url.scheme() == "http" && !is_loopback(url),
+            None => !self.bind.ip().is_loopback(),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -28,7 +28,7 @@
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer, and on the demo's pages |
 //! | `RESCIND_DEMO_PEERS` | none | where the demo's thief finds the other nodes: their addresses, with commas between them |
-//! | `RESCIND_DEMO` | on if bind is loopback and the public URL not https | `on`, `off`, or `public` where others come in |
+//! | `RESCIND_DEMO` | on if bind and public URL (plain http) are loopback | `on`, `off`, or `public` where others come in |
 //!
 //! A default gives way to a setting: with an access token of 5 s the grace is 5 s too, unless somebody says otherwise.
 //! `RESCIND_OAUTH_CLIENTS` is refused by name: it would otherwise be ignored in silence.

@@ -154,7 +154,7 @@ fn settings_that_contradict_each_other_are_refused() {
             "RESCIND_DEMO",
         ),
         (
-            &[("RESCIND_PUBLIC_URL", "https://tokens.example"), ("RESCIND_DEMO", "on")],
+            &[("RESCIND_PUBLIC_URL", "http://tokens.example"), ("RESCIND_DEMO", "on")],
             "RESCIND_DEMO",
         ),
     ] {
@@ -213,13 +213,25 @@ fn an_access_token_lives_as_long_as_the_policy_and_the_demo_say() {
 fn the_demo_is_on_by_itself_only_where_nobody_else_comes_in() {
     let demo = |given: &[(&str, &str)]| judged(given).demo;
     let elsewhere = [("RESCIND_BIND", "192.0.2.1:80")];
-    let behind_a_proxy = [("RESCIND_PUBLIC_URL", "https://tokens.example")];
+    for url in [
+        "https://tokens.example",
+        "http://tokens.example",
+        "https://localhost",
+        "http://127.0.0.1.example",
+    ] {
+        assert_eq!(demo(&[("RESCIND_PUBLIC_URL", url)]), Demo::Off, "{url}");
+        assert_eq!(
+            demo(&[("RESCIND_PUBLIC_URL", url), ("RESCIND_DEMO", "public")]),
+            Demo::On
+        );
+    }
+    for url in ["http://localhost:8080", "http://[::1]", "http://127.0.0.2:1"] {
+        assert_eq!(demo(&[("RESCIND_PUBLIC_URL", url)]), Demo::On, "{url}");
+    }
     assert_eq!(demo(&[]), Demo::On);
     assert_eq!(demo(&[("RESCIND_BIND", "[::1]:0")]), Demo::On);
     assert_eq!(demo(&elsewhere), Demo::Off);
-    assert_eq!(demo(&behind_a_proxy), Demo::Off);
     assert_eq!(demo(&[elsewhere[0], ("RESCIND_DEMO", "public")]), Demo::On);
-    assert_eq!(demo(&[behind_a_proxy[0], ("RESCIND_DEMO", "public")]), Demo::On);
 }
 
 #[test]

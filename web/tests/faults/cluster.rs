@@ -83,6 +83,7 @@ impl Plan {
         let plan = plan
             .env("RESCIND_DATA_DIR", data.to_str().unwrap())
             .env("RESCIND_PUBLIC_URL", PUBLIC_URL)
+            .env("RESCIND_DEMO", "public")
             .env("RESCIND_ACCESS_TTL", "30m")
             .env("RESCIND_GRACE", "10m")
             .env("RESCIND_STORE_TIMEOUT", "20s")
