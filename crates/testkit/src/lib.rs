@@ -8,7 +8,8 @@
 //! | somebody with cookies and without JavaScript, fast | [`CookieClient`] |
 //! | the same in a real Chromium | [`Browser`] |
 //! | a private Redis that can be flushed, paused, killed, restored from an old snapshot | [`RedisServer`] |
-//! | a private Postgres that can be paused and killed, or an empty database in a shared one | [`PostgresServer`] |
+//! | two Redis servers with three sentinels, or a Redis Cluster of six | [`RedisSentinels`], [`RedisCluster`] |
+//! | a private Postgres that can be paused and killed, or an empty database in a shared one, or a standby | [`PostgresServer`] |
 //! | a cable between one node and its store, to be cut | [`TcpRelay`] |
 //! | to skip loudly where a tool is missing | [`needs`] |
 //! | many rounds in the second tier, a few in the first | [`rounds`] |
@@ -32,6 +33,7 @@ mod port;
 mod postgres_server;
 mod process;
 mod program;
+mod redis_groups;
 mod redis_server;
 mod reply;
 mod resp;
@@ -44,6 +46,7 @@ pub use cookie_client::{CookieClient, Provenance};
 pub use effort::rounds;
 pub use postgres_server::PostgresServer;
 pub use program::{Ended, Program, ProgramError, Running};
+pub use redis_groups::{RedisCluster, RedisSentinels};
 pub use redis_server::{RedisServer, RedisSnapshot};
 pub use reply::Reply;
 /// A token or a password. Prints as redacted; [`ExposeSecret`] shows it.

@@ -79,6 +79,65 @@ impl PostgresServer {
     /// # Panics
     /// If it does not come up.
     pub async fn with(settings: &[&str]) -> Self {
+        Self::on(settings, Self::lay_out).await
+    }
+
+    /// A standby that follows this server and answers readers (streaming replication, asynchronous unless the primary is
+    /// told to [wait for it](Self::wait_for_standbys)).
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn standby(&self) -> Self {
+        let primary = self.url();
+        let standby = Self::on(&[], |standby| standby.copy_from(&primary)).await;
+        let follows = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'";
+        standby.until_sql(follows, "1").await;
+        standby
+    }
+
+    /// From now on a commit is answered only when a standby has it on its disk.
+    ///
+    /// # Panics
+    /// If no standby follows.
+    pub async fn wait_for_standbys(&self) {
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        self.sql("SELECT pg_reload_conf()").await;
+        let synchronous = "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'";
+        self.until_sql(synchronous, "t").await;
+    }
+
+    /// Has a standby hear nothing more from its primary: what is committed there from now on, it does not have.
+    ///
+    /// # Panics
+    /// If it goes on.
+    pub async fn stop_following(&self) {
+        self.sql("ALTER SYSTEM SET primary_conninfo = ''").await;
+        self.sql("SELECT pg_reload_conf()").await;
+        self.until_sql("SELECT count(*) FROM pg_stat_wal_receiver", "0").await;
+    }
+
+    /// Makes a standby a primary, with what it has.
+    ///
+    /// # Panics
+    /// If it stays one.
+    pub async fn promote(&self) {
+        self.sql("SELECT pg_promote()").await;
+        self.until_sql("SELECT pg_is_in_recovery()", "f").await;
+    }
+
+    async fn until_sql(&self, question: &str, answer: &str) {
+        let mut tick = ticks();
+        let so = async {
+            while self.sql(question).await != answer {
+                tick.tick().await;
+            }
+        };
+        if timeout(DEADLINE, so).await.is_err() {
+            panic!("{question:?} was never {answer:?}:\n{}", self.logs());
+        }
+    }
+
+    async fn on(settings: &[&str], lay_out: impl FnOnce(&Self)) -> Self {
         let binaries = Tool::Postgres
             .find()
             .unwrap_or_else(|| panic!("no Postgres server here; ask `needs(Tool::Postgres)` first"));
@@ -94,7 +153,7 @@ impl PostgresServer {
             daemon: Mutex::new(None),
             directory,
         };
-        server.lay_out();
+        lay_out(&server);
         // Somebody else may take a free port before the server does.
         for _ in 0..PORTS_TO_TRY {
             server.port = free_port();
@@ -321,6 +380,25 @@ impl PostgresServer {
         run(copy)
             .and_then(|()| give_away(self.directory.path()))
             .unwrap_or_else(|e| panic!("no Postgres cluster can be copied: {e}"));
+    }
+
+    /// Lays out a copy of a running server that will follow it.
+    fn copy_from(&self, primary: &str) {
+        let mut backup = as_owner(Command::new(self.binaries.join("pg_basebackup")));
+        backup
+            .args([
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+                "--dbname",
+                primary,
+            ])
+            .arg("-D")
+            .arg(self.data_dir())
+            .current_dir(self.directory.path());
+        give_away(self.directory.path())
+            .and_then(|()| run(backup))
+            .unwrap_or_else(|e| panic!("no standby can be made: {e}"));
     }
 
     fn new_name(&self) -> String {

@@ -4,7 +4,7 @@
 //! on revoking in it. So the node that is to be cut off is told the relay's port instead of the store's.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct TcpRelay {
 /// What the connections share.
 #[derive(Debug, Clone)]
 struct Cable {
-    to: u16,
+    to: Arc<AtomicU16>,
     frozen: watch::Sender<bool>,
     round_trips: Arc<AtomicU64>,
 }
@@ -62,7 +62,7 @@ impl TcpRelay {
     /// If there is no port to listen on.
     pub async fn to(port: u16) -> Self {
         let cable = Cable {
-            to: port,
+            to: Arc::new(AtomicU16::new(port)),
             frozen: watch::Sender::new(false),
             round_trips: Arc::default(),
         };
@@ -84,6 +84,12 @@ impl TcpRelay {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Leads new connections to another port of 127.0.0.1, as a name or a proxy does that was moved. Those that are open stay
+    /// where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.cable.to.store(port, Ordering::SeqCst);
     }
 
     /// Ends all connections and refuses new ones. When this returns, it is so.
@@ -161,7 +167,7 @@ impl Cable {
     /// An error means that one side is gone, and then so is the other.
     async fn carry(self, mut near: TcpStream) -> io::Result<()> {
         self.whole().await;
-        let mut far = TcpStream::connect(("127.0.0.1", self.to)).await?;
+        let mut far = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::SeqCst))).await?;
         near.set_nodelay(true)?;
         far.set_nodelay(true)?;
         let (mut from_near, mut to_near) = near.split();

@@ -29,6 +29,33 @@ async fn echo() -> u16 {
     port
 }
 
+/// Answers every byte with this word, on a port of its own.
+async fn saying(word: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while connection.read_exact(&mut [0]).await.is_ok() {
+                    let _ = connection.write_all(format!("{word}\n").as_bytes()).await;
+                }
+            });
+        }
+    });
+    port
+}
+
+async fn heard(connection: &mut TcpStream) -> String {
+    connection.write_all(b"?").await.unwrap();
+    let mut word = String::new();
+    loop {
+        match connection.read_u8().await.unwrap() {
+            b'\n' => return word,
+            byte => word.push(char::from(byte)),
+        }
+    }
+}
+
 /// A deadline, since an end that does not come could be awaited for ever.
 async fn has_ended(connection: &mut TcpStream) -> bool {
     matches!(timeout(DEADLINE, connection.read(&mut [0])).await, Ok(Ok(0) | Err(_)))
@@ -52,6 +79,18 @@ async fn a_whole_cable_carries_both_ways_to_the_last_byte() {
     }
     connection.shutdown().await.unwrap();
     assert_eq!(connection.read(&mut [0]).await.unwrap(), 0, "an end is carried too");
+}
+
+#[tokio::test]
+async fn a_cable_that_leads_elsewhere_does_so_for_new_connections() {
+    let (here, there) = (saying("here").await, saying("there").await);
+    let cable = TcpRelay::to(here).await;
+    let mut old = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
+    assert_eq!(heard(&mut old).await, "here");
+    cable.lead_to(there);
+    let mut new = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
+    assert_eq!(heard(&mut new).await, "there");
+    assert_eq!(heard(&mut old).await, "here", "an open connection stays where it is");
 }
 
 #[tokio::test]

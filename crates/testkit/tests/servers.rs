@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rescind_testkit::{PostgresServer, RedisServer, Tool, needs};
+use rescind_testkit::{PostgresServer, RedisCluster, RedisSentinels, RedisServer, Tool, needs};
 use tokio::time::timeout;
 
 /// Long enough for a server that is not paused to answer, nearly always; one that is must not.
@@ -125,6 +125,77 @@ async fn redis_takes_other_settings_a_password_a_cluster_and_a_sentinel_among_th
         .await;
     let address = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"];
     assert_eq!(sentinel.command(&address).await, format!("127.0.0.1\n{port}"));
+}
+
+#[tokio::test]
+async fn a_planned_failover_leaves_two_primaries_and_then_one() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let group = RedisSentinels::start().await;
+    let (old, new) = (&group.servers[0], &group.servers[1]);
+    assert_eq!(group.primary().await, 0);
+    old.command(&["SET", "key", "value"]).await;
+    group.fail_over().await;
+    assert_eq!(group.primary().await, 1);
+    assert_eq!(new.command(&["GET", "key"]).await, "value");
+    assert_eq!(old.info("role").await, "master", "for some seconds there are two");
+    until(async || old.info("role").await == "slave").await;
+    group.fail_over().await;
+    assert_eq!(group.primary().await, 0, "and back");
+}
+
+#[tokio::test]
+async fn a_primary_that_is_killed_has_a_successor_by_its_sentinels() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let group = RedisSentinels::start().await;
+    group.servers[0].kill_9();
+    group.await_primary(1).await;
+}
+
+#[tokio::test]
+async fn a_cluster_moves_a_slot_and_replaces_a_primary_that_stands_still() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let cluster = RedisCluster::start().await;
+    let slot = cluster.slot_of("{test}:key").await;
+    let owner = cluster.owner(slot, 0).await.unwrap();
+    cluster.servers[owner].command(&["SET", "{test}:key", "value"]).await;
+    let other = (owner + 1) % 3;
+    cluster.migrate(slot, owner, other).await;
+    assert_eq!(cluster.servers[other].command(&["GET", "{test}:key"]).await, "value");
+
+    let (replica, witness) = (cluster.replica_of(other).await, (other + 1) % 3);
+    cluster.servers[other].pause();
+    until(async || cluster.owner(slot, witness).await == Some(replica)).await;
+    assert_eq!(cluster.servers[replica].command(&["GET", "{test}:key"]).await, "value");
+}
+
+#[tokio::test]
+async fn a_synchronous_standby_has_every_answered_commit_and_its_silence_holds_them_up() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let primary = PostgresServer::start().await;
+    let standby = primary.standby().await;
+    primary.wait_for_standbys().await;
+    primary
+        .sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)")
+        .await;
+    standby.stop_following().await;
+    let silent = primary.sql("INSERT INTO kept VALUES (2)");
+    assert!(timeout(A_WHILE, silent).await.is_err(), "answered without the standby");
+    primary.kill_9();
+    standby.promote().await;
+    assert_eq!(standby.sql("SELECT n FROM kept").await, "1");
+}
+
+#[tokio::test]
+async fn an_asynchronous_standby_lacks_what_it_did_not_hear() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let primary = PostgresServer::start().await;
+    primary.sql("CREATE TABLE kept (n INT)").await;
+    let standby = primary.standby().await;
+    standby.stop_following().await;
+    primary.sql("INSERT INTO kept VALUES (1)").await;
+    primary.kill_9();
+    standby.promote().await;
+    assert_eq!(standby.sql("SELECT count(*) FROM kept").await, "0");
 }
 
 #[tokio::test]
