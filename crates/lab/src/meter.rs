@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use rescind_session::{
     Cause, Credentials, LogId, NewUser, PasswordHash, Ports, Revocation, Session, SessionState, User, Username,
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, Opened, PasswordSet, Pruned,
-        Rotated, Rotation, SessionStore, Standing, StoreError, Tail, TokenRevocation, UserStore,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, NewRevocation, Opened,
+        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
     },
     token::{Generation, SessionId, TokenId, UserId},
 };
@@ -110,7 +110,7 @@ pub enum Operation {
     CloseForReuse,
     /// `SessionStore::close_all`.
     CloseAll,
-    /// `SessionStore::revoke_token`.
+    /// `SessionStore::revoke`.
     RevokeToken,
     /// `SessionStore::log`.
     Log,
@@ -451,11 +451,9 @@ impl SessionStore for Metered<dyn SessionStore> {
         self.1.watch(call, waiting, |_| Answer::Done.into()).await
     }
 
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
+    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
         let call = Begun(Store::Sessions, Operation::RevokeToken, None);
-        self.1
-            .watch(call, self.0.revoke_token(token), |_| Answer::Done.into())
-            .await
+        self.1.watch(call, self.0.revoke(token), |_| Answer::Done.into()).await
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {

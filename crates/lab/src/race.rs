@@ -27,8 +27,8 @@ use rescind_session::{
     Session, SessionService, SessionState,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     ports::{
-        Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
-        TokenRevocation,
+        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
+        Tail,
     },
     token::{Algorithm, ClientId, KeyError, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey, UserId},
 };
@@ -650,8 +650,8 @@ impl SessionStore for HeldSessions {
         self.inner.close_all(user, except, closing).await
     }
 
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
-        self.inner.revoke_token(token).await
+    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
+        self.inner.revoke(token).await
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {

@@ -1,14 +1,17 @@
 //! Accounts: signing up, changing a password, and the accounts of the demo.
 
+use std::time::Duration;
+
 use rescind_token::{SessionId, UserId};
+use tokio::sync::oneshot;
 
 use crate::{
     logout::EndSessionError,
     password::{InvalidPassword, Overloaded, Password},
     ports::{Inserted, PasswordSet, StoreError},
     revocation::Cause,
-    service::{CloseError, SessionService, Unavailable},
-    user::{InvalidUsername, NewUser, User, UserKind, Username},
+    service::{CloseError, SessionService, Unavailable, spawn},
+    user::{InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
 };
 
 /// Why nobody was signed up.
@@ -48,7 +51,7 @@ pub enum ChangePasswordError {
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// A store failed; whether the password was changed is unknown.
+    /// A store failed; whether the password was changed, and the other sessions ended, is unknown.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// The password is changed and the other sessions are closed in the log, but the blacklist does not know it yet.
@@ -65,6 +68,10 @@ pub enum DemoAccount {
     /// The name belongs to a person, whose account was left alone.
     TakenByPerson,
 }
+
+/// How often the sessions of before a password change are tried to be ended again: for ten minutes.
+const MORE_TRIES: u32 = 300;
+const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
 impl SessionService {
     /// Signs somebody up.
@@ -118,8 +125,12 @@ impl SessionService {
     /// Changes a password and ends the user's other sessions. The user is written first: a login beside this one then
     /// sees the new password, or has its session closed.
     ///
+    /// The two steps are one task, which goes on when the caller hangs up or has waited too long, and tries the second one
+    /// again when it fails. What a crash cut in half a repeat finishes: with the same two passwords it ends the other
+    /// sessions, although the old one no longer counts.
+    ///
     /// # Errors
-    /// [`ChangePasswordError`]. Doing it again is harmless.
+    /// [`ChangePasswordError`]. Doing it again, with the same passwords, is harmless.
     pub async fn change_password(
         &self,
         user: &User,
@@ -127,39 +138,74 @@ impl SessionService {
         new: &Password,
         keep: SessionId,
     ) -> Result<(), ChangePasswordError> {
-        let credentials = self
-            .read(self.deadline(), self.ports.users.credentials(&user.username))
+        let request = self.for_request();
+        let credentials = request
+            .read(request.deadline(), self.ports.users.credentials(&user.username))
             .await?;
         let expected = credentials.as_ref().filter(|found| found.user.id == user.id);
         if expected.is_some_and(|found| found.user.kind == UserKind::Demo) {
             return Err(ChangePasswordError::DemoAccount);
         }
         let expected = expected.map(|found| &found.password_hash);
-        if !self.parts.passwords.verify(old, expected).await? {
+        let passwords = &self.parts.passwords;
+        let password_hash = if passwords.verify(old, expected).await? {
+            new.fit_to_be_set()?;
+            Some(passwords.hash(new, self.salt()).await?)
+        } else if passwords.verify(new, expected).await? {
+            // A repeat: the new password is stored, and the other sessions may not have been ended.
+            None
+        } else {
             return Err(ChangePasswordError::WrongPassword);
+        };
+        let (tell, told) = oneshot::channel();
+        spawn(
+            self.detached()
+                .set_password_and_end_others(user.id, password_hash, keep, tell),
+        );
+        let told = async { told.await.map_err(StoreError::unavailable) };
+        request.read(request.deadline(), told).await?
+    }
+
+    /// Both steps of a password change. `tell` is told the outcome of the first try; the second step is repeated until it is
+    /// done.
+    async fn set_password_and_end_others(
+        self,
+        user: UserId,
+        password_hash: Option<PasswordHash>,
+        keep: SessionId,
+        tell: oneshot::Sender<Result<(), ChangePasswordError>>,
+    ) {
+        let set = match password_hash {
+            Some(hash) => self.ports.users.set_password(user, hash).await,
+            None => Ok(PasswordSet::Set),
+        };
+        if let Ok(PasswordSet::NoSuchUser) = set {
+            let _ = tell.send(Err(ChangePasswordError::WrongPassword));
+            return;
         }
-        new.fit_to_be_set()?;
-        let password_hash = self.parts.passwords.hash(new, self.salt()).await?;
-        let (users, id) = (self.ports.users.clone(), user.id);
-        match self
-            .write(
-                self.deadline(),
-                async move { users.set_password(id, password_hash).await },
-            )
-            .await?
-        {
-            PasswordSet::Set => {}
-            PasswordSet::NoSuchUser => return Err(ChangePasswordError::WrongPassword),
+        #[cfg(feature = "failpoints")]
+        crate::failpoints::stay_at("between-password-and-sessions").await;
+        // Also if the store failed: the password may be stored all the same, and ending sessions in vain is harmless. And
+        // under every policy: there may be sessions of another one.
+        let ended = self.close_all(user, Some(keep), Cause::PasswordChange).await;
+        let mut is_done = !matches!(ended, Err(CloseError::Unknown(_)));
+        let _ = tell.send(match (set, ended) {
+            (Err(error), _) => Err(Unavailable::from(error).into()),
+            (_, Err(CloseError::Unknown(unavailable))) => Err(unavailable.into()),
+            (_, Err(CloseError::Pending(error))) => Err(ChangePasswordError::RevocationPending(error)),
+            (Ok(_), Ok(())) => Ok(()),
+        });
+        for _ in 0..MORE_TRIES {
+            if is_done {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+            let ended = self.close_all(user, Some(keep), Cause::PasswordChange).await;
+            is_done = !matches!(ended, Err(CloseError::Unknown(_)));
         }
-        if self.policy().keeps_sessions() {
-            self.close_all(user.id, Some(keep), Cause::PasswordChange)
-                .await
-                .map_err(|error| match error {
-                    CloseError::Unknown(unavailable) => ChangePasswordError::Unavailable(unavailable),
-                    CloseError::Pending(error) => ChangePasswordError::RevocationPending(error),
-                })?;
+        if !is_done {
+            tracing::error!(%user, "sessions from before a password change are still open; changing it again ends them");
         }
-        Ok(())
     }
 
     /// Makes sure that a demo account is there. It is marked as one, so that it is refused where the demo is off.

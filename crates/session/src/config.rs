@@ -23,7 +23,8 @@ pub struct Config {
     pub policy: Policy,
     /// How long past its `exp` a token is still accepted, for verifiers whose clocks differ. At most [`MARGIN`].
     pub leeway: Duration,
-    /// The longest that a request waits for its stores; then it fails closed.
+    /// The longest that a request waits for its stores, all of them together; then it fails closed. Where a request calls
+    /// the service more than once, see [`SessionService::for_request`](crate::SessionService::for_request).
     pub store_timeout: Duration,
     /// How passwords are hashed.
     pub hashing: HashingSettings,

@@ -6,6 +6,8 @@
 //!
 //! This module is there only with the feature `failpoints`, which nothing but the tests of the program asks for: what is
 //! shipped has no such place, whatever its environment says.
+//!
+//! A password change has such a moment too, `between-password-and-sessions`.
 
 use std::{future::pending, sync::Once};
 
@@ -13,17 +15,17 @@ use std::{future::pending, sync::Once};
 ///
 /// Not `fail`'s own action `pause`: that one blocks the thread, and with it all that the thread would do next, such as
 /// telling whoever waits that the log was written.
-pub(crate) async fn between_log_and_blacklist() {
-    if stays() {
-        tracing::warn!("the failpoint between-log-and-blacklist was reached");
+pub(crate) async fn stay_at(failpoint: &'static str) {
+    if stays(failpoint) {
+        tracing::warn!("the failpoint {failpoint} was reached");
         pending::<()>().await;
     }
 }
 
-fn stays() -> bool {
+fn stays(failpoint: &'static str) -> bool {
     static FROM_ENVIRONMENT: Once = Once::new();
     // The scenario is forgotten, not dropped: dropping it would take the failpoints back.
     FROM_ENVIRONMENT.call_once(|| std::mem::forget(fail::FailScenario::setup()));
-    fail::fail_point!("between-log-and-blacklist", |_| true);
+    fail::fail_point!(failpoint, |_| true);
     false
 }

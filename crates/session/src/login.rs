@@ -6,13 +6,15 @@
 
 use jiff::Timestamp;
 use rescind_token::{AccessClaims, AccessToken, ClientId, Generation, RefreshToken, Salt, SessionId, UserId};
+use tokio::sync::oneshot;
 
 use crate::{
     clock::later,
     config::DemoAccounts,
     password::{Overloaded, Password},
-    ports::{Epoch, Opened},
-    service::{SessionService, TokenOwner, Unavailable},
+    ports::{Epoch, Opened, StoreError},
+    revocation::Cause,
+    service::{SessionService, TokenOwner, Unavailable, spawn},
     session::{Device, RefreshState, Session, SessionState},
     user::{User, UserKind, Username},
 };
@@ -74,13 +76,14 @@ impl SessionService {
         client_id: ClientId,
         device: Device,
     ) -> Result<Grant, LoginError> {
+        let request = self.for_request();
         for _ in 0..TRIES {
-            let (user, epoch) = self.check_password(username, password).await?;
-            if let Some(grant) = self.open(&user, epoch, client_id.clone(), device.clone()).await? {
+            let (user, epoch) = request.check_password(username, password).await?;
+            if let Some(grant) = request.open(&user, epoch, client_id.clone(), device.clone()).await? {
                 return Ok(grant);
             }
         }
-        Err(Unavailable::Store(crate::ports::StoreError::unavailable(OvertakenTooOften)).into())
+        Err(Unavailable::Store(StoreError::unavailable(OvertakenTooOften)).into())
     }
 
     async fn check_password(&self, username: &str, password: &Password) -> Result<(User, Epoch), LoginError> {
@@ -104,7 +107,7 @@ impl SessionService {
         }
     }
 
-    fn may_log_in(&self, user: &User) -> bool {
+    pub(crate) fn may_log_in(&self, user: &User) -> bool {
         user.kind == UserKind::Person || self.parts.config.demo_accounts == DemoAccounts::Allowed
     }
 
@@ -158,9 +161,19 @@ impl SessionService {
             device,
         };
         let refresh = self.refresh_grant(&session);
-        let sessions = self.ports.sessions.clone();
+        let (tell, told) = oneshot::channel();
+        let service = self.detached();
+        spawn(async move {
+            let opened = service.ports.sessions.open(&session, epoch).await;
+            let is_open = matches!(opened, Ok(Opened::Opened));
+            // The client hung up, or the deadline passed: its tokens are lost, and nobody could log it out.
+            if tell.send(opened).is_err() && is_open {
+                let ended = service.close_one(service.deadline(), id, Cause::Logout).await;
+                tracing::info!(session = %id, done = ended.is_ok(), "ended a session whose login was given up");
+            }
+        });
         match self
-            .write(self.deadline(), async move { sessions.open(&session, epoch).await })
+            .read(self.deadline(), async { told.await.map_err(StoreError::unavailable)? })
             .await?
         {
             Opened::Opened => Ok(Some(Grant {

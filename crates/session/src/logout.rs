@@ -17,8 +17,8 @@ use rescind_token::{AccessClaims, PresentedRefreshToken, SessionId, UserId, Veri
 use crate::{
     clock::later,
     policy::Check,
-    ports::{Closed, StoreError, TokenRevocation},
-    revocation::Cause,
+    ports::{Closed, NewRevocation, StoreError},
+    revocation::{Cause, Scope},
     service::{CloseError, Deadline, SessionService, Unavailable},
     session::Session,
 };
@@ -169,9 +169,11 @@ impl SessionService {
         };
         let known = match (closed, &genuine) {
             (Some(access_until), _) => access_until.max(genuine.access_until()),
-            // A genuine token without a row: it was issued under another policy. It must die all the same.
-            (None, Genuine::Access(claims)) if check == Check::Blacklist => {
-                self.revoke_claims(deadline, claims).await?;
+            // A genuine token without a row: it was issued under a policy that keeps none, or the row was lost. Its session is
+            // revoked all the same, whatever this policy asks: the next one may ask something else.
+            (None, Genuine::Access(claims)) if self.policy().keeps_sessions() => {
+                let revocation = self.without_row(claims, cause)?;
+                self.append(deadline, revocation).await?;
                 claims.expires_at
             }
             (None, _) => genuine.access_until(),
@@ -276,13 +278,26 @@ impl SessionService {
         Ok(())
     }
 
-    /// Ends all of the user's sessions, this one too, and every login that is under way.
+    /// Ends all of the user's sessions, the one that the claims are of too, and every login that is under way.
+    ///
+    /// Sessions that have no row, of a time when the policy kept none, cannot be found. The one that the claims are of is
+    /// ended all the same.
     ///
     /// # Errors
     /// [`EndSessionError`].
-    pub async fn log_out_everywhere(&self, user: UserId) -> Result<(), EndSessionError> {
+    pub async fn log_out_everywhere(&self, claims: &AccessClaims) -> Result<(), EndSessionError> {
         self.require_sessions()?;
-        Ok(self.close_all(user, None, Cause::LogoutEverywhere).await?)
+        let closing = self.closing(Cause::LogoutEverywhere)?;
+        let own = self.without_row(claims, closing.cause)?;
+        let (sessions, user, id) = (self.ports.sessions.clone(), claims.subject, claims.session_id);
+        let close = async move {
+            let mut revocations = sessions.close_all(user, None, &closing).await?;
+            if sessions.find(id).await?.is_none() {
+                revocations.push(sessions.revoke(&own).await?);
+            }
+            Ok(((), revocations))
+        };
+        Ok(self.close_and_carry(self.deadline(), close).await?)
     }
 
     /// Ends all sessions of a user for whoever is in charge: the second step of disabling an account. The first is to make
@@ -314,23 +329,37 @@ impl SessionService {
     /// [`LogoutError`]; [`LogoutError::Invalid`] if the token is not genuine.
     pub async fn revoke_token(&self, token: &str) -> Result<StolenTokenDies, LogoutError> {
         let claims = self.genuine_claims(token).map_err(LogoutError::Invalid)?;
-        self.revoke_claims(self.deadline(), &claims).await?;
+        let revocation = NewRevocation {
+            scope: Scope::Token(claims.token_id),
+            user: claims.subject,
+            at: self.now()?,
+            until: later(claims.expires_at, self.margin()),
+            cause: Cause::TokenRevoked,
+        };
+        self.append(self.deadline(), revocation).await?;
         Ok(match self.policy().check {
             Check::Blacklist => StolenTokenDies::Now,
             Check::Nothing | Check::Session => StolenTokenDies::At(claims.expires_at),
         })
     }
 
-    async fn revoke_claims(&self, deadline: Deadline, claims: &AccessClaims) -> Result<(), CloseError> {
-        let revocation = TokenRevocation {
-            token: claims.token_id,
+    /// Writes a revocation that closes no row, both steps.
+    async fn append(&self, deadline: Deadline, revocation: NewRevocation) -> Result<(), CloseError> {
+        let sessions = self.ports.sessions.clone();
+        let revoke = async move { Ok(((), vec![sessions.revoke(&revocation).await?])) };
+        self.close_and_carry(deadline, revoke).await
+    }
+
+    /// The revocation of a session that has no row: kept until the longest that any of its tokens can live.
+    fn without_row(&self, claims: &AccessClaims, cause: Cause) -> Result<NewRevocation, Unavailable> {
+        let longest = later(claims.issued_at, self.policy().session_max).max(claims.expires_at);
+        Ok(NewRevocation {
+            scope: Scope::Session(claims.session_id),
             user: claims.subject,
             at: self.now()?,
-            until: later(claims.expires_at, self.margin()),
-        };
-        let sessions = self.ports.sessions.clone();
-        let revoke = async move { Ok(((), vec![sessions.revoke_token(&revocation).await?])) };
-        self.close_and_carry(deadline, revoke).await
+            until: later(longest, self.margin()),
+            cause,
+        })
     }
 
     fn require_sessions(&self) -> Result<(), EndSessionError> {

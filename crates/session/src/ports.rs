@@ -119,8 +119,9 @@ pub trait SessionStore: Send + Sync {
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError>;
 
-    /// Appends the revocation of one token. Doing it again returns the entry that is there.
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError>;
+    /// Appends a revocation and closes no row: of one token, or of a session that has no row. Doing it again returns the
+    /// entry that is there.
+    async fn revoke(&self, revocation: &NewRevocation) -> Result<Revocation, StoreError>;
 
     /// Which log this is. A copy that was made of another one says nothing about it.
     async fn log(&self) -> Result<LogId, StoreError>;
@@ -223,17 +224,19 @@ pub enum Closed {
     NoSuchSession,
 }
 
-/// One token to be revoked.
+/// A revocation to be appended to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenRevocation {
-    /// Its `jti`.
-    pub token: TokenId,
-    /// Its `sub`.
+pub struct NewRevocation {
+    /// What no longer counts.
+    pub scope: Scope,
+    /// The `sub` of the tokens.
     pub user: UserId,
     /// When.
     pub at: Timestamp,
     /// From when on the entry may be removed.
     pub until: Timestamp,
+    /// Why.
+    pub cause: Cause,
 }
 
 /// The outcome of [`SessionStore::revocations_after`].

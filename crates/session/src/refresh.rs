@@ -3,6 +3,8 @@
 //! Read, judge, compare-and-swap; whoever loses the swap reads again and is judged by what the winner wrote. There is no
 //! moment between "consumed" and "successor published", since the row that says the one says the other, and the
 //! successor is computed from the row. So the loser of a race comes out with the same successor, not as a thief.
+//!
+//! Tokens are given only to a user who could log in: one more read, of the user, within the same deadline.
 
 use rescind_token::PresentedRefreshToken;
 
@@ -26,7 +28,7 @@ pub enum RefreshError {
     /// The session lay idle for too long, or is too old.
     #[error("the session has expired")]
     Expired,
-    /// The session was closed.
+    /// The session was closed, or its user is gone or may no longer log in.
     #[error("the session is closed")]
     Closed,
     /// It had been exchanged already: somebody has a copy. The session is closed now.
@@ -76,7 +78,14 @@ impl SessionService {
                 None => return Err(RefreshError::Invalid),
             };
             let now = self.now()?;
-            match judge(&session, genuine, now) {
+            let judgement = judge(&session, genuine, now);
+            if matches!(judgement, Judgement::Rotate { .. } | Judgement::Repeat { .. }) {
+                let user = self.read(deadline, self.ports.users.find(session.user)).await?;
+                if !user.is_some_and(|user| self.may_log_in(&user)) {
+                    return Err(RefreshError::Closed);
+                }
+            }
+            match judgement {
                 Judgement::Rotate { to } => {
                     let exchange = Exchange {
                         policy,

@@ -6,7 +6,7 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use rand_core::CryptoRng;
 use rescind_token::{AccessClaims, AccessToken, ClientId, SessionId, TokenId, UserId, Verifier};
 use tokio::{
     sync::oneshot,
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
@@ -36,6 +37,8 @@ use crate::{
 pub struct SessionService {
     pub(crate) parts: Arc<Parts>,
     pub(crate) ports: Ports,
+    /// How long the request that it is bound to has waited for stores.
+    waited: Option<Arc<Mutex<Duration>>>,
 }
 
 pub(crate) struct Parts {
@@ -79,14 +82,15 @@ pub(crate) enum CloseError {
 #[error("no answer within the store timeout")]
 struct TimedOut;
 
-/// When a request gives up on its stores.
+/// When a request gives up on its stores, if it does nothing but wait for them from now on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Instant);
 
 impl SessionService {
     /// A service of these parts. `rng` must be cryptographically secure, and is the only source of randomness.
     ///
-    /// Under [`Policy::blacklist`] it answers nothing until [`carry_over`](Self::carry_over) has run once.
+    /// Under [`Policy::blacklist`] it accepts no access token until [`carry_over`](Self::carry_over) has run once. Logins,
+    /// refreshes and logouts do not wait for that: they need the log, not the copy.
     ///
     /// # Errors
     /// [`ConfigError`] if the settings contradict themselves.
@@ -116,6 +120,7 @@ impl SessionService {
         Ok(Self {
             parts: Arc::new(parts),
             ports,
+            waited: None,
         })
     }
 
@@ -132,6 +137,28 @@ impl SessionService {
         Self {
             parts: Arc::clone(&self.parts),
             ports,
+            waited: self.waited.clone(),
+        }
+    }
+
+    /// The same service, bound to one request: all calls to it and to its clones together wait for stores no longer than
+    /// [`Config::store_timeout`](crate::Config::store_timeout). Other work, such as hashing a password, is not counted. A
+    /// service that is bound already stays bound to the same request.
+    ///
+    /// Calls to a service that is not bound have that time each.
+    #[must_use]
+    pub fn for_request(&self) -> Self {
+        let mut bound = self.clone();
+        bound.waited.get_or_insert_default();
+        bound
+    }
+
+    /// The same service, bound to no request: for work that goes on after the reply.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self {
+            waited: None,
+            ..self.clone()
         }
     }
 
@@ -152,8 +179,7 @@ impl SessionService {
     }
 
     pub(crate) fn with_rng<T>(&self, draw: impl FnOnce(&mut dyn CryptoRng) -> T) -> T {
-        let mut rng = self.parts.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        draw(&mut **rng)
+        draw(&mut **locked(&self.parts.rng))
     }
 
     /// Signs an access token that lives as long as the policy says, but not past `not_after`.
@@ -194,8 +220,18 @@ impl SessionService {
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
+        let waited = self.waited.as_ref().map_or(Duration::ZERO, |waited| *locked(waited));
         // Not the time that tokens are judged by: a timer of the runtime, which tests can pause.
-        Deadline(Instant::now() + self.parts.config.store_timeout)
+        Deadline(Instant::now() + self.parts.config.store_timeout.saturating_sub(waited))
+    }
+
+    async fn wait<T>(&self, deadline: Deadline, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let answer = timeout_at(deadline.0, answer).await;
+        if let Some(waited) = &self.waited {
+            *locked(waited) += began.elapsed();
+        }
+        answer.map_err(|_| StoreError::unavailable(TimedOut))
     }
 
     /// Waits for a read; past the deadline it is dropped.
@@ -204,10 +240,7 @@ impl SessionService {
         deadline: Deadline,
         read: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Unavailable> {
-        match timeout_at(deadline.0, read).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(StoreError::unavailable(TimedOut).into()),
-        }
+        Ok(self.wait(deadline, read).await??)
     }
 
     /// Runs a write in a task of its own, and waits for it. A client that hangs up, and a deadline that passes, end the
@@ -217,8 +250,7 @@ impl SessionService {
         deadline: Deadline,
         write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        // In the span of the request, so that what it logs can be found under the request's id, and where its caller logs.
-        let task = tokio::spawn(write.in_current_span().with_current_subscriber());
+        let task = spawn(write);
         self.read(deadline, async { task.await.map_err(StoreError::unavailable)? })
             .await
     }
@@ -231,7 +263,7 @@ impl SessionService {
         close: impl Future<Output = Result<(T, Vec<Revocation>), StoreError>> + Send + 'static,
     ) -> Result<T, CloseError> {
         let (tell, told) = oneshot::channel();
-        let service = self.clone();
+        let service = self.detached();
         let steps = async move {
             let (outcome, revocations) = match close.await {
                 Ok((outcome, revocations)) => (Ok(outcome), revocations),
@@ -240,19 +272,18 @@ impl SessionService {
             // Nobody may be listening any more; the second step is done all the same.
             let _ = tell.send(outcome);
             #[cfg(feature = "failpoints")]
-            crate::failpoints::between_log_and_blacklist().await;
+            crate::failpoints::stay_at("between-log-and-blacklist").await;
             service.carry(&revocations).await
         };
-        let task = tokio::spawn(steps.in_current_span().with_current_subscriber());
+        let task = spawn(steps);
         let outcome = self
             .read(deadline, async { told.await.map_err(StoreError::unavailable)? })
             .await
             .map_err(CloseError::Unknown)?;
-        match timeout_at(deadline.0, task).await {
-            Ok(Ok(carried)) => carried.map_err(CloseError::Pending)?,
-            Ok(Err(panicked)) => return Err(CloseError::Pending(StoreError::unavailable(panicked))),
-            Err(_) => return Err(CloseError::Pending(StoreError::unavailable(TimedOut))),
-        }
+        let carried = self.wait(deadline, task).await.map_err(CloseError::Pending)?;
+        carried
+            .unwrap_or_else(|panicked| Err(StoreError::unavailable(panicked)))
+            .map_err(CloseError::Pending)?;
         Ok(outcome)
     }
 
@@ -267,6 +298,16 @@ impl SessionService {
             );
         })
     }
+}
+
+/// Runs a task in the span of the request, so that what it logs can be found under the request's id, and where its caller
+/// logs.
+pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(task.in_current_span().with_current_subscriber())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whose an access token is.

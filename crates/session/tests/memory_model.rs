@@ -10,7 +10,7 @@ use proptest::{collection::vec, prelude::*};
 use rescind_session::{
     Cause, Device, Position, RefreshState, Revocation, Scope, Session, SessionState,
     memory::MemorySessions,
-    ports::{Closed, Closing, Epoch, Opened, Pruned, Rotated, Rotation, SessionStore, Tail, TokenRevocation},
+    ports::{Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, Tail},
     token::{ClientId, Salt, SessionId, TokenId, UserId},
 };
 use uuid::Uuid;
@@ -156,13 +156,13 @@ fn closing(at: u8, cause: Cause) -> Closing {
     }
 }
 
-fn revocation(token: u8, of: u8, at: u8, until: u8) -> TokenRevocation {
-    let token = TokenId::from_uuid(Uuid::from_u128(token.into()));
-    TokenRevocation {
-        token,
+fn revocation(token: u8, of: u8, at: u8, until: u8) -> NewRevocation {
+    NewRevocation {
+        scope: Scope::Token(TokenId::from_uuid(Uuid::from_u128(token.into()))),
         user: user(of),
         at: second(at),
         until: second(until),
+        cause: Cause::TokenRevoked,
     }
 }
 
@@ -243,7 +243,7 @@ impl Model {
             }
             Call::RevokeToken { token, user, at, until } => {
                 let token = revocation(token, user, at, until);
-                let scope = Scope::Token(token.token);
+                let scope = token.scope;
                 let kept = self.entry(scope).cloned();
                 let entry =
                     kept.unwrap_or_else(|| self.append(scope, token.user, token.at, token.until, Cause::TokenRevoked));
@@ -371,9 +371,9 @@ async fn answer(store: &MemorySessions, call: &Call) -> Answer {
                 .await;
             Answer::Revocations(closed.unwrap())
         }
-        Call::RevokeToken { token, user, at, until } => Answer::Revocations(vec![
-            store.revoke_token(&revocation(token, user, at, until)).await.unwrap(),
-        ]),
+        Call::RevokeToken { token, user, at, until } => {
+            Answer::Revocations(vec![store.revoke(&revocation(token, user, at, until)).await.unwrap()])
+        }
         Call::Prune { now, before, limit } => {
             Answer::Pruned(store.prune(second(now), second(before), limit).await.unwrap())
         }

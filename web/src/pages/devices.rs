@@ -127,7 +127,7 @@ pub(crate) async fn log_out_everywhere(
     let dies = dies(&rescind, &asks, |_| true).await?;
     rescind
         .service()
-        .log_out_everywhere(asks.user_id())
+        .log_out_everywhere(asks.claims())
         .await
         .map_err(Problem::from)?;
     with_cookies(

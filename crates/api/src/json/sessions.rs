@@ -53,7 +53,7 @@ pub(super) async fn end(
 }
 
 pub(super) async fn log_out_everywhere(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
-    rescind.service().log_out_everywhere(caller.user_id()).await?;
+    rescind.service().log_out_everywhere(caller.claims()).await?;
     tracing::info!(user = %caller.user_id(), "logged out everywhere");
     Ok(done(&rescind, &caller, true).finish())
 }

@@ -8,8 +8,8 @@ use rescind_session::{
     Clock, ClockNotReady, LogId, ManualClock, Position, Revocation, Session,
     memory::{MemoryBlacklist, MemorySessions},
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, LockLost, Opened, Pruned, Rotated,
-        Rotation, SessionStore, Standing, StoreError, Tail, TokenRevocation,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, LockLost, NewRevocation, Opened, Pruned,
+        Rotated, Rotation, SessionStore, Standing, StoreError, Tail,
     },
     token::{SessionId, TokenId, UserId},
 };
@@ -106,8 +106,8 @@ impl SessionStore for Faulty<MemorySessions> {
     ) -> Result<Vec<Revocation>, StoreError> {
         self.sound_for_closing().await?.close_all(user, except, closing).await
     }
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
-        self.sound().await?.revoke_token(token).await
+    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
+        self.sound().await?.revoke(token).await
     }
     async fn log(&self) -> Result<LogId, StoreError> {
         self.sound().await?.log().await

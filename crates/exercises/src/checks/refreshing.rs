@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
     Cause, Device, RefreshState, Revocation, Session, SessionState, conformance,
     ports::{
-        Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
-        TokenRevocation,
+        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
+        Tail,
     },
     token::{ClientId, Generation, Salt, SessionId, UserId},
 };
@@ -367,8 +367,8 @@ impl SessionStore for SessionsOf {
         self.rows.table().close_all(user, except, closing).await
     }
 
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
-        self.rows.table().revoke_token(token).await
+    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
+        self.rows.table().revoke(token).await
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::later,
-    ports::{Closed, Closing, Epoch, Rotation, SessionStore, TokenRevocation},
+    ports::{Closed, Closing, Epoch, NewRevocation, Rotation, SessionStore},
     revocation::{Cause, Revocation, Scope},
     session::{Session, SessionState},
 };
@@ -325,10 +325,7 @@ pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: St
     let (earlier, excepted) = (session_of(user), session_of(user));
     let first = closed(&*store, &earlier).await;
     closed(&*store, &excepted).await;
-    store
-        .revoke_token(&TokenRevocation { user, ..a_token() })
-        .await
-        .answer();
+    store.revoke(&NewRevocation { user, ..a_token() }).await.answer();
     let before = row(&*store, earlier.id).await;
     let later = Closing {
         at: noon_plus(600),

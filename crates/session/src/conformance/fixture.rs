@@ -10,8 +10,8 @@ use rescind_token::{ClientId, Generation, Salt, SessionId, TokenId, UserId};
 use uuid::Uuid;
 
 use crate::{
-    ports::{Closed, Closing, Opened, Rotated, Rotation, SessionStore, StoreError, Tail, TokenRevocation},
-    revocation::{Cause, Position, Revocation},
+    ports::{Closed, Closing, NewRevocation, Opened, Rotated, Rotation, SessionStore, StoreError, Tail},
+    revocation::{Cause, Position, Revocation, Scope},
     session::{Device, RefreshState, Session, SessionState},
 };
 
@@ -167,12 +167,13 @@ pub(super) async fn closed(store: &dyn SessionStore, session: &Session) -> Revoc
 }
 
 /// A token to be revoked a minute after noon, kept until ten past.
-pub(super) fn a_token() -> TokenRevocation {
-    TokenRevocation {
-        token: new_token(),
+pub(super) fn a_token() -> NewRevocation {
+    NewRevocation {
+        scope: Scope::Token(new_token()),
         user: new_user(),
         at: noon_plus(60),
         until: noon_plus(600),
+        cause: Cause::TokenRevoked,
     }
 }
 

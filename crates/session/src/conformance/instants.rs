@@ -9,7 +9,7 @@ use super::fixture::{
     session_of,
 };
 use crate::{
-    ports::{Closing, Rotation, SessionStore, TokenRevocation},
+    ports::{Closing, NewRevocation, Rotation, SessionStore},
     revocation::Cause,
     session::Session,
 };
@@ -72,7 +72,7 @@ pub async fn a_closing_is_recorded(store: Store) {
 /// Even where no session is.
 pub async fn a_revoked_token_is_recorded(store: Store) {
     let token = a_token();
-    store.revoke_token(&token).await.answer();
+    store.revoke(&token).await.answer();
     assert_eq!(
         store.instants().await.answer().newest,
         Some(token.at),
@@ -82,14 +82,14 @@ pub async fn a_revoked_token_is_recorded(store: Store) {
 
 /// Nodes write with clocks that differ a little, in any order.
 pub async fn the_newest_instant_is_the_latest_and_not_the_last_written(store: Store) {
-    let latest = TokenRevocation {
+    let latest = NewRevocation {
         at: noon_plus(3000),
         ..a_token()
     };
-    store.revoke_token(&latest).await.answer();
+    store.revoke(&latest).await.answer();
     let session = opened(&*store).await;
     rotate(&*store, &rotation_of(&session)).await;
     close(&*store, session.id, &closing(Cause::Logout)).await;
-    store.revoke_token(&a_token()).await.answer();
+    store.revoke(&a_token()).await.answer();
     assert_eq!(store.instants().await.answer().newest, Some(latest.at));
 }

@@ -1,4 +1,4 @@
-//! Cases of the revocation log: [`SessionStore::revocations_after`] and [`SessionStore::revoke_token`].
+//! Cases of the revocation log: [`SessionStore::revocations_after`] and [`SessionStore::revoke`].
 
 use std::sync::{
     Arc,
@@ -7,13 +7,13 @@ use std::sync::{
 
 use super::{
     fixture::{
-        Answer, a_token, after, close, closed, closing, namesakes, new_user, noon_plus, opened, row, session_of,
-        whole_log,
+        Answer, a_token, after, close, closed, closing, namesakes, new_session, new_user, noon_plus, opened, row,
+        session_of, whole_log,
     },
     race::at_once,
 };
 use crate::{
-    ports::{SessionStore, Tail, TokenRevocation},
+    ports::{NewRevocation, SessionStore, Tail},
     revocation::{Cause, Position, Revocation, Scope},
     session::SessionState,
 };
@@ -45,7 +45,7 @@ pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
     let mut revocations = Vec::new();
     for _ in 0..4 {
         revocations.push(closed(&*store, &session_of(new_user())).await);
-        revocations.push(store.revoke_token(&a_token()).await.answer());
+        revocations.push(store.revoke(&a_token()).await.answer());
         let session = opened(&*store).await;
         revocations.extend(
             store
@@ -62,7 +62,7 @@ pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
 /// Whatever the size of the pages.
 pub async fn the_log_is_paged_without_a_gap(store: Store) {
     for _ in 0..10 {
-        store.revoke_token(&a_token()).await.answer();
+        store.revoke(&a_token()).await.answer();
     }
     let whole = whole_log(&*store).await;
     for limit in [1, 3, 10, 11] {
@@ -106,7 +106,7 @@ pub async fn a_reader_beside_eight_writers_sees_every_revocation_once_and_in_ord
             for (nth, id) in mine.into_iter().enumerate() {
                 written.push(close(&*store, id, &closing(Cause::Logout)).await);
                 if nth % 3 == 0 {
-                    written.push(store.revoke_token(&a_token()).await.answer());
+                    written.push(store.revoke(&a_token()).await.answer());
                 }
             }
             writing.fetch_sub(1, Ordering::SeqCst);
@@ -154,7 +154,7 @@ pub async fn a_position_beyond_the_end_starts_over(store: Store) {
         Tail::StartOver,
         "an empty log"
     );
-    let last = store.revoke_token(&a_token()).await.answer().position;
+    let last = store.revoke(&a_token()).await.answer().position;
     assert_eq!(
         store.revocations_after(last, 10).await.answer(),
         Tail::Entries(Vec::new()),
@@ -169,31 +169,39 @@ pub async fn a_position_beyond_the_end_starts_over(store: Store) {
     }
 }
 
-/// In every field.
+/// In every field; a session that has no row, like a token.
 pub async fn a_token_is_revoked_as_it_was_told(store: Store) {
-    let token = a_token();
-    let revocation = store.revoke_token(&token).await.answer();
-    let expected = Revocation {
-        position: revocation.position,
-        scope: Scope::Token(token.token),
-        user: token.user,
-        at: token.at,
-        until: token.until,
-        cause: Cause::TokenRevoked,
+    let session = NewRevocation {
+        scope: Scope::Session(new_session()),
+        cause: Cause::Logout,
+        ..a_token()
     };
-    assert_eq!(revocation, expected);
-    assert_eq!(whole_log(&*store).await, [expected]);
+    let mut log = Vec::new();
+    for new in [a_token(), session] {
+        let revocation = store.revoke(&new).await.answer();
+        let expected = Revocation {
+            position: revocation.position,
+            scope: new.scope,
+            user: new.user,
+            at: new.at,
+            until: new.until,
+            cause: new.cause,
+        };
+        assert_eq!(revocation, expected);
+        log.push(expected);
+    }
+    assert_eq!(whole_log(&*store).await, log);
 }
 
 /// Repeating it is harmless.
 pub async fn revoking_a_token_twice_returns_the_entry_that_is_there(store: Store) {
     let token = a_token();
-    let first = store.revoke_token(&token).await.answer();
-    let again = TokenRevocation {
+    let first = store.revoke(&token).await.answer();
+    let again = NewRevocation {
         at: noon_plus(120),
         ..token
     };
-    assert_eq!(store.revoke_token(&again).await.answer(), first);
+    assert_eq!(store.revoke(&again).await.answer(), first);
     assert_eq!(whole_log(&*store).await, [first]);
 }
 
@@ -203,7 +211,7 @@ pub async fn of_fifty_revocations_of_one_token_exactly_one_is_logged(store: Stor
         let token = a_token();
         let returned = at_once(50, |_| {
             let store = Arc::clone(&store);
-            async move { store.revoke_token(&token).await.answer() }
+            async move { store.revoke(&token).await.answer() }
         })
         .await;
         let log = whole_log(&*store).await;
@@ -223,14 +231,20 @@ pub async fn a_token_and_a_session_of_one_number_are_two_entries(store: Store) {
         ..session_of(new_user())
     };
     let of_token = store
-        .revoke_token(&TokenRevocation { token, ..a_token() })
+        .revoke(&NewRevocation {
+            scope: Scope::Token(token),
+            ..a_token()
+        })
         .await
         .answer();
     let of_session = closed(&*store, &session).await;
     assert_eq!(of_session.scope, Scope::Session(id));
     assert_eq!(
         store
-            .revoke_token(&TokenRevocation { token, ..a_token() })
+            .revoke(&NewRevocation {
+                scope: Scope::Token(token),
+                ..a_token()
+            })
             .await
             .answer(),
         of_token
@@ -242,7 +256,7 @@ pub async fn a_token_and_a_session_of_one_number_are_two_entries(store: Store) {
 pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
     let session = opened(&*store).await;
     store
-        .revoke_token(&TokenRevocation {
+        .revoke(&NewRevocation {
             user: session.user,
             ..a_token()
         })
@@ -255,6 +269,6 @@ pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
 /// Copies hang on it.
 pub async fn a_log_keeps_its_identity(store: Store) {
     let log = store.log().await.answer();
-    let _ = store.revoke_token(&a_token()).await.answer();
+    let _ = store.revoke(&a_token()).await.answer();
     assert_eq!(store.log().await.answer(), log);
 }

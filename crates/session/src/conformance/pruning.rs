@@ -9,7 +9,7 @@ use super::fixture::{
     opened, rotate, rotation_of, row, session_of, whole_log,
 };
 use crate::{
-    ports::{Opened, Pruned, SessionStore, Tail, TokenRevocation},
+    ports::{NewRevocation, Opened, Pruned, SessionStore, Tail},
     revocation::{Cause, Position, Revocation},
     session::Session,
 };
@@ -23,10 +23,7 @@ const NOTHING: Pruned = Pruned {
 
 /// An entry for a token, which may go at `until`.
 async fn revoked_until(store: &Store, until: Timestamp) -> Revocation {
-    store
-        .revoke_token(&TokenRevocation { until, ..a_token() })
-        .await
-        .answer()
+    store.revoke(&NewRevocation { until, ..a_token() }).await.answer()
 }
 
 /// Prunes the log of what may go at `now`, and no session.
@@ -266,13 +263,13 @@ pub async fn positions_are_not_reused_after_everything_was_pruned(store: Store) 
 /// The old one is gone, and nobody remembers it.
 pub async fn a_token_revoked_again_after_pruning_is_a_new_entry(store: Store) {
     let token = a_token();
-    let first = store.revoke_token(&token).await.answer();
+    let first = store.revoke(&token).await.answer();
     assert_eq!(prune_log(&store, token.until, 10).await, 1);
-    let again = TokenRevocation {
+    let again = NewRevocation {
         until: noon_plus(6000),
         ..token
     };
-    let second = store.revoke_token(&again).await.answer();
+    let second = store.revoke(&again).await.answer();
     assert!(second.position > first.position);
     assert_eq!(second.until, again.until);
     assert_eq!(whole_log(&*store).await, [second]);

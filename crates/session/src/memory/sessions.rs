@@ -14,8 +14,8 @@ use super::{log::Log, whole};
 use crate::{
     clock::later,
     ports::{
-        Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
-        TokenRevocation,
+        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
+        Tail,
     },
     revocation::{Cause, LogId, Position, Revocation, Scope},
     session::{Session, SessionState},
@@ -150,19 +150,18 @@ impl Store {
             .collect()
     }
 
-    fn revoke_token(&mut self, token: &TokenRevocation) -> Revocation {
-        let scope = Scope::Token(token.token);
-        if let Some(revocation) = self.log.find(scope) {
+    fn revoke(&mut self, new: &NewRevocation) -> Revocation {
+        if let Some(revocation) = self.log.find(new.scope) {
             return revocation.clone();
         }
-        self.saw(token.at);
+        self.saw(new.at);
         self.log.append(|position| Revocation {
             position,
-            scope,
-            user: token.user,
-            at: token.at,
-            until: token.until,
-            cause: Cause::TokenRevoked,
+            scope: new.scope,
+            user: new.user,
+            at: new.at,
+            until: new.until,
+            cause: new.cause,
         })
     }
 
@@ -240,8 +239,8 @@ impl SessionStore for MemorySessions {
         Ok(whole(self.store.lock())?.close_all(user, except, closing))
     }
 
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
-        Ok(whole(self.store.lock())?.revoke_token(token))
+    async fn revoke(&self, revocation: &NewRevocation) -> Result<Revocation, StoreError> {
+        Ok(whole(self.store.lock())?.revoke(revocation))
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {

@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    LogId, Position, Revocation, Session,
-    memory::{MemoryBlacklist, MemorySessions},
+    Credentials, LogId, NewUser, PasswordHash, Position, Revocation, Session, User, Username,
+    memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, Opened, Pruned, Rotated, Rotation,
-        SessionStore, Standing, StoreError, Tail, TokenRevocation,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, NewRevocation, Opened,
+        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
     },
     token::{SessionId, TokenId, UserId},
 };
@@ -106,6 +106,11 @@ impl FaultySessions {
         self.opened_under.lock().unwrap()[&id]
     }
 
+    /// How many sessions were opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.opened_under.lock().unwrap().len()
+    }
+
     /// As after a restore from a backup that held this one row.
     pub(crate) async fn restore(&self, row: &Session) {
         let restored = MemorySessions::new();
@@ -145,10 +150,8 @@ impl SessionStore for FaultySessions {
             .around("close_all", self.inner().close_all(user, except, closing))
             .await
     }
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
-        self.faults
-            .around("revoke_token", self.inner().revoke_token(token))
-            .await
+    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
+        self.faults.around("revoke", self.inner().revoke(token)).await
     }
     async fn log(&self) -> Result<LogId, StoreError> {
         self.faults.around("log", self.inner().log()).await
@@ -193,5 +196,46 @@ impl Blacklist for FaultyBlacklist {
     }
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
         self.faults.around("complete", self.inner.complete(claim)).await
+    }
+}
+
+/// Users of whom one may be gone.
+#[derive(Default)]
+pub(crate) struct FaultyUsers {
+    inner: MemoryUsers,
+    gone: Mutex<Vec<UserId>>,
+    pub(crate) faults: Faults,
+}
+
+impl FaultyUsers {
+    /// Takes a user's row away.
+    pub(crate) fn remove(&self, id: UserId) {
+        self.gone.lock().unwrap().push(id);
+    }
+
+    fn is_there(&self, id: UserId) -> bool {
+        !self.gone.lock().unwrap().contains(&id)
+    }
+}
+
+#[async_trait]
+impl UserStore for FaultyUsers {
+    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let found = self.faults.around("find", self.inner.find(id)).await?;
+        Ok(found.filter(|user| self.is_there(user.id)))
+    }
+    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        let found = self
+            .faults
+            .around("credentials", self.inner.credentials(username))
+            .await?;
+        Ok(found.filter(|found| self.is_there(found.user.id)))
+    }
+    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
+        self.faults.around("insert", self.inner.insert(new)).await
+    }
+    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+        let set = self.inner.set_password(id, password_hash);
+        self.faults.around("set_password", set).await
     }
 }

@@ -203,7 +203,7 @@ async fn policies_without_rows_say_that_they_keep_no_session() {
             Err(EndSessionError::PolicyKeepsNoSession)
         ));
         assert!(matches!(
-            world.service.log_out_everywhere(user).await,
+            world.service.log_out_everywhere(&grant.claims).await,
             Err(EndSessionError::PolicyKeepsNoSession)
         ));
         let ended = world.service.end_session(user, grant.claims.session_id).await;
@@ -270,7 +270,7 @@ async fn logging_out_everywhere_ends_every_session_of_the_user_and_no_one_elses(
         )
         .await
         .unwrap();
-    world.service.log_out_everywhere(world.user.id).await.unwrap();
+    world.service.log_out_everywhere(&grants[0].claims).await.unwrap();
     world.assert_dead(&grants).await;
     world.me(&bob).await.unwrap();
     assert!(world.service.sessions(world.user.id).await.unwrap().is_empty());
@@ -363,9 +363,9 @@ async fn repeating_a_half_done_logout_everywhere_takes_the_second_step_for_all_o
     let world = World::new().await;
     let grants = [world.log_in().await, world.log_in().await];
     world.blacklist.faults.set("insert", Fault::Fails);
-    assert!(world.service.log_out_everywhere(world.user.id).await.is_err());
+    assert!(world.service.log_out_everywhere(&grants[0].claims).await.is_err());
     world.blacklist.faults.mend();
-    world.service.log_out_everywhere(world.user.id).await.unwrap();
+    world.service.log_out_everywhere(&grants[0].claims).await.unwrap();
     world.assert_dead(&grants).await;
 }
 
@@ -420,7 +420,7 @@ async fn a_blacklist_that_others_may_ask_is_told_of_every_revocation_under_every
         let grant = world.log_in().await;
         let everywhere = world.log_in().await;
         world.log_out(&grant).await.unwrap();
-        let ended = world.service.log_out_everywhere(world.user.id).await;
+        let ended = world.service.log_out_everywhere(&everywhere.claims).await;
         assert_eq!(ended.is_ok(), world.service.policy().keeps_sessions(), "{preset}");
         for claims in [grant.claims, everywhere.claims] {
             let standing = world.blacklist.check(claims.token_id, claims.session_id).await.unwrap();

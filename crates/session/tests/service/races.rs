@@ -51,8 +51,9 @@ async fn a_refresh_racing_logout_everywhere_leaves_nothing_alive() {
     for _ in 0..rounds() {
         let first = world.log_in().await;
         let (refreshing, leaving, mine) = (world.clone(), world.clone(), first.clone());
+        let out = first.claims.clone();
         let (refreshed, left) = race(async move { refreshing.refresh(&mine).await }, async move {
-            leaving.service.log_out_everywhere(leaving.user.id).await
+            leaving.service.log_out_everywhere(&out).await
         })
         .await;
         left.unwrap();
@@ -69,8 +70,9 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
     let mut survived = 0;
     for _ in 0..rounds() {
         let (arriving, leaving) = (world.clone(), world.clone());
+        let asks = world.log_in().await.claims;
         let (arrived, left) = race(async move { arriving.try_log_in(PASSWORD).await }, async move {
-            leaving.service.log_out_everywhere(leaving.user.id).await
+            leaving.service.log_out_everywhere(&asks).await
         })
         .await;
         left.unwrap();
@@ -79,7 +81,7 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
         if world.me(&arrived).await.is_ok() {
             survived += 1;
             assert_eq!(world.sessions.opened_under(arrived.claims.session_id), raised);
-            world.service.log_out_everywhere(world.user.id).await.unwrap();
+            world.service.log_out_everywhere(&arrived.claims).await.unwrap();
         }
         world.assert_dead(&[arrived]).await;
     }

@@ -18,7 +18,7 @@ async fn a_half_done_logout_is_carried_over_without_anybody_asking() {
         world.log_out(&grants[0]).await,
         Err(LogoutError::RevocationPending(_))
     ));
-    let everywhere = world.service.log_out_everywhere(world.user.id).await;
+    let everywhere = world.service.log_out_everywhere(&grants[1].claims).await;
     assert!(matches!(everywhere, Err(EndSessionError::RevocationPending(_))));
     assert!(world.service.carry_over(1).await.is_err());
     world.blacklist.faults.mend();

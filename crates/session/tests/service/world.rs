@@ -3,13 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::faulty::{FaultyBlacklist, FaultySessions};
+use crate::faulty::{FaultyBlacklist, FaultySessions, FaultyUsers};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
     AuthenticateError, Clock, Config, DemoAccounts, Device, Grant, HashingSettings, Keys, ManualClock, Password,
     Policy, Ports, Presented, RefreshError, Session, SessionService, User,
-    memory::MemoryUsers,
     ports::SessionStore,
     token::{AccessClaims, Algorithm, ClientId, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
 };
@@ -21,6 +20,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct World {
     pub(crate) service: SessionService,
     pub(crate) clock: ManualClock,
+    pub(crate) users: Arc<FaultyUsers>,
     pub(crate) sessions: Arc<FaultySessions>,
     pub(crate) blacklist: Arc<FaultyBlacklist>,
     pub(crate) user: User,
@@ -72,11 +72,12 @@ impl World {
     /// As [`with`](Self::with), but the log has not been carried over to the blacklist yet.
     pub(crate) async fn cold(config: Config) -> Self {
         let clock = ManualClock::at(noon());
-        let (service, sessions, blacklist) = service(config, Arc::new(clock.clone()));
+        let (service, users, sessions, blacklist) = service(config, Arc::new(clock.clone()));
         let user = service.sign_up("alice", &Password::new(PASSWORD)).await.unwrap();
         Self {
             service,
             clock,
+            users,
             sessions,
             blacklist,
             user,
@@ -131,22 +132,29 @@ impl World {
 pub(crate) fn service(
     config: Config,
     clock: Arc<dyn Clock>,
-) -> (SessionService, Arc<FaultySessions>, Arc<FaultyBlacklist>) {
+) -> (
+    SessionService,
+    Arc<FaultyUsers>,
+    Arc<FaultySessions>,
+    Arc<FaultyBlacklist>,
+) {
     let rng = StdRng::seed_from_u64(1);
     let keys = Keys {
         ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()),
         refresh: refresh_keys(2),
     };
+    let users = Arc::new(FaultyUsers::default());
     let sessions = Arc::new(FaultySessions::default());
     let blacklist = Arc::new(FaultyBlacklist::default());
     let ports = Ports {
-        users: Arc::new(MemoryUsers::new()),
+        users: users.clone(),
         sessions: sessions.clone(),
         blacklist: blacklist.clone(),
         clock,
     };
     (
         SessionService::new(config, keys, ports, rng).unwrap(),
+        users,
         sessions,
         blacklist,
     )

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use rescind_session::{
     Cause, LogId, Position, Revocation, Scope, Session,
     ports::{
-        Closed, Closing, Epoch, Instants, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError, Tail,
-        TokenRevocation,
+        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
+        Tail,
     },
     token::{SessionId, UserId},
 };
@@ -62,8 +62,8 @@ impl SessionStore for SqlStore {
         self.retry(|| self.close_all_once(user, except, closing)).await
     }
 
-    async fn revoke_token(&self, token: &TokenRevocation) -> Result<Revocation, StoreError> {
-        self.retry(|| self.revoke_token_once(token)).await
+    async fn revoke(&self, revocation: &NewRevocation) -> Result<Revocation, StoreError> {
+        self.retry(|| self.revoke_once(revocation)).await
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {
@@ -173,17 +173,17 @@ impl SqlStore {
         Ok(read_all(revocations)?)
     }
 
-    async fn revoke_token_once(&self, token: &TokenRevocation) -> Result<Revocation, Failure> {
+    async fn revoke_once(&self, new: &NewRevocation) -> Result<Revocation, Failure> {
         let transaction = self.begin().await?;
         let entry = Entry {
-            scope: Scope::Token(token.token),
-            user: token.user.as_uuid(),
-            at: token.at,
-            until: millis(token.until),
-            cause: Cause::TokenRevoked,
+            scope: new.scope,
+            user: new.user.as_uuid(),
+            at: new.at,
+            until: millis(new.until),
+            cause: new.cause,
         };
-        // Looks only once it holds the head: of two that revoke one token, the second then sees the first.
-        let position = log::take_positions(&transaction, 1, token.at).await?;
+        // Looks only once it holds the head: of two that revoke the same, the second then sees the first.
+        let position = log::take_positions(&transaction, 1, new.at).await?;
         if let Some(revocation) = log::find(&transaction, entry.scope).await? {
             transaction.rollback().await.map_err(failed)?;
             return Ok(revocation);

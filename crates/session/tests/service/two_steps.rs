@@ -1,0 +1,228 @@
+//! Operations of two steps: neither a client, a deadline nor a first try that fails cuts one in half.
+
+use crate::faulty::{Fault, Gate};
+use crate::world::{PASSWORD, World, seconds, service};
+use rescind_session::{
+    ChangePasswordError, Grant, LoginError, Password, User,
+    ports::{SessionStore, UserStore},
+};
+
+const NEW: &str = "a new password";
+
+async fn change(world: &World, old: &str, new: &str, here: &Grant) -> Result<(), ChangePasswordError> {
+    let (old, new) = (Password::new(old), Password::new(new));
+    world
+        .service
+        .change_password(&world.user, &old, &new, here.claims.session_id)
+        .await
+}
+
+/// Waits until the access token is refused: under paused time this takes none.
+async fn until_dead(world: &World, grant: &Grant) {
+    let dead = async {
+        while world.me(grant).await.is_ok() {
+            tokio::time::sleep(seconds(1)).await;
+        }
+    };
+    tokio::time::timeout(seconds(60), dead)
+        .await
+        .expect("the session is still open after a minute");
+}
+
+async fn assert_only_the_new_password_counts(world: &World) {
+    assert!(matches!(
+        world.try_log_in(PASSWORD).await,
+        Err(LoginError::InvalidCredentials)
+    ));
+    world.try_log_in(NEW).await.unwrap();
+}
+
+/// Stores the new password and nothing else, as a change does that is killed between its steps.
+async fn store_new_password(world: &World) {
+    let User { username, .. } = world.service.sign_up("donor", &Password::new(NEW)).await.unwrap();
+    let hash = world.users.credentials(&username).await.unwrap().unwrap().password_hash;
+    let _ = world.users.set_password(world.user.id, hash).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stored_password_ends_the_other_sessions_when_the_reply_is_late_or_lost() {
+    for fault in [Fault::LosesReply, Fault::Waits(Gate::new())] {
+        let world = World::new().await;
+        let (here, thief) = (world.log_in().await, world.log_in().await);
+        tokio::time::pause();
+        world.users.faults.set("set_password", fault.clone());
+        let outcome = change(&world, PASSWORD, NEW, &here).await;
+        assert!(
+            matches!(outcome, Err(ChangePasswordError::Unavailable(_))),
+            "{outcome:?}"
+        );
+        if let Fault::Waits(gate) = fault {
+            gate.let_go();
+        }
+        until_dead(&world, &thief).await;
+        world.users.faults.mend();
+        world.me(&here).await.unwrap();
+        assert_only_the_new_password_counts(&world).await;
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_cut_a_password_change_in_half() {
+    let world = World::new().await;
+    let (here, thief) = (world.log_in().await, world.log_in().await);
+    let gate = Gate::new();
+    world.users.faults.set("set_password", Fault::Waits(gate.clone()));
+    let request = {
+        let (world, here) = (world.clone(), here.clone());
+        tokio::spawn(async move { change(&world, PASSWORD, NEW, &here).await })
+    };
+    gate.arrival().await;
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    tokio::time::pause();
+    gate.let_go();
+    until_dead(&world, &thief).await;
+    world.users.faults.mend();
+    world.me(&here).await.unwrap();
+    assert_only_the_new_password_counts(&world).await;
+}
+
+#[tokio::test]
+async fn sessions_that_could_not_be_ended_at_once_are_ended_without_a_repeat() {
+    let world = World::new().await;
+    let (here, thief) = (world.log_in().await, world.log_in().await);
+    tokio::time::pause();
+    for fault in [Fault::Fails, Fault::Hangs] {
+        world.sessions.faults.set("close_all", fault);
+        let outcome = change(&world, PASSWORD, NEW, &here).await;
+        assert!(
+            matches!(outcome, Err(ChangePasswordError::Unavailable(_))),
+            "{outcome:?}"
+        );
+        tokio::time::sleep(seconds(20)).await;
+        world.me(&thief).await.unwrap();
+    }
+    world.sessions.faults.mend();
+    until_dead(&world, &thief).await;
+    world.me(&here).await.unwrap();
+    assert_only_the_new_password_counts(&world).await;
+}
+
+#[tokio::test]
+async fn a_repeat_with_the_old_password_finishes_a_change_that_a_crash_cut_in_half() {
+    let world = World::new().await;
+    let (here, thief) = (world.log_in().await, world.log_in().await);
+    store_new_password(&world).await;
+    world.me(&thief).await.unwrap();
+    // A guess is neither the old password nor the new one.
+    let guess = change(&world, "a wild guess", "another guess", &here).await;
+    assert!(matches!(guess, Err(ChangePasswordError::WrongPassword)), "{guess:?}");
+    world.me(&thief).await.unwrap();
+    change(&world, PASSWORD, NEW, &here).await.unwrap();
+    world.assert_dead(&[thief]).await;
+    world.me(&here).await.unwrap();
+    assert_only_the_new_password_counts(&world).await;
+}
+
+#[tokio::test]
+async fn a_repeat_with_the_new_password_finishes_it_too() {
+    let world = World::new().await;
+    let (here, thief) = (world.log_in().await, world.log_in().await);
+    store_new_password(&world).await;
+    change(&world, NEW, NEW, &here).await.unwrap();
+    world.assert_dead(&[thief]).await;
+    world.me(&here).await.unwrap();
+    assert_only_the_new_password_counts(&world).await;
+}
+
+/// Its tokens were never handed over, so nobody could log it out.
+#[tokio::test]
+async fn a_login_that_nobody_waits_for_leaves_no_session_open() {
+    let world = World::new().await;
+    for hangs_up in [true, false] {
+        let gate = Gate::new();
+        world.sessions.faults.set("open", Fault::Waits(gate.clone()));
+        let login = {
+            let world = world.clone();
+            tokio::spawn(async move { world.try_log_in(PASSWORD).await })
+        };
+        gate.arrival().await;
+        if hangs_up {
+            login.abort();
+            assert!(login.await.unwrap_err().is_cancelled());
+        } else {
+            let late = login.await.unwrap();
+            assert!(matches!(late, Err(LoginError::Unavailable(_))), "{late:?}");
+        }
+        gate.let_go();
+        world.sessions.faults.mend();
+        let opened = async {
+            while world.sessions.opened() == 0 || !world.sessions.list_open(world.user.id).await.unwrap().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(seconds(10), opened)
+            .await
+            .expect("a session of which nobody has the tokens is still open");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let grant = world.refresh(&grant).await.unwrap();
+    world.users.remove(world.user.id);
+    let refused = world.refresh(&grant).await;
+    assert!(
+        matches!(refused, Err(rescind_session::RefreshError::Closed)),
+        "{refused:?}"
+    );
+
+    // A demo account's session, of a time when the demo was on.
+    let world = World::new().await;
+    let known = Password::new(PASSWORD);
+    let _ = world.service.ensure_demo_account("carol", &known).await.unwrap();
+    let client = rescind_session::token::ClientId::first_party();
+    let grant = world
+        .service
+        .log_in("carol", &known, client, Default::default())
+        .await
+        .unwrap();
+    let without_demo = rescind_session::Config {
+        demo_accounts: rescind_session::DemoAccounts::Refused,
+        ..crate::world::config(rescind_session::Policy::blacklist())
+    };
+    let (off, ..) = service(without_demo, std::sync::Arc::new(world.clock.clone()));
+    let off = off.with_ports(world.service.ports().clone());
+    let refused = off
+        .refresh(crate::world::refresh_token(&grant), Default::default())
+        .await;
+    assert!(
+        matches!(refused, Err(rescind_session::RefreshError::Closed)),
+        "{refused:?}"
+    );
+}
+
+/// The question whether the user is there has no time of its own.
+#[tokio::test]
+async fn a_user_store_that_hangs_holds_up_a_refresh_no_longer_than_the_timeout() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    tokio::time::pause();
+    world.users.faults.set("find", Fault::Hangs);
+    let asked = tokio::time::Instant::now();
+    let refused = world.refresh(&grant).await;
+    assert!(
+        matches!(refused, Err(rescind_session::RefreshError::Unavailable(_))),
+        "{refused:?}"
+    );
+    assert!(
+        asked.elapsed() <= std::time::Duration::from_millis(501),
+        "{:?}",
+        asked.elapsed()
+    );
+    world.users.faults.mend();
+    world.refresh(&grant).await.unwrap();
+}
