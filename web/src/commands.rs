@@ -7,13 +7,13 @@ use std::{
 
 use rescind_session::{
     AnchoredClock, Cause, Clock, MARGIN,
-    ports::{Closing, SessionStore},
+    ports::{Closing, Instants, SessionStore},
     token::Algorithm,
 };
 use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
 
 use crate::{
-    database,
+    clock, database,
     failure::Failure,
     keys::{KeyDirectory, Ring},
     settings::{Command, Keys, Migrate, Settings, Storage},
@@ -86,6 +86,8 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
         Keys::Rotate => rotate(&directory, &store, storage).await,
         Keys::Adopt => {
             let ring = directory.load()?;
+            // A database of no keys gets its issue floor with its first ones.
+            let _ = claim_for(&store, &ring).await?;
             store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
             say(&format!(
                 "The keys in {} are the keys of this database now.",
@@ -117,13 +119,19 @@ async fn rotate(directory: &KeyDirectory, store: &SqlStore, storage: &Storage) -
 /// refuse their tokens. If anything after that fails, the next start finds keys that are not the database's, and stops
 /// until this was done again. The fingerprint goes last, for the same reason. The refresh keys stay: a refresh token is
 /// nothing without its session's row.
+///
+/// **The time begins again** at this machine's clock, whatever the database has recorded, and an issue floor is taken away:
+/// this is also the way back after a clock was wrong. No token that could profit verifies any more.
 async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let storage = &settings.storage;
     let tenant = alone(storage).await?;
     database::settled(&tenant).await?;
     let store = database::open(settings).await?;
     let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
-    clock.anchor(store.instants().await?)?;
+    clock.anchor(Instants {
+        newest: None,
+        ..store.instants().await?
+    })?;
     let tokens = &settings.tokens;
     let closing = Closing {
         cause: Cause::Administrator,
@@ -155,10 +163,22 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure::ForeignKeys`] if it belongs to others.
 pub(crate) async fn claim(store: &SqlStore, ring: &Ring, storage: &Storage) -> Result<(), Failure> {
-    match store.claim_fingerprint(&ring.fingerprint.to_string()).await? {
+    match claim_for(store, ring).await? {
         Claimed::First | Claimed::Same => Ok(()),
         Claimed::Different => Err(Failure::ForeignKeys(storage.keys.clone())),
     }
+}
+
+/// A database that belonged to no keys gets an issue floor if these are older than this start.
+async fn claim_for(store: &SqlStore, ring: &Ring) -> Result<Claimed, Failure> {
+    let newest = (!ring.is_new).then(clock::wall);
+    let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
+    if let (Claimed::First, Some(_)) = (claimed, newest) {
+        tracing::warn!(
+            "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and              logins wait for a few seconds"
+        );
+    }
+    Ok(claimed)
 }
 
 /// A line on standard output, which belongs to the command's answer; the log goes to standard error.

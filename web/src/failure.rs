@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
 };
 
+use jiff::Timestamp;
 use rescind_session::{ClockNotReady, ConfigError, WithCauses, ports::StoreError};
 use rescind_store::{ConnectError, RedisConnectError, Tenancy, TenancyError};
 
@@ -58,6 +59,8 @@ pub(crate) enum Failure {
     ForeignKeys(PathBuf),
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
+    #[error("this machine's clock says {0}, by which the program cannot work: set it, then start again")]
+    WallClock(Timestamp),
     #[error("RESCIND_BIND: cannot listen on {address}")]
     Bind { address: SocketAddr, source: io::Error },
     #[error("the demo accounts cannot be made ready")]

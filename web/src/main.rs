@@ -7,6 +7,7 @@
 //! **Never**: a decision about a token. Whatever a page wants to know, it asks the service.
 
 mod blacklist;
+mod clock;
 mod commands;
 mod database;
 mod demo;
@@ -47,6 +48,7 @@ fn run() -> Result<(), Failure> {
     let line = CommandLine::parse();
     let settings = Settings::judge(&line.given)?;
     logs::begin()?;
+    clock::require_usable()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

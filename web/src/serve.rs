@@ -16,21 +16,22 @@ use actix_web::{
     middleware::{Condition, DefaultHeaders, from_fn},
     web,
 };
+use jiff::Timestamp;
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
 };
 use rescind_api::Rescind;
 use rescind_session::{
-    AnchoredClock, Config, DemoAccount, DemoAccounts, Password, Ports, SessionService, Upkeep, ports::SessionStore,
-    token::RefreshKey,
+    AnchoredClock, Clock, Config, DemoAccount, DemoAccounts, Password, Ports, SessionService, Upkeep,
+    ports::SessionStore, token::RefreshKey,
 };
 use rescind_store::{SqlStore, SystemClock};
 use url::Url;
 
 use crate::{
     blacklist::Chosen,
-    commands, database,
+    clock, commands, database,
     demo::{self, Stage},
     failure::Failure,
     inspector,
@@ -40,7 +41,7 @@ use crate::{
     pages::{self, Site},
     settings::{Demo, Faults, Settings, Storage, unknown_variables},
     signals::EndSignals,
-    stores::Stores,
+    stores::{DatabaseKind, Stores},
 };
 
 /// The accounts of the demo, whose password everybody may know.
@@ -93,7 +94,13 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     database::settled(&tenant).await?;
     blacklist.fill(&service).await?;
 
+    let watched = clock::watch(clock.clone(), service.clone(), store.clone());
     let ready = Readiness {
+        warns_beyond: match DatabaseKind::of(&settings.storage.database) {
+            DatabaseKind::Sqlite => Some(settings.tokens.policy.session_max),
+            // Its clock was compared.
+            DatabaseKind::Postgres => None,
+        },
         store,
         clock,
         service: service.clone(),
@@ -135,7 +142,10 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         }
         Demo::Off => None,
     };
-    serve(listener, bound, service, public_url, settings, stores, demo).await?;
+    tokio::select! {
+        ended = serve(listener, bound, service, public_url, settings, stores, demo) => ended?,
+        failure = watched => return Err(failure),
+    }
     upkeep.abort();
     Ok(())
 }
@@ -274,19 +284,41 @@ struct Readiness {
     demo: Demo,
     /// How often at once, before it is left to later.
     tries: usize,
+    /// How far the clock may be ahead of the newest instant in the database without a warning; any distance if there is
+    /// none.
+    warns_beyond: Option<Duration>,
 }
 
 impl Readiness {
     /// Anchors the clock and sees to the demo accounts. The inner error says why the time is not known.
     async fn try_once(&self) -> Result<Result<(), NotReady>, Failure> {
         let anchored = match self.store.instants().await {
-            Ok(instants) => self.clock.anchor(instants).map_err(NotReady::from),
+            Ok(instants) => {
+                let anchored = self.clock.anchor(instants).map_err(NotReady::from);
+                if anchored.is_ok() {
+                    self.warn_if_far_ahead(instants.newest);
+                }
+                anchored
+            }
             Err(error) => Err(NotReady::from(error)),
         };
         if anchored.is_ok() {
             self.demo_accounts().await?;
         }
         Ok(anchored)
+    }
+
+    /// A file that lay untouched for a month is nothing wrong. A clock that is a month ahead is, and then this is the only
+    /// sign of it.
+    fn warn_if_far_ahead(&self, newest: Option<Timestamp>) {
+        if let (Some(beyond), Some(newest), Ok(now)) = (self.warns_beyond, newest, self.clock.now())
+            && now.duration_since(newest).unsigned_abs() > beyond
+        {
+            tracing::warn!(
+                %newest, %now,
+                "this machine's clock is more than RESCIND_SESSION_MAX ahead of the newest instant in the database. If the clock                  is wrong, stop the program now and correct it: what has passed by this clock is removed within a minute"
+            );
+        }
     }
 
     async fn keep_trying(self) {

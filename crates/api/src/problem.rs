@@ -69,8 +69,8 @@ pub enum Problem {
     },
     /// 503: a store failed, or the time is not known. Whether something was done is unknown; repeating is harmless.
     StoreUnavailable(Hidden),
-    /// 503: the service as a whole is not ready: [`StoreUnavailable`](Self::StoreUnavailable) for whoever asks after it,
-    /// with one word for what is missing.
+    /// 503: the service as a whole is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for what is
+    /// missing. Other calls than `/health/ready` answer so if the time is not known.
     NotReady {
         /// `database`, `blacklist`, `blacklist_not_whole`, `clock` or `lock`.
         reason: &'static str,
@@ -425,7 +425,13 @@ fn whole_seconds(wait: Duration) -> u64 {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Self::StoreUnavailable(Hidden::new(error))
+        match error {
+            Unavailable::Clock(_) => Self::NotReady {
+                reason: "clock",
+                cause: Hidden::new(error),
+            },
+            _ => Self::StoreUnavailable(Hidden::new(error)),
+        }
     }
 }
 

@@ -477,6 +477,11 @@ impl SessionStore for Metered<dyn SessionStore> {
         let call = Begun(Store::Sessions, Operation::Instants, None);
         self.1.watch(call, self.0.instants(), |_| Answer::Found.into()).await
     }
+
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        // Nothing in the lab does this.
+        self.0.raise_issue_floor(floor).await
+    }
 }
 
 #[async_trait::async_trait]

@@ -669,4 +669,8 @@ impl SessionStore for HeldSessions {
     async fn instants(&self) -> Result<Instants, StoreError> {
         self.inner.instants().await
     }
+
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.inner.raise_issue_floor(floor).await
+    }
 }

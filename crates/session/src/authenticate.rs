@@ -34,8 +34,8 @@ pub enum AuthenticateError {
 pub struct Inspected {
     /// The checks that ask the token alone.
     pub token: Inspection,
-    /// Then the policy's question, whether it was taken back; none, if the token was refused before. Under a policy that
-    /// asks nothing the answer is no.
+    /// Then whether it was taken back: whether it is older than the store's knowledge, and the policy's question. None, if
+    /// the token was refused before. Under a policy that asks nothing the second answer is no.
     pub revoked: Option<Result<bool, Unavailable>>,
 }
 
@@ -85,9 +85,12 @@ impl SessionService {
         Ok(Inspected { token, revoked })
     }
 
-    /// The one question that the policy asks.
+    /// The issue floor, and the one question that the policy asks.
     async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
         let ports = &self.ports;
+        if self.is_below_floor(claims).await? {
+            return Ok(true);
+        }
         match self.policy().check {
             Check::Nothing => Ok(false),
             Check::Session => {

@@ -8,6 +8,10 @@
 //! A restart reads the wall clock again. It may have gone back in between, so the time never begins before the newest
 //! moment that the database has recorded.
 //!
+//! The two clocks are compared all the time ([`Clock::drift`]). If the wall clock steps, requests go on by the counted time:
+//! it is the one that the tokens in use were issued by. But the node says that it is not ready, since other machines
+//! judge its tokens by another time, and since only a restart ends that.
+//!
 //! Rejected: asking the database for the time with each request, which costs a round trip for what a counter tells as well.
 
 use std::{
@@ -26,6 +30,12 @@ pub trait Clock: Send + Sync {
     /// # Errors
     /// [`ClockNotReady`] as long as the time is not known well enough to judge a token by it.
     fn now(&self) -> Result<Timestamp, ClockNotReady>;
+
+    /// How far the machine's wall clock is ahead of [`now`](Self::now); behind, if negative. Zero where there is no wall clock
+    /// to compare with.
+    fn drift(&self) -> SignedDuration {
+        SignedDuration::ZERO
+    }
 }
 
 /// Why the time cannot be told yet.
@@ -37,6 +47,18 @@ pub enum ClockNotReady {
     /// The machine's clock and the database's differ by more than [`AnchoredClock::TOLERANCE`].
     #[error("this machine's clock differs from the database's by {0:#}; correct one of them")]
     Apart(SignedDuration),
+    /// The wall clock is this far ahead of the time counted since the start, [`LARGEST_DRIFT`](Self::LARGEST_DRIFT) or more.
+    /// Requests go on by the counted time.
+    #[error("this machine's clock differs by {0:#} from the time that is counted since the start")]
+    Drifted(SignedDuration),
+    /// The store has an issue floor: a token that is issued before this time would not be accepted.
+    #[error("no token can be issued before {0}, the issue floor of the database")]
+    IssueFloor(Timestamp),
+}
+
+impl ClockNotReady {
+    /// How far the wall clock and the counted time may be apart. At this difference a node is not ready.
+    pub const LARGEST_DRIFT: Duration = Duration::from_secs(30);
 }
 
 /// The two clocks of a machine, read at the edge of the program.
@@ -108,6 +130,11 @@ impl Clock for AnchoredClock {
             anchor.time,
             self.machine.since_boot().saturating_sub(anchor.since_boot),
         ))
+    }
+
+    fn drift(&self) -> SignedDuration {
+        self.now()
+            .map_or(SignedDuration::ZERO, |now| self.machine.wall().duration_since(now))
     }
 }
 
@@ -210,6 +237,7 @@ mod tests {
             .anchor(Instants {
                 clock: Some(noon() - HOUR),
                 newest: Some(noon()),
+                ..Instants::default()
             })
             .unwrap();
         assert_eq!(clock.now(), Ok(noon()));
@@ -221,7 +249,7 @@ mod tests {
         let clock = AnchoredClock::new(machine.clone());
         let off = |seconds: i64| Instants {
             clock: Some(noon() + SignedDuration::from_secs(seconds)),
-            newest: None,
+            ..Instants::default()
         };
         assert_eq!(
             clock.anchor(off(3)),

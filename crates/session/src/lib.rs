@@ -16,6 +16,7 @@ mod config;
 pub mod conformance;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod issue_floor;
 mod judge;
 mod login;
 mod logout;

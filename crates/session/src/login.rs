@@ -77,6 +77,7 @@ impl SessionService {
         device: Device,
     ) -> Result<Grant, LoginError> {
         let request = self.for_request();
+        request.until_tokens_count().await?;
         for _ in 0..TRIES {
             let (user, epoch) = request.check_password(username, password).await?;
             if let Some(grant) = request.open(&user, epoch, client_id.clone(), device.clone()).await? {

@@ -133,10 +133,18 @@ pub trait SessionStore: Send + Sync {
     /// Removes at most `limit` revocations whose `until` has passed, and at most `limit` sessions whose absolute end
     /// lies before `sessions_before`. Costs in proportion to what it removes. Records how far the log was pruned: to just
     /// below the first entry that is kept, so that a reader who starts over comes to the end.
+    ///
+    /// If it removes anything it records `now` as an instant of the store ([`Instants::newest`]) in the same transaction.
+    /// Otherwise a later start with an earlier clock would accept tokens whose revocations are gone. If it removes nothing
+    /// it records nothing.
     async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
 
     /// What the store knows of the time.
     async fn instants(&self) -> Result<Instants, StoreError>;
+
+    /// Records that no token counts whose `iat` is at or before `floor`: the store does not know what was revoked until
+    /// then. The floor is never lowered.
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError>;
 }
 
 /// How many times all of a user's sessions have been closed at once.
@@ -263,9 +271,15 @@ pub struct Pruned {
 pub struct Instants {
     /// The store's own clock, where it has one.
     pub clock: Option<Timestamp>,
-    /// The latest moment that it recorded: a login, a rotation, a revocation.
+    /// The latest moment that it recorded: a login, a rotation, a revocation, or the time of a pruning.
     pub newest: Option<Timestamp>,
+    /// The issue floor, where one was recorded: a token whose `iat` is not later is refused.
+    pub issue_floor: Option<Timestamp>,
 }
+
+/// How far an issue floor lies beyond the newest instant that is known when it is recorded. An `iat` may be that far in the
+/// future.
+pub const ISSUE_FLOOR_MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The blacklist: the fast copy of the revocation log, in the process or in a store that several nodes share.
 ///

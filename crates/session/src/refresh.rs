@@ -71,6 +71,7 @@ impl SessionService {
             return Err(RefreshError::PolicyHasNoRefresh);
         };
         let presented = PresentedRefreshToken::parse(token).map_err(|_| RefreshError::Invalid)?;
+        self.until_tokens_count().await?;
         let deadline = self.deadline();
         for _ in 0..TRIES {
             let (session, genuine) = match self.genuine_session(deadline, &presented).await? {

@@ -25,6 +25,7 @@ use crate::{
     causes::WithCauses,
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
+    issue_floor::IssueFloor,
     password::Passwords,
     policy::{Check, Policy},
     ports::{Closing, StoreError},
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) carrying: Carrying,
+    pub(crate) issue_floor: IssueFloor,
     /// Whether what is revoked goes into the blacklist: because this policy asks it, or because another node's may.
     fills_blacklist: bool,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
@@ -114,6 +116,7 @@ impl SessionService {
             keys,
             passwords,
             carrying: Carrying::default(),
+            issue_floor: IssueFloor::default(),
             fills_blacklist,
             rng: Mutex::new(Box::new(rng)),
         };
@@ -182,7 +185,8 @@ impl SessionService {
         draw(&mut **locked(&self.parts.rng))
     }
 
-    /// Signs an access token that lives as long as the policy says, but not past `not_after`.
+    /// Signs an access token that lives as long as the policy says, but not past `not_after`. None that the issue floor
+    /// would refuse.
     pub(crate) fn mint(
         &self,
         owner: TokenOwner,
@@ -192,6 +196,9 @@ impl SessionService {
         // `iat` and `exp` are whole seconds on the wire. Rounding down errs towards a shorter life.
         let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
         let issued_at = whole(now);
+        if let Some(from) = self.issues_from().filter(|from| issued_at < *from) {
+            return Err(ClockNotReady::IssueFloor(from).into());
+        }
         let claims = AccessClaims {
             issuer: self.parts.config.issuer.clone(),
             audience: self.parts.config.audience.clone(),

@@ -21,11 +21,16 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     causes::WithCauses,
+    clock::{ClockNotReady, later},
+    issue_floor::LONGEST_WAIT,
     policy::Check,
     ports::{Claim, Copied, Filling, LockLost, Pruned, Standing, StoreError, Tail},
     revocation::{LogId, MARGIN, Position},
     service::{SessionService, Unavailable},
 };
+
+/// How often the store is asked for its issue floor, which may be raised while the program runs.
+const BETWEEN_LOOKS_AT_THE_FLOOR: Duration = Duration::from_secs(1);
 
 /// How long to wait for another node that fills the blacklist.
 const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
@@ -267,10 +272,25 @@ impl SessionService {
         })
     }
 
+    /// Takes over the issue floor that the store has recorded. It does so by itself before the first check and the first
+    /// login, and [`keep_up`](Self::keep_up) does each second.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn learn_issue_floor(&self) -> Result<(), StoreError> {
+        self.parts
+            .issue_floor
+            .learn(self.ports.sessions.instants().await?.issue_floor);
+        Ok(())
+    }
+
     /// Removes what has passed, in bounded batches, until nothing is left to remove.
     ///
     /// A session stays until its absolute end plus [`MARGIN`], closed or not, so that reuse is still recognised; a
     /// revocation stays until its `until`.
+    ///
+    /// The blacklist forgets by the newest time that the store has recorded, which may be earlier than now. What the log
+    /// still holds has an `until` after that, and a later start with an earlier clock finds it here again.
     ///
     /// # Errors
     /// A store failed, or the time is not known.
@@ -282,7 +302,11 @@ impl SessionService {
         let mut total = Pruned::default();
         loop {
             let pruned = ports.sessions.prune(now, sessions_before, batch).await?;
-            let forgotten = ports.blacklist.prune(now, batch).await?;
+            let recorded = ports.sessions.instants().await?.newest;
+            let forgotten = match recorded {
+                Some(recorded) => ports.blacklist.prune(recorded.min(now), batch).await?,
+                None => 0,
+            };
             total.sessions += pruned.sessions;
             total.revocations += pruned.revocations;
             let batch = u64::from(batch);
@@ -308,7 +332,15 @@ impl SessionService {
         self.read(deadline, ports.sessions.find(SessionId::from_uuid(nobody)))
             .await
             .map_err(NotReady::Database)?;
-        self.now().map_err(NotReady::Clock)?;
+        let now = self.now().map_err(NotReady::Clock)?;
+        let not_ready = |clock: ClockNotReady| NotReady::Clock(clock.into());
+        let drift = ports.clock.drift();
+        if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
+            return Err(not_ready(ClockNotReady::Drifted(drift)));
+        }
+        if let Some(from) = self.issues_from().filter(|&from| from > later(now, LONGEST_WAIT)) {
+            return Err(not_ready(ClockNotReady::IssueFloor(from)));
+        }
         if self.policy().check == Check::Blacklist {
             let check = ports
                 .blacklist
@@ -359,9 +391,17 @@ impl SessionService {
                 health = health.after("pruning", outcome.err());
             }
         };
+        let learning = async {
+            loop {
+                // A store that fails is reported by the other two.
+                let _ = self.learn_issue_floor().await;
+                tokio::time::sleep(BETWEEN_LOOKS_AT_THE_FLOOR).await;
+            }
+        };
         tokio::select! {
             never = carrying => never,
             never = pruning => never,
+            never = learning => never,
         }
     }
 }

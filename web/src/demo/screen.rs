@@ -175,7 +175,10 @@ impl Look {
         let now = self.rescind.service().now().map_err(Problem::from)?;
         // With a store down the screen still shows what the doors said, which is then the most interesting thing to see.
         let visitor = self.visitor.as_ref().ok();
-        let unknown = matches!(self.visitor, Err(Problem::StoreUnavailable(_)));
+        let unknown = matches!(
+            self.visitor,
+            Err(Problem::StoreUnavailable(_) | Problem::NotReady { .. })
+        );
         let name = self.name(visitor).await;
         let row = self.row().await;
 

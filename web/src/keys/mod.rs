@@ -90,6 +90,8 @@ pub(crate) struct Ring {
     pub(crate) fingerprint: RingFingerprint,
     /// The file of the active signing key, for messages.
     pub(crate) active: PathBuf,
+    /// Whether the signing key was made just now. Then no token was signed yet that verifies.
+    pub(crate) is_new: bool,
 }
 
 impl KeyDirectory {
@@ -129,13 +131,14 @@ impl KeyDirectory {
         }
         let _lock = self.lock()?;
         let files = self.files()?;
-        if files.access.is_empty() {
+        let is_new = files.access.is_empty();
+        if is_new {
             self.write_access(1, algorithm.unwrap_or(Algorithm::EdDsa))?;
         }
         if files.refresh.is_empty() {
             self.write(&Kind::Refresh.file_name(1), &refresh_key().to_base64url())?;
         }
-        self.load()
+        Ok(Ring { is_new, ..self.load()? })
     }
 
     /// Makes a new signing key, which is the active one from the next start on.
@@ -200,6 +203,7 @@ impl KeyDirectory {
             fingerprint: RingFingerprint::of(&ring, &refresh),
             keys: Keys { ring, refresh },
             active,
+            is_new: false,
         })
     }
 

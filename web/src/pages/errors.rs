@@ -140,7 +140,7 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
 fn comes_back(problem: Option<&Problem>) -> bool {
     matches!(
         problem,
-        Some(Problem::StoreUnavailable(_) | Problem::RevocationPending(_))
+        Some(Problem::StoreUnavailable(_) | Problem::NotReady { .. } | Problem::RevocationPending(_))
     )
 }
 
@@ -201,7 +201,7 @@ fn words(status: StatusCode, problem: Option<&Problem>) -> (&'static str, &'stat
             LOGIN,
         ),
         Some(Problem::RateLimited { .. }) => ("Too many tries", "Too many logins failed from your address.", LOGIN),
-        Some(Problem::StoreUnavailable(_)) => (
+        Some(Problem::StoreUnavailable(_) | Problem::NotReady { .. }) => (
             "Not just now",
             "The server cannot reach the store that it has to ask, and what it cannot find out it does not guess: whoever is \
              refused now is refused to be safe. Nothing of yours is lost. Trying again is harmless, also after a button.",

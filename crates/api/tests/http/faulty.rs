@@ -121,6 +121,9 @@ impl SessionStore for Faulty<MemorySessions> {
     async fn instants(&self) -> Result<Instants, StoreError> {
         self.sound().await?.instants().await
     }
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.sound().await?.raise_issue_floor(floor).await
+    }
 }
 
 #[async_trait]

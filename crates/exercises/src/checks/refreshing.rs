@@ -386,4 +386,8 @@ impl SessionStore for SessionsOf {
     async fn instants(&self) -> Result<Instants, StoreError> {
         self.rows.table().instants().await
     }
+
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.rows.table().raise_issue_floor(floor).await
+    }
 }

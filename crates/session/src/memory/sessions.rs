@@ -43,6 +43,7 @@ struct Store {
     epochs: HashMap<UserId, Epoch>,
     log: Log,
     newest: Option<Timestamp>,
+    issue_floor: Option<Timestamp>,
 }
 
 impl MemorySessions {
@@ -175,10 +176,14 @@ impl Store {
             self.forget(id);
             sessions += 1;
         }
-        Pruned {
+        let pruned = Pruned {
             sessions,
             revocations: self.log.prune(now, limit),
+        };
+        if pruned != Pruned::default() {
+            self.saw(now);
         }
+        pruned
     }
 
     fn forget(&mut self, id: SessionId) {
@@ -257,10 +262,18 @@ impl SessionStore for MemorySessions {
     }
 
     async fn instants(&self) -> Result<Instants, StoreError> {
-        // No clock of its own: it lives in the process whose clock is in question.
+        let store = whole(self.store.lock())?;
         Ok(Instants {
+            // No clock of its own: it lives in the process whose clock is in question.
             clock: None,
-            newest: whole(self.store.lock())?.newest,
+            newest: store.newest,
+            issue_floor: store.issue_floor,
         })
+    }
+
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        let mut store = whole(self.store.lock())?;
+        store.issue_floor = store.issue_floor.max(Some(floor));
+        Ok(())
     }
 }

@@ -169,6 +169,11 @@ impl SessionStore for FaultySessions {
     async fn instants(&self) -> Result<Instants, StoreError> {
         self.faults.around("instants", self.inner().instants()).await
     }
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.faults
+            .around("raise_issue_floor", self.inner().raise_issue_floor(floor))
+            .await
+    }
 }
 
 #[derive(Default)]

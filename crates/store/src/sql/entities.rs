@@ -131,6 +131,7 @@ pub mod log_head {
         pub floor_position: i64,
         pub newest_at: Option<i64>,
         pub log_id: Option<Uuid>,
+        pub issue_floor: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,14 +3,21 @@
 //! Two nodes on one database that sign with different keys refuse each other's tokens, and a node that lost its keys
 //! would silently log everybody out. So the database remembers a fingerprint of the keys, and whoever starts with others
 //! is told.
+//!
+//! **A database that no node has claimed yet knows of no revocation.** Keys that are older than it may have signed tokens that
+//! were revoked in another database, or in this one before it was lost. So a claim by such keys records an issue floor.
 
-use rescind_session::ports::StoreError;
+use jiff::Timestamp;
+use rescind_session::ports::{ISSUE_FLOOR_MARGIN, StoreError};
 use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
 
 use super::{
     SqlStore, commit,
     entities::key_ring::{ActiveModel, Column, Entity},
     error::{Failure, failed, unreadable},
+    revocation_log as log,
+    rows::{millis, millis_later},
+    sessions::clock,
 };
 
 /// The table has one row at most, and this is its id.
@@ -32,13 +39,17 @@ impl SqlStore {
     /// Claims the database for the keys of that fingerprint, unless it belongs to some already. Of two nodes that start at
     /// once with different keys, one is told.
     ///
+    /// `newest` is `None` for keys that were made in this very start and have signed nothing. For older keys it is the latest
+    /// time known outside of the database: now, or a later instant that was remembered there. The first claim then records,
+    /// in the same transaction, an issue floor [`ISSUE_FLOOR_MARGIN`] after it and after the database's own clock.
+    ///
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
-    pub async fn claim_fingerprint(&self, fingerprint: &str) -> Result<Claimed, StoreError> {
-        self.retry(|| self.claim_fingerprint_once(fingerprint)).await
+    pub async fn claim_fingerprint(&self, fingerprint: &str, newest: Option<Timestamp>) -> Result<Claimed, StoreError> {
+        self.retry(|| self.claim_fingerprint_once(fingerprint, newest)).await
     }
 
-    async fn claim_fingerprint_once(&self, fingerprint: &str) -> Result<Claimed, Failure> {
+    async fn claim_fingerprint_once(&self, fingerprint: &str, newest: Option<Timestamp>) -> Result<Claimed, Failure> {
         let transaction = self.begin().await?;
         let rows = Entity::insert(row(fingerprint))
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
@@ -46,6 +57,10 @@ impl SqlStore {
             .await
             .map_err(failed)?;
         let claimed = if rows == 1 {
+            if let Some(newest) = newest {
+                let newest = Ord::max(millis(newest), clock(&transaction).await?);
+                log::raise_issue_floor(&transaction, millis_later(newest, ISSUE_FLOOR_MARGIN)).await?;
+            }
             Claimed::First
         } else {
             let kept = Entity::find_by_id(THE_ROW).one(&transaction).await.map_err(failed)?;

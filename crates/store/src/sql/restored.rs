@@ -32,6 +32,10 @@ impl SqlStore {
     /// of it passes for whole; raises the epoch of every user it knows, so that no login that began before opens; and closes
     /// every open session with its revocation. Returns how many were open.
     ///
+    /// The time begins again at [`Closing::at`]: later instants that the database has recorded are forgotten, and an issue
+    /// floor is taken away. That is safe only if no access token that was issued before verifies any more, so the
+    /// signing keys are replaced first.
+    ///
     /// The program should be stopped meanwhile. In batches, each a transaction: doing it again after a failure goes on
     /// where it stopped.
     ///
@@ -43,18 +47,22 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`]; what was closed until then stays closed.
     pub async fn close_everything(&self, closing: &Closing) -> Result<u64, StoreError> {
-        self.retry(|| self.draw_log_identity_once()).await?;
+        let at = millis(closing.at);
+        self.retry(|| self.begin_again_once(at)).await?;
         self.raise_every_epoch().await?;
         let mut closed = 0;
         loop {
             match self.retry(|| self.close_some_once(closing)).await? {
-                0 => return Ok(closed),
+                0 => break,
                 some => closed += some,
             }
         }
+        while self.retry(|| self.set_back_once(at)).await? > 0 {}
+        Ok(closed)
     }
 
-    async fn draw_log_identity_once(&self) -> Result<(), Failure> {
+    /// Draws a new identity for the log, and has the time begin again.
+    async fn begin_again_once(&self, at: i64) -> Result<(), Failure> {
         let transaction = self.begin().await?;
         let draw = match transaction.get_database_backend() {
             DbBackend::Postgres => "gen_random_uuid()",
@@ -62,10 +70,31 @@ impl SqlStore {
         };
         log_head::Entity::update_many()
             .col_expr(log_head::Column::LogId, Expr::cust(draw))
+            .col_expr(log_head::Column::NewestAt, Expr::val(at))
+            .col_expr(log_head::Column::IssueFloor, Expr::val(None::<i64>))
             .exec(&transaction)
             .await
             .map_err(failed)?;
         commit(transaction).await
+    }
+
+    /// Sets some of the sessions back that were seen after that moment, and tells how many.
+    async fn set_back_once(&self, at: i64) -> Result<u64, Failure> {
+        let transaction = self.begin().await?;
+        let some = Query::select()
+            .column(Column::Id)
+            .from(session::Entity)
+            .and_where(Column::LastSeenAt.gt(at))
+            .limit(BATCH)
+            .to_owned();
+        let set_back = session::Entity::update_many()
+            .col_expr(Column::LastSeenAt, Expr::val(at))
+            .filter(Column::Id.in_subquery(some))
+            .exec(&transaction)
+            .await
+            .map_err(failed)?;
+        commit(transaction).await?;
+        Ok(set_back.rows_affected)
     }
 
     async fn raise_every_epoch(&self) -> Result<(), StoreError> {

@@ -141,7 +141,7 @@ pub(super) fn delete_passed(now: Timestamp, limit: u32) -> DeleteMany<revocation
 }
 
 /// Records how far the log was pruned: to just below the first entry that is kept, or to the end of a log that holds
-/// nothing. `seen` is the newest moment among the rows that are about to go.
+/// nothing. `seen` is the newest moment among the rows that are about to go, or the time by which they go if that is later.
 ///
 /// Rejected: the highest position that was removed. Entries go by their `until`, so some below it may be kept for long
 /// yet, and a reader that starts over would be told to start over again at the first of them, for ever.
@@ -166,14 +166,35 @@ pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option
 /// An UPDATE of the head that records a moment if it is the newest. It is never moved back, nor forgotten when the rows
 /// that it came from are pruned: a restart must not begin before it.
 fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
-    let newest = || Expr::col(log_head::Column::NewestAt);
     let keep = match at {
-        Some(at) => CaseStatement::new().case(newest().gt(at), newest()).finally(at).into(),
-        None => newest(),
+        Some(at) => later_of(log_head::Column::NewestAt, at),
+        None => Expr::col(log_head::Column::NewestAt),
     };
     log_head::Entity::update_many()
         .col_expr(log_head::Column::NewestAt, keep)
         .filter(log_head::Column::Id.eq(THE_HEAD))
+}
+
+/// What the head keeps there, or `at` if that is later.
+fn later_of(column: log_head::Column, at: i64) -> Expr {
+    CaseStatement::new()
+        .case(Expr::col(column).gt(at), Expr::col(column))
+        .finally(at)
+        .into()
+}
+
+/// Raises the issue floor to that moment, in milliseconds; a later one stays.
+pub(super) async fn raise_issue_floor(transaction: &DatabaseTransaction, floor: i64) -> Result<(), Failure> {
+    log_head::Entity::update_many()
+        .col_expr(
+            log_head::Column::IssueFloor,
+            later_of(log_head::Column::IssueFloor, floor),
+        )
+        .filter(log_head::Column::Id.eq(THE_HEAD))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, Failure> {

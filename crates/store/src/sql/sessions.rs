@@ -81,6 +81,10 @@ impl SessionStore for SqlStore {
     async fn instants(&self) -> Result<Instants, StoreError> {
         self.retry(|| self.instants_once()).await
     }
+
+    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
+        self.retry(|| self.raise_issue_floor_once(floor)).await
+    }
 }
 
 /// One attempt at each.
@@ -218,7 +222,8 @@ impl SqlStore {
             .map_err(failed)?
             .rows_affected;
         if sessions + passed > 0 {
-            log::record_floor(&transaction, seen).await?;
+            // With the time by which they went: a restart must not begin before it.
+            log::record_floor(&transaction, Ord::max(seen, Some(millis(now)))).await?;
         }
         commit(transaction).await?;
         Ok(Pruned {
@@ -229,12 +234,18 @@ impl SqlStore {
 
     async fn instants_once(&self) -> Result<Instants, Failure> {
         let clock = clock(&self.readers).await?;
-        let recorded = [newest_seen(&self.readers).await?, self.log_head().await?.newest_at];
-        let newest = recorded.into_iter().flatten().max();
+        let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
         Ok(Instants {
             clock: Some(moment(clock)?),
-            newest: newest.map(moment).transpose()?,
+            newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
+            issue_floor: head.issue_floor.map(moment).transpose()?,
         })
+    }
+
+    async fn raise_issue_floor_once(&self, floor: Timestamp) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        log::raise_issue_floor(&transaction, millis(floor)).await?;
+        commit(transaction).await
     }
 }
 
@@ -379,7 +390,7 @@ async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, Fai
 }
 
 /// The database's own clock, in milliseconds. There is no portable way to ask for it.
-async fn clock(database: &impl ConnectionTrait) -> Result<i64, Failure> {
+pub(super) async fn clock(database: &impl ConnectionTrait) -> Result<i64, Failure> {
     let ask = match database.get_database_backend() {
         DbBackend::Sqlite => "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
         // Not `now()`, which stands still during a transaction.

@@ -8,11 +8,11 @@ use crate::fixture::Place;
 async fn the_first_keys_claim_the_database_and_others_are_told() {
     let place = Place::new();
     let store = place.store().await;
-    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::First);
-    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::Same);
-    assert_eq!(store.claim_fingerprint("b").await.unwrap(), Claimed::Different);
+    assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::First);
+    assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::Same);
+    assert_eq!(store.claim_fingerprint("b", None).await.unwrap(), Claimed::Different);
     assert_eq!(
-        place.store().await.claim_fingerprint("a").await.unwrap(),
+        place.store().await.claim_fingerprint("a", None).await.unwrap(),
         Claimed::Same,
         "b was written"
     );
@@ -22,10 +22,10 @@ async fn the_first_keys_claim_the_database_and_others_are_told() {
 async fn keys_that_were_rotated_on_purpose_take_the_database_over() {
     let place = Place::new();
     let store = place.store().await;
-    let _ = store.claim_fingerprint("a").await.unwrap();
+    let _ = store.claim_fingerprint("a", None).await.unwrap();
     store.replace_fingerprint("b").await.unwrap();
-    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::Different);
-    assert_eq!(store.claim_fingerprint("b").await.unwrap(), Claimed::Same);
+    assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::Different);
+    assert_eq!(store.claim_fingerprint("b", None).await.unwrap(), Claimed::Same);
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_database_of_nobody_can_be_given_away_too() {
     let place = Place::new();
     let store = place.store().await;
     store.replace_fingerprint("a").await.unwrap();
-    assert_eq!(store.claim_fingerprint("a").await.unwrap(), Claimed::Same);
+    assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::Same);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -43,7 +43,7 @@ async fn of_many_keys_that_claim_at_once_one_is_first() {
     let claims: Vec<_> = (0..20)
         .map(|keys| {
             let store = store.clone();
-            tokio::spawn(async move { store.claim_fingerprint(&keys.to_string()).await.unwrap() })
+            tokio::spawn(async move { store.claim_fingerprint(&keys.to_string(), None).await.unwrap() })
         })
         .collect();
     let mut outcomes = Vec::new();

@@ -48,7 +48,7 @@ async fn a_stolen_database_holds_no_token_no_tag_and_no_key() {
     let _ = store.rotate(&rotation(session.id, 0)).await.unwrap();
     let _ = store.close(session.id, &closing(Cause::Logout)).await.unwrap();
     let _ = store
-        .claim_fingerprint(&RingFingerprint::of(&ring, &keys).to_string())
+        .claim_fingerprint(&RingFingerprint::of(&ring, &keys).to_string(), None)
         .await
         .unwrap();
 
