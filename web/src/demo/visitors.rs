@@ -198,6 +198,12 @@ mod tests {
     }
 
     #[test]
+    fn visitors_are_forgotten_after_half_an_hour_of_idling() {
+        let policy = some_visitors(false).remembered.policy();
+        assert_eq!(policy.time_to_idle(), Some(Duration::from_secs(30 * 60)));
+    }
+
+    #[test]
     fn over_https_the_cookie_is_this_hosts_alone() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let (_, cookie) = some_visitors(true).welcome(Ticket::random(&rng), Visit::default());

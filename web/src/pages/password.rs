@@ -43,7 +43,7 @@ impl NewPassword {
         let new = Field {
             name: "new_password",
             label: "New password",
-            hint: Some("At least 8 characters."),
+            hint: Some("At least 15 characters."),
             ..Field::password("new-password")
         };
         let username = user.username.to_string();

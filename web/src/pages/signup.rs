@@ -27,7 +27,7 @@ impl SignUp {
             ..Field::username(username)
         };
         let password = Field {
-            hint: Some("At least 8 characters."),
+            hint: Some("At least 15 characters."),
             ..Field::password("new-password")
         };
         Self {

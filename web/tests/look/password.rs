@@ -19,7 +19,7 @@ async fn changing_the_password_ends_the_other_devices_and_keeps_this_one() {
 
     for (old, new, told) in [
         ("not the old one", NEW, "Old password is not the one in force"),
-        (PASSWORD, "2 short", "New password must be 8 to 256 characters long"),
+        (PASSWORD, "2 short", "New password must be 15 to 256 characters long"),
     ] {
         browser.fill("Old password", old).await;
         browser.fill("New password", new).await;

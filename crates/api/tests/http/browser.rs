@@ -121,7 +121,7 @@ async fn a_new_password_ends_every_session_but_the_one_that_asked() {
     let (here, elsewhere) = (world.browser(), world.login().await);
     here.log_in("alice").await;
     for (old, new, field) in [
-        ("wrong horse", "battery staple", "old_password"),
+        ("wrong horse", "battery staples", "old_password"),
         (PASSWORD, "short", "new_password"),
     ] {
         let refused = change(&here, old, new).await;
@@ -130,14 +130,14 @@ async fn a_new_password_ends_every_session_but_the_one_that_asked() {
     }
     world.me(&elsewhere.access).await.is(200);
 
-    change(&here, PASSWORD, "battery staple").await.is(204);
+    change(&here, PASSWORD, "battery staples").await.is(204);
     here.visit("/mine").await.is(200);
     world.me(&elsewhere.access).await.is_problem(401, "token_revoked");
     world
         .try_login("alice", PASSWORD)
         .await
         .is_problem(401, "invalid_credentials");
-    world.try_login("alice", "battery staple").await.is(200);
+    world.try_login("alice", "battery staples").await.is(200);
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn guessing_the_old_password_counts_against_the_login_limit_even_when_the_
     browser.log_in("alice").await;
     // The last one is right, and one too many.
     let guesses = ["a", "b", "c", "d", "e", "f", "g", PASSWORD];
-    let sent = guesses.iter().map(|guess| change(&browser, guess, "battery staple"));
+    let sent = guesses.iter().map(|guess| change(&browser, guess, "battery staples"));
     let replies = futures::future::join_all(sent).await;
     let refused = replies.iter().filter(|reply| reply.status == 429).count();
     assert_eq!(refused, 5, "of eight guesses three are looked at");

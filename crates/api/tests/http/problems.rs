@@ -60,7 +60,7 @@ async fn wrong_input_is_told_field_by_field() {
           "field": "username"
         },
         {
-          "detail": "must be 8 to 256 characters long",
+          "detail": "must be 15 to 256 characters long",
           "field": "password"
         }
       ],

@@ -283,7 +283,7 @@ async fn logging_out_everywhere_ends_every_session_of_the_user_and_no_one_elses(
 async fn changing_the_password_ends_the_other_sessions_and_the_old_password() {
     let world = World::new().await;
     let (here, there) = (world.log_in().await, world.log_in().await);
-    let (old, new) = (Password::new(PASSWORD), Password::new("a new password"));
+    let (old, new) = (Password::new(PASSWORD), Password::new("a new password, as long"));
     let keep = here.claims.session_id;
     let wrong = world.service.change_password(&world.user, &new, &new, keep).await;
     assert!(matches!(
@@ -304,13 +304,13 @@ async fn changing_the_password_ends_the_other_sessions_and_the_old_password() {
     world.me(&here).await.unwrap();
     world.assert_dead(&[there]).await;
     assert!(world.try_log_in(PASSWORD).await.is_err());
-    assert!(world.try_log_in("a new password").await.is_ok());
+    assert!(world.try_log_in("a new password, as long").await.is_ok());
 }
 
 #[tokio::test]
 async fn the_password_of_a_demo_account_is_nobodys_to_change() {
     let world = World::new().await;
-    let (known, new) = (Password::new(PASSWORD), Password::new("mine alone now"));
+    let (known, new) = (Password::new(PASSWORD), Password::new("mine alone from now on"));
     let made = world.service.ensure_demo_account("carol", &known).await.unwrap();
     assert_eq!(made, rescind_session::DemoAccount::Ready);
     let log_in = || {

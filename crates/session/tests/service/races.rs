@@ -104,7 +104,7 @@ async fn a_login_overtaken_by_a_password_change_does_not_get_in_with_the_old_pas
     gate.arrival().await;
     let (old, new) = (
         rescind_session::Password::new(PASSWORD),
-        rescind_session::Password::new("a new password"),
+        rescind_session::Password::new("a new password, as long"),
     );
     world
         .service

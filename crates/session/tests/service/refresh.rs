@@ -265,9 +265,40 @@ async fn a_database_alone_mints_nothing() {
 async fn a_key_alone_mints_no_refresh_token() {
     let world = World::new().await;
     let first = world.log_in().await;
-    for salt in [[0; 32], [0xFF; 32]] {
-        let guess = refresh_keys(2).issue(first.claims.session_id, Generation::FIRST, &Salt::from_bytes(salt));
+    // The best guesses: fixed bytes, and the salt of another session of the same user, which the thief may know.
+    let known = world.log_in().await;
+    let known = world.row(known.claims.session_id).await.refresh.unwrap().salt;
+    for salt in [Salt::from_bytes([0; 32]), Salt::from_bytes([0xFF; 32]), known] {
+        let guess = refresh_keys(2).issue(first.claims.session_id, Generation::FIRST, &salt);
         let verdict = world.service.refresh(guess.expose_secret(), Device::default()).await;
         assert!(matches!(verdict, Err(RefreshError::Invalid)), "{verdict:?}");
     }
+    // The salt is what was missing.
+    let salt = world.row(first.claims.session_id).await.refresh.unwrap().salt;
+    let genuine = refresh_keys(2).issue(first.claims.session_id, Generation::FIRST, &salt);
+    let verdict = world.service.refresh(genuine.expose_secret(), Device::default()).await;
+    assert!(verdict.is_ok(), "{verdict:?}");
+}
+
+/// Under one key a tag depends on the session, the generation and the salt. A salt that two sessions share, or that can
+/// be computed from what a token shows, would leave the key alone to mint.
+#[tokio::test]
+async fn no_two_sessions_share_a_salt() {
+    let world = World::new().await;
+    let mut salts = HashSet::new();
+    for _ in 0..50 {
+        let grant = world.log_in().await;
+        let salt = world.row(grant.claims.session_id).await.refresh.unwrap().salt;
+        let id = grant.claims.session_id.as_uuid();
+        assert!(
+            !salt
+                .as_bytes()
+                .windows(8)
+                .any(|part| id.as_bytes().windows(8).any(|id| id == part))
+        );
+        let distinct: HashSet<_> = salt.as_bytes().iter().collect();
+        assert!(distinct.len() > 16, "32 random bytes are not this alike: {distinct:?}");
+        salts.insert(*salt.as_bytes());
+    }
+    assert_eq!(salts.len(), 50);
 }
