@@ -224,6 +224,67 @@ fn every_test_that_the_docs_name_is_there() {
     assert_eq!(missing, NONE, "tests that the docs name and nobody has");
 }
 
+/// `just chaos` writes a row for each test that calls `held!`. A test without one is new: run `just chaos`.
+#[test]
+fn the_page_on_faults_has_a_row_for_every_test_that_reports() {
+    let root = Workspace::read().0.workspace_root;
+    let page = std::fs::read_to_string(root.join("docs/faults.md")).unwrap();
+    let (mut missing, mut reported) = (Vec::new(), 0);
+    for file in std::fs::read_dir(root.join("web/tests/faults")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        // `held!(Fault, test, …`: the macro's own definition names no test.
+        for report in source.split("held!(").skip(1) {
+            let test = report.split(',').nth(1).unwrap_or_default().trim();
+            reported += 1;
+            let row = |line: &str| line.starts_with("| ") && line.contains(&format!("[`{test}`]"));
+            if !page.lines().any(row) {
+                missing.push(test.to_owned());
+            }
+        }
+    }
+    assert!(reported > 10, "{reported} reports: are they read as they are written?");
+    assert_eq!(missing, NONE, "tests of which docs/faults.md has no row");
+}
+
+/// The table of the two tiers, against the numbers in the tests that it names.
+#[test]
+fn the_numbers_of_the_two_tiers_are_those_of_their_tests() {
+    let docs = Workspace::read().0.workspace_root.join("docs");
+    let page = std::fs::read_to_string(docs.join("architecture.md")).unwrap();
+    let table = page.split("\n## Two tiers\n").nth(1).unwrap();
+    let number = |cell: &str| {
+        cell.replace(',', "")
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut rows = 0;
+    for line in table.lines().filter(|line| line.contains("](../")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let path = cells[4]
+            .split("](")
+            .nth(1)
+            .and_then(|path| path.split(')').next())
+            .unwrap();
+        let directory = docs.join(path).parent().unwrap().to_owned();
+        // What a test's module shares with its neighbours may stand in theirs.
+        let sources: String = std::fs::read_dir(directory)
+            .unwrap()
+            .filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok())
+            .collect();
+        let words: BTreeSet<_> = sources
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .map(|word| word.replace('_', ""))
+            .collect();
+        for tier in [cells[2], cells[3]] {
+            assert!(words.contains(&number(tier)), "{tier} is not in the tests of: {line}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 10, "{rows} rows: are they read as they are written?");
+}
+
 struct Workspace(Metadata);
 
 impl Workspace {

@@ -4,7 +4,7 @@
 //! common JSON and base64 readers where leniency gives one token two readings:
 //! - trailing bits, padding and line breaks in base64url are refused, or one signature would have many spellings;
 //! - a JSON member that stands twice is noticed. Readers differ on which one counts, and an attacker likes that
-//!   (RFC 7515 section 4, RFC 8725 section 2.4).
+//!   (RFC 7515 section 4 and RFC 7519 section 4 let a reader refuse it, and ours does).
 
 use std::fmt;
 

@@ -34,8 +34,8 @@ pub struct SigningKey {
 impl SigningKey {
     /// Makes a key: Ed25519, P-256, RSA of 2048 bits, or 32 random bytes under a random name.
     ///
-    /// The one place of this crate whose randomness is not handed in: aws-lc makes key pairs from its own generator
-    /// only.
+    /// Randomness that is not handed in: aws-lc makes key pairs from its own generator only. The same holds for the
+    /// signatures of ES256, and for nothing else in this crate.
     ///
     /// # Errors
     /// [`KeyError::Generate`] if the library's generator fails.
@@ -73,7 +73,8 @@ impl SigningKey {
     /// Reads a PKCS#8 private key in PEM form (RFC 5958, RFC 7468). The algorithm follows from the key.
     ///
     /// # Errors
-    /// [`KeyError::Pem`]; [`KeyError::Unsupported`] for other curves and kinds, and for RSA below 2048 bits.
+    /// [`KeyError::Pem`]; [`KeyError::Unsupported`] for other curves and kinds, and for RSA below 2048 or above 8192 bits;
+    /// [`KeyError::Weak`].
     pub fn from_pkcs8_pem(text: &str) -> Result<Self, KeyError> {
         let pem = pem::parse(text).map_err(|_| KeyError::Pem)?;
         if pem.tag() != PEM_LABEL {

@@ -119,8 +119,9 @@ impl Verifier {
         self
     }
 
-    /// The longest `exp − iat` that is accepted: the policy's lifetime. So tokens that were signed under
-    /// a longer one die when it is shortened, and a stolen key can't sign tokens for years.
+    /// The longest `exp − iat` that is accepted: the policy's lifetime. So tokens that were signed under a longer one die
+    /// when it is shortened. It does not stop the thief of a key, who signs a new token whenever one expires: for that the
+    /// key has to leave the ring.
     #[must_use]
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.max_lifetime = saturating(lifetime);

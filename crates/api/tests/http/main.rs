@@ -6,6 +6,7 @@ mod bearer;
 mod browser;
 mod browser_refresh;
 mod cookies;
+mod crafted;
 mod extractor;
 mod faulty;
 mod log;

@@ -124,3 +124,50 @@ async fn every_unsafe_method_is_asked_and_reading_is_free() {
         world.send(request).await.is(200);
     }
 }
+
+/// Every combination of what a browser may say, against the rule as one sentence each: who the site is decides, then the
+/// origin, then whether there are cookies.
+#[tokio::test]
+async fn the_whole_matrix_of_methods_sites_origins_and_cookies() {
+    let world = World::new().await;
+    let sites = [
+        None,
+        Some("same-origin"),
+        Some("none"),
+        Some("same-site"),
+        Some("cross-site"),
+        Some("x"),
+    ];
+    let origins = [
+        None,
+        Some(ORIGIN),
+        Some("https://evil.example"),
+        Some("null"),
+        Some("http://rescind.example"),
+    ];
+    assert_eq!(sites.len() * origins.len() * 2, 60);
+    let (mut passed, mut refused) = (0, 0);
+    for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"] {
+        for site in sites {
+            for origin in origins {
+                for cookie in [None, Some("theme=dark")] {
+                    let mut request = call(method.parse().unwrap(), "/logout");
+                    for (name, value) in [("sec-fetch-site", site), ("origin", origin), ("cookie", cookie)] {
+                        if let Some(value) = value {
+                            request = request.insert_header((name, value));
+                        }
+                    }
+                    let reads = ["GET", "HEAD", "OPTIONS"].contains(&method);
+                    let ours = match (site, origin, cookie) {
+                        (Some("same-origin" | "none"), _, _) | (None, Some(ORIGIN), _) | (None, None, None) => true,
+                        _ => false,
+                    };
+                    let is_refused = world.send(request).await.status == 403;
+                    assert_eq!(is_refused, !reads && !ours, "{method} {site:?} {origin:?} {cookie:?}");
+                    *if is_refused { &mut refused } else { &mut passed } += 1;
+                }
+            }
+        }
+    }
+    assert_eq!((passed, refused), (3 * 60 + 5 * 23, 5 * 37));
+}
