@@ -47,6 +47,12 @@ test *args:
 chaos *args:
     bash scripts/chaos.sh {{ args }}
 
+# Change the library in one place at a time and list the changes that no test notices: `just mutants token`. Takes hours.
+[group("check")]
+mutants +crates="token session":
+    @cargo mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install --locked cargo-mutants" >&2; exit 1; }
+    for crate in {{ crates }}; do cargo mutants -p "rescind-$crate" --test-package "rescind-$crate" --all-features --output target/mutants/"$crate" || status=$?; done; exit "${status:-0}"
+
 # Check formatting, lints and docs, without running tests.
 [group("check")]
 check:

@@ -158,10 +158,10 @@ async fn the_whole_matrix_of_methods_sites_origins_and_cookies() {
                         }
                     }
                     let reads = ["GET", "HEAD", "OPTIONS"].contains(&method);
-                    let ours = match (site, origin, cookie) {
-                        (Some("same-origin" | "none"), _, _) | (None, Some(ORIGIN), _) | (None, None, None) => true,
-                        _ => false,
-                    };
+                    let ours = matches!(
+                        (site, origin, cookie),
+                        (Some("same-origin" | "none"), _, _) | (None, Some(ORIGIN), _) | (None, None, None)
+                    );
                     let is_refused = world.send(request).await.status == 403;
                     assert_eq!(is_refused, !reads && !ours, "{method} {site:?} {origin:?} {cookie:?}");
                     *if is_refused { &mut refused } else { &mut passed } += 1;

@@ -4,13 +4,14 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use rescind_session::{
-    Cause, Position,
-    ports::{SessionStore, StoreError, UserStore},
+    Cause, Position, Scope, UserKind,
+    ports::{Inserted, NewRevocation, SessionStore, StoreError, UserStore},
+    token::TokenId,
 };
 use rescind_store::{SqlSettings, SqlStore};
 use sea_orm::ConnectionTrait;
 
-use crate::fixture::{Place, closing, opened, user};
+use crate::fixture::{NOON, Place, closing, opened, rng, user};
 
 /// What somebody with `sqlite3` and no respect for constraints does.
 async fn tamper(place: &Place, sql: &str) {
@@ -89,6 +90,38 @@ async fn a_revocation_that_cannot_be_read_is_corrupt() {
         } else {
             assert_corrupt(&store.revocations_after(Position::START, 10).await, change);
         }
+    }
+}
+
+/// The words in the tables are a format: a database that an older version wrote must go on to be read.
+#[tokio::test]
+async fn kinds_and_causes_are_kept_under_these_words() {
+    let place = Place::new();
+    let store = place.store().await;
+    for (seed, name, kind) in [(1, "alice", UserKind::Person), (2, "bob", UserKind::Demo)] {
+        let mut new = user(seed, name);
+        new.user.kind = kind;
+        assert_eq!(store.insert(new).await.unwrap(), Inserted::Created);
+    }
+    let session = opened(&store, 3).await;
+    let _ = store.close(session.id, &closing(Cause::LogoutElsewhere)).await.unwrap();
+    let token = NewRevocation {
+        scope: Scope::Token(TokenId::random(&mut rng(4))),
+        user: session.user,
+        at: NOON,
+        until: NOON,
+        cause: Cause::TokenRevoked,
+    };
+    store.revoke(&token).await.unwrap();
+    for (table, row) in [
+        ("users", "username = 'alice' AND kind = 'person'"),
+        ("users", "username = 'bob' AND kind = 'demo'"),
+        ("sessions", "closed_cause = 'logout_elsewhere'"),
+        ("revocations", "scope_kind = 'session' AND cause = 'logout_elsewhere'"),
+        ("revocations", "scope_kind = 'token' AND cause = 'token_revoked'"),
+    ] {
+        // A statement that changes nothing, but counts the rows that it fits.
+        tamper(&place, &format!("UPDATE {table} SET rowid = rowid WHERE {row}")).await;
     }
 }
 

@@ -35,6 +35,9 @@ fn ids_read_back_as_they_are_written() {
     assert_eq!(SessionId::from_uuid(id.as_uuid()), id);
     assert!("alice".parse::<UserId>().is_err());
     assert_eq!(ClientId::first_party().as_str(), "rescind");
+    assert_eq!(ClientId::new("till").to_string(), "till");
+    assert_eq!("till".parse(), Ok(ClientId::new("till")));
+    assert_eq!(Generation::from(258).to_string(), "258");
 }
 
 #[test]

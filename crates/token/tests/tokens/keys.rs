@@ -145,11 +145,23 @@ fn the_name_of_a_secret_tells_nothing_about_it() {
         SigningKey::from_hs256_secret("", &[7; 32]).unwrap_err(),
         KeyError::MissingKeyId
     );
-    let nameless = json!({ "kty": "oct", "k": b64([7; 32]) });
-    assert_eq!(
-        VerifyingKey::from_jwk(&nameless.to_string()).unwrap_err(),
-        KeyError::MissingKeyId
+    for nameless in [
+        json!({ "kty": "oct", "k": b64([7; 32]) }),
+        json!({ "kty": "oct", "k": b64([7; 32]), "kid": "" }),
+    ] {
+        assert_eq!(
+            VerifyingKey::from_jwk(&nameless.to_string()).unwrap_err(),
+            KeyError::MissingKeyId
+        );
+    }
+    // A key pair whose name is empty is named by its thumbprint, like one without a name.
+    let named = jwk(Algorithm::EdDsa);
+    let (empty, none) = (
+        changed(named.clone(), "kid", json!("")),
+        changed(named.clone(), "kid", json!(null)),
     );
+    assert_eq!(empty.unwrap().kid(), named["kid"]);
+    assert_eq!(none.unwrap().kid(), named["kid"]);
 }
 
 #[test]

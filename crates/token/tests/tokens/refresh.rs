@@ -53,6 +53,13 @@ fn an_older_key_is_still_accepted_and_no_longer_used() {
 }
 
 #[test]
+fn a_key_that_is_in_the_ring_twice_is_still_accepted() {
+    let token = issue(&keys([1; 32]), 7, 0, [9; 32]);
+    let ring = RefreshKeys::new(key([1; 32]), vec![key([1; 32])]).unwrap();
+    assert!(accept(&token, &ring, [9; 32]).is_ok());
+}
+
+#[test]
 fn at_most_four_keys_are_tried() {
     let older = |count: u8| (0..count).map(|byte| key([byte; 32])).collect();
     assert!(RefreshKeys::new(key([9; 32]), older(3)).is_ok());
