@@ -132,8 +132,18 @@ async fn what_cannot_be_is_told_beside_its_field_and_what_was_typed_is_kept() {
 
 #[tokio::test]
 async fn with_the_demo_off_there_is_no_lab() {
-    let running = start(program().env("RESCIND_DEMO", "off")).await;
-    open(&running, "/lab").await.expect_status(404);
+    // Every page and button of it; where the demo is on, each is there.
+    for (demo, there) in [("on", true), ("off", false)] {
+        let running = start(program().env("RESCIND_DEMO", demo)).await;
+        let learner = running.cookie_client();
+        for path in ["/lab", "/lab/blacklist", "/lab/sessions", "/lab/race"] {
+            let page = learner.open(path).await;
+            assert_eq!(page.status == 200, there, "{path}: {page:?}");
+            assert!(there || page.status == 404, "{path}: {page:?}");
+        }
+        let pressed = learner.post("/lab/blacklist/do", &[("action", "log-in")]).await;
+        assert_eq!(pressed.status == 404, !there, "{pressed:?}");
+    }
 }
 
 /// As a learner would, and wrong at first.
