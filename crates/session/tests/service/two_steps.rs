@@ -7,7 +7,7 @@ use rescind_session::{
     ports::{SessionStore, UserStore},
 };
 
-const NEW: &str = "a new password";
+const NEW: &str = "a new password, as long";
 
 async fn change(world: &World, old: &str, new: &str, here: &Grant) -> Result<(), ChangePasswordError> {
     let (old, new) = (Password::new(old), Password::new(new));
