@@ -13,6 +13,7 @@ use tracing_actix_web::{RequestId, StreamSpan, TracingLogger};
 use uuid::Uuid;
 
 use crate::{
+    browser::HandOver,
     origin,
     problem::{PROBLEM_JSON, Problem},
     request_log::RequestSpan,
@@ -26,8 +27,8 @@ pub(crate) struct Personal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives each request an id and a line in the log, refuses writes of other origins, and puts the security headers on
-/// every reply. Made by [`Rescind::guard`]; the outermost of an application's middlewares, but for
+/// Gives each request an id and a line in the log, refuses writes of other origins, and puts the security headers, and the
+/// cookies of a login or a renewal, on every reply. Made by [`Rescind::guard`]; the outermost of an application's middlewares, but for
 /// one that draws errors as pages: around it, that one sees its refusals too.
 ///
 /// A 404 or 405 that nobody gave a body becomes a problem document like all the others.
@@ -89,8 +90,12 @@ where
         let answer = self.service.call(request);
         Box::pin(async move {
             match answer.await {
-                Ok(answer) => {
+                Ok(mut answer) => {
                     let personal = answer.request().extensions().contains::<Personal>();
+                    let handed_over = answer.request().extensions_mut().remove::<HandOver>();
+                    if let Some(cookies) = handed_over {
+                        cookies.to(answer.response_mut());
+                    }
                     let answer = answer.map_into_left_body();
                     Ok(answer.map_reply(|reply| finish(reply, &rescind, id, personal)))
                 }

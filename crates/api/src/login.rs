@@ -1,10 +1,11 @@
-//! A login over HTTP: a password, and somebody who may be guessing it.
+//! Password login over HTTP, with rate limiting.
 
 use actix_web::{HttpRequest, http::header};
 use rescind_session::{
-    Device, Grant, LoginError, Password, Presented, Username,
+    Device, Grant, LoginError, Password, Presented, SessionService, Username,
     token::{ClientId, UserId},
 };
+use tokio::runtime::Handle;
 
 use crate::{client_address::client_address, problem::Problem, rescind::Rescind};
 
@@ -26,7 +27,7 @@ pub(crate) async fn log_in(
     rescind: &Rescind,
     username: &str,
     password: &Password,
-) -> Result<Grant, Problem> {
+) -> Result<Undelivered, Problem> {
     let limiter = rescind.login_limiter();
     let device = device(request, rescind);
     let (address, account) = (device.address, Username::parse(username).ok());
@@ -40,13 +41,12 @@ pub(crate) async fn log_in(
         .await
     {
         Ok(grant) => {
-            if let Err(problem) = limiter.admit(address) {
-                forget(rescind, &grant).await;
-                return Err(problem);
-            }
+            let login = Undelivered::new(rescind, grant);
+            limiter.admit(address)?;
+            let grant = login.grant();
             let (session, user): (_, UserId) = (grant.claims.session_id, grant.claims.subject);
             tracing::info!(%session, %user, "logged in");
-            Ok(grant)
+            Ok(login)
         }
         Err(LoginError::InvalidCredentials) => {
             // Not the name: people type their password there.
@@ -58,14 +58,53 @@ pub(crate) async fn log_in(
     }
 }
 
-/// Ends a session whose tokens nobody gets to see.
-pub(crate) async fn forget(rescind: &Rescind, grant: &Grant) {
-    let presented = Presented {
-        access: Some(grant.access_token.expose_secret()),
-        refresh: None,
-    };
-    if let Err(error) = rescind.service().log_out(presented).await {
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(session = %grant.claims.session_id, error, "a session that nobody has tokens of was left open");
+/// A login whose tokens have not been handed over. Dropped before that, by an error or by a client that hangs up, it ends
+/// its session: nobody has the tokens, so nobody could log it out.
+pub(crate) struct Undelivered {
+    service: SessionService,
+    grant: Grant,
+    delivered: bool,
+}
+
+impl Undelivered {
+    pub(crate) fn new(rescind: &Rescind, grant: Grant) -> Self {
+        Self {
+            service: rescind.service().detached(),
+            grant,
+            delivered: false,
+        }
+    }
+
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// The tokens go into a reply now.
+    pub(crate) fn deliver(mut self) -> Grant {
+        self.delivered = true;
+        self.grant.clone()
+    }
+}
+
+impl Drop for Undelivered {
+    fn drop(&mut self) {
+        let (false, Ok(runtime)) = (self.delivered, Handle::try_current()) else {
+            return;
+        };
+        let (service, token) = (self.service.clone(), self.grant.access_token.clone());
+        let session = self.grant.claims.session_id;
+        runtime.spawn(async move {
+            let presented = Presented {
+                access: Some(token.expose_secret()),
+                refresh: None,
+            };
+            match service.log_out(presented).await {
+                Ok(_) => tracing::info!(%session, "ended a session whose tokens were not handed over"),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(%session, error, "a session whose tokens were not handed over was left open");
+                }
+            }
+        });
     }
 }

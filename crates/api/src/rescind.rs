@@ -92,10 +92,15 @@ impl Rescind {
         Guard::new(self.clone())
     }
 
+    /// Bound to the request: whoever takes it, extractors included, shares one waiting time for the stores.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let own = request.extensions().get::<Self>().cloned();
-        own.or_else(|| request.app_data::<web::Data<Self>>().map(|data| data.as_ref().clone()))
-            .ok_or_else(|| Problem::internal("the application was not set up with `Rescind::configure`"))
+        let found = own
+            .or_else(|| request.app_data::<web::Data<Self>>().map(|data| data.as_ref().clone()))
+            .ok_or_else(|| Problem::internal("the application was not set up with `Rescind::configure`"))?;
+        let bound = found.with_service(found.service.for_request());
+        bound.answer(request);
+        Ok(bound)
     }
 
     /// The origin of the public URL, as browsers write it.
@@ -112,7 +117,9 @@ impl Rescind {
     }
 }
 
-/// The one that the request is answered by: take it as a parameter to reach the service.
+/// The one that the request is answered by: take it as a parameter to reach the service. All that a handler does with it
+/// waits for the stores no longer than the store timeout, together with the other extractors of the request
+/// ([`SessionService::for_request`]).
 impl FromRequest for Rescind {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;

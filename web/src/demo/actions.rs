@@ -28,12 +28,12 @@ pub(crate) async fn rob(
     rescind: Rescind,
     stage: Data<Stage>,
     Watched(visit): Watched,
-) -> actix_web::Result<HttpResponse> {
+) -> Result<HttpResponse, Problem> {
     let password = Password::new(DEMO_PASSWORD);
     // Without the limit: whoever mistyped passwords before must still be able to press this button, and the password of
     // this account is on the login page.
     let login = browser::log_in_without_limit(&request, &rescind, VICTIM, &password).await?;
-    let now = rescind.service().now().map_err(Problem::from)?;
+    let now = rescind.service().now()?;
     {
         let mut remembered = visit.lock();
         let act = remembered.heist.as_ref().map_or(Act::First, Heist::next_act);
@@ -41,7 +41,7 @@ pub(crate) async fn rob(
         remembered.heist = Some(heist);
     }
     try_doors(&rescind, &stage, &visit).await?;
-    with_cookies(see_other(SCREEN), login.cookies())
+    Ok(see_other(SCREEN))
 }
 
 /// The thief tries both doors with what they hold.
@@ -141,7 +141,7 @@ pub(crate) async fn thief_refreshes(
 /// You refresh, as your browser does by itself, and come back to the screen whatever comes of it.
 pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
     match browser::renew(&request, &rescind).await {
-        Ok(renewal) => with_cookies(see_other(SCREEN), renewal.cookies()),
+        Ok(_) => Ok(see_other(SCREEN)),
         Err(
             problem @ (Problem::TokenMissing
             | Problem::RefreshInvalid

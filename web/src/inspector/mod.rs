@@ -36,7 +36,7 @@ use serde::Deserialize;
 
 use crate::{
     lab::Sandboxes,
-    pages::{Site, draw, read, with_cookies},
+    pages::{Site, draw, read},
 };
 use decoded::Decoded;
 use own::{Keeper, Own};
@@ -104,11 +104,10 @@ async fn submit(
     let own = own.and_of(&sandboxes, &request).await;
     let frame = site.frame(&request, "Inspector", own.who(&rescind).await?);
     let page = Page::empty(frame, &own);
-    let drawn = match inspected(&own, &rescind, sent).await? {
+    match inspected(&own, &rescind, sent).await? {
         Ok(shown) => draw(StatusCode::OK, &page.showing(shown)),
         Err(refusal) => draw(StatusCode::UNPROCESSABLE_ENTITY, &page.refusing(refusal)),
-    }?;
-    with_cookies(drawn, own.cookies())
+    }
 }
 
 /// What there is to be shown; the inner error goes beside the field.

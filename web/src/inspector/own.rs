@@ -4,7 +4,7 @@
 //! about the session of the browser alone: the session in a token that the browser's cookie was accepted with, so nobody can
 //! name another's. A sandbox's keys sign nothing that counts outside of it, so it is asked about whatever names one of them.
 
-use actix_web::{HttpRequest, cookie::Cookie};
+use actix_web::HttpRequest;
 use jiff::Timestamp;
 use rescind_api::{
     Authenticated, Problem, Rescind,
@@ -13,7 +13,7 @@ use rescind_api::{
 use rescind_lab::Answer;
 use rescind_session::{
     SessionService,
-    token::{AccessToken, SessionId, TokenCheck, UserId, Verdict},
+    token::{AccessClaims, AccessToken, SessionId, TokenCheck, UserId, Verdict},
 };
 
 use super::decoded::Decoded;
@@ -24,16 +24,9 @@ const ACCESS: &str = "access";
 
 /// Everything that is somebody's own.
 pub(crate) struct Own {
-    login: Option<Login>,
+    user: Option<UserId>,
     keepers: Vec<Keeper>,
     tokens: Vec<OwnToken>,
-}
-
-/// Who is logged in.
-struct Login {
-    user: UserId,
-    /// New ones, where the old had run out.
-    cookies: Vec<Cookie<'static>>,
 }
 
 /// A token that can be chosen without being pasted.
@@ -62,7 +55,7 @@ impl Own {
     /// Of somebody who is not logged in.
     pub(crate) fn nobodys() -> Self {
         Self {
-            login: None,
+            user: None,
             keepers: Vec::new(),
             tokens: Vec::new(),
         }
@@ -70,11 +63,7 @@ impl Own {
 
     /// Of the browser's own session.
     pub(crate) fn of_login(rescind: &Rescind, authenticated: &Authenticated) -> Self {
-        let login = Login {
-            user: authenticated.user_id(),
-            cookies: Vec::new(),
-        };
-        Self::of(rescind, login, authenticated.session_id(), authenticated.access_token())
+        Self::of(rescind, authenticated.claims(), authenticated.access_token())
     }
 
     /// Of a browser whose access token had run out, with a new one. Who cannot get one counts as nobody.
@@ -90,20 +79,19 @@ impl Own {
             ) => return Ok(Self::nobodys()),
             Err(problem) => return Err(problem),
         };
-        let login = Login {
-            user: renewed.claims().subject,
-            cookies: renewed.cookies().to_vec(),
-        };
-        let session = renewed.claims().session_id;
-        Ok(Self::of(rescind, login, session, BrowserLogin::access_token(&renewed)))
+        Ok(Self::of(
+            rescind,
+            renewed.claims(),
+            BrowserLogin::access_token(&renewed),
+        ))
     }
 
-    fn of(rescind: &Rescind, login: Login, session: SessionId, access: &AccessToken) -> Self {
+    fn of(rescind: &Rescind, claims: &AccessClaims, access: &AccessToken) -> Self {
         Self {
-            login: Some(login),
+            user: Some(claims.subject),
             keepers: vec![Keeper {
                 service: rescind.service().clone(),
-                about: About::Session(session),
+                about: About::Session(claims.session_id),
             }],
             tokens: vec![OwnToken {
                 id: ACCESS.to_owned(),
@@ -158,20 +146,15 @@ impl Own {
 
     /// Whose name stands in the frame.
     pub(crate) async fn who(&self, rescind: &Rescind) -> Result<Who, Problem> {
-        let Some(login) = &self.login else {
+        let Some(user) = self.user else {
             return Ok(Who::Nobody);
         };
-        let user = rescind.service().user(login.user).await?;
+        let user = rescind.service().user(user).await?;
         Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
     }
 
     pub(crate) fn is_somebodys(&self) -> bool {
-        self.login.is_some()
-    }
-
-    /// What the browser has to be given.
-    pub(crate) fn cookies(&self) -> &[Cookie<'static>] {
-        self.login.as_ref().map_or(&[], |login| &login.cookies)
+        self.user.is_some()
     }
 
     pub(crate) fn tokens(&self) -> &[OwnToken] {

@@ -10,7 +10,7 @@ use super::{
     Site, draw, draw_again,
     ended::Ended,
     frame::{Field, Frame, Who, tell},
-    see_other, with_cookies,
+    see_other,
 };
 use crate::serve::{DEMO_ACCOUNTS, DEMO_PASSWORD};
 
@@ -104,7 +104,7 @@ pub(crate) async fn submit(
         return draw_again(&Problem::InvalidInput(missing), &page);
     }
     match browser::log_in(&request, &rescind, &username, &Password::new(password)).await {
-        Ok(login) => with_cookies(see_other(page.next.as_deref().unwrap_or("/account")), login.cookies()),
+        Ok(_) => Ok(see_other(page.next.as_deref().unwrap_or("/account"))),
         Err(problem @ (Problem::InvalidCredentials | Problem::RateLimited { .. } | Problem::Overloaded)) => {
             page.error = Some(explained(&problem));
             page.frame.title.insert_str(0, "Not logged in: ");

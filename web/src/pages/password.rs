@@ -13,7 +13,7 @@ use super::{
     Site, draw, draw_again,
     frame::{Field, Frame, Who, tell},
     login::explained,
-    renewed, see_other, with_cookies,
+    renewed, see_other,
 };
 
 #[derive(Template)]
@@ -170,5 +170,5 @@ async fn renew(request: &HttpRequest, site: &Site, rescind: &Rescind) -> actix_w
         renewed: true,
         ..NewPassword::new(request, site, &user)
     };
-    with_cookies(draw(StatusCode::OK, &page)?, renewal.cookies())
+    draw(StatusCode::OK, &page)
 }

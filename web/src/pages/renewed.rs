@@ -16,7 +16,7 @@ use rescind_session::token::AccessClaims;
 use super::{
     Site, draw,
     frame::{Frame, Who},
-    see_other, with_cookies,
+    see_other,
 };
 
 #[derive(Template)]
@@ -62,7 +62,7 @@ async fn renew(
         button,
         kept: sent.as_deref().map_or(&[], Vec::as_slice),
     };
-    with_cookies(draw(StatusCode::OK, &page)?, renewal.cookies())
+    draw(StatusCode::OK, &page)
 }
 
 /// Renews the tokens of a form's sender. The inner error leads to the login.

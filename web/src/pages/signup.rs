@@ -9,7 +9,7 @@ use super::{
     Site, draw, draw_again,
     frame::{Field, Frame, Who, tell},
     login::{Typed, explained},
-    see_other, with_cookies,
+    see_other,
 };
 
 #[derive(Template)]
@@ -62,8 +62,14 @@ pub(crate) async fn submit(
     if let Err(error) = rescind.service().sign_up(&username, &password).await {
         return refused(&request, &site, &username, error.into());
     }
-    let login = browser::log_in(&request, &rescind, &username, &password).await?;
-    with_cookies(see_other("/account"), login.cookies())
+    // The account is there: to send this form again would say that the name is taken.
+    Ok(match browser::log_in(&request, &rescind, &username, &password).await {
+        Ok(_) => see_other("/account"),
+        Err(problem) => {
+            tracing::info!(code = problem.code(), "a new account could not be logged in yet");
+            see_other("/login?next=/account")
+        }
+    })
 }
 
 fn refused(request: &HttpRequest, site: &Site, username: &str, problem: Problem) -> actix_web::Result<HttpResponse> {

@@ -1,36 +1,58 @@
 //! What the forms of an application need: a login, and a renewal in passing.
 
-use actix_web::{HttpRequest, cookie::Cookie};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, cookie::Cookie};
 use rescind_session::{
     Grant, LogoutError, Password, Presented,
     token::{AccessClaims, AccessToken, ClientId, RefreshToken},
 };
 
 use super::exchange;
-use crate::{cookies::CookieTokens, login, problem::Problem, rescind::Rescind};
+use crate::{
+    cookies::CookieTokens,
+    login::{self, Undelivered},
+    problem::Problem,
+    rescind::Rescind,
+};
 
-/// Tokens for a browser: the reply has to carry [`cookies`](Self::cookies).
+/// Tokens for a browser. [`Rescind::guard`] puts their cookies on the reply, whatever it is: an error after a login or a
+/// renewal must not lose them.
 pub struct BrowserLogin {
     claims: AccessClaims,
     token: AccessToken,
     refresh: Option<RefreshToken>,
+}
+
+/// The cookies of a [`BrowserLogin`], kept with the request until there is a reply.
+pub(crate) struct HandOver {
     cookies: [Cookie<'static>; 2],
+    /// A login ends if there never is one; a renewal can be repeated.
+    login: Option<Undelivered>,
+}
+
+impl HandOver {
+    /// Puts the cookies on the reply.
+    pub(crate) fn to<B>(self, reply: &mut HttpResponse<B>) {
+        for cookie in &self.cookies {
+            if let Err(error) = reply.add_cookie(cookie) {
+                tracing::error!(%error, "a cookie could not be written");
+                return;
+            }
+        }
+        self.login.map(Undelivered::deliver);
+    }
 }
 
 impl BrowserLogin {
-    fn new(rescind: &Rescind, grant: Grant) -> Self {
-        Self {
+    fn new(request: &HttpRequest, rescind: &Rescind, grant: Grant, login: Option<Undelivered>) -> Self {
+        request.extensions_mut().insert(HandOver {
             cookies: rescind.cookie_names().of_grant(&grant),
+            login,
+        });
+        Self {
             claims: grant.claims,
             token: grant.access_token,
             refresh: grant.refresh.map(|refresh| refresh.token),
         }
-    }
-
-    /// The cookies to set.
-    #[must_use]
-    pub fn cookies(&self) -> &[Cookie<'static>; 2] {
-        &self.cookies
     }
 
     /// What the new access token says.
@@ -91,16 +113,13 @@ pub async fn log_in_without_limit(
         .log_in(username, password, first_party, device)
         .await?;
     tracing::info!(session = %grant.claims.session_id, user = %grant.claims.subject, "logged in");
-    replace(request, rescind, grant).await
+    replace(request, rescind, Undelivered::new(rescind, grant)).await
 }
 
 /// The login takes the place of whatever session the browser held.
-async fn replace(request: &HttpRequest, rescind: &Rescind, grant: Grant) -> Result<BrowserLogin, Problem> {
-    if let Err(problem) = end_replaced(request, rescind, &grant).await {
-        login::forget(rescind, &grant).await;
-        return Err(problem);
-    }
-    Ok(BrowserLogin::new(rescind, grant))
+async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
+    end_replaced(request, rescind, login.grant()).await?;
+    Ok(BrowserLogin::new(request, rescind, login.grant().clone(), Some(login)))
 }
 
 /// Exchanges the browser's refresh token on behalf of a form that came with an expired access token. The page can then
@@ -109,7 +128,8 @@ async fn replace(request: &HttpRequest, rescind: &Rescind, grant: Grant) -> Resu
 /// # Errors
 /// [`Problem`]: the 401s of a refresh lead to the login.
 pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLogin, Problem> {
-    Ok(BrowserLogin::new(rescind, exchange(request, rescind).await?))
+    let grant = exchange(request, rescind).await?;
+    Ok(BrowserLogin::new(request, rescind, grant, None))
 }
 
 /// Ends every session that the browser's cookies name. Each token is taken by itself: cookies that contradict each other

@@ -41,6 +41,7 @@ use url::form_urlencoded;
 
 pub use ended::ended_session;
 pub use local_path::local_path;
+pub(crate) use login::HandOver;
 pub use login::{BrowserLogin, log_in, log_in_without_limit, renew};
 pub use password::change_password;
 

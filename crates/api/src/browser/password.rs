@@ -1,7 +1,7 @@
 //! What a form for a new password needs.
 
 use actix_web::HttpRequest;
-use rescind_session::{Password, User};
+use rescind_session::{ChangePasswordError, Password, User};
 
 use crate::{authenticated::Authenticated, login::device, problem::Problem, rescind::Rescind};
 
@@ -23,10 +23,15 @@ pub async fn change_password(
 ) -> Result<(), Problem> {
     let address = device(request, rescind).address;
     rescind.login_limiter().failed(address, Some(user.username.clone()))?;
-    rescind
+    let changed = rescind
         .service()
         .change_password(user, old, new, asks.session_id())
-        .await?;
+        .await;
+    if matches!(changed, Err(ChangePasswordError::WrongPassword)) {
+        // Both passwords were compared: that of a repeat may be the new one.
+        let _ = rescind.login_limiter().failed(address, Some(user.username.clone()));
+    }
+    changed?;
     tracing::info!(user = %user.id, session = %asks.session_id(), "a password was changed");
     Ok(())
 }

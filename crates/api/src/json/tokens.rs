@@ -62,8 +62,8 @@ pub(super) async fn log_in(
     body: JsonBody<NameAndPassword>,
 ) -> Result<HttpResponse, Problem> {
     let (username, password) = body.0.required()?;
-    let grant = login::log_in(&request, &rescind, &username, &password).await?;
-    Ok(HttpResponse::Ok().json(Tokens::told(&grant)))
+    let login = login::log_in(&request, &rescind, &username, &password).await?;
+    Ok(HttpResponse::Ok().json(Tokens::told(&login.deliver())))
 }
 
 #[derive(Default, Deserialize)]

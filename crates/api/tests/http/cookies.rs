@@ -343,3 +343,42 @@ async fn cookies_stay_on_every_503() {
     browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
     assert!(browser.holds_no_token(), "the repeat did what was left");
 }
+
+/// A handler may fail after it: the old session has ended, and the new one must not be nobody's.
+#[tokio::test]
+async fn an_error_after_a_login_or_a_renewal_still_hands_over_its_cookies() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let old = browser.log_in("alice").await;
+    let form = [("username", "bob"), ("password", PASSWORD)];
+    browser.submit("/login?fails", &form).await.is_problem(404, "not_found");
+    let session = browser.visit("/page").await.body;
+    assert_ne!(session, old.to_string());
+    world.let_access_tokens_expire();
+    browser.submit("/renew?fails", &[]).await.is_problem(404, "not_found");
+    // Longer than the grace: the refresh token of before would count as stolen.
+    world.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(browser.visit("/page").await.body, session);
+    world.let_access_tokens_expire();
+    assert_eq!(browser.submit("/renew", &[]).await.body, "renewed, press again");
+}
+
+#[tokio::test]
+async fn a_login_whose_client_hangs_up_leaves_no_session_open() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let alice = world.row(browser.log_in("alice").await).await.user;
+    let form = [("username", "alice"), ("password", PASSWORD)];
+    let login = browser.submit("/login?hangs", &form);
+    tokio::time::timeout(std::time::Duration::from_millis(300), login)
+        .await
+        .err()
+        .expect("the handler hangs after the login");
+    let ended = async {
+        while !world.service.sessions(alice).await.unwrap().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(10), ended).await;
+    waited.expect("a session of which nobody has the tokens is still open");
+}

@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    Clock, ClockNotReady, LogId, ManualClock, Position, Revocation, Session,
-    memory::{MemoryBlacklist, MemorySessions},
+    Clock, ClockNotReady, Credentials, LogId, ManualClock, NewUser, PasswordHash, Position, Revocation, Session, User,
+    Username,
+    memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Instants, LockLost, NewRevocation, Opened, Pruned,
-        Rotated, Rotation, SessionStore, Standing, StoreError, Tail,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, LockLost, NewRevocation, Opened,
+        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
     },
     token::{SessionId, TokenId, UserId},
 };
@@ -23,6 +24,8 @@ pub(crate) enum Fault {
     Fails,
     /// Nothing is ever answered.
     Hangs,
+    /// Everything is answered, within the store timeout, but only once in it.
+    Slow,
     /// Closing a session fails; everything else works.
     FailsToClose,
     /// It is behind the lock on the database, and that may be lost.
@@ -59,6 +62,10 @@ impl<Store> Faulty<Store> {
             Fault::Fails => Err(broken()),
             Fault::LosesTheLock => Err(StoreError::unavailable(LockLost)),
             Fault::Hangs => std::future::pending().await,
+            Fault::Slow => {
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                Ok(&self.store)
+            }
         }
     }
 
@@ -123,6 +130,22 @@ impl SessionStore for Faulty<MemorySessions> {
     }
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
         self.sound().await?.raise_issue_floor(floor).await
+    }
+}
+
+#[async_trait]
+impl UserStore for Faulty<MemoryUsers> {
+    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.sound().await?.find(id).await
+    }
+    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        self.sound().await?.credentials(username).await
+    }
+    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
+        self.sound().await?.insert(new).await
+    }
+    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+        self.sound().await?.set_password(id, password_hash).await
     }
 }
 

@@ -151,11 +151,10 @@ async fn of_many_guesses_at_once_the_right_one_is_refused_if_it_comes_after_too_
         "{statuses:?}"
     );
     assert_eq!(statuses[7], 429, "{statuses:?}");
-    assert_eq!(
-        world.service.sessions(alice).await.unwrap().len(),
-        1,
-        "what it opened is closed again"
-    );
+    // What it opened is closed again.
+    while world.service.sessions(alice).await.unwrap().len() > 1 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod browser;
 mod browser_refresh;
 mod cookies;
 mod crafted;
+mod deadline;
 mod extractor;
 mod faulty;
 mod log;

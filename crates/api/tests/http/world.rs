@@ -25,7 +25,7 @@ use rescind_session::{
 };
 use serde_json::{Value, json};
 
-use crate::faulty::Faulty;
+use crate::faulty::{Fault, Faulty};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const ORIGIN: &str = "https://rescind.example";
@@ -36,6 +36,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     /// That clock, as the service reads it.
     pub(crate) time: Arc<Faulty<ManualClock>>,
+    pub(crate) users: Arc<Faulty<MemoryUsers>>,
     pub(crate) sessions: Arc<Faulty<MemorySessions>>,
     pub(crate) blacklist: Arc<Faulty<MemoryBlacklist>>,
 }
@@ -79,6 +80,7 @@ impl Make {
     pub(crate) fn cold(self) -> World {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
         let time = Arc::new(Faulty::around(clock.clone()));
+        let users = Arc::new(Faulty::<MemoryUsers>::default());
         let sessions = Arc::new(Faulty::<MemorySessions>::default());
         let blacklist = Arc::new(Faulty::<MemoryBlacklist>::default());
         let mut rng = StdRng::seed_from_u64(7);
@@ -87,7 +89,7 @@ impl Make {
             refresh: RefreshKeys::new(RefreshKey::generate(&mut rng), Vec::new()).unwrap(),
         };
         let ports = Ports {
-            users: Arc::new(MemoryUsers::new()),
+            users: users.clone(),
             sessions: sessions.clone(),
             blacklist: blacklist.clone(),
             clock: time.clone(),
@@ -114,6 +116,7 @@ impl Make {
             service,
             clock,
             time,
+            users,
             sessions,
             blacklist,
         }
@@ -201,6 +204,12 @@ impl World {
 
     pub(crate) async fn row(&self, id: SessionId) -> Session {
         self.sessions.find(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn all_stores_now(&self, fault: Fault) {
+        self.users.now(fault);
+        self.sessions.now(fault);
+        self.blacklist.now(fault);
     }
 
     pub(crate) fn browser(&self) -> Browser<'_> {
@@ -455,16 +464,18 @@ async fn why(request: HttpRequest, rescind: Rescind) -> Result<String, Problem> 
 
 async fn login_form(
     request: HttpRequest,
-    rescind: web::Data<Rescind>,
+    rescind: Rescind,
     form: web::Form<LoginForm>,
 ) -> Result<HttpResponse, Problem> {
     let password = Password::new(form.password.clone());
     let login = browser::log_in(&request, &rescind, &form.username, &password).await?;
-    let mut reply = HttpResponse::Ok();
-    for cookie in login.cookies() {
-        reply.cookie(cookie.clone());
+    if request.query_string() == "fails" {
+        return Err(Problem::NotFound);
     }
-    Ok(reply.body(login.claims().session_id.to_string()))
+    if request.query_string() == "hangs" {
+        std::future::pending::<()>().await;
+    }
+    Ok(HttpResponse::Ok().body(login.claims().session_id.to_string()))
 }
 
 async fn mine(caller: Authenticated) -> String {
@@ -479,13 +490,12 @@ async fn page(request: HttpRequest, visitor: Visitor) -> HttpResponse {
     }
 }
 
-async fn renew(request: HttpRequest, rescind: web::Data<Rescind>) -> Result<HttpResponse, Problem> {
-    let renewed = browser::renew(&request, &rescind).await?;
-    let mut reply = HttpResponse::Ok();
-    for cookie in renewed.cookies() {
-        reply.cookie(cookie.clone());
+async fn renew(request: HttpRequest, rescind: Rescind) -> Result<HttpResponse, Problem> {
+    browser::renew(&request, &rescind).await?;
+    if request.query_string() == "fails" {
+        return Err(Problem::NotFound);
     }
-    Ok(reply.body("renewed, press again"))
+    Ok(HttpResponse::Ok().body("renewed, press again"))
 }
 
 async fn own_headers(_: Authenticated) -> HttpResponse {
