@@ -16,6 +16,8 @@
 
 mod cluster;
 mod hammer;
+#[path = "../story/head_start.rs"]
+mod head_start;
 mod report;
 mod turns;
 

@@ -7,6 +7,7 @@ use tokio::{sync::Barrier, time::Instant};
 
 use crate::{
     cluster::{DEMO_PASSWORD, Database, Node, Plan, has_stores},
+    head_start::HeadStart,
     report::{held, thousands},
     turns::turn,
 };
@@ -46,17 +47,23 @@ fn rounds_of_a_race() -> u32 {
     rounds(30, 1_000)
 }
 
-/// Runs both, begun at the same moment.
-async fn race(one: impl Future<Output = Reply>, other: impl Future<Output = Reply>) -> (Reply, Reply) {
+/// Runs both from one starting line, each after its wait.
+async fn race(
+    [first_waits, second_waits]: [Duration; 2],
+    one: impl Future<Output = Reply>,
+    other: impl Future<Output = Reply>,
+) -> (Reply, Reply) {
     let line = Arc::new(Barrier::new(2));
     let start = Arc::clone(&line);
     futures::future::join(
         async move {
             start.wait().await;
+            tokio::time::sleep(first_waits).await;
             one.await
         },
         async move {
             line.wait().await;
+            tokio::time::sleep(second_waits).await;
             other.await
         },
     )
@@ -65,21 +72,27 @@ async fn race(one: impl Future<Output = Reply>, other: impl Future<Output = Repl
 
 /// Races a refresh on one node against an ending on the other, and tells how often the refresh came first.
 async fn refresh_against(pair: &Pair, end: impl AsyncFn(&Node, &Tokens, u32) -> Reply) -> u32 {
-    let mut refreshed_first = 0;
+    let mut head_start = HeadStart::default();
     for round in 0..rounds_of_a_race() {
         let (a, b) = pair.by_turns(round);
         let first = a.log_in().await;
-        let (refreshed, ended) = race(a.api.refresh(first.refresh()), end(b, &first, round)).await;
+        let (refreshed, ended) = race(
+            head_start.waits(),
+            a.api.refresh(first.refresh()),
+            end(b, &first, round),
+        )
+        .await;
         ended.expect_status(204);
         pair.assert_dead(&first).await;
+        head_start.came_first(refreshed.status == 200);
         if refreshed.status == 200 {
-            refreshed_first += 1;
             pair.assert_dead(&refreshed.tokens()).await;
         } else {
             refreshed.expect_problem(401, "session_closed");
         }
     }
-    refreshed_first
+    head_start.assert_both_won();
+    head_start.wins[0]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,10 +154,11 @@ async fn a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_li
         let before = a.log_in().await;
         // A login takes long, for the password, and its one moment that counts comes late: sweep the other over it.
         let wait: Duration = one_login.mul_f64(f64::from(round % 25) / 20.0);
-        let (login, everything) = race(a.api.log_in("alice", DEMO_PASSWORD), async {
-            tokio::time::sleep(wait).await;
-            b.api.log_out_everywhere(before.access()).await
-        })
+        let (login, everything) = race(
+            [Duration::ZERO, wait],
+            a.api.log_in("alice", DEMO_PASSWORD),
+            b.api.log_out_everywhere(before.access()),
+        )
         .await;
         everything.expect_status(204);
         pair.assert_dead(&before).await;
@@ -168,6 +182,10 @@ async fn a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_li
         pair.assert_dead(&racer).await;
         pair.assert_dead(&fresh).await;
     }
+    assert!(
+        survived > 0 && ended > 0,
+        "the two never met: {survived} survived, {ended} ended"
+    );
     held!(
         Races,
         a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_listed,

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod crash;
+mod head_start;
 mod locked_database;
 mod logout;
 mod policies;

@@ -12,13 +12,16 @@ use std::{
 use rescind_testkit::{Tokens, rounds};
 use tokio::{sync::Barrier, task::JoinSet, time::Instant};
 
-use crate::stage::{DEMO_PASSWORD, Stage, accepted};
+use crate::{
+    head_start::HeadStart,
+    stage::{DEMO_PASSWORD, Stage, accepted},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
     let stage = Stage::open().await;
     let witness = stage.log_in().await;
-    let (mut refreshed_first, rounds) = (0, rounds(100, 1000));
+    let (mut race, rounds) = (HeadStart::default(), rounds(100, 1000));
     for round in 0..rounds {
         let first = stage.log_in().await;
         // By turns with either credential, and with the older of two refresh tokens in the reader's hand.
@@ -27,12 +30,15 @@ async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
         let (mine, out) = (first.clone(), first.clone());
         let line = Arc::new(Barrier::new(2));
         let start = Arc::clone(&line);
+        let [refresh_waits, logout_waits] = race.waits();
         let refresh = tokio::spawn(async move {
             start.wait().await;
+            tokio::time::sleep(refresh_waits).await;
             refreshing.refresh(mine.refresh()).await
         });
         let logout = tokio::spawn(async move {
             line.wait().await;
+            tokio::time::sleep(logout_waits).await;
             if by_refresh_token {
                 leaving.log_out_by_refresh_token(out.refresh()).await
             } else {
@@ -42,8 +48,8 @@ async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
         let (refreshed, left) = (refresh.await.unwrap(), logout.await.unwrap());
         left.expect_status(204);
         stage.assert_dead(&first).await;
+        race.came_first(refreshed.status == 200);
         if refreshed.status == 200 {
-            refreshed_first += 1;
             stage.assert_dead(&refreshed.tokens()).await;
         } else {
             refreshed.expect_problem(401, "session_closed");
@@ -54,7 +60,8 @@ async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
             "round {round}"
         );
     }
-    println!("the refresh won {refreshed_first} of {rounds} races");
+    println!("refresh and logout came first: {:?}", race.wins);
+    race.assert_both_won();
 }
 
 /// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if

@@ -68,10 +68,10 @@ async fn two_tabs_at_once_both_come_out_logged_in() {
     let session = winner.log_in("alice").await;
     *loser.jar.borrow_mut() = winner.jar.borrow().clone();
     world.let_access_tokens_expire();
-    for tab in [&winner, &loser] {
-        tab.visit("/refresh?next=/page")
-            .await
-            .leads_to("/refresh?next=%2Fpage&renewed=1");
+    let (one, other) = futures::join!(winner.visit("/refresh?next=/page"), loser.visit("/refresh?next=/page"));
+    assert_eq!(world.sessions.lost_rotations(), 1, "both had read before either wrote");
+    for (tab, reply) in [(&winner, one), (&loser, other)] {
+        reply.leads_to("/refresh?next=%2Fpage&renewed=1");
         assert_eq!(tab.visit("/page").await.body, session.to_string());
     }
     assert_eq!(winner.refresh(), loser.refresh(), "one chain, not two");

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, rounds};
-use rescind_session::{Grant, ports::SessionStore};
+use rescind_session::{Grant, RefreshError, ports::SessionStore};
 use tokio::sync::Barrier;
 
 /// Runs two futures from one starting line on two threads.
@@ -25,41 +26,81 @@ async fn race<A: Send + 'static, B: Send + 'static>(
     (a.await.unwrap(), b.await.unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_refresh_racing_logout_leaves_nothing_alive() {
+/// Who writes first in a round: the ending of sessions, or what races it. The one that writes later has read and judged by
+/// then, and waits before its write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsItComes,
+    OtherFirst,
+    EndFirst,
+}
+
+const ORDERS: [Order; 3] = [Order::AsItComes, Order::OtherFirst, Order::EndFirst];
+
+/// Races refreshes against an ending of the session, in every order, and tells how often each side came first.
+async fn refresh_against<E, F>(close: &'static str, end: impl Fn(World, Grant) -> F) -> [usize; 2]
+where
+    E: std::fmt::Debug + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+{
     let world = World::new().await;
-    let mut refreshed_first = 0;
-    for _ in 0..rounds() {
+    let mut wins = [0, 0];
+    for round in 0..rounds() {
+        let order = ORDERS[round % ORDERS.len()];
         let first = world.log_in().await;
-        let (refreshing, leaving, mine) = (world.clone(), world.clone(), first.clone());
-        let out = first.clone();
-        let (refreshed, left) = race(async move { refreshing.refresh(&mine).await }, async move {
-            leaving.log_out(&out).await
-        })
-        .await;
-        left.unwrap();
-        refreshed_first += usize::from(refreshed.is_ok());
+        let (refreshing, mine) = (world.clone(), first.clone());
+        let refresh = async move { refreshing.refresh(&mine).await };
+        let ending = end(world.clone(), first.clone());
+        let gate = Gate::new();
+        let (refreshed, ended) = match order {
+            Order::AsItComes => race(refresh, ending).await,
+            Order::EndFirst => {
+                world.sessions.faults.set("rotate", Fault::Waits(gate.clone()));
+                let late = tokio::spawn(refresh);
+                gate.arrival().await;
+                let ended = ending.await;
+                gate.let_go();
+                (late.await.unwrap(), ended)
+            }
+            Order::OtherFirst => {
+                world.sessions.faults.set(close, Fault::Waits(gate.clone()));
+                let late = tokio::spawn(ending);
+                gate.arrival().await;
+                let refreshed = refresh.await;
+                gate.let_go();
+                (refreshed, late.await.unwrap())
+            }
+        };
+        world.sessions.faults.mend();
+        ended.unwrap();
+        match order {
+            Order::AsItComes => {}
+            Order::OtherFirst => assert!(refreshed.is_ok(), "{refreshed:?}"),
+            Order::EndFirst => assert!(matches!(refreshed, Err(RefreshError::Closed)), "{refreshed:?}"),
+        }
+        wins[usize::from(refreshed.is_err())] += 1;
         let grants: Vec<Grant> = refreshed.into_iter().chain([first]).collect();
         world.assert_dead(&grants).await;
     }
-    println!("the refresh won {refreshed_first} of {} races", rounds());
+    wins
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refresh_racing_logout_leaves_nothing_alive() {
+    let wins = refresh_against("close", |world: World, grant: Grant| async move {
+        world.log_out(&grant).await.map(drop)
+    })
+    .await;
+    assert!(wins.iter().all(|wins| *wins > 0), "one side always won: {wins:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refresh_racing_logout_everywhere_leaves_nothing_alive() {
-    let world = World::new().await;
-    for _ in 0..rounds() {
-        let first = world.log_in().await;
-        let (refreshing, leaving, mine) = (world.clone(), world.clone(), first.clone());
-        let out = first.claims.clone();
-        let (refreshed, left) = race(async move { refreshing.refresh(&mine).await }, async move {
-            leaving.service.log_out_everywhere(&out).await
-        })
-        .await;
-        left.unwrap();
-        let grants: Vec<Grant> = refreshed.into_iter().chain([first]).collect();
-        world.assert_dead(&grants).await;
-    }
+    let wins = refresh_against("close_all", |world: World, grant: Grant| async move {
+        world.service.log_out_everywhere(&grant.claims).await
+    })
+    .await;
+    assert!(wins.iter().all(|wins| *wins > 0), "one side always won: {wins:?}");
 }
 
 /// A login that committed before "log out everywhere" is ended by it; one that was overtaken starts over under the raised
@@ -68,31 +109,61 @@ async fn a_refresh_racing_logout_everywhere_leaves_nothing_alive() {
 async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch() {
     let world = World::new().await;
     let mut survived = 0;
-    for _ in 0..rounds() {
+    for round in 0..rounds() {
+        let order = ORDERS[round % ORDERS.len()];
         let (arriving, leaving) = (world.clone(), world.clone());
         let asks = world.log_in().await.claims;
-        let (arrived, left) = race(async move { arriving.try_log_in(PASSWORD).await }, async move {
-            leaving.service.log_out_everywhere(&asks).await
-        })
-        .await;
+        let login = async move { arriving.try_log_in(PASSWORD).await };
+        let end = async move { leaving.service.log_out_everywhere(&asks).await };
+        let gate = Gate::new();
+        let (arrived, left) = match order {
+            Order::AsItComes => race(login, end).await,
+            // The login has read the epoch and the password, and opens its session late: it starts over.
+            Order::EndFirst => {
+                world.sessions.faults.set("open", Fault::Waits(gate.clone()));
+                let late = tokio::spawn(login);
+                gate.arrival().await;
+                let left = end.await;
+                world.sessions.faults.mend();
+                gate.let_go();
+                (late.await.unwrap(), left)
+            }
+            Order::OtherFirst => {
+                world.sessions.faults.set("close_all", Fault::Waits(gate.clone()));
+                let late = tokio::spawn(end);
+                gate.arrival().await;
+                let arrived = login.await;
+                world.sessions.faults.mend();
+                gate.let_go();
+                (arrived, late.await.unwrap())
+            }
+        };
         left.unwrap();
         let raised = world.sessions.epoch(world.user.id).await.unwrap();
         let arrived = arrived.unwrap();
-        if world.me(&arrived).await.is_ok() {
+        let alive = world.me(&arrived).await.is_ok();
+        match order {
+            Order::AsItComes => {}
+            Order::OtherFirst => assert!(!alive, "it was opened before the end of everything"),
+            Order::EndFirst => assert!(alive, "it was opened after the end of everything"),
+        }
+        if alive {
             survived += 1;
             assert_eq!(world.sessions.opened_under(arrived.claims.session_id), raised);
             world.service.log_out_everywhere(&arrived.claims).await.unwrap();
         }
         world.assert_dead(&[arrived]).await;
     }
-    println!("{survived} of {} logins began after the end of everything", rounds());
+    assert!(
+        0 < survived && survived < rounds(),
+        "one side always won: {survived} survived"
+    );
 }
 
 /// A login that has read everything before a password change, and opens its session after it, would live on with the
 /// old password. It must find its epoch superseded, start over, and fail.
 #[tokio::test]
 async fn a_login_overtaken_by_a_password_change_does_not_get_in_with_the_old_password() {
-    use crate::faulty::{Fault, Gate};
     let world = World::new().await;
     let here = world.log_in().await;
     let gate = Gate::new();
