@@ -10,7 +10,7 @@ use crate::{
     password::{InvalidPassword, Overloaded, Password},
     ports::{Inserted, PasswordSet, StoreError},
     revocation::Cause,
-    service::{CloseError, SessionService, Unavailable, spawn},
+    service::{CloseError, SessionService, Unavailable, from_close_error, spawn},
     user::{InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
 };
 
@@ -59,6 +59,8 @@ pub enum ChangePasswordError {
     RevocationPending(#[source] StoreError),
 }
 
+from_close_error!(ChangePasswordError);
+
 /// What became of a demo account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -69,8 +71,8 @@ pub enum DemoAccount {
     TakenByPerson,
 }
 
-/// How often the sessions of before a password change are tried to be ended again: for ten minutes.
-const MORE_TRIES: u32 = 300;
+/// How often the other sessions are tried to be ended after a password change: for ten minutes.
+const TRIES: u32 = 300;
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
 impl SessionService {
@@ -185,27 +187,22 @@ impl SessionService {
         }
         #[cfg(feature = "failpoints")]
         crate::failpoints::stay_at("between-password-and-sessions").await;
-        // Also if the store failed: the password may be stored all the same, and ending sessions in vain is harmless. And
-        // under every policy: there may be sessions of another one.
-        let ended = self.close_all(user, Some(keep), Cause::PasswordChange).await;
-        let mut is_done = !matches!(ended, Err(CloseError::Unknown(_)));
-        let _ = tell.send(match (set, ended) {
-            (Err(error), _) => Err(Unavailable::from(error).into()),
-            (_, Err(CloseError::Unknown(unavailable))) => Err(unavailable.into()),
-            (_, Err(CloseError::Pending(error))) => Err(ChangePasswordError::RevocationPending(error)),
-            (Ok(_), Ok(())) => Ok(()),
-        });
-        for _ in 0..MORE_TRIES {
+        let mut first_try = Some((set, tell));
+        for _ in 0..TRIES {
+            // Also if the store failed: the password may be stored all the same, and ending sessions in vain is harmless. And
+            // under every policy: there may be sessions of another one.
+            let ended = self.close_all(user, Some(keep), Cause::PasswordChange).await;
+            let is_done = !matches!(ended, Err(CloseError::Unknown(_)));
+            if let Some((set, tell)) = first_try.take() {
+                let set = set.map_err(|error| Unavailable::from(error).into());
+                let _ = tell.send(set.and(ended.map_err(Into::into)));
+            }
             if is_done {
                 return;
             }
             tokio::time::sleep(BETWEEN_TRIES).await;
-            let ended = self.close_all(user, Some(keep), Cause::PasswordChange).await;
-            is_done = !matches!(ended, Err(CloseError::Unknown(_)));
         }
-        if !is_done {
-            tracing::error!(%user, "sessions from before a password change are still open; changing it again ends them");
-        }
+        tracing::error!(%user, "sessions from before a password change are still open; changing it again ends them");
     }
 
     /// Makes sure that a demo account is there. It is marked as one, so that it is refused where the demo is off.
@@ -213,22 +210,19 @@ impl SessionService {
     /// # Errors
     /// [`SignUpError`].
     pub async fn ensure_demo_account(&self, username: &str, password: &Password) -> Result<DemoAccount, SignUpError> {
-        match self.demo_account(username).await? {
-            Some(user) if user.kind == UserKind::Demo => return Ok(DemoAccount::Ready),
-            Some(_) => return Ok(DemoAccount::TakenByPerson),
-            None => {}
+        let of = |user: User| match user.kind {
+            UserKind::Demo => DemoAccount::Ready,
+            UserKind::Person => DemoAccount::TakenByPerson,
+        };
+        if let Some(user) = self.demo_account(username).await? {
+            return Ok(of(user));
         }
         match self.create(username, password, UserKind::Demo).await {
-            Ok(_) => Ok(DemoAccount::Ready),
+            Ok(user) => Ok(of(user)),
+            // Another node was faster, or a person was.
             Err(SignUpError::NameTaken) => {
-                // Another node was faster, or a person was.
                 let user = self.demo_account(username).await?;
-                let demo = user.is_some_and(|user| user.kind == UserKind::Demo);
-                Ok(if demo {
-                    DemoAccount::Ready
-                } else {
-                    DemoAccount::TakenByPerson
-                })
+                Ok(user.map_or(DemoAccount::TakenByPerson, of))
             }
             Err(error) => Err(error),
         }

@@ -11,6 +11,8 @@
 //! Logging out takes any genuine credential: a live access token, an expired one, or the refresh token alone. A person
 //! who wants out must not have to log in first.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use rescind_token::{AccessClaims, PresentedRefreshToken, SessionId, UserId, VerifyError};
 
@@ -19,17 +21,23 @@ use crate::{
     policy::Check,
     ports::{Closed, NewRevocation, StoreError},
     revocation::{Cause, Scope},
-    service::{CloseError, Deadline, SessionService, Unavailable},
+    service::{CloseError, Deadline, SessionService, Unavailable, from_close_error},
     session::Session,
 };
 
-/// What somebody who wants out presents.
-#[derive(Debug, Clone, Copy, Default)]
+/// What somebody who wants out presents. Prints as redacted.
+#[derive(Clone, Copy, Default)]
 pub struct Presented<'a> {
     /// An access token, live or expired.
     pub access: Option<&'a str>,
     /// A refresh token, of whatever generation.
     pub refresh: Option<&'a str>,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Presented([redacted])")
+    }
 }
 
 /// A logout that is done.
@@ -75,14 +83,8 @@ pub enum LogoutError {
     RevocationPending(#[source] StoreError),
 }
 
-impl From<CloseError> for LogoutError {
-    fn from(error: CloseError) -> Self {
-        match error {
-            CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
-            CloseError::Pending(error) => Self::RevocationPending(error),
-        }
-    }
-}
+from_close_error!(LogoutError);
+from_close_error!(EndSessionError);
 
 /// Why a session in somebody's list was not ended.
 #[derive(Debug, thiserror::Error)]
@@ -99,15 +101,6 @@ pub enum EndSessionError {
     /// The session is closed in the log, but the blacklist does not know it yet.
     #[error("the session is closed, but its revocation has not reached the blacklist")]
     RevocationPending(#[source] StoreError),
-}
-
-impl From<CloseError> for EndSessionError {
-    fn from(error: CloseError) -> Self {
-        match error {
-            CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
-            CloseError::Pending(error) => Self::RevocationPending(error),
-        }
-    }
 }
 
 /// A genuine credential, and what is known of its session.

@@ -15,7 +15,7 @@ use crate::{
     policy::Refresh,
     ports::{Rotated, Rotation, StoreError},
     revocation::Cause,
-    service::{CloseError, Deadline, SessionService, TokenOwner, Unavailable},
+    service::{CloseError, Deadline, SessionService, TokenOwner, Unavailable, from_close_error},
     session::{Device, RefreshState, Session},
 };
 
@@ -45,14 +45,7 @@ pub enum RefreshError {
     RevocationPending(#[source] StoreError),
 }
 
-impl From<CloseError> for RefreshError {
-    fn from(error: CloseError) -> Self {
-        match error {
-            CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
-            CloseError::Pending(error) => Self::RevocationPending(error),
-        }
-    }
-}
+from_close_error!(RefreshError);
 
 /// How often a refresh that lost its swap looks again. Losing means that somebody won, and the second look tells.
 const TRIES: usize = 4;

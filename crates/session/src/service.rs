@@ -80,6 +80,21 @@ pub(crate) enum CloseError {
     Pending(#[source] StoreError),
 }
 
+/// How each operation that ends sessions says that it is not done: all in the same way.
+macro_rules! from_close_error {
+    ($error:ty) => {
+        impl From<$crate::service::CloseError> for $error {
+            fn from(error: $crate::service::CloseError) -> Self {
+                match error {
+                    $crate::service::CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
+                    $crate::service::CloseError::Pending(error) => Self::RevocationPending(error),
+                }
+            }
+        }
+    };
+}
+pub(crate) use from_close_error;
+
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within the store timeout")]
 struct TimedOut;

@@ -4,6 +4,8 @@
 //! also of a forged one. They get plain JSON and never [`AccessClaims`](crate::AccessClaims), so that what was only
 //! looked at can't be taken for what was verified.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::{
@@ -23,8 +25,8 @@ pub enum PartsError {
     Malformed,
 }
 
-/// The three parts of a JWT, decoded and **not verified**.
-#[derive(Clone, Debug, PartialEq)]
+/// The three parts of a JWT, decoded and **not verified**. Prints as redacted: together they are the token.
+#[derive(Clone, PartialEq)]
 pub struct TokenParts {
     /// The header, which says how the token wants to be verified.
     pub header: Value,
@@ -32,6 +34,12 @@ pub struct TokenParts {
     pub claims: Value,
     /// The signature in base64url, which may be made up.
     pub signature: String,
+}
+
+impl fmt::Debug for TokenParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenParts([redacted])")
+    }
 }
 
 impl TokenParts {

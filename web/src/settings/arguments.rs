@@ -128,7 +128,7 @@ given! {
     login_limit: "RESCIND_LOGIN_LIMIT", "COUNT/PERIOD";
     /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: nobody's]
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
-    /// The longest that a request waits for its stores. [default: 500ms]
+    /// The longest that a request waits for its stores, all of them together. [default: 500ms]
     store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
     /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]
     node: "RESCIND_NODE", "NAME";

@@ -25,7 +25,7 @@
 //! | `RESCIND_KEYS` | `keys` in the data directory | the directory of the keys; filled at the first start |
 //! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address, and for an account from it; `off` |
 //! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded` and `X-Forwarded-For` are believed |
-//! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores |
+//! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer, and on the demo's pages |
 //! | `RESCIND_DEMO_PEERS` | none | where the demo's thief finds the other nodes: their addresses, with commas between them |
 //! | `RESCIND_DEMO` | on if bind and public URL (plain http) are loopback | `on`, `off`, or `public` where others come in |

@@ -1,12 +1,13 @@
-//! `kill -9` at the worst moment of a logout: it is in the log, and not in the blacklist.
+//! `kill -9` at the worst moment: a logout is in the log, and not in the blacklist; a password is stored, and the other
+//! sessions are open.
 //!
 //! The failpoint stops the closing there (`crates/session/src/failpoints.rs`), the test sees that it has come so far, and
 //! kills. Nobody was answered, so until then the token may be accepted; after it, the log is the truth.
 
-use rescind_testkit::{Program, RedisServer, Tokens, rounds};
+use rescind_testkit::{ExposeSecret, Program, RedisServer, Tokens, rounds};
 
 use crate::{
-    cluster::{Database, Node, Plan, accepted, has_stores, until},
+    cluster::{DEMO_PASSWORD, Database, Node, Plan, accepted, has_stores, until},
     report::{Times, held, thousands},
     turns::turn,
 };
@@ -20,7 +21,6 @@ async fn kill_between(node: Node, leaving: &Tokens) -> (Program, bool) {
     let api = node.api.clone();
     let out = leaving.clone();
     let logout = tokio::spawn(async move {
-        use rescind_testkit::ExposeSecret;
         let request = api
             .request("POST", "/api/logout")
             .bearer_auth(out.access().expose_secret());
@@ -93,5 +93,54 @@ async fn a_logout_killed_between_its_steps_is_done_by_another_node() {
         "refused by another node soon, and after the restart; Postgres and Redis",
         "{} kills; the other node refused after {times}",
         thousands(rounds.into())
+    );
+}
+
+/// The person repeats what was not answered, with the same two passwords.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_change_killed_between_its_steps_is_finished_by_a_repeat() {
+    const BETWEEN: &str = "between-password-and-sessions";
+    const FORM: [(&str, &str); 2] = [
+        ("old_password", DEMO_PASSWORD),
+        ("new_password", "a new password, as long"),
+    ];
+    let _turn = turn().await;
+    let plan = Plan::on(&Database::Sqlite);
+    let program = plan.program().env("FAILPOINTS", format!("{BETWEEN}=return"));
+    let node = Node::of(program).await;
+    node.api.sign_up("carol", DEMO_PASSWORD).await.expect_status(201);
+    let thief = node.log_in_as("carol").await;
+    let carol = node.running.cookie_client();
+    carol.log_in("carol", DEMO_PASSWORD).await.expect_status(303);
+    let form = carol.request("POST", "/password").form(&FORM);
+    let change = tokio::spawn(async move { form.send().await.map(|reply| reply.status()) });
+    until(async || node.says(&format!("the failpoint {BETWEEN} was reached")) > 0).await;
+    let stopped = node.running.kill_9().await;
+    let answer = change.await.unwrap();
+    assert!(answer.is_err(), "nobody can have said that it was done: {answer:?}");
+
+    // Whatever the environment of the first start said, this one has no such place.
+    let node = Node::of(stopped.env("FAILPOINTS", "")).await;
+    node.assert_alive(&thief).await;
+    let again = node.running.cookie_client();
+    for name in ["rescind_access", "rescind_refresh"] {
+        let value = carol.cookie(name).unwrap();
+        again.plant_cookie(&format!("{name}={}; Path=/", value.expose_secret()));
+    }
+    again.post("/password", &FORM).await.expect_status(303);
+    node.assert_dead(&thief).await;
+    again.open("/account").await.expect_status(200);
+    let old = node.api.log_in("carol", DEMO_PASSWORD).await;
+    old.expect_problem(401, "invalid_credentials");
+    node.api
+        .log_in("carol", "a new password, as long")
+        .await
+        .expect_status(200);
+    held!(
+        KilledBetween,
+        a_password_change_killed_between_its_steps_is_finished_by_a_repeat,
+        "a password change: the new password stored, the other sessions open; a repeat with the old one ends them",
+        "{} kill",
+        thousands(1)
     );
 }

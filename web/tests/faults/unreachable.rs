@@ -1,11 +1,12 @@
 //! Redis stands still, or one node is cut off from it. Nobody can know what was taken back: 503, soon.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
-use rescind_testkit::{RedisServer, TcpRelay, rounds};
+use rescind_testkit::{PostgresServer, RedisServer, Reply, TcpRelay, rounds};
+use tokio::time::Instant;
 
 use crate::{
-    cluster::{Database, Node, Plan, accepted, has_stores, until},
+    cluster::{DEMO_PASSWORD, Database, Node, Plan, accepted, has_stores, until},
     hammer::Hammer,
     report::{Times, held, thousands},
     turns::{alone, turn},
@@ -102,6 +103,72 @@ async fn while_redis_stands_still_every_answer_is_503_in_time() {
         "stopped (SIGSTOP): 503 within the timeout, a logout of that time is done by itself",
         "{}",
         outages.figures(rounds)
+    );
+}
+
+/// One waiting time a request, however many calls it makes to its stores: they stand still, one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_store_that_stands_still_every_request_is_503_within_one_timeout() {
+    /// Long, so that a busy machine does not look like a second timeout.
+    const TIMEOUT: Duration = Duration::from_secs(3);
+    const SLACK: Duration = Duration::from_secs(2);
+    if !has_stores() {
+        return;
+    }
+    let _alone = alone().await;
+    let (redis, postgres) = (RedisServer::start().await, PostgresServer::start().await);
+    let plan = Plan::on(&Database::on(&postgres).await)
+        .with_redis(&redis.url())
+        .env("RESCIND_STORE_TIMEOUT", "3s");
+    let node = Node::of(plan.program()).await;
+    node.api.sign_up("carol", DEMO_PASSWORD).await.expect_status(201);
+    let mut times = Times::default();
+    for store in ["Redis", "Postgres"] {
+        let visitor = async |name: &str| {
+            let visitor = node.running.cookie_client();
+            visitor.log_in(name, DEMO_PASSWORD).await.expect_status(303);
+            visitor
+        };
+        let (returning, changing, looking) = (visitor("bob").await, visitor("carol").await, visitor("alice").await);
+        let (tokens, leaving) = (node.log_in().await, node.log_in().await);
+        let passwords = [
+            ("old_password", DEMO_PASSWORD),
+            ("new_password", "a new password, as long"),
+        ];
+        match store {
+            "Redis" => redis.pause(),
+            _ => postgres.pause(),
+        }
+        let timed = async |what: &str, answer: Pin<Box<dyn Future<Output = Reply> + '_>>| {
+            let begun = Instant::now();
+            let reply = answer.await;
+            (what.to_owned(), begun.elapsed(), reply.status)
+        };
+        let answers = futures::future::join_all([
+            timed("form login", Box::pin(returning.log_in("alice", DEMO_PASSWORD))),
+            timed("password", Box::pin(changing.post("/password", &passwords))),
+            timed("account", Box::pin(looking.open("/account"))),
+            timed("me", Box::pin(node.api.me(tokens.access()))),
+            timed("sessions", Box::pin(node.api.sessions(tokens.access()))),
+            timed("logout", Box::pin(node.api.log_out(leaving.access()))),
+        ])
+        .await;
+        match store {
+            "Redis" => redis.resume(),
+            _ => postgres.resume(),
+        }
+        for (what, took, status) in answers {
+            assert_eq!(status, 503, "{what} beside {store}");
+            assert!(took < TIMEOUT + SLACK, "{what} beside {store} took {took:?}");
+            times.add(took);
+        }
+        node.until_serving(&tokens).await;
+    }
+    held!(
+        RedisAway,
+        beside_a_store_that_stands_still_every_request_is_503_within_one_timeout,
+        "Redis or Postgres stopped (SIGSTOP): one waiting time a request, however many calls it makes",
+        "{times}, store timeout 3s"
     );
 }
 

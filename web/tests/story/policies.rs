@@ -1,7 +1,7 @@
 //! The five answers, as a client meets them: what a stolen access token is worth after a logout, and what there is to ask.
 
 use jiff::{Timestamp, fmt::rfc2822};
-use rescind_testkit::{CookieClient, Reply, Thief, Tokens};
+use rescind_testkit::{CookieClient, ExposeSecret, Reply, Thief, Tokens};
 
 use crate::stage::{DEMO_PASSWORD, Stage, program};
 
@@ -138,6 +138,21 @@ async fn under_the_blacklist_everything_dies_with_the_logout() {
     thief.tries_me().await.expect_problem(401, "token_revoked");
     thief.tries_refresh().await.expect_problem(401, "session_closed");
     assert_now(&form_logout(&stage).await);
+}
+
+/// Its session has no row: it was issued when no policy in force kept any.
+#[tokio::test]
+async fn what_was_logged_out_without_a_row_is_refused_once_the_blacklist_is_asked() {
+    let (stage, tokens) = under("short_lived").await;
+    let stopped = stage.running.terminate().await.unwrap().program;
+    let stage = Stage::with(stopped.env("RESCIND_POLICY", "stored")).await;
+    let visitor: CookieClient = stage.running.cookie_client();
+    visitor.plant_cookie(&format!("rescind_access={}; Path=/", tokens.access().expose_secret()));
+    assert_now(&visitor.log_out().await.expect_status(303));
+    let stopped = stage.running.terminate().await.unwrap().program;
+    let stage = Stage::with(stopped.env("RESCIND_POLICY", "blacklist")).await;
+    let refused = stage.api.me(tokens.access()).await;
+    refused.expect_problem(401, "token_revoked");
 }
 
 /// Going over to a policy that asks must not forget what was revoked under one that did not.

@@ -16,11 +16,7 @@ use crate::{
 
 /// Tokens for a browser. [`Rescind::guard`] puts their cookies on the reply, whatever it is: an error after a login or a
 /// renewal must not lose them.
-pub struct BrowserLogin {
-    claims: AccessClaims,
-    token: AccessToken,
-    refresh: Option<RefreshToken>,
-}
+pub struct BrowserLogin(Grant);
 
 /// The cookies of a [`BrowserLogin`], kept with the request until there is a reply.
 pub(crate) struct HandOver {
@@ -32,13 +28,10 @@ pub(crate) struct HandOver {
 impl HandOver {
     /// Puts the cookies on the reply.
     pub(crate) fn to<B>(self, reply: &mut HttpResponse<B>) {
-        for cookie in &self.cookies {
-            if let Err(error) = reply.add_cookie(cookie) {
-                tracing::error!(%error, "a cookie could not be written");
-                return;
-            }
+        match self.cookies.iter().try_for_each(|cookie| reply.add_cookie(cookie)) {
+            Ok(()) => drop(self.login.map(Undelivered::deliver)),
+            Err(error) => tracing::error!(%error, "a cookie could not be written"),
         }
-        self.login.map(Undelivered::deliver);
     }
 }
 
@@ -48,29 +41,19 @@ impl BrowserLogin {
             cookies: rescind.cookie_names().of_grant(&grant),
             login,
         });
-        Self {
-            claims: grant.claims,
-            token: grant.access_token,
-            refresh: grant.refresh.map(|refresh| refresh.token),
-        }
+        Self(grant)
     }
 
     /// What the new access token says.
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
-        &self.claims
+        &self.0.claims
     }
 
     /// The new access token.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
-        &self.token
-    }
-
-    /// The new refresh token, where the policy has one.
-    #[must_use]
-    pub fn refresh_token(&self) -> Option<&RefreshToken> {
-        self.refresh.as_ref()
+        &self.0.access_token
     }
 }
 

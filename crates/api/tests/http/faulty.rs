@@ -1,6 +1,9 @@
 //! Stores that fail or hang when they are told to.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -37,6 +40,7 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty<Store> {
     store: Store,
     fault: Mutex<Fault>,
+    lost_rotations: AtomicUsize,
 }
 
 impl<Store> Faulty<Store> {
@@ -44,11 +48,17 @@ impl<Store> Faulty<Store> {
         Self {
             store,
             fault: Mutex::default(),
+            lost_rotations: AtomicUsize::default(),
         }
     }
 
     pub(crate) fn now(&self, fault: Fault) {
         *self.lock() = fault;
+    }
+
+    /// How many refreshes had read the row before another wrote it.
+    pub(crate) fn lost_rotations(&self) -> usize {
+        self.lost_rotations.load(Ordering::SeqCst)
     }
 
     fn lock(&self) -> MutexGuard<'_, Fault> {
@@ -97,7 +107,10 @@ impl SessionStore for Faulty<MemorySessions> {
         self.sound().await?.find(id).await
     }
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        self.sound().await?.rotate(rotation).await
+        let rotated = self.sound().await?.rotate(rotation).await?;
+        self.lost_rotations
+            .fetch_add(usize::from(rotated == Rotated::Lost), Ordering::SeqCst);
+        Ok(rotated)
     }
     async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
         self.sound().await?.list_open(user).await

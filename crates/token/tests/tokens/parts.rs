@@ -50,3 +50,11 @@ fn a_text_of_8_kib_is_taken_apart_and_one_byte_more_is_not() {
         Err(PartsError::TooLong)
     );
 }
+
+/// A value that a handler logs must not put a session into the log.
+#[test]
+fn the_parts_of_a_token_print_as_redacted() {
+    let token = Forge::new().with_claim("sub", "mallory");
+    let printed = format!("{:?}", TokenParts::split_without_verifying(&token));
+    assert_eq!(printed, "Ok(TokenParts([redacted]))");
+}
