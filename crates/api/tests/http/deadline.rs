@@ -33,7 +33,7 @@ fn over_cookies(name: &str) -> TestRequest {
         "form login" => post("/login").set_form([("username", "bob"), ("password", PASSWORD)]),
         "form logout" => post("/logout"),
         "refresh on the way" => navigation("/refresh?next=/page"),
-        "password" => post("/password").set_form([("old", PASSWORD), ("new", "battery staple")]),
+        "password" => post("/password").set_form([("old", PASSWORD), ("new", "battery staples")]),
         "renew" => post("/renew"),
         "mine" => navigation("/mine"),
         _ => navigation("/why"),
