@@ -2,7 +2,9 @@
 //!
 //! The whole list, because it is short, and a browser that missed some is right again with the next. Streams are bounded,
 //! for each visitor and in all, end by themselves after a while, and end at once when the program is asked to: a stream that
-//! went on would hold up everybody's goodbye. Whoever was cut off comes back by themselves, as event streams do.
+//! went on would hold up everybody's goodbye. A browser whose stream has ended asks again by itself, as event streams do.
+//!
+//! Half of all places are for the first stream of a visitor: a few visitors with many tabs keep no other out.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,11 +19,15 @@ use tokio::{
     time::{Instant, interval_at, sleep_until},
 };
 
-use super::{Stage, log_view, visit::Visit, watching::Watched};
+use super::{
+    Stage, log_view,
+    visit::{MOST_STREAMS, Visit},
+    watching::Watched,
+};
 use crate::stores::Stores;
 
-/// How many streams there may be in all.
-pub(crate) const MOST: usize = 256;
+/// How many streams there may be in all: the first of a visitor, and the others.
+pub(crate) const MOST: [usize; 2] = [128, 128];
 /// A browser that has gone without a word is noticed when it is written to.
 const STILL_HERE: Duration = Duration::from_secs(15);
 /// Then it has to ask again, and is looked up again: the memory of a visitor must not live on in a stream.
@@ -30,7 +36,13 @@ const AGAIN: (header::HeaderName, &str) = (header::RETRY_AFTER, "5");
 
 pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpResponse {
     let own = Arc::clone(&visit.streams).try_acquire_owned();
-    let (Ok(own), Ok(one_of_all)) = (own, Arc::clone(&stage.streams).try_acquire_owned()) else {
+    let [first, others] = &stage.streams;
+    let all = if visit.streams.available_permits() + 1 == MOST_STREAMS {
+        first
+    } else {
+        others
+    };
+    let (Ok(own), Ok(one_of_all)) = (own, Arc::clone(all).try_acquire_owned()) else {
         return HttpResponse::ServiceUnavailable().insert_header(AGAIN).finish();
     };
     let now = Instant::now();

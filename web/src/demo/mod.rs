@@ -76,7 +76,7 @@ pub(crate) struct Stage {
     peers: Peers,
     stores: Arc<Stores>,
     rng: Arc<Mutex<StdRng>>,
-    streams: Arc<Semaphore>,
+    streams: [Arc<Semaphore>; 2],
     ending: watch::Sender<bool>,
 }
 
@@ -100,7 +100,7 @@ impl Stage {
             peers: Peers::at(peers),
             stores,
             rng,
-            streams: Arc::new(Semaphore::new(events::MOST)),
+            streams: events::MOST.map(|most| Arc::new(Semaphore::new(most))),
             ending: watch::Sender::new(false),
         }))
     }

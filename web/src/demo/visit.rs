@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use super::{heist::Heist, log::Entry, log::Log};
 
 /// How many event streams one visitor may hold: a tab each, and a browser allows six to a server.
-const MOST_STREAMS: usize = 6;
+pub(crate) const MOST_STREAMS: usize = 6;
 
 /// One visitor's memory. It is dropped as a whole, and the tokens in it are wiped.
 pub(crate) struct Visit {

@@ -159,6 +159,32 @@ async fn streams_are_bounded_and_one_that_was_left_makes_room() {
 }
 
 #[tokio::test]
+async fn few_visitors_with_many_streams_keep_no_other_out() {
+    let running = open(program()).await;
+    let mut open_streams = Vec::new();
+    for _ in 0..44 {
+        let visitor = Visitor::arrive(&running).await;
+        for _ in 0..6 {
+            open_streams.push(Events::ask(&visitor.client).await);
+        }
+    }
+    for _ in 0..5 {
+        let newcomer = Visitor::arrive(&running).await;
+        Events::open(&newcomer.client).await.log().await.expect("no log came");
+    }
+    let mut ended = 0;
+    for stream in &mut open_streams {
+        let next = async { while let Ok(Some(_)) = stream.chunk().await {} };
+        ended += usize::from(timeout(Duration::from_millis(20), next).await.is_ok());
+    }
+    assert!(
+        (13..=30).contains(&ended),
+        "{ended} of {} streams were ended",
+        open_streams.len()
+    );
+}
+
+#[tokio::test]
 async fn an_open_stream_does_not_hold_up_the_end_of_the_program() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
