@@ -53,6 +53,11 @@ mutants +crates="token session":
     @cargo mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install --locked cargo-mutants" >&2; exit 1; }
     for crate in {{ crates }}; do cargo mutants -p "rescind-$crate" --test-package "rescind-$crate" --all-features --output target/mutants/"$crate" || status=$?; done; exit "${status:-0}"
 
+# Flood a release build, and write what honest requests got meanwhile into docs/load.md.
+[group("check")]
+load:
+    bash scripts/load.sh
+
 # Check formatting, lints and docs, without running tests.
 [group("check")]
 check:

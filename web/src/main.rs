@@ -9,6 +9,7 @@
 mod blacklist;
 mod clock;
 mod commands;
+mod connections;
 mod database;
 mod demo;
 mod failure;

@@ -11,8 +11,12 @@ use std::{
     time::Duration,
 };
 
+use actix_http::HttpService;
+use actix_server::Server;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
-    App, HttpServer,
+    App,
+    dev::AppConfig,
     middleware::{Condition, DefaultHeaders, from_fn},
     web,
 };
@@ -27,11 +31,14 @@ use rescind_session::{
     ports::SessionStore, token::RefreshKey,
 };
 use rescind_store::{SqlStore, SystemClock};
+use tokio::{net::TcpStream, sync::watch};
 use url::Url;
 
 use crate::{
     blacklist::Chosen,
-    clock, commands, database,
+    clock, commands,
+    connections::{self, Timed},
+    database,
     demo::{self, Stage},
     failure::Failure,
     inspector,
@@ -163,6 +170,7 @@ async fn serve(
         public_url,
         trusted_proxies: settings.limits.trusted_proxies,
         login_limit: settings.limits.login_limit,
+        signup_limit: settings.limits.signup_limit,
         node: settings.nodes.name.clone(),
     };
     let rescind = Rescind::new(service, api);
@@ -170,7 +178,11 @@ async fn serve(
     let failed = |error| Failure::Runtime("the server failed", error);
     let ending = demo.as_ref().map(|(stage, _)| stage.clone());
     let node = settings.nodes.name;
-    let server = HttpServer::new(move || {
+    let most_connections = connections::most(settings.limits.max_connections).map_err(|possible| {
+        let must = format!("must be at most {possible}: the limit on open files (`ulimit -Hn`) allows no more");
+        Failure::from(Faults::one("RESCIND_MAX_CONNECTIONS", must))
+    })?;
+    let app = move || {
         App::new()
             .configure(|cfg| {
                 if let Some((stage, sandboxes)) = &demo {
@@ -188,13 +200,37 @@ async fn serve(
             .wrap(from_fn(pages::errors_as_pages))
             // Outermost: whatever the answer, it says who gave it.
             .wrap(named(node.as_deref()))
-    })
-    .shutdown_timeout(SECONDS_TO_END)
-    .disable_signals()
-    .listen(listener)
-    .map_err(failed)?
-    .run();
+    };
+    let (end, ends) = watch::channel(false);
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(most_connections);
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(most_connections / workers)
+        .shutdown_timeout(SECONDS_TO_END)
+        .disable_signals()
+        .listen("http", listener, move || {
+            let ends = ends.clone();
+            let app = app().into_factory().map_err(|error| error.error_response());
+            let http = HttpService::build()
+                .client_request_timeout(connections::HEAD)
+                // Connections without a request end with the program.
+                .graceful_shutdown_signal(move || {
+                    let mut ends = ends.clone();
+                    async move { drop(ends.wait_for(|end| *end).await) }
+                })
+                .h1(map_config(app, |()| AppConfig::default()));
+            fn_service(|socket: TcpStream| async move {
+                let peer = socket.peer_addr().ok();
+                Ok((Timed::new(socket), peer))
+            })
+            .and_then(http)
+        })
+        .map_err(failed)?
+        .run();
     let let_go = move || {
+        end.send_replace(true);
         if let Some(stage) = ending {
             stage.end();
         }
@@ -250,6 +286,7 @@ fn config(settings: &Settings, public_url: &Url) -> Config {
         policy: settings.tokens.policy.clone(),
         leeway: settings.tokens.leeway,
         store_timeout: settings.limits.store_timeout,
+        sessions_per_user: settings.limits.sessions_per_user,
         demo_accounts: match settings.demo {
             Demo::On => DemoAccounts::Allowed,
             Demo::Off => DemoAccounts::Refused,

@@ -193,6 +193,19 @@ fn the_program_that_is_shipped_has_no_suite() {
     );
 }
 
+/// HTTP/2 is not served, so nothing that speaks it is built, in no member and for no test: `h2` has had advisories
+/// (RUSTSEC-2026-0258). A feature that brings it back brings it into the lock file.
+#[test]
+fn nothing_speaks_http_2() {
+    let lock = Workspace::read().0.workspace_root.join("Cargo.lock");
+    let lock = std::fs::read_to_string(lock).unwrap();
+    assert!(!lock.contains("name = \"h2\""));
+    assert!(
+        lock.contains("name = \"actix-http\""),
+        "is the file read as it is written?"
+    );
+}
+
 /// The docs say which test holds which promise: "[`name`](../path/of/file.rs)". A test that was renamed takes its promise
 /// with it unless the page follows.
 #[test]

@@ -4,23 +4,49 @@
 //! says something else (422, with the names of the fields). Fields are therefore read one by one into [`Field`] and
 //! judged by the call. Serde's own messages are not passed on: they quote what was sent, a password among the rest.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, io, pin::Pin, time::Duration};
 
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, dev,
+    FromRequest, HttpMessage, HttpRequest,
+    dev::{self, ServiceRequest},
     error::{JsonPayloadError, PayloadError, UrlencodedError},
     web,
 };
+use futures::{Stream, StreamExt, stream};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny},
 };
 use serde_json::error::Category;
+use tokio::time::sleep;
 
 use crate::problem::{FieldError, Problem};
 
 /// The longest body of a JSON call. The longest that is meant is a name and a password.
 pub(crate) const LONGEST: usize = 16 * 1024;
+
+/// How long a body may take, counted from the end of the request's head.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Puts the [`DEADLINE`] on a request's body. A client that sends a byte now and then would hold its connection for ever.
+pub(crate) fn limit_time(request: &mut ServiceRequest) {
+    let payload = match request.take_payload() {
+        dev::Payload::None => return,
+        payload => payload,
+    };
+    let timed = stream::unfold(
+        (payload, Box::pin(sleep(DEADLINE))),
+        |(mut payload, mut over)| async move {
+            let part = tokio::select! {
+                biased;
+                part = payload.next() => part?,
+                () = &mut over => Err(PayloadError::Io(io::ErrorKind::TimedOut.into())),
+            };
+            Some((part, (payload, over)))
+        },
+    );
+    request.set_payload(dev::Payload::from(Box::pin(timed) as Pin<Box<dyn Stream<Item = _>>>));
+}
 
 /// Makes the errors of actix's own extractors read like ours, in the whole application. The limits of their bodies stay
 /// the application's own affair.
@@ -148,6 +174,7 @@ fn of_body(error: &actix_web::Error) -> Problem {
 fn of_payload(error: &PayloadError) -> Problem {
     match error {
         PayloadError::Overflow => Problem::PayloadTooLarge,
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => Problem::RequestTimeout,
         _ => Problem::BadRequest,
     }
 }

@@ -79,7 +79,8 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        crate::body::limit_time(&mut request);
         let rescind = self.rescind.clone();
         let id = request.extensions().get::<RequestId>().map(|id| Uuid::from(*id));
         if let Err(problem) = origin::check(request.method(), request.headers(), rescind.origin()) {

@@ -1,13 +1,13 @@
-//! Password login over HTTP, with rate limiting.
+//! Password login and sign-up over HTTP, with rate limiting.
 
 use actix_web::{HttpRequest, http::header};
 use rescind_session::{
-    Device, Grant, LoginError, Password, Presented, SessionService, Username,
-    token::{ClientId, UserId},
+    Device, Grant, LoginError, Password, Presented, SessionService, User, Username,
+    token::{ClientId, RefreshToken, UserId},
 };
 use tokio::runtime::Handle;
 
-use crate::{client_address::client_address, problem::Problem, rescind::Rescind};
+use crate::{client_address::client_address, cookies::CookieTokens, guesses::Key, problem::Problem, rescind::Rescind};
 
 /// The device that a request comes from.
 pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
@@ -18,28 +18,66 @@ pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
     Device::new(user_agent, client_address(request, &rescind.settings().trusted_proxies))
 }
 
+/// Signs somebody up, unless the address has signed up too often.
+///
+/// # Errors
+/// [`Problem`]: [`InvalidInput`](Problem::InvalidInput), [`UsernameTaken`](Problem::UsernameTaken),
+/// [`RateLimited`](Problem::RateLimited) and [`Overloaded`](Problem::Overloaded) are for the form to tell.
+pub async fn sign_up(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    username: &str,
+    password: &Password,
+) -> Result<User, Problem> {
+    let address = device(request, rescind).address;
+    rescind.limiter().sign_up(address, username, password)?;
+    Ok(rescind
+        .service()
+        .for_client(address)
+        .sign_up(username, password)
+        .await?)
+}
+
 /// Checks a password and opens a session, unless the address has failed too often.
 ///
-/// The limit is asked twice. Before the password, because refusing is cheap and hashing is not. And after it: of a
-/// hundred guesses sent at once the right one must not get through because it was begun before the others had failed.
+/// The limit is asked three times. At first, because refusing is cheap. Before the password, because hashing is not: the
+/// request may have waited for its turn. And after it: of a hundred guesses sent at once at as many names, the right one
+/// must not get through because it was begun before the others had failed.
+///
+/// A refresh token of the account, in the cookies or in `refresh`, shows that the device is one that the owner has used:
+/// it does not wait behind those who guess.
 pub(crate) async fn log_in(
     request: &HttpRequest,
     rescind: &Rescind,
     username: &str,
     password: &Password,
+    refresh: Option<&str>,
 ) -> Result<Undelivered, Problem> {
-    let limiter = rescind.login_limiter();
+    let limiter = rescind.limiter();
     let device = device(request, rescind);
-    let (address, account) = (device.address, Username::parse(username).ok());
+    let address = device.address;
     limiter.admit(address)?;
-    if let Some(delay) = limiter.delay(account.as_ref()) {
-        tokio::time::sleep(delay).await;
+    let mut turn = match Username::parse(username) {
+        Ok(name) => {
+            limiter
+                .turn(&key(request, rescind, name, refresh).await?, address)
+                .await?
+        }
+        // It is nobody's name, so there is nothing to guess.
+        Err(_) => None,
+    };
+    if let Some(turn) = &mut turn {
+        limiter.admit(address)?;
+        turn.begin();
     }
-    match rescind
-        .service()
+    let service = rescind.service().for_client(address);
+    let outcome = service
         .log_in(username, password, ClientId::first_party(), device)
-        .await
-    {
+        .await;
+    if let (Some(turn), Ok(_) | Err(LoginError::Overloaded(_) | LoginError::Unavailable(_))) = (&mut turn, &outcome) {
+        turn.settle();
+    }
+    match outcome {
         Ok(grant) => {
             let login = Undelivered::new(rescind, grant);
             limiter.admit(address)?;
@@ -51,11 +89,27 @@ pub(crate) async fn log_in(
         Err(LoginError::InvalidCredentials) => {
             // Not the name: people type their password there.
             tracing::info!(address = address.map(tracing::field::display), "a login failed");
-            limiter.failed(address, account)?;
+            limiter.failed(address)?;
             Err(Problem::InvalidCredentials)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What a login guesses at: the name, or the account of a known device. The stores are asked only if it makes a difference.
+async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: Option<&str>) -> Result<Key, Problem> {
+    let by_name = Key::Name(name.clone());
+    if !rescind.limiter().is_contended(&by_name) {
+        return Ok(by_name);
+    }
+    let cookies = CookieTokens::each(request, rescind.cookie_names());
+    let cookies = cookies.iter().filter_map(|tokens| tokens.refresh.as_ref());
+    for token in refresh.into_iter().chain(cookies.map(RefreshToken::expose_secret)) {
+        if let Some(session) = rescind.service().known_device(&name, token).await? {
+            return Ok(Key::Device(session));
+        }
+    }
+    Ok(by_name)
 }
 
 /// A login whose tokens have not been handed over. Dropped before that, by an error or by a client that hangs up, it ends

@@ -1,12 +1,10 @@
-//! How many passwords somebody may guess.
+//! Limits per address: failed logins, and sign-ups.
 //!
-//! Only failures are counted, so nobody pays for logging in. Each address has a budget of them; once it is used up,
-//! the right password is answered like a wrong one, since a reply that differed would make the limit an oracle. IPv6
-//! addresses are counted by their /64, which is what one customer gets.
+//! Of logins only failures are counted, so logging in costs nothing. Each address has a budget of them; once it is used
+//! up, the right password is answered like a wrong one, since a reply that differed would make the limit an oracle. Of
+//! sign-ups each is counted that hashes a password. IPv6 addresses are counted by their /64.
 //!
-//! A second budget, for an account and an address together, would be as large and so never the first to run out; there
-//! is none. Each account has a budget over all addresses, and that one only slows: if it locked, anybody could lock
-//! anybody out.
+//! Guesses at one account from many addresses are slowed by [`guesses`](crate::guesses); no account is ever locked.
 //!
 //! The `governor` crate does the arithmetic (GCRA: a used-up budget grows back evenly). It can only take; asking without
 //! taking is what the store below adds, and a bound on how many are remembered.
@@ -15,97 +13,120 @@
 
 use std::{
     collections::HashMap,
-    hash::Hash,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use governor::{Quota, RateLimiter, clock::Clock, middleware::NoOpMiddleware, nanos::Nanos, state::StateStore};
-use rescind_session::{SessionService, Username};
+use rescind_session::{Password, SessionService, Username, network_of};
 
 use crate::{
+    guesses::{Guesses, Key, Turn},
     problem::Problem,
-    settings::{LoginLimit, Period},
+    settings::{Period, RateLimit, Settings},
 };
 
-/// The longest that a login waits because others have failed on the account.
-const LONGEST_DELAY: Duration = Duration::from_secs(2);
-
-/// How many addresses, and how many accounts, are remembered at once.
+/// How many addresses are remembered at once.
 const MOST: usize = 50_000;
 
-pub(crate) struct LoginLimiter {
-    budgets: Option<Budgets>,
-}
-
-struct Budgets {
-    addresses: Budget<Option<IpAddr>>,
-    accounts: Budget<Username>,
+pub(crate) struct Limiter {
+    failures: Option<Budget>,
+    sign_ups: Option<Budget>,
+    guesses: Option<Arc<Guesses>>,
     clock: ServiceClock,
 }
 
-type Budget<K> = RateLimiter<Call<K>, Debts<K>, ServiceClock, NoOpMiddleware<Nanos>>;
+struct Budget {
+    limiter: RateLimiter<Call, Debts, ServiceClock, NoOpMiddleware<Nanos>>,
+    debts: Debts,
+    since: Nanos,
+}
 
-impl LoginLimiter {
-    pub(crate) fn new(limit: LoginLimit, service: SessionService) -> Self {
-        let quota = match limit {
-            LoginLimit::Off => None,
-            LoginLimit::Quota { failures, per } => Some(match per {
-                Period::Second => Quota::per_second(failures),
-                Period::Minute => Quota::per_minute(failures),
-                Period::Hour => Quota::per_hour(failures),
-            }),
-        };
+impl Budget {
+    fn new(quota: Quota, clock: ServiceClock) -> Self {
+        let (debts, since) = (Debts::default(), clock.now());
+        Self {
+            limiter: RateLimiter::new(quota, debts.clone(), clock),
+            debts,
+            since,
+        }
+    }
+
+    /// Whether the address has taken something that has not grown back yet.
+    fn owes(&self, network: Option<IpAddr>) -> bool {
+        let debt = self.debts.lock().get(&network).copied();
+        debt.is_some_and(|debt| debt > self.limiter.clock().now().saturating_sub(self.since))
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new(settings: &Settings, service: SessionService) -> Self {
         let clock = ServiceClock(service);
-        let budgets = quota.map(|quota| Budgets {
-            addresses: RateLimiter::new(quota, Debts::default(), clock.clone()),
-            accounts: RateLimiter::new(quota, Debts::default(), clock.clone()),
+        let failures = quota(settings.login_limit);
+        let budget = |quota| Budget::new(quota, clock.clone());
+        Self {
+            guesses: failures.map(|quota| Arc::new(Guesses::new(quota, clock.clone()))),
+            failures: failures.map(budget),
+            sign_ups: quota(settings.signup_limit).map(budget),
             clock,
-        });
-        Self { budgets }
+        }
     }
 
     /// Whether that address may try a password now.
     pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        self.address(&Call::Ask(address.map(counted)))
+        self.check(self.failures.as_ref(), &Call::Ask(address.map(network_of)))
     }
 
-    /// Counts a failure. It may be one too many, having begun beside others.
-    pub(crate) fn failed(&self, address: Option<IpAddr>, account: Option<Username>) -> Result<(), Problem> {
-        if let (Some(budgets), Some(account)) = (&self.budgets, account) {
-            // Used up or not: what follows from it is asked at the next login.
-            let _ = budgets.accounts.check_key(&Call::Take(account));
+    /// Counts a failure of the address. It may be one too many, having begun beside others.
+    pub(crate) fn failed(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        self.check(self.failures.as_ref(), &Call::Take(address.map(network_of)))
+    }
+
+    /// Counts a sign-up of the address, if it is one that costs a hash.
+    pub(crate) fn sign_up(&self, address: Option<IpAddr>, username: &str, password: &Password) -> Result<(), Problem> {
+        if Username::parse(username).is_err() || password.fit_to_be_set().is_err() {
+            return Ok(());
         }
-        self.address(&Call::Take(address.map(counted)))
+        self.check(self.sign_ups.as_ref(), &Call::Take(address.map(network_of)))
     }
 
-    /// How long a login has to wait because others have failed on the account, if it has to.
-    pub(crate) fn delay(&self, account: Option<&Username>) -> Option<Duration> {
-        let budgets = self.budgets.as_ref()?;
-        let until = budgets.accounts.check_key(&Call::Ask(account?.clone())).err()?;
-        Some(until.wait_time_from(budgets.clock.now()).min(LONGEST_DELAY))
+    /// Whether a guess would have to wait.
+    pub(crate) fn is_contended(&self, key: &Key) -> bool {
+        self.guesses.as_ref().is_some_and(|guesses| guesses.is_contended(key))
     }
 
-    fn address(&self, call: &Call<Option<IpAddr>>) -> Result<(), Problem> {
-        let Some(budgets) = &self.budgets else { return Ok(()) };
-        budgets.addresses.check_key(call).map_err(|until| Problem::RateLimited {
-            retry_after: until.wait_time_from(budgets.clock.now()),
+    /// Waits for the turn to guess; nothing where nothing is counted.
+    pub(crate) async fn turn(&self, key: &Key, address: Option<IpAddr>) -> Result<Option<Turn>, Problem> {
+        let (Some(guesses), Some(failures)) = (&self.guesses, &self.failures) else {
+            return Ok(None);
+        };
+        let turn = guesses.turn(key, failures.owes(address.map(network_of))).await;
+        turn.map(Some)
+            .map_err(|retry_after| Problem::RateLimited { retry_after })
+    }
+
+    fn check(&self, budget: Option<&Budget>, call: &Call) -> Result<(), Problem> {
+        let Some(budget) = budget else { return Ok(()) };
+        budget.limiter.check_key(call).map_err(|until| Problem::RateLimited {
+            retry_after: until.wait_time_from(self.clock.now()),
         })
     }
 }
 
-/// What of an address is counted.
-fn counted(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+fn quota(limit: RateLimit) -> Option<Quota> {
+    match limit {
+        RateLimit::Off => None,
+        RateLimit::Quota { count, per } => Some(match per {
+            Period::Second => Quota::per_second(count),
+            Period::Minute => Quota::per_minute(count),
+            Period::Hour => Quota::per_hour(count),
+        }),
     }
 }
 
 /// The time that tokens are judged by. While it is not known there are no logins to be counted.
 #[derive(Clone)]
-struct ServiceClock(SessionService);
+pub(crate) struct ServiceClock(SessionService);
 
 impl Clock for ServiceClock {
     type Instant = Nanos;
@@ -121,30 +142,31 @@ impl Clock for ServiceClock {
 
 /// What is wanted of a budget.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Call<K> {
+enum Call {
     /// Whether there is anything left of it.
-    Ask(K),
+    Ask(Option<IpAddr>),
     /// A piece of it.
-    Take(K),
+    Take(Option<IpAddr>),
 }
 
-/// Until when each has used up its budget, theoretically ("theoretical arrival time" in GCRA).
-struct Debts<K>(Mutex<HashMap<K, Nanos>>);
+/// Until when each address has used up its budget, theoretically ("theoretical arrival time" in GCRA).
+#[derive(Clone, Default)]
+struct Debts(Arc<Mutex<HashMap<Option<IpAddr>, Nanos>>>);
 
-impl<K> Default for Debts<K> {
-    fn default() -> Self {
-        Self(Mutex::new(HashMap::new()))
+impl Debts {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Nanos>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Clone + Eq + Hash> StateStore for Debts<K> {
-    type Key = Call<K>;
+impl StateStore for Debts {
+    type Key = Call;
 
-    fn measure_and_replace<T, F, E>(&self, call: &Call<K>, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, call: &Call, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut debts = self.lock();
         match call {
             Call::Ask(key) => measure(debts.get(key).copied()).map(|(answer, _)| answer),
             Call::Take(key) => {
@@ -152,51 +174,44 @@ impl<K: Clone + Eq + Hash> StateStore for Debts<K> {
                 if debts.len() >= MOST && !debts.contains_key(key) {
                     forget_least(&mut debts);
                 }
-                debts.insert(key.clone(), debt);
+                debts.insert(*key, debt);
                 Ok(answer)
             }
         }
     }
 }
 
-/// Whoever owes least is closest to owing nothing. Looking for them costs less than the password that was hashed before.
-fn forget_least<K: Clone + Eq + Hash>(debts: &mut HashMap<K, Nanos>) {
-    let least = debts.iter().min_by_key(|(_, debt)| **debt).map(|(key, _)| key.clone());
-    if let Some(least) = least {
+/// The address that owes least is closest to owing nothing. Looking for it costs less than the password that was hashed
+/// before.
+fn forget_least(debts: &mut HashMap<Option<IpAddr>, Nanos>) {
+    if let Some(least) = debts.iter().min_by_key(|(_, debt)| **debt).map(|(key, _)| *key) {
         debts.remove(&least);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
-    fn a_full_store_forgets_whoever_owes_least() {
-        let debts = Debts::<u32>::default();
-        let owe = |key: u32, debt: u64| {
+    fn a_full_store_forgets_the_address_that_owes_least() {
+        let debts = Debts::default();
+        let address = |number: u32| Some(IpAddr::V4(Ipv4Addr::from_bits(number)));
+        let owe = |number: u32, debt: u64| {
             debts
-                .measure_and_replace(&Call::Take(key), |_| Ok::<_, ()>(((), Nanos::new(debt))))
+                .measure_and_replace(&Call::Take(address(number)), |_| Ok::<_, ()>(((), Nanos::new(debt))))
                 .unwrap();
         };
-        for key in 0..u32::try_from(MOST).unwrap() {
-            owe(key, 1_000_000 - u64::from(key));
+        let most = u32::try_from(MOST).unwrap();
+        for number in 0..most {
+            owe(number, 1_000_000 - u64::from(number));
         }
         owe(1_000_000, 5_000_000);
-        let debts = debts.0.into_inner().unwrap();
+        let debts = debts.lock();
         assert_eq!(debts.len(), MOST);
-        assert!(debts.contains_key(&1_000_000) && debts.contains_key(&0));
-        assert!(
-            !debts.contains_key(&(u32::try_from(MOST).unwrap() - 1)),
-            "it owed least"
-        );
-    }
-
-    #[test]
-    fn ipv6_addresses_are_counted_by_their_64_bits_of_network() {
-        let network = |address: &str| counted(address.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        assert!(debts.contains_key(&address(1_000_000)) && debts.contains_key(&address(0)));
+        assert!(!debts.contains_key(&address(most - 1)), "it owed least");
     }
 }

@@ -62,7 +62,7 @@ pub enum Problem {
     UsernameTaken,
     /// 422: the request can be read, but not used.
     InvalidInput(Vec<FieldError>),
-    /// 429: too many logins failed from that address.
+    /// 429: too many logins failed from that address or are under way for that name, or the address has signed up too often.
     RateLimited {
         /// When the next attempt is allowed.
         retry_after: Duration,
@@ -99,6 +99,8 @@ pub enum Problem {
     NotFound,
     /// 405: not with this method. The reply's `Allow` header says with which.
     MethodNotAllowed,
+    /// 408: the body took too long to arrive.
+    RequestTimeout,
     /// 413: the body is larger than anything that could be meant.
     PayloadTooLarge,
     /// 415: the body is of another media type than the call takes.
@@ -240,7 +242,7 @@ impl Problem {
             Self::RateLimited { .. } => (
                 S::TOO_MANY_REQUESTS,
                 "rate_limited",
-                "Too many logins failed from your address. Wait, then try again.",
+                "Too many attempts. Wait, then try again.",
             ),
             Self::StoreUnavailable(_) => (
                 S::SERVICE_UNAVAILABLE,
@@ -302,6 +304,11 @@ impl Problem {
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "Not with this method; the Allow header says which.",
+            ),
+            Self::RequestTimeout => (
+                S::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The request's body took too long to arrive.",
             ),
             Self::PayloadTooLarge => (
                 S::PAYLOAD_TOO_LARGE,

@@ -10,8 +10,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use rescind_session::SessionService;
 
 use crate::{
-    body, cookies::CookieNames, guard::Guard, health, json, login_limit::LoginLimiter, problem::Problem,
-    settings::Settings,
+    body, cookies::CookieNames, guard::Guard, health, json, login_limit::Limiter, problem::Problem, settings::Settings,
 };
 
 /// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, the counts of failed logins too.
@@ -27,7 +26,7 @@ struct Parts {
     settings: Settings,
     origin: String,
     cookie_names: CookieNames,
-    login_limiter: LoginLimiter,
+    limiter: Limiter,
 }
 
 impl Rescind {
@@ -37,7 +36,7 @@ impl Rescind {
         let parts = Parts {
             origin: settings.public_url.origin().ascii_serialization(),
             cookie_names: CookieNames::for_https(settings.is_https()),
-            login_limiter: LoginLimiter::new(settings.login_limit, service.clone()),
+            limiter: Limiter::new(&settings, service.clone()),
             settings,
         };
         Self {
@@ -112,8 +111,8 @@ impl Rescind {
         &self.parts.cookie_names
     }
 
-    pub(crate) fn login_limiter(&self) -> &LoginLimiter {
-        &self.parts.login_limiter
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.parts.limiter
     }
 }
 

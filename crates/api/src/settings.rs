@@ -14,7 +14,9 @@ pub struct Settings {
     /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are believed. Anybody else could have made them up.
     pub trusted_proxies: Vec<IpNet>,
     /// How many failed logins an address gets.
-    pub login_limit: LoginLimit,
+    pub login_limit: RateLimit,
+    /// How many accounts an address may make.
+    pub signup_limit: RateLimit,
     /// What this node is called, where there are several. `/health/ready` says it.
     pub node: Option<String>,
 }
@@ -26,7 +28,8 @@ impl Settings {
         Self {
             public_url,
             trusted_proxies: Vec::new(),
-            login_limit: LoginLimit::default(),
+            login_limit: RateLimit::default(),
+            signup_limit: RateLimit::default(),
             node: None,
         }
     }
@@ -38,21 +41,21 @@ impl Settings {
     }
 }
 
-/// How many failed logins an address gets before it has to wait. Written as `10/min`, `100/hour`, `5/s` or `off`.
+/// How often something may be done before one has to wait. Written as `10/min`, `100/hour`, `5/s` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginLimit {
+pub enum RateLimit {
     /// Nobody is counted.
     Off,
-    /// So many failures at once; used up, they grow back evenly over the period.
+    /// So many at once; used up, they grow back evenly over the period.
     Quota {
         /// How many.
-        failures: NonZeroU32,
+        count: NonZeroU32,
         /// Over what time.
         per: Period,
     },
 }
 
-/// The time over which a [`LoginLimit`] grows back.
+/// The time over which a [`RateLimit`] grows back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
     /// `s`
@@ -75,66 +78,44 @@ impl Period {
     }
 }
 
-impl Default for LoginLimit {
+impl Default for RateLimit {
     /// Ten a minute.
     fn default() -> Self {
-        let failures = NonZeroU32::MIN.saturating_add(9);
+        let count = NonZeroU32::MIN.saturating_add(9);
         Self::Quota {
-            failures,
+            count,
             per: Period::Minute,
         }
     }
 }
 
-impl fmt::Display for LoginLimit {
+impl fmt::Display for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => f.write_str("off"),
-            Self::Quota { failures, per } => write!(f, "{failures}/{}", per.name()),
+            Self::Quota { count, per } => write!(f, "{count}/{}", per.name()),
         }
     }
 }
 
-/// A login limit that cannot be read.
+/// A limit that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a number of failed logins per s, min or hour, such as 10/min, or off")]
-pub struct InvalidLoginLimit;
+#[error("must be a number per s, min or hour, such as 10/min, or off")]
+pub struct InvalidRateLimit;
 
-impl FromStr for LoginLimit {
-    type Err = InvalidLoginLimit;
+impl FromStr for RateLimit {
+    type Err = InvalidRateLimit;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "off" {
             return Ok(Self::Off);
         }
-        let (failures, period) = text.split_once('/').ok_or(InvalidLoginLimit)?;
-        let failures = failures.parse().map_err(|_| InvalidLoginLimit)?;
+        let (count, period) = text.split_once('/').ok_or(InvalidRateLimit)?;
+        let count = count.parse().map_err(|_| InvalidRateLimit)?;
         let per = Period::ALL
             .into_iter()
             .find(|per| per.name() == period)
-            .ok_or(InvalidLoginLimit)?;
-        Ok(Self::Quota { failures, per })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_login_limit_is_read_as_it_is_written() {
-        for text in ["off", "10/min", "100/hour", "5/s"] {
-            assert_eq!(text.parse::<LoginLimit>().unwrap().to_string(), text);
-        }
-        assert_eq!(LoginLimit::default().to_string(), "10/min");
-    }
-
-    #[test]
-    fn what_is_no_login_limit_is_refused() {
-        for text in [
-            "", "10", "0/min", "-1/min", "10/", "10/day", "/min", "ten/min", "10 / min", "OFF",
-        ] {
-            assert_eq!(text.parse::<LoginLimit>(), Err(InvalidLoginLimit), "{text:?}");
-        }
+            .ok_or(InvalidRateLimit)?;
+        Ok(Self::Quota { count, per })
     }
 }

@@ -17,7 +17,7 @@ use actix_web::{
     test, web,
 };
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{LoginLimit, Problem, Rescind, Settings, browser};
+use rescind_api::{Problem, RateLimit, Rescind, Settings, browser};
 use rescind_session::{
     AnchoredClock, Config, ConfigError, HashingSettings, Keys, Password, Policy, Ports, SessionService, SignUpError,
     memory::{MemorySessions, MemoryUsers},
@@ -167,7 +167,8 @@ impl Server {
         };
         let service = SessionService::new(config, hardware.keys()?, ports, hardware.fork_rng())?;
         let settings = Settings {
-            login_limit: LoginLimit::Off,
+            login_limit: RateLimit::Off,
+            signup_limit: RateLimit::Off,
             ..Settings::new(Url::parse(ORIGIN)?)
         };
         let server = Self {

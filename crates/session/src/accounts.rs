@@ -94,7 +94,8 @@ impl SessionService {
                 });
             }
         };
-        let password_hash = self.parts.passwords.hash(password, self.salt()).await?;
+        let passwords = &self.parts.passwords;
+        let password_hash = passwords.hash(password, self.salt(), self.caller(true)).await?;
         let now = self.now()?;
         let user = User {
             id: self.with_rng(|rng| UserId::new(now, rng)),
@@ -149,11 +150,11 @@ impl SessionService {
             return Err(ChangePasswordError::DemoAccount);
         }
         let expected = expected.map(|found| &found.password_hash);
-        let passwords = &self.parts.passwords;
-        let password_hash = if passwords.verify(old, expected).await? {
+        let (passwords, caller) = (&self.parts.passwords, self.caller(false));
+        let password_hash = if passwords.verify(old, expected, caller).await? {
             new.fit_to_be_set()?;
-            Some(passwords.hash(new, self.salt()).await?)
-        } else if passwords.verify(new, expected).await? {
+            Some(passwords.hash(new, self.salt(), caller).await?)
+        } else if passwords.verify(new, expected, caller).await? {
             // A repeat: the new password is stored, and the other sessions may not have been ended.
             None
         } else {

@@ -1,6 +1,6 @@
 //! What a [`SessionService`](crate::SessionService) is made of.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use rescind_token::{KeyRing, RefreshKeys};
 
@@ -28,6 +28,8 @@ pub struct Config {
     pub store_timeout: Duration,
     /// How passwords are hashed.
     pub hashing: HashingSettings,
+    /// How many open sessions one user may have; a login beyond that ends the oldest. Demo accounts are exempt.
+    pub sessions_per_user: Option<NonZeroUsize>,
     /// Whether accounts whose password is public may be used.
     pub demo_accounts: DemoAccounts,
 }
@@ -42,6 +44,7 @@ impl Config {
             leeway: Duration::ZERO,
             store_timeout: Duration::from_millis(500),
             hashing: HashingSettings::default(),
+            sessions_per_user: NonZeroUsize::new(100),
             demo_accounts: DemoAccounts::Refused,
         }
     }

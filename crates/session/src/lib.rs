@@ -45,6 +45,6 @@ pub use refresh::RefreshError;
 pub use rescind_token as token;
 pub use revocation::{Cause, LogId, MARGIN, Position, Revocation, Scope};
 pub use service::{SessionService, Unavailable};
-pub use session::{Device, RefreshState, Session, SessionState};
+pub use session::{Device, RefreshState, Session, SessionState, network_of};
 pub use upkeep::{CarriedOver, NotReady, Picture, Upkeep};
 pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};

@@ -5,12 +5,16 @@
 //! sees the new password, or is superseded, or has its session closed with the others: it never survives.
 
 use jiff::Timestamp;
-use rescind_token::{AccessClaims, AccessToken, ClientId, Generation, RefreshToken, Salt, SessionId, UserId};
+use rescind_token::{
+    AccessClaims, AccessToken, ClientId, Generation, PresentedRefreshToken, RefreshToken, Salt, SessionId, UserId,
+};
 use tokio::sync::oneshot;
 
 use crate::{
+    causes::WithCauses,
     clock::later,
     config::DemoAccounts,
+    logout::EndSessionError,
     password::{Overloaded, Password},
     ports::{Epoch, Opened, StoreError},
     revocation::Cause,
@@ -57,6 +61,9 @@ pub enum LoginError {
     Unavailable(#[from] Unavailable),
 }
 
+/// How many sessions one login ends at most, of a user who has too many. The next logins end the rest.
+const ENDED_AT_ONCE: usize = 16;
+
 /// How often a login that was overtaken by the closing of all sessions starts over.
 const TRIES: usize = 3;
 
@@ -81,6 +88,7 @@ impl SessionService {
         for _ in 0..TRIES {
             let (user, epoch) = request.check_password(username, password).await?;
             if let Some(grant) = request.open(&user, epoch, client_id.clone(), device.clone()).await? {
+                request.end_excess_sessions(&user, grant.claims.session_id).await;
                 return Ok(grant);
             }
         }
@@ -101,10 +109,58 @@ impl SessionService {
             }
         };
         let expected = credentials.as_ref().map(|credentials| &credentials.password_hash);
-        let fits = self.parts.passwords.verify(password, expected).await?;
+        let fits = self
+            .parts
+            .passwords
+            .verify(password, expected, self.caller(false))
+            .await?;
         match credentials {
             Some(credentials) if fits && self.may_log_in(&credentials.user) => Ok((credentials.user, epoch)),
             _ => Err(LoginError::InvalidCredentials),
+        }
+    }
+
+    /// The session that a genuine refresh token names, if it is one of the user of that name, open or not: it shows that
+    /// the owner of the account has logged in on that device before.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn known_device(
+        &self,
+        username: &Username,
+        refresh_token: &str,
+    ) -> Result<Option<SessionId>, Unavailable> {
+        let Ok(presented) = PresentedRefreshToken::parse(refresh_token) else {
+            return Ok(None);
+        };
+        let deadline = self.deadline();
+        let known = self.read(deadline, self.ports.users.credentials(username)).await?;
+        let genuine = self.genuine_session(deadline, &presented).await?;
+        let own = genuine.filter(|(session, _)| known.is_some_and(|known| known.user.id == session.user));
+        Ok(own.map(|(session, _)| session.id))
+    }
+
+    /// Ends the oldest sessions of a user who has too many. The login does not fail with it: the next one does what was
+    /// not done.
+    async fn end_excess_sessions(&self, user: &User, new: SessionId) {
+        let most = self.parts.config.sessions_per_user;
+        let Some(most) = most.filter(|_| self.policy().keeps_sessions() && user.kind == UserKind::Person) else {
+            return;
+        };
+        let (service, user) = (self.clone(), user.id);
+        let ending = spawn(async move {
+            let open = service.sessions(user).await?;
+            let excess = open.len().saturating_sub(most.get()).min(ENDED_AT_ONCE);
+            for session in open.iter().filter(|session| session.id != new).take(excess) {
+                tracing::info!(session = %session.id, %user, "too many sessions; the oldest is ended");
+                service
+                    .close_one(service.deadline(), session.id, Cause::TooMany)
+                    .await?;
+            }
+            Ok::<_, EndSessionError>(())
+        });
+        if let Ok(Err(error)) = ending.await {
+            tracing::warn!(%user, error = %WithCauses(&error), "the oldest sessions of a user were not ended");
         }
     }
 

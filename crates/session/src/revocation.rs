@@ -50,6 +50,8 @@ pub enum Cause {
     LogoutEverywhere,
     /// A login in the same browser took its place.
     Replaced,
+    /// Its owner logged in on more devices than one user may; this session was the oldest.
+    TooMany,
     /// Its owner's password was changed.
     PasswordChange,
     /// A refresh token that had been exchanged already was presented: somebody has a copy.
@@ -64,11 +66,12 @@ pub enum Cause {
 
 impl Cause {
     /// All of them: for adapters that keep causes by name.
-    pub const ALL: [Cause; 9] = [
+    pub const ALL: [Cause; 10] = [
         Self::Logout,
         Self::LogoutElsewhere,
         Self::LogoutEverywhere,
         Self::Replaced,
+        Self::TooMany,
         Self::PasswordChange,
         Self::Reuse,
         Self::LostCommit,
@@ -84,6 +87,7 @@ impl Cause {
             Self::LogoutElsewhere => "logout_elsewhere",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::Replaced => "replaced",
+            Self::TooMany => "too_many",
             Self::PasswordChange => "password_change",
             Self::Reuse => "reuse",
             Self::LostCommit => "lost_commit",

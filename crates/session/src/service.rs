@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -26,10 +27,11 @@ use crate::{
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
     issue_floor::IssueFloor,
-    password::Passwords,
+    password::{Caller, Passwords},
     policy::{Check, Policy},
     ports::{Closing, StoreError},
     revocation::{Cause, MARGIN, Revocation},
+    session::network_of,
     upkeep::Carrying,
 };
 
@@ -40,6 +42,8 @@ pub struct SessionService {
     pub(crate) ports: Ports,
     /// How long the request that it is bound to has waited for stores.
     waited: Option<Arc<Mutex<Duration>>>,
+    /// The network of the client, for the order in which passwords are hashed.
+    network: Option<IpAddr>,
 }
 
 pub(crate) struct Parts {
@@ -139,6 +143,7 @@ impl SessionService {
             parts: Arc::new(parts),
             ports,
             waited: None,
+            network: None,
         })
     }
 
@@ -152,10 +157,15 @@ impl SessionService {
     /// request costs. Keys, passwords under way and what is carried over stay shared.
     #[must_use]
     pub fn with_ports(&self, ports: Ports) -> Self {
+        Self { ports, ..self.clone() }
+    }
+
+    /// The same service for a client at this address: passwords are hashed in a fair order of the clients' networks.
+    #[must_use]
+    pub fn for_client(&self, address: Option<IpAddr>) -> Self {
         Self {
-            parts: Arc::clone(&self.parts),
-            ports,
-            waited: self.waited.clone(),
+            network: address.map(network_of),
+            ..self.clone()
         }
     }
 
@@ -177,6 +187,13 @@ impl SessionService {
         Self {
             waited: None,
             ..self.clone()
+        }
+    }
+
+    pub(crate) fn caller(&self, signs_up: bool) -> Caller {
+        Caller {
+            signs_up,
+            network: self.network,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A session: one login on one device, one row.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use jiff::Timestamp;
 use rescind_token::{ClientId, Generation, Salt, SessionId, UserId};
@@ -116,5 +116,15 @@ impl Device {
             user_agent: user_agent.map(|name| name.chars().take(Self::USER_AGENT_MAX).collect()),
             address,
         }
+    }
+}
+
+/// The part of an address that limits count as one client: IPv4 whole, and of IPv6 the 64 bits of the network, which is
+/// what one customer gets.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }

@@ -88,6 +88,7 @@ pub(crate) fn cause(cause: Cause) -> &'static str {
         Cause::LogoutElsewhere => "from the list of devices",
         Cause::LogoutEverywhere => "a logout everywhere",
         Cause::Replaced => "another login in this browser",
+        Cause::TooMany => "too many logins of one account",
         Cause::PasswordChange => "a new password",
         Cause::Reuse => "a copy of its refresh token was used",
         Cause::LostCommit => "a refresh token newer than the database",

@@ -165,6 +165,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Reuse => "a used refresh token came back",
         Cause::LostCommit => "a refresh token newer than the row",
         Cause::LogoutElsewhere | Cause::LogoutEverywhere => "logged out from elsewhere",
+        Cause::TooMany => "too many sessions",
         Cause::PasswordChange => "a new password",
         Cause::Administrator => "somebody in charge",
         Cause::TokenRevoked => "the token was revoked",

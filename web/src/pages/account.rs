@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     Site,
-    devices::{Device, Devices},
+    devices::{Device, Devices, Page},
     draw,
     frame::{Frame, Who},
     home::Notice,
@@ -74,6 +74,7 @@ pub(crate) async fn show(
     site: web::Data<Site>,
     rescind: Rescind,
     after: web::Query<After>,
+    page: web::Query<Page>,
 ) -> actix_web::Result<HttpResponse> {
     let authenticated = match visitor {
         Visitor::LoggedIn(authenticated) => authenticated,
@@ -86,7 +87,7 @@ pub(crate) async fn show(
     let service = rescind.service();
     let (policy, now) = (service.policy(), service.now().map_err(Problem::from)?);
     let username = user.username.to_string();
-    let devices = Devices::of(&authenticated, service, now).await?;
+    let devices = Devices::of(&authenticated, service, now, &page).await?;
     let page = Account {
         frame: site.frame(&request, username.clone(), Who::Somebody(username.clone())),
         notice: match (&after.password, &after.ended) {

@@ -4,16 +4,32 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
 use rescind_session::{Check, EndSessionError, Preset, Session, SessionService, token::SessionId};
+use serde::Deserialize;
 
 use super::{Site, device_name::device_name, renewed, see_other, times::Time, with_cookies};
 
 /// What the account page shows under "Your devices".
 pub(crate) enum Devices {
-    /// This one first, then whichever was seen last.
-    Kept(Vec<Device>),
+    /// This one first, then the others by the time they were last seen, a page at a time.
+    Kept(Vec<Device>, Pages),
     /// Why there is no list.
     NotKept(&'static str),
 }
+
+/// The numbers of the pages beside the one that is shown.
+pub(crate) struct Pages {
+    pub(crate) newer: Option<usize>,
+    pub(crate) older: Option<usize>,
+}
+
+/// Which page of the list.
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    devices: Option<usize>,
+}
+
+/// How many devices a page lists, beside the one that is used.
+const ON_A_PAGE: usize = 20;
 
 /// One login on one device.
 pub(crate) struct Device {
@@ -29,19 +45,31 @@ pub(crate) struct Device {
 }
 
 impl Devices {
-    pub(crate) async fn of(asks: &Authenticated, service: &SessionService, now: Timestamp) -> Result<Self, Problem> {
+    pub(crate) async fn of(
+        asks: &Authenticated,
+        service: &SessionService,
+        now: Timestamp,
+        page: &Page,
+    ) -> Result<Self, Problem> {
         let mut sessions = match service.sessions(asks.user_id()).await {
             Ok(sessions) => sessions,
             Err(EndSessionError::PolicyKeepsNoSession) => return Ok(Self::NotKept(why_not(service.policy().preset))),
             Err(error) => return Err(error.into()),
         };
         sessions.sort_by_key(|session| (session.id != asks.session_id(), std::cmp::Reverse(session.last_seen_at)));
-        Ok(Self::Kept(
-            sessions
-                .iter()
-                .map(|session| Device::new(session, asks.session_id(), now))
-                .collect(),
-        ))
+        let own = usize::from(sessions.first().is_some_and(|session| session.id == asks.session_id()));
+        let (own, others) = sessions.split_at(own);
+        let number = page
+            .devices
+            .unwrap_or(1)
+            .clamp(1, others.len().div_ceil(ON_A_PAGE).max(1));
+        let listed = others.chunks(ON_A_PAGE).nth(number - 1).unwrap_or_default();
+        let device = |session| Device::new(session, asks.session_id(), now);
+        let pages = Pages {
+            newer: (number > 1).then(|| number - 1),
+            older: (number * ON_A_PAGE < others.len()).then_some(number + 1),
+        };
+        Ok(Self::Kept(own.iter().chain(listed).map(device).collect(), pages))
     }
 }
 
@@ -49,7 +77,7 @@ impl Devices {
     /// The one that asks.
     pub(crate) fn current(&self) -> Option<&Device> {
         match self {
-            Self::Kept(devices) => devices.iter().find(|device| device.current),
+            Self::Kept(devices, _) => devices.iter().find(|device| device.current),
             Self::NotKept(_) => None,
         }
     }

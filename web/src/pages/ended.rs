@@ -61,6 +61,10 @@ impl Ended {
                 "You were logged out everywhere.",
                 "Somebody who was logged in as you asked for it.",
             ),
+            Cause::TooMany => (
+                "This device was logged out.",
+                "You logged in on more devices than one account may, and this login was the oldest.",
+            ),
             Cause::PasswordChange => (
                 "Your password was changed.",
                 "That ended every session but the one that changed it.",

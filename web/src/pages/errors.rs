@@ -200,7 +200,7 @@ fn words(status: StatusCode, problem: Option<&Problem>) -> (&'static str, &'stat
              it right; if it does not, delete this site's cookies.",
             LOGIN,
         ),
-        Some(Problem::RateLimited { .. }) => ("Too many tries", "Too many logins failed from your address.", LOGIN),
+        Some(Problem::RateLimited { .. }) => ("Too many tries", "Wait a moment, then try again.", LOGIN),
         Some(Problem::StoreUnavailable(_) | Problem::NotReady { .. }) => (
             "Not just now",
             "The server cannot reach the store that it has to ask, and what it cannot find out it does not guess: whoever is \

@@ -122,7 +122,7 @@ pub(crate) fn explained(problem: &Problem) -> String {
     match (problem, problem.retry_after()) {
         (Problem::RateLimited { .. }, Some(wait)) => {
             let wait = super::times::span(wait.try_into().unwrap_or_default());
-            format!("Too many logins failed from your address. Try again in {wait}.")
+            format!("Too many attempts. Try again in {wait}.")
         }
         _ => problem.detail().to_owned(),
     }

@@ -59,8 +59,8 @@ pub(crate) async fn submit(
 ) -> actix_web::Result<HttpResponse> {
     let Typed { username, password, .. } = typed.into_inner();
     let password = Password::new(password);
-    if let Err(error) = rescind.service().sign_up(&username, &password).await {
-        return refused(&request, &site, &username, error.into());
+    if let Err(problem) = browser::sign_up(&request, &rescind, &username, &password).await {
+        return refused(&request, &site, &username, problem);
     }
     // The account is there: to send this form again would say that the name is taken.
     Ok(match browser::log_in(&request, &rescind, &username, &password).await {
@@ -84,7 +84,7 @@ fn refused(request: &HttpRequest, site: &Site, username: &str, problem: Problem)
             };
             tell(&mut page.fields, &[taken]);
         }
-        Problem::Overloaded => page.error = Some(explained(&problem)),
+        Problem::RateLimited { .. } | Problem::Overloaded => page.error = Some(explained(&problem)),
         _ => return Err(problem.into()),
     }
     draw_again(&problem, &page)

@@ -124,8 +124,14 @@ given! {
     keys: "RESCIND_KEYS", "DIRECTORY";
     /// Not in this version: there are no OAuth endpoints.
     oauth_clients: "RESCIND_OAUTH_CLIENTS", "ID:SECRET";
-    /// How many logins may fail, as 10/min, 100/hour or off. [default: 10/min]
+    /// How many logins may fail for an address, as 10/min, 100/hour or off. Guesses at one name wait for each other. [default: 10/min]
     login_limit: "RESCIND_LOGIN_LIMIT", "COUNT/PERIOD";
+    /// How many accounts an address may make, as 10/min, 100/hour or off. [default: 10/min]
+    signup_limit: "RESCIND_SIGNUP_LIMIT", "COUNT/PERIOD";
+    /// How many open sessions one user may have; one more ends the oldest; or off. [default: 100]
+    sessions_per_user: "RESCIND_SESSIONS_PER_USER", "COUNT";
+    /// How many connections in all. [default: what the limit on open files allows, at most 16384]
+    max_connections: "RESCIND_MAX_CONNECTIONS", "COUNT";
     /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: nobody's]
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
     /// The longest that a request waits for its stores, all of them together. [default: 500ms]

@@ -1,9 +1,9 @@
 //! What a stranger may cost, and whose word is taken for who they are.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, num::NonZeroUsize, time::Duration};
 
 use ipnet::IpNet;
-use rescind_api::LoginLimit;
+use rescind_api::RateLimit;
 
 use super::{Faults, Given, Setting, tokens::duration};
 
@@ -11,7 +11,13 @@ use super::{Faults, Given, Setting, tokens::duration};
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     /// How many logins may fail.
-    pub(crate) login_limit: LoginLimit,
+    pub(crate) login_limit: RateLimit,
+    /// How many accounts an address may make.
+    pub(crate) signup_limit: RateLimit,
+    /// How many open sessions one user may have.
+    pub(crate) sessions_per_user: Option<NonZeroUsize>,
+    /// How many connections in all, where it does not follow from the limit on open files.
+    pub(crate) max_connections: Option<NonZeroUsize>,
     /// Whose `Forwarded` and `X-Forwarded-For` are believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The longest that a request waits for its stores.
@@ -22,13 +28,23 @@ impl Limits {
     const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
-        let login_limit = Setting::new("RESCIND_LOGIN_LIMIT", &given.login_limit);
-        let login_limit = faults
-            .parsed(
-                login_limit,
-                "must be a number of logins and a period, such as 10/min, 100/hour or 5/s, or off",
+        let must = "must be a number and a period, such as 10/min, 100/hour or 5/s, or off";
+        let mut rate = |variable, given| faults.parsed(Setting::new(variable, given), must).unwrap_or_default();
+        let login_limit = rate("RESCIND_LOGIN_LIMIT", &given.login_limit);
+        let signup_limit = rate("RESCIND_SIGNUP_LIMIT", &given.signup_limit);
+        let sessions = Setting::new("RESCIND_SESSIONS_PER_USER", &given.sessions_per_user);
+        let sessions_per_user = faults
+            .parsed_by(
+                sessions,
+                "must be a number of sessions, at least 1, or off",
+                |text| match text {
+                    "off" => Ok(None),
+                    count => count.parse().map(Some),
+                },
             )
-            .unwrap_or_default();
+            .unwrap_or(NonZeroUsize::new(100));
+        let connections = Setting::new("RESCIND_MAX_CONNECTIONS", &given.max_connections);
+        let max_connections = faults.parsed(connections, "must be a number of connections, at least 1");
         let proxies = Setting::new("RESCIND_TRUSTED_PROXIES", &given.trusted_proxies);
         let must = "must be addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7";
         let store_timeout =
@@ -41,6 +57,9 @@ impl Limits {
         }
         Self {
             login_limit,
+            signup_limit,
+            sessions_per_user,
+            max_connections,
             trusted_proxies: faults.parsed_by(proxies, must, networks).unwrap_or_default(),
             store_timeout,
         }

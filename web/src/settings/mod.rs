@@ -23,7 +23,10 @@
 //! | `RESCIND_AUDIENCE` | `rescind-api` | the `aud` of every token |
 //! | `RESCIND_ALGORITHM` | that of the active key, at first `EdDSA` | also `ES256`, `RS256`, `HS256` |
 //! | `RESCIND_KEYS` | `keys` in the data directory | the directory of the keys; filled at the first start |
-//! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address, and for an account from it; `off` |
+//! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address; guesses at one name wait for each other; `off` |
+//! | `RESCIND_SIGNUP_LIMIT` | `10/min` | how many accounts an address may make; `off` |
+//! | `RESCIND_SESSIONS_PER_USER` | `100` | how many open sessions one user may have, one more ends the oldest; `off` |
+//! | `RESCIND_MAX_CONNECTIONS` | what the limit on open files allows, at most `16384` | connections in all |
 //! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded` and `X-Forwarded-For` are believed |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer, and on the demo's pages |

@@ -38,6 +38,9 @@ fn without_settings_it_is_the_demo_on_this_machine() {
     assert_eq!(settings.tokens.policy.access_ttl, Duration::from_secs(60));
     assert_eq!(settings.tokens.audience, "rescind-api");
     assert_eq!(settings.limits.login_limit.to_string(), "10/min");
+    assert_eq!(settings.limits.signup_limit.to_string(), "10/min");
+    assert_eq!(settings.limits.sessions_per_user.map(|count| count.get()), Some(100));
+    assert_eq!(settings.limits.max_connections, None);
     assert_eq!(settings.limits.store_timeout, Duration::from_millis(500));
 }
 
@@ -80,6 +83,9 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_OAUTH_CLIENTS", "app:secret"),
         ("RESCIND_LOGIN_LIMIT", "many"),
         ("RESCIND_LOGIN_LIMIT", "0/min"),
+        ("RESCIND_SIGNUP_LIMIT", "10"),
+        ("RESCIND_SESSIONS_PER_USER", "0"),
+        ("RESCIND_MAX_CONNECTIONS", "0"),
         ("RESCIND_TRUSTED_PROXIES", "proxy.example"),
         ("RESCIND_STORE_TIMEOUT", "0s"),
         ("RESCIND_DEMO", "yes"),
@@ -277,6 +283,9 @@ fn what_is_set_is_used() {
         ("RESCIND_AUDIENCE", "my-api"),
         ("RESCIND_LEEWAY", "2s"),
         ("RESCIND_LOGIN_LIMIT", "5/hour"),
+        ("RESCIND_SIGNUP_LIMIT", "off"),
+        ("RESCIND_SESSIONS_PER_USER", "off"),
+        ("RESCIND_MAX_CONNECTIONS", "200"),
         ("RESCIND_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,2001:db8::/32"),
         ("RESCIND_STORE_TIMEOUT", "2s"),
     ]);
@@ -305,6 +314,9 @@ fn what_is_set_is_used() {
         .collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(settings.limits.login_limit.to_string(), "5/hour");
+    assert_eq!(settings.limits.signup_limit.to_string(), "off");
+    assert_eq!(settings.limits.sessions_per_user, None);
+    assert_eq!(settings.limits.max_connections.map(|count| count.get()), Some(200));
     assert_eq!(settings.limits.store_timeout, Duration::from_secs(2));
 }
 

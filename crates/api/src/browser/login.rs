@@ -73,7 +73,7 @@ pub async fn log_in(
     replace(
         request,
         rescind,
-        login::log_in(request, rescind, username, password).await?,
+        login::log_in(request, rescind, username, password, None).await?,
     )
     .await
 }
@@ -91,10 +91,8 @@ pub async fn log_in_without_limit(
 ) -> Result<BrowserLogin, Problem> {
     let device = login::device(request, rescind);
     let first_party = ClientId::first_party();
-    let grant = rescind
-        .service()
-        .log_in(username, password, first_party, device)
-        .await?;
+    let service = rescind.service().for_client(device.address);
+    let grant = service.log_in(username, password, first_party, device).await?;
     tracing::info!(session = %grant.claims.session_id, user = %grant.claims.subject, "logged in");
     replace(request, rescind, Undelivered::new(rescind, grant)).await
 }

@@ -45,6 +45,7 @@ pub(crate) use login::HandOver;
 pub use login::{BrowserLogin, log_in, log_in_without_limit, renew};
 pub use password::change_password;
 
+pub use crate::login::sign_up;
 use crate::{
     authenticated::{Authenticated, CookieVerdict},
     cookies::CookieTokens,

@@ -3,12 +3,19 @@
 use actix_web::HttpRequest;
 use rescind_session::{ChangePasswordError, Password, User};
 
-use crate::{authenticated::Authenticated, login::device, problem::Problem, rescind::Rescind};
+use crate::{
+    authenticated::Authenticated,
+    guesses::{Key, Turn},
+    login::device,
+    problem::Problem,
+    rescind::Rescind,
+};
 
 /// Changes the password of whoever asks, and ends their other sessions.
 ///
-/// Whoever holds a stolen session could guess the old password here. So each try counts against the login limit, and
-/// before it is looked at: a change cannot be undone, as a login can that turns out to be one guess too many.
+/// A thief with a stolen session could guess the old password here. So each try counts against the login limit, and
+/// before it is looked at: a change cannot be undone, as a login can that turns out to be one guess too many. And one
+/// session has one try at a time, with growing pauses after failures.
 ///
 /// # Errors
 /// [`Problem`]: [`InvalidInput`](Problem::InvalidInput) names `old_password` or `new_password`;
@@ -22,14 +29,17 @@ pub async fn change_password(
     new: &Password,
 ) -> Result<(), Problem> {
     let address = device(request, rescind).address;
-    rescind.login_limiter().failed(address, Some(user.username.clone()))?;
-    let changed = rescind
-        .service()
-        .change_password(user, old, new, asks.session_id())
-        .await;
+    let limiter = rescind.limiter();
+    limiter.failed(address)?;
+    let mut turn = limiter.turn(&Key::Device(asks.session_id()), address).await?;
+    let _ = turn.as_mut().map(Turn::begin);
+    let service = rescind.service().for_client(address);
+    let changed = service.change_password(user, old, new, asks.session_id()).await;
     if matches!(changed, Err(ChangePasswordError::WrongPassword)) {
         // Both passwords were compared: that of a repeat may be the new one.
-        let _ = rescind.login_limiter().failed(address, Some(user.username.clone()));
+        let _ = limiter.failed(address);
+    } else {
+        let _ = turn.as_mut().map(Turn::settle);
     }
     changed?;
     tracing::info!(user = %user.id, session = %asks.session_id(), "a password was changed");

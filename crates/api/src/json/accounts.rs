@@ -1,6 +1,6 @@
 //! Signing up, and who am I.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use rescind_session::{
     Password,
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authenticated::Authenticated,
     body::{Field, JsonBody},
+    login,
     problem::Problem,
     rescind::Rescind,
 };
@@ -21,6 +22,8 @@ use crate::{
 pub(super) struct NameAndPassword {
     username: Field,
     password: Field,
+    /// A login may show with it that the device is known.
+    pub(super) refresh_token: Field,
 }
 
 impl NameAndPassword {
@@ -42,9 +45,13 @@ struct SignedUp {
     username: String,
 }
 
-pub(super) async fn sign_up(rescind: Rescind, body: JsonBody<NameAndPassword>) -> Result<HttpResponse, Problem> {
+pub(super) async fn sign_up(
+    request: HttpRequest,
+    rescind: Rescind,
+    body: JsonBody<NameAndPassword>,
+) -> Result<HttpResponse, Problem> {
     let (username, password) = body.0.required()?;
-    let user = rescind.service().sign_up(&username, &password).await?;
+    let user = login::sign_up(&request, &rescind, &username, &password).await?;
     Ok(HttpResponse::Created().json(SignedUp {
         user_id: user.id,
         username: user.username.to_string(),

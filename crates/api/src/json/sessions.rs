@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header, web};
 use jiff::Timestamp;
 use rescind_session::token::{Generation, SessionId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     authenticated::{Authenticated, Transport},
@@ -25,10 +25,39 @@ struct Listed {
     generation: Generation,
 }
 
-pub(super) async fn list(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
-    let sessions = rescind.service().sessions(caller.user_id()).await?;
+/// Which part of the list.
+#[derive(Deserialize)]
+pub(super) struct Part {
+    limit: Option<usize>,
+    after: Option<SessionId>,
+}
+
+/// Oldest first. `Link: rel="next"` (RFC 8288) leads to the next part.
+pub(super) async fn list(
+    request: HttpRequest,
+    rescind: Rescind,
+    caller: Authenticated,
+    part: web::Query<Part>,
+) -> Result<HttpResponse, Problem> {
+    let limit = part.limit.unwrap_or(50);
+    if !(1..=100).contains(&limit) {
+        return Err(Problem::BadRequest);
+    }
+    let mut sessions = rescind.service().sessions(caller.user_id()).await?;
+    // Ids follow the time of the login, and unlike it no two are equal.
+    sessions.retain(|session| part.after.is_none_or(|after| session.id > after));
+    sessions.sort_by_key(|session| session.id);
+    let mut reply = HttpResponse::Ok();
+    if let Some(last) = sessions.get(limit - 1).filter(|_| sessions.len() > limit) {
+        let (path, last) = (request.path(), last.id);
+        reply.insert_header((
+            header::LINK,
+            format!("<{path}?limit={limit}&after={last}>; rel=\"next\""),
+        ));
+    }
     let list: Vec<_> = sessions
         .into_iter()
+        .take(limit)
         .map(|session| Listed {
             session_id: session.id,
             current: session.id == caller.session_id(),
@@ -39,7 +68,7 @@ pub(super) async fn list(rescind: Rescind, caller: Authenticated) -> Result<Http
             ip: session.device.address,
         })
         .collect();
-    Ok(HttpResponse::Ok().json(list))
+    Ok(reply.json(list))
 }
 
 pub(super) async fn end(

@@ -61,8 +61,10 @@ pub(super) async fn log_in(
     rescind: Rescind,
     body: JsonBody<NameAndPassword>,
 ) -> Result<HttpResponse, Problem> {
-    let (username, password) = body.0.required()?;
-    let login = login::log_in(&request, &rescind, &username, &password).await?;
+    let mut body = body.0;
+    let refresh = std::mem::take(&mut body.refresh_token).optional("refresh_token")?;
+    let (username, password) = body.required()?;
+    let login = login::log_in(&request, &rescind, &username, &password, refresh.as_deref()).await?;
     Ok(HttpResponse::Ok().json(Tokens::told(&login.deliver())))
 }
 

@@ -15,7 +15,7 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Authenticated, LoginLimit, Problem, Rescind, Settings, Visitor, browser};
+use rescind_api::{Authenticated, Problem, RateLimit, Rescind, Settings, Visitor, browser};
 use rescind_session::{
     Config, DemoAccounts, HashingSettings, Keys, ManualClock, Password, Policy, Ports, Session, SessionService,
     SessionState,
@@ -45,7 +45,7 @@ pub(crate) struct World {
 pub(crate) struct Make {
     pub(crate) policy: Policy,
     pub(crate) public_url: &'static str,
-    pub(crate) login_limit: LoginLimit,
+    pub(crate) login_limit: RateLimit,
     pub(crate) trusted_proxies: &'static [&'static str],
     pub(crate) hashing: HashingSettings,
 }
@@ -55,7 +55,7 @@ impl Default for Make {
         Self {
             policy: Policy::blacklist(),
             public_url: ORIGIN,
-            login_limit: LoginLimit::Off,
+            login_limit: RateLimit::Off,
             trusted_proxies: &[],
             hashing: HashingSettings {
                 memory_kib: 64,
@@ -109,6 +109,7 @@ impl Make {
                 .map(|network| network.parse().unwrap())
                 .collect(),
             login_limit: self.login_limit,
+            signup_limit: RateLimit::Off,
             node: None,
         };
         World {

@@ -3,6 +3,7 @@
 
 mod fail_closed;
 mod faulty;
+mod hashing;
 mod inspecting;
 mod login;
 mod logout;

@@ -1,0 +1,142 @@
+//! One guess at a time for each login name.
+//!
+//! Limits per address do not stop many addresses that guess at one account at once. So the passwords that are tried for
+//! one name are tried one after the other, after a pause that grows with each failure; whether the name exists makes no
+//! difference. No account is ever locked: a request from a device that the owner has used before waits in a lane of its
+//! own, known by the session that its refresh token names, with failures and pauses of its own. And an address that has
+//! not failed waits for at most one that has: those wait for each other first.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use governor::{Quota, clock::Clock};
+use rescind_session::{Username, token::SessionId};
+use tokio::{
+    sync::{Mutex as Lane, OwnedMutexGuard},
+    time::{sleep, timeout},
+};
+
+use crate::login_limit::ServiceClock;
+
+/// Failures that cost no pause, unless the limit is smaller.
+const FREE: u64 = 3;
+/// The pauses after the failures beyond those: about twenty guesses a minute in the end.
+const PAUSES: [u64; 5] = [250, 500, 1_000, 2_000, 3_000];
+/// The longest that a request waits for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// From how many on names without failures are forgotten.
+const MANY: usize = 10_000;
+
+/// What is guessed at.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// A name, known or not.
+    Name(Username),
+    /// The account of a device that is known by this session.
+    Device(SessionId),
+}
+
+pub(crate) struct Guesses {
+    free: u64,
+    /// The time after which one failure is forgiven, in nanoseconds.
+    forgiven_after: u64,
+    clock: ServiceClock,
+    keys: Mutex<HashMap<Key, Arc<Guessed>>>,
+}
+
+/// One name. The turn holds when all failures are forgiven, in nanoseconds.
+#[derive(Default)]
+struct Guessed {
+    turn: Arc<Lane<u64>>,
+    failed_before: Lane<()>,
+}
+
+/// The turn to guess. Dropping it gives the turn to the next request.
+pub(crate) struct Turn {
+    forgiven_at: OwnedMutexGuard<u64>,
+    guesses: Arc<Guesses>,
+    counts: bool,
+}
+
+impl Guesses {
+    pub(crate) fn new(quota: Quota, clock: ServiceClock) -> Self {
+        Self {
+            free: FREE.min(quota.burst_size().get().into()),
+            forgiven_after: u64::try_from(quota.replenish_interval().as_nanos()).unwrap_or(u64::MAX),
+            clock,
+            keys: Mutex::default(),
+        }
+    }
+
+    /// Whether a guess would have to wait.
+    pub(crate) fn is_contended(&self, key: &Key) -> bool {
+        let guessed = self.of(key);
+        guessed.turn.try_lock().map_or(true, |at| !self.pause(*at).is_zero())
+    }
+
+    /// Waits for the turn, and then for the pause. If it takes too long, returns after which time to try again.
+    pub(crate) async fn turn(self: &Arc<Self>, key: &Key, has_failed: bool) -> Result<Turn, Duration> {
+        let guessed = self.of(key);
+        let turn = async {
+            let _one_of_them = if has_failed {
+                Some(guessed.failed_before.lock().await)
+            } else {
+                None
+            };
+            Arc::clone(&guessed.turn).lock_owned().await
+        };
+        let longest_pause = Duration::from_millis(PAUSES[PAUSES.len() - 1]);
+        let forgiven_at = timeout(LONGEST_WAIT, turn).await.map_err(|_| longest_pause)?;
+        sleep(self.pause(*forgiven_at)).await;
+        Ok(Turn {
+            forgiven_at,
+            guesses: Arc::clone(self),
+            counts: false,
+        })
+    }
+
+    fn of(&self, key: &Key) -> Arc<Guessed> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MANY {
+            let now = self.clock.now().as_u64();
+            let is_idle = |guessed: &Guessed| guessed.turn.try_lock().is_ok_and(|at| *at <= now);
+            keys.retain(|_, guessed| Arc::strong_count(guessed) > 1 || !is_idle(guessed));
+        }
+        Arc::clone(keys.entry(key.clone()).or_default())
+    }
+
+    fn pause(&self, forgiven_at: u64) -> Duration {
+        let left = forgiven_at.saturating_sub(self.clock.now().as_u64());
+        let beyond = left.div_ceil(self.forgiven_after).checked_sub(self.free);
+        let pause = beyond.and_then(|beyond| PAUSES.get(usize::try_from(beyond).ok()?));
+        Duration::from_millis(pause.copied().unwrap_or_default())
+    }
+}
+
+impl Turn {
+    /// The password is tried now. From here on it counts as a failure, also if the client hangs up, unless
+    /// [`settle`](Self::settle) says otherwise.
+    pub(crate) fn begin(&mut self) {
+        self.counts = true;
+    }
+
+    /// The guess was no failure: the password fitted, or the stores could not say.
+    pub(crate) fn settle(&mut self) {
+        self.counts = false;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.counts {
+            let (now, one) = (self.guesses.clock.now().as_u64(), self.guesses.forgiven_after);
+            // As many as it takes to the longest pause: the rest need not be forgiven.
+            let most = self.guesses.free + PAUSES.len() as u64 - 1;
+            let at = (*self.forgiven_at).max(now).saturating_add(one);
+            *self.forgiven_at = at.min(now.saturating_add(one.saturating_mul(most)));
+        }
+    }
+}

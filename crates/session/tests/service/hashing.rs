@@ -1,0 +1,140 @@
+//! The order in which passwords are hashed.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use futures::future::{join, join_all};
+use rescind_session::{
+    Device, HashingSettings, LoginError, Overloaded, Password, Policy, SessionService, SignUpError, token::ClientId,
+};
+
+use crate::world::{PASSWORD, World, config};
+
+async fn world(at_once: usize, waiting: usize) -> World {
+    let mut config = config(Policy::blacklist());
+    config.hashing = HashingSettings {
+        // Long enough for all requests to have entered the queue meanwhile.
+        memory_kib: 4 * 1024,
+        at_once,
+        waiting,
+        ..config.hashing
+    };
+    World::with(config).await
+}
+
+/// The service as somebody at that address uses it.
+fn at(world: &World, address: u32) -> SessionService {
+    world.service.for_client(Some(IpAddr::V4(Ipv4Addr::from_bits(address))))
+}
+
+async fn log_in(world: &World, address: u32, name: &str) -> Result<(), LoginError> {
+    let password = Password::new(PASSWORD);
+    let login = at(world, address);
+    let login = login.log_in(name, &password, ClientId::first_party(), Device::default());
+    login.await.map(drop)
+}
+
+#[tokio::test]
+async fn addresses_take_turns() {
+    let world = world(1, 100).await;
+    let done = AtomicUsize::new(0);
+    // Known names and unknown ones wait alike.
+    let flood = join_all((0..20).map(async |n| {
+        let name = if n % 2 == 0 { "alice" } else { "nobody" };
+        let _ = log_in(&world, 1, name).await;
+        done.fetch_add(1, Ordering::Relaxed);
+    }));
+    let honest = async {
+        log_in(&world, 2, "alice").await.unwrap();
+        done.load(Ordering::Relaxed)
+    };
+    let (_, before) = join(flood, honest).await;
+    assert!(before <= 3, "{before} of the flood came first");
+}
+
+#[tokio::test]
+async fn a_flood_leaves_places_to_other_addresses() {
+    let world = world(1, 64).await;
+    let flood = join_all((0..64).map(|_| log_in(&world, 1, "nobody")));
+    let (flood, honest) = join(flood, log_in(&world, 2, "alice")).await;
+    honest.unwrap();
+    let refused = flood
+        .iter()
+        .filter(|login| matches!(login, Err(LoginError::Overloaded(Overloaded))));
+    assert_eq!(refused.count(), 64 - 33);
+}
+
+#[tokio::test]
+async fn sign_ups_take_half_of_the_turns() {
+    let world = world(2, 100).await;
+    let done = AtomicUsize::new(0);
+    let password = Password::new(PASSWORD);
+    let sign_ups = join_all((0..30).map(async |n: u32| {
+        let signed_up = at(&world, 100 + n).sign_up(&format!("person-{n}"), &password).await;
+        done.fetch_add(1, Ordering::Relaxed);
+        signed_up
+    }));
+    let honest = async {
+        for n in 0..5 {
+            log_in(&world, 200 + n, "alice").await.unwrap();
+        }
+        done.load(Ordering::Relaxed)
+    };
+    let (signed_up, before) = join(sign_ups, honest).await;
+    assert!(before <= 12, "{before} sign-ups before five logins");
+    assert!(
+        signed_up
+            .iter()
+            .all(|done| !matches!(done, Err(SignUpError::Overloaded(_))))
+    );
+}
+
+#[tokio::test]
+async fn a_password_fits_its_hash_and_no_other() {
+    let world = world(1, 8).await;
+    log_in(&world, 1, "alice").await.unwrap();
+    for (name, wrong) in [
+        ("alice", "correct house"),
+        ("nobody", "nobody's password"),
+        ("nobody", PASSWORD),
+    ] {
+        let password = Password::new(wrong);
+        let login = world
+            .service
+            .log_in(name, &password, ClientId::first_party(), Device::default());
+        assert!(
+            matches!(login.await, Err(LoginError::InvalidCredentials)),
+            "{name} {wrong}"
+        );
+    }
+    let name = &world.user.username;
+    let stored = world.service.ports().users.credentials(name).await.unwrap().unwrap();
+    let stored = stored.password_hash.expose_secret();
+    assert!(stored.starts_with("$argon2id$v=19$m=4096,t=1,p=1$"), "{stored}");
+    // One that was made elsewhere with other settings, of "password".
+    let foreign = "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA";
+    let foreign = rescind_session::PasswordHash::new(foreign);
+    let _ = world
+        .service
+        .ports()
+        .users
+        .set_password(world.user.id, foreign)
+        .await
+        .unwrap();
+    let password = Password::new("password");
+    let login = world
+        .service
+        .log_in("alice", &password, ClientId::first_party(), Device::default());
+    login.await.unwrap();
+}
+
+#[test]
+fn only_the_length_makes_a_password_fit_to_be_set() {
+    for (length, fits) in [(0, false), (14, false), (15, true), (256, true), (257, false)] {
+        // Two bytes each.
+        let password = Password::new("ä".repeat(length));
+        assert_eq!(password.fit_to_be_set().is_ok(), fits, "{length}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Connections: how many, and for how long a client may keep one waiting.
+//!
+//! actix puts a deadline on the first head of a connection, and `rescind_api` on every body. Neither ends a later head that
+//! stays unfinished, the rest of a body that nobody reads, or an answer that the client does not read. So the socket
+//! itself is timed, beneath HTTP: a connection to which nothing could be sent for a while is closed.
+//!
+//! There is no bound per address: behind a proxy, or in a class, many people share one. `docs/load.md` has what the proxy
+//! is for.
+
+use std::{
+    future::Future,
+    io,
+    num::NonZeroUsize,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep},
+};
+
+/// The deadline of the first head.
+pub(crate) const HEAD: Duration = Duration::from_secs(5);
+/// The longest that nothing is sent to a client. More than the slowest answer takes, and than the silence of a stream.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Files beside the connections: the database, keys, Redis, the demo's own requests, and what the libraries open.
+const OTHER_FILES: u64 = 256;
+/// More connections need more memory than anybody expects of a default.
+const MOST_BY_DEFAULT: usize = 16_384;
+/// Enough for anybody; some machines say that there is no limit.
+const MOST_FILES: u64 = 1 << 20;
+
+/// Raises the soft limit on open files as far as it goes, and returns how many connections there may be. The error is how
+/// many are possible, if more are asked for.
+pub(crate) fn most(asked: Option<NonZeroUsize>) -> Result<usize, usize> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = maximum.unwrap_or(MOST_FILES).min(MOST_FILES).max(current.unwrap_or(0));
+    let limit = Rlimit {
+        current: Some(raised),
+        maximum,
+    };
+    let files = setrlimit(Resource::Nofile, limit).map_or(current.unwrap_or(raised), |()| raised);
+    let possible = usize::try_from(files.saturating_sub(OTHER_FILES).max(files / 4)).unwrap_or(usize::MAX);
+    match asked.map(NonZeroUsize::get) {
+        Some(asked) if asked > possible => Err(possible),
+        asked => Ok(asked.unwrap_or(possible.min(MOST_BY_DEFAULT))),
+    }
+}
+
+/// A connection that fails when nothing could be sent for a while.
+pub(crate) struct Timed<S> {
+    socket: S,
+    over: Pin<Box<Sleep>>,
+}
+
+impl<S> Timed<S> {
+    pub(crate) fn new(socket: S) -> Self {
+        let over = Box::pin(sleep(SILENCE));
+        Self { socket, over }
+    }
+
+    /// An operation that cannot go on waits no longer than the silence may.
+    fn or_over<T>(&mut self, done: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if done.is_pending() && self.over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        done
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        self.or_over(read, cx)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        if written.is_ready() {
+            self.over.as_mut().reset(Instant::now() + SILENCE);
+        }
+        self.or_over(written, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
