@@ -249,6 +249,45 @@ async fn rotating_the_keys_logs_nobody_out() {
     client.me(new.access()).await.expect_status(200);
 }
 
+/// The way that web/README.md tells, with other means than its shell command.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_refresh_key_added_by_hand_logs_nobody_out() {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+
+    let running = program().start().await.unwrap();
+    let (data, client) = (running.data_dir(), running.api_client());
+    let old = client.log_in(ALICE.0, ALICE.1).await.expect_status(200).tokens();
+    let kept = client.log_in(ALICE.0, ALICE.1).await.expect_status(200).tokens();
+    let stopped = running.terminate().await.unwrap().program;
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600);
+    let mut file = file.open(data.join("keys/refresh-0002.key")).unwrap();
+    file.write_all("BwcH".repeat(11).get(..43).unwrap().as_bytes()).unwrap();
+    let refused = stopped.run_to_exit().await.unwrap();
+    assert!(refused.stderr.contains("rescind keys adopt"), "{}", refused.stderr);
+    assert_eq!(code(&command(&data, &["keys", "adopt"]).await), Some(0));
+
+    let running = refused.program.start().await.unwrap();
+    let new = running
+        .api_client()
+        .refresh(old.refresh())
+        .await
+        .expect_status(200)
+        .tokens();
+    let stopped = running.terminate().await.unwrap().program;
+    // Without the old key its tokens are forgeries; those of the new one count.
+    fs::remove_file(data.join("keys/refresh-0001.key")).unwrap();
+    assert_eq!(code(&command(&data, &["keys", "adopt"]).await), Some(0));
+    let running = stopped.start().await.unwrap();
+    let client = running.api_client();
+    client.refresh(new.refresh()).await.expect_status(200);
+    client
+        .refresh(kept.refresh())
+        .await
+        .expect_problem(401, "refresh_invalid");
+}
+
 #[tokio::test]
 async fn a_database_that_was_emptied_meets_no_token_that_it_has_forgotten_the_end_of() {
     let running = program().start().await.unwrap();

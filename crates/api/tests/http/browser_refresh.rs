@@ -1,6 +1,7 @@
 //! Refresh and logout by redirects and forms, without a script.
 
 use actix_web::http::{Method, header};
+use rescind_api::browser::local_path;
 use rescind_session::{Policy, SessionState};
 
 use crate::{
@@ -336,4 +337,11 @@ async fn over_plain_http_the_way_is_the_same() {
         .send(navigation("/page").insert_header((header::ACCEPT, "text/html")))
         .await;
     assert_eq!(page.body, session.to_string());
+}
+
+#[test]
+fn a_local_path_has_at_most_2048_bytes() {
+    let of_length = |length: usize| format!("/{}", "a".repeat(length - 1));
+    assert_eq!(local_path(&of_length(2048)), Some(of_length(2048)));
+    assert_eq!(local_path(&of_length(2049)), None);
 }
