@@ -100,7 +100,7 @@ pub(crate) async fn show(
             .current()
             .and_then(|device| Renewed::of(device, authenticated.claims().issued_at, now)),
         logout_means: match policy.check {
-            Check::Session | Check::Blacklist => "Every copy of the token is refused from then on, wherever it is.",
+            Check::Session | Check::Blacklist => "From then on this service refuses every copy of the token.",
             Check::Nothing => {
                 "That deletes the token in this browser. A copy of it is accepted until its life is over, because under \
                  this policy nobody asks."

@@ -1,6 +1,7 @@
 //! Several who want the one lock that SQLite has.
 
 use std::{
+    io::{BufRead, BufReader, Read, Write},
     process::{Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -59,6 +60,7 @@ async fn of_two_hundred_rotations_over_two_stores_on_one_file_one_wins() {
 
 const CHILD_FILE: &str = "RESCIND_TEST_FILE";
 const CHILD_SESSION: &str = "RESCIND_TEST_SESSION";
+const READY: &str = "the file is open";
 
 #[ignore = "a process of the next test, which starts it"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,6 +71,8 @@ async fn child_process_that_rotates() {
     let store = SqlStore::open_file(file.as_ref(), &SqlSettings::default())
         .await
         .unwrap();
+    println!("{READY}");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
     println!("won={}", rotate_at_once(&store, session, 100).await);
 }
 
@@ -77,7 +81,7 @@ async fn of_two_hundred_rotations_by_two_processes_one_wins() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
-    let children: Vec<_> = (0..2)
+    let mut children: Vec<_> = (0..2)
         .map(|_| {
             Command::new(std::env::current_exe().unwrap())
                 .args([
@@ -88,16 +92,33 @@ async fn of_two_hundred_rotations_by_two_processes_one_wins() {
                 ])
                 .env(CHILD_FILE, place.file())
                 .env(CHILD_SESSION, session.id.to_string())
+                .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap()
         })
         .collect();
+    // Neither begins before both are there: one after the other would prove nothing of two processes.
+    let outputs: Vec<_> = children
+        .iter_mut()
+        .map(|child| {
+            let mut output = BufReader::new(child.stdout.take().unwrap());
+            let mut line = String::new();
+            while !line.contains(READY) {
+                line.clear();
+                assert_ne!(output.read_line(&mut line).unwrap(), 0, "the process ended");
+            }
+            output
+        })
+        .collect();
+    for child in &mut children {
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    }
     let mut won = 0;
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{said}");
+    for (mut child, mut output) in children.into_iter().zip(outputs) {
+        let mut said = String::new();
+        output.read_to_string(&mut said).unwrap();
+        assert!(child.wait().unwrap().success(), "{said}");
         let count = said
             .split_once("won=")
             .and_then(|(_, rest)| rest.lines().next())
