@@ -79,6 +79,7 @@ has npm || missing+=(npm)
 has_faketime || missing+=(faketime)
 has_redis || missing+=(redis-server)
 has_postgres || missing+=(postgresql)
+has pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
 has nginx || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
 if ! has_browser; then
     # Ubuntu's packages of these names install a snap, and a snap may not read the profiles that the tests lay out in /tmp.

@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -119,7 +121,8 @@ impl Program {
     #[must_use]
     pub fn new(executable: impl Into<PathBuf>) -> Self {
         let directory = TempDir::with_prefix("rescind-").unwrap_or_else(|e| panic!("no temporary directory: {e}"));
-        std::fs::create_dir(directory.path().join("data")).unwrap_or_else(|e| panic!("no data directory: {e}"));
+        let made = DirBuilder::new().mode(0o700).create(directory.path().join("data"));
+        made.unwrap_or_else(|e| panic!("no data directory: {e}"));
         Self {
             executable: executable.into(),
             arguments: Vec::new(),

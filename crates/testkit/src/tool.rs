@@ -26,6 +26,8 @@ pub enum Tool {
     Redis,
     /// The programs of a Postgres server, for [`PostgresServer`](crate::PostgresServer).
     Postgres,
+    /// The command `pgbouncer`, for [`PgBouncer`](crate::PgBouncer).
+    PgBouncer,
     /// The command `nginx`, which Debian keeps out of most people's path.
     Nginx,
 }
@@ -40,6 +42,7 @@ impl Tool {
             Self::Axe => "axe-core",
             Self::Redis => "redis-server",
             Self::Postgres => "a Postgres server",
+            Self::PgBouncer => "pgbouncer",
             Self::Nginx => "nginx",
         }
     }
@@ -54,6 +57,7 @@ impl Tool {
             Self::Axe => "npm ci --ignore-scripts --prefix web/tests/look",
             Self::Redis => "apt-get install redis-server",
             Self::Postgres => "apt-get install postgresql",
+            Self::PgBouncer => "apt-get install pgbouncer",
             Self::Nginx => "apt-get install nginx-light",
         }
     }
@@ -72,6 +76,7 @@ impl Tool {
             )),
             Self::Redis => redis_server(),
             Self::Postgres => postgres_binaries(),
+            Self::PgBouncer => on_path("pgbouncer").or_else(|| existing("/usr/sbin/pgbouncer")),
             Self::Nginx => on_path("nginx").or_else(|| existing("/usr/sbin/nginx")),
         }
     }
