@@ -53,7 +53,15 @@ impl Chosen {
 
     /// Whether it is in Redis.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Self::Redis(_))
+        self.redis().is_some()
+    }
+
+    /// Redis, if it is there.
+    pub(crate) fn redis(&self) -> Option<Arc<RedisBlacklist>> {
+        match self {
+            Self::InProcess(_) => None,
+            Self::Redis(redis) => Some(Arc::clone(redis)),
+        }
     }
 
     /// Asks Redis whether it will do. One that does not answer may do later.

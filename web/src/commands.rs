@@ -5,16 +5,23 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
+use rand::{
+    SeedableRng,
+    rngs::{StdRng, SysRng},
+};
 use rescind_session::{
     AnchoredClock, Cause, Clock, MARGIN,
     ports::{Closing, Instants, SessionStore},
-    token::Algorithm,
+    token::{Algorithm, RefreshKey},
 };
 use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
 
 use crate::{
+    blacklist::Chosen,
     clock, database,
     failure::Failure,
+    high_water::HighWaterMark,
     keys::{KeyDirectory, Ring},
     settings::{Command, Keys, Migrate, Settings, Storage},
 };
@@ -75,32 +82,44 @@ async fn move_schema(migrate: Migrate, settings: &Settings) -> Result<(), Failur
         };
         say(&format!("{state}  {}", step.name))?;
     }
+    database::close(&store).await;
     Ok(())
 }
 
 async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     let storage = &settings.storage;
     let directory = KeyDirectory::open(&storage.keys)?;
-    let store = database::open(settings).await?;
-    match keys {
-        Keys::Rotate => rotate(&directory, &store, storage).await,
+    let ring = match keys {
+        Keys::Rotate => directory.load()?,
         Keys::Adopt => {
-            let ring = directory.load()?;
+            let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
+            directory.load_or_make(storage.algorithm, || RefreshKey::generate(&mut rng))?
+        }
+    };
+    let store = database::open(settings).await?;
+    let mark = HighWaterMark::of(storage, Chosen::by(settings)?.redis());
+    let remembered = mark.compare(&store).await?.newest;
+    match keys {
+        Keys::Rotate => {
+            claim(&store, &ring, storage, remembered).await?;
+            rotate(&directory, &ring, &store, storage).await?;
+        }
+        Keys::Adopt => {
             // A database of no keys gets its issue floor with its first ones.
-            let _ = claim_for(&store, &ring).await?;
+            let _ = claim_for(&store, &ring, remembered).await?;
             store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
             say(&format!(
                 "The keys in {} are the keys of this database now.",
                 storage.keys.display()
-            ))
+            ))?;
         }
     }
+    database::close(&store).await;
+    Ok(())
 }
 
 /// Adds a signing key. Only to the ring that the database knows: a key added to a foreign one would adopt that ring unseen.
-async fn rotate(directory: &KeyDirectory, store: &SqlStore, storage: &Storage) -> Result<(), Failure> {
-    let present = directory.load()?;
-    claim(store, &present, storage).await?;
+async fn rotate(directory: &KeyDirectory, present: &Ring, store: &SqlStore, storage: &Storage) -> Result<(), Failure> {
     let algorithm: Algorithm = storage.algorithm.unwrap_or(present.keys.ring.active().algorithm());
     let added = directory.add_access_key(algorithm)?;
     store
@@ -124,6 +143,9 @@ async fn rotate(directory: &KeyDirectory, store: &SqlStore, storage: &Storage) -
 /// this is also the way back after a clock was wrong. No token that could profit verifies any more.
 async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let storage = &settings.storage;
+    let directory = KeyDirectory::open(&storage.keys)?;
+    // Before anything is made: a directory without keys is not the one that is meant.
+    directory.load()?;
     let tenant = alone(storage).await?;
     database::settled(&tenant).await?;
     let store = database::open(settings).await?;
@@ -142,11 +164,14 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
             .saturating_add(MARGIN)
             .saturating_add(tokens.policy.access_ttl),
     };
-    let directory = KeyDirectory::open(&storage.keys)?;
     directory.replace_access_keys(storage.algorithm)?;
     let ring = directory.load()?;
     let closed = store.close_everything(&closing).await?;
+    // The log has another identity now. What is remembered of the time may be what was wrong.
+    let mark = HighWaterMark::of(storage, Chosen::by(settings)?.redis());
+    mark.reset(&store).await?;
     store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
+    database::close(&store).await;
     say(&format!(
         "{closed} {} closed, and a new key signs: {}. Everybody has to log in again.",
         if closed == 1 { "session was" } else { "sessions were" },
@@ -158,20 +183,25 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     ))
 }
 
-/// Claims the database for these keys.
+/// Claims the database for these keys. `remembered`: the newest instant of the high-water mark.
 ///
 /// # Errors
 /// [`Failure::ForeignKeys`] if it belongs to others.
-pub(crate) async fn claim(store: &SqlStore, ring: &Ring, storage: &Storage) -> Result<(), Failure> {
-    match claim_for(store, ring).await? {
+pub(crate) async fn claim(
+    store: &SqlStore,
+    ring: &Ring,
+    storage: &Storage,
+    remembered: Option<Timestamp>,
+) -> Result<(), Failure> {
+    match claim_for(store, ring, remembered).await? {
         Claimed::First | Claimed::Same => Ok(()),
         Claimed::Different => Err(Failure::ForeignKeys(storage.keys.clone())),
     }
 }
 
 /// A database that belonged to no keys gets an issue floor if these are older than this start.
-async fn claim_for(store: &SqlStore, ring: &Ring) -> Result<Claimed, Failure> {
-    let newest = (!ring.is_new).then(clock::wall);
+async fn claim_for(store: &SqlStore, ring: &Ring, remembered: Option<Timestamp>) -> Result<Claimed, Failure> {
+    let newest = (!ring.is_new).then(|| remembered.map_or(clock::wall(), |newest| newest.max(clock::wall())));
     let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
     if let (Claimed::First, Some(_)) = (claimed, newest) {
         tracing::warn!(

@@ -1,13 +1,15 @@
-//! Opening the database: as a tenant that may, and with a schema that fits.
+//! Opening the database: as a tenant that may, in files of its own, and with a schema that fits. And closing it.
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_store::{SqlSettings, SqlStore, Tenancy, Tenant};
+use rescind_session::WithCauses;
+use rescind_store::{SqlSettings, SqlStore, Tenancy, Tenant, sqlite_file};
 
 use crate::{
     failure::Failure,
-    private_files::make_directory,
+    private_files::{make_directory, refuse_public},
     settings::{Database, Settings, Storage},
+    stores::DatabaseKind,
 };
 
 /// The least that the database is waited for where no request does: at the start, by the upkeep, and for the end of a
@@ -15,12 +17,16 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than a lock takes to count.
 const UNTIL_SETTLED: Duration = Duration::from_secs(20);
+/// How long a stop waits for connections that are in use, and for a write-ahead log to be moved into its file.
+const UNTIL_CLOSED: Duration = Duration::from_secs(10);
 
 /// Takes the database: for this process alone, or beside others that share a blacklist.
 ///
 /// # Errors
-/// [`Failure::Tenancy`] if another has it and this is not how it can be shared.
+/// [`Failure::Tenancy`] if another has it and this is not how it can be shared; [`Failure::Public`] if everybody can
+/// write to its files.
 pub(crate) async fn claim(storage: &Storage, tenancy: Tenancy) -> Result<Arc<Tenant>, Failure> {
+    refuse_public_files(storage)?;
     let tenant = match &storage.database {
         Database::Embedded(path) => {
             make_directory(&storage.data_dir).map_err(|source| Failure::DataDirectory {
@@ -32,6 +38,24 @@ pub(crate) async fn claim(storage: &Storage, tenancy: Tenancy) -> Result<Arc<Ten
         Database::Chosen(url) => Tenant::claim(url, tenancy).await?,
     };
     Ok(Arc::new(tenant))
+}
+
+fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
+    let mut paths = vec![("RESCIND_DATA_DIR", storage.data_dir.clone())];
+    let (setting, file) = match &storage.database {
+        Database::Embedded(file) => ("RESCIND_DATA_DIR", file.clone()),
+        Database::Chosen(url) => ("DATABASE_URL", sqlite_file(url).unwrap_or_default()),
+    };
+    if DatabaseKind::of(&storage.database) == DatabaseKind::Sqlite {
+        // Who can write to the directory can put another file in the place of this one.
+        let directory = file.parent().filter(|directory| *directory != storage.data_dir);
+        paths.extend(directory.map(|directory| (setting, directory.join("."))));
+        paths.extend(["", "-wal", "-shm"].map(|suffix| (setting, format!("{}{suffix}", file.display()).into())));
+    }
+    for (setting, path) in paths {
+        refuse_public(&path).map_err(|mode| Failure::Public { setting, path, mode })?;
+    }
+    Ok(())
 }
 
 /// Waits until nobody can believe any more that the database is theirs.
@@ -75,4 +99,13 @@ pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
         Database::Chosen(_) => return Err(Failure::Schema),
     }
     Ok(store)
+}
+
+/// Closes the database, so that its file is whole without a log beside it. What fails here has lost nothing.
+pub(crate) async fn close(store: &SqlStore) {
+    match tokio::time::timeout(UNTIL_CLOSED, store.close_connections()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = %WithCauses(&error), "the database was not closed properly"),
+        Err(_) => tracing::warn!("the database was still in use and is closed without waiting"),
+    }
 }

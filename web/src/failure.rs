@@ -28,6 +28,16 @@ pub(crate) enum Failure {
     Contradiction(#[from] ConfigError),
     #[error("the data directory {} cannot be made", path.display())]
     DataDirectory { path: PathBuf, source: io::Error },
+    #[error(
+        "{setting}: everybody can write to {} (mode {mode:04o}), and so undo a logout or become anybody: look through it and \
+         run `chmod o-w` on it",
+        path.display()
+    )]
+    Public {
+        setting: &'static str,
+        path: PathBuf,
+        mode: u32,
+    },
     #[error("{}", in_use(.0))]
     Tenancy(#[from] TenancyError),
     #[error(
@@ -57,6 +67,17 @@ pub(crate) enum Failure {
         .0.display()
     )]
     ForeignKeys(PathBuf),
+    #[error(
+        "the database is older than what its keys have seen: its revocation log ends at position {ends}, and {recorded} was \
+         recorded outside of it. Tokens that were logged out since would be accepted again. Put the latest files back (of \
+         SQLite with the `-wal`), or, if the database was restored or they are lost, run `rescind restored`"
+    )]
+    OlderDatabase { ends: u64, recorded: u64 },
+    #[error(
+        "the high-water mark {} cannot be read or written; one of RESCIND_KEYS and RESCIND_DATA_DIR has to be writable",
+        .0.display()
+    )]
+    Mark(PathBuf, #[source] io::Error),
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
     #[error("this machine's clock says {0}, by which the program cannot work: set it, then start again")]

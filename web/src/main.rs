@@ -13,6 +13,7 @@ mod connections;
 mod database;
 mod demo;
 mod failure;
+mod high_water;
 mod inspector;
 mod keys;
 mod lab;

@@ -1,7 +1,7 @@
 //! Directories and files that only their owner may touch.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
     path::Path,
 };
@@ -14,15 +14,47 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     builder.recursive(true).create(path)
 }
 
-/// Opens a file whose only purpose is to be locked; makes it if it is missing.
+/// Opens a file to be read. What is none is refused: opening a FIFO would wait for somebody who writes to it.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    is_regular(&fs::metadata(path)?)?;
+    File::open(path)
+}
+
+fn is_regular(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
+}
+
+/// Waits for the lock on what this program keeps in a directory, and holds it until the file is dropped.
 ///
-/// The lock is the kernel's: it goes when the process does, whatever killed it. The file stays. Removing it would let two
-/// processes hold locks on two files of one name.
-pub(crate) fn open_lock_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
+/// The lock is the kernel's, on a file that has no other purpose: it goes when the process does, whatever killed it. The
+/// file stays. Removing it would let two processes hold locks on two files of one name.
+pub(crate) fn lock_directory(directory: &Path) -> io::Result<File> {
+    let path = directory.join(".lock");
+    if let Ok(metadata) = fs::metadata(&path) {
+        is_regular(&metadata)?;
+    }
+    let file = open_private(OpenOptions::new().create(true).truncate(false), &path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Replaces a file of a directory that is locked, for its owner alone. A crash leaves the old contents or the new.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = open_private(OpenOptions::new().create(true).truncate(true), &draft)?;
+    io::Write::write_all(&mut file, contents)?;
+    file.sync_data()?;
+    fs::rename(draft, path)
+}
+
+fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.create(true).truncate(false).write(true).open(path)
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.write(true).open(path)
 }
 
 /// Writes a new file for its owner alone: under another name first, and under its own only when all of it is on the
@@ -36,6 +68,30 @@ pub(crate) fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     // The name is in the directory, and has to reach the disk too.
     #[cfg(unix)]
     File::open(directory)?.sync_all()?;
+    Ok(())
+}
+
+/// Looks whether others can change a file or a directory. If a group can use it or others can read it, that is logged.
+///
+/// # Errors
+/// Its mode, if everybody can write to it.
+pub(crate) fn refuse_public(path: &Path) -> Result<(), u32> {
+    let Ok(metadata) = fs::metadata(path) else {
+        // Not there yet, or it cannot be opened either, which will be told.
+        return Ok(());
+    };
+    let (mode, own) = (others_may(&metadata), if metadata.is_dir() { 0o700 } else { 0o600 });
+    if mode & 0o002 != 0 {
+        return Err(own | mode);
+    }
+    if mode != 0 {
+        tracing::warn!(
+            "others than its owner can use {} (mode {:04o}), which holds what was logged out and password hashes: \
+             `chmod {own:o}` keeps them out",
+            path.display(),
+            own | mode
+        );
+    }
     Ok(())
 }
 

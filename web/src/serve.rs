@@ -1,7 +1,7 @@
 //! Serving: the parts put together, in the order in which each can rely on the one before.
 //!
 //! The order is the point. The database is taken, for this process alone or beside others on one Redis, before it is
-//! opened; the keys are held against it before a token is signed; and the revocation log is carried over before the port
+//! opened; it is compared with the high-water mark before keys are made for it; the keys are held against it before a token is signed; and the revocation log is carried over before the port
 //! answers, or requests are refused until it is: at no moment does a program accept that does not know yet what was revoked.
 
 use std::{
@@ -41,8 +41,9 @@ use crate::{
     database,
     demo::{self, Stage},
     failure::Failure,
+    high_water::{Guard, HighWaterMark},
     inspector,
-    keys::{KeyDirectory, Ring},
+    keys::{KeyDirectory, KeysError, Ring},
     lab::{self, Sandboxes},
     learn,
     pages::{self, Site},
@@ -70,13 +71,21 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 /// # Errors
 /// [`Failure`], before anything is served.
 pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
-    // First what costs nothing: a URL that cannot be read leaves nothing behind.
+    // First what leaves nothing behind if it is refused.
     let blacklist = Chosen::by(&settings)?;
-    let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
     blacklist.look(&settings.tokens.policy).await?;
+    let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
     let store = database::open(&settings).await?;
+    let mark = Arc::new(HighWaterMark::of(&settings.storage, blacklist.redis()));
+    let remembered = mark.compare(&store).await?.newest;
     let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
-    let ring = keys(&settings.storage, &store, &mut rng).await?;
+    let ring = keys(&settings.storage, &store, &mut rng, remembered).await?;
+    mark.raise(&store).await?;
+    let guard = Guard {
+        tenant: Arc::clone(&tenant),
+        mark: Arc::clone(&mark),
+    };
+    let store = store.guarded(Arc::new(guard));
 
     let (listener, bound) = listen(settings.listening.bind)?;
     let public_url = settings.listening.public_url(bound).map_err(|_| {
@@ -108,7 +117,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
             // Its clock was compared.
             DatabaseKind::Postgres => None,
         },
-        store,
+        store: store.clone(),
         clock,
         service: service.clone(),
         demo: settings.demo,
@@ -135,6 +144,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         let service = service.clone();
         async move { service.keep_up(Upkeep::default()).await }
     });
+
     let stores = Arc::new(Stores::of(
         &settings.storage.database,
         blacklist.is_shared(),
@@ -149,12 +159,20 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         }
         Demo::Off => None,
     };
-    tokio::select! {
-        ended = serve(listener, bound, service, public_url, settings, stores, demo) => ended?,
-        failure = watched => return Err(failure),
-    }
+    let ended = tokio::select! {
+        ended = serve(listener, bound, service, public_url, settings, stores, demo) => ended,
+        failure = watched => Err(failure),
+        failure = mark.follow(&store) => Err(failure),
+    };
     upkeep.abort();
-    Ok(())
+    if let Err(failure) = mark.raise(&store).await {
+        tracing::error!(
+            error = failure.told(),
+            "what the database knows was not recorded outside of it"
+        );
+    }
+    database::close(&store).await;
+    ended
 }
 
 async fn serve(
@@ -262,9 +280,22 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
         .map_err(|source| Failure::Bind { address, source })
 }
 
-async fn keys(storage: &Storage, store: &SqlStore, rng: &mut StdRng) -> Result<Ring, Failure> {
+async fn keys(
+    storage: &Storage,
+    store: &SqlStore,
+    rng: &mut StdRng,
+    remembered: Option<Timestamp>,
+) -> Result<Ring, Failure> {
     let directory = KeyDirectory::open(&storage.keys)?;
-    let ring = directory.load_or_make(storage.algorithm, || RefreshKey::generate(rng))?;
+    let ring = if store.is_claimed().await? {
+        // New keys would be refused, and would stay there.
+        directory.load().map_err(|error| match error {
+            KeysError::Missing { path } => Failure::ForeignKeys(path),
+            other => other.into(),
+        })?
+    } else {
+        directory.load_or_make(storage.algorithm, || RefreshKey::generate(rng))?
+    };
     let active = ring.keys.ring.active();
     if let Some(asked) = storage.algorithm.filter(|asked| *asked != active.algorithm()) {
         let must = format!(
@@ -276,7 +307,7 @@ async fn keys(storage: &Storage, store: &SqlStore, rng: &mut StdRng) -> Result<R
         );
         return Err(Faults::one("RESCIND_ALGORITHM", must).into());
     }
-    commands::claim(store, &ring, storage).await?;
+    commands::claim(store, &ring, storage, remembered).await?;
     tracing::info!(directory = %storage.keys.display(), kid = active.kid(), algorithm = %active.algorithm(), "keys are ready");
     Ok(ring)
 }

@@ -7,5 +7,7 @@ mod tenancy;
 
 pub use clock::SystemClock;
 pub use redis::{RedisBlacklist, RedisConnectError, RedisSettings};
-pub use sql::{Claimed, ConnectError, MigrationState, MigrationStep, SqlSettings, SqlStore, sqlite_file};
-pub use tenancy::{Tenancy, TenancyError, Tenant, Tenanted};
+pub use sql::{
+    Claimed, ConnectError, DatabaseGuard, HighWater, MigrationState, MigrationStep, SqlSettings, SqlStore, sqlite_file,
+};
+pub use tenancy::{DatabaseLost, Tenancy, TenancyError, Tenant, Tenanted};

@@ -10,7 +10,6 @@
 //! | a private Redis that can be flushed, paused, killed, restored from an old snapshot | [`RedisServer`] |
 //! | two Redis servers with three sentinels, or a Redis Cluster of six | [`RedisSentinels`], [`RedisCluster`] |
 //! | a private Postgres that can be paused and killed, or an empty database in a shared one, or a standby | [`PostgresServer`] |
-//! | a pooler in front of it | [`PgBouncer`] |
 //! | a cable between one node and its store, to be cut | [`TcpRelay`] |
 //! | to skip loudly where a tool is missing | [`needs`] |
 //! | many rounds in the second tier, a few in the first | [`rounds`] |
@@ -30,7 +29,6 @@ mod cookie_client;
 mod daemon;
 mod effort;
 mod kernel;
-mod pg_bouncer;
 mod port;
 mod postgres_server;
 mod process;
@@ -46,7 +44,6 @@ pub use api_client::{ApiClient, Thief, Tokens};
 pub use browser::{Browser, ColourScheme, JavaScript};
 pub use cookie_client::{CookieClient, Provenance};
 pub use effort::rounds;
-pub use pg_bouncer::PgBouncer;
 pub use postgres_server::PostgresServer;
 pub use program::{Ended, Program, ProgramError, Running};
 pub use redis_groups::{RedisCluster, RedisSentinels};

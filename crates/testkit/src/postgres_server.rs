@@ -500,7 +500,7 @@ fn template(binaries: &Path) -> io::Result<PathBuf> {
 }
 
 /// Postgres refuses to run as root. Where the tests do (in a container), it runs as somebody with less to lose.
-pub(crate) fn as_owner(mut command: Command) -> Command {
+fn as_owner(mut command: Command) -> Command {
     if let Some((user, group)) = owner() {
         command.uid(user).gid(group);
     }
@@ -508,7 +508,7 @@ pub(crate) fn as_owner(mut command: Command) -> Command {
 }
 
 /// Lets the same somebody own a directory with all that is in it.
-pub(crate) fn give_away(directory: &Path) -> io::Result<()> {
+fn give_away(directory: &Path) -> io::Result<()> {
     let Some((user, group)) = owner() else { return Ok(()) };
     let mut command = Command::new("chown");
     command.arg("-R").arg(format!("{user}:{group}")).arg(directory);

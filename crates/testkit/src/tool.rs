@@ -26,7 +26,7 @@ pub enum Tool {
     Redis,
     /// The programs of a Postgres server, for [`PostgresServer`](crate::PostgresServer).
     Postgres,
-    /// The command `pgbouncer`, for [`PgBouncer`](crate::PgBouncer).
+    /// The command `pgbouncer`, a pooler in front of Postgres.
     PgBouncer,
     /// The command `nginx`, which Debian keeps out of most people's path.
     Nginx,

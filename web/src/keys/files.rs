@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -65,7 +65,11 @@ impl KeyFiles {
             source,
         };
         let mut files = Self::default();
-        for entry in fs::read_dir(directory).map_err(failed)? {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
             let path = entry.map_err(failed)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if !name.starts_with("access-") && !name.starts_with("refresh-") {

@@ -34,7 +34,7 @@ use rescind_session::{
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::private_files::{make_directory, open_lock_file, others_may, write_new};
+use crate::private_files::{lock_directory, make_directory, open_regular, others_may, write_new};
 use files::{KeyFiles, Kind};
 
 /// Why there are no keys to work with. No message holds key material.
@@ -95,18 +95,21 @@ pub(crate) struct Ring {
 }
 
 impl KeyDirectory {
-    /// The directory there; made if it is missing.
+    /// The directory there, which is made when the first key is.
     ///
     /// # Errors
     /// [`KeysError`], also if others can write to it.
     pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
         let failed = |source| KeysError::File {
             path: path.to_owned(),
-            what: "made or opened",
+            what: "opened",
             source,
         };
-        make_directory(path).map_err(failed)?;
-        let mode = others_may(&fs::metadata(path).map_err(failed)?);
+        let mode = match fs::metadata(path) {
+            Ok(metadata) => others_may(&metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(failed(error)),
+        };
         if mode & 0o022 != 0 {
             return Err(KeysError::Writable {
                 path: path.to_owned(),
@@ -162,6 +165,9 @@ impl KeyDirectory {
     /// # Errors
     /// [`KeysError`].
     pub(crate) fn replace_access_keys(&self, algorithm: Option<Algorithm>) -> Result<(), KeysError> {
+        if self.files()?.access.is_empty() {
+            return Ok(());
+        }
         let _lock = self.lock()?;
         let old = self.files()?.access;
         let Some((newest, path)) = old.last_key_value() else {
@@ -213,15 +219,12 @@ impl KeyDirectory {
 
     /// Waits until nobody else makes keys here.
     fn lock(&self) -> Result<fs::File, KeysError> {
-        let path = self.0.join(".lock");
-        let failed = |source| KeysError::File {
-            path: path.clone(),
+        let locked = make_directory(&self.0).and_then(|()| lock_directory(&self.0));
+        locked.map_err(|source| KeysError::File {
+            path: self.0.join(".lock"),
             what: "locked",
             source,
-        };
-        let file = open_lock_file(&path).map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(file)
+        })
     }
 
     fn write_access(&self, number: u32, algorithm: Algorithm) -> Result<PathBuf, KeysError> {
@@ -277,7 +280,7 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, KeysError> {
         what: "read",
         source,
     };
-    let mut file = fs::File::open(path).map_err(failed)?;
+    let mut file = open_regular(path).map_err(failed)?;
     let mode = others_may(&file.metadata().map_err(failed)?);
     if mode != 0 {
         return Err(KeysError::Exposed {

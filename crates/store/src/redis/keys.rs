@@ -16,6 +16,8 @@ pub(super) struct Keys {
     pub(super) claim: String,
     /// The index of entries by their `until`, for pruning by our clock.
     pub(super) until: String,
+    /// The newest instant of the high-water mark; with a log's name after it, the position there.
+    pub(super) high_water: String,
     token: String,
     session: String,
 }
@@ -31,6 +33,7 @@ impl Keys {
             whole: key("whole"),
             claim: key("claim"),
             until: key("until"),
+            high_water: key("high-water"),
             token: key("jti:"),
             session: key("sid:"),
         })

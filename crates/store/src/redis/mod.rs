@@ -36,16 +36,18 @@ use deadpool::managed::{Object, Pool, PoolError};
 use deadpool_redis::redis::FromRedisValue;
 use jiff::Timestamp;
 use rescind_session::{
-    Revocation, Scope,
+    Position, Revocation, Scope,
     ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
 };
 use rescind_token::{SessionId, TokenId};
+
+use crate::sql::HighWater;
 
 use address::Address;
 use connections::{Connections, Question};
 use error::Failure;
 use keys::Keys;
-use scripts::{CHECK, CLAIM, COMPLETE, INSERT, PRUNE};
+use scripts::{CHECK, CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
 use trust::Trust;
 
 /// How many entries one script writes or removes: about a millisecond, for which Redis answers nobody else.
@@ -158,6 +160,29 @@ impl RedisBlacklist {
             }
             Err(_) => Err(Failure::TimedOut(self.timeout).into()),
         }
+    }
+
+    /// Remembers what a database knows, and returns the highest that was remembered of its log and of the time; with
+    /// `reset`, that was forgotten before.
+    ///
+    /// # Errors
+    /// [`StoreError`] if Redis does not answer, or does not write.
+    pub async fn raise_high_water(&self, known: HighWater, reset: bool) -> Result<HighWater, StoreError> {
+        let newest = &self.keys.high_water;
+        let keys = vec![format!("{newest}:{}", known.log.as_uuid()), newest.clone()];
+        let instant = known.newest.map_or(0, Timestamp::as_millisecond);
+        let arguments = [
+            known.position.get().to_string(),
+            instant.to_string(),
+            u8::from(reset).to_string(),
+        ];
+        let question = Question::Script(&RAISE, keys, arguments.into());
+        let ((position, newest), _) = self.ask::<(u64, i64)>(&question).await?;
+        Ok(HighWater {
+            position: Position::new(position),
+            newest: Timestamp::from_millisecond(newest).ok().filter(|_| newest > 0),
+            ..known
+        })
     }
 
     /// Asks, within the time that a question may take.

@@ -160,3 +160,18 @@ end
 return #due
 "])
 });
+
+/// Keys: position, newest instant. Arguments: the least that they are, and whether that is all. Returns what they are now.
+pub(super) static RAISE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[r"
+local now, exactly = {}, ARGV[3] == '1'
+for i = 1, 2 do
+    local given, kept = tonumber(ARGV[i]), tonumber(redis.call('GET', KEYS[i])) or 0
+    now[i] = exactly and given or math.max(given, kept)
+    if now[i] ~= kept then
+        redis.call('SET', KEYS[i], string.format('%.0f', now[i]))
+    end
+end
+return now
+"])
+});

@@ -50,8 +50,9 @@ impl SqlStore {
         let begun = Instant::now();
         let mut attempt = 1;
         loop {
+            self.verify()?;
             let failure = match self.bounded(once()).await {
-                Ok(done) => return Ok(done),
+                Ok(done) => return self.verify().map(|()| done),
                 Err(failure) => failure,
             };
             let go_on =

@@ -87,6 +87,13 @@ pub enum ConnectError {
     /// The server cannot be reached, or would not let us in.
     #[error("the database cannot be reached")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// A pooler stands before the server, and gives each transaction another session.
+    #[error(
+        "DATABASE_URL leads to a connection pooler that changes sessions between statements, such as PgBouncer with \
+         `pool_mode=transaction`: locks and settings of a session do not hold there; name the server itself, or use \
+         `pool_mode=session`"
+    )]
+    Pooler,
     /// The server is too old.
     #[error("the database is Postgres {found}: at least 13 is needed")]
     TooOld {
@@ -118,7 +125,8 @@ impl ConnectError {
             | Self::NoFile
             | Self::Parameter(_)
             | Self::PostgresUrl
-            | Self::PostgresParameter(_) => true,
+            | Self::PostgresParameter(_)
+            | Self::Pooler => true,
             Self::File { .. }
             | Self::Open { .. }
             | Self::Unreachable(_)
@@ -200,6 +208,7 @@ impl SqlStore {
                 each: None,
             },
             lock_timeout: settings.busy_timeout,
+            guard: None,
         })
     }
 }
@@ -215,6 +224,11 @@ pub(crate) fn is_postgres(url: &str) -> bool {
 /// [`ConnectError`] if the URL is not one that [`SqlStore::connect`] takes.
 pub fn sqlite_file(url: &str) -> Result<PathBuf, ConnectError> {
     read_url(url).map(|(file, _)| file)
+}
+
+/// Whether [`SqlStore::connect`] makes the file that this URL names.
+pub(crate) fn makes_missing_file(url: &str) -> Result<bool, ConnectError> {
+    read_url(url).map(|(_, if_missing)| matches!(if_missing, IfMissing::Make))
 }
 
 /// What to do about a file that is not there.
@@ -251,8 +265,9 @@ fn decoded(path: &str) -> Result<PathBuf, ConnectError> {
 }
 
 /// Makes the file, and the directory around it, for their owner alone: the file holds password hashes. SQLite gives the
-/// files that it makes beside it the same mode. A file that is there keeps the mode that somebody chose for it.
-fn make_file(path: &Path) -> io::Result<()> {
+/// files that it makes beside it the same mode. A file that is there keeps the mode that somebody chose for it, and is not
+/// opened: the process may have it open already.
+pub(crate) fn make_file(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]

@@ -75,6 +75,18 @@ impl SqlStore {
         Ok(claimed)
     }
 
+    /// Whether the database belongs to some keys already.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot answer.
+    pub async fn is_claimed(&self) -> Result<bool, StoreError> {
+        self.retry(|| async {
+            let kept = Entity::find_by_id(THE_ROW).one(&self.readers).await.map_err(failed)?;
+            Ok(kept.is_some())
+        })
+        .await
+    }
+
     /// Gives the database to the keys of that fingerprint, whoever had it: for keys that were rotated on purpose.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ mod attempts;
 mod connect;
 mod entities;
 mod error;
+mod guard;
 mod key_ring;
 mod postgres;
 #[cfg(test)]
@@ -38,12 +39,14 @@ mod users;
 #[cfg(test)]
 mod writer_recovery;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-pub(crate) use connect::is_postgres;
 pub use connect::{ConnectError, SqlSettings, sqlite_file};
+pub(crate) use connect::{is_postgres, make_file, makes_missing_file};
+pub use guard::DatabaseGuard;
 pub use key_ring::Claimed;
-pub(crate) use postgres::read_url as read_postgres_url;
+pub(crate) use postgres::{read_url as read_postgres_url, refuse_pooler};
+pub use revocation_log::HighWater;
 pub use schema::{MigrationState, MigrationStep};
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
@@ -62,6 +65,7 @@ pub struct SqlStore {
     patience: Patience,
     /// How long Postgres waits for a lock.
     lock_timeout: Duration,
+    guard: Option<Arc<dyn DatabaseGuard>>,
 }
 
 impl SqlStore {

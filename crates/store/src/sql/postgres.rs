@@ -109,6 +109,7 @@ impl SqlStore {
         let bounds = Bounds::of(settings);
         // Once without the pool, which would hide why it fails behind its own patience.
         let first = async {
+            refuse_pooler(&options).await?;
             let mut session = options.connect().await.map_err(unreachable)?;
             question(&mut session, bounds).await?;
             session.close().await.map_err(unreachable)
@@ -127,6 +128,7 @@ impl SqlStore {
                 each: Some(settings.acquire_timeout.saturating_add(bounds.statement)),
             },
             lock_timeout: bounds.lock,
+            guard: None,
         })
     }
 }
@@ -174,6 +176,31 @@ async fn question(session: &mut PgConnection, bounds: Bounds) -> Result<(), Conn
     Ok(())
 }
 
+/// Refuses a pooler that hands out the server's sessions by the transaction or the statement. An idle one gives the next
+/// client the session that it gave the last one; a busy one gives the first client another one. A session that is the
+/// client's own is neither shared nor changed.
+pub(crate) async fn refuse_pooler(options: &PgConnectOptions) -> Result<(), ConnectError> {
+    let mut one = options.connect().await.map_err(unreachable)?;
+    let mut other = options.connect().await.map_err(unreachable)?;
+    let before = process(&mut one).await?;
+    let is_pooled = match sqlx::raw_sql("BEGIN").execute(&mut other).await {
+        Ok(_) => process(&mut other).await? == before || process(&mut one).await? != before,
+        // Pooled by the statement, there is no transaction to be had.
+        Err(sqlx::Error::Database(_)) => true,
+        Err(error) => return Err(unreachable(error)),
+    };
+    if is_pooled {
+        return Err(ConnectError::Pooler);
+    }
+    one.close().await.and(other.close().await).map_err(unreachable)
+}
+
+/// The process of the server that answers.
+async fn process(session: &mut PgConnection) -> Result<i32, ConnectError> {
+    let answer = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(session).await;
+    answer.and_then(|row| row.try_get(0)).map_err(unreachable)
+}
+
 fn not_durable(setting: &str, wanted: &'static str, found: String) -> ConnectError {
     ConnectError::NotDurable {
         setting: setting.to_owned(),
@@ -216,6 +243,8 @@ pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
         }
     }
     let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::PostgresUrl)?;
+    // No floats are read here, and PgBouncer refuses a client that asks for their digits.
+    let options = options.extra_float_digits(None);
     let options = match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("rescind"),

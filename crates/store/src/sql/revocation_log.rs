@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Position, Revocation, Scope,
+    Cause, LogId, Position, Revocation, Scope,
     ports::{StoreError, Tail},
     token::{SessionId, UserId},
 };
@@ -60,7 +60,7 @@ fn kept_scope(scope: Scope) -> (&'static str, Uuid) {
 }
 
 /// Gives `count` positions to a transaction and returns the last of them. From here to its commit the transaction holds
-/// the head's row: the next one is given its positions after this one is seen.
+/// the head's row: the next one is given its positions after this one is seen. Who has committed calls [`SqlStore::record`].
 pub(super) async fn take_positions(
     transaction: &DatabaseTransaction,
     count: i64,
@@ -202,7 +202,32 @@ fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, Failure> {
     Ok(head.ok_or_else(|| unreadable("a revocation log without its head"))?)
 }
 
+/// What a database knows of revocations and of the time. It only grows, unless the database has lost something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HighWater {
+    /// Which log.
+    pub log: LogId,
+    /// The last position that was given.
+    pub position: Position,
+    /// The latest login, rotation or revocation.
+    pub newest: Option<Timestamp>,
+}
+
+pub(super) fn identity(head: &log_head::Model) -> Result<LogId, StoreError> {
+    head.log_id
+        .map(LogId::from_uuid)
+        .ok_or_else(|| unreadable("a revocation log without an identity"))
+}
+
 impl SqlStore {
+    /// What the database knows now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not answer.
+    pub async fn high_water(&self) -> Result<HighWater, StoreError> {
+        self.retry(|| self.high_water_once()).await
+    }
+
     pub(super) async fn log_after_once(&self, position: Position, limit: u32) -> Result<Tail, Failure> {
         // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
         // shows in the floor, and what is pruned after was read. The other order could miss one.

@@ -41,6 +41,10 @@ pub(super) fn kept_position(position: Position) -> i64 {
     i64::try_from(position.get()).unwrap_or(i64::MAX)
 }
 
+pub(super) fn position(position: i64) -> Result<Position, StoreError> {
+    u64::try_from(position).map(Position::new).map_err(StoreError::corrupt)
+}
+
 fn cause(name: &str) -> Result<Cause, StoreError> {
     Cause::from_name(name).ok_or_else(|| unreadable("an unknown cause"))
 }
@@ -191,7 +195,7 @@ impl TryFrom<revocation::Model> for Revocation {
             _ => return Err(unreadable("an unknown scope of a revocation")),
         };
         Ok(Self {
-            position: Position::new(u64::try_from(row.position).map_err(StoreError::corrupt)?),
+            position: position(row.position)?,
             scope,
             user: UserId::from_uuid(row.user_id),
             at: moment(row.at)?,

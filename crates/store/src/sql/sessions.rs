@@ -23,7 +23,7 @@ use super::{
         user_epoch,
     },
     error::{Failure, failed, unreadable},
-    revocation_log::{self as log, Entry},
+    revocation_log::{self as log, Entry, HighWater},
     rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
 };
 
@@ -50,7 +50,9 @@ impl SessionStore for SqlStore {
     }
 
     async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
-        self.retry(|| self.close_once(id, closing)).await
+        let closed = self.retry(|| self.close_once(id, closing)).await?;
+        self.record().await?;
+        Ok(closed)
     }
 
     async fn close_all(
@@ -59,11 +61,15 @@ impl SessionStore for SqlStore {
         except: Option<SessionId>,
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError> {
-        self.retry(|| self.close_all_once(user, except, closing)).await
+        let revocations = self.retry(|| self.close_all_once(user, except, closing)).await?;
+        self.record().await?;
+        Ok(revocations)
     }
 
     async fn revoke(&self, revocation: &NewRevocation) -> Result<Revocation, StoreError> {
-        self.retry(|| self.revoke_once(revocation)).await
+        let revoked = self.retry(|| self.revoke_once(revocation)).await?;
+        self.record().await?;
+        Ok(revoked)
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {
@@ -202,10 +208,7 @@ impl SqlStore {
     }
 
     async fn log_once(&self) -> Result<LogId, Failure> {
-        let id = self.log_head().await?.log_id;
-        Ok(id
-            .map(LogId::from_uuid)
-            .ok_or_else(|| unreadable("a revocation log without an identity"))?)
+        Ok(log::identity(&self.log_head().await?)?)
     }
 
     async fn prune_once(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, Failure> {
@@ -239,6 +242,15 @@ impl SqlStore {
             clock: Some(moment(clock)?),
             newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
             issue_floor: head.issue_floor.map(moment).transpose()?,
+        })
+    }
+
+    pub(super) async fn high_water_once(&self) -> Result<HighWater, Failure> {
+        let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
+        Ok(HighWater {
+            log: log::identity(&head)?,
+            position: rows::position(head.last_position)?,
+            newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
         })
     }
 

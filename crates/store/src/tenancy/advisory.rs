@@ -23,9 +23,11 @@
 //! session that holds the lock.
 //!
 //! **What is not promised.** A virtual machine that is stopped as a whole, its counters included, believes until it is told
-//! otherwise by its next beat, half a second after it goes on. A pooler between here and the server that gives each
-//! statement another session (PgBouncer in transaction mode) holds no lock for anybody; the beat notices, and the node never
-//! becomes ready. Two servers that both take themselves for the primary grant two locks.
+//! otherwise by its next beat, half a second after it goes on. Two servers that both take themselves for the primary grant
+//! two locks.
+//!
+//! **A pooler** that gives each transaction another session (PgBouncer with `pool_mode=transaction`) would keep the lock
+//! after its holder is gone. So the claim looks for one before it takes the lock.
 
 use std::{
     error::Error,
@@ -48,7 +50,10 @@ use tokio::{
 };
 
 use super::{Tenancy, TenancyError};
-use crate::{SystemClock, sql::read_postgres_url};
+use crate::{
+    SystemClock,
+    sql::{ConnectError, read_postgres_url, refuse_pooler},
+};
 
 /// Between two heartbeats, and between two tries to get a lost lock back.
 const BEAT: Duration = Duration::from_millis(500);
@@ -137,6 +142,11 @@ pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyEr
         tenancy,
         belief: Arc::default(),
     };
+    match timeout(GIVE_UP, refuse_pooler(&keeper.options)).await {
+        Ok(Err(ConnectError::Unreachable(source))) => return Err(TenancyError::Unreachable(source)),
+        Ok(looked) => looked?,
+        Err(_) => return Err(unreachable(LockError::Silent)),
+    }
     let patience = tokio::time::Instant::now() + PATIENCE;
     let held = loop {
         match keeper.acquire(None).await.map_err(unreachable)? {

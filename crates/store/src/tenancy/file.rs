@@ -1,70 +1,124 @@
-//! The lock on an SQLite database: the kernel's, on a file beside it.
+//! The lock on an SQLite database: the kernel's (`flock`), on the database file; and whether the files are still in place.
 //!
-//! It goes when the process does, whatever killed it, and nobody can take it away before. The file stays: removing it
-//! would let two processes hold locks on two files of one name. Not the database file itself, whose locks are SQLite's.
+//! The lock belongs to the file and not to one of its names: a symlink, a hard link and a bind mount all lead to it. It
+//! goes when the process does, whatever killed it, and cannot be lost before.
+//!
+//! **SQLite has locks of its own on the same file**, and the kernel drops them as soon as the process closes *any*
+//! descriptor of it (sqlite.org/howtocorrupt.html, section 2.2). So the descriptor here is opened before SQLite opens the
+//! file and closed after SQLite has closed it, and nothing else in the process may open it.
+//!
+//! **A deleted file can still be written to**, and all of it is gone with the last descriptor. So the names are looked up
+//! around each operation, and have to lead to the files that are open.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use super::{Tenancy, TenancyError};
+use crate::sql::make_file;
 
-pub(super) fn claim(database: &Path, tenancy: Tenancy) -> Result<File, TenancyError> {
-    let lock = lock_file(database).map_err(|source| TenancyError::File {
-        path: database.to_owned(),
-        source,
-    })?;
-    let failed = |source| TenancyError::File {
-        path: lock.clone(),
-        source,
-    };
-    let file = open(&lock).map_err(failed)?;
-    let locked = match tenancy {
-        Tenancy::Alone => file.try_lock(),
-        Tenancy::Shared => file.try_lock_shared(),
-    };
-    match locked {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(TenancyError::InUse {
-            asked: tenancy,
-            lock: Some(lock),
-        }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+/// A database file that is locked as long as this is there.
+pub(super) struct DatabaseFile {
+    /// Open for its lock. It is neither read nor written.
+    _descriptor: File,
+    /// The names of the file and of SQLite's two beside it, and which files they led to at the first look.
+    files: [(PathBuf, OnceLock<FileId>); 3],
+}
+
+impl DatabaseFile {
+    pub(super) fn claim(database: &Path, tenancy: Tenancy, make: bool) -> Result<Self, TenancyError> {
+        let failed = |source| TenancyError::File {
+            path: database.to_owned(),
+            source,
+        };
+        if make {
+            make_file(database).map_err(failed)?;
+        }
+        let descriptor = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(database)
+            .map_err(failed)?;
+        let metadata = descriptor.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(failed(io::Error::other("it is not a regular file")));
+        }
+        refuse_network(&descriptor).map_err(failed)?;
+        let locked = match tenancy {
+            Tenancy::Alone => descriptor.try_lock(),
+            Tenancy::Shared => descriptor.try_lock_shared(),
+        };
+        locked.map_err(|error| match error {
+            TryLockError::WouldBlock => TenancyError::InUse {
+                asked: tenancy,
+                lock: Some(database.to_owned()),
+            },
+            TryLockError::Error(source) => failed(source),
+        })?;
+        let path = std::path::absolute(database).map_err(failed)?;
+        let files = ["", "-wal", "-shm"].map(|suffix| {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            (name.into(), OnceLock::new())
+        });
+        // Those beside it may still be replaced while SQLite opens.
+        files[0].1.get_or_init(|| file_id(&metadata));
+        Ok(Self {
+            _descriptor: descriptor,
+            files,
+        })
+    }
+
+    /// Whether each name still leads to the same file. No call to the system here waits for a disk.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.files.iter().all(|(path, known)| match fs::metadata(path) {
+            Ok(found) => *known.get_or_init(|| file_id(&found)) == file_id(&found),
+            Err(_) => known.get().is_none(),
+        })
     }
 }
 
-/// The lock beside the file, where it really is: two names of one file must not be two locks.
-fn lock_file(database: &Path) -> io::Result<PathBuf> {
-    let database = match fs::canonicalize(database) {
-        Ok(path) => path,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let directory = database
-                .parent()
-                .filter(|path| !path.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
-            make_directory(directory)?;
-            fs::canonicalize(directory)?.join(database.file_name().unwrap_or_default())
-        }
-        Err(error) => return Err(error),
+/// Device and inode: the same under every name, and no other file's as long as this one is open.
+#[cfg(unix)]
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn file_id(metadata: &Metadata) -> FileId {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+/// Elsewhere an open file cannot be deleted.
+#[cfg(not(unix))]
+type FileId = ();
+
+#[cfg(not(unix))]
+fn file_id(_: &Metadata) -> FileId {}
+
+/// On a network file system one machine's locks may not count on another, and SQLite's shared memory is not shared.
+#[cfg(target_os = "linux")]
+fn refuse_network(file: &File) -> io::Result<()> {
+    // The numbers of `statfs(2)`, in their lower 32 bits.
+    let name = match rustix::fs::fstatfs(file)?.f_type as u32 {
+        0x6969 => "NFS",
+        0x517b | 0xfe53_4d42 | 0xff53_4d42 => "SMB",
+        0x5346_414f => "AFS",
+        0x00c3_6400 => "Ceph",
+        0x0bd0_0bd0 => "Lustre",
+        0x4750_4653 => "GPFS",
+        0x0116_1970 => "GFS2",
+        0x7461_636f => "OCFS2",
+        _ => return Ok(()),
     };
-    let mut lock = database.into_os_string();
-    lock.push(".lock");
-    Ok(lock.into())
+    Err(io::Error::other(format!(
+        "it is on a network file system ({name}); SQLite needs a local disk"
+    )))
 }
 
-/// For its owner alone, like the database in it. One that is there keeps its mode.
-fn make_directory(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(path)
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.create(true).truncate(false).write(true).open(path)
+#[cfg(not(target_os = "linux"))]
+fn refuse_network(_: &File) -> io::Result<()> {
+    Ok(())
 }

@@ -6,7 +6,7 @@
 //!
 //! **The choice.** A lock, held for as long as the node serves: [`Tenancy::Alone`] by a node that remembers by itself,
 //! [`Tenancy::Shared`] by those that share a blacklist in Redis, so that the two kinds keep each other out. On SQLite it is
-//! the kernel's lock on a file beside the database, which goes when the process does and cannot be lost before. On Postgres
+//! the kernel's lock on the database file, which goes when the process does and cannot be lost before. On Postgres
 //! it is an advisory lock of a session, see [`advisory`]: a session can end without its client hearing of it, so there
 //! [`Tenant::holds`] is a belief that has to be renewed, and that ends by itself.
 //!
@@ -25,9 +25,12 @@ use std::{
     error::Error,
     fmt, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use crate::sql::{ConnectError, is_postgres, sqlite_file};
+use rescind_session::ports::StoreError;
+
+use crate::sql::{ConnectError, is_postgres, makes_missing_file, sqlite_file};
 
 pub use tenanted::Tenanted;
 
@@ -48,14 +51,14 @@ pub enum TenancyError {
     InUse {
         /// How it was asked for.
         asked: Tenancy,
-        /// The file that is locked, on SQLite.
+        /// The database file, on SQLite: it is what is locked.
         lock: Option<PathBuf>,
     },
     /// The URL is not one of a database that is known here.
     #[error(transparent)]
     Url(#[from] ConnectError),
-    /// The lock file cannot be made or locked.
-    #[error("the lock file {} cannot be locked", path.display())]
+    /// The database file cannot be made, opened or locked.
+    #[error("the database file {} cannot be locked", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -63,20 +66,47 @@ pub enum TenancyError {
         #[source]
         source: io::Error,
     },
+    /// The file is on another machine, whose locks cannot be relied on.
+    #[error("the database file {} is on a network file system ({kind}): SQLite needs a local disk", path.display())]
+    NetworkFileSystem {
+        /// The file.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: &'static str,
+    },
     /// The server cannot be reached, or would not grant locks.
     #[error("the database cannot be reached for its lock")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
 }
 
+/// The source of a [`StoreError::Unavailable`]: the database that was claimed is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the database file, or a file of SQLite beside it, was deleted, moved or replaced: put it back, or restart")]
+pub struct DatabaseLost;
+
 /// The right to use a database, until it is dropped.
-pub struct Tenant(Lock);
+///
+/// On SQLite it has to be claimed before the file is opened and dropped after it was closed
+/// ([`SqlStore::close`](crate::SqlStore::close_connections)), and a process must not claim one file twice: a descriptor of the file
+/// that is closed takes SQLite's own locks with it.
+pub struct Tenant {
+    lock: Lock,
+    /// As of the last look.
+    is_in_place: AtomicBool,
+}
 
 enum Lock {
-    /// Released when the file is closed.
-    File {
-        _file: std::fs::File,
-    },
+    File(file::DatabaseFile),
     Session(advisory::Kept),
+}
+
+impl From<Lock> for Tenant {
+    fn from(lock: Lock) -> Self {
+        Self {
+            lock,
+            is_in_place: true.into(),
+        }
+    }
 }
 
 impl Tenant {
@@ -86,9 +116,9 @@ impl Tenant {
     /// [`TenancyError::InUse`] if others have it and this is not how it can be shared.
     pub async fn claim(url: &str, tenancy: Tenancy) -> Result<Self, TenancyError> {
         if is_postgres(url) {
-            return Ok(Self(Lock::Session(advisory::claim(url, tenancy).await?)));
+            return Ok(Lock::Session(advisory::claim(url, tenancy).await?).into());
         }
-        Self::claim_file(&sqlite_file(url)?, tenancy).await
+        Self::claim_sqlite(&sqlite_file(url)?, tenancy, makes_missing_file(url)?).await
     }
 
     /// Takes the SQLite database in that file, which need not be there yet. The directory around it is made.
@@ -96,30 +126,50 @@ impl Tenant {
     /// # Errors
     /// As [`claim`](Self::claim).
     pub async fn claim_file(database: &Path, tenancy: Tenancy) -> Result<Self, TenancyError> {
+        Self::claim_sqlite(database, tenancy, true).await
+    }
+
+    async fn claim_sqlite(database: &Path, tenancy: Tenancy, make: bool) -> Result<Self, TenancyError> {
         let path = database.to_owned();
-        let claimed = tokio::task::spawn_blocking(move || file::claim(&path, tenancy)).await;
+        let claimed = tokio::task::spawn_blocking(move || file::DatabaseFile::claim(&path, tenancy, make)).await;
         let file = claimed.map_err(|error| TenancyError::File {
             path: database.to_owned(),
             source: io::Error::other(error),
         })??;
-        Ok(Self(Lock::File { _file: file }))
+        Ok(Lock::File(file).into())
     }
 
     /// Whether the database is this node's now. False from the moment at which the lock may be lost, whether or not the
-    /// node has been told.
+    /// node has been told; and while the database is lost, as of the last [`verify`](Self::verify).
     #[must_use]
     pub fn holds(&self) -> bool {
-        match &self.0 {
-            Lock::File { .. } => true,
+        match &self.lock {
+            Lock::File(_) => self.is_in_place.load(Ordering::SeqCst),
             Lock::Session(kept) => kept.holds(),
         }
+    }
+
+    /// Looks whether the files of SQLite are in their places: the ones that were claimed. To be called around every
+    /// operation. The lock on Postgres is not a part of it: what SQL decides is true whoever reads it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] with [`DatabaseLost`] as its source.
+    pub fn verify(&self) -> Result<(), StoreError> {
+        if let Lock::File(file) = &self.lock {
+            let is_in_place = file.is_in_place();
+            self.is_in_place.store(is_in_place, Ordering::SeqCst);
+            if !is_in_place {
+                return Err(StoreError::unavailable(DatabaseLost));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until [`holds`](Self::holds) is true. On Postgres that may take some seconds after the claim, until a
     /// predecessor that was cut off has stopped believing that the database is its own.
     pub async fn settled(&self) {
-        match &self.0 {
-            Lock::File { .. } => {}
+        match &self.lock {
+            Lock::File(_) => {}
             Lock::Session(kept) => kept.settled().await,
         }
     }
@@ -128,7 +178,7 @@ impl Tenant {
     /// been here meanwhile, and what the node remembers may be old. It must not wait for anything. Only the first call
     /// counts.
     pub fn when_regained(&self, act: impl Fn() + Send + Sync + 'static) {
-        if let Lock::Session(kept) = &self.0 {
+        if let Lock::Session(kept) = &self.lock {
             kept.when_regained(Box::new(act));
         }
     }

@@ -1,0 +1,201 @@
+//! The high-water mark: what a database has known, remembered outside of it.
+//!
+//! A database that was restored from a backup, or that lost its last changes with its disk, looks like any other, and
+//! accepts again what was logged out since. So where its revocation log ends is recorded in a file beside the keys (beside
+//! the data where the keys are read-only), and in Redis where there is one. A database whose log ends before that is
+//! refused, until `rescind restored` has closed everything.
+//!
+//! **The mark is never ahead of an honest database**: it takes only what was read after its commit, and it is read before
+//! the database that it is compared with. It may be behind: a node that is killed before the mark was written has confirmed
+//! nothing. On SQLite a revocation is answered only when it is in the file. On Postgres, which has backups and standbys of
+//! its own, the mark follows within a second.
+//!
+//! **Not noticed**: a snapshot that takes the mark back together with the database; and a loss of what is no revocation,
+//! such as a login.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rescind_session::{Position, WithCauses, ports::StoreError};
+use rescind_store::{DatabaseGuard, HighWater, RedisBlacklist, SqlStore, Tenant};
+
+use crate::{
+    failure::Failure,
+    private_files::{lock_directory, make_directory, open_regular, replace},
+    settings::Storage,
+};
+
+const FILE: &str = "high-water.json";
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// The contents of a file: of each log that these keys have met the last position and the newest instant. Two databases may
+/// share a directory of keys.
+type Logs = BTreeMap<String, (u64, Option<Timestamp>)>;
+
+/// The mark of the databases that some keys have met.
+#[derive(Debug)]
+pub(crate) struct HighWaterMark {
+    /// The directories of the keys and of the data. It is written to the first that takes it, and read from both.
+    places: [PathBuf; 2],
+    redis: Option<Arc<RedisBlacklist>>,
+}
+
+impl HighWaterMark {
+    pub(crate) fn of(storage: &Storage, redis: Option<Arc<RedisBlacklist>>) -> Self {
+        Self {
+            places: [storage.keys.clone(), storage.data_dir.clone()],
+            redis,
+        }
+    }
+
+    /// Compares a database with what is remembered, and returns that: the highest position of its log, and the newest
+    /// instant of all logs. Redis remembers what the database knows now; one that is away does so later.
+    ///
+    /// # Errors
+    /// [`Failure::OlderDatabase`] if the database knows less.
+    pub(crate) async fn compare(&self, store: &SqlStore) -> Result<HighWater, Failure> {
+        let mut known = store.high_water().await?;
+        let mut remembered = known;
+        if let Some(redis) = &self.redis {
+            match redis.raise_high_water(known, false).await {
+                Ok(shared) => remembered = shared,
+                Err(error) => tracing::debug!(error = %WithCauses(&error), "Redis does not take the high-water mark"),
+            }
+        }
+        for place in &self.places {
+            let logs = read(place).map_err(|error| Failure::Mark(place.join(FILE), error))?;
+            let position = logs.get(&name(known)).map_or(0, |(position, _)| *position);
+            remembered.position = remembered.position.max(Position::new(position));
+            remembered.newest = logs
+                .values()
+                .map(|(_, newest)| *newest)
+                .fold(remembered.newest, Ord::max);
+        }
+        if remembered.position > known.position {
+            // Another node may have committed and recorded something between the two questions.
+            known = store.high_water().await?;
+        }
+        if known.log == remembered.log && remembered.position > known.position {
+            return Err(Failure::OlderDatabase {
+                ends: known.position.get(),
+                recorded: remembered.position.get(),
+            });
+        }
+        Ok(remembered)
+    }
+
+    /// Compares a database with the mark, and raises that to it.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare); [`Failure::Mark`] if it can be written nowhere.
+    pub(crate) async fn raise(&self, store: &SqlStore) -> Result<HighWater, Failure> {
+        self.compare(store).await?;
+        let known = store.high_water().await?;
+        match tokio::task::block_in_place(|| self.write(known)) {
+            Err(error) if self.redis.is_none() => Err(self.unwritten(error)),
+            // Where both directories are read-only, Redis remembers alone.
+            _ => Ok(known),
+        }
+    }
+
+    /// Raises the mark each second, while the database changes. Ends only if the database comes to know less.
+    pub(crate) async fn follow(&self, store: &SqlStore) -> Failure {
+        let (mut last, mut told) = (None, false);
+        loop {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            // A database that does not answer is the business of others.
+            let Ok(known) = store.high_water().await else { continue };
+            if last == Some(known) {
+                continue;
+            }
+            match self.raise(store).await {
+                Ok(raised) => (last, told) = (Some(raised), false),
+                Err(failure @ Failure::OlderDatabase { .. }) => return failure,
+                Err(failure) if !told => {
+                    tracing::error!(
+                        error = failure.told(),
+                        "what the database knows is not recorded outside of it"
+                    );
+                    told = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Forgets everything but what the database knows.
+    ///
+    /// # Errors
+    /// [`Failure::Mark`] if a mark that is there cannot be replaced.
+    pub(crate) async fn reset(&self, store: &SqlStore) -> Result<(), Failure> {
+        let known = store.high_water().await?;
+        for place in self.places.iter().filter(|place| place.join(FILE).exists()) {
+            update(place, true, known).map_err(|error| Failure::Mark(place.join(FILE), error))?;
+        }
+        if let Some(redis) = &self.redis
+            && let Err(error) = redis.raise_high_water(known, true).await
+        {
+            tracing::warn!(error = %WithCauses(&error), "Redis goes on remembering the time; repeat this when it answers");
+        }
+        Ok(())
+    }
+
+    /// Blocks until the file is on the disk.
+    fn write(&self, known: HighWater) -> io::Result<()> {
+        let [keys, data] = &self.places;
+        update(keys, false, known).or_else(|_| make_directory(data).and_then(|()| update(data, false, known)))
+    }
+
+    fn unwritten(&self, error: io::Error) -> Failure {
+        Failure::Mark(self.places[1].join(FILE), error)
+    }
+}
+
+/// What stands before the store of a node: the database has to be in its place, and revocations have to be in the mark.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) mark: Arc<HighWaterMark>,
+}
+
+impl DatabaseGuard for Guard {
+    fn verify(&self) -> Result<(), StoreError> {
+        self.tenant.verify()
+    }
+
+    fn record(&self, known: HighWater) -> Result<(), StoreError> {
+        let written = self.mark.write(known);
+        written.map_err(|error| StoreError::unavailable(self.mark.unwritten(error)))
+    }
+}
+
+fn name(known: HighWater) -> String {
+    known.log.as_uuid().to_string()
+}
+
+fn read(place: &Path) -> io::Result<Logs> {
+    match open_regular(&place.join(FILE)) {
+        Ok(file) => Ok(serde_json::from_reader(file)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Logs::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes what a database knows into the file of a directory; with `reset`, in place of what is there.
+fn update(place: &Path, reset: bool, known: HighWater) -> io::Result<()> {
+    let _lock = lock_directory(place)?;
+    let mut logs = if reset { Logs::new() } else { read(place)? };
+    let kept = logs.entry(name(known)).or_default();
+    let raised = (kept.0.max(known.position.get()), kept.1.max(known.newest));
+    if *kept != raised {
+        *kept = raised;
+        replace(&place.join(FILE), &serde_json::to_vec(&logs)?)?;
+    }
+    Ok(())
+}
