@@ -7,9 +7,23 @@
 //! This module is there only with the feature `failpoints`, which nothing but the tests of the program asks for: what is
 //! shipped has no such place, whatever its environment says.
 //!
-//! A password change has such a moment too, `between-password-and-sessions`.
+//! A password change has such a moment too, `between-password-and-sessions`. And with `prune-often` pruning, which takes its
+//! turn each minute, does so ten times a second.
 
-use std::{future::pending, sync::Once};
+use std::{future::pending, sync::Once, time::Duration};
+
+use crate::upkeep::Upkeep;
+
+/// The upkeep as it was asked for, or with more pruning if `FAILPOINTS` has it so.
+pub(crate) fn prune_often(upkeep: Upkeep) -> Upkeep {
+    Upkeep {
+        prune_every: match stays("prune-often") {
+            true => Duration::from_millis(100),
+            false => upkeep.prune_every,
+        },
+        ..upkeep
+    }
+}
 
 /// Stays here for ever, and says so, if `FAILPOINTS` has it stay.
 ///

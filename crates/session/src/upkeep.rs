@@ -360,6 +360,8 @@ impl SessionService {
     /// Does the upkeep until it is dropped. A store that fails is reported when it begins to and when it ends to, and
     /// asked again in between.
     pub async fn keep_up(&self, upkeep: Upkeep) -> Infallible {
+        #[cfg(feature = "failpoints")]
+        let upkeep = crate::failpoints::prune_often(upkeep);
         let carrying = async {
             let mut health = Health::Good;
             loop {
@@ -383,9 +385,7 @@ impl SessionService {
             loop {
                 tokio::time::sleep(upkeep.prune_every).await;
                 let outcome = self.prune(upkeep.batch).await;
-                if let Ok(pruned) = outcome
-                    && pruned != Pruned::default()
-                {
+                if let Ok(pruned) = outcome {
                     tracing::debug!(sessions = pruned.sessions, revocations = pruned.revocations, "pruned");
                 }
                 health = health.after("pruning", outcome.err());

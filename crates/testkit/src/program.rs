@@ -433,11 +433,19 @@ impl Running {
     ///
     /// # Errors
     /// [`ProgramError::TooSlow`], with the logs, if it does not.
-    pub async fn terminate(mut self) -> Result<Ended, ProgramError> {
+    pub async fn terminate(self) -> Result<Ended, ProgramError> {
         self.process
             .terminate()
             .map_err(|source| self.program.machine(source))?;
-        let status = self.program.ended(&mut self.process, "end after SIGTERM").await?;
+        self.ended().await
+    }
+
+    /// Waits until it has ended: by itself, or after a signal.
+    ///
+    /// # Errors
+    /// [`ProgramError::TooSlow`], with the logs, if it goes on running.
+    pub async fn ended(mut self) -> Result<Ended, ProgramError> {
+        let status = self.program.ended(&mut self.process, "end").await?;
         Ok(self.program.end(&self.process, status))
     }
 

@@ -1,8 +1,6 @@
 //! A node whose clock is an hour off. It must know, and it must not make the others forget.
 
-use std::time::Duration;
-
-use rescind_testkit::{RedisServer, Tokens, Tool, needs, rounds};
+use rescind_testkit::{RedisServer, Tokens, Tool, needs};
 
 use crate::{
     cluster::{Database, Node, Plan, has_stores, until},
@@ -11,6 +9,8 @@ use crate::{
 };
 
 const OFFSETS: [&str; 2] = ["+1h", "-1h"];
+/// A node says so after each round of pruning.
+const PRUNED: &str = r#""message":"pruned""#;
 
 fn can_be_shown() -> bool {
     has_stores() && needs(Tool::Faketime).is_some()
@@ -34,7 +34,9 @@ async fn a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forget
     // Lives shorter than the clocks differ: what a clock an hour ahead counted as over would be forgotten.
     let plan = Plan::on(&Database::on_shared_postgres().await)
         .with_redis(&redis.url())
-        .env("RESCIND_ACCESS_TTL", "20m");
+        .env("RESCIND_ACCESS_TTL", "20m")
+        .env("FAILPOINTS", "prune-often=return")
+        .env("RUST_LOG", "info,rescind_session=debug");
     let [good] = plan.start().await;
     let live = good.log_in().await;
     let ended = end_sessions(&good, 20).await;
@@ -49,8 +51,8 @@ async fn a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forget
             asked += 1;
         }
         wrong.api.get("/health/ready", None).await.expect_status(503);
-        // In the second tier longer than the minute after which a node prunes.
-        tokio::time::sleep(Duration::from_secs(rounds(1, 65).into())).await;
+        // It has tried to prune, and does not know by which time.
+        until(async || wrong.says(r#""chore":"pruning""#) > 0).await;
         wrong.api.get("/health/ready", None).await.expect_status(503);
         for tokens in &ended {
             good.assert_dead(tokens).await;
@@ -88,7 +90,9 @@ async fn a_clock_that_steps_an_hour_under_one_node_forgets_nothing() {
     let redis = RedisServer::start().await;
     let plan = Plan::on(&Database::on_shared_postgres().await)
         .with_redis(&redis.url())
-        .env("RESCIND_ACCESS_TTL", "20m");
+        .env("RESCIND_ACCESS_TTL", "20m")
+        .env("FAILPOINTS", "prune-often=return")
+        .env("RUST_LOG", "info,rescind_session=debug");
     let [good] = plan.start().await;
     let stepping = Node::of(plan.program().with_clock_offset("+0")).await;
     let live = good.log_in().await;
@@ -98,8 +102,10 @@ async fn a_clock_that_steps_an_hour_under_one_node_forgets_nothing() {
         // Ended by the node whose clock is wrong, and by the one whose clock is right.
         ended.extend(end_sessions(&stepping, 5).await);
         ended.extend(end_sessions(&good, 5).await);
-        tokio::time::sleep(Duration::from_secs(rounds(1, 65).into())).await;
         for node in [&good, &stepping] {
+            // Twice, so that one round began after the last logout.
+            let so_far = node.says(PRUNED);
+            until(async || node.says(PRUNED) > so_far + 1).await;
             for tokens in &ended {
                 node.assert_dead(tokens).await;
             }

@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use rescind_testkit::{Program, Reply, Thief, Tokens, Tool, needs};
 
-use crate::stage::{Stage, program};
+use crate::{
+    clock::pruned_by_a_fast_clock,
+    stage::{Stage, program},
+};
 
 /// Logs in, is robbed, logs out; and a device that stays logged in, to show that not everything is refused.
 async fn robbed_and_logged_out(stage: &Stage) -> (Thief, Tokens, Tokens) {
@@ -54,7 +57,8 @@ async fn a_logged_out_token_stays_dead_when_the_clock_goes_back_an_hour_before_t
     let before = stage.api.me(bystander.access()).await.expect_status(200);
 
     let stopped: Program = stage.running.kill_9().await;
-    let stage = Stage::with(stopped.with_clock_offset("-1h")).await;
+    // It is not ready, since its clock is behind what the database has seen; requests are answered all the same.
+    let stage = Stage::unready(stopped.with_clock_offset("-1h")).await;
     stage.assert_dead(&tokens).await;
     stage.assert_alive(&bystander).await;
 
@@ -70,6 +74,13 @@ async fn a_logged_out_token_stays_dead_when_the_clock_goes_back_an_hour_before_t
         issued(&after) >= issued(&before),
         "the program's own time went back with the wall clock: {before:?} {after:?}"
     );
+
+    // Worse: a start in between whose clock is ahead prunes the revocation away. Ten minutes and the margin have passed by it.
+    let stopped = pruned_by_a_fast_clock(stage.running.kill_9().await, "+1h").await;
+    let stage = Stage::unready(stopped.with_clock_offset("-1h")).await;
+    let refused = stage.api.me(tokens.access()).await;
+    assert_eq!(refused.status, 401, "the token counts again: {refused:?}");
+    assert_eq!(stage.api.refresh(tokens.refresh()).await.status, 401);
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@
 //! it where that is the point, and believes only what it is answered. What a browser adds is in `tests/browser`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
+mod clock;
 mod crash;
 mod head_start;
 mod locked_database;
 mod logout;
+mod new_database;
 mod policies;
 mod races;
 mod refresh;

@@ -1,5 +1,7 @@
 //! Where every story begins: the program has just been started, and people log in.
 
+use std::time::Duration;
+
 use rescind_testkit::{ApiClient, Program, Reply, Running, Tokens};
 use serde_json::Value;
 
@@ -13,6 +15,18 @@ pub(crate) fn program() -> Program {
         .env("RESCIND_ACCESS_TTL", "10m")
         .env("RESCIND_STORE_TIMEOUT", "20s")
         .env("RESCIND_LOGIN_LIMIT", "off")
+}
+
+/// Waits until it is so, as long as the slowest machine may take.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let mut again = tokio::time::interval(Duration::from_millis(20));
+    again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let so = async {
+        while !is_so().await {
+            again.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), so).await.unwrap();
 }
 
 /// A program that runs, and a client of it.
@@ -29,8 +43,14 @@ impl Stage {
 
     /// Starts a program and waits until it is ready.
     pub(crate) async fn with(program: Program) -> Self {
+        let stage = Self::unready(program).await;
+        stage.running.ready().await.unwrap();
+        stage
+    }
+
+    /// Starts a program that may not become ready.
+    pub(crate) async fn unready(program: Program) -> Self {
         let running = program.start().await.unwrap();
-        running.ready().await.unwrap();
         let api = running.api_client();
         Self { running, api }
     }

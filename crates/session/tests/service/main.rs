@@ -1,10 +1,12 @@
 //! The life of a session, told through the service's public interface.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clock;
 mod fail_closed;
 mod faulty;
 mod hashing;
 mod inspecting;
+mod issue_floor;
 mod login;
 mod logout;
 mod policy_changes;

@@ -1,13 +1,14 @@
 //! What happens when nobody asks.
 
 use rescind_session::{
-    AuthenticateError, EndSessionError, LogId, LogoutError, Policy, RefreshError, Unavailable, Upkeep,
-    ports::{Blacklist, Claim, Copied, Filling},
+    AuthenticateError, Cause, EndSessionError, LogId, LogoutError, Policy, Position, RefreshError, Revocation, Scope,
+    Unavailable, Upkeep,
+    ports::{Blacklist, Claim, Copied, Filling, Standing},
 };
 use uuid::Uuid;
 
 use crate::faulty::Fault;
-use crate::world::{World, config, seconds};
+use crate::world::{World, config, noon, seconds};
 
 #[tokio::test]
 async fn a_half_done_logout_is_carried_over_without_anybody_asking() {
@@ -86,6 +87,35 @@ async fn pruning_removes_everything_that_has_passed_in_batches() {
     world.clock.advance(seconds(40 * 24 * 60 * 60));
     let pruned = world.service.prune(10).await.unwrap();
     assert_eq!((pruned.sessions, pruned.revocations), (25, 25));
+}
+
+#[tokio::test]
+async fn the_blacklist_forgets_by_a_recorded_time_only() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    // It is in the copy alone: nothing is pruned with it, so that nothing records the time.
+    let revocation = Revocation {
+        position: Position::START.next(),
+        scope: Scope::Session(grant.claims.session_id),
+        user: world.user.id,
+        at: noon(),
+        until: noon() + seconds(600),
+        cause: Cause::Logout,
+    };
+    world.blacklist.insert(&[revocation]).await.unwrap();
+    world.clock.advance(seconds(3600));
+    world.service.prune(10).await.unwrap();
+    let check = async || {
+        let check = world.blacklist.check(grant.claims.token_id, grant.claims.session_id);
+        check.await.unwrap()
+    };
+    assert!(
+        matches!(check().await, Standing::Revoked(_)),
+        "forgotten by a time that nothing recorded"
+    );
+    world.log_in().await;
+    world.service.prune(10).await.unwrap();
+    assert_eq!(check().await, Standing::Clear, "the login recorded a later time");
 }
 
 fn is_not_whole<T>(verdict: &Result<T, AuthenticateError>) -> bool {

@@ -77,6 +77,42 @@ async fn everything_is_closed(place: Place) {
     opened(&store, 3).await;
 }
 
+/// A clock was a year ahead: sessions began, revocations were written and a floor was recorded by it.
+async fn the_time_begins_again(place: Place) {
+    let (store, year) = (place.store().await, SignedDuration::from_hours(24 * 365));
+    let mut ahead = session(1);
+    ahead.created_at += year;
+    ahead.last_seen_at += year;
+    let epoch = store.epoch(ahead.user).await.unwrap();
+    assert_eq!(store.open(&ahead, epoch).await.unwrap(), Opened::Opened);
+    let at = NOON + SignedDuration::from_hours(1);
+    let late = Closing {
+        at: NOON + year,
+        ..closing(Cause::Logout)
+    };
+    let other = opened(&store, 2).await;
+    let _ = store.close(other.id, &late).await.unwrap();
+    store.raise_issue_floor(NOON + year).await.unwrap();
+    assert_eq!(store.instants().await.unwrap().newest, Some(NOON + year));
+
+    let closing = Closing { at, ..late };
+    assert_eq!(store.close_everything(&closing).await.unwrap(), 1);
+    let instants = store.instants().await.unwrap();
+    assert_eq!((instants.newest, instants.issue_floor), (Some(at), None));
+}
+
+#[tokio::test]
+async fn after_a_wrong_clock_the_time_begins_again_on_sqlite() {
+    the_time_begins_again(place::sqlite()).await;
+}
+
+#[tokio::test]
+async fn after_a_wrong_clock_the_time_begins_again_on_postgres() {
+    if let Some(place) = place::postgres().await {
+        the_time_begins_again(place).await;
+    }
+}
+
 #[tokio::test]
 async fn after_a_restore_everything_is_closed_on_sqlite() {
     everything_is_closed(place::sqlite()).await;
