@@ -109,11 +109,8 @@ impl SessionService {
             }
         };
         let expected = credentials.as_ref().map(|credentials| &credentials.password_hash);
-        let fits = self
-            .parts
-            .passwords
-            .verify(password, expected, self.caller(false))
-            .await?;
+        let passwords = &self.parts.passwords;
+        let fits = passwords.verify(password, expected, self.caller(false)).await?;
         match credentials {
             Some(credentials) if fits && self.may_log_in(&credentials.user) => Ok((credentials.user, epoch)),
             _ => Err(LoginError::InvalidCredentials),

@@ -15,7 +15,7 @@ const REMEMBERED: u32 = 1_000;
 /// How many requests of one visitor it remembers at most.
 const ENTRIES: usize = 50;
 /// Less than what one visitor weighs, and more than what the program grows by for other reasons.
-const KEPT_BYTES: u64 = 1024;
+const KEPT_BYTES: u64 = 512;
 
 #[tokio::test]
 async fn a_visitors_log_forgets_the_oldest_entries() {
