@@ -1,8 +1,9 @@
 //! Serving: the parts put together, in the order in which each can rely on the one before.
 //!
 //! The order is the point. The database is taken, for this process alone or beside others on one Redis, before it is
-//! opened; it is compared with the high-water mark before keys are made for it; the keys are held against it before a token is signed; and the revocation log is carried over before the port
-//! answers, or requests are refused until it is: at no moment does a program accept that does not know yet what was revoked.
+//! opened; it is compared with the high-water mark before keys are made for it; the keys are compared with it before a token
+//! is signed; and the revocation log is carried over before the port answers, or requests are refused until it is: at no
+//! moment does a program accept that does not know yet what was revoked.
 
 use std::{
     io::{Write, stdout},
@@ -144,7 +145,6 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         let service = service.clone();
         async move { service.keep_up(Upkeep::default()).await }
     });
-
     let stores = Arc::new(Stores::of(
         &settings.storage.database,
         blacklist.is_shared(),

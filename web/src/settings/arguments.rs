@@ -30,8 +30,8 @@ pub(crate) enum Command {
     /// Change the keys that sign and verify.
     #[command(subcommand)]
     Keys(Keys),
-    /// After the database was restored from a backup: end every session, and replace the signing keys. What was revoked
-    /// since the backup is forgotten otherwise.
+    /// After the database was restored from a backup, or where a start says that it is older than it was: end every session,
+    /// and replace the signing keys. What was revoked since is forgotten otherwise.
     Restored {
         /// Yes, everybody has to log in again.
         #[arg(long, required = true)]

@@ -80,11 +80,8 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
     pub async fn is_claimed(&self) -> Result<bool, StoreError> {
-        self.retry(|| async {
-            let kept = Entity::find_by_id(THE_ROW).one(&self.readers).await.map_err(failed)?;
-            Ok(kept.is_some())
-        })
-        .await
+        let row = self.retry(|| async { Entity::find_by_id(THE_ROW).one(&self.readers).await.map_err(failed) });
+        Ok(row.await?.is_some())
     }
 
     /// Gives the database to the keys of that fingerprint, whoever had it: for keys that were rotated on purpose.

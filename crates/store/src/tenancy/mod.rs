@@ -66,14 +66,6 @@ pub enum TenancyError {
         #[source]
         source: io::Error,
     },
-    /// The file is on another machine, whose locks cannot be relied on.
-    #[error("the database file {} is on a network file system ({kind}): SQLite needs a local disk", path.display())]
-    NetworkFileSystem {
-        /// The file.
-        path: PathBuf,
-        /// The kind of file system.
-        kind: &'static str,
-    },
     /// The server cannot be reached, or would not grant locks.
     #[error("the database cannot be reached for its lock")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
@@ -87,8 +79,8 @@ pub struct DatabaseLost;
 /// The right to use a database, until it is dropped.
 ///
 /// On SQLite it has to be claimed before the file is opened and dropped after it was closed
-/// ([`SqlStore::close`](crate::SqlStore::close_connections)), and a process must not claim one file twice: a descriptor of the file
-/// that is closed takes SQLite's own locks with it.
+/// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)), and a process must not claim one file twice: a
+/// descriptor of the file that is closed takes SQLite's own locks with it.
 pub struct Tenant {
     lock: Lock,
     /// As of the last look.
