@@ -21,7 +21,6 @@ use actix_web::{
     middleware::{Condition, DefaultHeaders, from_fn},
     web,
 };
-use jiff::Timestamp;
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
@@ -50,7 +49,7 @@ use crate::{
     pages::{self, Site},
     settings::{Demo, Faults, Settings, Storage, unknown_variables},
     signals::EndSignals,
-    stores::{DatabaseKind, Stores},
+    stores::Stores,
 };
 
 /// The accounts of the demo, whose password everybody may know.
@@ -113,11 +112,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
 
     let watched = clock::watch(clock.clone(), service.clone(), store.clone());
     let ready = Readiness {
-        warns_beyond: match DatabaseKind::of(&settings.storage.database) {
-            DatabaseKind::Sqlite => Some(settings.tokens.policy.session_max),
-            // Its clock was compared.
-            DatabaseKind::Postgres => None,
-        },
+        session_max: settings.tokens.policy.session_max,
         store: store.clone(),
         clock,
         service: service.clone(),
@@ -352,9 +347,7 @@ struct Readiness {
     demo: Demo,
     /// How often at once, before it is left to later.
     tries: usize,
-    /// How far the clock may be ahead of the newest instant in the database without a warning; any distance if there is
-    /// none.
-    warns_beyond: Option<Duration>,
+    session_max: Duration,
 }
 
 impl Readiness {
@@ -363,8 +356,15 @@ impl Readiness {
         let anchored = match self.store.instants().await {
             Ok(instants) => {
                 let anchored = self.clock.anchor(instants).map_err(NotReady::from);
-                if anchored.is_ok() {
-                    self.warn_if_far_ahead(instants.newest);
+                // Of a file nothing else can tell whether it lay untouched or the clock is wrong.
+                if let (Some(newest), Ok(now)) = (instants.newest, self.clock.now())
+                    && now.duration_since(newest).unsigned_abs() > self.session_max
+                {
+                    tracing::warn!(
+                        %newest, %now,
+                        "this machine's clock is more than RESCIND_SESSION_MAX ahead of the newest instant in the database. If the \
+                         clock is wrong, stop the program and correct it: what has passed by it is removed within a minute"
+                    );
                 }
                 anchored
             }
@@ -374,19 +374,6 @@ impl Readiness {
             self.demo_accounts().await?;
         }
         Ok(anchored)
-    }
-
-    /// A file that lay untouched for a month is nothing wrong. A clock that is a month ahead is, and then this is the only
-    /// sign of it.
-    fn warn_if_far_ahead(&self, newest: Option<Timestamp>) {
-        if let (Some(beyond), Some(newest), Ok(now)) = (self.warns_beyond, newest, self.clock.now())
-            && now.duration_since(newest).unsigned_abs() > beyond
-        {
-            tracing::warn!(
-                %newest, %now,
-                "this machine's clock is more than RESCIND_SESSION_MAX ahead of the newest instant in the database. If the clock                  is wrong, stop the program now and correct it: what has passed by this clock is removed within a minute"
-            );
-        }
     }
 
     async fn keep_trying(self) {

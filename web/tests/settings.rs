@@ -59,6 +59,8 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
         ("RESCIND_REDIS_NAMESPACE", "without-redis"),
         ("RESCIND_POLICY", "none"),
         ("RESCIND_GRACE", "1h"),
+        // Added to an instant it would overflow.
+        ("RESCIND_STORE_TIMEOUT", "500000000000years"),
         ("RESCIND_ALGORITHM", "none"),
         ("RESCIND_DEMO", "maybe"),
         ("RUST_LOG", "rescind=loud"),

@@ -8,9 +8,8 @@
 //! A restart reads the wall clock again. It may have gone back in between, so the time never begins before the newest
 //! moment that the database has recorded.
 //!
-//! The two clocks are compared all the time ([`Clock::drift`]). If the wall clock steps, requests go on by the counted time:
-//! it is the one that the tokens in use were issued by. But the node says that it is not ready, since other machines
-//! judge its tokens by another time, and since only a restart ends that.
+//! The two clocks can be compared ([`Clock::drift`]). If they part, requests go on by the counted time, by which the tokens in
+//! use were issued, and the service is not ready: others judge its tokens by another time.
 //!
 //! Rejected: asking the database for the time with each request, which costs a round trip for what a counter tells as well.
 
@@ -47,8 +46,7 @@ pub enum ClockNotReady {
     /// The machine's clock and the database's differ by more than [`AnchoredClock::TOLERANCE`].
     #[error("this machine's clock differs from the database's by {0:#}; correct one of them")]
     Apart(SignedDuration),
-    /// The wall clock is this far ahead of the time counted since the start, [`LARGEST_DRIFT`](Self::LARGEST_DRIFT) or more.
-    /// Requests go on by the counted time.
+    /// The wall clock is this far ahead of the counted time, [`LARGEST_DRIFT`](Self::LARGEST_DRIFT) or more. Requests go on.
     #[error("this machine's clock differs by {0:#} from the time that is counted since the start")]
     Drifted(SignedDuration),
     /// The store has an issue floor: a token that is issued before this time would not be accepted.

@@ -35,6 +35,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// The longest [`store_timeout`](Self::store_timeout).
+    pub const LONGEST_STORE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
     /// Settings for an issuer and an audience; everything else as it is by default.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
@@ -54,7 +57,7 @@ impl Config {
         if self.leeway > MARGIN {
             return Err(ConfigError::Leeway);
         }
-        if self.store_timeout.is_zero() {
+        if self.store_timeout.is_zero() || self.store_timeout > Self::LONGEST_STORE_TIMEOUT {
             return Err(ConfigError::StoreTimeout);
         }
         Ok(())
@@ -100,8 +103,8 @@ pub enum ConfigError {
     /// The leeway is longer than revocations outlive their tokens, so that raising it could bring one back.
     #[error("the leeway must be at most 5 minutes")]
     Leeway,
-    /// No store could answer in no time.
-    #[error("the store timeout must be longer than nothing")]
+    /// No store could answer in no time, and a deadline that is too far away cannot be computed.
+    #[error("the store timeout must be longer than nothing and at most an hour")]
     StoreTimeout,
     /// Argon2 does not take these parameters.
     #[error("the password hashing settings are out of argon2's range")]

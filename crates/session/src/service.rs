@@ -7,7 +7,7 @@
 use std::{
     future::Future,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use crate::{
     causes::WithCauses,
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
-    issue_floor::IssueFloor,
+    issue_floor,
     password::{Caller, Passwords},
     policy::{Check, Policy},
     ports::{Closing, StoreError},
@@ -52,7 +52,7 @@ pub(crate) struct Parts {
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) carrying: Carrying,
-    pub(crate) issue_floor: IssueFloor,
+    pub(crate) issue_floor: AtomicI64,
     /// Whether what is revoked goes into the blacklist: because this policy asks it, or because another node's may.
     fills_blacklist: bool,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
@@ -135,7 +135,7 @@ impl SessionService {
             keys,
             passwords,
             carrying: Carrying::default(),
-            issue_floor: IssueFloor::default(),
+            issue_floor: issue_floor::UNKNOWN.into(),
             fills_blacklist,
             rng: Mutex::new(Box::new(rng)),
         };

@@ -29,9 +29,6 @@ use crate::{
     service::{SessionService, Unavailable},
 };
 
-/// How often the store is asked for its issue floor, which may be raised while the program runs.
-const BETWEEN_LOOKS_AT_THE_FLOOR: Duration = Duration::from_secs(1);
-
 /// How long to wait for another node that fills the blacklist.
 const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
 
@@ -170,6 +167,7 @@ impl SessionService {
     /// # Errors
     /// A store failed. What was carried so far stays, and the next call goes on from there.
     pub async fn carry_over(&self, batch: u32) -> Result<CarriedOver, StoreError> {
+        self.learn_issue_floor().await?;
         let carrying = &self.parts.carrying;
         let mut place = carrying.place.lock().await;
         // Both before the first look: what happens beside the walk must not count as seen by it.
@@ -272,25 +270,12 @@ impl SessionService {
         })
     }
 
-    /// Takes over the issue floor that the store has recorded. It does so by itself before the first check and the first
-    /// login, and [`keep_up`](Self::keep_up) does each second.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn learn_issue_floor(&self) -> Result<(), StoreError> {
-        self.parts
-            .issue_floor
-            .learn(self.ports.sessions.instants().await?.issue_floor);
-        Ok(())
-    }
-
     /// Removes what has passed, in bounded batches, until nothing is left to remove.
     ///
     /// A session stays until its absolute end plus [`MARGIN`], closed or not, so that reuse is still recognised; a
     /// revocation stays until its `until`.
     ///
-    /// The blacklist forgets by the newest time that the store has recorded, which may be earlier than now. What the log
-    /// still holds has an `until` after that, and a later start with an earlier clock finds it here again.
+    /// The blacklist forgets by the newest time that the store has recorded: a later start may begin there.
     ///
     /// # Errors
     /// A store failed, or the time is not known.
@@ -302,11 +287,8 @@ impl SessionService {
         let mut total = Pruned::default();
         loop {
             let pruned = ports.sessions.prune(now, sessions_before, batch).await?;
-            let recorded = ports.sessions.instants().await?.newest;
-            let forgotten = match recorded {
-                Some(recorded) => ports.blacklist.prune(recorded.min(now), batch).await?,
-                None => 0,
-            };
+            let recorded = ports.sessions.instants().await?.newest.unwrap_or(Timestamp::MIN);
+            let forgotten = ports.blacklist.prune(recorded.min(now), batch).await?;
             total.sessions += pruned.sessions;
             total.revocations += pruned.revocations;
             let batch = u64::from(batch);
@@ -333,13 +315,15 @@ impl SessionService {
             .await
             .map_err(NotReady::Database)?;
         let now = self.now().map_err(NotReady::Clock)?;
-        let not_ready = |clock: ClockNotReady| NotReady::Clock(clock.into());
         let drift = ports.clock.drift();
-        if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
-            return Err(not_ready(ClockNotReady::Drifted(drift)));
-        }
-        if let Some(from) = self.issues_from().filter(|&from| from > later(now, LONGEST_WAIT)) {
-            return Err(not_ready(ClockNotReady::IssueFloor(from)));
+        let clock = if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
+            Some(ClockNotReady::Drifted(drift))
+        } else {
+            let from = self.issues_from().filter(|&from| from > later(now, LONGEST_WAIT));
+            from.map(ClockNotReady::IssueFloor)
+        };
+        if let Some(clock) = clock {
+            return Err(NotReady::Clock(clock.into()));
         }
         if self.policy().check == Check::Blacklist {
             let check = ports
@@ -391,17 +375,9 @@ impl SessionService {
                 health = health.after("pruning", outcome.err());
             }
         };
-        let learning = async {
-            loop {
-                // A store that fails is reported by the other two.
-                let _ = self.learn_issue_floor().await;
-                tokio::time::sleep(BETWEEN_LOOKS_AT_THE_FLOOR).await;
-            }
-        };
         tokio::select! {
             never = carrying => never,
             never = pruning => never,
-            never = learning => never,
         }
     }
 }

@@ -30,8 +30,9 @@ pub(crate) enum Command {
     /// Change the keys that sign and verify.
     #[command(subcommand)]
     Keys(Keys),
-    /// After the database was restored from a backup, or where a start says that it is older than it was: end every session,
-    /// and replace the signing keys. What was revoked since is forgotten otherwise.
+    /// After the database was restored from a backup, where a start says that it is older than it was, or after it recorded
+    /// a time that is ahead of the right one: end every session, replace the signing keys, and let the time begin again at
+    /// this machine's clock. What was revoked since is forgotten otherwise.
     Restored {
         /// Yes, everybody has to log in again.
         #[arg(long, required = true)]

@@ -4,6 +4,7 @@ use std::{net::IpAddr, num::NonZeroUsize, time::Duration};
 
 use ipnet::IpNet;
 use rescind_api::RateLimit;
+use rescind_session::Config;
 
 use super::{Faults, Given, Setting, tokens::duration};
 
@@ -49,10 +50,10 @@ impl Limits {
         let must = "must be addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7";
         let store_timeout =
             duration("RESCIND_STORE_TIMEOUT", &given.store_timeout, faults).unwrap_or(Self::STORE_TIMEOUT);
-        if store_timeout.is_zero() {
+        if store_timeout.is_zero() || store_timeout > Config::LONGEST_STORE_TIMEOUT {
             faults.add(
                 "RESCIND_STORE_TIMEOUT",
-                "must be longer than nothing: no store answers in no time",
+                "must be longer than nothing and at most an hour: no store answers in no time, and nobody waits longer",
             );
         }
         Self {

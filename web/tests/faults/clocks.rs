@@ -120,7 +120,7 @@ async fn a_clock_that_steps_an_hour_under_one_node_forgets_nothing() {
     held!(
         Clocks,
         a_clock_that_steps_an_hour_under_one_node_forgets_nothing,
-        "stepped an hour ahead, then behind, under a running node: nothing changes, no revocation forgotten",
+        "stepped an hour ahead, then behind, under a running node: no answer changes, no revocation forgotten",
         "{} revocations kept, made by both nodes",
         ended.len()
     );

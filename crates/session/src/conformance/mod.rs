@@ -210,8 +210,6 @@ macro_rules! session_store_conformance {
                 a_revoked_token_is_recorded
                 the_newest_instant_is_the_latest_and_not_the_last_written
                 pruning_records_the_time_by_which_something_went
-                pruning_that_removes_nothing_records_nothing
-                a_new_store_has_no_issue_floor
                 an_issue_floor_is_kept_and_never_lowered;
         }
     };

@@ -146,14 +146,15 @@ async fn a_store_that_does_not_tell_its_floor_accepts_nobody() {
         let grant = log_in().await.unwrap();
 
         let token = grant.access_token.expose_secret();
-        restarted.carry_over(10).await.unwrap();
         sessions.faults.set("instants", Fault::Fails);
+        restarted.carry_over(10).await.unwrap_err();
         let refused = restarted.authenticate(token).await;
         assert!(
             matches!(refused, Err(AuthenticateError::Unavailable(_))),
             "{preset}: {refused:?}"
         );
         sessions.faults.mend();
+        restarted.carry_over(10).await.unwrap();
         restarted.authenticate(token).await.unwrap();
     }
 }

@@ -47,18 +47,15 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`]; what was closed until then stays closed.
     pub async fn close_everything(&self, closing: &Closing) -> Result<u64, StoreError> {
-        let at = millis(closing.at);
-        self.retry(|| self.begin_again_once(at)).await?;
+        self.retry(|| self.begin_again_once(millis(closing.at))).await?;
         self.raise_every_epoch().await?;
         let mut closed = 0;
         loop {
             match self.retry(|| self.close_some_once(closing)).await? {
-                0 => break,
+                0 => return Ok(closed),
                 some => closed += some,
             }
         }
-        while self.retry(|| self.set_back_once(at)).await? > 0 {}
-        Ok(closed)
     }
 
     /// Draws a new identity for the log, and has the time begin again.
@@ -75,26 +72,13 @@ impl SqlStore {
             .exec(&transaction)
             .await
             .map_err(failed)?;
-        commit(transaction).await
-    }
-
-    /// Sets some of the sessions back that were seen after that moment, and tells how many.
-    async fn set_back_once(&self, at: i64) -> Result<u64, Failure> {
-        let transaction = self.begin().await?;
-        let some = Query::select()
-            .column(Column::Id)
-            .from(session::Entity)
-            .and_where(Column::LastSeenAt.gt(at))
-            .limit(BATCH)
-            .to_owned();
-        let set_back = session::Entity::update_many()
+        session::Entity::update_many()
             .col_expr(Column::LastSeenAt, Expr::val(at))
-            .filter(Column::Id.in_subquery(some))
+            .filter(Column::LastSeenAt.gt(at))
             .exec(&transaction)
             .await
             .map_err(failed)?;
-        commit(transaction).await?;
-        Ok(set_back.rows_affected)
+        commit(transaction).await
     }
 
     async fn raise_every_epoch(&self) -> Result<(), StoreError> {
