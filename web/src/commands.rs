@@ -205,7 +205,8 @@ async fn claim_for(store: &SqlStore, ring: &Ring, remembered: Option<Timestamp>)
     let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
     if let (Claimed::First, Some(_)) = (claimed, newest) {
         tracing::warn!(
-            "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and              logins wait for a few seconds"
+            "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and \
+             logins wait for a few seconds"
         );
     }
     Ok(claimed)

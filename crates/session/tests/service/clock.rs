@@ -1,4 +1,4 @@
-//! The wall clock beside the time that is counted.
+//! The time that is counted, and the wall clock beside it.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,6 +17,9 @@ use crate::world::{PASSWORD, config, noon, seconds, service};
 struct Machine(Mutex<(Timestamp, Duration)>);
 
 impl Machine {
+    fn booted_at(wall: Timestamp) -> Arc<Self> {
+        Arc::new(Self(Mutex::new((wall, seconds(100)))))
+    }
     fn set_wall(&self, wall: Timestamp) {
         self.0.lock().unwrap().0 = wall;
     }
@@ -35,7 +38,7 @@ impl MachineClock for Machine {
 }
 
 fn anchored(newest: Option<Timestamp>) -> (Arc<Machine>, Arc<AnchoredClock>) {
-    let machine = Arc::new(Machine(Mutex::new((noon(), seconds(100)))));
+    let machine = Machine::booted_at(noon());
     let clock = Arc::new(AnchoredClock::new(machine.clone()));
     assert_eq!(clock.drift(), SignedDuration::ZERO, "nothing is counted yet");
     let instants = Instants {
@@ -44,6 +47,57 @@ fn anchored(newest: Option<Timestamp>) -> (Arc<Machine>, Arc<AnchoredClock>) {
     };
     clock.anchor(instants).unwrap();
     (machine, clock)
+}
+
+const HOUR: Duration = seconds(3600);
+
+#[test]
+fn it_is_not_ready_before_it_is_anchored() {
+    let clock = AnchoredClock::new(Machine::booted_at(noon()));
+    assert_eq!(clock.now(), Err(ClockNotReady::NotAnchored));
+}
+
+#[test]
+fn a_wall_clock_that_steps_while_the_program_runs_changes_nothing() {
+    let (machine, clock) = anchored(None);
+    machine.count(HOUR);
+    machine.set_wall(noon() - HOUR);
+    assert_eq!(clock.now(), Ok(noon() + HOUR));
+    clock.anchor(Instants::default()).unwrap();
+    assert_eq!(
+        clock.now(),
+        Ok(noon() + HOUR),
+        "a second anchoring would let the step in"
+    );
+}
+
+#[test]
+fn after_a_restart_the_time_is_not_before_the_newest_instant_in_the_database() {
+    let clock = AnchoredClock::new(Machine::booted_at(noon() - HOUR));
+    let instants = Instants {
+        clock: Some(noon() - HOUR),
+        newest: Some(noon()),
+        ..Instants::default()
+    };
+    clock.anchor(instants).unwrap();
+    assert_eq!(clock.now(), Ok(noon()));
+}
+
+#[test]
+fn a_clock_more_than_two_seconds_from_the_databases_is_not_ready_and_says_so() {
+    let clock = AnchoredClock::new(Machine::booted_at(noon()));
+    let off = |seconds: i64| Instants {
+        clock: Some(noon() + SignedDuration::from_secs(seconds)),
+        ..Instants::default()
+    };
+    for apart in [3, -3] {
+        let expected = ClockNotReady::Apart(SignedDuration::from_secs(-apart));
+        assert_eq!(clock.anchor(off(apart)), Err(expected));
+    }
+    let told = clock.now().unwrap_err().to_string();
+    assert!(told.contains("3s"), "{told}");
+    assert_eq!(clock.anchor(off(2)), Ok(()), "corrected, it can be anchored after all");
+    assert_eq!(clock.now(), Ok(noon()));
 }
 
 #[test]
