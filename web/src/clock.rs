@@ -77,8 +77,8 @@ async fn tell(size: usize, counted: Timestamp, drift: SignedDuration, store: &Sq
             let newest = store.instants().await.ok().and_then(|instants| instants.newest);
             let way_back = match newest {
                 Some(newest) if newest.duration_since(wall).as_secs() >= 30 => {
-                    "the database has recorded a time ahead of this machine's clock, and a restart would begin there. If the \
-                     clock is right, stop every node and run `rescind restored`"
+                    "the database has recorded a time ahead of this machine's clock, and a restart would begin there. Correct the \
+                     clock, or if it is right, stop every node and run `rescind restored`"
                 }
                 _ => "make sure that the clock is right, then restart this node",
             };

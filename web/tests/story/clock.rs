@@ -86,7 +86,12 @@ async fn a_clock_that_steps_makes_the_node_unready_and_requests_go_on() {
         assert!(off.abs() < MINUTE, "{step}: {off:#}");
         stage.api.log_out(new.access()).await.expect_status(204);
         stage.assert_dead(&new).await;
-        until(async || said("then restart this node") == nth).await;
+        // Behind, the database has seen a later time than this machine's clock: if that is right, a restart does not help.
+        let way_back = match step.starts_with('-') {
+            true => "run `rescind restored`",
+            false => "then restart this node",
+        };
+        until(async || said("; not ready: ") == nth && said(way_back) > 0).await;
         stage.running.step_clock("+0").unwrap();
         until_ready(&stage, true).await;
         until(async || said("agrees with the counted time again") == nth).await;

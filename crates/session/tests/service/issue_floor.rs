@@ -118,7 +118,7 @@ async fn a_floor_that_is_far_away_is_unavailable_and_not_ready() {
 }
 
 /// The same service started twice: the same keys and stores.
-fn two_starts(policy: Policy) -> (SessionService, SessionService, Arc<FaultySessions>) {
+fn two_starts(policy: &Policy) -> (SessionService, SessionService, Arc<FaultySessions>) {
     let (first, _, sessions, _) = service(config(policy.clone()), Arc::new(ManualClock::at(noon())));
     let ports = first.ports().clone();
     let key = SigningKey::generate(Algorithm::EdDsa).unwrap().to_pkcs8_pem().unwrap();
@@ -136,7 +136,7 @@ fn two_starts(policy: Policy) -> (SessionService, SessionService, Arc<FaultySess
 async fn a_store_that_does_not_tell_its_floor_accepts_nobody() {
     for policy in policies() {
         let preset = policy.preset;
-        let (service, restarted, sessions) = two_starts(policy);
+        let (service, restarted, sessions) = two_starts(&policy);
         let password = Password::new(PASSWORD);
         service.sign_up("alice", &password).await.unwrap();
         let log_in = || service.log_in("alice", &password, ClientId::first_party(), Device::default());
