@@ -21,6 +21,7 @@ use actix_web::{
     middleware::{Condition, DefaultHeaders, from_fn},
     web,
 };
+use jiff::Timestamp;
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},

@@ -19,6 +19,14 @@ pub(crate) enum DatabaseKind {
 }
 
 impl DatabaseKind {
+    /// Of the database in the settings.
+    pub(crate) fn of(database: &Database) -> Self {
+        match database {
+            Database::Chosen(url) if url.starts_with("postgres") => Self::Postgres,
+            Database::Embedded(_) | Database::Chosen(_) => Self::Sqlite,
+        }
+    }
+
     /// To be read after "sessions:".
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -60,10 +68,7 @@ impl Stores {
     /// `redis`: whether the blacklist is there; `node`: what this node is called.
     pub(crate) fn of(database: &Database, redis: bool, node: Option<String>) -> Self {
         Self {
-            database: match database {
-                Database::Chosen(url) if url.starts_with("postgres") => DatabaseKind::Postgres,
-                Database::Embedded(_) | Database::Chosen(_) => DatabaseKind::Sqlite,
-            },
+            database: DatabaseKind::of(database),
             blacklist: if redis {
                 BlacklistKind::Redis
             } else {
