@@ -28,7 +28,7 @@ struct NewPassword {
     fields: Option<[Field; 2]>,
 }
 
-/// Here repeating would not help: the old password is no longer in force. Nor is it needed, the program carries it over.
+/// Repeating is harmless and not needed: the program does the rest by itself.
 const PENDING: &str = "Your password is changed, and your other sessions are ended. For a moment some of their tokens may \
                        still be accepted.";
 

@@ -4,7 +4,7 @@
 use rescind_testkit::Reply;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{DEMO_PASSWORD, Stage, program};
 
 const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
@@ -175,4 +175,23 @@ async fn health_and_static_files_are_served() {
         .request("GET", stylesheet)
         .header("If-None-Match", served.header("etag"));
     stage.api.send(known).await.expect_status(304);
+}
+
+/// The form does two things. To send it again after the second one failed would only say that the name is taken.
+#[tokio::test]
+async fn a_new_account_that_cannot_be_logged_in_yet_leads_to_the_login() {
+    let stage = Stage::with(program().env("RESCIND_LOGIN_LIMIT", "1/hour")).await;
+    stage
+        .api
+        .log_in("alice", "wrong horse")
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let visitor = stage.running.cookie_client();
+    let form = [("username", "carol"), ("password", DEMO_PASSWORD)];
+    let reply = visitor.post("/signup", &form).await.expect_status(303);
+    assert_eq!(reply.header("location"), "/login?next=/account");
+    assert!(visitor.cookie("rescind_access").is_none());
+    visitor.follow(&reply).await.expect_status(200);
+    let taken = visitor.post("/signup", &form).await.expect_status(409);
+    assert!(taken.text.contains("is taken"), "{taken:?}");
 }

@@ -20,7 +20,8 @@ use crate::{
 /// # Errors
 /// [`Problem`]: [`InvalidInput`](Problem::InvalidInput) names `old_password` or `new_password`;
 /// [`RateLimited`](Problem::RateLimited), [`Overloaded`](Problem::Overloaded) and [`DemoAccount`](Problem::DemoAccount)
-/// are for the form to tell. With [`RevocationPending`](Problem::RevocationPending) the password is changed.
+/// are for the form to tell. With [`RevocationPending`](Problem::RevocationPending) the password is changed. After any 503 the
+/// same request, with the same two passwords, finishes what was begun.
 pub async fn change_password(
     request: &HttpRequest,
     rescind: &Rescind,
