@@ -2,10 +2,9 @@
 
 use actix_web::{HttpRequest, http::header};
 use rescind_session::{
-    Device, Grant, LoginError, Password, Presented, SessionService, User, Username,
+    Device, Grant, LoginError, Password, Unclaimed, User, Username,
     token::{ClientId, RefreshToken, UserId},
 };
-use tokio::runtime::Handle;
 
 use crate::{client_address::client_address, cookies::CookieTokens, guesses::Key, problem::Problem, rescind::Rescind};
 
@@ -112,20 +111,17 @@ async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: 
     Ok(by_name)
 }
 
-/// A login whose tokens have not been handed over. Dropped before that, by an error or by a client that hangs up, it ends
-/// its session: nobody has the tokens, so nobody could log it out.
+/// A login whose tokens have not been handed over. Dropped before that it ends its session ([`Unclaimed`]).
 pub(crate) struct Undelivered {
-    service: SessionService,
     grant: Grant,
-    delivered: bool,
+    session: Unclaimed,
 }
 
 impl Undelivered {
     pub(crate) fn new(rescind: &Rescind, grant: Grant) -> Self {
         Self {
-            service: rescind.service().detached(),
+            session: rescind.service().unclaimed(grant.claims.session_id),
             grant,
-            delivered: false,
         }
     }
 
@@ -134,31 +130,8 @@ impl Undelivered {
     }
 
     /// The tokens go into a reply now.
-    pub(crate) fn deliver(mut self) -> Grant {
-        self.delivered = true;
-        self.grant.clone()
-    }
-}
-
-impl Drop for Undelivered {
-    fn drop(&mut self) {
-        let (false, Ok(runtime)) = (self.delivered, Handle::try_current()) else {
-            return;
-        };
-        let (service, token) = (self.service.clone(), self.grant.access_token.clone());
-        let session = self.grant.claims.session_id;
-        runtime.spawn(async move {
-            let presented = Presented {
-                access: Some(token.expose_secret()),
-                refresh: None,
-            };
-            match service.log_out(presented).await {
-                Ok(_) => tracing::info!(%session, "ended a session whose tokens were not handed over"),
-                Err(error) => {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(%session, error, "a session whose tokens were not handed over was left open");
-                }
-            }
-        });
+    pub(crate) fn deliver(self) -> Grant {
+        self.session.claim();
+        self.grant
     }
 }

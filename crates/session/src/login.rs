@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rescind_token::{
     AccessClaims, AccessToken, ClientId, Generation, PresentedRefreshToken, RefreshToken, Salt, SessionId, UserId,
 };
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 
 use crate::{
     causes::WithCauses,
@@ -45,6 +45,39 @@ pub struct RefreshGrant {
     pub generation: Generation,
     /// When it dies of idleness or age.
     pub expires_at: Timestamp,
+}
+
+/// A session whose tokens nobody has yet. Dropped so, by an error, a deadline or a client that hangs up, it ends its session,
+/// which could not be logged out.
+#[must_use]
+pub struct Unclaimed {
+    service: Option<SessionService>,
+    session: SessionId,
+}
+
+impl Unclaimed {
+    /// The tokens are handed over.
+    pub fn claim(mut self) {
+        self.service = None;
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        let (Some(service), Ok(runtime)) = (self.service.take(), Handle::try_current()) else {
+            return;
+        };
+        let session = self.session;
+        runtime.spawn(async move {
+            match service.close_one(service.deadline(), session, Cause::Logout).await {
+                Ok(_) => tracing::info!(%session, "ended a session whose tokens were not handed over"),
+                Err(error) => {
+                    let error = WithCauses(&error);
+                    tracing::warn!(%session, %error, "a session whose tokens were not handed over was left open");
+                }
+            }
+        });
+    }
 }
 
 /// Why a login gave no tokens.
@@ -87,8 +120,12 @@ impl SessionService {
         request.until_tokens_count().await?;
         for _ in 0..TRIES {
             let (user, epoch) = request.check_password(username, password).await?;
-            if let Some(grant) = request.open(&user, epoch, client_id.clone(), device.clone()).await? {
+            let opened = request.open(&user, epoch, client_id.clone(), device.clone()).await?;
+            if let Some((grant, unclaimed)) = opened {
                 request.end_excess_sessions(&user, grant.claims.session_id).await;
+                if let Some(unclaimed) = unclaimed {
+                    unclaimed.claim();
+                }
                 return Ok(grant);
             }
         }
@@ -172,7 +209,7 @@ impl SessionService {
         epoch: Epoch,
         client_id: ClientId,
         device: Device,
-    ) -> Result<Option<Grant>, Unavailable> {
+    ) -> Result<Option<(Grant, Option<Unclaimed>)>, Unavailable> {
         let now = self.now()?;
         let policy = self.policy();
         let id = self.with_rng(|rng| SessionId::new(now, rng));
@@ -184,12 +221,13 @@ impl SessionService {
         };
         let (access_token, claims) = self.mint(owner, now, oldest)?;
         if !policy.keeps_sessions() {
-            return Ok(Some(Grant {
+            let grant = Grant {
                 access_token,
                 claims,
                 refresh: None,
                 at: now,
-            }));
+            };
+            return Ok(Some((grant, None)));
         }
         let session = Session {
             id,
@@ -215,28 +253,29 @@ impl SessionService {
             device,
         };
         let refresh = self.refresh_grant(&session);
-        let (tell, told) = oneshot::channel();
-        let service = self.detached();
-        spawn(async move {
-            let opened = service.ports.sessions.open(&session, epoch).await;
-            let is_open = matches!(opened, Ok(Opened::Opened));
-            // The client hung up, or the deadline passed: its tokens are lost, and nobody could log it out.
-            if tell.send(opened).is_err() && is_open {
-                let ended = service.close_one(service.deadline(), id, Cause::Logout).await;
-                tracing::info!(session = %id, done = ended.is_ok(), "ended a session whose login was given up");
-            }
-        });
-        match self
-            .read(self.deadline(), async { told.await.map_err(StoreError::unavailable)? })
-            .await?
-        {
-            Opened::Opened => Ok(Some(Grant {
+        let (sessions, unclaimed) = (self.ports.sessions.clone(), self.unclaimed(id));
+        let open = async move {
+            let opened = sessions.open(&session, epoch).await?;
+            Ok((opened == Opened::Opened).then_some(unclaimed))
+        };
+        // Given up, the write goes on, and what it answers is dropped.
+        let unclaimed = self.write(self.deadline(), open).await?;
+        Ok(unclaimed.map(|unclaimed| {
+            let grant = Grant {
                 access_token,
                 claims,
                 refresh,
                 at: now,
-            })),
-            Opened::Superseded => Ok(None),
+            };
+            (grant, Some(unclaimed))
+        }))
+    }
+
+    /// Ends the session if it is dropped before [`Unclaimed::claim`]: for a login whose tokens are not handed over yet.
+    pub fn unclaimed(&self, session: SessionId) -> Unclaimed {
+        Unclaimed {
+            service: self.policy().keeps_sessions().then(|| self.detached()),
+            session,
         }
     }
 

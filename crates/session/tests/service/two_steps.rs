@@ -224,3 +224,34 @@ async fn a_user_store_that_hangs_holds_up_a_refresh_no_longer_than_the_timeout()
     world.users.faults.mend();
     world.refresh(&grant).await.unwrap();
 }
+
+/// A login ends the oldest of too many sessions before it is answered, and may be given up there.
+#[tokio::test]
+async fn a_login_that_is_given_up_after_its_session_opened_leaves_none_open() {
+    let config = rescind_session::Config {
+        sessions_per_user: std::num::NonZeroUsize::new(1),
+        ..crate::world::config(rescind_session::Policy::blacklist())
+    };
+    let world = World::with(config).await;
+    let first = world.log_in().await;
+    let gate = Gate::new();
+    world.sessions.faults.set("list_open", Fault::Waits(gate.clone()));
+    let login = {
+        let world = world.clone();
+        tokio::spawn(async move { world.try_log_in(PASSWORD).await })
+    };
+    gate.arrival().await;
+    login.abort();
+    assert!(login.await.unwrap_err().is_cancelled());
+    world.sessions.faults.mend();
+    gate.let_go();
+    let ended = async {
+        let new =
+            |open: Vec<rescind_session::Session>| open.iter().any(|session| session.id != first.claims.session_id);
+        while new(world.sessions.list_open(world.user.id).await.unwrap()) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(seconds(10), ended).await;
+    assert!(waited.is_ok(), "a session of which nobody has the tokens is still open");
+}
