@@ -150,6 +150,7 @@ fn causes_are_kept_under_these_names() {
         (Cause::LogoutElsewhere, "logout_elsewhere"),
         (Cause::LogoutEverywhere, "logout_everywhere"),
         (Cause::Replaced, "replaced"),
+        (Cause::TooMany, "too_many"),
         (Cause::PasswordChange, "password_change"),
         (Cause::Reuse, "reuse"),
         (Cause::LostCommit, "lost_commit"),
