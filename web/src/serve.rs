@@ -146,17 +146,26 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         blacklist.is_shared(),
         settings.nodes.name.clone(),
     ));
+    let usual = rescind_api::Settings::new(public_url);
+    let prefix = settings.listening.cookie_prefix.clone();
+    let api = rescind_api::Settings {
+        cookie_prefix: prefix.unwrap_or_else(|| usual.cookie_prefix.clone()),
+        trusted_proxies: settings.limits.trusted_proxies.clone(),
+        login_limit: settings.limits.login_limit,
+        signup_limit: settings.limits.signup_limit,
+        node: settings.nodes.name.clone(),
+        ..usual
+    };
     let demo = match settings.demo {
         Demo::On => {
-            let https = public_url.scheme() == "https";
-            let stage = Stage::new(bound, https, &settings.nodes.demo_peers, Arc::clone(&stores), demo_rng)
+            let stage = Stage::new(bound, &api, &settings.nodes.demo_peers, Arc::clone(&stores), demo_rng)
                 .map_err(Failure::Thief)?;
-            Some((stage, web::Data::new(Sandboxes::new(https, lab_rng))))
+            Some((stage, web::Data::new(Sandboxes::new(&api, lab_rng))))
         }
         Demo::Off => None,
     };
     let ended = tokio::select! {
-        ended = serve(listener, bound, service, public_url, settings, stores, demo) => ended,
+        ended = serve(listener, bound, service, api, settings, stores, demo) => ended,
         failure = watched => Err(failure),
         failure = mark.follow(&store) => Err(failure),
     };
@@ -175,18 +184,11 @@ async fn serve(
     listener: TcpListener,
     bound: SocketAddr,
     service: SessionService,
-    public_url: Url,
+    api: rescind_api::Settings,
     settings: Settings,
     stores: Arc<Stores>,
     demo: Option<(web::Data<Stage>, web::Data<Sandboxes>)>,
 ) -> Result<(), Failure> {
-    let api = rescind_api::Settings {
-        public_url,
-        trusted_proxies: settings.limits.trusted_proxies,
-        login_limit: settings.limits.login_limit,
-        signup_limit: settings.limits.signup_limit,
-        node: settings.nodes.name.clone(),
-    };
     let rescind = Rescind::new(service, api);
     let site = Site::new(rescind.clone(), settings.demo, stores);
     let failed = |error| Failure::Runtime("the server failed", error);

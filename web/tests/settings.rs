@@ -59,6 +59,9 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
         ("RESCIND_REDIS_NAMESPACE", "without-redis"),
         ("RESCIND_POLICY", "none"),
         ("RESCIND_GRACE", "1h"),
+        ("RESCIND_COOKIE_PREFIX", "__Host-mine"),
+        ("RESCIND_COOKIE_PREFIX", "my cookie"),
+        ("RESCIND_COOKIE_PREFIX", "a=b;c"),
         // Added to an instant it would overflow.
         ("RESCIND_STORE_TIMEOUT", "500000000000years"),
         ("RESCIND_ALGORITHM", "none"),

@@ -21,8 +21,8 @@ use crate::{cookies::CookieTokens, guard::Personal, problem::Problem, rescind::R
 /// not cached, unless it sets a `Cache-Control` of its own.
 ///
 /// The token is read from `Authorization: Bearer` or from the browser's cookies. A bearer token wins, and if it is
-/// refused the cookies are not tried: whoever sends one means it. An `Authorization` header of another scheme is not
-/// ours, and is left to whomever it is for.
+/// refused or cannot be read the cookies are not tried. An `Authorization` header of another scheme is not ours, and
+/// hides nothing.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     claims: AccessClaims,
@@ -133,25 +133,32 @@ impl FromRequest for Authenticated {
 /// [`Authenticated`] does.
 ///
 /// # Errors
-/// [`Problem::AuthorizationUnreadable`] unless there is at most one `Authorization` header, and one token in it.
+/// [`Problem::AuthorizationUnreadable`] unless there is at most one `Authorization` header that starts with `Bearer`, and
+/// one token in it.
 pub fn bearer_token(request: &HttpRequest) -> Result<Option<AccessToken>, Problem> {
     bearer(request.headers())
 }
 
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Problem::AuthorizationUnreadable);
+    let mut found = bearers(headers);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(Some(token)), None) => Ok(Some(token.to_owned().into())),
+        _ => Err(Problem::AuthorizationUnreadable),
     }
-    let value = value.to_str().map_err(|_| Problem::AuthorizationUnreadable)?;
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Ok(None);
-    }
-    let token = token.trim();
-    if token.is_empty() || token.contains([' ', '\t', ',']) {
-        return Err(Problem::AuthorizationUnreadable);
-    }
-    Ok(Some(token.to_owned().into()))
+}
+
+/// The token of each `Authorization` header that starts with `Bearer`, in any case and with any separator: nothing for
+/// one that cannot be read. Headers of other schemes are passed over, whatever is in them.
+pub(crate) fn bearers(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    const SCHEME: &[u8] = b"Bearer";
+    headers.get_all(header::AUTHORIZATION).filter_map(|value| {
+        let (scheme, rest) = value.as_bytes().trim_ascii_start().split_at_checked(SCHEME.len())?;
+        let token = || {
+            let token = rest.strip_prefix(b" ")?.trim_ascii();
+            let readable = !token.is_empty() && token.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',');
+            str::from_utf8(token).ok().filter(|_| readable)
+        };
+        scheme.eq_ignore_ascii_case(SCHEME).then(token)
+    })
 }

@@ -1,10 +1,13 @@
 //! What clients send, and what is said of it if it cannot be read.
 //!
+//! A [`Form`] must be UTF-8, like JSON: what is decoded with replacement characters is not what was typed, and two
+//! passwords would become one.
+//!
 //! Three things can be wrong with a body: it is of the wrong kind (413, 415), it is not JSON (400), or it is JSON that
 //! says something else (422, with the names of the fields). Fields are therefore read one by one into [`Field`] and
 //! judged by the call. Serde's own messages are not passed on: they quote what was sent, a password among the rest.
 
-use std::{future::Future, io, pin::Pin, time::Duration};
+use std::{convert::Infallible, future::Future, io, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -13,17 +16,22 @@ use actix_web::{
     web,
 };
 use futures::{Stream, StreamExt, stream};
+use percent_encoding::percent_decode;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny},
 };
 use serde_json::error::Category;
 use tokio::time::sleep;
+use url::form_urlencoded;
 
 use crate::problem::{FieldError, Problem};
 
 /// The longest body of a JSON call. The longest that is meant is a name and a password.
 pub(crate) const LONGEST: usize = 16 * 1024;
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How long a body may take, counted from the end of the request's head.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -66,7 +74,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let is_json = request.content_type().eq_ignore_ascii_case(JSON);
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = bytes.await.map_err(|error| of_body(&error))?;
@@ -76,12 +84,92 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
             if !is_json {
                 return Err(Problem::UnsupportedMediaType);
             }
-            let read = serde_json::from_slice(&bytes).map_err(|error| of_syntax(&error))?;
-            // Serde reads a structure from an array too, field by field. Nobody was promised that.
-            if !bytes.trim_ascii_start().starts_with(b"{") {
-                return Err(Problem::InvalidInput(Vec::new()));
+            object(&bytes).map(Self)
+        })
+    }
+}
+
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let read = serde_json::from_slice(bytes).map_err(|error| of_syntax(&error))?;
+    // Serde reads a structure from an array too, field by field. Nobody was promised that.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::InvalidInput(Vec::new()));
+    }
+    Ok(read)
+}
+
+/// The fields of a form, in UTF-8 and of at most 16 KiB: in place of actix's own `Form`, which replaces what it cannot
+/// read. Errors are problems, as everywhere.
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let is_utf_8 = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
+        let is_form = is_utf_8 && request.content_type().eq_ignore_ascii_case(FORM);
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            if !is_form {
+                return Err(Problem::UnsupportedMediaType);
             }
-            Ok(Self(read))
+            let bytes = bytes.await.map_err(|error| of_body(&error))?;
+            if bytes.len() > LONGEST {
+                return Err(Problem::PayloadTooLarge);
+            }
+            // The separators are ASCII, so the whole is UTF-8 exactly if every field is.
+            if percent_decode(&bytes).decode_utf8().is_err() {
+                return Err(Problem::BadRequest);
+            }
+            serde_urlencoded::from_bytes(&bytes)
+                .map(Self)
+                .map_err(|_| Problem::BadRequest)
+        })
+    }
+}
+
+/// The refresh tokens in the body of a logout, nothing for one that cannot be read. Whatever the body is, the logout goes on.
+#[derive(Default)]
+pub(crate) struct LogoutBody(pub(crate) Vec<Option<String>>);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LogoutFields {
+    /// `null` is no token.
+    refresh_token: Option<Field>,
+}
+
+impl LogoutBody {
+    fn read(kind: &str, bytes: &[u8]) -> Self {
+        if kind == FORM {
+            let tokens = form_urlencoded::parse(bytes).filter(|(name, _)| name == "refresh_token");
+            return Self(tokens.map(|(_, token)| Some(token.into_owned())).collect());
+        }
+        // `sendBeacon` sends JSON as `text/plain`.
+        Self(match object::<LogoutFields>(bytes).map(|fields| fields.refresh_token) {
+            Ok(Some(Field::Text(token))) => vec![Some(token)],
+            Ok(None | Some(Field::Absent)) => Vec::new(),
+            // Of another kind, it is none of ours, unless something in it looks like a token.
+            Err(_) if kind != JSON && !bytes.windows(4).any(|text| text == b"rrt_") => Vec::new(),
+            Ok(Some(Field::NoText)) | Err(_) => vec![None],
+        })
+    }
+}
+
+impl FromRequest for LogoutBody {
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let kind = request.content_type().to_ascii_lowercase();
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            Ok(match bytes.await {
+                Ok(bytes) if bytes.is_empty() => Self::default(),
+                Ok(bytes) if bytes.len() <= LONGEST => Self::read(&kind, &bytes),
+                _ => Self(vec![None]),
+            })
         })
     }
 }

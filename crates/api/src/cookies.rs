@@ -7,9 +7,12 @@
 //! Both live as long as the refresh token. An access token that has expired is still sent, and that is how a page knows
 //! that there is something to refresh, and a logout whom to log out.
 //!
-//! **When cookies are dropped:** with a logout that is done, and never else. A failed refresh drops nothing: the
-//! reply may come late, when another tab has logged in again, and would throw out the winner. Dead cookies harm nobody;
-//! they lead to the login, which writes over them.
+//! **When a cookie is dropped:** after its session was ended, now or earlier, or by a logout under a policy that keeps no
+//! row; a login replaces whatever stands under our names. A failed refresh drops nothing: the reply may come late, when
+//! another tab has logged in again, and would log the winner out. Dead cookies are harmless; they lead to the login.
+//!
+//! **Names** begin with [`Settings::cookie_prefix`](crate::Settings::cookie_prefix), because cookies ignore ports: without
+//! it two instances on one host would overwrite each other's.
 //!
 //! **The third cookie, `rescind_left`, is for the back button.** Chromium keeps the page that one leaves in its memory,
 //! even one that says `no-store`, and shows it again when one goes back, unless an `HttpOnly` cookie has changed since the
@@ -18,46 +21,41 @@
 //! a cookie that says when it was, and is never read. Rejected: `Clear-Site-Data: "cache"`, which empties the memory before
 //! the page that is being left gets there (tried on Chromium 156).
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpRequest,
     cookie::{Cookie, SameSite, time::Duration},
-    http::header,
+    http::header::{self, HeaderMap},
 };
 use jiff::Timestamp;
 use rescind_session::{
-    Grant, SessionService,
+    Grant, Presented, SessionService,
     token::{AccessClaims, AccessToken, PresentedRefreshToken, RefreshToken, SessionId},
 };
 
-use crate::problem::Problem;
+use crate::{problem::Problem, settings::Settings};
 
 /// Longer than any browser keeps a page in its memory.
 const LEFT_LIVES: Duration = Duration::hours(1);
 
 /// What the cookies are called.
 pub(crate) struct CookieNames {
-    access: &'static str,
-    refresh: &'static str,
-    left: &'static str,
+    access: String,
+    refresh: String,
+    left: String,
+    pub(crate) notice: String,
     secure: bool,
 }
 
 impl CookieNames {
-    pub(crate) fn for_https(secure: bool) -> Self {
-        if secure {
-            Self {
-                access: "__Host-rescind_access",
-                refresh: "__Host-rescind_refresh",
-                left: "__Host-rescind_left",
-                secure,
-            }
-        } else {
-            Self {
-                access: "rescind_access",
-                refresh: "rescind_refresh",
-                left: "rescind_left",
-                secure,
-            }
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            access: settings.cookie_name("access"),
+            refresh: settings.cookie_name("refresh"),
+            left: settings.cookie_name("left"),
+            notice: settings.cookie_name("notice"),
+            secure: settings.is_https(),
         }
     }
 
@@ -68,27 +66,52 @@ impl CookieNames {
             .as_ref()
             .map_or(grant.claims.expires_at, |refresh| refresh.expires_at);
         let life = Duration::seconds(until.duration_since(grant.at).as_secs());
-        let access = self.cookie(self.access, grant.access_token.expose_secret(), life);
+        let access = self.cookie(&self.access, grant.access_token.expose_secret(), life);
         let refresh = match &grant.refresh {
-            Some(refresh) => self.cookie(self.refresh, refresh.token.expose_secret(), life),
+            Some(refresh) => self.cookie(&self.refresh, refresh.token.expose_secret(), life),
             // One left over from another policy would be of another session.
-            None => self.dropped(self.refresh),
+            None => self.dropped(&self.refresh),
         };
         [access, refresh]
     }
 
-    /// The cookies that make a browser forget both, and with them the pages that it still has in its memory.
-    pub(crate) fn both_dropped(&self, now: Timestamp) -> [Cookie<'static>; 3] {
-        let left = self.cookie(self.left, &now.as_millisecond().to_string(), LEFT_LIVES);
-        [self.dropped(self.access), self.dropped(self.refresh), left]
+    /// Drops each of the request's cookies that names one of these sessions, or any under a policy without rows. With
+    /// them go the pages that the browser has in its memory.
+    pub(crate) fn drop_ended(
+        &self,
+        headers: &HeaderMap,
+        service: &SessionService,
+        ended: &[SessionId],
+    ) -> Vec<Cookie<'static>> {
+        let any = !service.policy().keeps_sessions();
+        let is_ended = |session: Option<SessionId>| any || session.is_some_and(|session| ended.contains(&session));
+        let access = |token: Cow<'_, str>| service.genuine_claims(&token).ok().map(|claims| claims.session_id);
+        // What a refresh token says is not verified, but every token of an ended session is refused.
+        let refresh = |token: Cow<'_, str>| {
+            let presented = PresentedRefreshToken::parse(&token).ok();
+            presented.map(|token| token.unverified_session_id())
+        };
+        let mut cookies = Vec::new();
+        if cookie_values(headers, &self.access).any(|token| is_ended(access(token))) {
+            cookies.push(self.dropped(&self.access));
+        }
+        if cookie_values(headers, &self.refresh).any(|token| is_ended(refresh(token))) {
+            cookies.push(self.dropped(&self.refresh));
+        }
+        if !cookies.is_empty() {
+            // While the time is unknown no logout is done.
+            let now = service.now().unwrap_or(Timestamp::UNIX_EPOCH);
+            cookies.push(self.cookie(&self.left, &now.as_millisecond().to_string(), LEFT_LIVES));
+        }
+        cookies
     }
 
-    fn dropped(&self, name: &'static str) -> Cookie<'static> {
+    pub(crate) fn dropped(&self, name: &str) -> Cookie<'static> {
         self.cookie(name, "", Duration::ZERO)
     }
 
-    fn cookie(&self, name: &'static str, value: &str, life: Duration) -> Cookie<'static> {
-        Cookie::build(name, value.to_owned())
+    pub(crate) fn cookie(&self, name: &str, value: &str, life: Duration) -> Cookie<'static> {
+        Cookie::build(name.to_owned(), value.to_owned())
             .path("/")
             .http_only(true)
             .secure(self.secure)
@@ -109,51 +132,47 @@ impl CookieTokens {
     /// Reads both cookies.
     pub(crate) fn read(request: &HttpRequest, names: &CookieNames) -> Result<Self, Problem> {
         let one = |name| {
-            let mut values = values(request, name);
+            let mut values = cookie_values(request.headers(), name);
             let value = values.next();
             // A neighbour may have planted one of them, and which one cannot be told.
             if values.next().is_some() {
                 Err(Problem::DuplicateCookies)
             } else {
-                Ok(value.map(str::to_owned))
+                Ok(value.map(Cow::into_owned))
             }
         };
         Ok(Self {
-            access: one(names.access)?.map(AccessToken::from),
-            refresh: one(names.refresh)?.map(RefreshToken::from),
+            access: one(&names.access)?.map(AccessToken::from),
+            refresh: one(&names.refresh)?.map(RefreshToken::from),
         })
     }
 
-    /// Every token that the browser sent, each by itself, however contradictory they are. For a login, which ends them.
+    /// Every token under our names, each by itself, however contradictory they are: for a logout, and for a login, which
+    /// replaces them. Access tokens come first, because one of them makes a look at the database unnecessary. The last
+    /// come before the first: browsers send a cookie with a longer path, which is none of ours, earlier (RFC 6265,
+    /// section 5.4), and a planted one must not use up the time for ours.
     pub(crate) fn each(request: &HttpRequest, names: &CookieNames) -> Vec<Self> {
-        // More than twice the honest number is somebody who wants to keep the store busy.
-        const MOST: usize = 4;
-        let access = values(request, names.access)
-            .map(|value| Self {
-                access: Some(value.to_owned().into()),
-                refresh: None,
-            })
-            .take(MOST);
-        let refresh = values(request, names.refresh)
-            .map(|value| Self {
-                access: None,
-                refresh: Some(value.to_owned().into()),
-            })
-            .take(MOST);
+        let tokens = |name| {
+            let values: Vec<_> = cookie_values(request.headers(), name).map(Cow::into_owned).collect();
+            values.into_iter().rev()
+        };
+        let access = tokens(&names.access).map(|token| Self {
+            access: Some(token.into()),
+            refresh: None,
+        });
+        let refresh = tokens(&names.refresh).map(|token| Self {
+            access: None,
+            refresh: Some(token.into()),
+        });
         access.chain(refresh).collect()
     }
 
-    /// The session that a token out of [`each`](Self::each) names, if it names one. A refresh token's word is not verified
-    /// yet: it says which session to look at, not that anything may be done to it.
-    pub(crate) fn session(&self, service: &SessionService) -> Option<SessionId> {
-        let access = self
-            .access
-            .as_ref()
-            .and_then(|token| service.genuine_claims(token.expose_secret()).ok());
-        let refresh = || PresentedRefreshToken::parse(self.refresh.as_ref()?.expose_secret()).ok();
-        access
-            .map(|claims| claims.session_id)
-            .or_else(|| refresh().map(|token| token.unverified_session_id()))
+    /// What is presented to the service.
+    pub(crate) fn presented(&self) -> Presented<'_> {
+        Presented {
+            access: self.access.as_ref().map(AccessToken::expose_secret),
+            refresh: self.refresh.as_ref().map(RefreshToken::expose_secret),
+        }
     }
 
     /// Refuses a refresh token that stands beside an access token of another session.
@@ -167,16 +186,22 @@ impl CookieTokens {
     }
 }
 
-/// The values of all cookies of exactly that name.
+/// The values of all cookies of exactly that name, without the quotes that may stand around one.
 ///
-/// Rejected: `HttpRequest::cookies`. It fails when any cookie of the site is malformed, a stranger's too, and it decodes
-/// `%5F%5FHost-` into `__Host-`, which lets a neighbour plant the name that the prefix is there to protect.
-fn values<'a>(request: &'a HttpRequest, name: &'static str) -> impl Iterator<Item = &'a str> {
-    request
-        .headers()
+/// The header is read as bytes, cookie by cookie, so that no other cookie of the site can hide one. What is not UTF-8 gets
+/// replacement characters, which stand in no token: the value is there, and is wrong.
+///
+/// Rejected: `HttpRequest::cookies`. It fails when any cookie of the site is malformed, and it decodes `%5F%5FHost-` into
+/// `__Host-`, which lets a neighbour plant the name that the prefix is there to protect.
+pub fn cookie_values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    let cookies = headers
         .get_all(header::COOKIE)
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .filter_map(move |(found, value)| (found == name).then_some(value))
+        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    cookies.filter_map(move |cookie| {
+        let at = cookie.iter().position(|byte| *byte == b'=')?;
+        let (found, value) = cookie.split_at(at);
+        let value = value.get(1..)?.trim_ascii();
+        let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        (found.trim_ascii() == name.as_bytes()).then(|| String::from_utf8_lossy(bare.unwrap_or(value)))
+    })
 }

@@ -31,6 +31,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// cookies of a login or a renewal, on every reply. Made by [`Rescind::guard`]; the outermost of an application's middlewares, but for
 /// one that draws errors as pages: around it, that one sees its refusals too.
 ///
+/// A request that the HTTP parser refuses never gets here: actix answers it 400, with an empty body and without these headers.
+///
 /// A 404 or 405 that nobody gave a body becomes a problem document like all the others.
 pub struct Guard {
     rescind: Rescind,

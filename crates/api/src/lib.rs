@@ -12,6 +12,7 @@ mod hidden;
 mod json;
 mod login;
 mod login_limit;
+mod logout;
 mod origin;
 mod problem;
 mod request_log;
@@ -21,6 +22,8 @@ mod settings;
 mod visitor;
 
 pub use authenticated::{Authenticated, Transport, bearer_token};
+pub use body::Form;
+pub use cookies::cookie_values;
 pub use guard::Guard;
 pub use hidden::Hidden;
 pub use json::{Me, me};

@@ -10,11 +10,13 @@ use crate::{client_address::client_address, cookies::CookieTokens, guesses::Key,
 
 /// The device that a request comes from.
 pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
-    let user_agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|value| value.to_str().ok());
-    Device::new(user_agent, client_address(request, &rescind.settings().trusted_proxies))
+    // For people to read: a byte that is no text must not hide the rest.
+    let user_agent = request.headers().get(header::USER_AGENT);
+    let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Device::new(
+        user_agent.as_deref(),
+        client_address(request, &rescind.settings().trusted_proxies),
+    )
 }
 
 /// Signs somebody up, unless the address has signed up too often.
@@ -102,7 +104,8 @@ async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: 
         return Ok(by_name);
     }
     let cookies = CookieTokens::each(request, rescind.cookie_names());
-    let cookies = cookies.iter().filter_map(|tokens| tokens.refresh.as_ref());
+    // More than the honest number only costs reads.
+    let cookies = cookies.iter().filter_map(|tokens| tokens.refresh.as_ref()).take(4);
     for token in refresh.into_iter().chain(cookies.map(RefreshToken::expose_secret)) {
         if let Some(session) = rescind.service().known_device(&name, token).await? {
             return Ok(Key::Device(session));

@@ -1,7 +1,7 @@
 //! Writes of other origins are refused.
 //!
 //! A browser sends its cookies along with a request that another site's page began. `SameSite=Lax` stops most of that,
-//! but not all: sites are coarser than origins, and a login, which needs no cookie, can be forged to log somebody into a
+//! but not all: such cookies travel with links and GET forms, sites are coarser than origins, and a login, which needs no cookie, can be forged to log somebody into a
 //! stranger's account. So every request that may change something has to say where it comes from.
 //!
 //! Browsers say it in `Sec-Fetch-Site`, which no page can set; older ones in `Origin`. A program that sends neither is
@@ -22,18 +22,28 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str) -> Result<(
     if method.is_safe() {
         return Ok(());
     }
-    // `none` means that a person did it: typed an address, opened a bookmark.
-    let own_site = |site: &[u8]| site == b"same-origin" || site == b"none";
-    let passes = match only(headers, &SEC_FETCH_SITE) {
-        Sent::Once(site) => own_site(site),
+    let passes = by_site(headers).unwrap_or_else(|| match only(headers, &header::ORIGIN) {
+        Sent::Once(origin) => origin == own.as_bytes(),
         Sent::Several => false,
-        Sent::Never => match only(headers, &header::ORIGIN) {
-            Sent::Once(origin) => origin == own.as_bytes(),
-            Sent::Several => false,
-            Sent::Never => !headers.contains_key(header::COOKIE),
-        },
-    };
+        Sent::Never => !headers.contains_key(header::COOKIE),
+    });
     if passes { Ok(()) } else { Err(Problem::CrossOrigin) }
+}
+
+/// Whether a GET that changes something began here. Browsers send no `Origin` with one, so those that send no
+/// `Sec-Fetch-Site` get the benefit of the doubt.
+pub(crate) fn is_own(headers: &HeaderMap) -> bool {
+    by_site(headers).unwrap_or(true)
+}
+
+/// What `Sec-Fetch-Site` says; nothing where it is absent. `none` means that a person did it: typed an address, opened a
+/// bookmark.
+fn by_site(headers: &HeaderMap) -> Option<bool> {
+    match only(headers, &SEC_FETCH_SITE) {
+        Sent::Once(site) => Some(site == b"same-origin" || site == b"none"),
+        Sent::Several => Some(false),
+        Sent::Never => None,
+    }
 }
 
 enum Sent<'a> {

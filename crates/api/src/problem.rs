@@ -95,6 +95,11 @@ pub enum Problem {
     DifferentSessions,
     /// 400: the browser sent one of the cookies twice, and only one can be ours.
     DuplicateCookies,
+    /// 400: a logout was sent with a credential that cannot be read or is none of ours. What could be ended was.
+    CredentialUnreadable {
+        /// How many sessions are ended: those of the other credentials.
+        ended: usize,
+    },
     /// 404: there is nothing here, or nothing of yours.
     NotFound,
     /// 405: not with this method. The reply's `Allow` header says with which.
@@ -299,6 +304,12 @@ impl Problem {
                 "duplicate_cookies",
                 "The browser sent a login cookie twice. Delete this site's cookies in the browser, then log in again.",
             ),
+            Self::CredentialUnreadable { .. } => (
+                S::BAD_REQUEST,
+                "credential_unreadable",
+                "A token of the request cannot be read or was not issued here, so its session may still be open. The \
+                 sessions of all others are ended.",
+            ),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here."),
             Self::MethodNotAllowed => (
                 S::METHOD_NOT_ALLOWED,
@@ -357,6 +368,10 @@ impl Problem {
                 Self::NotReady { reason, .. } => Some(reason),
                 _ => None,
             },
+            ended: match self {
+                Self::CredentialUnreadable { ended } => Some(*ended),
+                _ => None,
+            },
             instance: request.map(|id| id.urn().to_string()),
             errors: self.field_errors(),
         };
@@ -373,6 +388,8 @@ struct Body<'a> {
     detail: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

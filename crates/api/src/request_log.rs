@@ -1,7 +1,7 @@
 //! One span and one line in the log for each request.
 //!
 //! The span carries the request's id, its method and its path, so that everything logged on the way can be found again;
-//! the reply carries the id too. The query is left out: what people put there is theirs. Headers and bodies are never
+//! the reply carries the id too. Tokens that stand in the path are masked. The query is left out: what people put there is theirs. Headers and bodies are never
 //! looked at; that is where tokens and passwords are.
 
 use actix_web::{
@@ -9,6 +9,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
 };
+use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
@@ -24,7 +25,8 @@ impl RootSpanBuilder for RequestSpan {
         // A stopwatch: it decides nothing.
         request.extensions_mut().insert(Started(Instant::now()));
         let id = request.extensions().get::<RequestId>().map(ToString::to_string);
-        let span = tracing::info_span!("request", method = %request.method(), path = request.path(), request_id = id);
+        let (method, path) = (masked(request.method().as_str()), masked(request.path()));
+        let span = tracing::info_span!("request", %method, %path, request_id = id);
         // For a request that is never answered.
         tracing::trace!(parent: &span, "begun");
         span
@@ -44,4 +46,14 @@ impl RootSpanBuilder for RequestSpan {
             }
         }
     }
+}
+
+/// A method or a path without the parts in which somebody put a token, or anything longer than a name of ours.
+fn masked(text: &str) -> String {
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    let is_secret = |part: &str| part.len() > 64 || part.contains("eyJ") || part.contains("rrt_");
+    let parts = decoded
+        .split('/')
+        .map(|part| if is_secret(part) { "[masked]" } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }

@@ -35,7 +35,7 @@ impl Rescind {
     pub fn new(service: SessionService, settings: Settings) -> Self {
         let parts = Parts {
             origin: settings.public_url.origin().ascii_serialization(),
-            cookie_names: CookieNames::for_https(settings.is_https()),
+            cookie_names: CookieNames::new(&settings),
             limiter: Limiter::new(&settings, service.clone()),
             settings,
         };

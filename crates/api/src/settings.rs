@@ -13,6 +13,8 @@ pub struct Settings {
     pub public_url: Url,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are believed. Anybody else could have made them up.
     pub trusted_proxies: Vec<IpNet>,
+    /// What the names of the cookies begin with. Cookies ignore ports, so two instances on one host need two prefixes.
+    pub cookie_prefix: String,
     /// How many failed logins an address gets.
     pub login_limit: RateLimit,
     /// How many accounts an address may make.
@@ -22,16 +24,27 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for a service that its clients reach without a proxy.
+    /// Settings for a service that its clients reach without a proxy. Cookies are called `rescind_…`, or `rescind_<port>_…`
+    /// where the URL names a port.
     #[must_use]
     pub fn new(public_url: Url) -> Self {
         Self {
+            cookie_prefix: public_url
+                .port()
+                .map_or_else(|| "rescind".to_owned(), |port| format!("rescind_{port}")),
             public_url,
             trusted_proxies: Vec::new(),
             login_limit: RateLimit::default(),
             signup_limit: RateLimit::default(),
             node: None,
         }
+    }
+
+    /// What a cookie of this service is called that no other host may set.
+    #[must_use]
+    pub fn cookie_name(&self, what: &str) -> String {
+        let host_only = if self.is_https() { "__Host-" } else { "" };
+        format!("{host_only}{}_{what}", self.cookie_prefix)
     }
 
     /// Whether people come over `https`.

@@ -76,9 +76,11 @@ impl Decided {
     pub fn by_code(code: &str, check: Check) -> Self {
         match code {
             "token_missing" => Decided::TokenThere,
-            "token_invalid" | "authorization_unreadable" | "different_sessions" | "duplicate_cookies" => {
-                Decided::Signature
-            }
+            "token_invalid"
+            | "authorization_unreadable"
+            | "credential_unreadable"
+            | "different_sessions"
+            | "duplicate_cookies" => Decided::Signature,
             "token_expired" => Decided::Expiry,
             "token_revoked" => Self::last_question(check),
             "refresh_invalid" => Decided::RefreshTag,

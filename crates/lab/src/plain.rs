@@ -23,7 +23,7 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use rand::{RngExt, distr::Alphanumeric, rngs::StdRng};
-use rescind_api::{Problem, Rescind};
+use rescind_api::{Form, Problem, Rescind};
 use rescind_session::{Device, Password, SessionService, token::ClientId};
 
 use crate::{
@@ -179,7 +179,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 async fn log_in(
     rescind: web::Data<Rescind>,
     session: Session,
-    form: web::Form<NameAndPassword>,
+    Form(form): Form<NameAndPassword>,
 ) -> actix_web::Result<HttpResponse> {
     // The same accounts, and the same code that checks a password; its token is thrown away.
     let password = Password::new(form.password.as_str());

@@ -17,7 +17,7 @@ use actix_web::{
     test, web,
 };
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Problem, RateLimit, Rescind, Settings, browser};
+use rescind_api::{Form, Problem, RateLimit, Rescind, Settings, browser};
 use rescind_session::{
     AnchoredClock, Config, ConfigError, HashingSettings, Keys, Password, Policy, Ports, SessionService, SignUpError,
     memory::{MemorySessions, MemoryUsers},
@@ -256,7 +256,7 @@ pub(crate) struct NameAndPassword {
 async fn log_in(
     request: actix_web::HttpRequest,
     rescind: Rescind,
-    form: web::Form<NameAndPassword>,
+    Form(form): Form<NameAndPassword>,
 ) -> Result<HttpResponse, Problem> {
     let password = Password::new(form.password.as_str());
     browser::log_in(&request, &rescind, &form.username, &password).await?;

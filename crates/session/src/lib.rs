@@ -38,7 +38,7 @@ pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};
 pub use config::{Config, ConfigError, DemoAccounts, Keys, Ports};
 pub use judge::{Judgement, judge};
 pub use login::{Grant, LoginError, RefreshGrant, Unclaimed};
-pub use logout::{EndSessionError, LoggedOut, LogoutError, Presented, StolenTokenDies};
+pub use logout::{EndSessionError, LoggedOut, LoggedOutAll, LogoutError, Presented, StolenTokenDies};
 pub use password::{HashingSettings, InvalidPassword, Overloaded, Password};
 pub use policy::{Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};
 pub use refresh::RefreshError;

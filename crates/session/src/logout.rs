@@ -51,8 +51,18 @@ pub struct LoggedOut {
     pub stolen_token: StolenTokenDies,
 }
 
-/// From when on a copy of the access token is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of several credentials that were presented together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
+pub struct LoggedOutAll {
+    /// Each session that a genuine credential named. It is ended now, or was ended earlier.
+    pub ended: Vec<LoggedOut>,
+    /// How many of the credentials were not genuine. They changed nothing.
+    pub unrecognised: usize,
+}
+
+/// From when on a copy of the access token is refused. The later one is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StolenTokenDies {
     /// It is refused already.
     Now,
@@ -139,20 +149,55 @@ impl SessionService {
     /// # Errors
     /// [`LogoutError`]; on the last two the client keeps its tokens and tries again.
     pub async fn log_out(&self, presented: Presented<'_>) -> Result<LoggedOut, LogoutError> {
-        self.log_out_for(presented, Cause::Logout).await
+        let (done, _) = self.end(self.deadline(), presented, Cause::Logout).await?;
+        Ok(done)
     }
 
-    /// Ends the session that a browser still holds when somebody logs in with it: the new login takes its place.
+    /// Ends every session that one of several credentials names, within one store timeout: [`Cause::Logout`], or
+    /// [`Cause::Replaced`] for those that a browser still holds when somebody logs in. Whatever is not genuine is counted
+    /// and hides nothing. The two tokens of one element must be of one session.
     ///
     /// # Errors
-    /// [`LogoutError`].
-    pub async fn log_out_replaced(&self, presented: Presented<'_>) -> Result<LoggedOut, LogoutError> {
-        self.log_out_for(presented, Cause::Replaced).await
+    /// [`LogoutError::DifferentSessions`]: neither that element nor a later one changed anything. The last two errors, if a
+    /// session could not be ended; all others were tried.
+    pub async fn log_out_all(&self, presented: &[Presented<'_>], cause: Cause) -> Result<LoggedOutAll, LogoutError> {
+        let deadline = self.deadline();
+        let (mut all, mut failed) = (LoggedOutAll::default(), None);
+        for one in presented {
+            let claimed = match (one.access, one.refresh) {
+                (Some(token), None) => self.genuine_claims(token).ok().map(|claims| claims.session_id),
+                (None, Some(token)) => PresentedRefreshToken::parse(token)
+                    .ok()
+                    .map(|token| token.unverified_session_id()),
+                _ => None,
+            };
+            // Every token of an ended session is refused, so a further one, genuine or not, needs no store.
+            if all.ended.iter().any(|done| Some(done.session) == claimed) {
+                continue;
+            }
+            match self.end(deadline, *one, cause).await {
+                Ok((done, is_all_genuine)) => {
+                    all.unrecognised += usize::from(!is_all_genuine);
+                    all.ended.push(done);
+                }
+                Err(LogoutError::Missing | LogoutError::Invalid(_) | LogoutError::RefreshInvalid) => {
+                    all.unrecognised += 1;
+                }
+                Err(error @ LogoutError::DifferentSessions) => return Err(error),
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(all), Err)
     }
 
-    async fn log_out_for(&self, presented: Presented<'_>, cause: Cause) -> Result<LoggedOut, LogoutError> {
-        let deadline = self.deadline();
-        let genuine = self.genuine(deadline, presented).await?;
+    /// Ends one session, and says whether everything presented was genuine.
+    async fn end(
+        &self,
+        deadline: Deadline,
+        presented: Presented<'_>,
+        cause: Cause,
+    ) -> Result<(LoggedOut, bool), LogoutError> {
+        let (genuine, is_all_genuine) = self.genuine(deadline, presented).await?;
         let (session, user) = (genuine.session(), genuine.user());
         let check = self.policy().check;
         let closed = if self.policy().keeps_sessions() {
@@ -175,15 +220,17 @@ impl SessionService {
             Check::Nothing => StolenTokenDies::At(known),
             Check::Session | Check::Blacklist => StolenTokenDies::Now,
         };
-        Ok(LoggedOut {
+        let done = LoggedOut {
             session,
             user,
             stolen_token,
-        })
+        };
+        Ok((done, is_all_genuine))
     }
 
-    /// What of the presented is genuine; an error if nothing is, or if two are of different sessions.
-    async fn genuine(&self, deadline: Deadline, presented: Presented<'_>) -> Result<Genuine, LogoutError> {
+    /// What of the presented is genuine, and whether all of it is; an error if nothing is, or if two are of different
+    /// sessions.
+    async fn genuine(&self, deadline: Deadline, presented: Presented<'_>) -> Result<(Genuine, bool), LogoutError> {
         let access = presented.access.map(|token| self.genuine_claims(token));
         let refresh = match presented.refresh {
             Some(token) => Some(self.session_of_refresh_token(deadline, token).await?),
@@ -193,12 +240,20 @@ impl SessionService {
             (Some(Ok(claims)), Some(Some(session))) if claims.session_id != session.id => {
                 Err(LogoutError::DifferentSessions)
             }
-            (Some(Ok(claims)), _) => Ok(Genuine::Access(claims)),
-            (_, Some(Some(session))) => Ok(Genuine::Refresh(Box::new(session))),
+            (Some(Ok(claims)), refresh) => Ok((Genuine::Access(claims), refresh != Some(None))),
+            (access, Some(Some(session))) => Ok((Genuine::Refresh(Box::new(session)), access.is_none())),
             (Some(Err(error)), _) => Err(LogoutError::Invalid(error)),
             (None, Some(None)) => Err(LogoutError::RefreshInvalid),
             (None, None) => Err(LogoutError::Missing),
         }
+    }
+
+    /// The session that a genuine refresh token is of, whatever its generation, open or closed.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn session_of(&self, refresh_token: &str) -> Result<Option<Session>, Unavailable> {
+        self.session_of_refresh_token(self.deadline(), refresh_token).await
     }
 
     async fn session_of_refresh_token(&self, deadline: Deadline, token: &str) -> Result<Option<Session>, Unavailable> {

@@ -213,6 +213,18 @@ impl SessionService {
         Ok(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
     }
 
+    /// A short text for a browser to bring back, sealed with the refresh keys: every node can check it.
+    #[must_use]
+    pub fn seal(&self, text: &str) -> String {
+        self.parts.keys.refresh.seal(text)
+    }
+
+    /// The text, if a node of this service [sealed](Self::seal) it.
+    #[must_use]
+    pub fn unseal<'a>(&self, sealed: &'a str) -> Option<&'a str> {
+        self.parts.keys.refresh.unseal(sealed)
+    }
+
     pub(crate) fn with_rng<T>(&self, draw: impl FnOnce(&mut dyn CryptoRng) -> T) -> T {
         draw(&mut **locked(&self.parts.rng))
     }

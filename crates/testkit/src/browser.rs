@@ -25,6 +25,7 @@ use tokio::process::Command;
 use tokio::time::{interval, timeout};
 use url::Url;
 
+use crate::cookie_client::plain_cookie_name;
 use crate::process::Process;
 use crate::{ConsoleEntry, tool};
 
@@ -220,12 +221,12 @@ impl Browser {
         .await;
     }
 
-    /// The value of a cookie, HTTP-only ones included, under its name with the prefix `__Host-` or without.
+    /// The value of a cookie, HTTP-only ones included, under its name with the prefix `__Host-` and the port or without.
     pub async fn cookie(&self, name: &str) -> Option<SecretString> {
         let cookies = done(self.driver.get_all_cookies().await);
         cookies
             .into_iter()
-            .find(|cookie| cookie.name.strip_prefix("__Host-").unwrap_or(&cookie.name) == name)
+            .find(|cookie| plain_cookie_name(&cookie.name) == name)
             .map(|cookie| cookie.value.into())
     }
 

@@ -30,6 +30,23 @@ pub enum Provenance {
     Silent,
 }
 
+/// What the program at an address calls its cookie `rescind_…`: with the port, where there is one. Anything after the name
+/// stays.
+#[must_use]
+pub fn cookie_name(base_url: &str, name: &str) -> String {
+    let port = Url::parse(base_url).ok().and_then(|url| url.port());
+    match (name.strip_prefix("rescind_"), port) {
+        (Some(rest), Some(port)) => format!("rescind_{port}_{rest}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// The same without the prefix `__Host-` and the port.
+pub(crate) fn plain_cookie_name(name: &str) -> String {
+    let name = name.strip_prefix("__Host-").unwrap_or(name);
+    name.replace(|c: char| c.is_ascii_digit(), "").replace("__", "_")
+}
+
 /// A visitor with a cookie jar, who follows no redirect, so that a test sees each answer.
 /// Clones share the jar: two tabs of one browser.
 #[derive(Debug, Clone)]
@@ -112,19 +129,22 @@ impl CookieClient {
         }
     }
 
-    /// The value of a cookie that the visitor would send, under its name with the prefix `__Host-` or without.
+    /// The value of a cookie that the visitor would send, under its name with the prefix `__Host-` and the port or without:
+    /// `rescind_access` finds `rescind_8080_access`.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<SecretString> {
         let header = self.jar.cookies(&self.base_url)?;
         header.to_str().ok()?.split("; ").find_map(|pair| {
             let (found, value) = pair.split_once('=')?;
-            (found.strip_prefix("__Host-").unwrap_or(found) == name).then(|| value.into())
+            (plain_cookie_name(found) == name).then(|| value.into())
         })
     }
 
-    /// Puts a cookie into the jar, written as in `Set-Cookie`: a stolen one, or one that was kept.
+    /// Puts a cookie into the jar, written as in `Set-Cookie`: a stolen one, or one that was kept. One whose name begins
+    /// with `rescind_` gets the name that the program gives it.
     pub fn plant_cookie(&self, cookie: &str) {
-        self.jar.add_cookie_str(cookie, &self.base_url);
+        self.jar
+            .add_cookie_str(&cookie_name(self.base_url.as_str(), cookie), &self.base_url);
     }
 
     /// A request with the headers of the [`Provenance`], to be furnished by the test.

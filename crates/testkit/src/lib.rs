@@ -42,7 +42,7 @@ mod tool;
 
 pub use api_client::{ApiClient, Thief, Tokens};
 pub use browser::{Browser, ColourScheme, JavaScript};
-pub use cookie_client::{CookieClient, Provenance};
+pub use cookie_client::{CookieClient, Provenance, cookie_name};
 pub use effort::rounds;
 pub use postgres_server::PostgresServer;
 pub use program::{Ended, Program, ProgramError, Running};

@@ -28,6 +28,8 @@ use crate::{Generation, KeyError, RefreshToken, Salt, SessionId, jws};
 const PREFIX: &str = "rrt_";
 /// Separates these tags from any other use of the same key, now or later.
 const LABEL: &[u8] = b"rescind refresh v1";
+/// The same for texts that are [sealed](RefreshKeys::seal). Neither label is the beginning of the other.
+const SEAL_LABEL: &[u8] = b"rescind seal v1";
 const TAG_BYTES: usize = 32;
 const BODY_BYTES: usize = 16 + 4 + TAG_BYTES;
 /// 52 bytes in base64url without padding.
@@ -86,6 +88,11 @@ impl RefreshKey {
         context.update(salt.as_bytes());
         context.sign()
     }
+
+    fn seal_tag(&self, text: &str) -> hmac::Tag {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.as_bytes());
+        hmac::sign(&key, &[SEAL_LABEL, text.as_bytes()].concat())
+    }
 }
 
 impl fmt::Debug for RefreshKey {
@@ -124,6 +131,21 @@ impl RefreshKeys {
         body.extend_from_slice(&generation.get().to_be_bytes());
         body.extend_from_slice(self.active.tag(session, generation, salt).as_ref());
         format!("{PREFIX}{}", *Zeroizing::new(jws::encode(&body))).into()
+    }
+
+    /// A text with a tag after it, for a client to bring back: readable, but only this service can make one.
+    pub fn seal(&self, text: &str) -> String {
+        format!("{text}.{}", jws::encode(self.active.seal_tag(text).as_ref()))
+    }
+
+    /// The text, if this service [sealed](Self::seal) it.
+    pub fn unseal<'a>(&self, sealed: &'a str) -> Option<&'a str> {
+        let (text, tag) = sealed.rsplit_once('.')?;
+        let tag = jws::decode(tag)?;
+        let genuine = self.all().fold(Choice::from(0), |found, key| {
+            found | key.seal_tag(text).as_ref().ct_eq(tag.as_slice())
+        });
+        bool::from(genuine).then_some(text)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &RefreshKey> {

@@ -16,7 +16,7 @@ use super::{
     watching::{Told, Watched},
 };
 use crate::{
-    pages::{see_other, with_cookies},
+    pages::see_other,
     serve::{DEMO_PASSWORD, VICTIM},
 };
 
@@ -97,11 +97,11 @@ async fn try_peers(
 /// Logs this browser out, exactly as `/logout` does, and stays on the screen.
 pub(crate) async fn log_out(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
     match browser::log_out(&request, &rescind).await {
+        Ok(logout) => Ok(logout.reply(see_other(SCREEN))),
         // Nothing that could be ended; the person wants to be out, and is.
-        Ok(_) | Err(Problem::TokenMissing | Problem::TokenInvalid | Problem::RefreshInvalid) => {}
-        Err(problem) => return Err(problem.into()),
+        Err(Problem::TokenMissing) => Ok(see_other(SCREEN)),
+        Err(problem) => Err(problem.into()),
     }
-    with_cookies(see_other(SCREEN), &browser::dropped_cookies(&rescind))
 }
 
 /// The thief copies the refresh token out of this browser's cookies: that of the session that was robbed, or nothing.

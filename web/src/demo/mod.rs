@@ -58,16 +58,13 @@ use url::Url;
 use peers::Peers;
 use thief::Thief;
 use visit::Visit;
-use visitors::{CookieNames, Ticket, Visitors};
+use visitors::{Ticket, Visitors};
 pub(crate) use watching::watched;
 
 use crate::{pages::read, stores::Stores};
 
 const MOST_VISITORS: u64 = 1_000;
-const VISITOR_COOKIE: CookieNames = CookieNames {
-    https: "__Host-rescind_visitor",
-    http: "rescind_visitor",
-};
+const VISITOR_COOKIE: &str = "visitor";
 
 /// What the demo's handlers share.
 pub(crate) struct Stage {
@@ -81,21 +78,20 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// `bound`: where this program listens; `https`: whether people come to it that way; `peers`: where the other nodes
-    /// listen, as the settings say.
+    /// `bound`: where this program listens; `peers`: where the other nodes listen, as the settings say.
     ///
     /// # Errors
     /// If there can be no HTTP client.
     pub(crate) fn new(
         bound: SocketAddr,
-        https: bool,
+        settings: &rescind_api::Settings,
         peers: &[Url],
         stores: Arc<Stores>,
         rng: StdRng,
     ) -> reqwest::Result<web::Data<Self>> {
         let rng = Arc::new(Mutex::new(rng));
         Ok(web::Data::new(Self {
-            visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, https),
+            visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, settings),
             thief: Thief::new(bound, Arc::clone(&rng))?,
             peers: Peers::at(peers),
             stores,

@@ -14,11 +14,12 @@ use std::{
 
 use actix_web::{
     cookie::{Cookie, SameSite},
-    http::header::{self, HeaderMap},
+    http::header::HeaderMap,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use moka::sync::Cache;
 use rand::{Rng, rngs::StdRng};
+use rescind_api::{Settings, cookie_values};
 
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 60);
 
@@ -45,24 +46,17 @@ impl Ticket {
     }
 }
 
-/// What the cookie is called: over https, and where there is none.
-#[derive(Clone, Copy)]
-pub(crate) struct CookieNames {
-    pub(crate) https: &'static str,
-    pub(crate) http: &'static str,
-}
-
 /// Everybody who is remembered, and what is remembered of each.
 pub(crate) struct Visitors<T> {
     remembered: Cache<Ticket, Arc<T>>,
-    cookie: &'static str,
+    cookie: String,
     secure: bool,
 }
 
 impl<T: Send + Sync + 'static> Visitors<T> {
-    /// So many and no more.
-    pub(crate) fn at_most(most: u64, names: CookieNames, https: bool) -> Self {
-        Self::weighing(most, |_| 1, names, https)
+    /// So many and no more. `cookie`: what follows the prefix in the cookie's name.
+    pub(crate) fn at_most(most: u64, cookie: &str, settings: &Settings) -> Self {
+        Self::weighing(most, |_| 1, cookie, settings)
     }
 
     /// So much in all and no more. What one weighs is asked when they are new, and whenever they have
@@ -70,8 +64,8 @@ impl<T: Send + Sync + 'static> Visitors<T> {
     pub(crate) fn weighing(
         most: u64,
         weigh: impl Fn(&T) -> u32 + Send + Sync + 'static,
-        names: CookieNames,
-        https: bool,
+        cookie: &str,
+        settings: &Settings,
     ) -> Self {
         Self {
             remembered: Cache::builder()
@@ -81,8 +75,8 @@ impl<T: Send + Sync + 'static> Visitors<T> {
                 // Whoever was seen longest ago goes first: a crowd of newcomers must find room.
                 .eviction_policy(moka::policy::EvictionPolicy::lru())
                 .build(),
-            cookie: if https { names.https } else { names.http },
-            secure: https,
+            cookie: settings.cookie_name(cookie),
+            secure: settings.is_https(),
         }
     }
 
@@ -93,17 +87,8 @@ impl<T: Send + Sync + 'static> Visitors<T> {
 
     /// The same, with the number that they are known by.
     pub(crate) fn ticket_of(&self, headers: &HeaderMap) -> Option<(Ticket, Arc<T>)> {
-        let cookies = headers
-            .get_all(header::COOKIE)
-            .filter_map(|cookies| cookies.to_str().ok());
-        // Not `HttpRequest::cookies`: it fails when any cookie of the site is malformed, a stranger's too.
-        let tickets = cookies
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|cookie| cookie.trim().split_once('='))
-            .filter(|(name, _)| *name == self.cookie)
-            .filter_map(|(_, value)| Ticket::parse(value));
-        tickets
-            .into_iter()
+        cookie_values(headers, &self.cookie)
+            .filter_map(|value| Ticket::parse(&value))
             .find_map(|ticket| Some((ticket, self.remembered.get(&ticket)?)))
     }
 
@@ -111,7 +96,7 @@ impl<T: Send + Sync + 'static> Visitors<T> {
     pub(crate) fn welcome(&self, ticket: Ticket, what: T) -> (Arc<T>, Cookie<'static>) {
         let what = Arc::new(what);
         self.remembered.insert(ticket, Arc::clone(&what));
-        let cookie = Cookie::build(self.cookie, ticket.to_text())
+        let cookie = Cookie::build(self.cookie.clone(), ticket.to_text())
             .path("/")
             .http_only(true)
             .secure(self.secure)
@@ -128,14 +113,23 @@ impl<T: Send + Sync + 'static> Visitors<T> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
+    use actix_web::http::header::{self, HeaderValue};
     use rand::SeedableRng;
 
     use super::*;
     use crate::demo::{VISITOR_COOKIE, visit::Visit};
 
+    fn settings(https: bool) -> Settings {
+        let url = if https {
+            "https://rescind.example"
+        } else {
+            "http://127.0.0.1"
+        };
+        Settings::new(url.parse().unwrap())
+    }
+
     fn some_visitors(https: bool) -> Visitors<Visit> {
-        Visitors::at_most(10, VISITOR_COOKIE, https)
+        Visitors::at_most(10, VISITOR_COOKIE, &settings(https))
     }
 
     fn sent(cookies: &str) -> HeaderMap {
@@ -218,7 +212,7 @@ mod tests {
     fn what_has_grown_leaves_less_room_for_others() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
-        let visitors = Visitors::weighing(10, weigh, VISITOR_COOKIE, false);
+        let visitors = Visitors::weighing(10, weigh, VISITOR_COOKIE, &settings(false));
         let cookies: Vec<_> = (0..10)
             .map(|_| visitors.welcome(Ticket::random(&rng), Mutex::new(1)).1)
             .collect();

@@ -30,7 +30,7 @@ mod tampering;
 mod verified;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use rescind_api::{Problem, Rescind, Visitor, browser};
+use rescind_api::{Form, Problem, Rescind, Visitor, browser};
 use rescind_session::token::{AccessToken, MAX_TOKEN_BYTES};
 use serde::Deserialize;
 
@@ -93,7 +93,7 @@ async fn submit(
     site: web::Data<Site>,
     rescind: Rescind,
     sandboxes: web::Data<Sandboxes>,
-    sent: Result<web::Form<Sent>, actix_web::Error>,
+    sent: Result<Form<Sent>, Problem>,
 ) -> actix_web::Result<HttpResponse> {
     let own = match visitor {
         Visitor::LoggedIn(authenticated) => Own::of_login(&rescind, &authenticated),
@@ -114,17 +114,13 @@ async fn submit(
 async fn inspected(
     own: &Own,
     rescind: &Rescind,
-    sent: Result<web::Form<Sent>, actix_web::Error>,
+    sent: Result<Form<Sent>, Problem>,
 ) -> actix_web::Result<Result<Shown, Refusal>> {
     let sent = match sent {
-        Ok(sent) => sent.into_inner(),
-        Err(error) => {
-            // More than any form may hold is a token that is too long, and the person is told as much.
-            return match error.as_error::<Problem>() {
-                Some(Problem::PayloadTooLarge) => Ok(Err(Refusal::too_long())),
-                _ => Err(error),
-            };
-        }
+        Ok(Form(sent)) => sent,
+        // More than any form may hold is a token that is too long, and the person is told as much.
+        Err(Problem::PayloadTooLarge) => return Ok(Err(Refusal::too_long())),
+        Err(problem) => return Err(problem.into()),
     };
     // What was pasted is what was meant, whichever choice it was left at.
     let pasted = !sent.token.trim().is_empty() || sent.which.is_empty() || sent.which == PASTED;

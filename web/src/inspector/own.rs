@@ -230,7 +230,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_sandboxs_token_is_checked_with_its_keys_and_by_its_clock_for_its_owner_alone() {
-        let sandboxes = Sandboxes::new(false, StdRng::seed_from_u64(7));
+        let sandboxes = Sandboxes::new(
+            &rescind_api::Settings::new("http://127.0.0.1".parse().unwrap()),
+            StdRng::seed_from_u64(7),
+        );
         let answer = Answer::Tokens(Preset::Blacklist);
         let newcomer = sandboxes.known(&TestRequest::get().to_http_request());
         let started = "2020-01-01T12:00:00Z".parse().unwrap();

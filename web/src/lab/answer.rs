@@ -17,7 +17,7 @@ use std::{borrow::Borrow, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
-use rescind_api::{Problem, Rescind, Visitor};
+use rescind_api::{Form, Problem, Rescind, Visitor};
 use rescind_lab::{Action, Answer, MOST_STEPS, Outcome, PASSWORD, Sandbox, SandboxError, Setup, USERNAME};
 use rescind_session::Check;
 use serde::Deserialize;
@@ -163,7 +163,7 @@ async fn press(
     rescind: Rescind,
     sandboxes: web::Data<Sandboxes>,
     slug: web::Path<String>,
-    pressed: web::Form<Pressed>,
+    Form(pressed): Form<Pressed>,
 ) -> actix_web::Result<HttpResponse> {
     let answer = answer(&slug)?;
     let known = sandboxes.known(&request);
@@ -208,7 +208,7 @@ async fn restart(
     rescind: Rescind,
     sandboxes: web::Data<Sandboxes>,
     slug: web::Path<String>,
-    lifetimes: web::Form<Lifetimes>,
+    Form(lifetimes): Form<Lifetimes>,
 ) -> actix_web::Result<HttpResponse> {
     let answer = answer(&slug)?;
     let usual = Setup::new(answer, now(&rescind)?);

@@ -20,16 +20,13 @@ use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{Answer, Sandbox, SandboxError, Setup};
 use tokio::sync::{Mutex as Turns, MutexGuard};
 
-use crate::demo::visitors::{CookieNames, Ticket, Visitors};
+use crate::demo::visitors::{Ticket, Visitors};
 
 /// How much all sandboxes may remember together.
 const MOST_KIB: u64 = 128 * 1024;
 /// What a visitor counts for at least. So there are never more than two hundred.
 const LEAST_KIB: u32 = 655;
-const COOKIE: CookieNames = CookieNames {
-    https: "__Host-rescind_lab",
-    http: "rescind_lab",
-};
+const COOKIE: &str = "lab";
 
 /// Everybody's.
 pub(crate) struct Sandboxes {
@@ -96,10 +93,9 @@ pub(crate) struct Known {
 }
 
 impl Sandboxes {
-    /// `https`: whether people come to the program that way.
-    pub(crate) fn new(https: bool, rng: StdRng) -> Self {
+    pub(crate) fn new(settings: &rescind_api::Settings, rng: StdRng) -> Self {
         Self {
-            visitors: Visitors::weighing(MOST_KIB, Bench::kib, COOKIE, https),
+            visitors: Visitors::weighing(MOST_KIB, Bench::kib, COOKIE, settings),
             rng: Mutex::new(rng),
         }
     }

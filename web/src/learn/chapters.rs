@@ -175,7 +175,7 @@ impl Chapter {
             }
             Self::Stored => excerpt!("session/src/authenticate.rs": "impl SessionService" / "fn is_revoked("),
             Self::ClientDelete => excerpt!("api/src/cookies.rs":
-                "impl CookieNames" / "fn both_dropped(",
+                "impl CookieNames" / "fn drop_ended(",
                 "impl CookieNames" / "fn dropped(",
                 "impl CookieNames" / "fn cookie(",
             ),
@@ -215,7 +215,8 @@ impl Chapter {
                  row, open or not."
             }
             Self::ClientDelete => {
-                "The cookies of a logout: the same names, empty, with no time left. The third one is for the back button."
+                "The cookies of a logout: the same names, empty, with no time left, where a session of theirs is ended. The third one \
+                 is for the back button."
             }
             Self::ShortLived => {
                 "Every access token is signed here. Its life is the policy’s, rounded down to whole seconds, and never \

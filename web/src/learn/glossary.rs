@@ -414,7 +414,7 @@ pub(crate) static TERMS: &[Term] = &[
         "samesite",
         "SameSite",
         "The attribute that says whether a cookie is sent with requests that another site began. Lax sends it when \
-         somebody follows a link, and not with another site’s form. A site is coarser than an origin, so it is not enough \
+         somebody follows a link or sends a GET form, and not with another site’s POST. A site is coarser than an origin, so it is not enough \
          by itself.",
         &[COOKIE_DRAFT],
     ),

@@ -5,7 +5,6 @@ use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use rescind_api::{Problem, Rescind, Visitor, browser};
 use rescind_session::{Check, UserKind};
-use serde::Deserialize;
 
 use super::{
     Site,
@@ -15,6 +14,7 @@ use super::{
     home::Notice,
     times::Time,
     token_view::TokenView,
+    with_cookies,
 };
 
 #[derive(Template)]
@@ -29,21 +29,6 @@ struct Account {
     devices: Devices,
     /// Whether the account is the demo's, whose password is everybody's.
     is_demo: bool,
-}
-
-/// What the address says after something was done.
-#[derive(Deserialize)]
-pub(crate) struct After {
-    /// Another device was logged out: `now`, or until when a copy of its token lives.
-    ended: Option<String>,
-    /// The password was changed.
-    password: Option<Changed>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Changed {
-    Changed,
 }
 
 /// The refresh that nobody has to think of, made visible.
@@ -73,7 +58,6 @@ pub(crate) async fn show(
     visitor: Visitor,
     site: web::Data<Site>,
     rescind: Rescind,
-    after: web::Query<After>,
     page: web::Query<Page>,
 ) -> actix_web::Result<HttpResponse> {
     let authenticated = match visitor {
@@ -87,14 +71,11 @@ pub(crate) async fn show(
     let service = rescind.service();
     let (policy, now) = (service.policy(), service.now().map_err(Problem::from)?);
     let username = user.username.to_string();
+    let (notice, read) = browser::Notice::take(&request, &rescind, Some(authenticated.session_id())).unzip();
     let devices = Devices::of(&authenticated, service, now, &page).await?;
     let page = Account {
         frame: site.frame(&request, username.clone(), Who::Somebody(username.clone())),
-        notice: match (&after.password, &after.ended) {
-            (Some(Changed::Changed), _) => Some(password_changed(policy.check)),
-            (None, Some(stolen)) => ended(stolen),
-            (None, None) => None,
-        },
+        notice: notice.map(|done| Notice::of(done, policy.check)),
         token: TokenView::new(&authenticated, now, policy, site.demo().is_on()),
         renewed: devices
             .current()
@@ -110,36 +91,5 @@ pub(crate) async fn show(
         is_demo: user.kind == UserKind::Demo,
         username,
     };
-    draw(StatusCode::OK, &page)
-}
-
-fn password_changed(check: Check) -> Notice {
-    Notice {
-        heading: "Your password is changed.",
-        says: match check {
-            Check::Blacklist | Check::Session => "Every other device is logged out.",
-            Check::Nothing => {
-                "Under this policy nobody asks whether a token was taken back, so other devices are out once theirs expire."
-            }
-        },
-        until: None,
-    }
-}
-
-fn ended(stolen: &str) -> Option<Notice> {
-    let heading = "That device is logged out.";
-    if stolen == "now" {
-        return Some(Notice {
-            heading,
-            says: "Its access token is refused from now on.",
-            until: None,
-        });
-    }
-    let dies: Timestamp = stolen.parse().ok()?;
-    let says = "Under this policy nobody asks whether a token was taken back, so its access token is accepted until";
-    Some(Notice {
-        heading,
-        says,
-        until: Some(Time::exactly(dies)),
-    })
+    with_cookies(draw(StatusCode::OK, &page)?, read.as_slice())
 }

@@ -2,8 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
-use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
-use rescind_session::{Check, EndSessionError, Preset, Session, SessionService, token::SessionId};
+use rescind_api::{
+    Authenticated, Problem, Rescind, Visitor,
+    browser::{self, Notice},
+};
+use rescind_session::{Check, EndSessionError, Preset, Session, SessionService, StolenTokenDies, token::SessionId};
 use serde::Deserialize;
 
 use super::{Site, device_name::device_name, renewed, see_other, times::Time, with_cookies};
@@ -132,12 +135,10 @@ pub(crate) async fn log_out_one(
         .await
         .map_err(Problem::from)?;
     if session == asks.session_id() {
-        return with_cookies(
-            see_other(&format!("/?logged_out={dies}")),
-            &browser::dropped_cookies(&rescind),
-        );
+        return logged_out(&request, &rescind, &asks, dies);
     }
-    Ok(see_other(&format!("/account?ended={dies}")))
+    let notice = Notice::DeviceEnded(dies).cookie(&rescind, Some(asks.session_id()))?;
+    with_cookies(see_other("/account"), &[notice])
 }
 
 /// Ends all of them, this one too.
@@ -158,17 +159,30 @@ pub(crate) async fn log_out_everywhere(
         .log_out_everywhere(asks.claims())
         .await
         .map_err(Problem::from)?;
-    with_cookies(
-        see_other(&format!("/?logged_out={dies}")),
-        &browser::dropped_cookies(&rescind),
-    )
+    logged_out(&request, &rescind, &asks, dies)
 }
 
-/// When the last copy of an access token of these sessions dies, as it stands in an address: `now`, or the instant.
-async fn dies(rescind: &Rescind, asks: &Authenticated, of_these: impl Fn(&Session) -> bool) -> Result<String, Problem> {
+/// Whoever asked has ended their own session.
+fn logged_out(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    asks: &Authenticated,
+    dies: StolenTokenDies,
+) -> actix_web::Result<HttpResponse> {
+    let mut cookies = browser::dropped_cookies(request, rescind, asks.session_id());
+    cookies.push(Notice::LoggedOut(dies).cookie(rescind, None)?);
+    with_cookies(see_other("/"), &cookies)
+}
+
+/// When the last copy of an access token of these sessions dies.
+async fn dies(
+    rescind: &Rescind,
+    asks: &Authenticated,
+    of_these: impl Fn(&Session) -> bool,
+) -> Result<StolenTokenDies, Problem> {
     let service = rescind.service();
     if service.policy().check != Check::Nothing {
-        return Ok("now".to_owned());
+        return Ok(StolenTokenDies::Now);
     }
     let sessions = service.sessions(asks.user_id()).await?;
     let last = sessions
@@ -176,5 +190,5 @@ async fn dies(rescind: &Rescind, asks: &Authenticated, of_these: impl Fn(&Sessio
         .filter(|session| of_these(session))
         .map(|session| session.access_until)
         .max();
-    Ok(last.map_or_else(|| "now".to_owned(), |last| last.to_string()))
+    Ok(last.map_or(StolenTokenDies::Now, StolenTokenDies::At))
 }

@@ -7,7 +7,7 @@
 use actix_web::HttpRequest;
 use jiff::Timestamp;
 use rescind_api::{Problem, Rescind, browser};
-use rescind_session::{Cause, Session, SessionState};
+use rescind_session::{Cause, Device, Session, SessionState};
 
 use super::{device_name::device_name, times::Time};
 
@@ -80,7 +80,8 @@ impl Ended {
             heading,
             says,
             when: Time::ago(session.reuse_noticed_at.unwrap_or(at), now),
-            robbed: robbed.then(|| LastHeld {
+            // Not known where only an access token was presented, which may be a thief's.
+            robbed: (robbed && session.device != Device::default()).then(|| LastHeld {
                 device: device_name(session.device.user_agent.as_deref()),
                 address: session.device.address.map(|address| address.to_string()),
                 when: Time::ago(session.last_seen_at, now),

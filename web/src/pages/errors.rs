@@ -200,6 +200,12 @@ fn words(status: StatusCode, problem: Option<&Problem>) -> (&'static str, &'stat
              it right; if it does not, delete this site's cookies.",
             LOGIN,
         ),
+        Some(Problem::CredentialUnreadable { .. }) => (
+            "A cookie cannot be read",
+            "You are logged out of every login that could be told. One cookie holds no token of this site; logging in again \
+             replaces it.",
+            LOGIN,
+        ),
         Some(Problem::RateLimited { .. }) => ("Too many tries", "Wait a moment, then try again.", LOGIN),
         Some(Problem::StoreUnavailable(_) | Problem::NotReady { .. }) => (
             "Not just now",

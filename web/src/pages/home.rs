@@ -2,15 +2,15 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use jiff::Timestamp;
 use rescind_api::{Rescind, Visitor, browser};
-use serde::Deserialize;
+use rescind_session::{Check, StolenTokenDies};
 
 use super::{
     Site, draw,
     ended::Ended,
     frame::{Frame, Who},
     times::Time,
+    with_cookies,
 };
 
 #[derive(Template)]
@@ -29,10 +29,46 @@ pub(crate) struct Notice {
     pub(crate) until: Option<Time>,
 }
 
-/// What the address says after a logout: `now`, or the instant until which stolen copies live.
-#[derive(Deserialize)]
-pub(crate) struct After {
-    logged_out: Option<String>,
+impl Notice {
+    /// What was done, in words.
+    pub(crate) fn of(done: browser::Notice, check: Check) -> Self {
+        use StolenTokenDies::{At, Now};
+        let (heading, says, until) = match done {
+            browser::Notice::LoggedOut(Now) => (
+                "You are logged out.",
+                "A stolen copy of your access token is refused from now on.",
+                None,
+            ),
+            browser::Notice::LoggedOut(At(time)) => (
+                "You are logged out.",
+                "Under this policy nobody asks whether a token was taken back, so a stolen copy of yours is accepted until",
+                Some(time),
+            ),
+            browser::Notice::DeviceEnded(Now) => (
+                "That device is logged out.",
+                "Its access token is refused from now on.",
+                None,
+            ),
+            browser::Notice::DeviceEnded(At(time)) => (
+                "That device is logged out.",
+                "Under this policy nobody asks whether a token was taken back, so its access token is accepted until",
+                Some(time),
+            ),
+            browser::Notice::PasswordChanged if check == Check::Nothing => (
+                "Your password is changed.",
+                "Under this policy nobody asks whether a token was taken back, so other devices are out once theirs expire.",
+                None,
+            ),
+            browser::Notice::PasswordChanged => {
+                ("Your password is changed.", "Every other device is logged out.", None)
+            }
+        };
+        Self {
+            heading,
+            says,
+            until: until.map(Time::exactly),
+        }
+    }
 }
 
 pub(crate) async fn show(
@@ -40,46 +76,23 @@ pub(crate) async fn show(
     visitor: Visitor,
     site: web::Data<Site>,
     rescind: Rescind,
-    after: web::Query<After>,
 ) -> actix_web::Result<HttpResponse> {
     if matches!(visitor, Visitor::Stale) {
         return Ok(browser::to_refresh(&request));
     }
     let who = site.who(&rescind, &visitor).await?;
-    // Anybody can write such an address. To somebody who is logged in it says nothing.
-    let notice = match (&who, &after.logged_out) {
-        (Who::Nobody, Some(stolen)) => logged_out(stolen),
-        _ => None,
+    let (notice, read) = match who {
+        Who::Nobody => browser::Notice::take(&request, &rescind, None).unzip(),
+        Who::Somebody(_) | Who::Unknown => (None, None),
     };
     let ended = match who {
         Who::Nobody => Ended::of(&request, &rescind).await,
         Who::Somebody(_) | Who::Unknown => None,
     };
-    draw(
-        StatusCode::OK,
-        &Home {
-            frame: site.frame(&request, "Does a stolen token still work?", who),
-            notice,
-            ended,
-        },
-    )
-}
-
-fn logged_out(stolen: &str) -> Option<Notice> {
-    let heading = "You are logged out.";
-    if stolen == "now" {
-        return Some(Notice {
-            heading,
-            says: "A stolen copy of your access token is refused from now on.",
-            until: None,
-        });
-    }
-    let dies: Timestamp = stolen.parse().ok()?;
-    let says =
-        "Under this policy nobody asks whether a token was taken back, so a stolen copy of yours is accepted until";
-    Some(Notice {
-        heading,
-        says,
-        until: Some(Time::exactly(dies)),
-    })
+    let page = Home {
+        frame: site.frame(&request, "Does a stolen token still work?", who),
+        notice: notice.map(|done| Notice::of(done, rescind.service().policy().check)),
+        ended,
+    };
+    with_cookies(draw(StatusCode::OK, &page)?, read.as_slice())
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{FieldError, Problem, Rescind, Visitor, browser};
+use rescind_api::{FieldError, Form, Problem, Rescind, Visitor, browser};
 use rescind_session::Password;
 use serde::Deserialize;
 
@@ -90,13 +90,13 @@ pub(crate) async fn submit(
     request: HttpRequest,
     site: web::Data<Site>,
     rescind: Rescind,
-    typed: web::Form<Typed>,
+    Form(typed): Form<Typed>,
 ) -> actix_web::Result<HttpResponse> {
     let Typed {
         username,
         password,
         next,
-    } = typed.into_inner();
+    } = typed;
     let mut page = Login::new(&request, &site, Who::Nobody, &username, next.as_deref());
     let missing = missing(&username, &password);
     if !missing.is_empty() {

@@ -5,7 +5,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{Authenticated, FieldError, Problem, Rescind, Visitor, browser};
+use rescind_api::{
+    Authenticated, FieldError, Form, Problem, Rescind, Visitor,
+    browser::{self, Notice},
+};
 use rescind_session::{Password, User, UserKind};
 use serde::Deserialize;
 
@@ -13,7 +16,7 @@ use super::{
     Site, draw, draw_again,
     frame::{Field, Frame, Who, tell},
     login::explained,
-    renewed, see_other,
+    renewed, see_other, with_cookies,
 };
 
 #[derive(Template)]
@@ -107,7 +110,7 @@ pub(crate) async fn submit(
     visitor: Visitor,
     site: web::Data<Site>,
     rescind: Rescind,
-    typed: web::Form<Typed>,
+    Form(typed): Form<Typed>,
 ) -> actix_web::Result<HttpResponse> {
     let asks = match visitor {
         Visitor::LoggedIn(asks) => asks,
@@ -118,8 +121,11 @@ pub(crate) async fn submit(
         return Ok(browser::to_login(&request));
     };
     let page = NewPassword::new(&request, &site, &user);
-    match change(&request, &rescind, (&asks, &user), typed.into_inner()).await {
-        Ok(()) => Ok(see_other("/account?password=changed")),
+    match change(&request, &rescind, (&asks, &user), typed).await {
+        Ok(()) => {
+            let notice = Notice::PasswordChanged.cookie(&rescind, Some(asks.session_id()))?;
+            with_cookies(see_other("/account"), &[notice])
+        }
         Err(
             problem @ (Problem::InvalidInput(_)
             | Problem::DemoAccount

@@ -5,10 +5,10 @@
 //! token and a refresh token has not shown yet that the session still stands at the moment of the deed, and a
 //! renewal whose cookies the browser does not take would have done it all the same.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 use rescind_api::{
-    Authenticated, Problem, Rescind, Visitor,
+    Authenticated, Form, Problem, Rescind, Visitor,
     browser::{self, BrowserLogin},
 };
 use rescind_session::token::AccessClaims;
@@ -29,7 +29,7 @@ struct Renewed<'a> {
 }
 
 /// The fields of a form, whatever they are. Nothing, if the body is no form.
-pub(crate) type Sent = Option<web::Form<Vec<(String, String)>>>;
+pub(crate) type Sent = Option<Form<Vec<(String, String)>>>;
 
 /// Whoever pressed a button, or what to answer them first. `button` is what the button says.
 pub(crate) async fn whoever_pressed(
@@ -60,7 +60,7 @@ async fn renew(
         frame: site.frame(request, "Renewed: press again", name(rescind, renewal.claims()).await?),
         action: request.path(),
         button,
-        kept: sent.as_deref().map_or(&[], Vec::as_slice),
+        kept: sent.as_ref().map_or(&[], |Form(fields)| fields.as_slice()),
     };
     draw(StatusCode::OK, &page)
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{FieldError, Problem, Rescind, Visitor, browser};
+use rescind_api::{FieldError, Form, Problem, Rescind, Visitor, browser};
 use rescind_session::Password;
 
 use super::{
@@ -55,9 +55,9 @@ pub(crate) async fn submit(
     request: HttpRequest,
     site: web::Data<Site>,
     rescind: Rescind,
-    typed: web::Form<Typed>,
+    Form(typed): Form<Typed>,
 ) -> actix_web::Result<HttpResponse> {
-    let Typed { username, password, .. } = typed.into_inner();
+    let Typed { username, password, .. } = typed;
     let password = Password::new(password);
     if let Err(problem) = browser::sign_up(&request, &rescind, &username, &password).await {
         return refused(&request, &site, &username, problem);

@@ -54,7 +54,7 @@ impl Site {
             who,
             demo: self.demo.is_on(),
             place: self.demo.is_on().then(|| self.place()),
-            theme: Theme::of(request),
+            theme: Theme::of(request, self.rescind.settings()),
             back: theme::back(request),
             stylesheet: self.assets.stylesheet().to_owned(),
             lessons: teaches(request.path()).then(|| self.assets.lessons().to_owned()),

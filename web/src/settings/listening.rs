@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::{Faults, Given, Setting};
+use super::{Faults, Given, Setting, nodes::name};
 
 /// Where the program listens, and where people find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) struct Listening {
     /// What to bind; port 0 takes any.
     pub(crate) bind: SocketAddr,
     public_url: Option<Url>,
+    /// What the names of the cookies begin with, where it is not what follows from the public URL.
+    pub(crate) cookie_prefix: Option<String>,
 }
 
 impl Listening {
@@ -35,7 +37,15 @@ impl Listening {
                 "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0",
             );
         }
-        Self { bind, public_url: url }
+        let prefix = Setting::new("RESCIND_COOKIE_PREFIX", &given.cookie_prefix);
+        let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";
+        // To browsers a name that begins with `__` means something.
+        let name = |text: &str| name(text).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
+        Self {
+            bind,
+            public_url: url,
+            cookie_prefix: faults.parsed_by(prefix, must, name),
+        }
     }
 
     /// Where people find it, now that the port is known. An origin: scheme, host and port.

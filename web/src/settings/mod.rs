@@ -8,6 +8,7 @@
 //! | --- | --- | --- |
 //! | `RESCIND_BIND` | `127.0.0.1:8080` | where to listen; port 0 takes any, and the address is printed |
 //! | `RESCIND_PUBLIC_URL` | `http://` + bind | issuer, cookie security, origin checks; an origin, without a path |
+//! | `RESCIND_COOKIE_PREFIX` | `rescind`, or `rescind_<port>` where the public URL names a port | what the names of the cookies begin with: cookies ignore ports, so two instances on one host need two |
 //! | `RESCIND_DATA_DIR` | `./data` | the SQLite file and the generated keys |
 //! | `DATABASE_URL` | SQLite in the data directory | `sqlite:` and a path, or `postgres:` |
 //! | `RESCIND_DATABASE_CONNECTIONS` | `8` | connections to the database at most |

@@ -34,7 +34,7 @@ impl Nodes {
     }
 }
 
-fn name(text: &str) -> Result<String, ()> {
+pub(super) fn name(text: &str) -> Result<String, ()> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if text.len() <= Nodes::LONGEST_NAME && text.chars().all(is_name) {
         Ok(text.to_owned())

@@ -57,7 +57,7 @@ impl Person {
         let button = By::Css("main form[action='/logout'] button");
         self.browser.driver().find(button).await.unwrap().click().await.unwrap();
         self.browser.wait_for_text("You are logged out.").await;
-        assert_eq!(self.browser.path().await, "/?logged_out=now");
+        assert_eq!(self.browser.path().await, "/");
         self.assert_holds_nothing().await;
     }
 

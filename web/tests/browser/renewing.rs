@@ -47,6 +47,26 @@ async fn a_page_whose_access_token_ran_out_renews_it_by_itself_and_then_logs_out
     person.log_out_of_account().await;
 }
 
+/// A link on another site, such as a mail's, to a page whose access token ran out: the cookies travel with it
+/// (`SameSite=Lax`), and it must not rotate before the request is repeated here.
+#[tokio::test]
+async fn a_link_on_another_site_to_an_expired_page_arrives_renewed() {
+    let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
+        return;
+    };
+    let browser = &person.browser;
+    person.log_in_as_alice().await;
+    let before = person.shown_generation().await;
+    person.let_the_access_token_run_out().await;
+    let account = person.running.url("/account");
+    let elsewhere = account.replace("127.0.0.1", "localhost").replace("/account", "/login");
+    browser.driver().goto(&elsewhere).await.unwrap();
+    let follow = format!("location.assign('{account}')");
+    browser.driver().execute(follow, Vec::new()).await.unwrap();
+    person.assert_on_account_of("alice").await;
+    assert!(person.shown_generation().await > before);
+}
+
 /// Opens a page in two tabs, neither of which waits for the other.
 async fn open_in_two_tabs(browser: &Browser, url: &str) -> Vec<WindowHandle> {
     let driver = browser.driver();

@@ -381,7 +381,7 @@ async fn progress_is_a_cookie_for_the_course_alone_and_a_forged_one_is_harmless(
     let reply = send(&reader, &target(&page, "Open hint").unwrap(), &[]).await;
     let cookie = reply.header("set-cookie");
     for part in [
-        "rescind_course=12h1;",
+        "_course=12h1;",
         "HttpOnly",
         "SameSite=Lax",
         "Path=/learn",

@@ -54,6 +54,18 @@ async fn a_robbed_person_is_told_that_a_copy_of_their_session_was_used() {
     let first = arrive_at(&visitor, "/").await;
     assert!(first.contains("A copy of your session was used"), "{first}");
 
+    // A thief who holds no more than the dead access token learns that it is over, and not who was robbed.
+    let thief = running.cookie_client();
+    let token = visitor.cookie("rescind_access").unwrap();
+    thief.plant_cookie(&format!("rescind_access={}; Path=/", token.expose_secret()));
+    for path in ["/login", "/"] {
+        let page = arrive_at(&thief, path).await;
+        assert!(page.contains("A copy of your session was used"), "{page}");
+        for private in ["rescind-testkit", "127.0.0.1</"] {
+            assert!(!page.contains(private), "{path} tells {private}: {page}");
+        }
+    }
+
     visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
     let again = arrive_at(&visitor, "/").await;
     assert!(

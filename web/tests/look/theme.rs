@@ -21,10 +21,10 @@ async fn a_chosen_theme_goes_against_the_systems_on_every_page_until_it_is_given
         return;
     };
     browser.set_colour_scheme(ColourScheme::Light).await;
-    browser.open("/?logged_out=now").await;
+    browser.open("/?tab=one").await;
     assert!(!is_dark(&browser).await);
     browser.press("Dark").await;
-    assert_eq!(browser.path().await, "/?logged_out=now", "one stays where one was");
+    assert_eq!(browser.path().await, "/?tab=one", "one stays where one was");
     assert!(is_dark(&browser).await);
     for path in ["/login", "/no/such/page"] {
         browser.open(path).await;
@@ -55,13 +55,7 @@ async fn the_choice_is_kept_for_a_year_and_no_script_reads_it() {
     let reply = visitor.post("/theme", &[("theme", "dark"), ("next", "/login")]).await;
     assert_eq!((reply.status, reply.header("location")), (303, "/login"));
     let cookie = reply.header("set-cookie");
-    for part in [
-        "rescind_theme=dark",
-        "Path=/",
-        "Max-Age=31536000",
-        "HttpOnly",
-        "SameSite=Lax",
-    ] {
+    for part in ["_theme=dark", "Path=/", "Max-Age=31536000", "HttpOnly", "SameSite=Lax"] {
         assert!(cookie.contains(part), "{cookie} lacks {part}");
     }
     let page = visitor.open("/login").await.expect_status(200);
@@ -91,4 +85,48 @@ async fn a_theme_leads_nowhere_else_and_is_one_of_three() {
         "{}",
         page.text
     );
+}
+
+#[tokio::test]
+async fn only_a_known_word_in_the_cookie_is_a_choice() {
+    let running = start(program()).await;
+    for (value, chosen) in [
+        ("dark", Some("dark")),
+        ("light", Some("light")),
+        ("Dark", None),
+        ("", None),
+    ] {
+        let visitor = running.cookie_client();
+        visitor.plant_cookie(&format!("rescind_theme={value}; Path=/"));
+        let page = visitor.open("/login").await.expect_status(200).text;
+        let marked = chosen.map_or_else(
+            || "<html lang=\"en\">".to_owned(),
+            |theme| format!("data-theme=\"{theme}\""),
+        );
+        assert!(page.contains(&marked), "{value:?}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn the_buttons_lead_back_to_the_page_or_to_the_one_before_a_form() {
+    let running = start(program()).await;
+    let visitor = running.cookie_client();
+    let leads_to = |page: &str, back: &str| {
+        assert!(
+            page.contains(&format!("name=\"next\" value=\"{back}\"")),
+            "{back}: {page}"
+        );
+    };
+    leads_to(&visitor.open("/signup?tab=now").await.text, "/signup?tab=now");
+    let wrong = |referer: Option<&str>| {
+        let form = visitor
+            .request("POST", "/login")
+            .form(&[("username", "x"), ("password", "y")]);
+        referer
+            .into_iter()
+            .fold(form, |form, referer| form.header("Referer", referer))
+    };
+    let before = running.url("/signup?x=1");
+    leads_to(&visitor.send(wrong(Some(&before))).await.text, "/signup?x=1");
+    leads_to(&visitor.send(wrong(None)).await.text, "/");
 }

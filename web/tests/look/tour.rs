@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rescind_testkit::{Browser, Running};
+use rescind_testkit::{Browser, Running, cookie_name};
 use tokio::time::{interval, timeout};
 
 use crate::person::sign_up;
@@ -48,7 +48,8 @@ async fn private_pages(running: &Running, browser: &Browser, stop: &mut impl Sto
     browser.driver().execute(details, Vec::new()).await.unwrap();
     stop(browser, "/account with the token open").await;
     // Without its access token the browser is where an expired one would put it: it has to renew.
-    browser.driver().delete_cookie("rescind_access").await.unwrap();
+    let access = cookie_name(running.base_url(), "rescind_access");
+    browser.driver().delete_cookie(access).await.unwrap();
     browser.press("Log out everywhere").await;
     browser.wait_for_text("Renewed: press again").await;
     stop(browser, "a button pressed too late").await;
@@ -72,11 +73,11 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
     browser.open("/password").await;
     stop(browser, "/password of a demo account").await;
     browser.open("/demo").await;
-    send(browser, "/demo/log-out").await;
+    send(browser, "/logout").await;
+    stop(browser, "/ after a logout").await;
+    browser.open("/demo").await;
     send(browser, "/demo/thief/try").await;
     stop(browser, "/demo, logged out").await;
-    browser.open("/?logged_out=now").await;
-    stop(browser, "/ after a logout").await;
     send(browser, "/demo/rob").await;
     for step in [
         "/demo/thief/steal-refresh",

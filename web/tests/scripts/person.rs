@@ -3,7 +3,8 @@
 use std::{future::Future, time::Duration};
 
 use rescind_testkit::{
-    ApiClient, Browser, CookieClient, ExposeSecret, JavaScript, Program, Running, SecretString, Tool, needs,
+    ApiClient, Browser, CookieClient, ExposeSecret, JavaScript, Program, Running, SecretString, Tool, cookie_name,
+    needs,
 };
 use serde_json::{Value, json};
 use thirtyfour::Cookie;
@@ -102,7 +103,7 @@ impl Person {
     /// Holds these tokens from now on. The page that is open must be nobody's: one that is opened with them has new ones.
     pub(crate) async fn come_back_with(&self, late: &Late) {
         for (name, value) in &late.cookies {
-            let mut cookie = Cookie::new(*name, value.expose_secret());
+            let mut cookie = Cookie::new(cookie_name(self.wire.url(), name), value.expose_secret());
             cookie.set_path("/");
             self.browser.driver().add_cookie(cookie).await.unwrap();
         }

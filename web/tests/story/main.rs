@@ -6,6 +6,7 @@
 
 mod clock;
 mod crash;
+mod credentials;
 mod head_start;
 mod locked_database;
 mod logout;

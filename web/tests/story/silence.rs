@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeSet, fs};
 
-use rescind_testkit::{ApiClient, CookieClient, ExposeSecret, Provenance, Reply, Running, SecretString, Tokens};
+use rescind_testkit::{
+    ApiClient, CookieClient, ExposeSecret, Provenance, Reply, Running, SecretString, Tokens, cookie_name,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -180,9 +182,19 @@ async fn mistakes(api: &ApiClient, record: &mut Record, tokens: &Tokens) {
         record.heard(&post(media_type, body).await.expect_status(status));
     }
     let get = |path: &str| api.request("GET", path);
+    let base = get("/").build().unwrap().url().to_string();
+    let [access_cookie, refresh_cookie] = ["rescind_access", "rescind_refresh"].map(|name| cookie_name(&base, name));
     for (status, request) in [
         (401, get(&format!("/api/me?access_token={access}"))),
         (404, get(&format!("/api/nothing?refresh_token={refresh}"))),
+        (404, get(&format!("/api/nothing/{access}"))),
+        (404, get(&format!("/{refresh}"))),
+        (404, get(&format!("/lab/{access}/x"))),
+        (
+            404,
+            api.request("DELETE", &format!("/api/sessions/{refresh}"))
+                .bearer_auth(access),
+        ),
         (
             400,
             get("/api/me").header("Authorization", format!("Bearer {access} {access}")),
@@ -202,11 +214,14 @@ async fn mistakes(api: &ApiClient, record: &mut Record, tokens: &Tokens) {
         ),
         (
             401,
-            get("/api/me").header("Cookie", format!("rescind_access={refresh}; rescind_refresh={access}")),
+            get("/api/me").header(
+                "Cookie",
+                format!("{access_cookie}={refresh}; {refresh_cookie}={access}"),
+            ),
         ),
         (
             400,
-            get("/api/me").header("Cookie", format!("rescind_access={access}; rescind_access={access}")),
+            get("/api/me").header("Cookie", format!("{access_cookie}={access}; {access_cookie}={access}")),
         ),
         (200, get("/api/me").bearer_auth(access).header("User-Agent", "somebody")),
         (

@@ -1,15 +1,16 @@
 //! What became of the session that a browser still has cookies of.
 
 use actix_web::{HttpMessage, HttpRequest};
-use rescind_session::{Session, SessionState, token::AccessToken};
+use rescind_session::{Device, Session, SessionState, token::AccessToken};
 
 use crate::{cookies::CookieTokens, guard::Personal, problem::Problem, rescind::Rescind};
 
-/// The session that the browser's access token is of, if it was closed: for a login page that says why somebody is there.
+/// The session that the browser's cookies are of, if it was closed: for a login page that says why somebody is there.
 /// Whoever was robbed learns it here, since a session whose refresh token was used twice is closed under both.
 ///
-/// The token has to be genuine, but may have expired: a failed refresh drops no cookies. Nothing is said under a policy
-/// that keeps no sessions.
+/// The tokens have to be genuine, but may be dead: a failed refresh drops no cookies. Nothing is said under a policy that
+/// keeps no sessions. **The device is told to the holder of a refresh token only.** An access token is what gets stolen, and
+/// a thief must not learn the address of the person whom they robbed.
 ///
 /// # Errors
 /// [`Problem::StoreUnavailable`].
@@ -19,13 +20,22 @@ pub async fn ended_session(request: &HttpRequest, rescind: &Rescind) -> Result<O
     let Ok(cookies) = CookieTokens::read(request, rescind.cookie_names()) else {
         return Ok(None);
     };
+    if !service.policy().keeps_sessions() {
+        return Ok(None);
+    }
+    let is_closed = |session: &Session| session.state != SessionState::Open;
+    if let Some(token) = &cookies.refresh
+        && let Some(session) = service.session_of(token.expose_secret()).await?
+    {
+        return Ok(Some(session).filter(is_closed));
+    }
     let token = cookies.access.as_ref().map(AccessToken::expose_secret);
     let Some(claims) = token.and_then(|token| service.genuine_claims(token).ok()) else {
         return Ok(None);
     };
-    if !service.policy().keeps_sessions() {
-        return Ok(None);
-    }
-    let session = service.session(claims.session_id).await?;
-    Ok(session.filter(|session| session.state != SessionState::Open))
+    let session = service.session(claims.session_id).await?.filter(is_closed);
+    Ok(session.map(|session| Session {
+        device: Device::default(),
+        ..session
+    }))
 }

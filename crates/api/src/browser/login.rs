@@ -2,8 +2,8 @@
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, cookie::Cookie};
 use rescind_session::{
-    Grant, LogoutError, Password, Presented,
-    token::{AccessClaims, AccessToken, ClientId, RefreshToken},
+    Cause, Grant, Password,
+    token::{AccessClaims, AccessToken, ClientId},
 };
 
 use super::exchange;
@@ -99,7 +99,7 @@ pub async fn log_in_without_limit(
 
 /// The login takes the place of whatever session the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
-    end_replaced(request, rescind, login.grant()).await?;
+    end_replaced(request, rescind).await?;
     Ok(BrowserLogin::new(request, rescind, login.grant().clone(), Some(login)))
 }
 
@@ -115,23 +115,10 @@ pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLo
 
 /// Ends every session that the browser's cookies name. Each token is taken by itself: cookies that contradict each other
 /// are refused everywhere else, and this is the way out for the person who has them.
-async fn end_replaced(request: &HttpRequest, rescind: &Rescind, grant: &Grant) -> Result<(), Problem> {
-    let mut ended = vec![grant.claims.session_id];
-    for tokens in CookieTokens::each(request, rescind.cookie_names()) {
-        let named = tokens.session(rescind.service());
-        if named.is_none_or(|session| ended.contains(&session)) {
-            continue;
-        }
-        let presented = Presented {
-            access: tokens.access.as_ref().map(AccessToken::expose_secret),
-            refresh: tokens.refresh.as_ref().map(RefreshToken::expose_secret),
-        };
-        match rescind.service().log_out_replaced(presented).await {
-            Ok(done) => ended.push(done.session),
-            // Not genuine: it names nothing.
-            Err(LogoutError::Missing | LogoutError::Invalid(_) | LogoutError::RefreshInvalid) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+async fn end_replaced(request: &HttpRequest, rescind: &Rescind) -> Result<(), Problem> {
+    let cookies = CookieTokens::each(request, rescind.cookie_names());
+    let presented: Vec<_> = cookies.iter().map(CookieTokens::presented).collect();
+    // What is not genuine names nothing, and is replaced with the rest.
+    let _ = rescind.service().log_out_all(&presented, Cause::Replaced).await?;
     Ok(())
 }

@@ -15,8 +15,10 @@
 //! login. The step costs one round trip per life of an access token, and the page's own address stays clean.
 //!
 //! A `GET` that changes something is a thing to be careful with. It rotates only for a page that somebody really goes
-//! to: not for a prefetch, an image or a frame. What it changes harms nobody: whoever is made to visit it holds
-//! newer tokens afterwards.
+//! to: not for a prefetch, an image or a frame. `SameSite=Lax` cookies travel with links and GET forms of other sites, so
+//! a request that another site began does not rotate either. It is answered with a page that repeats it from here, by
+//! `<meta http-equiv="refresh">` and a link, so that a link in a mail still works. If the repetition says that it comes
+//! from elsewhere too, only the link is left.
 //!
 //! **Logging in** closes the session that the browser held before: a late reply that still belongs to it then brings
 //! dead cookies, not another person's live ones.
@@ -24,17 +26,18 @@
 mod ended;
 mod local_path;
 mod login;
+mod notice;
 mod password;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::Cookie,
     http::header::{self, HeaderMap},
-    web::{self, Form, Query},
+    web::{self, PayloadConfig, Query},
 };
 use rescind_session::{
-    Grant, LoggedOut, Presented, StolenTokenDies,
-    token::{AccessToken, RefreshToken},
+    Grant,
+    token::{RefreshToken, SessionId},
 };
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -43,55 +46,49 @@ pub use ended::ended_session;
 pub use local_path::local_path;
 pub(crate) use login::HandOver;
 pub use login::{BrowserLogin, log_in, log_in_without_limit, renew};
+pub use notice::Notice;
 pub use password::change_password;
 
-pub use crate::login::sign_up;
 use crate::{
     authenticated::{Authenticated, CookieVerdict},
+    body::{self, Form, LogoutBody},
     cookies::CookieTokens,
     login::device,
+    logout, origin,
     problem::Problem,
     rescind::Rescind,
 };
+pub use crate::{login::sign_up, logout::Logout};
 
 /// Adds `POST /logout`, `GET /refresh` and `POST /refresh` to an application. The pages, and the form at `/login`, are
 /// the application's own.
 ///
-/// After a logout the browser is sent to `/?logged_out=now`, or to `/?logged_out=` and an instant where the policy lets
-/// stolen copies of the access token live until then.
+/// After a logout the browser is sent to `/`, with a [`Notice`] that says until when stolen copies of the access token live.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/logout").route(web::post().to(log_out_by_form)))
-        .service(
-            web::resource("/refresh")
-                .route(web::get().to(refresh_on_the_way))
-                .route(web::post().to(refresh_by_form)),
-        );
+    let logout = web::resource("/logout").app_data(PayloadConfig::new(body::LONGEST));
+    cfg.service(logout.route(web::post().to(log_out_by_form))).service(
+        web::resource("/refresh")
+            .route(web::get().to(refresh_on_the_way))
+            .route(web::post().to(refresh_by_form)),
+    );
 }
 
-/// Ends the session that the cookies name, live or expired. The reply then has to carry [`dropped_cookies`]; on an error
-/// the cookies stay, so that it can be tried again.
+/// Ends every session that the request's credentials name, live or expired: its cookies, or the bearer token if there is one.
+/// [`Logout::reply`] makes the reply.
 ///
 /// # Errors
-/// [`Problem`]; with [`Problem::TokenMissing`] there was nothing to end.
-pub async fn log_out(request: &HttpRequest, rescind: &Rescind) -> Result<LoggedOut, Problem> {
-    let cookies = CookieTokens::read(request, rescind.cookie_names())?;
-    let presented = Presented {
-        access: cookies.access.as_ref().map(AccessToken::expose_secret),
-        refresh: cookies.refresh.as_ref().map(RefreshToken::expose_secret),
-    };
-    let done = rescind.service().log_out(presented).await?;
-    tracing::info!(session = %done.session, user = %done.user, "logged out");
-    Ok(done)
+/// [`Problem`]; with [`Problem::TokenMissing`] there was nothing to end. On an error the cookies stay, so that it can be tried
+/// again.
+pub async fn log_out(request: &HttpRequest, rescind: &Rescind) -> Result<Logout, Problem> {
+    logout::log_out(request, rescind, LogoutBody::default()).await
 }
 
-/// Cookies that make a browser forget its tokens, and the private pages that it has in its memory: for the reply to a
-/// logout that is done, and for no other.
+/// Cookies that make a browser forget its tokens of a session, and the private pages that it has in its memory: for the
+/// reply to a request that ended that session, and for no other.
 #[must_use]
-pub fn dropped_cookies(rescind: &Rescind) -> [Cookie<'static>; 3] {
-    // While the time is unknown no logout is done.
-    rescind
-        .cookie_names()
-        .both_dropped(rescind.service().now().unwrap_or_default())
+pub fn dropped_cookies(request: &HttpRequest, rescind: &Rescind, ended: SessionId) -> Vec<Cookie<'static>> {
+    let names = rescind.cookie_names();
+    names.drop_ended(request.headers(), rescind.service(), &[ended])
 }
 
 /// The refresh token in the browser's cookies, not looked at: for a page that shows its owner what it is worth.
@@ -120,6 +117,8 @@ struct Way {
     next: String,
     #[serde(default)]
     renewed: Option<String>,
+    #[serde(default)]
+    repeated: Option<String>,
 }
 
 impl Way {
@@ -136,6 +135,9 @@ async fn refresh_on_the_way(request: HttpRequest, rescind: Rescind, way: Query<W
     let cookies = CookieTokens::read(&request, rescind.cookie_names())?;
     if let CookieVerdict::Accepted(_) = Authenticated::of_cookies(&rescind, cookies).await? {
         return Ok(see_other(&next));
+    }
+    if !origin::is_own(request.headers()) {
+        return Ok(to_be_repeated(&next, way.repeated.is_none()));
     }
     if way.renewed.is_some() {
         tracing::info!("a browser did not take its new cookies");
@@ -156,7 +158,7 @@ async fn refresh_by_form(
     // A script has no page to go back to, and sends no form.
     way: Option<Form<Way>>,
 ) -> Result<HttpResponse, Problem> {
-    let next = way.map_or_else(|| "/".to_owned(), |way| way.next());
+    let next = way.map_or_else(|| "/".to_owned(), |Form(way)| way.next());
     let grant = exchange(&request, &rescind).await;
     answer(&rescind, grant, &next, &next)
 }
@@ -181,23 +183,20 @@ fn answer(rescind: &Rescind, grant: Result<Grant, Problem>, on: &str, next: &str
     }
 }
 
-async fn log_out_by_form(request: HttpRequest, rescind: Rescind) -> Result<HttpResponse, Problem> {
-    let to = match log_out(&request, &rescind).await {
-        Ok(LoggedOut {
-            stolen_token: StolenTokenDies::Now,
-            ..
-        }) => "/?logged_out=now".to_owned(),
-        Ok(LoggedOut {
-            stolen_token: StolenTokenDies::At(time),
-            ..
-        }) => format!("/?logged_out={time}"),
+async fn log_out_by_form(request: HttpRequest, rescind: Rescind, body: LogoutBody) -> Result<HttpResponse, Problem> {
+    match logout::log_out(&request, &rescind, body).await {
+        Ok(logout) => {
+            let mut reply = see_other("/");
+            add_cookies(
+                &mut reply,
+                &[Notice::LoggedOut(logout.stolen_token).cookie(&rescind, None)?],
+            )?;
+            Ok(logout.reply(reply))
+        }
         // Nothing that could be ended; the person wants to be out, and is. No promise is made of anything else.
-        Err(Problem::TokenMissing | Problem::TokenInvalid | Problem::RefreshInvalid) => "/".to_owned(),
-        Err(problem) => return Err(problem),
-    };
-    let mut reply = see_other(&to);
-    add_cookies(&mut reply, &dropped_cookies(&rescind))?;
-    Ok(reply)
+        Err(Problem::TokenMissing) => Ok(see_other("/")),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Exchanges the refresh token in the cookies.
@@ -240,6 +239,20 @@ fn with_next(to: &str, next: &str) -> String {
         .append_pair("next", next)
         .finish();
     format!("{to}?{query}")
+}
+
+/// A page that goes to `/refresh` again, so that this time the request begins here.
+fn to_be_repeated(next: &str, by_itself: bool) -> HttpResponse {
+    // Only `&` means something to HTML in an address whose query is percent-encoded.
+    let to = format!("{}&amp;repeated=1", with_next("/refresh", next));
+    let meta = format!(r#"<meta http-equiv="refresh" content="0; url={to}">"#);
+    let meta = if by_itself { meta.as_str() } else { "" };
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(format!(
+            r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">{meta}<title>Renewing your login</title><p><a href="{to}">Continue</a></p></html>"#
+        ))
 }
 
 fn see_other(to: &str) -> HttpResponse {

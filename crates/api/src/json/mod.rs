@@ -5,7 +5,7 @@
 //! | `POST /api/users` | `{username, password}` | 201 `{user_id, username}` |
 //! | `POST /api/login` | `{username, password}`, perhaps a `refresh_token` of the account, by which the device is known | 200 tokens |
 //! | `POST /api/refresh` | `{refresh_token}`, or none and the cookies | 200 tokens |
-//! | `POST /api/logout` | `{refresh_token}`, or none and a bearer token or the cookies | 204 |
+//! | `POST /api/logout` | `{refresh_token}` or none; a bearer token, or else the cookies | 204 |
 //! | `POST /api/logout-everywhere` | none | 204 |
 //! | `GET /api/me` | | 200 `{user_id, username, session_id, token_id, issued_at, expires_at}` |
 //! | `GET /api/sessions` | `?limit=` 1 to 100, or 50; `?after=` a session's id | 200, a list; `Link: rel="next"` if there are more |

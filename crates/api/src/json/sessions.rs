@@ -72,26 +72,33 @@ pub(super) async fn list(
 }
 
 pub(super) async fn end(
+    request: HttpRequest,
     rescind: Rescind,
     caller: Authenticated,
-    id: web::Path<SessionId>,
+    // Not read by `Path`, which writes what it cannot read into the log: somebody's token, perhaps.
+    id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    rescind.service().end_session(caller.user_id(), *id).await?;
+    let id: SessionId = id.parse().map_err(|_| Problem::NotFound)?;
+    rescind.service().end_session(caller.user_id(), id).await?;
     tracing::info!(session = %id, user = %caller.user_id(), "a session was ended from the list");
-    Ok(done(&rescind, &caller, *id == caller.session_id()).finish())
+    Ok(done(&request, &rescind, &caller, id == caller.session_id()).finish())
 }
 
-pub(super) async fn log_out_everywhere(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+pub(super) async fn log_out_everywhere(
+    request: HttpRequest,
+    rescind: Rescind,
+    caller: Authenticated,
+) -> Result<HttpResponse, Problem> {
     rescind.service().log_out_everywhere(caller.claims()).await?;
     tracing::info!(user = %caller.user_id(), "logged out everywhere");
-    Ok(done(&rescind, &caller, true).finish())
+    Ok(done(&request, &rescind, &caller, true).finish())
 }
 
 /// 204, and without the cookies if they are of the session that ended.
-fn done(rescind: &Rescind, caller: &Authenticated, ended_own: bool) -> HttpResponseBuilder {
+fn done(request: &HttpRequest, rescind: &Rescind, caller: &Authenticated, ended_own: bool) -> HttpResponseBuilder {
     let mut reply = HttpResponse::NoContent();
     if ended_own && caller.transport() == Transport::Cookie {
-        for cookie in browser::dropped_cookies(rescind) {
+        for cookie in browser::dropped_cookies(request, rescind, caller.session_id()) {
             reply.cookie(cookie);
         }
     }

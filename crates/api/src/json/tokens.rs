@@ -1,18 +1,15 @@
 //! Login, refresh, logout.
 
 use actix_web::{HttpRequest, HttpResponse};
-use rescind_session::{
-    Grant, Presented,
-    token::{AccessToken, SessionId},
-};
+use rescind_session::{Grant, token::SessionId};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::NameAndPassword;
 use crate::{
-    authenticated::bearer,
-    body::{Field, JsonBody},
+    body::{Field, JsonBody, LogoutBody},
     browser,
     login::{self, device},
+    logout,
     problem::{FieldError, Problem},
     rescind::Rescind,
 };
@@ -105,26 +102,7 @@ pub(super) async fn refresh(
     Ok(reply.json(Tokens::untold(&grant)))
 }
 
-pub(super) async fn log_out(
-    request: HttpRequest,
-    rescind: Rescind,
-    body: JsonBody<MaybeRefreshToken>,
-) -> Result<HttpResponse, Problem> {
-    let access = bearer(request.headers())?;
-    let refresh = body.0.refresh_token.optional("refresh_token")?;
-    if access.is_none() && refresh.is_none() {
-        browser::log_out(&request, &rescind).await?;
-        let mut reply = HttpResponse::NoContent();
-        for cookie in browser::dropped_cookies(&rescind) {
-            reply.cookie(cookie);
-        }
-        return Ok(reply.finish());
-    }
-    let presented = Presented {
-        access: access.as_ref().map(AccessToken::expose_secret),
-        refresh: refresh.as_deref(),
-    };
-    let done = rescind.service().log_out(presented).await?;
-    tracing::info!(session = %done.session, user = %done.user, "logged out");
-    Ok(HttpResponse::NoContent().finish())
+pub(super) async fn log_out(request: HttpRequest, rescind: Rescind, body: LogoutBody) -> Result<HttpResponse, Problem> {
+    let logout = logout::log_out(&request, &rescind, body).await?;
+    Ok(logout.reply(HttpResponse::NoContent().finish()))
 }

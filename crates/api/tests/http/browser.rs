@@ -184,8 +184,14 @@ async fn a_browser_learns_how_the_session_of_its_cookies_ended() {
         .visit("/refresh?next=%2Fpage")
         .await
         .leads_to("/login?next=%2Fpage");
-    assert_eq!(browser.visit("/why").await.body, "reuse");
+    assert_eq!(browser.visit("/why").await.body, "reuse at 192.0.2.1");
 
+    browser.jar.borrow_mut().remove(crate::world::REFRESH);
+    assert_eq!(
+        browser.visit("/why").await.body,
+        "reuse",
+        "an access token alone, which may be a thief's, learns no address"
+    );
     let mut forged = browser.access();
     forged.replace_range(forged.len() - 4.., "AAAA");
     browser.plant(crate::world::ACCESS, &forged);

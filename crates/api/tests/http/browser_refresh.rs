@@ -1,5 +1,7 @@
 //! Refresh and logout by redirects and forms, without a script.
 
+use std::time::Duration;
+
 use actix_web::http::{Method, header};
 use rescind_api::browser::local_path;
 use rescind_session::{Policy, SessionState};
@@ -169,7 +171,7 @@ async fn a_refresh_that_was_under_way_brings_nothing_back_after_a_logout() {
     browser.log_in("alice").await;
     world.let_access_tokens_expire();
     let under_way = browser.send_but_forget(navigation("/refresh?next=/page")).await;
-    browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+    browser.submit("/logout", &[]).await.leads_to("/");
     browser.keep(&under_way);
     assert!(!browser.access().is_empty(), "the late reply did set cookies");
     assert_eq!(browser.visit("/page").await.body, "anonymous");
@@ -225,7 +227,7 @@ async fn logging_out_works_with_an_expired_access_token_and_with_the_refresh_tok
         if without_access {
             browser.jar.borrow_mut().remove(ACCESS);
         }
-        browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+        browser.submit("/logout", &[]).await.leads_to("/");
         assert!(browser.holds_no_token());
         assert!(matches!(world.row(session).await.state, SessionState::Closed { .. }));
     }
@@ -236,9 +238,13 @@ async fn logging_out_with_nothing_that_counts_promises_nothing() {
     let world = World::new().await;
     let browser = world.browser();
     browser.submit("/logout", &[]).await.leads_to("/");
+    assert_eq!(browser.visit("/notice").await.body, "nothing");
     browser.plant(ACCESS, "nonsense");
-    browser.submit("/logout", &[]).await.leads_to("/");
-    assert!(browser.holds_no_token());
+    browser
+        .submit("/logout", &[])
+        .await
+        .is_problem(400, "credential_unreadable");
+    assert_eq!(browser.visit("/notice").await.body, "nothing");
 }
 
 #[tokio::test]
@@ -253,18 +259,91 @@ async fn logging_out_says_until_when_a_stolen_token_lives() {
         let browser = world.browser();
         browser.log_in("alice").await;
         let stolen = browser.access();
-        browser
-            .submit("/logout", &[])
-            .await
-            .leads_to(&format!("/?logged_out={dies}"));
+        browser.submit("/logout", &[]).await.leads_to("/");
+        assert_eq!(browser.visit("/notice").await.body, format!("LoggedOut(At({dies}))"));
         world.me(&stolen).await.is(200);
     }
     let world = World::under(Policy::stored()).await;
     let browser = world.browser();
     browser.log_in("alice").await;
     let stolen = browser.access();
-    browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+    browser.submit("/logout", &[]).await.leads_to("/");
+    assert_eq!(browser.visit("/notice").await.body, "LoggedOut(Now)");
+    assert_eq!(browser.visit("/notice").await.body, "nothing", "it is said once");
     world.me(&stolen).await.is_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn a_notice_is_good_for_a_minute_for_its_reader_and_only_from_the_server() {
+    let world = World::new().await;
+    let browser = world.browser();
+    browser.log_in("alice").await;
+    browser.submit("/logout", &[]).await.leads_to("/");
+    let name = "__Host-rescind_notice";
+    let sealed = browser.cookie(name);
+    let made_up = sealed.rsplit_once('.').unwrap().0;
+    for forged in [
+        made_up,
+        &sealed.replace("now", "99"),
+        "logged-out.now.0.nobody.AAAA",
+        "",
+    ] {
+        browser.plant(name, forged);
+        assert_eq!(browser.visit("/notice").await.body, "nothing", "{forged}");
+    }
+    browser.plant(name, &sealed);
+    let session = browser.log_in("alice").await;
+    let for_session = format!("/notice?of={session}");
+    assert_eq!(browser.visit(&for_session).await.body, "nothing", "it is for nobody");
+    world.clock.advance(Duration::from_secs(59));
+    assert_eq!(browser.visit("/notice").await.body, "LoggedOut(Now)");
+    browser.plant(name, &sealed);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(browser.visit("/notice").await.body, "nothing", "it has become old");
+}
+
+#[tokio::test]
+async fn a_get_refresh_that_another_site_began_rotates_only_after_it_is_repeated_here() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await;
+    let from = |site: &str, path: &str| {
+        call(Method::GET, path)
+            .insert_header(("sec-fetch-dest", "document"))
+            .insert_header(("sec-fetch-site", site.to_owned()))
+    };
+    let live = browser.send(from("cross-site", "/refresh?next=/page")).await;
+    live.leads_to("/page");
+    world.let_access_tokens_expire();
+    let again = "/refresh?next=%2Fpage%3Fa%3D%3Cb%3E&amp;repeated=1";
+    for site in ["cross-site", "same-site", "SAME-ORIGIN", ""] {
+        for path in ["/refresh?next=/page?a=<b>".to_owned(), again.replace("&amp;", "&")] {
+            let reply = browser.send(from(site, &path.replace(['<', '>'], "%3C"))).await;
+            reply.is(200);
+            assert!(
+                reply.set_cookies().is_empty() && !reply.body.contains("<b>"),
+                "{}",
+                reply.body
+            );
+            assert!(reply.body.contains("<a href=\"/refresh?next=%2Fpage"), "{}", reply.body);
+            let by_itself = reply.body.contains("http-equiv=\"refresh\"");
+            assert_eq!(
+                by_itself,
+                !path.contains("repeated"),
+                "the page must not go in a circle"
+            );
+            let policy = reply.header("content-security-policy").unwrap();
+            assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        }
+    }
+    let two = from("same-origin", "/refresh?next=/page").append_header(("sec-fetch-site", "cross-site"));
+    browser.send(two).await.is(200);
+    assert_eq!(world.row(session).await.generation().get(), 0, "nothing was rotated");
+    browser
+        .send(from("same-origin", "/refresh?next=/page&repeated=1"))
+        .await
+        .leads_to("/refresh?next=%2Fpage&renewed=1");
+    assert_eq!(world.row(session).await.generation().get(), 1);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn over_plain_http_prefix_and_secure_fall_away() {
     let cookies = cookies_of_a_login(&world).await;
     assert_eq!(
         cookies.iter().map(Cookie::name).collect::<Vec<_>>(),
-        ["rescind_access", "rescind_refresh"]
+        ["rescind_8080_access", "rescind_8080_refresh"]
     );
     for cookie in cookies {
         assert_eq!((cookie.secure(), cookie.http_only()), (None, Some(true)));
@@ -103,7 +103,7 @@ async fn cookies_of_different_sessions_are_refused_everywhere_and_a_login_ends_b
     for path in ["/mine", "/page", "/refresh", "/api/me"] {
         browser.visit(path).await.is_problem(400, "different_sessions");
     }
-    for path in ["/logout", "/refresh", "/api/logout", "/api/refresh"] {
+    for path in ["/refresh", "/api/refresh"] {
         let reply = browser.send(from_own_page(call(Method::POST, path))).await;
         reply.is_problem(400, "different_sessions");
         assert!(reply.set_cookies().is_empty(), "{path}");
@@ -303,18 +303,16 @@ async fn the_json_refresh_over_cookies_answers_with_cookies_and_keeps_tokens_out
 }
 
 #[tokio::test]
-async fn a_token_in_the_body_leaves_the_cookies_alone() {
+async fn a_refresh_with_a_token_in_the_body_leaves_the_cookies_alone() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
     let other = world.login_as("bob").await;
-    for path in ["/api/refresh", "/api/logout"] {
-        let body = serde_json::json!({ "refresh_token": other.refresh });
-        let reply = browser
-            .send(from_own_page(call(Method::POST, path)).set_json(body))
-            .await;
-        assert!(reply.status.is_success() && reply.set_cookies().is_empty(), "{path}");
-    }
+    let body = serde_json::json!({ "refresh_token": other.refresh });
+    let reply = browser
+        .send(from_own_page(call(Method::POST, "/api/refresh")).set_json(body))
+        .await;
+    assert!(reply.status.is_success() && reply.set_cookies().is_empty());
     assert_eq!(browser.visit("/page").await.body, session.to_string());
 }
 
@@ -340,7 +338,7 @@ async fn cookies_stay_on_every_503() {
     reply.is_problem(503, "revocation_pending");
     assert!(reply.set_cookies().is_empty());
     world.blacklist.now(Fault::None);
-    browser.submit("/logout", &[]).await.leads_to("/?logged_out=now");
+    browser.submit("/logout", &[]).await.leads_to("/");
     assert!(browser.holds_no_token(), "the repeat did what was left");
 }
 
@@ -379,4 +377,30 @@ async fn a_login_whose_client_hangs_up_leaves_no_session_open() {
     };
     let waited = tokio::time::timeout(std::time::Duration::from_secs(10), ended).await;
     assert!(waited.is_ok(), "a session of which nobody has the tokens is still open");
+}
+
+#[tokio::test]
+async fn two_prefixes_on_one_host_are_two_logins() {
+    let (one, other) = (
+        Make {
+            public_url: "http://127.0.0.1:8080",
+            ..Make::default()
+        },
+        Make {
+            public_url: "http://127.0.0.1:8081",
+            ..Make::default()
+        },
+    );
+    let (one, other) = (one.world().await, other.world().await);
+    // One jar: cookies ignore ports.
+    let browser = one.browser();
+    for world in [&one, &other] {
+        for cookie in cookies_of_a_login(world).await {
+            browser.plant(cookie.name(), cookie.value());
+        }
+    }
+    let both: Vec<_> = browser.jar.borrow().keys().cloned().collect();
+    let names = ["8080_access", "8080_refresh", "8081_access", "8081_refresh"];
+    assert_eq!(both, names.map(|name| format!("rescind_{name}")));
+    browser.visit("/mine").await.is(200);
 }

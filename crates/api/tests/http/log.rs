@@ -144,3 +144,39 @@ async fn no_token_no_password_and_no_name_of_a_failed_login_is_written_down() {
     let signature = tokens.access.rsplit('.').next().unwrap();
     assert!(!text.contains(signature), "not even the end of a token");
 }
+
+#[tokio::test]
+async fn a_token_in_a_path_or_a_method_is_masked() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    let lines = Listening::begin();
+    let escaped: String = tokens.access.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let half_escaped = tokens.access.replacen('e', "%65", 1);
+    let twice = tokens.access.replacen('e', "%2565", 1);
+    for path in [
+        format!("/page/{}/x", tokens.refresh),
+        format!("/x/Bearer%20{}", tokens.access),
+        format!("/x{}", tokens.access),
+        format!("/{escaped}"),
+        format!("/{half_escaped}"),
+        format!("/{twice}"),
+    ] {
+        world.send(call(Method::GET, &path)).await;
+    }
+    let as_session = call(Method::DELETE, &format!("/api/sessions/{}", tokens.refresh));
+    let as_session = as_session.insert_header((header::AUTHORIZATION, format!("Bearer {}", tokens.access)));
+    world.send(as_session).await.is_problem(404, "not_found");
+    let method = Method::from_bytes(tokens.refresh.as_bytes()).unwrap();
+    world.send(call(method, "/page")).await;
+    let text = lines.text();
+    assert!(
+        text.contains("/x/[masked]") && text.contains("/page/[masked]/x"),
+        "{text}"
+    );
+    let pieces = tokens.access.split('.').chain([tokens.refresh.as_str()]);
+    for piece in pieces {
+        let leak = text.lines().find(|line| line.contains(&piece[8..]));
+        assert_eq!(leak, None, "{piece}");
+        assert!(!text.contains(&escaped[12..]));
+    }
+}

@@ -81,11 +81,9 @@ async fn wrong_input_is_told_field_by_field() {
       }
     ]
     "#);
-    for path in ["/api/refresh", "/api/logout"] {
-        let reply = world.post(path, json!({ "refresh_token": ["x"] })).await;
-        reply.is_problem(422, "invalid_input");
-        assert_eq!(reply.json()["errors"][0]["field"], "refresh_token", "{path}");
-    }
+    let reply = world.post("/api/refresh", json!({ "refresh_token": ["x"] })).await;
+    reply.is_problem(422, "invalid_input");
+    assert_eq!(reply.json()["errors"][0]["field"], "refresh_token");
     world
         .send(call(Method::POST, "/api/login"))
         .await

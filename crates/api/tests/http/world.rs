@@ -15,7 +15,7 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Authenticated, Problem, RateLimit, Rescind, Settings, Visitor, browser};
+use rescind_api::{Authenticated, Form, Problem, RateLimit, Rescind, Settings, Visitor, browser};
 use rescind_session::{
     Config, DemoAccounts, HashingSettings, Keys, ManualClock, Password, Policy, Ports, Session, SessionService,
     SessionState,
@@ -102,7 +102,6 @@ impl Make {
         };
         let service = SessionService::new(config, keys, ports, rng).unwrap();
         let settings = Settings {
-            public_url: self.public_url.parse().unwrap(),
             trusted_proxies: self
                 .trusted_proxies
                 .iter()
@@ -110,7 +109,7 @@ impl Make {
                 .collect(),
             login_limit: self.login_limit,
             signup_limit: RateLimit::Off,
-            node: None,
+            ..Settings::new(self.public_url.parse().unwrap())
         };
         World {
             rescind: Rescind::new(service.clone(), settings),
@@ -415,10 +414,11 @@ fn strangers_own(cfg: &mut web::ServiceConfig) {
         .route("/renew", web::post().to(renew))
         .route("/password", web::post().to(password_form))
         .route("/why", web::get().to(why))
+        .route("/notice", web::get().to(notice))
         .route("/json", web::post().to(|_: web::Json<u32>| async { "read" }))
         .route(
             "/form",
-            web::post().to(|_: web::Form<Vec<(String, String)>>| async { "read" }),
+            web::post().to(|_: Form<Vec<(String, String)>>| async { "read" }),
         )
         .route("/numbers/{n}", web::get().to(|_: web::Path<u32>| async { "read" }))
         .route("/own-headers", web::get().to(own_headers))
@@ -445,10 +445,10 @@ async fn password_form(
     request: HttpRequest,
     asks: Authenticated,
     rescind: Rescind,
-    form: web::Form<PasswordForm>,
+    Form(form): Form<PasswordForm>,
 ) -> Result<HttpResponse, Problem> {
     let user = rescind.service().user(asks.user_id()).await?.unwrap();
-    let PasswordForm { old, new } = form.into_inner();
+    let PasswordForm { old, new } = form;
     let (old, new) = (Password::new(old), Password::new(new));
     browser::change_password(&request, &rescind, (&asks, &user), &old, &new).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -457,16 +457,33 @@ async fn password_form(
 /// Why somebody has to log in again.
 async fn why(request: HttpRequest, rescind: Rescind) -> Result<String, Problem> {
     let ended = browser::ended_session(&request, &rescind).await?;
-    Ok(match ended.map(|session| session.state) {
-        Some(SessionState::Closed { cause, .. }) => cause.name().to_owned(),
-        Some(SessionState::Open) | None => "nothing".to_owned(),
-    })
+    Ok(ended.map_or_else(
+        || "nothing".to_owned(),
+        |session| match (session.state, session.device.address) {
+            (SessionState::Closed { cause, .. }, None) => cause.name().to_owned(),
+            (SessionState::Closed { cause, .. }, Some(address)) => format!("{} at {address}", cause.name()),
+            (SessionState::Open, _) => "open".to_owned(),
+        },
+    ))
+}
+
+#[derive(serde::Deserialize)]
+struct Reader {
+    of: Option<SessionId>,
+}
+
+/// What was done, said once.
+async fn notice(request: HttpRequest, rescind: Rescind, reader: web::Query<Reader>) -> HttpResponse {
+    match browser::Notice::take(&request, &rescind, reader.of) {
+        Some((notice, read)) => HttpResponse::Ok().cookie(read).body(format!("{notice:?}")),
+        None => HttpResponse::Ok().body("nothing"),
+    }
 }
 
 async fn login_form(
     request: HttpRequest,
     rescind: Rescind,
-    form: web::Form<LoginForm>,
+    Form(form): Form<LoginForm>,
 ) -> Result<HttpResponse, Problem> {
     let password = Password::new(form.password.clone());
     let login = browser::log_in(&request, &rescind, &form.username, &password).await?;

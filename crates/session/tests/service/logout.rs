@@ -115,7 +115,12 @@ async fn logging_out_twice_is_harmless_and_keeps_the_first_cause() {
     let grant = world.log_in().await;
     world.log_out(&grant).await.unwrap();
     world.clock.advance(seconds(5));
-    world.service.log_out_replaced(with_access(&grant)).await.unwrap();
+    let again = world
+        .service
+        .log_out_all(&[with_access(&grant)], Cause::Replaced)
+        .await
+        .unwrap();
+    assert_eq!((again.ended.len(), again.unrecognised), (1, 0));
     let row = world.row(grant.claims.session_id).await;
     assert_eq!(
         row.state,
@@ -124,6 +129,49 @@ async fn logging_out_twice_is_harmless_and_keeps_the_first_cause() {
             cause: Cause::Logout
         }
     );
+}
+
+#[tokio::test]
+async fn several_credentials_end_every_session_that_a_genuine_one_names() {
+    let world = World::new().await;
+    let (one, two) = (world.log_in().await, world.log_in().await);
+    let forged = forge(refresh_token(&two));
+    let presented = [
+        Presented {
+            access: None,
+            refresh: Some(&forged),
+        },
+        with_access(&one),
+        with_access(&one),
+        with_refresh(&one),
+        with_refresh(&two),
+        Presented {
+            access: Some("nonsense"),
+            refresh: None,
+        },
+    ];
+    let all = world.service.log_out_all(&presented, Cause::Logout).await.unwrap();
+    let ended: Vec<_> = all.ended.iter().map(|done| done.session).collect();
+    assert_eq!(ended, [one.claims.session_id, two.claims.session_id]);
+    assert_eq!(all.unrecognised, 2);
+    world.assert_dead(&[one, two]).await;
+}
+
+#[tokio::test]
+async fn each_of_several_tokens_without_a_row_is_revoked() {
+    let world = World::new().await;
+    let first = world.log_in().await;
+    let second = world.refresh(&first).await.unwrap();
+    world
+        .sessions
+        .restore(&world.row(world.log_in().await.claims.session_id).await)
+        .await;
+    let presented = [with_access(&first), with_access(&second)];
+    let all = world.service.log_out_all(&presented, Cause::Logout).await.unwrap();
+    assert_eq!((all.ended.len(), all.unrecognised), (1, 0), "two tokens of one session");
+    for grant in [first, second] {
+        assert!(matches!(world.me(&grant).await, Err(AuthenticateError::Revoked(_))));
+    }
 }
 
 /// The table of the five policies: what a stolen access token is worth after logout.

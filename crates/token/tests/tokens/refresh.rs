@@ -176,3 +176,38 @@ proptest! {
         prop_assert!(accept(&text, &keys([5; 32]), [6; 32]).is_err());
     }
 }
+
+#[test]
+fn a_sealed_text_is_read_by_every_key_of_the_ring_and_by_no_other() {
+    let old = keys([1; 32]);
+    let sealed = old.seal("logged-out.now");
+    let ring = RefreshKeys::new(key([2; 32]), vec![key([1; 32])]).unwrap();
+    for keys in [&old, &ring] {
+        assert_eq!(keys.unseal(&sealed), Some("logged-out.now"));
+    }
+    assert_eq!(keys([2; 32]).unseal(&sealed), None);
+    for changed in [
+        "logged-out.now",
+        "",
+        ".",
+        &sealed[1..],
+        &sealed[..sealed.len() - 1],
+        &format!("x{sealed}"),
+    ] {
+        assert_eq!(old.unseal(changed), None, "{changed}");
+    }
+}
+
+#[test]
+fn a_seal_is_no_refresh_token_and_the_other_way_round() {
+    let keys = keys([1; 32]);
+    let mut body = Uuid::from_u128(7).as_bytes().to_vec();
+    body.extend([0; 4]);
+    // The text that a refresh token's tag is over, as far as a text can be one.
+    let text = String::from_utf8(body.iter().copied().chain([0; 32]).collect()).unwrap();
+    let sealed = keys.seal(&text);
+    let tag = unb64(sealed.rsplit_once('.').unwrap().1);
+    body.extend(tag);
+    let forged = format!("rrt_{}", b64(&body));
+    assert_eq!(accept(&forged, &keys, [0; 32]), Err(RefreshTokenError::Forged));
+}

@@ -101,7 +101,7 @@ async fn done(
     if progress == before {
         return Ok(reply);
     }
-    with_cookies(reply, &[progress.cookie(rescind.settings().is_https())])
+    with_cookies(reply, &[progress.cookie(rescind.settings())])
 }
 
 /// The address of a chapter's exercise with an attempt in it.

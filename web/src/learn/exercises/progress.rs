@@ -10,12 +10,14 @@ use std::fmt;
 use actix_web::{
     HttpRequest,
     cookie::{Cookie, SameSite, time::Duration},
+    web::Data,
 };
+use rescind_api::{Settings, cookie_values};
 
-use crate::learn::chapters::Chapter;
+use crate::{learn::chapters::Chapter, pages::Site};
 
 /// It opens nothing, and so needs no `__Host-`.
-const COOKIE: &str = "rescind_course";
+const COOKIE: &str = "course";
 const A_YEAR: Duration = Duration::days(365);
 const MOST_HINTS: u8 = 3;
 
@@ -33,8 +35,16 @@ struct Of {
 
 /// What the cookie of a request says; nothing, where it cannot be read.
 pub(crate) fn progress_of(request: &HttpRequest) -> Progress {
-    let cookie = request.cookie(COOKIE);
-    cookie.map(|cookie| Progress::read(cookie.value())).unwrap_or_default()
+    let Some(site) = request.app_data::<Data<Site>>() else {
+        return Progress::default();
+    };
+    let name = cookie_name(site.rescind().settings());
+    let cookie = cookie_values(request.headers(), &name).next();
+    cookie.map(|text| Progress::read(&text)).unwrap_or_default()
+}
+
+fn cookie_name(settings: &Settings) -> String {
+    format!("{}_{COOKIE}", settings.cookie_prefix)
 }
 
 impl Progress {
@@ -107,13 +117,13 @@ impl Progress {
     }
 
     /// The cookie that says so.
-    pub(super) fn cookie(self, https: bool) -> Cookie<'static> {
-        Cookie::build(COOKIE, self.to_string())
+    pub(super) fn cookie(self, settings: &Settings) -> Cookie<'static> {
+        Cookie::build(cookie_name(settings), self.to_string())
             .path(super::super::COURSE)
             .max_age(A_YEAR)
             .same_site(SameSite::Lax)
             .http_only(true)
-            .secure(https)
+            .secure(settings.is_https())
             .finish()
     }
 }

@@ -1,0 +1,84 @@
+//! What was done, to be said once on the next page.
+//!
+//! Anybody can write an address such as `/?logged_out=now`, so a page must not take its words from there. They travel in a
+//! cookie that is sealed with the service's keys, so that every node can read it. It is good for a minute and for one
+//! session, and is dropped when it is read.
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, time::Duration},
+};
+use jiff::Timestamp;
+use rescind_session::{StolenTokenDies, token::SessionId};
+
+use crate::{cookies::cookie_values, problem::Problem, rescind::Rescind};
+
+const LIFE: Duration = Duration::minutes(1);
+
+/// Something that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// The browser was logged out.
+    LoggedOut(StolenTokenDies),
+    /// Another device of the reader was logged out.
+    DeviceEnded(StolenTokenDies),
+    /// The reader's password was changed.
+    PasswordChanged,
+}
+
+impl Notice {
+    /// The cookie that carries it to the next page. `reader` is the session that it is for; nothing for a browser that is
+    /// logged out.
+    ///
+    /// # Errors
+    /// 503 while the time is not known.
+    pub fn cookie(self, rescind: &Rescind, reader: Option<SessionId>) -> Result<Cookie<'static>, Problem> {
+        let (what, dies) = match self {
+            Self::LoggedOut(dies) => ("logged-out", dies),
+            Self::DeviceEnded(dies) => ("device-ended", dies),
+            Self::PasswordChanged => ("password-changed", StolenTokenDies::Now),
+        };
+        let dies = match dies {
+            StolenTokenDies::Now => "now".to_owned(),
+            StolenTokenDies::At(time) => time.as_millisecond().to_string(),
+        };
+        let at = rescind.service().now()?.as_second();
+        let sealed = rescind.service().seal(&format!("{what}.{dies}.{at}.{}", of(reader)));
+        let names = rescind.cookie_names();
+        Ok(names.cookie(&names.notice, &sealed, LIFE))
+    }
+
+    /// The notice that the request brings for this reader, and the cookie that drops it.
+    #[must_use]
+    pub fn take(
+        request: &HttpRequest,
+        rescind: &Rescind,
+        reader: Option<SessionId>,
+    ) -> Option<(Self, Cookie<'static>)> {
+        let names = rescind.cookie_names();
+        let now = rescind.service().now().ok()?.as_second();
+        let notice = cookie_values(request.headers(), &names.notice).find_map(|sealed| {
+            let text = rescind.service().unseal(&sealed)?;
+            let [what, dies, at, read_by] = text.split('.').collect::<Vec<_>>().try_into().ok()?;
+            let age = now.checked_sub(at.parse().ok()?)?;
+            if !(0..LIFE.whole_seconds()).contains(&age) || read_by != of(reader) {
+                return None;
+            }
+            let dies = match dies {
+                "now" => StolenTokenDies::Now,
+                time => StolenTokenDies::At(Timestamp::from_millisecond(time.parse().ok()?).ok()?),
+            };
+            match what {
+                "logged-out" => Some(Self::LoggedOut(dies)),
+                "device-ended" => Some(Self::DeviceEnded(dies)),
+                "password-changed" => Some(Self::PasswordChanged),
+                _ => None,
+            }
+        })?;
+        Some((notice, names.dropped(&names.notice)))
+    }
+}
+
+fn of(reader: Option<SessionId>) -> String {
+    reader.map_or_else(|| "nobody".to_owned(), |session| session.to_string())
+}

@@ -1,0 +1,88 @@
+//! Which credentials a logout counts, and which cookies it drops.
+//!
+//! A person or a program who wants out must get out, however damaged or contradictory their credentials are. So a logout
+//! takes all that came: with an `Authorization` header that starts with `Bearer`, it and the body; without one, the body
+//! and every cookie of our names. Each genuine session among them is ended first. Only then is anything that could not be
+//! read told as an error, because its session may still be open.
+
+use actix_web::{HttpRequest, HttpResponse, cookie::Cookie};
+use rescind_session::{Cause, Presented, StolenTokenDies};
+
+use crate::{authenticated::bearers, body::LogoutBody, cookies::CookieTokens, problem::Problem, rescind::Rescind};
+
+/// A logout, as far as it was possible.
+#[must_use]
+pub struct Logout {
+    pub(crate) stolen_token: StolenTokenDies,
+    problem: Option<Problem>,
+    cookies: Vec<Cookie<'static>>,
+}
+
+impl Logout {
+    /// `done`, if nothing was unreadable, else the problem. Both drop the cookies of the sessions that are ended.
+    pub fn reply(self, done: HttpResponse) -> HttpResponse {
+        let mut reply = self
+            .problem
+            .map_or(done, |problem| actix_web::ResponseError::error_response(&problem));
+        for cookie in &self.cookies {
+            // A name and a value of ours are always a header.
+            let _ = reply.add_cookie(cookie);
+        }
+        reply
+    }
+}
+
+/// Ends every session that the request's credentials name.
+///
+/// # Errors
+/// [`Problem`]; with [`Problem::TokenMissing`] there was nothing to end. On a 503 the cookies stay, so that it can be tried
+/// again.
+pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: LogoutBody) -> Result<Logout, Problem> {
+    let (headers, service) = (request.headers(), rescind.service());
+    let bearers: Vec<_> = bearers(headers).collect();
+    let cookies = match bearers.as_slice() {
+        [] => CookieTokens::each(request, rescind.cookie_names()),
+        _ => Vec::new(),
+    };
+    let of_bearer = bearers.iter().flatten().map(|token| Presented {
+        access: Some(token),
+        refresh: None,
+    });
+    let mut presented: Vec<_> = of_bearer.chain(cookies.iter().map(CookieTokens::presented)).collect();
+    match (bearers.as_slice(), body.0.as_slice()) {
+        // The two credentials of a program must be of one session.
+        ([Some(_)], [Some(token)]) => presented.iter_mut().for_each(|one| one.refresh = Some(token)),
+        (_, tokens) => presented.extend(tokens.iter().flatten().map(|token| Presented {
+            access: None,
+            refresh: Some(token),
+        })),
+    }
+    let unreadable = bearers.iter().filter(|token| token.is_none()).count()
+        + body.0.iter().filter(|token| token.is_none()).count()
+        + usize::from(bearers.len() > 1);
+    if presented.is_empty() && unreadable == 0 {
+        return Err(Problem::TokenMissing);
+    }
+    let all = service.log_out_all(&presented, Cause::Logout).await?;
+    for done in &all.ended {
+        tracing::info!(session = %done.session, user = %done.user, "logged out");
+    }
+    let problem = match (unreadable + all.unrecognised, presented.as_slice()) {
+        (0, _) => None,
+        // A program's only credential: what is wrong with it has a name.
+        (_, [one]) if all.ended.is_empty() && unreadable == 0 && cookies.is_empty() => {
+            return Err(one.access.map_or(Problem::RefreshInvalid, |_| Problem::TokenInvalid));
+        }
+        _ => Some(Problem::CredentialUnreadable { ended: all.ended.len() }),
+    };
+    let ended: Vec<_> = all.ended.iter().map(|done| done.session).collect();
+    let dies = all.ended.iter().map(|done| done.stolen_token).max();
+    Ok(Logout {
+        stolen_token: dies.unwrap_or(StolenTokenDies::Now),
+        problem,
+        cookies: match bearers.as_slice() {
+            [] => rescind.cookie_names().drop_ended(headers, service, &ended),
+            _ => Vec::new(),
+        },
+    })
+}
