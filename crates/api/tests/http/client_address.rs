@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::world::{Make, PASSWORD, World};
 
+type Header<'a> = (&'a str, &'a [u8]);
+
 const XFF: &str = "x-forwarded-for";
 const FORWARDED: &str = "forwarded";
 
@@ -21,7 +23,7 @@ async fn behind_a_proxy() -> World {
 }
 
 /// Logs in through that peer with these headers, and returns the address that is written down.
-async fn client(world: &World, peer: &str, headers: &[(&str, &[u8])]) -> String {
+async fn client(world: &World, peer: &str, headers: &[Header<'_>]) -> String {
     let request = TestRequest::post()
         .uri("/api/login")
         .peer_addr(format!("{peer}:40000").parse().unwrap())
@@ -48,7 +50,7 @@ async fn the_headers_of_an_untrusted_peer_are_not_read() {
 async fn behind_trusted_proxies_the_first_untrusted_address_from_the_right_is_the_client() {
     let world = behind_a_proxy().await;
     let elements = br#"for=203.0.113.66, for="[2001:db8::7]:4711";proto=https;by=10.0.0.9, For=10.0.0.9"#;
-    let cases: [(&[(&str, &[u8])], &str); 4] = [
+    let cases: [(&[Header<'_>], &str); 4] = [
         (&[(XFF, b"203.0.113.66, 198.51.100.7, 10.0.0.9")], "198.51.100.7"),
         (&[(FORWARDED, elements)], "2001:db8::7"),
         (&[(XFF, b"203.0.113.66"), (XFF, b"198.51.100.7")], "198.51.100.7"),
