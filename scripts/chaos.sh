@@ -43,6 +43,7 @@ faults=(
     "One node's clock is an hour off"
     "A mountain of passed entries"
     "Stores that must not be used"
+    "Stores that answer and refuse writes"
 )
 
 work=$(mktemp -d)

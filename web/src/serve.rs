@@ -29,7 +29,7 @@ use rand::{
 use rescind_api::Rescind;
 use rescind_session::{
     AnchoredClock, Clock, Config, DemoAccount, DemoAccounts, Password, Ports, SessionService, Upkeep,
-    ports::SessionStore, token::RefreshKey,
+    ports::SessionStore, supervise, token::RefreshKey,
 };
 use rescind_store::{SqlStore, SystemClock};
 use tokio::{net::TcpStream, sync::watch};
@@ -67,7 +67,7 @@ const BETWEEN_LOOKS_AT_THE_CLOCK: Duration = Duration::from_secs(1);
 const TRIES_FOR_A_DEMO_ACCOUNT: usize = 20;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM, SIGINT or SIGHUP.
 ///
 /// # Errors
 /// [`Failure`], before anything is served.
@@ -112,7 +112,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     blacklist.fill(&service).await?;
 
     let watched = clock::watch(clock.clone(), service.clone(), store.clone());
-    let ready = Readiness {
+    let ready = Arc::new(Readiness {
         session_max: settings.tokens.policy.session_max,
         store: store.clone(),
         clock,
@@ -123,17 +123,19 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         } else {
             TRIES_FOR_A_DEMO_ACCOUNT
         },
-    };
+    });
+    let trying = Arc::clone(&ready);
+    let keep_trying = supervise("readiness", move || Arc::clone(&trying).keep_trying());
     match ready.try_once().await {
         Ok(Ok(())) => {}
         Ok(Err(not_ready)) => {
             tracing::error!(error = %not_ready, "the time is not known; every request is answered 503 until it is");
-            tokio::spawn(ready.keep_trying());
+            tokio::spawn(keep_trying);
         }
         // Ending sessions takes Redis, which may be away.
         Err(failure) if blacklist.is_shared() => {
             tracing::error!(error = failure.told(), "not ready yet");
-            tokio::spawn(ready.keep_trying());
+            tokio::spawn(keep_trying);
         }
         Err(failure) => return Err(failure),
     }
@@ -251,9 +253,15 @@ async fn serve(
             stage.end();
         }
     };
-    tokio::spawn(EndSignals::listen().map_err(failed)?.end(server.handle(), let_go));
+    let end = EndSignals::listen().map_err(failed)?.end(server.handle(), let_go);
     announce(bound)?;
-    server.await.map_err(failed)?;
+    let mut server = std::pin::pin!(server);
+    // Not in a task of its own: if that failed, no signal would end the program any more.
+    let served = tokio::select! {
+        served = &mut server => served,
+        () = end => server.await,
+    };
+    served.map_err(failed)?;
     tracing::info!("every request was answered; goodbye");
     Ok(())
 }
@@ -379,7 +387,7 @@ impl Readiness {
         Ok(anchored)
     }
 
-    async fn keep_trying(self) {
+    async fn keep_trying(self: Arc<Self>) {
         loop {
             tokio::time::sleep(BETWEEN_LOOKS_AT_THE_CLOCK).await;
             match self.try_once().await {

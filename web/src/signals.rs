@@ -2,6 +2,9 @@
 //!
 //! actix handles signals too, but only from the moment at which its server is first polled. A program that says "listens"
 //! and is asked to end in that instant would be killed with its requests. So the handlers are set up before it says so.
+//!
+//! SIGHUP ends the program like SIGTERM: a terminal sends it when it is closed, and there are no settings to read again in a
+//! running program. Where the parent has it ignored, as `nohup` does, it stays ignored.
 
 use std::io;
 
@@ -13,6 +16,8 @@ pub(crate) struct EndSignals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl EndSignals {
@@ -23,14 +28,26 @@ impl EndSignals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: if ignores_hang_up() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
+            },
         })
     }
 
     #[cfg(unix)]
     async fn next(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hang_up => {}
         }
     }
 
@@ -59,4 +76,14 @@ impl EndSignals {
             () = self.next() => server.stop(false).await,
         }
     }
+}
+
+/// Whether SIGHUP, signal 1, is ignored, as far as Linux tells (proc(5), `SigIgn`).
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }

@@ -75,7 +75,7 @@ pub(crate) async fn log_in(
     let outcome = service
         .log_in(username, password, ClientId::first_party(), device)
         .await;
-    if let (Some(turn), Ok(_) | Err(LoginError::Overloaded(_) | LoginError::Unavailable(_))) = (&mut turn, &outcome) {
+    if let (Some(turn), Ok(_) | Err(LoginError::Hashing(_) | LoginError::Unavailable(_))) = (&mut turn, &outcome) {
         turn.settle();
     }
     match outcome {

@@ -18,8 +18,8 @@ use actix_web::{
     },
 };
 use rescind_session::{
-    AuthenticateError, ChangePasswordError, EndSessionError, LoginError, LogoutError, NotReady, RefreshError,
-    SignUpError, Unavailable,
+    AuthenticateError, ChangePasswordError, EndSessionError, HashingError, LoginError, LogoutError, NotReady,
+    RefreshError, SignUpError, Unavailable,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -72,7 +72,7 @@ pub enum Problem {
     /// 503: the service as a whole is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for what is
     /// missing. Other calls than `/health/ready` answer so if the time is not known.
     NotReady {
-        /// `database`, `blacklist`, `blacklist_not_whole`, `clock` or `lock`.
+        /// `database`, `blacklist`, `blacklist_not_whole`, `blacklist_behind`, `clock`, `lock` or `maintenance`.
         reason: &'static str,
         /// The cause, for the log.
         cause: Hidden,
@@ -468,6 +468,15 @@ impl From<NotReady> for Problem {
     }
 }
 
+impl From<HashingError> for Problem {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Overloaded => Self::Overloaded,
+            HashingError::Failed => Self::internal(error),
+        }
+    }
+}
+
 impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
@@ -483,7 +492,7 @@ impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::InvalidCredentials => Self::InvalidCredentials,
-            LoginError::Overloaded(_) => Self::Overloaded,
+            LoginError::Hashing(error) => error.into(),
             LoginError::Unavailable(error) => error.into(),
         }
     }
@@ -535,7 +544,7 @@ impl From<ChangePasswordError> for Problem {
             ChangePasswordError::WrongPassword => field("old_password", "is not the one in force".to_owned()),
             ChangePasswordError::DemoAccount => Self::DemoAccount,
             ChangePasswordError::Invalid(error) => field("new_password", error.to_string()),
-            ChangePasswordError::Overloaded(_) => Self::Overloaded,
+            ChangePasswordError::Hashing(error) => error.into(),
             ChangePasswordError::Unavailable(error) => error.into(),
             ChangePasswordError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
         }
@@ -557,7 +566,7 @@ impl From<SignUpError> for Problem {
                 Self::InvalidInput(username.into_iter().chain(password).collect())
             }
             SignUpError::NameTaken => Self::UsernameTaken,
-            SignUpError::Overloaded(_) => Self::Overloaded,
+            SignUpError::Hashing(error) => error.into(),
             SignUpError::Unavailable(error) => error.into(),
         }
     }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     logout::EndSessionError,
-    password::{InvalidPassword, Overloaded, Password},
+    password::{HashingError, InvalidPassword, Password},
     ports::{Inserted, PasswordSet, StoreError},
     revocation::Cause,
     service::{CloseError, SessionService, Unavailable, from_close_error, spawn},
@@ -28,9 +28,9 @@ pub enum SignUpError {
     /// Somebody has that name.
     #[error("the username is taken")]
     NameTaken,
-    /// Too many passwords are being hashed.
+    /// The password was not hashed.
     #[error(transparent)]
-    Overloaded(#[from] Overloaded),
+    Hashing(#[from] HashingError),
     /// A store failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -48,9 +48,9 @@ pub enum ChangePasswordError {
     /// The new one cannot be used.
     #[error("the new password cannot be used: it {0}")]
     Invalid(#[from] InvalidPassword),
-    /// Too many passwords are being hashed.
+    /// The password was not hashed.
     #[error(transparent)]
-    Overloaded(#[from] Overloaded),
+    Hashing(#[from] HashingError),
     /// A store failed; whether the password was changed, and the other sessions ended, is unknown.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

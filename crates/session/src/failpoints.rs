@@ -36,10 +36,20 @@ pub(crate) async fn stay_at(failpoint: &'static str) {
     }
 }
 
+/// Panics in the background task, if `FAILPOINTS` has it panic: `in-upkeep=2*panic` twice.
+pub(crate) fn in_upkeep() {
+    set_up();
+    fail::fail_point!("in-upkeep");
+}
+
 fn stays(failpoint: &'static str) -> bool {
+    set_up();
+    fail::fail_point!(failpoint, |_| true);
+    false
+}
+
+fn set_up() {
     static FROM_ENVIRONMENT: Once = Once::new();
     // The scenario is forgotten, not dropped: dropping it would take the failpoints back.
     FROM_ENVIRONMENT.call_once(|| std::mem::forget(fail::FailScenario::setup()));
-    fail::fail_point!(failpoint, |_| true);
-    false
 }

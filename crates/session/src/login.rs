@@ -15,7 +15,7 @@ use crate::{
     clock::later,
     config::DemoAccounts,
     logout::EndSessionError,
-    password::{Overloaded, Password},
+    password::{HashingError, Password},
     ports::{Epoch, Opened, StoreError},
     revocation::Cause,
     service::{SessionService, TokenOwner, Unavailable, spawn},
@@ -86,9 +86,9 @@ pub enum LoginError {
     /// The name or the password is wrong. Which of the two is nobody's business.
     #[error("the username or the password is wrong")]
     InvalidCredentials,
-    /// Too many passwords are being checked.
+    /// The password was not compared.
     #[error(transparent)]
-    Overloaded(#[from] Overloaded),
+    Hashing(#[from] HashingError),
     /// A store failed, or all sessions of the user were closed again and again while the login went on.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

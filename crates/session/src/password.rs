@@ -86,10 +86,16 @@ impl Default for HashingSettings {
     }
 }
 
-/// Too many passwords are being hashed; try again in a moment.
+/// Why a password was neither hashed nor compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords are being checked at once")]
-pub struct Overloaded;
+pub enum HashingError {
+    /// Too many passwords are being hashed; try again in a moment.
+    #[error("too many passwords are being checked at once")]
+    Overloaded,
+    /// The stored hash cannot be read, or hashing failed or panicked. The cause is in the log; trying again does not help.
+    #[error("hashing a password failed")]
+    Failed,
+}
 
 /// What a password is hashed for, and the network that the request comes from.
 #[derive(Debug, Clone, Copy)]
@@ -141,11 +147,14 @@ impl Passwords {
         password: &Password,
         salt: [u8; 16],
         caller: Caller,
-    ) -> Result<PasswordHash, Overloaded> {
+    ) -> Result<PasswordHash, HashingError> {
         let (params, password) = (self.params.clone(), password.clone());
         self.in_turn(caller, move |buffer| hash(&params, password.bytes(), &salt, buffer))
             .await?
-            .map_err(|_| Overloaded)
+            .map_err(|error| {
+                tracing::error!(%error, "hashing a password failed");
+                HashingError::Failed
+            })
     }
 
     /// Whether the password fits. Without a hash to fit, the same work is done for nothing.
@@ -154,7 +163,7 @@ impl Passwords {
         password: &Password,
         expected: Option<&PasswordHash>,
         caller: Caller,
-    ) -> Result<bool, Overloaded> {
+    ) -> Result<bool, HashingError> {
         let (kept, password) = (self.params.block_count(), password.clone());
         let known = expected.is_some();
         let expected = expected.unwrap_or(&self.nobodys).clone();
@@ -164,21 +173,24 @@ impl Passwords {
                 // A hash that was made with other settings may have needed more.
                 buffer.truncate(kept);
                 buffer.shrink_to_fit();
-                fits.unwrap_or_else(|error| {
-                    tracing::error!(%error, "a stored password hash cannot be read");
-                    false
-                })
+                fits
             })
             .await?;
-        Ok(fits && known)
+        match fits {
+            Ok(fits) => Ok(fits && known),
+            Err(error) => {
+                tracing::error!(%error, "a stored password hash cannot be read");
+                Err(HashingError::Failed)
+            }
+        }
     }
 
     async fn in_turn<T: Send + 'static>(
         &self,
         caller: Caller,
         work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
-    ) -> Result<T, Overloaded> {
-        let permits = self.wait(caller).await.ok_or(Overloaded)?;
+    ) -> Result<T, HashingError> {
+        let permits = self.wait(caller).await.ok_or(HashingError::Overloaded)?;
         let buffers = Arc::clone(&self.buffers);
         tokio::task::spawn_blocking(move || {
             let lock = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,7 +204,7 @@ impl Passwords {
         .await
         .map_err(|error| {
             tracing::error!(%error, "hashing a password failed");
-            Overloaded
+            HashingError::Failed
         })
     }
 

@@ -145,6 +145,12 @@ pub trait SessionStore: Send + Sync {
     /// Records that no token counts whose `iat` is at or before `floor`: the store does not know what was revoked until
     /// then. The floor is never lowered.
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError>;
+
+    /// Commits a write that changes nothing, to learn whether the store takes writes: it may answer questions and be full,
+    /// or read-only. An adapter that cannot be in that state keeps this default.
+    async fn try_write(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// How many times all of a user's sessions have been closed at once.

@@ -32,7 +32,7 @@ use crate::{
     ports::{Closing, StoreError},
     revocation::{Cause, MARGIN, Revocation},
     session::network_of,
-    upkeep::Carrying,
+    upkeep::{Carrying, Writing},
 };
 
 /// Logs in, refreshes, authenticates and logs out, under one [`Policy`]. Cheap to clone: clones share everything.
@@ -53,8 +53,9 @@ pub(crate) struct Parts {
     pub(crate) passwords: Passwords,
     pub(crate) carrying: Carrying,
     pub(crate) issue_floor: AtomicI64,
+    pub(crate) writing: Writing,
     /// Whether what is revoked goes into the blacklist: because this policy asks it, or because another node's may.
-    fills_blacklist: bool,
+    pub(crate) fills_blacklist: bool,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
@@ -71,6 +72,10 @@ pub enum Unavailable {
     /// blacklist has lost what it was told.
     #[error("the blacklist has not been filled from the revocation log yet")]
     NotWhole,
+    /// The blacklist may lack revocations: the log has not been synced to it for longer than
+    /// [`Upkeep::behind_after`](crate::Upkeep::behind_after).
+    #[error("the revocation log has not been synced to the blacklist for too long")]
+    Behind,
 }
 
 /// A closing that was not done, or only half.
@@ -136,6 +141,7 @@ impl SessionService {
             passwords,
             carrying: Carrying::default(),
             issue_floor: issue_floor::UNKNOWN.into(),
+            writing: Writing::default(),
             fills_blacklist,
             rng: Mutex::new(Box::new(rng)),
         };
@@ -304,6 +310,7 @@ impl SessionService {
         let task = spawn(write);
         self.read(deadline, async { task.await.map_err(StoreError::unavailable)? })
             .await
+            .inspect_err(|_| self.parts.writing.suspect())
     }
 
     /// Both steps of every closing: the log, then the blacklist; in a task of its own, so that a client that hangs up
@@ -330,6 +337,7 @@ impl SessionService {
         let outcome = self
             .read(deadline, async { told.await.map_err(StoreError::unavailable)? })
             .await
+            .inspect_err(|_| self.parts.writing.suspect())
             .map_err(CloseError::Unknown)?;
         let carried = self.wait(deadline, task).await.map_err(CloseError::Pending)?;
         carried
@@ -342,12 +350,16 @@ impl SessionService {
         if !self.parts.fills_blacklist || revocations.is_empty() {
             return Ok(());
         }
+        // From here on this node refuses them, whatever the blacklist says.
+        self.parts.carrying.pending.add(revocations);
         self.ports.blacklist.insert(revocations).await.inspect_err(|error| {
             tracing::error!(
                 error = %WithCauses(error),
                 "a revocation is in the log but not in the blacklist; it will be carried over"
             );
-        })
+        })?;
+        self.parts.carrying.pending.remove(revocations);
+        Ok(())
     }
 }
 

@@ -5,28 +5,30 @@
 //! nothing: a new one, or one that has lost what it was told. Until it has come to the end, the service answers no question.
 //!
 //! Rejected: a queue of half-done logouts in the process that failed. It dies with that process, which is when it is needed.
+//!
+//! **A blacklist that refuses writes** may answer questions all the same. What it lacks is then refused by the node that
+//! knows it ([`Pending`](crate::pending::Pending)), and a node that has not been able to sync for
+//! [`Upkeep::behind_after`] answers no question, since there may be revocations that it could not read either.
 
 use std::{
     convert::Infallible,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use jiff::Timestamp;
-use rescind_token::{SessionId, TokenId, UserId};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     causes::WithCauses,
-    clock::{ClockNotReady, later},
-    issue_floor::LONGEST_WAIT,
-    policy::Check,
-    ports::{Claim, Copied, Filling, LockLost, Pruned, Standing, StoreError, Tail},
+    pending::Pending,
+    ports::{Claim, Copied, Filling, Pruned, StoreError, Tail},
     revocation::{LogId, MARGIN, Position},
     service::{SessionService, Unavailable},
+    supervise,
 };
 
 /// How long to wait for another node that fills the blacklist.
@@ -37,18 +39,25 @@ const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
 pub struct Upkeep {
     /// How long to wait between two looks at the tail of the log.
     pub carry_every: Duration,
+    /// How old the last completed look may be before the service answers no question that a blacklist decides which other
+    /// nodes share. More than `carry_every` and the time that the stores may take.
+    pub behind_after: Duration,
     /// How long to wait between two rounds of pruning.
     pub prune_every: Duration,
+    /// How long to wait between two tries to write into the database. One follows at once where a write failed.
+    pub write_every: Duration,
     /// How many entries to read or remove in one transaction.
     pub batch: u32,
 }
 
 impl Default for Upkeep {
-    /// Two looks each second, pruning each minute, five hundred at once.
+    /// Two looks each second, behind after five, pruning each minute, a try to write each ten seconds, five hundred at once.
     fn default() -> Self {
         Self {
             carry_every: Duration::from_millis(500),
+            behind_after: Duration::from_secs(5),
             prune_every: Duration::from_secs(60),
+            write_every: Duration::from_secs(10),
             batch: 500,
         }
     }
@@ -63,40 +72,6 @@ pub struct CarriedOver {
     pub to: Position,
     /// Whether the blacklist knows its past now. It does not where another node is filling it: ask again soon.
     pub whole: bool,
-}
-
-/// What keeps a service from serving.
-#[derive(Debug, thiserror::Error)]
-pub enum NotReady {
-    /// The users or the sessions cannot be read.
-    #[error("the database does not answer")]
-    Database(#[source] Unavailable),
-    /// The time is not known.
-    #[error("the time is not known")]
-    Clock(#[source] Unavailable),
-    /// The blacklist cannot be asked.
-    #[error("the blacklist does not answer")]
-    Blacklist(#[source] Unavailable),
-    /// The blacklist answers, and does not know its past yet.
-    #[error("the blacklist is being filled from the revocation log")]
-    NotWhole,
-    /// The node may have lost the lock on its database.
-    #[error("the lock on the database may be lost")]
-    Lock,
-}
-
-impl NotReady {
-    /// One word for it, for programs.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Database(_) => "database",
-            Self::Clock(_) => "clock",
-            Self::Blacklist(_) => "blacklist",
-            Self::NotWhole => "blacklist_not_whole",
-            Self::Lock => "lock",
-        }
-    }
 }
 
 /// What this node knows of the revocation log, as far as its blacklist goes.
@@ -118,7 +93,35 @@ pub(crate) struct Carrying {
     doubts: AtomicU64,
     /// The last picture, and how many doubts there had been when the walk to it began.
     picture: Mutex<Option<(Position, Instant, u64)>>,
+    /// How old the last picture may be, once somebody keeps it new.
+    behind_after: Mutex<Option<Duration>>,
+    pub(crate) pending: Pending,
+    /// Set when the maintenance ends, until it has made a round again.
+    pub(crate) ended: AtomicBool,
     hurry: Notify,
+}
+
+/// Whether the database takes writes, as far as is known.
+#[derive(Default)]
+pub(crate) struct Writing {
+    pub(crate) refused: AtomicBool,
+    suspected: Notify,
+}
+
+impl Writing {
+    /// A write has failed: have the next try come soon.
+    pub(crate) fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+}
+
+/// Notes the end of the maintenance, whatever ends it.
+struct NoteEnd<'a>(&'a AtomicBool);
+
+impl Drop for NoteEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// How far a log has been carried over.
@@ -138,8 +141,21 @@ impl Default for Place {
 }
 
 impl Carrying {
+    /// Whether the blacklist has what the log has: the log was walked to its end, and not too long ago.
+    pub(crate) fn is_current(&self) -> Result<(), Unavailable> {
+        if !self.has_caught_up() {
+            return Err(Unavailable::NotWhole);
+        }
+        let longest = *self.behind_after.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = self.picture().map(|(_, began, _)| began.elapsed());
+        if longest.is_some_and(|longest| age.is_none_or(|age| age > longest)) {
+            return Err(Unavailable::Behind);
+        }
+        Ok(())
+    }
+
     /// Whether the log was walked to its end since the last doubt.
-    pub(crate) fn has_caught_up(&self) -> bool {
+    fn has_caught_up(&self) -> bool {
         let doubts = self.doubts.load(Ordering::SeqCst);
         self.picture().is_some_and(|(_, _, settled)| settled == doubts)
     }
@@ -162,7 +178,7 @@ impl Carrying {
 impl SessionService {
     /// Inserts into the blacklist what the revocation log holds beyond the last look; into a blacklist that does not know
     /// its past, the whole log. The service accepts no token under [`Policy::blacklist`](crate::Policy::blacklist) before
-    /// this has succeeded once.
+    /// this has succeeded once. Under another policy it does the same for a blacklist that other nodes may ask.
     ///
     /// # Errors
     /// A store failed. What was carried so far stays, and the next call goes on from there.
@@ -172,8 +188,12 @@ impl SessionService {
         let mut place = carrying.place.lock().await;
         // Both before the first look: what happens beside the walk must not count as seen by it.
         let (began, doubts) = (Instant::now(), carrying.doubts.load(Ordering::SeqCst));
-        let carried = if self.policy().check == Check::Blacklist {
-            self.carry_into_blacklist(&mut place, batch.max(1)).await?
+        let carried = if self.parts.fills_blacklist {
+            let carried = self.carry_into_blacklist(&mut place, batch.max(1)).await;
+            if carried.is_err() {
+                self.hold_the_tail(place.to, batch.max(1)).await;
+            }
+            carried?
         } else {
             CarriedOver {
                 entries: 0,
@@ -182,9 +202,23 @@ impl SessionService {
             }
         };
         if carried.whole {
+            carrying.pending.remove_up_to(carried.to);
             carrying.reached(carried.to, began, doubts);
         }
         Ok(carried)
+    }
+
+    /// What the blacklist does not take, this node refuses by itself. It does so for as long as it answers at all, so that
+    /// what it holds is bounded.
+    async fn hold_the_tail(&self, mut after: Position, batch: u32) {
+        let carrying = &self.parts.carrying;
+        while carrying.is_current().is_ok()
+            && let Ok(Tail::Entries(tail)) = self.ports.sessions.revocations_after(after, batch).await
+            && let Some(last) = tail.last()
+        {
+            carrying.pending.add(&tail);
+            after = last.position;
+        }
     }
 
     async fn carry_into_blacklist(&self, place: &mut Place, batch: u32) -> Result<CarriedOver, StoreError> {
@@ -195,6 +229,7 @@ impl SessionService {
                 log: Some(log),
                 ..Place::default()
             };
+            self.parts.carrying.pending.clear();
         }
         let claim = Claim {
             log,
@@ -300,67 +335,65 @@ impl SessionService {
         }
     }
 
-    /// Whether a request could be served now: the stores answer, the time is known, and the blacklist knows its past.
-    ///
-    /// # Errors
-    /// [`NotReady`] says what is missing. It is said within the store timeout.
-    pub async fn ready(&self) -> Result<(), NotReady> {
-        let (deadline, ports) = (self.deadline(), &self.ports);
-        // Nobody has this id: the question is whether there is an answer.
-        let nobody = uuid::Uuid::nil();
-        self.read(deadline, ports.users.find(UserId::from_uuid(nobody)))
-            .await
-            .map_err(NotReady::Database)?;
-        self.read(deadline, ports.sessions.find(SessionId::from_uuid(nobody)))
-            .await
-            .map_err(NotReady::Database)?;
-        let now = self.now().map_err(NotReady::Clock)?;
-        let drift = ports.clock.drift();
-        let clock = if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
-            Some(ClockNotReady::Drifted(drift))
-        } else {
-            let from = self.issues_from().filter(|&from| from > later(now, LONGEST_WAIT));
-            from.map(ClockNotReady::IssueFloor)
-        };
-        if let Some(clock) = clock {
-            return Err(NotReady::Clock(clock.into()));
+    /// Does the upkeep until it is dropped. A store that fails is reported when it begins to and when it ends to, and
+    /// asked again in between. A panic is reported, and a second later the upkeep is begun again; until it has made a round
+    /// the service is not [`ready`](Self::ready).
+    pub async fn keep_up(&self, upkeep: Upkeep) -> Infallible {
+        if self.ports.blacklist.is_shared() {
+            let mut behind_after = self
+                .parts
+                .carrying
+                .behind_after
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *behind_after = Some(upkeep.behind_after);
         }
-        if self.policy().check == Check::Blacklist {
-            let check = ports
-                .blacklist
-                .check(TokenId::from_uuid(nobody), SessionId::from_uuid(nobody));
-            let standing = self.read(deadline, check).await.map_err(|error| match error {
-                Unavailable::Store(StoreError::Unavailable(source)) if source.is::<LockLost>() => NotReady::Lock,
-                other => NotReady::Blacklist(other),
-            })?;
-            if standing == Standing::NotWhole || !self.parts.carrying.has_caught_up() {
-                self.parts.carrying.hurry();
-                return Err(NotReady::NotWhole);
-            }
-        }
-        Ok(())
+        supervise::supervise("upkeep", || {
+            let service = self.clone();
+            async move { service.do_chores(upkeep).await }
+        })
+        .await
     }
 
-    /// Does the upkeep until it is dropped. A store that fails is reported when it begins to and when it ends to, and
-    /// asked again in between.
-    pub async fn keep_up(&self, upkeep: Upkeep) -> Infallible {
+    async fn do_chores(&self, upkeep: Upkeep) -> Infallible {
         #[cfg(feature = "failpoints")]
         let upkeep = crate::failpoints::prune_often(upkeep);
+        let (carrying, writing) = (&self.parts.carrying, &self.parts.writing);
+        let _end = NoteEnd(&carrying.ended);
         let carrying = async {
             let mut health = Health::Good;
             loop {
+                #[cfg(feature = "failpoints")]
+                crate::failpoints::in_upkeep();
                 let outcome = self.carry_over(upkeep.batch).await;
+                carrying.ended.store(false, Ordering::SeqCst);
+                let is_done = matches!(outcome, Ok(CarriedOver { whole: true, .. }));
                 let wait = tokio::time::sleep(match &outcome {
-                    // Whoever fills it will be done soon, or has died.
-                    Ok(CarriedOver { whole: false, .. }) => BETWEEN_LOOKS_AT_ANOTHER.min(upkeep.carry_every),
+                    // Another node fills it and will be done soon, or has died; or this one has filled it for long.
+                    Ok(_) if !is_done || carrying.is_current().is_err() => {
+                        BETWEEN_LOOKS_AT_ANOTHER.min(upkeep.carry_every)
+                    }
                     _ => upkeep.carry_every,
                 });
-                let may_hurry = matches!(outcome, Ok(CarriedOver { whole: true, .. }));
                 health = health.after("carrying revocations over", outcome.err().map(Unavailable::Store));
                 tokio::select! {
                     () = wait => {}
                     // A store that failed a moment ago is not asked again by every request that is refused for it.
-                    () = self.parts.carrying.hurry.notified(), if may_hurry => {}
+                    () = carrying.hurry.notified(), if is_done => {}
+                }
+            }
+        };
+        let writing = async {
+            let mut health = Health::Good;
+            loop {
+                let outcome = self.ports.sessions.try_write().await;
+                let refused = outcome.is_err();
+                writing.refused.store(refused, Ordering::SeqCst);
+                health = health.after("writing into the database", outcome.err().map(Unavailable::Store));
+                // However many writes fail, one try follows the other at this distance.
+                tokio::time::sleep(upkeep.carry_every).await;
+                if !refused {
+                    let _ = tokio::time::timeout(upkeep.write_every, writing.suspected.notified()).await;
                 }
             }
         };
@@ -377,6 +410,7 @@ impl SessionService {
         };
         tokio::select! {
             never = carrying => never,
+            never = writing => never,
             never = pruning => never,
         }
     }

@@ -99,7 +99,8 @@ given! {
     data_dir: "RESCIND_DATA_DIR", "DIRECTORY";
     /// The database: `sqlite:` and the path of a file, or `postgres:`. [default: rescind.db in the data directory]
     database_url: "DATABASE_URL", "URL";
-    /// How many connections to the database at most. [default: 8]
+    /// How many connections to the database at most, besides one that holds the lock (Postgres) or writes (SQLite).
+    /// [default: 8]
     database_connections: "RESCIND_DATABASE_CONNECTIONS", "COUNT";
     /// Where the blacklist is: redis:, rediss:, redis+sentinel: or redis+cluster:. [default: in the process, which is then alone]
     redis_url: "REDIS_URL", "URL";

@@ -11,7 +11,7 @@
 //! | `RESCIND_COOKIE_PREFIX` | `rescind`, or `rescind_<port>` where the public URL names a port | what the names of the cookies begin with: cookies ignore ports, so two instances on one host need two |
 //! | `RESCIND_DATA_DIR` | `./data` | the SQLite file and the generated keys |
 //! | `DATABASE_URL` | SQLite in the data directory | `sqlite:` and a path, or `postgres:` |
-//! | `RESCIND_DATABASE_CONNECTIONS` | `8` | connections to the database at most |
+//! | `RESCIND_DATABASE_CONNECTIONS` | `8` | connections to the database at most, besides one that holds the lock (Postgres) or writes (SQLite) |
 //! | `REDIS_URL` | none: the blacklist is in the process, which is then alone | `redis:`, `rediss:`, `redis+sentinel:`, `redis+cluster:` |
 //! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most |
 //! | `RESCIND_REDIS_NAMESPACE` | `rescind` | what the names of the keys in Redis begin with |

@@ -88,6 +88,13 @@ async fn serialization_failures_are_tried_again_and_spend_no_refresh_token() {
             "SELECT xact_rollback FROM pg_stat_database WHERE datname = '{name}'"
         ))
         .await;
+    // Each transaction that was undone and not run again would have been one 503.
+    let undone: u64 = conflicts.parse().unwrap();
+    assert!(undone >= 10, "{undone} transactions were undone: too few to tell");
+    assert!(
+        unavailable * 4 <= undone,
+        "{unavailable} answers were 503 where {undone} transactions were undone"
+    );
     held!(
         Busy,
         serialization_failures_are_tried_again_and_spend_no_refresh_token,

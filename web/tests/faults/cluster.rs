@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use rescind_testkit::{ApiClient, PostgresServer, Program, Reply, Running, Tokens, Tool, needs};
+use rescind_testkit::{ApiClient, PostgresServer, Program, RedisServer, Reply, Running, Tokens, Tool, needs};
 use tempfile::TempDir;
 use tokio::{
     sync::OnceCell,
@@ -192,6 +192,12 @@ impl Node {
     pub(crate) fn says(&self, words: &str) -> usize {
         self.running.logs().lines().filter(|line| line.contains(words)).count()
     }
+}
+
+/// Whether Redis itself has the entry of that session. A node also refuses what it knows to be missing there.
+pub(crate) async fn in_redis(redis: &RedisServer, tokens: &Tokens) -> bool {
+    let key = format!("{{rescind}}:sid:{}", tokens.session_id);
+    redis.command(&["EXISTS", &key]).await == "1"
 }
 
 /// Asks until it is so, and tells how long that took.

@@ -31,5 +31,6 @@ mod policies;
 mod postgres_killed;
 mod races;
 mod refused;
+mod refusing_writes;
 mod two_nodes;
 mod unreachable;

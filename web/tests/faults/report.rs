@@ -22,6 +22,7 @@ pub(crate) enum Fault {
     Clocks,
     Pruning,
     Refused,
+    RefusedWrites,
 }
 
 /// Reports that a test has passed: the fault, the test, what held, the figures.

@@ -10,6 +10,7 @@ mod credentials;
 mod head_start;
 mod locked_database;
 mod logout;
+mod maintenance;
 mod new_database;
 mod policies;
 mod races;

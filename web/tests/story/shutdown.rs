@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rescind_testkit::Program;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -81,4 +83,32 @@ async fn an_idle_program_ends_at_once_and_says_one_line_on_standard_output() {
         .unwrap();
     assert!(ended.status.success(), "{}", ended.status);
     assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
+}
+
+/// A terminal that is closed sends SIGHUP.
+#[tokio::test]
+async fn sighup_ends_the_program_like_sigterm() {
+    let stage = Stage::open().await;
+    send(&stage, Signal::HUP);
+    let ended = timeout(Duration::from_secs(8), stage.running.ended())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(ended.status.success(), "{}", ended.status);
+    assert!(ended.stderr.contains("every request was answered"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn under_nohup_sighup_stays_ignored() {
+    let nohup = Program::new("nohup").arg(env!("CARGO_BIN_EXE_rescind"));
+    let stage = Stage::with(nohup.env("RESCIND_LOGIN_LIMIT", "off")).await;
+    send(&stage, Signal::HUP);
+    stage.log_in().await;
+    let ended = stage.running.terminate().await.unwrap();
+    assert!(ended.status.success(), "{}", ended.status);
+}
+
+fn send(stage: &Stage, signal: Signal) {
+    let id = stage.running.process_id().and_then(|id| i32::try_from(id).ok());
+    kill_process(id.and_then(Pid::from_raw).unwrap(), signal).unwrap();
 }

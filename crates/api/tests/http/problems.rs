@@ -1,8 +1,12 @@
 //! Everything that goes wrong is told as RFC 9457 wants it, and nothing more is told.
 
 use actix_web::http::{Method, header};
-use rescind_session::HashingSettings;
+use jiff::Timestamp;
+use rescind_session::{
+    HashingSettings, NewUser, PasswordHash, User, UserKind, Username, ports::Inserted, token::UserId,
+};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     faulty::{Fault, INTERNAL},
@@ -345,6 +349,27 @@ fn a_full_hash_queue_is_said_at_once() {
         second.is_problem(503, "overloaded");
         assert!(busy.await.unwrap());
     });
+}
+
+/// Waiting and trying again would not help, so it is not told as an overload.
+#[tokio::test]
+async fn a_stored_hash_that_cannot_be_read_is_a_mistake_of_the_server() {
+    let world = World::new().await;
+    let user = User {
+        id: UserId::from_uuid(Uuid::from_u128(1)),
+        username: Username::parse("broken").unwrap(),
+        kind: UserKind::Person,
+        created_at: Timestamp::UNIX_EPOCH,
+    };
+    let new = NewUser {
+        user,
+        password_hash: PasswordHash::new("$argon2id$no-hash"),
+    };
+    assert_eq!(
+        world.service.ports().users.insert(new).await.unwrap(),
+        Inserted::Created
+    );
+    world.try_login("broken", PASSWORD).await.is_problem(500, "internal");
 }
 
 #[tokio::test]

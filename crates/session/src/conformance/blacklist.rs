@@ -1,6 +1,6 @@
 //! Cases of [`Blacklist`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rescind_token::{SessionId, TokenId};
@@ -331,7 +331,16 @@ pub async fn a_claim_that_was_not_granted_completes_nothing(store: Store) {
 /// Of a database that was emptied, or restored: what is in the copy says nothing about that one.
 pub async fn a_blacklist_that_is_whole_of_one_log_is_not_of_another(store: Store) {
     made_whole(&store).await;
-    assert_eq!(store.claim(claim(2, 2)).await.answer(), Copied::ToBeFilled);
+    // A store that several databases can reach may keep the second one out until the nodes of the first are gone.
+    for _ in 0..100 {
+        match store.claim(claim(2, 2)).await {
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            claimed => {
+                assert_eq!(claimed.answer(), Copied::ToBeFilled);
+                break;
+            }
+        }
+    }
     assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
     assert_eq!(store.complete(claim(2, 2)).await.answer(), Filling::Stands);
     assert_eq!(store.claim(claim(2, 3)).await.answer(), Copied::Whole);

@@ -132,7 +132,7 @@ async fn a_logout_that_was_given_up_on_is_finished_all_the_same() {
     tokio::time::resume();
     world.sessions.faults.mend();
     gate.let_go();
-    while world.me(&grant).await.is_ok() {
+    while !world.is_in_blacklist(&grant).await {
         tokio::task::yield_now().await;
     }
     world.assert_dead(&[grant]).await;

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     LosesReply,
     /// It never answers.
     Hangs,
+    /// It panics.
+    Panics,
     /// It tells that it began, and waits until it is let go.
     Waits(Gate),
 }
@@ -80,6 +82,7 @@ impl Faults {
                 Err(StoreError::unavailable("the reply was lost"))
             }
             Some(Fault::Hangs) => pending().await,
+            Some(Fault::Panics) => panic!("the store was told to panic"),
             Some(Fault::Waits(gate)) => {
                 gate.arrived.add_permits(1);
                 gate.open.acquire().await.unwrap().forget();
@@ -173,6 +176,9 @@ impl SessionStore for FaultySessions {
         self.faults
             .around("raise_issue_floor", self.inner().raise_issue_floor(floor))
             .await
+    }
+    async fn try_write(&self) -> Result<(), StoreError> {
+        self.faults.around("try_write", async { Ok(()) }).await
     }
 }
 

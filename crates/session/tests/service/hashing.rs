@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::{join, join_all};
 use rescind_session::{
-    Device, HashingSettings, LoginError, Overloaded, Password, Policy, SessionService, SignUpError, token::ClientId,
+    Device, HashingError, HashingSettings, LoginError, Password, Policy, SessionService, SignUpError, token::ClientId,
 };
 
 use crate::world::{PASSWORD, World, config};
@@ -62,7 +62,7 @@ async fn a_flood_leaves_places_to_other_addresses() {
     honest.unwrap();
     let refused = flood
         .iter()
-        .filter(|login| matches!(login, Err(LoginError::Overloaded(Overloaded))));
+        .filter(|login| matches!(login, Err(LoginError::Hashing(HashingError::Overloaded))));
     assert_eq!(refused.count(), 64 - 33);
 }
 
@@ -87,7 +87,7 @@ async fn sign_ups_take_half_of_the_turns() {
     assert!(
         signed_up
             .iter()
-            .all(|done| !matches!(done, Err(SignUpError::Overloaded(_))))
+            .all(|done| !matches!(done, Err(SignUpError::Hashing(HashingError::Overloaded))))
     );
 }
 

@@ -1,9 +1,9 @@
 //! What happens when nobody asks.
 
 use rescind_session::{
-    AuthenticateError, Cause, EndSessionError, LogId, LogoutError, Policy, Position, RefreshError, Revocation, Scope,
-    Unavailable, Upkeep,
-    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    AuthenticateError, Cause, EndSessionError, LogId, LogoutError, NotReady, Policy, Position, RefreshError,
+    Revocation, Scope, Unavailable, Upkeep,
+    ports::{Blacklist, Claim, Closed, Closing, Copied, Filling, SessionStore, Standing},
 };
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ async fn the_upkeep_carries_over_by_itself() {
     world.blacklist.faults.set("insert", Fault::Fails);
     world.log_out(&grant).await.unwrap_err();
     world.blacklist.faults.mend();
-    while world.me(&grant).await.is_ok() {
+    while !world.is_in_blacklist(&grant).await {
         tokio::time::sleep(seconds(1)).await;
     }
     upkeep.abort();
@@ -246,4 +246,152 @@ async fn a_blacklist_that_is_whole_of_another_log_is_filled_from_this_one() {
     assert_eq!(world.service.carry_over(10).await.unwrap().entries, 1);
     world.me(&kept).await.unwrap();
     world.assert_dead(&[ended]).await;
+}
+
+#[tokio::test]
+async fn what_the_blacklist_does_not_take_is_refused_by_the_node_that_knows_it() {
+    let world = World::new().await;
+    let (own, others, kept) = (world.log_in().await, world.log_in().await, world.log_in().await);
+    world.blacklist.faults.set("insert", Fault::Fails);
+    world.log_out(&own).await.unwrap_err();
+    let known = world.me(&own).await;
+    assert!(matches!(known, Err(AuthenticateError::Revoked(_))), "{known:?}");
+    // As by another node, which came as far as the log.
+    let closing = Closing {
+        cause: Cause::Logout,
+        at: noon(),
+        margin: seconds(300),
+    };
+    let closed = world.sessions.close(others.claims.session_id, &closing).await.unwrap();
+    assert!(matches!(closed, Closed::Now(_)));
+    for claim in ["works", "fails"] {
+        if claim == "fails" {
+            world.blacklist.faults.set("claim", Fault::Fails);
+        }
+        assert!(world.service.carry_over(1).await.is_err());
+        for ended in [&own, &others] {
+            let verdict = world.me(ended).await;
+            assert!(matches!(verdict, Err(AuthenticateError::Revoked(_))), "{verdict:?}");
+        }
+        world.me(&kept).await.unwrap();
+    }
+    world.blacklist.faults.mend();
+    assert_eq!(world.service.carry_over(1).await.unwrap().entries, 2);
+    world.assert_dead(&[own, others]).await;
+    world.me(&kept).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_has_not_synced_for_too_long_accepts_nobody() {
+    for (store, method) in [
+        ("blacklist", "claim"),
+        ("blacklist", "insert"),
+        ("sessions", "revocations_after"),
+    ] {
+        let world = World::new().await;
+        let (kept, ended) = (world.log_in().await, world.log_in().await);
+        tokio::time::pause();
+        let service = world.service.clone();
+        let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+        tokio::time::sleep(seconds(60)).await;
+        world.me(&kept).await.unwrap();
+        world.service.ready().await.unwrap();
+
+        let faults = if store == "blacklist" {
+            &world.blacklist.faults
+        } else {
+            &world.sessions.faults
+        };
+        faults.set(method, Fault::Fails);
+        let _ = world.log_out(&ended).await;
+        tokio::time::sleep(seconds(4)).await;
+        world.me(&kept).await.unwrap();
+        tokio::time::sleep(seconds(2)).await;
+        let verdict = world.me(&kept).await;
+        assert!(
+            matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::Behind))),
+            "{method}: {verdict:?}"
+        );
+        assert!(matches!(world.service.ready().await, Err(NotReady::Behind)), "{method}");
+
+        faults.mend();
+        tokio::time::sleep(seconds(1)).await;
+        world.me(&kept).await.unwrap();
+        world.service.ready().await.unwrap();
+        world.assert_dead(&[ended]).await;
+        upkeep.abort();
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_upkeep_makes_the_node_unready_until_it_runs_again() {
+    for method in ["revocations_after", "prune", "try_write"] {
+        let world = World::new().await;
+        let grant = world.log_in().await;
+        tokio::time::pause();
+        let service = world.service.clone();
+        let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+        tokio::time::sleep(seconds(1)).await;
+        world.service.ready().await.unwrap();
+        world.sessions.faults.set(method, Fault::Panics);
+        let mut unready = false;
+        for _ in 0..300 {
+            tokio::time::sleep(seconds(1) / 4).await;
+            unready |= matches!(world.service.ready().await, Err(NotReady::Maintenance));
+        }
+        assert!(unready, "{method}: the panic was not noticed");
+        world.sessions.faults.mend();
+        tokio::time::sleep(seconds(2)).await;
+        world.service.ready().await.unwrap();
+        // It works, too.
+        world.blacklist.faults.set("insert", Fault::Fails);
+        world.log_out(&grant).await.unwrap_err();
+        world.blacklist.faults.mend();
+        tokio::time::sleep(seconds(1)).await;
+        assert_eq!(world.service.picture().unwrap().to.get(), 1, "{method}");
+        upkeep.abort();
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_writes_makes_the_node_unready() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    tokio::time::pause();
+    let service = world.service.clone();
+    let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+    tokio::time::sleep(seconds(1)).await;
+    world.service.ready().await.unwrap();
+    // A write that fails has it looked into at once; otherwise it is tried now and then.
+    for has_client in [true, false] {
+        world.sessions.faults.set("try_write", Fault::Fails);
+        world.sessions.faults.set("rotate", Fault::Fails);
+        if has_client {
+            world.refresh(&grant).await.unwrap_err();
+        }
+        tokio::time::sleep(seconds(if has_client { 1 } else { 11 })).await;
+        let ready = world.service.ready().await;
+        assert!(matches!(ready, Err(NotReady::Writes)), "{has_client}: {ready:?}");
+        world.me(&grant).await.unwrap();
+        world.sessions.faults.mend();
+        tokio::time::sleep(seconds(1)).await;
+        world.service.ready().await.unwrap();
+    }
+    upkeep.abort();
+}
+
+/// A node whose policy asks no blacklist fills the one that others may ask.
+#[tokio::test]
+async fn under_every_policy_with_rows_a_shared_blacklist_is_synced() {
+    for policy in [Policy::stored(), Policy::rotation()] {
+        let world = World::with(config(policy)).await;
+        let grant = world.log_in().await;
+        world.blacklist.faults.set("insert", Fault::Fails);
+        world.log_out(&grant).await.unwrap_err();
+        world.blacklist.faults.mend();
+        assert_eq!(world.service.carry_over(10).await.unwrap().entries, 1);
+        assert!(world.is_in_blacklist(&grant).await);
+    }
 }

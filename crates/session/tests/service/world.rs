@@ -7,9 +7,9 @@ use crate::faulty::{FaultyBlacklist, FaultySessions, FaultyUsers};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    AuthenticateError, Clock, Config, DemoAccounts, Device, Grant, HashingSettings, Keys, ManualClock, Password,
+    AuthenticateError, Check, Clock, Config, DemoAccounts, Device, Grant, HashingSettings, Keys, ManualClock, Password,
     Policy, Ports, Presented, RefreshError, Session, SessionService, User,
-    ports::SessionStore,
+    ports::{Blacklist, SessionStore, Standing},
     token::{AccessClaims, Algorithm, ClientId, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
 };
 
@@ -114,6 +114,13 @@ impl World {
         self.sessions.find(id).await.unwrap().unwrap()
     }
 
+    /// Whether the blacklist itself refuses it. A node also refuses what it only knows to be missing there.
+    pub(crate) async fn is_in_blacklist(&self, grant: &Grant) -> bool {
+        let claims = &grant.claims;
+        let standing = self.blacklist.inner.check(claims.token_id, claims.session_id).await;
+        matches!(standing, Ok(Standing::Revoked(_)))
+    }
+
     /// Asserts that every access token of these is refused as revoked, and every refresh token too.
     pub(crate) async fn assert_dead(&self, grants: &[Grant]) {
         for grant in grants {
@@ -122,6 +129,9 @@ impl World {
                 matches!(verdict, Err(AuthenticateError::Revoked(_))),
                 "access token: {verdict:?}"
             );
+            if self.service.policy().check == Check::Blacklist {
+                assert!(self.is_in_blacklist(grant).await, "it is not in the blacklist");
+            }
             let verdict = self.refresh(grant).await;
             assert!(verdict.is_err(), "refresh token: {verdict:?}");
         }

@@ -107,6 +107,11 @@ pub(super) enum Failure {
     Replica,
     #[error("Redis may throw revocations away: `maxmemory-policy` is `{0}`; set `maxmemory-policy noeviction`")]
     Evicts(String),
+    #[error(
+        "another database's nodes keep their blacklist in this Redis under the same namespace: set RESCIND_REDIS_NAMESPACE to \
+         a name of its own for each database, or stop them"
+    )]
+    InUse,
     #[error("Redis answered with something that this program does not understand")]
     Unreadable,
     #[error("Redis")]

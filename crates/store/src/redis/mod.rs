@@ -12,8 +12,9 @@
 //! for as long as it lives. In a cluster the client reconnects behind our back, so there the check is a script that asks for
 //! the name in the same breath ([`scripts`]).
 //!
-//! **Everything that changes the copy is a script**, and asks for the name itself: Redis runs scripts one at a time, so no
-//! flush, no failover and no other node comes between the look and the write.
+//! **Everything that adds to the copy or vouches for it is a script**, and asks for the name itself: Redis runs scripts one
+//! at a time, so no flush, no failover and no other node comes between the look and the write. (Pruning does not ask: it only
+//! removes what has passed.)
 //!
 //! Rejected: the server's name in a script on every check, single server or not, which is forty times the work of an `MGET`
 //! for Redis (`docs/amnesia.md` has the figures); a mark with a random number instead of a name, which an old snapshot
@@ -284,6 +285,7 @@ impl RedisBlacklist {
             "whole" => Ok(Copied::Whole),
             "to be filled" => Ok(Copied::ToBeFilled),
             "by another" => Ok(Copied::ByAnother),
+            "in use" => Err(Failure::InUse),
             _ => Err(Failure::Unreadable),
         }
     }

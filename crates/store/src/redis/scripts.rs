@@ -1,8 +1,8 @@
 //! What Redis is asked to do in one piece.
 //!
 //! Redis runs a script alone: nothing comes between its reads and its writes, not even a failover. That is what a claim, a
-//! page and the mark need. Each script asks the server who it is *inside*, so a connection that was replaced unnoticed
-//! cannot put one server's name on another's copy.
+//! page and the mark need. Each script but [`PRUNE`] asks the server who it is *inside*, so a connection that was replaced
+//! unnoticed cannot put one server's name on another's copy.
 //!
 //! The name is `run_id` and `master_replid` together. The first is drawn when a server process starts. The second changes
 //! when a replica is promoted: a server that was demoted, refilled from its successor, and promoted again is the same
@@ -84,9 +84,15 @@ if policy ~= 'noeviction' then
     return {role, server, policy, ''}
 end
 local mark = ARGV[1] .. ' ' .. server
-if redis.call('GET', KEYS[1]) == mark then
+local found = redis.call('GET', KEYS[1])
+if found == mark then
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
     return {role, server, policy, 'whole'}
+end
+-- Another database's nodes have renewed their mark within the time that a claim stands: they are alive.
+local of_another_log = found and string.sub(found, 1, #ARGV[1]) ~= ARGV[1]
+if of_another_log and redis.call('PTTL', KEYS[1]) > ARGV[4] - ARGV[3] then
+    return {role, server, policy, 'in use'}
 end
 local claim = redis.call('GET', KEYS[2])
 local ours = mark .. ' ' .. ARGV[2]

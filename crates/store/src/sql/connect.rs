@@ -103,6 +103,12 @@ pub enum ConnectError {
     /// The server follows another one. What it knows is old.
     #[error("the database is a standby: it would not know yet of sessions that were just closed; name the primary")]
     Standby,
+    /// The database takes no writes from new sessions.
+    #[error(
+        "the database is read-only: `default_transaction_read_only` is on, as hosts set it when a disk is full; make room, then \
+         set it off"
+    )]
+    ReadOnly,
     /// The database would lose commits that were answered, for instance on a file system without shared memory.
     #[error("the database does not keep its promises: `{setting}` is {found}, and {wanted} was asked for")]
     NotDurable {
@@ -132,6 +138,7 @@ impl ConnectError {
             | Self::Unreachable(_)
             | Self::TooOld { .. }
             | Self::Standby
+            | Self::ReadOnly
             | Self::NotDurable { .. } => false,
         }
     }

@@ -112,6 +112,12 @@ impl SqlStore {
             refuse_pooler(&options).await?;
             let mut session = options.connect().await.map_err(unreachable)?;
             question(&mut session, bounds).await?;
+            // Of later sessions it is not asked: reads go on, and [`SessionStore::try_write`] tells that writes do not.
+            let read_only = sqlx::raw_sql("SELECT current_setting('default_transaction_read_only') = 'on'");
+            let read_only = read_only.fetch_one(&mut session).await.map_err(unreachable)?;
+            if read_only.try_get(0).map_err(unreachable)? {
+                return Err(ConnectError::ReadOnly);
+            }
             session.close().await.map_err(unreachable)
         };
         match timeout(settings.acquire_timeout.max(SHORTEST_BOUND), first).await {

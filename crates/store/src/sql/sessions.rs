@@ -91,6 +91,10 @@ impl SessionStore for SqlStore {
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
         self.retry(|| self.raise_issue_floor_once(floor)).await
     }
+
+    async fn try_write(&self) -> Result<(), StoreError> {
+        self.retry(|| self.try_write_once()).await
+    }
 }
 
 /// One attempt at each.

@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-use rescind_session::MachineClock;
+use rescind_session::{MachineClock, supervise};
 use sea_orm::sqlx::{
     self, AssertSqlSafe, ConnectOptions as _, Row as _,
     postgres::{PgConnectOptions, PgConnection, PgRow},
@@ -160,9 +160,14 @@ pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyEr
             }
         }
     };
+    let (belief, keeper) = (Arc::clone(&keeper.belief), Arc::new(keeper));
+    let mut held = Some(held);
+    let keeping = supervise("lock", move || Arc::clone(&keeper).keep(held.take()));
     Ok(Kept {
-        belief: Arc::clone(&keeper.belief),
-        keeper: tokio::spawn(keeper.keep(held)),
+        belief,
+        keeper: tokio::spawn(async move {
+            keeping.await;
+        }),
     })
 }
 
@@ -210,10 +215,19 @@ fn unreachable(error: LockError) -> TenancyError {
 }
 
 impl Keeper {
-    /// Keeps the lock, and takes it anew whenever it is lost.
-    async fn keep(self, mut held: Held) {
+    /// Keeps the lock, and takes it anew whenever it is lost. `granted` is none if the task before this one failed.
+    async fn keep(self: Arc<Self>, granted: Option<Held>) {
         // When the last beat began that counted.
         let mut last = None;
+        let mut held = match granted {
+            Some(held) => held,
+            None => {
+                self.belief.end();
+                let regained;
+                (regained, last) = self.regain(None, None).await;
+                regained
+            }
+        };
         loop {
             let error = self.believe(&mut held, &mut last).await;
             self.belief.end();
@@ -221,7 +235,7 @@ impl Keeper {
                 %error,
                 "the lock on the database may be lost: whether a token was taken back is not known here until it is held again"
             );
-            (held, last) = self.regain(&held.name, last).await;
+            (held, last) = self.regain(Some(&held.name), last).await;
             tracing::info!("the lock on the database is held again");
         }
     }
@@ -250,11 +264,11 @@ impl Keeper {
         }
     }
 
-    async fn regain(&self, lost: &SessionName, last: Option<Duration>) -> (Held, Option<Duration>) {
+    async fn regain(&self, lost: Option<&SessionName>, last: Option<Duration>) -> (Held, Option<Duration>) {
         let mut told = false;
         loop {
             let regained = async {
-                match self.acquire(Some(lost)).await? {
+                match self.acquire(lost).await? {
                     Some(mut held) => {
                         let began = self.settle(&mut held, last).await?;
                         Ok(Some((held, began)))

@@ -3,7 +3,7 @@
 use rescind_session::ports::{Blacklist, Copied, Filling, Standing};
 use rescind_testkit::{RedisServer, Tool, needs};
 
-use super::fixture::{Log, node, says, whole};
+use super::fixture::{Log, in_full, node, says, whole};
 
 /// A server with nothing in it, two nodes, and a log with something in it.
 async fn two_nodes() -> (RedisServer, [rescind_store::RedisBlacklist; 2], Log) {
@@ -107,6 +107,15 @@ async fn a_copy_of_another_log_is_not_whole_for_any_node() {
     let other = node(&server.url()).await;
     let restored = Log::new();
     let claim = restored.claim();
+    // The nodes of the first log are alive as long as somebody renews its mark.
+    let refused = other.claim(claim).await.unwrap_err();
+    assert!(in_full(&refused).contains("RESCIND_REDIS_NAMESPACE"), "{refused:?}");
+    log.assert_all_is_well(&one).await;
+    assert_eq!(says(&other).await, Standing::NotWhole);
+    let six_seconds_ago = (30 * 60 - 6) * 1000;
+    server
+        .command(&["PEXPIRE", "{test}:whole", &six_seconds_ago.to_string()])
+        .await;
     assert_eq!(other.claim(claim).await.unwrap(), Copied::ToBeFilled);
     log.assert_nobody_passes(&one).await;
     assert_eq!(other.complete(claim).await.unwrap(), Filling::Stands);

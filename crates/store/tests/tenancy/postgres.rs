@@ -174,6 +174,28 @@ async fn a_tenant_that_is_cut_off_leaves_the_database_to_others_once_it_is_back(
     until("it is back, whatever became of its old session", || tenant.holds()).await;
 }
 
+/// The act panics in the task that keeps the lock. Nobody waits for that task, so its end must not be the end.
+#[tokio::test]
+async fn a_lock_whose_task_panicked_is_taken_again() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    for tenancy in [Tenancy::Alone, Tenancy::Shared] {
+        let url = postgres.fresh_database().await;
+        let tenant = claimed(&url, tenancy).await;
+        let acts = Arc::new(AtomicUsize::new(0));
+        tenant.when_regained({
+            let acts = Arc::clone(&acts);
+            move || assert!(acts.fetch_add(1, Ordering::SeqCst) > 0, "on purpose")
+        });
+        let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
+        assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
+        until("it has panicked", || acts.load(Ordering::SeqCst) == 1).await;
+        assert!(!tenant.holds());
+        until("it is back, and has doubted", || tenant.holds()).await;
+        assert_eq!(acts.load(Ordering::SeqCst), 2);
+    }
+}
+
 #[tokio::test]
 async fn no_message_holds_the_password() {
     let Some(_) = needs(Tool::Postgres) else { return };

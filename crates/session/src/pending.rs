@@ -1,0 +1,53 @@
+//! Revocations that this node knows of and the blacklist may not have yet.
+//!
+//! A blacklist can answer every question and refuse every write: its memory is full, or its disk. It would accept an ended
+//! session for as long as that lasts. So a node refuses by itself what it has ended, or has read in the log, until the
+//! blacklist has it.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock, RwLockWriteGuard},
+};
+
+use rescind_token::{SessionId, TokenId};
+
+use crate::revocation::{Position, Revocation, Scope};
+
+/// Bounded: this node's own, and those of the log that were made within [`Upkeep::behind_after`](crate::Upkeep).
+#[derive(Default)]
+pub(crate) struct Pending(RwLock<HashMap<Scope, Position>>);
+
+impl Pending {
+    pub(crate) fn add(&self, revocations: &[Revocation]) {
+        let pending = revocations.iter().map(|entry| (entry.scope, entry.position));
+        self.write().extend(pending);
+    }
+
+    /// The blacklist has these.
+    pub(crate) fn remove(&self, revocations: &[Revocation]) {
+        let mut pending = self.write();
+        for entry in revocations {
+            pending.remove(&entry.scope);
+        }
+    }
+
+    /// The blacklist has everything up to that position.
+    pub(crate) fn remove_up_to(&self, synced: Position) {
+        self.write().retain(|_, position| *position > synced);
+    }
+
+    /// The log is another one: its positions say nothing about these entries.
+    pub(crate) fn clear(&self) {
+        self.write().clear();
+    }
+
+    pub(crate) fn covers(&self, token: TokenId, session: SessionId) -> bool {
+        let pending = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !pending.is_empty()
+            && (pending.contains_key(&Scope::Session(session)) || pending.contains_key(&Scope::Token(token)))
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Scope, Position>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,110 @@
+//! Whether a node could serve a request now, for whoever distributes requests.
+
+use std::sync::atomic::Ordering;
+
+use rescind_token::{SessionId, TokenId, UserId};
+
+use crate::{
+    clock::{ClockNotReady, later},
+    issue_floor::LONGEST_WAIT,
+    policy::Check,
+    ports::{LockLost, Standing, StoreError},
+    service::{SessionService, Unavailable},
+};
+
+/// What keeps a service from serving.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The users or the sessions cannot be read.
+    #[error("the database does not answer")]
+    Database(#[source] Unavailable),
+    /// The database can be read, and refused the last try to write.
+    #[error("the database refuses writes")]
+    Writes,
+    /// The time is not known.
+    #[error("the time is not known")]
+    Clock(#[source] Unavailable),
+    /// The blacklist cannot be asked.
+    #[error("the blacklist does not answer")]
+    Blacklist(#[source] Unavailable),
+    /// The blacklist answers, and does not know its past yet.
+    #[error("the blacklist is being filled from the revocation log")]
+    NotWhole,
+    /// The blacklist answers, and may lack revocations.
+    #[error("the revocation log has not been synced to the blacklist for too long")]
+    Behind,
+    /// [`SessionService::keep_up`] has ended, or panicked and has not begun again.
+    #[error("the maintenance of the stores does not run")]
+    Maintenance,
+    /// The node may have lost the lock on its database.
+    #[error("the lock on the database may be lost")]
+    Lock,
+}
+
+impl NotReady {
+    /// One word for it, for programs.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Database(_) | Self::Writes => "database",
+            Self::Clock(_) => "clock",
+            Self::Blacklist(_) => "blacklist",
+            Self::NotWhole => "blacklist_not_whole",
+            Self::Behind => "blacklist_behind",
+            Self::Maintenance => "maintenance",
+            Self::Lock => "lock",
+        }
+    }
+}
+
+impl SessionService {
+    /// Whether a request could be served now: the stores answer, the time is known, and the blacklist knows its past.
+    ///
+    /// # Errors
+    /// [`NotReady`] says what is missing. It is said within the store timeout.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        let (deadline, ports) = (self.deadline(), &self.ports);
+        // Nobody has this id: the question is whether there is an answer.
+        let nobody = uuid::Uuid::nil();
+        self.read(deadline, ports.users.find(UserId::from_uuid(nobody)))
+            .await
+            .map_err(NotReady::Database)?;
+        self.read(deadline, ports.sessions.find(SessionId::from_uuid(nobody)))
+            .await
+            .map_err(NotReady::Database)?;
+        let now = self.now().map_err(NotReady::Clock)?;
+        let drift = ports.clock.drift();
+        let clock = if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
+            Some(ClockNotReady::Drifted(drift))
+        } else {
+            let from = self.issues_from().filter(|&from| from > later(now, LONGEST_WAIT));
+            from.map(ClockNotReady::IssueFloor)
+        };
+        if let Some(clock) = clock {
+            return Err(NotReady::Clock(clock.into()));
+        }
+        let (carrying, writing) = (&self.parts.carrying, &self.parts.writing);
+        if writing.refused.load(Ordering::SeqCst) {
+            return Err(NotReady::Writes);
+        }
+        if carrying.ended.load(Ordering::SeqCst) {
+            return Err(NotReady::Maintenance);
+        }
+        if self.policy().check == Check::Blacklist {
+            let check = ports
+                .blacklist
+                .check(TokenId::from_uuid(nobody), SessionId::from_uuid(nobody));
+            let standing = self.read(deadline, check).await.map_err(|error| match error {
+                Unavailable::Store(StoreError::Unavailable(source)) if source.is::<LockLost>() => NotReady::Lock,
+                other => NotReady::Blacklist(other),
+            })?;
+            let current = carrying.is_current();
+            if standing == Standing::NotWhole || matches!(current, Err(Unavailable::NotWhole)) {
+                carrying.hurry();
+                return Err(NotReady::NotWhole);
+            }
+            current.map_err(|_| NotReady::Behind)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! The background work of the program, and what if it fails.
+
+use crate::stage::program;
+
+#[tokio::test]
+async fn the_upkeep_of_the_program_survives_a_panic_and_is_not_ready_meanwhile() {
+    let running = program().env("FAILPOINTS", "in-upkeep=2*panic").start().await.unwrap();
+    let api = running.api_client();
+    let mut unready = false;
+    loop {
+        let ready = api.get("/health/ready", None).await;
+        if ready.status == 200 {
+            break;
+        }
+        unready |= ready.body["reason"] == "maintenance";
+    }
+    assert!(unready, "it never said that its upkeep had ended");
+    let panics = running.logs().matches("a background task failed").count();
+    assert_eq!(panics, 2, "{}", running.logs());
+}
