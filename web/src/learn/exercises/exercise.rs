@@ -121,8 +121,8 @@ impl Place {
         match self {
             Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title()),
             Self::Term(anchor) => {
-                let term = TERMS.iter().find(|term| term.anchor == anchor);
-                format!("“{}” in the glossary", term.map_or(anchor, |term| term.name))
+                let term = TERMS.iter().find(|term| term.anchor == *anchor);
+                format!("“{}” in the glossary", term.map_or(anchor, |term| &term.name))
             }
             Self::Lab(answer) => format!("“{}” in the lab", answer.name()),
         }
