@@ -85,12 +85,14 @@ impl SessionService {
         Ok(Inspected { token, revoked })
     }
 
-    /// The issue floor, and the one question that the policy asks.
+    /// The issue floor, and the policy's question.
     async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
+        Ok(self.is_below_floor(claims).await? || self.policy_refuses(claims).await?)
+    }
+
+    /// The one question that the policy asks.
+    async fn policy_refuses(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
         let ports = &self.ports;
-        if self.is_below_floor(claims).await? {
-            return Ok(true);
-        }
         match self.policy().check {
             Check::Nothing => Ok(false),
             Check::Session => {

@@ -173,7 +173,7 @@ impl Chapter {
             Self::Unissued => {
                 excerpt!("session/src/authenticate.rs": "impl SessionService" / "fn verify_signature_only(")
             }
-            Self::Stored => excerpt!("session/src/authenticate.rs": "impl SessionService" / "fn is_revoked("),
+            Self::Stored => excerpt!("session/src/authenticate.rs": "impl SessionService" / "fn policy_refuses("),
             Self::ClientDelete => excerpt!("api/src/cookies.rs":
                 "impl CookieNames" / "fn drop_ended(",
                 "impl CookieNames" / "fn dropped(",
