@@ -153,7 +153,7 @@ impl SmallDisk {
     fn mounted_at(path: &Path) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(path);
+        mount.args(["-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs"]).arg(path);
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self(path.to_owned()));
         }
