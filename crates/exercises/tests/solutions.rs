@@ -19,17 +19,17 @@ use rescind_session::{
 
 #[path = "../stages/blacklist/delivered.rs"]
 mod blacklist_delivered;
-#[path = "../stages/blacklist/hint_1.rs"]
+#[path = "stages/blacklist/hint_1.rs"]
 mod blacklist_hint_1;
-#[path = "../stages/blacklist/hint_2.rs"]
+#[path = "stages/blacklist/hint_2.rs"]
 mod blacklist_hint_2;
 #[path = "../stages/blacklist/solved.rs"]
 mod blacklist_solved;
 #[path = "../stages/rotation/delivered.rs"]
 mod rotation_delivered;
-#[path = "../stages/rotation/hint_1.rs"]
+#[path = "stages/rotation/hint_1.rs"]
 mod rotation_hint_1;
-#[path = "../stages/rotation/hint_2.rs"]
+#[path = "stages/rotation/hint_2.rs"]
 mod rotation_hint_2;
 #[path = "../stages/rotation/solved.rs"]
 mod rotation_solved;

@@ -11,6 +11,7 @@ mod faulty;
 mod hashing;
 mod inspecting;
 mod issue_floor;
+mod judging;
 mod login;
 mod logout;
 mod policy_changes;

@@ -1,0 +1,53 @@
+//! What an exercise says of itself.
+
+use rescind_exercises::{Exercise, IN_CODE, UnknownExercise, chapter_path, completion_word};
+
+#[test]
+fn an_exercise_is_found_by_its_number_and_nothing_else() {
+    assert_eq!(Exercise::asked_for("6"), Ok(&IN_CODE[0]));
+    assert_eq!(Exercise::asked_for("8"), Ok(&IN_CODE[1]));
+    for number in ["0", "13", "-6", "256", "six", "", "6; rm"] {
+        assert_eq!(
+            Exercise::asked_for(number),
+            Err(UnknownExercise::NoSuchNumber(number.to_owned()))
+        );
+    }
+}
+
+#[test]
+fn whoever_asks_for_an_exercise_in_the_browser_is_told_where_it_is() {
+    let told = Exercise::asked_for("3").unwrap_err().to_string();
+    assert!(told.contains("in the browser"), "{told}");
+    assert!(told.contains("/learn/client-delete"), "{told}");
+}
+
+#[test]
+fn a_word_is_known_however_it_is_typed_and_only_the_word() {
+    for exercise in &IN_CODE {
+        assert!(exercise.is_completed_by(exercise.word()));
+        assert!(exercise.is_completed_by(&format!(" {}\r\n", exercise.word().to_uppercase())));
+        for other in ["", " ", exercise.title, &exercise.word()[1..]] {
+            assert!(!exercise.is_completed_by(other));
+        }
+    }
+    assert!(!IN_CODE[0].is_completed_by(IN_CODE[1].word()));
+    assert_eq!(completion_word(6), Some(IN_CODE[0].word()));
+    assert_eq!(completion_word(3), None);
+}
+
+#[test]
+fn an_exercise_says_the_same_in_its_file_and_on_its_page() {
+    for exercise in &IN_CODE {
+        assert!(chapter_path(exercise.chapter).is_some());
+        for command in [exercise.recipe, exercise.reset, exercise.command] {
+            assert!(command.ends_with(&exercise.chapter.to_string()), "{command}");
+        }
+        assert!(exercise.delivered.contains(exercise.recipe) && exercise.delivered.contains(exercise.command));
+        assert!(
+            exercise
+                .delivered
+                .contains(&format!("http://127.0.0.1:8080{}.", exercise.page()))
+        );
+        assert!(!exercise.delivered.contains(exercise.word()));
+    }
+}
