@@ -184,7 +184,8 @@ impl SessionService {
                     all.unrecognised += 1;
                 }
                 Err(error @ LogoutError::DifferentSessions) => return Err(error),
-                Err(error) => failed = Some(error),
+                // The first one: whatever comes after it may only have had no time left.
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok(all), Err)

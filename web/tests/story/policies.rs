@@ -150,7 +150,8 @@ async fn what_was_logged_out_without_a_row_is_refused_once_the_blacklist_is_aske
     let stage = Stage::with(stopped.env("RESCIND_POLICY", "stored")).await;
     let visitor: CookieClient = stage.running.cookie_client();
     visitor.plant_cookie(&format!("rescind_access={}; Path=/", tokens.access().expose_secret()));
-    assert_now(&visitor.log_out().await.expect_status(303));
+    let out = visitor.log_out().await.expect_status(303);
+    assert_now(&visitor.follow(&out).await);
     let stopped = stage.running.terminate().await.unwrap().program;
     let stage = Stage::with(stopped.env("RESCIND_POLICY", "blacklist")).await;
     let refused = stage.api.me(tokens.access()).await;
