@@ -91,16 +91,20 @@ impl CookieNames {
             let presented = PresentedRefreshToken::parse(&token).ok();
             presented.map(|token| token.unverified_session_id())
         };
-        let mut cookies = Vec::new();
+        let mut names = Vec::new();
         if cookie_values(headers, &self.access).any(|token| is_ended(access(token))) {
-            cookies.push(self.dropped(&self.access));
+            names.push(&self.access);
         }
         if cookie_values(headers, &self.refresh).any(|token| is_ended(refresh(token))) {
-            cookies.push(self.dropped(&self.refresh));
+            names.push(&self.refresh);
         }
+        // While the time is unknown no logout is done.
+        self.all_dropped(&names, service.now().unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    fn all_dropped(&self, names: &[&String], now: Timestamp) -> Vec<Cookie<'static>> {
+        let mut cookies: Vec<_> = names.iter().map(|name| self.dropped(name)).collect();
         if !cookies.is_empty() {
-            // While the time is unknown no logout is done.
-            let now = service.now().unwrap_or(Timestamp::UNIX_EPOCH);
             cookies.push(self.cookie(&self.left, &now.as_millisecond().to_string(), LEFT_LIVES));
         }
         cookies

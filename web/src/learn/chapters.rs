@@ -175,7 +175,7 @@ impl Chapter {
             }
             Self::Stored => excerpt!("session/src/authenticate.rs": "impl SessionService" / "fn policy_refuses("),
             Self::ClientDelete => excerpt!("api/src/cookies.rs":
-                "impl CookieNames" / "fn drop_ended(",
+                "impl CookieNames" / "fn all_dropped(",
                 "impl CookieNames" / "fn dropped(",
                 "impl CookieNames" / "fn cookie(",
             ),

@@ -72,7 +72,7 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
     stop(browser, "/demo, robbed").await;
     browser.open("/password").await;
     stop(browser, "/password of a demo account").await;
-    browser.open("/demo").await;
+    browser.open("/account").await;
     send(browser, "/logout").await;
     stop(browser, "/ after a logout").await;
     browser.open("/demo").await;
