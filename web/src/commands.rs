@@ -12,7 +12,7 @@ use rand::{
 };
 use rescind_session::{
     AnchoredClock, Cause, Clock, MARGIN,
-    ports::{Closing, Instants, SessionStore},
+    ports::{Closing, ISSUE_FLOOR_MARGIN, Instants, SessionStore},
     token::{Algorithm, RefreshKey},
 };
 use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
@@ -199,7 +199,8 @@ pub(crate) async fn claim(
     }
 }
 
-/// A database that belonged to no keys gets an issue floor if these are older than this start.
+/// A database that belonged to no keys gets an issue floor if these are older than this start. So does one that these keys
+/// come back to from another: what was revoked there is not known here.
 async fn claim_for(store: &SqlStore, ring: &Ring, remembered: Option<Timestamp>) -> Result<Claimed, Failure> {
     let newest = (!ring.is_new).then(|| remembered.map_or(clock::wall(), |newest| newest.max(clock::wall())));
     let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
@@ -207,6 +208,18 @@ async fn claim_for(store: &SqlStore, ring: &Ring, remembered: Option<Timestamp>)
         tracing::warn!(
             "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and \
              logins wait for a few seconds"
+        );
+    }
+    // Read after the mark, which is never ahead of its database.
+    if claimed == Claimed::Same
+        && let Some(remembered) = remembered
+        && Some(remembered) > store.instants().await?.newest
+    {
+        let floor = remembered.checked_add(ISSUE_FLOOR_MARGIN).unwrap_or(remembered);
+        store.raise_issue_floor(floor).await?;
+        tracing::warn!(
+            "these keys were used with another database since: tokens that they signed until then are refused, and logins may \
+             wait for a few seconds"
         );
     }
     Ok(claimed)

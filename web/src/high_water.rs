@@ -29,6 +29,7 @@ use crate::{
     failure::Failure,
     private_files::{lock_directory, make_directory, open_regular, replace},
     settings::Storage,
+    stores::DatabaseKind,
 };
 
 const FILE: &str = "high-water.json";
@@ -44,12 +45,15 @@ pub(crate) struct HighWaterMark {
     /// The directories of the keys and of the data. It is written to the first that takes it, and read from both.
     places: [PathBuf; 2],
     redis: Option<Arc<RedisBlacklist>>,
+    /// On SQLite no revocation is answered before it is in a file.
+    redis_suffices: bool,
 }
 
 impl HighWaterMark {
     pub(crate) fn of(storage: &Storage, redis: Option<Arc<RedisBlacklist>>) -> Self {
         Self {
             places: [storage.keys.clone(), storage.data_dir.clone()],
+            redis_suffices: redis.is_some() && DatabaseKind::of(&storage.database) == DatabaseKind::Postgres,
             redis,
         }
     }
@@ -98,7 +102,7 @@ impl HighWaterMark {
         self.compare(store).await?;
         let known = store.high_water().await?;
         match tokio::task::block_in_place(|| self.write(known)) {
-            Err(error) if self.redis.is_none() => Err(self.unwritten(error)),
+            Err(error) if !self.redis_suffices => Err(self.unwritten(error)),
             // Where both directories are read-only, Redis remembers alone.
             _ => Ok(known),
         }

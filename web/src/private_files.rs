@@ -48,7 +48,15 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = open_private(OpenOptions::new().create(true).truncate(true), &draft)?;
     io::Write::write_all(&mut file, contents)?;
     file.sync_data()?;
-    fs::rename(draft, path)
+    fs::rename(draft, path)?;
+    sync_directory_of(path)
+}
+
+/// A new name is in the directory, and has to reach the disk too.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(())
 }
 
 fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
@@ -65,10 +73,7 @@ pub(crate) fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     io::Write::write_all(&mut draft, contents)?;
     draft.as_file().sync_all()?;
     draft.persist_noclobber(path)?;
-    // The name is in the directory, and has to reach the disk too.
-    #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
-    Ok(())
+    sync_directory_of(path)
 }
 
 /// Looks whether others can change a file or a directory. If a group can use it or others can read it, that is logged.

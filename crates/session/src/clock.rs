@@ -49,6 +49,12 @@ pub enum ClockNotReady {
     /// The wall clock is this far ahead of the counted time, [`LARGEST_DRIFT`](Self::LARGEST_DRIFT) or more. Requests go on.
     #[error("this machine's clock differs by {0:#} from the time that is counted since the start")]
     Drifted(SignedDuration),
+    /// The store has recorded a time that is more than [`MARGIN`](crate::MARGIN) ahead of this node's: another node's clock
+    /// was ahead of it, and may have had revocations removed. A restart begins at that time.
+    #[error(
+        "another node has recorded {0}, which is ahead of the time here; correct the clocks, then restart this node"
+    )]
+    Behind(Timestamp),
     /// The store has an issue floor: a token that is issued before this time would not be accepted.
     #[error("no token can be issued before {0}, the issue floor of the database")]
     IssueFloor(Timestamp),

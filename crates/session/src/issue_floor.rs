@@ -25,14 +25,16 @@ pub(crate) const UNKNOWN: i64 = i64::MIN;
 const NONE: i64 = i64::MIN + 1;
 
 impl SessionService {
-    /// Takes over the issue floor that the store has recorded; it is never lowered while the program runs. The first check
-    /// and the first login do so by themselves, and [`carry_over`](Self::carry_over) does each time.
+    /// Takes over the issue floor that the store has recorded, which is never lowered while the program runs, and the newest
+    /// instant. The first check and the first login do so by themselves, and [`carry_over`](Self::carry_over) does each time.
     ///
     /// # Errors
     /// The store failed.
     pub async fn learn_issue_floor(&self) -> Result<(), StoreError> {
-        let floor = self.ports.sessions.instants().await?.issue_floor;
-        let floor = floor.map_or(NONE, Timestamp::as_millisecond);
+        let instants = self.ports.sessions.instants().await?;
+        let newest = instants.newest.map_or(i64::MIN, Timestamp::as_millisecond);
+        self.parts.newest.fetch_max(newest, Ordering::AcqRel);
+        let floor = instants.issue_floor.map_or(NONE, Timestamp::as_millisecond);
         self.parts.issue_floor.fetch_max(floor, Ordering::AcqRel);
         Ok(())
     }

@@ -201,7 +201,9 @@ impl SessionService {
         let (genuine, is_all_genuine) = self.genuine(deadline, presented).await?;
         let (session, user) = (genuine.session(), genuine.user());
         let check = self.policy().check;
-        let closed = if self.policy().keeps_sessions() {
+        // A genuine refresh token has a row, whatever the policy in force: it would buy tokens again under the next one.
+        let has_row = presented.refresh.is_some() && (is_all_genuine || matches!(genuine, Genuine::Refresh(_)));
+        let closed = if has_row || self.policy().keeps_sessions() {
             self.close_one(deadline, session, cause).await?
         } else {
             None

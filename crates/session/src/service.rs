@@ -7,7 +7,10 @@
 use std::{
     future::Future,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -53,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) passwords: Passwords,
     pub(crate) carrying: Carrying,
     pub(crate) issue_floor: AtomicI64,
+    /// The newest instant that the store has recorded, in milliseconds, as of the last sync.
+    pub(crate) newest: AtomicI64,
     pub(crate) writing: Writing,
     /// Whether what is revoked goes into the blacklist: because this policy asks it, or because another node's may.
     pub(crate) fills_blacklist: bool,
@@ -141,6 +146,7 @@ impl SessionService {
             passwords,
             carrying: Carrying::default(),
             issue_floor: issue_floor::UNKNOWN.into(),
+            newest: i64::MIN.into(),
             writing: Writing::default(),
             fills_blacklist,
             rng: Mutex::new(Box::new(rng)),
@@ -215,6 +221,11 @@ impl SessionService {
     /// [`Unavailable::Clock`] if it is not known.
     pub fn now(&self) -> Result<Timestamp, Unavailable> {
         let now = self.ports.clock.now()?;
+        let newest = Timestamp::from_millisecond(self.parts.newest.load(Ordering::Acquire)).unwrap_or(Timestamp::MIN);
+        // Another node may have removed revocations by that time. Up to the margin they are of expired tokens.
+        if newest > later(now, MARGIN) {
+            return Err(ClockNotReady::Behind(newest).into());
+        }
         // Stores keep milliseconds; a time that is compared with a stored one must not be finer.
         Ok(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
     }

@@ -323,7 +323,12 @@ impl SessionService {
         loop {
             let pruned = ports.sessions.prune(now, sessions_before, batch).await?;
             let recorded = ports.sessions.instants().await?.newest.unwrap_or(Timestamp::MIN);
-            let forgotten = ports.blacklist.prune(recorded.min(now), batch).await?;
+            // A shared copy that this node does not keep in sync may be another log's.
+            let is_own = !ports.blacklist.is_shared() || self.parts.carrying.is_current().is_ok();
+            let forgotten = match is_own {
+                true => ports.blacklist.prune(recorded.min(now), batch).await?,
+                false => 0,
+            };
             total.sessions += pruned.sessions;
             total.revocations += pruned.revocations;
             let batch = u64::from(batch);

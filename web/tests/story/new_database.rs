@@ -98,6 +98,40 @@ async fn from_sqlite_to_postgres_with_the_same_keys_no_token_comes_along() {
     assert_nothing_comes_back(stopped.env("DATABASE_URL", &url), &old).await;
 }
 
+#[tokio::test]
+async fn a_token_revoked_in_another_database_stays_dead_in_the_first() {
+    let (stopped, [_, open]) = past(fixed()).await;
+    let (first, aside) = (
+        stopped.data_dir().join("rescind.db"),
+        stopped.data_dir().join("first.db"),
+    );
+    fs::rename(&first, &aside).unwrap();
+    let stage = assert_nothing_comes_back(stopped, &[]).await;
+    stage.api.log_out(open.access()).await.expect_status(204);
+    let stopped = stage.running.terminate().await.unwrap().program;
+    fs::rename(&aside, &first).unwrap();
+    let stage = Stage::with(stopped).await;
+    assert!(
+        stage
+            .running
+            .logs()
+            .contains("these keys were used with another database since"),
+        "{}",
+        stage.running.logs()
+    );
+    let refused = stage.api.get("/api/sessions", Some(open.access())).await;
+    refused.expect_problem(401, "token_revoked");
+    stage.assert_alive(&stage.log_in().await).await;
+    // It is the newest now, so the next start finds nothing to say.
+    let stage = Stage::with(stage.running.terminate().await.unwrap().program).await;
+    let said = stage
+        .running
+        .logs()
+        .matches("these keys were used with another database since")
+        .count();
+    assert_eq!(said, 1, "{}", stage.running.logs());
+}
+
 /// The state after a crash between making the keys and claiming the database, too.
 #[tokio::test]
 async fn provided_keys_on_a_fresh_database_bring_no_token_along() {

@@ -7,9 +7,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
-    AnchoredClock, Clock, ClockNotReady, Device, MachineClock, NotReady, Password, Policy, Unavailable,
-    ports::Instants, token::ClientId,
+    AnchoredClock, Cause, Clock, ClockNotReady, Device, MachineClock, ManualClock, NotReady, Password, Policy, Scope,
+    Unavailable,
+    ports::{Instants, NewRevocation, SessionStore},
+    token::{ClientId, TokenId, UserId},
 };
+use uuid::Uuid;
 
 use crate::world::{PASSWORD, config, noon, seconds, service};
 
@@ -144,4 +147,39 @@ async fn a_node_whose_clock_drifts_30_seconds_is_not_ready_and_goes_on() {
         drift(0);
         service.ready().await.unwrap();
     }
+}
+
+/// Another node's clock was ahead, and it may have removed revocations of tokens that still count here.
+#[tokio::test]
+async fn a_node_that_another_one_has_overtaken_answers_nobody() {
+    let clock = Arc::new(ManualClock::at(noon()));
+    let (service, _, sessions, _) = service(config(Policy::blacklist()), clock);
+    service.carry_over(100).await.unwrap();
+    let revoked_at = |at, id| NewRevocation {
+        scope: Scope::Token(TokenId::from_uuid(Uuid::from_u128(id))),
+        user: UserId::from_uuid(Uuid::nil()),
+        at,
+        until: at,
+        cause: Cause::TokenRevoked,
+    };
+    let ahead = noon() + SignedDuration::from_mins(5);
+    sessions.revoke(&revoked_at(ahead, 1)).await.unwrap();
+    service.carry_over(100).await.unwrap();
+    assert_eq!(
+        service.now().unwrap(),
+        noon(),
+        "by then only revocations of expired tokens went"
+    );
+
+    sessions
+        .revoke(&revoked_at(ahead + SignedDuration::from_secs(1), 2))
+        .await
+        .unwrap();
+    service.carry_over(100).await.unwrap();
+    let refused = service.now().unwrap_err();
+    assert!(
+        matches!(refused, Unavailable::Clock(ClockNotReady::Behind(_))),
+        "{refused:?}"
+    );
+    assert_eq!(service.ready().await.unwrap_err().reason(), "clock");
 }

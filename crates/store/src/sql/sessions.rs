@@ -93,7 +93,9 @@ impl SessionStore for SqlStore {
     }
 
     async fn try_write(&self) -> Result<(), StoreError> {
-        self.retry(|| self.try_write_once()).await
+        self.retry(|| self.try_write_once()).await?;
+        // Without it no revocation is answered either.
+        self.record().await
     }
 }
 

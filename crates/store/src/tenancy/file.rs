@@ -58,9 +58,11 @@ impl DatabaseFile {
             },
             TryLockError::Error(source) => failed(source),
         })?;
-        let path = std::path::absolute(database).map_err(failed)?;
+        // SQLite follows a symlink, and has its two files beside what that leads to.
+        let (given, real) = (std::path::absolute(database), fs::canonicalize(database));
+        let (given, real) = (given.map_err(failed)?, real.map_err(failed)?);
         let files = ["", "-wal", "-shm"].map(|suffix| {
-            let mut name = path.clone().into_os_string();
+            let mut name = if suffix.is_empty() { &given } else { &real }.clone().into_os_string();
             name.push(suffix);
             (name.into(), OnceLock::new())
         });
