@@ -7,11 +7,13 @@
 //! variant, and a chapter without experiment or source does not compile.
 
 use askama::Template;
+use serde::Deserialize;
 
 use super::excerpt::{Excerpt, Item, excerpt, holds};
 
 /// A chapter. Rendered, it is its prose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Template)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Template, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Chapter {
     #[template(path = "learn/chapters/unissued.html")]
     Unissued,

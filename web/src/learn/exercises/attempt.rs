@@ -30,7 +30,7 @@ const BETWEEN: char = '.';
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) steps: Vec<Action>,
-    chosen: Vec<(&'static str, &'static str)>,
+    chosen: Vec<(String, String)>,
     pub(crate) word: String,
     pub(crate) is_checked: bool,
     /// What is judged has happened in the lab.
@@ -45,7 +45,7 @@ impl Attempt {
         }
     }
 
-    pub(super) fn of_choices(chosen: &[(&'static str, &'static str)]) -> Self {
+    pub(super) fn of_choices(chosen: &[(String, String)]) -> Self {
         Self {
             chosen: chosen.to_vec(),
             ..Self::default()
@@ -79,7 +79,7 @@ impl Attempt {
         if undo {
             attempt.steps.pop();
         }
-        match exercise.kind {
+        match &exercise.kind {
             Kind::Sandbox { buttons, .. } => attempt.steps.retain(|step| buttons.contains(step)),
             _ => attempt.steps.clear(),
         }
@@ -88,11 +88,11 @@ impl Attempt {
     }
 
     /// What was chosen under that name.
-    pub(crate) fn of(&self, name: &str) -> Option<&'static str> {
+    pub(crate) fn of(&self, name: &str) -> Option<&str> {
         self.chosen
             .iter()
             .find(|(found, _)| *found == name)
-            .map(|(_, value)| *value)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The steps, as they stand in a hidden field.
@@ -126,17 +126,18 @@ impl Attempt {
 }
 
 /// A choice, if it is one that the exercise offers.
-fn offered(exercise: &Exercise, name: &str, value: &str) -> Option<(&'static str, &'static str)> {
-    match exercise.kind {
+fn offered(exercise: &Exercise, name: &str, value: &str) -> Option<(String, String)> {
+    match &exercise.kind {
         Kind::Parameters { settings, .. } => {
             let setting = settings.iter().find(|setting| setting.name == name)?;
-            let (value, _) = setting.options.iter().find(|(offered, _)| *offered == value)?;
-            Some((setting.name, value))
+            let (value, _) = setting.options.iter().find(|(offered, _)| offered == value)?;
+            Some((setting.name.clone(), value.clone()))
         }
         Kind::Statements(statements) => {
             let statement = statements.iter().find(|statement| statement.name == name)?;
-            let value = ["yes", "no"].into_iter().find(|offered| *offered == value)?;
-            Some((statement.name, value))
+            ["yes", "no"]
+                .contains(&value)
+                .then(|| (statement.name.clone(), value.to_owned()))
         }
         Kind::Sandbox { .. } | Kind::Code(_) => None,
     }

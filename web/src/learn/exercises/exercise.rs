@@ -1,18 +1,22 @@
 //! What an exercise is: data, and one check that is run on whatever a learner tries.
 
-use std::time::Duration;
+use std::{fmt::Display, str::FromStr, sync::LazyLock, time::Duration};
 
 use actix_web::HttpRequest;
-use rescind_lab::{Action, Answer, SandboxError, Step};
+use rescind_lab::{Action, Answer, SandboxError};
+use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{attempt::Attempt, running::Reached};
+use super::{attempt::Attempt, goals, running::Reached};
 use crate::learn::{chapters::Chapter, glossary::TERMS};
 
 /// What is to be solved at the end of a chapter.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Exercise {
     pub(crate) chapter: Chapter,
     /// What is to be reached, and not how. Code stands between backticks.
-    pub(crate) task: &'static str,
+    #[serde(default)]
+    pub(crate) task: String,
     pub(crate) kind: Kind,
     /// To be opened one by one. Each leads closer, and the tests follow it.
     pub(crate) hints: [Hint; 3],
@@ -20,24 +24,29 @@ pub(crate) struct Exercise {
 }
 
 /// How it is solved.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// With buttons, pressed one after the other in a sandbox under one answer.
     Sandbox {
+        #[serde(deserialize_with = "named")]
         answer: Answer,
-        buttons: &'static [Action],
+        #[serde(deserialize_with = "all_named")]
+        buttons: Vec<Action>,
         /// To be reached in this order.
-        goals: &'static [Goal],
+        goals: Vec<Goal>,
     },
     /// By choosing. What was chosen is then run and measured.
-    Parameters { settings: &'static [Setting], run: Measure },
+    Parameters { settings: Vec<Setting>, run: Measure },
     /// By saying of each statement whether it is so.
-    Statements(&'static [Statement]),
+    Statements(Vec<Statement>),
     /// In an editor. The run in the terminal ends with a word.
-    Code(&'static rescind_exercises::Exercise),
+    Code(#[serde(deserialize_with = "in_code")] &'static rescind_exercises::Exercise),
 }
 
 /// Something to be measured under what was chosen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Measure {
     /// An hour of work, and a theft at its end.
     AnHour,
@@ -48,90 +57,97 @@ pub(crate) enum Measure {
 }
 
 /// A condition on what happened in a sandbox.
+#[derive(Deserialize)]
 pub(crate) struct Goal {
-    pub(crate) what: &'static str,
-    pub(crate) met: fn(&[Step]) -> bool,
+    pub(crate) what: String,
+    #[serde(deserialize_with = "named")]
+    pub(crate) met: goals::Condition,
     /// What is missing, to be told to whoever has not reached it.
-    pub(crate) missing: &'static str,
+    pub(crate) missing: String,
 }
 
 /// A list of choices.
+#[derive(Deserialize)]
 pub(crate) struct Setting {
     /// Its name in forms and addresses. It begins with `my-`: the chapter's experiment has controls of its own.
-    pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
+    pub(crate) name: String,
+    pub(crate) label: String,
     /// The value, and what is read. The first is chosen where nothing else is.
-    pub(crate) options: &'static [(&'static str, &'static str)],
+    pub(crate) options: Vec<(String, String)>,
 }
 
 /// Something that is so, or is not.
+#[derive(Deserialize)]
 pub(crate) struct Statement {
-    pub(crate) name: &'static str,
-    pub(crate) says: &'static str,
+    pub(crate) name: String,
+    pub(crate) says: String,
     pub(crate) is_so: bool,
     /// For whoever got it wrong, and afterwards for whoever got it right.
-    pub(crate) because: &'static str,
+    pub(crate) because: String,
 }
 
 /// A hint, and where it leads.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Hint {
     /// Code stands between backticks.
-    pub(crate) text: &'static str,
+    #[serde(default)]
+    pub(crate) text: String,
+    /// Nowhere in an exercise in code: there it is followed by the tests of that exercise, file by file.
     pub(crate) leads: Option<Try>,
     pub(crate) read: Place,
 }
 
 /// The answer.
+#[derive(Deserialize)]
 pub(crate) struct Solution {
-    pub(crate) text: &'static str,
+    pub(crate) text: String,
     pub(crate) steps: Try,
 }
 
 /// What a learner would send, as data.
-#[derive(Clone, Copy)]
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Try {
     /// Buttons, in this order.
-    Steps(&'static [Action]),
+    Steps(#[serde(deserialize_with = "all_named")] Vec<Action>),
     /// Name and value of each choice.
-    Chosen(&'static [(&'static str, &'static str)]),
+    Chosen(Vec<(String, String)>),
     /// The word with which the run of the chapter's code ends.
     Word,
 }
 
 /// Where to read on. Its address is put together from the routes, and so never typed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Place {
     Chapter(Chapter),
     /// An entry of the glossary.
-    Term(&'static str),
-    /// One answer, step by step.
-    Lab(Answer),
+    Term(String),
 }
 
 impl Place {
-    pub(crate) fn address(self) -> String {
+    pub(crate) fn address(&self) -> String {
         match self {
             Self::Chapter(chapter) => chapter.address(),
             Self::Term(anchor) => format!("{}#{anchor}", super::super::GLOSSARY),
-            Self::Lab(answer) => format!("/lab/{}", answer.slug()),
         }
     }
 
-    pub(crate) fn name(self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title()),
             Self::Term(anchor) => {
                 let term = TERMS.iter().find(|term| term.anchor == *anchor);
                 format!("“{}” in the glossary", term.map_or(anchor, |term| &term.name))
             }
-            Self::Lab(answer) => format!("“{}” in the lab", answer.name()),
         }
     }
 }
 
 impl Try {
     /// The fields of the form that does the same.
-    pub(crate) fn attempt(self, exercise: &Exercise) -> Attempt {
+    pub(crate) fn attempt(&self, exercise: &Exercise) -> Attempt {
         match (self, &exercise.kind) {
             (Self::Steps(steps), _) => Attempt::of_steps(steps),
             (Self::Chosen(chosen), _) => Attempt::of_choices(chosen),
@@ -141,7 +157,63 @@ impl Try {
     }
 }
 
+/// The file of the exercises.
+pub(super) const TEXT: &str = include_str!("../../../content/exercises.toml");
+
+static TWELVE: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
+    #[expect(
+        clippy::expect_used,
+        reason = "the file is a part of the program, and the tests read it"
+    )]
+    read(TEXT).expect("content/exercises.toml is valid")
+});
+
+/// Reads such a file. An exercise in code gets its task and its hints from that exercise.
+///
+/// # Errors
+/// The text cannot be read, or names what does not exist.
+pub(super) fn read(text: &str) -> Result<Vec<Exercise>, toml::de::Error> {
+    #[derive(Deserialize)]
+    struct File {
+        exercise: Vec<Exercise>,
+    }
+    let mut file: File = toml::from_str(text)?;
+    for exercise in &mut file.exercise {
+        if let Kind::Code(code) = exercise.kind {
+            code.task.clone_into(&mut exercise.task);
+            for (hint, told) in exercise.hints.iter_mut().zip(&code.hints) {
+                told.text.clone_into(&mut hint.text);
+            }
+        }
+    }
+    Ok(file.exercise)
+}
+
+/// Reads what stands in the file by its name.
+fn named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+fn all_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Vec<T>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let each = names.iter().map(|name| name.parse().map_err(D::Error::custom));
+    each.collect()
+}
+
+/// Reads the number of a chapter whose exercise is done in code.
+fn in_code<'de, D: Deserializer<'de>>(from: D) -> Result<&'static rescind_exercises::Exercise, D::Error> {
+    let code = rescind_exercises::Exercise::of_chapter(u8::deserialize(from)?);
+    code.ok_or_else(|| D::Error::custom("the exercise of this chapter is not done in code"))
+}
+
 impl Exercise {
+    /// A chapter's.
+    pub(crate) fn of(chapter: Chapter) -> &'static Self {
+        let found = TWELVE.iter().find(|exercise| exercise.chapter == chapter);
+        #[expect(clippy::expect_used, reason = "the tests ask for that of every chapter")]
+        found.expect("every chapter has an exercise")
+    }
+
     /// What is tried, run and held against every condition. `whose`: from whom it came, for their sandboxes in the lab.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! A condition asks for what came of a step and for the check that decided it, not for which buttons were pressed. Whoever
 //! gets there another way has got there.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use rescind_lab::{
     Action, Decided, Exchange, Mood, Outcome, Step, Who,
@@ -11,6 +11,38 @@ use rescind_lab::{
 };
 
 use super::exercise::minutes;
+
+/// A condition. In the file of the exercises it has the name of its function.
+pub(crate) struct Condition(pub(super) fn(&[Step]) -> bool);
+
+impl FromStr for Condition {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(Self(match name {
+            "copied" => copied,
+            "let_in_unasked" => let_in_unasked,
+            "let_in_for_an_hour" => let_in_for_an_hour,
+            "refused_by_its_age" => refused_by_its_age,
+            "let_in_by_the_row" => let_in_by_the_row,
+            "logged_out_after_the_theft" => logged_out_after_the_theft,
+            "refused_by_the_row" => refused_by_the_row,
+            "let_in_after_logout" => let_in_after_logout,
+            "let_in_long_after_logout" => let_in_long_after_logout,
+            "copied_the_refresh_token" => copied_the_refresh_token,
+            "thief_refreshed" => thief_refreshed,
+            "theft_was_noticed" => theft_was_noticed,
+            "thief_is_out_too" => thief_is_out_too,
+            "blacklist_is_in_doubt" => blacklist_is_in_doubt,
+            "thief_was_told_503" => thief_was_told_503,
+            "thief_was_told_401" => thief_was_told_401,
+            "logged_out_half_way" => logged_out_half_way,
+            "server_died_of_it" => server_died_of_it,
+            "another_server_refuses" => another_server_refuses,
+            _ => return Err("no such condition"),
+        }))
+    }
+}
 
 /// What the thief sent to the API, with the number of the step, in order.
 fn replays(steps: &[Step]) -> impl Iterator<Item = (&Step, &Exchange)> {
@@ -46,7 +78,7 @@ fn is_refused_by(exchange: &Exchange, check: Decided) -> bool {
 }
 
 /// The thief has a copy of what is sent with each request.
-pub(super) fn copied(steps: &[Step]) -> bool {
+fn copied(steps: &[Step]) -> bool {
     first(steps, Action::CopyAccess).is_some()
 }
 
@@ -58,7 +90,7 @@ fn logged_in_once(steps: &[Step]) -> bool {
 // Chapter 1
 
 /// The copy was let in, and no store was asked.
-pub(super) fn let_in_unasked(steps: &[Step]) -> bool {
+fn let_in_unasked(steps: &[Step]) -> bool {
     replays(steps).any(|(_, sent)| {
         is_let_in(sent)
             && [Store::Sessions, Store::Blacklist]
@@ -68,7 +100,7 @@ pub(super) fn let_in_unasked(steps: &[Step]) -> bool {
 }
 
 /// And again, an hour or more later.
-pub(super) fn let_in_for_an_hour(steps: &[Step]) -> bool {
+fn let_in_for_an_hour(steps: &[Step]) -> bool {
     let mut times = replays(steps)
         .filter(|(_, sent)| is_let_in(sent))
         .map(|(step, _)| step.at);
@@ -77,7 +109,7 @@ pub(super) fn let_in_for_an_hour(steps: &[Step]) -> bool {
 }
 
 /// And refused at last, because its time was over.
-pub(super) fn refused_by_its_age(steps: &[Step]) -> bool {
+fn refused_by_its_age(steps: &[Step]) -> bool {
     logged_in_once(steps)
         && replays(steps)
             .skip_while(|(_, sent)| !is_let_in(sent))
@@ -87,12 +119,12 @@ pub(super) fn refused_by_its_age(steps: &[Step]) -> bool {
 // Chapter 2
 
 /// The copy was let in after a look at the session's row.
-pub(super) fn let_in_by_the_row(steps: &[Step]) -> bool {
+fn let_in_by_the_row(steps: &[Step]) -> bool {
     replays(steps).any(|(_, sent)| is_let_in(sent) && reads(sent, Store::Sessions) > 0)
 }
 
 /// You have logged out, with the copy taken before.
-pub(super) fn logged_out_after_the_theft(steps: &[Step]) -> bool {
+fn logged_out_after_the_theft(steps: &[Step]) -> bool {
     the_logout(steps).is_some()
 }
 
@@ -102,7 +134,7 @@ fn the_logout(steps: &[Step]) -> Option<&Step> {
 }
 
 /// The copy was refused, though it was genuine and in time.
-pub(super) fn refused_by_the_row(steps: &[Step]) -> bool {
+fn refused_by_the_row(steps: &[Step]) -> bool {
     replays(steps).any(|(_, sent)| is_refused_by(sent, Decided::SessionRow))
 }
 
@@ -116,24 +148,24 @@ fn let_in_after_the_logout(steps: &[Step], for_as_long_as: Duration) -> bool {
 }
 
 /// The copy was let in after your logout.
-pub(super) fn let_in_after_logout(steps: &[Step]) -> bool {
+fn let_in_after_logout(steps: &[Step]) -> bool {
     let_in_after_the_logout(steps, Duration::ZERO)
 }
 
 /// And eleven hours after it.
-pub(super) fn let_in_long_after_logout(steps: &[Step]) -> bool {
+fn let_in_long_after_logout(steps: &[Step]) -> bool {
     let_in_after_the_logout(steps, minutes(11 * 60))
 }
 
 // Chapter 5
 
 /// The thief has a copy of the refresh token.
-pub(super) fn copied_the_refresh_token(steps: &[Step]) -> bool {
+fn copied_the_refresh_token(steps: &[Step]) -> bool {
     first(steps, Action::CopyRefresh).is_some()
 }
 
 /// The thief has exchanged it, and got a successor.
-pub(super) fn thief_refreshed(steps: &[Step]) -> bool {
+fn thief_refreshed(steps: &[Step]) -> bool {
     steps
         .iter()
         .filter(|step| step.action == Action::ThiefRefreshes)
@@ -142,7 +174,7 @@ pub(super) fn thief_refreshed(steps: &[Step]) -> bool {
 }
 
 /// A spent refresh token came back and was known as such.
-pub(super) fn theft_was_noticed(steps: &[Step]) -> bool {
+fn theft_was_noticed(steps: &[Step]) -> bool {
     noticed(steps).is_some()
 }
 
@@ -153,7 +185,7 @@ fn noticed(steps: &[Step]) -> Option<&Step> {
 }
 
 /// And the thief, who had a good one, is out too.
-pub(super) fn thief_is_out_too(steps: &[Step]) -> bool {
+fn thief_is_out_too(steps: &[Step]) -> bool {
     let Some(noticed) = noticed(steps) else { return false };
     let refused = |sent: &Exchange| sent.who == Who::Thief && sent.outcome == Outcome::Refused;
     after(steps, noticed)
@@ -166,7 +198,7 @@ pub(super) fn thief_is_out_too(steps: &[Step]) -> bool {
 // Chapter 9
 
 /// After the logout the blacklist lost what it knew, or did not answer.
-pub(super) fn blacklist_is_in_doubt(steps: &[Step]) -> bool {
+fn blacklist_is_in_doubt(steps: &[Step]) -> bool {
     let Some(logout) = the_logout(steps) else { return false };
     after(steps, logout)
         .iter()
@@ -181,12 +213,12 @@ fn unanswered(steps: &[Step]) -> Option<&Step> {
 }
 
 /// The thief was told 503.
-pub(super) fn thief_was_told_503(steps: &[Step]) -> bool {
+fn thief_was_told_503(steps: &[Step]) -> bool {
     unanswered(steps).is_some()
 }
 
 /// And 401 afterwards, from the blacklist, for the same token.
-pub(super) fn thief_was_told_401(steps: &[Step]) -> bool {
+fn thief_was_told_401(steps: &[Step]) -> bool {
     let Some(unanswered) = unanswered(steps) else {
         return false;
     };
@@ -202,12 +234,12 @@ fn half_a_logout(steps: &[Step]) -> Option<&Step> {
 }
 
 /// You have logged out while the blacklist did not answer.
-pub(super) fn logged_out_half_way(steps: &[Step]) -> bool {
+fn logged_out_half_way(steps: &[Step]) -> bool {
     half_a_logout(steps).is_some()
 }
 
 /// The only server that knew of it is gone, before it could tell.
-pub(super) fn server_died_of_it(steps: &[Step]) -> bool {
+fn server_died_of_it(steps: &[Step]) -> bool {
     killed_before_it_told(steps).is_some()
 }
 
@@ -218,7 +250,7 @@ fn killed_before_it_told(steps: &[Step]) -> Option<&Step> {
 }
 
 /// Another server has refused the copy, because of the blacklist.
-pub(super) fn another_server_refuses(steps: &[Step]) -> bool {
+fn another_server_refuses(steps: &[Step]) -> bool {
     let Some(killed) = killed_before_it_told(steps) else {
         return false;
     };

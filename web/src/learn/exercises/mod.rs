@@ -3,8 +3,7 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`exercise`] | what an exercise is: data, and one check |
-//! | [`twelve`] | the twelve of them |
+//! | [`exercise`] | what an exercise is: data, of which the twelve stand in `content/exercises.toml`, and one check |
 //! | [`attempt`] | what a learner tries; it travels in the address |
 //! | [`running`], [`rollover`] | an attempt is run, in a sandbox or on key rings of its own |
 //! | [`goals`] | conditions on what happened in a sandbox |
@@ -25,7 +24,6 @@ mod page;
 mod progress;
 mod rollover;
 mod running;
-mod twelve;
 
 use actix_web::{HttpRequest, HttpResponse, error::ErrorInternalServerError, web};
 use rescind_api::{Problem, Rescind};
@@ -145,12 +143,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_name_in_the_file_that_means_nothing_is_refused() {
+        assert!(exercise::read(exercise::TEXT).is_ok());
+        for known in [
+            "chapter = \"unissued",
+            "answer = \"stored",
+            "[\"log-in",
+            "met = \"copied",
+            "run = \"an-hour",
+            "steps = \"word",
+            "code = 6",
+        ] {
+            let text = exercise::TEXT.replacen(known, &format!("{known}0"), 1);
+            assert_ne!(text, exercise::TEXT, "{known}");
+            assert!(exercise::read(&text).is_err(), "{known}");
+        }
+    }
+
     /// They are drawn as they are, but for what stands between backticks.
     #[test]
     fn no_text_holds_anything_that_html_would_take_for_its_own() {
         for exercise in Chapter::ALL.map(Exercise::of) {
-            let hints = exercise.hints.iter().map(|hint| hint.text);
-            for text in hints.chain([exercise.task, exercise.solution.text]) {
+            let hints = exercise.hints.iter().map(|hint| &hint.text);
+            for text in hints.chain([&exercise.task, &exercise.solution.text]) {
+                assert!(!text.is_empty(), "{:?}", exercise.chapter);
                 assert!(!text.contains(['<', '>', '&', '"']), "{text}");
                 assert_eq!(text.matches('`').count() % 2, 0, "{text}");
             }
@@ -171,7 +188,7 @@ mod tests {
             assert_eq!(exercise.chapter, chapter);
             let mut told = vec![missing(exercise, &Attempt::default()).await];
             for hint in &exercise.hints {
-                match hint.leads {
+                match &hint.leads {
                     Some(leads) => told.push(missing(exercise, &leads.attempt(exercise)).await),
                     None => assert!(matches!(exercise.kind, Kind::Code(_)), "{chapter:?}"),
                 }

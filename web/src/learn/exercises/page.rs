@@ -7,7 +7,7 @@ use rescind_lab::{Action, Answer};
 use super::{
     Deed, address_of,
     attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
-    exercise::{Exercise, Hint, Kind, Place, Try},
+    exercise::{Exercise, Hint, Kind, Try},
     progress::progress_of,
     running::{Reached, steps_in_the_lab},
 };
@@ -56,7 +56,7 @@ impl Drawn {
     }
 
     fn lab(answer: &Answer) -> String {
-        Place::Lab(*answer).address()
+        format!("/lab/{}", answer.slug())
     }
 
     fn is_in_a_sandbox(&self) -> bool {
@@ -77,8 +77,8 @@ impl Drawn {
     }
 
     /// What was chosen, in the words of the lists.
-    fn chosen(&self, chosen: &[(&'static str, &'static str)]) -> Vec<String> {
-        let words = |(name, value): &(&'static str, &'static str)| match self.exercise.kind {
+    fn chosen(&self, chosen: &[(String, String)]) -> Vec<String> {
+        let words = |(name, value): &(String, String)| match &self.exercise.kind {
             Kind::Parameters { settings, .. } => {
                 let setting = settings.iter().find(|setting| setting.name == *name)?;
                 let (_, words) = setting.options.iter().find(|(offered, _)| offered == value)?;

@@ -129,8 +129,8 @@ async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Res
 fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
     let mut so_far = true;
     let judge = |goal: &Goal| {
-        so_far = so_far && (goal.met)(steps);
-        Condition::new(so_far, goal.what, goal.missing)
+        so_far = so_far && goal.met.0(steps);
+        Condition::new(so_far, &goal.what, &goal.missing)
     };
     goals.iter().map(judge).collect()
 }
@@ -277,7 +277,7 @@ async fn two_services(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError>
 
 fn stated(statements: &[Statement], attempt: &Attempt) -> Vec<Condition> {
     let judge = |(n, statement): (usize, &Statement)| {
-        let said = attempt.of(statement.name);
+        let said = attempt.of(&statement.name);
         let is_right = said == Some(if statement.is_so { "yes" } else { "no" });
         let missing = match said {
             None => format!("Statement {} is still open.", n + 1),
