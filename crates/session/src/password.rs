@@ -4,9 +4,9 @@
 //! run without a bound, a handful of clients could take all memory. So a fixed number run at once on the blocking pool,
 //! each in a buffer that is used again: with a new one for each hash, the allocator kept hundreds of MiB.
 //!
-//! A bounded number wait, in a fair order. Of each network that requests come from, one request is in the common queue,
-//! and the others wait behind it; so a flood from one address delays that address. Sign-ups take at most half of the
-//! places, and the same share of that queue.
+//! A bounded number wait, in a fair order. Of each network that requests come from, one login is in the common queue, and
+//! its other logins wait behind it; so a flood from one address delays that address. Sign-ups take at most half of the
+//! places. They have a queue of their own with the same rule, and take at most half of the turns.
 //!
 //! A login under an unknown name verifies a dummy hash, so that its reply takes as long as one for a known name.
 
@@ -104,13 +104,16 @@ pub(crate) struct Caller {
     pub(crate) network: Option<IpAddr>,
 }
 
-/// Of one network: a permit for each hash that runs or waits, and one for the hash that runs or is next.
-type Network = Arc<[Arc<Semaphore>; 2]>;
+/// Of one network: a permit for each hash that runs or waits, one for the login that runs or is next, and one for the
+/// sign-up that runs or is next. With one permit for both, logins would wait for the sign-ups of all networks.
+type Network = Arc<[Arc<Semaphore>; 3]>;
 
 pub(crate) struct Passwords {
     params: Params,
     /// One permit for each hash that runs or waits.
     places: Arc<Semaphore>,
+    /// One permit for each sign-up that runs or waits: half of the places.
+    sign_up_places: Arc<Semaphore>,
     /// One permit for each hash that runs. It is fair: first come, first served.
     turns: Arc<Semaphore>,
     /// One permit for each sign-up that runs or is next.
@@ -133,6 +136,7 @@ impl Passwords {
         Ok(Self {
             params,
             places: Arc::new(Semaphore::new(at_once.saturating_add(waiting))),
+            sign_up_places: Arc::new(Semaphore::new((at_once.saturating_add(waiting) / 2).max(1))),
             turns: Arc::new(Semaphore::new(at_once)),
             sign_ups: Arc::new(Semaphore::new(at_once.div_ceil(2))),
             networks: Mutex::default(),
@@ -209,24 +213,29 @@ impl Passwords {
     }
 
     /// Waits for a turn. Returns nothing if too many wait.
-    async fn wait(&self, caller: Caller) -> Option<[Option<OwnedSemaphorePermit>; 5]> {
+    async fn wait(&self, caller: Caller) -> Option<[Option<OwnedSemaphorePermit>; 6]> {
+        let sign_up_place = caller
+            .signs_up
+            .then(|| Arc::clone(&self.sign_up_places).try_acquire_owned());
+        let sign_up_place = sign_up_place.transpose().ok()?;
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let network = self.network(caller.network);
-        let [places, next] = network.each_ref().map(Arc::clone);
+        let [places, login, sign_up] = network.each_ref().map(Arc::clone);
         let own = places.try_acquire_owned().ok()?;
+        let next = if caller.signs_up { sign_up } else { login };
         let next = next.acquire_owned().await.ok()?;
         let sign_up = match caller.signs_up {
             true => Some(Arc::clone(&self.sign_ups).acquire_owned().await.ok()?),
             false => None,
         };
         let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
-        Some([Some(turn), sign_up, Some(next), Some(own), Some(place)])
+        Some([Some(turn), sign_up, Some(next), Some(own), Some(place), sign_up_place])
     }
 
     fn network(&self, network: Option<IpAddr>) -> Network {
         let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
         networks.retain(|_, semaphores| Arc::strong_count(&semaphores[0]) > 1 || Arc::strong_count(semaphores) > 1);
-        let new = || Arc::new([self.places_of_a_network, 1].map(|permits| Arc::new(Semaphore::new(permits))));
+        let new = || Arc::new([self.places_of_a_network, 1, 1].map(|permits| Arc::new(Semaphore::new(permits))));
         Arc::clone(networks.entry(network).or_insert_with(new))
     }
 }

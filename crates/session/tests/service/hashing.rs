@@ -92,6 +92,39 @@ async fn sign_ups_take_half_of_the_turns() {
 }
 
 #[tokio::test]
+async fn sign_ups_leave_half_of_the_places_to_logins() {
+    let world = world(1, 8).await;
+    let password = Password::new(PASSWORD);
+    let sign_ups = join_all((0..20).map(async |n: u32| {
+        let signed_up = at(&world, 100 + n).sign_up(&format!("person-{n}"), &password).await;
+        signed_up.is_ok()
+    }));
+    let logins = join_all((0..4).map(|n| log_in(&world, 200 + n, "alice")));
+    let (signed_up, logins) = join(sign_ups, logins).await;
+    assert!(logins.iter().all(Result::is_ok), "{logins:?}");
+    let signed_up = signed_up.into_iter().filter(|done| *done).count();
+    assert!(signed_up >= 4, "{signed_up}");
+}
+
+#[tokio::test]
+async fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
+    let world = world(2, 100).await;
+    let done = AtomicUsize::new(0);
+    let password = Password::new(PASSWORD);
+    // The last of them comes from the network of the login.
+    let sign_ups = join_all((0..30).map(async |n: u32| {
+        let _ = at(&world, 100 + n).sign_up(&format!("person-{n}"), &password).await;
+        done.fetch_add(1, Ordering::Relaxed);
+    }));
+    let honest = async {
+        log_in(&world, 129, "alice").await.unwrap();
+        done.load(Ordering::Relaxed)
+    };
+    let (_, before) = join(sign_ups, honest).await;
+    assert!(before <= 5, "{before} sign-ups came first");
+}
+
+#[tokio::test]
 async fn a_password_fits_its_hash_and_no_other() {
     let world = world(1, 8).await;
     log_in(&world, 1, "alice").await.unwrap();
