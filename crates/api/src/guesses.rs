@@ -3,11 +3,13 @@
 //! Limits per address do not stop many addresses that guess at one account at once. So the passwords that are tried for
 //! one name are tried one after the other, after a pause that grows with each failure; whether the name exists makes no
 //! difference. No account is ever locked: a request from a device that the owner has used before waits in a lane of its
-//! own, known by the session that its refresh token names, with failures and pauses of its own. And an address that has
-//! not failed waits for at most one that has: those wait for each other first.
+//! own, known by the session that its refresh token names, with failures and pauses of its own. An address that has not
+//! failed waits for at most one that has: those wait for each other first. And of each network one request waits for the
+//! turn or has it; its others wait behind that one.
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -37,6 +39,8 @@ pub(crate) enum Key {
     Name(Username),
     /// The account of a device that is known by this session.
     Device(SessionId),
+    /// One of these, by one network: its lane lets one of the network's requests at a time wait for the turn or have it.
+    From(Option<IpAddr>, Box<Key>),
 }
 
 pub(crate) struct Guesses {
@@ -59,6 +63,7 @@ pub(crate) struct Turn {
     forgiven_at: OwnedMutexGuard<u64>,
     guesses: Arc<Guesses>,
     counts: bool,
+    _network: OwnedMutexGuard<u64>,
 }
 
 impl Guesses {
@@ -77,25 +82,36 @@ impl Guesses {
         guessed.turn.try_lock().map_or(true, |at| !self.pause(*at).is_zero())
     }
 
-    /// Waits for the turn, and then for the pause. If it takes too long, returns after which time to try again.
-    pub(crate) async fn turn(self: &Arc<Self>, key: &Key, has_failed: bool) -> Result<Turn, Duration> {
+    /// Waits for the turn, and then for the pause. If it takes too long, returns after which time to try again. From the
+    /// pause on it counts as a failure, also if the client hangs up, unless [`settle`](Turn::settle) says otherwise.
+    pub(crate) async fn turn(
+        self: &Arc<Self>,
+        key: &Key,
+        network: Option<IpAddr>,
+        has_failed: impl Fn() -> bool,
+    ) -> Result<Turn, Duration> {
         let guessed = self.of(key);
         let turn = async {
-            let _one_of_them = if has_failed {
+            let of_network = self.of(&Key::From(network, Box::new(key.clone())));
+            let network = Arc::clone(&of_network.turn).lock_owned().await;
+            // Not before: the request that it waited for may have failed.
+            let _one_of_them = if has_failed() {
                 Some(guessed.failed_before.lock().await)
             } else {
                 None
             };
-            Arc::clone(&guessed.turn).lock_owned().await
+            (network, Arc::clone(&guessed.turn).lock_owned().await)
         };
         let longest_pause = Duration::from_millis(PAUSES[PAUSES.len() - 1]);
-        let forgiven_at = timeout(LONGEST_WAIT, turn).await.map_err(|_| longest_pause)?;
-        sleep(self.pause(*forgiven_at)).await;
-        Ok(Turn {
+        let (network, forgiven_at) = timeout(LONGEST_WAIT, turn).await.map_err(|_| longest_pause)?;
+        let turn = Turn {
             forgiven_at,
             guesses: Arc::clone(self),
-            counts: false,
-        })
+            counts: true,
+            _network: network,
+        };
+        sleep(self.pause(*turn.forgiven_at)).await;
+        Ok(turn)
     }
 
     fn of(&self, key: &Key) -> Arc<Guessed> {
@@ -117,13 +133,7 @@ impl Guesses {
 }
 
 impl Turn {
-    /// The password is tried now. From here on it counts as a failure, also if the client hangs up, unless
-    /// [`settle`](Self::settle) says otherwise.
-    pub(crate) fn begin(&mut self) {
-        self.counts = true;
-    }
-
-    /// The guess was no failure: the password fitted, or the stores could not say.
+    /// The guess was no failure: the password fitted, was not tried, or the stores could not say.
     pub(crate) fn settle(&mut self) {
         self.counts = false;
     }

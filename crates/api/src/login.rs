@@ -68,13 +68,14 @@ pub(crate) async fn log_in(
         Err(_) => None,
     };
     if let Some(turn) = &mut turn {
-        limiter.admit(address)?;
-        turn.begin();
+        limiter.admit(address).inspect_err(|_| turn.settle())?;
     }
     let service = rescind.service().for_client(address);
+    let unanswered = limiter.unanswered(address);
     let outcome = service
         .log_in(username, password, ClientId::first_party(), device)
         .await;
+    std::mem::forget(unanswered);
     if let (Some(turn), Ok(_) | Err(LoginError::Hashing(_) | LoginError::Unavailable(_))) = (&mut turn, &outcome) {
         turn.settle();
     }

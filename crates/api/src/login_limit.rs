@@ -1,8 +1,9 @@
 //! Limits per address: failed logins, and sign-ups.
 //!
-//! Of logins only failures are counted, so logging in costs nothing. Each address has a budget of them; once it is used
-//! up, the right password is answered like a wrong one, since a reply that differed would make the limit an oracle. Of
-//! sign-ups each is counted that hashes a password. IPv6 addresses are counted by their /64.
+//! Of logins only failures are counted, so logging in costs nothing. A login whose client hangs up before the answer is a
+//! failure too: otherwise an address could keep others waiting and stay below its limit. Each address has a budget of
+//! failures; once it is used up, the right password is answered like a wrong one, since a reply that differed would make
+//! the limit an oracle. Of sign-ups each is counted that hashes a password. IPv6 addresses are counted by their /64.
 //!
 //! Guesses at one account from many addresses are slowed by [`guesses`](crate::guesses); no account is ever locked.
 //!
@@ -14,6 +15,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -100,9 +102,19 @@ impl Limiter {
         let (Some(guesses), Some(failures)) = (&self.guesses, &self.failures) else {
             return Ok(None);
         };
-        let turn = guesses.turn(key, failures.owes(address.map(network_of))).await;
+        let network = address.map(network_of);
+        let mut turn = pin!(guesses.turn(key, network, || failures.owes(network)));
+        let unanswered = self.unanswered(address);
+        let turn = turn.as_mut().await;
+        std::mem::forget(unanswered);
         turn.map(Some)
             .map_err(|retry_after| Problem::RateLimited { retry_after })
+    }
+
+    /// A failure of the address if it is dropped, for a client that hangs up; forgotten when the outcome is known. Made
+    /// after the turn it is dropped before it, so that the network's next request sees the failure.
+    pub(crate) fn unanswered(&self, address: Option<IpAddr>) -> Unanswered<'_> {
+        Unanswered(self, address)
     }
 
     fn check(&self, budget: Option<&Budget>, call: &Call) -> Result<(), Problem> {
@@ -110,6 +122,14 @@ impl Limiter {
         budget.limiter.check_key(call).map_err(|until| Problem::RateLimited {
             retry_after: until.wait_time_from(self.clock.now()),
         })
+    }
+}
+
+pub(crate) struct Unanswered<'a>(&'a Limiter, Option<IpAddr>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.failed(self.1);
     }
 }
 

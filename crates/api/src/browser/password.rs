@@ -33,7 +33,6 @@ pub async fn change_password(
     let limiter = rescind.limiter();
     limiter.failed(address)?;
     let mut turn = limiter.turn(&Key::Device(asks.session_id()), address).await?;
-    let _ = turn.as_mut().map(Turn::begin);
     let service = rescind.service().for_client(address);
     let changed = service.change_password(user, old, new, asks.session_id()).await;
     if matches!(changed, Err(ChangePasswordError::WrongPassword)) {

@@ -157,6 +157,53 @@ async fn a_new_device_of_the_owner_comes_before_addresses_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_has_one_request_in_the_queue_of_a_name() {
+    let world = limited("10/min").await;
+    guesses(&world, "alice", 8).await;
+    let flood = (0..8).map(|_| world.send(login_from("203.0.113.1", "alice", "wrong horse")));
+    let owner = async {
+        // After all the others have begun to wait.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.send(login_from("198.51.100.1", "alice", PASSWORD)).await.is(200);
+    };
+    futures::join!(futures::future::join_all(flood), owner);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_up_during_the_pause_counts_and_keeps_no_owner_out() {
+    let world = limited("10/min").await;
+    guesses(&world, "alice", 8).await;
+    // Of four open requests, each is dropped shortly before its pause of 3 s is over.
+    let pause = Duration::from_millis(2_900);
+    let flood = (1..=4).map(async |n| {
+        for wait in [n, 4, 4, 4] {
+            let guess = world.send(login_from("203.0.113.1", "alice", "wrong horse"));
+            let _ = tokio::time::timeout(pause * wait, guess).await;
+        }
+    });
+    let owner = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            world.send(login_from("198.51.100.1", "alice", PASSWORD)).await.is(200);
+        }
+    };
+    futures::join!(futures::future::join_all(flood), owner);
+    let guess = login_from("203.0.113.1", "bob", PASSWORD);
+    world.send(guess).await.is_problem(429, "rate_limited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_up_while_the_password_is_checked_counts() {
+    let world = limited("1/min").await;
+    world.users.now(Fault::Hangs);
+    let guess = world.try_login("alice", "wrong horse");
+    let answer = tokio::time::timeout(Duration::from_millis(10), guess).await;
+    assert!(answer.is_err(), "it was answered");
+    world.users.now(Fault::None);
+    world.try_login("alice", PASSWORD).await.is_problem(429, "rate_limited");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_known_device_does_not_wait_for_guesses() {
     let world = limited("10/min").await;
     let (known, other) = (world.login().await, world.login_as("bob").await);
