@@ -163,6 +163,8 @@ async fn a_cluster_moves_a_slot_and_replaces_a_primary_that_stands_still() {
     assert_eq!(cluster.servers[other].command(&["GET", "{test}:key"]).await, "value");
 
     let (replica, witness) = (cluster.replica_of(other).await, (other + 1) % 3);
+    // It follows without being waited for.
+    until(async || cluster.servers[replica].command(&["DBSIZE"]).await == "1").await;
     cluster.servers[other].pause();
     until(async || cluster.owner(slot, witness).await == Some(replica)).await;
     assert_eq!(cluster.servers[replica].command(&["GET", "{test}:key"]).await, "value");

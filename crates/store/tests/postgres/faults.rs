@@ -183,20 +183,33 @@ async fn a_rotation_whose_commit_was_not_answered_is_unknown_and_never_called_lo
         ..SqlSettings::default()
     };
     let store = store_with(&server.url(), &settings).await;
-    let session = opened(&store, 1).await;
-    // A COMMIT is on disk and waits, before it is answered, for a standby that does not exist.
+    // A COMMIT is on disk and waits, before it is answered, for a standby that does not exist. When that begins to hold the
+    // server does not say, so rotations are made until one waits.
+    let mut sessions = Vec::new();
+    for number in 1..=50 {
+        sessions.push(opened(&store, number).await);
+    }
     server
         .sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         .await;
     server.sql("SELECT pg_reload_conf()").await;
-    let rotating = {
-        let store = store.clone();
-        tokio::spawn(async move { store.rotate(&rotation(session.id, 0)).await })
-    };
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    let committing = async { while server.sql(waits).await != "1" {} };
-    timeout(PATIENCE, committing)
+    let committing = async {
+        for session in sessions {
+            let (store, rotation) = (store.clone(), rotation(session.id, 0));
+            let rotating = tokio::spawn(async move { store.rotate(&rotation).await });
+            while !rotating.is_finished() {
+                if server.sql(waits).await == "1" {
+                    return Some((session, rotating));
+                }
+            }
+        }
+        None
+    };
+    let (session, rotating) = timeout(PATIENCE, committing)
         .await
+        .ok()
+        .flatten()
         .expect("nobody waits for the standby");
     server.sql("ALTER SYSTEM RESET synchronous_standby_names").await;
     server.kill_9();
