@@ -24,9 +24,9 @@ use tokio::{
 
 /// The deadline of the first head.
 pub(crate) const HEAD: Duration = Duration::from_secs(5);
-/// The longest that nothing is sent to a client. More than the slowest answer takes, a login that waits a minute until tokens
-/// can be issued, and than the silence of a stream.
-const SILENCE: Duration = Duration::from_secs(75);
+/// The longest that nothing is sent to a client. More than the slowest answer takes, a login that waits until tokens can be
+/// issued, and than the silence of a stream.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Files beside the connections: the database, keys, Redis, the demo's own requests, and what the libraries open.
 const OTHER_FILES: u64 = 256;

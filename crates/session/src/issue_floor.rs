@@ -16,8 +16,9 @@ use crate::{
     service::{SessionService, Unavailable},
 };
 
-/// The longest that a login or a refresh waits until tokens can be issued.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest that a login or a refresh waits until tokens can be issued. Servers and proxies commonly end a connection on
+/// which nothing was sent for 30 s.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The floor in milliseconds, if it was not read yet.
 pub(crate) const UNKNOWN: i64 = i64::MIN;
@@ -56,7 +57,7 @@ impl SessionService {
     /// Waits until a token that is issued now is accepted.
     ///
     /// # Errors
-    /// [`Unavailable::Clock`] if that takes longer than a minute.
+    /// [`Unavailable::Clock`] if that takes longer than 20 s.
     pub(crate) async fn until_tokens_count(&self) -> Result<(), Unavailable> {
         self.know_issue_floor().await?;
         let Some(from) = self.issues_from() else { return Ok(()) };

@@ -75,7 +75,7 @@ async fn logins_and_refreshes_wait_until_their_tokens_count() {
     service.sign_up("alice", &password).await.unwrap();
     let log_in = || service.log_in("alice", &password, ClientId::first_party(), Device::default());
     let first = log_in().await.unwrap();
-    for (ahead, refreshes) in [(seconds(5), false), (seconds(58), true)] {
+    for (ahead, refreshes) in [(seconds(5), false), (seconds(18), true)] {
         let floor = service.now().unwrap() + ahead;
         sessions.raise_issue_floor(floor).await.unwrap();
         service.learn_issue_floor().await.unwrap();
