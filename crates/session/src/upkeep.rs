@@ -13,7 +13,7 @@
 use std::{
     convert::Infallible,
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -94,7 +94,7 @@ pub(crate) struct Carrying {
     /// The last picture, and how many doubts there had been when the walk to it began.
     picture: Mutex<Option<(Position, Instant, u64)>>,
     /// How old the last picture may be, once somebody keeps it new.
-    behind_after: Mutex<Option<Duration>>,
+    behind_after: OnceLock<Duration>,
     pub(crate) pending: Pending,
     /// Set when the maintenance ends, until it has made a round again.
     pub(crate) ended: AtomicBool,
@@ -143,30 +143,23 @@ impl Default for Place {
 impl Carrying {
     /// Whether the blacklist has what the log has: the log was walked to its end, and not too long ago.
     pub(crate) fn is_current(&self) -> Result<(), Unavailable> {
-        if !self.has_caught_up() {
-            return Err(Unavailable::NotWhole);
+        let (_, began) = self.current().ok_or(Unavailable::NotWhole)?;
+        match self.behind_after.get() {
+            Some(longest) if began.elapsed() > *longest => Err(Unavailable::Behind),
+            _ => Ok(()),
         }
-        let longest = *self.behind_after.lock().unwrap_or_else(PoisonError::into_inner);
-        let age = self.picture().map(|(_, began, _)| began.elapsed());
-        if longest.is_some_and(|longest| age.is_none_or(|age| age > longest)) {
-            return Err(Unavailable::Behind);
-        }
-        Ok(())
     }
 
-    /// Whether the log was walked to its end since the last doubt.
-    fn has_caught_up(&self) -> bool {
+    /// Where the log ended, and when the walk to it began, if that was since the last doubt.
+    fn current(&self) -> Option<(Position, Instant)> {
         let doubts = self.doubts.load(Ordering::SeqCst);
-        self.picture().is_some_and(|(_, _, settled)| settled == doubts)
+        let picture = *self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        picture.and_then(|(to, began, settled)| (settled == doubts).then_some((to, began)))
     }
 
     /// Has the next look at the log come at once.
     pub(crate) fn hurry(&self) {
         self.hurry.notify_one();
-    }
-
-    fn picture(&self) -> Option<(Position, Instant, u64)> {
-        *self.picture.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reached(&self, to: Position, began: Instant, doubts: u64) {
@@ -297,8 +290,7 @@ impl SessionService {
     /// after [`look_again`](Self::look_again).
     #[must_use]
     pub fn picture(&self) -> Option<Picture> {
-        let carrying = &self.parts.carrying;
-        let (to, reached, _) = carrying.picture().filter(|_| carrying.has_caught_up())?;
+        let (to, reached) = self.parts.carrying.current()?;
         Some(Picture {
             to,
             age: reached.elapsed(),
@@ -345,13 +337,7 @@ impl SessionService {
     /// the service is not [`ready`](Self::ready).
     pub async fn keep_up(&self, upkeep: Upkeep) -> Infallible {
         if self.ports.blacklist.is_shared() {
-            let mut behind_after = self
-                .parts
-                .carrying
-                .behind_after
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *behind_after = Some(upkeep.behind_after);
+            let _ = self.parts.carrying.behind_after.set(upkeep.behind_after);
         }
         supervise::supervise("upkeep", || {
             let service = self.clone();
