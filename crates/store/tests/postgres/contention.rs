@@ -125,7 +125,7 @@ async fn when_all_connections_are_taken_callers_are_told_unavailable_and_later_o
     let Some(url) = fresh().await else { return };
     let settings = SqlSettings {
         max_connections: 2,
-        acquire_timeout: Duration::from_millis(200),
+        acquire_timeout: Duration::from_secs(1),
         busy_timeout: Duration::from_secs(60),
     };
     let store = store_with(&url, &settings).await;

@@ -17,7 +17,7 @@ use rescind_store::{SqlSettings, SqlStore};
 use rescind_testkit::{TcpRelay, rounds};
 use tokio::time::{Instant, timeout};
 
-use crate::fixture::{PATIENCE, closing, impatient, opened, own_server, rotation, session, store_with};
+use crate::fixture::{PATIENCE, closing, impatient, opened, own_server, rotation, session, store, store_with};
 
 /// What one client was told, and what it was left in the dark about.
 #[derive(Default)]
@@ -165,7 +165,7 @@ async fn a_network_that_swallows_everything_is_unavailable_in_bounded_time_and_h
 #[tokio::test]
 async fn reading_survives_a_restart_that_happened_in_between() {
     let Some(server) = own_server(&[]).await else { return };
-    let store = store_with(&server.url(), &impatient()).await;
+    let store = store(&server.url()).await;
     let session = opened(&store, 1).await;
     server.stop().await;
     server.start_again().await;

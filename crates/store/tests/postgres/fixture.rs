@@ -36,8 +36,8 @@ pub(crate) async fn store(url: &str) -> SqlStore {
 /// Somebody who would rather be told no than wait.
 pub(crate) fn impatient() -> SqlSettings {
     SqlSettings {
-        acquire_timeout: Duration::from_millis(300),
-        busy_timeout: Duration::from_millis(300),
+        acquire_timeout: Duration::from_secs(1),
+        busy_timeout: Duration::from_secs(1),
         ..SqlSettings::default()
     }
 }

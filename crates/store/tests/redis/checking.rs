@@ -160,7 +160,7 @@ async fn time_left(server: &RedisServer, key: &str) -> Duration {
 
 fn impatient() -> RedisSettings {
     RedisSettings {
-        timeout: Duration::from_millis(300),
+        timeout: Duration::from_secs(1),
         ..settings()
     }
 }
