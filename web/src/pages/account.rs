@@ -10,6 +10,7 @@ use super::{
     Site,
     devices::{Device, Devices, Page},
     draw,
+    ended::Ended,
     frame::{Frame, Who},
     home::Notice,
     times::Time,
@@ -23,6 +24,8 @@ struct Account {
     frame: Frame,
     username: String,
     notice: Option<Notice>,
+    /// The session that this browser held before, if a copy of it was used.
+    ended: Option<Ended>,
     token: TokenView,
     renewed: Option<Renewed>,
     logout_means: &'static str,
@@ -72,10 +75,15 @@ pub(crate) async fn show(
     let (policy, now) = (service.policy(), service.now().map_err(Problem::from)?);
     let username = user.username.to_string();
     let (notice, read) = browser::Notice::take(&request, &rescind, Some(authenticated.session_id())).unzip();
+    let ended = match notice {
+        Some(browser::Notice::CopyWasUsed(before)) => Ended::before_login(before, user.id, &rescind).await,
+        _ => None,
+    };
     let devices = Devices::of(&authenticated, service, now, &page).await?;
     let page = Account {
         frame: site.frame(&request, username.clone(), Who::Somebody(username.clone())),
-        notice: notice.map(|done| Notice::of(done, policy.check)),
+        notice: notice.and_then(|done| Notice::of(done, policy.check)),
+        ended,
         token: TokenView::new(&authenticated, now, policy, site.demo().is_on()),
         renewed: devices
             .current()

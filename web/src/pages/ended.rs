@@ -7,7 +7,10 @@
 use actix_web::HttpRequest;
 use jiff::Timestamp;
 use rescind_api::{Problem, Rescind, browser};
-use rescind_session::{Cause, Device, Session, SessionState};
+use rescind_session::{
+    Cause, Device, Session, SessionState,
+    token::{SessionId, UserId},
+};
 
 use super::{device_name::device_name, times::Time};
 
@@ -31,12 +34,24 @@ impl Ended {
     /// What the browser's cookies have to tell. Nothing, if the person ended the session here, or never had one; and
     /// nothing while the store cannot be asked, since the page around it is the way out.
     pub(crate) async fn of(request: &HttpRequest, rescind: &Rescind) -> Option<Self> {
-        let found = async {
-            let session = browser::ended_session(request, rescind).await?;
+        Self::of_session(rescind, browser::ended_session(request, rescind).await)
+    }
+
+    /// The same for somebody who has just logged in, of the session that this browser held before.
+    pub(crate) async fn before_login(session: SessionId, user: UserId, rescind: &Rescind) -> Option<Self> {
+        let session = rescind.service().session(session).await.map_err(Problem::from);
+        Self::of_session(
+            rescind,
+            session.map(|found| found.filter(|session| session.user == user)),
+        )
+    }
+
+    fn of_session(rescind: &Rescind, session: Result<Option<Session>, Problem>) -> Option<Self> {
+        let told = session.and_then(|session| {
             let now = rescind.service().now()?;
-            Ok::<_, Problem>(session.and_then(|session| Self::told(&session, now)))
-        };
-        found.await.unwrap_or_else(|problem| {
+            Ok(session.and_then(|session| Self::told(&session, now)))
+        });
+        told.unwrap_or_else(|problem| {
             tracing::warn!(code = problem.code(), "how a session ended could not be told");
             None
         })

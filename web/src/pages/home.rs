@@ -31,7 +31,7 @@ pub(crate) struct Notice {
 
 impl Notice {
     /// What was done, in words.
-    pub(crate) fn of(done: browser::Notice, check: Check) -> Self {
+    pub(crate) fn of(done: browser::Notice, check: Check) -> Option<Self> {
         use StolenTokenDies::{At, Now};
         let (heading, says, until) = match done {
             browser::Notice::LoggedOut(Now) => (
@@ -62,12 +62,14 @@ impl Notice {
             browser::Notice::PasswordChanged => {
                 ("Your password is changed.", "Every other device is logged out.", None)
             }
+            // Told by `Ended`, from the session's row.
+            browser::Notice::CopyWasUsed(_) => return None,
         };
-        Self {
+        Some(Self {
             heading,
             says,
             until: until.map(Time::exactly),
-        }
+        })
     }
 }
 
@@ -91,7 +93,7 @@ pub(crate) async fn show(
     };
     let page = Home {
         frame: site.frame(&request, "Does a stolen token still work?", who),
-        notice: notice.map(|done| Notice::of(done, rescind.service().policy().check)),
+        notice: notice.and_then(|done| Notice::of(done, rescind.service().policy().check)),
         ended,
     };
     with_cookies(draw(StatusCode::OK, &page)?, read.as_slice())

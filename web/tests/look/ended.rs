@@ -65,6 +65,17 @@ async fn a_robbed_person_is_told_that_a_copy_of_their_session_was_used() {
             assert!(!page.contains(private), "{path} tells {private}: {page}");
         }
     }
+    // Nor by logging in as somebody else. The owner who comes back with no more than that learns it, once.
+    let owner = running.cookie_client();
+    for (client, name, told) in [(&thief, "bob", false), (&owner, "alice", true)] {
+        client.plant_cookie(&format!("rescind_access={}; Path=/", token.expose_secret()));
+        client.log_in(name, DEMO_PASSWORD).await.expect_status(303);
+        for told in [told, false] {
+            let page = arrive_at(client, "/account").await;
+            assert!(page.contains("Your devices"), "{page}");
+            assert_eq!(page.contains("If that was not you, it was"), told, "{name}: {page}");
+        }
+    }
 
     visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
     let again = arrive_at(&visitor, "/").await;

@@ -9,13 +9,35 @@ use crate::{cookies::CookieTokens, guard::Personal, problem::Problem, rescind::R
 /// Whoever was robbed learns it here, since a session whose refresh token was used twice is closed under both.
 ///
 /// The tokens have to be genuine, but may be dead: a failed refresh drops no cookies. Nothing is said under a policy that
-/// keeps no sessions. **The device is told to the holder of a refresh token only.** An access token is what gets stolen, and
-/// a thief must not learn the address of the person whom they robbed.
+/// keeps no sessions. **The device is told to the holder of a refresh token only**, and to the user who logs in
+/// ([`Notice::CopyWasUsed`](super::Notice::CopyWasUsed)). An access token is what gets stolen, and a thief must not learn the
+/// address of the person whom they robbed.
 ///
 /// # Errors
 /// [`Problem::StoreUnavailable`].
 pub async fn ended_session(request: &HttpRequest, rescind: &Rescind) -> Result<Option<Session>, Problem> {
     request.extensions_mut().insert(Personal);
+    let found = closed_session(request, rescind).await?;
+    Ok(found.map(|(session, presented)| match presented {
+        Presented::RefreshToken => session,
+        Presented::AccessToken => Session {
+            device: Device::default(),
+            ..session
+        },
+    }))
+}
+
+/// What showed that the browser held the session.
+pub(super) enum Presented {
+    RefreshToken,
+    AccessToken,
+}
+
+/// The closed session that the browser's cookies are of, with its device.
+pub(super) async fn closed_session(
+    request: &HttpRequest,
+    rescind: &Rescind,
+) -> Result<Option<(Session, Presented)>, Problem> {
     let service = rescind.service();
     let Ok(cookies) = CookieTokens::read(request, rescind.cookie_names()) else {
         return Ok(None);
@@ -23,19 +45,16 @@ pub async fn ended_session(request: &HttpRequest, rescind: &Rescind) -> Result<O
     if !service.policy().keeps_sessions() {
         return Ok(None);
     }
-    let is_closed = |session: &Session| session.state != SessionState::Open;
+    let closed = |session: Session| (session.state != SessionState::Open).then_some(session);
     if let Some(token) = &cookies.refresh
         && let Some(session) = service.session_of(token.expose_secret()).await?
     {
-        return Ok(Some(session).filter(is_closed));
+        return Ok(closed(session).map(|session| (session, Presented::RefreshToken)));
     }
     let token = cookies.access.as_ref().map(AccessToken::expose_secret);
     let Some(claims) = token.and_then(|token| service.genuine_claims(token).ok()) else {
         return Ok(None);
     };
-    let session = service.session(claims.session_id).await?.filter(is_closed);
-    Ok(session.map(|session| Session {
-        device: Device::default(),
-        ..session
-    }))
+    let session = service.session(claims.session_id).await?.and_then(closed);
+    Ok(session.map(|session| (session, Presented::AccessToken)))
 }

@@ -6,7 +6,7 @@ use rescind_session::{
     token::{AccessClaims, AccessToken, ClientId},
 };
 
-use super::exchange;
+use super::{Notice, ended::closed_session, exchange};
 use crate::{
     cookies::CookieTokens,
     login::{self, Undelivered},
@@ -20,7 +20,7 @@ pub struct BrowserLogin(Grant);
 
 /// The cookies of a [`BrowserLogin`], kept with the request until there is a reply.
 pub(crate) struct HandOver {
-    cookies: [Cookie<'static>; 2],
+    cookies: Vec<Cookie<'static>>,
     /// A login ends if there never is one; a renewal can be repeated.
     login: Option<Undelivered>,
 }
@@ -36,11 +36,16 @@ impl HandOver {
 }
 
 impl BrowserLogin {
-    fn new(request: &HttpRequest, rescind: &Rescind, grant: Grant, login: Option<Undelivered>) -> Self {
-        request.extensions_mut().insert(HandOver {
-            cookies: rescind.cookie_names().of_grant(&grant),
-            login,
-        });
+    fn new(
+        request: &HttpRequest,
+        rescind: &Rescind,
+        grant: Grant,
+        login: Option<Undelivered>,
+        notice: Option<Cookie<'static>>,
+    ) -> Self {
+        let mut cookies = Vec::from(rescind.cookie_names().of_grant(&grant));
+        cookies.extend(notice);
+        request.extensions_mut().insert(HandOver { cookies, login });
         Self(grant)
     }
 
@@ -100,7 +105,24 @@ pub async fn log_in_without_limit(
 /// The login takes the place of whatever session the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
     end_replaced(request, rescind).await?;
-    Ok(BrowserLogin::new(request, rescind, login.grant().clone(), Some(login)))
+    let grant = login.grant().clone();
+    let notice = copy_was_used(request, rescind, &grant.claims).await;
+    Ok(BrowserLogin::new(request, rescind, grant, Some(login), notice))
+}
+
+/// For the user who logs in where a session of theirs was ended because somebody had a copy: who used it last.
+async fn copy_was_used(request: &HttpRequest, rescind: &Rescind, claims: &AccessClaims) -> Option<Cookie<'static>> {
+    let found = closed_session(request, rescind).await.unwrap_or_else(|problem| {
+        tracing::warn!(
+            code = problem.code(),
+            "the session that this browser held before could not be read"
+        );
+        None
+    });
+    let (session, _) = found?;
+    (session.user == claims.subject && session.reuse_noticed_at.is_some())
+        .then(|| Notice::CopyWasUsed(session.id).cookie(rescind, Some(claims.session_id)))?
+        .ok()
 }
 
 /// Exchanges the browser's refresh token on behalf of a form that came with an expired access token. The page can then
@@ -110,7 +132,7 @@ async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -
 /// [`Problem`]: the 401s of a refresh lead to the login.
 pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLogin, Problem> {
     let grant = exchange(request, rescind).await?;
-    Ok(BrowserLogin::new(request, rescind, grant, None))
+    Ok(BrowserLogin::new(request, rescind, grant, None, None))
 }
 
 /// Ends every session that the browser's cookies name. Each token is taken by itself: cookies that contradict each other

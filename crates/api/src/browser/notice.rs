@@ -24,6 +24,8 @@ pub enum Notice {
     DeviceEnded(StolenTokenDies),
     /// The reader's password was changed.
     PasswordChanged,
+    /// The reader has just logged in where a session of theirs had been ended, because somebody had a copy of it.
+    CopyWasUsed(SessionId),
 }
 
 impl Notice {
@@ -33,17 +35,18 @@ impl Notice {
     /// # Errors
     /// 503 while the time is not known.
     pub fn cookie(self, rescind: &Rescind, reader: Option<SessionId>) -> Result<Cookie<'static>, Problem> {
-        let (what, dies) = match self {
-            Self::LoggedOut(dies) => ("logged-out", dies),
-            Self::DeviceEnded(dies) => ("device-ended", dies),
-            Self::PasswordChanged => ("password-changed", StolenTokenDies::Now),
-        };
-        let dies = match dies {
+        let dies = |dies| match dies {
             StolenTokenDies::Now => "now".to_owned(),
             StolenTokenDies::At(time) => time.as_millisecond().to_string(),
         };
+        let (what, with) = match self {
+            Self::LoggedOut(copies) => ("logged-out", dies(copies)),
+            Self::DeviceEnded(copies) => ("device-ended", dies(copies)),
+            Self::PasswordChanged => ("password-changed", String::new()),
+            Self::CopyWasUsed(session) => ("copy-was-used", session.to_string()),
+        };
         let at = rescind.service().now()?.as_second();
-        let sealed = rescind.service().seal(&format!("{what}.{dies}.{at}.{}", of(reader)));
+        let sealed = rescind.service().seal(&format!("{what}.{with}.{at}.{}", of(reader)));
         let names = rescind.cookie_names();
         Ok(names.cookie(&names.notice, &sealed, LIFE))
     }
@@ -59,19 +62,22 @@ impl Notice {
         let now = rescind.service().now().ok()?.as_second();
         let notice = cookie_values(request.headers(), &names.notice).find_map(|sealed| {
             let text = rescind.service().unseal(&sealed)?;
-            let [what, dies, at, read_by] = text.split('.').collect::<Vec<_>>().try_into().ok()?;
+            let [what, with, at, read_by] = text.split('.').collect::<Vec<_>>().try_into().ok()?;
             let age = now.checked_sub(at.parse().ok()?)?;
             if !(0..LIFE.whole_seconds()).contains(&age) || read_by != of(reader) {
                 return None;
             }
-            let dies = match dies {
-                "now" => StolenTokenDies::Now,
-                time => StolenTokenDies::At(Timestamp::from_millisecond(time.parse().ok()?).ok()?),
+            let dies = || match with {
+                "now" => Some(StolenTokenDies::Now),
+                time => Some(StolenTokenDies::At(
+                    Timestamp::from_millisecond(time.parse().ok()?).ok()?,
+                )),
             };
             match what {
-                "logged-out" => Some(Self::LoggedOut(dies)),
-                "device-ended" => Some(Self::DeviceEnded(dies)),
+                "logged-out" => dies().map(Self::LoggedOut),
+                "device-ended" => dies().map(Self::DeviceEnded),
                 "password-changed" => Some(Self::PasswordChanged),
+                "copy-was-used" => with.parse().ok().map(Self::CopyWasUsed),
                 _ => None,
             }
         })?;
