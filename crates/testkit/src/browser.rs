@@ -17,12 +17,13 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
 use thirtyfour::extensions::query::ElementQueryable;
 use thirtyfour::{
     By, ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement, WindowHandle,
 };
 use tokio::process::Command;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout};
 use url::Url;
 
 use crate::cookie_client::plain_cookie_name;
@@ -194,8 +195,7 @@ impl Browser {
 
     /// What a person can read on the page.
     pub async fn text(&self) -> String {
-        let body = done(self.driver.find(By::Tag("body")).await);
-        done(body.text().await)
+        done(asked_again(|| async { self.driver.find(By::Tag("body")).await?.text().await }).await)
     }
 
     /// The page's title.
@@ -345,12 +345,11 @@ impl Browser {
 
     /// The one visible element, awaited.
     async fn one(&self, what: &str, xpath: &str) -> WebElement {
-        let query = self
-            .driver
-            .query(By::XPath(xpath))
-            .wait(PATIENCE, GLANCE)
-            .and_displayed();
-        match query.single().await {
+        let found = asked_again(|| async {
+            let query = self.driver.query(By::XPath(xpath)).wait(PATIENCE, GLANCE);
+            query.and_displayed().single().await
+        });
+        match found.await {
             Ok(element) => element,
             Err(error) => self.missing(what, &error).await,
         }
@@ -377,7 +376,11 @@ impl Browser {
 
     /// One or more elements, awaited.
     async fn one_of(&self, what: &str, xpath: &str) -> WebElement {
-        match self.driver.query(By::XPath(xpath)).wait(PATIENCE, GLANCE).first().await {
+        let found = asked_again(|| async {
+            let query = self.driver.query(By::XPath(xpath)).wait(PATIENCE, GLANCE);
+            query.first().await
+        });
+        match found.await {
             Ok(element) => element,
             Err(error) => self.missing(what, &error).await,
         }
@@ -415,7 +418,20 @@ impl Drop for Browser {
     }
 }
 
-fn done<T>(result: Result<T, thirtyfour::error::WebDriverError>) -> T {
+/// Asks until there is an answer. A page that is about to be replaced has an error for one.
+async fn asked_again<T, F: Future<Output = WebDriverResult<T>>>(ask: impl Fn() -> F) -> WebDriverResult<T> {
+    let (began, mut tick) = (Instant::now(), interval(GLANCE));
+    loop {
+        match ask().await {
+            Err(error) if began.elapsed() < PATIENCE && !matches!(*error, WebDriverErrorInner::NoSuchElement(_)) => {
+                tick.tick().await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn done<T>(result: WebDriverResult<T>) -> T {
     result.unwrap_or_else(|e| panic!("the browser would not: {e}"))
 }
 
