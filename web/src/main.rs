@@ -10,6 +10,7 @@ mod blacklist;
 mod clock;
 mod commands;
 mod connections;
+mod content;
 mod database;
 mod demo;
 mod failure;

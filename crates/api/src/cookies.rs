@@ -102,6 +102,7 @@ impl CookieNames {
         self.all_dropped(&names, service.now().unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
+    // ANCHOR: all_dropped
     fn all_dropped(&self, names: &[&String], now: Timestamp) -> Vec<Cookie<'static>> {
         let mut cookies: Vec<_> = names.iter().map(|name| self.dropped(name)).collect();
         if !cookies.is_empty() {
@@ -109,11 +110,15 @@ impl CookieNames {
         }
         cookies
     }
+    // ANCHOR_END: all_dropped
 
+    // ANCHOR: dropped
     pub(crate) fn dropped(&self, name: &str) -> Cookie<'static> {
         self.cookie(name, "", Duration::ZERO)
     }
+    // ANCHOR_END: dropped
 
+    // ANCHOR: cookie
     pub(crate) fn cookie(&self, name: &str, value: &str, life: Duration) -> Cookie<'static> {
         Cookie::build(name.to_owned(), value.to_owned())
             .path("/")
@@ -123,6 +128,7 @@ impl CookieNames {
             .max_age(life)
             .finish()
     }
+    // ANCHOR_END: cookie
 }
 
 /// The tokens that a browser sent.

@@ -4,6 +4,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+// ANCHOR: headers
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     // Nothing but what is named: no script at all, so that text which slips into a page stays text.
     (
@@ -30,6 +31,7 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
         HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
     ),
 ];
+// ANCHOR_END: headers
 
 /// A year. The host alone: whether its subdomains speak `https` is not ours to say.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");

@@ -96,6 +96,7 @@ impl PlainSessions {
 }
 
 impl SessionStore for PlainSessions {
+    // ANCHOR: load
     async fn load(&self, key: &SessionKey) -> Result<Option<Row>, LoadError> {
         let now = self.service.now().map_err(|error| LoadError::Other(error.into()))?;
         let look = || {
@@ -108,6 +109,7 @@ impl SessionStore for PlainSessions {
         };
         Ok(self.watch(Operation::FindSession, look).await)
     }
+    // ANCHOR_END: load
 
     async fn save(&self, row: Row, life: &time::Duration) -> Result<SessionKey, SaveError> {
         let until = self.until(life).map_err(SaveError::Other)?;
@@ -140,6 +142,7 @@ impl SessionStore for PlainSessions {
         Ok(())
     }
 
+    // ANCHOR: delete
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let write = || {
             let found = self.store.with(|rows| rows.remove(key.as_ref()));
@@ -148,6 +151,7 @@ impl SessionStore for PlainSessions {
         self.watch(Operation::Close, write).await;
         Ok(())
     }
+    // ANCHOR_END: delete
 }
 
 pub(crate) fn middleware(

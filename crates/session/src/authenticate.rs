@@ -53,6 +53,7 @@ impl SessionService {
         }
     }
 
+    // ANCHOR: verify_signature_only
     /// Asks the token alone: is it genuine, for us, and in time? What a service does that has nothing but the public key.
     ///
     /// **It cannot know whether the token was taken back**: that is written down elsewhere, and here nobody looks. A token
@@ -69,6 +70,7 @@ impl SessionService {
             Err(error) => Err(AuthenticateError::Invalid(error)),
         }
     }
+    // ANCHOR_END: verify_signature_only
 
     /// Makes the checks of [`authenticate`](Self::authenticate), and tells what each came to: for a page that shows them.
     ///
@@ -90,6 +92,7 @@ impl SessionService {
         Ok(self.is_below_floor(claims).await? || self.policy_refuses(claims).await?)
     }
 
+    // ANCHOR: policy_refuses
     /// The one question that the policy asks.
     async fn policy_refuses(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
         let ports = &self.ports;
@@ -119,6 +122,7 @@ impl SessionService {
             }
         }
     }
+    // ANCHOR_END: policy_refuses
 
     /// Takes a token apart that is genuine but may have expired or been revoked. Says nothing about whether it counts.
     ///

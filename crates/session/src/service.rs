@@ -246,6 +246,7 @@ impl SessionService {
         draw(&mut **locked(&self.parts.rng))
     }
 
+    // ANCHOR: mint
     /// Signs an access token that lives as long as the policy says, but not past `not_after`. None that the issue floor
     /// would refuse.
     pub(crate) fn mint(
@@ -273,6 +274,7 @@ impl SessionService {
         let token = self.parts.keys.ring.sign(&claims).map_err(StoreError::unavailable)?;
         Ok((token, claims))
     }
+    // ANCHOR_END: mint
 
     /// How much longer than the latest token it covers a revocation is kept.
     pub(crate) fn margin(&self) -> Duration {

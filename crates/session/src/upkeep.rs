@@ -254,6 +254,7 @@ impl SessionService {
         }
     }
 
+    // ANCHOR: walk
     /// Carries what the log holds after a place, to its end, and moves the place along.
     async fn walk(&self, place: &mut Place, batch: u32, claim: Option<Claim>) -> Result<(u64, Filling), StoreError> {
         let ports = &self.ports;
@@ -278,6 +279,7 @@ impl SessionService {
             }
         }
     }
+    // ANCHOR_END: walk
 
     /// Accepts no token until the log has been walked to its end once more: for a node that may have missed something, as
     /// one that was not alone on its database for a while.

@@ -43,6 +43,7 @@ impl KeyRing {
         }
     }
 
+    // ANCHOR: with_retired
     /// Adds a key that signs no more but still verifies.
     ///
     /// A name stands for one key, and the first one keeps it: a key whose `kid` is already in the ring is not added.
@@ -53,21 +54,26 @@ impl KeyRing {
         }
         self
     }
+    // ANCHOR_END: with_retired
 
     /// The key that signs.
     pub fn active(&self) -> &SigningKey {
         &self.active
     }
 
+    // ANCHOR: verifying_keys
     /// All keys that verify, the active one first. A JWK set is what
     /// [`to_jwk`](VerifyingKey::to_jwk) makes of them, which leaves out symmetric ones.
     pub fn verifying_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
         std::iter::once(self.active.verifying()).chain(&self.retired)
     }
+    // ANCHOR_END: verifying_keys
 
+    // ANCHOR: find
     pub(crate) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
         self.verifying_keys().find(|key| key.kid() == kid)
     }
+    // ANCHOR_END: find
 
     /// Signs `claims` with the active key: a JWS in compact form (RFC 7515 section 3.1).
     ///

@@ -79,6 +79,7 @@ impl RefreshKey {
         self.0.as_slice()
     }
 
+    // ANCHOR: tag
     fn tag(&self, session: SessionId, generation: Generation, salt: &Salt) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.as_bytes()));
         // Every part has a fixed length, so that no two inputs run together to the same bytes.
@@ -88,6 +89,7 @@ impl RefreshKey {
         context.update(salt.as_bytes());
         context.sign()
     }
+    // ANCHOR_END: tag
 
     fn seal_tag(&self, text: &str) -> hmac::Tag {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.as_bytes());
@@ -123,6 +125,7 @@ impl RefreshKeys {
         Ok(Self { active, older })
     }
 
+    // ANCHOR: issue
     /// The refresh token of one generation of one session: always the same text, so that it can be answered twice
     /// within the grace without having been stored.
     pub fn issue(&self, session: SessionId, generation: Generation, salt: &Salt) -> RefreshToken {
@@ -132,6 +135,7 @@ impl RefreshKeys {
         body.extend_from_slice(self.active.tag(session, generation, salt).as_ref());
         format!("{PREFIX}{}", *Zeroizing::new(jws::encode(&body))).into()
     }
+    // ANCHOR_END: issue
 
     /// A text with a tag after it, for a client to bring back: readable, but only this service can make one.
     pub fn seal(&self, text: &str) -> String {

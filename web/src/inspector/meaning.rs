@@ -4,6 +4,8 @@ use std::{fmt, sync::LazyLock};
 
 use serde::Deserialize;
 
+use crate::content::file;
+
 /// What a member means.
 #[derive(Deserialize)]
 pub(crate) struct Meaning {
@@ -57,13 +59,7 @@ struct Members {
     claim: Vec<Meaning>,
 }
 
-static MEMBERS: LazyLock<Members> = LazyLock::new(|| {
-    #[expect(
-        clippy::expect_used,
-        reason = "the file is a part of the program, and the tests read it"
-    )]
-    toml::from_str(include_str!("../../content/members.toml")).expect("content/members.toml is valid")
-});
+static MEMBERS: LazyLock<Members> = LazyLock::new(|| file!("members.toml").data());
 
 /// What is said of a member that is not known.
 pub(crate) const UNKNOWN_PARAMETER: &str =

@@ -30,13 +30,11 @@ pub(super) async fn show(
     site: web::Data<Site>,
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
-    let (solved, open): (Vec<_>, Vec<_>) = Chapter::ALL
-        .into_iter()
-        .partition(|chapter| exercises::is_solved(*chapter, &request));
+    let (solved, open): (Vec<_>, Vec<_>) = Chapter::all().partition(|chapter| exercises::is_solved(*chapter, &request));
     let page = Contents {
         frame: site.frame(&request, "The course", site.who_if_known(&rescind, &visitor).await),
         begun: !solved.is_empty(),
-        next: open.first().copied().unwrap_or(Chapter::Unissued),
+        next: open.first().copied().unwrap_or(Chapter::FIRST),
         solved,
     };
     draw(StatusCode::OK, &page)

@@ -21,8 +21,6 @@ struct Page {
     frame: Frame,
     chapter: Chapter,
     solved: bool,
-    /// The chapter's prose, as HTML.
-    prose: String,
     /// What is said of the source, as HTML.
     of_the_source: String,
     listing: Option<Listing>,
@@ -41,12 +39,15 @@ pub(super) async fn show(
 ) -> actix_web::Result<HttpResponse> {
     let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
     let page = Page {
-        frame: site.frame(&request, chapter.title(), site.who_if_known(&rescind, &visitor).await),
+        frame: site.frame(
+            &request,
+            chapter.title.as_str(),
+            site.who_if_known(&rescind, &visitor).await,
+        ),
         chapter,
         solved: exercises::is_solved(chapter, &request),
-        prose: chapter.render().map_err(actix_web::error::ErrorInternalServerError)?,
-        of_the_source: code_in(chapter.of_the_source()),
-        listing: chapter.excerpt().cut(),
+        of_the_source: code_in(&chapter.source.says),
+        listing: chapter.source.cut(),
         experiment: experiment(chapter, request.query_string()).await,
         exercise: exercises::for_chapter(chapter, &request).await,
     };

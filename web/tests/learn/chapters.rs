@@ -69,6 +69,7 @@ async fn chapters_lead_to_their_neighbours_and_tell_their_place() {
 async fn each_chapter_shows_our_own_source_line_by_line_as_it_is() {
     let running = open(program()).await;
     let reader = running.cookie_client();
+    let mut seen = BTreeSet::new();
     for address in chapters(&reader).await {
         let page = Page::open(&reader, &address).await;
         let [file] = page.words(".listing figcaption code").try_into().unwrap();
@@ -77,16 +78,50 @@ async fn each_chapter_shows_our_own_source_line_by_line_as_it_is() {
             .each(".listing pre", |pre| pre.text().collect::<String>())
             .try_into()
             .unwrap();
-        let mut lines = 0;
+        let (mut lines, mut code) = (0, 0);
+        let mut whole = String::new();
         for line in shown.lines().filter(|line| line.trim() != "…") {
             let digits = line.bytes().take_while(u8::is_ascii_digit).count();
             let (number, text) = line.split_at(digits);
             let number: usize = number.parse().unwrap_or_else(|e| panic!("{address}: {line:?}: {e}"));
             assert_eq!(source.lines().nth(number - 1).unwrap().trim(), text.trim(), "{address}");
             lines += 1;
+            code += usize::from(!text.trim_start().starts_with("//"));
+            whole.push_str(text);
+            whole.push('\n');
         }
         assert!((8..=30).contains(&lines), "{address} shows {lines} lines");
+        assert!(code > 0, "{address} shows nothing but comments");
+        assert!(open_brackets(&whole).is_empty(), "{address}: not whole:\n{whole}");
+        assert!(seen.insert((file, shown)), "{address} shows what another chapter shows");
     }
+}
+
+/// Braces and the like outside of strings and comments.
+fn open_brackets(source: &str) -> Vec<char> {
+    let mut open = Vec::new();
+    for line in source.lines() {
+        let mut in_string = false;
+        let mut letters = line.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\\' if in_string => drop(letters.next()),
+                '"' => in_string = !in_string,
+                _ if in_string => {}
+                '/' if letters.peek() == Some(&'/') => break,
+                '(' | '[' | '{' => open.push(letter),
+                ')' | ']' | '}' => {
+                    let pair = (open.pop(), letter);
+                    assert!(
+                        matches!(pair, (Some('('), ')') | (Some('['), ']') | (Some('{'), '}')),
+                        "{pair:?} in {line}"
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    open
 }
 
 #[tokio::test]

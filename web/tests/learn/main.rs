@@ -11,6 +11,7 @@
 mod chapters;
 mod demo_off;
 mod exercises;
+mod experiments;
 mod links;
 mod look;
 mod reader;

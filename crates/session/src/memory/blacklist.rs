@@ -75,6 +75,7 @@ impl Entries {
         self.by_until.insert((until, scope));
     }
 
+    // ANCHOR: check
     /// An entry that is here refuses. Its `until` is not asked: that only says when it may be removed.
     fn check(&self, token: TokenId, session: SessionId) -> Standing {
         [Scope::Session(session), Scope::Token(token)]
@@ -82,6 +83,7 @@ impl Entries {
             .find(|scope| self.until.contains_key(scope))
             .map_or_else(|| self.standing_of_the_absent(), Standing::Revoked)
     }
+    // ANCHOR_END: check
 
     fn standing_of_the_absent(&self) -> Standing {
         match self.past {
@@ -116,6 +118,7 @@ impl Entries {
         filling
     }
 
+    // ANCHOR: prune
     fn prune(&mut self, now: Timestamp, limit: u32) -> u64 {
         let mut removed = 0;
         while removed < u64::from(limit)
@@ -128,6 +131,7 @@ impl Entries {
         }
         removed
     }
+    // ANCHOR_END: prune
 }
 
 #[async_trait]

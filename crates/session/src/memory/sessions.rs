@@ -77,6 +77,7 @@ impl Store {
         Ok(Opened::Opened)
     }
 
+    // ANCHOR: rotate
     /// Compare, then swap. Nobody comes in between, because the lock is held.
     fn rotate(&mut self, rotation: &Rotation) -> Rotated {
         let Some(row) = self.rows.get_mut(&rotation.session) else {
@@ -97,6 +98,7 @@ impl Store {
         self.saw(rotation.at);
         Rotated::Won
     }
+    // ANCHOR_END: rotate
 
     fn list_open(&self, user: UserId) -> Vec<Session> {
         self.rows_of(user)

@@ -239,6 +239,7 @@ impl RedisBlacklist {
         Ok(filling(stands))
     }
 
+    // ANCHOR: standing
     async fn standing(&self, token: TokenId, session: SessionId) -> Result<Standing, Failure> {
         let scopes = [Scope::Token(token), Scope::Session(session)];
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
@@ -263,6 +264,7 @@ impl RedisBlacklist {
         }
         Ok(standing)
     }
+    // ANCHOR_END: standing
 
     async fn try_claim(&self, claim: Claim) -> Result<Copied, Failure> {
         let (log, nonce) = in_words(claim);

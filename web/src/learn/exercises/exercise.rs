@@ -7,7 +7,10 @@ use rescind_lab::{Action, Answer, SandboxError};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{attempt::Attempt, goals, running::Reached};
-use crate::learn::{chapters::Chapter, glossary::TERMS};
+use crate::{
+    content::named,
+    learn::{chapters::Chapter, glossary::TERMS},
+};
 
 /// What is to be solved at the end of a chapter.
 #[derive(Deserialize)]
@@ -136,7 +139,7 @@ impl Place {
 
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title()),
+            Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title),
             Self::Term(anchor) => {
                 let term = TERMS.iter().find(|term| term.anchor == *anchor);
                 format!("“{}” in the glossary", term.map_or(anchor, |term| &term.name))
@@ -187,11 +190,6 @@ pub(super) fn read(text: &str) -> Result<Vec<Exercise>, toml::de::Error> {
         }
     }
     Ok(file.exercise)
-}
-
-/// Reads what stands in the file by its name.
-fn named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
-    String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
 fn all_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Vec<T>, D::Error> {

@@ -3,11 +3,10 @@
 //! | | |
 //! | --- | --- |
 //! | [`controls`] | what the reader may set, two or three lists of choices each |
-//! | [`scripts`] | what happens in each chapter's story |
+//! | [`script`] | what happens in a story, as the chapter's file tells it |
 //! | [`playing`] | a sandbox of the lab in which it happens, and what is written down of it |
 //! | [`tampering`] | the one story that is about a token and nobody's deeds |
 //! | [`six`] | all answers in one story, in numbers |
-//! | [`in_the_lab`] | where there is more of it |
 //!
 //! The form asks with GET, so that the address of a result can be passed on. A story begins at a fixed instant and draws its
 //! randomness from a fixed seed: the same address shows the same story, to everybody. Its sandbox lives as long as the
@@ -16,20 +15,20 @@
 //! Rejected: a sandbox that waits for the reader between two steps. The lab has those; a chapter is to be read.
 
 mod controls;
-mod in_the_lab;
 mod playing;
-mod scripts;
+mod script;
 mod six;
 mod tampering;
 
 use askama::Template;
 use rescind_lab::SandboxError;
+use serde::Deserialize;
 
 use super::chapters::Chapter;
 pub(crate) use controls::{Choices, Control};
-use in_the_lab::InTheLab;
 pub(in crate::learn) use playing::Play;
 pub(crate) use playing::{Moment, Said, Spans};
+pub(crate) use script::Script;
 use six::Measured;
 
 /// A story that was played.
@@ -40,9 +39,11 @@ pub(super) struct Story {
 }
 
 /// What a story shows, in a sentence.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Finding {
     pub(super) said: Said,
-    pub(super) words: String,
+    pub(super) says: String,
 }
 
 /// The experiment of a chapter, as it is drawn.
@@ -50,12 +51,12 @@ pub(super) struct Finding {
 #[template(path = "learn/experiment.html")]
 pub(super) struct Experiment {
     chapter: Chapter,
-    controls: &'static [Control],
     choices: Choices,
     story: Story,
     /// All answers in numbers, where the chapter compares them.
     six: Option<Vec<Measured>>,
-    in_the_lab: InTheLab,
+    /// The address of the place in the lab.
+    in_the_lab: String,
 }
 
 impl Experiment {
@@ -64,21 +65,20 @@ impl Experiment {
     /// # Errors
     /// A sandbox cannot be set up.
     pub(super) async fn play(chapter: Chapter, query: &str) -> Result<Self, SandboxError> {
-        let controls = controls::of(chapter);
-        let choices = Choices::read(controls, query);
-        let story = scripts::play(chapter, &choices).await?;
-        let six = match chapter {
-            Chapter::Sessions => six::measured()
-                .await
+        let choices = Choices::read(&chapter.text().controls, query);
+        let story = chapter.text().story.play(&choices).await?;
+        let six = if chapter.compares_all {
+            let measured = six::measured().await;
+            measured
                 .inspect_err(|error| tracing::error!(%error, "the six answers could not be compared"))
-                .ok(),
-            _ => None,
+                .ok()
+        } else {
+            None
         };
         Ok(Self {
             six,
-            in_the_lab: InTheLab::of(chapter, &choices),
+            in_the_lab: choices.facts().fill(&chapter.lab.address),
             chapter,
-            controls,
             choices,
             story,
         })

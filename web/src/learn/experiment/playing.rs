@@ -10,6 +10,7 @@ use rescind_lab::{
     meter::{Access, Store},
 };
 use rescind_session::Policy;
+use serde::Deserialize;
 
 use crate::pages::times::length;
 
@@ -19,15 +20,25 @@ const BEGINS: i64 = 1_767_261_600;
 pub(super) const SEED: u64 = 7519;
 
 /// What came of something, for an icon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Said {
     Accepted,
     Refused,
     /// Nobody could tell, or nobody was asked.
+    #[serde(rename = "unknown")]
     Nothing,
 }
 
 impl Said {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::Refused => Self::Refused,
+            Outcome::CannotTell | Outcome::NoServer => Self::Nothing,
+        }
+    }
+
     /// The class of what is drawn of it.
     pub(crate) fn class(self) -> &'static str {
         match self {
@@ -143,7 +154,7 @@ impl Play {
     }
 
     /// The same, under another name.
-    pub(super) async fn press_as(&mut self, action: Action, name: Option<&'static str>) -> Option<Outcome> {
+    pub(super) async fn press_as(&mut self, action: Action, name: Option<&str>) -> Option<Outcome> {
         let before = self.sandbox.now();
         let step = self.sandbox.press(action).await.ok()?.clone();
         if action == Action::CopyAccess {
@@ -201,12 +212,8 @@ impl Play {
         });
     }
 
-    fn note(&mut self, at: Duration, exchange: &Exchange, name: Option<&'static str>) {
-        let said = match exchange.outcome {
-            Outcome::Accepted => Said::Accepted,
-            Outcome::Refused => Said::Refused,
-            Outcome::CannotTell | Outcome::NoServer => Said::Nothing,
-        };
+    fn note(&mut self, at: Duration, exchange: &Exchange, name: Option<&str>) {
+        let said = Said::of(exchange.outcome);
         if exchange.who == Who::Thief {
             match said {
                 Said::Accepted => {
@@ -285,9 +292,8 @@ impl Play {
         Some(Spans { out, stolen, dead })
     }
 
-    /// How many entries the blacklist has.
-    pub(super) async fn entries(&self) -> usize {
-        self.sandbox.picture().await.blacklist.len()
+    pub(super) fn since_logout(&self) -> Duration {
+        self.sandbox.now().saturating_sub(self.logged_out.unwrap_or_default())
     }
 
     /// What the browser sent along with the last request that it made to the API, in bytes of cookies.

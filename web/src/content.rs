@@ -1,0 +1,126 @@
+//! The texts under `content/`: Markdown for what is read, TOML for what is chosen from. They are built into the program.
+//!
+//! A sentence often depends on what happened. Such sentences are [cases](Case): the file says under which [facts](Facts)
+//! each is meant, the first that fits is taken, and `{name}` in it stands for a fact. Which facts there are is said by the
+//! code that finds them out; what is said about them is not.
+
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+
+use pulldown_cmark::{Parser, html};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+
+/// A file under `content/`, with its name.
+macro_rules! file {
+    ($($name:expr),+) => {
+        ($crate::content::File {
+            name: concat!($($name),+),
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/content/", $($name),+)),
+        })
+    };
+}
+pub(crate) use file;
+
+/// A file that is part of the program.
+#[derive(Clone, Copy)]
+pub(crate) struct File {
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+}
+
+impl File {
+    /// A file of data. The program does not run with one that cannot be read; the tests read each.
+    pub(crate) fn data<T: DeserializeOwned>(self) -> T {
+        toml::from_str(self.text).unwrap_or_else(|error| self.is_wrong(&error))
+    }
+
+    /// A text with front matter in TOML, between two lines of `+++`: that, and the text as HTML.
+    pub(crate) fn text<T: DeserializeOwned>(self) -> (T, String) {
+        let parts = self
+            .text
+            .strip_prefix("+++\n")
+            .and_then(|text| text.split_once("\n+++\n"));
+        let (front, body) = parts.unwrap_or_else(|| self.is_wrong(&"it has no front matter"));
+        let mut prose = String::new();
+        html::push_html(&mut prose, Parser::new(body));
+        (
+            toml::from_str(front).unwrap_or_else(|error| self.is_wrong(&error)),
+            prose,
+        )
+    }
+
+    #[expect(clippy::panic, reason = "the file is a part of the program, and the tests read it")]
+    fn is_wrong(self, error: &dyn Display) -> ! {
+        panic!("content/{}: {error}", self.name)
+    }
+}
+
+/// Something that holds under some facts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case<T> {
+    /// The facts that are asked for, each with the values that will do. None: it always holds.
+    #[serde(default)]
+    when: BTreeMap<String, OneOf>,
+    pub(crate) then: T,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOf {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl<T> Case<T> {
+    #[cfg(test)]
+    pub(crate) fn asks_for(&self) -> impl Iterator<Item = &str> {
+        self.when.keys().map(String::as_str)
+    }
+
+    pub(crate) fn holds(&self, facts: &Facts) -> bool {
+        self.when.iter().all(|(name, values)| {
+            facts.get(name).is_some_and(|fact| match values {
+                OneOf::One(value) => value == fact,
+                OneOf::Several(values) => values.iter().any(|value| value == fact),
+            })
+        })
+    }
+}
+
+/// The first that holds.
+pub(crate) fn first<'a, T>(cases: &'a [Case<T>], facts: &Facts) -> Option<&'a T> {
+    cases.iter().find(|case| case.holds(facts)).map(|case| &case.then)
+}
+
+/// Reads what stands in a file by its name.
+pub(crate) fn named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+/// What is known, by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts(BTreeMap<&'static str, String>);
+
+impl Facts {
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.0.insert(name, value.into());
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A text with each `{name}` replaced by the fact of that name.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        let put = |text: String, (name, value): (&&str, &String)| text.replace(&format!("{{{name}}}"), value);
+        self.0.iter().fold(text.to_owned(), put)
+    }
+}

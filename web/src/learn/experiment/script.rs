@@ -1,0 +1,201 @@
+//! A chapter's story, as its file tells it: under which answer it plays, what happens, and what is said of the outcome.
+//!
+//! Nothing in a file says what comes of a step. That is read off the sandbox, and a file asks for it by these facts:
+//!
+//! | | |
+//! | --- | --- |
+//! | the name of a control | what was chosen |
+//! | `you`, `thief` | what came of the last request of each: `accepted`, `refused` or `unknown` |
+//! | `tries` | how many requests the thief has sent |
+//! | `copy`, `left` | whether a copy `works` after the logout or was `refused`, and for how long it works |
+//! | `since` | how long ago the logout was |
+//! | `again` | how often you had to log in again |
+//! | `bytes`, `reads` | what your last request carried, and what it cost |
+//! | `token`, `why` | what the check of a changed token came to, and why |
+
+use std::collections::BTreeMap;
+
+use rescind_lab::{Action, Answer, Outcome, SandboxError, Who};
+use serde::{Deserialize, Deserializer};
+
+use super::{
+    Finding, Story,
+    controls::Choices,
+    playing::{Play, Said, asked},
+};
+#[cfg(test)]
+use crate::learn::chapters::Text;
+use crate::{
+    content::{Case, Facts, first, named},
+    pages::times::length,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Script {
+    answers: Vec<Case<UnderAnswer>>,
+    steps: Vec<Case<Vec<Step>>>,
+    findings: Vec<Case<Finding>>,
+    /// What each check of the verifier asks, where a token is changed.
+    #[serde(default)]
+    pub(super) checks: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct UnderAnswer(#[serde(deserialize_with = "named")] Answer);
+
+/// Something that happens, and what it is called where it has a name of its own.
+struct Step {
+    deed: Deed,
+    says: Option<String>,
+}
+
+enum Deed {
+    Press(Action),
+    /// Time passes, as much as a control says.
+    Wait(String),
+    /// The thief tries, and if the copy works tries on until it is dead.
+    ThiefGoesOn,
+    /// A call each five minutes. Who is refused logs in again.
+    Work,
+    /// Until no entry is left on it.
+    WatchTheBlacklist,
+    /// The token is changed, and checked.
+    Tamper,
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Bare(String),
+            Named { step: String, says: String },
+        }
+        let (step, says) = match Written::deserialize(from)? {
+            Written::Bare(step) => (step, None),
+            Written::Named { step, says } => (step, Some(says)),
+        };
+        let deed = match (step.as_str(), step.strip_prefix("wait:")) {
+            (_, Some(control)) => Deed::Wait(control.to_owned()),
+            ("thief-goes-on", _) => Deed::ThiefGoesOn,
+            ("work", _) => Deed::Work,
+            ("watch-the-blacklist", _) => Deed::WatchTheBlacklist,
+            ("tamper", _) => Deed::Tamper,
+            (action, _) => Deed::Press(action.parse().map_err(serde::de::Error::custom)?),
+        };
+        Ok(Self { deed, says })
+    }
+}
+
+impl Script {
+    /// Plays it.
+    pub(super) async fn play(&'static self, choices: &Choices) -> Result<Story, SandboxError> {
+        let mut facts = choices.facts();
+        let answer = first(&self.answers, &facts).map_or(Answer::Sessions, |under| under.0);
+        let mut play = Play::begin(answer, |policy| {
+            policy.access_ttl = choices.time("life").unwrap_or(policy.access_ttl);
+            if let (Some(refresh), Some(grace)) = (policy.refresh.as_mut(), choices.time("grace")) {
+                refresh.grace = grace;
+            }
+        })
+        .await?;
+        for steps in &self.steps {
+            if steps.holds(&facts) {
+                for step in &steps.then {
+                    play.act(self, step, choices, &mut facts).await?;
+                }
+                play.tell(&mut facts);
+            }
+        }
+        let finding = first(&self.findings, &facts);
+        Ok(Story {
+            finding: Finding {
+                said: finding.map_or(Said::Nothing, |finding| finding.said),
+                says: finding.map_or_else(String::new, |finding| facts.fill(&finding.says)),
+            },
+            spans: play.spans(),
+            moments: play.moments,
+        })
+    }
+
+    /// Whether it asks only for what there is: see above.
+    #[cfg(test)]
+    pub(crate) fn is_about(&self, chapter: &Text) -> bool {
+        const FACTS: [&str; 6] = ["you", "thief", "tries", "copy", "again", "token"];
+        let is_known =
+            |name: &str| FACTS.contains(&name) || chapter.controls.iter().any(|control| control.name == name);
+        let asked = self.answers.iter().flat_map(Case::asks_for);
+        let asked = asked.chain(self.steps.iter().flat_map(Case::asks_for));
+        asked.chain(self.findings.iter().flat_map(Case::asks_for)).all(is_known)
+    }
+}
+
+impl Play {
+    async fn act(
+        &mut self,
+        script: &'static Script,
+        step: &'static Step,
+        choices: &Choices,
+        facts: &mut Facts,
+    ) -> Result<(), SandboxError> {
+        let says = step.says.as_deref();
+        match &step.deed {
+            Deed::Press(action) => {
+                self.press_as(*action, says).await;
+                if *action == Action::Call {
+                    let exchange = self.sandbox.steps().last().and_then(|step| step.exchanges.last());
+                    facts.set("reads", exchange.map(asked).unwrap_or_default());
+                    facts.set("bytes", self.cookie_bytes().to_string());
+                }
+            }
+            Deed::Wait(control) => self.wait(choices.time(control).unwrap_or_default()).await,
+            Deed::ThiefGoesOn => self.thief_goes_on().await,
+            Deed::Work => facts.set("again", self.work(choices).await.to_string()),
+            Deed::WatchTheBlacklist => self.watch_the_blacklist().await,
+            Deed::Tamper => self.tamper(script, choices, says.unwrap_or_default(), facts).await?,
+        }
+        Ok(())
+    }
+
+    async fn work(&mut self, choices: &Choices) -> usize {
+        let mut again = 0;
+        for _ in 0..choices.time("work").unwrap_or_default().as_secs() / 300 {
+            self.press(Action::Wait5m).await;
+            if self.press(Action::Call).await == Some(Outcome::Refused) {
+                again += 1;
+                self.press_as(Action::LogIn, Some("You have to log in again")).await;
+            }
+        }
+        again
+    }
+
+    async fn watch_the_blacklist(&mut self) {
+        const MOST_WAITS: usize = 8;
+        for _ in 0..MOST_WAITS {
+            let entries = self.sandbox.picture().await.blacklist.len();
+            let kept = if entries == 1 { "1 entry" } else { "no entry" };
+            self.write(self.sandbox.now(), format!("On the blacklist: {kept}"));
+            if entries == 0 {
+                break;
+            }
+            self.press(Action::Wait5m).await;
+        }
+    }
+
+    /// What there is to know after a step.
+    fn tell(&self, facts: &mut Facts) {
+        let sent = || self.sandbox.steps().iter().flat_map(|step| &step.exchanges);
+        for (name, who) in [("you", Who::You), ("thief", Who::Thief)] {
+            if let Some(exchange) = sent().rfind(|exchange| exchange.who == who) {
+                facts.set(name, Said::of(exchange.outcome).class());
+            }
+        }
+        let tries = sent().filter(|exchange| exchange.who == Who::Thief).count();
+        facts.set("tries", tries.to_string());
+        let inside = self.inside_after_logout();
+        facts.set("copy", if inside.is_some() { "works" } else { "refused" });
+        facts.set("left", length(inside.unwrap_or_default()));
+        facts.set("since", length(self.since_logout()));
+    }
+}
