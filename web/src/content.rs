@@ -4,7 +4,11 @@
 //! each is meant, the first that fits is taken, and `{name}` in it stands for a fact. Which facts there are is said by the
 //! code that finds them out; what is said about them is not.
 
-use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt::{Debug, Display},
+    str::FromStr,
+};
 
 use pulldown_cmark::{Parser, html};
 use serde::{
@@ -95,9 +99,24 @@ pub(crate) fn first<'a, T>(cases: &'a [Case<T>], facts: &Facts) -> Option<&'a T>
     cases.iter().find(|case| case.holds(facts)).map(|case| &case.then)
 }
 
+/// The first sentence that holds, with the facts filled in; nothing if none does.
+pub(crate) fn say(cases: &[Case<String>], facts: &Facts) -> String {
+    first(cases, facts).map_or_else(String::new, |sentence| facts.fill(sentence))
+}
+
 /// Reads what stands in a file by its name.
 pub(crate) fn named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
     String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+/// The same, where it may be left out.
+pub(crate) fn maybe_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
+    named(from).map(Some)
+}
+
+/// What a file calls something, by its name in the code.
+pub(crate) fn of(names: &BTreeMap<String, String>, what: impl Debug) -> &str {
+    names.get(&format!("{what:?}")).map_or("", String::as_str)
 }
 
 /// What is known, by name.

@@ -7,6 +7,7 @@
 //! **Never**: a decision about a token. Whatever a page wants to know, it asks the service.
 
 mod blacklist;
+mod choices;
 mod clock;
 mod commands;
 mod connections;
@@ -26,6 +27,7 @@ mod serve;
 mod settings;
 mod signals;
 mod stores;
+mod trace;
 
 use std::process::ExitCode;
 

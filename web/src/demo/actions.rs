@@ -12,11 +12,11 @@ use super::{
     heist::{Act, Heist, Tried},
     peers::AtPeer,
     thief::AtDoors,
-    visit::Visit,
+    visitors::Visit,
     watching::{Told, Watched},
 };
 use crate::{
-    pages::see_other,
+    pages::{renewed::is_failed_refresh, see_other},
     serve::{DEMO_PASSWORD, VICTIM},
 };
 
@@ -142,14 +142,10 @@ pub(crate) async fn thief_refreshes(
 pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
     match browser::renew(&request, &rescind).await {
         Ok(_) => Ok(see_other(SCREEN)),
-        Err(
-            problem @ (Problem::TokenMissing
-            | Problem::RefreshInvalid
-            | Problem::RefreshExpired
-            | Problem::RefreshReused
-            | Problem::SessionClosed
-            | Problem::PolicyHasNoRefresh),
-        ) => {
+        Err(problem)
+            if matches!(problem, Problem::TokenMissing | Problem::PolicyHasNoRefresh)
+                || is_failed_refresh(&problem) =>
+        {
             let mut reply = see_other(SCREEN);
             // The screen tells it, and a redirect has no body; but the log wants to know.
             reply.extensions_mut().insert(Told(problem.code()));

@@ -1,16 +1,24 @@
-//! Two doors that a token can be tried at, and what lies behind them.
+//! Two doors that a token can be tried at, what lies behind them, and how they stand on the screen.
 //!
 //! Both answer "who am I?", and both tell a private note, so that it is plain what it means to be in. The first is the
 //! API's own `/api/me` with that note added, and asks whatever the policy asks. The second looks at signature and expiry
 //! and at nothing else, as every service does that has been given a public key and no memory. It exists in the demo only.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use jiff::Timestamp;
 use rescind_api::{Authenticated, Me, Problem, Rescind, bearer_token, me};
-use rescind_session::token::AccessClaims;
+use rescind_session::{Check, token::AccessClaims};
 use serde::Serialize;
 
-use super::thief::{ASKING_DOOR, SIGNATURE_DOOR};
-use crate::pages::read;
+use super::{
+    heist::{Heist, Tried, Verdict},
+    scene::{Scene, WORDS},
+    thief::{ASKING_DOOR, SIGNATURE_DOOR},
+};
+use crate::{
+    content::{Facts, say},
+    pages::{read, times::Time},
+};
 
 /// What the people of the demo would rather keep to themselves.
 const NOTES: [(&str, &str); 2] = [
@@ -49,4 +57,169 @@ async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, P
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(MeAndMyNote { me, note }))
+}
+
+/// One of the two doors.
+pub(super) struct DoorView {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) path: &'static str,
+    /// How it decides.
+    pub(super) asks: String,
+    pub(super) said: Said,
+    /// What the thief reads behind it.
+    pub(super) note: Option<String>,
+    /// Why it said so.
+    pub(super) why: String,
+    /// A command with which the reader can be the thief.
+    pub(super) command: Option<String>,
+}
+
+/// What a door said, as a person reads it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nobody has tried the token yet.
+    Nothing,
+    /// In, and there is no reason why not.
+    In,
+    /// In, although the session was ended, until the token runs out.
+    StillIn(Time),
+    /// In when it was tried; the token has run out since.
+    WasIn,
+    Refused {
+        status: u16,
+        code: String,
+    },
+    NoAnswer,
+}
+
+impl Said {
+    fn of(verdict: &Verdict, ended: bool, expires_at: Timestamp, now: Timestamp) -> Self {
+        match verdict {
+            Verdict::Accepted { .. } if now >= expires_at => Self::WasIn,
+            Verdict::Accepted { .. } if ended => Self::StillIn(Time::countdown(expires_at, now)),
+            Verdict::Accepted { .. } => Self::In,
+            Verdict::Refused { status, code } => Self::Refused {
+                status: *status,
+                code: code.clone(),
+            },
+            Verdict::NoAnswer => Self::NoAnswer,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::In => "in",
+            Self::StillIn(_) => "still-in",
+            Self::WasIn => "was-in",
+            Self::Refused { .. } => "refused",
+            Self::NoAnswer => "no-answer",
+        }
+    }
+
+    /// The name of the class, which gives it its colour.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::In | Self::StillIn(_) => "accepted",
+            Self::Refused { .. } => "refused",
+            Self::Nothing | Self::WasIn | Self::NoAnswer => "open",
+        }
+    }
+}
+
+impl DoorView {
+    /// Both, the one that asks first.
+    pub(super) fn both(scene: &Scene, facts: &Facts) -> [Self; 2] {
+        let check = scene.rescind.service().policy().check;
+        [
+            Self::of(scene, facts, ASKING_DOOR, check),
+            Self::of(scene, facts, SIGNATURE_DOOR, Check::Nothing),
+        ]
+    }
+
+    /// `check`: what this door asks after signature and expiry.
+    fn of(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Self {
+        let first = path == ASKING_DOOR;
+        let verdict = |tried: &'_ Tried| {
+            let verdict = if first { &tried.asking } else { &tried.signature };
+            (tried.at, verdict.clone())
+        };
+        let tried = scene.heist.and_then(Heist::doors).map(verdict);
+        let ended_at = scene.heist.and_then(Heist::ended_at);
+        let (mut said, mut note, mut ended) = (Said::Nothing, None, false);
+        let mut facts = facts.clone();
+        if let (Some((at, verdict)), Some(heist)) = (tried, scene.heist) {
+            ended = ended_at.is_some_and(|ended| at >= ended);
+            said = Said::of(&verdict, ended, heist.expires_at(), scene.now);
+            match verdict {
+                Verdict::Accepted { note: found } => note = found,
+                Verdict::Refused { status, code } => {
+                    facts.set("code", code);
+                    facts.set("status", status.to_string());
+                }
+                Verdict::NoAnswer => {}
+            }
+        }
+        let yes = |is: bool| if is { "yes" } else { "no" };
+        facts.set("door", if first { "first" } else { "second" });
+        facts.set("said", said.name());
+        facts.set("asked", format!("{check:?}").to_lowercase());
+        facts.set("stale", yes(said != Said::Nothing && ended_at.is_some() && !ended));
+        facts.set(
+            "bought",
+            yes(scene.heist.is_some_and(|heist| heist.refresh().is_some())),
+        );
+        let (id, name) = match first {
+            true => ("door-blacklist", "The first door"),
+            false => ("door-signature", "The second door"),
+        };
+        Self {
+            id,
+            name,
+            path,
+            asks: say(&WORDS.asks, &facts),
+            why: say(&WORDS.why, &facts),
+            said,
+            note,
+            command: scene.heist.map(|heist| command(scene, path, heist)),
+        }
+    }
+}
+
+/// For the reader's own terminal. Neither token nor address has a letter in it that a shell would take for more.
+fn command(scene: &Scene, path: &str, heist: &Heist) -> String {
+    let origin = scene.rescind.settings().public_url.origin().ascii_serialization();
+    let token = heist.access().expose_secret();
+    format!("curl -s {origin}{path} -H \"Authorization: Bearer {token}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+
+    use super::*;
+
+    #[test]
+    fn an_accepted_token_is_in_still_in_or_was_in() {
+        let (now, accepted) = (Timestamp::UNIX_EPOCH, Verdict::Accepted { note: None });
+        let soon = now + 43.seconds();
+        assert_eq!(Said::of(&accepted, false, soon, now), Said::In);
+        assert_eq!(
+            Said::of(&accepted, true, soon, now),
+            Said::StillIn(Time::countdown(soon, now))
+        );
+        assert_eq!(Said::of(&accepted, true, soon, soon), Said::WasIn);
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_keeps_the_door_shut_and_says_so() {
+        let refused = Said::Refused {
+            status: 503,
+            code: "store_unavailable".to_owned(),
+        };
+        let facts = Facts::default().with("said", refused.name()).with("status", "503");
+        assert!(say(&WORDS.why, &facts).contains("not let in"));
+        assert_eq!(refused.class(), "refused");
+    }
 }

@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use super::{
-    Stage, log_view,
-    visit::{MOST_STREAMS, Visit},
+    Stage, log,
+    visitors::{MOST_STREAMS, Visit},
     watching::Watched,
 };
 use crate::stores::Stores;
@@ -102,7 +102,7 @@ impl LiveLog {
     }
 
     fn log(&self) -> String {
-        let drawn = log_view::fragment(&self.visit.lock().log, &self.stores);
+        let drawn = log::fragment(&self.visit.lock().log, &self.stores);
         event("log", &drawn)
     }
 }

@@ -98,6 +98,19 @@ pub(crate) enum Verdict {
     NoAnswer,
 }
 
+impl Verdict {
+    /// For the sentences that depend on it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "in",
+            Self::Refused { code, .. } if code == "token_revoked" => "revoked",
+            Self::Refused { code, .. } if code == "token_expired" => "expired",
+            Self::Refused { .. } => "refused",
+            Self::NoAnswer => "no-answer",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
@@ -148,10 +161,8 @@ impl Heist {
 
     /// Which part the next robbery is for: the second follows when the first has been seen to its end.
     pub(crate) fn next_act(&self) -> Act {
-        let seen = self.ended_at.zip(self.doors.as_ref());
-        let seen = seen.is_some_and(|(ended, tried)| tried.at >= ended);
         match self.act {
-            Act::First if seen && self.reuse.is_none() => Act::Second,
+            Act::First if self.tried_after_end().is_some() && self.reuse.is_none() => Act::Second,
             _ => Act::First,
         }
     }
@@ -189,6 +200,12 @@ impl Heist {
     /// What was found at the doors with that token.
     pub(crate) fn doors(&self) -> Option<&Tried> {
         self.doors.as_ref()
+    }
+
+    /// What was found at the doors since the session was ended.
+    pub(crate) fn tried_after_end(&self) -> Option<&Tried> {
+        let ended = self.ended_at?;
+        self.doors().filter(|tried| tried.at >= ended)
     }
 
     /// When the session was ended, if it was.

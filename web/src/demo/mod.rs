@@ -6,13 +6,13 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`visitors`], [`visit`] | who looks at the screen, and what is remembered of them |
+//! | [`visitors`] | who looks at the screen, and what is remembered of them |
 //! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and what a request costs the stores |
-//! | [`asked`], [`deciding`], [`log`] | what a request asked for, which check decided, and the entry made of it |
-//! | [`thief`], [`doors`], [`heist`] | who tries, where, and what is known of it |
-//! | [`peers`] | what the other nodes say to the same token, where there are several |
+//! | [`asked`], [`log`] | what a request asked for, which check decided, and the entry made of it |
+//! | [`thief`], [`peers`], [`doors`] | who tries, at which other nodes, and at which doors |
+//! | [`heist`] | what is known of a robbery |
 //! | [`actions`] | the buttons |
-//! | [`screen`], and the files beside it that end in `view` | what is drawn |
+//! | [`scene`], [`screen`], [`diagram`] | how far the story has come, and what is drawn; the sentences are in `content/robbery.toml` |
 //! | [`events`] | the log as it happens |
 //!
 //! **What somebody could do with it who means harm.** It is off unless the program listens to its own machine alone, or
@@ -23,25 +23,15 @@
 
 mod actions;
 mod asked;
-mod deciding;
 mod diagram;
-mod door_view;
 mod doors;
 mod events;
 mod heist;
 mod log;
-mod log_view;
-mod moment_view;
-mod nodes_view;
-mod notice;
 mod peers;
-mod phase;
+mod scene;
 mod screen;
-mod sides;
-mod step;
-mod story;
 mod thief;
-mod visit;
 pub(crate) mod visitors;
 mod watching;
 
@@ -57,8 +47,7 @@ use url::Url;
 
 use peers::Peers;
 use thief::Thief;
-use visit::Visit;
-use visitors::{Ticket, Visitors};
+use visitors::{Ticket, Visit, Visitors};
 pub(crate) use watching::watched;
 
 use crate::{pages::read, stores::Stores};

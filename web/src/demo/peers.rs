@@ -13,8 +13,7 @@ use rescind_session::Check;
 use url::Url;
 
 use super::{
-    asked::Asked,
-    deciding::{Seen, decided},
+    asked::{Asked, Seen, decided},
     heist::Verdict,
     log::{Actor, Entry, Node},
     thief::ASKING_DOOR,

@@ -7,10 +7,11 @@
 //! **The stolen token stands on it in full**, in a command to be pasted into a terminal. That is what the demo is for: the
 //! token is one's own, of an account whose password everybody knows, and the demo is off wherever others come in.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use jiff::Timestamp;
-use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
+use rescind_api::{Problem, Rescind, Visitor, browser};
 use rescind_session::{
     Session, SessionState,
     token::{Generation, PresentedRefreshToken, SessionId},
@@ -21,24 +22,23 @@ use super::{
     Stage,
     asked::Asked,
     diagram::Diagram,
-    door_view::{DoorView, Said},
-    heist::{Heist, Verdict},
-    log::{Actor, Entry, Node},
-    log_view,
-    moment_view::MomentView,
-    nodes_view::NodesView,
-    notice::Notice,
-    sides::{Thief, You},
-    step::Step,
-    story::Story,
+    doors::{DoorView, Said},
+    heist::{Exchange, Heist, Moment, Tried, Verdict, What},
+    log::{self, Actor, Entry, Node, clock_time, milliseconds},
+    scene::{Phase, Refreshed, Scene, Step, Story, WORDS},
+    thief,
     watching::Watched,
 };
 use crate::{
+    content::{Facts, first, of, say},
     pages::{
-        Site, draw,
+        Site,
+        device_name::device_name,
+        draw,
         frame::{Frame, Who},
+        times::Time,
     },
-    stores::BlacklistKind,
+    stores::Stores,
 };
 
 #[derive(Template)]
@@ -52,8 +52,10 @@ struct Screen {
     nodes: Option<NodesView>,
     /// Whether a store keeps somebody from being let in, or from being told who they are.
     store_down: bool,
-    you: You,
-    thief: Thief,
+    you: Side,
+    thief: Side,
+    /// What came of the thief's last refresh.
+    exchange: Option<String>,
     moments: Vec<MomentView>,
     /// What the server's row says, where both have a refresh token.
     row_generation: Option<u32>,
@@ -65,88 +67,164 @@ struct Screen {
     gone: bool,
 }
 
+/// "A copy of your session was used at … from …; it was ended."
+struct Notice {
+    used_at: Time,
+    /// The device and the address that the copy was used from.
+    from: String,
+    /// Who gave it away.
+    how: String,
+}
+
+/// What one of you holds, and may do.
+struct Side {
+    state: String,
+    /// How long the access token lives.
+    token_left: Option<Time>,
+    /// The generation of the refresh token.
+    generation: Option<u32>,
+    /// Beside the next step.
+    may: Vec<Step>,
+}
+
+/// One moment, in words.
+struct MomentView {
+    at: Time,
+    who: Actor,
+    says: String,
+}
+
+/// The same token, at every node. It is there where other nodes are known of, and the token was tried.
+struct NodesView {
+    lead: String,
+    rows: Vec<Row>,
+}
+
+/// One node.
+struct Row {
+    name: String,
+    /// Whether it is the one that drew the page.
+    own: bool,
+    verdict: Verdict,
+    took: String,
+}
+
 /// Which entry of the log is drawn.
 #[derive(Deserialize)]
-pub(crate) struct Choice {
+pub(super) struct Choice {
     entry: Option<String>,
 }
 
-/// What is known when a screen is drawn.
-pub(crate) struct Scene<'a> {
-    pub(crate) now: Timestamp,
-    pub(crate) rescind: &'a Rescind,
-    pub(crate) heist: Option<&'a Heist>,
-    /// Who looks: nothing, if that could not be found out.
-    pub(crate) visitor: Option<&'a Visitor>,
-    /// The name of whoever looks, where it could be found out.
-    pub(crate) name: Option<&'a str>,
-    /// What the refresh token in the browser's cookies says of itself.
-    pub(crate) cookie: Option<(SessionId, Generation)>,
-    pub(crate) thief_at: std::net::IpAddr,
-    pub(crate) blacklist: BlacklistKind,
-}
-
-impl Scene<'_> {
-    /// Whether the browser is logged in with the session that was robbed.
-    pub(crate) fn is_the_victim(&self, heist: &Heist) -> bool {
-        let by_access = self.logged_in().is_some_and(|who| who.session_id() == heist.session());
-        by_access || self.your_generation(heist).is_some() && !matches!(self.visitor, Some(Visitor::Anonymous))
-    }
-
-    pub(crate) fn logged_in(&self) -> Option<&Authenticated> {
-        match self.visitor {
-            Some(Visitor::LoggedIn(authenticated)) => Some(authenticated),
-            _ => None,
-        }
-    }
-
-    /// The generation of the browser's refresh token, if it is of the session that was robbed.
-    pub(crate) fn your_generation(&self, heist: &Heist) -> Option<Generation> {
-        let (session, generation) = self.cookie?;
-        (session == heist.session()).then_some(generation)
-    }
-}
+/// Somebody looks.
+type Look = (
+    HttpRequest,
+    Result<Visitor, Problem>,
+    web::Data<Site>,
+    web::Data<Stage>,
+    Rescind,
+    Watched,
+);
 
 /// `GET /demo`, and with `?entry=` the same with one request drawn.
-pub(crate) async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    stage: web::Data<Stage>,
-    rescind: Rescind,
-    watched: Watched,
-    choice: web::Query<Choice>,
-) -> actix_web::Result<HttpResponse> {
-    let look = Look {
-        request,
-        visitor,
-        site,
-        stage,
-        rescind,
-        watched,
-    };
-    look.draw(choice.entry.as_deref()).await
+pub(super) async fn show(look: Look, choice: web::Query<Choice>) -> actix_web::Result<HttpResponse> {
+    draw_for(look, choice.entry.as_deref()).await
 }
 
 /// `GET /demo/log/{id}`
-pub(crate) async fn show_entry(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    stage: web::Data<Stage>,
-    rescind: Rescind,
-    watched: Watched,
-    id: web::Path<String>,
-) -> actix_web::Result<HttpResponse> {
-    let look = Look {
-        request,
-        visitor,
-        site,
-        stage,
-        rescind,
-        watched,
+pub(super) async fn show_entry(look: Look, id: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    draw_for(look, Some(&id)).await
+}
+
+async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResponse> {
+    let (request, visitor, site, stage, rescind, Watched(visit)) = look;
+    let now = rescind.service().now().map_err(Problem::from)?;
+    // With a store down the screen still shows what the doors said, which is then the most interesting thing to see.
+    let unknown = matches!(visitor, Err(Problem::StoreUnavailable(_) | Problem::NotReady { .. }));
+    let visitor = visitor.as_ref().ok();
+    let name = match visitor {
+        Some(Visitor::LoggedIn(authenticated)) => site.user(&rescind, authenticated).await.ok().flatten(),
+        _ => None,
     };
-    look.draw(Some(&id)).await
+    let name = name.map(|user| user.username.to_string());
+    let session = visit.lock().heist.as_ref().map(Heist::session);
+    let row = row(&rescind, session).await;
+
+    let mut remembered = visit.lock();
+    if let (Some(heist), Some(row)) = (&mut remembered.heist, &row)
+        && let SessionState::Closed { at, cause } = row.state
+    {
+        heist.found_ended(at, of(&WORDS.causes, cause));
+    }
+    let scene = Scene {
+        now,
+        rescind: &rescind,
+        heist: remembered.heist.as_ref(),
+        visitor,
+        name: name.as_deref(),
+        cookie: cookie(&request, &rescind),
+        thief_at: stage.thief.address(),
+        blacklist: stage.stores.blacklist,
+    };
+    let drawn_entry = match entry {
+        Some(id) => id.parse().ok().and_then(|id| remembered.log.find(id)),
+        None => remembered.log.entries().find(|entry| is_worth_drawing(entry)),
+    };
+    let gone = entry.is_some() && drawn_entry.is_none();
+    let facts = scene.facts();
+    let story = story(&facts);
+    // Logging out has its button on the screen, and comes back to it; the frame's would lead elsewhere.
+    let who = match scene.logged_in() {
+        Some(_) => Who::Unknown,
+        None => Who::Nobody,
+    };
+    let both_refresh = scene.heist.is_some_and(|heist| heist.refresh().is_some());
+    let page = Screen {
+        frame: site.frame(&request, story.heading.as_str(), who),
+        notice: notice(&scene, &facts),
+        step: Step::next(&scene),
+        doors: DoorView::both(&scene, &facts),
+        nodes: nodes(&scene, &facts, &stage.stores),
+        store_down: unknown || scene.heist.is_some_and(found_the_store_down),
+        you: you(&scene, &facts),
+        thief: thief(&scene, &facts),
+        exchange: scene
+            .heist
+            .and_then(Heist::thiefs_exchange)
+            .map(|exchange| refreshed(exchange, "", |refreshed| &refreshed.state)),
+        moments: scene
+            .heist
+            .map(|heist| heist.moments().iter().map(MomentView::of).collect())
+            .unwrap_or_default(),
+        row_generation: row
+            .as_ref()
+            .filter(|_| both_refresh)
+            .and_then(|row| row.refresh.as_ref())
+            .map(|refresh| refresh.generation.get()),
+        robbed: scene.heist.is_some(),
+        has_second_act: rescind.service().policy().refresh.is_some(),
+        log: log::fragment(&remembered.log, &stage.stores),
+        chosen: drawn_entry.map(|entry| Diagram::of(entry, &stage.stores)),
+        gone,
+        story,
+    };
+    drop(remembered);
+    draw(if gone { StatusCode::NOT_FOUND } else { StatusCode::OK }, &page)
+}
+
+/// The row of the session that was robbed: nothing, if the policy keeps none, or if the store does not answer.
+async fn row(rescind: &Rescind, session: Option<SessionId>) -> Option<Session> {
+    let service = rescind.service();
+    if !service.policy().keeps_sessions() {
+        return None;
+    }
+    service.session(session?).await.ok().flatten()
+}
+
+fn cookie(request: &HttpRequest, rescind: &Rescind) -> Option<(SessionId, Generation)> {
+    let token = browser::refresh_token(request, rescind).ok().flatten()?;
+    // Not verified, but shown to nobody else than whoever sent it.
+    let presented = PresentedRefreshToken::parse(token.expose_secret()).ok()?;
+    Some((presented.unverified_session_id(), presented.unverified_generation()))
 }
 
 /// What is drawn when nothing is chosen: the thief's last attempt, where it was asked about.
@@ -160,104 +238,182 @@ fn found_the_store_down(heist: &Heist) -> bool {
     matches!(asking, Some(Verdict::Refused { status: 503, .. }))
 }
 
-/// Somebody looks.
-struct Look {
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    stage: web::Data<Stage>,
-    rescind: Rescind,
-    watched: Watched,
+/// Where the story stands, in two sentences.
+fn story(facts: &Facts) -> Story {
+    let mut facts = facts.clone();
+    if let Some(doors) = first(&WORDS.doors, &facts) {
+        facts.set("doors_heading", doors.heading.as_str());
+        facts.set("doors", doors.lead.as_str());
+    }
+    let told = first(&WORDS.story, &facts);
+    let fill = |part: fn(&Story) -> &String| told.map_or_else(String::new, |story| facts.fill(part(story)));
+    Story {
+        heading: fill(|story| &story.heading),
+        lead: fill(|story| &story.lead),
+    }
 }
 
-impl Look {
-    async fn draw(self, entry: Option<&str>) -> actix_web::Result<HttpResponse> {
-        let now = self.rescind.service().now().map_err(Problem::from)?;
-        // With a store down the screen still shows what the doors said, which is then the most interesting thing to see.
-        let visitor = self.visitor.as_ref().ok();
-        let unknown = matches!(
-            self.visitor,
-            Err(Problem::StoreUnavailable(_) | Problem::NotReady { .. })
-        );
-        let name = self.name(visitor).await;
-        let row = self.row().await;
+/// The notice that a victim gets once a copy of their session was used.
+fn notice(scene: &Scene, facts: &Facts) -> Option<Notice> {
+    let reuse = scene.heist?.reuse()?;
+    Some(Notice {
+        used_at: clock_time(reuse.used_at),
+        from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
+        how: say(&WORDS.notice, facts),
+    })
+}
 
-        let Watched(visit) = &self.watched;
-        let mut remembered = visit.lock();
-        if let (Some(heist), Some(row)) = (&mut remembered.heist, &row)
-            && let SessionState::Closed { at, cause } = row.state
-        {
-            heist.found_ended(at, super::moment_view::cause(cause));
+fn you(scene: &Scene, facts: &Facts) -> Side {
+    let open = scene.heist.filter(|heist| heist.ended_at().is_none());
+    let generation = open.and_then(|heist| scene.your_generation(heist));
+    let mut may = Vec::new();
+    if open.is_some_and(|heist| scene.is_the_victim(heist)) {
+        may.push(Step::LogOut);
+    }
+    if Phase::of(scene) == Phase::BothHoldIt && generation.is_some() {
+        may.push(Step::YouRefresh);
+    }
+    may.retain(|step| *step != Step::next(scene));
+    Side {
+        state: say(&WORDS.you, facts),
+        token_left: scene
+            .logged_in()
+            .map(|who| Time::countdown(who.claims().expires_at, scene.now)),
+        generation: generation.map(|generation| generation.get()),
+        may,
+    }
+}
+
+fn thief(scene: &Scene, facts: &Facts) -> Side {
+    let next = Step::next(scene);
+    let mut may = Vec::new();
+    if let Some(heist) = scene.heist {
+        may.push(Step::tries(scene));
+        match Phase::of(scene) {
+            Phase::BothHoldIt if next == Step::YouRefresh => may.push(Step::ThiefRefreshesAgain),
+            Phase::Ended | Phase::TriedAfterEnd if heist.refresh().is_some() => may.push(Step::ThiefRefreshesAgain),
+            _ => {}
         }
-        let scene = Scene {
-            now,
-            rescind: &self.rescind,
-            heist: remembered.heist.as_ref(),
-            visitor,
-            name: name.as_deref(),
-            cookie: self.cookie(),
-            thief_at: self.stage.thief.address(),
-            blacklist: self.stage.stores.blacklist,
-        };
-        let drawn_entry = match entry {
-            Some(id) => id.parse().ok().and_then(|id| remembered.log.find(id)),
-            None => remembered.log.entries().find(|entry| is_worth_drawing(entry)),
-        };
-        let gone = entry.is_some() && drawn_entry.is_none();
-        let story = Story::of(&scene);
-        // Logging out has its button on the screen, and comes back to it; the frame's would lead elsewhere.
-        let who = match scene.logged_in() {
-            Some(_) => Who::Unknown,
-            None => Who::Nobody,
-        };
-        let page = Screen {
-            frame: self.site.frame(&self.request, story.heading, who),
-            notice: Notice::of(&scene),
-            step: Step::next(&scene),
-            doors: DoorView::both(&scene),
-            nodes: NodesView::of(&scene, &self.stage.stores),
-            store_down: unknown || scene.heist.is_some_and(found_the_store_down),
-            you: You::of(&scene),
-            thief: Thief::of(&scene),
-            moments: scene.heist.map(MomentView::all).unwrap_or_default(),
-            row_generation: row
-                .as_ref()
-                .filter(|_| scene.heist.is_some_and(|heist| heist.refresh().is_some()))
-                .and_then(|row| row.refresh.as_ref())
-                .map(|refresh| refresh.generation.get()),
-            robbed: scene.heist.is_some(),
-            has_second_act: self.rescind.service().policy().refresh.is_some(),
-            log: log_view::fragment(&remembered.log, &self.stage.stores),
-            chosen: drawn_entry.map(|entry| Diagram::of(entry, &self.stage.stores)),
-            gone,
-            story,
-        };
-        drop(remembered);
-        draw(if gone { StatusCode::NOT_FOUND } else { StatusCode::OK }, &page)
+        may.retain(|step| *step != next);
     }
-
-    async fn name(&self, visitor: Option<&Visitor>) -> Option<String> {
-        let Some(Visitor::LoggedIn(authenticated)) = visitor else {
-            return None;
-        };
-        let user = self.site.user(&self.rescind, authenticated).await.ok().flatten();
-        user.map(|user| user.username.to_string())
+    let left = scene.heist.filter(|heist| scene.now < heist.expires_at());
+    Side {
+        state: say(&WORDS.thief, facts),
+        token_left: left.map(|heist| Time::countdown(heist.expires_at(), scene.now)),
+        generation: scene
+            .heist
+            .and_then(Heist::generation)
+            .map(|generation| generation.get()),
+        may,
     }
+}
 
-    /// The row of the session that was robbed: nothing, if the policy keeps none, or if the store does not answer.
-    async fn row(&self) -> Option<Session> {
-        let session = self.watched.0.lock().heist.as_ref().map(Heist::session)?;
-        let service = self.rescind.service();
-        if !service.policy().keeps_sessions() {
-            return None;
+fn refreshed(exchange: Exchange, who: &str, part: fn(&Refreshed) -> &String) -> String {
+    let (came_to, generation, code) = match exchange {
+        Exchange::Next(generation) => ("next", Some(generation), ""),
+        Exchange::Forgiven(generation) => ("forgiven", Some(generation), ""),
+        Exchange::Reused => ("reused", None, ""),
+        Exchange::Closed => ("closed", None, ""),
+        Exchange::Refused(code) => ("refused", None, code),
+    };
+    let generation = generation.map(|generation| generation.get().to_string());
+    let facts = Facts::default()
+        .with("came_to", came_to)
+        .with("generation", generation.unwrap_or_default())
+        .with("code", code)
+        .with("Who", who);
+    first(&WORDS.refreshed, &facts).map_or_else(String::new, |told| facts.fill(part(told)))
+}
+
+impl MomentView {
+    fn of(moment: &Moment) -> Self {
+        Self {
+            at: clock_time(moment.at),
+            who: moment.who,
+            says: says(moment),
         }
-        service.session(session).await.ok().flatten()
     }
+}
 
-    fn cookie(&self) -> Option<(SessionId, Generation)> {
-        let token = browser::refresh_token(&self.request, &self.rescind).ok().flatten()?;
-        // Not verified, but shown to nobody else than whoever sent it.
-        let presented = PresentedRefreshToken::parse(token.expose_secret()).ok()?;
-        Some((presented.unverified_session_id(), presented.unverified_generation()))
+fn says(moment: &Moment) -> String {
+    let who = match moment.who {
+        Actor::You => "You",
+        Actor::Browser => "Your browser, by itself,",
+        Actor::Thief => "The thief",
+    };
+    let facts = Facts::default().with("Who", who);
+    let facts = match &moment.what {
+        What::LoggedIn => facts.with("what", "logged-in"),
+        What::CopiedAccess => facts.with("what", "copied-access"),
+        What::CopiedRefresh(generation) => facts
+            .with("what", "copied-refresh")
+            .with("generation", generation.get().to_string()),
+        What::Tried {
+            asking,
+            signature,
+            elsewhere,
+        } => facts
+            .with("what", "tried")
+            .with("asking", short(asking))
+            .with("signature", short(signature))
+            .with("others", elsewhere.iter().map(short).collect::<Vec<_>>().join(", ")),
+        What::Exchanged(exchange) => return refreshed(*exchange, who, |refreshed| &refreshed.moment),
+        What::LoggedOut => facts.with("what", "logged-out"),
+        What::Ended(how) => facts.with("what", "ended").with("how", *how),
+    };
+    say(&WORDS.moment, &facts)
+}
+
+fn short(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Accepted { .. } => "200".to_owned(),
+        Verdict::Refused { status, .. } => status.to_string(),
+        Verdict::NoAnswer => "no answer".to_owned(),
+    }
+}
+
+/// A row a node, and what to make of it.
+fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
+    let heist = scene.heist?;
+    let tried = heist.doors().filter(|tried| !tried.elsewhere.is_empty())?;
+    let row = |name: String, own, verdict: &Verdict, took: Duration| Row {
+        name,
+        own,
+        verdict: verdict.clone(),
+        took: milliseconds(took),
+    };
+    let own = match &stores.node {
+        Some(node) => format!("Node {node}"),
+        None => "This node".to_owned(),
+    };
+    let mut rows = vec![(stores.node.as_deref(), row(own, true, &tried.asking, tried.took))];
+    rows.extend(tried.elsewhere.iter().map(|at| {
+        let name = format!("Node {}", at.name());
+        (at.node.as_deref(), row(name, false, &at.verdict, at.took))
+    }));
+    // By name, so that a node stands where it stood, whichever draws the page; who told no name comes last.
+    rows.sort_by_key(|(name, _)| (name.is_none(), *name));
+    let tried_when = if heist.tried_after_end().is_some() {
+        "after"
+    } else {
+        "before"
+    };
+    let facts = facts.clone().with("nodes", together(tried)).with("tried", tried_when);
+    Some(NodesView {
+        lead: say(&WORDS.nodes, &facts),
+        rows: rows.into_iter().map(|(_, row)| row).collect(),
+    })
+}
+
+/// What all nodes say, where they say the same.
+fn together(tried: &Tried) -> &'static str {
+    let said = tried.asking.name();
+    let mut others = tried.elsewhere.iter().map(|at| at.verdict.name());
+    if said == "no-answer" || others.clone().any(|other| other == "no-answer") {
+        "no-answer"
+    } else if others.all(|other| other == said) {
+        said
+    } else {
+        "differ"
     }
 }

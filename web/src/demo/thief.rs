@@ -28,8 +28,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{
     heist::Verdict,
     peers::{AtPeer, Peer, Peers, name_in},
-    visit::Visit,
-    visitors::Ticket,
+    visitors::{Ticket, Visit},
 };
 
 /// What the thief calls itself. It stands in the list of devices once the thief has refreshed.

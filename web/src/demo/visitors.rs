@@ -8,7 +8,10 @@
 //! The cache (the `moka` crate) keeps that half hour by a clock of its own. It decides nothing but what is forgotten.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use moka::sync::Cache;
 use rand::{Rng, rngs::StdRng};
 use rescind_api::{Settings, cookie_values};
+use tokio::sync::{Semaphore, watch};
+
+use super::{
+    heist::Heist,
+    log::{Entry, Log},
+};
 
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 60);
 
@@ -111,13 +120,77 @@ impl<T: Send + Sync + 'static> Visitors<T> {
     }
 }
 
+/// How many event streams one visitor may hold: a tab each, and a browser allows six to a server.
+pub(crate) const MOST_STREAMS: usize = 6;
+
+/// One visitor's memory. It is dropped as a whole, and the tokens in it are wiped.
+pub(crate) struct Visit {
+    state: Mutex<Remembered>,
+    next: AtomicU64,
+    changed: watch::Sender<()>,
+    pub(crate) streams: Arc<Semaphore>,
+}
+
+/// Log and loot.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    pub(crate) log: Log,
+    pub(crate) heist: Option<Heist>,
+}
+
+impl Default for Visit {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            next: AtomicU64::new(1),
+            changed: watch::Sender::new(()),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+        }
+    }
+}
+
+impl Visit {
+    /// The id of a request that begins now.
+    pub(crate) fn begin(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A request has been answered.
+    pub(crate) fn saw(&self, entry: Entry) {
+        {
+            let mut state = self.lock();
+            if let Some(heist) = &mut state.heist {
+                heist.saw(&entry);
+            }
+            state.log.add(entry);
+        }
+        self.changed.send_replace(());
+    }
+
+    /// Looks at what is remembered. Short: others wait.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loot and log are thrown away.
+    pub(crate) fn forget(&self) {
+        *self.lock() = Remembered::default();
+        self.changed.send_replace(());
+    }
+
+    /// Wakes whenever something has come into the log.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{self, HeaderValue};
     use rand::SeedableRng;
 
     use super::*;
-    use crate::demo::{VISITOR_COOKIE, visit::Visit};
+    use crate::demo::VISITOR_COOKIE;
 
     fn settings(https: bool) -> Settings {
         let url = if https {

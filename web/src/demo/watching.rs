@@ -23,10 +23,9 @@ use tokio::time::Instant;
 
 use super::{
     Stage,
-    asked::Asked,
-    deciding::{Seen, decided},
+    asked::{Asked, Seen, decided},
     log::{Actor, Entry, LONGEST_PATH, Node, SentOn},
-    visit::Visit,
+    visitors::Visit,
 };
 
 /// A method may be any word; those that mean something are shorter.

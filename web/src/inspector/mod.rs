@@ -29,12 +29,15 @@ mod page;
 mod tampering;
 mod verified;
 
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use rescind_api::{Form, Problem, Rescind, Visitor, browser};
 use rescind_session::token::{AccessToken, MAX_TOKEN_BYTES};
 use serde::Deserialize;
 
 use crate::{
+    content::{Case, file},
     lab::Sandboxes,
     pages::{Site, draw, read},
 };
@@ -43,6 +46,19 @@ use own::{Keeper, Own};
 use page::{Page, Refusal, Result as Shown};
 use tampering::{Change, Tampered};
 use verified::Verified;
+
+/// What is said of checks and refusals.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    questions: BTreeMap<String, String>,
+    passed: BTreeMap<String, String>,
+    failed: BTreeMap<String, String>,
+    last: Vec<Case<String>>,
+    refusals: BTreeMap<String, String>,
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| file!("inspector.toml").data());
 
 /// Where the page is.
 const PATH: &str = "/inspector";
@@ -119,7 +135,7 @@ async fn inspected(
     let sent = match sent {
         Ok(Form(sent)) => sent,
         // More than any form may hold is a token that is too long, and the person is told as much.
-        Err(Problem::PayloadTooLarge) => return Ok(Err(Refusal::too_long())),
+        Err(Problem::PayloadTooLarge) => return Ok(Err(Refusal::because("TooLong"))),
         Err(problem) => return Err(problem.into()),
     };
     // What was pasted is what was meant, whichever choice it was left at.
@@ -130,7 +146,7 @@ async fn inspected(
     } else {
         match own.token(&which) {
             Some(token) => token.clone(),
-            None => return Ok(Err(Refusal::gone())),
+            None => return Ok(Err(Refusal::because("Gone"))),
         }
     };
     let decoded = match Decoded::of(token.expose_secret()) {

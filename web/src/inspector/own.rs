@@ -17,7 +17,10 @@ use rescind_session::{
 };
 
 use super::decoded::Decoded;
-use crate::{lab::Sandboxes, pages::frame::Who};
+use crate::{
+    lab::Sandboxes,
+    pages::{frame::Who, renewed::is_failed_refresh},
+};
 
 /// The choice of the browser's own access token.
 const ACCESS: &str = "access";
@@ -70,13 +73,9 @@ impl Own {
     pub(crate) async fn renewed(request: &HttpRequest, rescind: &Rescind) -> Result<Self, Problem> {
         let renewed = match browser::renew(request, rescind).await {
             Ok(renewed) => renewed,
-            Err(
-                Problem::TokenMissing
-                | Problem::RefreshInvalid
-                | Problem::RefreshExpired
-                | Problem::RefreshReused
-                | Problem::SessionClosed,
-            ) => return Ok(Self::nobodys()),
+            Err(problem) if matches!(problem, Problem::TokenMissing) || is_failed_refresh(&problem) => {
+                return Ok(Self::nobodys());
+            }
             Err(problem) => return Err(problem),
         };
         Ok(Self::of(

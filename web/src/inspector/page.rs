@@ -6,6 +6,7 @@ use rescind_session::token::AccessToken;
 use serde_json::Value;
 
 use super::{
+    WORDS,
     decoded::{Decoded, Part, Undecodable},
     longest, meaning,
     meaning::Meaning,
@@ -13,9 +14,12 @@ use super::{
     tampering::{LONGEST_VALUE, Marks, Place},
     verified::{Outcome, Verified},
 };
-use crate::pages::{
-    frame::{Frame, Who},
-    times::{Time, span},
+use crate::{
+    content::Facts,
+    pages::{
+        frame::{Frame, Who},
+        times::{Time, span},
+    },
 };
 
 #[derive(Template)]
@@ -84,42 +88,25 @@ struct Base {
 }
 
 impl Refusal {
-    pub(crate) fn too_long() -> Self {
-        Self(format!(
-            "is longer than {}, and no token is looked at beyond that.",
-            longest()
-        ))
+    /// `why`: its name in the file.
+    pub(crate) fn because(why: &str) -> Self {
+        Self::with(why, Facts::default())
     }
 
-    pub(crate) fn gone() -> Self {
-        Self("that you chose is not there any more. Choose again.".to_owned())
-    }
-
-    pub(crate) fn long_value() -> Self {
-        Self(format!("cannot take a value longer than {LONGEST_VALUE} characters."))
-    }
-
-    pub(crate) fn no_such_member() -> Self {
-        Self("has no such member to change.".to_owned())
+    fn with(why: &str, facts: Facts) -> Self {
+        let facts = facts
+            .with("longest", longest())
+            .with("longest_value", LONGEST_VALUE.to_string());
+        Self(facts.fill(WORDS.refusals.get(why).map_or("", String::as_str)))
     }
 
     pub(crate) fn undecodable(why: Undecodable) -> Self {
-        Self(match why {
-            Undecodable::Empty => "is missing: paste one first.".to_owned(),
-            Undecodable::TooLong => return Self::too_long(),
-            Undecodable::WithScheme => "has a space in it. Paste it alone, without “Bearer” before it.".to_owned(),
-            Undecodable::RefreshToken => {
-                "is a refresh token. It is opaque: there is nothing in it to read, and whoever has it can buy access tokens. \
-                 If it is a real one, log out now."
-                    .to_owned()
-            }
-            Undecodable::Parts(5) => "has five parts: it is encrypted (RFC 7516), and only its key opens it.".to_owned(),
-            Undecodable::Parts(1) => "has no dot in it. A signed one has three parts with dots between them.".to_owned(),
-            Undecodable::Parts(parts) => format!("has {parts} parts, and a signed one has three."),
-            Undecodable::NotJson => {
-                "has three parts, but the first two are not JSON in base64url. Was it copied whole?".to_owned()
-            }
-        })
+        match why {
+            Undecodable::Parts(5) => Self::because("FiveParts"),
+            Undecodable::Parts(1) => Self::because("OnePart"),
+            Undecodable::Parts(parts) => Self::with("Parts", Facts::default().with("parts", parts.to_string())),
+            why => Self::because(&format!("{why:?}")),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Change {
 
     fn of_member(member: &str, value: &str) -> Result<Self, Refusal> {
         if value.chars().count() > LONGEST_VALUE {
-            return Err(Refusal::long_value());
+            return Err(Refusal::because("LongValue"));
         }
         let value = match value.trim() {
             "" => None,
@@ -87,7 +87,7 @@ impl Change {
         match member.split_once('.') {
             Some(("header", name)) if !name.is_empty() => Ok(Self::Parameter(name.to_owned(), value)),
             Some(("claims", name)) if !name.is_empty() && name != SESSION => Ok(Self::Claim(name.to_owned(), value)),
-            _ => Err(Refusal::no_such_member()),
+            _ => Err(Refusal::because("NoSuchMember")),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | [`wire`](super::wire) | requests and replies as they were |
 //! | [`everything`](super::everything) | how everything stands afterwards |
 //! | [`buttons`](super::buttons) | what can be done next |
-//! | [`costs`], [`choosing`](super::choosing) | what it cost, and when to choose it |
+//! | [`costs`], [`words`](super::words) | what it cost, and when to choose it |
 //!
 //! Pressing is a POST that leads back here; looking, at an earlier step as well, changes nothing. A button that makes no
 //! sense any more, on a page that lay open or was never drawn, is answered with the reason and the page as it is now.
@@ -24,13 +24,13 @@ use serde::Deserialize;
 
 use super::{
     Sandboxes,
-    buttons::{Group, label},
-    choosing::Choosing,
+    buttons::Group,
     costs::{self, Row},
     everything::Everything,
     sequence::Sequence,
     telling::{Context, Told, moment},
     wire::Wire,
+    words::{AnswerWords, label, of_answer},
 };
 use crate::pages::{
     Site, draw,
@@ -74,7 +74,7 @@ struct Lifetimes {
 struct Page {
     frame: Frame,
     answer: Answer,
-    choosing: Choosing,
+    choosing: &'static AnswerWords,
     notice: Option<String>,
     /// The step that is looked at; 0 is the start.
     step: usize,
@@ -106,13 +106,13 @@ impl Page {
 }
 
 /// Somebody who looks, and what they see it with.
-struct Look<'a> {
-    request: &'a HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: &'a Site,
-    rescind: &'a Rescind,
-    sandboxes: &'a Sandboxes,
-}
+type Look = (
+    HttpRequest,
+    Result<Visitor, Problem>,
+    web::Data<Site>,
+    Rescind,
+    web::Data<Sandboxes>,
+);
 
 /// What is special about a page.
 #[derive(Default)]
@@ -124,52 +124,40 @@ struct Special {
 }
 
 /// `GET /lab/{answer}`
-async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-    sandboxes: web::Data<Sandboxes>,
-    slug: web::Path<String>,
-    choice: web::Query<Choice>,
-) -> actix_web::Result<HttpResponse> {
-    let answer = answer(&slug)?;
-    let look = Look {
-        request: &request,
-        visitor,
-        site: &site,
-        rescind: &rescind,
-        sandboxes: &sandboxes,
-    };
+async fn show(look: Look, slug: web::Path<String>, choice: web::Query<Choice>) -> actix_web::Result<HttpResponse> {
     let special = Special {
         step: choice.step.as_deref().and_then(|step| step.parse().ok()),
         ..Special::default()
     };
-    if let Some(bench) = sandboxes.of(&request)
+    draw_own(&look, StatusCode::OK, answer(&slug)?, special).await
+}
+
+/// Draws the visitor's own sandbox, or a fresh one where there is none.
+async fn draw_own(
+    look: &Look,
+    status: StatusCode,
+    answer: Answer,
+    special: Special,
+) -> actix_web::Result<HttpResponse> {
+    let (request, _, _, rescind, sandboxes) = look;
+    if let Some(bench) = sandboxes.of(request)
         && let Some(place) = bench.wait(answer).await
         && let Some(sandbox) = place.as_ref()
     {
-        return look.draw(StatusCode::OK, sandbox, special).await;
+        return draw_one(look, status, sandbox, special).await;
     }
-    let fresh = begin_anew(&sandboxes, &rescind, answer).await?;
-    look.draw(StatusCode::OK, &fresh, special).await
+    let fresh = begin_anew(sandboxes, rescind, answer).await?;
+    draw_one(look, status, &fresh, special).await
 }
 
 /// `POST /lab/{answer}/do`
-async fn press(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-    sandboxes: web::Data<Sandboxes>,
-    slug: web::Path<String>,
-    Form(pressed): Form<Pressed>,
-) -> actix_web::Result<HttpResponse> {
+async fn press(look: Look, slug: web::Path<String>, Form(pressed): Form<Pressed>) -> actix_web::Result<HttpResponse> {
     let answer = answer(&slug)?;
-    let known = sandboxes.known(&request);
+    let (request, _, _, rescind, sandboxes) = &look;
+    let known = sandboxes.known(request);
     let mut turn = sandboxes.turn(&known, answer).await.ok_or(Problem::NotFound)?;
     if turn.sandbox.is_none() {
-        *turn.sandbox = Some(begin_anew(&sandboxes, &rescind, answer).await?);
+        *turn.sandbox = Some(begin_anew(sandboxes, rescind, answer).await?);
     }
     let sandbox = turn.sandbox.as_mut().ok_or(Problem::NotFound)?;
     let refusal = match pressed.action.parse::<Action>() {
@@ -182,18 +170,11 @@ async fn press(
     let reply = match refusal {
         None => see_other(&format!("/lab/{}#now", answer.slug())),
         Some(notice) => {
-            let look = Look {
-                request: &request,
-                visitor,
-                site: &site,
-                rescind: &rescind,
-                sandboxes: &sandboxes,
-            };
             let special = Special {
                 notice: Some(notice),
                 ..Special::default()
             };
-            look.draw(StatusCode::CONFLICT, sandbox, special).await?
+            draw_one(&look, StatusCode::CONFLICT, sandbox, special).await?
         }
     };
     drop(turn);
@@ -202,44 +183,25 @@ async fn press(
 
 /// `POST /lab/{answer}/restart`
 async fn restart(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-    sandboxes: web::Data<Sandboxes>,
+    look: Look,
     slug: web::Path<String>,
     Form(lifetimes): Form<Lifetimes>,
 ) -> actix_web::Result<HttpResponse> {
     let answer = answer(&slug)?;
-    let usual = Setup::new(answer, now(&rescind)?);
-    match lifetimes.chosen(usual.clone()) {
+    let (request, _, _, rescind, sandboxes) = &look;
+    match lifetimes.chosen(Setup::new(answer, now(rescind)?)) {
         Ok(setup) => {
-            let known = sandboxes.known(&request);
+            let known = sandboxes.known(request);
             sandboxes.begin(&known, setup).await.map_err(|error| internal(&error))?;
             let reply = see_other(&format!("/lab/{}#now", answer.slug()));
             with_cookies(reply, known.cookie.as_slice())
         }
         Err(fields) => {
-            let look = Look {
-                request: &request,
-                visitor,
-                site: &site,
-                rescind: &rescind,
-                sandboxes: &sandboxes,
-            };
             let special = Special {
                 fields: Some(fields),
                 ..Special::default()
             };
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            if let Some(bench) = sandboxes.of(&request)
-                && let Some(place) = bench.wait(answer).await
-                && let Some(sandbox) = place.as_ref()
-            {
-                return look.draw(status, sandbox, special).await;
-            }
-            let fresh = begin_anew(&sandboxes, &rescind, answer).await?;
-            look.draw(status, &fresh, special).await
+            draw_own(&look, StatusCode::UNPROCESSABLE_ENTITY, answer, special).await
         }
     }
 }
@@ -262,59 +224,63 @@ fn internal(error: &SandboxError) -> actix_web::Error {
     actix_web::error::ErrorInternalServerError("a sandbox could not be begun")
 }
 
-impl Look<'_> {
-    async fn draw(self, status: StatusCode, sandbox: &Sandbox, special: Special) -> actix_web::Result<HttpResponse> {
-        let setup = sandbox.setup();
-        let answer = setup.answer;
-        let check = match answer {
-            Answer::Tokens(_) => setup.policy.check,
-            Answer::Sessions => Check::Session,
-        };
-        let all = sandbox.steps();
-        let newest = all.len();
-        let step = special.step.unwrap_or(newest).min(newest);
-        let context = Context {
-            answer,
-            check,
-            steps: all.get(..step).unwrap_or_default(),
-        };
-        let shown = context.steps.last();
-        let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
-        let other = costs::other(answer);
-        let mut elsewhere = begin_anew(self.sandboxes, self.rescind, other).await?;
-        costs::press_the_same(sandbox, &mut elsewhere).await;
-        let told = context.tell();
-        // Where nobody asked, whoever broke something wants to know what it did to whom.
-        let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
-        let title = format!("{}, step by step", answer.name());
-        let who = self.site.who_if_known(self.rescind, &self.visitor).await;
-        let page = Page {
-            frame: self.site.frame(self.request, title, who),
-            answer,
-            choosing: Choosing::of(answer),
-            notice: special.notice,
-            step,
-            newest,
-            clock: moment(shown.map_or(Duration::ZERO, |step| step.at)),
-            now: moment(sandbox.now()),
-            lives: lives(setup),
-            ask_both: (ask && sandbox.can(Action::AskBoth).is_ok()).then(|| label(Action::AskBoth)),
-            told,
-            groups: Group::usual(sandbox),
-            chaos: Group::chaos(sandbox),
-            sequence: Sequence::of(&context),
-            wires: shown.map(Wire::all).unwrap_or_default(),
-            everything: match shown {
-                Some(step) => Some(everything(step.after.clone())),
-                None if newest == 0 => Some(everything(sandbox.picture().await)),
-                None => None,
-            },
-            costs: costs::table(sandbox, &elsewhere),
-            other,
-            fields: special.fields.unwrap_or_else(|| fields(setup)),
-        };
-        draw(status, &page)
-    }
+async fn draw_one(
+    look: &Look,
+    status: StatusCode,
+    sandbox: &Sandbox,
+    special: Special,
+) -> actix_web::Result<HttpResponse> {
+    let (request, visitor, site, rescind, sandboxes) = look;
+    let setup = sandbox.setup();
+    let answer = setup.answer;
+    let check = match answer {
+        Answer::Tokens(_) => setup.policy.check,
+        Answer::Sessions => Check::Session,
+    };
+    let all = sandbox.steps();
+    let newest = all.len();
+    let step = special.step.unwrap_or(newest).min(newest);
+    let context = Context {
+        answer,
+        check,
+        steps: all.get(..step).unwrap_or_default(),
+    };
+    let shown = context.steps.last();
+    let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
+    let other = costs::other(answer);
+    let mut elsewhere = begin_anew(sandboxes, rescind, other).await?;
+    costs::press_the_same(sandbox, &mut elsewhere).await;
+    let told = context.tell();
+    // Where nobody asked, whoever broke something wants to know what it did to whom.
+    let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
+    let title = format!("{}, step by step", answer.name());
+    let who = site.who_if_known(rescind, visitor).await;
+    let page = Page {
+        frame: site.frame(request, title, who),
+        answer,
+        choosing: of_answer(answer),
+        notice: special.notice,
+        step,
+        newest,
+        clock: moment(shown.map_or(Duration::ZERO, |step| step.at)),
+        now: moment(sandbox.now()),
+        lives: lives(setup),
+        ask_both: (ask && sandbox.can(Action::AskBoth).is_ok()).then(|| label(Action::AskBoth)),
+        told,
+        groups: Group::usual(sandbox),
+        chaos: Group::chaos(sandbox),
+        sequence: Sequence::of(&context),
+        wires: shown.map(Wire::all).unwrap_or_default(),
+        everything: match shown {
+            Some(step) => Some(everything(step.after.clone())),
+            None if newest == 0 => Some(everything(sandbox.picture().await)),
+            None => None,
+        },
+        costs: costs::table(sandbox, &elsewhere),
+        other,
+        fields: special.fields.unwrap_or_else(|| fields(setup)),
+    };
+    draw(status, &page)
 }
 
 /// With which lifetimes it runs.

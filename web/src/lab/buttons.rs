@@ -5,6 +5,8 @@
 
 use rescind_lab::{Action, Sandbox};
 
+use super::words::label;
+
 /// Buttons that belong together.
 pub(crate) struct Group {
     pub(crate) id: &'static str,
@@ -83,32 +85,5 @@ impl Group {
             buttons,
             reasons,
         }
-    }
-}
-
-/// What stands on a button.
-pub(crate) fn label(action: Action) -> &'static str {
-    match action {
-        Action::LogIn => "Log in",
-        Action::Call => "Call the API",
-        Action::Refresh => "Refresh",
-        Action::LogOut => "Log out",
-        Action::CopyAccess => "Copy what you send",
-        Action::CopyRefresh => "Copy the refresh token",
-        Action::Replay => "Replay the copy",
-        Action::ThiefRefreshes => "Refresh as the thief",
-        Action::AskBoth => "Ask for both: you call, the thief replays",
-        Action::Wait30s => "+ 30 s",
-        Action::Wait5m => "+ 5 min",
-        Action::WaitBeforeExpiry => "To a second before expiry",
-        Action::WaitAfterExpiry => "To a second after it",
-        Action::BlacklistForgets => "Blacklist: forget everything",
-        Action::BlacklistSlow => "Blacklist: be slow",
-        Action::BlacklistStops => "Blacklist: stop",
-        Action::BlacklistWell => "Blacklist: mend it",
-        Action::LoseReply => "Lose the next refresh’s reply",
-        Action::KillServer => "Kill the server",
-        Action::StartServer => "Start the server",
-        Action::SetClockBack => "Wall clock: back an hour",
     }
 }

@@ -4,7 +4,7 @@
 //! the address, so a result can be passed on, and the same address shows the same story: it begins at a fixed instant and
 //! draws its randomness from a fixed seed.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -15,14 +15,20 @@ use rescind_lab::{
     Answer,
     comparison::{Costs, Lane, Scenario, ScenarioError, Stolen, What, compare},
 };
-use rescind_session::Preset;
+use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::timeline::{self, Room, Timeline};
-use crate::pages::{
-    Site, draw,
-    frame::{Frame, Who},
-    times,
+use super::{
+    timeline::{self, Room, Timeline},
+    words::of_answer,
+};
+use crate::{
+    content::{file, maybe_named},
+    pages::{
+        Site, draw,
+        frame::{Frame, Who},
+        times,
+    },
 };
 
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
@@ -36,130 +42,76 @@ const SEED: u64 = 7;
 /// How many of the six answers; it is never all of them.
 const NUMBERS: [&str; 6] = ["none", "one", "two", "three", "four", "five"];
 
-/// The stories worth telling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Story {
-    Coffee,
-    LastSecond,
-    WorkingDay,
-    VeryShort,
-    RefreshToken,
-    Grace,
-    NoGrace,
-    Night,
+/// What the file says: the stories worth telling, and the times that can be set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Offered {
+    story: Vec<Story>,
+    time: Vec<Time>,
+}
+
+static OFFERED: LazyLock<Offered> = LazyLock::new(|| file!("comparison.toml").data());
+
+/// A story. What it does not say is as usual.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Story {
+    slug: String,
+    title: String,
+    point: String,
+    #[serde(default, deserialize_with = "maybe_named")]
+    short: Option<humantime::Duration>,
+    #[serde(default, deserialize_with = "maybe_named")]
+    long: Option<humantime::Duration>,
+    #[serde(default, deserialize_with = "maybe_named")]
+    grace: Option<humantime::Duration>,
+    #[serde(default, deserialize_with = "maybe_named")]
+    theft: Option<humantime::Duration>,
+    #[serde(default, deserialize_with = "maybe_named")]
+    logout: Option<humantime::Duration>,
+    #[serde(default)]
+    loot: String,
+}
+
+/// A time that can be set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Time {
+    name: String,
+    label: String,
+    hint: String,
 }
 
 impl Story {
-    const ALL: [Self; 8] = [
-        Self::Coffee,
-        Self::LastSecond,
-        Self::WorkingDay,
-        Self::VeryShort,
-        Self::RefreshToken,
-        Self::Grace,
-        Self::NoGrace,
-        Self::Night,
-    ];
+    fn all() -> &'static [Self] {
+        &OFFERED.story
+    }
 
-    fn slug(self) -> &'static str {
-        match self {
-            Self::Coffee => "coffee",
-            Self::LastSecond => "last-second",
-            Self::WorkingDay => "working-day",
-            Self::VeryShort => "very-short",
-            Self::RefreshToken => "refresh-token",
-            Self::Grace => "grace",
-            Self::NoGrace => "no-grace",
-            Self::Night => "night",
+    fn scenario(&self) -> Scenario {
+        let usual = Scenario::default();
+        let or = |time: Option<humantime::Duration>, usual: Duration| time.map_or(usual, Into::into);
+        Scenario {
+            short: or(self.short, usual.short),
+            long: or(self.long, usual.long),
+            grace: or(self.grace, usual.grace),
+            stolen: stolen(&self.loot).unwrap_or(usual.stolen),
+            theft: or(self.theft, usual.theft),
+            logout: or(self.logout, usual.logout),
         }
     }
 
-    fn of_slug(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|story| story.slug() == slug)
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::Coffee => "Eight minutes in a café",
-            Self::LastSecond => "Robbed at the last second",
-            Self::WorkingDay => "A working day",
-            Self::VeryShort => "As short as can be",
-            Self::RefreshToken => "The refresh token is stolen",
-            Self::Grace => "Stolen just before a refresh",
-            Self::NoGrace => "The same, without a grace",
-            Self::Night => "The night after",
-        }
-    }
-
-    fn point(self) -> &'static str {
-        match self {
-            Self::Coffee => "Robbed after six minutes, logged out after eight.",
-            Self::LastSecond => "A short life does not help whoever is robbed just before they leave.",
-            Self::WorkingDay => "Eight hours: how often does a short life throw out the honest user?",
-            Self::VeryShort => "Lives of half a minute: a small window, and what it costs.",
-            Self::RefreshToken => "It buys new access tokens, until its owner uses the same one.",
-            Self::Grace => "For a few seconds the old token still answers, and the thief shares the chain unnoticed.",
-            Self::NoGrace => "Noticed at once. So would be a second tab, or a lost reply.",
-            Self::Night => "Tokens that live a day, and a logout in the evening.",
-        }
-    }
-
-    fn scenario(self) -> Scenario {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        let hours = |hours: u64| minutes(60 * hours);
-        let coffee = Scenario::default();
-        match self {
-            Self::Coffee => coffee,
-            Self::LastSecond => Scenario {
-                theft: coffee.logout - Duration::from_secs(2),
-                logout: coffee.logout - Duration::from_secs(1),
-                ..coffee
-            },
-            Self::WorkingDay => Scenario {
-                short: minutes(15),
-                theft: hours(3) + minutes(5),
-                logout: hours(8),
-                ..coffee
-            },
-            Self::VeryShort => Scenario {
-                short: Duration::from_secs(30),
-                ..coffee
-            },
-            Self::RefreshToken => Scenario {
-                stolen: Stolen::Refresh,
-                theft: minutes(2),
-                logout: minutes(12),
-                ..coffee
-            },
-            Self::Grace => Scenario {
-                stolen: Stolen::Refresh,
-                theft: minutes(5) - Duration::from_secs(5),
-                logout: minutes(12),
-                ..coffee
-            },
-            Self::NoGrace => Scenario {
-                grace: Duration::ZERO,
-                ..Self::Grace.scenario()
-            },
-            Self::Night => Scenario {
-                long: hours(24),
-                theft: hours(4),
-                logout: hours(5),
-                ..coffee
-            },
-        }
-    }
-
-    fn address(self) -> String {
-        format!("/lab?story={}&show=1", self.slug())
+    fn address(&self) -> String {
+        format!("/lab?story={}&show=1", self.slug)
     }
 }
 
-/// A field of the form, as it was typed.
+fn stolen(slug: &str) -> Option<Stolen> {
+    Stolen::ALL.into_iter().find(|stolen| stolen.slug() == slug)
+}
+
+/// A time, as it was typed.
 struct Field {
-    name: &'static str,
-    label: &'static str,
-    hint: &'static str,
+    time: &'static Time,
     value: String,
     error: Option<String>,
 }
@@ -184,66 +136,41 @@ impl Asked {
                 .find(|(found, _)| found == name)
                 .map(|(_, value)| value.as_str())
         };
-        let story = of("story").and_then(Story::of_slug).unwrap_or(Story::Coffee);
-        let mut scenario = story.scenario();
-        let stolen = of("loot").and_then(|slug| Stolen::ALL.into_iter().find(|stolen| stolen.slug() == slug));
-        scenario.stolen = stolen.unwrap_or(scenario.stolen);
+        let story = Story::all().iter().find(|story| of("story") == Some(&story.slug));
+        let mut scenario = story.map(Story::scenario).unwrap_or_default();
+        scenario.stolen = of("loot").and_then(stolen).unwrap_or(scenario.stolen);
 
         let mut unreadable = Vec::new();
-        let mut typed = |name: &'static str, time: &mut Duration| match of(name) {
+        let mut typed = |name: &str, time: &mut Duration| match of(name) {
             Some(text) => {
-                match humantime::parse_duration(text.trim()) {
-                    Ok(read) => *time = read,
-                    Err(_) => unreadable.push(name),
-                }
+                let read = humantime::parse_duration(text.trim());
+                unreadable.push(read.is_err());
+                *time = read.unwrap_or(*time);
                 text.chars().take(40).collect()
             }
-            None => humantime::format_duration(*time).to_string(),
+            None => {
+                unreadable.push(false);
+                humantime::format_duration(*time).to_string()
+            }
         };
         let values = [
-            typed("short", &mut scenario.short),
-            typed("long", &mut scenario.long),
-            typed("grace", &mut scenario.grace),
-            typed("theft", &mut scenario.theft),
-            typed("logout", &mut scenario.logout),
+            (typed("short", &mut scenario.short), ScenarioError::Short),
+            (typed("long", &mut scenario.long), ScenarioError::Long),
+            (typed("grace", &mut scenario.grace), ScenarioError::Grace),
+            (typed("theft", &mut scenario.theft), ScenarioError::Theft),
+            (typed("logout", &mut scenario.logout), ScenarioError::Logout),
         ];
         let errors = scenario.errors();
-        let texts = [
-            (
-                "short",
-                "The short life",
-                "Short-lived tokens, rotation, blacklist",
-                ScenarioError::Short,
-            ),
-            (
-                "long",
-                "The long life",
-                "Stored tokens, deletion on the client, plain sessions",
-                ScenarioError::Long,
-            ),
-            (
-                "grace",
-                "The grace",
-                "How long the last refresh token still answers",
-                ScenarioError::Grace,
-            ),
-            ("theft", "The theft", "After your login", ScenarioError::Theft),
-            ("logout", "The logout", "After your login", ScenarioError::Logout),
-        ];
-        let fields = texts
-            .into_iter()
-            .zip(values)
-            .map(|((name, label, hint, wrong), value)| Field {
-                name,
-                label,
-                hint,
-                value,
-                error: if unreadable.contains(&name) {
-                    Some("must be a time, such as 90s, 5m or 12h".to_owned())
-                } else {
-                    errors.contains(&wrong).then(|| wrong.to_string())
-                },
-            });
+        let fields = OFFERED.time.iter().zip(values).zip(unreadable);
+        let fields = fields.map(|((time, (value, wrong)), unreadable)| Field {
+            time,
+            value,
+            error: if unreadable {
+                Some("must be a time, such as 90s, 5m or 12h".to_owned())
+            } else {
+                errors.contains(&wrong).then(|| wrong.to_string())
+            },
+        });
         let guesses: Vec<_> = pairs.iter().filter(|(name, _)| name == "guess").collect();
         let guess = guesses.iter().filter_map(|(_, slug)| slug.parse().ok()).collect();
         Self {
@@ -369,12 +296,13 @@ impl Played {
         self.lanes
             .iter()
             .map(|lane| {
-                let predicted = guess.contains(&lane.answer);
+                let (predicted, refuses) = (guess.contains(&lane.answer), self.refuses(lane));
+                let words = of_answer(lane.answer);
                 Judged {
                     answer: lane.answer,
-                    refuses: self.refuses(lane),
-                    right: predicted == self.refuses(lane),
-                    why: why(lane.answer, self.refuses(lane)),
+                    refuses,
+                    right: predicted == refuses,
+                    why: if refuses { &words.refuses } else { &words.lets_in },
                 }
             })
             .collect()
@@ -386,22 +314,8 @@ struct Judged {
     answer: Answer,
     refuses: bool,
     right: bool,
+    /// Also where the story was set so that a short life ended in time.
     why: &'static str,
-}
-
-/// Why it is so, also where the story was set so that a short life ended in time.
-fn why(answer: Answer, refuses: bool) -> &'static str {
-    match (answer, refuses) {
-        (Answer::Tokens(Preset::Stored), _) => "the row is looked up on every request, and the logout has closed it",
-        (Answer::Sessions, _) => "the row is looked up on every request, and the logout has deleted it",
-        (Answer::Tokens(Preset::Blacklist), _) => "the blacklist is asked on every request, and the logout is on it",
-        (_, true) => "not because of the logout: what was stolen had run out by itself, or could not be stolen",
-        (Answer::Tokens(Preset::ClientDelete), false) => "only your own copy was deleted, and nobody asks",
-        (Answer::Tokens(Preset::ShortLived), false) => "nobody asks, and its short life is not over yet",
-        (Answer::Tokens(Preset::Rotation), false) => {
-            "there are no new access tokens, but nobody asks about the present one"
-        }
-    }
 }
 
 fn span(seconds: u64) -> String {
@@ -436,12 +350,12 @@ mod tests {
 
     #[test]
     fn every_story_can_be_played_and_has_an_address_of_its_own() {
-        for story in Story::ALL {
-            assert_eq!(story.scenario().errors(), [], "{}", story.slug());
+        for story in Story::all() {
+            assert_eq!(story.scenario().errors(), [], "{}", story.slug);
             let query = story.address();
             let asked = Asked::read(query.split_once('?').unwrap().1);
             assert!(asked.shows && !asked.is_wrong() && asked.guess.is_none());
-            assert_eq!(asked.scenario, story.scenario(), "{}", story.slug());
+            assert_eq!(asked.scenario, story.scenario(), "{}", story.slug);
         }
     }
 
@@ -451,7 +365,7 @@ mod tests {
         let wrong: Vec<_> = asked
             .fields
             .iter()
-            .filter_map(|field| Some((field.name, field.value.as_str(), field.error.as_deref()?)))
+            .filter_map(|field| Some((field.time.name.as_str(), field.value.as_str(), field.error.as_deref()?)))
             .collect();
         assert_eq!(
             wrong,
@@ -467,7 +381,7 @@ mod tests {
         assert_eq!(Asked::read("guess=none").guess, Some(Vec::new()));
         assert_eq!(
             Asked::read("guess=stored&guess=sessions").guess,
-            Some(vec![Answer::Tokens(Preset::Stored), Answer::Sessions])
+            Some(vec![Answer::Tokens(rescind_session::Preset::Stored), Answer::Sessions])
         );
         let bare = Asked::read("");
         assert!(bare.guess.is_none() && !bare.shows);

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rescind_lab::{Answer, Mood, Picture};
-use rescind_session::{Cause, Revocation, Scope, SessionState};
+use rescind_lab::{Answer, Picture};
+use rescind_session::{Revocation, Scope, SessionState};
 
-use super::telling::moment;
-use crate::pages::times::to_the_second;
+use super::{telling::moment, words::SENTENCES};
+use crate::{
+    content::{Facts, of, say},
+    pages::times::to_the_second,
+};
 
 /// A list on the page keeps to the newest.
 const MOST_ROWS: usize = 8;
@@ -53,7 +56,7 @@ impl Everything {
         let revocation = |entry: &Revocation| {
             vec![
                 scope(entry.scope),
-                cause(entry.cause).to_owned(),
+                of(&SENTENCES.causes, entry.cause).to_owned(),
                 at(entry.at),
                 at(entry.until),
             ]
@@ -61,7 +64,9 @@ impl Everything {
         let sessions = picture.sessions.iter().map(|session| {
             let state = match session.state {
                 SessionState::Open => "open".to_owned(),
-                SessionState::Closed { at: closed, cause: why } => format!("closed at {}: {}", at(closed), cause(why)),
+                SessionState::Closed { at: closed, cause: why } => {
+                    format!("closed at {}: {}", at(closed), of(&SENTENCES.causes, why))
+                }
             };
             let generation = session
                 .refresh
@@ -118,17 +123,12 @@ impl Everything {
 }
 
 fn blacklist_is(picture: &Picture) -> String {
-    let mood = match picture.mood {
-        Mood::Well => "It answers at once",
-        Mood::Slow => "It answers late",
-        Mood::Stopped => "It does not answer",
-    };
-    let whole = if picture.blacklist_is_whole {
-        "it knows its past"
-    } else {
-        "it knows that it has lost its past"
-    };
-    format!("{mood}, and {whole}.")
+    let whole = if picture.blacklist_is_whole { "yes" } else { "no" };
+    let mood = format!("{:?}", picture.mood).to_lowercase();
+    say(
+        &SENTENCES.blacklist,
+        &Facts::default().with("mood", mood).with("whole", whole),
+    )
 }
 
 /// The beginning and the end of something long.
@@ -155,19 +155,5 @@ fn scope(scope: Scope) -> String {
     match scope {
         Scope::Token(token) => format!("token {}", short(&token.to_string())),
         Scope::Session(session) => format!("session {}", short(&session.to_string())),
-    }
-}
-
-fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Logout => "you logged out",
-        Cause::Replaced => "a login took its place",
-        Cause::Reuse => "a used refresh token came back",
-        Cause::LostCommit => "a refresh token newer than the row",
-        Cause::LogoutElsewhere | Cause::LogoutEverywhere => "logged out from elsewhere",
-        Cause::TooMany => "too many sessions",
-        Cause::PasswordChange => "a new password",
-        Cause::Administrator => "somebody in charge",
-        Cause::TokenRevoked => "the token was revoked",
     }
 }

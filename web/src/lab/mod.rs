@@ -12,7 +12,6 @@
 
 mod answer;
 mod buttons;
-mod choosing;
 mod compare;
 mod costs;
 mod everything;
@@ -23,11 +22,12 @@ mod sequence;
 mod telling;
 mod timeline;
 mod wire;
+mod words;
 
 use actix_web::web;
 
-pub(crate) use buttons::label;
 pub(crate) use sandboxes::Sandboxes;
+pub(crate) use words::{label, of_action};
 
 /// Adds the lab to an application, where the demo is on.
 pub(crate) fn configure(sandboxes: &web::Data<Sandboxes>, cfg: &mut web::ServiceConfig) {

@@ -2,36 +2,58 @@
 //!
 //! List and drawing come from the same run; the sentences on the trade between a second tab and a thief come from six.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, Second, Swap, Use, Verdict};
+use rescind_lab::race::{Judged, Party, Race, RaceSetup, Second, Use, Verdict};
+use serde::Deserialize;
 
-use crate::pages::times::to_the_second;
+use crate::{
+    choices::Control,
+    content::{Case, Facts, file, first, say},
+    pages::times::to_the_second,
+    trace::{Finding, Moment, Said},
+};
 
-/// Something that is said: a try with what came of it, or an outcome, and whether that is good news for whoever is honest.
-pub(super) struct Told {
-    /// When, where it is a moment of the story.
-    pub(super) at: Option<String>,
-    pub(super) words: String,
-    /// What came of it.
-    pub(super) answer: Option<String>,
-    pub(super) said: Said,
+/// What is said of a race, and what can be set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    pub(super) switches: Vec<Control>,
+    finding: Vec<Case<Finding>>,
+    row: Vec<Case<Finding>>,
+    login: Vec<Case<String>>,
+    answer: Vec<Case<String>>,
+    mishap: Vec<Case<String>>,
+    trade: Vec<Case<String>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
-    Well,
-    Badly,
-    Nothing,
+pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("race.toml").data());
+
+/// What came of a race.
+fn facts(race: &Race) -> Facts {
+    let (judged, at) = match race.judged() {
+        Judged::Nobody => ("nobody", Duration::ZERO),
+        Judged::FalseAlarm(at) => ("false-alarm", at),
+        Judged::Thief(at) => ("thief", at),
+    };
+    let inside = match race.second_inside() {
+        Duration::ZERO => "never".to_owned(),
+        inside => to_the_second(inside),
+    };
+    let second = match race.setup.second {
+        Second::Tab => "tab",
+        Second::Thief => "thief",
+    };
+    let facts = Facts::default().with("judged", judged).with("at", to_the_second(at));
+    facts.with("second", second).with("inside", inside)
 }
 
-impl Said {
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::Well => "accepted",
-            Self::Badly => "refused",
-            Self::Nothing => "",
-        }
+fn found(cases: &[Case<Finding>], race: &Race) -> Finding {
+    let facts = facts(race);
+    let found = first(cases, &facts);
+    Finding {
+        said: found.map_or(Said::Nothing, |finding| finding.said),
+        says: found.map_or_else(String::new, |finding| facts.fill(&finding.says)),
     }
 }
 
@@ -76,108 +98,46 @@ fn token(race: &Race, token: usize) -> String {
 }
 
 /// What the run shows, in a sentence.
-pub(super) fn finding(race: &Race) -> Told {
-    let (words, said) = match (race.judged(), race.setup.second) {
-        (Judged::Nobody, Second::Tab) => ("Both tabs stay logged in, with the same tokens.".to_owned(), Said::Well),
-        (Judged::Nobody, Second::Thief) => (
-            format!(
-                "Nobody notices the thief: inside for {} until the story ends, and still inside.",
-                to_the_second(race.second_inside())
-            ),
-            Said::Badly,
-        ),
-        (Judged::FalseAlarm(at), Second::Tab) => (
-            format!(
-                "A false alarm {} after the login: an honest tab is taken for a thief, and both are logged out.",
-                to_the_second(at)
-            ),
-            Said::Badly,
-        ),
-        (Judged::FalseAlarm(at), Second::Thief) => (
-            format!(
-                "Your own second try is taken for theft, {} after the login, before the thief comes. You are logged out; \
-                 the copy is worth nothing any more.",
-                to_the_second(at)
-            ),
-            Said::Badly,
-        ),
-        (Judged::Thief(at), _) if race.second_inside().is_zero() => (
-            format!(
-                "The thief is noticed with the first try, {} after the login, and gets nothing. You have to log in again.",
-                to_the_second(at)
-            ),
-            Said::Well,
-        ),
-        (Judged::Thief(at), _) => (
-            format!(
-                "The thief is noticed {} after the login, having been inside for {}. You have to log in again.",
-                to_the_second(at),
-                to_the_second(race.second_inside())
-            ),
-            Said::Badly,
-        ),
-    };
-    Told {
-        at: None,
-        words,
-        answer: None,
-        said,
-    }
+pub(super) fn finding(race: &Race) -> Finding {
+    found(&WORDS.finding, race)
 }
 
 /// Who presented what and got what, in order.
-pub(super) fn told(race: &Race) -> Vec<Told> {
-    let login = match race.setup.second {
-        Second::Tab => "You log in; both tabs have refresh token 0",
-        Second::Thief => "You log in and get refresh token 0; the thief copies it",
-    };
-    let mut all = vec![Told {
-        at: Some("login".to_owned()),
-        words: login.to_owned(),
+pub(super) fn told(race: &Race) -> Vec<Moment> {
+    let mut all = vec![Moment {
+        at: "login".to_owned(),
+        who: None,
+        words: say(&WORDS.login, &facts(race)),
+        said: None,
         answer: None,
-        said: Said::Nothing,
     }];
     all.extend(race.uses.iter().map(|tried| told_of(race, tried)));
     all
 }
 
-fn told_of(race: &Race, tried: &Use) -> Told {
-    let setup = &race.setup;
-    let verb = s(setup, tried.who);
-    let words_of = format!(
-        "{} present{verb} token {}",
-        capital(name(setup, tried.who)),
-        token(race, tried.presented)
-    );
-    let (answer, said) = match tried.verdict {
+fn told_of(race: &Race, tried: &Use) -> Moment {
+    let (gets, got, said) = match tried.verdict {
         Verdict::Given {
-            token: got,
-            again,
-            arrived: true,
-        } => {
-            let got = token(race, got);
-            let answer = if again {
-                format!("gets token {got}, the same as was given before")
-            } else {
-                format!("gets token {got}")
-            };
-            (answer, Said::Well)
-        }
-        Verdict::Given { token: got, .. } => {
-            let got = token(race, got);
-            (format!("is given token {got}, but the reply is lost"), Said::Nothing)
-        }
-        Verdict::Reused => (
-            "refused: the token was exchanged before, so somebody has a copy. The session is closed".to_owned(),
-            Said::Badly,
-        ),
-        Verdict::Closed => ("refused: the session is closed".to_owned(), Said::Badly),
+            arrived: false, token, ..
+        } => ("lost", Some(token), None),
+        Verdict::Given { again: true, token, .. } => ("again", Some(token), Some(Said::Accepted)),
+        Verdict::Given { token, .. } => ("first", Some(token), Some(Said::Accepted)),
+        Verdict::Reused => ("reused", None, Some(Said::Refused)),
+        Verdict::Closed => ("closed", None, Some(Said::Refused)),
     };
-    Told {
-        at: Some(to_the_second(tried.at)),
-        words: words_of,
-        answer: Some(answer),
+    let facts = Facts::default().with("gets", gets);
+    let facts = facts.with("token", got.map(|got| token(race, got)).unwrap_or_default());
+    Moment {
+        at: to_the_second(tried.at),
+        who: None,
+        words: format!(
+            "{} present{} token {}",
+            capital(name(&race.setup, tried.who)),
+            s(&race.setup, tried.who),
+            token(race, tried.presented)
+        ),
         said,
+        answer: Some(say(&WORDS.answer, &facts)),
     }
 }
 
@@ -185,125 +145,54 @@ fn told_of(race: &Race, tried: &Use) -> Told {
 pub(super) struct Row {
     pub(super) grace: Duration,
     pub(super) chosen: bool,
-    pub(super) tab: Told,
-    pub(super) thief: Told,
+    pub(super) tab: Finding,
+    pub(super) thief: Finding,
     /// Whether nobody was suspected.
     spares: bool,
 }
 
 impl Row {
     pub(super) fn of(chosen: bool, tab: &Race, thief: &Race) -> Self {
-        let said = |words: String, said| Told {
-            at: None,
-            words,
-            answer: None,
-            said,
-        };
-        let tab_words = match tab.closed_at() {
-            None => said("both stay logged in".to_owned(), Said::Well),
-            Some(at) => said(format!("both logged out after {}", to_the_second(at)), Said::Badly),
-        };
-        let thief_words = match thief.judged() {
-            Judged::Nobody => said(
-                format!(
-                    "not noticed; inside for {}, and still",
-                    to_the_second(thief.second_inside())
-                ),
-                Said::Badly,
-            ),
-            Judged::Thief(at) if thief.second_inside().is_zero() => {
-                said(format!("noticed after {}; never inside", to_the_second(at)), Said::Well)
-            }
-            Judged::Thief(at) => said(
-                format!(
-                    "noticed after {}; inside for {}",
-                    to_the_second(at),
-                    to_the_second(thief.second_inside())
-                ),
-                Said::Badly,
-            ),
-            Judged::FalseAlarm(at) => said(
-                format!("you are logged out after {}, before the thief comes", to_the_second(at)),
-                Said::Badly,
-            ),
-        };
         Self {
             grace: tab.setup.grace,
             chosen,
-            tab: tab_words,
-            thief: thief_words,
+            tab: found(&WORDS.row, tab),
+            thief: found(&WORDS.row, thief),
             spares: tab.judged() == Judged::Nobody,
         }
     }
 
     pub(super) fn name(&self) -> String {
-        grace_words(self.grace)
-    }
-}
-
-fn grace_words(grace: Duration) -> String {
-    if grace.is_zero() {
-        "none".to_owned()
-    } else {
-        to_the_second(grace)
-    }
-}
-
-/// The trade between the two, as the runs came out.
-pub(super) fn trade(race: &Race, rows: &[Row]) -> Vec<String> {
-    let setup = &race.setup;
-    let spares: Vec<_> = rows.iter().filter(|row| row.spares).map(Row::name).collect();
-    let mishap = match (setup.apart.is_zero(), setup.reply) {
-        (true, FirstReply::Arrives) => "two tabs at once".to_owned(),
-        (true, FirstReply::Lost) => "two tabs at once and a lost reply".to_owned(),
-        (false, FirstReply::Arrives) => format!("two tabs {} apart", to_the_second(setup.apart)),
-        (false, FirstReply::Lost) => format!("a lost reply and two tabs {} apart", to_the_second(setup.apart)),
-    };
-    let mut said = Vec::new();
-    if setup.swap == Swap::ReadThenWrite {
-        let children = race.children_of(0);
-        if children > 1 {
-            said.push(format!(
-                "Token 0 was exchanged for {children} different tokens, and the row remembers the last that was written. \
-                 Whoever holds another one holds a token that was dead when it arrived, and learns of it at the next \
-                 refresh."
-            ));
+        match self.grace {
+            Duration::ZERO => "none".to_owned(),
+            grace => to_the_second(grace),
         }
-        said.push(match spares.is_empty() {
-            true => format!(
-                "No grace forgives {mishap} here. What was answered the first time is written nowhere, so there is \
-                 nothing to give again: the one who comes second gets another token, or is taken for a thief."
-            ),
-            false => format!("Here a grace of {} happens to do.", spares.join(" or ")),
-        });
-        return said;
     }
-    said.push(match spares.as_slice() {
-        [] => format!("None of the three graces forgives {mishap}: an honest person is logged out."),
-        spares => format!(
-            "A grace of {} forgives {mishap}. A thief who comes in the place of the second tab is forgiven the same: the \
-             server sees the same requests.",
-            spares.join(" or ")
-        ),
-    });
-    let shuts: Vec<_> = rows.iter().filter(|row| !row.spares).map(Row::name).collect();
-    if !shuts.is_empty() && !spares.is_empty() {
-        let shuts = shuts.join(" or ");
-        let with = match shuts.as_str() {
-            "none" => "Without a grace".to_owned(),
-            shuts => format!("With a grace of {shuts}").replace("of none", "of nothing"),
-        };
-        said.push(format!(
-            "{with} a copy is noticed, and for the same reason an honest person is taken for a thief."
-        ));
-    }
-    said.push(
-        "So the grace is a price: for that long after each rotation a copy is not noticed. What is given in the grace expires \
-         with what the first one got, so a thief who asks as punctually as you do stays within it; one who comes later, or \
-         whom you come after, ends the session."
-            .to_owned(),
-    );
-    said
+}
+
+/// The trade between the two, as the runs came out. `switches`: as they are set.
+pub(super) fn trade(race: &Race, rows: &[Row], switches: Facts) -> Vec<String> {
+    let graces = |spares: bool| -> Vec<_> { rows.iter().filter(|row| row.spares == spares).map(Row::name).collect() };
+    let (sparing, shutting) = (graces(true), graces(false));
+    let some = |graces: &[String]| if graces.is_empty() { "none" } else { "some" };
+    let children = race.children_of(0);
+    let facts = switches
+        .with("apart_words", to_the_second(race.setup.apart))
+        .with("splits", if children > 1 { "yes" } else { "no" })
+        .with("children", children.to_string())
+        .with("spares", some(&sparing))
+        .with("sparing", sparing.join(" or "))
+        .with(
+            "shuts",
+            match shutting.as_slice() {
+                [only] if only == "none" => "zero",
+                graces => some(graces),
+            },
+        )
+        .with("shutting", shutting.join(" or ").replace("none", "nothing"));
+    let facts = facts.clone().with("mishap", say(&WORDS.mishap, &facts));
+    let told = WORDS.trade.iter().filter(|case| case.holds(&facts));
+    told.map(|case| facts.fill(&case.then)).collect()
 }
 
 /// The chain: a circle a token, beneath it who got it and who was refused with it.

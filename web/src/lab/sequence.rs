@@ -8,11 +8,15 @@
 //! with what happened to them from outside.
 
 use rescind_lab::{
-    Action, Answer, Decided, Exchange, Outcome, Step, Who,
+    Answer, Decided, Exchange, Outcome, Step, Who,
     meter::{Operation, Store},
 };
+use serde::Deserialize;
 
-use super::telling::{Context, class, moment, reply};
+use super::{
+    telling::{Context, class, moment, reply},
+    words::of_action,
+};
 use crate::pages::arrow;
 
 /// Where the lanes are, from left to right.
@@ -27,8 +31,9 @@ const FITS_BESIDE: usize = 46;
 const MOST_DRAWN: usize = 16;
 
 /// Who takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Lane {
     Browser,
     Server,
     Blacklist,
@@ -148,54 +153,13 @@ fn exchange(exchange: &Exchange) -> Vec<Message> {
 
 /// What happens without a request.
 fn from_outside(step: &Step, answer: Answer) -> Option<Message> {
-    let thought = |lane, says| Some(Message::new(lane, lane, says));
-    match step.action {
-        Action::CopyAccess => {
-            let what = match answer {
-                Answer::Sessions => "a copy of the cookie",
-                Answer::Tokens(_) => "a copy of the access token",
-            };
-            Some(Message::new(Lane::Browser, Lane::Thief, what))
-        }
-        Action::CopyRefresh => {
-            let what = "a copy of the refresh token";
-            Some(Message::new(Lane::Browser, Lane::Thief, what))
-        }
-        Action::BlacklistForgets => thought(Lane::Blacklist, "loses everything"),
-        Action::BlacklistSlow => thought(Lane::Blacklist, "is slow from now on"),
-        Action::BlacklistStops => thought(Lane::Blacklist, "does not answer any more"),
-        Action::BlacklistWell => thought(Lane::Blacklist, "answers as it should"),
-        Action::LoseReply => thought(Lane::Server, "its next reply to a refresh gets lost"),
-        Action::KillServer => thought(Lane::Server, "is killed"),
-        Action::StartServer => thought(Lane::Server, "starts"),
-        Action::SetClockBack => thought(Lane::Server, "its wall clock is set back by an hour"),
-        _ => None,
-    }
+    let words = of_action(step.action, answer);
+    Some(Message::new(words.from?, words.to?, words.says.as_str()))
 }
 
 /// What a button does, in the diagram and in the list.
 fn deed(step: &Step, answer: Answer) -> &'static str {
-    match step.action {
-        Action::LogIn => "You log in",
-        Action::Call => "You call the API",
-        Action::Refresh => "Your browser refreshes",
-        Action::LogOut => "You log out",
-        Action::CopyAccess if answer == Answer::Sessions => "The thief copies the cookie",
-        Action::CopyAccess => "The thief copies the access token",
-        Action::CopyRefresh => "The thief copies the refresh token",
-        Action::Replay => "The thief calls the API",
-        Action::ThiefRefreshes => "The thief refreshes",
-        Action::AskBoth => "You call the API, and so does the thief",
-        Action::Wait30s | Action::Wait5m | Action::WaitBeforeExpiry | Action::WaitAfterExpiry => "Time passes",
-        Action::BlacklistForgets => "The blacklist forgets",
-        Action::BlacklistSlow => "The blacklist is slowed down",
-        Action::BlacklistStops => "The blacklist is stopped",
-        Action::BlacklistWell => "The blacklist is mended",
-        Action::LoseReply => "The next reply will be lost",
-        Action::KillServer => "The server is killed",
-        Action::StartServer => "The server is started",
-        Action::SetClockBack => "The wall clock is set back",
-    }
+    &of_action(step.action, answer).deed
 }
 
 /// A drawing, and what it says.

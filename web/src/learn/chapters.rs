@@ -8,11 +8,11 @@ use std::{fmt, ops::Deref, sync::LazyLock};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{
-    excerpt::Source,
-    experiment::{Control, Script},
+use super::{excerpt::Source, experiment::Script};
+use crate::{
+    choices::Control,
+    content::{File, file},
 };
-use crate::content::{File, file};
 
 macro_rules! chapters {
     ($($slug:literal),+ $(,)?) => { [$(($slug, file!("chapters/", $slug, ".md"))),+] };
@@ -57,7 +57,7 @@ pub(crate) struct Text {
     pub(super) lab: InTheLab,
     /// The source that does what the chapter says.
     pub(super) source: Source,
-    pub(super) controls: Vec<Control>,
+    pub(crate) controls: Vec<Control>,
     pub(super) story: Script,
     /// Whether all answers are compared under the story.
     #[serde(default)]

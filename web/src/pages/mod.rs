@@ -22,7 +22,7 @@ pub(crate) mod frame;
 mod home;
 mod login;
 mod password;
-mod renewed;
+pub(crate) mod renewed;
 mod session_state;
 mod signup;
 mod site;

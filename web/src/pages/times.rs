@@ -60,6 +60,21 @@ impl Time {
         time.words.clone_from(&time.exact);
         time
     }
+
+    /// "0:43", as a clock counts down.
+    pub(crate) fn countdown(end: Timestamp, now: Timestamp) -> Self {
+        let left = end.duration_since(now);
+        // A life of 42.3 s is 0:43, so that it never says 0:00.
+        let seconds = (left.as_secs() + i64::from(left.subsec_nanos() > 0)).max(0);
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let mut time = Self::exactly(end);
+        time.words = if hours > 0 {
+            format!("{hours}:{minutes:02}:{seconds:02}")
+        } else {
+            format!("{minutes}:{seconds:02}")
+        };
+        time
+    }
 }
 
 /// A length of time in its largest unit, and the next one where the largest says too little.
@@ -146,5 +161,20 @@ mod tests {
         assert_eq!(Time::left(now, now).words, "run out");
         assert_eq!(Time::ago(now, now).words, "just now");
         assert_eq!(Time::ago(now - SignedDuration::from_mins(3), now).words, "3 min ago");
+    }
+
+    #[test]
+    fn a_countdown_reads_like_a_clock() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (left, words) in [
+            (SignedDuration::from_secs(43), "0:43"),
+            (SignedDuration::from_millis(42_300), "0:43"),
+            (SignedDuration::from_secs(598), "9:58"),
+            (SignedDuration::from_secs(43_147), "11:59:07"),
+            (SignedDuration::ZERO, "0:00"),
+            (SignedDuration::from_secs(-5), "0:00"),
+        ] {
+            assert_eq!(Time::countdown(now + left, now).words, words);
+        }
     }
 }

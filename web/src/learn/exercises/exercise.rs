@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{attempt::Attempt, goals, running::Reached};
 use crate::{
+    choices::Control,
     content::named,
     learn::{chapters::Chapter, glossary::TERMS},
 };
@@ -39,8 +40,13 @@ pub(crate) enum Kind {
         /// To be reached in this order.
         goals: Vec<Goal>,
     },
-    /// By choosing. What was chosen is then run and measured.
-    Parameters { settings: Vec<Setting>, run: Measure },
+    /// By choosing. What was chosen is then run and measured. The names of the settings begin with `my-`: the chapter's
+    /// experiment has controls of its own.
+    Parameters {
+        settings: Vec<Control>,
+        run: Measure,
+        bounds: Vec<Bound>,
+    },
     /// By saying of each statement whether it is so.
     Statements(Vec<Statement>),
     /// In an editor. The run in the terminal ends with a word.
@@ -69,14 +75,15 @@ pub(crate) struct Goal {
     pub(crate) missing: String,
 }
 
-/// A list of choices.
+/// How much is allowed of something that was measured.
 #[derive(Deserialize)]
-pub(crate) struct Setting {
-    /// Its name in forms and addresses. It begins with `my-`: the chapter's experiment has controls of its own.
-    pub(crate) name: String,
-    pub(crate) label: String,
-    /// The value, and what is read. The first is chosen where nothing else is.
-    pub(crate) options: Vec<(String, String)>,
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bound {
+    /// The figure's name, which stands for it in the sentences too.
+    pub(super) of: String,
+    pub(super) at_most: u64,
+    pub(super) what: String,
+    pub(super) missing: String,
 }
 
 /// Something that is so, or is not.

@@ -11,10 +11,7 @@ use super::{
     progress::progress_of,
     running::{Reached, steps_in_the_lab},
 };
-use crate::{
-    lab::label,
-    learn::{experiment::Said, reading::code_in},
-};
+use crate::{lab::label, learn::reading::code_in, trace::Said};
 
 #[derive(Template)]
 #[template(path = "learn/exercise.html")]

@@ -2,6 +2,8 @@
 //!
 //! What one costs is bounded: so many steps, so many at once in the whole program. Whoever comes then waits for their turn.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, web};
 use rescind_lab::{
     Action, Answer, Outcome, Refused, Sandbox, SandboxError, Step,
@@ -12,24 +14,19 @@ use tokio::sync::Semaphore;
 
 use super::{
     attempt::Attempt,
-    exercise::{Exercise, Goal, Kind, Measure, Statement, minutes},
+    exercise::{Bound, Exercise, Goal, Kind, Measure, Statement, minutes},
     rollover,
 };
 use crate::{
+    content::Facts,
     lab::{Sandboxes, label},
-    learn::experiment::{Moment, Play},
+    learn::experiment::Play,
     pages::times::length,
+    trace::Moment,
 };
 
 /// How many attempts run at once, of all learners together.
 static TURNS: Semaphore = Semaphore::const_new(4);
-
-/// How long a copy may be good for after the logout, in chapter 4.
-const MOST_INSIDE: std::time::Duration = minutes(2);
-/// How often one may be thrown out in an hour.
-const MOST_THROWN_OUT: usize = 3;
-/// How many bytes of cookies a request may carry, in chapter 7.
-const MOST_COOKIES: usize = 200;
 
 /// How far an attempt got.
 pub(crate) struct Reached {
@@ -88,11 +85,14 @@ pub(super) async fn run(
     match &exercise.kind {
         Kind::Sandbox { answer, goals, .. } if attempt.is_in_the_lab => Ok(in_the_lab(*answer, goals, whose).await),
         Kind::Sandbox { answer, goals, .. } => in_a_sandbox(*answer, goals, &attempt.steps).await,
-        Kind::Parameters { run, .. } => Ok(Reached::judged(match run {
-            Measure::AnHour => an_hour(attempt).await?,
-            Measure::TwoServices => two_services(attempt).await?,
-            Measure::NewKey => rollover::run(attempt)?,
-        })),
+        Kind::Parameters { run, bounds, .. } => {
+            let figures = match run {
+                Measure::AnHour => an_hour(attempt).await?,
+                Measure::TwoServices => two_services(attempt).await?,
+                Measure::NewKey => rollover::run(attempt)?,
+            };
+            Ok(Reached::judged(bounded(bounds, &figures)))
+        }
         Kind::Statements(statements) => Ok(Reached::judged(stated(statements, attempt))),
         Kind::Code(code) => Ok(Reached::judged(vec![Condition::new(
             code.is_completed_by(&attempt.word),
@@ -163,8 +163,31 @@ fn told(action: Action, why: Refused) -> String {
     format!("“{}” was left out: {why}.", label(action))
 }
 
+/// Something that was measured: its name, how much of it there is, and the same in words.
+pub(super) type Figure = (&'static str, u64, String);
+
+pub(super) fn number(name: &'static str, number: usize) -> Figure {
+    (name, u64::try_from(number).unwrap_or(u64::MAX), number.to_string())
+}
+
+pub(super) fn time(name: &'static str, time: Duration) -> Figure {
+    (name, time.as_secs(), length(time))
+}
+
+fn bounded(bounds: &[Bound], figures: &[Figure]) -> Vec<Condition> {
+    let facts = figures.iter().fold(Facts::default(), |facts, (name, _, words)| {
+        facts.with(name, words.as_str())
+    });
+    let judge = |bound: &Bound| {
+        let figure = figures.iter().find(|(name, ..)| *name == bound.of);
+        let is_met = figure.is_some_and(|(_, much, _)| *much <= bound.at_most);
+        Condition::new(is_met, facts.fill(&bound.what), facts.fill(&bound.missing))
+    };
+    bounds.iter().map(judge).collect()
+}
+
 /// An hour of work with a call every five minutes. Then somebody copies the token, and you log out.
-async fn an_hour(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
+async fn an_hour(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
     const CALLS: usize = 12;
     let preset = match attempt.of("my-answer") {
         Some("rotation") => Preset::Rotation,
@@ -185,36 +208,11 @@ async fn an_hour(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
     play.press_all(&[Action::CopyAccess, Action::LogOut]).await;
     play.thief_goes_on().await;
     let inside = play.inside_after_logout().unwrap_or_default();
-    Ok(vec![
-        Condition::new(
-            inside <= MOST_INSIDE,
-            format!(
-                "After the logout the copy works for {} (at most {})",
-                length(inside),
-                length(MOST_INSIDE)
-            ),
-            format!(
-                "The copy works for {} after the logout: that is decided by how long it lives.",
-                length(inside)
-            ),
-        ),
-        Condition::new(
-            thrown_out <= MOST_THROWN_OUT,
-            format!("In the hour you are thrown out {thrown_out} times (at most {MOST_THROWN_OUT})"),
-            format!("You are thrown out {thrown_out} times in the hour: something has to get new tokens without you."),
-        ),
-    ])
+    Ok(vec![time("inside", inside), number("thrown_out", thrown_out)])
 }
 
-/// What one story cost under an answer.
-struct Cost {
-    is_refused: bool,
-    reads: usize,
-    blacklist: usize,
-    cookies: usize,
-}
-
-async fn cost(slug: Option<&str>) -> Result<Cost, SandboxError> {
+/// What one story cost under an answer: whether the copy is let in after the logout, reads of either store, and cookies.
+async fn cost(slug: Option<&str>, names: [&'static str; 4]) -> Result<[Figure; 4], SandboxError> {
     let answer = slug.and_then(|slug| slug.parse().ok());
     let answer = answer.unwrap_or(Answer::Tokens(Preset::ClientDelete));
     let mut play = Play::begin(answer, |_| {}).await?;
@@ -224,55 +222,22 @@ async fn cost(slug: Option<&str>) -> Result<Cost, SandboxError> {
     let (reads, blacklist) = (count(Store::Sessions), count(Store::Blacklist));
     let cookies = play.cookie_bytes();
     play.press(Action::LogOut).await;
-    let is_refused = play.press(Action::Replay).await == Some(Outcome::Refused);
-    Ok(Cost {
-        is_refused,
-        reads,
-        blacklist,
-        cookies,
-    })
+    let lets_in = usize::from(play.press(Action::Replay).await != Some(Outcome::Refused));
+    let [lets_in_name, reads_name, blacklist_name, cookies_name] = names;
+    Ok([
+        number(lets_in_name, lets_in),
+        number(reads_name, reads),
+        number(blacklist_name, blacklist),
+        number(cookies_name, cookies),
+    ])
 }
 
-async fn two_services(attempt: &Attempt) -> Result<Vec<Condition>, SandboxError> {
-    let (api, site) = (cost(attempt.of("my-api")).await?, cost(attempt.of("my-site")).await?);
-    let at_once = |cost: &Cost, whose: &str| {
-        Condition::new(
-            cost.is_refused,
-            format!("{whose}: after a logout the copy is refused at once"),
-            format!("{whose} lets the copy in after the logout."),
-        )
-    };
-    Ok(vec![
-        at_once(&api, "The API"),
-        Condition::new(
-            api.reads == 0,
-            format!(
-                "The API: a request costs {} reads in the database (at most 0)",
-                api.reads
-            ),
-            "The API asks the database on every request, which it was to do without.",
-        ),
-        at_once(&site, "The site"),
-        Condition::new(
-            site.blacklist == 0,
-            format!(
-                "The site: a request costs {} reads in a blacklist (at most 0)",
-                site.blacklist
-            ),
-            "The site asks a blacklist, one more store to be run and to be kept whole.",
-        ),
-        Condition::new(
-            site.cookies <= MOST_COOKIES,
-            format!(
-                "The site: a request carries {} bytes of cookies (at most {MOST_COOKIES})",
-                site.cookies
-            ),
-            format!(
-                "The site has its browsers carry {} bytes of cookies with each request: what do they say that the row does not?",
-                site.cookies
-            ),
-        ),
-    ])
+async fn two_services(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
+    let api = ["api_lets_in", "api_reads", "api_blacklist", "api_cookies"];
+    let site = ["site_lets_in", "site_reads", "site_blacklist", "site_cookies"];
+    let mut figures = Vec::from(cost(attempt.of("my-api"), api).await?);
+    figures.extend(cost(attempt.of("my-site"), site).await?);
+    Ok(figures)
 }
 
 fn stated(statements: &[Statement], attempt: &Attempt) -> Vec<Condition> {

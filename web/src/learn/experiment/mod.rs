@@ -2,7 +2,6 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`controls`] | what the reader may set, two or three lists of choices each |
 //! | [`script`] | what happens in a story, as the chapter's file tells it |
 //! | [`playing`] | a sandbox of the lab in which it happens, and what is written down of it |
 //! | [`tampering`] | the one story that is about a token and nobody's deeds |
@@ -14,7 +13,6 @@
 //!
 //! Rejected: a sandbox that waits for the reader between two steps. The lab has those; a chapter is to be read.
 
-mod controls;
 mod playing;
 mod script;
 mod six;
@@ -22,12 +20,14 @@ mod tampering;
 
 use askama::Template;
 use rescind_lab::SandboxError;
-use serde::Deserialize;
 
 use super::chapters::Chapter;
-pub(crate) use controls::{Choices, Control};
+use crate::{
+    choices::Choices,
+    trace::{Finding, Moment, Said},
+};
 pub(in crate::learn) use playing::Play;
-pub(crate) use playing::{Moment, Said, Spans};
+pub(crate) use playing::Spans;
 pub(crate) use script::Script;
 use six::Measured;
 
@@ -36,14 +36,6 @@ pub(super) struct Story {
     pub(super) finding: Finding,
     pub(super) spans: Option<Spans>,
     pub(super) moments: Vec<Moment>,
-}
-
-/// What a story shows, in a sentence.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Finding {
-    pub(super) said: Said,
-    pub(super) says: String,
 }
 
 /// The experiment of a chapter, as it is drawn.

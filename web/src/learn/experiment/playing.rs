@@ -10,56 +10,17 @@ use rescind_lab::{
     meter::{Access, Store},
 };
 use rescind_session::Policy;
-use serde::Deserialize;
 
-use crate::pages::times::length;
+use crate::{
+    lab::of_action,
+    pages::times::length,
+    trace::{Moment, Said},
+};
 
 /// When every story begins: 1 January 2026, ten o'clock.
 const BEGINS: i64 = 1_767_261_600;
 /// Where every story's randomness comes from. Nothing that it makes counts outside of the story.
 pub(super) const SEED: u64 = 7519;
-
-/// What came of something, for an icon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Said {
-    Accepted,
-    Refused,
-    /// Nobody could tell, or nobody was asked.
-    #[serde(rename = "unknown")]
-    Nothing,
-}
-
-impl Said {
-    pub(super) fn of(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted => Self::Accepted,
-            Outcome::Refused => Self::Refused,
-            Outcome::CannotTell | Outcome::NoServer => Self::Nothing,
-        }
-    }
-
-    /// The class of what is drawn of it.
-    pub(crate) fn class(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::Nothing => "unknown",
-        }
-    }
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moment {
-    /// Since the story began.
-    pub(crate) at: String,
-    pub(crate) who: Option<&'static str>,
-    pub(crate) words: String,
-    pub(crate) said: Option<Said>,
-    /// What was answered, and what was asked for it.
-    pub(crate) answer: Option<String>,
-}
 
 /// Two lengths of time, side by side: from the login to the logout, and from the theft to the death of the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +127,8 @@ impl Play {
         }
         let passed = step.at.saturating_sub(before);
         if step.exchanges.is_empty() {
-            let words = name.map_or_else(|| self.words_for(action, passed), str::to_owned);
+            let words = &of_action(action, self.sandbox.setup().answer).story;
+            let words = name.unwrap_or(words).replace("{passed}", &length(passed));
             self.write(step.at, words);
         }
         for exchange in &step.exchanges {
@@ -244,26 +206,6 @@ impl Play {
         let copy = self.sandbox.loot().access.as_deref()?;
         let claims = self.sandbox.service()?.genuine_claims(copy).ok()?;
         Duration::try_from(claims.expires_at.duration_since(begins())).ok()
-    }
-
-    fn words_for(&self, action: Action, passed: Duration) -> String {
-        let sessions = self.sandbox.setup().answer == Answer::Sessions;
-        let words = match action {
-            Action::CopyAccess if sessions => "The thief copies your session cookie",
-            Action::CopyAccess => "The thief copies your access token",
-            Action::CopyRefresh => "The thief copies your refresh token",
-            Action::WaitBeforeExpiry => return format!("{} later, a second before it expires", length(passed)),
-            Action::WaitAfterExpiry => return format!("{} later, a second after it has expired", length(passed)),
-            Action::BlacklistForgets => "The blacklist loses everything",
-            Action::BlacklistSlow => "The blacklist answers late from now on",
-            Action::BlacklistStops => "The blacklist does not answer any more",
-            Action::BlacklistWell => "The blacklist answers again",
-            Action::LoseReply => "The reply to the next refresh is going to be lost",
-            Action::KillServer => "The server is killed",
-            Action::StartServer => "A server starts, on the same database",
-            _ => return format!("{} later", length(passed)),
-        };
-        words.to_owned()
     }
 
     /// The thief tries, and if the copy works tries on until it is dead.

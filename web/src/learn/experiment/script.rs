@@ -19,15 +19,16 @@ use rescind_lab::{Action, Answer, Outcome, SandboxError, Who};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Finding, Story,
-    controls::Choices,
-    playing::{Play, Said, asked},
+    Story,
+    playing::{Play, asked},
 };
 #[cfg(test)]
 use crate::learn::chapters::Text;
 use crate::{
+    choices::Choices,
     content::{Case, Facts, first, named},
     pages::times::length,
+    trace::{Finding, Said},
 };
 
 #[derive(Deserialize)]

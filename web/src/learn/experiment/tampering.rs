@@ -8,12 +8,12 @@ use rescind_lab::{Sandbox, SandboxError};
 use rescind_session::token::{Algorithm, KeyRing, SigningKey, TokenCheck, TokenParts, Verdict};
 use serde_json::{Value, json};
 
-use super::{
-    controls::Choices,
-    playing::{Moment, Play, Said},
-    script::Script,
+use super::{playing::Play, script::Script};
+use crate::{
+    choices::Choices,
+    content::Facts,
+    trace::{Moment, Said},
 };
-use crate::content::Facts;
 
 /// A year, in seconds.
 const A_YEAR: i64 = 365 * 24 * 60 * 60;

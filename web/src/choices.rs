@@ -16,42 +16,59 @@ pub(crate) struct Control {
     pub(crate) label: String,
     /// The value in the address, and what the reader sees.
     pub(crate) options: Vec<(String, String)>,
-    /// What is chosen when the address says nothing.
+    /// What is chosen when the address says nothing; an exercise has nothing chosen.
+    #[serde(default)]
     usual: String,
 }
 
 /// What was chosen: a value for each control.
 #[derive(Debug)]
-pub(crate) struct Choices(Vec<(&'static str, &'static str)>);
+pub(crate) struct Choices {
+    chosen: Vec<(&'static str, &'static str)>,
+    /// The controls for which the address says something that is not offered.
+    wrong: Vec<&'static str>,
+}
 
 impl Choices {
     /// What a query chooses. What it does not say, or says wrongly, is as usual.
-    pub(super) fn read(controls: &'static [Control], query: &str) -> Self {
-        let chosen = |control: &'static Control| {
+    pub(crate) fn read(controls: &'static [Control], query: &str) -> Self {
+        let (mut chosen, mut wrong) = (Vec::new(), Vec::new());
+        for control in controls {
             let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| *name == control.name);
             let offered = |value: &str| control.options.iter().find(|(offered, _)| *offered == value);
-            let found = asked.and_then(|(_, value)| offered(&value));
+            let found = asked.as_ref().and_then(|(_, value)| offered(value));
+            if asked.is_some() && found.is_none() {
+                wrong.push(control.name.as_str());
+            }
             let value = found.map_or(&control.usual, |(value, _)| value);
-            (control.name.as_str(), value.as_str())
-        };
-        Self(controls.iter().map(chosen).collect())
+            chosen.push((control.name.as_str(), value.as_str()));
+        }
+        Self { chosen, wrong }
+    }
+
+    pub(crate) fn is_wrong(&self, name: &str) -> bool {
+        self.wrong.contains(&name)
+    }
+
+    pub(crate) fn any_wrong(&self) -> bool {
+        !self.wrong.is_empty()
     }
 
     /// What was chosen there.
     pub(crate) fn of(&self, name: &str) -> Option<&'static str> {
-        self.0
+        self.chosen
             .iter()
             .find_map(|(found, value)| (*found == name).then_some(*value))
     }
 
     /// A choice that is a length of time.
-    pub(super) fn time(&self, name: &str) -> Option<Duration> {
+    pub(crate) fn time(&self, name: &str) -> Option<Duration> {
         humantime::parse_duration(self.of(name)?).ok()
     }
 
-    pub(super) fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         let set = |facts: Facts, (name, value): &(&'static str, &'static str)| facts.with(name, *value);
-        self.0.iter().fold(Facts::default(), set)
+        self.chosen.iter().fold(Facts::default(), set)
     }
 }
 

@@ -1,0 +1,296 @@
+//! How far the story has come: what is known when a screen is drawn, and the one step that it waits for.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock};
+
+use jiff::Timestamp;
+use rescind_api::{Authenticated, Rescind, Visitor};
+use rescind_session::token::{Generation, SessionId};
+use serde::Deserialize;
+
+use super::{
+    heist::{Act, Heist, Tried, Verdict},
+    log::Actor,
+};
+use crate::{
+    content::{Case, Facts, file, of},
+    stores::BlacklistKind,
+};
+
+/// What the screen says, by what happened.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    pub(super) story: Vec<Case<Story>>,
+    pub(super) doors: Vec<Case<Story>>,
+    pub(super) asks: Vec<Case<String>>,
+    pub(super) why: Vec<Case<String>>,
+    pub(super) nodes: Vec<Case<String>>,
+    pub(super) notice: Vec<Case<String>>,
+    pub(super) you: Vec<Case<String>>,
+    pub(super) thief: Vec<Case<String>>,
+    pub(super) refreshed: Vec<Case<Refreshed>>,
+    pub(super) moment: Vec<Case<String>>,
+    pub(super) causes: BTreeMap<String, String>,
+    pub(super) buttons: BTreeMap<String, String>,
+    pub(super) asked: BTreeMap<String, String>,
+}
+
+pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml").data());
+
+/// A heading, and what to make of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Story {
+    pub(super) heading: String,
+    pub(super) lead: String,
+}
+
+/// What came of a refresh, beside who refreshed and as a moment.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refreshed {
+    pub(super) state: String,
+    pub(super) moment: String,
+}
+
+/// What is known when a screen is drawn.
+pub(super) struct Scene<'a> {
+    pub(super) now: Timestamp,
+    pub(super) rescind: &'a Rescind,
+    pub(super) heist: Option<&'a Heist>,
+    /// Who looks: nothing, if that could not be found out.
+    pub(super) visitor: Option<&'a Visitor>,
+    /// The name of whoever looks, where it could be found out.
+    pub(super) name: Option<&'a str>,
+    /// What the refresh token in the browser's cookies says of itself.
+    pub(super) cookie: Option<(SessionId, Generation)>,
+    pub(super) thief_at: IpAddr,
+    pub(super) blacklist: BlacklistKind,
+}
+
+impl Scene<'_> {
+    /// Whether the browser is logged in with the session that was robbed.
+    pub(super) fn is_the_victim(&self, heist: &Heist) -> bool {
+        let by_access = self.logged_in().is_some_and(|who| who.session_id() == heist.session());
+        by_access || self.your_generation(heist).is_some() && !matches!(self.visitor, Some(Visitor::Anonymous))
+    }
+
+    pub(super) fn logged_in(&self) -> Option<&Authenticated> {
+        match self.visitor {
+            Some(Visitor::LoggedIn(authenticated)) => Some(authenticated),
+            _ => None,
+        }
+    }
+
+    /// The generation of the browser's refresh token, if it is of the session that was robbed.
+    pub(super) fn your_generation(&self, heist: &Heist) -> Option<Generation> {
+        let (session, generation) = self.cookie?;
+        (session == heist.session()).then_some(generation)
+    }
+
+    /// Everything that a sentence may depend on.
+    pub(super) fn facts(&self) -> Facts {
+        let heist = self.heist;
+        let yes = |is: bool| if is { "yes" } else { "no" };
+        let tried = |door: fn(&Tried) -> &Verdict| {
+            heist
+                .and_then(Heist::doors)
+                .map_or("nothing", |tried| door(tried).name())
+        };
+        let facts = Facts::default()
+            .with("phase", Phase::of(self).name())
+            .with("asking", tried(|tried| &tried.asking))
+            .with("signature", tried(|tried| &tried.signature))
+            .with(
+                "check",
+                format!("{:?}", self.rescind.service().policy().check).to_lowercase(),
+            )
+            .with(
+                "blacklist",
+                match self.blacklist {
+                    BlacklistKind::InProcess => "in-process",
+                    BlacklistKind::Redis => "redis",
+                },
+            )
+            .with("ended", yes(heist.is_some_and(|heist| heist.ended_at().is_some())))
+            .with("left", yes(heist.is_some_and(|heist| self.now < heist.expires_at())))
+            .with("refresh", yes(heist.is_some_and(|heist| heist.refresh().is_some())))
+            .with("named", yes(self.name.is_some()))
+            .with("name", self.name.unwrap_or_default())
+            .with(
+                "visitor",
+                match self.visitor {
+                    Some(Visitor::LoggedIn(_)) => "logged-in",
+                    Some(Visitor::Stale) => "stale",
+                    Some(Visitor::Anonymous) => "anonymous",
+                    None => "unknown",
+                },
+            )
+            .with(
+                "act",
+                match heist.map(Heist::act) {
+                    Some(Act::Second) => "second",
+                    _ => "first",
+                },
+            );
+        match heist.and_then(Heist::reuse).map(|reuse| reuse.noticed_by) {
+            Some(Actor::Thief) => facts.with("noticed", "thief"),
+            Some(Actor::You | Actor::Browser) => facts.with("noticed", "you"),
+            None => facts,
+        }
+    }
+}
+
+/// How far the story has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nobody was robbed, or it was forgotten.
+    NotRobbed,
+    /// The thief has the access token, and you are still logged in.
+    Robbed,
+    /// The thief has the refresh token too.
+    BothHoldIt,
+    /// The session was ended, and the thief has not tried since.
+    Ended,
+    /// The session was ended, and the thief has tried since.
+    TriedAfterEnd,
+    /// The thief's token has run out by itself.
+    RunOut,
+}
+
+impl Phase {
+    pub(super) fn of(scene: &Scene) -> Self {
+        let Some(heist) = scene.heist else {
+            return Self::NotRobbed;
+        };
+        let run_out = scene.now >= heist.expires_at();
+        match (heist.ended_at(), heist.refresh().is_some()) {
+            // As long as they both can refresh, there is another token.
+            (None, true) => Self::BothHoldIt,
+            _ if run_out && !knows_more_than_expiry(heist) => Self::RunOut,
+            (None, false) => Self::Robbed,
+            (Some(_), _) if heist.tried_after_end().is_some() => Self::TriedAfterEnd,
+            (Some(_), _) => Self::Ended,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::NotRobbed => "not-robbed",
+            Self::Robbed => "robbed",
+            Self::BothHoldIt => "both-hold-it",
+            Self::Ended => "ended",
+            Self::TriedAfterEnd => "tried-after-end",
+            Self::RunOut => "run-out",
+        }
+    }
+}
+
+/// Whether the doors, tried after the end, told a logout from an expiry. That stays worth seeing when the token runs out.
+fn knows_more_than_expiry(heist: &Heist) -> bool {
+    heist
+        .tried_after_end()
+        .is_some_and(|tried| tried.signature.name() != "expired")
+}
+
+/// A button that goes somewhere. The next step is the obvious one; what else one may do is on the sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    BeRobbed,
+    BeRobbedAgain,
+    BeRobbedForTheSecondAct,
+    LogOut,
+    LetThemTry,
+    LetThemTryAgain,
+    LetThemStealRefresh,
+    ThiefRefreshes,
+    ThiefRefreshesAgain,
+    YouRefresh,
+}
+
+impl Step {
+    /// Where the form goes.
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Self::BeRobbed | Self::BeRobbedAgain | Self::BeRobbedForTheSecondAct => "/demo/rob",
+            Self::LogOut => "/demo/log-out",
+            Self::LetThemTry | Self::LetThemTryAgain => "/demo/thief/try",
+            Self::LetThemStealRefresh => "/demo/thief/steal-refresh",
+            Self::ThiefRefreshes | Self::ThiefRefreshesAgain => "/demo/thief/refresh",
+            Self::YouRefresh => "/demo/refresh",
+        }
+    }
+
+    /// What stands on the button.
+    pub(super) fn label(self) -> &'static str {
+        of(&WORDS.buttons, self)
+    }
+
+    /// Whether it begins another story: what there is to see now is then more important than the button.
+    pub(super) fn begins_anew(self) -> bool {
+        matches!(self, Self::BeRobbedAgain | Self::BeRobbedForTheSecondAct)
+    }
+
+    /// The step that the story waits for.
+    pub(super) fn next(scene: &Scene) -> Self {
+        let Some(heist) = scene.heist else {
+            return Self::BeRobbed;
+        };
+        match Phase::of(scene) {
+            Phase::NotRobbed => Self::BeRobbed,
+            Phase::Robbed if heist.doors().is_none() => Self::tries(scene),
+            Phase::Robbed if heist.act() == Act::Second && scene.your_generation(heist).is_some() => {
+                Self::LetThemStealRefresh
+            }
+            Phase::Robbed if scene.is_the_victim(heist) => Self::LogOut,
+            // Logged out under a policy that writes no logout down, or as somebody else.
+            Phase::Robbed | Phase::Ended => Self::LetThemTryAgain,
+            Phase::BothHoldIt => {
+                let (yours, theirs) = (scene.your_generation(heist), heist.generation());
+                next_refresh(yours.map(|yours| yours.get()), theirs.map(|theirs| theirs.get()))
+            }
+            Phase::TriedAfterEnd | Phase::RunOut => {
+                let has_refresh = scene.rescind.service().policy().refresh.is_some();
+                match heist.next_act() {
+                    Act::Second if has_refresh => Self::BeRobbedForTheSecondAct,
+                    _ => Self::BeRobbedAgain,
+                }
+            }
+        }
+    }
+
+    /// The button that sends the thief to the doors.
+    pub(super) fn tries(scene: &Scene) -> Self {
+        let tried = scene
+            .heist
+            .is_some_and(|heist| heist.doors().is_some() || heist.refresh().is_some());
+        if tried { Self::LetThemTryAgain } else { Self::LetThemTry }
+    }
+}
+
+/// Whoever is two generations behind comes with a token that no grace forgives: they end it, and nobody has to wait.
+fn next_refresh(yours: Option<u32>, theirs: Option<u32>) -> Step {
+    match (yours, theirs) {
+        (Some(yours), Some(theirs)) if theirs >= yours.saturating_add(2) => Step::YouRefresh,
+        (Some(yours), Some(theirs)) if theirs > yours => Step::ThiefRefreshesAgain,
+        _ => Step::ThiefRefreshes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_two_generations_behind_refreshes_next() {
+        for (yours, theirs, next) in [
+            (0, 0, Step::ThiefRefreshes),
+            (0, 1, Step::ThiefRefreshesAgain),
+            (0, 2, Step::YouRefresh),
+            (1, 1, Step::ThiefRefreshes),
+            (3, 1, Step::ThiefRefreshes),
+        ] {
+            assert_eq!(next_refresh(Some(yours), Some(theirs)), next, "{yours} {theirs}");
+        }
+    }
+}

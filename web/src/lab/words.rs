@@ -1,0 +1,114 @@
+//! What the lab calls things: the answers, the actions, and the sentences about what happened.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use rescind_lab::{Action, Answer};
+use serde::Deserialize;
+
+use super::sequence::Lane;
+use crate::content::{Case, file};
+
+/// What is to be said of an answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswerWords {
+    /// What it is, in a sentence.
+    pub(crate) what: String,
+    /// When to choose it.
+    pub(crate) choose: String,
+    /// What it does not do.
+    pub(crate) price: String,
+    /// When plain server sessions are the better answer.
+    pub(crate) sessions: String,
+    /// The words to look up: anchor and name.
+    pub(crate) terms: Vec<(String, String)>,
+    /// Why a stolen token is refused after the logout, and why it is let in.
+    pub(super) refuses: String,
+    pub(super) lets_in: String,
+}
+
+/// What an action is called.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActionWords {
+    /// What stands on the button.
+    pub(crate) button: String,
+    /// What it does, in lists.
+    pub(super) deed: String,
+    /// What has happened, where nobody sent anything, and what that means.
+    #[serde(default)]
+    pub(super) done: String,
+    #[serde(default)]
+    pub(super) means: String,
+    /// The same in the story of a chapter.
+    #[serde(default)]
+    pub(crate) story: String,
+    /// A message in the diagram, where no request makes one.
+    pub(super) from: Option<Lane>,
+    pub(super) to: Option<Lane>,
+    #[serde(default)]
+    pub(super) says: String,
+}
+
+/// Sentences that depend on what happened.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sentences {
+    pub(super) why_in: Vec<Case<String>>,
+    pub(super) why_out: Vec<Case<String>>,
+    pub(super) outcome: Vec<Case<String>>,
+    pub(super) both: Vec<Case<String>>,
+    pub(super) meaning: Vec<Case<String>>,
+    pub(super) blacklist: Vec<Case<String>>,
+    /// Why something was revoked or closed.
+    pub(super) causes: BTreeMap<String, String>,
+}
+
+static ANSWERS: LazyLock<BTreeMap<String, AnswerWords>> = LazyLock::new(|| file!("answers.toml").data());
+static ACTIONS: LazyLock<BTreeMap<String, ActionWords>> = LazyLock::new(|| file!("actions.toml").data());
+pub(super) static SENTENCES: LazyLock<Sentences> = LazyLock::new(|| file!("lab.toml").data());
+
+pub(crate) fn of_answer(answer: Answer) -> &'static AnswerWords {
+    named(&ANSWERS, answer.slug())
+}
+
+/// Under an answer: what is copied from a browser has another name under plain sessions.
+pub(crate) fn of_action(action: Action, answer: Answer) -> &'static ActionWords {
+    match (action, answer) {
+        (Action::CopyAccess, Answer::Sessions) => named(&ACTIONS, "copy-session"),
+        _ => named(&ACTIONS, action.slug()),
+    }
+}
+
+/// What stands on a button.
+pub(crate) fn label(action: Action) -> &'static str {
+    &named(&ACTIONS, action.slug()).button
+}
+
+#[expect(clippy::expect_used, reason = "the tests ask for every name that there is")]
+fn named<T>(all: &'static BTreeMap<String, T>, name: &str) -> &'static T {
+    all.get(name).expect("everything has its words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_and_every_action_has_its_words() {
+        for answer in Answer::ALL {
+            assert!(!of_answer(answer).terms.is_empty());
+            for action in Action::ALL {
+                let words = of_action(action, answer);
+                assert_eq!(words.from.is_some(), words.to.is_some(), "{action}");
+                assert_eq!(words.from.is_some(), !words.says.is_empty(), "{action}");
+                assert!(!words.button.is_empty() && !words.deed.is_empty(), "{action}");
+            }
+        }
+        assert_eq!(
+            (ANSWERS.len(), ACTIONS.len()),
+            (Answer::ALL.len(), Action::ALL.len() + 1)
+        );
+        assert!(!SENTENCES.meaning.is_empty());
+    }
+}
