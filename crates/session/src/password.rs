@@ -106,7 +106,7 @@ pub(crate) struct Caller {
 
 /// Of one network: a permit for each hash that runs or waits, one for the login that runs or is next, and one for the
 /// sign-up that runs or is next. With one permit for both, logins would wait for the sign-ups of all networks.
-type Network = Arc<[Arc<Semaphore>; 3]>;
+type Network = [Arc<Semaphore>; 3];
 
 pub(crate) struct Passwords {
     params: Params,
@@ -219,9 +219,7 @@ impl Passwords {
             .then(|| Arc::clone(&self.sign_up_places).try_acquire_owned());
         let sign_up_place = sign_up_place.transpose().ok()?;
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        let network = self.network(caller.network);
-        let [places, login, sign_up] = network.each_ref().map(Arc::clone);
-        let own = places.try_acquire_owned().ok()?;
+        let (own, [login, sign_up]) = self.place_of_network(caller.network)?;
         let next = if caller.signs_up { sign_up } else { login };
         let next = next.acquire_owned().await.ok()?;
         let sign_up = match caller.signs_up {
@@ -232,11 +230,15 @@ impl Passwords {
         Some([Some(turn), sign_up, Some(next), Some(own), Some(place), sign_up_place])
     }
 
-    fn network(&self, network: Option<IpAddr>) -> Network {
+    /// A permit of that network, and what its logins and its sign-ups wait for. A network is forgotten when no permit of it
+    /// is left, so one is taken under the lock.
+    fn place_of_network(&self, network: Option<IpAddr>) -> Option<(OwnedSemaphorePermit, [Arc<Semaphore>; 2])> {
         let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        networks.retain(|_, semaphores| Arc::strong_count(&semaphores[0]) > 1 || Arc::strong_count(semaphores) > 1);
-        let new = || Arc::new([self.places_of_a_network, 1, 1].map(|permits| Arc::new(Semaphore::new(permits))));
-        Arc::clone(networks.entry(network).or_insert_with(new))
+        networks.retain(|_, [places, ..]| Arc::get_mut(places).is_none());
+        let new = || [self.places_of_a_network, 1, 1].map(|permits| Arc::new(Semaphore::new(permits)));
+        let [places, login, sign_up] = networks.entry(network).or_insert_with(new);
+        let own = Arc::clone(places).try_acquire_owned().ok()?;
+        Some((own, [Arc::clone(login), Arc::clone(sign_up)]))
     }
 }
 
@@ -280,8 +282,6 @@ fn verify(password: &[u8], expected: &str, buffer: &mut Vec<Block>) -> Result<bo
 }
 
 fn blocks<'a>(buffer: &'a mut Vec<Block>, params: &Params) -> &'a mut [Block] {
-    if buffer.len() < params.block_count() {
-        buffer.resize(params.block_count(), Block::new());
-    }
+    buffer.resize(params.block_count().max(buffer.len()), Block::new());
     buffer
 }
