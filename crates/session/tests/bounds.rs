@@ -1,16 +1,19 @@
 //! Bounds of what is set, named and kept: each on both sides.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    Cause, Config, ConfigError, Device, HashingSettings, InvalidUsername, Keys, MARGIN, ManualClock, Policy,
+    Cause, Config, ConfigError, Device, HashingSettings, InvalidUsername, Keys, LogId, MARGIN, ManualClock, Policy,
     PolicyError, Ports, Position, RefreshState, Session, SessionService, SessionState, Username,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
+    network_of,
+    ports::Blacklist,
     token::{Algorithm, ClientId, Generation, KeyRing, RefreshKey, RefreshKeys, Salt, SessionId, SigningKey, UserId},
 };
+use uuid::Uuid;
 
 const TICK: Duration = Duration::from_nanos(1);
 
@@ -45,6 +48,13 @@ fn settings_at_their_bounds_are_taken_and_beyond_them_refused() {
     assert_eq!(fault(|config| config.store_timeout = TICK), None);
     assert_eq!(
         fault(|config| config.store_timeout = Duration::ZERO),
+        Some(ConfigError::StoreTimeout)
+    );
+    let longest = Config::LONGEST_STORE_TIMEOUT;
+    assert_eq!(longest, Duration::from_secs(3_600));
+    assert_eq!(fault(|config| config.store_timeout = longest), None);
+    assert_eq!(
+        fault(|config| config.store_timeout = longest + TICK),
         Some(ConfigError::StoreTimeout)
     );
     assert_eq!(fault(|config| config.hashing.at_once = 1), None);
@@ -99,6 +109,30 @@ fn of_a_user_agent_256_characters_are_kept() {
         let device = Device::new(Some(&"ä".repeat(sent)), None);
         assert_eq!(device.user_agent.unwrap().chars().count(), kept);
     }
+}
+
+#[test]
+fn an_ipv4_address_is_one_client_and_so_is_an_ipv6_network_of_64_bits() {
+    for (address, network) in [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:3::", "2001:db8:1:3::"),
+        ("::1", "::"),
+    ] {
+        let network: IpAddr = network.parse().unwrap();
+        assert_eq!(network_of(address.parse().unwrap()), network, "{address}");
+    }
+}
+
+#[test]
+fn a_log_is_known_by_the_number_that_stores_keep() {
+    let number = Uuid::from_u128(7);
+    assert_eq!(LogId::from_uuid(number).as_uuid(), number);
+}
+
+#[test]
+fn a_blacklist_in_memory_belongs_to_one_node() {
+    assert!(!MemoryBlacklist::new().is_shared());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rescind_session::{
     Credentials, LogId, NewUser, PasswordHash, Position, Revocation, Session, User, Username,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, NewRevocation, Opened,
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, LockLost, NewRevocation, Opened,
         PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
     },
     token::{SessionId, TokenId, UserId},
@@ -24,6 +24,8 @@ use tokio::sync::Semaphore;
 pub(crate) enum Fault {
     /// It fails, and nothing was done.
     Fails,
+    /// It fails, since the lock on the database may be lost.
+    LosesLock,
     /// It is done, and yet fails: the reply was lost.
     LosesReply,
     /// It never answers.
@@ -77,6 +79,7 @@ impl Faults {
         match fault {
             None => call.await,
             Some(Fault::Fails) => Err(StoreError::unavailable("the store was told to fail")),
+            Some(Fault::LosesLock) => Err(StoreError::unavailable(LockLost)),
             Some(Fault::LosesReply) => {
                 let _ = call.await?;
                 Err(StoreError::unavailable("the reply was lost"))
@@ -96,6 +99,7 @@ impl Faults {
 pub(crate) struct FaultySessions {
     inner: Mutex<Arc<MemorySessions>>,
     opened_under: Mutex<HashMap<SessionId, Epoch>>,
+    another_log: Mutex<Option<LogId>>,
     pub(crate) faults: Faults,
 }
 
@@ -112,6 +116,11 @@ impl FaultySessions {
     /// How many sessions were opened.
     pub(crate) fn opened(&self) -> usize {
         self.opened_under.lock().unwrap().len()
+    }
+
+    /// As after a restore that began another log.
+    pub(crate) fn begin_log(&self, log: LogId) {
+        *self.another_log.lock().unwrap() = Some(log);
     }
 
     /// As after a restore from a backup that held this one row.
@@ -157,7 +166,9 @@ impl SessionStore for FaultySessions {
         self.faults.around("revoke", self.inner().revoke(token)).await
     }
     async fn log(&self) -> Result<LogId, StoreError> {
-        self.faults.around("log", self.inner().log()).await
+        let another = *self.another_log.lock().unwrap();
+        let log = self.faults.around("log", self.inner().log()).await?;
+        Ok(another.unwrap_or(log))
     }
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
         self.faults

@@ -95,6 +95,24 @@ async fn logins_and_refreshes_wait_until_their_tokens_count() {
 }
 
 #[tokio::test]
+async fn a_login_waits_20_seconds_for_the_floor_and_no_longer() {
+    tokio::time::pause();
+    for (ahead, waits) in [(19, true), (20, false)] {
+        let (service, _, sessions, _) = service(config(Policy::blacklist()), Arc::new(Ticking(Instant::now())));
+        service.carry_over(10).await.unwrap();
+        let password = Password::new(PASSWORD);
+        service.sign_up("alice", &password).await.unwrap();
+        // Tokens are issued from the next whole second on.
+        sessions.raise_issue_floor(noon() + seconds(ahead)).await.unwrap();
+        service.learn_issue_floor().await.unwrap();
+        assert_eq!(service.now().unwrap(), noon());
+        assert_eq!(service.ready().await.is_ok(), waits, "{ahead}");
+        let login = service.log_in("alice", &password, ClientId::first_party(), Device::default());
+        assert_eq!(login.await.is_ok(), waits, "{ahead}");
+    }
+}
+
+#[tokio::test]
 async fn a_floor_that_is_far_away_is_unavailable_and_not_ready() {
     let world = World::new().await;
     let grant = world.log_in().await;

@@ -1,7 +1,9 @@
 //! Who is let in.
 
-use crate::world::{PASSWORD, World, config};
-use rescind_session::{DemoAccount, DemoAccounts, LoginError, Password, Policy, SignUpError};
+use std::num::NonZeroUsize;
+
+use crate::world::{PASSWORD, World, config, forge, refresh_token};
+use rescind_session::{DemoAccount, DemoAccounts, LoginError, Password, Policy, SignUpError, Username};
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody() {
@@ -112,4 +114,60 @@ async fn a_retired_demo_account_leaves_no_session_behind() {
     world.service.retire_demo_account("alice").await.unwrap();
     world.assert_dead(&[grant]).await;
     world.me(&persons).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_hashes_of_one_password_differ() {
+    let world = World::new().await;
+    let bob = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
+    let mut hashes = Vec::new();
+    for name in [&world.user.username, &bob.username] {
+        let stored = world.service.ports().users.credentials(name).await.unwrap().unwrap();
+        hashes.push(stored.password_hash.expose_secret().to_owned());
+    }
+    assert_ne!(hashes[0], hashes[1]);
+}
+
+#[tokio::test]
+async fn a_refresh_token_makes_its_device_known_for_its_owner_alone() {
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let bob = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
+    let nobody = Username::parse("nobody").unwrap();
+    let (alice, token, id) = (&world.user.username, refresh_token(&grant), grant.claims.session_id);
+    let forged = forge(token);
+    for (name, token, known) in [
+        (alice, token, Some(id)),
+        (alice, &forged, None),
+        (alice, "", None),
+        (&bob.username, token, None),
+        (&nobody, token, None),
+    ] {
+        let device = world.service.known_device(name, token).await.unwrap();
+        assert_eq!(device, known, "{name:?} {token}");
+    }
+    world.log_out(&grant).await.unwrap();
+    assert_eq!(world.service.known_device(alice, token).await.unwrap(), Some(id));
+}
+
+#[tokio::test]
+async fn a_person_has_as_many_sessions_as_are_set_and_a_demo_account_any_number() {
+    let mut settings = config(Policy::blacklist());
+    settings.sessions_per_user = NonZeroUsize::new(2);
+    let world = World::with(settings).await;
+    let password = Password::new(PASSWORD);
+    let _ = world.service.ensure_demo_account("demo", &password).await.unwrap();
+    // All at one time, so that the newest is not always the last in the list.
+    for login in 1..=12 {
+        let new = world.log_in().await;
+        world.me(&new).await.unwrap();
+        let open = world.service.sessions(world.user.id).await.unwrap();
+        assert_eq!(open.len(), login.min(2));
+    }
+    let client = rescind_session::token::ClientId::first_party;
+    let log_in = || world.service.log_in("demo", &password, client(), Default::default());
+    for login in 1..=4 {
+        let demo = log_in().await.unwrap().claims.subject;
+        assert_eq!(world.service.sessions(demo).await.unwrap().len(), login);
+    }
 }

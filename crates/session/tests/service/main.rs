@@ -5,7 +5,9 @@
     reason = "a test fails by panicking, and a store panics on purpose"
 )]
 
+mod chores;
 mod clock;
+mod credentials;
 mod fail_closed;
 mod faulty;
 mod hashing;
@@ -14,9 +16,12 @@ mod issue_floor;
 mod judging;
 mod login;
 mod logout;
+mod pending;
 mod policy_changes;
+mod pruning;
 mod races;
 mod refresh;
+mod requests;
 mod two_steps;
 mod upkeep;
 mod world;

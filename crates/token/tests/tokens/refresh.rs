@@ -185,6 +185,12 @@ fn a_sealed_text_is_read_by_every_key_of_the_ring_and_by_no_other() {
     for keys in [&old, &ring] {
         assert_eq!(keys.unseal(&sealed), Some("logged-out.now"));
     }
+    let twice = RefreshKeys::new(key([1; 32]), vec![key([1; 32])]).unwrap();
+    assert_eq!(
+        twice.unseal(&sealed),
+        Some("logged-out.now"),
+        "a key that is there twice"
+    );
     assert_eq!(keys([2; 32]).unseal(&sealed), None);
     for changed in [
         "logged-out.now",

@@ -1,0 +1,160 @@
+//! How often the upkeep looks, and how often it says that something fails.
+
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
+use rescind_session::{AuthenticateError, Policy, Unavailable, Upkeep, token::AccessClaims};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+
+use crate::{
+    faulty::{Fault, Gate},
+    world::{World, config, seconds},
+};
+
+/// Every message that is logged about a chore of that name.
+#[derive(Clone)]
+struct Log {
+    chore: &'static str,
+    messages: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Default)]
+struct Fields {
+    chore: String,
+    message: String,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "chore" {
+            self.chore = value.to_owned();
+        }
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        }
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        if fields.chore == self.chore {
+            self.messages.lock().unwrap().push(fields.message);
+        }
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+fn keep_up(world: &World, upkeep: Upkeep) -> tokio::task::JoinHandle<()> {
+    let service = world.service.clone();
+    tokio::spawn(async move {
+        service.keep_up(upkeep).await;
+    })
+}
+
+#[tokio::test]
+async fn a_failing_store_is_reported_once_and_so_is_its_recovery() {
+    let log = Log {
+        chore: "writing into the database",
+        messages: Arc::default(),
+    };
+    let _logging = tracing::subscriber::set_default(log.clone());
+    tokio::time::pause();
+    let world = World::new().await;
+    let upkeep = keep_up(&world, Upkeep::default());
+    tokio::time::sleep(seconds(60)).await;
+    assert_eq!(*log.messages.lock().unwrap(), [""; 0]);
+    for fault in [Fault::Fails, Fault::LosesLock] {
+        world.sessions.faults.set("try_write", fault);
+        tokio::time::sleep(seconds(60)).await;
+    }
+    world.sessions.faults.mend();
+    tokio::time::sleep(seconds(60)).await;
+    let expected = ["upkeep fails", "upkeep fails", "upkeep works again"];
+    assert_eq!(*log.messages.lock().unwrap(), expected, "each reason once");
+    upkeep.abort();
+}
+
+fn is_behind(verdict: &Result<AccessClaims, AuthenticateError>) -> bool {
+    matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::Behind)))
+}
+
+#[tokio::test]
+async fn a_look_counts_for_as_long_as_was_set_and_no_longer() {
+    tokio::time::pause();
+    let world = World::new().await;
+    let grant = world.log_in().await;
+    let upkeep = Upkeep {
+        carry_every: seconds(60),
+        behind_after: seconds(5),
+        ..Upkeep::default()
+    };
+    let upkeep = keep_up(&world, upkeep);
+    tokio::task::yield_now().await;
+    while world.service.picture().unwrap().age < seconds(5) {
+        world.me(&grant).await.unwrap();
+        tokio::time::advance(seconds(1)).await;
+    }
+    assert_eq!(world.service.picture().unwrap().age, seconds(5));
+    world.me(&grant).await.unwrap();
+    tokio::time::advance(std::time::Duration::from_nanos(1)).await;
+    let verdict = world.me(&grant).await;
+    assert!(is_behind(&verdict), "{verdict:?}");
+    upkeep.abort();
+}
+
+#[tokio::test]
+async fn a_look_that_took_too_long_is_followed_by_another_at_once() {
+    tokio::time::pause();
+    let world = World::cold(config(Policy::blacklist())).await;
+    let grant = world.log_in().await;
+    let gate = Gate::new();
+    world.blacklist.faults.set("complete", Fault::Waits(gate.clone()));
+    let upkeep = Upkeep {
+        carry_every: seconds(60),
+        behind_after: seconds(5),
+        ..Upkeep::default()
+    };
+    let upkeep = keep_up(&world, upkeep);
+    gate.arrival().await;
+    tokio::time::sleep(seconds(6)).await;
+    gate.let_go();
+    tokio::time::sleep(seconds(1)).await;
+    world.me(&grant).await.unwrap();
+    upkeep.abort();
+}
+
+#[tokio::test]
+async fn a_node_in_sync_looks_as_often_as_was_set() {
+    tokio::time::pause();
+    let world = World::new().await;
+    let upkeep = keep_up(&world, Upkeep::default());
+    tokio::time::sleep(seconds(10)).await;
+    let mut oldest = seconds(0);
+    for _ in 0..100 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        oldest = oldest.max(world.service.picture().unwrap().age);
+    }
+    // Half a second apart. With timers of whole milliseconds a look may come one later.
+    assert!(oldest >= std::time::Duration::from_millis(300), "{oldest:?}");
+    assert!(oldest <= std::time::Duration::from_millis(600), "{oldest:?}");
+    upkeep.abort();
+}
