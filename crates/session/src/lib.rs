@@ -18,6 +18,7 @@ pub mod conformance;
 mod failpoints;
 mod issue_floor;
 mod judge;
+pub mod life;
 mod login;
 mod logout;
 pub mod memory;
