@@ -44,6 +44,7 @@ faults=(
     "A mountain of passed entries"
     "Stores that must not be used"
     "Stores that answer and refuse writes"
+    "Another server takes over"
 )
 
 work=$(mktemp -d)

@@ -17,6 +17,7 @@ mod m20260101_000003_revocations;
 mod m20260101_000004_key_ring;
 mod m20260101_000005_log_identity;
 mod m20260101_000006_issue_floor;
+mod m20260101_000007_life;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 use sea_orm_migration::{
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000004_key_ring::Migration),
             Box::new(m20260101_000005_log_identity::Migration),
             Box::new(m20260101_000006_issue_floor::Migration),
+            Box::new(m20260101_000007_life::Migration),
         ]
     }
 

@@ -9,8 +9,14 @@
 
 use std::sync::Arc;
 
-use rescind_session::{Policy, SessionService, Upkeep, WithCauses, memory::MemoryBlacklist, ports::Blacklist};
-use rescind_store::{RedisBlacklist, RedisSettings, Tenancy, Tenant, Tenanted};
+use rescind_session::{
+    Policy, SessionService, Upkeep, WithCauses,
+    life::{RENEW_EVERY, Timing},
+    memory::MemoryBlacklist,
+    ports::Blacklist,
+};
+use rescind_store::{RedisBlacklist, RedisSettings, SqlStore, Tenancy, Tenant, Tenanted};
+use tokio::time::{sleep, timeout};
 
 use crate::{failure::Failure, settings::Settings};
 
@@ -48,6 +54,13 @@ impl Chosen {
         match self {
             Self::InProcess(_) => Tenancy::Alone,
             Self::Redis(_) => Tenancy::Shared,
+        }
+    }
+
+    /// Has the database say which Redis counts.
+    pub(crate) fn register_in(&self, store: &SqlStore) {
+        if let Self::Redis(redis) = self {
+            redis.set_register(Arc::new(store.clone()));
         }
     }
 
@@ -114,6 +127,18 @@ impl Chosen {
             }
             service.look_again();
         });
+    }
+
+    /// Trusts Redis by the time at which the start is over, if it answers: until then others may trust an earlier one.
+    pub(crate) async fn trust(&self) {
+        let Self::Redis(redis) = self else { return };
+        let renewing = async {
+            loop {
+                let _ = redis.renew().await;
+                sleep(RENEW_EVERY).await;
+            }
+        };
+        let _: Result<(), _> = timeout(Timing::FORMAT.wait + RENEW_EVERY, renewing).await;
     }
 
     /// Fills it before the port answers. One in Redis may be filled by another node at this moment, or not answer just

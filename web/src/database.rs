@@ -15,6 +15,8 @@ use crate::{
 /// The least that the database is waited for where no request does: at the start, by the upkeep, and for the end of a
 /// write whose client was told that it took too long.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than any node goes without comparing the log with what it has seen of it.
+const KEEP_ENTRIES: Duration = Duration::from_secs(60 * 60);
 /// Longer than a lock takes to count.
 const UNTIL_SETTLED: Duration = Duration::from_secs(20);
 /// How long a stop waits for connections that are in use, and for a write-ahead log to be moved into its file.
@@ -80,6 +82,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
         max_connections: storage.database_connections,
         acquire_timeout: patience,
         busy_timeout: patience,
+        keep_entries: KEEP_ENTRIES,
     };
     Ok(match &storage.database {
         Database::Embedded(path) => SqlStore::open_file(path, &settings).await?,

@@ -3,7 +3,8 @@
 //! A database that was restored from a backup, or that lost its last changes with its disk, looks like any other, and
 //! accepts again what was logged out since. So where its revocation log ends is recorded in a file beside the keys (beside
 //! the data where the keys are read-only), and in Redis where there is one. A database whose log ends before that is
-//! refused, until `rescind restored` has closed everything.
+//! refused, until `rescind restored` has closed everything. On Postgres a standby that was promoted may be such a database:
+//! there a node that serves does the like by itself.
 //!
 //! **The mark is never ahead of an honest database**: it takes only what was read after its commit, and it is read before
 //! the database that it is compared with. It may be behind: a node that is killed before the mark was written has confirmed
@@ -22,13 +23,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rescind_session::{Position, WithCauses, ports::StoreError};
+use rescind_session::{
+    Cause, MARGIN, Position, WithCauses,
+    ports::{Closing, SessionStore, StoreError},
+};
 use rescind_store::{DatabaseGuard, HighWater, RedisBlacklist, SqlStore, Tenant};
 
 use crate::{
     failure::Failure,
     private_files::{lock_directory, make_directory, open_regular, replace},
-    settings::Storage,
+    settings::{Settings, Storage},
     stores::DatabaseKind,
 };
 
@@ -47,6 +51,8 @@ pub(crate) struct HighWaterMark {
     redis: Option<Arc<RedisBlacklist>>,
     /// On SQLite no revocation is answered before it is in a file.
     redis_suffices: bool,
+    /// How long revocations are kept with which lost commits are answered; none where that is refused.
+    after_loss: Option<Duration>,
 }
 
 impl HighWaterMark {
@@ -55,6 +61,21 @@ impl HighWaterMark {
             places: [storage.keys.clone(), storage.data_dir.clone()],
             redis_suffices: redis.is_some() && DatabaseKind::of(&storage.database) == DatabaseKind::Postgres,
             redis,
+            after_loss: None,
+        }
+    }
+
+    /// The mark of a node that serves: on Postgres it answers lost commits by itself.
+    pub(crate) fn of_node(settings: &Settings, redis: Option<Arc<RedisBlacklist>>) -> Self {
+        let tokens = &settings.tokens;
+        let margin = tokens
+            .leeway
+            .saturating_add(MARGIN)
+            .saturating_add(tokens.policy.access_ttl);
+        let is_postgres = DatabaseKind::of(&settings.storage.database) == DatabaseKind::Postgres;
+        Self {
+            after_loss: is_postgres.then_some(margin),
+            ..Self::of(&settings.storage, redis)
         }
     }
 
@@ -86,10 +107,30 @@ impl HighWaterMark {
             known = store.high_water().await?;
         }
         if known.log == remembered.log && remembered.position > known.position {
-            return Err(Failure::OlderDatabase {
-                ends: known.position.get(),
-                recorded: remembered.position.get(),
-            });
+            let Some(margin) = self.after_loss else {
+                return Err(Failure::OlderDatabase {
+                    ends: known.position.get(),
+                    recorded: remembered.position.get(),
+                });
+            };
+            tracing::error!(
+                ends = known.position.get(),
+                recorded = remembered.position.get(),
+                "THE DATABASE HAS LOST COMMITS: its revocation log ends before what was recorded outside of it. Every session is \
+                 closed now, and everybody has to log in again"
+            );
+            let closing = Closing {
+                cause: Cause::LostCommit,
+                // The database's clock: this node's may not be anchored yet.
+                at: store.instants().await?.clock.or(remembered.newest).unwrap_or_default(),
+                margin,
+            };
+            store.begin_again_after_loss(known.log, &closing).await?;
+            known = store.high_water().await?;
+            remembered = HighWater {
+                newest: remembered.newest,
+                ..known
+            };
         }
         Ok(remembered)
     }
@@ -108,7 +149,8 @@ impl HighWaterMark {
         }
     }
 
-    /// Raises the mark each second, while the database changes. Ends only if the database comes to know less.
+    /// Raises the mark each second, while the database changes. Ends only if the database comes to know less, and nothing but
+    /// `rescind restored` is the answer.
     pub(crate) async fn follow(&self, store: &SqlStore) -> Failure {
         let (mut last, mut told) = (None, false);
         loop {

@@ -26,6 +26,7 @@ mod private_files;
 mod serve;
 mod settings;
 mod signals;
+mod starting;
 mod stores;
 mod trace;
 
@@ -60,7 +61,7 @@ fn run() -> Result<(), Failure> {
         .map_err(|error| Failure::Runtime("the runtime cannot be started", error))?;
     runtime.block_on(async {
         match line.command {
-            None => serve::run(settings).await,
+            None => Box::pin(serve::run(settings)).await,
             Some(command) => commands::run(command, &settings).await,
         }
     })

@@ -50,6 +50,7 @@ use crate::{
     pages::{self, Site},
     settings::{Demo, Faults, Settings, Storage, unknown_variables},
     signals::EndSignals,
+    starting::Starting,
     stores::Stores,
 };
 
@@ -77,7 +78,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     blacklist.look(&settings.tokens.policy).await?;
     let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
     let store = database::open(&settings).await?;
-    let mark = Arc::new(HighWaterMark::of(&settings.storage, blacklist.redis()));
+    let mark = Arc::new(HighWaterMark::of_node(&settings, blacklist.redis()));
     let remembered = mark.compare(&store).await?.newest;
     let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
     let ring = keys(&settings.storage, &store, &mut rng, remembered).await?;
@@ -87,8 +88,11 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         mark: Arc::clone(&mark),
     };
     let store = store.guarded(Arc::new(guard));
+    blacklist.register_in(&store);
 
     let (listener, bound) = listen(settings.listening.bind)?;
+    // Until this one serves, it says so.
+    let starting = Starting::on(&listener).map_err(|error| Failure::Runtime("the server failed", error))?;
     let public_url = settings.listening.public_url(bound).map_err(|_| {
         Failure::from(Faults::one(
             "RESCIND_BIND",
@@ -108,7 +112,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     let (demo_rng, lab_rng) = (rng.fork(), rng.fork());
     let service = SessionService::new(config(&settings, &public_url), ring.keys, ports, rng)?;
     blacklist.doubt_when_regained(&tenant, &service);
-    database::settled(&tenant).await?;
+    tokio::join!(database::settled(&tenant), blacklist.trust()).0?;
     blacklist.fill(&service).await?;
 
     let watched = clock::watch(clock.clone(), service.clone(), store.clone());
@@ -166,6 +170,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         }
         Demo::Off => None,
     };
+    starting.end().await;
     let ended = tokio::select! {
         ended = serve(listener, bound, service, api, settings, stores, demo) => ended,
         failure = watched => Err(failure),

@@ -14,7 +14,8 @@
 //! 4. A check looks at the lease when it begins, and the reply must be of that life, under the same unbroken trust
 //!    ([`Trust::check_begins`], [`Trust::accepts`]).
 //! 5. A confirmation looks at the lease after the insert's reply, which must be of that life ([`Trust::confirms`]).
-//! 6. A copy says itself how far it is complete ([`Mark`]). The node keeps no position of its own.
+//! 6. A copy says itself how far it is complete, and in which life. The node keeps no position of its own. (Redis decides that
+//!    in scripts; `tests/life_model/mark.rs` is their mirror.)
 //! 7. A log that lacks what a mark names has lost commits ([`LogSight::judge`]).
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -26,20 +27,27 @@ use crate::revocation::{LogId, Position};
 /// How often a node renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_millis(250);
 
-/// How long a lease lasts, and by how much the clocks of two nodes may drift apart meanwhile.
+/// How long a node trusts what it has read, and how long the others wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// How long a node trusts what it has read.
     pub lease: Duration,
-    /// How much longer another node waits. Clocks are slewed, by far less than a quarter.
-    pub drift: Duration,
+    /// How long another node waits at the first sight of a term: longer than a lease by as much as two clocks may drift apart
+    /// meanwhile. Clocks are slewed, by far less than a quarter.
+    pub wait: Duration,
 }
 
 impl Timing {
     /// Part of the format of the keys in Redis: all nodes of a service must agree on it.
     pub const FORMAT: Self = Self {
         lease: Duration::from_secs(1),
-        drift: Duration::from_millis(250),
+        wait: Duration::from_millis(1_250),
+    };
+
+    /// For a program that is alone with its copy: there is no other node to wait for.
+    pub const ALONE: Self = Self {
+        lease: Duration::MAX,
+        wait: Duration::ZERO,
     };
 }
 
@@ -59,12 +67,6 @@ impl Life {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The history of the data (`master_replid`).
-    #[must_use]
-    pub fn history(&self) -> &str {
-        self.0.rsplit_once('/').map_or(&self.0, |(_, history)| history)
     }
 }
 
@@ -151,7 +153,7 @@ impl Trust {
             held => {
                 *held = Some(Held {
                     term,
-                    alone_from: now.saturating_add(timing.lease).saturating_add(timing.drift),
+                    alone_from: now.saturating_add(timing.wait),
                     synced: false,
                     unbroken_since: asked_at,
                     until,
@@ -246,58 +248,6 @@ impl Place {
         position: Position::START,
         entry: None,
     };
-}
-
-/// What a copy says of itself: in that life of its server it holds every entry of that log up to that place, as far as the
-/// log still has them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Mark {
-    /// Of which log.
-    pub log: LogId,
-    /// In which life.
-    pub life: Life,
-    /// Up to where.
-    pub place: Place,
-}
-
-/// How a sync begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SyncFrom {
-    /// The copy is complete up to there.
-    Mark(Place),
-    /// What the copy lacks is unknown: it is filled from the start.
-    Start,
-}
-
-impl Mark {
-    /// How a sync of that log begins on a server in that life. `previous`: the history that its data is a prefix of, where
-    /// it was promoted or restarted (`master_replid2`). A mark of any other life says nothing: a slot that migrates brings
-    /// its keys in any order.
-    #[must_use]
-    pub fn sync_from(mark: Option<&Self>, log: LogId, life: &Life, previous: Option<&str>) -> SyncFrom {
-        match mark {
-            Some(mark)
-                if mark.log == log
-                    && (mark.life == *life || previous.is_some_and(|history| mark.life.history() == history)) =>
-            {
-                SyncFrom::Mark(mark.place)
-            }
-            _ => SyncFrom::Start,
-        }
-    }
-
-    /// Whether the copy takes a page that begins after `start`. Otherwise there would be a gap below the page, or the mark
-    /// is one of another log or life.
-    #[must_use]
-    pub fn takes(mark: Option<&Self>, log: LogId, life: &Life, start: Position) -> bool {
-        mark.is_some_and(|mark| mark.log == log && mark.life == *life && mark.place.position >= start)
-    }
-
-    /// Whether the copy is complete, for whoever asks it in that log and that life.
-    #[must_use]
-    pub fn is_of(mark: Option<&Self>, log: LogId, life: &Life) -> bool {
-        Self::takes(mark, log, life, Position::START)
-    }
 }
 
 /// What one statement sees of the log.

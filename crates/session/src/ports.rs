@@ -14,6 +14,7 @@ use rescind_token::{Generation, SessionId, TokenId, UserId};
 use uuid::Uuid;
 
 use crate::{
+    life::{LogSight, Place, Register},
     revocation::{Cause, LogId, Position, Revocation, Scope},
     session::{Device, Session},
     user::{Credentials, NewUser, PasswordHash, User, Username},
@@ -129,6 +130,26 @@ pub trait SessionStore: Send + Sync {
     /// At most `limit` entries of the log after `position`, in the order of their positions. An empty list means that
     /// the reader has seen everything. From [`Position::START`] every entry that is still kept is returned.
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError>;
+
+    /// What one statement sees of the log, and of its entry at that position: whether it goes on from where it was seen last.
+    /// An adapter whose store cannot lose a commit, nor follow another one, keeps this default.
+    async fn sight(&self, _position: Position) -> Result<LogSight, StoreError> {
+        Ok(LogSight {
+            log: self.log().await?,
+            timeline: 0,
+            is_standby: false,
+            head: Position::new(u64::MAX),
+            found: None,
+        })
+    }
+
+    /// The answer to lost commits: closes every open session, raises the issue floor beyond `closing.at`, and draws another
+    /// identity for the log, unless another node has done so meanwhile. Doing it again is harmless.
+    async fn begin_again_after_loss(&self, _lost: LogId, _closing: &Closing) -> Result<(), StoreError> {
+        Err(StoreError::unavailable(
+            "commits were lost, and this store knows no way on",
+        ))
+    }
 
     /// Removes at most `limit` revocations whose `until` has passed, and at most `limit` sessions whose absolute end
     /// lies before `sessions_before`. Costs in proportion to what it removes. Records how far the log was pruned: to just
@@ -318,6 +339,30 @@ pub trait Blacklist: Send + Sync {
     /// Marks the copy whole, if the claim still stands: if nothing was lost since it was made, and nobody else took it.
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError>;
 
+    /// Adds a page of the log to a copy that is [complete up to a place](Copied::CompleteTo): the entries after `from`, of
+    /// which the last is at `to`. Lost, if the copy is no longer complete up to `from`; then nothing was added.
+    async fn advance(
+        &self,
+        _claim: Claim,
+        _from: Position,
+        _to: Place,
+        revocations: &[Revocation],
+    ) -> Result<Filling, StoreError> {
+        self.insert(revocations).await?;
+        Ok(Filling::Stands)
+    }
+
+    /// The end of a sync, filling or not: this copy has the log up to that place, which was its end.
+    async fn complete_to(&self, claim: Claim, _to: Place) -> Result<Filling, StoreError> {
+        self.complete(claim).await
+    }
+
+    /// Renews what this node's trust in a shared copy hangs on. It is called every
+    /// [`RENEW_EVERY`](crate::life::RENEW_EVERY), beside everything else.
+    async fn renew(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether other nodes may ask this copy, perhaps under another policy. Then what is revoked here is inserted before it
     /// is answered, also under a policy that never asks. An adapter that does not know says yes.
     fn is_shared(&self) -> bool {
@@ -352,6 +397,9 @@ pub struct Claim {
 pub enum Copied {
     /// The copy knows its past. The claim was not made.
     Whole,
+    /// The copy is complete up to that place. Go on from there, and from no place that was remembered elsewhere: by
+    /// [`advance`](Blacklist::advance), then [`complete_to`](Blacklist::complete_to).
+    CompleteTo(Place),
     /// It does not, and whoever asked fills it now: reads the log from its start, and nothing that was read before.
     ToBeFilled,
     /// It does not, and somebody else fills it.
@@ -366,4 +414,14 @@ pub enum Filling {
     Stands,
     /// It does not: the store has lost it, or somebody else has it. What was filled in stays, and vouches for nothing.
     Lost,
+}
+
+/// Where the life in force stands: see [`life`](crate::life). In the database, beside the end of the log.
+#[async_trait]
+pub trait LifeRegister: Send + Sync {
+    /// The log, and the life in force, as one statement sees them.
+    async fn life_in_force(&self) -> Result<(LogSight, Register), StoreError>;
+
+    /// Sets the life in force, if the generation is still `over`; tells whether it was.
+    async fn set_life(&self, over: u64, next: &Register) -> Result<bool, StoreError>;
 }

@@ -39,6 +39,9 @@ pub enum NotReady {
     /// The node may have lost the lock on its database.
     #[error("the lock on the database may be lost")]
     Lock,
+    /// The database has lost commits, and every session is being closed.
+    #[error("the database has lost commits: every session is being closed")]
+    LostCommits,
 }
 
 impl NotReady {
@@ -53,6 +56,7 @@ impl NotReady {
             Self::Behind => "blacklist_behind",
             Self::Maintenance => "maintenance",
             Self::Lock => "lock",
+            Self::LostCommits => "database_lost_commits",
         }
     }
 }
@@ -73,6 +77,9 @@ impl SessionService {
             .await
             .map_err(NotReady::Database)?;
         let now = self.now().map_err(NotReady::Clock)?;
+        if self.parts.carrying.begins_again.load(Ordering::SeqCst) {
+            return Err(NotReady::LostCommits);
+        }
         let drift = ports.clock.drift();
         let clock = if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
             Some(ClockNotReady::Drifted(drift))

@@ -24,9 +24,10 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     causes::WithCauses,
+    life::{LogState, Place as LogPlace, RENEW_EVERY},
     pending::Pending,
-    ports::{Claim, Copied, Filling, Pruned, StoreError, Tail},
-    revocation::{LogId, MARGIN, Position},
+    ports::{Claim, Closing, Copied, Filling, Pruned, StoreError, Tail},
+    revocation::{Cause, LogId, MARGIN, Position},
     service::{SessionService, Unavailable},
     supervise,
 };
@@ -74,6 +75,15 @@ pub struct CarriedOver {
     pub whole: bool,
 }
 
+/// Why a sync was not begun.
+#[derive(Debug, thiserror::Error)]
+enum LogRefused {
+    #[error("the database is a standby, or goes on from a history that was left: name the primary")]
+    NotPrimary,
+    #[error("the database has lost commits; everybody has to log in again")]
+    LostCommits,
+}
+
 /// What this node knows of the revocation log, as far as its blacklist goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Picture {
@@ -99,6 +109,8 @@ pub(crate) struct Carrying {
     /// Set when the maintenance ends, until it has made a round again.
     pub(crate) ended: AtomicBool,
     hurry: Notify,
+    /// Whether the answer to lost commits is under way.
+    pub(crate) begins_again: AtomicBool,
 }
 
 /// Whether the database takes writes, as far as is known.
@@ -129,6 +141,31 @@ impl Drop for NoteEnd<'_> {
 struct Place {
     log: Option<LogId>,
     to: Position,
+    /// The highest entry that was seen in this log, and the newest history of the database.
+    seen: LogPlace,
+    timeline: u32,
+}
+
+/// What a walk carries into.
+#[derive(Clone, Copy)]
+enum Target {
+    /// A copy that this process has for itself, and whose place it knows.
+    OwnCopy,
+    /// A copy that says itself how far it is complete.
+    CompleteCopy,
+    /// A copy that is being filled.
+    Fill,
+}
+
+impl Place {
+    /// Where a walk that began at `begin` has come to.
+    fn end(&self, begin: LogPlace) -> LogPlace {
+        if self.seen.position == self.to {
+            self.seen
+        } else {
+            begin
+        }
+    }
 }
 
 impl Default for Place {
@@ -136,6 +173,8 @@ impl Default for Place {
         Self {
             log: None,
             to: Position::START,
+            seen: LogPlace::START,
+            timeline: 0,
         }
     }
 }
@@ -220,6 +259,7 @@ impl SessionService {
         if place.log != Some(log) {
             *place = Place {
                 log: Some(log),
+                timeline: place.timeline,
                 ..Place::default()
             };
             self.parts.carrying.pending.clear();
@@ -233,17 +273,28 @@ impl SessionService {
             }),
         };
         let carried = |entries, to, whole| CarriedOver { entries, to, whole };
+        let seen = place.seen;
+        self.compare_with_log(place, log, seen).await?;
         match blacklist.claim(claim).await? {
+            Copied::CompleteTo(mark) => {
+                self.compare_with_log(place, log, mark).await?;
+                place.to = mark.position;
+                let (entries, filling) = self.walk(place, batch, claim, Target::CompleteCopy).await?;
+                let whole = filling == Filling::Stands
+                    && blacklist.complete_to(claim, place.end(mark)).await? == Filling::Stands;
+                Ok(carried(entries, place.to, whole))
+            }
             Copied::Whole => {
-                let (entries, _) = self.walk(place, batch, None).await?;
+                let (entries, _) = self.walk(place, batch, claim, Target::OwnCopy).await?;
                 Ok(carried(entries, place.to, true))
             }
             Copied::ByAnother => Ok(carried(0, place.to, false)),
             Copied::ToBeFilled => {
                 // Only now, and from the start: what was read before the claim may be what was lost.
                 place.to = Position::START;
-                let (entries, filling) = self.walk(place, batch, Some(claim)).await?;
-                let whole = filling == Filling::Stands && blacklist.complete(claim).await? == Filling::Stands;
+                let (entries, filling) = self.walk(place, batch, claim, Target::Fill).await?;
+                let end = place.end(LogPlace::START);
+                let whole = filling == Filling::Stands && blacklist.complete_to(claim, end).await? == Filling::Stands;
                 if whole {
                     tracing::info!(entries, "the blacklist was filled from the revocation log");
                 } else {
@@ -256,30 +307,89 @@ impl SessionService {
 
     // ANCHOR: walk
     /// Carries what the log holds after a place, to its end, and moves the place along.
-    async fn walk(&self, place: &mut Place, batch: u32, claim: Option<Claim>) -> Result<(u64, Filling), StoreError> {
+    async fn walk(
+        &self,
+        place: &mut Place,
+        batch: u32,
+        claim: Claim,
+        into: Target,
+    ) -> Result<(u64, Filling), StoreError> {
         let ports = &self.ports;
         let mut entries = 0;
         loop {
             match ports.sessions.revocations_after(place.to, batch).await? {
                 Tail::StartOver => place.to = Position::START,
                 Tail::Entries(tail) => {
-                    let Some(last) = tail.last() else {
+                    let Some(last) = tail.last().map(|last| last.position) else {
                         return Ok((entries, Filling::Stands));
                     };
-                    match claim {
-                        None => ports.blacklist.insert(&tail).await?,
-                        Some(claim) if ports.blacklist.fill(claim, &tail).await? == Filling::Lost => {
-                            return Ok((entries, Filling::Lost));
+                    let end = LogPlace {
+                        position: last,
+                        entry: ports.sessions.sight(last).await?.found,
+                    };
+                    let filling = match into {
+                        Target::OwnCopy => {
+                            ports.blacklist.insert(&tail).await?;
+                            Filling::Stands
                         }
-                        Some(_) => {}
+                        Target::CompleteCopy => ports.blacklist.advance(claim, place.to, end, &tail).await?,
+                        Target::Fill => ports.blacklist.fill(claim, &tail).await?,
+                    };
+                    if filling == Filling::Lost {
+                        return Ok((entries, Filling::Lost));
                     }
-                    place.to = last.position;
+                    place.to = last;
+                    if end.position > place.seen.position {
+                        place.seen = end;
+                    }
                     entries += tail.len() as u64;
                 }
             }
         }
     }
     // ANCHOR_END: walk
+
+    /// Whether the log still has what was seen of it: in a copy's mark, or by this node. If it has not, the database has lost
+    /// commits, as after the promotion of a standby that was behind. Nothing tells which; so every session is closed.
+    async fn compare_with_log(&self, place: &mut Place, log: LogId, seen: LogPlace) -> Result<(), StoreError> {
+        let sight = self.ports.sessions.sight(seen.position).await?;
+        if sight.log != log {
+            // It is another one by now: the next sync begins with that.
+            return Err(StoreError::unavailable(LogRefused::LostCommits));
+        }
+        match sight.judge(place.timeline, Some(&seen)) {
+            LogState::Sound => {
+                place.timeline = sight.timeline;
+                self.parts.carrying.begins_again.store(false, Ordering::SeqCst);
+                Ok(())
+            }
+            LogState::NotPrimary => Err(StoreError::unavailable(LogRefused::NotPrimary)),
+            LogState::LostCommits => {
+                self.begin_again_after_loss(log, seen, sight.head).await?;
+                Err(StoreError::unavailable(LogRefused::LostCommits))
+            }
+        }
+    }
+
+    async fn begin_again_after_loss(&self, log: LogId, seen: LogPlace, head: Position) -> Result<(), StoreError> {
+        let carrying = &self.parts.carrying;
+        tracing::error!(
+            seen = seen.position.get(),
+            head = head.get(),
+            "THE DATABASE HAS LOST COMMITS: it lacks revocations that were answered. Every session is closed now, and everybody \
+             has to log in again"
+        );
+        carrying.begins_again.store(true, Ordering::SeqCst);
+        self.look_again();
+        let closing = Closing {
+            cause: Cause::LostCommit,
+            at: self.now().map_err(StoreError::unavailable)?,
+            // The rows know nothing of the tokens that were issued by commits that are lost.
+            margin: self.margin().saturating_add(self.policy().access_ttl),
+        };
+        self.ports.sessions.begin_again_after_loss(log, &closing).await?;
+        self.learn_issue_floor().await
+    }
 
     /// Accepts no token until the log has been walked to its end once more: for a node that may have missed something, as
     /// one that was not alone on its database for a while.
@@ -401,7 +511,20 @@ impl SessionService {
                 health = health.after("pruning", outcome.err());
             }
         };
+        // Beside the sync, which may take long.
+        let renewing = async {
+            let mut health = Health::Good;
+            loop {
+                let outcome = self.ports.blacklist.renew().await;
+                health = health.after(
+                    "renewing the trust in the blacklist",
+                    outcome.err().map(Unavailable::Store),
+                );
+                tokio::time::sleep(RENEW_EVERY).await;
+            }
+        };
         tokio::select! {
+            never = renewing => never,
             never = carrying => never,
             never = writing => never,
             never = pruning => never,

@@ -18,6 +18,7 @@ mod cluster;
 mod hammer;
 #[path = "../story/head_start.rs"]
 mod head_start;
+mod history;
 mod report;
 mod turns;
 
@@ -25,11 +26,14 @@ mod accumulated;
 mod amnesia;
 mod busy;
 mod clocks;
+mod failover;
 mod killed_between;
 mod one_chain;
 mod policies;
 mod postgres_killed;
+mod promoted;
 mod races;
+mod random;
 mod refused;
 mod refusing_writes;
 mod two_nodes;

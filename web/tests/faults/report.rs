@@ -23,6 +23,7 @@ pub(crate) enum Fault {
     Pruning,
     Refused,
     RefusedWrites,
+    Failover,
 }
 
 /// Reports that a test has passed: the fault, the test, what held, the figures.

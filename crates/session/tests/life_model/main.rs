@@ -13,5 +13,6 @@
 )]
 
 mod bounds;
+mod mark;
 mod rules;
 mod world;

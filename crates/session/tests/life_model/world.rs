@@ -4,20 +4,22 @@ use std::{sync::LazyLock, time::Duration};
 
 use rescind_session::{
     LogId, Position,
-    life::{Check, Life, LogSight, LogState, Mark, Place, Register, SyncBegun, SyncFrom, Term, Timing, Trust},
+    life::{Check, Life, LogSight, LogState, Place, Register, SyncBegun, Term, Timing, Trust},
 };
 use stateright::{Model, Property};
 use uuid::Uuid;
 
+use crate::mark::{Mark, SyncFrom, history};
+
 /// The shortest lease and drift between which a clock can drift.
 pub(crate) const TIMING: Timing = Timing {
     lease: ticks(2),
-    drift: ticks(1),
+    wait: ticks(3),
 };
 /// The shortest of all, for histories of several failovers.
 pub(crate) const SHORTEST: Timing = Timing {
     lease: ticks(1),
-    drift: ticks(0),
+    wait: ticks(1),
 };
 /// The time at which histories begin, both nodes trusting server 0.
 const BEGIN: u8 = 3;
@@ -689,7 +691,7 @@ impl Histories {
         let now = world.now(index);
         let held_up = match (self.holds(Rule::Wait), self.holds(Rule::WaitDrift)) {
             (false, _) => now + ticks(100),
-            (_, false) => now + self.timing.drift,
+            (_, false) => now + self.timing.wait - self.timing.lease,
             _ => now,
         };
         let begun = world.nodes[index].trust.sync_begins(held_up);
@@ -705,12 +707,7 @@ impl Histories {
         if !self.holds(Rule::PrefixOnly) {
             previous = server.mark.as_ref().map(|mark| mark.life.clone());
         }
-        let from = Mark::sync_from(
-            server.mark.as_ref(),
-            log_id(),
-            &life,
-            previous.as_ref().map(Life::history),
-        );
+        let from = Mark::sync_from(server.mark.as_ref(), log_id(), &life, previous.as_ref().map(history));
         let (fills, place) = match from {
             SyncFrom::Mark(place) => {
                 // It is of this life from now on.

@@ -1,6 +1,6 @@
 //! From a `REDIS_URL` to servers. Nothing of the URL is ever repeated: what cannot be read may be half a password.
 
-use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, TlsMode, sentinel::SentinelNodeConnectionInfo};
+use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo};
 
 use super::error::RedisConnectError;
 
@@ -12,8 +12,7 @@ pub(super) enum Address {
         sentinels: Vec<ConnectionInfo>,
         primary: String,
         /// How to talk to the primary, wherever the sentinels say that it is.
-        node: Box<SentinelNodeConnectionInfo>,
-        tls: bool,
+        node: Box<ConnectionInfo>,
     },
     Cluster(Vec<ConnectionInfo>),
 }
@@ -22,11 +21,9 @@ impl Address {
     pub(super) fn read(url: &str) -> Result<Self, RedisConnectError> {
         let (scheme, rest) = url.split_once("://").ok_or(RedisConnectError::UnknownScheme)?;
         let (base, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
-        let tls = match base {
-            "redis" => false,
-            "rediss" => true,
-            _ => return Err(RedisConnectError::UnknownScheme),
-        };
+        if !["redis", "rediss"].contains(&base) {
+            return Err(RedisConnectError::UnknownScheme);
+        }
         if rest.contains(['?', '#']) {
             return Err(RedisConnectError::Parameter);
         }
@@ -70,16 +67,10 @@ impl Address {
                     .collect::<Result<Vec<_>, _>>()?;
                 // The host does not matter: the sentinels name it.
                 let node = server(&credentials, "127.0.0.1", db)?;
-                let mut info =
-                    SentinelNodeConnectionInfo::default().set_redis_connection_info(node.redis_settings().clone());
-                if tls {
-                    info = info.set_tls_mode(TlsMode::Secure);
-                }
                 Ok(Self::Sentinels {
                     sentinels,
                     primary: primary.to_owned(),
-                    node: Box::new(info),
-                    tls,
+                    node: Box::new(node),
                 })
             }
             _ => Err(RedisConnectError::UnknownScheme),
@@ -92,7 +83,7 @@ impl Address {
         let is_tls = |info: &ConnectionInfo| matches!(info.addr(), TcpTls { .. });
         match self {
             Self::Single(server) => is_tls(server),
-            Self::Sentinels { tls, .. } => *tls,
+            Self::Sentinels { node, .. } => is_tls(node),
             Self::Cluster(nodes) => nodes.iter().any(is_tls),
         }
     }
@@ -157,7 +148,6 @@ mod tests {
             sentinels,
             primary,
             node,
-            tls,
         } = read("redis+sentinel://:secret@a,[::1],c:3/main/2")
         else {
             panic!("no sentinels");
@@ -169,8 +159,8 @@ mod tests {
                 .iter()
                 .all(|sentinel| sentinel.redis_settings().password().is_none())
         );
-        assert_eq!((primary.as_str(), tls), ("main", false));
-        assert!(!format!("{node:?}").contains("secret"));
+        assert_eq!(primary, "main");
+        assert_eq!(node.redis_settings().password(), Some("secret"));
     }
 
     #[test]

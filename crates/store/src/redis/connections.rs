@@ -2,29 +2,29 @@
 //!
 //! deadpool-redis brings the clients and the pool. Its own managers are not used: their `recycle` asks `PING` before every
 //! use, which makes two round trips of one check; and those for sentinels and clusters cannot be given a timeout. What
-//! takes its place costs nothing: a connection that failed, was not answered, or is older than what the node believes
-//! ([`Trust`]) is not used again.
+//! takes its place costs nothing: a connection that failed, was not answered, or is older than what the node trusts
+//! ([`Trusted`]) is not used again.
+//!
+//! **Of a cluster one server is needed**: the owner of the slot in which all keys are. Members are asked who that is, side by
+//! side, since one that does not answer must not hold the others up; then the connection leads to that server. The
+//! client for clusters is not used: it connects to every member before it answers anything.
 
 use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
-use deadpool_redis::{
-    cluster::{ClusterClient, ClusterClientBuilder, ClusterConnection},
-    redis::{
-        AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind,
-        aio::MultiplexedConnection,
-        cmd,
-        sentinel::{SentinelClient, SentinelServerType},
-    },
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, RedisError, RedisResult,
+    ServerErrorKind, Value, aio::MultiplexedConnection, cmd,
 };
-use tokio::{sync::Mutex, task::JoinSet};
+use rescind_session::life::Life;
+use tokio::{sync::Mutex, task::JoinSet, time::timeout};
 
 use super::{
     address::Address,
     error::{Failure, RedisConnectError},
     keys::Keys,
     scripts::{LOOK, Script},
-    trust::Trust,
+    trust::Trusted,
 };
 
 /// Makes connections, and says which may be used again.
@@ -33,29 +33,31 @@ pub(super) struct Connections {
     config: AsyncConnectionConfig,
     /// Any key: in a cluster it leads to the server that has all of them.
     key: String,
-    trust: Arc<Trust>,
+    trust: Arc<Trusted>,
 }
 
 /// How a server is found.
 enum Way {
     Straight(Box<Client>),
-    /// One client for each sentinel. They are asked all at once: one that does not answer would hold the others up for
-    /// longer than a question may take.
-    Sentinels(Vec<Arc<Mutex<SentinelClient>>>),
-    Cluster(Box<ClusterClient>),
+    /// By those who know: the sentinels, or the members of a cluster.
+    Asked(Lookup, Mutex<Vec<ConnectionInfo>>),
+}
+
+/// What those who know are asked.
+#[derive(Clone)]
+enum Lookup {
+    /// Sentinels: for the primary of that name, which is talked to like that.
+    Primary(String, Box<ConnectionInfo>),
+    /// Members of a cluster: for the owner of that key's slot.
+    Owner(String),
 }
 
 impl Connections {
-    pub(super) fn to(
-        address: Address,
-        timeout: Duration,
-        keys: &Keys,
-        trust: Arc<Trust>,
-    ) -> Result<Self, RedisConnectError> {
+    pub(super) fn to(address: Address, keys: &Keys, trust: Arc<Trusted>) -> Result<Self, RedisConnectError> {
         if address.is_tls() {
             choose_cryptography();
         }
-        let way = Way::to(address, timeout).map_err(|_| RedisConnectError::Host)?;
+        let way = Way::to(address, &keys.mark).map_err(|_| RedisConnectError::Host)?;
         // One limit for the whole question, which is set around it: two that are equal would race for the words.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
@@ -63,67 +65,170 @@ impl Connections {
         Ok(Self {
             way,
             config,
-            key: keys.whole.clone(),
+            key: keys.mark.clone(),
             trust,
         })
     }
 
-    async fn link(&self) -> Result<Link, Failure> {
+    async fn link(&self) -> Result<MultiplexedConnection, Failure> {
         Ok(match &self.way {
-            Way::Straight(client) => Link::Direct(
+            Way::Straight(client) => {
                 client
                     .get_multiplexed_async_connection_with_config(&self.config)
-                    .await?,
-            ),
-            Way::Sentinels(sentinels) => Link::Direct(self.by_sentinels(sentinels).await?),
-            Way::Cluster(client) => Link::Cluster(client.get_async_connection().await?),
-        })
-    }
-
-    /// The primary that the first sentinel to answer names. The client has asked it whether it is one.
-    async fn by_sentinels(&self, sentinels: &[Arc<Mutex<SentinelClient>>]) -> Result<MultiplexedConnection, Failure> {
-        let mut lookups = JoinSet::new();
-        for sentinel in sentinels {
-            let (sentinel, config) = (Arc::clone(sentinel), self.config.clone());
-            lookups.spawn(async move { sentinel.lock().await.get_async_connection_with_config(&config).await });
-        }
-        let mut failure = Failure::NoConnection;
-        while let Some(lookup) = lookups.join_next().await {
-            match lookup {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => failure = error.into(),
-                Err(_) => {}
+                    .await?
             }
-        }
-        Err(failure)
+            Way::Asked(lookup, known) => connect(by_votes(lookup, known, &self.config).await?, &self.config).await?,
+        })
     }
 }
 
+/// How many members of a cluster are remembered.
+const MOST_MEMBERS: usize = 64;
+
+/// How long the others are waited for once one has answered. In a failover not all of them know at once.
+const FOR_THE_OTHERS: Duration = Duration::from_millis(200);
+
+/// Asks all of them side by side, since one that does not answer must not hold the others up. What most of them say counts, as
+/// soon as it is known; of those that answer, if they are fewer.
+async fn by_votes(
+    lookup: &Lookup,
+    known: &Mutex<Vec<ConnectionInfo>>,
+    config: &AsyncConnectionConfig,
+) -> Result<ConnectionInfo, Failure> {
+    let asked = known.lock().await.clone();
+    let most = asked.len() / 2 + 1;
+    let mut lookups = JoinSet::new();
+    for one in asked {
+        let (lookup, config) = (lookup.clone(), config.clone());
+        lookups.spawn(async move { lookup.ask(&one, &config).await });
+    }
+    let mut votes: Vec<(ConnectionInfo, usize)> = Vec::new();
+    let mut failure = Failure::NoConnection;
+    loop {
+        let next = async { lookups.join_next().await };
+        let answer = if votes.is_empty() {
+            next.await
+        } else {
+            timeout(FOR_THE_OTHERS, next).await.unwrap_or(None)
+        };
+        match answer {
+            None => break,
+            Some(Ok(Ok((server, others)))) => {
+                let mut known = known.lock().await;
+                for other in others {
+                    if known.len() < MOST_MEMBERS && known.iter().all(|known| known.addr() != other.addr()) {
+                        known.push(other);
+                    }
+                }
+                match votes.iter_mut().find(|(voted, _)| voted.addr() == server.addr()) {
+                    Some((_, count)) => *count += 1,
+                    None => votes.push((server, 1)),
+                }
+                if votes.iter().any(|(_, count)| *count >= most) {
+                    break;
+                }
+            }
+            Some(Ok(Err(error))) => failure = error.into(),
+            Some(Err(_)) => {}
+        }
+    }
+    let winner = votes.into_iter().max_by_key(|(_, count)| *count);
+    winner.map(|(server, _)| server).ok_or(failure)
+}
+
+impl Lookup {
+    /// Asks one of them: for the server, and for others to ask.
+    async fn ask(
+        &self,
+        one: &ConnectionInfo,
+        config: &AsyncConnectionConfig,
+    ) -> RedisResult<(ConnectionInfo, Vec<ConnectionInfo>)> {
+        match self {
+            Self::Primary(name, like) => {
+                let mut connection = connect(one.clone(), config).await?;
+                let mut question = cmd("SENTINEL");
+                question.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+                let answer: Value = question.query_async(&mut connection).await?;
+                let unknown = || RedisError::from((ErrorKind::Client, "a sentinel does not know that primary"));
+                Ok((address(answer, like).ok_or_else(unknown)?, Vec::new()))
+            }
+            Self::Owner(key) => owners(one, config, key).await,
+        }
+    }
+}
+
+async fn connect(server: ConnectionInfo, config: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+    let client = Client::open(server)?;
+    client.get_multiplexed_async_connection_with_config(config).await
+}
+
+/// Asks a member of a cluster for the owner of a key's slot, and for all members.
+async fn owners(
+    member: &ConnectionInfo,
+    config: &AsyncConnectionConfig,
+    key: &str,
+) -> RedisResult<(ConnectionInfo, Vec<ConnectionInfo>)> {
+    let mut connection = connect(member.clone(), config).await?;
+    let slot: i64 = cmd("CLUSTER")
+        .arg("KEYSLOT")
+        .arg(key)
+        .query_async(&mut connection)
+        .await?;
+    let ranges: Vec<Vec<Value>> = cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
+    let (mut owner, mut all) = (None, Vec::new());
+    // Each range: the first slot, the last one, its owner, its replicas; of each the host, the port, and more.
+    for range in ranges {
+        let mut range = range.into_iter();
+        let bounds = (
+            range.next().map(i64::from_redis_value),
+            range.next().map(i64::from_redis_value),
+        );
+        let servers: Vec<_> = range.filter_map(|server| address(server, member)).collect();
+        if let (Some(Ok(first)), Some(Ok(last))) = bounds
+            && (first..=last).contains(&slot)
+        {
+            owner = servers.first().cloned();
+        }
+        all.extend(servers);
+    }
+    let nobody = || RedisError::from((ErrorKind::Client, "the slot of the keys has no owner"));
+    Ok((owner.ok_or_else(nobody)?, all))
+}
+
+/// How to reach a server that a member names. A host that is left out is the member's own.
+fn address(server: Value, member: &ConnectionInfo) -> Option<ConnectionInfo> {
+    let mut fields = Vec::<Value>::from_redis_value(server).ok()?.into_iter();
+    let host = Option::<String>::from_redis_value(fields.next()?).ok()?;
+    let port = u16::from_redis_value(fields.next()?).ok()?;
+    let host = host.filter(|host| !host.is_empty() && host != "?");
+    let addr = match member.addr().clone() {
+        ConnectionAddr::Tcp(own, _) => ConnectionAddr::Tcp(host.unwrap_or(own), port),
+        ConnectionAddr::TcpTls {
+            host: own,
+            insecure,
+            tls_params,
+            ..
+        } => ConnectionAddr::TcpTls {
+            host: host.unwrap_or(own),
+            port,
+            insecure,
+            tls_params,
+        },
+        _ => return None,
+    };
+    Some(member.clone().set_addr(addr))
+}
+
 impl Way {
-    fn to(address: Address, timeout: Duration) -> RedisResult<Self> {
+    fn to(address: Address, key: &str) -> RedisResult<Self> {
         Ok(match address {
             Address::Single(server) => Self::Straight(Box::new(Client::open(*server)?)),
             Address::Sentinels {
                 sentinels,
                 primary,
                 node,
-                tls: _,
-            } => Self::Sentinels(
-                sentinels
-                    .into_iter()
-                    .map(|sentinel| {
-                        let node = Some((*node).clone());
-                        SentinelClient::build(vec![sentinel], &primary, node, SentinelServerType::Master)
-                            .map(|client| Arc::new(Mutex::new(client)))
-                    })
-                    .collect::<RedisResult<_>>()?,
-            ),
-            Address::Cluster(nodes) => Self::Cluster(Box::new(
-                ClusterClientBuilder::new(nodes)
-                    .connection_timeout(timeout)
-                    .response_timeout(timeout)
-                    .build()?,
-            )),
+            } => Self::Asked(Lookup::Primary(primary, node), Mutex::new(sentinels)),
+            Address::Cluster(members) => Self::Asked(Lookup::Owner(key.to_owned()), Mutex::new(members)),
         })
     }
 }
@@ -154,22 +259,22 @@ impl Manager for Connections {
 
     async fn create(&self) -> Result<Connection, Failure> {
         // Before the look: what is learned meanwhile is news to this connection.
-        let generation = self.trust.generation();
+        let made_as = self.trust.connections();
         let mut connection = Connection {
             link: self.link().await?,
-            server: None,
-            generation,
+            life: Life::new(""),
+            made_as,
             is_sound: true,
         };
         let look = Question::Script(&LOOK, vec![self.key.clone()], Vec::new());
         let (role, server, policy): (String, String, String) = connection.ask(&look).await?;
         relied_on(&role, &policy)?;
-        connection.leads_to(&server, generation);
+        connection.life = Life::new(&server);
         Ok(connection)
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
-        if connection.is_sound && connection.generation == self.trust.generation() {
+        if connection.is_sound && connection.made_as == self.trust.connections() {
             Ok(())
         } else {
             Err(RecycleError::message("stale"))
@@ -177,42 +282,27 @@ impl Manager for Connections {
     }
 }
 
-/// A connection to a server that was asked who it is.
+/// A connection to a server that was asked who it is. It leads to one process, for as long as it lives.
 pub(super) struct Connection {
-    link: Link,
-    server: Option<String>,
-    generation: u64,
+    link: MultiplexedConnection,
+    life: Life,
+    made_as: u64,
     /// False while a question is under way, so that one that was broken off by its asker counts as failed.
     is_sound: bool,
-}
-
-enum Link {
-    /// To one process, for as long as it lives.
-    Direct(MultiplexedConnection),
-    /// To whoever has the slot, which the client finds out by itself, again and again.
-    Cluster(ClusterConnection),
 }
 
 /// What is asked of Redis.
 pub(super) enum Question<'a> {
     /// A script with its keys and arguments.
     Script(&'a Script, Vec<String>, Vec<String>),
-    /// The values of these keys: in a cluster, by that script, which also says who answers.
-    Check(&'a Script, Vec<String>),
+    /// The values of these keys.
+    Values(Vec<String>),
 }
 
 impl Connection {
-    /// The server that it leads to, where that cannot change.
-    pub(super) fn server(&self) -> Option<&str> {
-        self.server.as_deref()
-    }
-
-    /// The server has just been asked who it is.
-    pub(super) fn leads_to(&mut self, server: &str, generation: u64) {
-        if matches!(self.link, Link::Direct(_)) {
-            self.server = Some(server.to_owned());
-        }
-        self.generation = generation;
+    /// The life of the server when the connection was made.
+    pub(super) fn life(&self) -> &Life {
+        &self.life
     }
 
     /// Is not used again.
@@ -223,10 +313,7 @@ impl Connection {
     pub(super) async fn ask<T: FromRedisValue>(&mut self, question: &Question<'_>) -> Result<T, Failure> {
         self.is_sound = false;
         let answer = match question {
-            Question::Check(_, keys) if matches!(self.link, Link::Direct(_)) => {
-                self.link.send(cmd("MGET").arg(keys)).await?
-            }
-            Question::Check(script, keys) => self.run(script, keys, &[]).await?,
+            Question::Values(keys) => cmd("MGET").arg(keys).query_async(&mut self.link).await?,
             Question::Script(script, keys, arguments) => self.run(script, keys, arguments).await?,
         };
         self.is_sound = true;
@@ -245,20 +332,11 @@ impl Connection {
             command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
             command
         };
-        match self.link.send(&command("EVALSHA", &script.hash)).await {
+        match command("EVALSHA", &script.hash).query_async(&mut self.link).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.link.send(&command("EVAL", &script.code)).await
+                command("EVAL", &script.code).query_async(&mut self.link).await
             }
             done => done,
-        }
-    }
-}
-
-impl Link {
-    async fn send<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
-        match self {
-            Self::Direct(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
         }
     }
 }

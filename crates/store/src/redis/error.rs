@@ -76,7 +76,7 @@ impl RedisConnectError {
             Self::Unusable(source) => source.downcast_ref().is_some_and(|failure| {
                 matches!(
                     failure,
-                    Failure::TimedOut(_) | Failure::NoConnection | Failure::Redis(_)
+                    Failure::TimedOut(_) | Failure::NoConnection | Failure::Moved | Failure::Redis(_)
                 )
             }),
             _ => false,
@@ -112,6 +112,16 @@ pub(super) enum Failure {
          a name of its own for each database, or stop them"
     )]
     InUse,
+    #[error("the keys are on another member of the cluster")]
+    Moved,
+    #[error("this Redis is not known to be the one that counts")]
+    NotInForce,
+    #[error("nodes find different Redis servers in turns; each has to reach the same one")]
+    Alternating,
+    #[error("the database that names the Redis that counts is a standby, or goes on from a history that was left")]
+    NotPrimary,
+    #[error("the database does not say which Redis counts")]
+    Register(#[source] StoreError),
     #[error("Redis answered with something that this program does not understand")]
     Unreadable,
     #[error("Redis")]
@@ -124,6 +134,7 @@ impl From<RedisError> for Failure {
             // A stranger's server may repeat what it was sent, and that was a password.
             ErrorKind::AuthenticationFailed => Self::Credentials,
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Replica,
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => Self::Moved,
             ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Self::Unreadable,
             _ => Self::Redis(error),
         }
@@ -139,7 +150,7 @@ impl Failure {
 
     /// What befell one connection has probably befallen all that were made as early.
     pub(super) fn is_of_a_stale_connection(&self) -> bool {
-        self.is_lost_connection() || matches!(self, Self::Replica)
+        self.is_lost_connection() || matches!(self, Self::Replica | Self::Moved)
     }
 }
 
@@ -147,6 +158,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Unreadable => Self::corrupt(failure),
+            Failure::Register(error) => error,
             other => Self::unavailable(other),
         }
     }

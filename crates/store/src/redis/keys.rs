@@ -10,8 +10,8 @@ use super::error::RedisConnectError;
 /// The names of the keys under one namespace.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
-    /// The mark: of which log the copy is whole, and under which life of which server it was completed.
-    pub(super) whole: String,
+    /// The mark: of which log, in which life of the server, and up to which entry the copy is complete.
+    pub(super) mark: String,
     /// Who fills the copy.
     pub(super) claim: String,
     /// The index of entries by their `until`, for pruning by our clock.
@@ -30,8 +30,9 @@ impl Keys {
         }
         let key = |name: &str| format!("{{{namespace}}}:{name}");
         Ok(Self {
-            whole: key("whole"),
-            claim: key("claim"),
+            // Earlier versions have `whole` and `claim`, with another meaning.
+            mark: key("mark"),
+            claim: key("filling"),
             until: key("until"),
             high_water: key("high-water"),
             token: key("jti:"),
@@ -57,6 +58,6 @@ mod tests {
         for namespace in ["", "a{b", "a}b", "a b", "a\r\nb", "ä"] {
             assert!(Keys::under(namespace).is_err(), "{namespace:?}");
         }
-        assert_eq!(Keys::under("shop:eu").unwrap().whole, "{shop:eu}:whole");
+        assert_eq!(Keys::under("shop:eu").unwrap().mark, "{shop:eu}:mark");
     }
 }

@@ -2,24 +2,23 @@
 //!
 //! **The problem** is not to keep entries, it is to notice that they are gone. Redis answers nil for a session that was
 //! never revoked, and nil for one whose revocation it has forgotten: after a restart, a `FLUSHALL`, a failover to a replica
-//! that had missed the last writes. So beside the entries lies a mark, read in the same command. It says of which log the
-//! copy is whole, and **under which life of which server** it was completed. What survives a loss together with the entries
-//! (an old snapshot has both) carries the name of another life, and counts for nothing. `docs/amnesia.md` has the whole
-//! argument, with the interleavings that were considered and what is not promised.
+//! that had missed the last writes. And two servers may claim at a time to be the primary. So beside the entries lies a
+//! mark, read in the same command. It says of which log, **in which life of which server**, and up to which entry the copy
+//! is complete; and which life counts stands in the database, where a node reads it for one lease at a time ([`trust`]).
+//! `docs/amnesia.md` has the whole argument, with the interleavings that were considered and what is not promised.
 //!
 //! **One check is one command**: `MGET mark token session`, all in one slot. Who answers it is known beforehand: a
-//! connection asks the server for its name when it is made ([`connections`]), and a connection leads to one process
-//! for as long as it lives. In a cluster the client reconnects behind our back, so there the check is a script that asks for
-//! the name in the same breath ([`scripts`]).
+//! connection asks the server for its name when it is made ([`connections`]), and leads to one process for as long as it
+//! lives.
 //!
-//! **Everything that adds to the copy or vouches for it is a script**, and asks for the name itself: Redis runs scripts one
-//! at a time, so no flush, no failover and no other node comes between the look and the write. (Pruning does not ask: it only
-//! removes what has passed.)
+//! **Everything that changes the copy is a script**, and asks for the name itself ([`scripts`]): Redis runs scripts one at a
+//! time, so no flush, no failover and no other node comes between the look and the write. Each returns the life in which it
+//! ran.
 //!
-//! Rejected: the server's name in a script on every check, single server or not, which is forty times the work of an `MGET`
-//! for Redis (`docs/amnesia.md` has the figures); a mark with a random number instead of a name, which an old snapshot
-//! brings back with the entries; keyspace notifications, which get lost; `WAIT`, which tells that a replica has heard a
-//! write, and not that this replica will be the one that is promoted.
+//! Rejected: the server's name in a script on every check, which is forty times the work of an `MGET` for Redis
+//! (`docs/amnesia.md` has the figures); a mark with a random number instead of a name, which an old snapshot brings back
+//! with the entries; keyspace notifications, which get lost; `WAIT`, which tells that a replica has heard a write, and not
+//! that this replica will be the one that is promoted; an address as the proof of who counts: it flips back.
 
 mod address;
 mod connections;
@@ -33,14 +32,16 @@ pub use error::RedisConnectError;
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use deadpool::managed::{Object, Pool, PoolError};
+use deadpool::managed::{Manager as _, Object, Pool, PoolError};
 use deadpool_redis::redis::FromRedisValue;
 use jiff::Timestamp;
 use rescind_session::{
     Position, Revocation, Scope,
-    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
+    life::{Life, Place, Timing},
+    ports::{Blacklist, Claim, Copied, Filling, LifeRegister, Standing, StoreError},
 };
 use rescind_token::{SessionId, TokenId};
+use uuid::Uuid;
 
 use crate::sql::HighWater;
 
@@ -48,8 +49,8 @@ use address::Address;
 use connections::{Connections, Question};
 use error::Failure;
 use keys::Keys;
-use scripts::{CHECK, CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
-use trust::Trust;
+use scripts::{CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
+use trust::Trusted;
 
 /// How many entries one script writes or removes: about a millisecond, for which Redis answers nobody else.
 const AT_ONCE: usize = 500;
@@ -93,7 +94,7 @@ impl Default for RedisSettings {
 /// The blacklist in Redis, shared by every node.
 pub struct RedisBlacklist {
     pool: Pool<Connections>,
-    trust: Arc<Trust>,
+    trust: Arc<Trusted>,
     keys: Keys,
     timeout: Duration,
 }
@@ -134,8 +135,8 @@ impl RedisBlacklist {
     /// [`RedisConnectError`]: the URL cannot be read.
     pub fn unconnected(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
-        let trust = Arc::new(Trust::default());
-        let connections = Connections::to(Address::read(url)?, settings.timeout, &keys, Arc::clone(&trust))?;
+        let trust = Arc::new(Trusted::default());
+        let connections = Connections::to(Address::read(url)?, &keys, Arc::clone(&trust))?;
         let pool = Pool::builder(connections)
             .max_size(settings.connections.max(1))
             .build()
@@ -223,89 +224,217 @@ impl RedisBlacklist {
         })
     }
 
-    /// Writes a page; with a claim, only says whether that stands.
-    async fn write(&self, claim: Option<Claim>, page: &[Revocation]) -> Result<Filling, Failure> {
+    /// Has the database say which Redis counts. Without it this node is alone with its Redis, and trusts whichever it finds.
+    pub fn set_register(&self, register: Arc<dyn LifeRegister>) {
+        self.trust.set_register(register);
+    }
+
+    /// Asks at the address which life answers, over a new connection, and has the register say whether that one counts.
+    async fn try_renew(&self) -> Result<(), Failure> {
+        let asked_at = self.trust.now();
+        let renewal = async {
+            let connection = self.pool.manager().create().await?;
+            self.trust.found(asked_at, connection.life()).await
+        };
+        // What takes longer than a lease renews nothing.
+        let longest = self.timeout.min(Timing::FORMAT.lease);
+        tokio::time::timeout(longest, renewal)
+            .await
+            .unwrap_or(Err(Failure::TimedOut(longest)))
+    }
+
+    /// Writes a page, on that condition; says in which life it ran, and whether the condition held.
+    async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<(Life, Filling), Failure> {
+        let (name, claim, from, to) = match condition {
+            Condition::Always => ("always", None, Position::START, Place::START),
+            Condition::Fill(claim) => ("fill", Some(claim), Position::START, Place::START),
+            Condition::Advance(claim, from, to) => ("advance", Some(claim), from, to),
+        };
         let (log, nonce) = claim.map_or_else(Default::default, in_words);
-        let keys = [self.keys.claim.clone(), self.keys.until.clone()]
+        let keys = [&self.keys.mark, &self.keys.claim, &self.keys.until]
             .into_iter()
+            .cloned()
             .chain(page.iter().map(|revocation| self.keys.entry(revocation.scope)))
             .collect();
-        let mut arguments = vec![log, nonce, millis(CLAIM_LASTS).to_string()];
+        let [position, entry] = place_in_words(to);
+        let mut arguments = vec![
+            log,
+            nonce,
+            millis(CLAIM_LASTS).to_string(),
+            millis(MARK_LASTS).to_string(),
+            name.to_owned(),
+            from.get().to_string(),
+            position,
+            entry,
+        ];
         for revocation in page {
             arguments.push(revocation.until.as_millisecond().to_string());
             arguments.push(stays(revocation).to_string());
         }
-        let (stands, _) = self.ask::<bool>(&Question::Script(&INSERT, keys, arguments)).await?;
-        Ok(filling(stands))
+        let question = Question::Script(&INSERT, keys, arguments);
+        let ((life, holds), _) = self.ask::<(String, bool)>(&question).await?;
+        Ok((Life::new(&life), filling(holds)))
+    }
+
+    /// The parts of a page, each in a script. All but the last end at a place that only the last one reaches.
+    async fn write_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<Filling, Failure> {
+        let mut parts = revocations.chunks(AT_ONCE).peekable();
+        let mut from = match condition {
+            Condition::Advance(_, from, _) => from,
+            _ => Position::START,
+        };
+        // Of an empty page, too, the answer is whether the condition holds.
+        if parts.peek().is_none() {
+            return Ok(self.write(condition, &[]).await?.1);
+        }
+        while let Some(part) = parts.next() {
+            let condition = match condition {
+                Condition::Advance(claim, _, to) => {
+                    let to = match (parts.peek(), part.last()) {
+                        (Some(_), Some(last)) => Place {
+                            position: last.position,
+                            entry: None,
+                        },
+                        _ => to,
+                    };
+                    let condition = Condition::Advance(claim, from, to);
+                    from = to.position;
+                    condition
+                }
+                other => other,
+            };
+            if self.write(condition, part).await?.1 == Filling::Lost {
+                return Ok(Filling::Lost);
+            }
+        }
+        Ok(Filling::Stands)
+    }
+
+    async fn try_insert(&self, revocations: &[Revocation]) -> Result<(), Failure> {
+        for page in revocations.chunks(AT_ONCE) {
+            let (life, _) = self.write(Condition::Always, page).await?;
+            // After the reply: what was written to another server, or while this node did not know, is not confirmed.
+            if !self.trust.confirms(&life) {
+                return Err(Failure::NotInForce);
+            }
+        }
+        Ok(())
     }
 
     // ANCHOR: standing
     async fn standing(&self, token: TokenId, session: SessionId) -> Result<Standing, Failure> {
+        let check = self.trust.check_begins();
         let scopes = [Scope::Token(token), Scope::Session(session)];
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
-        let keys = vec![self.keys.whole.clone(), token_key, session_key];
-        let (seen, mut connection) = self.ask::<Seen>(&Question::Check(&CHECK, keys)).await?;
-        let server = seen.server.as_deref().or(connection.server());
+        let question = Question::Values(vec![self.keys.mark.clone(), token_key, session_key]);
+        let ((mark, token_entry, session_entry), mut connection) = self.ask::<(Value, Value, Value)>(&question).await?;
         // An entry that is there refuses, whatever its `until`, and whoever has it.
-        let standing = if seen.session.is_some() {
-            Standing::Revoked(Scope::Session(session))
-        } else if seen.token.is_some() {
-            Standing::Revoked(Scope::Token(token))
-        } else if server
-            .zip(seen.mark.as_deref())
-            .is_some_and(|(server, mark)| self.trust.holds(server, mark))
-        {
-            Standing::Clear
-        } else {
-            Standing::NotWhole
-        };
-        if standing == Standing::NotWhole && !server.is_some_and(|server| self.trust.is_in(server)) {
+        if session_entry.is_some() {
+            return Ok(Standing::Revoked(Scope::Session(session)));
+        }
+        if token_entry.is_some() {
+            return Ok(Standing::Revoked(Scope::Token(token)));
+        }
+        let life = connection.life();
+        let is_clear = self.trust.term().is_some_and(|term| {
+            let of = format!("{} {} ", term.log.as_uuid(), term.life.as_str());
+            mark.is_some_and(|mark| mark.starts_with(of.as_bytes()))
+        }) && check.is_some_and(|check| self.trust.accepts(&check, life));
+        if is_clear {
+            return Ok(Standing::Clear);
+        }
+        if self.trust.term().is_none_or(|term| term.life != *life) {
             connection.give_up();
         }
-        Ok(standing)
+        Ok(Standing::NotWhole)
     }
     // ANCHOR_END: standing
 
     async fn try_claim(&self, claim: Claim) -> Result<Copied, Failure> {
+        if !self.trust.is_of(claim.log) {
+            self.try_renew().await?;
+        }
+        match self.claim_once(claim).await? {
+            Some(copied) => Ok(copied),
+            // Another life answers than the one that was found last.
+            None => {
+                self.trust.renew_connections();
+                self.try_renew().await?;
+                self.claim_once(claim).await?.ok_or(Failure::NotInForce)
+            }
+        }
+    }
+
+    async fn claim_once(&self, claim: Claim) -> Result<Option<Copied>, Failure> {
+        let Some(term) = self.trust.term().filter(|term| term.log == claim.log) else {
+            return Err(Failure::NotInForce);
+        };
+        self.trust.sync_begins(claim.nonce);
         let (log, nonce) = in_words(claim);
         let arguments = vec![
-            log.clone(),
+            log,
             nonce,
             millis(CLAIM_LASTS).to_string(),
             millis(MARK_LASTS).to_string(),
+            term.life.as_str().to_owned(),
         ];
-        let keys = vec![self.keys.whole.clone(), self.keys.claim.clone()];
+        let keys = vec![self.keys.mark.clone(), self.keys.claim.clone()];
         let question = Question::Script(&CLAIM, keys, arguments);
-        let ((role, server, policy, outcome), mut connection) =
-            self.ask::<(String, String, String, String)>(&question).await?;
+        let ((role, _, policy, outcome, position, entry), _) = self
+            .ask::<(String, String, String, String, u64, String)>(&question)
+            .await?;
         if let Err(failure) = connections::relied_on(&role, &policy) {
             self.trust.lose();
             return Err(failure);
         }
-        connection.leads_to(&server, self.trust.put_in(&log, &server));
         match outcome.as_str() {
-            "whole" => Ok(Copied::Whole),
-            "to be filled" => Ok(Copied::ToBeFilled),
-            "by another" => Ok(Copied::ByAnother),
+            "complete" => {
+                self.trust.goes_on(claim.nonce);
+                Ok(Some(Copied::CompleteTo(Place {
+                    position: Position::new(position),
+                    entry: Uuid::parse_str(&entry).ok(),
+                })))
+            }
+            "to be filled" => Ok(Some(Copied::ToBeFilled)),
+            "by another" => Ok(Some(Copied::ByAnother)),
+            "another life" => Ok(None),
             "in use" => Err(Failure::InUse),
             _ => Err(Failure::Unreadable),
         }
     }
 
-    async fn try_complete(&self, claim: Claim) -> Result<Filling, Failure> {
+    async fn try_complete(&self, claim: Claim, to: Place) -> Result<Filling, Failure> {
         let (log, nonce) = in_words(claim);
-        let keys = vec![self.keys.whole.clone(), self.keys.claim.clone()];
-        let arguments = vec![log, nonce, millis(MARK_LASTS).to_string()];
-        let (stands, _) = self.ask::<bool>(&Question::Script(&COMPLETE, keys, arguments)).await?;
+        let keys = vec![self.keys.mark.clone(), self.keys.claim.clone()];
+        let [position, entry] = place_in_words(to);
+        let how = if self.trust.fills(claim.nonce) {
+            "fill"
+        } else {
+            "advance"
+        };
+        let lasts = millis(MARK_LASTS).to_string();
+        let arguments = vec![log, nonce, lasts, position, entry, how.to_owned()];
+        let question = Question::Script(&COMPLETE, keys, arguments);
+        let ((life, stands), _) = self.ask::<(String, bool)>(&question).await?;
+        if stands {
+            self.trust.sync_ended(claim.nonce, &Life::new(&life));
+        }
         Ok(filling(stands))
     }
 
     async fn try_prune(&self, now: Timestamp, limit: u32) -> Result<u64, Failure> {
+        let Some(term) = self.trust.term() else { return Ok(0) };
+        let keys = vec![self.keys.mark.clone(), self.keys.until.clone()];
         let mut removed = 0;
         loop {
             let batch = (u64::from(limit) - removed).min(AT_ONCE as u64);
-            let arguments = vec![now.as_millisecond().to_string(), batch.to_string()];
-            let question = Question::Script(&PRUNE, vec![self.keys.until.clone()], arguments);
+            let arguments = vec![
+                now.as_millisecond().to_string(),
+                batch.to_string(),
+                term.log.as_uuid().to_string(),
+                term.life.as_str().to_owned(),
+            ];
+            let question = Question::Script(&PRUNE, keys.clone(), arguments);
             let (went, _) = self.ask::<u64>(&question).await?;
             removed += went.min(batch);
             if went < batch || removed == u64::from(limit) {
@@ -315,37 +444,24 @@ impl RedisBlacklist {
     }
 }
 
-/// What one check sees.
-struct Seen {
-    /// Who answered; nobody where the connection knows that itself.
-    server: Option<String>,
-    mark: Option<String>,
-    token: Option<Vec<u8>>,
-    session: Option<Vec<u8>>,
+/// What lies under a key. In the place of an entry it refuses, whatever it is; a mark that is no text is no mark.
+type Value = Option<Vec<u8>>;
+
+/// On which condition a page is written.
+#[derive(Clone, Copy)]
+enum Condition {
+    /// A logout: always.
+    Always,
+    /// That claim stands.
+    Fill(Claim),
+    /// The copy is complete up to there; then it is complete up to the end of the page.
+    Advance(Claim, Position, Place),
 }
 
-type Answer = Option<Vec<u8>>;
-
-impl FromRedisValue for Seen {
-    fn from_redis_value(value: deadpool_redis::redis::Value) -> Result<Self, deadpool_redis::redis::ParsingError> {
-        // What lies in the place of an entry refuses, whatever it is. A mark that is no text is no mark.
-        let text = |bytes: Answer| bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        let mut answers = Vec::<Answer>::from_redis_value(value)?.into_iter();
-        let server = if answers.len() == 4 {
-            text(answers.next().flatten())
-        } else {
-            None
-        };
-        match (answers.next(), answers.next(), answers.next(), answers.next()) {
-            (Some(mark), Some(token), Some(session), None) => Ok(Self {
-                server,
-                mark: text(mark),
-                token,
-                session,
-            }),
-            _ => Err("not what was asked for".into()),
-        }
-    }
+/// A place as the scripts have it.
+fn place_in_words(place: Place) -> [String; 2] {
+    let entry = place.entry.map_or_else(|| "-".to_owned(), |entry| entry.to_string());
+    [place.position.get().to_string(), entry]
 }
 
 /// How long an entry stays by itself, counted from when Redis is told of it, which is never before `at`. So no clock of
@@ -371,10 +487,7 @@ fn filling(stands: bool) -> Filling {
 #[async_trait]
 impl Blacklist for RedisBlacklist {
     async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        for page in revocations.chunks(AT_ONCE) {
-            let _ = self.write(None, page).await?;
-        }
-        Ok(())
+        Ok(self.try_insert(revocations).await?)
     }
 
     async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
@@ -390,16 +503,29 @@ impl Blacklist for RedisBlacklist {
     }
 
     async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
-        let mut pages = revocations.chunks(AT_ONCE);
-        // Of an empty page, too, somebody wants to know whether the claim stands.
-        let mut filling = self.write(Some(claim), pages.next().unwrap_or_default()).await?;
-        for page in pages {
-            filling = self.write(Some(claim), page).await?;
-        }
-        Ok(filling)
+        Ok(self.write_all(Condition::Fill(claim), revocations).await?)
     }
 
+    async fn advance(
+        &self,
+        claim: Claim,
+        from: Position,
+        to: Place,
+        revocations: &[Revocation],
+    ) -> Result<Filling, StoreError> {
+        Ok(self.write_all(Condition::Advance(claim, from, to), revocations).await?)
+    }
+
+    /// The copy is marked as of the log's start: the next sync goes over all of it.
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
-        Ok(self.try_complete(claim).await?)
+        self.complete_to(claim, Place::START).await
+    }
+
+    async fn complete_to(&self, claim: Claim, to: Place) -> Result<Filling, StoreError> {
+        Ok(self.try_complete(claim, to).await?)
+    }
+
+    async fn renew(&self) -> Result<(), StoreError> {
+        Ok(self.try_renew().await?)
     }
 }

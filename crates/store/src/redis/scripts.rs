@@ -26,7 +26,7 @@ impl Script {
     }
 }
 
-/// Who the server is.
+/// Who the server is, and how a mark is read. The pattern is that of [`mark`](super::mark).
 const WHO: &str = r"
 local function tells(section, name)
     return string.match(redis.call('INFO', section), '\n' .. name .. ':([^\r\n]+)')
@@ -37,6 +37,12 @@ if not (run and history and role) then
     return redis.error_reply('ERR this server does not tell who it is (INFO server, INFO replication)')
 end
 local server = run .. '/' .. history
+local function read_mark(key)
+    local mark = redis.call('GET', key)
+    if mark then
+        return string.match(mark, '^(%S+) (%S+) (%d+) (%S+)$')
+    end
+end
 ";
 
 /// What becomes of entries when the memory is full.
@@ -44,7 +50,7 @@ const POLICY: &str = r"
 local policy = tells('memory', 'maxmemory_policy') or 'unknown'
 ";
 
-/// Asked once of each connection: its role, its name, and whether it evicts. One key, so that a cluster knows whom to ask.
+/// The first look over a new connection.
 pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
@@ -55,116 +61,138 @@ return {role, server, policy}
     ])
 });
 
-/// A check where no connection stands for a server: the answer of `MGET`, and who gave it.
-pub(super) static CHECK: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&[
-        WHO,
-        r"
-if role ~= 'master' then
-    return redis.error_reply('READONLY revocations are on the primary only')
-end
-local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
-return {server, found[1], found[2], found[3]}
-",
-    ])
-});
-
-/// Keys: mark, claim. Arguments: log, nonce, how long a claim stands, how long a mark does.
+/// The beginning of a sync. Keys: mark, claim. Arguments: log, nonce, how long a claim stands, how long a mark does, the life
+/// that is trusted. Returns also the place of the mark, where the copy is complete.
 pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
         POLICY,
         r"
+local function answer(outcome, position, entry)
+    return {role, server, policy, outcome, position or '0', entry or '-'}
+end
 if role ~= 'master' then
-    return {role, server, policy, ''}
+    return answer('')
 end
 if policy ~= 'noeviction' then
-    -- What was evicted meanwhile nobody knows.
+    -- What was evicted meanwhile is not known.
     redis.call('DEL', KEYS[1])
-    return {role, server, policy, ''}
+    return answer('')
 end
-local mark = ARGV[1] .. ' ' .. server
-local found = redis.call('GET', KEYS[1])
-if found == mark then
-    redis.call('PEXPIRE', KEYS[1], ARGV[4])
-    return {role, server, policy, 'whole'}
+if server ~= ARGV[5] then
+    return answer('another life')
+end
+local log, life, position, entry = read_mark(KEYS[1])
+if log == ARGV[1] then
+    -- The data of a server that was promoted or restarted is a prefix of its earlier history.
+    local previous = tells('replication', 'master_replid2')
+    if life == server or (previous and string.match(life, '/(.*)$') == previous) then
+        redis.call('SET', KEYS[1], table.concat({log, server, position, entry}, ' '), 'PX', ARGV[4])
+        return answer('complete', position, entry)
+    end
 end
 -- Another database's nodes have renewed their mark within the time that a claim stands: they are alive.
-local of_another_log = found and string.sub(found, 1, #ARGV[1]) ~= ARGV[1]
-if of_another_log and redis.call('PTTL', KEYS[1]) > ARGV[4] - ARGV[3] then
-    return {role, server, policy, 'in use'}
+if log and log ~= ARGV[1] and redis.call('PTTL', KEYS[1]) > ARGV[4] - ARGV[3] then
+    return answer('in use')
 end
 local claim = redis.call('GET', KEYS[2])
-local ours = mark .. ' ' .. ARGV[2]
--- A claim that was made in another life of the server, or under another one's, is nobody's.
+local ours = table.concat({ARGV[1], server, ARGV[2]}, ' ')
+-- A claim that was made in another life of the server, or under another one's, counts for nothing.
 local of_this_life = claim and string.find(claim, ' ' .. server .. ' ', 1, true)
 if of_this_life and claim ~= ours then
-    return {role, server, policy, 'by another'}
+    return answer('by another')
 end
 redis.call('SET', KEYS[2], ours, 'PX', ARGV[3])
 redis.call('DEL', KEYS[1])
-return {role, server, policy, 'to be filled'}
+return answer('to be filled')
 ",
     ])
 });
 
-/// Keys: claim, index, entries. Arguments: log and nonce of a claim or nothing, how long a claim stands; then for each
-/// entry its `until` and how long it stays by itself. The later of two of each stays.
+/// Keys: mark, claim, index, entries. Arguments: log, nonce, how long a claim stands, how long a mark does; on which condition
+/// (`always`; `fill`: the claim stands; `advance`: the copy is complete up to the start of the page), the position before the
+/// page, the position and the id of its last entry; then for each entry its `until` and how long it stays by itself. The later
+/// of two of each stays. Returns in which life, and whether the condition held.
 pub(super) static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
         r"
-local stands = 0
-if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) == ARGV[1] .. ' ' .. server .. ' ' .. ARGV[2] then
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
-    stands = 1
+local holds = ARGV[5] == 'always'
+local log, life, position = read_mark(KEYS[1])
+if ARGV[5] == 'fill' then
+    holds = redis.call('GET', KEYS[2]) == table.concat({ARGV[1], server, ARGV[2]}, ' ')
+    if holds then
+        redis.call('PEXPIRE', KEYS[2], ARGV[3])
+    end
+elseif ARGV[5] == 'advance' then
+    holds = log == ARGV[1] and life == server and tonumber(position) >= tonumber(ARGV[6])
+end
+if not holds then
+    return {server, 0}
 end
 local longest = -1
-for i = 3, #KEYS do
-    local key, ends, stays = KEYS[i], ARGV[2 * i - 2], tonumber(ARGV[2 * i - 1])
+for i = 4, #KEYS do
+    local key, ends, stays = KEYS[i], ARGV[2 * i + 1], tonumber(ARGV[2 * i + 2])
     local kept = redis.call('GET', key)
     if kept and (tonumber(kept) or 0) > tonumber(ends) then
         ends = kept
     end
     stays = math.max(stays, redis.call('PTTL', key))
     redis.call('SET', key, ends, 'PX', string.format('%.0f', stays))
-    redis.call('ZADD', KEYS[2], ends, key)
+    redis.call('ZADD', KEYS[3], ends, key)
     longest = math.max(longest, stays)
 end
-if longest > redis.call('PTTL', KEYS[2]) then
-    redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest))
+if longest > redis.call('PTTL', KEYS[3]) then
+    redis.call('PEXPIRE', KEYS[3], string.format('%.0f', longest))
 end
-return stands
+-- Last, so that a replica that has the mark has the entries.
+if ARGV[5] == 'advance' and tonumber(position) < tonumber(ARGV[7]) then
+    redis.call('SET', KEYS[1], table.concat({log, server, ARGV[7], ARGV[8]}, ' '), 'PX', ARGV[4])
+end
+return {server, 1}
 ",
     ])
 });
 
-/// Keys: mark, claim. Arguments: log, nonce, how long a mark stands.
+/// The end of a sync. Keys: mark, claim. Arguments: log, nonce, how long a mark stands, the position and the id of the last
+/// entry, `fill` or `advance`. A copy that was filled is marked if the claim stands; one that was complete has to be still.
 pub(super) static COMPLETE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
         r"
-local mark = ARGV[1] .. ' ' .. server
-if redis.call('GET', KEYS[2]) ~= mark .. ' ' .. ARGV[2] then
-    return 0
+if ARGV[6] == 'advance' then
+    local log, life, position = read_mark(KEYS[1])
+    local stands = log == ARGV[1] and life == server and tonumber(position) >= tonumber(ARGV[4])
+    return {server, stands and 1 or 0}
 end
-redis.call('SET', KEYS[1], mark, 'PX', ARGV[3])
+if redis.call('GET', KEYS[2]) ~= table.concat({ARGV[1], server, ARGV[2]}, ' ') then
+    return {server, 0}
+end
+redis.call('SET', KEYS[1], table.concat({ARGV[1], server, ARGV[4], ARGV[5]}, ' '), 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
-return 1
+return {server, 1}
 ",
     ])
 });
 
-/// Keys: index; it names the entries, which are in its slot. Arguments: now, how many at most.
+/// Keys: mark, index; that names the entries, which are in its slot. Arguments: now, how many at most, the log, the life.
+/// Removes nothing where the mark is another's.
 pub(super) static PRUNE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&[r"
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+    Script::new(&[
+        WHO,
+        r"
+local log, life = read_mark(KEYS[1])
+if log ~= ARGV[3] or life ~= ARGV[4] or server ~= ARGV[4] then
+    return 0
+end
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, key in ipairs(due) do
     redis.call('DEL', key)
-    redis.call('ZREM', KEYS[1], key)
+    redis.call('ZREM', KEYS[2], key)
 end
 return #due
-"])
+",
+    ])
 });
 
 /// Keys: position, newest instant. Arguments: the least that they are, and whether that is all. Returns what they are now.

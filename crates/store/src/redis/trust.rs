@@ -1,83 +1,209 @@
-//! Which server this node trusts, as of its last look.
+//! Which server this node trusts: the life in force, read from the register, for one lease at a time.
 //!
-//! A mark in Redis says "whole, of this log, under this life of this server". Two of the three must come from elsewhere, or
-//! the mark would vouch for itself: the log from SQL, by way of [`claim`](rescind_session::ports::Blacklist::claim); the
-//! server from the server.
-//!
-//! Every look also sees whether the server is still the one that the pooled connections were made to. If not, they are as
-//! old as the world that they come from, and are not used again: a server that was demoted, refilled from another and
+//! The decisions are in [`rescind_session::life`]; here they meet a clock, a lock, and the register. Every change of the term
+//! also makes the pooled connections too old to be used again: a server that was demoted, refilled from another and
 //! promoted again has kept its process, its connections and perhaps an old mark of its own.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
-/// What this node believes.
-#[derive(Debug, Default)]
-pub(super) struct Trust(Mutex<State>);
+use rescind_session::{
+    LogId, MachineClock,
+    life::{Check, Life, LogSight, Proposals, Register, SyncBegun, Term, Timing, Trust},
+    ports::LifeRegister,
+};
+use uuid::Uuid;
 
-#[derive(Debug, Default)]
+use super::error::Failure;
+use crate::SystemClock;
+
+/// What this node trusts.
+#[derive(Default)]
+pub(super) struct Trusted {
+    state: Mutex<State>,
+    /// Without one this node is alone with its Redis.
+    register: OnceLock<Arc<dyn LifeRegister>>,
+    clock: SystemClock,
+}
+
+#[derive(Default)]
 struct State {
     /// Connections of an earlier generation are not used again.
-    generation: u64,
-    faith: Option<Faith>,
+    connections: u64,
+    trust: Trust,
+    proposals: Proposals,
+    /// The newest history of the database that was seen.
+    timeline: u32,
+    /// What stands in for a register: the log that the last sync was of, and the generation.
+    own: Option<(LogId, Register)>,
+    /// The sync under way, by the nonce of its claim, and the term in which it may count.
+    sync: Option<(Uuid, Option<SyncBegun>)>,
+    /// The claim whose copy was complete, so that nothing is filled.
+    goes_on: Option<Uuid>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Faith {
-    server: String,
-    /// What the mark has to be.
-    mark: String,
-}
-
-impl Trust {
-    /// Of connections that are made now.
-    pub(super) fn generation(&self) -> u64 {
-        self.state().generation
+impl Trusted {
+    pub(super) fn set_register(&self, register: Arc<dyn LifeRegister>) {
+        // The first one stays.
+        let _ = self.register.set(register);
     }
 
-    /// A look found this server, and asked about that log. Returns the generation to which connections to it belong.
-    pub(super) fn put_in(&self, log: &str, server: &str) -> u64 {
-        let mut state = self.state();
-        if state.faith.as_ref().is_some_and(|faith| faith.server != server) {
-            tracing::warn!(
-                "another Redis answers, or the same one in another life: its copy of the log has to prove itself"
-            );
-            state.generation += 1;
-        }
-        state.faith = Some(Faith {
-            server: server.to_owned(),
-            // As the scripts write it.
-            mark: format!("{log} {server}"),
-        });
-        state.generation
+    pub(super) fn now(&self) -> Duration {
+        self.clock.since_boot()
+    }
+
+    /// Of connections that are made now.
+    pub(super) fn connections(&self) -> u64 {
+        self.state().connections
+    }
+
+    /// The connections may be dead, or lead to a server that was demoted.
+    pub(super) fn renew_connections(&self) {
+        self.state().connections += 1;
     }
 
     /// Nothing that was learned counts any more.
     pub(super) fn lose(&self) {
         let mut state = self.state();
-        state.faith = None;
-        state.generation += 1;
+        state.trust.lose();
+        state.connections += 1;
     }
 
-    /// The connections may be dead, or lead to a server that was demoted.
-    pub(super) fn renew_connections(&self) {
-        self.state().generation += 1;
+    pub(super) fn term(&self) -> Option<Term> {
+        self.state().trust.term().cloned()
     }
 
-    /// Whether that mark, from that server, says that the copy is whole.
-    pub(super) fn holds(&self, server: &str, mark: &str) -> bool {
-        self.state()
-            .faith
-            .as_ref()
-            .is_some_and(|faith| faith.server == server && faith.mark == mark)
+    /// A sync of that log is about to begin.
+    pub(super) fn is_of(&self, log: LogId) -> bool {
+        let mut state = self.state();
+        if self.register.get().is_none() && state.own.as_ref().is_none_or(|(own, _)| *own != log) {
+            let generation = state.own.as_ref().map_or(0, |(_, register)| register.generation);
+            state.own = Some((log, Register { life: None, generation }));
+        }
+        state.trust.term().is_some_and(|term| term.log == log)
     }
 
-    /// Whether that server is the one that the last look found.
-    pub(super) fn is_in(&self, server: &str) -> bool {
-        self.state().faith.as_ref().is_some_and(|faith| faith.server == server)
+    /// That life was found at the address, by a question that began at `asked_at`.
+    pub(super) async fn found(&self, asked_at: Duration, life: &Life) -> Result<(), Failure> {
+        let (sight, generation) = match self.register.get() {
+            Some(register) => self.by_register(&**register, life).await?,
+            None => self.alone(life)?,
+        };
+        let now = self.now();
+        let timing = if self.register.get().is_some() {
+            Timing::FORMAT
+        } else {
+            Timing::ALONE
+        };
+        let term = Term {
+            log: sight.log,
+            timeline: sight.timeline,
+            generation,
+            life: life.clone(),
+        };
+        let mut state = self.state();
+        if state.trust.term().is_some_and(|known| known.life != term.life) {
+            tracing::warn!(
+                "another Redis answers, or the same one in another life: its copy of the log has to prove itself"
+            );
+            state.connections += 1;
+        }
+        state.trust.observed(asked_at, now, term, &timing);
+        Ok(())
+    }
+
+    async fn by_register(&self, register: &dyn LifeRegister, life: &Life) -> Result<(LogSight, u64), Failure> {
+        let (sight, in_force) = register.life_in_force().await.map_err(Failure::Register)?;
+        {
+            let mut state = self.state();
+            if sight.is_standby || sight.timeline < state.timeline {
+                return Err(Failure::NotPrimary);
+            }
+            state.timeline = sight.timeline;
+        }
+        let Some(next) = in_force.replaced_by(life) else {
+            return Ok((sight, in_force.generation));
+        };
+        if !self.state().proposals.allows(self.now()) {
+            return Err(Failure::Alternating);
+        }
+        let is_set = register
+            .set_life(in_force.generation, &next)
+            .await
+            .map_err(Failure::Register)?;
+        if self.state().proposals.made(self.now()) {
+            tracing::error!(
+                "THE NODES FIND DIFFERENT REDIS SERVERS: no token is accepted until all of them reach the same one. See \
+                 REDIS_URL, the sentinels, and names or proxies on the way"
+            );
+        }
+        if is_set {
+            Ok((sight, next.generation))
+        } else {
+            Err(Failure::NotInForce)
+        }
+    }
+
+    fn alone(&self, life: &Life) -> Result<(LogSight, u64), Failure> {
+        let mut state = self.state();
+        let (log, register) = state.own.as_mut().ok_or(Failure::NotInForce)?;
+        if let Some(next) = register.replaced_by(life) {
+            *register = next;
+        }
+        let sight = LogSight {
+            log: *log,
+            timeline: 0,
+            is_standby: false,
+            head: rescind_session::Position::START,
+            found: None,
+        };
+        Ok((sight, register.generation))
+    }
+
+    pub(super) fn sync_begins(&self, nonce: Uuid) {
+        let now = self.now();
+        let mut state = self.state();
+        let begun = state.trust.sync_begins(now);
+        state.sync = Some((nonce, begun));
+    }
+
+    /// The copy is complete already, for the sync of that claim.
+    pub(super) fn goes_on(&self, nonce: Uuid) {
+        self.state().goes_on = Some(nonce);
+    }
+
+    /// Whether the sync of that claim fills the copy.
+    pub(super) fn fills(&self, nonce: Uuid) -> bool {
+        self.state().goes_on != Some(nonce)
+    }
+
+    pub(super) fn sync_ended(&self, nonce: Uuid, life: &Life) {
+        let mut state = self.state();
+        if let Some((_, Some(begun))) = state.sync.take_if(|(of, _)| *of == nonce) {
+            state.trust.sync_ended(&begun, life);
+        }
+    }
+
+    pub(super) fn check_begins(&self) -> Option<Check> {
+        let now = self.now();
+        self.state().trust.check_begins(now)
+    }
+
+    pub(super) fn accepts(&self, check: &Check, life: &Life) -> bool {
+        let now = self.now();
+        self.state().trust.accepts(check, life, now)
+    }
+
+    /// Whether what was inserted in that life may be confirmed. A node that is alone confirms always.
+    pub(super) fn confirms(&self, life: &Life) -> bool {
+        let now = self.now();
+        self.register.get().is_none() || self.state().trust.confirms(life, now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here can be left half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

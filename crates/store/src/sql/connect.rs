@@ -28,6 +28,9 @@ pub struct SqlSettings {
     /// The longest to wait for others: for a process that writes to the same SQLite file, for a lock in Postgres; and how
     /// long a transaction is tried again that others were in the way of. Default 5 s.
     pub busy_timeout: Duration,
+    /// How long at least an entry of the revocation log is kept on Postgres after its commit: as long as one that was given its
+    /// place after a loss of commits has to be told from it. Default none.
+    pub keep_entries: Duration,
 }
 
 impl Default for SqlSettings {
@@ -36,6 +39,7 @@ impl Default for SqlSettings {
             max_connections: 8,
             acquire_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(5),
+            keep_entries: Duration::ZERO,
         }
     }
 }
@@ -215,6 +219,7 @@ impl SqlStore {
                 each: None,
             },
             lock_timeout: settings.busy_timeout,
+            keep_entries: Duration::ZERO,
             guard: None,
         })
     }

@@ -27,6 +27,7 @@ mod entities;
 mod error;
 mod guard;
 mod key_ring;
+mod life;
 mod postgres;
 #[cfg(test)]
 mod query_plans;
@@ -65,6 +66,7 @@ pub struct SqlStore {
     patience: Patience,
     /// How long Postgres waits for a lock.
     lock_timeout: Duration,
+    keep_entries: Duration,
     guard: Option<Arc<dyn DatabaseGuard>>,
 }
 

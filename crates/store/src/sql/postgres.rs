@@ -134,6 +134,7 @@ impl SqlStore {
                 each: Some(settings.acquire_timeout.saturating_add(bounds.statement)),
             },
             lock_timeout: bounds.lock,
+            keep_entries: settings.keep_entries,
             guard: None,
         })
     }

@@ -105,7 +105,11 @@ async fn pruning_sessions_looks_at_ended_ones_only() {
 
 #[tokio::test]
 async fn pruning_revocations_looks_at_passed_ones_only() {
-    assert_uses("revocations_by_end", delete_passed(Timestamp::UNIX_EPOCH, 100)).await;
+    assert_uses(
+        "revocations_by_end",
+        delete_passed(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO, 100),
+    )
+    .await;
 }
 
 #[tokio::test]

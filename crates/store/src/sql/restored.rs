@@ -48,10 +48,15 @@ impl SqlStore {
     /// [`StoreError`]; what was closed until then stays closed.
     pub async fn close_everything(&self, closing: &Closing) -> Result<u64, StoreError> {
         self.retry(|| self.begin_again_once(millis(closing.at))).await?;
+        self.close_every_session(closing, i64::MAX).await
+    }
+
+    /// Raises every epoch, closes every session that is open and was opened until then, and tells how many there were.
+    pub(super) async fn close_every_session(&self, closing: &Closing, opened_until: i64) -> Result<u64, StoreError> {
         self.raise_every_epoch().await?;
         let mut closed = 0;
         loop {
-            match self.retry(|| self.close_some_once(closing)).await? {
+            match self.retry(|| self.close_some_once(closing, opened_until)).await? {
                 0 => return Ok(closed),
                 some => closed += some,
             }
@@ -61,10 +66,7 @@ impl SqlStore {
     /// Draws a new identity for the log, and has the time begin again.
     async fn begin_again_once(&self, at: i64) -> Result<(), Failure> {
         let transaction = self.begin().await?;
-        let draw = match transaction.get_database_backend() {
-            DbBackend::Postgres => "gen_random_uuid()",
-            _ => "randomblob(16)",
-        };
+        let draw = new_identity(transaction.get_database_backend());
         log_head::Entity::update_many()
             .col_expr(log_head::Column::LogId, Expr::cust(draw))
             .col_expr(log_head::Column::NewestAt, Expr::val(at))
@@ -149,12 +151,13 @@ impl SqlStore {
     }
 
     /// Closes some of the open sessions, and tells how many.
-    async fn close_some_once(&self, closing: &Closing) -> Result<u64, Failure> {
+    async fn close_some_once(&self, closing: &Closing, opened_until: i64) -> Result<u64, Failure> {
         let transaction = self.begin().await?;
         let some = Query::select()
             .column(Column::Id)
             .from(session::Entity)
             .and_where(Column::ClosedAt.is_null())
+            .and_where(Column::CreatedAt.lte(opened_until))
             // The order of the index of open sessions.
             .order_by(Column::UserId, sea_orm::Order::Asc)
             .order_by(Column::CreatedAt, sea_orm::Order::Asc)
@@ -173,5 +176,13 @@ impl SqlStore {
         log::append(&transaction, &entries).await?;
         commit(transaction).await?;
         Ok(u64::try_from(closed.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What draws an identity for a log.
+pub(super) fn new_identity(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "gen_random_uuid()",
+        _ => "randomblob(16)",
     }
 }

@@ -1,5 +1,7 @@
 //! The revocation log in SQL: positions, appending, reading on, pruning.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rescind_session::{
     Cause, LogId, Position, Revocation, Scope,
@@ -17,7 +19,7 @@ use super::{
     SqlStore, commit,
     entities::{log_head, revocation},
     error::{Failure, failed, unreadable},
-    rows::{SESSION, TOKEN, kept_position, millis, read_all},
+    rows::{SESSION, TOKEN, kept_position, millis, millis_later, read_all},
 };
 
 /// The head of the log is one row, and this is its id.
@@ -59,21 +61,16 @@ fn kept_scope(scope: Scope) -> (&'static str, Uuid) {
     }
 }
 
-/// Gives `count` positions to a transaction and returns the last of them. From here to its commit the transaction holds
-/// the head's row: the next one is given its positions after this one is seen. Who has committed calls [`SqlStore::record`].
-pub(super) async fn take_positions(
-    transaction: &DatabaseTransaction,
-    count: i64,
-    at: Timestamp,
-) -> Result<i64, Failure> {
-    let head = move_head(Some(millis(at))).col_expr(
-        log_head::Column::LastPosition,
-        Expr::col(log_head::Column::LastPosition).add(count),
-    );
-    Ok(the_head(head.exec_with_returning(transaction).await.map_err(failed)?)?.last_position)
+/// Writes to the head's row and appends nothing. A transaction that writes nothing waits for no standby: what it answers
+/// about an earlier commit could still be lost.
+pub(super) async fn touch(transaction: &DatabaseTransaction, at: Timestamp) -> Result<(), Failure> {
+    move_head(Some(millis(at))).exec(transaction).await.map_err(failed)?;
+    Ok(())
 }
 
-/// Appends entries in the order given. If there are none, the head is left to others.
+/// Appends entries in the order given. From here to its commit the transaction holds the head's row: the next one is given
+/// its positions after this one is seen. If there are no entries, the head is left to others. Who has committed calls
+/// [`SqlStore::record`].
 pub(super) async fn append(
     transaction: &DatabaseTransaction,
     entries: &[Entry],
@@ -82,17 +79,12 @@ pub(super) async fn append(
         return Ok(Vec::new());
     };
     let count = i64::try_from(entries.len()).map_err(StoreError::unavailable)?;
-    let last = take_positions(transaction, count, at).await?;
-    insert(transaction, last - count + 1, entries).await
-}
-
-/// Writes entries down at the positions from `first` on, which were taken for them.
-pub(super) async fn insert(
-    transaction: &DatabaseTransaction,
-    first: i64,
-    entries: &[Entry],
-) -> Result<Vec<revocation::Model>, Failure> {
-    let rows: Vec<_> = (first..)
+    let head = move_head(Some(millis(at))).col_expr(
+        log_head::Column::LastPosition,
+        Expr::col(log_head::Column::LastPosition).add(count),
+    );
+    let last = the_head(head.exec_with_returning(transaction).await.map_err(failed)?)?.last_position;
+    let rows: Vec<_> = (last - count + 1..)
         .zip(entries)
         .map(|(position, entry)| entry.at_position(position))
         .collect();
@@ -128,12 +120,13 @@ pub(super) fn of_users_sessions(user: UserId, except: Option<SessionId>) -> Sele
         .order_by_asc(revocation::Column::Position)
 }
 
-/// Removes at most `limit` entries whose `until` has passed.
-pub(super) fn delete_passed(now: Timestamp, limit: u32) -> DeleteMany<revocation::Entity> {
+/// Removes at most `limit` entries whose `until` has passed, and that were made longer ago than `keep`.
+pub(super) fn delete_passed(now: Timestamp, keep: Duration, limit: u32) -> DeleteMany<revocation::Entity> {
     let passed = Query::select()
         .column(revocation::Column::Position)
         .from(revocation::Entity)
         .and_where(revocation::Column::Until.lte(millis(now)))
+        .and_where(revocation::Column::At.lte(millis(now).saturating_sub(millis_later(0, keep))))
         .order_by(revocation::Column::Until, Order::Asc)
         .limit(limit.into())
         .to_owned();

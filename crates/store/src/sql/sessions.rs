@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
     Cause, LogId, Position, Revocation, Scope, Session,
+    life::LogSight,
     ports::{
         Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
         Tail,
@@ -88,6 +89,14 @@ impl SessionStore for SqlStore {
         self.retry(|| self.instants_once()).await
     }
 
+    async fn sight(&self, position: Position) -> Result<LogSight, StoreError> {
+        Ok(self.retry(|| self.sight_once(position)).await?.0)
+    }
+
+    async fn begin_again_after_loss(&self, lost: LogId, closing: &Closing) -> Result<(), StoreError> {
+        self.begin_again(lost, closing).await
+    }
+
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
         self.retry(|| self.raise_issue_floor_once(floor)).await
     }
@@ -160,6 +169,9 @@ impl SqlStore {
             Some(revocation) => Closed::Now(Revocation::try_from(revocation)?),
             None => already_closed(&transaction, id, closing).await?,
         };
+        if let Closed::Already(_) = &outcome {
+            log::touch(&transaction, closing.at).await?;
+        }
         commit(transaction).await?;
         Ok(outcome)
     }
@@ -199,12 +211,12 @@ impl SqlStore {
             cause: new.cause,
         };
         // Looks only once it holds the head: of two that revoke the same, the second then sees the first.
-        let position = log::take_positions(&transaction, 1, new.at).await?;
+        log::touch(&transaction, new.at).await?;
         if let Some(revocation) = log::find(&transaction, entry.scope).await? {
-            transaction.rollback().await.map_err(failed)?;
+            commit(transaction).await?;
             return Ok(revocation);
         }
-        let row = log::insert(&transaction, position, &[entry]).await?;
+        let row = log::append(&transaction, &[entry]).await?;
         commit(transaction).await?;
         let row = row
             .into_iter()
@@ -225,7 +237,7 @@ impl SqlStore {
             .await
             .map_err(failed)?
             .rows_affected;
-        let passed = log::delete_passed(now, limit)
+        let passed = log::delete_passed(now, self.keep_entries, limit)
             .exec(&transaction)
             .await
             .map_err(failed)?

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    Revocation,
+    Position, Revocation,
+    life::Place,
     ports::{Blacklist, Claim, Copied, Filling, LockLost, Standing, StoreError},
     token::{SessionId, TokenId},
 };
@@ -64,6 +65,24 @@ impl Blacklist for Tenanted {
 
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
         self.blacklist()?.complete(claim).await
+    }
+
+    async fn advance(
+        &self,
+        claim: Claim,
+        from: Position,
+        to: Place,
+        revocations: &[Revocation],
+    ) -> Result<Filling, StoreError> {
+        self.blacklist()?.advance(claim, from, to, revocations).await
+    }
+
+    async fn complete_to(&self, claim: Claim, to: Place) -> Result<Filling, StoreError> {
+        self.blacklist()?.complete_to(claim, to).await
+    }
+
+    async fn renew(&self) -> Result<(), StoreError> {
+        self.blacklist()?.renew().await
     }
 
     fn is_shared(&self) -> bool {

@@ -127,6 +127,7 @@ async fn when_all_connections_are_taken_callers_are_told_unavailable_and_later_o
         max_connections: 2,
         acquire_timeout: Duration::from_secs(1),
         busy_timeout: Duration::from_secs(60),
+        ..SqlSettings::default()
     };
     let store = store_with(&url, &settings).await;
     let session = opened(&store, 1).await;

@@ -50,7 +50,7 @@ async fn all_keys_are_under_the_namespace_and_of_one_slot() {
         ..revocation(new_session())
     };
     node.insert(&[token]).await.unwrap();
-    server.command(&["DEL", "{test}:whole"]).await;
+    server.command(&["DEL", "{test}:mark"]).await;
     assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::ToBeFilled);
     let keys = server.command(&["KEYS", "*"]).await;
     assert_eq!(keys.lines().count(), log.entries.len() + 3, "{keys}");
@@ -148,7 +148,7 @@ async fn what_was_pruned_leaves_nothing_behind() {
     assert_eq!(node.prune(now, 700).await.unwrap(), 700);
     assert_eq!(node.prune(now, 0).await.unwrap(), 0);
     assert_eq!(node.prune(now, u32::MAX).await.unwrap(), 508);
-    assert_eq!(server.command(&["KEYS", "*"]).await, "{test}:whole");
+    assert_eq!(server.command(&["KEYS", "*"]).await, "{test}:mark");
     log.entries.clear();
     log.assert_all_is_well(&node).await;
 }
@@ -188,7 +188,7 @@ async fn a_redis_that_is_paused_is_unavailable_in_time_and_back_when_it_is_back(
     let (server, patient, log) = whole().await;
     let node = RedisBlacklist::connect(&server.url(), &impatient()).await.unwrap();
     until("the copy is whole", || async {
-        node.claim(log.claim()).await.ok() == Some(Copied::Whole)
+        matches!(node.claim(log.claim()).await, Ok(Copied::CompleteTo(_)))
     })
     .await;
     server.pause();
@@ -209,7 +209,7 @@ async fn a_node_that_is_cut_off_is_refused_in_time_and_sees_what_it_missed() {
     let relay = TcpRelay::to(server.port()).await;
     let url = server.url_through(relay.port());
     let node = RedisBlacklist::connect(&url, &impatient()).await.unwrap();
-    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+    log.goes_on(&node).await;
     for frozen in [true, false] {
         if frozen {
             relay.freeze();
@@ -243,7 +243,7 @@ async fn an_answer_that_nobody_waited_for_is_nobodys() {
         ..settings()
     };
     let node = RedisBlacklist::connect(&server.url(), &one).await.unwrap();
-    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::Whole);
+    log.goes_on(&node).await;
     let revoked = super::fixture::session_of(&log.entries[0]);
     for nth in 0..50 {
         let broken_off = tokio::time::timeout(Duration::from_micros(nth * 5), node.check(new_token(), new_session()));
@@ -263,5 +263,5 @@ async fn an_error_names_the_time_that_was_waited() {
     server.pause();
     let error = node.check(new_token(), new_session()).await.unwrap_err();
     let words = in_full(&error);
-    assert!(words.contains("300 ms"), "{words}");
+    assert!(words.contains("1000 ms"), "{words}");
 }

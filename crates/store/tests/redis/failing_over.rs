@@ -1,6 +1,6 @@
 //! A replica takes over that had missed the last writes: by sentinels, and by hand.
 
-use rescind_session::ports::{Blacklist, Copied, Standing, StoreError};
+use rescind_session::ports::{Blacklist, Standing, StoreError};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, follow, join_all, new_session, new_token, node, revocation, until, whole};
@@ -46,7 +46,7 @@ async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() 
     log.append();
     log.rebuild(&node).await;
     until("the replica has the mark", || async {
-        replica.command(&["EXISTS", "{test}:whole"]).await == "1"
+        replica.command(&["EXISTS", "{test}:mark"]).await == "1"
     })
     .await;
 
@@ -59,14 +59,14 @@ async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() 
 
     until("the replica is promoted", || async {
         log.assert_nobody_passes(&node).await;
-        matches!(node.claim(log.claim()).await, Ok(Copied::ToBeFilled))
+        node.claim(log.claim()).await.is_ok()
     })
     .await;
     assert_eq!(replica.info("role").await, "master");
-    // The claim that was just granted is nobody's now.
-    replica.command(&["DEL", "{test}:claim"]).await;
+    // Its data is a prefix of what the old primary had, and so is its mark. What came later is in the log.
     log.assert_nobody_passes(&node).await;
-    log.rebuild(&node).await;
+    log.goes_on(&node).await;
+    log.assert_all_is_well(&node).await;
 }
 
 /// A is demoted, refilled from B, which had A's mark, and promoted again: the same process, on the same connections,
@@ -78,7 +78,7 @@ async fn a_double_failover_is_noticed() {
         let (a, node, mut log) = whole().await;
         let b = replica_of(&a).await;
         until("b has the mark", || async {
-            b.command(&["EXISTS", "{test}:whole"]).await == "1"
+            b.command(&["EXISTS", "{test}:mark"]).await == "1"
         })
         .await;
         let before = a.info("run_id").await;
@@ -90,7 +90,7 @@ async fn a_double_failover_is_noticed() {
         assert_eq!(a.info("run_id").await, before);
         let last = format!("{{test}}:sid:{}", super::fixture::session_of(&log.entries[8]).as_uuid());
         assert_eq!(
-            a.command(&["EXISTS", &last, "{test}:whole"]).await,
+            a.command(&["EXISTS", &last, "{test}:mark"]).await,
             "1",
             "the mark is back, the entry is not"
         );
@@ -116,7 +116,7 @@ async fn after_a_look_no_connection_of_an_earlier_life_is_used() {
         assert_eq!(standing.unwrap(), Standing::Clear);
     }
     let b = RedisServer::start().await;
-    b.command(&["SET", "{test}:whole", "a mark of another life"]).await;
+    b.command(&["SET", "{test}:mark", "a mark of another life"]).await;
     follow(&a, &b).await;
     a.command(&["REPLICAOF", "NO", "ONE"]).await;
     log.rebuild(&node).await;
@@ -171,7 +171,7 @@ async fn in_a_cluster_a_node_that_came_back_with_an_old_copy_is_noticed() {
     server.start_again().await;
     until("the cluster is up again", is_up).await;
     assert_eq!(
-        server.command(&["EXISTS", "{test}:whole"]).await,
+        server.command(&["EXISTS", "{test}:mark"]).await,
         "1",
         "the mark came back"
     );

@@ -9,7 +9,8 @@ use std::{
 use jiff::Timestamp;
 use rescind_session::{
     Cause, LogId, Position, Revocation, Scope,
-    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    life::Place,
+    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
     token::{SessionId, TokenId, UserId},
 };
 use rescind_store::{RedisBlacklist, RedisSettings};
@@ -107,6 +108,41 @@ impl Log {
         }
         assert_eq!(node.complete(claim).await.unwrap(), Filling::Stands);
         self.assert_all_is_well(node).await;
+    }
+
+    /// Looks at a copy that is complete up to some place, and adds what came later, as each node does twice a second.
+    pub(crate) async fn goes_on(&self, node: &RedisBlacklist) {
+        let claim = self.claim();
+        let copied = node.claim(claim).await.unwrap();
+        let Copied::CompleteTo(place) = copied else {
+            panic!("{copied:?}");
+        };
+        assert_eq!(self.advance_from(node, claim, place).await.unwrap(), Filling::Stands);
+    }
+
+    pub(crate) async fn advance_from(
+        &self,
+        node: &RedisBlacklist,
+        claim: Claim,
+        mut from: Place,
+    ) -> Result<Filling, StoreError> {
+        let later: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.position > from.position)
+            .cloned()
+            .collect();
+        for page in later.chunks(3) {
+            let to = Place {
+                position: page[page.len() - 1].position,
+                entry: None,
+            };
+            if node.advance(claim, from.position, to, page).await? == Filling::Lost {
+                return Ok(Filling::Lost);
+            }
+            from = to;
+        }
+        node.complete_to(claim, from).await
     }
 
     /// Everybody who was logged out is refused; somebody who was not is let in.

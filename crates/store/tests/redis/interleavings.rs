@@ -62,7 +62,7 @@ impl World {
             26..27 => {
                 // As when the filler was silent for too long.
                 self.tell("the claim lapses", which);
-                self.server.command(&["DEL", "{test}:claim"]).await;
+                self.server.command(&["DEL", "{test}:filling"]).await;
             }
             27..50 => self.claims(which).await,
             _ => self.goes_on(which).await,
@@ -86,8 +86,13 @@ impl World {
         let claim = self.log.claim();
         let copied = self.nodes[which].blacklist.claim(claim).await;
         self.tell(&format!("claim, {copied:?}"), which);
-        if let Ok(Copied::ToBeFilled) = copied {
-            self.nodes[which].filling = Some((claim, 0));
+        match copied {
+            Ok(Copied::ToBeFilled) => self.nodes[which].filling = Some((claim, 0)),
+            Ok(Copied::CompleteTo(place)) => {
+                let went_on = self.log.advance_from(&self.nodes[which].blacklist, claim, place).await;
+                self.tell(&format!("goes on, {went_on:?}"), which);
+            }
+            _ => {}
         }
     }
 

@@ -24,7 +24,7 @@ async fn is_noticed_and_mended(server: &RedisServer, witness: &rescind_store::Re
         log.assert_nobody_passes(node).await;
     }
     assert_eq!(witness.complete(claim).await.unwrap(), Filling::Stands);
-    assert_eq!(newcomer.claim(log.claim()).await.unwrap(), Copied::Whole);
+    log.goes_on(&newcomer).await;
     for node in [witness, &newcomer] {
         log.assert_all_is_well(node).await;
     }
@@ -64,7 +64,7 @@ async fn an_old_snapshot_with_the_mark_in_it_is_noticed() {
     log.log_out(&node).await;
     server.restart_from(&snapshot).await;
     assert!(
-        server.command(&["GET", "{test}:whole"]).await.contains('/'),
+        server.command(&["GET", "{test}:mark"]).await.contains('/'),
         "the mark came back"
     );
     is_noticed_and_mended(&server, &node, &log).await;
@@ -84,7 +84,7 @@ async fn a_snapshot_from_amid_a_rebuild_completes_nothing() {
     log.log_out(&node).await;
     server.restart_from(&snapshot).await;
     assert_eq!(
-        server.command(&["EXISTS", "{test}:claim"]).await,
+        server.command(&["EXISTS", "{test}:filling"]).await,
         "1",
         "the claim came back"
     );

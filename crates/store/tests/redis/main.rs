@@ -11,5 +11,6 @@ mod failing_over;
 mod fixture;
 mod interleavings;
 mod losing;
+mod marks;
 mod refusing;
 mod tls;

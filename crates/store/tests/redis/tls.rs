@@ -99,5 +99,5 @@ async fn tls_is_spoken_with_whom_the_machine_trusts_and_with_nobody_else() {
         .unwrap();
     let output = String::from_utf8_lossy(&trusting.stdout);
     assert!(trusting.status.success() && output.contains("1 passed"), "{output}");
-    assert_eq!(server.command(&["EXISTS", "{test}:whole"]).await, "1");
+    assert_eq!(server.command(&["EXISTS", "{test}:mark"]).await, "1");
 }

@@ -1,0 +1,104 @@
+//! The life in force, which stands in the row of the log's head; and whether the log lacks what it had.
+
+use async_trait::async_trait;
+use rescind_session::{
+    LogId, Position,
+    life::{Life, LogSight, Register},
+    ports::{Closing, ISSUE_FLOOR_MARGIN, LifeRegister, SessionStore, StoreError},
+};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use uuid::Uuid;
+
+use super::{
+    SqlStore, commit,
+    error::{Failure, failed, unreadable},
+    restored::new_identity,
+    rows::{kept_position, millis, millis_later, moment},
+};
+
+/// All that is known of the log in one statement: between two, another server could answer.
+const SIGHT: &str = "SELECT log_id, last_position, life, life_generation,
+    (SELECT entry_id FROM revocations WHERE position = $1) AS found";
+/// The history of the database is the first part of the name of a WAL file. (The control file has it later.)
+const HISTORY: &str = "pg_is_in_recovery() AS is_standby, CASE WHEN pg_is_in_recovery() THEN 0 ELSE
+    ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline";
+const NO_HISTORY: &str = "FALSE AS is_standby, 0 AS timeline";
+
+#[async_trait]
+impl LifeRegister for SqlStore {
+    async fn life_in_force(&self) -> Result<(LogSight, Register), StoreError> {
+        self.retry(|| self.sight_once(Position::START)).await
+    }
+
+    async fn set_life(&self, over: u64, next: &Register) -> Result<bool, StoreError> {
+        self.retry(|| self.set_life_once(over, next)).await
+    }
+}
+
+impl SqlStore {
+    pub(super) async fn sight_once(&self, position: Position) -> Result<(LogSight, Register), Failure> {
+        let backend = self.readers.get_database_backend();
+        let history = if backend == DbBackend::Postgres {
+            HISTORY
+        } else {
+            NO_HISTORY
+        };
+        let question = format!("{SIGHT}, {history} FROM log_head WHERE id = 1");
+        let question = Statement::from_sql_and_values(backend, question, [kept_position(position).into()]);
+        let row = self.readers.query_one_raw(question).await.map_err(failed)?;
+        let row = row.ok_or_else(|| unreadable("a revocation log without its head"))?;
+        let number = |name| row.try_get::<i64>("", name).map_err(failed);
+        let log: Option<Uuid> = row.try_get("", "log_id").map_err(failed)?;
+        let life: Option<String> = row.try_get("", "life").map_err(failed)?;
+        let unsigned = |number: i64| u64::try_from(number).map_err(StoreError::corrupt);
+        let sight = LogSight {
+            log: LogId::from_uuid(log.ok_or_else(|| unreadable("a revocation log without an identity"))?),
+            timeline: row.try_get::<i32>("", "timeline").map_err(failed)?.cast_unsigned(),
+            is_standby: row.try_get("", "is_standby").map_err(failed)?,
+            head: Position::new(unsigned(number("last_position")?)?),
+            found: row.try_get("", "found").map_err(failed)?,
+        };
+        let register = Register {
+            life: life.map(|life| Life::new(&life)),
+            generation: unsigned(number("life_generation")?)?,
+        };
+        Ok((sight, register))
+    }
+
+    async fn set_life_once(&self, over: u64, next: &Register) -> Result<bool, Failure> {
+        let transaction = self.begin().await?;
+        let kept = |generation: u64| i64::try_from(generation).map_err(StoreError::unavailable);
+        let life = next.life.as_ref().map(|life| life.as_str().to_owned());
+        let set = Statement::from_sql_and_values(
+            transaction.get_database_backend(),
+            "UPDATE log_head SET life = $1, life_generation = $2 WHERE id = 1 AND life_generation = $3",
+            [life.into(), kept(next.generation)?.into(), kept(over)?.into()],
+        );
+        let set = transaction.execute_raw(set).await.map_err(failed)?;
+        commit(transaction).await?;
+        Ok(set.rows_affected() == 1)
+    }
+
+    /// Closes everything, then draws another identity for the log, if it still has that one. In this order: a node that dies
+    /// in between leaves the loss to be noticed by the next.
+    pub(super) async fn begin_again(&self, lost: LogId, closing: &Closing) -> Result<(), StoreError> {
+        let floor = millis_later(millis(closing.at), ISSUE_FLOOR_MARGIN);
+        self.raise_issue_floor(moment(floor)?).await?;
+        // Whoever logs in from then on has lost nothing, and another node may have answered the loss already.
+        self.close_every_session(closing, floor).await?;
+        self.retry(|| self.draw_identity_over_once(lost)).await
+    }
+
+    async fn draw_identity_over_once(&self, lost: LogId) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        let backend = transaction.get_database_backend();
+        let draw = new_identity(backend);
+        let draw = Statement::from_sql_and_values(
+            backend,
+            format!("UPDATE log_head SET log_id = {draw} WHERE id = 1 AND log_id = $1"),
+            [lost.as_uuid().into()],
+        );
+        transaction.execute_raw(draw).await.map_err(failed)?;
+        commit(transaction).await
+    }
+}

@@ -1,0 +1,86 @@
+//! What a copy says of itself, and what it takes.
+
+use rescind_session::{
+    Position,
+    life::Place,
+    ports::{Blacklist, Copied, Filling, Standing},
+};
+use rescind_testkit::{Tool, needs};
+
+use super::fixture::{new_token, revocation, session_of, whole};
+
+fn place(position: u64) -> Place {
+    Place {
+        position: Position::new(position),
+        entry: None,
+    }
+}
+
+/// The mark names the log, the life and the place, and moves with each page that leaves no gap.
+#[tokio::test]
+async fn pages_are_contiguous_and_a_gap_is_refused() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (_server, node, mut log) = whole().await;
+    log.goes_on(&node).await;
+    let (_, next) = log.append();
+    let end = next.position.get();
+    let claim = log.claim();
+    let Copied::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
+        panic!("the copy was complete");
+    };
+    // A page that begins beyond the mark, as if one before it had been lost.
+    let beyond = node
+        .advance(
+            claim,
+            Position::new(end + 1),
+            place(end + 2),
+            std::slice::from_ref(&next),
+        )
+        .await;
+    assert_eq!(beyond.unwrap(), Filling::Lost);
+    let standing = node.check(new_token(), session_of(&next)).await.unwrap();
+    assert_eq!(standing, Standing::Clear, "nothing of it was added");
+    // The same page from the mark, and again, and one that begins below.
+    for from in [mark.position.get(), mark.position.get(), 0] {
+        let page = [next.clone()];
+        let taken = node.advance(claim, Position::new(from), place(end), &page).await;
+        assert_eq!(taken.unwrap(), Filling::Stands);
+    }
+    assert_eq!(node.complete_to(claim, place(end)).await.unwrap(), Filling::Stands);
+    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::CompleteTo(place(end)));
+    log.assert_all_is_well(&node).await;
+}
+
+/// A flush between two pages: the second is not taken, and the sync does not end well.
+#[tokio::test]
+async fn a_flush_between_two_pages_leaves_no_gap() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, mut log) = whole().await;
+    log.goes_on(&node).await;
+    let (_, next) = log.append();
+    let (claim, end) = (log.claim(), next.position.get());
+    let Copied::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
+        panic!("the copy was complete");
+    };
+    server.flush_all().await;
+    let taken = node.advance(claim, mark.position, place(end), &[next]).await;
+    assert_eq!(taken.unwrap(), Filling::Lost);
+    assert_eq!(node.complete_to(claim, place(end)).await.unwrap(), Filling::Lost);
+    log.assert_nobody_passes(&node).await;
+    log.rebuild(&node).await;
+}
+
+/// Another's copy is not pruned by this node's clock.
+#[tokio::test]
+async fn pruning_removes_nothing_under_another_mark() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, node, log) = whole().await;
+    let mark = server.command(&["GET", "{test}:mark"]).await;
+    let late = revocation(session_of(&log.entries[0])).until + std::time::Duration::from_secs(1);
+    server
+        .command(&["SET", "{test}:mark", "another log and-life 7 -"])
+        .await;
+    assert_eq!(node.prune(late, 100).await.unwrap(), 0);
+    server.command(&["SET", "{test}:mark", &mark]).await;
+    assert_eq!(node.prune(late, 100).await.unwrap(), log.entries.len() as u64);
+}

@@ -1,0 +1,104 @@
+//! What was answered while servers took over from each other, and what must hold since.
+//!
+//! Every token whose logout was answered 204 is asked about until the end, at every node: accepted once is broken. A live token
+//! is refused nowhere, unless commits were lost and everybody has to log in again.
+
+use std::time::Duration;
+
+use rescind_testkit::{Tokens, rounds};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    cluster::{DEADLINE, DEMO_PASSWORD, Database, Node, Plan, accepted},
+    report::Times,
+};
+
+/// No answer takes longer, whatever happens to the stores. The reduced tier may run beside a compiler.
+pub(crate) fn longest_answer() -> Duration {
+    Duration::from_secs(rounds(10, 3).into())
+}
+
+/// What was answered, and what must hold since.
+#[derive(Default)]
+pub(crate) struct History {
+    pub(crate) logged_out: Vec<Tokens>,
+    pub(crate) asked: u64,
+    pub(crate) answers: Times,
+}
+
+impl History {
+    /// Logs a session out, if the node can; a 503 is no promise.
+    pub(crate) async fn log_out(&mut self, node: &Node, tokens: Tokens) -> bool {
+        let begun = Instant::now();
+        let answer = node.api.log_out(tokens.access()).await;
+        self.took(begun);
+        let is_done = answer.status == 204;
+        assert!(is_done || answer.status == 503, "{answer:?}");
+        if is_done {
+            self.logged_out.push(tokens);
+        }
+        is_done
+    }
+
+    /// The same until it is done.
+    pub(crate) async fn log_out_at_last(&mut self, node: &Node, tokens: Tokens) {
+        let begun = Instant::now();
+        while !self.log_out(node, tokens.clone()).await {
+            assert!(begun.elapsed() < DEADLINE, "no logout is done");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// None of those that were logged out last is accepted anywhere.
+    pub(crate) async fn nothing_is_accepted(&mut self, nodes: &[&Node], last: usize) {
+        let from = self.logged_out.len().saturating_sub(last);
+        for index in from..self.logged_out.len() {
+            for (which, node) in nodes.iter().enumerate() {
+                let begun = Instant::now();
+                let answer = accepted(node.api.me(self.logged_out[index].access()).await);
+                self.took(begun);
+                self.asked += 1;
+                assert_ne!(
+                    answer,
+                    Some(true),
+                    "logout {index} was answered 204, and node {which} accepts its token"
+                );
+            }
+        }
+    }
+
+    fn took(&mut self, begun: Instant) {
+        let took = begun.elapsed();
+        assert!(took < longest_answer(), "an answer took {} ms", took.as_millis());
+        self.answers.add(took);
+    }
+}
+
+/// Nodes that ask their stores for half a second at most.
+pub(crate) async fn plan(redis: &str) -> Plan {
+    Plan::on(&Database::on_shared_postgres().await)
+        .with_redis(redis)
+        .env("RESCIND_STORE_TIMEOUT", "500ms")
+}
+
+/// That many logins, a few at a time.
+pub(crate) async fn log_in_times(node: &Node, count: usize) -> Vec<Tokens> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.extend(futures::future::join_all((0..4.min(count - all.len())).map(|_| log_in(node))).await);
+    }
+    all
+}
+
+/// Logs in, waiting for a node that cannot just now.
+pub(crate) async fn log_in(node: &Node) -> Tokens {
+    let begun = Instant::now();
+    loop {
+        let answer = node.api.log_in("alice", DEMO_PASSWORD).await;
+        if answer.status == 200 {
+            return answer.tokens();
+        }
+        assert!(answer.status == 503 && begun.elapsed() < DEADLINE, "{answer:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
