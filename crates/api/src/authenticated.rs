@@ -12,7 +12,7 @@ use rescind_session::{
     token::{AccessClaims, AccessToken, SessionId, UserId},
 };
 
-use crate::{cookies::CookieTokens, guard::Personal, problem::Problem, rescind::Rescind};
+use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_headers::Personal};
 
 /// Somebody whose access token was accepted: genuine, in time, and, where the policy asks, not revoked.
 ///

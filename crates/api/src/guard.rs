@@ -18,12 +18,8 @@ use crate::{
     problem::{PROBLEM_JSON, Problem},
     request_log::RequestSpan,
     rescind::Rescind,
-    security_headers,
+    security_headers::{self, Personal},
 };
-
-/// The mark of a request whose reply depends on who asks, so that nobody keeps a copy of it: after a logout the
-/// browser's back button must find nothing.
-pub(crate) struct Personal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -21,7 +21,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::login_limit::ServiceClock;
+use crate::service_clock::ServiceClock;
 
 /// Failures that cost no pause, unless the limit is smaller.
 const FREE: u64 = 3;

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod application;
 mod authenticated;
 mod body;
 pub mod browser;
 mod client_address;
 mod cookies;
+mod exchange;
 mod guard;
 mod guesses;
 mod health;
@@ -18,6 +20,7 @@ mod problem;
 mod request_log;
 mod rescind;
 mod security_headers;
+mod service_clock;
 mod settings;
 mod visitor;
 

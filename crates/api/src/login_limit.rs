@@ -25,6 +25,7 @@ use rescind_session::{Password, SessionService, Username, network_of};
 use crate::{
     guesses::{Guesses, Key, Turn},
     problem::Problem,
+    service_clock::ServiceClock,
     settings::{Period, RateLimit, Settings},
 };
 
@@ -141,22 +142,6 @@ fn quota(limit: RateLimit) -> Option<Quota> {
             Period::Minute => Quota::per_minute(count),
             Period::Hour => Quota::per_hour(count),
         }),
-    }
-}
-
-/// The time that tokens are judged by. While it is not known there are no logins to be counted.
-#[derive(Clone)]
-pub(crate) struct ServiceClock(SessionService);
-
-impl Clock for ServiceClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        let nanos = self
-            .0
-            .now()
-            .map_or(0, |now| u64::try_from(now.as_nanosecond()).unwrap_or(0));
-        Nanos::new(nanos)
     }
 }
 

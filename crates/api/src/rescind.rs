@@ -9,9 +9,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 
 use rescind_session::SessionService;
 
-use crate::{
-    body, cookies::CookieNames, guard::Guard, health, json, login_limit::Limiter, problem::Problem, settings::Settings,
-};
+use crate::{cookies::CookieNames, login_limit::Limiter, problem::Problem, settings::Settings};
 
 /// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, the counts of failed logins too.
 ///
@@ -70,25 +68,6 @@ impl Rescind {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.parts.settings
-    }
-
-    /// Adds to an application: what the extractors need, the JSON calls under `/api`, `/health/live` and
-    /// `/health/ready`, and errors of actix's own `Json`, `Form`, `Path` and `Query` that read like ours.
-    ///
-    /// `/api` belongs to it whole: an unknown path there is answered here. Routes of your own under `/api` have to be
-    /// registered before.
-    pub fn configure(&self, cfg: &mut web::ServiceConfig) {
-        cfg.app_data(web::Data::new(self.clone()))
-            .configure(body::configure)
-            .configure(json::configure)
-            .configure(health::configure);
-    }
-
-    /// The middleware to wrap an application in, outermost: it gives each request an id and a line in the log, refuses
-    /// writes of other origins, and puts the security headers on every reply. Without it the cookies are not safe.
-    #[must_use]
-    pub fn guard(&self) -> Guard {
-        Guard::new(self.clone())
     }
 
     /// Bound to the request: whoever takes it, extractors included, shares one waiting time for the stores.

@@ -33,6 +33,10 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
 ];
 // ANCHOR_END: headers
 
+/// The mark of a request whose reply depends on who asks, so that nobody keeps a copy of it: after a logout the
+/// browser's back button must find nothing.
+pub(crate) struct Personal;
+
 /// A year. The host alone: whether its subdomains speak `https` is not ours to say.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 

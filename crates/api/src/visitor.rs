@@ -8,9 +8,9 @@ use rescind_session::AuthenticateError;
 use crate::{
     authenticated::{Authenticated, CookieVerdict},
     cookies::CookieTokens,
-    guard::Personal,
     problem::Problem,
     rescind::Rescind,
+    security_headers::Personal,
 };
 
 /// Whoever visits a page, judged by the cookies alone.

@@ -6,7 +6,6 @@ use rescind_token::{KeyRing, RefreshKeys};
 
 use crate::{
     clock::Clock,
-    password::HashingSettings,
     policy::{Policy, PolicyError},
     ports::{Blacklist, SessionStore, UserStore},
     revocation::MARGIN,
@@ -61,6 +60,31 @@ impl Config {
             return Err(ConfigError::StoreTimeout);
         }
         Ok(())
+    }
+}
+
+/// How passwords are hashed, and how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashingSettings {
+    /// Memory for one hash, in KiB.
+    pub memory_kib: u32,
+    /// Passes over that memory.
+    pub iterations: u32,
+    /// How many are hashed at the same time.
+    pub at_once: usize,
+    /// How many more may wait for their turn, in all; of one network only a part of them.
+    pub waiting: usize,
+}
+
+impl Default for HashingSettings {
+    /// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. Two at once, 1,024 waiting.
+    fn default() -> Self {
+        Self {
+            memory_kib: 19 * 1024,
+            iterations: 2,
+            at_once: 2,
+            waiting: 1_024,
+        }
     }
 }
 

@@ -13,17 +13,15 @@ use rescind_token::AccessClaims;
 use crate::{
     clock::ClockNotReady,
     ports::StoreError,
-    service::{SessionService, Unavailable},
+    service::{ISSUE_FLOOR_UNKNOWN, SessionService, Unavailable},
 };
 
 /// The longest that a login or a refresh waits until tokens can be issued. Servers and proxies commonly end a connection on
 /// which nothing was sent for 30 s.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// The floor in milliseconds, if it was not read yet.
-pub(crate) const UNKNOWN: i64 = i64::MIN;
 /// If there is none. Every floor is later.
-const NONE: i64 = i64::MIN + 1;
+const NONE: i64 = ISSUE_FLOOR_UNKNOWN + 1;
 
 impl SessionService {
     /// Takes over the issue floor that the store has recorded, which is never lowered while the program runs, and the newest
@@ -70,7 +68,7 @@ impl SessionService {
     }
 
     async fn know_issue_floor(&self) -> Result<(), Unavailable> {
-        if self.parts.issue_floor.load(Ordering::Acquire) == UNKNOWN {
+        if self.parts.issue_floor.load(Ordering::Acquire) == ISSUE_FLOOR_UNKNOWN {
             self.read(self.deadline(), self.learn_issue_floor()).await?;
         }
         Ok(())

@@ -21,7 +21,10 @@ use password_hash::phc::{self, Output, ParamsString, Salt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{config::ConfigError, user::PasswordHash};
+use crate::{
+    config::{ConfigError, HashingSettings},
+    user::PasswordHash,
+};
 
 /// A password as somebody typed it. Prints as redacted.
 #[derive(Debug, Clone)]
@@ -58,31 +61,6 @@ impl Password {
 
     fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
-    }
-}
-
-/// How passwords are hashed, and how many at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashingSettings {
-    /// Memory for one hash, in KiB.
-    pub memory_kib: u32,
-    /// Passes over that memory.
-    pub iterations: u32,
-    /// How many are hashed at the same time.
-    pub at_once: usize,
-    /// How many more may wait for their turn, in all; of one network only a part of them.
-    pub waiting: usize,
-}
-
-impl Default for HashingSettings {
-    /// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. Two at once, 1,024 waiting.
-    fn default() -> Self {
-        Self {
-            memory_kib: 19 * 1024,
-            iterations: 2,
-            at_once: 2,
-            waiting: 1_024,
-        }
     }
 }
 

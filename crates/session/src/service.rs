@@ -29,7 +29,6 @@ use crate::{
     causes::WithCauses,
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
-    issue_floor,
     password::{Caller, Passwords},
     policy::{Check, Policy},
     ports::{Closing, StoreError},
@@ -48,6 +47,9 @@ pub struct SessionService {
     /// The network of the client, for the order in which passwords are hashed.
     network: Option<IpAddr>,
 }
+
+/// The issue floor in milliseconds, while it has not been read.
+pub(crate) const ISSUE_FLOOR_UNKNOWN: i64 = i64::MIN;
 
 pub(crate) struct Parts {
     pub(crate) config: Config,
@@ -145,7 +147,7 @@ impl SessionService {
             keys,
             passwords,
             carrying: Carrying::default(),
-            issue_floor: issue_floor::UNKNOWN.into(),
+            issue_floor: ISSUE_FLOOR_UNKNOWN.into(),
             newest: i64::MIN.into(),
             writing: Writing::default(),
             fills_blacklist,

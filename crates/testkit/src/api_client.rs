@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
-use crate::Reply;
+use crate::{Reply, Tokens};
 
 /// Longer than any timeout of the program, so that a hang shows as a failure and not as a patient client.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -187,56 +187,6 @@ fn bearing(request: RequestBuilder, access_token: Option<&SecretString>) -> Requ
     }
 }
 
-/// What a login or a refresh handed out. Prints without the tokens.
-#[derive(Debug, Clone)]
-pub struct Tokens {
-    access: SecretString,
-    refresh: Option<SecretString>,
-    /// The session that they belong to.
-    pub session_id: String,
-    /// Seconds until the access token expires.
-    pub expires_in: u64,
-    /// Seconds until the refresh token expires, if there is one.
-    pub refresh_expires_in: Option<u64>,
-}
-
-impl Tokens {
-    pub(crate) fn of(body: &Value) -> Option<Self> {
-        let secret = |name: &str| body.get(name).and_then(Value::as_str).map(SecretString::from);
-        Some(Self {
-            access: secret("access_token")?,
-            refresh: secret("refresh_token"),
-            session_id: body.get("session_id")?.as_str()?.to_owned(),
-            expires_in: body.get("expires_in")?.as_u64()?,
-            refresh_expires_in: body.get("refresh_expires_in").and_then(Value::as_u64),
-        })
-    }
-
-    /// The access token.
-    #[must_use]
-    pub fn access(&self) -> &SecretString {
-        &self.access
-    }
-
-    /// The refresh token.
-    ///
-    /// # Panics
-    /// If the policy gives none; [`has_refresh`](Self::has_refresh) asks.
-    #[track_caller]
-    #[must_use]
-    pub fn refresh(&self) -> &SecretString {
-        self.refresh
-            .as_ref()
-            .unwrap_or_else(|| panic!("this policy gives no refresh token"))
-    }
-
-    /// Whether there is a refresh token.
-    #[must_use]
-    pub fn has_refresh(&self) -> bool {
-        self.refresh.is_some()
-    }
-}
-
 /// Somebody with a copy of another's tokens, who tries what they still open.
 #[derive(Debug)]
 pub struct Thief {
@@ -256,7 +206,7 @@ impl Thief {
 
     /// Presents the stolen access token at `GET /api/me`.
     pub async fn tries_me(&self) -> Reply {
-        self.client.me(&self.loot.access).await
+        self.client.me(self.loot.access()).await
     }
 
     /// Tries to buy new tokens with the stolen refresh token; a success replaces the loot.

@@ -38,9 +38,10 @@ mod redis_server;
 mod reply;
 mod resp;
 mod tcp_relay;
+mod tokens;
 mod tool;
 
-pub use api_client::{ApiClient, Thief, Tokens};
+pub use api_client::{ApiClient, Thief};
 pub use browser::{Browser, ColourScheme, JavaScript};
 pub use cookie_client::{CookieClient, Provenance, cookie_name};
 pub use effort::rounds;
@@ -54,4 +55,5 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use tcp_relay::TcpRelay;
 /// One line of the browser's console, violations of the content security policy among them.
 pub use thirtyfour::BrowserLogEntry as ConsoleEntry;
+pub use tokens::Tokens;
 pub use tool::{Tool, needs};

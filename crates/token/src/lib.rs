@@ -12,6 +12,7 @@ mod refresh;
 mod secret;
 mod signing_key;
 mod verify;
+mod verify_error;
 mod verifying_key;
 mod weak;
 
@@ -26,5 +27,6 @@ pub use parts::{PartsError, TokenParts};
 pub use refresh::{GenuineRefreshToken, PresentedRefreshToken, RefreshKey, RefreshKeys, RefreshTokenError};
 pub use secret::{AccessToken, RefreshToken};
 pub use signing_key::SigningKey;
-pub use verify::{Verifier, VerifyError};
+pub use verify::Verifier;
+pub use verify_error::VerifyError;
 pub use verifying_key::{KeyError, VerifyingKey};

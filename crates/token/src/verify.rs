@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    AccessClaims, Inspection, KeyRing, MAX_TOKEN_BYTES, TokenCheck,
+    AccessClaims, Inspection, KeyRing, MAX_TOKEN_BYTES, TokenCheck, VerifyError,
     jws::{Compact, Object},
     key_ring::TOKEN_TYPE,
 };
@@ -32,60 +32,6 @@ const MIN_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// `jwk`, `jku`, `x5u` and `x5c` offer a key along with the token: whoever believes them verifies what anybody signed.
 /// They would not be believed anyway, keys come from the ring; that they are there at all is an attack or a mistake.
 const REFUSED_PARAMETERS: [&str; 9] = ["crit", "b64", "zip", "cty", "enc", "jwk", "jku", "x5u", "x5c"];
-
-/// Why a token is not accepted: one reason, the first that was found. Neither holds nor prints the token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// Longer than [`MAX_TOKEN_BYTES`].
-    #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
-    TooLong,
-    /// Not three parts of base64url with JSON objects in the first two.
-    #[error("not a signed JWT in compact form")]
-    Malformed,
-    /// A member stands twice in the header or in the claims, so that readers could disagree.
-    #[error("a member stands twice in the header or the claims")]
-    DuplicateMember,
-    /// A header parameter that no token of ours has.
-    #[error("the header parameter `{0}` is not accepted")]
-    RefusedParameter(&'static str),
-    /// `typ` is not `at+jwt`: maybe an ID token, which is no ticket to an API.
-    #[error("the token's type is not `at+jwt`")]
-    WrongType,
-    /// No `kid`.
-    #[error("the token names no key")]
-    MissingKeyId,
-    /// A `kid` that is not in the ring: made up, or retired for good.
-    #[error("the token names a key that is not in use")]
-    UnknownKey,
-    /// `alg` is not the algorithm of the key that `kid` names; `none` is one such.
-    #[error("the token's algorithm is not its key's")]
-    WrongAlgorithm,
-    /// The signature is not the key's over these bytes.
-    #[error("the signature does not match")]
-    BadSignature,
-    /// A claim that every token of ours has is not there.
-    #[error("the claim `{0}` is missing")]
-    MissingClaim(&'static str),
-    /// A claim of the wrong kind: a list for a string, a fraction for whole seconds.
-    #[error("the claim `{0}` is not of the expected kind")]
-    MalformedClaim(&'static str),
-    /// Signed for another issuer.
-    #[error("the token is another issuer's")]
-    WrongIssuer,
-    /// Meant for another API.
-    #[error("the token is for another audience")]
-    WrongAudience,
-    /// `iat` or `nbf` lies in the future, beyond what clocks differ.
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// Genuine and for us, but over: the claims tell whose it was.
-    #[error("the token has expired")]
-    Expired(Box<AccessClaims>),
-    /// `exp` is further from `iat` than any token may live now.
-    #[error("the token's lifetime is longer than is accepted")]
-    LivesTooLong,
-}
 
 /// The rules that a token is held against. The keys and the time are handed in with each token.
 #[derive(Clone, Debug)]

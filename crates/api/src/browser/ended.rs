@@ -3,7 +3,7 @@
 use actix_web::{HttpMessage, HttpRequest};
 use rescind_session::{Device, Session, SessionState, token::AccessToken};
 
-use crate::{cookies::CookieTokens, guard::Personal, problem::Problem, rescind::Rescind};
+use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_headers::Personal};
 
 /// The session that the browser's cookies are of, if it was closed: for a login page that says why somebody is there.
 /// Whoever was robbed learns it here, since a session whose refresh token was used twice is closed under both.

@@ -6,9 +6,10 @@ use rescind_session::{
     token::{AccessClaims, AccessToken, ClientId},
 };
 
-use super::{Notice, ended::closed_session, exchange};
+use super::{ended::closed_session, notice::Notice};
 use crate::{
     cookies::CookieTokens,
+    exchange::exchange,
     login::{self, Undelivered},
     problem::Problem,
     rescind::Rescind,

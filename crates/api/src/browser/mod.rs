@@ -53,7 +53,7 @@ use crate::{
     authenticated::{Authenticated, CookieVerdict},
     body::{self, Form, LogoutBody},
     cookies::CookieTokens,
-    login::device,
+    exchange::exchange,
     logout, origin,
     problem::Problem,
     rescind::Rescind,
@@ -197,21 +197,6 @@ async fn log_out_by_form(request: HttpRequest, rescind: Rescind, body: LogoutBod
         Err(Problem::TokenMissing) => Ok(see_other("/")),
         Err(problem) => Err(problem),
     }
-}
-
-/// Exchanges the refresh token in the cookies.
-pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<Grant, Problem> {
-    let cookies = CookieTokens::read(request, rescind.cookie_names())?;
-    if let Some(access) = &cookies.access
-        && let Ok(claims) = rescind.service().genuine_claims(access.expose_secret())
-    {
-        cookies.require_session_of(&claims)?;
-    }
-    let refresh = cookies.refresh.ok_or(Problem::TokenMissing)?;
-    Ok(rescind
-        .service()
-        .refresh(refresh.expose_secret(), device(request, rescind))
-        .await?)
 }
 
 /// Whether somebody goes to the page, rather than the browser fetching it for later or for a part of another page.

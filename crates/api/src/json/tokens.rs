@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::NameAndPassword;
 use crate::{
     body::{Field, JsonBody, LogoutBody},
-    browser,
+    exchange::exchange,
     login::{self, device},
     logout,
     problem::{FieldError, Problem},
@@ -83,18 +83,16 @@ pub(super) async fn refresh(
         let grant = rescind.service().refresh(&token, device(&request, &rescind)).await?;
         return Ok(HttpResponse::Ok().json(Tokens::told(&grant)));
     }
-    let grant = browser::exchange(&request, &rescind)
-        .await
-        .map_err(|problem| match problem {
-            Problem::TokenMissing => {
-                let detail = "is required, unless the browser's cookies are sent".to_owned();
-                Problem::InvalidInput(vec![FieldError {
-                    field: "refresh_token",
-                    detail,
-                }])
-            }
-            problem => problem,
-        })?;
+    let grant = exchange(&request, &rescind).await.map_err(|problem| match problem {
+        Problem::TokenMissing => {
+            let detail = "is required, unless the browser's cookies are sent".to_owned();
+            Problem::InvalidInput(vec![FieldError {
+                field: "refresh_token",
+                detail,
+            }])
+        }
+        problem => problem,
+    })?;
     let mut reply = HttpResponse::Ok();
     for cookie in rescind.cookie_names().of_grant(&grant) {
         reply.cookie(cookie);

@@ -32,15 +32,6 @@ const MOST_ATTEMPTS: u32 = 50;
 const STEP: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to go on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// Once this has passed, no other attempt begins.
-    pub(super) altogether: Duration,
-    /// The longest that one attempt may take; `None` where no network can swallow it.
-    pub(super) each: Option<Duration>,
-}
-
 impl SqlStore {
     /// Makes one attempt after the other, until one succeeds or fails for good.
     pub(super) async fn retry<T, Attempt>(&self, once: impl Fn() -> Attempt + Send) -> Result<T, StoreError>

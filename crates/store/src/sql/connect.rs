@@ -15,7 +15,7 @@ use sea_orm::{
     },
 };
 
-use super::{SqlStore, attempts::Patience, error::is_busy};
+use super::{Patience, SqlStore, error::is_busy};
 
 /// How a database is used. The defaults suit one node under moderate load.
 #[derive(Debug, Clone, PartialEq, Eq)]

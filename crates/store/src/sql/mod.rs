@@ -52,8 +52,16 @@ pub use schema::{MigrationState, MigrationStep};
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use attempts::Patience;
 use error::{Failure, commit_failed, failed};
+
+/// How long to go on.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Once this has passed, no other attempt begins.
+    altogether: Duration,
+    /// The longest that one attempt may take; `None` where no network can swallow it.
+    each: Option<Duration>,
+}
 
 /// Users, sessions and the revocation log in a SQL database: SQLite or Postgres.
 ///

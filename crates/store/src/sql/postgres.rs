@@ -29,7 +29,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{ConnectError, SqlSettings, SqlStore, attempts::Patience};
+use super::{ConnectError, Patience, SqlSettings, SqlStore};
 
 /// The first version that makes random UUIDs by itself (13.0).
 const OLDEST: i32 = 130_000;

@@ -1,0 +1,21 @@
+//! The exchange of the refresh token in the cookies, for pages and for JSON calls alike.
+
+use actix_web::HttpRequest;
+use rescind_session::Grant;
+
+use crate::{cookies::CookieTokens, login::device, problem::Problem, rescind::Rescind};
+
+/// Exchanges the refresh token in the cookies.
+pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<Grant, Problem> {
+    let cookies = CookieTokens::read(request, rescind.cookie_names())?;
+    if let Some(access) = &cookies.access
+        && let Ok(claims) = rescind.service().genuine_claims(access.expose_secret())
+    {
+        cookies.require_session_of(&claims)?;
+    }
+    let refresh = cookies.refresh.ok_or(Problem::TokenMissing)?;
+    Ok(rescind
+        .service()
+        .refresh(refresh.expose_secret(), device(request, rescind))
+        .await?)
+}

@@ -1,0 +1,57 @@
+//! Why a token is not accepted.
+
+use crate::{AccessClaims, MAX_TOKEN_BYTES};
+
+/// Why a token is not accepted: one reason, the first that was found. Neither holds nor prints the token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// Longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token is longer than {MAX_TOKEN_BYTES} bytes")]
+    TooLong,
+    /// Not three parts of base64url with JSON objects in the first two.
+    #[error("not a signed JWT in compact form")]
+    Malformed,
+    /// A member stands twice in the header or in the claims, so that readers could disagree.
+    #[error("a member stands twice in the header or the claims")]
+    DuplicateMember,
+    /// A header parameter that no token of ours has.
+    #[error("the header parameter `{0}` is not accepted")]
+    RefusedParameter(&'static str),
+    /// `typ` is not `at+jwt`: maybe an ID token, which is no ticket to an API.
+    #[error("the token's type is not `at+jwt`")]
+    WrongType,
+    /// No `kid`.
+    #[error("the token names no key")]
+    MissingKeyId,
+    /// A `kid` that is not in the ring: made up, or retired for good.
+    #[error("the token names a key that is not in use")]
+    UnknownKey,
+    /// `alg` is not the algorithm of the key that `kid` names; `none` is one such.
+    #[error("the token's algorithm is not its key's")]
+    WrongAlgorithm,
+    /// The signature is not the key's over these bytes.
+    #[error("the signature does not match")]
+    BadSignature,
+    /// A claim that every token of ours has is not there.
+    #[error("the claim `{0}` is missing")]
+    MissingClaim(&'static str),
+    /// A claim of the wrong kind: a list for a string, a fraction for whole seconds.
+    #[error("the claim `{0}` is not of the expected kind")]
+    MalformedClaim(&'static str),
+    /// Signed for another issuer.
+    #[error("the token is another issuer's")]
+    WrongIssuer,
+    /// Meant for another API.
+    #[error("the token is for another audience")]
+    WrongAudience,
+    /// `iat` or `nbf` lies in the future, beyond what clocks differ.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Genuine and for us, but over: the claims tell whose it was.
+    #[error("the token has expired")]
+    Expired(Box<AccessClaims>),
+    /// `exp` is further from `iat` than any token may live now.
+    #[error("the token's lifetime is longer than is accepted")]
+    LivesTooLong,
+}
