@@ -126,8 +126,9 @@ async fn rotate(directory: &KeyDirectory, present: &Ring, store: &SqlStore, stor
         .replace_fingerprint(&directory.load()?.fingerprint.to_string())
         .await?;
     say(&format!(
-        "{} ({algorithm}) signs from the next start on. Older keys still verify; delete one, and run `rescind keys adopt`, \
-         when the longest access token that it signed is dead.",
+        "{} ({algorithm}) signs from the next start on. Nodes that were not restarted refuse what it signs (401): restart all \
+         of them soon. Older keys still verify; delete one, and run `rescind keys adopt`, when the longest access token that it \
+         signed is dead.",
         added.display()
     ))
 }

@@ -63,7 +63,7 @@ pub(crate) enum Failure {
     #[error(
         "the keys in RESCIND_KEYS ({}) are not the keys of this database: every token issued so far would be refused. Set \
          RESCIND_KEYS to the right directory, or put the right files back; if the keys were changed on purpose, run \
-         `rescind keys adopt`, and next time `rescind keys rotate`, which changes them without logging anybody out",
+         `rescind keys adopt`, and next time `rescind keys rotate`, which keeps the older ones: what they signed is accepted on",
         .0.display()
     )]
     ForeignKeys(PathBuf),

@@ -150,6 +150,8 @@ impl Trust {
                 }
                 held.until = held.until.max(until);
             }
+            // Of two that were under way at once, the earlier one came later.
+            Some(held) if asked_at < held.unbroken_since => {}
             held => {
                 *held = Some(Held {
                     term,

@@ -20,7 +20,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior},
+};
 
 use crate::{
     causes::WithCauses,
@@ -34,6 +38,9 @@ use crate::{
 
 /// How long to wait for another node that fills the blacklist.
 const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
+
+/// How many renewals may be under way at once: as many as begin within a lease.
+const RENEWALS: usize = 4;
 
 /// How often the upkeep is done, and how much of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -511,16 +518,22 @@ impl SessionService {
                 health = health.after("pruning", outcome.err());
             }
         };
-        // Beside the sync, which may take long.
+        // Beside the sync, which may take long; and beside each other, so that one that is slow costs no lease.
         let renewing = async {
-            let mut health = Health::Good;
+            let (mut health, mut under_way) = (Health::Good, JoinSet::new());
+            let mut every = tokio::time::interval(RENEW_EVERY);
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                let outcome = self.ports.blacklist.renew().await;
-                health = health.after(
-                    "renewing the trust in the blacklist",
-                    outcome.err().map(Unavailable::Store),
-                );
-                tokio::time::sleep(RENEW_EVERY).await;
+                tokio::select! {
+                    _ = every.tick(), if under_way.len() < RENEWALS => {
+                        let blacklist = self.ports.blacklist.clone();
+                        under_way.spawn(async move { blacklist.renew().await });
+                    }
+                    Some(Ok(outcome)) = under_way.join_next() => {
+                        let error = outcome.err().map(Unavailable::Store);
+                        health = health.after("renewing the trust in the blacklist", error);
+                    }
+                }
             }
         };
         tokio::select! {

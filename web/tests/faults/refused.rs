@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rescind_testkit::{PostgresServer, RedisServer};
+use rescind_testkit::{ApiClient, PostgresServer, RedisServer};
 
 use crate::{
     cluster::{Database, Node, Plan, has_stores, until},
@@ -146,4 +146,31 @@ async fn a_node_with_other_keys_is_not_let_onto_the_database() {
         "a second node with other keys does not start, one with the same does",
         "1 of each"
     );
+}
+
+/// The port is bound before the lock on the database counts, which takes seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_says_when_to_come_back_until_its_lock_counts() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let plan = Plan::on(&Database::on_shared_postgres().await).env("RESCIND_BIND", &address.to_string());
+    let client = ApiClient::new(&format!("http://{address}"));
+    let starting = tokio::spawn(plan.program().start());
+    let first = loop {
+        match client.attempt(client.request("GET", "/api/me")).await {
+            Ok(reply) => break reply,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert_eq!(first.header("retry-after"), "1");
+    first.expect_problem(503, "store_unavailable");
+    let running = starting.await.unwrap().unwrap();
+    running.ready().await.unwrap();
+    client.get("/api/me", None).await.expect_problem(401, "token_missing");
 }

@@ -236,8 +236,8 @@ impl RedisBlacklist {
             let connection = self.pool.manager().create().await?;
             self.trust.found(asked_at, connection.life()).await
         };
-        // What takes longer than a lease renews nothing.
-        let longest = self.timeout.min(Timing::FORMAT.lease);
+        // No request waits for it, and what takes longer than a lease renews nothing.
+        let longest = Timing::FORMAT.lease;
         tokio::time::timeout(longest, renewal)
             .await
             .unwrap_or(Err(Failure::TimedOut(longest)))

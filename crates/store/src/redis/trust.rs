@@ -133,17 +133,16 @@ impl Trusted {
             .set_life(in_force.generation, &next)
             .await
             .map_err(Failure::Register)?;
+        if !is_set {
+            return Err(Failure::NotInForce);
+        }
         if self.state().proposals.made(self.now()) {
             tracing::error!(
                 "THE NODES FIND DIFFERENT REDIS SERVERS: no token is accepted until all of them reach the same one. See \
                  REDIS_URL, the sentinels, and names or proxies on the way"
             );
         }
-        if is_set {
-            Ok((sight, next.generation))
-        } else {
-            Err(Failure::NotInForce)
-        }
+        Ok((sight, next.generation))
     }
 
     fn alone(&self, life: &Life) -> Result<(LogSight, u64), Failure> {
