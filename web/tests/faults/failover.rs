@@ -30,8 +30,8 @@ async fn a_redis_that_was_left_and_comes_back_accepts_nothing_old() {
         address.mend().await;
     };
     lead_to(&b).await;
+    without.add(until(async || b.command(&["EXISTS", "{rescind}:mark"]).await == "1").await);
     for node in [&one, &other] {
-        node.until_refusing_service(&live).await;
         without.add(node.until_serving(&live).await);
     }
     for tokens in tokens {

@@ -268,7 +268,11 @@ impl Manager for Connections {
         };
         let look = Question::Script(&LOOK, vec![self.key.clone()], Vec::new());
         let (role, server, policy): (String, String, String) = connection.ask(&look).await?;
-        relied_on(&role, &policy)?;
+        relied_on(&role, &policy).map_err(|failure| match (failure, &self.way) {
+            // Those who were asked will know better soon: a failover is under way.
+            (Failure::Replica, Way::Asked(..)) => Failure::Moved,
+            (failure, _) => failure,
+        })?;
         connection.life = Life::new(&server);
         Ok(connection)
     }

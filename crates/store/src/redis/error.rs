@@ -112,7 +112,7 @@ pub(super) enum Failure {
          a name of its own for each database, or stop them"
     )]
     InUse,
-    #[error("the keys are on another member of the cluster")]
+    #[error("another server has the keys than the one that was named: a failover may be under way")]
     Moved,
     #[error("this Redis is not known to be the one that counts")]
     NotInForce,
