@@ -150,3 +150,49 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+    use rescind_session::{Config, Keys, ManualClock, Ports, SessionService, memory, token};
+
+    use super::*;
+
+    fn guesses() -> Arc<Guesses> {
+        let mut rng = StdRng::seed_from_u64(1);
+        let refresh = token::RefreshKey::generate(&mut rng);
+        let keys = Keys {
+            ring: token::KeyRing::new(token::SigningKey::generate(token::Algorithm::EdDsa).unwrap()),
+            refresh: token::RefreshKeys::new(refresh, Vec::new()).unwrap(),
+        };
+        let ports = Ports {
+            users: Arc::new(memory::MemoryUsers::new()),
+            sessions: Arc::new(memory::MemorySessions::new()),
+            blacklist: Arc::new(memory::MemoryBlacklist::new()),
+            clock: Arc::new(ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap())),
+        };
+        let service = SessionService::new(Config::new("https://a.example", "a"), keys, ports, rng).unwrap();
+        Arc::new(Guesses::new(
+            Quota::per_minute(10.try_into().unwrap()),
+            ServiceClock(service),
+        ))
+    }
+
+    #[tokio::test]
+    async fn of_many_names_those_that_nobody_guesses_at_are_forgotten() {
+        let guesses = guesses();
+        let name = |name: &str| Key::Name(Username::parse(name).unwrap());
+        for _ in 0..=FREE {
+            drop(guesses.turn(&name("failed"), None, || false).await);
+        }
+        let _turn = guesses.turn(&name("guessed-at"), None, || false).await;
+        let remembered = || guesses.keys.lock().unwrap().len();
+        for number in 0..MANY + 10 {
+            assert!(!guesses.is_contended(&name(&format!("name-{number}"))));
+            // Looking through them takes time, so only many are looked through.
+            assert!(number != 1_000 || remembered() > 1_000);
+        }
+        assert!(remembered() < 100);
+        assert!(guesses.is_contended(&name("failed")) && guesses.is_contended(&name("guessed-at")));
+    }
+}

@@ -36,9 +36,12 @@ async fn a_visitor_is_anonymous_logged_in_or_stale() {
     let world = World::new().await;
     let browser = world.browser();
     assert_eq!(browser.visit("/page").await.body, "anonymous");
+    assert_eq!(browser.visit("/seen").await.body, "nobody");
     let session = browser.log_in("alice").await;
     assert_eq!(browser.visit("/page").await.body, session.to_string());
+    assert_eq!(browser.visit("/seen").await.body, session.to_string());
     world.let_access_tokens_expire();
+    assert_eq!(browser.visit("/seen").await.body, "nobody");
     browser.visit("/page").await.leads_to("/refresh?next=%2Fpage");
     browser.jar.borrow_mut().remove(crate::world::ACCESS);
     browser.visit("/page").await.leads_to("/refresh?next=%2Fpage");
@@ -200,4 +203,28 @@ async fn a_browser_learns_how_the_session_of_its_cookies_ended() {
         "nothing",
         "a forged token is told nothing"
     );
+}
+
+#[tokio::test]
+async fn after_a_copy_was_used_its_owner_is_told_at_the_next_login_and_nobody_else() {
+    for (was_copied, who, told) in [(true, "alice", true), (true, "bob", false), (false, "alice", false)] {
+        let world = World::new().await;
+        let browser = world.browser();
+        let ended = browser.log_in("alice").await;
+        let token = browser.refresh();
+        if was_copied {
+            let first = world.refresh(&token).await.tokens();
+            world.refresh(&first.refresh).await.is(200);
+            world.refresh(&token).await.is_problem(401, "refresh_reused");
+        } else {
+            world
+                .service
+                .end_all_sessions(world.row(ended).await.user)
+                .await
+                .unwrap();
+        }
+        let session = browser.log_in(who).await;
+        let notice = browser.visit(&format!("/notice?of={session}")).await.body;
+        assert_eq!(notice.starts_with("CopyWasUsed"), told, "{who}: {notice}");
+    }
 }

@@ -180,3 +180,35 @@ async fn a_token_in_a_path_or_a_method_is_masked() {
         assert!(!text.contains(&escaped[12..]));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_a_request_took_is_told_in_milliseconds() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.blacklist.now(Fault::Slow);
+    let lines = Listening::begin();
+    world.me(&tokens.access).await.is(200);
+    let lines = lines.parsed();
+    let answered = lines
+        .iter()
+        .find(|line| line["fields"]["message"] == "answered")
+        .unwrap();
+    let took = answered["fields"]["took_ms"].as_f64().unwrap();
+    assert!((300.0..320.0).contains(&took), "{took}");
+}
+
+#[tokio::test]
+async fn a_part_of_a_path_is_masked_if_it_is_long_or_looks_like_a_token() {
+    let world = World::new().await;
+    let lines = Listening::begin();
+    let (kept, long) = ("k".repeat(64), "l".repeat(65));
+    for part in [&kept, &long, "eyJ0", "rrt_0"] {
+        world.send(call(Method::GET, &format!("/x/{part}/y"))).await;
+    }
+    let text = lines.text();
+    assert!(text.contains(&format!("/x/{kept}/y")), "{text}");
+    for masked in [&long, "eyJ0", "rrt_0"] {
+        assert!(!text.contains(masked), "{masked}");
+    }
+    assert!(text.contains("/x/[masked]/y"));
+}

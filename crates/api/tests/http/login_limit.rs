@@ -54,6 +54,64 @@ async fn a_used_up_budget_refuses_the_right_password_like_a_wrong_one() {
 }
 
 #[tokio::test]
+async fn the_time_to_wait_is_told_in_whole_seconds_rounded_up() {
+    let world = limited("7/min").await;
+    fail(&world, 7, "192.0.2.1").await;
+    assert_eq!(retry_after(&world.try_login("alice", PASSWORD).await), 9, "8.57 s");
+}
+
+#[tokio::test]
+async fn sign_ups_are_counted_if_they_cost_a_hash() {
+    let world = Make {
+        signup_limit: "2/min".parse().unwrap(),
+        ..Make::default()
+    };
+    let world = world.world().await;
+    let sign_up = async |name: &str, password: &str| {
+        let body = json!({ "username": name, "password": password });
+        world.post("/api/users", body).await
+    };
+    for _ in 0..3 {
+        sign_up("no name", PASSWORD).await.is_problem(422, "invalid_input");
+        sign_up("carol", "short").await.is_problem(422, "invalid_input");
+    }
+    sign_up("carol", PASSWORD).await.is(201);
+    sign_up("carol", PASSWORD).await.is_problem(409, "username_taken");
+    sign_up("dave", PASSWORD).await.is_problem(429, "rate_limited");
+    world.clock.advance(Duration::from_secs(30));
+    sign_up("dave", PASSWORD).await.is(201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_right_password_makes_nobody_wait() {
+    let world = limited("10/min").await;
+    let began = tokio::time::Instant::now();
+    for n in 1..=8 {
+        world
+            .send(login_from(&format!("192.0.2.{n}"), "alice", PASSWORD))
+            .await
+            .is(200);
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_device_that_fails_while_nobody_else_does_fails_for_the_name() {
+    let world = limited("10/min").await;
+    let known = world.login().await.refresh;
+    for _ in 0..3 {
+        let body = json!({ "username": "alice", "password": "wrong horse", "refresh_token": known });
+        world
+            .send(call(Method::POST, "/api/login").set_json(body))
+            .await
+            .is(401);
+    }
+    let began = tokio::time::Instant::now();
+    world.send(login_from("198.51.100.1", "alice", PASSWORD)).await.is(200);
+    assert!(began.elapsed() >= Duration::from_millis(250), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn whoever_waits_as_told_may_try_once_more() {
     let world = limited("3/min").await;
     fail(&world, 3, "192.0.2.1").await;
@@ -143,6 +201,12 @@ async fn guesses_at_one_name_take_turns_with_growing_pauses() {
 #[tokio::test(start_paused = true)]
 async fn a_new_device_of_the_owner_comes_before_addresses_that_failed() {
     let world = limited("10/min").await;
+    // A failure that is forgiven by now.
+    world
+        .send(login_from("198.51.100.1", "bob", "wrong horse"))
+        .await
+        .is(401);
+    world.clock.advance(Duration::from_secs(6));
     guesses(&world, "alice", 8).await;
     let began = tokio::time::Instant::now();
     let owner = async {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bearer;
+mod bodies;
 mod browser;
 mod browser_refresh;
 mod client_address;
@@ -16,6 +17,7 @@ mod local_path;
 mod log;
 mod login_limit;
 mod origin;
+mod paging;
 mod problems;
 mod security_headers;
 mod world;

@@ -1,9 +1,12 @@
 //! Everything that goes wrong is told as RFC 9457 wants it, and nothing more is told.
 
+use std::error::Error;
+
 use actix_web::http::{Method, header};
 use jiff::Timestamp;
+use rescind_api::Problem;
 use rescind_session::{
-    HashingSettings, NewUser, PasswordHash, User, UserKind, Username, ports::Inserted, token::UserId,
+    HashingSettings, NewUser, PasswordHash, Unavailable, User, UserKind, Username, ports::Inserted, token::UserId,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -209,6 +212,38 @@ async fn the_errors_of_actixs_own_extractors_read_like_ours() {
 }
 
 #[tokio::test]
+async fn an_applications_own_page_for_a_404_is_left_as_it_is() {
+    let reply = World::new().await.send(call(Method::GET, "/own-404")).await;
+    assert_eq!((reply.status.as_u16(), reply.body.as_str()), (404, "<p>Sold out."));
+    assert_eq!(reply.header("content-type"), Some("text/html"));
+}
+
+#[test]
+fn a_problem_prints_as_its_code_and_keeps_its_cause() {
+    assert_eq!(Problem::NotFound.to_string(), "not_found");
+    assert!(Problem::NotFound.source().is_none());
+    let problem = Problem::from(Unavailable::NotWhole);
+    assert_eq!(problem.to_string(), "store_unavailable");
+    let cause = problem.source().unwrap().to_string();
+    assert_eq!(cause, Unavailable::NotWhole.to_string());
+}
+
+#[tokio::test]
+async fn a_time_that_is_not_known_is_named() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.time.now(Fault::Fails);
+    let reply = world.me(&tokens.access).await;
+    reply.is_problem(503, "store_unavailable");
+    assert_eq!(reply.json()["reason"], "clock");
+    world.time.now(Fault::None);
+    world.sessions.now(Fault::Fails);
+    let reply = world.refresh(&tokens.refresh).await;
+    reply.is_problem(503, "store_unavailable");
+    assert_eq!(reply.json()["reason"], Value::Null);
+}
+
+#[tokio::test]
 async fn nothing_internal_is_in_a_reply() {
     let world = World::new().await;
     let tokens = world.login().await;
@@ -386,7 +421,9 @@ async fn every_reply_carries_an_id_of_its_own() {
 #[tokio::test]
 async fn health_tells_alive_from_ready() {
     let world = Make::default().cold();
-    world.send(call(Method::GET, "/health/live")).await.is(200);
+    let live = world.send(call(Method::GET, "/health/live")).await;
+    assert_eq!(live.is(200).json(), json!({ "status": "live" }));
+    assert_eq!(live.header("cache-control"), Some("no-store"));
     world
         .send(call(Method::GET, "/health/ready"))
         .await

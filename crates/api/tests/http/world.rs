@@ -1,18 +1,20 @@
 //! An application of somebody else's with Rescind in it, on stores in memory and a clock that stands still.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpRequest, HttpResponse,
     cookie::Cookie,
-    dev::Service,
+    dev::{Payload, Service},
+    error::PayloadError,
     http::{
         Method, StatusCode,
         header::{self, HeaderMap},
     },
     test::{self, TestRequest},
-    web,
+    web::{self, Bytes},
 };
+use futures::Stream;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::{Authenticated, Form, Problem, RateLimit, Rescind, Settings, Visitor, browser};
@@ -46,6 +48,7 @@ pub(crate) struct Make {
     pub(crate) policy: Policy,
     pub(crate) public_url: &'static str,
     pub(crate) login_limit: RateLimit,
+    pub(crate) signup_limit: RateLimit,
     pub(crate) trusted_proxies: &'static [&'static str],
     pub(crate) hashing: HashingSettings,
 }
@@ -56,6 +59,7 @@ impl Default for Make {
             policy: Policy::blacklist(),
             public_url: ORIGIN,
             login_limit: RateLimit::Off,
+            signup_limit: RateLimit::Off,
             trusted_proxies: &[],
             hashing: HashingSettings {
                 memory_kib: 64,
@@ -108,7 +112,7 @@ impl Make {
                 .map(|network| network.parse().unwrap())
                 .collect(),
             login_limit: self.login_limit,
-            signup_limit: RateLimit::Off,
+            signup_limit: self.signup_limit,
             ..Settings::new(self.public_url.parse().unwrap())
         };
         World {
@@ -139,13 +143,31 @@ impl World {
 
     /// Sends one request to a fresh application: whatever lasts, lasts in [`Rescind`].
     pub(crate) async fn send(&self, request: TestRequest) -> Reply {
+        self.send_with(request, None).await
+    }
+
+    /// Sends a request whose body comes in parts.
+    pub(crate) async fn stream(
+        &self,
+        request: TestRequest,
+        parts: impl Stream<Item = Result<Bytes, PayloadError>> + 'static,
+    ) -> Reply {
+        let parts: Pin<Box<dyn Stream<Item = _>>> = Box::pin(parts);
+        self.send_with(request, Some(Payload::from(parts))).await
+    }
+
+    async fn send_with(&self, request: TestRequest, body: Option<Payload>) -> Reply {
         let app = App::new()
             .configure(|cfg| self.rescind.configure(cfg))
             .configure(browser::configure)
             .configure(strangers_own)
             .wrap(self.rescind.guard());
         let app = test::init_service(app).await;
-        let (status, headers, body) = match app.call(request.to_request()).await {
+        let request = match body {
+            Some(body) => request.to_request().replace_payload(body).0,
+            None => request.to_request(),
+        };
+        let (status, headers, body) = match app.call(request).await {
             Ok(reply) => {
                 let (status, headers) = (reply.status(), reply.headers().clone());
                 (status, headers, test::read_body(reply).await)
@@ -268,6 +290,11 @@ impl Reply {
             "Retry-After"
         );
         assert_eq!(self.header("allow").is_some(), status == 405, "Allow");
+        assert_eq!(
+            self.header("www-authenticate").is_some(),
+            status == 401 || code == "authorization_unreadable",
+            "WWW-Authenticate"
+        );
     }
 
     #[track_caller]
@@ -420,6 +447,15 @@ fn strangers_own(cfg: &mut web::ServiceConfig) {
             "/form",
             web::post().to(|_: Form<Vec<(String, String)>>| async { "read" }),
         )
+        .route(
+            "/actix-form",
+            web::post().to(|_: web::Form<Vec<(String, String)>>| async { "read" }),
+        )
+        .route("/seen", web::get().to(seen))
+        .route(
+            "/own-404",
+            web::get().to(|| async { HttpResponse::NotFound().content_type("text/html").body("<p>Sold out.") }),
+        )
         .route("/numbers/{n}", web::get().to(|_: web::Path<u32>| async { "read" }))
         .route("/own-headers", web::get().to(own_headers))
         .service(
@@ -506,6 +542,10 @@ async fn page(request: HttpRequest, visitor: Visitor) -> HttpResponse {
         Visitor::LoggedIn(who) => HttpResponse::Ok().body(who.session_id().to_string()),
         Visitor::Stale => browser::to_refresh(&request),
     }
+}
+
+async fn seen(request: HttpRequest, _: Visitor) -> String {
+    Visitor::seen(&request).map_or("nobody".to_owned(), |who| who.session_id().to_string())
 }
 
 async fn renew(request: HttpRequest, rescind: Rescind) -> Result<HttpResponse, Problem> {
