@@ -62,7 +62,7 @@ impl Browser {
     /// What a page of this site sends.
     pub(crate) fn request(&self, method: Method, path: &'static str, now: Duration) -> Request {
         let is_write = method != Method::GET;
-        let mut request = Request::new(method, path).with_header("Host", host());
+        let mut request = Request::new(method, path, false).with_header("Host", host());
         if is_write {
             request = request
                 .with_header("Origin", ORIGIN)
@@ -81,7 +81,7 @@ impl Browser {
 
 /// What a program without a browser sends: the thief's.
 pub(crate) fn plain_request(method: Method, path: &'static str) -> Request {
-    Request::new(method, path).with_header("Host", host())
+    Request::new(method, path, false).with_header("Host", host())
 }
 
 fn host() -> &'static str {

@@ -25,7 +25,7 @@ use crate::{
     bytes,
     meter::{Access, Store},
     sandbox::{Loot, Sandbox, SandboxError, Setup},
-    step::{Exchange, Outcome},
+    trace::{Exchange, Outcome},
 };
 
 /// The shortest life a token can be given here.

@@ -5,6 +5,11 @@
 
 use rescind_session::Check;
 
+use crate::{
+    meter::{Answer, Call, Operation},
+    raw::Reply,
+};
+
 /// The check that had the last word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
@@ -109,4 +114,120 @@ impl Decided {
             Check::Nothing => Decided::Expiry,
         }
     }
+}
+
+/// What somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A page that everybody may see.
+    Page,
+    /// The account, or something else that is for whoever is logged in.
+    Private,
+    /// A form on a private page.
+    PrivateForm,
+    /// Who am I, at the door that asks whether the token was taken back.
+    AskingDoor,
+    /// Who am I, at the door that looks at the token alone.
+    SignatureDoor,
+    /// Signing up, which logs in too.
+    SignUp,
+    /// A name and a password.
+    LogIn,
+    /// Logging in as alice, and being robbed.
+    Rob,
+    /// The next generation, for the refresh token.
+    Refresh,
+    /// Being logged out.
+    LogOut,
+    /// Ending sessions from the list of devices.
+    EndSessions,
+    /// The thief tries the doors.
+    ThiefTries,
+    /// The thief copies the refresh token.
+    ThiefStealsRefresh,
+    /// The thief uses the refresh token.
+    ThiefRefreshes,
+    /// Loot and log are thrown away.
+    Forget,
+    /// Something that is not there, or that changes nothing about anybody's login.
+    Other,
+}
+
+impl Asked {
+    /// Whether an access token decides it.
+    #[must_use]
+    pub(crate) fn takes_a_token(self) -> bool {
+        matches!(
+            self,
+            Self::AskingDoor
+                | Self::SignatureDoor
+                | Self::Private
+                | Self::PrivateForm
+                | Self::EndSessions
+                | Self::LogOut
+        )
+    }
+}
+
+/// Which check had the last word: a pure function of what is known when the reply goes out. `check`: what the policy asks on
+/// every request; where there are no tokens, it is always the session's row.
+pub(crate) fn decided(asked: Asked, reply: Option<&Reply>, calls: &[Call], check: Option<Check>) -> Decided {
+    let Some(reply) = reply else { return Decided::NoAnswer };
+    match (check, &reply.code) {
+        (None, _) if asked == Asked::LogIn => Decided::Credentials,
+        (None, _) => Decided::SessionRow,
+        (Some(check), Some(code)) => Decided::by_code(code, check),
+        (Some(_), None) if reply.status.is_server_error() => Decided::Unknown,
+        (Some(check), None) => by_way(asked, reply.leads_to(), calls, check),
+    }
+}
+
+fn by_way(asked: Asked, to: Option<&str>, calls: &[Call], check: Check) -> Decided {
+    let (turned_away, to_refresh) = (to == Some("/login"), to == Some("/refresh"));
+    match asked {
+        Asked::Page | Asked::Forget | Asked::Other => Decided::NoneNeeded,
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions if to_refresh => Decided::Expiry,
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions if turned_away => turned_away_by(calls, check),
+        Asked::Private | Asked::PrivateForm | Asked::EndSessions | Asked::AskingDoor => Decided::last_question(check),
+        Asked::SignatureDoor => Decided::Expiry,
+        Asked::SignUp => Decided::Input,
+        Asked::LogIn | Asked::Rob => Decided::Credentials,
+        // Any genuine token will do, an expired one too.
+        Asked::LogOut => Decided::Signature,
+        Asked::Refresh => refreshed_by(turned_away, calls, check),
+        Asked::ThiefTries | Asked::ThiefRefreshes | Asked::ThiefStealsRefresh => Decided::NoneNeeded,
+    }
+}
+
+/// A page sends somebody to the login whose token was revoked, and somebody who has none that counts.
+fn turned_away_by(calls: &[Call], check: Check) -> Decided {
+    if calls.iter().any(|call| call.answer == Answer::OnTheList) {
+        Decided::Blacklist
+    } else if check == Check::Session && answered(calls, Operation::FindSession).is_some() {
+        Decided::SessionRow
+    } else {
+        Decided::TokenThere
+    }
+}
+
+/// A browser's refresh is answered by a redirect whatever comes of it; what the stores were asked tells what did.
+fn refreshed_by(turned_away: bool, calls: &[Call], check: Check) -> Decided {
+    let rotated = answered(calls, Operation::Rotate).is_some();
+    if rotated || answered(calls, Operation::CloseForReuse).is_some() {
+        return Decided::Generation;
+    }
+    match (answered(calls, Operation::FindSession), turned_away) {
+        (Some(Answer::Open), false) => Decided::Generation,
+        (Some(Answer::Open), true) => Decided::SessionAge,
+        (Some(Answer::Closed), _) => Decided::SessionRow,
+        (Some(_), _) => Decided::RefreshTag,
+        (None, true) => Decided::TokenThere,
+        // The access token was alive: there was nothing to exchange.
+        (None, false) => Decided::last_question(check),
+    }
+}
+
+fn answered(calls: &[Call], operation: Operation) -> Option<Answer> {
+    let mut calls = calls.iter().rev();
+    calls.find(|call| call.operation == operation).map(|call| call.answer)
 }

@@ -8,6 +8,7 @@
 //! | [`comparison`] | one story under all six answers |
 //! | [`race`] | two tabs refresh with the same token, or you and a thief |
 //! | [`raw`] | requests and replies as they are on the wire, cookies attribute by attribute |
+//! | [`Exchange`], [`Recorder`] | what happened with one request, and who writes it down |
 //! | [`meter`], [`Decided`] | what a request cost, and which check had the last word |
 
 mod action;
@@ -27,14 +28,16 @@ pub mod raw;
 mod sandbox;
 mod server;
 mod step;
+mod trace;
 
 pub use action::{Action, UnknownAction};
 pub use answer::{Answer, UnknownAnswer};
 pub use browser::KeptCookie;
-pub use deciding::Decided;
+pub use deciding::{Asked, Decided};
 pub use faults::Mood;
 pub use picture::{Picture, PlainRow};
 pub use plain::COOKIE as PLAIN_COOKIE;
 pub use sandbox::{Loot, MOST_STEPS, PASSWORD, Refused, Sandbox, SandboxError, Setup, USERNAME};
 pub use server::ORIGIN;
-pub use step::{Exchange, Outcome, Step, Who};
+pub use step::Step;
+pub use trace::{Exchange, Outcome, Recorder, Who};

@@ -2,6 +2,8 @@
 //!
 //! They hold tokens in plain text. Those are tokens of a sandbox: they open nothing but the sandbox that they came from.
 
+use std::borrow::Cow;
+
 use actix_web::{
     cookie::Cookie,
     http::{Method, StatusCode},
@@ -12,12 +14,14 @@ use actix_web::{
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path.
-    pub path: &'static str,
+    /// The path, without a query.
+    pub path: Cow<'static, str>,
     /// Name and value, as a browser would write them.
     pub headers: Vec<(&'static str, String)>,
     /// The body, if there is one.
     pub body: Option<String>,
+    /// Whether it carries an access token, readable or not.
+    pub carries_token: bool,
 }
 
 /// A reply.
@@ -25,6 +29,8 @@ pub struct Request {
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
+    /// The code of the problem that it tells of, if it does (RFC 9457).
+    pub code: Option<String>,
     /// Name and value, in the order in which they came; names as they are usually written.
     pub headers: Vec<(String, String)>,
     /// The body.
@@ -32,17 +38,26 @@ pub struct Reply {
 }
 
 impl Request {
-    pub(crate) fn new(method: Method, path: &'static str) -> Self {
+    /// A request without headers and without a body.
+    #[must_use]
+    pub fn new(method: Method, path: impl Into<Cow<'static, str>>, carries_token: bool) -> Self {
         Self {
             method,
-            path,
+            path: path.into(),
             headers: Vec::new(),
             body: None,
+            carries_token,
         }
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        let value = value.into();
+        self.carries_token |= match name {
+            "Authorization" => true,
+            "Cookie" => value.contains(crate::sandbox::ACCESS_COOKIE),
+            _ => false,
+        };
+        self.headers.push((name, value));
         self
     }
 
@@ -78,10 +93,10 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The code of the problem that it tells of, if it does (RFC 9457).
+    /// The path that a redirect leads to.
     #[must_use]
-    pub fn problem_code(&self) -> Option<String> {
-        self.json_member("code")
+    pub fn leads_to(&self) -> Option<&str> {
+        self.header("location")?.split('?').next()
     }
 
     /// A member of the body, where the body is a JSON object and the member a string.

@@ -21,12 +21,14 @@ use crate::{
     answer::Answer,
     browser::{Browser, plain_request},
     clock::Machine,
+    deciding::Asked,
     faults::Mood,
     picture::{Picture, PlainRow},
     plain,
     raw::Request,
     server::{Hardware, Kind, Server},
-    step::{Exchange, Outcome, Step, Who, decided},
+    step::Step,
+    trace::{Exchange, Outcome, Recorder, Who},
 };
 
 /// How many steps a sandbox remembers; then it has to be started anew.
@@ -357,7 +359,7 @@ impl Sandbox {
     /// Calls the API; where the access token has expired, refreshes and calls once more.
     pub(crate) async fn call(&mut self) -> Vec<Exchange> {
         let first = self.call_once().await;
-        let has_expired = first.code().as_deref() == Some("token_expired");
+        let has_expired = first.code() == Some("token_expired");
         let mut exchanges = vec![first];
         if has_expired && self.refresh_token().is_some() {
             let refreshed = self.refresh().await;
@@ -458,24 +460,18 @@ impl Sandbox {
     }
 
     async fn exchange(&self, who: Who, request: Request) -> Exchange {
-        let answered = match &self.server {
-            Some(server) => Some(server.answer(&request).await),
+        let asked = match request.path.as_ref() {
+            "/login" => Asked::LogIn,
+            "/logout" => Asked::LogOut,
+            "/api/refresh" => Asked::Refresh,
+            _ => Asked::AskingDoor,
+        };
+        let recorder = Recorder::start(who, asked, request);
+        let reply = match &self.server {
+            Some(server) => Some(server.answer(&recorder).await),
             None => None,
         };
-        let (reply, calls, took) = match answered {
-            Some(answered) => (Some(answered.reply), answered.calls, answered.took),
-            None => (None, Vec::new(), Duration::ZERO),
-        };
-        Exchange {
-            who,
-            outcome: Outcome::of(reply.as_ref()),
-            decided: decided(&request, reply.as_ref(), self.check()),
-            arrived: reply.is_some(),
-            request,
-            reply,
-            calls,
-            took,
-        }
+        recorder.end(reply, self.check())
     }
 
     /// What the policy asks on every request, where there are tokens.

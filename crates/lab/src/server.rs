@@ -26,7 +26,6 @@ use rescind_session::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::time::Instant;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use url::Url;
 
@@ -36,6 +35,7 @@ use crate::{
     meter::{Call, Meter, metered},
     plain::{self, PlainStore},
     raw::{Reply, Request},
+    trace::Recorder,
 };
 
 /// Where the sandbox's server is said to be. There is nobody at that address (RFC 2606, section 3).
@@ -140,13 +140,6 @@ pub(crate) struct Server {
     hardware: Arc<Hardware>,
 }
 
-/// What became of a request.
-pub(crate) struct Answered {
-    pub(crate) reply: Reply,
-    pub(crate) calls: Vec<Call>,
-    pub(crate) took: Duration,
-}
-
 impl Server {
     /// Starts on what survived. As the program does: the clock is held against the database, and the revocation log carried
     /// over, before the first request is answered.
@@ -192,7 +185,7 @@ impl Server {
     /// What the program does twice a second and each minute, once: carries revocations over, and removes what has passed.
     pub(crate) async fn keep_up(&self) -> Vec<Call> {
         let meter = Meter::default();
-        let service = self.metered(&meter);
+        let service = self.service().with_ports(metered(self.service().ports(), &meter));
         let once = async {
             // A store that does not answer is asked again the next time.
             let _ = service.carry_over(BATCH).await;
@@ -202,19 +195,12 @@ impl Server {
         meter.calls()
     }
 
-    fn metered(&self, meter: &Meter) -> SessionService {
-        let service = self.service();
-        service.with_ports(metered(service.ports(), meter))
-    }
-
     /// Answers a request. Nothing of it reaches the program's log: whoever reads that does not want to hear of robberies that
     /// were played.
-    pub(crate) async fn answer(&self, request: &Request) -> Answered {
-        let meter = Meter::default();
-        let rescind = self.rescind.with_service(self.metered(&meter));
-        // A stopwatch: it decides nothing.
-        let started = Instant::now();
-        let reply = match &self.kind {
+    pub(crate) async fn answer(&self, recorder: &Recorder) -> Reply {
+        let request = &recorder.request;
+        let rescind = self.rescind.with_service(recorder.around(self.service()));
+        match &self.kind {
             Kind::Tokens(_) => {
                 let app = App::new()
                     .configure(|cfg| rescind.configure(cfg))
@@ -230,17 +216,17 @@ impl Server {
                 let app = App::new()
                     .app_data(web::Data::new(rescind))
                     .configure(plain::configure)
-                    .wrap(plain::middleware(&self.hardware.plain, &meter, self.service(), *life));
+                    .wrap(plain::middleware(
+                        &self.hardware.plain,
+                        &recorder.meter,
+                        self.service(),
+                        *life,
+                    ));
                 let app = test::init_service(app).await;
                 carry(&app, on_its_way(request).to_request())
                     .with_subscriber(NoSubscriber::default())
                     .await
             }
-        };
-        Answered {
-            reply,
-            calls: meter.calls(),
-            took: started.elapsed(),
         }
     }
 }
@@ -279,7 +265,7 @@ where
 fn on_its_way(request: &Request) -> test::TestRequest {
     let mut on_its_way = test::TestRequest::default()
         .method(request.method.clone())
-        .uri(request.path);
+        .uri(&request.path);
     for (name, value) in &request.headers {
         on_its_way = on_its_way.append_header((*name, value.as_str()));
     }
@@ -304,11 +290,14 @@ async fn from_response(response: HttpResponse) -> Reply {
     let body = actix_web::body::to_bytes(response.into_body())
         .await
         .unwrap_or_default();
-    Reply {
+    let mut reply = Reply {
         status,
+        code: None,
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
-    }
+    };
+    reply.code = reply.json_member("code");
+    reply
 }
 
 /// `set-cookie` as it is usually written: `Set-Cookie`. On the wire case does not matter (RFC 9110, section 5.1).

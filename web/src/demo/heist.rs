@@ -5,14 +5,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rescind_lab::meter::{Answer, Call, Operation};
+use rescind_lab::{
+    Asked, Who,
+    meter::{Answer, Call, Operation},
+};
 use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
 
-use super::{
-    asked::Asked,
-    log::{Actor, Entry},
-    peers::AtPeer,
-};
+use super::{log::Entry, peers::AtPeer};
 
 /// How many moments are kept. Of more, the first two stay, since everything began with them.
 const MOST_MOMENTS: usize = 24;
@@ -44,12 +43,12 @@ struct StolenRefresh {
     token: RefreshToken,
     generation: Generation,
     /// Whether it was used, and what came of it the last time.
-    used: Option<Exchange>,
+    used: Option<Refreshed>,
 }
 
 /// What came of a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exchange {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refreshed {
     /// The next generation.
     Next(Generation),
     /// The successor that exists already: within the grace somebody else was first.
@@ -59,7 +58,7 @@ pub(crate) enum Exchange {
     /// The session was closed before.
     Closed,
     /// Something else was wrong with it.
-    Refused(&'static str),
+    Refused(String),
 }
 
 /// That a copy was noticed.
@@ -68,7 +67,7 @@ pub(crate) struct Reuse {
     /// When the thief last used the copy.
     pub(crate) used_at: Timestamp,
     /// Whose refresh gave it away.
-    pub(crate) noticed_by: Actor,
+    pub(crate) noticed_by: Who,
 }
 
 /// What was found at both doors, and at the other nodes.
@@ -115,7 +114,7 @@ impl Verdict {
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
     pub(crate) at: Timestamp,
-    pub(crate) who: Actor,
+    pub(crate) who: Who,
     pub(crate) what: What,
 }
 
@@ -130,7 +129,7 @@ pub(crate) enum What {
         signature: Verdict,
         elsewhere: Vec<Verdict>,
     },
-    Exchanged(Exchange),
+    Exchanged(Refreshed),
     LoggedOut,
     /// The session was ended some other way.
     Ended(&'static str),
@@ -149,8 +148,8 @@ impl Heist {
             act,
             moments: Vec::new(),
         };
-        heist.remember(at, Actor::You, What::LoggedIn);
-        heist.remember(at, Actor::Thief, What::CopiedAccess);
+        heist.remember(at, Who::You, What::LoggedIn);
+        heist.remember(at, Who::Thief, What::CopiedAccess);
         heist
     }
 
@@ -183,8 +182,8 @@ impl Heist {
     }
 
     /// What came of the thief's last refresh.
-    pub(crate) fn thiefs_exchange(&self) -> Option<Exchange> {
-        self.refresh.as_ref().and_then(|stolen| stolen.used)
+    pub(crate) fn thiefs_exchange(&self) -> Option<Refreshed> {
+        self.refresh.as_ref().and_then(|stolen| stolen.used.clone())
     }
 
     /// The session that was robbed.
@@ -237,7 +236,7 @@ impl Heist {
             generation,
             used: None,
         });
-        self.remember(at, Actor::Thief, What::CopiedRefresh(generation));
+        self.remember(at, Who::Thief, What::CopiedRefresh(generation));
     }
 
     /// The thief has bought new tokens. Whatever was found at the doors was found with the old one.
@@ -261,7 +260,7 @@ impl Heist {
             signature: tried.signature.clone(),
             elsewhere: tried.elsewhere.iter().map(|at| at.verdict.clone()).collect(),
         };
-        self.remember(tried.at, Actor::Thief, what);
+        self.remember(tried.at, Who::Thief, what);
         self.doors = Some(tried);
     }
 
@@ -269,16 +268,16 @@ impl Heist {
     pub(crate) fn found_ended(&mut self, at: Timestamp, how: &'static str) {
         if self.ended_at.is_none() {
             self.ended_at = Some(at);
-            self.remember(at, Actor::You, What::Ended(how));
+            self.remember(at, Who::You, What::Ended(how));
         }
     }
 
     /// Takes from a request what it means for the robbery.
     pub(crate) fn saw(&mut self, entry: &Entry) {
-        match entry.asked {
-            Asked::LogOut if !entry.is_refused() && self.ended_at.is_none() && self.is_about_this(entry) => {
+        match entry.exchange.asked {
+            Asked::LogOut if !entry.exchange.is_refused() && self.ended_at.is_none() && self.is_about_this(entry) => {
                 self.ended_at = Some(entry.at);
-                self.remember(entry.at, entry.who, What::LoggedOut);
+                self.remember(entry.at, entry.exchange.who, What::LoggedOut);
             }
             Asked::Refresh => self.saw_refresh(entry),
             _ => {}
@@ -289,33 +288,37 @@ impl Heist {
         let Some(exchange) = exchange(entry, self.session()) else {
             return;
         };
-        if entry.who == Actor::Thief
+        if entry.exchange.who == Who::Thief
             && let Some(stolen) = &mut self.refresh
         {
-            stolen.used = Some(exchange);
+            stolen.used = Some(exchange.clone());
         }
         // The last use of the copy, before the one that is being noted.
         let used_before = self.moments.iter().rev().find(|moment| {
-            moment.who == Actor::Thief && matches!(moment.what, What::Exchanged(_) | What::CopiedRefresh(_))
+            moment.who == Who::Thief && matches!(moment.what, What::Exchanged(_) | What::CopiedRefresh(_))
         });
         let used_at = used_before.map_or(entry.at, |moment| moment.at);
-        if exchange == Exchange::Reused && self.reuse.is_none() {
+        if exchange == Refreshed::Reused && self.reuse.is_none() {
             self.ended_at = self.ended_at.or(Some(entry.at));
             self.reuse = Some(Reuse {
-                used_at: if entry.who == Actor::Thief { entry.at } else { used_at },
-                noticed_by: entry.who,
+                used_at: if entry.exchange.who == Who::Thief {
+                    entry.at
+                } else {
+                    used_at
+                },
+                noticed_by: entry.exchange.who,
             });
         }
-        self.remember(entry.at, entry.who, What::Exchanged(exchange));
+        self.remember(entry.at, entry.exchange.who, What::Exchanged(exchange));
     }
 
     /// Where sessions are kept a logout says which one it closed. Where none are, there is only one it can mean.
     fn is_about_this(&self, entry: &Entry) -> bool {
-        let mut named = entry.calls.iter().filter_map(|call| call.session).peekable();
+        let mut named = entry.exchange.calls.iter().filter_map(|call| call.session).peekable();
         named.peek().is_none() || named.any(|session| session == self.session())
     }
 
-    fn remember(&mut self, at: Timestamp, who: Actor, what: What) {
+    fn remember(&mut self, at: Timestamp, who: Who, what: What) {
         let place = self.moments.partition_point(|moment| moment.at <= at);
         self.moments.insert(place, Moment { at, who, what });
         if self.moments.len() > MOST_MOMENTS {
@@ -325,9 +328,9 @@ impl Heist {
 }
 
 /// What came of a refresh of that session; nothing if it was of another, or nothing came of it that one could tell.
-fn exchange(entry: &Entry, session: SessionId) -> Option<Exchange> {
+fn exchange(entry: &Entry, session: SessionId) -> Option<Refreshed> {
     let last = |operation: Operation| -> Option<&Call> {
-        let mut calls = entry.calls.iter().rev();
+        let mut calls = entry.exchange.calls.iter().rev();
         calls.find(|call| call.operation == operation && call.session == Some(session))
     };
     let found = last(Operation::FindSession)?;
@@ -337,13 +340,13 @@ fn exchange(entry: &Entry, session: SessionId) -> Option<Exchange> {
         ..
     }) = last(Operation::Rotate)
     {
-        return Some(Exchange::Next(*next));
+        return Some(Refreshed::Next(*next));
     }
     match (found.answer, last(Operation::CloseForReuse)) {
-        (Answer::Closed, _) => Some(Exchange::Closed),
-        (Answer::Open, Some(_)) => Some(Exchange::Reused),
-        (Answer::Open, None) if !entry.is_refused() => found.generation.map(Exchange::Forgiven),
-        _ => entry.code.map(Exchange::Refused),
+        (Answer::Closed, _) => Some(Refreshed::Closed),
+        (Answer::Open, Some(_)) => Some(Refreshed::Reused),
+        (Answer::Open, None) if !entry.exchange.is_refused() => found.generation.map(Refreshed::Forgiven),
+        _ => entry.exchange.code().map(|code| Refreshed::Refused(code.to_owned())),
     }
 }
 
@@ -355,9 +358,11 @@ mod tests {
     use rescind_session::token::{ClientId, TokenId, UserId};
 
     use super::*;
-    use rescind_lab::{Decided, meter::Store};
+    use actix_web::http::Method;
+    use rescind_lab::{Exchange, meter::Store, raw::Request};
+    use rescind_session::Check;
 
-    use crate::demo::log::Node;
+    use crate::demo::log::{Node, tests::replied};
 
     fn now() -> Timestamp {
         Timestamp::UNIX_EPOCH
@@ -392,21 +397,20 @@ mod tests {
         }
     }
 
-    fn entry(who: Actor, asked: Asked, calls: Vec<Call>) -> Entry {
+    fn entry(who: Who, asked: Asked, calls: Vec<Call>) -> Entry {
+        let request = Request::new(Method::POST, "/", true);
+        let exchange = Exchange::seen(
+            who,
+            asked,
+            request,
+            Some(replied(303, None, None)),
+            Some(Check::Blacklist),
+        );
         Entry {
             id: 1,
             at: now() + 10.seconds(),
-            who,
             node: Node::This,
-            method: "POST".to_owned(),
-            path: String::new(),
-            asked,
-            status: 303,
-            code: None,
-            sent_on: None,
-            decided: Decided::NoneNeeded,
-            calls,
-            took: Duration::ZERO,
+            exchange: Exchange { calls, ..exchange },
         }
     }
 
@@ -417,11 +421,11 @@ mod tests {
         other.session = Some(SessionId::from_uuid(
             "00000000-0000-0000-0000-000000000001".parse().unwrap(),
         ));
-        heist.saw(&entry(Actor::You, Asked::LogOut, vec![other]));
+        heist.saw(&entry(Who::You, Asked::LogOut, vec![other]));
         assert_eq!(heist.ended_at(), None);
         let own = call(Operation::Close, Answer::Done, 0);
         for _ in 0..2 {
-            heist.saw(&entry(Actor::You, Asked::LogOut, vec![own]));
+            heist.saw(&entry(Who::You, Asked::LogOut, vec![own]));
         }
         assert_eq!(heist.ended_at(), Some(now() + 10.seconds()));
         assert_eq!(heist.moments().len(), 3, "logged in, copied, logged out");
@@ -440,7 +444,7 @@ mod tests {
         heist.tried(try_at(now()));
         assert_eq!(heist.next_act(), Act::First, "nobody has logged out");
         let closed = call(Operation::Close, Answer::Done, 0);
-        heist.saw(&entry(Actor::You, Asked::LogOut, vec![closed]));
+        heist.saw(&entry(Who::You, Asked::LogOut, vec![closed]));
         assert_eq!(heist.next_act(), Act::First, "nobody has tried since");
         heist.tried(try_at(now() + 11.seconds()));
         assert_eq!(heist.next_act(), Act::Second);
@@ -452,16 +456,16 @@ mod tests {
         let rotated = call(Operation::Rotate, Answer::Done, 2);
         let closed = call(Operation::CloseForReuse, Answer::Done, 0);
         for (calls, expected) in [
-            (vec![found, rotated], Some(Exchange::Next(2.into()))),
-            (vec![found], Some(Exchange::Forgiven(1.into()))),
-            (vec![found, closed], Some(Exchange::Reused)),
+            (vec![found, rotated], Some(Refreshed::Next(2.into()))),
+            (vec![found], Some(Refreshed::Forgiven(1.into()))),
+            (vec![found, closed], Some(Refreshed::Reused)),
             (
                 vec![call(Operation::FindSession, Answer::Closed, 1)],
-                Some(Exchange::Closed),
+                Some(Refreshed::Closed),
             ),
             (vec![], None),
         ] {
-            let entry = entry(Actor::You, Asked::Refresh, calls);
+            let entry = entry(Who::You, Asked::Refresh, calls);
             assert_eq!(exchange(&entry, session()), expected);
         }
     }
@@ -471,20 +475,20 @@ mod tests {
         let mut heist = heist();
         let found = call(Operation::FindSession, Answer::Open, 1);
         let mut thiefs = entry(
-            Actor::Thief,
+            Who::Thief,
             Asked::Refresh,
             vec![found, call(Operation::Rotate, Answer::Done, 1)],
         );
         thiefs.at = now() + 5.seconds();
         heist.saw(&thiefs);
         heist.saw(&entry(
-            Actor::You,
+            Who::You,
             Asked::Refresh,
             vec![found, call(Operation::CloseForReuse, Answer::Done, 0)],
         ));
         let expected = Reuse {
             used_at: now() + 5.seconds(),
-            noticed_by: Actor::You,
+            noticed_by: Who::You,
         };
         assert_eq!(
             (heist.reuse(), heist.ended_at()),

@@ -4,83 +4,27 @@
 //! It belongs to one visitor, and is forgotten with them. No token, no query and no body is in it, only what was asked and
 //! what became of it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use askama::Template;
 use jiff::Timestamp;
 use rescind_lab::{
-    Decided,
-    meter::{Access, Call, Store},
+    Exchange, Who,
+    meter::{Access, Store},
 };
 
-use super::asked::Asked;
-use crate::{pages::times::Time, stores::Stores};
+use super::scene::WORDS;
+use crate::{
+    content::of,
+    pages::times::Time,
+    stores::Stores,
+    trace::{class_of, milliseconds, outcome},
+};
 
 /// The longest path that is kept in full: anybody can send one of thousands of letters.
 pub(crate) const LONGEST_PATH: usize = 200;
 /// How many entries are kept.
 pub(crate) const MOST: usize = 50;
-
-/// Who asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Actor {
-    /// The person who looks at the screen.
-    You,
-    /// Their browser, without being told: a refresh on the way, or one by a script.
-    Browser,
-    /// Whoever holds the copy.
-    Thief,
-}
-
-impl Actor {
-    /// For people.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::You => "You",
-            Self::Browser => "Browser, by itself",
-            Self::Thief => "Thief",
-        }
-    }
-
-    /// The name of the class.
-    pub(crate) fn class(self) -> &'static str {
-        match self {
-            Self::You => "you",
-            Self::Browser => "browser",
-            Self::Thief => "thief",
-        }
-    }
-}
-
-/// Where a redirect leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SentOn {
-    /// To log in first: what was asked for is refused.
-    ToLogIn,
-    /// To refresh first.
-    ToRefresh,
-    /// Where one goes after a thing is done.
-    Onwards,
-}
-
-impl SentOn {
-    pub(crate) fn to(location: &str) -> Self {
-        let path = location.split('?').next().unwrap_or_default();
-        match path {
-            "/login" => Self::ToLogIn,
-            "/refresh" => Self::ToRefresh,
-            _ => Self::Onwards,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::ToLogIn => "sent to log in",
-            Self::ToRefresh => "sent to refresh",
-            Self::Onwards => "sent on",
-        }
-    }
-}
 
 /// Which node answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,51 +36,31 @@ pub(crate) enum Node {
 }
 
 /// One request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Entry {
     /// Its place among the visitor's requests, in the order in which they began.
     pub(crate) id: u64,
     /// When it began.
     pub(crate) at: Timestamp,
-    pub(crate) who: Actor,
     pub(crate) node: Node,
-    pub(crate) method: String,
-    /// Without the query.
-    pub(crate) path: String,
-    pub(crate) asked: Asked,
-    pub(crate) status: u16,
-    /// The problem's code, if there was one.
-    pub(crate) code: Option<&'static str>,
-    pub(crate) sent_on: Option<SentOn>,
-    pub(crate) decided: Decided,
-    /// What the stores were asked, in order.
-    pub(crate) calls: Vec<Call>,
-    pub(crate) took: Duration,
+    /// What happened. The request is kept without headers, the reply without its body.
+    pub(crate) exchange: Exchange,
 }
 
 impl Entry {
-    /// Whether the answer was no.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.status >= 400 || self.code.is_some() || self.sent_on == Some(SentOn::ToLogIn)
-    }
-
     /// The outcome as it stands on the wire, and in a word.
     pub(crate) fn outcome(&self) -> String {
-        match (self.code, self.sent_on) {
-            (Some(code), _) => format!("{} {code}", self.status),
-            (None, Some(to)) => format!("{}, {}", self.status, to.words()),
-            (None, None) => self.status.to_string(),
-        }
+        outcome(&self.exchange)
+    }
+
+    /// What was asked for, in words.
+    pub(crate) fn asked(&self) -> &'static str {
+        of(&WORDS.asked, self.exchange.asked)
     }
 
     /// How often each store was asked, and written to; those that were not are left out.
     pub(crate) fn costs(&self, stores: &Stores) -> Vec<Cost> {
-        let count = |store, access| {
-            let calls = self.calls.iter();
-            calls
-                .filter(|call| call.store == store && call.access() == access)
-                .count()
-        };
+        let count = |store, access| self.exchange.count(&[store], access);
         Store::ALL
             .into_iter()
             .map(|store| Cost {
@@ -159,17 +83,7 @@ impl Entry {
 
     /// "1.3 ms".
     pub(crate) fn took(&self) -> String {
-        milliseconds(self.took)
-    }
-}
-
-/// How long something took, for people.
-pub(crate) fn milliseconds(took: Duration) -> String {
-    let ms = took.as_secs_f64() * 1000.0;
-    match ms {
-        ..0.05 => "less than 0.1 ms".to_owned(),
-        ..10.0 => format!("{ms:.1} ms"),
-        _ => format!("{ms:.0} ms"),
+        milliseconds(self.exchange.took)
     }
 }
 
@@ -236,6 +150,8 @@ struct LogList<'a> {
 
 struct Row<'a> {
     entry: &'a Entry,
+    who: &'static str,
+    class: &'static str,
     at: Time,
     /// Which node answered, where they have names.
     node: Option<&'a str>,
@@ -243,10 +159,21 @@ struct Row<'a> {
     costs: Option<Vec<Cost>>,
 }
 
+/// Who asked, for people.
+pub(crate) fn who(who: Who) -> &'static str {
+    match who {
+        Who::You => "You",
+        Who::Browser => "Browser, by itself",
+        Who::Thief => "Thief",
+    }
+}
+
 /// The list, newest first.
 pub(crate) fn fragment(log: &Log, stores: &Stores) -> String {
     let entries = log.entries().map(|entry| Row {
         entry,
+        who: who(entry.exchange.who),
+        class: class_of(entry.exchange.who),
         at: clock_time(entry.at),
         node: entry.node(stores),
         costs: (entry.node == Node::This).then(|| entry.costs(stores)),
@@ -269,7 +196,15 @@ pub(crate) fn clock_time(at: Timestamp) -> Time {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use rescind_lab::meter::{Answer, Operation};
+    use std::time::Duration;
+
+    use actix_web::http::{Method, StatusCode};
+    use rescind_lab::{
+        Asked,
+        meter::{Answer, Call, Operation},
+        raw::{Reply, Request},
+    };
+    use rescind_session::Check;
 
     use super::*;
     use crate::stores::{BlacklistKind, DatabaseKind};
@@ -283,27 +218,46 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn entry(id: u64) -> Entry {
+        sent(
+            id,
+            "/api/me",
+            Asked::AskingDoor,
+            replied(401, Some("token_revoked"), None),
+        )
+    }
+
+    pub(crate) fn replied(status: u16, code: Option<&str>, to: Option<&str>) -> Reply {
+        Reply {
+            status: StatusCode::from_u16(status).unwrap(),
+            code: code.map(str::to_owned),
+            headers: to
+                .map(|to| ("Location".to_owned(), to.to_owned()))
+                .into_iter()
+                .collect(),
+            body: String::new(),
+        }
+    }
+
+    fn sent(id: u64, path: &'static str, asked: Asked, reply: Reply) -> Entry {
+        let request = Request::new(Method::GET, path, true);
+        let exchange = Exchange::seen(Who::Thief, asked, request, Some(reply), Some(Check::Blacklist));
+        let call = Call {
+            store: Store::Blacklist,
+            operation: Operation::Check,
+            answer: Answer::OnTheList,
+            took: Duration::from_micros(20),
+            session: None,
+            generation: None,
+        };
         Entry {
             id,
             at: Timestamp::UNIX_EPOCH,
-            who: Actor::Thief,
             node: Node::This,
-            method: "GET".to_owned(),
-            path: "/api/me".to_owned(),
-            asked: Asked::AskingDoor,
-            status: 401,
-            code: Some("token_revoked"),
-            sent_on: None,
-            decided: Decided::Blacklist,
-            calls: vec![Call {
-                store: Store::Blacklist,
-                operation: Operation::Check,
-                answer: Answer::OnTheList,
-                took: Duration::from_micros(20),
-                session: None,
-                generation: None,
-            }],
-            took: Duration::from_micros(1_250),
+            exchange: Exchange {
+                calls: vec![call],
+                took: Duration::from_micros(1_250),
+                ..exchange
+            },
         }
     }
 
@@ -337,14 +291,9 @@ pub(crate) mod tests {
             ("/refresh?next=/account", false, "303, sent to refresh"),
             ("/demo", false, "303, sent on"),
         ] {
-            let entry = Entry {
-                status: 303,
-                code: None,
-                sent_on: Some(SentOn::to(to)),
-                ..entry(1)
-            };
+            let entry = sent(1, "/account", Asked::Private, replied(303, None, Some(to)));
             assert_eq!(
-                (entry.is_refused(), entry.outcome().as_str()),
+                (entry.exchange.is_refused(), entry.outcome().as_str()),
                 (refused, outcome),
                 "{to}"
             );
@@ -389,7 +338,7 @@ pub(crate) mod tests {
         let mut log = Log::default();
         let mut elsewhere = entry(7);
         elsewhere.node = Node::Another("b".to_owned());
-        elsewhere.calls = Vec::new();
+        elsewhere.exchange.calls = Vec::new();
         log.add(elsewhere);
         let drawn = fragment(&log, &stores());
         assert!(drawn.contains("node b") && !drawn.contains("no store"), "{drawn}");
@@ -399,7 +348,7 @@ pub(crate) mod tests {
     fn what_a_visitor_asked_for_is_text() {
         let mut log = Log::default();
         let mut evil = entry(7);
-        evil.path = "/<script>alert(1)</script>".to_owned();
+        evil.exchange.request.path = "/<script>alert(1)</script>".into();
         log.add(evil);
         assert!(!fragment(&log, &stores()).contains("<script>"));
     }

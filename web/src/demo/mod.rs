@@ -8,11 +8,11 @@
 //! | --- | --- |
 //! | [`visitors`] | who looks at the screen, and what is remembered of them |
 //! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and what a request costs the stores |
-//! | [`asked`], [`log`] | what a request asked for, which check decided, and the entry made of it |
+//! | [`asked`], [`log`] | what a request asked for, and the entry made of what the lab's recorder wrote down |
 //! | [`thief`], [`peers`], [`doors`] | who tries, at which other nodes, and at which doors |
 //! | [`heist`] | what is known of a robbery |
 //! | [`actions`] | the buttons |
-//! | [`scene`], [`screen`], [`diagram`] | how far the story has come, and what is drawn; the sentences are in `content/robbery.toml` |
+//! | [`scene`], [`screen`] | how far the story has come, and what is drawn; the sentences are in `content/robbery.toml` |
 //! | [`events`] | the log as it happens |
 //!
 //! **What somebody could do with it who means harm.** It is off unless the program listens to its own machine alone, or
@@ -23,7 +23,6 @@
 
 mod actions;
 mod asked;
-mod diagram;
 mod doors;
 mod events;
 mod heist;

@@ -7,15 +7,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use actix_web::http::{Method, StatusCode};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
+use rescind_lab::{
+    Asked, Exchange, Who,
+    raw::{Reply, Request},
+};
 use rescind_session::Check;
 use url::Url;
 
 use super::{
-    asked::{Asked, Seen, decided},
     heist::Verdict,
-    log::{Actor, Entry, Node},
+    log::{Entry, Node},
     thief::ASKING_DOOR,
 };
 
@@ -75,32 +79,24 @@ impl AtPeer {
     pub(crate) fn entry(&self, id: u64, at: Timestamp, check: Check) -> Option<Entry> {
         let (status, code) = match &self.verdict {
             Verdict::Accepted { .. } => (200, None),
-            Verdict::Refused { status, code } => (*status, Some(known(code))),
+            Verdict::Refused { status, code } => (*status, Some(known(code).to_owned())),
             Verdict::NoAnswer => return None,
         };
-        let asked = Asked::AskingDoor;
-        let seen = Seen {
-            asked,
-            status,
+        let reply = Reply {
+            status: StatusCode::from_u16(status).ok()?,
             code,
-            to: None,
-            calls: &[],
-            check,
+            headers: Vec::new(),
+            body: String::new(),
         };
+        let request = Request::new(Method::GET, ASKING_DOOR, false);
         Some(Entry {
             id,
             at,
-            who: Actor::Thief,
             node: Node::Another(self.name().to_owned()),
-            method: "GET".to_owned(),
-            path: ASKING_DOOR.to_owned(),
-            asked,
-            status,
-            code,
-            sent_on: None,
-            decided: decided(&seen),
-            calls: Vec::new(),
-            took: self.took,
+            exchange: Exchange {
+                took: self.took,
+                ..Exchange::seen(Who::Thief, Asked::AskingDoor, request, Some(reply), Some(check))
+            },
         })
     }
 }

@@ -4,13 +4,11 @@ use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock};
 
 use jiff::Timestamp;
 use rescind_api::{Authenticated, Rescind, Visitor};
+use rescind_lab::Who;
 use rescind_session::token::{Generation, SessionId};
 use serde::Deserialize;
 
-use super::{
-    heist::{Act, Heist, Tried, Verdict},
-    log::Actor,
-};
+use super::heist::{Act, Heist, Tried, Verdict};
 use crate::{
     content::{Case, Facts, file, of},
     stores::BlacklistKind,
@@ -134,8 +132,8 @@ impl Scene<'_> {
                 },
             );
         match heist.and_then(Heist::reuse).map(|reuse| reuse.noticed_by) {
-            Some(Actor::Thief) => facts.with("noticed", "thief"),
-            Some(Actor::You | Actor::Browser) => facts.with("noticed", "you"),
+            Some(Who::Thief) => facts.with("noticed", "thief"),
+            Some(Who::You | Who::Browser) => facts.with("noticed", "you"),
             None => facts,
         }
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rescind_api::{Problem, Rescind, Visitor, browser};
+use rescind_lab::{Asked, Who as Asker, meter::Store};
 use rescind_session::{
     Session, SessionState,
     token::{Generation, PresentedRefreshToken, SessionId},
@@ -20,11 +21,9 @@ use serde::Deserialize;
 
 use super::{
     Stage,
-    asked::Asked,
-    diagram::Diagram,
     doors::{DoorView, Said},
-    heist::{Exchange, Heist, Moment, Tried, Verdict, What},
-    log::{self, Actor, Entry, Node, clock_time, milliseconds},
+    heist::{self, Heist, Moment, Tried, Verdict, What},
+    log::{self, Entry, Node, clock_time},
     scene::{Phase, Refreshed, Scene, Step, Story, WORDS},
     thief,
     watching::Watched,
@@ -39,6 +38,10 @@ use crate::{
         times::Time,
     },
     stores::Stores,
+    trace::{
+        class_of, milliseconds,
+        sequence::{Lane, Message, Sequence, Step as Drawing, messages},
+    },
 };
 
 #[derive(Template)]
@@ -62,7 +65,7 @@ struct Screen {
     robbed: bool,
     has_second_act: bool,
     log: String,
-    chosen: Option<Diagram>,
+    chosen: Option<Drawn>,
     /// Whether an entry was asked for that is not there any more.
     gone: bool,
 }
@@ -87,10 +90,44 @@ struct Side {
     may: Vec<Step>,
 }
 
+/// One request, drawn.
+struct Drawn {
+    /// Who asked.
+    who: &'static str,
+    drawing: Sequence,
+}
+
+impl Drawn {
+    fn of(entry: &Entry, stores: &Stores) -> Self {
+        let exchange = &entry.exchange;
+        let mut said = messages(exchange, true);
+        if entry.node != Node::This {
+            let thought = Message::new(Lane::Server, Lane::Server, "what it asks, it knows alone");
+            said.insert(1, thought);
+        }
+        let places = |lane| match lane {
+            Lane::Browser | Lane::Thief => None,
+            Lane::Server => entry.node(stores).map(|node| format!("node {node}")),
+            Lane::Blacklist => Some(stores.place_of(Store::Blacklist).to_owned()),
+            Lane::Database => Some(stores.place_of(Store::Sessions).to_owned()),
+        };
+        let (method, path) = (&exchange.request.method, &exchange.request.path);
+        let title = format!("{method} {path}: {}", entry.outcome());
+        let alone = Drawing {
+            named: None,
+            messages: said,
+        };
+        Self {
+            who: log::who(exchange.who),
+            drawing: Sequence::of(title, vec![alone], places),
+        }
+    }
+}
+
 /// One moment, in words.
 struct MomentView {
     at: Time,
-    who: Actor,
+    class: &'static str,
     says: String,
 }
 
@@ -190,7 +227,7 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
         exchange: scene
             .heist
             .and_then(Heist::thiefs_exchange)
-            .map(|exchange| refreshed(exchange, "", |refreshed| &refreshed.state)),
+            .map(|exchange| refreshed(&exchange, "", |refreshed| &refreshed.state)),
         moments: scene
             .heist
             .map(|heist| heist.moments().iter().map(MomentView::of).collect())
@@ -203,7 +240,7 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
         robbed: scene.heist.is_some(),
         has_second_act: rescind.service().policy().refresh.is_some(),
         log: log::fragment(&remembered.log, &stage.stores),
-        chosen: drawn_entry.map(|entry| Diagram::of(entry, &stage.stores)),
+        chosen: drawn_entry.map(|entry| Drawn::of(entry, &stage.stores)),
         gone,
         story,
     };
@@ -229,7 +266,9 @@ fn cookie(request: &HttpRequest, rescind: &Rescind) -> Option<(SessionId, Genera
 
 /// What is drawn when nothing is chosen: the thief's last attempt, where it was asked about.
 fn is_worth_drawing(entry: &Entry) -> bool {
-    entry.who == Actor::Thief && entry.node == Node::This && matches!(entry.asked, Asked::AskingDoor | Asked::Refresh)
+    entry.exchange.who == Asker::Thief
+        && entry.node == Node::This
+        && matches!(entry.exchange.asked, Asked::AskingDoor | Asked::Refresh)
 }
 
 /// Whether the thief, when they last tried, was kept out because nobody could be asked.
@@ -308,13 +347,13 @@ fn thief(scene: &Scene, facts: &Facts) -> Side {
     }
 }
 
-fn refreshed(exchange: Exchange, who: &str, part: fn(&Refreshed) -> &String) -> String {
+fn refreshed(exchange: &heist::Refreshed, who: &str, part: fn(&Refreshed) -> &String) -> String {
     let (came_to, generation, code) = match exchange {
-        Exchange::Next(generation) => ("next", Some(generation), ""),
-        Exchange::Forgiven(generation) => ("forgiven", Some(generation), ""),
-        Exchange::Reused => ("reused", None, ""),
-        Exchange::Closed => ("closed", None, ""),
-        Exchange::Refused(code) => ("refused", None, code),
+        heist::Refreshed::Next(generation) => ("next", Some(generation), ""),
+        heist::Refreshed::Forgiven(generation) => ("forgiven", Some(generation), ""),
+        heist::Refreshed::Reused => ("reused", None, ""),
+        heist::Refreshed::Closed => ("closed", None, ""),
+        heist::Refreshed::Refused(code) => ("refused", None, code.as_str()),
     };
     let generation = generation.map(|generation| generation.get().to_string());
     let facts = Facts::default()
@@ -329,7 +368,7 @@ impl MomentView {
     fn of(moment: &Moment) -> Self {
         Self {
             at: clock_time(moment.at),
-            who: moment.who,
+            class: class_of(moment.who),
             says: says(moment),
         }
     }
@@ -337,9 +376,9 @@ impl MomentView {
 
 fn says(moment: &Moment) -> String {
     let who = match moment.who {
-        Actor::You => "You",
-        Actor::Browser => "Your browser, by itself,",
-        Actor::Thief => "The thief",
+        Asker::You => "You",
+        Asker::Browser => "Your browser, by itself,",
+        Asker::Thief => "The thief",
     };
     let facts = Facts::default().with("Who", who);
     let facts = match &moment.what {
@@ -357,7 +396,7 @@ fn says(moment: &Moment) -> String {
             .with("asking", short(asking))
             .with("signature", short(signature))
             .with("others", elsewhere.iter().map(short).collect::<Vec<_>>().join(", ")),
-        What::Exchanged(exchange) => return refreshed(*exchange, who, |refreshed| &refreshed.moment),
+        What::Exchanged(exchange) => return refreshed(exchange, who, |refreshed| &refreshed.moment),
         What::LoggedOut => facts.with("what", "logged-out"),
         What::Ended(how) => facts.with("what", "ended").with("how", *how),
     };

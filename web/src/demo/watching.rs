@@ -14,17 +14,18 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use jiff::Timestamp;
 use rescind_api::{Problem, Rescind};
 use rescind_lab::{
-    Decided,
-    meter::{Meter, metered},
+    Asked, Recorder, Who,
+    raw::{Reply, Request},
 };
-use tokio::time::Instant;
+use rescind_session::Check;
 
 use super::{
     Stage,
-    asked::{Asked, Seen, decided},
-    log::{Actor, Entry, LONGEST_PATH, Node, SentOn},
+    asked::asked,
+    log::{Entry, LONGEST_PATH, Node},
     visitors::Visit,
 };
 
@@ -97,7 +98,7 @@ pub(crate) async fn watched(
     let (Some(stage), Some(rescind), true) = (stage, rescind, interest != Interest::None) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let asked = Asked::of(request.method(), request.path());
+    let asked = asked(request.method(), request.path());
     let (visit, who, cookie) = match caller(&stage, &request, asked) {
         Some(caller) => caller,
         None => return Ok(next.call(request).await?.map_into_boxed_body()),
@@ -118,16 +119,16 @@ pub(crate) async fn watched(
     Ok(reply)
 }
 
-type Caller = (Arc<Visit>, Actor, Option<actix_web::cookie::Cookie<'static>>);
+type Caller = (Arc<Visit>, Who, Option<actix_web::cookie::Cookie<'static>>);
 
 fn caller(stage: &Stage, request: &ServiceRequest, asked: Asked) -> Option<Caller> {
     if let Some(visit) = stage.thief.sender(request.headers()) {
-        return Some((visit, Actor::Thief, None));
+        return Some((visit, Who::Thief, None));
     }
     let who = if is_by_itself(request.method(), request.path(), request.headers()) {
-        Actor::Browser
+        Who::Browser
     } else {
-        Actor::You
+        Who::You
     };
     if let Some(visit) = stage.visitors.of(request.headers()) {
         return Some((visit, who, None));
@@ -154,65 +155,51 @@ fn is_by_itself(method: &Method, path: &str, headers: &HeaderMap) -> bool {
 
 /// A request that is under way.
 struct Begun {
-    entry: Entry,
-    meter: Meter,
-    started: Instant,
-    check: rescind_session::Check,
+    id: u64,
+    at: Timestamp,
+    recorder: Recorder,
+    check: Check,
 }
 
 impl Begun {
     /// Nothing while the time is not known: every request is refused then, and an entry would have no time.
-    fn of(request: &ServiceRequest, rescind: &Rescind, visit: &Visit, who: Actor, asked: Asked) -> Option<Self> {
+    fn of(request: &ServiceRequest, rescind: &Rescind, visit: &Visit, who: Who, asked: Asked) -> Option<Self> {
         let service = rescind.service();
         let at = service.now().ok()?;
-        let meter = Meter::default();
-        let ports = metered(service.ports(), &meter);
-        rescind.with_service(service.with_ports(ports)).answer(request);
-        let entry = Entry {
+        // Nothing is written down of headers and bodies: there are tokens in them.
+        let method: String = request.method().as_str().chars().take(LONGEST_METHOD).collect();
+        let path: String = request.path().chars().take(LONGEST_PATH).collect();
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+        let recorder = Recorder::start(who, asked, Request::new(method, path, true));
+        rescind.with_service(recorder.around(service)).answer(request);
+        Some(Self {
             id: visit.begin(),
             at,
-            who,
-            node: Node::This,
-            method: request.method().as_str().chars().take(LONGEST_METHOD).collect(),
-            path: request.path().chars().take(LONGEST_PATH).collect(),
-            asked,
-            status: 0,
-            code: None,
-            sent_on: None,
-            decided: Decided::Unknown,
-            calls: Vec::new(),
-            took: std::time::Duration::ZERO,
-        };
-        Some(Self {
-            entry,
-            meter,
-            // A stopwatch: it decides nothing.
-            started: Instant::now(),
+            recorder,
             check: service.policy().check,
         })
     }
 
     fn end(self, reply: &ServiceResponse) -> Entry {
-        let (head, calls) = (reply.response(), self.meter.calls());
+        let head = reply.response();
         let told = head.extensions().get::<Told>().map(|told| told.0);
         let code = told.or_else(|| Problem::of(head).map(|problem| problem.code()));
         let to = head.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
-        let decided = decided(&Seen {
-            asked: self.entry.asked,
-            status: head.status().as_u16(),
-            code,
-            to,
-            calls: &calls,
-            check: self.check,
-        });
+        let to = to.and_then(|to| to.split('?').next());
+        let reply = Reply {
+            status: head.status(),
+            code: code.map(str::to_owned),
+            headers: to
+                .map(|to| ("Location".to_owned(), to.to_owned()))
+                .into_iter()
+                .collect(),
+            body: String::new(),
+        };
         Entry {
-            status: head.status().as_u16(),
-            code,
-            sent_on: to.map(SentOn::to),
-            decided,
-            calls,
-            took: self.started.elapsed(),
-            ..self.entry
+            id: self.id,
+            at: self.at,
+            node: Node::This,
+            exchange: self.recorder.end(Some(reply), Some(self.check)),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! | | |
 //! | --- | --- |
 //! | [`telling`](super::telling) | what just happened, and what it means |
-//! | [`sequence`](super::sequence) | who said what to whom, as a diagram and as a list |
-//! | [`wire`](super::wire) | requests and replies as they were |
+//! | [`steps`](super::steps) | who said what to whom, as a diagram and as a list |
+//! | [`wire`](crate::trace::wire) | requests and replies as they were |
 //! | [`everything`](super::everything) | how everything stands afterwards |
 //! | [`buttons`](super::buttons) | what can be done next |
 //! | [`costs`], [`words`](super::words) | what it cost, and when to choose it |
@@ -27,17 +27,19 @@ use super::{
     buttons::Group,
     costs::{self, Row},
     everything::Everything,
-    sequence::Sequence,
-    telling::{Context, Told, moment},
-    wire::Wire,
+    steps::Steps,
+    telling::{Context, Told},
     words::{AnswerWords, label, of_answer},
 };
-use crate::pages::{
-    Site, draw,
-    frame::{Field, Frame, Who},
-    see_other,
-    times::to_the_second,
-    with_cookies,
+use crate::{
+    pages::{
+        Site, draw,
+        frame::{Field, Frame, Who},
+        see_other,
+        times::to_the_second,
+        with_cookies,
+    },
+    trace::{moment, wire::Wire},
 };
 
 /// The longest that an access token or a plain session may be made to live here.
@@ -86,7 +88,7 @@ struct Page {
     ask_both: Option<&'static str>,
     groups: Vec<Group>,
     chaos: Group,
-    sequence: Sequence,
+    steps: Steps,
     wires: Vec<Wire>,
     everything: Option<Everything>,
     costs: Vec<Row>,
@@ -269,7 +271,7 @@ async fn draw_one(
         told,
         groups: Group::usual(sandbox),
         chaos: Group::chaos(sandbox),
-        sequence: Sequence::of(&context),
+        steps: Steps::of(&context),
         wires: shown.map(Wire::all).unwrap_or_default(),
         everything: match shown {
             Some(step) => Some(everything(step.after.clone())),

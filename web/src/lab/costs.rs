@@ -14,7 +14,7 @@ use rescind_lab::{
 };
 use rescind_session::Preset;
 
-use super::wire::took;
+use crate::trace::wire::took;
 
 /// One figure, here and there.
 pub(crate) struct Row {

@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use rescind_lab::{Answer, Picture};
 use rescind_session::{Revocation, Scope, SessionState};
 
-use super::{telling::moment, words::SENTENCES};
+use super::words::SENTENCES;
 use crate::{
     content::{Facts, of, say},
     pages::times::to_the_second,
+    trace::moment,
 };
 
 /// A list on the page keeps to the newest.

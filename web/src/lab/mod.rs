@@ -18,10 +18,9 @@ mod everything;
 mod race;
 mod race_view;
 mod sandboxes;
-mod sequence;
+mod steps;
 mod telling;
 mod timeline;
-mod wire;
 mod words;
 
 use actix_web::web;

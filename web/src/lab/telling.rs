@@ -12,6 +12,7 @@ use super::words::{SENTENCES, of_action};
 use crate::{
     content::{Facts, say},
     pages::times::to_the_second,
+    trace::{class, name, reply},
 };
 
 /// What is told of a step.
@@ -54,34 +55,6 @@ impl Said {
             Outcome::CannotTell => "Refused, since nobody can tell",
             Outcome::NoServer => "No answer",
         }
-    }
-}
-
-/// The colour of an outcome.
-pub(crate) fn class(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Refused | Outcome::CannotTell => "refused",
-        Outcome::NoServer => "",
-    }
-}
-
-pub(crate) fn name(who: Who) -> &'static str {
-    match who {
-        Who::You => "You",
-        Who::Thief => "The thief",
-    }
-}
-
-/// Status and code, or that there was none.
-pub(crate) fn reply(exchange: &Exchange) -> String {
-    let Some(reply) = &exchange.reply else {
-        return "no answer".to_owned();
-    };
-    let status = reply.status.as_u16();
-    match exchange.code() {
-        Some(code) => format!("{status} {code}"),
-        None => status.to_string(),
     }
 }
 
@@ -128,7 +101,7 @@ impl Context<'_> {
     fn facts(&self, step: &Step, exchange: &Exchange) -> Facts {
         let yes = |is: bool| if is { "yes" } else { "no" };
         let (who, you, you_are) = match exchange.who {
-            Who::You => ("you", "You", "You are"),
+            Who::You | Who::Browser => ("you", "You", "You are"),
             Who::Thief => ("thief", "The thief", "The thief is"),
         };
         let refreshes = matches!(self.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
@@ -138,7 +111,7 @@ impl Context<'_> {
             .with("You", you)
             .with("You_are", you_are)
             .with("outcome", outcome_name(exchange.outcome))
-            .with("path", exchange.request.path)
+            .with("path", exchange.request.path.as_ref())
             .with("code", exchange.code().unwrap_or_default())
             .with("decided", format!("{:?}", exchange.decided).to_lowercase())
             .with("check_words", exchange.decided.words())
@@ -184,9 +157,4 @@ fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::CannotTell => "cannot-tell",
         Outcome::NoServer => "no-server",
     }
-}
-
-/// A moment of the sandbox: "t + 5 min 30 s".
-pub(crate) fn moment(at: Duration) -> String {
-    format!("t + {}", to_the_second(at))
 }

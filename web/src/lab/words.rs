@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use rescind_lab::{Action, Answer};
 use serde::Deserialize;
 
-use super::sequence::Lane;
-use crate::content::{Case, file};
+use crate::{
+    content::{Case, file},
+    trace::sequence::Lane,
+};
 
 /// What is to be said of an answer.
 #[derive(Deserialize)]

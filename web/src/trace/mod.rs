@@ -1,7 +1,15 @@
-//! What happened, as every page that tells of it draws it.
+//! What happened, as every page that tells of it draws it: an [`Exchange`] as it was recorded, a diagram of what was said in
+//! one or several of them, what went over the wire, and the moments of a story.
 
-use rescind_lab::Outcome;
+pub(crate) mod sequence;
+pub(crate) mod wire;
+
+use std::time::Duration;
+
+use rescind_lab::{Exchange, Outcome, Who};
 use serde::Deserialize;
+
+use crate::pages::times::to_the_second;
 
 /// What came of something, for an icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -51,4 +59,69 @@ pub(crate) struct Moment {
     pub(crate) said: Option<Said>,
     /// What was answered, and what was asked for it.
     pub(crate) answer: Option<String>,
+}
+
+/// The colour of an outcome.
+pub(crate) fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Refused | Outcome::CannotTell => "refused",
+        Outcome::NoServer => "",
+    }
+}
+
+/// Who asked, at the beginning of a sentence.
+pub(crate) fn name(who: Who) -> &'static str {
+    match who {
+        Who::You => "You",
+        Who::Browser => "Your browser",
+        Who::Thief => "The thief",
+    }
+}
+
+/// The class of whatever belongs to somebody.
+pub(crate) fn class_of(who: Who) -> &'static str {
+    match who {
+        Who::You => "you",
+        Who::Browser => "browser",
+        Who::Thief => "thief",
+    }
+}
+
+/// Status and code, or that there was none.
+pub(crate) fn reply(exchange: &Exchange) -> String {
+    let Some(reply) = &exchange.reply else {
+        return "no answer".to_owned();
+    };
+    let status = reply.status.as_u16();
+    match exchange.code() {
+        Some(code) => format!("{status} {code}"),
+        None => status.to_string(),
+    }
+}
+
+/// The same, and in a word where a redirect leads.
+pub(crate) fn outcome(exchange: &Exchange) -> String {
+    let told = reply(exchange);
+    match (exchange.code(), exchange.leads_to()) {
+        (None, Some("/login")) => format!("{told}, sent to log in"),
+        (None, Some("/refresh")) => format!("{told}, sent to refresh"),
+        (None, Some(_)) => format!("{told}, sent on"),
+        _ => told,
+    }
+}
+
+/// A moment of the sandbox: "t + 5 min 30 s".
+pub(crate) fn moment(at: Duration) -> String {
+    format!("t + {}", to_the_second(at))
+}
+
+/// How long something took, for people.
+pub(crate) fn milliseconds(took: Duration) -> String {
+    let ms = took.as_secs_f64() * 1000.0;
+    match ms {
+        ..0.05 => "less than 0.1 ms".to_owned(),
+        ..10.0 => format!("{ms:.1} ms"),
+        _ => format!("{ms:.0} ms"),
+    }
 }

@@ -89,8 +89,44 @@ async fn a_drawing_of_a_request_says_in_a_list_what_it_shows() {
     let thiefs = chosen(&screen, &["Thief", "/api/me"]);
     let (_, chosen) = visitor.page(&thiefs).await;
     let steps = chosen.all_words(".diagram ol li, #diagram ol li, figure ol li");
-    assert!(steps.iter().any(|step| step.contains("blacklist")), "{steps:#?}");
-    assert!(steps.iter().any(|step| step.contains("200")), "{steps:#?}");
+    let [asks, thinks, question, account, reply] = steps.as_slice() else {
+        panic!("{steps:#?}");
+    };
+    assert_eq!(asks, "The thief to the server: GET /api/me");
+    assert_eq!(thinks, "The server: signature good, not expired");
+    let says = |sentence: &str, words: &[&str]| words.iter().all(|word| sentence.contains(word));
+    assert!(
+        says(
+            question,
+            &[
+                "The server to the blacklist",
+                "token or session on it? → not on it",
+                "ms"
+            ]
+        ),
+        "{question}"
+    );
+    assert!(
+        says(account, &["The server to the database", "which account? → found"]),
+        "{account}"
+    );
+    assert_eq!(reply, "The server to the thief: 200");
+}
+
+#[tokio::test]
+async fn a_long_path_is_shortened_in_the_drawing_and_whole_in_the_list() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let long = format!("/account/{}", "x".repeat(100));
+    visitor.client.open(&long).await;
+    let screen = visitor.screen().await;
+    let (_, chosen) = visitor.page(&chosen(&screen, &[&long])).await;
+    assert!(chosen.words("#diagram figure ol").contains(&long));
+    let labels = chosen.all_words("#diagram svg g text");
+    assert!(
+        !labels.is_empty() && labels.iter().all(|label| label.chars().count() <= 64),
+        "{labels:#?}"
+    );
 }
 
 /// The address of the entry with these words.

@@ -14,7 +14,7 @@ use rescind_session::Policy;
 use crate::{
     lab::of_action,
     pages::times::length,
-    trace::{Moment, Said},
+    trace::{Moment, Said, class_of},
 };
 
 /// When every story begins: 1 January 2026, ten o'clock.
@@ -191,10 +191,7 @@ impl Play {
         let words = name.unwrap_or_else(|| deed(exchange));
         self.moments.push(Moment {
             at: clock(at),
-            who: Some(match exchange.who {
-                Who::You => "you",
-                Who::Thief => "thief",
-            }),
+            who: Some(class_of(exchange.who)),
             words: words.to_owned(),
             said: Some(said),
             answer: Some(answer(exchange)),
@@ -269,11 +266,11 @@ fn clock(at: Duration) -> String {
 }
 
 fn deed(exchange: &Exchange) -> &'static str {
-    match (exchange.who, exchange.request.path) {
+    match (exchange.who, exchange.request.path.as_ref()) {
         (Who::You, "/login") => "You log in",
         (Who::You, "/logout") => "You log out",
         (Who::You, "/api/refresh") => "Your browser refreshes",
-        (Who::You, _) => "You call the API",
+        (Who::You | Who::Browser, _) => "You call the API",
         (Who::Thief, "/api/refresh") => "The thief refreshes",
         (Who::Thief, _) => "The thief calls the API with the copy",
     }

@@ -11,7 +11,7 @@ use rescind_lab::{
     raw::ExplainedCookie,
 };
 
-use super::telling::{class, name, reply};
+use super::{class, name, reply};
 
 /// One exchange.
 pub(crate) struct Wire {

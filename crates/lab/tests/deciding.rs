@@ -1,0 +1,100 @@
+//! Which check decided an exchange: by what was asked for, the reply, and what the stores were asked on the way.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
+
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use rescind_lab::{
+    Asked, Decided, Exchange, Outcome, Who,
+    meter::{Answer, Call, Operation, Store},
+    raw::{Reply, Request},
+};
+use rescind_session::Check;
+
+fn call(operation: Operation, answer: Answer) -> Call {
+    Call {
+        store: Store::Sessions,
+        operation,
+        answer,
+        took: Duration::ZERO,
+        session: None,
+        generation: None,
+    }
+}
+
+/// An exchange that ended with this status, and with a problem's code or a redirect.
+fn seen(asked: Asked, status: u16, code: Option<&str>, to: Option<&str>, calls: &[Call], check: Check) -> Exchange {
+    let reply = Reply {
+        status: StatusCode::from_u16(status).unwrap(),
+        code: code.map(str::to_owned),
+        headers: to
+            .map(|to| ("Location".to_owned(), to.to_owned()))
+            .into_iter()
+            .collect(),
+        body: String::new(),
+    };
+    let request = Request::new(Method::GET, "/", true);
+    Exchange::seen(Who::You, asked, request, Some(reply), Some(check)).with_calls(calls.to_vec(), Some(check))
+}
+
+fn by_code(asked: Asked, status: u16, code: Option<&str>, check: Check) -> Decided {
+    seen(asked, status, code, None, &[], check).decided
+}
+
+#[test]
+fn a_revoked_token_is_refused_by_what_the_policy_asks() {
+    let decided = |check| by_code(Asked::AskingDoor, 401, Some("token_revoked"), check);
+    assert_eq!(decided(Check::Blacklist), Decided::Blacklist);
+    assert_eq!(decided(Check::Session), Decided::SessionRow);
+}
+
+#[test]
+fn an_accepted_token_was_last_asked_of_whatever_the_policy_asks() {
+    let decided = |asked, check| by_code(asked, 200, None, check);
+    assert_eq!(decided(Asked::AskingDoor, Check::Blacklist), Decided::Blacklist);
+    assert_eq!(decided(Asked::AskingDoor, Check::Nothing), Decided::Expiry);
+    assert_eq!(decided(Asked::SignatureDoor, Check::Blacklist), Decided::Expiry);
+}
+
+#[test]
+fn a_store_that_does_not_answer_decides_nothing() {
+    let decided = by_code(Asked::AskingDoor, 503, Some("store_unavailable"), Check::Blacklist);
+    assert_eq!(decided, Decided::NoAnswer);
+}
+
+#[test]
+fn what_a_browsers_refresh_came_to_is_told_by_what_was_asked_on_the_way() {
+    let found = |answer| call(Operation::FindSession, answer);
+    let check = call(Operation::Check, Answer::NotOnTheList);
+    for (calls, to, expected) in [
+        (
+            vec![found(Answer::Open), call(Operation::Rotate, Answer::Done)],
+            "/refresh?renewed=1",
+            Decided::Generation,
+        ),
+        (
+            vec![found(Answer::Open), call(Operation::CloseForReuse, Answer::Done)],
+            "/login?next=/",
+            Decided::Generation,
+        ),
+        (vec![found(Answer::Open)], "/demo", Decided::Generation),
+        (vec![found(Answer::Open)], "/login?next=/", Decided::SessionAge),
+        (vec![found(Answer::Closed)], "/login?next=/", Decided::SessionRow),
+        (vec![found(Answer::NothingFound)], "/login?next=/", Decided::RefreshTag),
+        (vec![], "/login?next=/", Decided::TokenThere),
+        (vec![check], "/account", Decided::Blacklist),
+    ] {
+        let refresh = seen(Asked::Refresh, 303, None, Some(to), &calls, Check::Blacklist);
+        assert_eq!(refresh.decided, expected, "{calls:?} -> {to}");
+        assert_eq!(refresh.outcome == Outcome::Refused, to.starts_with("/login"), "{to}");
+    }
+}
+
+#[test]
+fn a_private_page_turns_away_for_the_expiry_the_blacklist_or_no_token() {
+    let to = |to, calls: &[Call]| seen(Asked::Private, 303, None, Some(to), calls, Check::Blacklist).decided;
+    assert_eq!(to("/refresh?next=/account", &[]), Decided::Expiry);
+    assert_eq!(to("/login?next=/account", &[]), Decided::TokenThere);
+    let revoked = [call(Operation::Check, Answer::OnTheList)];
+    assert_eq!(to("/login?next=/account", &revoked), Decided::Blacklist);
+}

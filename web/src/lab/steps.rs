@@ -1,0 +1,108 @@
+//! Everything that happened in a sandbox: a sequence diagram that grows with each step, and the same as a list.
+//!
+//! The drawing keeps to the latest steps, since a page must stay a page; the earlier ones are folded, a line each, and each
+//! leads to where it was the latest.
+
+use rescind_lab::{Answer, Outcome, Step, meter::Operation};
+
+use super::{telling::Context, words::of_action};
+use crate::trace::{
+    moment, reply,
+    sequence::{self, Lane, Message, Sequence, messages},
+};
+
+/// How many messages are drawn at most, but for a single step that has more.
+const MOST_DRAWN: usize = 16;
+
+/// The drawing, and the lists.
+pub(crate) struct Steps {
+    pub(crate) drawing: Sequence,
+    /// Those that are drawn, the newest last.
+    pub(crate) told: Vec<StepTold>,
+    /// Steps before those.
+    pub(crate) folded: Vec<StepTold>,
+}
+
+/// A step as it stands in a list.
+pub(crate) struct StepTold {
+    pub(crate) number: usize,
+    pub(crate) at: String,
+    pub(crate) deed: &'static str,
+    pub(crate) came_of_it: String,
+    /// Its messages, a sentence each.
+    pub(crate) sentences: Vec<String>,
+}
+
+impl Steps {
+    /// Of these steps, the last of which is the one that is looked at.
+    pub(crate) fn of(context: &Context) -> Self {
+        let (answer, steps) = (context.answer, context.steps);
+        let mut first = steps.len();
+        let mut count = 0;
+        while let Some(step) = first.checked_sub(1).and_then(|before| steps.get(before)) {
+            count += said_in(step, answer).len() + 1;
+            if count > MOST_DRAWN && first < steps.len() {
+                break;
+            }
+            first -= 1;
+        }
+        let (folded, shown) = steps.split_at(first.min(steps.len()));
+        let step = |step: &Step| sequence::Step {
+            named: Some((
+                step.number,
+                format!("{}, {}", of_action(step.action, answer).deed, moment(step.at)),
+            )),
+            messages: said_in(step, answer),
+        };
+        let title = format!("{}: the latest steps", answer.name());
+        let drawing = Sequence::of(title, shown.iter().map(step).collect(), |_| None);
+        let told = shown.iter().zip(&drawing.steps);
+        let told = told.map(|(step, drawn)| StepTold::of(step, answer, drawn.sentences.clone()));
+        Self {
+            told: told.collect(),
+            folded: folded
+                .iter()
+                .map(|step| StepTold::of(step, answer, Vec::new()))
+                .collect(),
+            drawing,
+        }
+    }
+}
+
+impl StepTold {
+    fn of(step: &Step, answer: Answer, sentences: Vec<String>) -> Self {
+        let outcomes: Vec<_> = step
+            .exchanges
+            .iter()
+            .map(|exchange| {
+                let sign = match exchange.outcome {
+                    Outcome::Accepted => "✓",
+                    Outcome::Refused | Outcome::CannotTell => "✕",
+                    Outcome::NoServer => "?",
+                };
+                format!("{sign} {}", reply(exchange))
+            })
+            .collect();
+        Self {
+            number: step.number,
+            at: moment(step.at),
+            deed: &of_action(step.action, answer).deed,
+            came_of_it: outcomes.join(", "),
+            sentences,
+        }
+    }
+}
+
+fn said_in(step: &Step, answer: Answer) -> Vec<Message> {
+    let sent = step.exchanges.iter();
+    let mut said: Vec<_> = sent.flat_map(|exchange| messages(exchange, false)).collect();
+    let words = of_action(step.action, answer);
+    if let (Some(from), Some(to)) = (words.from, words.to) {
+        said.push(Message::new(from, to, words.says.as_str()));
+    }
+    if step.upkeep.iter().any(|call| call.operation == Operation::Fill) {
+        let says = "what was revoked, from the log";
+        said.push(Message::new(Lane::Database, Lane::Blacklist, says));
+    }
+    said
+}

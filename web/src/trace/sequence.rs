@@ -1,0 +1,279 @@
+//! Who said what to whom, as a sequence diagram, and the same as a list.
+//!
+//! First the messages, as plain data; from them come both the drawing and the list, so that neither can say what the other
+//! does not. The drawing is SVG by the server, with presentation attributes and classes only: the pages' content policy
+//! forbids inline styles.
+
+use askama::Template;
+use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
+use serde::Deserialize;
+
+use super::{class, milliseconds, outcome, reply};
+use crate::pages::arrow;
+
+/// Where the lanes are, from left to right.
+const LANES: [i32; 5] = [80, 290, 480, 660, 860];
+const FIRST: i32 = 64;
+const HEADER: i32 = 34;
+const MESSAGE: i32 = 32;
+/// The most letters that fit between two neighbours, beside a lane with nothing on its other side, and over the lanes of the
+/// stores.
+const FITS: usize = 32;
+const FITS_BESIDE: usize = 46;
+const FITS_OVER: usize = 64;
+
+/// Who takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Lane {
+    Browser,
+    Server,
+    Blacklist,
+    Database,
+    Thief,
+}
+
+impl Lane {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Browser,
+        Self::Server,
+        Self::Blacklist,
+        Self::Database,
+        Self::Thief,
+    ];
+
+    fn x(self) -> i32 {
+        match self {
+            Self::Browser => LANES[0],
+            Self::Server => LANES[1],
+            Self::Blacklist => LANES[2],
+            Self::Database => LANES[3],
+            Self::Thief => LANES[4],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Browser => "Your browser",
+            Self::Server => "The server",
+            Self::Blacklist => "The blacklist",
+            Self::Database => "The database",
+            Self::Thief => "The thief",
+        }
+    }
+
+    fn of(store: Store) -> Self {
+        match store {
+            Store::Blacklist => Self::Blacklist,
+            Store::Sessions | Store::Users => Self::Database,
+        }
+    }
+}
+
+/// One thing that is said. From a lane to itself: a thought, or something that happens to it.
+pub(crate) struct Message {
+    from: Lane,
+    to: Lane,
+    says: String,
+    class: &'static str,
+}
+
+impl Message {
+    pub(crate) fn new(from: Lane, to: Lane, says: impl Into<String>) -> Self {
+        Self {
+            from,
+            to,
+            says: says.into(),
+            class: "",
+        }
+    }
+
+    fn told(&self, lanes: &[LaneDrawn]) -> String {
+        let named = |lane: Lane| {
+            let place = lanes.iter().find(|drawn| drawn.x == lane.x());
+            match place.and_then(|drawn| drawn.place.as_ref()) {
+                Some(place) => format!("{} ({place})", lane.name()),
+                None => lane.name().to_owned(),
+            }
+        };
+        let (from, to, says) = (named(self.from), named(self.to), &self.says);
+        if self.from == self.to {
+            return format!("{from}: {says}");
+        }
+        let to = to.replacen('T', "t", 1).replacen("Your", "your", 1);
+        format!("{from} to {to}: {says}")
+    }
+}
+
+/// What is said in an exchange, in order. `watched`: by a server that serves more than the lab's three calls, and whose stores
+/// take a time that is worth telling.
+pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
+    let asks = match exchange.who {
+        Who::You | Who::Browser => Lane::Browser,
+        Who::Thief => Lane::Thief,
+    };
+    let request = format!("{} {}", exchange.request.method, exchange.request.path);
+    let mut messages = vec![Message::new(asks, Lane::Server, request)];
+    if exchange.reply.is_none() {
+        messages.push(Message::new(Lane::Server, Lane::Server, "does not run"));
+        return messages;
+    }
+    if let Some(thought) = thought(exchange, watched) {
+        messages.push(Message::new(Lane::Server, Lane::Server, thought));
+    }
+    for call in &exchange.calls {
+        let lane = Lane::of(call.store);
+        let mut says = format!("{} → {}", call.operation.words(), call.answer.words());
+        if watched {
+            says = format!("{says}, {}", milliseconds(call.took));
+        }
+        messages.push(Message::new(Lane::Server, lane, says));
+    }
+    let told = if watched { outcome(exchange) } else { reply(exchange) };
+    let lost = if exchange.arrived { "" } else { ", lost on its way" };
+    messages.push(Message {
+        class: class(exchange.outcome),
+        ..Message::new(Lane::Server, asks, format!("{told}{lost}"))
+    });
+    messages
+}
+
+/// What the server finds out by itself, before it asks anybody.
+fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
+    let refused = exchange.outcome == Outcome::Refused;
+    let to_refresh = exchange.asked == Asked::Private && exchange.leads_to() == Some("/refresh");
+    match exchange.decided {
+        Decided::Origin if watched && refused => Some("another site's page sent it"),
+        Decided::TokenThere if watched => Some("no token that counts"),
+        Decided::LoginLimit if watched && refused => Some("too many tries"),
+        _ if exchange.signature_checks() == 0 => None,
+        Decided::Expiry if refused || to_refresh => Some("signature good, expired"),
+        Decided::Signature if refused => Some("the signature is not good"),
+        _ => Some("signature good, not expired"),
+    }
+}
+
+/// A step of a story, before it is drawn.
+pub(crate) struct Step {
+    /// Its number, what it is called, and when it was; nothing for an exchange that stands by itself.
+    pub(crate) named: Option<(usize, String)>,
+    pub(crate) messages: Vec<Message>,
+}
+
+/// A drawing.
+#[derive(Template)]
+#[template(path = "trace/sequence.html")]
+pub(crate) struct Sequence {
+    pub(crate) title: String,
+    pub(crate) lanes: Vec<LaneDrawn>,
+    pub(crate) steps: Vec<StepDrawn>,
+    height: i32,
+}
+
+pub(crate) struct LaneDrawn {
+    x: i32,
+    name: &'static str,
+    place: Option<String>,
+}
+
+/// A step in the drawing.
+pub(crate) struct StepDrawn {
+    /// What stands above its arrows.
+    heading: Option<String>,
+    /// Its messages, a sentence each.
+    pub(crate) sentences: Vec<String>,
+    y: i32,
+    height: i32,
+    newest: bool,
+    arrows: Vec<Arrow>,
+}
+
+/// A line from one lane to another, or a label on one.
+struct Arrow {
+    class: &'static str,
+    from: i32,
+    to: i32,
+    y: i32,
+    /// The outline of the head; none for a thought.
+    head: Option<String>,
+    /// Where the label is, and whether that is its start or its middle.
+    label_at: i32,
+    anchor: &'static str,
+    label: String,
+}
+
+impl Sequence {
+    /// The last of the steps is the newest.
+    pub(crate) fn of(title: String, steps: Vec<Step>, places: impl Fn(Lane) -> Option<String>) -> Self {
+        let lane = |lane: Lane| LaneDrawn {
+            x: lane.x(),
+            name: lane.name(),
+            place: places(lane),
+        };
+        let lanes: Vec<_> = Lane::ALL.into_iter().map(lane).collect();
+        let count = steps.len();
+        let mut y = FIRST;
+        let mut drawn = Vec::new();
+        for (n, step) in (1..).zip(steps) {
+            let step = StepDrawn::at(y, step, n == count, &lanes);
+            y += step.height;
+            drawn.push(step);
+        }
+        Self {
+            title,
+            lanes,
+            steps: drawn,
+            height: y + 8,
+        }
+    }
+}
+
+impl StepDrawn {
+    fn at(y: i32, step: Step, newest: bool, lanes: &[LaneDrawn]) -> Self {
+        let header = if step.named.is_some() { HEADER } else { 0 };
+        let height = header + MESSAGE * i32::try_from(step.messages.len()).unwrap_or_default();
+        let arrows = step
+            .messages
+            .iter()
+            .zip(1..)
+            .map(|(message, n)| Arrow::of(message, y + header + MESSAGE * n - 12))
+            .collect();
+        Self {
+            sentences: step.messages.iter().map(|message| message.told(lanes)).collect(),
+            // A step that stands alone is not told from others.
+            newest: newest && step.named.is_some(),
+            heading: step.named.map(|(number, name)| format!("{number}. {name}")),
+            y,
+            height,
+            arrows,
+        }
+    }
+}
+
+impl Arrow {
+    fn of(message: &Message, y: i32) -> Self {
+        /// How long a head is.
+        const HEAD: i32 = 9;
+        let (from, to) = (message.from.x(), message.to.x());
+        let (label_at, anchor, fits) = match (message.from, message.to) {
+            (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
+            // A question and its answer are long, and the lanes behind are free on this line.
+            (Lane::Server, Lane::Blacklist | Lane::Database) => (from + 10, "start", FITS_OVER),
+            (Lane::Server, Lane::Thief) | (Lane::Thief, Lane::Server) => {
+                (i32::midpoint(Lane::Database.x(), Lane::Thief.x()), "middle", FITS)
+            }
+            (Lane::Browser, Lane::Thief) => (i32::midpoint(Lane::Browser.x(), Lane::Server.x()), "middle", FITS),
+            _ => (i32::midpoint(from, to), "middle", FITS),
+        };
+        Self {
+            class: message.class,
+            from,
+            to,
+            y,
+            head: arrow::head(from, to, y, HEAD),
+            label_at,
+            anchor,
+            label: arrow::shortened(&message.says, fits),
+        }
+    }
+}
