@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use actix_web::{cookie::Cookie, http::Method};
 
-use crate::{
-    raw::{Reply, Request},
-    server::ORIGIN,
-};
+use crate::raw::{ORIGIN, Reply, Request};
 
 /// A cookie that the browser keeps.
 #[derive(Clone, PartialEq, Eq)]

@@ -24,7 +24,8 @@ use crate::{
     answer::Answer,
     bytes,
     meter::{Access, Store},
-    sandbox::{Loot, Sandbox, SandboxError, Setup},
+    picture::Loot,
+    sandbox::{Sandbox, SandboxError, Setup},
     trace::{Exchange, Outcome},
 };
 

@@ -5,7 +5,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rescind_session::{Revocation, Session};
 
-use crate::{browser::KeptCookie, faults::Mood, sandbox::Loot};
+use crate::{browser::KeptCookie, faults::Mood};
+
+/// What the thief has.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Loot {
+    /// What is sent with each request: an access token, or the cookie of a plain session.
+    pub access: Option<String>,
+    /// A refresh token.
+    pub refresh: Option<String>,
+}
 
 /// The whole sandbox, at one moment.
 #[derive(Clone)]

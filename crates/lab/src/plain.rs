@@ -28,7 +28,7 @@ use rescind_session::{Device, Password, SessionService, token::ClientId};
 
 use crate::{
     meter::{Answer, Meter, Operation, Store},
-    server::NameAndPassword,
+    raw::NameAndPassword,
 };
 
 /// What the cookie is called.

@@ -8,6 +8,20 @@ use actix_web::{
     cookie::Cookie,
     http::{Method, StatusCode},
 };
+use serde::Deserialize;
+
+/// Where the sandbox's server is said to be. There is nobody at that address (RFC 2606, section 3).
+pub const ORIGIN: &str = "https://sandbox.example";
+
+pub(crate) const ACCESS_COOKIE: &str = "__Host-rescind_access";
+pub(crate) const REFRESH_COOKIE: &str = "__Host-rescind_refresh";
+
+/// What the form at `/login` sends.
+#[derive(Deserialize)]
+pub(crate) struct NameAndPassword {
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
 
 /// A request.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,7 +68,7 @@ impl Request {
         let value = value.into();
         self.carries_token |= match name {
             "Authorization" => true,
-            "Cookie" => value.contains(crate::sandbox::ACCESS_COOKIE),
+            "Cookie" => value.contains(ACCESS_COOKIE),
             _ => false,
         };
         self.headers.push((name, value));

@@ -23,9 +23,9 @@ use crate::{
     clock::Machine,
     deciding::Asked,
     faults::Mood,
-    picture::{Picture, PlainRow},
+    picture::{Loot, Picture, PlainRow},
     plain,
-    raw::Request,
+    raw::{ACCESS_COOKIE, REFRESH_COOKIE, Request},
     server::{Hardware, Kind, Server},
     step::Step,
     trace::{Exchange, Outcome, Recorder, Who},
@@ -38,8 +38,6 @@ pub const USERNAME: &str = "alice";
 /// Their password.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-pub(crate) const ACCESS_COOKIE: &str = "__Host-rescind_access";
-pub(crate) const REFRESH_COOKIE: &str = "__Host-rescind_refresh";
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// What a sandbox is to be.
@@ -68,15 +66,6 @@ impl Setup {
             started: Timestamp::from_second(started.as_second()).unwrap_or(started),
         }
     }
-}
-
-/// What the thief has.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Loot {
-    /// What is sent with each request: an access token, or the cookie of a plain session.
-    pub access: Option<String>,
-    /// A refresh token.
-    pub refresh: Option<String>,
 }
 
 /// Why a button cannot be pressed now.

@@ -25,7 +25,6 @@ use rescind_session::{
     token::{Algorithm, KeyError, KeyRing, RefreshKey, RefreshKeys, SigningKey},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use url::Url;
 
@@ -34,12 +33,9 @@ use crate::{
     faults::MoodyBlacklist,
     meter::{Call, Meter, metered},
     plain::{self, PlainStore},
-    raw::{Reply, Request},
+    raw::{NameAndPassword, ORIGIN, Reply, Request},
     trace::Recorder,
 };
-
-/// Where the sandbox's server is said to be. There is nobody at that address (RFC 2606, section 3).
-pub const ORIGIN: &str = "https://sandbox.example";
 
 /// How long a request in a sandbox waits for its stores.
 const STORE_TIMEOUT: Duration = Duration::from_millis(60);
@@ -229,13 +225,6 @@ impl Server {
             }
         }
     }
-}
-
-/// What the form at `/login` sends.
-#[derive(Deserialize)]
-pub(crate) struct NameAndPassword {
-    pub(crate) username: String,
-    pub(crate) password: String,
 }
 
 /// The one handler that an application with forms has to write itself.

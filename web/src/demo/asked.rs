@@ -3,13 +3,18 @@
 use actix_web::http::Method;
 use rescind_lab::Asked;
 
+/// The door that asks.
+pub(crate) const ASKING_DOOR: &str = "/api/me";
+/// The door that looks at the token alone.
+pub(crate) const SIGNATURE_DOOR: &str = "/demo/signature-only/me";
+
 pub(super) fn asked(method: &Method, path: &str) -> Asked {
     let reads = method == Method::GET || method == Method::HEAD;
     match (reads, path) {
         (true, "/" | "/login" | "/signup") => Asked::Page,
         (true, "/account" | "/password" | "/api/sessions") => Asked::Private,
-        (true, "/api/me") => Asked::AskingDoor,
-        (true, "/demo/signature-only/me") => Asked::SignatureDoor,
+        (true, ASKING_DOOR) => Asked::AskingDoor,
+        (true, SIGNATURE_DOOR) => Asked::SignatureDoor,
         (_, "/refresh" | "/api/refresh" | "/demo/refresh") => Asked::Refresh,
         (false, "/signup" | "/api/users") => Asked::SignUp,
         (false, "/login" | "/api/login") => Asked::LogIn,

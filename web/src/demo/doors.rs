@@ -11,9 +11,11 @@ use rescind_session::{Check, token::AccessClaims};
 use serde::Serialize;
 
 use super::{
-    heist::{Heist, Tried, Verdict},
-    scene::{Scene, WORDS},
-    thief::{ASKING_DOOR, SIGNATURE_DOOR},
+    asked::{ASKING_DOOR, SIGNATURE_DOOR},
+    heist::{Heist, Tried},
+    peers::Verdict,
+    scene::Scene,
+    words::WORDS,
 };
 use crate::{
     content::{Facts, say},

@@ -11,7 +11,10 @@ use rescind_lab::{
 };
 use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
 
-use super::{log::Entry, peers::AtPeer};
+use super::{
+    log::Entry,
+    peers::{AtPeer, Verdict},
+};
 
 /// How many moments are kept. Of more, the first two stay, since everything began with them.
 const MOST_MOMENTS: usize = 24;
@@ -80,34 +83,6 @@ pub(crate) struct Tried {
     pub(crate) took: Duration,
     /// What the same door said at every other node.
     pub(crate) elsewhere: Vec<AtPeer>,
-}
-
-/// What a door answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// In, and whatever private thing lies behind it.
-    Accepted {
-        note: Option<String>,
-    },
-    Refused {
-        status: u16,
-        code: String,
-    },
-    /// Nothing that could be read, or not in time.
-    NoAnswer,
-}
-
-impl Verdict {
-    /// For the sentences that depend on it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Accepted { .. } => "in",
-            Self::Refused { code, .. } if code == "token_revoked" => "revoked",
-            Self::Refused { code, .. } if code == "token_expired" => "expired",
-            Self::Refused { .. } => "refused",
-            Self::NoAnswer => "no-answer",
-        }
-    }
 }
 
 /// Something that happened.

@@ -13,7 +13,7 @@ use rescind_lab::{
     meter::{Access, Store},
 };
 
-use super::scene::WORDS;
+use super::words::WORDS;
 use crate::{
     content::of,
     pages::times::Time,

@@ -12,7 +12,7 @@
 //! | [`thief`], [`peers`], [`doors`] | who tries, at which other nodes, and at which doors |
 //! | [`heist`] | what is known of a robbery |
 //! | [`actions`] | the buttons |
-//! | [`scene`], [`screen`] | how far the story has come, and what is drawn; the sentences are in `content/robbery.toml` |
+//! | [`scene`], [`screen`], [`words`] | how far the story has come, what is drawn, and in which words |
 //! | [`events`] | the log as it happens |
 //!
 //! **What somebody could do with it who means harm.** It is off unless the program listens to its own machine alone, or
@@ -33,6 +33,7 @@ mod screen;
 mod thief;
 pub(crate) mod visitors;
 mod watching;
+mod words;
 
 use std::{
     net::SocketAddr,

@@ -18,9 +18,8 @@ use rescind_session::Check;
 use url::Url;
 
 use super::{
-    heist::Verdict,
+    asked::ASKING_DOOR,
     log::{Entry, Node},
-    thief::ASKING_DOOR,
 };
 
 /// Which node answered, in its own words.
@@ -56,6 +55,34 @@ impl Peers {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Peer>> {
         self.0.iter()
+    }
+}
+
+/// What a door answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// In, and whatever private thing lies behind it.
+    Accepted {
+        note: Option<String>,
+    },
+    Refused {
+        status: u16,
+        code: String,
+    },
+    /// Nothing that could be read, or not in time.
+    NoAnswer,
+}
+
+impl Verdict {
+    /// For the sentences that depend on it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "in",
+            Self::Refused { code, .. } if code == "token_revoked" => "revoked",
+            Self::Refused { code, .. } if code == "token_expired" => "expired",
+            Self::Refused { .. } => "refused",
+            Self::NoAnswer => "no-answer",
+        }
     }
 }
 

@@ -1,55 +1,21 @@
 //! How far the story has come: what is known when a screen is drawn, and the one step that it waits for.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use rescind_api::{Authenticated, Rescind, Visitor};
 use rescind_lab::Who;
 use rescind_session::token::{Generation, SessionId};
-use serde::Deserialize;
 
-use super::heist::{Act, Heist, Tried, Verdict};
+use super::{
+    heist::{Act, Heist, Tried},
+    peers::Verdict,
+    words::WORDS,
+};
 use crate::{
-    content::{Case, Facts, file, of},
+    content::{Facts, of},
     stores::BlacklistKind,
 };
-
-/// What the screen says, by what happened.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Words {
-    pub(super) story: Vec<Case<Story>>,
-    pub(super) doors: Vec<Case<Story>>,
-    pub(super) asks: Vec<Case<String>>,
-    pub(super) why: Vec<Case<String>>,
-    pub(super) nodes: Vec<Case<String>>,
-    pub(super) notice: Vec<Case<String>>,
-    pub(super) you: Vec<Case<String>>,
-    pub(super) thief: Vec<Case<String>>,
-    pub(super) refreshed: Vec<Case<Refreshed>>,
-    pub(super) moment: Vec<Case<String>>,
-    pub(super) causes: BTreeMap<String, String>,
-    pub(super) buttons: BTreeMap<String, String>,
-    pub(super) asked: BTreeMap<String, String>,
-}
-
-pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml").data());
-
-/// A heading, and what to make of it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Story {
-    pub(super) heading: String,
-    pub(super) lead: String,
-}
-
-/// What came of a refresh, beside who refreshed and as a moment.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Refreshed {
-    pub(super) state: String,
-    pub(super) moment: String,
-}
 
 /// What is known when a screen is drawn.
 pub(super) struct Scene<'a> {

@@ -22,11 +22,13 @@ use serde::Deserialize;
 use super::{
     Stage,
     doors::{DoorView, Said},
-    heist::{self, Heist, Moment, Tried, Verdict, What},
+    heist::{self, Heist, Moment, Tried, What},
     log::{self, Entry, Node, clock_time},
-    scene::{Phase, Refreshed, Scene, Step, Story, WORDS},
+    peers::Verdict,
+    scene::{Phase, Scene, Step},
     thief,
     watching::Watched,
+    words::{Refreshed, Story, WORDS},
 };
 use crate::{
     content::{Facts, first, of, say},

@@ -26,17 +26,13 @@ use serde::Deserialize;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    heist::Verdict,
-    peers::{AtPeer, Peer, Peers, name_in},
+    asked::{ASKING_DOOR, SIGNATURE_DOOR},
+    peers::{AtPeer, Peer, Peers, Verdict, name_in},
     visitors::{Ticket, Visit},
 };
 
 /// What the thief calls itself. It stands in the list of devices once the thief has refreshed.
 pub(crate) const AGENT: &str = "thief/1.0";
-/// The door that asks.
-pub(crate) const ASKING_DOOR: &str = "/api/me";
-/// The door that looks at the token alone.
-pub(crate) const SIGNATURE_DOOR: &str = "/demo/signature-only/me";
 const REFRESH: &str = "/api/refresh";
 
 const NONCE: &str = "x-rescind-thief";

@@ -13,6 +13,9 @@ use serde::{
 };
 use serde_json::Value;
 
+use super::{WORDS, longest};
+use crate::content::Facts;
+
 /// How a refresh token of this program begins.
 const REFRESH: &str = "rrt_";
 
@@ -91,6 +94,36 @@ impl Undecodable {
         match token.split('.').count() {
             3 => Self::NotJson,
             parts => Self::Parts(parts),
+        }
+    }
+}
+
+/// The longest value that can be written into a token, in characters.
+pub(crate) const LONGEST_VALUE: usize = 200;
+
+/// Why there is nothing to show. It holds nothing of the token, and the field comes back empty: a token is a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(super) String);
+
+impl Refusal {
+    /// `why`: its name in the file.
+    pub(crate) fn because(why: &str) -> Self {
+        Self::with(why, Facts::default())
+    }
+
+    fn with(why: &str, facts: Facts) -> Self {
+        let facts = facts
+            .with("longest", longest())
+            .with("longest_value", LONGEST_VALUE.to_string());
+        Self(facts.fill(WORDS.refusals.get(why).map_or("", String::as_str)))
+    }
+
+    pub(crate) fn undecodable(why: Undecodable) -> Self {
+        match why {
+            Undecodable::Parts(5) => Self::because("FiveParts"),
+            Undecodable::Parts(1) => Self::because("OnePart"),
+            Undecodable::Parts(parts) => Self::with("Parts", Facts::default().with("parts", parts.to_string())),
+            why => Self::because(&format!("{why:?}")),
         }
     }
 }

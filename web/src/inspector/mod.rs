@@ -41,9 +41,9 @@ use crate::{
     lab::Sandboxes,
     pages::{Site, draw, read},
 };
-use decoded::Decoded;
+use decoded::{Decoded, Refusal};
 use own::{Keeper, Own};
-use page::{Page, Refusal, Result as Shown};
+use page::{Page, Result as Shown};
 use tampering::{Change, Tampered};
 use verified::Verified;
 

@@ -6,20 +6,16 @@ use rescind_session::token::AccessToken;
 use serde_json::Value;
 
 use super::{
-    WORDS,
-    decoded::{Decoded, Part, Undecodable},
+    decoded::{Decoded, Part, Refusal},
     longest, meaning,
     meaning::Meaning,
     own::Own,
-    tampering::{LONGEST_VALUE, Marks, Place},
+    tampering::{Marks, Place},
     verified::{Outcome, Verified},
 };
-use crate::{
-    content::Facts,
-    pages::{
-        frame::{Frame, Who},
-        times::{Time, span},
-    },
+use crate::pages::{
+    frame::{Frame, Who},
+    times::{Time, span},
 };
 
 #[derive(Template)]
@@ -31,10 +27,6 @@ pub(crate) struct Page<'a> {
     refusal: Option<Refusal>,
     shown: Option<View>,
 }
-
-/// Why there is nothing to show. It holds nothing of the token, and the field comes back empty: a token is a secret.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal(String);
 
 /// A token, and what is to be said of it.
 pub(crate) struct Result {
@@ -85,29 +77,6 @@ struct Base {
     which: String,
     token: Option<String>,
     members: Vec<String>,
-}
-
-impl Refusal {
-    /// `why`: its name in the file.
-    pub(crate) fn because(why: &str) -> Self {
-        Self::with(why, Facts::default())
-    }
-
-    fn with(why: &str, facts: Facts) -> Self {
-        let facts = facts
-            .with("longest", longest())
-            .with("longest_value", LONGEST_VALUE.to_string());
-        Self(facts.fill(WORDS.refusals.get(why).map_or("", String::as_str)))
-    }
-
-    pub(crate) fn undecodable(why: Undecodable) -> Self {
-        match why {
-            Undecodable::Parts(5) => Self::because("FiveParts"),
-            Undecodable::Parts(1) => Self::because("OnePart"),
-            Undecodable::Parts(parts) => Self::with("Parts", Facts::default().with("parts", parts.to_string())),
-            why => Self::because(&format!("{why:?}")),
-        }
-    }
 }
 
 impl Result {

@@ -6,14 +6,9 @@
 use rescind_session::token::AccessToken;
 use serde_json::Value;
 
-use super::{
-    decoded::{Decoded, Part},
-    page::Refusal,
-};
+use super::decoded::{Decoded, LONGEST_VALUE, Part, Refusal};
 
 const A_DAY: i64 = 24 * 60 * 60;
-/// The longest value that can be written into a token, in characters.
-pub(crate) const LONGEST_VALUE: usize = 200;
 /// The claim that says whose token it is. Whoever could change it could ask about others'.
 const SESSION: &str = "sid";
 /// A user that there is not.

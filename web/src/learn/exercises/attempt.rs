@@ -6,7 +6,7 @@
 use rescind_lab::Action;
 use url::form_urlencoded;
 
-use super::exercise::{Exercise, Kind};
+use super::exercise::{Exercise, Kind, Try};
 
 /// How many buttons one attempt may press. The longest answer needs eight.
 pub(crate) const MOST_STEPS: usize = 20;
@@ -35,6 +35,18 @@ pub(crate) struct Attempt {
     pub(crate) is_checked: bool,
     /// What is judged has happened in the lab.
     pub(crate) is_in_the_lab: bool,
+}
+
+impl Try {
+    /// The fields of the form that does the same.
+    pub(crate) fn attempt(&self, exercise: &Exercise) -> Attempt {
+        match (self, &exercise.kind) {
+            (Self::Steps(steps), _) => Attempt::of_steps(steps),
+            (Self::Chosen(chosen), _) => Attempt::of_choices(chosen),
+            (Self::Word, Kind::Code(code)) => Attempt::of_word(code.word()),
+            (Self::Word, _) => Attempt::default(),
+        }
+    }
 }
 
 impl Attempt {

@@ -2,15 +2,15 @@
 
 use std::{fmt::Display, str::FromStr, sync::LazyLock, time::Duration};
 
-use actix_web::HttpRequest;
-use rescind_lab::{Action, Answer, SandboxError};
+use rescind_lab::{Action, Answer};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{attempt::Attempt, goals, running::Reached};
+use super::goals;
 use crate::{
     choices::Control,
     content::named,
     learn::{chapters::Chapter, glossary::TERMS},
+    pages::times::length,
 };
 
 /// What is to be solved at the end of a chapter.
@@ -155,18 +155,6 @@ impl Place {
     }
 }
 
-impl Try {
-    /// The fields of the form that does the same.
-    pub(crate) fn attempt(&self, exercise: &Exercise) -> Attempt {
-        match (self, &exercise.kind) {
-            (Self::Steps(steps), _) => Attempt::of_steps(steps),
-            (Self::Chosen(chosen), _) => Attempt::of_choices(chosen),
-            (Self::Word, Kind::Code(code)) => Attempt::of_word(code.word()),
-            (Self::Word, _) => Attempt::default(),
-        }
-    }
-}
-
 /// The file of the exercises.
 pub(super) const TEXT: &str = include_str!("../../../content/exercises.toml");
 
@@ -218,17 +206,15 @@ impl Exercise {
         #[expect(clippy::expect_used, reason = "the tests ask for that of every chapter")]
         found.expect("every chapter has an exercise")
     }
-
-    /// What is tried, run and held against every condition. `whose`: from whom it came, for their sandboxes in the lab.
-    ///
-    /// # Errors
-    /// A sandbox could not be set up.
-    pub(super) async fn run(&self, attempt: &Attempt, whose: Option<&HttpRequest>) -> Result<Reached, SandboxError> {
-        super::running::run(self, attempt, whose).await
-    }
 }
 
-/// A length of time in a condition.
-pub(super) const fn minutes(n: u64) -> Duration {
-    Duration::from_secs(n * 60)
+/// Something that was measured: its name, how much of it there is, and the same in words.
+pub(super) type Figure = (&'static str, u64, String);
+
+pub(super) fn number(name: &'static str, number: usize) -> Figure {
+    (name, u64::try_from(number).unwrap_or(u64::MAX), number.to_string())
+}
+
+pub(super) fn time(name: &'static str, time: Duration) -> Figure {
+    (name, time.as_secs(), length(time))
 }

@@ -10,8 +10,6 @@ use rescind_lab::{
     meter::{Access, Store},
 };
 
-use super::exercise::minutes;
-
 /// A condition. In the file of the exercises it has the name of its function.
 pub(crate) struct Condition(pub(super) fn(&[Step]) -> bool);
 
@@ -258,4 +256,9 @@ fn another_server_refuses(steps: &[Step]) -> bool {
     logged_in_once(steps)
         && steps.iter().filter(|step| step.action == Action::LogOut).count() == 1
         && replays(after_it).any(|(_, sent)| is_refused_by(sent, Decided::Blacklist))
+}
+
+/// A length of time in a condition.
+pub(super) const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
 }

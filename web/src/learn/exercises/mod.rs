@@ -84,8 +84,7 @@ async fn done(
     attempt.is_checked = deed == Deed::Check;
     match deed {
         Deed::Check => {
-            let reached = exercise
-                .run(&attempt, Some(&request))
+            let reached = running::run(exercise, &attempt, Some(&request))
                 .await
                 .map_err(ErrorInternalServerError)?;
             if reached.missing().is_none() {
@@ -176,7 +175,7 @@ mod tests {
 
     /// What an attempt is told to be missing; nothing, if it solves.
     async fn missing(exercise: &Exercise, attempt: &Attempt) -> Option<String> {
-        let reached = exercise.run(attempt, None).await.unwrap();
+        let reached = running::run(exercise, attempt, None).await.unwrap();
         assert_eq!(reached.stuck, None, "{:?}", exercise.chapter);
         reached.missing().map(str::to_owned)
     }

@@ -9,7 +9,7 @@ use super::{
     attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
     exercise::{Exercise, Hint, Kind, Try},
     progress::progress_of,
-    running::{Reached, steps_in_the_lab},
+    running::{Reached, run, steps_in_the_lab},
 };
 use crate::{lab::label, learn::reading::code_in, trace::Said};
 
@@ -105,7 +105,7 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request:
     };
     let mut attempt = attempt;
     let reached = if is_to_be_run {
-        let reached = exercise.run(&attempt, Some(request)).await;
+        let reached = run(exercise, &attempt, Some(request)).await;
         let failed =
             |error: &_| tracing::error!(%error, chapter = exercise.chapter.slug(), "an attempt could not be run");
         reached.inspect_err(failed).ok()

@@ -14,8 +14,8 @@ use secrecy::ExposeSecret;
 
 use super::{
     attempt::Attempt,
-    exercise::minutes,
-    running::{Figure, number, time},
+    exercise::{Figure, number, time},
+    goals::minutes,
 };
 
 const ISSUER: &str = "https://sandbox.example";

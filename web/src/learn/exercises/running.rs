@@ -2,8 +2,6 @@
 //!
 //! What one costs is bounded: so many steps, so many at once in the whole program. Whoever comes then waits for their turn.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, web};
 use rescind_lab::{
     Action, Answer, Outcome, Refused, Sandbox, SandboxError, Step,
@@ -14,14 +12,14 @@ use tokio::sync::Semaphore;
 
 use super::{
     attempt::Attempt,
-    exercise::{Bound, Exercise, Goal, Kind, Measure, Statement, minutes},
+    exercise::{Bound, Exercise, Figure, Goal, Kind, Measure, Statement, number, time},
+    goals::minutes,
     rollover,
 };
 use crate::{
     content::Facts,
     lab::{Sandboxes, label},
     learn::experiment::Play,
-    pages::times::length,
     trace::Moment,
 };
 
@@ -161,17 +159,6 @@ async fn of_the_lab<T>(answer: Answer, whose: Option<&HttpRequest>, look: impl F
 
 fn told(action: Action, why: Refused) -> String {
     format!("“{}” was left out: {why}.", label(action))
-}
-
-/// Something that was measured: its name, how much of it there is, and the same in words.
-pub(super) type Figure = (&'static str, u64, String);
-
-pub(super) fn number(name: &'static str, number: usize) -> Figure {
-    (name, u64::try_from(number).unwrap_or(u64::MAX), number.to_string())
-}
-
-pub(super) fn time(name: &'static str, time: Duration) -> Figure {
-    (name, time.as_secs(), length(time))
 }
 
 fn bounded(bounds: &[Bound], figures: &[Figure]) -> Vec<Condition> {

@@ -14,7 +14,7 @@
 //! Rejected: a sandbox that waits for the reader between two steps. The lab has those; a chapter is to be read.
 
 mod playing;
-mod script;
+pub(in crate::learn) mod script;
 mod six;
 mod tampering;
 
@@ -22,21 +22,10 @@ use askama::Template;
 use rescind_lab::SandboxError;
 
 use super::chapters::Chapter;
-use crate::{
-    choices::Choices,
-    trace::{Finding, Moment, Said},
-};
+use crate::{choices::Choices, trace::Said};
 pub(in crate::learn) use playing::Play;
-pub(crate) use playing::Spans;
-pub(crate) use script::Script;
+pub(crate) use playing::{Spans, Story};
 use six::Measured;
-
-/// A story that was played.
-pub(super) struct Story {
-    pub(super) finding: Finding,
-    pub(super) spans: Option<Spans>,
-    pub(super) moments: Vec<Moment>,
-}
 
 /// The experiment of a chapter, as it is drawn.
 #[derive(Template)]

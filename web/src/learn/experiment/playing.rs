@@ -14,7 +14,7 @@ use rescind_session::Policy;
 use crate::{
     lab::of_action,
     pages::times::length,
-    trace::{Moment, Said, class_of},
+    trace::{Finding, Moment, Said, class_of},
 };
 
 /// When every story begins: 1 January 2026, ten o'clock.
@@ -77,6 +77,13 @@ impl Spans {
         let whole = self.dead.max(self.out).as_secs().max(1);
         at.as_secs() * Self::WIDTH / whole
     }
+}
+
+/// A story that was played.
+pub(crate) struct Story {
+    pub(crate) finding: Finding,
+    pub(crate) spans: Option<Spans>,
+    pub(crate) moments: Vec<Moment>,
 }
 
 /// A story that is under way.

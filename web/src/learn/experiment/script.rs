@@ -18,12 +18,9 @@ use std::collections::BTreeMap;
 use rescind_lab::{Action, Answer, Outcome, SandboxError, Who};
 use serde::{Deserialize, Deserializer};
 
-use super::{
-    Story,
-    playing::{Play, asked},
-};
+use super::playing::{Play, Story, asked};
 #[cfg(test)]
-use crate::learn::chapters::Text;
+use crate::choices::Control;
 use crate::{
     choices::Choices,
     content::{Case, Facts, first, named},
@@ -122,10 +119,9 @@ impl Script {
 
     /// Whether it asks only for what there is: see above.
     #[cfg(test)]
-    pub(crate) fn is_about(&self, chapter: &Text) -> bool {
+    pub(crate) fn asks_for_known_facts(&self, controls: &[Control]) -> bool {
         const FACTS: [&str; 6] = ["you", "thief", "tries", "copy", "again", "token"];
-        let is_known =
-            |name: &str| FACTS.contains(&name) || chapter.controls.iter().any(|control| control.name == name);
+        let is_known = |name: &str| FACTS.contains(&name) || controls.iter().any(|control| control.name == name);
         let asked = self.answers.iter().flat_map(Case::asks_for);
         let asked = asked.chain(self.steps.iter().flat_map(Case::asks_for));
         asked.chain(self.findings.iter().flat_map(Case::asks_for)).all(is_known)

@@ -1,0 +1,44 @@
+//! What the demo's pages say, by what happened: the sentences of `content/robbery.toml`.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+use crate::content::{Case, file};
+
+/// What the screen says, by what happened.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
+    pub(super) story: Vec<Case<Story>>,
+    pub(super) doors: Vec<Case<Story>>,
+    pub(super) asks: Vec<Case<String>>,
+    pub(super) why: Vec<Case<String>>,
+    pub(super) nodes: Vec<Case<String>>,
+    pub(super) notice: Vec<Case<String>>,
+    pub(super) you: Vec<Case<String>>,
+    pub(super) thief: Vec<Case<String>>,
+    pub(super) refreshed: Vec<Case<Refreshed>>,
+    pub(super) moment: Vec<Case<String>>,
+    pub(super) causes: BTreeMap<String, String>,
+    pub(super) buttons: BTreeMap<String, String>,
+    pub(super) asked: BTreeMap<String, String>,
+}
+
+pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml").data());
+
+/// A heading, and what to make of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Story {
+    pub(super) heading: String,
+    pub(super) lead: String,
+}
+
+/// What came of a refresh, beside who refreshed and as a moment.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refreshed {
+    pub(super) state: String,
+    pub(super) moment: String,
+}
