@@ -154,6 +154,26 @@ pub enum Asked {
 }
 
 impl Asked {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Page,
+        Self::Private,
+        Self::PrivateForm,
+        Self::AskingDoor,
+        Self::SignatureDoor,
+        Self::SignUp,
+        Self::LogIn,
+        Self::Rob,
+        Self::Refresh,
+        Self::LogOut,
+        Self::EndSessions,
+        Self::ThiefTries,
+        Self::ThiefStealsRefresh,
+        Self::ThiefRefreshes,
+        Self::Forget,
+        Self::Other,
+    ];
+
     /// Whether an access token decides it.
     #[must_use]
     pub(crate) fn takes_a_token(self) -> bool {

@@ -173,6 +173,20 @@ pub(super) enum Step {
 }
 
 impl Step {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 10] = [
+        Self::BeRobbed,
+        Self::BeRobbedAgain,
+        Self::BeRobbedForTheSecondAct,
+        Self::LogOut,
+        Self::LetThemTry,
+        Self::LetThemTryAgain,
+        Self::LetThemStealRefresh,
+        Self::ThiefRefreshes,
+        Self::ThiefRefreshesAgain,
+        Self::YouRefresh,
+    ];
+
     /// Where the form goes.
     pub(super) fn action(self) -> &'static str {
         match self {

@@ -42,3 +42,39 @@ pub(super) struct Refreshed {
     pub(super) state: String,
     pub(super) moment: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rescind_lab::Asked;
+    use rescind_session::Cause;
+
+    use super::*;
+    use crate::demo::scene::Step;
+
+    /// A name that is not in the code any more, or one that the file does not know, would leave a gap in a page.
+    #[test]
+    fn the_file_knows_exactly_the_names_of_the_code() {
+        let names = |all: &[&dyn std::fmt::Debug]| all.iter().map(|name| format!("{name:?}")).collect::<BTreeSet<_>>();
+        let known = |names: &BTreeMap<String, String>| names.keys().cloned().collect::<BTreeSet<_>>();
+        let buttons = Step::ALL.each_ref().map(|step| step as &dyn std::fmt::Debug);
+        assert_eq!(known(&WORDS.buttons), names(&buttons));
+        let asked = Asked::ALL.each_ref().map(|asked| asked as &dyn std::fmt::Debug);
+        assert_eq!(known(&WORDS.asked), names(&asked));
+        for cause in [
+            Cause::Logout,
+            Cause::LogoutElsewhere,
+            Cause::LogoutEverywhere,
+            Cause::Replaced,
+            Cause::TooMany,
+            Cause::PasswordChange,
+            Cause::Reuse,
+            Cause::LostCommit,
+            Cause::Administrator,
+            Cause::TokenRevoked,
+        ] {
+            assert!(WORDS.causes.contains_key(&format!("{cause:?}")), "{cause:?}");
+        }
+    }
+}

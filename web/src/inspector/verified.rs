@@ -222,6 +222,7 @@ mod tests {
         let questions: BTreeSet<_> = TokenCheck::ALL.into_iter().map(question).collect();
         assert_eq!(questions.len(), TokenCheck::ALL.len());
         assert!(!questions.contains(""), "a new check wants words");
+        assert!(TokenCheck::ALL.iter().all(|check| !of(&WORDS.passed, check).is_empty()));
     }
 
     #[test]
