@@ -312,7 +312,6 @@ impl SessionService {
         }
     }
 
-    // ANCHOR: walk
     /// Carries what the log holds after a place, to its end, and moves the place along.
     async fn walk(
         &self,
@@ -323,6 +322,7 @@ impl SessionService {
     ) -> Result<(u64, Filling), StoreError> {
         let ports = &self.ports;
         let mut entries = 0;
+        // ANCHOR: walk
         loop {
             match ports.sessions.revocations_after(place.to, batch).await? {
                 Tail::StartOver => place.to = Position::START,
@@ -353,8 +353,8 @@ impl SessionService {
                 }
             }
         }
+        // ANCHOR_END: walk
     }
-    // ANCHOR_END: walk
 
     /// Whether the log still has what was seen of it: in a copy's mark, or by this node. If it has not, the database has lost
     /// commits, as after the promotion of a standby that was behind. Nothing tells which; so every session is closed.
