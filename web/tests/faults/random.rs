@@ -25,6 +25,8 @@ use crate::{
 };
 
 const CLIENTS: u64 = 6;
+/// How long a node is stopped. Its answers are late by that.
+const LONGEST_STOP: Duration = Duration::from_millis(1_500);
 
 /// What all clients have in common.
 struct World {
@@ -88,7 +90,8 @@ async fn answer(seen: &mut Seen, api: &ApiClient, request: reqwest::RequestBuild
     seen.operations += 1;
     match &reply {
         Some(_) => {
-            assert!(took < longest_answer(), "an answer took {} ms", took.as_millis());
+            let longest = longest_answer() + LONGEST_STOP;
+            assert!(took < longest, "an answer took {} ms", took.as_millis());
             seen.answers.add(took);
         }
         None => seen.unanswered += 1,
@@ -226,10 +229,9 @@ async fn fault(
             nodes[which] = Some(node);
         }
         _ => {
-            // Less than what counts as a hang.
             let node = nodes[rng.random_range(0..3)].as_ref().unwrap();
             node.running.pause().unwrap();
-            sleep(a_while.min(Duration::from_millis(1_500))).await;
+            sleep(a_while.min(LONGEST_STOP)).await;
             node.running.resume().unwrap();
         }
     }

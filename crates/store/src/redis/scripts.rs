@@ -1,7 +1,7 @@
 //! What Redis is asked to do in one piece.
 //!
 //! Redis runs a script alone: nothing comes between its reads and its writes, not even a failover. That is what a claim, a
-//! page and the mark need. Each script but [`PRUNE`] asks the server who it is *inside*, so a connection that was replaced
+//! page and the mark need. Each script but [`RAISE`] asks the server who it is *inside*, so a connection that was replaced
 //! unnoticed cannot put one server's name on another's copy.
 //!
 //! The name is `run_id` and `master_replid` together. The first is drawn when a server process starts. The second changes
