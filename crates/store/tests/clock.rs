@@ -20,7 +20,7 @@ fn on_linux_the_counter_is_the_time_since_boot() {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
     let counted = SystemClock::new().since_boot().as_secs_f64();
-    assert!((counted - uptime).abs() < 5.0, "{counted} s counted, {uptime} s up");
+    assert!((counted - uptime).abs() < 60.0, "{counted} s counted, {uptime} s up");
 }
 
 #[test]

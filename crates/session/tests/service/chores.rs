@@ -1,9 +1,6 @@
 //! How often the upkeep looks, and how often it says that something fails.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, fmt::Debug, sync::Once};
 
 use rescind_session::{AuthenticateError, Policy, Unavailable, Upkeep, token::AccessClaims};
 use tracing::{
@@ -17,12 +14,23 @@ use crate::{
     world::{World, config, seconds},
 };
 
-/// Every message that is logged about a chore of that name.
-#[derive(Clone)]
-struct Log {
-    chore: &'static str,
-    messages: Arc<Mutex<Vec<String>>>,
+thread_local! {
+    /// The chore that this test's thread listens to, and what was logged about it. A subscriber per thread would be simpler,
+    /// but whether anybody listens is cached across threads.
+    static HEARD: RefCell<Option<(&'static str, Vec<String>)>> = const { RefCell::new(None) };
 }
+
+fn listen_to(chore: &'static str) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+    HEARD.set(Some((chore, Vec::new())));
+}
+
+fn heard() -> Vec<String> {
+    HEARD.with_borrow(|heard| heard.as_ref().unwrap().1.clone())
+}
+
+struct Log;
 
 #[derive(Default)]
 struct Fields {
@@ -55,9 +63,13 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if fields.chore == self.chore {
-            self.messages.lock().unwrap().push(fields.message);
-        }
+        HEARD.with_borrow_mut(|heard| {
+            if let Some((chore, messages)) = heard
+                && fields.chore == *chore
+            {
+                messages.push(fields.message);
+            }
+        });
     }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
@@ -72,16 +84,12 @@ fn keep_up(world: &World, upkeep: Upkeep) -> tokio::task::JoinHandle<()> {
 
 #[tokio::test]
 async fn a_failing_store_is_reported_once_and_so_is_its_recovery() {
-    let log = Log {
-        chore: "writing into the database",
-        messages: Arc::default(),
-    };
-    let _logging = tracing::subscriber::set_default(log.clone());
+    listen_to("writing into the database");
     tokio::time::pause();
     let world = World::new().await;
     let upkeep = keep_up(&world, Upkeep::default());
     tokio::time::sleep(seconds(60)).await;
-    assert_eq!(*log.messages.lock().unwrap(), [""; 0]);
+    assert_eq!(heard(), [""; 0]);
     for fault in [Fault::Fails, Fault::LosesLock] {
         world.sessions.faults.set("try_write", fault);
         tokio::time::sleep(seconds(60)).await;
@@ -89,7 +97,7 @@ async fn a_failing_store_is_reported_once_and_so_is_its_recovery() {
     world.sessions.faults.mend();
     tokio::time::sleep(seconds(60)).await;
     let expected = ["upkeep fails", "upkeep fails", "upkeep works again"];
-    assert_eq!(*log.messages.lock().unwrap(), expected, "each reason once");
+    assert_eq!(heard(), expected, "each reason once");
     upkeep.abort();
 }
 

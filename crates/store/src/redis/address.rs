@@ -33,7 +33,7 @@ impl Address {
             None => (String::new(), authority),
         };
         let server = |credentials: &str, host: &str, db: &str| {
-            if host.is_empty() || !(db.is_empty() || db.parse::<u16>().is_ok()) {
+            if host.is_empty() {
                 return Err(RedisConnectError::Host);
             }
             let url = format!("{base}://{credentials}{host}/{db}");

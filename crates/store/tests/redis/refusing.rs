@@ -17,7 +17,7 @@ async fn a_redis_that_evicts_is_refused_with_what_to_set() {
         let server = RedisServer::with(&["--maxmemory-policy", policy]).await;
         let error = refused(&server.url()).await;
         assert!(matches!(&error, RedisConnectError::Evicts { policy: found } if found == policy));
-        assert!(!error.is_the_urls_fault());
+        assert!(!error.is_the_urls_fault() && !error.may_pass());
         let words = error.to_string();
         assert!(
             words.contains(policy) && words.contains("maxmemory-policy noeviction"),
@@ -81,6 +81,7 @@ async fn a_replica_is_refused() {
     let error = refused(&replica.url()).await;
     assert!(matches!(error, RedisConnectError::Replica));
     assert!(error.to_string().contains("primary"), "{error}");
+    assert!(error.is_the_urls_fault() && !error.may_pass());
 }
 
 #[tokio::test]
@@ -106,6 +107,9 @@ async fn a_password_opens_the_door_and_is_never_told() {
         let error = refused(&format!("redis://{bad}{at}")).await;
         let words = format!("{} {error:?}", in_full(&error));
         assert!(!words.contains("horse"), "{words}");
+        assert!(!error.is_the_urls_fault());
+        // No password at all is refused by the first command, whose error could be another's.
+        assert!(bad.is_empty() || !error.may_pass(), "{words}");
     }
     let node = node(&format!("redis://rescind:battery-staple@{at}")).await;
     assert!(!format!("{node:?}").contains("staple"));
@@ -143,5 +147,6 @@ async fn a_redis_that_is_not_there_is_told() {
     ] {
         let error = RedisBlacklist::connect(url, &settings).await.unwrap_err();
         assert!(matches!(error, RedisConnectError::Unusable(_)), "{url}: {error:?}");
+        assert!(error.may_pass() && !error.is_the_urls_fault(), "{url}: {error:?}");
     }
 }

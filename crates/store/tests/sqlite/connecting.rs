@@ -158,3 +158,18 @@ async fn connecting_leaves_the_schema_alone() {
         "there is no table to ask"
     );
 }
+
+#[tokio::test]
+async fn a_wrong_url_is_told_from_a_file_that_cannot_be_opened() {
+    for url in ["mysql://db", "sqlite::memory:", "sqlite:x.db?mode=ro", "sqlite:"] {
+        let error = refused(url).await;
+        assert!(error.is_the_urls_fault(), "{url}: {error:?}");
+    }
+    let place = Place::new();
+    let missing = format!("sqlite:{}?mode=rw", place.file().display());
+    assert!(!refused(&missing).await.is_the_urls_fault());
+    // The directory is a file.
+    std::fs::write(place.file(), "").unwrap();
+    let below_a_file = format!("sqlite:{}/rescind.db", place.file().display());
+    assert!(!refused(&below_a_file).await.is_the_urls_fault());
+}

@@ -40,3 +40,12 @@ async fn two_names_of_one_file_are_one_lock_and_two_files_are_two() {
     assert!(matches!(b, Err(TenancyError::InUse { .. })), "{b:?}");
     Tenant::claim(&url(&directory, "c.db"), Tenancy::Alone).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_file_that_must_exist_is_not_made_by_locking_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("{}?mode=rw", url(&directory, "new/rescind.db"));
+    let refused = Tenant::claim(&url, Tenancy::Alone).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(!directory.path().join("new").exists());
+}
