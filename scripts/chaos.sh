@@ -32,7 +32,7 @@ command -v jq >/dev/null || {
 
 # In the order of web/tests/faults/report.rs.
 faults=(
-    "kill -9 of a node between the two steps of a logout"
+    "kill -9 of a node between the two steps of a logout or a password change"
     "Redis forgets"
     "Redis stands still, or a node is cut off from it"
     "kill -9 of Postgres, and its restart"
