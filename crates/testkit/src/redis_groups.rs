@@ -107,10 +107,16 @@ impl RedisSentinels {
     /// If that does not happen.
     pub async fn fail_over(&self) {
         let before = self.primary().await;
-        // Refused while an earlier failover is settled, or the replica has not been seen lately.
-        until("a sentinel begins the failover", async || {
-            let asked = self.sentinels[0].attempt(&["SENTINEL", "FAILOVER", NAME]).await;
-            asked.is_ok() || self.primary().await != before
+        let leaving = self.servers[before].port().to_string();
+        // Refused while an earlier failover is settled, or the replica has not been seen lately; and one that was begun may be
+        // given up. Not asked again once this sentinel names the other server: that would lead back.
+        until("a sentinel names the other server", async || {
+            let named = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
+            let named = self.sentinels[0].attempt(&named).await;
+            if named.as_ref().is_ok_and(|address| address.ends_with(&leaving)) {
+                let _ = self.sentinels[0].attempt(&["SENTINEL", "FAILOVER", NAME]).await;
+            }
+            named.is_ok_and(|address| !address.ends_with(&leaving))
         })
         .await;
         self.await_primary(1 - before).await;
