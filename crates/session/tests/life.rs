@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rescind_session::{
     LogId, Position,
-    life::{LogSight, LogState, Place, Proposals},
+    life::{Life, LogSight, LogState, Place, Proposals, Register, Term, Timing, Trust},
 };
 use uuid::Uuid;
 
@@ -19,6 +19,137 @@ fn place(position: u64, entry: u128) -> Place {
         position: Position::new(position),
         entry: Some(Uuid::from_u128(entry)),
     }
+}
+
+fn term(generation: u64, life: &str) -> Term {
+    Term {
+        log: log(1),
+        timeline: 1,
+        generation,
+        life: Life::new(life),
+    }
+}
+
+/// A lease of 10 s, and a wait of 12 s.
+const TIMING: Timing = Timing {
+    lease: Duration::from_secs(10),
+    wait: Duration::from_secs(12),
+};
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The life `a` was first seen at 100 s. That lease ended, and another one is in force, unbroken, from 112 s to 122 s.
+fn in_force() -> Trust {
+    let mut trust = Trust::default();
+    trust.observed(at(100), at(100), term(1, "a"), &TIMING);
+    trust.observed(at(112), at(112), term(1, "a"), &TIMING);
+    if let Some(begun) = trust.sync_begins(at(112)) {
+        trust.sync_ended(&begun, &Life::new("a"));
+    }
+    trust
+}
+
+#[test]
+fn a_register_changes_where_another_life_was_found() {
+    let (a, b) = (Life::new("a"), Life::new("b"));
+    assert_eq!(a.as_str(), "a");
+    let empty = Register {
+        life: None,
+        generation: 0,
+    };
+    let first = empty.replaced_by(&a).unwrap();
+    assert_eq!((first.life.as_ref(), first.generation), (Some(&a), 1));
+    assert_eq!(first.replaced_by(&a), None);
+    let second = first.replaced_by(&b).unwrap();
+    assert_eq!((second.life.as_ref(), second.generation), (Some(&b), 2));
+}
+
+#[test]
+fn a_life_is_in_force_after_the_wait_and_a_sync_until_the_lease_ends() {
+    let mut trust = Trust::default();
+    assert_eq!((trust.term(), trust.wait(at(100))), (None, None));
+    assert!(trust.sync_begins(at(100)).is_none() && trust.check_begins(at(100)).is_none());
+    trust.observed(at(90), at(100), term(1, "a"), &TIMING);
+    assert_eq!(trust.term(), Some(&term(1, "a")));
+    assert_eq!(trust.wait(at(100)), Some(at(12)));
+    assert!(trust.sync_begins(at(111)).is_none(), "another node may have a lease");
+    trust.observed(at(112), at(112), term(1, "a"), &TIMING);
+    assert!(!trust.is_in_force(at(112)), "not synced");
+    assert_eq!(trust.wait(at(112)), Some(Duration::ZERO));
+
+    let begun = trust.sync_begins(at(112)).unwrap();
+    trust.sync_ended(&begun, &Life::new("b"));
+    assert!(!trust.is_in_force(at(112)), "the copy of another life was synced");
+    trust.sync_ended(&begun, &Life::new("a"));
+    assert!(trust.is_in_force(at(112)) && trust.is_in_force(at(121)));
+    assert_eq!(trust.wait(at(112)), None);
+    assert!(!trust.is_in_force(at(122)), "the lease counts from before the question");
+    trust.observed(at(121), at(121), term(1, "a"), &TIMING);
+    assert!(trust.is_in_force(at(130)), "a renewal needs neither a wait nor a sync");
+
+    trust.lose();
+    assert!(!trust.is_in_force(at(121)) && trust.term().is_none());
+}
+
+#[test]
+fn trust_in_another_term_begins_again() {
+    let mut trust = in_force();
+    let early = trust.sync_begins(at(113)).unwrap();
+    trust.observed(at(111), at(113), term(2, "a"), &TIMING);
+    assert_eq!(
+        trust.term(),
+        Some(&term(1, "a")),
+        "an answer from before the trust began"
+    );
+    assert!(trust.is_in_force(at(113)));
+    trust.observed(at(112), at(113), term(2, "a"), &TIMING);
+    assert_eq!(trust.term(), Some(&term(2, "a")));
+    assert_eq!(trust.wait(at(113)), Some(at(12)));
+    trust.observed(at(125), at(125), term(2, "a"), &TIMING);
+    trust.sync_ended(&early, &Life::new("a"));
+    assert!(!trust.is_in_force(at(125)), "that sync began in the term before");
+    trust.observed(at(126), at(126), term(3, "b"), &TIMING);
+    assert_eq!(trust.term(), Some(&term(3, "b")));
+}
+
+#[test]
+fn a_reply_counts_only_in_the_life_and_the_unbroken_trust_of_its_check() {
+    let (a, b) = (Life::new("a"), Life::new("b"));
+    let mut trust = in_force();
+    let check = trust.check_begins(at(113)).unwrap();
+    assert!(trust.accepts(&check, &a, at(113)));
+    assert!(!trust.accepts(&check, &b, at(113)), "another life replied");
+    assert!(!trust.accepts(&check, &a, at(122)), "the lease ended");
+    assert!(trust.check_begins(at(122)).is_none());
+    trust.observed(at(121), at(121), term(1, "a"), &TIMING);
+    assert!(trust.accepts(&check, &a, at(130)), "the lease was renewed in time");
+
+    let mut broken = trust.clone();
+    broken.observed(at(131), at(131), term(1, "a"), &TIMING);
+    assert!(broken.is_in_force(at(131)));
+    assert!(!broken.accepts(&check, &a, at(131)), "the lease was renewed too late");
+
+    let at_once = Timing {
+        wait: Duration::ZERO,
+        ..TIMING
+    };
+    let mut other_term = Trust::default();
+    other_term.observed(at(112), at(121), term(2, "a"), &at_once);
+    other_term.observed(at(121), at(121), term(2, "a"), &at_once);
+    let begun = other_term.sync_begins(at(121)).unwrap();
+    other_term.sync_ended(&begun, &a);
+    assert!(other_term.is_in_force(at(121)));
+    assert!(!other_term.accepts(&check, &a, at(121)), "a check of another term");
+}
+
+#[test]
+fn a_logout_is_confirmed_in_the_life_in_force_only() {
+    let trust = in_force();
+    assert!(trust.confirms(&Life::new("a"), at(121)));
+    assert!(!trust.confirms(&Life::new("b"), at(121)));
+    assert!(!trust.confirms(&Life::new("a"), at(122)));
 }
 
 /// A failover and one that was taken back come at once; nodes that go on like that wait for longer each time.
