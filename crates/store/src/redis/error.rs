@@ -163,3 +163,40 @@ impl From<Failure> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_redis_is_told_by_its_kind() {
+        let told = |kind| Failure::from(RedisError::from((kind, "")));
+        assert!(matches!(told(ErrorKind::AuthenticationFailed), Failure::Credentials));
+        assert!(matches!(told(ServerErrorKind::ReadOnly.into()), Failure::Replica));
+        for elsewhere in [ServerErrorKind::Moved, ServerErrorKind::Ask] {
+            assert!(matches!(told(elsewhere.into()), Failure::Moved), "{elsewhere:?}");
+        }
+        for strange in [ErrorKind::UnexpectedReturnType, ErrorKind::Parse] {
+            assert!(matches!(told(strange), Failure::Unreadable), "{strange:?}");
+        }
+        assert!(matches!(told(ErrorKind::Client), Failure::Redis(_)));
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_from_a_stale_one_and_from_silence() {
+        let lost = Failure::from(RedisError::from(io::Error::from(io::ErrorKind::ConnectionReset)));
+        let late = Failure::from(RedisError::from(io::Error::from(io::ErrorKind::TimedOut)));
+        for (failure, is_lost, is_stale) in [
+            (lost, true, true),
+            (Failure::Replica, false, true),
+            (Failure::Moved, false, true),
+            (late, false, false),
+            (Failure::Unreadable, false, false),
+        ] {
+            assert_eq!(failure.is_lost_connection(), is_lost, "{failure:?}");
+            assert_eq!(failure.is_of_a_stale_connection(), is_stale, "{failure:?}");
+        }
+    }
+}

@@ -75,3 +75,49 @@ fn pause_after(attempt: u32) -> Duration {
     let thousandths = RandomState::new().hash_one(attempt) % 1000;
     longest.mul_f64(thousandths as f64 / 1000.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::{
+        super::{Patience, SqlSettings, error::failed},
+        *,
+    };
+
+    /// How many attempts are made within that time, each of which takes none.
+    async fn attempts(altogether: Duration) -> u32 {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("attempts.db");
+        let mut store = SqlStore::open_file(&file, &SqlSettings::default()).await.unwrap();
+        store.patience = Patience { altogether, each: None };
+        tokio::time::pause();
+        let made = AtomicU32::new(0);
+        let cut_off = || sea_orm::SqlxError::from(std::io::Error::other("reset")).into();
+        let told = store.retry(|| async {
+            made.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(failed(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cut_off()))))
+        });
+        assert!(told.await.is_err());
+        made.into_inner()
+    }
+
+    #[tokio::test]
+    async fn what_may_fare_better_is_tried_again_fifty_times_at_most() {
+        assert_eq!(attempts(Duration::from_secs(600)).await, MOST_ATTEMPTS);
+    }
+
+    #[tokio::test]
+    async fn no_attempt_begins_once_the_time_is_over() {
+        assert_eq!(attempts(Duration::ZERO).await, 1);
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_differ() {
+        let longest = |attempt| (0..100).map(|_| pause_after(attempt)).max().unwrap();
+        assert!(longest(1) < STEP);
+        let late = longest(25);
+        assert!(late > LONGEST_PAUSE / 2 && late < LONGEST_PAUSE, "{late:?}");
+        assert!(longest(1_000) < LONGEST_PAUSE);
+    }
+}

@@ -299,10 +299,10 @@ pub(crate) fn make_file(path: &Path) -> io::Result<()> {
 /// does for a writer: of two programs that start at once on a new file, one has to try again.
 async fn open_writer(file: &Path, settings: &SqlSettings) -> Result<DatabaseConnection, DbErr> {
     const BETWEEN_TRIES: Duration = Duration::from_millis(20);
-    let patience = tokio::time::Instant::now() + settings.busy_timeout;
+    let begun = tokio::time::Instant::now();
     loop {
         match Database::connect(writer_options(file, settings)).await {
-            Err(error) if is_busy(&error) && tokio::time::Instant::now() < patience => {
+            Err(error) if is_busy(&error) && begun.elapsed() < settings.busy_timeout => {
                 tokio::time::sleep(BETWEEN_TRIES).await;
             }
             done => return done,

@@ -10,10 +10,9 @@ const SQLITE_CORRUPT: i32 = 11;
 /// The file is something else.
 const SQLITE_NOTADB: i32 = 26;
 
-/// Postgres could not pretend that transactions ran one after the other, or two waited for each other. It rolled back.
-const IN_EACH_OTHERS_WAY: [&str; 2] = ["40001", "40P01"];
-/// Postgres gave up waiting for a lock.
-const LOCK_TIMEOUT: &str = "55P03";
+/// Postgres could not pretend that transactions ran one after the other, two waited for each other, or it gave up waiting
+/// for a lock. It rolled back.
+const IN_EACH_OTHERS_WAY: [&str; 3] = ["40001", "40P01", "55P03"];
 /// Postgres ends the session: an administrator said so, another process of the server crashed, it is just starting, or the
 /// session was idle inside of a transaction for too long.
 const ENDING: [&str; 4] = ["57P01", "57P02", "57P03", "25P03"];
@@ -119,14 +118,18 @@ fn is_unreadable(error: &DbErr) -> bool {
 
 /// Others were in the way, and will not be for long.
 fn is_passing(error: &DbErr) -> bool {
-    is_busy(error)
-        || postgres_code(error).is_some_and(|code| IN_EACH_OTHERS_WAY.contains(&code.as_str()) || code == LOCK_TIMEOUT)
+    is_busy(error) || postgres_code(error).is_some_and(|code| IN_EACH_OTHERS_WAY.contains(&code.as_str()))
 }
 
 /// The connection is gone. Postgres rolls back what it has not been told to commit.
 fn is_cut_off(error: &DbErr) -> bool {
     matches!(sqlx_error(error), Some(SqlxError::Io(_)))
-        || postgres_code(error).is_some_and(|code| ENDING.contains(&code.as_str()) || code.starts_with("08"))
+        || postgres_code(error).is_some_and(|code| ends_a_session(&code))
+}
+
+/// The whole class 08 is about connections.
+fn ends_a_session(code: &str) -> bool {
+    ENDING.contains(&code) || code.starts_with("08")
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
@@ -168,4 +171,33 @@ fn is_postgres(error: &dyn sea_orm::sqlx::error::DatabaseError) -> bool {
     error
         .try_downcast_ref::<sea_orm::sqlx::postgres::PgDatabaseError>()
         .is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Database};
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_broke_is_tried_again_unless_it_was_told_to_commit() {
+        let broken = || {
+            DbErr::Conn(RuntimeErr::SqlxError(
+                SqlxError::from(std::io::Error::other("reset")).into(),
+            ))
+        };
+        assert!(failed(broken()).is_worth_another_try());
+        assert!(!commit_failed(broken()).is_worth_another_try());
+        for (code, ends) in [("57P01", true), ("08006", true), ("40001", false), ("23505", false)] {
+            assert_eq!(ends_a_session(code), ends, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_of_sqlite_is_none_of_postgres() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        let error = database.execute_unprepared("no statement").await.unwrap_err();
+        assert!(postgres_refusal(&error).is_none());
+        assert_eq!(sqlite_code(&error), Some(1));
+    }
 }

@@ -56,6 +56,23 @@ async fn a_full_disk_is_unavailable_and_once_there_is_room_writing_goes_on() {
     );
 }
 
+/// A transaction that began to read first could be refused when it wants to write, and no waiting would help it.
+#[tokio::test]
+async fn a_transaction_holds_the_lock_to_write_before_its_first_statement() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lock.db");
+    let store = SqlStore::open_file(&file, &SqlSettings::default()).await.unwrap();
+    let settings = SqlSettings {
+        busy_timeout: std::time::Duration::ZERO,
+        ..SqlSettings::default()
+    };
+    let other = SqlStore::open_file(&file, &settings).await.unwrap();
+    let transaction = store.begin().await.unwrap();
+    assert!(other.begin().await.unwrap_err().is_worth_another_try());
+    transaction.rollback().await.unwrap();
+    other.begin().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_caller_who_leaves_in_the_middle_leaves_nothing_behind() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,9 +1,10 @@
 //! From a URL to a database, or to a message that says what is wrong with it.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use rescind_session::ports::SessionStore;
 use rescind_store::{ConnectError, SqlSettings, SqlStore};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use crate::fixture::{Place, opened};
 
@@ -105,6 +106,48 @@ async fn a_directory_that_cannot_be_made_is_named() {
     let error = refused(&format!("sqlite:{}/below/a/file.db", place.file().display())).await;
     assert!(matches!(error, ConnectError::File { .. }), "{error:?}");
     assert!(error.to_string().contains("below/a/file.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_made_is_named() {
+    let place = Place::new();
+    let file = place.file().with_file_name("x".repeat(300));
+    let error = refused(&format!("sqlite:{}", file.display())).await;
+    assert!(matches!(error, ConnectError::File { .. }), "{error:?}");
+}
+
+/// SQLite refuses the switch to WAL at once, for as long as somebody is about to write.
+#[tokio::test]
+async fn a_new_file_in_which_another_program_writes_is_waited_for_and_not_for_ever() {
+    let place = Place::new();
+    let file = place.file();
+    std::fs::write(&file, "").unwrap();
+    let stranger = place.stranger().await;
+    let lock = stranger.begin().await.unwrap();
+    lock.execute_unprepared("CREATE TABLE theirs (id INTEGER)")
+        .await
+        .unwrap();
+
+    let patience = |busy_timeout| SqlSettings {
+        busy_timeout,
+        ..SqlSettings::default()
+    };
+    let hasty = patience(Duration::from_millis(50));
+    let refused = SqlStore::open_file(&file, &hasty);
+    let refused = tokio::time::timeout(Duration::from_secs(60), refused)
+        .await
+        .expect("it waits for ever");
+    assert!(matches!(refused, Err(ConnectError::Open { .. })), "{refused:?}");
+
+    let patient = patience(Duration::from_secs(120));
+    let opening = SqlStore::open_file(&file, &patient);
+    let releasing = async {
+        // It opens whenever the lock is gone. The pause only makes it likely that it has tried before.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        lock.rollback().await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(opening, releasing);
+    opened.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
