@@ -29,14 +29,11 @@ impl Got {
     }
 
     fn cells(&self) -> String {
-        let ms = |percent| percentile(&self.times, percent).as_millis();
-        format!(
-            "{} | {} ms | {} ms | {}",
-            self.times.len(),
-            ms(50),
-            ms(95),
-            self.refused
-        )
+        let ms = |percent| match self.times.len() {
+            0 => "–".to_owned(),
+            _ => format!("{} ms", percentile(&self.times, percent).as_millis()),
+        };
+        format!("{} | {} | {} | {}", self.times.len(), ms(50), ms(95), self.refused)
     }
 }
 
