@@ -80,9 +80,7 @@ impl Request {
         self.body = Some(body);
         self
     }
-}
 
-impl Request {
     /// About how much memory it takes beside itself.
     pub(crate) fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|header| size_of_val(header) + header.1.len());
@@ -91,6 +89,18 @@ impl Request {
 }
 
 impl Reply {
+    /// A reply without a body, and without headers but where it sends the browser.
+    #[must_use]
+    pub fn new(status: StatusCode, code: Option<&str>, location: Option<&str>) -> Self {
+        let location = location.map(|to| ("Location".to_owned(), to.to_owned()));
+        Self {
+            status,
+            code: code.map(str::to_owned),
+            headers: location.into_iter().collect(),
+            body: String::new(),
+        }
+    }
+
     /// About how much memory it takes beside itself.
     pub(crate) fn bytes(&self) -> usize {
         let headers = self.headers.iter();

@@ -24,15 +24,7 @@ fn call(operation: Operation, answer: Answer) -> Call {
 
 /// An exchange that ended with this status, and with a problem's code or a redirect.
 fn seen(asked: Asked, status: u16, code: Option<&str>, to: Option<&str>, calls: &[Call], check: Check) -> Exchange {
-    let reply = Reply {
-        status: StatusCode::from_u16(status).unwrap(),
-        code: code.map(str::to_owned),
-        headers: to
-            .map(|to| ("Location".to_owned(), to.to_owned()))
-            .into_iter()
-            .collect(),
-        body: String::new(),
-    };
+    let reply = Reply::new(StatusCode::from_u16(status).unwrap(), code, to);
     let request = Request::new(Method::GET, "/", true);
     Exchange::seen(Who::You, asked, request, Some(reply), Some(check)).with_calls(calls.to_vec(), Some(check))
 }

@@ -227,15 +227,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn replied(status: u16, code: Option<&str>, to: Option<&str>) -> Reply {
-        Reply {
-            status: StatusCode::from_u16(status).unwrap(),
-            code: code.map(str::to_owned),
-            headers: to
-                .map(|to| ("Location".to_owned(), to.to_owned()))
-                .into_iter()
-                .collect(),
-            body: String::new(),
-        }
+        Reply::new(StatusCode::from_u16(status).unwrap(), code, to)
     }
 
     fn sent(id: u64, path: &'static str, asked: Asked, reply: Reply) -> Entry {

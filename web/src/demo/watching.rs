@@ -186,15 +186,7 @@ impl Begun {
         let code = told.or_else(|| Problem::of(head).map(|problem| problem.code()));
         let to = head.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
         let to = to.and_then(|to| to.split('?').next());
-        let reply = Reply {
-            status: head.status(),
-            code: code.map(str::to_owned),
-            headers: to
-                .map(|to| ("Location".to_owned(), to.to_owned()))
-                .into_iter()
-                .collect(),
-            body: String::new(),
-        };
+        let reply = Reply::new(head.status(), code, to);
         Entry {
             id: self.id,
             at: self.at,
