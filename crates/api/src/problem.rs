@@ -120,6 +120,15 @@ pub enum Problem {
 const SOON: Duration = Duration::from_secs(1);
 
 impl Problem {
+    /// Whether a refresh token bought nothing, so that only a login helps.
+    #[must_use]
+    pub fn is_failed_refresh(&self) -> bool {
+        matches!(
+            self,
+            Self::RefreshInvalid | Self::RefreshExpired | Self::RefreshReused | Self::SessionClosed
+        )
+    }
+
     /// The stable name of the problem, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

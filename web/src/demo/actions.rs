@@ -16,7 +16,7 @@ use super::{
     watching::{Told, Watched},
 };
 use crate::{
-    pages::{renewed::is_failed_refresh, see_other},
+    pages::see_other,
     serve::{DEMO_PASSWORD, VICTIM},
 };
 
@@ -144,7 +144,7 @@ pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix
         Ok(_) => Ok(see_other(SCREEN)),
         Err(problem)
             if matches!(problem, Problem::TokenMissing | Problem::PolicyHasNoRefresh)
-                || is_failed_refresh(&problem) =>
+                || problem.is_failed_refresh() =>
         {
             let mut reply = see_other(SCREEN);
             // The screen tells it, and a redirect has no body; but the log wants to know.

@@ -17,10 +17,7 @@ use rescind_session::{
 };
 
 use super::decoded::Decoded;
-use crate::{
-    lab::Sandboxes,
-    pages::{frame::Who, renewed::is_failed_refresh},
-};
+use crate::{lab::Sandboxes, pages::frame::Who};
 
 /// The choice of the browser's own access token.
 const ACCESS: &str = "access";
@@ -73,7 +70,7 @@ impl Own {
     pub(crate) async fn renewed(request: &HttpRequest, rescind: &Rescind) -> Result<Self, Problem> {
         let renewed = match browser::renew(request, rescind).await {
             Ok(renewed) => renewed,
-            Err(problem) if matches!(problem, Problem::TokenMissing) || is_failed_refresh(&problem) => {
+            Err(problem) if matches!(problem, Problem::TokenMissing) || problem.is_failed_refresh() => {
                 return Ok(Self::nobodys());
             }
             Err(problem) => return Err(problem),

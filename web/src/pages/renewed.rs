@@ -72,17 +72,9 @@ pub(crate) async fn in_passing(
 ) -> Result<Result<BrowserLogin, HttpResponse>, Problem> {
     match browser::renew(request, rescind).await {
         Ok(renewal) => Ok(Ok(renewal)),
-        Err(problem) if is_failed_refresh(&problem) => Ok(Err(see_other("/login?next=/account"))),
+        Err(problem) if problem.is_failed_refresh() => Ok(Err(see_other("/login?next=/account"))),
         Err(problem) => Err(problem),
     }
-}
-
-/// Whether a refresh token bought nothing, so that only a login helps.
-pub(crate) fn is_failed_refresh(problem: &Problem) -> bool {
-    matches!(
-        problem,
-        Problem::RefreshInvalid | Problem::RefreshExpired | Problem::RefreshReused | Problem::SessionClosed
-    )
 }
 
 async fn name(rescind: &Rescind, claims: &AccessClaims) -> Result<Who, Problem> {

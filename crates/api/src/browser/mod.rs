@@ -171,14 +171,12 @@ fn answer(rescind: &Rescind, grant: Result<Grant, Problem>, on: &str, next: &str
             add_cookies(&mut reply, &rescind.cookie_names().of_grant(&grant))?;
             Ok(reply)
         }
-        Err(
-            Problem::TokenMissing
-            | Problem::RefreshInvalid
-            | Problem::RefreshExpired
-            | Problem::RefreshReused
-            | Problem::SessionClosed
-            | Problem::PolicyHasNoRefresh,
-        ) => Ok(see_other(&with_next("/login", next))),
+        Err(problem)
+            if matches!(problem, Problem::TokenMissing | Problem::PolicyHasNoRefresh)
+                || problem.is_failed_refresh() =>
+        {
+            Ok(see_other(&with_next("/login", next)))
+        }
         Err(problem) => Err(problem),
     }
 }
