@@ -23,7 +23,7 @@ use crate::sql::make_file;
 /// A database file that is locked as long as this is there.
 pub(super) struct DatabaseFile {
     /// Open for its lock. It is neither read nor written.
-    _descriptor: File,
+    descriptor: File,
     /// The names of the file and of SQLite's two beside it, and which files they led to at the first look.
     files: [(PathBuf, OnceLock<FileId>); 3],
 }
@@ -68,10 +68,7 @@ impl DatabaseFile {
         });
         // Those beside it may still be replaced while SQLite opens.
         files[0].1.get_or_init(|| file_id(&metadata));
-        Ok(Self {
-            _descriptor: descriptor,
-            files,
-        })
+        Ok(Self { descriptor, files })
     }
 
     /// Whether each name still leads to the same file. No call to the system here waits for a disk.
@@ -80,6 +77,15 @@ impl DatabaseFile {
             Ok(found) => *known.get_or_init(|| file_id(&found)) == file_id(&found),
             Err(_) => known.get().is_none(),
         })
+    }
+}
+
+impl Drop for DatabaseFile {
+    /// Closing would not be enough: a child that the process has just forked holds a copy of the descriptor until it runs
+    /// its own program, and the lock stays until the last copy is closed. Unlocking counts for all of them.
+    fn drop(&mut self) {
+        // If it fails, the lock goes with the last copy.
+        let _ = self.descriptor.unlock();
     }
 }
 
@@ -123,4 +129,19 @@ fn refuse_network(file: &File) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn refuse_network(_: &File) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_goes_with_its_owner_though_a_forked_child_still_has_the_descriptor() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("rescind.db");
+        let first = DatabaseFile::claim(&database, Tenancy::Alone, true).unwrap();
+        let _of_child = first.descriptor.try_clone().unwrap();
+        drop(first);
+        DatabaseFile::claim(&database, Tenancy::Alone, true).unwrap();
+    }
 }
