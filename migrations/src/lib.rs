@@ -18,6 +18,7 @@ mod m20260101_000004_key_ring;
 mod m20260101_000005_log_identity;
 mod m20260101_000006_issue_floor;
 mod m20260101_000007_life;
+mod m20260101_000008_database_lock;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 use sea_orm_migration::{
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000005_log_identity::Migration),
             Box::new(m20260101_000006_issue_floor::Migration),
             Box::new(m20260101_000007_life::Migration),
+            Box::new(m20260101_000008_database_lock::Migration),
         ]
     }
 

@@ -22,7 +22,7 @@ async fn a_redis_that_was_left_and_comes_back_accepts_nothing_old() {
     let address = TcpRelay::to(a.port()).await;
     let [one, other]: [Node; 2] = plan(&a.url_through(address.port())).await.start().await;
     let (live, count) = (log_in(&one).await, rounds(20, 1_000) as usize);
-    let (mut history, mut without) = (History::default(), Times::default());
+    let (mut history, mut without) = (History::with_live_session(&one).await, Times::default());
     let tokens = log_in_times(&one, count).await;
     let lead_to = async |server: &RedisServer| {
         address.lead_to(server.port());
@@ -70,7 +70,7 @@ async fn a_planned_failover_by_sentinels_loses_no_logout() {
     for restarts in [false, true] {
         let [one, mut other]: [Node; 2] = plan.start().await;
         let live = log_in(&one).await;
-        let (mut history, count) = (History::default(), rounds(20, 1_000) as usize);
+        let (mut history, count) = (History::with_live_session(&one).await, rounds(20, 1_000) as usize);
         let before = 1 - group.primary().await;
         let failover = group.fail_over();
         tokio::pin!(failover);
@@ -128,7 +128,7 @@ async fn a_primary_a_sentinel_and_a_node_that_were_paused_together_accept_nothin
     let _turn = turn().await;
     let group = RedisSentinels::start().await;
     let [one, other]: [Node; 2] = plan(&group.url()).await.start().await;
-    let (live, mut history) = (log_in(&one).await, History::default());
+    let (live, mut history) = (log_in(&one).await, History::with_live_session(&one).await);
     let tokens = log_in_times(&one, rounds(20, 1_000) as usize).await;
     other.assert_alive(&live).await;
     let old = group.primary().await;
@@ -171,7 +171,7 @@ async fn a_hung_member_of_a_cluster_holds_up_nothing_but_its_own_failover() {
     let owner = cluster.owner(slot, 0).await.unwrap();
     let plan = plan(&cluster.url()).await;
     let [one, other]: [Node; 2] = plan.start().await;
-    let (live, mut history) = (log_in(&one).await, History::default());
+    let (live, mut history) = (log_in(&one).await, History::with_live_session(&one).await);
     let tokens = log_in_times(&one, rounds(20, 1_000) as usize).await;
     // A member that has nothing to do with it.
     let bystander = (owner + 1) % 3;
@@ -223,7 +223,11 @@ async fn a_slot_that_migrates_brings_nothing_back() {
     let slot = cluster.slot_of("{rescind}:mark").await;
     let owner = cluster.owner(slot, 0).await.unwrap();
     let [one, other]: [Node; 2] = plan(&cluster.url()).await.start().await;
-    let (live, mut history, mut without) = (log_in(&one).await, History::default(), Times::default());
+    let (live, mut history, mut without) = (
+        log_in(&one).await,
+        History::with_live_session(&one).await,
+        Times::default(),
+    );
     let tokens = log_in_times(&one, rounds(20, 1_000) as usize).await;
     let half = tokens.len() / 2;
     for (index, tokens) in tokens.into_iter().enumerate() {

@@ -1,11 +1,12 @@
 //! What was answered while servers took over from each other, and what must hold since.
 //!
-//! Every token whose logout was answered 204 is asked about until the end, at every node: accepted once is broken. A live token
-//! is refused nowhere, unless commits were lost and everybody has to log in again.
+//! Every token whose logout was answered 204 is checked at every node until the end: accepted once is broken. Between these checks a
+//! session that is live is refused by no node, and its refresh token, presented to two nodes at once, has one successor. Only
+//! where commits were lost is there no such session: everybody has to log in again.
 
 use std::time::Duration;
 
-use rescind_testkit::{Tokens, rounds};
+use rescind_testkit::{ExposeSecret, Tokens, rounds};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -21,12 +22,21 @@ pub(crate) fn longest_answer() -> Duration {
 /// What was answered, and what must hold since.
 #[derive(Default)]
 pub(crate) struct History {
+    live: Option<Tokens>,
     pub(crate) logged_out: Vec<Tokens>,
     pub(crate) asked: u64,
     pub(crate) answers: Times,
 }
 
 impl History {
+    /// With a session that has to stay live.
+    pub(crate) async fn with_live_session(node: &Node) -> Self {
+        Self {
+            live: Some(log_in(node).await),
+            ..Self::default()
+        }
+    }
+
     /// Logs a session out, if the node can; a 503 is no promise.
     pub(crate) async fn log_out(&mut self, node: &Node, tokens: Tokens) -> bool {
         let begun = Instant::now();
@@ -65,6 +75,35 @@ impl History {
                 );
             }
         }
+        if let Some(live) = self.live.take() {
+            self.live = Some(self.goes_on(nodes, live).await);
+        }
+    }
+
+    /// Checks a live session at every node, and refreshes it at two of them at once.
+    async fn goes_on(&mut self, nodes: &[&Node], live: Tokens) -> Tokens {
+        for (which, node) in nodes.iter().enumerate() {
+            let begun = Instant::now();
+            let answer = accepted(node.api.me(live.access()).await);
+            self.took(begun);
+            assert_ne!(answer, Some(false), "node {which} refuses a live token");
+        }
+        let begun = Instant::now();
+        let refreshed = nodes.iter().take(2).map(|node| node.api.refresh(live.refresh()));
+        let refreshed = futures::future::join_all(refreshed).await;
+        self.took(begun);
+        let mut successors = Vec::new();
+        for answer in refreshed {
+            match answer.status {
+                200 => successors.push(answer.tokens()),
+                status => assert_eq!(status, 503, "a live refresh token is refused: {answer:?}"),
+            }
+        }
+        if let [one, other] = &successors[..] {
+            let [one, other] = [one, other].map(|tokens| tokens.refresh().expose_secret());
+            assert_eq!(one, other, "two successors");
+        }
+        successors.pop().unwrap_or(live)
     }
 
     fn took(&mut self, begun: Instant) {

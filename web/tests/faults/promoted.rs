@@ -107,7 +107,7 @@ async fn a_promoted_standby_that_has_everything_changes_nothing() {
         .env("RESCIND_STORE_TIMEOUT", "500ms")
         .start()
         .await;
-    let (live, mut history) = (log_in(&one).await, History::default());
+    let (live, mut history) = (log_in(&one).await, History::with_live_session(&one).await);
     for tokens in log_in_times(&one, rounds(20, 1_000) as usize).await {
         history.log_out_at_last(&one, tokens).await;
     }
@@ -183,7 +183,7 @@ async fn a_logout_of_a_session_whose_row_is_gone_ends_all_its_tokens() {
     let database = Database::on_shared_postgres().await;
     let plan = Plan::on(&database).with_redis(&redis.url());
     let [one, other]: [Node; 2] = plan.start().await;
-    let mut history = History::default();
+    let mut history = History::with_live_session(&one).await;
     for first in log_in_times(&one, rounds(20, 1_000) as usize).await {
         let mut of_session = vec![first];
         for _ in 0..3 {

@@ -15,8 +15,11 @@
 //!    stopped, or asleep. The second in between is for counters that run at different speeds: it allows for a third.
 //! 3. Someone who shares the lock need not wait if another sharer **has waited** and still holds it: nobody was alone in
 //!    the meantime. Those who have waited say so with a second lock ([`SETTLED`]), on the same session.
-//! 4. Someone who lost the lock need not wait if it is back before [`BELIEF`] has passed since its own last beat began:
+//! 4. A node that lost the lock need not wait if it is back before [`BELIEF`] has passed since its own last beat began:
 //!    another one that was granted it in between has not been able to count it (2), and does not have it any more.
+//! 5. Each node that has waited draws a new [`Mark`] in the database before it counts the lock. A node that lost the lock, and
+//!    is back later, need not wait either if it finds the mark that it read at its last beat: no other node has counted the lock since.
+//!    So a server that was away is used again at once. A promoted standby may lack a mark, so its history is part of it.
 //!
 //! A beat that is slow on the same session proves as much as a quick one: the session never ended, so nobody was there in
 //! between, and belief returns without a pause. Therefore a slow beat is waited for ([`GIVE_UP`]) instead of ending a
@@ -55,7 +58,7 @@ use crate::{
     sql::{ConnectError, read_postgres_url, refuse_pooler},
 };
 
-/// Between two heartbeats, and between two tries to get a lost lock back.
+/// Between two heartbeats.
 const BEAT: Duration = Duration::from_millis(500);
 /// How long a beat is believed, from its beginning.
 const BELIEF: Duration = Duration::from_secs(2);
@@ -66,7 +69,7 @@ const GIVE_UP: Duration = Duration::from_secs(5);
 /// How long a start waits for somebody else's lock: a process that was killed a moment ago has a session that does not know
 /// it yet.
 const PATIENCE: Duration = Duration::from_secs(2);
-const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// The two numbers of an advisory lock: whose it is ("RSCD"), and what for. Locks are of one database, not of the server.
 const CLASS: i32 = 0x5253_4344;
@@ -187,6 +190,20 @@ struct Held {
     joined: bool,
 }
 
+/// The last beat that counted.
+struct LastBeat {
+    began: Duration,
+    mark: Mark,
+}
+
+/// What the last node that waited has drawn, in one database and one history of it. None before the schema is there: then no
+/// node can know one.
+type Mark = Option<String>;
+
+const READ_MARK: &str = "SELECT concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()),
+    substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), (SELECT holder FROM database_lock)) AS mark";
+const DRAW_MARK: &str = "UPDATE database_lock SET holder = gen_random_uuid() RETURNING holder";
+
 /// A session, for another one of the same node. Numbers of processes come back; with the moment of their birth they don't.
 struct SessionName {
     process: i32,
@@ -217,7 +234,6 @@ fn unreachable(error: LockError) -> TenancyError {
 impl Keeper {
     /// Keeps the lock, and takes it anew whenever it is lost. `granted` is none if the task before this one failed.
     async fn keep(self: Arc<Self>, granted: Option<Held>) {
-        // When the last beat began that counted.
         let mut last = None;
         let mut held = match granted {
             Some(held) => held,
@@ -241,48 +257,42 @@ impl Keeper {
     }
 
     /// Renews the belief with each beat from which the lock counts, until there is none.
-    async fn believe(&self, held: &mut Held, last: &mut Option<Duration>) -> LockError {
+    async fn believe(&self, held: &mut Held, last: &mut Option<LastBeat>) -> LockError {
         if last.is_none() {
             match self.settle(held, None).await {
-                Ok(began) => {
-                    *last = Some(began);
-                    self.belief.renew(began);
-                }
+                Ok(beat) => self.belief.renew(last.insert(beat).began),
                 Err(error) => return error,
             }
         }
         let mut tick = beats();
         loop {
             tick.tick().await;
-            match self.beat(held).await {
-                Ok(began) => {
-                    *last = Some(began);
-                    self.belief.renew(began);
-                }
+            match self.beat_with_mark(held).await {
+                Ok(beat) => self.belief.renew(last.insert(beat).began),
                 Err(error) => return error,
             }
         }
     }
 
-    async fn regain(&self, lost: Option<&SessionName>, last: Option<Duration>) -> (Held, Option<Duration>) {
+    async fn regain(&self, lost: Option<&SessionName>, last: Option<LastBeat>) -> (Held, Option<LastBeat>) {
         let mut told = false;
         loop {
             let regained = async {
                 match self.acquire(lost).await? {
                     Some(mut held) => {
-                        let began = self.settle(&mut held, last).await?;
-                        Ok(Some((held, began)))
+                        let beat = self.settle(&mut held, last.as_ref()).await?;
+                        Ok(Some((held, beat)))
                     }
                     None => Ok::<_, LockError>(None),
                 }
             };
             match regained.await {
-                Ok(Some((held, began))) => {
+                Ok(Some((held, beat))) => {
                     if let Some(act) = self.belief.when_regained.get() {
                         act();
                     }
-                    self.belief.renew(began);
-                    return (held, Some(began));
+                    self.belief.renew(beat.began);
+                    return (held, Some(beat));
                 }
                 Ok(None) if !told => {
                     told = true;
@@ -291,7 +301,7 @@ impl Keeper {
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%error, "the lock on the database cannot be taken"),
             }
-            sleep(BEAT).await;
+            sleep(BETWEEN_TRIES).await;
         }
     }
 
@@ -302,7 +312,11 @@ impl Keeper {
             .await
             .map_err(|_| LockError::Silent)??;
         // Of a client that vanished without a word the server shall hear within seconds, not within its two hours.
-        let greeting = "SELECT set_config('tcp_keepalives_idle', '2', false),
+        // And the mark has to be on this server's disk before the lock counts, whatever the server is set to; the history
+        // tells a standby that lacks it.
+        let greeting = "SELECT set_config('default_transaction_read_only', 'off', false),
+                set_config('synchronous_commit', 'local', false),
+                set_config('tcp_keepalives_idle', '2', false),
                 set_config('tcp_keepalives_interval', '1', false),
                 set_config('tcp_keepalives_count', '3', false),
                 pid, extract(epoch FROM backend_start)::text AS born
@@ -344,27 +358,39 @@ impl Keeper {
         }))
     }
 
-    /// Waits until the lock counts, and returns when the beat began from which it does. `last` is when the last beat began
-    /// of a lock that this node had before.
-    async fn settle(&self, held: &mut Held, last: Option<Duration>) -> Result<Duration, LockError> {
-        let back_in_time = last.is_some_and(|last| held.since.saturating_sub(last) <= BELIEF);
-        let from = if held.joined || back_in_time {
-            held.since
-        } else {
-            held.since.saturating_add(PAUSE)
+    /// Waits until the lock counts, and returns the beat from which it does. `last` is the last one of a lock that this node had
+    /// before.
+    async fn settle(&self, held: &mut Held, last: Option<&LastBeat>) -> Result<LastBeat, LockError> {
+        let is_back = match last {
+            Some(last) if held.since.saturating_sub(last.began) <= BELIEF => true,
+            Some(LastBeat { mark: Some(mark), .. }) => read_mark(held).await?.as_ref() == Some(mark),
+            _ => false,
         };
+        let pause = if held.joined || is_back { Duration::ZERO } else { PAUSE };
+        let from = held.since.saturating_add(pause);
         let mut tick = beats();
         loop {
             tick.tick().await;
             let began = self.beat(held).await?;
             if began >= from {
+                if !pause.is_zero() {
+                    unless_no_schema(ask(&mut held.session, DRAW_MARK.to_owned()).await)?;
+                }
+                let mark = read_mark(held).await?;
                 if self.tenancy == Tenancy::Shared {
                     let settled = format!("SELECT pg_advisory_lock_shared({CLASS}, {SETTLED})");
                     ask(&mut held.session, settled).await?;
                 }
-                return Ok(began);
+                return Ok(LastBeat { began, mark });
             }
         }
+    }
+
+    async fn beat_with_mark(&self, held: &mut Held) -> Result<LastBeat, LockError> {
+        let began = self.beat(held).await?;
+        // After the beat: until the session ends, only nodes that share the lock can draw one.
+        let mark = read_mark(held).await?;
+        Ok(LastBeat { began, mark })
     }
 
     /// One heartbeat. Returns when it began.
@@ -387,6 +413,20 @@ impl Keeper {
             return Err(LockError::NotHeld);
         }
         Ok(began)
+    }
+}
+
+async fn read_mark(held: &mut Held) -> Result<Mark, LockError> {
+    let row = unless_no_schema(ask(&mut held.session, READ_MARK.to_owned()).await)?;
+    Ok(row.map(|row| row.try_get("mark")).transpose()?)
+}
+
+/// A lock is taken before the schema is made. Nothing stands between two nodes then that both wait.
+fn unless_no_schema(answer: Result<PgRow, LockError>) -> Result<Option<PgRow>, LockError> {
+    match answer {
+        Ok(row) => Ok(Some(row)),
+        Err(LockError::Sql(sqlx::Error::Database(error))) if error.code().as_deref() == Some("42P01") => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -36,7 +36,13 @@ pub(crate) async fn postgres() -> Option<Place> {
 impl Place {
     /// A store that waits as long as a slow machine may need.
     pub(crate) async fn store(&self) -> SqlStore {
+        self.store_that_keeps(Duration::ZERO).await
+    }
+
+    /// The same, which keeps entries of the log for that long after their commit.
+    pub(crate) async fn store_that_keeps(&self, keep_entries: Duration) -> SqlStore {
         let settings = SqlSettings {
+            keep_entries,
             acquire_timeout: Duration::from_secs(90),
             busy_timeout: Duration::from_secs(90),
             ..SqlSettings::default()

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use rescind_session::ports::SessionStore;
+use jiff::SignedDuration;
+use rescind_session::{
+    Cause,
+    ports::{Closed, Closing, SessionStore},
+};
 use rescind_store::SqlStore;
 use rescind_testkit::rounds;
 use tokio::time::Instant;
@@ -113,5 +117,26 @@ async fn others_are_served_while_much_is_pruned_on_sqlite() {
 async fn others_are_served_while_much_is_pruned_on_postgres() {
     if let Some(place) = place::postgres().await {
         others_are_served_while_much_is_pruned(place).await;
+    }
+}
+
+/// Or it could not be told from one that was given its place after commits were lost.
+#[tokio::test]
+async fn an_entry_that_has_passed_stays_on_postgres_until_an_hour_after_its_commit() {
+    let Some(place) = place::postgres().await else { return };
+    let store = place.store_that_keeps(Duration::from_secs(3_600)).await;
+    let session = opened(&store, 1).await;
+    let closing = Closing {
+        cause: Cause::Logout,
+        at: NOON,
+        margin: Duration::ZERO,
+    };
+    assert!(matches!(
+        store.close(session.id, &closing).await.unwrap(),
+        Closed::Now(entry) if entry.until < NOON + SignedDuration::from_mins(59)
+    ));
+    for (minutes, removed) in [(59, 0), (60, 1)] {
+        let now = NOON + SignedDuration::from_mins(minutes);
+        assert_eq!(store.prune(now, NOON, BATCH).await.unwrap().revocations, removed);
     }
 }

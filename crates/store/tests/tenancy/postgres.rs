@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
-use rescind_store::{Tenancy, TenancyError, Tenant};
+use rescind_store::{SqlSettings, SqlStore, Tenancy, TenancyError, Tenant};
 use rescind_testkit::{PostgresServer, TcpRelay, Tool, needs};
 use tokio::time::{Instant, sleep};
 
 use crate::patience::until;
 
+const MARK: &str = "SELECT holder FROM database_lock";
 /// All sessions that hold or want this database's lock.
 const LOCK_SESSIONS: &str =
     "FROM pg_stat_activity WHERE application_name = 'rescind lock' AND datname = current_database()";
@@ -22,6 +23,13 @@ async fn claimed(url: &str, tenancy: Tenancy) -> Tenant {
     let tenant = Tenant::claim(url, tenancy).await.unwrap();
     tenant.settled().await;
     tenant
+}
+
+/// A database with the schema, where nodes leave their mark.
+async fn with_schema(url: String) -> String {
+    let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
+    store.migrate_up().await.unwrap();
+    url
 }
 
 async fn assert_in_use(url: &str, tenancy: Tenancy) {
@@ -84,8 +92,10 @@ async fn a_tenant_whose_session_was_ended_stops_believing_doubts_what_it_knows_a
 async fn without_its_server_nobody_is_a_tenant_and_with_it_everybody_is_again() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::start().await;
-    let url = postgres.url();
-    let (one, another) = tokio::join!(claimed(&url, Tenancy::Shared), claimed(&url, Tenancy::Shared));
+    let url = with_schema(postgres.url()).await;
+    let one = claimed(&url, Tenancy::Shared).await;
+    let another = claimed(&url, Tenancy::Shared).await;
+    let mark = postgres.sql_in(&url, MARK).await;
 
     postgres.pause();
     let paused = Instant::now();
@@ -101,8 +111,14 @@ async fn without_its_server_nobody_is_a_tenant_and_with_it_everybody_is_again() 
         "stopped believing {silent_for:?} after the pause, {:?} after the kill",
         killed.elapsed()
     );
+    // Longer than a heartbeat is believed.
+    sleep(Duration::from_millis(2_500)).await;
     postgres.start_again().await;
+    let begun = Instant::now();
     until("they are back", || one.holds() && another.holds()).await;
+    println!("back after {:?}", begun.elapsed());
+    // Who waits draws one.
+    assert_eq!(postgres.sql_in(&url, MARK).await, mark, "they waited for nothing");
 }
 
 #[tokio::test]
@@ -151,6 +167,34 @@ async fn a_newcomer_does_not_count_before_a_predecessor_that_is_cut_off_has_stop
             doubted.load(Ordering::SeqCst),
             "it believes what it knew before others were here"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_back_waits_for_one_that_had_the_lock_and_was_cut_off() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let postgres = PostgresServer::shared().await;
+    let port = |port: u16| format!("127.0.0.1:{port}/");
+    for newcomers in [Tenancy::Alone, Tenancy::Shared] {
+        let url = with_schema(postgres.fresh_database().await).await;
+        let cables = [TcpRelay::to(postgres.port()).await, TcpRelay::to(postgres.port()).await];
+        let through = |cable: &TcpRelay| url.replace(&port(postgres.port()), &port(cable.port()));
+        let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
+
+        let first = claimed(&through(&cables[0]), Tenancy::Alone).await;
+        cables[0].freeze();
+        postgres.sql_in(&url, &end_it).await;
+        let second = claimed(&through(&cables[1]), newcomers).await;
+        assert!(!first.holds());
+        cables[1].freeze();
+        postgres.sql_in(&url, &end_it).await;
+        cables[0].mend().await;
+        until("the first one is back", || {
+            let is_back = first.holds();
+            assert!(!(is_back && second.holds()), "two believed at once");
+            is_back
+        })
+        .await;
     }
 }
 

@@ -1,0 +1,40 @@
+//! Which node was the last to take the lock on the database: a value that each draws anew.
+//!
+//! Only Postgres needs it. There a lock ends with its session, and a node that is back wants to know whether another had it
+//! meanwhile. On SQLite the kernel keeps the lock until the process ends.
+
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        let holder = uuid("holder").default(Expr::cust("gen_random_uuid()")).to_owned();
+        let lock = Table::create()
+            .table("database_lock")
+            .col(integer("id").primary_key().check(Expr::col("id").eq(1)))
+            .col(holder)
+            .to_owned();
+        manager.create_table(lock).await?;
+        let row = Query::insert()
+            .into_table("database_lock")
+            .columns(["id"])
+            .values_panic([1.into()])
+            .to_owned();
+        manager.execute(row).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let lock = Table::drop().table("database_lock").if_exists().to_owned();
+        manager.drop_table(lock).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
