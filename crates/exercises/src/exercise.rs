@@ -57,7 +57,7 @@ pub const IN_CODE: [Exercise; 2] = [
         recipe: "just exercise 6",
         command: "cargo test -p rescind-exercises --test exercise_6",
         reset: "just exercise-reset 6",
-        suite: "crates/session/src/conformance/blacklist.rs",
+        suite: "crates/conformance/src/blacklist.rs",
         hints: [
             Hint {
                 text: "A logout does not revoke a token. It revokes the session, and so every token of it, with one entry: \
@@ -107,7 +107,7 @@ pub const IN_CODE: [Exercise; 2] = [
         recipe: "just exercise 8",
         command: "cargo test -p rescind-exercises --test exercise_8",
         reset: "just exercise-reset 8",
-        suite: "crates/session/src/conformance/rotating.rs",
+        suite: "crates/conformance/src/rotating.rs",
         hints: [
             Hint {
                 text: "What `rotate` has read is old by the time it writes: others wrote in between. Let the table do both at \

@@ -94,7 +94,7 @@ mod solved {
             (Arc::default(), ())
         }
 
-        rescind_session::blacklist_conformance!(empty);
+        rescind_conformance::blacklist_conformance!(empty);
     }
 
     /// All of it: the table at the end of the wire must be a store that is right in everything but what is to be mended.
@@ -105,7 +105,7 @@ mod solved {
             (Arc::new(SessionsOf::new(Arc::new(rotation_solved::HomeMade))), ())
         }
 
-        rescind_session::session_store_conformance!(empty);
+        rescind_conformance::session_store_conformance!(empty);
     }
 }
 

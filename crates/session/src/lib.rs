@@ -12,8 +12,6 @@ mod authenticate;
 mod causes;
 mod clock;
 mod config;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod issue_floor;

@@ -11,7 +11,7 @@ mod users {
         (Arc::new(MemoryUsers::new()), ())
     }
 
-    rescind_session::user_store_conformance!(empty);
+    rescind_conformance::user_store_conformance!(empty);
 }
 
 mod sessions {
@@ -21,7 +21,7 @@ mod sessions {
         (Arc::new(MemorySessions::new()), ())
     }
 
-    rescind_session::session_store_conformance!(empty);
+    rescind_conformance::session_store_conformance!(empty);
 }
 
 mod blacklist {
@@ -31,5 +31,5 @@ mod blacklist {
         (Arc::new(MemoryBlacklist::new()), ())
     }
 
-    rescind_session::blacklist_conformance!(empty);
+    rescind_conformance::blacklist_conformance!(empty);
 }

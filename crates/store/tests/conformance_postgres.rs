@@ -29,11 +29,11 @@ mod read_committed {
     }
 
     mod users {
-        rescind_session::user_store_conformance!(super::empty);
+        rescind_conformance::user_store_conformance!(super::empty);
     }
 
     mod sessions {
-        rescind_session::session_store_conformance!(super::empty);
+        rescind_conformance::session_store_conformance!(super::empty);
     }
 }
 
@@ -48,11 +48,11 @@ mod repeatable_read {
     }
 
     mod users {
-        rescind_session::user_store_conformance!(super::empty);
+        rescind_conformance::user_store_conformance!(super::empty);
     }
 
     mod sessions {
-        rescind_session::session_store_conformance!(super::empty);
+        rescind_conformance::session_store_conformance!(super::empty);
     }
 }
 
@@ -64,10 +64,10 @@ mod serializable {
     }
 
     mod users {
-        rescind_session::user_store_conformance!(super::empty);
+        rescind_conformance::user_store_conformance!(super::empty);
     }
 
     mod sessions {
-        rescind_session::session_store_conformance!(super::empty);
+        rescind_conformance::session_store_conformance!(super::empty);
     }
 }

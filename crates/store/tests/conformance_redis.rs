@@ -35,7 +35,7 @@ mod single {
         Some((empty_at(&server.url()).await, ()))
     }
 
-    rescind_session::blacklist_conformance!(empty);
+    rescind_conformance::blacklist_conformance!(empty);
 }
 
 mod cluster {
@@ -59,5 +59,5 @@ mod cluster {
         Some((empty_at(&url).await, ()))
     }
 
-    rescind_session::blacklist_conformance!(empty);
+    rescind_conformance::blacklist_conformance!(empty);
 }

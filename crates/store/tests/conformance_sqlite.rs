@@ -16,9 +16,9 @@ async fn empty() -> (Arc<SqlStore>, TempDir) {
 }
 
 mod users {
-    rescind_session::user_store_conformance!(super::empty);
+    rescind_conformance::user_store_conformance!(super::empty);
 }
 
 mod sessions {
-    rescind_session::session_store_conformance!(super::empty);
+    rescind_conformance::session_store_conformance!(super::empty);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope, conformance,
+    Cause, LogId, Position, Revocation, Scope,
     ports::{Blacklist, Claim, Standing, StoreError},
     token::{SessionId, TokenId, UserId},
 };
@@ -21,7 +21,7 @@ pub fn try_blacklist(make: impl Fn() -> Arc<dyn Blacklist>) -> Report {
         ($($case:ident)*) => { $(report.story(stringify!($case), async { $case(World::with(make()).await?).await });)* };
     }
     macro_rules! suite {
-        ($($case:ident)*) => { $(report.suite(stringify!($case), conformance::blacklist::$case(make()));)* };
+        ($($case:ident)*) => { $(report.suite(stringify!($case), rescind_conformance::blacklist::$case(make()));)* };
     }
     stories! {
         a_revoked_token_is_refused_and_its_session_goes_on

@@ -2,7 +2,7 @@
 //!
 //! Each exercise is tried twice over. First by *stories*, told in sentences: what happened to alice and to the thief, and
 //! what should have. A learner mends a symptom, so the report speaks of symptoms. Then by the suite of
-//! [`rescind_session::conformance`], which any stranger's adapter runs: an exercise that only its own stories judged would
+//! [`rescind_conformance`], which any stranger's adapter runs: an exercise that only its own stories judged would
 //! be mended for the stories.
 //!
 //! The stories that the delivered file passes are there for a reason, too. They fail for whoever mends too much: a

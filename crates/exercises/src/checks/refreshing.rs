@@ -4,8 +4,9 @@ use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use rescind_conformance::rotating;
 use rescind_session::{
-    Cause, Device, RefreshState, Revocation, Session, SessionState, conformance,
+    Cause, Device, RefreshState, Revocation, Session, SessionState,
     ports::{
         Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
         Tail,
@@ -51,7 +52,7 @@ pub enum Answer {
 
 /// Tries a refresh: `make` makes one, again for each case.
 ///
-/// Of the suite, the cases of [`conformance::rotating`] are run: the rest of the port is that of the store in memory.
+/// Of the suite, the cases of [`rotating`] are run: the rest of the port is that of the store in memory.
 pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
     let mut report = Report::default();
     macro_rules! stories {
@@ -60,7 +61,7 @@ pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
     macro_rules! suite {
         ($($case:ident)*) => { $({
             let store: Arc<dyn SessionStore> = Arc::new(SessionsOf::new(make()));
-            report.suite(stringify!($case), conformance::rotating::$case(store));
+            report.suite(stringify!($case), rotating::$case(store));
         })* };
     }
     stories! {

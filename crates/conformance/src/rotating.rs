@@ -3,20 +3,18 @@
 use std::{net::Ipv6Addr, sync::Arc};
 
 use jiff::SignedDuration;
-use rescind_token::Generation;
+use rescind_session::{
+    Cause, Device, Scope, Session, SessionState,
+    ports::{Rotated, Rotation, SessionStore},
+    token::Generation,
+};
 
-use super::{
+use crate::{
     fixture::{
         Answer, MARGIN, NOON, after_rotation, close, closing, new_session, new_user, noon_plus, open, opened, rotate,
         rotation_of, row, session_of, whole_log,
     },
     race::{at_once, race},
-};
-use crate::{
-    clock::later,
-    ports::{Rotated, Rotation, SessionStore},
-    revocation::{Cause, Scope},
-    session::{Device, Session, SessionState},
 };
 
 type Store = Arc<dyn SessionStore>;
@@ -191,7 +189,7 @@ pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: S
             async move {
                 loop {
                     let rotation = Rotation {
-                        access_until: later(session.access_until, MARGIN),
+                        access_until: session.access_until + MARGIN,
                         ..rotation_of(&session)
                     };
                     match store.rotate(&rotation).await.answer() {
@@ -208,7 +206,7 @@ pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: S
         let (last, revocation) = race(round, rotating, logging_out).await;
         assert_eq!(
             revocation.until,
-            later(last.access_until, MARGIN),
+            last.access_until + MARGIN,
             "after {} rotations the revocation does not fit the latest token",
             last.generation().get(),
         );
@@ -249,7 +247,7 @@ pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
         let told: Vec<_> = revocations.iter().map(|entry| (entry.scope, entry.until)).collect();
         assert_eq!(
             told,
-            [(Scope::Session(session.id), later(covered, MARGIN))],
+            [(Scope::Session(session.id), covered + MARGIN)],
             "the rotation had {outcome:?}"
         );
         assert!(matches!(

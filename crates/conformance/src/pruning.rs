@@ -3,15 +3,14 @@
 use std::{slice, sync::Arc};
 
 use jiff::Timestamp;
+use rescind_session::{
+    Cause, Position, Revocation, Session,
+    ports::{NewRevocation, Opened, Pruned, SessionStore, Tail},
+};
 
-use super::fixture::{
+use crate::fixture::{
     A_MILLISECOND, Answer, NOON, a_token, after, after_rotation, close, closed, closing, new_user, noon_plus, open,
     opened, rotate, rotation_of, row, session_of, whole_log,
-};
-use crate::{
-    ports::{NewRevocation, Opened, Pruned, SessionStore, Tail},
-    revocation::{Cause, Position, Revocation},
-    session::Session,
 };
 
 type Store = Arc<dyn SessionStore>;

@@ -4,15 +4,14 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use rescind_session::{
+    Cause, Session,
+    ports::{Closing, NewRevocation, Rotation, SessionStore},
+};
 
-use super::fixture::{
+use crate::fixture::{
     A_MILLISECOND, Answer, NOON, a_token, close, closing, new_user, noon_plus, open, opened, rotate, rotation_of,
     session_of,
-};
-use crate::{
-    ports::{Closing, NewRevocation, Rotation, SessionStore},
-    revocation::Cause,
-    session::Session,
 };
 
 type Store = Arc<dyn SessionStore>;
@@ -20,7 +19,10 @@ type Store = Arc<dyn SessionStore>;
 /// There is nothing that the clock could not be before.
 pub async fn an_empty_store_has_recorded_nothing(store: Store) {
     assert_eq!(store.instants().await.answer().newest, None);
-    assert_eq!(store.epoch(new_user()).await.answer(), crate::ports::Epoch::FIRST);
+    assert_eq!(
+        store.epoch(new_user()).await.answer(),
+        rescind_session::ports::Epoch::FIRST
+    );
     assert_eq!(store.instants().await.answer().newest, None, "a question is no record");
 }
 

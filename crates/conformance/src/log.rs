@@ -5,17 +5,17 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{
+use rescind_session::{
+    Cause, Position, Revocation, Scope, SessionState,
+    ports::{NewRevocation, SessionStore, Tail},
+};
+
+use crate::{
     fixture::{
         Answer, a_token, after, close, closed, closing, namesakes, new_session, new_user, noon_plus, opened, row,
         session_of, whole_log,
     },
     race::at_once,
-};
-use crate::{
-    ports::{NewRevocation, SessionStore, Tail},
-    revocation::{Cause, Position, Revocation, Scope},
-    session::SessionState,
 };
 
 type Store = Arc<dyn SessionStore>;
@@ -226,7 +226,7 @@ pub async fn of_fifty_revocations_of_one_token_exactly_one_is_logged(store: Stor
 /// The scope is part of what an entry is found by.
 pub async fn a_token_and_a_session_of_one_number_are_two_entries(store: Store) {
     let (token, id) = namesakes();
-    let session = crate::session::Session {
+    let session = rescind_session::Session {
         id,
         ..session_of(new_user())
     };

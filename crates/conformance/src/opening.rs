@@ -3,18 +3,17 @@
 use std::{net::Ipv6Addr, sync::Arc};
 
 use jiff::SignedDuration;
-use rescind_token::{ClientId, Generation, Salt};
+use rescind_session::{
+    Cause, Device, RefreshState, Scope, Session, SessionState,
+    ports::{Epoch, Opened, SessionStore},
+    token::{ClientId, Generation, Salt},
+};
 
-use super::{
+use crate::{
     fixture::{
         Answer, NOON, close, closing, new_session, new_user, noon_plus, open, opened, row, session_of, whole_log,
     },
     race::{at_once, race},
-};
-use crate::{
-    ports::{Epoch, Opened, SessionStore},
-    revocation::{Cause, Scope},
-    session::{Device, RefreshState, Session, SessionState},
 };
 
 type Store = Arc<dyn SessionStore>;

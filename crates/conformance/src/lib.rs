@@ -1,34 +1,4 @@
-//! The suite that an adapter must pass, whoever wrote it.
-//!
-//! A signature does not say that of a hundred rotations one wins, or that a revocation outlives the token of a rotation
-//! that ran beside it. The cases here do, each named after the fact that it proves. They ask through the ports alone, so
-//! they fit any store; those about races give each contender a thread and are run many times.
-//!
-//! Three macros turn the cases into tests, one test a case: [`user_store_conformance!`](crate::user_store_conformance),
-//! [`session_store_conformance!`](crate::session_store_conformance) and
-//! [`blacklist_conformance!`](crate::blacklist_conformance). Each takes an async function that makes an *empty* store and
-//! returns it in an [`Arc`](std::sync::Arc), beside whatever has to live as long, such as a temporary directory:
-//!
-//! ```
-//! use std::sync::Arc;
-//!
-//! use rescind_session::memory::MemorySessions;
-//!
-//! async fn empty() -> (Arc<MemorySessions>, ()) {
-//!     (Arc::new(MemorySessions::new()), ())
-//! }
-//!
-//! rescind_session::session_store_conformance!(empty);
-//! ```
-//!
-//! Where the store needs a server that a machine may lack, the function returns an `Option` of the two, and says aloud that
-//! a case is left out before it returns `None`.
-//!
-//! Two adapters in one file want a module each. The cases are public functions as well, for harnesses of another kind;
-//! those that race need to be inside a tokio runtime.
-//!
-//! Rejected: `#[tokio::test]`. Its `crate` option wants the runtime's path as a literal, in which a macro cannot name this
-//! crate, so every user of the suite would have to depend on tokio, and on the right version.
+#![doc = include_str!("../README.md")]
 #![expect(clippy::panic, reason = "a case fails by panicking")]
 
 pub mod blacklist;
@@ -101,18 +71,18 @@ macro_rules! __conformance_tests {
         $($(
             #[test]
             fn $case() {
-                $crate::conformance::__private::run(async {
-                    let made = $crate::conformance::__private::Made::made(($make)().await);
+                $crate::__private::run(async {
+                    let made = $crate::__private::Made::made(($make)().await);
                     let Some((store, _kept_alive)) = made else { return };
-                    $crate::conformance::$module::$case(store).await;
+                    $crate::$module::$case(store).await;
                 });
             }
         )*)*
     };
 }
 
-/// One test for each case that a [`UserStore`](crate::ports::UserStore) must pass. Takes an
-/// `async fn() -> (Arc<impl UserStore>, impl Sized)` that makes an empty one; see [`conformance`](crate::conformance).
+/// One test for each case that a [`UserStore`](rescind_session::ports::UserStore) must pass. Takes an
+/// `async fn() -> (Arc<impl UserStore>, impl Sized)` that makes an empty one; see the [crate](crate).
 #[macro_export]
 macro_rules! user_store_conformance {
     ($make:expr) => {
@@ -130,8 +100,8 @@ macro_rules! user_store_conformance {
     };
 }
 
-/// One test for each case that a [`SessionStore`](crate::ports::SessionStore) must pass. Takes an
-/// `async fn() -> (Arc<impl SessionStore>, impl Sized)` that makes an empty one; see [`conformance`](crate::conformance).
+/// One test for each case that a [`SessionStore`](rescind_session::ports::SessionStore) must pass. Takes an
+/// `async fn() -> (Arc<impl SessionStore>, impl Sized)` that makes an empty one; see the [crate](crate).
 #[macro_export]
 macro_rules! session_store_conformance {
     ($make:expr) => {
@@ -215,8 +185,8 @@ macro_rules! session_store_conformance {
     };
 }
 
-/// One test for each case that a [`Blacklist`](crate::ports::Blacklist) must pass. Takes an
-/// `async fn() -> (Arc<impl Blacklist>, impl Sized)` that makes an empty one; see [`conformance`](crate::conformance).
+/// One test for each case that a [`Blacklist`](rescind_session::ports::Blacklist) must pass. Takes an
+/// `async fn() -> (Arc<impl Blacklist>, impl Sized)` that makes an empty one; see the [crate](crate).
 #[macro_export]
 macro_rules! blacklist_conformance {
     ($make:expr) => {
@@ -252,7 +222,7 @@ mod tests {
     /// A case that no macro names would never run, and nobody would notice.
     #[test]
     fn every_case_is_in_a_macro() {
-        let macros = include_str!("mod.rs");
+        let macros = include_str!("lib.rs");
         let modules = [
             include_str!("blacklist.rs"),
             include_str!("closing.rs"),

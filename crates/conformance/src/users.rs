@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{
+use rescind_session::{
+    NewUser, PasswordHash, User, UserKind, Username,
+    ports::{Inserted, PasswordSet, UserStore},
+};
+
+use crate::{
     fixture::{Answer, NOON, new_user},
     race::at_once,
-};
-use crate::{
-    ports::{Inserted, PasswordSet, UserStore},
-    user::{NewUser, PasswordHash, User, UserKind, Username},
 };
 
 type Store = Arc<dyn UserStore>;

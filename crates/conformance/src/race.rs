@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Starts `count` contenders, lets them go together, and returns what each answered.
-pub(super) async fn at_once<Doing>(count: usize, contender: impl Fn(usize) -> Doing) -> Vec<Doing::Output>
+pub(crate) async fn at_once<Doing>(count: usize, contender: impl Fn(usize) -> Doing) -> Vec<Doing::Output>
 where
     Doing: Future<Output: Send + 'static> + Send + 'static,
 {
@@ -33,7 +33,7 @@ where
 
 /// Lets two contenders go together. Who is held up a little changes with the round: by itself a machine prefers one of
 /// them, and a race that always ends the same way proves half of what it should.
-pub(super) async fn race<One, Other>(round: usize, one: One, other: Other) -> (One::Output, Other::Output)
+pub(crate) async fn race<One, Other>(round: usize, one: One, other: Other) -> (One::Output, Other::Output)
 where
     One: Future<Output: Send + 'static> + Send + 'static,
     Other: Future<Output: Send + 'static> + Send + 'static,

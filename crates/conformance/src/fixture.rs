@@ -6,28 +6,26 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use rescind_token::{ClientId, Generation, Salt, SessionId, TokenId, UserId};
+use rescind_session::{
+    Cause, Device, Position, RefreshState, Revocation, Scope, Session, SessionState,
+    ports::{Closed, Closing, NewRevocation, Opened, Rotated, Rotation, SessionStore, StoreError, Tail},
+    token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
+};
 use uuid::Uuid;
 
-use crate::{
-    ports::{Closed, Closing, NewRevocation, Opened, Rotated, Rotation, SessionStore, StoreError, Tail},
-    revocation::{Cause, Position, Revocation, Scope},
-    session::{Device, RefreshState, Session, SessionState},
-};
-
 /// The moment at which the cases begin. Its milliseconds are there to be lost by a store that keeps seconds.
-pub(super) const NOON: Timestamp = Timestamp::constant(1_767_268_800, 123_000_000);
+pub(crate) const NOON: Timestamp = Timestamp::constant(1_767_268_800, 123_000_000);
 
 /// The margin that the cases close with.
-pub(super) const MARGIN: Duration = Duration::from_secs(310);
+pub(crate) const MARGIN: Duration = Duration::from_secs(310);
 
 /// That many seconds after [`NOON`], or before it.
-pub(super) fn noon_plus(seconds: i64) -> Timestamp {
+pub(crate) fn noon_plus(seconds: i64) -> Timestamp {
     NOON + SignedDuration::from_secs(seconds)
 }
 
 /// The smallest step of time that a store keeps.
-pub(super) const A_MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+pub(crate) const A_MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// A number never given before, and in no order: a store that sorts by ids instead of moments is then found out.
 fn number() -> Uuid {
@@ -37,26 +35,26 @@ fn number() -> Uuid {
     Uuid::from_u128(u128::from(given).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
-pub(super) fn new_user() -> UserId {
+pub(crate) fn new_user() -> UserId {
     UserId::from_uuid(number())
 }
 
-pub(super) fn new_session() -> SessionId {
+pub(crate) fn new_session() -> SessionId {
     SessionId::from_uuid(number())
 }
 
-pub(super) fn new_token() -> TokenId {
+pub(crate) fn new_token() -> TokenId {
     TokenId::from_uuid(number())
 }
 
 /// A token and a session with one number between them.
-pub(super) fn namesakes() -> (TokenId, SessionId) {
+pub(crate) fn namesakes() -> (TokenId, SessionId) {
     let number = number();
     (TokenId::from_uuid(number), SessionId::from_uuid(number))
 }
 
 /// A session of that user's, opened at noon, with its first refresh token and an access token for five minutes.
-pub(super) fn session_of(user: UserId) -> Session {
+pub(crate) fn session_of(user: UserId) -> Session {
     Session {
         id: new_session(),
         user,
@@ -78,14 +76,14 @@ pub(super) fn session_of(user: UserId) -> Session {
 }
 
 /// A session of a user who has no other, written down.
-pub(super) async fn opened(store: &dyn SessionStore) -> Session {
+pub(crate) async fn opened(store: &dyn SessionStore) -> Session {
     let session = session_of(new_user());
     open(store, &session).await;
     session
 }
 
 /// Writes a session down, with the epoch of the moment.
-pub(super) async fn open(store: &dyn SessionStore, session: &Session) {
+pub(crate) async fn open(store: &dyn SessionStore, session: &Session) {
     let epoch = store.epoch(session.user).await.answer();
     assert_eq!(
         store.open(session, epoch).await.answer(),
@@ -95,7 +93,7 @@ pub(super) async fn open(store: &dyn SessionStore, session: &Session) {
 }
 
 /// The row of a session that must be there.
-pub(super) async fn row(store: &dyn SessionStore, id: SessionId) -> Session {
+pub(crate) async fn row(store: &dyn SessionStore, id: SessionId) -> Session {
     match store.find(id).await.answer() {
         Some(session) => session,
         None => panic!("the session {id} has vanished"),
@@ -103,7 +101,7 @@ pub(super) async fn row(store: &dyn SessionStore, id: SessionId) -> Session {
 }
 
 /// The rotation that takes `session`, as it stands, to its next generation one minute after it was last seen.
-pub(super) fn rotation_of(session: &Session) -> Rotation {
+pub(crate) fn rotation_of(session: &Session) -> Rotation {
     let from = session.generation();
     let at = session.last_seen_at + SignedDuration::from_mins(1);
     Rotation {
@@ -119,7 +117,7 @@ pub(super) fn rotation_of(session: &Session) -> Rotation {
 }
 
 /// The row that a rotation which won leaves behind.
-pub(super) fn after_rotation(before: &Session, rotation: &Rotation) -> Session {
+pub(crate) fn after_rotation(before: &Session, rotation: &Rotation) -> Session {
     Session {
         last_seen_at: rotation.at,
         access_until: before.access_until.max(rotation.access_until),
@@ -135,7 +133,7 @@ pub(super) fn after_rotation(before: &Session, rotation: &Rotation) -> Session {
 }
 
 /// Rotates, and must win.
-pub(super) async fn rotate(store: &dyn SessionStore, rotation: &Rotation) {
+pub(crate) async fn rotate(store: &dyn SessionStore, rotation: &Rotation) {
     assert_eq!(
         store.rotate(rotation).await.answer(),
         Rotated::Won,
@@ -144,7 +142,7 @@ pub(super) async fn rotate(store: &dyn SessionStore, rotation: &Rotation) {
 }
 
 /// A closing for that cause, a minute after noon.
-pub(super) fn closing(cause: Cause) -> Closing {
+pub(crate) fn closing(cause: Cause) -> Closing {
     Closing {
         cause,
         at: noon_plus(60),
@@ -153,7 +151,7 @@ pub(super) fn closing(cause: Cause) -> Closing {
 }
 
 /// Closes an open session, and returns its revocation.
-pub(super) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Closing) -> Revocation {
+pub(crate) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Closing) -> Revocation {
     match store.close(id, closing).await.answer() {
         Closed::Now(revocation) => revocation,
         other => panic!("an open session was not closed: {other:?}"),
@@ -161,13 +159,13 @@ pub(super) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Clo
 }
 
 /// A session that was opened and closed, and its revocation.
-pub(super) async fn closed(store: &dyn SessionStore, session: &Session) -> Revocation {
+pub(crate) async fn closed(store: &dyn SessionStore, session: &Session) -> Revocation {
     open(store, session).await;
     close(store, session.id, &closing(Cause::Logout)).await
 }
 
 /// A token to be revoked a minute after noon, kept until ten past.
-pub(super) fn a_token() -> NewRevocation {
+pub(crate) fn a_token() -> NewRevocation {
     NewRevocation {
         scope: Scope::Token(new_token()),
         user: new_user(),
@@ -178,7 +176,7 @@ pub(super) fn a_token() -> NewRevocation {
 }
 
 /// The entries after a position from which a reader can go on.
-pub(super) async fn after(store: &dyn SessionStore, position: Position, limit: u32) -> Vec<Revocation> {
+pub(crate) async fn after(store: &dyn SessionStore, position: Position, limit: u32) -> Vec<Revocation> {
     match store.revocations_after(position, limit).await.answer() {
         Tail::Entries(entries) => {
             assert!(
@@ -193,12 +191,12 @@ pub(super) async fn after(store: &dyn SessionStore, position: Position, limit: u
 }
 
 /// Everything that the log keeps.
-pub(super) async fn whole_log(store: &dyn SessionStore) -> Vec<Revocation> {
+pub(crate) async fn whole_log(store: &dyn SessionStore) -> Vec<Revocation> {
     after(store, Position::START, 10_000).await
 }
 
 /// What a store answers unless it fails, which it must not do in a case.
-pub(super) trait Answer<T> {
+pub(crate) trait Answer<T> {
     fn answer(self) -> T;
 }
 

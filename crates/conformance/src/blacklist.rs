@@ -3,16 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use rescind_token::{SessionId, TokenId};
+use rescind_session::{
+    Cause, LogId, Position, Revocation, Scope,
+    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    token::{SessionId, TokenId},
+};
 use uuid::Uuid;
 
-use super::{
+use crate::{
     fixture::{A_MILLISECOND, Answer, NOON, namesakes, new_session, new_token, new_user, noon_plus},
     race::at_once,
-};
-use crate::{
-    ports::{Blacklist, Claim, Copied, Filling, Standing},
-    revocation::{Cause, LogId, Position, Revocation, Scope},
 };
 
 type Store = Arc<dyn Blacklist>;

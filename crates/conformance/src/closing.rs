@@ -3,20 +3,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
-use rescind_token::SessionId;
+use rescind_session::{
+    Cause, Revocation, Scope, Session, SessionState,
+    ports::{Closed, Closing, Epoch, NewRevocation, Rotation, SessionStore},
+    token::SessionId,
+};
 
-use super::{
+use crate::{
     fixture::{
         A_MILLISECOND, Answer, MARGIN, NOON, a_token, after_rotation, close, closed, closing, new_session, new_user,
         noon_plus, open, opened, rotate, rotation_of, row, session_of, whole_log,
     },
     race::{at_once, race},
-};
-use crate::{
-    clock::later,
-    ports::{Closed, Closing, Epoch, NewRevocation, Rotation, SessionStore},
-    revocation::{Cause, Revocation, Scope},
-    session::{Session, SessionState},
 };
 
 type Store = Arc<dyn SessionStore>;
@@ -46,7 +44,7 @@ pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
         scope: Scope::Session(session.id),
         user: session.user,
         at: closing.at,
-        until: later(session.access_until, MARGIN),
+        until: session.access_until + MARGIN,
         cause: Cause::LogoutElsewhere,
     };
     assert_eq!(revocation, expected);
@@ -90,7 +88,7 @@ pub async fn until_comes_from_the_row_and_not_from_the_revokers_clock(store: Sto
         let revocation = close(&*store, session.id, &closing).await;
         assert_eq!(
             revocation.until,
-            later(session.access_until, MARGIN),
+            session.access_until + MARGIN,
             "the revoker's clock was {off} s off"
         );
         assert_eq!(revocation.at, closing.at);
@@ -106,7 +104,7 @@ pub async fn until_follows_the_latest_rotation(store: Store) {
     };
     rotate(&*store, &rotation).await;
     let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
-    assert_eq!(revocation.until, later(noon_plus(1234), MARGIN));
+    assert_eq!(revocation.until, noon_plus(1234) + MARGIN);
     let closed = row(&*store, session.id).await;
     assert_eq!(
         closed.refresh,
@@ -310,7 +308,7 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
         let [revocation] = of_it.as_slice() else {
             panic!("{} revocations of one session", of_it.len())
         };
-        assert_eq!(revocation.until, later(session.access_until, MARGIN));
+        assert_eq!(revocation.until, session.access_until + MARGIN);
         assert_eq!(
             (revocation.user, revocation.at, revocation.cause),
             (user, closing.at, closing.cause)
