@@ -1,9 +1,9 @@
-//! The signature algorithms on offer, and why there are so few.
+//! The supported signature algorithms, and why there are so few.
 //!
-//! A long list of algorithms is a long list of confusions. These four are what services meet in practice: Ed25519
-//! for a new system, ES256 and RS256 for partners that can't verify it, HS256 for one service that both signs
-//! and verifies. The choice belongs to the *key*: a token names a key, never an algorithm, and where its header
-//! names one, that has to be the key's (RFC 8725 section 3.1).
+//! Each further algorithm is a further chance of confusion. These four are what services meet in practice: Ed25519 for
+//! a new system, ES256 and RS256 for partners that can't verify it, HS256 for one service that both signs and verifies.
+//! The choice belongs to the *key*: a token names a key, never an algorithm. If its header names one, it must be the
+//! key's (RFC 8725 section 3.1).
 
 use std::{
     fmt::{self, Display},

@@ -1,4 +1,4 @@
-//! What an access token says.
+//! The claims of an access token.
 
 use jiff::{Timestamp, fmt::serde::timestamp::second::required as whole_seconds};
 use serde::Serialize;
@@ -7,12 +7,12 @@ use crate::{ClientId, SessionId, TokenId, UserId};
 
 /// The claims of an access token (RFC 9068 section 2.2), plus `sid`, the session it belongs to.
 ///
-/// It serializes to the wire form, for pages that show it, but can't be deserialized: claims are either about to be
-/// signed or came out of a [`Verifier`](crate::Verifier). To look into a token without checking it there
-/// is [`TokenParts`](crate::TokenParts), which yields plain JSON.
+/// It serializes to the wire form, for pages that show it. It can't be deserialized: claims are either about to be
+/// signed or came out of a [`Verifier`](crate::Verifier). [`TokenParts`](crate::TokenParts) reads a token without
+/// checking it and yields plain JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccessClaims {
-    /// `iss`: the public URL of whoever signed it.
+    /// `iss`: the issuer's public URL.
     #[serde(rename = "iss")]
     pub issuer: String,
     /// `aud`: the API it is for. One, and written as a string.
@@ -26,14 +26,14 @@ pub struct AccessClaims {
     /// `iat`: when it was signed. Whole seconds on the wire; the fraction is cut off.
     #[serde(rename = "iat", with = "whole_seconds")]
     pub issued_at: Timestamp,
-    /// `exp`: the first instant at which it no longer counts. Whole seconds on the wire; the fraction is cut off,
-    /// which never lengthens a life.
+    /// `exp`: the first instant at which the token is expired. Whole seconds on the wire; the fraction is cut off, so a
+    /// token never lasts longer than this.
     #[serde(rename = "exp", with = "whole_seconds")]
     pub expires_at: Timestamp,
-    /// `jti`: the name of this very token, which a blacklist can hold.
+    /// `jti`: the id of this token, by which a blacklist can list it.
     #[serde(rename = "jti")]
     pub token_id: TokenId,
-    /// `sid`: the session, which a logout ends.
+    /// `sid`: the session that a logout ends.
     #[serde(rename = "sid")]
     pub session_id: SessionId,
 }

@@ -1,10 +1,10 @@
-//! Do two nodes hold the same keys?
+//! A fingerprint of a node's keys, so that nodes can check that they hold the same ones.
 //!
-//! Nodes that share a database must share their keys, or each refuses the other's tokens, seemingly at random. So
-//! the database holds a fingerprint of the keys, and a node whose own differs does not start. But whoever reads the
-//! database must learn nothing: a plain hash would let an HS256 secret be guessed offline. Hence the fingerprint is
-//! an HMAC whose key comes from the refresh keys, which are 256 random bits each and not in the database: without
-//! them it can't be computed even for the right guess.
+//! Nodes that share a database must share their keys, or each refuses the other's tokens, seemingly at random. So the
+//! database holds a fingerprint of the keys, and a node whose own differs does not start. But a reader of the database
+//! must learn nothing: with a plain hash an HS256 secret could be guessed offline. So the fingerprint is an HMAC. Its
+//! key is derived from the refresh keys, which are 256 random bits each and not in the database: without them the
+//! fingerprint can't be computed even for the right guess.
 
 use std::fmt::{self, Display};
 
@@ -15,7 +15,7 @@ use crate::{KeyRing, RefreshKeys};
 const KEY_LABEL: &[u8] = b"rescind ring fingerprint key v1";
 const LABEL: &[u8] = b"rescind ring fingerprint v1";
 
-/// A fingerprint over all keys of a service, whichever of them is the active one and in whichever order they stand.
+/// A fingerprint over all keys of a service. Neither the order of the keys nor which one is active changes it.
 ///
 /// Public: it may be stored, compared and shown. `Display` writes 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

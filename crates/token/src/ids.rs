@@ -1,9 +1,9 @@
-//! The names of things: who, which login, which token.
+//! Typed ids: user, session, token, client.
 //!
-//! Each is a type of its own, so that a session can't be closed by the id of its user. Users and sessions get
-//! UUIDv7: rows made one after another lie side by side in an index. A token's id is a random UUIDv4, because
-//! nothing is indexed by its age and two tokens of one second, for one session, must differ: revoking one of
-//! them must not revoke the other.
+//! Each is a type of its own, so that a session can't be closed by its user's id. Users and sessions get UUIDv7, so
+//! that rows made one after another are neighbours in an index. A token's id is a random UUIDv4: no index needs its
+//! age, and two tokens of one second, for one session, must differ, because revoking one of them must not revoke the
+//! other.
 
 use std::{
     convert::Infallible,
@@ -83,7 +83,7 @@ impl SessionId {
 }
 
 impl TokenId {
-    /// A new id that owes nothing to the time.
+    /// A new id that does not depend on the time.
     pub fn random(rng: &mut dyn CryptoRng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -110,7 +110,7 @@ impl ClientId {
         Self(name.into())
     }
 
-    /// The client of a login that named none: this program's own pages and API.
+    /// The client of a login that named none: the program's own pages and API.
     pub fn first_party() -> Self {
         Self::new("rescind")
     }
@@ -172,8 +172,8 @@ impl Display for Generation {
 
 /// The random part of a session that its refresh tokens depend on.
 ///
-/// It lives in the session's row and nowhere else, so that the server's refresh key alone makes no refresh token.
-/// It is printed as redacted, compared in constant time and wiped when dropped.
+/// It is stored in the session's row only, so that the server's refresh key alone makes no refresh token. It is printed
+/// as redacted, compared in constant time and wiped when dropped.
 #[derive(Clone)]
 pub struct Salt(Zeroizing<[u8; 32]>);
 
@@ -185,7 +185,7 @@ impl Salt {
         Self(bytes)
     }
 
-    /// A salt as it was stored.
+    /// A stored salt.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }

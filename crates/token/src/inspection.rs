@@ -1,9 +1,9 @@
-//! The checks of a token by name, for those who want to see how far one got.
+//! The checks of a token by name, to show how far a token got.
 //!
-//! A verifier that says "no" has told a server all that it needs, and a learner nothing: which checks were passed, which one
-//! refused, which were never reached? So the [`Verifier`](crate::Verifier) names each check as it begins it, and an
-//! [`Inspection`] is what was written down meanwhile. Rejected: a second function that makes the same checks for show. The
-//! first change that forgets it would have the page teach what the server does not do.
+//! A verifier's "no" is enough for a server. A learner also needs to see which checks passed, which one refused, and
+//! which were never reached. So the [`Verifier`](crate::Verifier) names each check as it begins it, and an
+//! [`Inspection`] is the record of that. Rejected: a second function that makes the same checks for display. The first
+//! change that forgets it would make the page show what the server does not do.
 
 use crate::{AccessClaims, VerifyError};
 
@@ -11,33 +11,33 @@ use crate::{AccessClaims, VerifyError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenCheck {
-    /// Is it short enough to be looked at?
+    /// Is it short enough to be decoded?
     Size,
     /// Are there three parts?
     Shape,
-    /// Is the header an object of JSON in base64url, and names no member twice?
+    /// Is the header a JSON object in base64url that names no member twice?
     Header,
-    /// Does the header ask for nothing that is refused outright?
+    /// Is the header free of parameters that are refused outright?
     Parameters,
-    /// Does it say that it is an access token?
+    /// Is its type "access token"?
     Type,
     /// Does it name a key of the ring?
     Key,
     /// Is its algorithm that key's?
     Algorithm,
-    /// Has that key signed these very bytes?
+    /// Did that key sign exactly these bytes?
     Signature,
-    /// Are the claims there, each of its kind and once?
+    /// Is each claim present, of the right kind, and there only once?
     Claims,
-    /// Is it from the issuer that is expected?
+    /// Is it from the expected issuer?
     Issuer,
     /// Is it for this audience?
     Audience,
-    /// Has its time begun?
+    /// Is it valid already?
     Start,
-    /// Is its time not over?
+    /// Is it not expired?
     Expiry,
-    /// Is its life no longer than any token's may be?
+    /// Is its lifetime within the limit?
     Lifetime,
 }
 
@@ -61,18 +61,18 @@ impl TokenCheck {
     ];
 }
 
-/// What one check came to.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing stood against the token.
+    /// The check found no fault.
     Passed,
     /// The token was refused here.
     Failed,
-    /// It had been refused before.
+    /// An earlier check had refused the token.
     NotReached,
 }
 
-/// How far a token got, and what came of it. It holds no token.
+/// How far a token got, and the outcome. It holds no token.
 #[derive(Clone, Debug)]
 pub struct Inspection {
     reached: Vec<TokenCheck>,
@@ -85,7 +85,7 @@ impl Inspection {
         Self { reached, outcome }
     }
 
-    /// What [`Verifier::verify`](crate::Verifier::verify) says of the same token at the same time.
+    /// What [`Verifier::verify`](crate::Verifier::verify) returns for the same token at the same time.
     ///
     /// # Errors
     /// The reason of [`refused_by`](Self::refused_by).
@@ -101,7 +101,7 @@ impl Inspection {
         }
     }
 
-    /// Each check with what it came to: those that were made, in the order in which they were, and then the others.
+    /// Each check with its result: first those that were made, in the order in which they were, then the others.
     pub fn checks(&self) -> impl Iterator<Item = (TokenCheck, Verdict)> {
         let refused_by = self.refused_by();
         let made = self.reached.iter().map(move |check| {

@@ -1,10 +1,10 @@
-//! Three parts and two dots: the compact serialization of RFC 7515 section 7.1, read strictly.
+//! The compact serialization of RFC 7515 section 7.1, read strictly: three parts and two dots.
 //!
-//! Nothing here knows keys or claims; it says which characters are a token at all. It is stricter than
-//! common JSON and base64 readers where leniency gives one token two readings:
+//! This module knows no keys and no claims. It decides which text is a token at all. It is stricter than common JSON
+//! and base64 readers where leniency gives one token two readings:
 //! - trailing bits, padding and line breaks in base64url are refused, or one signature would have many spellings;
-//! - a JSON member that stands twice is noticed. Readers differ on which one counts, and an attacker likes that
-//!   (RFC 7515 section 4 and RFC 7519 section 4 let a reader refuse it, and ours does).
+//! - a duplicate JSON member is noticed. Readers differ on which one counts, and an attacker can use that (RFC 7515
+//!   section 4 and RFC 7519 section 4 let a reader refuse it, and this one does).
 
 use std::fmt;
 
@@ -15,7 +15,8 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// The longest token that is looked at, in bytes. Ours have about 500; what a stranger may make us decode is bounded.
+/// The longest token that is decoded, in bytes. Ours have about 500. The limit bounds the work that a stranger can
+/// cause.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// A token cut at its dots, nothing decoded.
@@ -50,7 +51,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// A JSON object that remembers whether it named a member twice.
+/// A JSON object that records whether it named a member twice.
 pub(crate) struct Object {
     pub(crate) members: Map<String, Value>,
     pub(crate) has_duplicate: bool,

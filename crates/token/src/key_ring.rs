@@ -1,8 +1,8 @@
 //! One key that signs, and older ones that still verify.
 //!
 //! Keys must be replaceable without logging anybody out: the new key signs from now on, the old one stays in the ring
-//! until the longest token that it signed is dead. A token says by its `kid` which key to use, so at most one
-//! signature is checked; trying all keys would let a stranger multiply the work.
+//! until the longest token that it signed has expired. A token's `kid` names its key, so at most one signature is
+//! checked; trying all keys would let a stranger multiply the work.
 
 use jsonwebtoken::Header;
 
@@ -15,8 +15,8 @@ pub(crate) const TOKEN_TYPE: &str = "at+jwt";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The claims make a token that no [`Verifier`](crate::Verifier) would look at: issuer, audience or client id
-    /// is far too long.
+    /// The token would be longer than a [`Verifier`](crate::Verifier) accepts: issuer, audience or client id is far too
+    /// long.
     #[error("the token would be longer than {MAX_TOKEN_BYTES} bytes")]
     TooLong,
     /// The claims could not be written as JSON.
@@ -78,7 +78,7 @@ impl KeyRing {
     /// Signs `claims` with the active key: a JWS in compact form (RFC 7515 section 3.1).
     ///
     /// # Errors
-    /// [`SignError`]; none of them is to be expected of sane claims.
+    /// [`SignError`]; none of them is expected for sane claims.
     pub fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, SignError> {
         let mut header = Header::new(self.active.algorithm().of_library());
         header.typ = Some(TOKEN_TYPE.to_owned());

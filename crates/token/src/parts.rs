@@ -1,8 +1,8 @@
-//! Looking into a token without believing it.
+//! Reads a token without verifying it.
 //!
-//! Anybody can read a JWT; only the key tells whether it is true. Pages that teach this need the parts of a token,
-//! also of a forged one. They get plain JSON and never [`AccessClaims`](crate::AccessClaims), so that what was only
-//! looked at can't be taken for what was verified.
+//! Anybody can read a JWT; only the key proves that it is genuine. Pages that teach this need the parts of a token,
+//! also of a forged one. They get plain JSON and never [`AccessClaims`](crate::AccessClaims), so that code can't take
+//! unverified claims for verified ones.
 
 use std::fmt;
 
@@ -28,11 +28,11 @@ pub enum PartsError {
 /// The three parts of a JWT, decoded and **not verified**. Prints as redacted: together they are the token.
 #[derive(Clone, PartialEq)]
 pub struct TokenParts {
-    /// The header, which says how the token wants to be verified.
+    /// The header, which names the algorithm and the key.
     pub header: Value,
-    /// The claims, which may be lies.
+    /// The claims, which may be false.
     pub claims: Value,
-    /// The signature in base64url, which may be made up.
+    /// The signature in base64url, which may be invented.
     pub signature: String,
 }
 
@@ -43,10 +43,10 @@ impl fmt::Debug for TokenParts {
 }
 
 impl TokenParts {
-    /// Takes a token apart for a reader's eyes. A member that stands twice shows its last value.
+    /// Decodes a token for display. For a duplicate member it shows the last value.
     ///
     /// # Errors
-    /// [`PartsError`] if the text is not a signed JWT by its looks.
+    /// [`PartsError`] if the text does not have the form of a signed JWT.
     pub fn split_without_verifying(token: &str) -> Result<Self, PartsError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(PartsError::TooLong);

@@ -1,17 +1,17 @@
-//! The refresh token: a receipt that the server can check without having kept a copy.
+//! The refresh token: the server can check it without having stored it.
 //!
 //! `rrt_` + base64url(session id 16 B ‖ generation u32 big-endian ‖ tag 32 B), where the tag is
 //! HMAC-SHA-256(refresh key, "rescind refresh v1" ‖ session id ‖ generation ‖ the session's salt).
 //!
-//! The usual way is a random string and its hash in a table. A table of hashes grows by a row a refresh, or else
-//! forgets which old tokens were once genuine; then a thief with an old token looks like a stranger with a made-up
-//! one, and the theft goes unnoticed. The tag answers "did we issue this?" for every generation, from one row a
-//! session. It takes two things to make one: the key, which is not in the database, and the salt, which is nowhere
-//! else. So a stolen database mints nothing, and neither does a stolen key.
+//! The usual way is a random string and its hash in a table. Such a table grows by a row for each refresh, or it
+//! forgets which old tokens were once genuine. Then a thief with an old token looks like a stranger with an invented
+//! one, and the theft goes unnoticed. The tag answers "did we issue this?" for every generation, from one row per
+//! session. Making a token takes two things: the key, which is not in the database, and the salt, which is only in the
+//! database. So neither a stolen database nor a stolen key alone can make one.
 //!
 //! A token goes through types: text → [`PresentedRefreshToken`] (well formed, says which session to load) →
 //! [`GenuineRefreshToken`] (we issued it). Only the last one may change anything. Whether its generation is the
-//! current one is for the session to say.
+//! The session decides whether its generation is the current one.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ const TAG_BYTES: usize = 32;
 const BODY_BYTES: usize = 16 + 4 + TAG_BYTES;
 /// 52 bytes in base64url without padding.
 const BODY_CHARS: usize = (BODY_BYTES * 4).div_ceil(3);
-/// The most keys that are tried for one token: what a stranger's guess costs us is bounded.
+/// The most keys that are tried for one token. The limit bounds the work that a stranger's guess can cause.
 const MOST_KEYS: usize = 4;
 
 /// Why a refresh token is not accepted. Neither holds nor prints the token.
@@ -105,7 +105,7 @@ impl fmt::Debug for RefreshKey {
 
 /// The refresh keys of a service: the first issues, all are tried.
 ///
-/// An older key stays until the last refresh token made with it is past its life.
+/// An older key stays until the last refresh token made with it has expired.
 #[derive(Clone, Debug)]
 pub struct RefreshKeys {
     active: RefreshKey,
@@ -137,7 +137,7 @@ impl RefreshKeys {
     }
     // ANCHOR_END: issue
 
-    /// A text with a tag after it, for a client to bring back: readable, but only this service can make one.
+    /// A text with a tag after it, for a client to return later: readable, but only this service can make one.
     pub fn seal(&self, text: &str) -> String {
         format!("{text}.{}", jws::encode(self.active.seal_tag(text).as_ref()))
     }
@@ -157,7 +157,7 @@ impl RefreshKeys {
     }
 }
 
-/// A well-formed refresh token that nobody has vouched for yet.
+/// A well-formed refresh token that is not verified yet.
 pub struct PresentedRefreshToken {
     session_id: SessionId,
     generation: Generation,
@@ -186,18 +186,17 @@ impl PresentedRefreshToken {
         })
     }
 
-    /// The session that the token *claims* to be of: good for loading the row with the salt, and for nothing else.
+    /// The session that the token *claims* to be of. Use it only to load the row with the salt.
     pub fn unverified_session_id(&self) -> SessionId {
         self.session_id
     }
 
-    /// The generation that the token *claims* to be: good for noticing that a browser's token has changed, and for nothing
-    /// else.
+    /// The generation that the token *claims* to be. Use it only to notice that a browser's token has changed.
     pub fn unverified_generation(&self) -> Generation {
         self.generation
     }
 
-    /// Checks the tag, in time that depends on the number of keys and on nothing secret.
+    /// Checks the tag. The time that this takes depends on the number of keys, and on no secret.
     ///
     /// # Errors
     /// [`RefreshTokenError::Forged`] if no key of the ring made it for this session, generation and salt.
@@ -230,9 +229,9 @@ impl fmt::Debug for PresentedRefreshToken {
     }
 }
 
-/// Proof that this service once issued a refresh token of this session and generation, be it long rotated away.
+/// Proof that this service once issued a refresh token of this session and generation, even if it was rotated long ago.
 ///
-/// Made by [`PresentedRefreshToken::verify`] only: what takes one as a parameter can't be reached by forged input.
+/// Made by [`PresentedRefreshToken::verify`] only: forged input can't reach a function that takes one as a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GenuineRefreshToken {
     session_id: SessionId,

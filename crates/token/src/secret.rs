@@ -1,8 +1,8 @@
-//! Tokens as types that don't print themselves.
+//! Token types that don't print themselves.
 //!
-//! A token in a log is a session in a log. So a token is never a bare `String`: `Debug` prints `[redacted]`,
-//! there is no `Display`, no `Serialize` and no `==`, and the memory is wiped when it is dropped. Whoever needs
-//! the text says [`expose_secret`](AccessToken::expose_secret), which a reviewer can search for.
+//! A token in a log is a session that any reader of the log can use. So a token is never a bare `String`: `Debug`
+//! prints `[redacted]`, there is no `Display`, no `Serialize` and no `==`, and the memory is wiped when it is dropped.
+//! Code that needs the text calls [`expose_secret`](AccessToken::expose_secret), which a reviewer can search for.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ macro_rules! secret_newtype {
         pub struct $name(SecretString);
 
         impl $name {
-            /// The text itself, to be put into a reply or a cookie and nowhere else.
+            /// The text itself, only for a reply or a cookie.
             pub fn expose_secret(&self) -> &str {
                 self.0.expose_secret()
             }

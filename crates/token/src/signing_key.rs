@@ -1,7 +1,7 @@
-//! The half of a key that signs.
+//! The private half of a key, which signs.
 //!
-//! Keys come from a PEM file, from a shared secret, or are made here. A key that is made takes the same way in as one
-//! that is read, so that there is one set of checks.
+//! Keys are read from a PEM file, made from a shared secret, or generated here. A generated key is read back the same
+//! way as a stored one, so that there is one set of checks.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ pub struct SigningKey {
 impl SigningKey {
     /// Makes a key: Ed25519, P-256, RSA of 2048 bits, or 32 random bytes under a random name.
     ///
-    /// Randomness that is not handed in: aws-lc makes key pairs from its own generator only. The same holds for the
+    /// The randomness is not a parameter: aws-lc makes key pairs from its own generator only. The same holds for the
     /// signatures of ES256, and for nothing else in this crate.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl SigningKey {
         self.verifying.algorithm()
     }
 
-    /// The half that verifies: what is kept of a key that no longer signs.
+    /// The half that verifies. It is all that is kept of a key that no longer signs.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying.clone()
     }

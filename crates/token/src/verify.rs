@@ -1,15 +1,15 @@
-//! Is this token ours, for us, and alive?
+//! Decides whether a token is ours, for this API, and valid now.
 //!
-//! The checks run in an order that matters: shape, header, key, signature, and only then the claims, so that nothing
-//! a stranger wrote is interpreted before a key has vouched for it. Each refuses with an error of its own, and is named
-//! as it begins, so that [`Verifier::inspect`] can tell how far a token got.
+//! The order of the checks matters: shape, header, key, signature, and only then the claims, so that a stranger's text
+//! is not interpreted before a key has confirmed it. Each check refuses with an error of its own, and is named as it
+//! begins, so that [`Verifier::inspect`] can show how far a token got.
 //!
-//! `jsonwebtoken::decode` is not used, and not only for its provider (see `verifying_key.rs`). It is a toolkit for
-//! everybody's tokens; by default it takes a missing `aud` or `iss`, an `exp` that passed up to a minute ago, an
-//! `exp` with a fraction, any `typ`, any `crit`. We know what our tokens look like, because we sign them, and
-//! refuse the rest. Its signatures and keys we do take.
+//! `jsonwebtoken::decode` is not used, and not only because of its provider (see `verifying_key.rs`). It is a toolkit
+//! for all kinds of tokens: by default it accepts a missing `aud` or `iss`, an `exp` that passed up to a minute ago, an
+//! `exp` with a fraction, any `typ`, any `crit`. We know what our tokens look like, because we sign them, and refuse
+//! the rest. We do use its signatures and keys.
 //!
-//! What is *not* asked here is whether the token was taken back. That needs a memory, and this crate has none.
+//! This crate does *not* check whether the token was revoked. That needs a store, and this crate has none.
 
 use std::time::Duration;
 
@@ -23,17 +23,17 @@ use crate::{
     key_ring::TOKEN_TYPE,
 };
 
-/// How far `iat` and `nbf` may lie in the future at least: clocks of two nodes are never quite the same.
+/// How far `iat` and `nbf` may lie in the future at least, because two nodes' clocks always differ a little.
 const MIN_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// Header parameters with which a token is refused outright.
 ///
 /// `crit`, `b64` (RFC 7797) and `zip` change how the rest is to be read, `cty` and `enc` announce a token in a token.
-/// `jwk`, `jku`, `x5u` and `x5c` offer a key along with the token: whoever believes them verifies what anybody signed.
-/// They would not be believed anyway, keys come from the ring; that they are there at all is an attack or a mistake.
+/// `jwk`, `jku`, `x5u` and `x5c` offer a key along with the token: a verifier that trusts them accepts any signature.
+/// This one would not trust them anyway, because keys come from the ring. But their presence is an attack or a mistake.
 const REFUSED_PARAMETERS: [&str; 9] = ["crit", "b64", "zip", "cty", "enc", "jwk", "jku", "x5u", "x5c"];
 
-/// The rules that a token is held against. The keys and the time are handed in with each token.
+/// The rules for accepting a token. The keys and the time are parameters of each check.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     issuer: String,
@@ -43,7 +43,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// The longest life of a token where [`max_lifetime`](Self::max_lifetime) says nothing else: a day.
+    /// The longest lifetime of a token unless [`max_lifetime`](Self::max_lifetime) sets another: a day.
     pub const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Accepts tokens of this issuer for this audience, with no leeway.
@@ -57,7 +57,7 @@ impl Verifier {
         .max_lifetime(Self::DEFAULT_MAX_LIFETIME)
     }
 
-    /// How long after its `exp` a token still counts, for nodes whose clocks differ. Exactly this long, no hidden
+    /// How long after its `exp` a token is still accepted, for nodes whose clocks differ. Exactly this long, no hidden
     /// minute.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
@@ -65,9 +65,9 @@ impl Verifier {
         self
     }
 
-    /// The longest `exp − iat` that is accepted: the policy's lifetime. So tokens that were signed under a longer one die
-    /// when it is shortened. It does not stop the thief of a key, who signs a new token whenever one expires: for that the
-    /// key has to leave the ring.
+    /// The longest `exp − iat` that is accepted: the policy's lifetime. So when the lifetime is shortened, tokens with
+    /// a longer one become invalid. It does not stop the thief of a key, who signs a new token when one expires: for
+    /// that the key has to leave the ring.
     #[must_use]
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.max_lifetime = saturating(lifetime);
@@ -76,27 +76,28 @@ impl Verifier {
 
     /// Checks everything but revocation.
     ///
-    /// `now` is compared as it is, fractions included: a token is over at the first instant of `exp` + leeway.
-    /// `iat` and `nbf` may lie in the future by the leeway, or 5 s if that is more; this never lengthens a life, as
-    /// `exp` has no part in it.
+    /// `now` is compared as it is, fractions included: a token expires at the first instant of `exp` + leeway. `iat`
+    /// and `nbf` may lie in the future by the leeway, or 5 s if that is more. This never lengthens a token's validity,
+    /// as it does not affect `exp`.
     ///
     /// # Errors
-    /// The first reason found. [`VerifyError::Expired`] means that everything else about the token is in order,
-    /// save perhaps its lifetime, and carries the claims.
+    /// The first reason found. [`VerifyError::Expired`] means that everything else about the token is in order, except
+    /// perhaps its lifetime, and carries the claims.
     pub fn verify(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Result<AccessClaims, VerifyError> {
         self.check_all(ring, token, now, &mut |_| {})
     }
 
-    /// [`verify`](Self::verify), and how far the token got: for those who want to see it.
+    /// [`verify`](Self::verify), and how far the token got, for display.
     ///
-    /// Not for strangers. Whoever may see at which check a token of somebody else fails can ask whether it is genuine.
+    /// Not for strangers. Anybody who can see at which check another person's token fails can find out whether it is
+    /// genuine.
     pub fn inspect(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Inspection {
         let mut reached = Vec::with_capacity(TokenCheck::ALL.len());
         let outcome = self.check_all(ring, token, now, &mut |check| reached.push(check));
         Inspection::new(reached, outcome)
     }
 
-    /// `begins` is told of each check before it is made.
+    /// Calls `begins` with each check before it makes it.
     fn check_all(
         &self,
         ring: &KeyRing,
@@ -129,9 +130,9 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Checks everything but the times: is it a token that we signed for ourselves, be it long dead?
+    /// Checks everything but the times: did we sign this token for ourselves, even if it expired long ago?
     ///
-    /// For logging out: who comes with yesterday's token may still end the session it names, nothing else.
+    /// For logging out: an expired token may still end the session that it names, and do nothing else.
     ///
     /// # Errors
     /// The first reason found, never [`VerifyError::Expired`], [`VerifyError::NotYetValid`] or
@@ -220,10 +221,10 @@ fn is_access_token_type(typ: &str) -> bool {
     prefix.eq_ignore_ascii_case("application") && subtype.eq_ignore_ascii_case(TOKEN_TYPE)
 }
 
-/// Claims that a key of the ring has signed, whoever they are for.
+/// Claims that a key of the ring has signed, for any audience.
 struct Genuine {
     claims: AccessClaims,
-    /// `nbf`: never signed by us, but honoured where it stands.
+    /// `nbf`: we never sign one, but it is honoured where it is present.
     not_before: Option<Timestamp>,
 }
 
@@ -231,8 +232,8 @@ impl Genuine {
     /// Reads the claims one by one, so that an error can name the claim. Unknown claims are ignored (RFC 7519
     /// section 4).
     ///
-    /// RFC 7519 lets `aud` be a list. Ours is one string, and a list is refused even if we stand in it: the token
-    /// would be good elsewhere too, and that is not a token we sign.
+    /// RFC 7519 lets `aud` be a list. Ours is one string, and a list is refused even if it contains our audience: such
+    /// a token would be valid elsewhere too, and we sign no such token.
     fn read(mut members: Map<String, Value>) -> Result<Self, VerifyError> {
         let not_before = if members.contains_key("nbf") {
             Some(instant(&mut members, "nbf")?)
@@ -258,7 +259,7 @@ fn claim<T: DeserializeOwned>(members: &mut Map<String, Value>, name: &'static s
     serde_json::from_value(value).map_err(|_| VerifyError::MalformedClaim(name))
 }
 
-/// A NumericDate of RFC 7519 section 2, but whole: fractions are allowed there and never signed here.
+/// A NumericDate of RFC 7519 section 2, in whole seconds: fractions are allowed there and never signed here.
 fn instant(members: &mut Map<String, Value>, name: &'static str) -> Result<Timestamp, VerifyError> {
     let seconds = claim(members, name)?;
     Timestamp::from_second(seconds).map_err(|_| VerifyError::MalformedClaim(name))

@@ -12,19 +12,19 @@ pub enum VerifyError {
     /// Not three parts of base64url with JSON objects in the first two.
     #[error("not a signed JWT in compact form")]
     Malformed,
-    /// A member stands twice in the header or in the claims, so that readers could disagree.
+    /// A duplicate member in the header or the claims: readers could disagree on which one counts.
     #[error("a member stands twice in the header or the claims")]
     DuplicateMember,
     /// A header parameter that no token of ours has.
     #[error("the header parameter `{0}` is not accepted")]
     RefusedParameter(&'static str),
-    /// `typ` is not `at+jwt`: maybe an ID token, which is no ticket to an API.
+    /// `typ` is not `at+jwt`. It may be an ID token, which does not authorize API calls.
     #[error("the token's type is not `at+jwt`")]
     WrongType,
     /// No `kid`.
     #[error("the token names no key")]
     MissingKeyId,
-    /// A `kid` that is not in the ring: made up, or retired for good.
+    /// A `kid` that is not in the ring: invented, or retired.
     #[error("the token names a key that is not in use")]
     UnknownKey,
     /// `alg` is not the algorithm of the key that `kid` names; `none` is one such.
@@ -33,7 +33,7 @@ pub enum VerifyError {
     /// The signature is not the key's over these bytes.
     #[error("the signature does not match")]
     BadSignature,
-    /// A claim that every token of ours has is not there.
+    /// A claim that every token of ours has is missing.
     #[error("the claim `{0}` is missing")]
     MissingClaim(&'static str),
     /// A claim of the wrong kind: a list for a string, a fraction for whole seconds.
@@ -45,13 +45,13 @@ pub enum VerifyError {
     /// Meant for another API.
     #[error("the token is for another audience")]
     WrongAudience,
-    /// `iat` or `nbf` lies in the future, beyond what clocks differ.
+    /// `iat` or `nbf` lies further in the future than clocks may differ.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// Genuine and for us, but over: the claims tell whose it was.
+    /// Genuine and for us, but expired. The claims identify its owner.
     #[error("the token has expired")]
     Expired(Box<AccessClaims>),
-    /// `exp` is further from `iat` than any token may live now.
+    /// `exp` is further from `iat` than the limit allows.
     #[error("the token's lifetime is longer than is accepted")]
     LivesTooLong,
 }

@@ -45,7 +45,7 @@ pub enum KeyError {
         /// The size of the modulus.
         bits: usize,
     },
-    /// A public key that does not protect: anybody can sign for it, or compute its private half.
+    /// A public key that does not protect: anybody can sign for it or compute its private half.
     #[error("a weak key: {0}")]
     Weak(&'static str),
     /// An HMAC secret that can be guessed from one token.
@@ -54,19 +54,19 @@ pub enum KeyError {
         /// The size of the secret.
         bytes: usize,
     },
-    /// A symmetric key without a name: it has no thumbprint that could be published instead.
+    /// A symmetric key without a name. A thumbprint can't serve as one, because it would be published.
     #[error("a symmetric key needs a key id of its own")]
     MissingKeyId,
-    /// Not a JWK, or one whose numbers are not a key.
+    /// Not a JWK, or one whose numbers do not form a key.
     #[error("not a valid JWK")]
     Jwk,
-    /// A JWK whose `use`, `key_ops` or `alg` says that it does not verify signatures of this kind.
+    /// A JWK whose `use`, `key_ops` or `alg` forbids verifying signatures of this kind.
     #[error("this JWK is not meant for verifying: its `{0}` forbids it")]
     JwkForbidsVerification(&'static str),
     /// A refresh key that is not 32 bytes in base64url.
     #[error("a refresh key is 32 bytes in base64url without padding")]
     RefreshKey,
-    /// More refresh keys than are tried.
+    /// More refresh keys than the limit.
     #[error("{given} refresh keys: at most {most} are tried")]
     TooManyRefreshKeys {
         /// How many there were.
@@ -92,14 +92,14 @@ pub struct VerifyingKey {
 impl VerifyingKey {
     /// Reads a public key in JWK form (RFC 7517), or a symmetric one.
     ///
-    /// Its name is its `kid`; without one, its RFC 7638 thumbprint. Its algorithm follows from the kind of key;
-    /// `alg` may be left out but must not disagree. A private part is ignored.
+    /// Its name is its `kid`; without one, its RFC 7638 thumbprint. Its algorithm follows from the kind of key; `alg`
+    /// may be left out but must match. A private part is ignored.
     ///
     /// # Errors
     /// [`KeyError::JwkForbidsVerification`] if `use` is not `sig`, `key_ops` lacks `verify` or `alg` is another's;
     /// [`KeyError::SecretTooShort`], [`KeyError::RsaTooShort`], [`KeyError::Weak`]; [`KeyError::MissingKeyId`]
     /// (symmetric only);
-    /// [`KeyError::Jwk`] for everything that is no key of ours.
+    /// [`KeyError::Jwk`] for any other key that is not supported.
     pub fn from_jwk(json: &str) -> Result<Self, KeyError> {
         let jwk: Jwk = serde_json::from_str(json).map_err(|_| KeyError::Jwk)?;
         let algorithm = algorithm_of(&jwk)?;
@@ -129,19 +129,19 @@ impl VerifyingKey {
         }
     }
 
-    /// A key under a name that was given.
+    /// A key under a given name.
     pub(crate) fn new(kid: String, algorithm: Algorithm, key: DecodingKey) -> Result<Self, KeyError> {
         check_strength(algorithm, &key)?;
         Ok(Self { kid, algorithm, key })
     }
 
-    /// An asymmetric key under its RFC 7638 thumbprint: whoever has the key can tell its name, on every node.
+    /// An asymmetric key under its RFC 7638 thumbprint. Every node computes the same name from the key.
     pub(crate) fn named_by_thumbprint(algorithm: Algorithm, key: DecodingKey) -> Result<Self, KeyError> {
         let kid = thumbprint(algorithm, &key)?;
         Self::new(kid, algorithm, key)
     }
 
-    /// The name that a token's header calls this key by.
+    /// The name by which a token's header refers to this key.
     pub fn kid(&self) -> &str {
         &self.kid
     }
@@ -162,7 +162,7 @@ impl VerifyingKey {
         serde_json::to_value(jwk).ok()
     }
 
-    /// Whether `signature`, in base64url, is this key's over `message`.
+    /// Whether `signature`, in base64url, is this key's signature of `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &str) -> bool {
         let Some(signature) = jws::decode(signature) else {
             return false;
@@ -171,7 +171,7 @@ impl VerifyingKey {
             .is_ok_and(|verifier| verifier.verify(message, &signature).is_ok())
     }
 
-    /// The bytes that make this key this key, for a fingerprint; the secret itself where it is symmetric.
+    /// The bytes that identify this key, for a fingerprint; the secret itself if the key is symmetric.
     pub(crate) fn material(&self) -> [&[u8]; 2] {
         match self.key.kind() {
             DecodingKeyKind::SecretOrDer(bytes) => [bytes, &[]],
@@ -199,9 +199,9 @@ fn algorithm_of(jwk: &Jwk) -> Result<Algorithm, KeyError> {
     }
 }
 
-/// Refuses a key that is too short, weak, or not of its kind: better at start than at the first token. Every key passes
-/// here, also the public half of one that signs. Of an Ed25519 point the library does not say whether it is on the curve;
-/// one that is not verifies nothing.
+/// Refuses a key that is too short, weak, or of another kind: better at start than at the first token. Every key is
+/// checked here, also the public half of one that signs. The library does not check whether an Ed25519 point is on the
+/// curve. A point that is not verifies no signature.
 fn check_strength(algorithm: Algorithm, key: &DecodingKey) -> Result<(), KeyError> {
     let parses = match (algorithm, key.kind()) {
         (Algorithm::EdDsa, DecodingKeyKind::SecretOrDer(bytes)) => {

@@ -1,7 +1,7 @@
 //! Public keys that look sound and protect nothing.
 //!
-//! The library takes each of them. What they have in common is that it shows in the public half alone, so that it can be
-//! refused wherever a key comes from: a JWK, a PEM file, a shared secret.
+//! The library accepts each of them. All of them can be recognised from the public half alone, so they are refused from
+//! every source: a JWK, a PEM file, a shared secret.
 
 /// The two `y` of the four Ed25519 points of order 8, little-endian. From libsodium, `ge25519_has_small_order`.
 const ORDER_8: [[u8; 32]; 2] = [
@@ -15,11 +15,11 @@ const ORDER_8: [[u8; 32]; 2] = [
     ],
 ];
 
-/// What is wrong with an Ed25519 public key.
+/// The fault of an Ed25519 public key, if it has one.
 ///
-/// If the order of a point divides 8, a signature that nobody made is valid for one message in eight, or for all. `y` is
-/// then 0, 1, -1 or one of [`ORDER_8`], and the sign of `x`, the top bit, says nothing about it. Numbers from the prime
-/// on spell a `y` a second time, and RFC 8032 section 5.1.3 refuses them.
+/// If the order of a point divides 8, a signature that needs no private key is valid for one message in eight, or for
+/// all. `y` is then 0, 1, -1 or one of [`ORDER_8`]; the sign of `x`, the top bit, makes no difference. Numbers from the
+/// prime on are second spellings of a `y`, and RFC 8032 section 5.1.3 refuses them.
 pub(crate) fn ed25519_fault(point: &[u8]) -> Option<&'static str> {
     let mut y: [u8; 32] = point.try_into().ok()?;
     y[31] &= 0x7f;
@@ -29,11 +29,11 @@ pub(crate) fn ed25519_fault(point: &[u8]) -> Option<&'static str> {
         .then_some("an Ed25519 point of small order")
 }
 
-/// What is wrong with an RSA public key whose modulus is long enough.
+/// The fault of an RSA public key whose modulus is long enough, if it has one.
 ///
 /// With the exponent 1 a signature is its own message; with an even one there is no private key. ROCA (CVE-2017-15361):
 /// moduli that a library for smart cards made are powers of 65537 modulo every small prime, and can be factored. One in
-/// 2^28 others is, too.
+/// 2^28 other moduli is too.
 pub(crate) fn rsa_fault(n: &[u8], e: &[u8]) -> Option<&'static str> {
     let e = without_leading_zeros(e);
     if e == [1] || e.last().is_some_and(|byte| byte % 2 == 0) {
@@ -48,7 +48,7 @@ pub(crate) fn rsa_fault(n: &[u8], e: &[u8]) -> Option<&'static str> {
     primes.all(is_power).then_some("an RSA modulus with the ROCA flaw")
 }
 
-/// A number as RFC 7518 section 2 wants it written.
+/// A number in the form of RFC 7518 section 2.
 pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     &number[zeros..]

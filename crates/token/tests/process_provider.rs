@@ -1,6 +1,6 @@
-//! Another crate of the same program may have chosen another cryptographic provider for `jsonwebtoken`, or, by enabling
-//! both of its backends, have left it without any, and then it panics. Neither may concern this crate. The choice
-//! is made once for a process, hence a test program of its own.
+//! Another crate of the same program may have chosen another cryptographic provider for `jsonwebtoken`. Or it enabled
+//! both backends, so that there is no provider, and `jsonwebtoken` panics. Neither may affect this crate. A process
+//! chooses its provider once, so this is a test program of its own.
 
 use jiff::Timestamp;
 use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
@@ -10,7 +10,7 @@ use rescind_token::{
 };
 use secrecy::ExposeSecret;
 
-#[expect(clippy::panic, reason = "to be called is the failure")]
+#[expect(clippy::panic, reason = "the test fails if this is called")]
 static BROKEN: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| panic!("the process-wide provider was asked to sign"),
     verifier_factory: |_, _| panic!("the process-wide provider was asked to verify"),
@@ -18,7 +18,7 @@ static BROKEN: CryptoProvider = CryptoProvider {
 };
 
 #[test]
-fn nothing_depends_on_the_provider_of_the_process() {
+fn the_process_wide_provider_is_never_used() {
     BROKEN.install_default().unwrap();
 
     let now = Timestamp::UNIX_EPOCH;

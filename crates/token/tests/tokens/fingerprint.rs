@@ -1,4 +1,4 @@
-//! The fingerprint tells rings apart, and nothing else.
+//! Two rings have the same fingerprint only if they hold the same keys.
 
 use rescind_token::{KeyRing, RefreshKey, RefreshKeys, RingFingerprint, SigningKey};
 

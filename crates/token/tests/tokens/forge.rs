@@ -1,7 +1,7 @@
-//! Writes any token at all and signs it with the real key.
+//! Builds arbitrary tokens and signs them with the real key.
 //!
-//! A test that hands in a badly signed token proves that signatures are checked and nothing else. So the tokens
-//! of these tests are signed correctly, here and with aws-lc directly, and wrong in one respect.
+//! A test with a badly signed token proves only that signatures are checked. So the tokens of these tests are signed
+//! correctly, here and with aws-lc directly, and wrong in one respect.
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -29,7 +29,7 @@ pub(crate) fn rng() -> StdRng {
     StdRng::seed_from_u64(2)
 }
 
-/// Claims that live five minutes.
+/// Claims with a lifetime of five minutes.
 pub(crate) fn claims() -> AccessClaims {
     let mut rng = rng();
     AccessClaims {
@@ -56,7 +56,7 @@ pub(crate) fn unb64(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// A ring of one Ed25519 key, and that key in the hands of the test.
+/// A ring of one Ed25519 key, and that key for the test's own use.
 pub(crate) struct Forge {
     pub(crate) ring: KeyRing,
     key: Ed25519KeyPair,
@@ -92,34 +92,34 @@ impl Forge {
         self.sign_text(header.to_string(), claims.to_string())
     }
 
-    /// A good token, but for one header parameter.
+    /// A good token, except for one header parameter.
     pub(crate) fn with_header(&self, name: &str, value: impl Into<Value>) -> String {
         let mut header = self.header();
         header[name] = value.into();
         self.sign(&header, &self.claims())
     }
 
-    /// A good token, but for one claim.
+    /// A good token, except for one claim.
     pub(crate) fn with_claim(&self, name: &str, value: impl Into<Value>) -> String {
         let mut claims = self.claims();
         claims[name] = value.into();
         self.sign(&self.header(), &claims)
     }
 
-    /// A good token, but for a claim that is not there.
+    /// A good token without one claim.
     pub(crate) fn without_claim(&self, name: &str) -> String {
         let mut claims = self.claims();
         claims.as_object_mut().unwrap().remove(name).unwrap();
         self.sign(&self.header(), &claims)
     }
 
-    /// What the verifier says one minute after signing.
+    /// The verifier's result one minute after signing.
     pub(crate) fn verify(&self, token: &str) -> Result<AccessClaims, VerifyError> {
         verifier().verify(&self.ring, token, at(1_767_600_060))
     }
 
-    /// Why the verifier refuses. Also holds that [`Verifier::verify_genuine`] refuses for the same reason: a
-    /// token that is not ours may not even log anybody out.
+    /// The verifier's error. Also checks that [`Verifier::verify_genuine`] refuses for the same reason: a token that is
+    /// not ours must not even log anybody out.
     pub(crate) fn refusal(&self, token: &str) -> VerifyError {
         let refusal = self.verify(token).unwrap_err();
         assert_eq!(verifier().verify_genuine(&self.ring, token), Err(refusal.clone()));

@@ -48,7 +48,7 @@ fn generations_never_wrap_round() {
 }
 
 #[test]
-fn salts_are_random_and_keep_to_themselves() {
+fn salts_are_random_and_print_as_redacted() {
     let mut rng = rng();
     let (one, other) = (Salt::random(&mut rng), Salt::random(&mut rng));
     assert_ne!(one, other);

@@ -1,4 +1,4 @@
-//! An inspection says what the verifier says, and by which check; so what is shown cannot drift from what is done.
+//! An inspection agrees with the verifier, and names the check; so what is shown can't drift from what is done.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ fn inspect(forge: &Forge, token: &str) -> Inspection {
     verifier().inspect(&forge.ring, token, now())
 }
 
-/// Which checks may refuse for a reason: written from what the reasons mean, not from the code.
+/// Which checks may refuse for a reason: derived from what the reasons mean, not from the code.
 fn may_say(error: &VerifyError) -> &'static [TokenCheck] {
     match error {
         VerifyError::TooLong => &[TokenCheck::Size],
@@ -37,7 +37,7 @@ fn may_say(error: &VerifyError) -> &'static [TokenCheck] {
     }
 }
 
-/// Everything that can be wrong with a token, in the order in which it is noticed.
+/// All faults that a token can have, in the order in which they are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Padded,
@@ -117,11 +117,7 @@ fn assert_agrees(forge: &Forge, token: &str) {
     }
     let checks: Vec<_> = inspection.checks().collect();
     let order: Vec<_> = checks.iter().map(|(check, _)| *check).collect();
-    assert_eq!(
-        order,
-        TokenCheck::ALL,
-        "the order is one and the same, and none is left out"
-    );
+    assert_eq!(order, TokenCheck::ALL, "every check is listed, in the same order");
     let refused_at = checks.iter().position(|(_, verdict)| *verdict == Verdict::Failed);
     for (at, (check, verdict)) in checks.iter().enumerate() {
         let expected = match refused_at {
@@ -134,7 +130,7 @@ fn assert_agrees(forge: &Forge, token: &str) {
 }
 
 #[test]
-fn a_good_token_passes_every_check_in_the_order_that_is_told() {
+fn a_good_token_passes_every_check_in_the_documented_order() {
     let forge = Forge::new();
     let token = with(&forge, &[]);
     assert_agrees(&forge, &token);
@@ -154,13 +150,13 @@ fn each_check_refuses_a_token_with_its_one_fault() {
     assert_eq!(
         FAULTS.map(|(_, check)| check),
         TokenCheck::ALL,
-        "no check is without its fault"
+        "every check has a fault"
     );
 }
 
 proptest! {
     #[test]
-    fn of_any_faults_the_check_that_comes_first_refuses_as_the_verifier_does(
+    fn with_several_faults_the_first_check_refuses_as_in_verify(
         faults in prop::sample::subsequence(FAULTS.to_vec(), 0..=FAULTS.len()),
     ) {
         let forge = Forge::new();
@@ -171,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn of_any_text_and_any_changed_letter_the_inspection_says_what_the_verifier_says(
+    fn the_inspection_agrees_with_verify_for_any_text(
         text in ".*",
         position: prop::sample::Index,
         letter in "[A-Za-z0-9_.=-]",

@@ -1,4 +1,4 @@
-//! Keys in, keys out, and what is refused for a key.
+//! Keys that are read, keys that are written, and keys that are refused.
 
 use rescind_token::{Algorithm, KeyError, KeyRing, SigningKey, VerifyingKey};
 use secrecy::ExposeSecret;
@@ -44,7 +44,7 @@ fn keys_made_by_openssl_are_read_and_named_by_their_thumbprint() {
 }
 
 #[test]
-fn thumbprints_are_those_of_the_rfcs() {
+fn thumbprints_match_the_rfcs_examples() {
     // RFC 7638 section 3.1 and RFC 8037 appendix A.3.
     let rsa = json!({ "kty": "RSA", "e": "AQAB", "alg": "RS256", "n": concat!(
         "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknj",
@@ -140,7 +140,7 @@ fn an_empty_or_short_hmac_secret_is_refused() {
 }
 
 #[test]
-fn the_name_of_a_secret_tells_nothing_about_it() {
+fn a_secret_key_is_never_named_by_its_thumbprint() {
     assert_eq!(
         SigningKey::from_hs256_secret("", &[7; 32]).unwrap_err(),
         KeyError::MissingKeyId
@@ -236,7 +236,7 @@ fn a_jwk_for_another_algorithm_is_refused() {
 }
 
 #[test]
-fn a_jwk_that_is_no_key_is_refused() {
+fn a_jwk_that_is_not_a_key_is_refused() {
     let off_curve = changed(jwk(Algorithm::Es256), "y", json!(b64([1; 32])));
     let short_point = changed(jwk(Algorithm::Es256), "x", json!(b64([1; 31])));
     let short_ed = changed(jwk(Algorithm::EdDsa), "x", json!(b64([1; 31])));

@@ -1,4 +1,4 @@
-//! What this crate promises, through its public interface.
+//! The promises of this crate, tested through its public interface.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking, and so do the functions that prepare it"

@@ -1,5 +1,5 @@
-//! Tokens that are signed with the right key and must be refused all the same, each for its own reason.
-//! What has to do with time is in `times.rs`.
+//! Tokens that are signed with the right key and must still be refused, each for its own reason. Times are in
+//! `times.rs`.
 
 use aws_lc_rs::hmac;
 use rescind_token::{Algorithm, KeyRing, MAX_TOKEN_BYTES, SigningKey, VerifyError};
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::forge::{AUDIENCE, Forge, ISSUER, at, b64, claims, unb64, verifier};
 
 #[test]
-fn the_forge_makes_good_tokens_so_each_refusal_below_is_due_to_its_one_fault() {
+fn an_unchanged_forged_token_is_accepted() {
     let forge = Forge::new();
     assert_eq!(
         forge.verify(&forge.sign(&forge.header(), &forge.claims())),
@@ -19,7 +19,7 @@ fn the_forge_makes_good_tokens_so_each_refusal_below_is_due_to_its_one_fault() {
 // Claims
 
 #[test]
-fn a_missing_claim_is_refused_whichever_it_is() {
+fn each_missing_claim_is_refused() {
     let forge = Forge::new();
     for name in ["iss", "aud", "sub", "client_id", "iat", "exp", "jti", "sid"] {
         assert_eq!(
@@ -49,7 +49,7 @@ fn another_issuer_or_audience_is_refused() {
 }
 
 #[test]
-fn a_list_of_issuers_or_audiences_is_refused_even_if_ours_is_in_it() {
+fn a_list_of_issuers_or_audiences_is_refused_even_with_ours_in_it() {
     let forge = Forge::new();
     for list in [json!([ISSUER]), json!([ISSUER, "https://evil.example"]), json!([])] {
         assert_eq!(
@@ -93,7 +93,7 @@ fn a_time_that_is_not_whole_seconds_is_refused() {
 }
 
 #[test]
-fn an_id_that_is_not_one_is_refused() {
+fn a_malformed_id_is_refused() {
     let forge = Forge::new();
     for name in ["sub", "jti", "sid"] {
         for value in [json!("alice"), json!(7), json!("")] {
@@ -106,7 +106,7 @@ fn an_id_that_is_not_one_is_refused() {
 }
 
 #[test]
-fn claims_that_are_no_object_are_refused() {
+fn claims_that_are_not_an_object_are_refused() {
     let forge = Forge::new();
     let deep = "[".repeat(3000);
     for claims in ["[]", "null", "\"text\"", "", "{", "{} {}", "\u{feff}{}", &deep] {
@@ -117,8 +117,9 @@ fn claims_that_are_no_object_are_refused() {
     }
 }
 
+// Nodes can then be updated one by one.
 #[test]
-fn a_claim_that_nobody_knows_is_ignored_so_that_nodes_can_be_updated_one_by_one() {
+fn an_unknown_claim_is_ignored() {
     let forge = Forge::new();
     assert_eq!(forge.verify(&forge.with_claim("acr", "2")), Ok(claims()));
 }
@@ -126,7 +127,7 @@ fn a_claim_that_nobody_knows_is_ignored_so_that_nodes_can_be_updated_one_by_one(
 // Header
 
 #[test]
-fn any_type_but_access_token_is_refused() {
+fn every_type_except_access_token_is_refused() {
     let forge = Forge::new();
     for typ in [
         "JWT",
@@ -199,7 +200,7 @@ fn unencoded_compressed_and_nested_tokens_are_refused() {
 }
 
 #[test]
-fn a_key_that_comes_with_the_token_is_refused_even_if_it_is_ours() {
+fn a_key_in_the_header_is_refused_even_if_it_is_ours() {
     let forge = Forge::new();
     let ours = forge.ring.active().verifying_key().to_jwk().unwrap();
     let faults = [
@@ -217,7 +218,7 @@ fn a_key_that_comes_with_the_token_is_refused_even_if_it_is_ours() {
 }
 
 #[test]
-fn a_key_that_comes_with_the_token_is_not_believed() {
+fn a_key_in_the_header_is_not_trusted() {
     let (ours, theirs) = (Forge::new(), Forge::new());
     let mut header = theirs.header();
     header["jwk"] = theirs.ring.active().verifying_key().to_jwk().unwrap();
@@ -256,7 +257,7 @@ fn a_harmless_unknown_parameter_is_ignored() {
 // Algorithm
 
 #[test]
-fn the_algorithm_none_is_refused_however_it_is_spelt() {
+fn the_algorithm_none_is_refused_in_every_spelling() {
     let forge = Forge::new();
     for none in ["none", "None", "NONE", "nOnE", ""] {
         let signed = forge.with_header("alg", none);
@@ -268,7 +269,7 @@ fn the_algorithm_none_is_refused_however_it_is_spelt() {
 }
 
 #[test]
-fn the_algorithm_is_the_keys_and_not_the_tokens() {
+fn the_algorithm_is_taken_from_the_key_and_not_from_the_token() {
     let forge = Forge::new();
     for alg in [
         json!("ES256"),
@@ -292,7 +293,7 @@ fn the_algorithm_is_the_keys_and_not_the_tokens() {
 }
 
 #[test]
-fn a_public_key_used_as_an_hmac_secret_signs_nothing() {
+fn a_token_signed_with_a_public_key_as_hmac_secret_is_refused() {
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
         let ring = KeyRing::new(SigningKey::generate(algorithm).unwrap());
         let jwk = ring.active().verifying_key().to_jwk().unwrap();
@@ -326,7 +327,7 @@ fn a_public_key_used_as_an_hmac_secret_signs_nothing() {
 }
 
 #[test]
-fn a_key_of_the_ring_does_not_sign_under_anothers_name() {
+fn a_key_of_the_ring_does_not_sign_for_another_kid() {
     let old = Forge::new();
     let ring =
         KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()).with_retired(old.ring.active().verifying_key());
@@ -337,7 +338,7 @@ fn a_key_of_the_ring_does_not_sign_under_anothers_name() {
 // The text
 
 #[test]
-fn a_member_that_stands_twice_is_refused() {
+fn a_duplicate_member_is_refused() {
     let forge = Forge::new();
     let (header, claims) = (forge.header().to_string(), forge.claims().to_string());
     for again in [
@@ -389,7 +390,7 @@ fn a_signature_has_one_spelling_only() {
 }
 
 #[test]
-fn anything_around_the_token_is_refused() {
+fn extra_text_around_a_token_is_refused() {
     let forge = Forge::new();
     let token = forge.sign(&forge.header(), &forge.claims());
     for odd in [

@@ -1,4 +1,4 @@
-//! The refresh token's codec: only what we issued, for exactly this session, generation and salt.
+//! The refresh token's codec accepts only what we issued, for exactly this session, generation and salt.
 
 use proptest::prelude::*;
 use rescind_token::{
@@ -90,7 +90,7 @@ fn a_refresh_key_is_32_bytes_and_reads_back() {
 }
 
 #[test]
-fn nothing_here_prints_a_secret() {
+fn refresh_types_print_no_secret() {
     let keys = RefreshKeys::new(key([0xab; 32]), vec![key([0xab; 32])]).unwrap();
     let salt = Salt::from_bytes([0xab; 32]);
     let token = keys.issue(session_id(1), Generation::FIRST, &salt);
@@ -172,13 +172,13 @@ proptest! {
     }
 
     #[test]
-    fn no_text_at_all_makes_the_parser_panic_or_the_check_pass(text in "(rrt_)?([A-Za-z0-9_-]{70}|.*)") {
+    fn random_refresh_text_is_refused_without_a_panic(text in "(rrt_)?([A-Za-z0-9_-]{70}|.*)") {
         prop_assert!(accept(&text, &keys([5; 32]), [6; 32]).is_err());
     }
 }
 
 #[test]
-fn a_sealed_text_is_read_by_every_key_of_the_ring_and_by_no_other() {
+fn a_sealed_text_is_read_by_the_keys_of_the_ring_only() {
     let old = keys([1; 32]);
     let sealed = old.seal("logged-out.now");
     let ring = RefreshKeys::new(key([2; 32]), vec![key([1; 32])]).unwrap();
@@ -205,11 +205,11 @@ fn a_sealed_text_is_read_by_every_key_of_the_ring_and_by_no_other() {
 }
 
 #[test]
-fn a_seal_is_no_refresh_token_and_the_other_way_round() {
+fn a_seal_is_not_a_refresh_token_and_vice_versa() {
     let keys = keys([1; 32]);
     let mut body = Uuid::from_u128(7).as_bytes().to_vec();
     body.extend([0; 4]);
-    // The text that a refresh token's tag is over, as far as a text can be one.
+    // The text that a refresh token's tag covers, as far as it can be written as text.
     let text = String::from_utf8(body.iter().copied().chain([0; 32]).collect()).unwrap();
     let sealed = keys.seal(&text);
     let tag = unb64(sealed.rsplit_once('.').unwrap().1);

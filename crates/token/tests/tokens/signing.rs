@@ -1,4 +1,4 @@
-//! What a token looks like, which is a contract with every verifier that is not ours.
+//! The form of a token, which is a contract with every other verifier.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ fn ring(algorithm: Algorithm) -> KeyRing {
 }
 
 #[test]
-fn what_is_signed_verifies_with_every_algorithm() {
+fn a_signed_token_verifies_with_every_algorithm() {
     for algorithm in ALL {
         let ring = ring(algorithm);
         let token = ring.sign(&claims()).unwrap();
@@ -33,7 +33,7 @@ fn what_is_signed_verifies_with_every_algorithm() {
 }
 
 #[test]
-fn header_and_claims_are_what_rfc_9068_asks_for_and_nothing_else() {
+fn header_and_claims_are_exactly_those_of_rfc_9068() {
     for algorithm in ALL {
         let ring = ring(algorithm);
         let token = ring.sign(&claims()).unwrap();
@@ -86,7 +86,7 @@ fn a_stranger_can_verify_with_the_published_jwk_alone() {
 }
 
 #[test]
-fn fractions_of_a_second_are_cut_off_which_never_lengthens_a_life() {
+fn fractions_of_a_second_are_cut_off() {
     let ring = ring(Algorithm::EdDsa);
     let fraction = SignedDuration::from_millis(999);
     let signed = AccessClaims {
@@ -104,7 +104,7 @@ fn fractions_of_a_second_are_cut_off_which_never_lengthens_a_life() {
 #[test]
 fn two_tokens_of_one_second_and_session_differ() {
     let mut rng = rng();
-    // HS256 and Ed25519 sign deterministically: only the token id tells two tokens of one second apart.
+    // HS256 and Ed25519 sign deterministically: only the token id makes two tokens of one second differ.
     for ring in [ring(Algorithm::Hs256), ring(Algorithm::EdDsa)] {
         let tokens: HashSet<_> = (0..100)
             .map(|_| {
@@ -119,7 +119,7 @@ fn two_tokens_of_one_second_and_session_differ() {
     }
 }
 
-/// A ring and claims whose token has exactly `length` bytes. Base64 leaves gaps, which the length of the name closes.
+/// A ring and claims whose token has exactly `length` bytes. Base64 leaves gaps, which the name's length fills.
 fn with_token_of(length: usize) -> (KeyRing, AccessClaims) {
     let fits = |kid: usize, pad: usize| {
         let key = SigningKey::from_hs256_secret(&"k".repeat(kid), &[7; 32]).unwrap();

@@ -1,4 +1,4 @@
-//! To the second, and where it matters to the nanosecond.
+//! Times, to the second, and where it matters to the nanosecond.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn verify(verifier: &Verifier, claims: &AccessClaims, now: Timestamp) -> Result<
 }
 
 #[test]
-fn a_token_is_over_at_the_first_instant_of_exp() {
+fn a_token_expires_at_the_first_instant_of_exp() {
     let exp = claims().expires_at;
     assert_eq!(verify(&verifier(), &claims(), exp - TICK), Ok(claims()));
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_leeway_above_five_seconds_widens_the_tolerance_for_the_future_too() {
 }
 
 #[test]
-fn the_tolerance_for_the_future_does_not_lengthen_a_life() {
+fn the_tolerance_for_the_future_does_not_delay_expiry() {
     let exp = claims().expires_at;
     let late = AccessClaims {
         issued_at: exp + seconds(4),
@@ -109,7 +109,7 @@ fn a_not_before_in_the_future_is_refused_beyond_five_seconds() {
 }
 
 #[test]
-fn a_life_longer_than_the_policys_is_refused_from_the_start() {
+fn a_lifetime_above_the_policys_is_refused_at_once() {
     let strict = |lifetime| verifier().max_lifetime(Duration::from_secs(lifetime));
     assert_eq!(verify(&strict(300), &claims(), signed_at()), Ok(claims()));
     assert_eq!(
@@ -119,7 +119,7 @@ fn a_life_longer_than_the_policys_is_refused_from_the_start() {
 }
 
 #[test]
-fn a_life_is_bounded_even_where_nobody_said_how() {
+fn a_lifetime_is_bounded_by_default() {
     let day = AccessClaims {
         expires_at: signed_at() + seconds(86_400),
         ..claims()
@@ -136,7 +136,7 @@ fn a_life_is_bounded_even_where_nobody_said_how() {
 }
 
 #[test]
-fn logging_out_works_with_a_token_of_any_age_but_only_with_one_of_ours() {
+fn verify_genuine_accepts_our_tokens_of_any_age_only() {
     let forge = Forge::new();
     let years = AccessClaims {
         expires_at: signed_at() + seconds(1_000_000_000),

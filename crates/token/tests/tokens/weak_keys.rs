@@ -62,7 +62,7 @@ fn modulus() -> Vec<u8> {
 
 #[test]
 fn ed25519_points_of_small_order_are_refused() {
-    // The library takes one spelling of each for a point, and eight of these are that one.
+    // The library accepts one spelling of each as a point. Eight of these are that one.
     assert_eq!(small_order().filter(|point| anybody_can_sign(*point)).count(), 8);
     for point in small_order() {
         assert!(matches!(ed25519(point), Err(KeyError::Weak(_))), "{point:x?}");
@@ -71,7 +71,8 @@ fn ed25519_points_of_small_order_are_refused() {
 
 #[test]
 fn ed25519_points_with_a_second_spelling_are_refused() {
-    // Of the 19 numbers above the prime some are on the curve. Nobody makes such a key, and it would have two names.
+    // Of the 19 numbers above the prime some are on the curve. No generator makes such a key, and it would have two
+    // names.
     for low in 0xed..=0xff {
         let mut point = [0xff; 32];
         (point[0], point[31]) = (low, 0x7f);
@@ -80,7 +81,7 @@ fn ed25519_points_with_a_second_spelling_are_refused() {
 }
 
 #[test]
-fn ed25519_points_beside_those_of_small_order_are_keys() {
+fn other_ed25519_points_are_accepted() {
     for mut point in small_order() {
         point[15] ^= 1;
         assert!(ed25519(point).is_ok());
@@ -89,7 +90,7 @@ fn ed25519_points_beside_those_of_small_order_are_keys() {
 }
 
 #[test]
-fn rsa_exponents_that_make_no_key_are_refused() {
+fn unusable_rsa_exponents_are_refused() {
     let n = modulus();
     for e in [&[][..], &[0], &[1], &[2], &[4], &[0, 1], &[0, 0, 2], &[1, 0, 2]] {
         assert!(rsa(&n, e).is_err(), "{e:?}");
