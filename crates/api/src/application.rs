@@ -1,4 +1,4 @@
-//! How an application is set up. It stands above the handlers, which reach down to [`Rescind`] for what they need.
+//! Configures an application. This module stands above the handlers, which use [`Rescind`] for what they need.
 
 use actix_web::web;
 
@@ -7,8 +7,8 @@ use crate::{body, guard::Guard, health, json, rescind::Rescind};
 impl Rescind {
     /// Adds to an application: what the extractors need, the JSON calls under `/api`, `/health/live` and
     /// `/health/ready`, and errors of actix's own `Json`, `Form`, `Path` and `Query` that read like ours.
-    ///
-    /// `/api` belongs to it whole: an unknown path there is answered here. Routes of your own under `/api` have to be
+    /// All of `/api` belongs to it: an unknown path there is answered here. Register routes of your own under `/api`
+    /// before it.
     /// registered before.
     pub fn configure(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()))

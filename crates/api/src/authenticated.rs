@@ -1,4 +1,4 @@
-//! Who asks: a parameter that any handler can take.
+//! The owner of an access token: a parameter that any handler can take.
 
 use std::{future::Future, pin::Pin};
 
@@ -14,15 +14,15 @@ use rescind_session::{
 
 use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_headers::Personal};
 
-/// Somebody whose access token was accepted: genuine, in time, and, where the policy asks, not revoked.
+/// A user whose access token was accepted: genuine, not expired, and, where the policy checks it, not revoked.
 ///
-/// Take it as a parameter and the handler runs for nobody else. The rejection is a [`Problem`]: 401 with a
-/// `WWW-Authenticate` challenge, or 503 if whether the token was taken back cannot be told. Replies of such a handler are
+/// Take it as a parameter, and the handler runs for authenticated requests only. The rejection is a [`Problem`]: 401
+/// with a `WWW-Authenticate` challenge, or 503 if the revocation check is not possible. Replies of such a handler are
 /// not cached, unless it sets a `Cache-Control` of its own.
 ///
-/// The token is read from `Authorization: Bearer` or from the browser's cookies. A bearer token wins, and if it is
-/// refused or cannot be read the cookies are not tried. An `Authorization` header of another scheme is not ours, and
-/// hides nothing.
+/// The token is read from `Authorization: Bearer` or from the browser's cookies. A bearer token wins: if it is refused
+/// or cannot be read, the cookies are not tried. An `Authorization` header of another scheme is ignored, and hides
+/// neither a bearer token nor cookies.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     claims: AccessClaims,
@@ -30,7 +30,7 @@ pub struct Authenticated {
     transport: Transport,
 }
 
-/// How an access token came.
+/// How an access token was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// In the `Authorization` header.
@@ -40,31 +40,31 @@ pub enum Transport {
 }
 
 impl Authenticated {
-    /// What the token says.
+    /// The token's claims.
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
         &self.claims
     }
 
-    /// Who it is.
+    /// The user.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.claims.subject
     }
 
-    /// Which login of theirs it is.
+    /// The session, which is one login of the user.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
         self.claims.session_id
     }
 
-    /// How the token came.
+    /// How the token was sent.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
     }
 
-    /// The token itself, to be passed on to a service that asks for it, or to be taken apart on a page.
+    /// The token itself, to pass on to another service or to decode on a page.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.token
@@ -113,7 +113,7 @@ impl Authenticated {
     }
 }
 
-/// What the cookies amount to. The access token is taken out of those that are handed back.
+/// The result of reading the cookies. The access token is taken out of the cookies that are returned.
 pub(crate) enum CookieVerdict {
     Accepted(Authenticated),
     Refused(AuthenticateError, CookieTokens),
@@ -129,8 +129,8 @@ impl FromRequest for Authenticated {
     }
 }
 
-/// The bearer token of a request (RFC 6750, section 2.1), not looked at: for a handler that judges it otherwise than
-/// [`Authenticated`] does.
+/// The bearer token of a request (RFC 6750, section 2.1), not verified: for a handler whose rules differ from those of
+/// [`Authenticated`].
 ///
 /// # Errors
 /// [`Problem::AuthorizationUnreadable`] unless there is at most one `Authorization` header that starts with `Bearer`, and
@@ -148,8 +148,8 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem
     }
 }
 
-/// The token of each `Authorization` header that starts with `Bearer`, in any case and with any separator: nothing for
-/// one that cannot be read. Headers of other schemes are passed over, whatever is in them.
+/// The token of each `Authorization` header that starts with `Bearer`, in any case and with any separator; `None` for
+/// one that cannot be read. Headers of other schemes are skipped, whether they can be read or not.
 pub(crate) fn bearers(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
     const SCHEME: &[u8] = b"Bearer";
     headers.get_all(header::AUTHORIZATION).filter_map(|value| {

@@ -1,11 +1,11 @@
-//! What clients send, and what is said of it if it cannot be read.
+//! Request bodies, and the errors for those that cannot be read.
 //!
-//! A [`Form`] must be UTF-8, like JSON: what is decoded with replacement characters is not what was typed, and two
-//! passwords would become one.
+//! A [`Form`] must be UTF-8, like JSON: a text with replacement characters is not the text that was typed, and two
+//! different passwords would become equal.
 //!
-//! Three things can be wrong with a body: it is of the wrong kind (413, 415), it is not JSON (400), or it is JSON that
-//! says something else (422, with the names of the fields). Fields are therefore read one by one into [`Field`] and
-//! judged by the call. Serde's own messages are not passed on: they quote what was sent, a password among the rest.
+//! A body can have three faults: it is of the wrong kind (413, 415), it is not JSON (400), or it is JSON with other
+//! contents (422, with the names of the fields). Therefore fields are read one by one into [`Field`], and each call
+//! checks them. Serde's own messages are not passed on: they quote the input, which may contain a password.
 
 use std::{convert::Infallible, future::Future, io, pin::Pin, time::Duration};
 
@@ -27,7 +27,7 @@ use url::form_urlencoded;
 
 use crate::problem::{FieldError, Problem};
 
-/// The longest body of a JSON call. The longest that is meant is a name and a password.
+/// The longest body of a JSON call. The longest useful one is a name and a password.
 pub(crate) const LONGEST: usize = 16 * 1024;
 
 const JSON: &str = "application/json";
@@ -36,7 +36,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// How long a body may take, counted from the end of the request's head.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Puts the [`DEADLINE`] on a request's body. A client that sends a byte now and then would hold its connection for ever.
+/// Puts the [`DEADLINE`] on a request's body. A client that sends a byte now and then would keep its connection for
+/// ever.
 pub(crate) fn limit_time(request: &mut ServiceRequest) {
     let payload = match request.take_payload() {
         dev::Payload::None => return,
@@ -56,17 +57,17 @@ pub(crate) fn limit_time(request: &mut ServiceRequest) {
     request.set_payload(dev::Payload::from(Box::pin(timed) as Pin<Box<dyn Stream<Item = _>>>));
 }
 
-/// Makes the errors of actix's own extractors read like ours, in the whole application. The limits of their bodies stay
-/// the application's own affair.
+/// Gives the errors of actix's own extractors our form, in the whole application. The application sets the limits of
+/// their bodies.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.app_data(web::JsonConfig::default().error_handler(|error, _| of_json(&error).into()))
         .app_data(web::FormConfig::default().error_handler(|error, _| of_form(&error).into()))
         .app_data(web::QueryConfig::default().error_handler(|_, _| Problem::BadRequest.into()))
-        // A path whose parts cannot be read names nothing that is there.
+        // A path whose parts cannot be read names no resource.
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
 }
 
-/// The JSON object in a request's body; no body at all counts as the empty object.
+/// The JSON object in a request's body; a missing body counts as the empty object.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
@@ -91,15 +92,15 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
 
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let read = serde_json::from_slice(bytes).map_err(|error| of_syntax(&error))?;
-    // Serde reads a structure from an array too, field by field. Nobody was promised that.
+    // Serde also reads a structure from an array, field by field. The API does not promise that.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Problem::InvalidInput(Vec::new()));
     }
     Ok(read)
 }
 
-/// The fields of a form, in UTF-8 and of at most 16 KiB: in place of actix's own `Form`, which replaces what it cannot
-/// read. Errors are problems, as everywhere.
+/// The fields of a form, in UTF-8 and of at most 16 KiB. Use it in place of actix's own `Form`, which replaces bytes
+/// that it cannot read. Errors are problems, as everywhere.
 pub struct Form<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
@@ -118,7 +119,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
             if bytes.len() > LONGEST {
                 return Err(Problem::PayloadTooLarge);
             }
-            // The separators are ASCII, so the whole is UTF-8 exactly if every field is.
+            // The separators are ASCII, so the body is UTF-8 exactly if every field is.
             if percent_decode(&bytes).decode_utf8().is_err() {
                 return Err(Problem::BadRequest);
             }
@@ -129,14 +130,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     }
 }
 
-/// The refresh tokens in the body of a logout, nothing for one that cannot be read. Whatever the body is, the logout goes on.
+/// The refresh tokens in the body of a logout, `None` for one that cannot be read. The logout continues with any body.
 #[derive(Default)]
 pub(crate) struct LogoutBody(pub(crate) Vec<Option<String>>);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct LogoutFields {
-    /// `null` is no token.
+    /// `null` means no token.
     refresh_token: Option<Field>,
 }
 
@@ -150,7 +151,7 @@ impl LogoutBody {
         Self(match object::<LogoutFields>(bytes).map(|fields| fields.refresh_token) {
             Ok(Some(Field::Text(token))) => vec![Some(token)],
             Ok(None | Some(Field::Absent)) => Vec::new(),
-            // Of another kind, it is none of ours, unless something in it looks like a token.
+            // A body of another kind is ignored, unless something in it looks like a token.
             Err(_) if kind != JSON && !bytes.windows(4).any(|text| text == b"rrt_") => Vec::new(),
             Ok(Some(Field::NoText)) | Err(_) => vec![None],
         })
@@ -168,22 +169,22 @@ impl FromRequest for LogoutBody {
             Ok(match bytes.await {
                 Ok(bytes) if bytes.is_empty() => Self::default(),
                 Ok(bytes) => Self::read(&kind, &bytes),
-                // Also if it is longer than the resource allows.
+                // This includes a body above the resource's limit.
                 Err(_) => Self(vec![None]),
             })
         })
     }
 }
 
-/// A text field as it was sent.
+/// A text field as the client sent it.
 #[derive(Default)]
 pub(crate) enum Field {
-    /// It was not.
+    /// The field is missing.
     #[default]
     Absent,
-    /// A text.
+    /// The field is a text.
     Text(String),
-    /// Something else.
+    /// The field is of another kind.
     NoText,
 }
 
@@ -203,7 +204,7 @@ impl<'de> Deserialize<'de> for Field {
 }
 
 impl Field {
-    /// The text; if there is none, `errors` gets to know.
+    /// The text. If it is missing, the error is added to `errors`.
     pub(crate) fn required(self, field: &'static str, errors: &mut Vec<FieldError>) -> String {
         let detail = match self {
             Self::Text(text) => return text,
@@ -217,7 +218,7 @@ impl Field {
         String::new()
     }
 
-    /// The text, if there is any.
+    /// The text, if it was sent.
     pub(crate) fn optional(self, field: &'static str) -> Result<Option<String>, Problem> {
         match self {
             Self::Text(text) => Ok(Some(text)),

@@ -1,13 +1,14 @@
-//! Where a request really comes from.
+//! The address that a request comes from.
 //!
-//! The peer of the connection cannot be made up; everything in a header can. So headers are read only if the peer is a
-//! proxy that the settings trust, and then from their right end, where that proxy wrote: each trusted address vouches
-//! for the one on its left, and the first that is not trusted is the client. What stands further left is hearsay.
+//! The peer of the connection cannot be forged; everything in a header can. So headers are read only if the peer is a
+//! proxy that the settings trust. They are read from their right end, where that proxy wrote: each trusted address
+//! confirms the one on its left, and the first address that is not trusted is the client. Entries further left are
+//! unconfirmed.
 //!
-//! Headers are read as bytes, entry by entry: what a client wrote on the left, readable or not, hides nothing of what the
-//! proxy wrote on the right.
+//! Headers are read as bytes, entry by entry, so that a client's entry on the left, readable or not, cannot hide the
+//! proxy's entry on the right.
 //!
-//! Rejected: `ConnectionInfo::realip_remote_addr`, which takes the leftmost entry, the client's own word.
+//! Rejected: `ConnectionInfo::realip_remote_addr`, which takes the leftmost entry, the client's own claim.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,7 +20,7 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client, as far as it can be known.
+/// The client's address, as far as it can be known.
 pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     Some(behind_proxies(peer, request.headers(), trusted))
@@ -35,7 +36,7 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
         let entries = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
         let mut client = None;
         for entry in entries {
-            // Something unreadable ends the walk: the last address that was vouched for stands.
+            // An unreadable entry ends the walk: the result is the last confirmed address.
             let Some(address) = read(&String::from_utf8_lossy(entry)) else {
                 break;
             };
@@ -47,8 +48,8 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
         client
     };
     match (walk(header::FORWARDED, forwarded_for), walk(X_FORWARDED_FOR, address)) {
-        // A proxy writes one of the two and passes the other on as the client sent it. Which one is not known, so if
-        // they disagree the client gains nothing by it.
+        // A proxy writes one of the two and passes the other on as the client sent it. It is not known which one, so if
+        // they differ neither is used.
         (Some(one), Some(other)) if one != other => peer,
         (Some(client), _) | (None, Some(client)) => client,
         (None, None) => peer,

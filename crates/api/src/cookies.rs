@@ -1,25 +1,26 @@
 //! The two cookies that carry a browser's tokens.
 //!
-//! Over `https` they are called `__Host-rescind_access` and `__Host-rescind_refresh`: browsers accept a cookie of that
-//! prefix only from this very host, over `https`, for the whole site, so no neighbouring subdomain can plant one. Over
-//! plain `http`, which is for a machine of one's own, the prefix and `Secure` fall away.
+//! Over `https` they are called `__Host-rescind_access` and `__Host-rescind_refresh`. Browsers accept a cookie with
+//! that prefix only from this very host, over `https`, for the whole site, so no neighbouring subdomain can plant one.
+//! Over plain `http`, which is for local use, there is no prefix and no `Secure`.
 //!
-//! Both live as long as the refresh token. An access token that has expired is still sent, and that is how a page knows
-//! that there is something to refresh, and a logout whom to log out.
+//! Both last as long as the refresh token. The browser still sends an access token that has expired: so a page knows
+//! that there is something to refresh, and a logout knows the session.
 //!
-//! **When a cookie is dropped:** after its session was ended, now or earlier, or by a logout under a policy that keeps no
-//! row; a login replaces whatever stands under our names. A failed refresh drops nothing: the reply may come late, when
-//! another tab has logged in again, and would log the winner out. Dead cookies are harmless; they lead to the login.
+//! **When a cookie is dropped:** after its session was ended, now or earlier, or by a logout under a policy that keeps
+//! no row. A login replaces every cookie under our names. A failed refresh drops none: the reply may arrive late, when
+//! another tab has logged in again, and would log that tab out. Cookies with revoked tokens are harmless; they lead to
+//! the login.
 //!
 //! **Names** begin with [`Settings::cookie_prefix`](crate::Settings::cookie_prefix), because cookies ignore ports: without
 //! it two instances on one host would overwrite each other's.
 //!
-//! **The third cookie, `rescind_left`, is for the back button.** Chromium keeps the page that one leaves in its memory,
-//! even one that says `no-store`, and shows it again when one goes back, unless an `HttpOnly` cookie has changed since the
-//! visit began. A page that came with the login itself, in one redirect, began its visit without tokens; the logout leaves
-//! the browser without tokens; nothing has changed, and the private page is back on the screen. So a logout leaves behind
-//! a cookie that says when it was, and is never read. Rejected: `Clear-Site-Data: "cache"`, which empties the memory before
-//! the page that is being left gets there (tried on Chromium 156).
+//! **The third cookie, `rescind_left`, is for the back button.** Chromium keeps the page that a person leaves in its
+//! memory, even one with `no-store`. It shows the page again on "back", unless an `HttpOnly` cookie has changed since
+//! the visit began. For a page that was part of the login's redirect, the visit began without tokens; the logout leaves
+//! the browser without tokens; so no cookie has changed, and the private page is shown again. Therefore a logout sets a
+//! cookie with its time, which is never read. Rejected: `Clear-Site-Data: "cache"`, which empties the memory before the
+//! page that is being left gets there (tried on Chromium 156).
 
 use std::borrow::Cow;
 
@@ -39,7 +40,7 @@ use crate::{problem::Problem, settings::Settings};
 /// Longer than any browser keeps a page in its memory.
 const LEFT_LIVES: Duration = Duration::hours(1);
 
-/// What the cookies are called.
+/// The names of the cookies.
 pub(crate) struct CookieNames {
     access: String,
     refresh: String,
@@ -59,7 +60,7 @@ impl CookieNames {
         }
     }
 
-    /// The cookies that hand a grant to a browser.
+    /// The cookies with the tokens of a grant.
     pub(crate) fn of_grant(&self, grant: &Grant) -> [Cookie<'static>; 2] {
         let until = grant
             .refresh
@@ -69,14 +70,14 @@ impl CookieNames {
         let access = self.cookie(&self.access, grant.access_token.expose_secret(), life);
         let refresh = match &grant.refresh {
             Some(refresh) => self.cookie(&self.refresh, refresh.token.expose_secret(), life),
-            // One left over from another policy would be of another session.
+            // A refresh token that is left from another policy would be of another session.
             None => self.dropped(&self.refresh),
         };
         [access, refresh]
     }
 
-    /// Drops each of the request's cookies that names one of these sessions, or any under a policy without rows. With
-    /// them go the pages that the browser has in its memory.
+    /// Drops each of the request's cookies that names one of these sessions, or all of them under a policy without
+    /// rows. Then the browser also drops the pages in its memory.
     pub(crate) fn drop_ended(
         &self,
         headers: &HeaderMap,
@@ -86,7 +87,7 @@ impl CookieNames {
         let any = !service.policy().keeps_sessions();
         let is_ended = |session: Option<SessionId>| any || session.is_some_and(|session| ended.contains(&session));
         let access = |token: Cow<'_, str>| service.genuine_claims(&token).ok().map(|claims| claims.session_id);
-        // What a refresh token says is not verified, but every token of an ended session is refused.
+        // A refresh token's session id is not verified here, but every token of an ended session is refused.
         let refresh = |token: Cow<'_, str>| {
             let presented = PresentedRefreshToken::parse(&token).ok();
             presented.map(|token| token.unverified_session_id())
@@ -98,7 +99,7 @@ impl CookieNames {
         if cookie_values(headers, &self.refresh).any(|token| is_ended(refresh(token))) {
             names.push(&self.refresh);
         }
-        // While the time is unknown no logout is done.
+        // While the time is unknown, no logout is completed.
         self.all_dropped(&names, service.now().unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
@@ -144,7 +145,7 @@ impl CookieTokens {
         let one = |name| {
             let mut values = cookie_values(request.headers(), name);
             let value = values.next();
-            // A neighbour may have planted one of them, and which one cannot be told.
+            // Another application may have planted one of them, and it is unknown which.
             if values.next().is_some() {
                 Err(Problem::DuplicateCookies)
             } else {
@@ -157,10 +158,10 @@ impl CookieTokens {
         })
     }
 
-    /// Every token under our names, each by itself, however contradictory they are: for a logout, and for a login, which
-    /// replaces them. Access tokens come first, because one of them makes a look at the database unnecessary. The last
-    /// come before the first: browsers send a cookie with a longer path, which is none of ours, earlier (RFC 6265,
-    /// section 5.4), and a planted one must not use up the time for ours.
+    /// Every token under our names, each by itself, even if they contradict each other: for a logout, and for a login,
+    /// which replaces them. Access tokens come first, because one of them can make a database read unnecessary. Later
+    /// cookies come before earlier ones: browsers send a cookie with a longer path, which is not ours, earlier (RFC
+    /// 6265, section 5.4), and a planted one must not use up the time for ours.
     pub(crate) fn each(request: &HttpRequest, names: &CookieNames) -> Vec<Self> {
         let tokens = |name| {
             let values: Vec<_> = cookie_values(request.headers(), name).map(Cow::into_owned).collect();
@@ -177,7 +178,7 @@ impl CookieTokens {
         access.chain(refresh).collect()
     }
 
-    /// What is presented to the service.
+    /// The tokens as credentials for the service.
     pub(crate) fn presented(&self) -> Presented<'_> {
         Presented {
             access: self.access.as_ref().map(AccessToken::expose_secret),
@@ -185,21 +186,21 @@ impl CookieTokens {
         }
     }
 
-    /// Refuses a refresh token that stands beside an access token of another session.
+    /// Refuses a refresh token beside an access token of another session.
     pub(crate) fn require_session_of(&self, claims: &AccessClaims) -> Result<(), Problem> {
         let Some(refresh) = &self.refresh else { return Ok(()) };
         match PresentedRefreshToken::parse(refresh.expose_secret()) {
-            // Not verified, but the id is used for nothing but refusing.
+            // The id is not verified, but it is used only to refuse.
             Ok(refresh) if refresh.unverified_session_id() != claims.session_id => Err(Problem::DifferentSessions),
             _ => Ok(()),
         }
     }
 }
 
-/// The values of all cookies of exactly that name, without the quotes that may stand around one.
+/// The values of all cookies of exactly that name, without the quotes around one.
 ///
-/// The header is read as bytes, cookie by cookie, so that no other cookie of the site can hide one. What is not UTF-8 gets
-/// replacement characters, which stand in no token: the value is there, and is wrong.
+/// The header is read as bytes, cookie by cookie, so that no other cookie of the site can hide one. Bytes that are not
+/// UTF-8 become replacement characters, which no token contains: the value is present, and wrong.
 ///
 /// Rejected: `HttpRequest::cookies`. It fails when any cookie of the site is malformed, and it decodes `%5F%5FHost-` into
 /// `__Host-`, which lets a neighbour plant the name that the prefix is there to protect.

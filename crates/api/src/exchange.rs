@@ -1,11 +1,10 @@
-//! The exchange of the refresh token in the cookies, for pages and for JSON calls alike.
+//! Exchanges the refresh token in the cookies, for pages and for JSON calls.
 
 use actix_web::HttpRequest;
 use rescind_session::Grant;
 
 use crate::{cookies::CookieTokens, login::device, problem::Problem, rescind::Rescind};
 
-/// Exchanges the refresh token in the cookies.
 pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<Grant, Problem> {
     let cookies = CookieTokens::read(request, rescind.cookie_names())?;
     if let Some(access) = &cookies.access

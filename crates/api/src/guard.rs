@@ -1,4 +1,4 @@
-//! The middleware around everything.
+//! The outermost middleware.
 
 use std::{future::Future, pin::Pin};
 
@@ -23,13 +23,14 @@ use crate::{
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives each request an id and a line in the log, refuses writes of other origins, and puts the security headers, and the
-/// cookies of a login or a renewal, on every reply. Made by [`Rescind::guard`]; the outermost of an application's middlewares, but for
-/// one that draws errors as pages: around it, that one sees its refusals too.
+/// Gives each request an id and a line in the log, refuses writes of other origins, and puts the security headers, and
+/// the cookies of a login or a renewal, on every reply. Made by [`Rescind::guard`]. It is the outermost of an
+/// application's middlewares, except one that draws errors as pages: that one goes around it, to see its refusals too.
 ///
-/// A request that the HTTP parser refuses never gets here: actix answers it 400, with an empty body and without these headers.
+/// A request that the HTTP parser refuses never gets here: actix answers it 400, with an empty body and without these
+/// headers.
 ///
-/// A 404 or 405 that nobody gave a body becomes a problem document like all the others.
+/// A 404 or 405 without a body gets a problem document like all the others.
 pub struct Guard {
     rescind: Rescind,
 }
@@ -82,7 +83,7 @@ where
         let rescind = self.rescind.clone();
         let id = request.extensions().get::<RequestId>().map(|id| Uuid::from(*id));
         if let Err(problem) = origin::check(request.method(), request.headers(), rescind.origin()) {
-            tracing::info!("a write of another origin was refused");
+            tracing::info!("refused a write of another origin");
             let refused = ServiceResponse::from_err(problem, request.into_parts().0).map_into_right_body();
             return Box::pin(async move { Ok(refused.map_reply(|reply| finish(reply, &rescind, id, false))) });
         }
@@ -98,7 +99,7 @@ where
                     let answer = answer.map_into_left_body();
                     Ok(answer.map_reply(|reply| finish(reply, &rescind, id, personal)))
                 }
-                // A middleware within gave up. The framework would answer beyond this one, without the headers.
+                // An inner middleware failed. The framework would answer outside this one, without the headers.
                 Err(error) => {
                     let reply = error.error_response().map_into_right_body();
                     let reply: HttpResponse<EitherBody<BoxBody>> = finish(reply, &rescind, id, true);
@@ -109,7 +110,7 @@ where
     }
 }
 
-/// `ServiceResponse` hands out its reply to be changed in place or taken apart, but not to be mapped.
+/// `ServiceResponse` lets its reply be changed in place or taken apart, but not mapped.
 trait MapReply<B> {
     fn map_reply(self, change: impl FnOnce(HttpResponse<B>) -> HttpResponse<B>) -> Self;
 }

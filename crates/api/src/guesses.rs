@@ -1,11 +1,11 @@
 //! One guess at a time for each login name.
 //!
-//! Limits per address do not stop many addresses that guess at one account at once. So the passwords that are tried for
-//! one name are tried one after the other, after a pause that grows with each failure; whether the name exists makes no
-//! difference. No account is ever locked: a request from a device that the owner has used before waits in a lane of its
-//! own, known by the session that its refresh token names, with failures and pauses of its own. An address that has not
-//! failed waits for at most one that has: those wait for each other first. And of each network one request waits for the
-//! turn or has it; its others wait behind that one.
+//! Limits per address do not stop many addresses that guess at one account at once. So the passwords for one name are
+//! tried one after the other, after a pause that grows with each failure, for known and unknown names alike. No account
+//! is ever locked: a request from a device that the owner has used before waits in a lane of its own, with failures and
+//! pauses of its own; the device is known by the session that its refresh token names. An address without failures
+//! waits for at most one request of an address with failures, because those wait for each other first. And of each
+//! network only one request waits for the turn or has it; the network's other requests wait behind that one.
 
 use std::{
     collections::HashMap,
@@ -25,21 +25,22 @@ use crate::service_clock::ServiceClock;
 
 /// Failures that cost no pause, unless the limit is smaller.
 const FREE: u64 = 3;
-/// The pauses after the failures beyond those: about twenty guesses a minute in the end.
+/// The pauses after further failures: in the end about twenty guesses a minute.
 const PAUSES: [u64; 5] = [250, 500, 1_000, 2_000, 3_000];
 /// The longest that a request waits for its turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// From how many on names without failures are forgotten.
+/// Names without failures are forgotten once there are this many.
 const MANY: usize = 10_000;
 
-/// What is guessed at.
+/// The target of a guess.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
     /// A name, known or not.
     Name(Username),
     /// The account of a device that is known by this session.
     Device(SessionId),
-    /// One of these, by one network: its lane lets one of the network's requests at a time wait for the turn or have it.
+    /// One of these, for one network: its lane lets one of the network's requests at a time wait for the turn or have
+    /// it.
     From(Option<IpAddr>, Box<Key>),
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct Guesses {
     keys: Mutex<HashMap<Key, Arc<Guessed>>>,
 }
 
-/// One name. The turn holds when all failures are forgiven, in nanoseconds.
+/// One target. The turn holds the time at which all failures are forgiven, in nanoseconds.
 #[derive(Default)]
 struct Guessed {
     turn: Arc<Lane<u64>>,
@@ -82,8 +83,9 @@ impl Guesses {
         guessed.turn.try_lock().map_or(true, |at| !self.pause(*at).is_zero())
     }
 
-    /// Waits for the turn, and then for the pause. If it takes too long, returns after which time to try again. From the
-    /// pause on it counts as a failure, also if the client hangs up, unless [`settle`](Turn::settle) says otherwise.
+    /// Waits for the turn, and then for the pause. If it takes too long, returns the time after which to try again.
+    /// From the pause on it counts as a failure, also if the client hangs up, unless [`settle`](Turn::settle) is
+    /// called.
     pub(crate) async fn turn(
         self: &Arc<Self>,
         key: &Key,
@@ -94,7 +96,7 @@ impl Guesses {
         let turn = async {
             let of_network = self.of(&Key::From(network, Box::new(key.clone())));
             let network = Arc::clone(&of_network.turn).lock_owned().await;
-            // Not before: the request that it waited for may have failed.
+            // Not earlier: the request that it waited for may have failed.
             let _one_of_them = if has_failed() {
                 Some(guessed.failed_before.lock().await)
             } else {
@@ -133,7 +135,7 @@ impl Guesses {
 }
 
 impl Turn {
-    /// The guess was no failure: the password fitted, was not tried, or the stores could not say.
+    /// The guess was no failure: the password was right, or was not tried, or the stores failed.
     pub(crate) fn settle(&mut self) {
         self.counts = false;
     }
@@ -143,7 +145,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         if self.counts {
             let (now, one) = (self.guesses.clock.now().as_u64(), self.guesses.forgiven_after);
-            // As many as it takes to the longest pause: the rest need not be forgiven.
+            // At most as many as lead to the longest pause, so that no more have to be forgiven.
             let most = self.guesses.free + PAUSES.len() as u64 - 1;
             let at = (*self.forgiven_at).max(now).saturating_add(one);
             *self.forgiven_at = at.min(now.saturating_add(one.saturating_mul(most)));
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_names_those_that_nobody_guesses_at_are_forgotten() {
+    async fn names_without_failures_are_forgotten_when_there_are_many() {
         let guesses = guesses();
         let name = |name: &str| Key::Name(Username::parse(name).unwrap());
         for _ in 0..=FREE {

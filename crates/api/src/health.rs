@@ -1,4 +1,4 @@
-//! What a load balancer asks.
+//! Health checks for a load balancer.
 
 use actix_web::{HttpResponse, http::header, web};
 use rescind_session::{Check, NotReady, Picture};
@@ -19,16 +19,16 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     );
 }
 
-/// Whether the process answers at all. If it does not, it has to be started again.
+/// Whether the process answers at all. If it does not, it has to be restarted.
 async fn live() -> HttpResponse {
     say(&Live { status: "live" })
 }
 
-/// Whether it could serve a request now. If it cannot, requests have to go elsewhere; starting it again would not help.
+/// Whether it could serve a request now. If it cannot, requests have to go to another node; a restart would not help.
 ///
-/// Ready, it says how old its picture of the revocation log is: what another node revoked longer ago than that is known
-/// here, also if the blacklist missed it. Not ready, it says in one word what is missing, which is all that a stranger
-/// may know; the log has the cause.
+/// If ready, it returns how old its view of the revocation log is: a revocation by another node that is older than that
+/// is known here, even if the blacklist missed it. If not ready, it names the missing part in one word. A stranger may
+/// know no more; the log has the cause.
 async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
     let service = rescind.service();
     service.ready().await?;
@@ -57,7 +57,7 @@ struct Ready<'a> {
     blacklist: Option<Blacklist>,
 }
 
-/// What this node knows of the revocation log.
+/// What this node has read of the revocation log.
 #[derive(Serialize)]
 struct Blacklist {
     whole: bool,

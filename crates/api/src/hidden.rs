@@ -1,10 +1,10 @@
-//! What really happened, kept from the client.
+//! The real cause of an error, hidden from the client.
 
 use std::{error::Error, fmt, sync::Arc};
 
 use rescind_session::WithCauses;
 
-/// The cause of a problem that is the server's own. It goes to the log and never into a reply.
+/// The cause of a server-side problem. It goes to the log and never into a reply.
 #[derive(Clone)]
 pub struct Hidden(Arc<dyn Error + Send + Sync>);
 
@@ -20,7 +20,7 @@ impl Hidden {
     }
 }
 
-/// The error and what caused it, in one line: what a log keeps.
+/// The error and its causes, in one line, for the log.
 impl fmt::Display for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         WithCauses(self.error()).fmt(f)

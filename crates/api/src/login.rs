@@ -10,7 +10,7 @@ use crate::{client_address::client_address, cookies::CookieTokens, guesses::Key,
 
 /// The device that a request comes from.
 pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
-    // For people to read: a byte that is no text must not hide the rest.
+    // It is only displayed: a byte that is not text must not hide the rest.
     let user_agent = request.headers().get(header::USER_AGENT);
     let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
     Device::new(
@@ -19,11 +19,11 @@ pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
     )
 }
 
-/// Signs somebody up, unless the address has signed up too often.
+/// Creates an account, unless the address has signed up too often.
 ///
 /// # Errors
-/// [`Problem`]: [`InvalidInput`](Problem::InvalidInput), [`UsernameTaken`](Problem::UsernameTaken),
-/// [`RateLimited`](Problem::RateLimited) and [`Overloaded`](Problem::Overloaded) are for the form to tell.
+/// [`Problem`]: the form explains [`InvalidInput`](Problem::InvalidInput), [`UsernameTaken`](Problem::UsernameTaken),
+/// [`RateLimited`](Problem::RateLimited) and [`Overloaded`](Problem::Overloaded).
 pub async fn sign_up(
     request: &HttpRequest,
     rescind: &Rescind,
@@ -41,12 +41,12 @@ pub async fn sign_up(
 
 /// Checks a password and opens a session, unless the address has failed too often.
 ///
-/// The limit is asked three times. At first, because refusing is cheap. Before the password, because hashing is not: the
-/// request may have waited for its turn. And after it: of a hundred guesses sent at once at as many names, the right one
-/// must not get through because it was begun before the others had failed.
+/// The limit is checked three times. At first, because refusing is cheap. Before the password, because hashing is not:
+/// the request may have waited for its turn. And after it: of a hundred guesses sent at once at as many names, the
+/// right one must not get through because it began before the others had failed.
 ///
-/// A refresh token of the account, in the cookies or in `refresh`, shows that the device is one that the owner has used:
-/// it does not wait behind those who guess.
+/// A refresh token of the account, in the cookies or in `refresh`, shows that the owner has used this device before:
+/// then it does not wait behind guessing requests.
 pub(crate) async fn log_in(
     request: &HttpRequest,
     rescind: &Rescind,
@@ -64,7 +64,7 @@ pub(crate) async fn log_in(
                 .turn(&key(request, rescind, name, refresh).await?, address)
                 .await?
         }
-        // It is nobody's name, so there is nothing to guess.
+        // No account can have this name, so there is nothing to guess.
         Err(_) => None,
     };
     if let Some(turn) = &mut turn {
@@ -89,7 +89,7 @@ pub(crate) async fn log_in(
             Ok(login)
         }
         Err(LoginError::InvalidCredentials) => {
-            // Not the name: people type their password there.
+            // Not the name: people sometimes type their password there.
             tracing::info!(address = address.map(tracing::field::display), "a login failed");
             limiter.failed(address)?;
             Err(Problem::InvalidCredentials)
@@ -98,14 +98,15 @@ pub(crate) async fn log_in(
     }
 }
 
-/// What a login guesses at: the name, or the account of a known device. The stores are asked only if it makes a difference.
+/// The target of the login's guess: the name, or the account of a known device. The stores are read only if it makes a
+/// difference.
 async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: Option<&str>) -> Result<Key, Problem> {
     let by_name = Key::Name(name.clone());
     if !rescind.limiter().is_contended(&by_name) {
         return Ok(by_name);
     }
     let cookies = CookieTokens::each(request, rescind.cookie_names());
-    // More than the honest number only costs reads.
+    // More than an honest client sends would only cost reads.
     let cookies = cookies.iter().filter_map(|tokens| tokens.refresh.as_ref()).take(4);
     for token in refresh.into_iter().chain(cookies.map(RefreshToken::expose_secret)) {
         if let Some(session) = rescind.service().known_device(&name, token).await? {
@@ -115,7 +116,7 @@ async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: 
     Ok(by_name)
 }
 
-/// A login whose tokens have not been handed over. Dropped before that it ends its session ([`Unclaimed`]).
+/// A login whose tokens are not in a reply yet. If it is dropped before that, its session is ended ([`Unclaimed`]).
 pub(crate) struct Undelivered {
     grant: Grant,
     session: Unclaimed,
@@ -133,7 +134,7 @@ impl Undelivered {
         &self.grant
     }
 
-    /// The tokens go into a reply now.
+    /// Call this when the tokens go into a reply.
     pub(crate) fn deliver(self) -> Grant {
         self.session.claim();
         self.grant

@@ -1,14 +1,14 @@
 //! Limits per address: failed logins, and sign-ups.
 //!
-//! Of logins only failures are counted, so logging in costs nothing. A login whose client hangs up before the answer is a
+//! For logins only failures count, so logging in costs nothing. A login whose client hangs up before the answer is a
 //! failure too: otherwise an address could keep others waiting and stay below its limit. Each address has a budget of
-//! failures; once it is used up, the right password is answered like a wrong one, since a reply that differed would make
-//! the limit an oracle. Of sign-ups each is counted that hashes a password. IPv6 addresses are counted by their /64.
+//! failures. Once it is used up, the right password is answered like a wrong one, since a different reply would make
+//! the limit an oracle. For sign-ups each one counts that hashes a password. IPv6 addresses are counted by their /64.
 //!
 //! Guesses at one account from many addresses are slowed by [`guesses`](crate::guesses); no account is ever locked.
 //!
-//! The `governor` crate does the arithmetic (GCRA: a used-up budget grows back evenly). It can only take; asking without
-//! taking is what the store below adds, and a bound on how many are remembered.
+//! The `governor` crate does the arithmetic (GCRA: a used-up budget grows back evenly). It can only take from a budget.
+//! The store below adds a check without taking, and a bound on how many addresses are remembered.
 //!
 //! Each node counts for itself.
 
@@ -55,7 +55,7 @@ impl Budget {
         }
     }
 
-    /// Whether the address has taken something that has not grown back yet.
+    /// Whether the address has used a part of its budget that has not grown back yet.
     fn owes(&self, network: Option<IpAddr>) -> bool {
         let debt = self.debts.lock().get(&network).copied();
         debt.is_some_and(|debt| debt > self.limiter.clock().now().saturating_sub(self.since))
@@ -80,12 +80,12 @@ impl Limiter {
         self.check(self.failures.as_ref(), &Call::Ask(address.map(network_of)))
     }
 
-    /// Counts a failure of the address. It may be one too many, having begun beside others.
+    /// Counts a failure of the address. It may exceed the budget, because it began beside others.
     pub(crate) fn failed(&self, address: Option<IpAddr>) -> Result<(), Problem> {
         self.check(self.failures.as_ref(), &Call::Take(address.map(network_of)))
     }
 
-    /// Counts a sign-up of the address, if it is one that costs a hash.
+    /// Counts a sign-up of the address, if it costs a hash.
     pub(crate) fn sign_up(&self, address: Option<IpAddr>, username: &str, password: &Password) -> Result<(), Problem> {
         if Username::parse(username).is_err() || password.fit_to_be_set().is_err() {
             return Ok(());
@@ -98,7 +98,7 @@ impl Limiter {
         self.guesses.as_ref().is_some_and(|guesses| guesses.is_contended(key))
     }
 
-    /// Waits for the turn to guess; nothing where nothing is counted.
+    /// Waits for the turn to guess; returns `None` at once if guesses are not counted.
     pub(crate) async fn turn(&self, key: &Key, address: Option<IpAddr>) -> Result<Option<Turn>, Problem> {
         let (Some(guesses), Some(failures)) = (&self.guesses, &self.failures) else {
             return Ok(None);
@@ -112,8 +112,8 @@ impl Limiter {
             .map_err(|retry_after| Problem::RateLimited { retry_after })
     }
 
-    /// A failure of the address if it is dropped, for a client that hangs up; forgotten when the outcome is known. Made
-    /// after the turn it is dropped before it, so that the network's next request sees the failure.
+    /// Counts a failure of the address when it is dropped, for a client that hangs up, unless the outcome is known
+    /// first. It is made after the turn and so dropped before it: the network's next request sees the failure.
     pub(crate) fn unanswered(&self, address: Option<IpAddr>) -> Unanswered<'_> {
         Unanswered(self, address)
     }
@@ -145,12 +145,12 @@ fn quota(limit: RateLimit) -> Option<Quota> {
     }
 }
 
-/// What is wanted of a budget.
+/// A call on a budget.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Call {
-    /// Whether there is anything left of it.
+    /// Checks whether any of it is left.
     Ask(Option<IpAddr>),
-    /// A piece of it.
+    /// Takes one unit of it.
     Take(Option<IpAddr>),
 }
 
@@ -186,8 +186,7 @@ impl StateStore for Debts {
     }
 }
 
-/// The address that owes least is closest to owing nothing. Looking for it costs less than the password that was hashed
-/// before.
+/// Forgets the address with the smallest debt. Looking for it costs less than the password hash before it.
 fn forget_least(debts: &mut HashMap<Option<IpAddr>, Nanos>) {
     if let Some(least) = debts.iter().min_by_key(|(_, debt)| **debt).map(|(key, _)| *key) {
         debts.remove(&least);
@@ -201,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_store_forgets_the_address_that_owes_least() {
+    fn a_full_store_forgets_the_address_with_the_smallest_debt() {
         let debts = Debts::default();
         let address = |number: u32| Some(IpAddr::V4(Ipv4Addr::from_bits(number)));
         let owe = |number: u32, debt: u64| {
@@ -217,6 +216,6 @@ mod tests {
         let debts = debts.lock();
         assert_eq!(debts.len(), MOST);
         assert!(debts.contains_key(&address(1_000_000)) && debts.contains_key(&address(0)));
-        assert!(!debts.contains_key(&address(most - 1)), "it owed least");
+        assert!(!debts.contains_key(&address(most - 1)), "it had the smallest debt");
     }
 }

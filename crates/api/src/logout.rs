@@ -1,16 +1,16 @@
 //! Which credentials a logout counts, and which cookies it drops.
 //!
-//! A person or a program who wants out must get out, however damaged or contradictory their credentials are. So a logout
-//! takes all that came: with an `Authorization` header that starts with `Bearer`, it and the body; without one, the body
-//! and every cookie of our names. Each genuine session among them is ended first. Only then is anything that could not be
-//! read told as an error, because its session may still be open.
+//! Logging out must always be possible, even with damaged or contradictory credentials. So a logout uses all
+//! credentials of the request: with an `Authorization` header that starts with `Bearer`, that header and the body;
+//! without one, the body and every cookie of our names. Each genuine session among them is ended first. Only then is an
+//! unreadable credential reported as an error, because its session may still be open.
 
 use actix_web::{HttpRequest, HttpResponse, cookie::Cookie};
 use rescind_session::{Cause, Presented, StolenTokenDies};
 
 use crate::{authenticated::bearers, body::LogoutBody, cookies::CookieTokens, problem::Problem, rescind::Rescind};
 
-/// A logout, as far as it was possible.
+/// The result of a logout, which may be partial.
 #[must_use]
 pub struct Logout {
     pub(crate) stolen_token: StolenTokenDies,
@@ -19,13 +19,13 @@ pub struct Logout {
 }
 
 impl Logout {
-    /// `done`, if nothing was unreadable, else the problem. Both drop the cookies of the sessions that are ended.
+    /// `done` if every credential was readable, else the problem. Both drop the cookies of the ended sessions.
     pub fn reply(self, done: HttpResponse) -> HttpResponse {
         let mut reply = self
             .problem
             .map_or(done, |problem| actix_web::ResponseError::error_response(&problem));
         for cookie in &self.cookies {
-            // A name and a value of ours are always a header.
+            // Our cookie names and values always form a valid header.
             let _ = reply.add_cookie(cookie);
         }
         reply
@@ -50,7 +50,7 @@ pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: Logo
     });
     let mut presented: Vec<_> = of_bearer.chain(cookies.iter().map(CookieTokens::presented)).collect();
     match (bearers.as_slice(), body.0.as_slice()) {
-        // The two credentials of a program must be of one session.
+        // A program's two credentials must be of one session.
         ([Some(_)], [Some(token)]) => presented.iter_mut().for_each(|one| one.refresh = Some(token)),
         (_, tokens) => presented.extend(tokens.iter().flatten().map(|token| Presented {
             access: None,
@@ -69,7 +69,7 @@ pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: Logo
     }
     let problem = match (unreadable + all.unrecognised, presented.as_slice()) {
         (0, _) => None,
-        // A program's only credential: what is wrong with it has a name.
+        // It is a program's only credential: report exactly what is wrong with it.
         (_, [one]) if all.ended.is_empty() && unreadable == 0 && cookies.is_empty() => {
             return Err(one.access.map_or(Problem::RefreshInvalid, |_| Problem::TokenInvalid));
         }

@@ -1,12 +1,13 @@
-//! Writes of other origins are refused.
+//! Refuses writes of other origins.
 //!
-//! A browser sends its cookies along with a request that another site's page began. `SameSite=Lax` stops most of that,
-//! but not all: such cookies travel with links and GET forms, sites are coarser than origins, and a login, which needs no cookie, can be forged to log somebody into a
-//! stranger's account. So every request that may change something has to say where it comes from.
+//! A browser also sends its cookies with a request that another site's page began. `SameSite=Lax` stops most of that,
+//! but not all: such cookies are sent with links and GET forms, sites are coarser than origins, and a login, which
+//! needs no cookie, can be forged to log a victim into the attacker's account. So every request that may change
+//! something has to show its origin.
 //!
-//! Browsers say it in `Sec-Fetch-Site`, which no page can set; older ones in `Origin`. A program that sends neither is
-//! not a browser, and if it sends no cookie either there is nothing that it could have been tricked into using.
-//! Rejected: tokens in forms. They need a secret per page and state to compare it with, and prove no more.
+//! Browsers show it in `Sec-Fetch-Site`, which no page can set; older ones in `Origin`. A program that sends neither is
+//! not a browser. If it sends no cookie either, it holds no credential that a page could misuse. Rejected: tokens in
+//! forms. They need a secret per page and state to compare it with, and prove no more.
 
 use actix_web::http::{
     Method,
@@ -17,7 +18,7 @@ use crate::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses what another origin began, or may have begun. `own` is the origin of the public URL.
+/// Refuses a write that another origin began, or may have begun. `own` is the origin of the public URL.
 pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str) -> Result<(), Problem> {
     if method.is_safe() {
         return Ok(());
@@ -30,14 +31,14 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str) -> Result<(
     if passes { Ok(()) } else { Err(Problem::CrossOrigin) }
 }
 
-/// Whether a GET that changes something began here. Browsers send no `Origin` with one, so those that send no
-/// `Sec-Fetch-Site` get the benefit of the doubt.
+/// Whether a GET that changes something began on this site. Browsers send no `Origin` with one, so a request without
+/// `Sec-Fetch-Site` passes.
 pub(crate) fn is_own(headers: &HeaderMap) -> bool {
     by_site(headers).unwrap_or(true)
 }
 
-/// What `Sec-Fetch-Site` says; nothing where it is absent. `none` means that a person did it: typed an address, opened a
-/// bookmark.
+/// The verdict by `Sec-Fetch-Site`; `None` if it is missing. `none` means that a person did it: typed an address or
+/// opened a bookmark.
 fn by_site(headers: &HeaderMap) -> Option<bool> {
     match only(headers, &SEC_FETCH_SITE) {
         Sent::Once(site) => Some(site == b"same-origin" || site == b"none"),

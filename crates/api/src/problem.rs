@@ -1,11 +1,11 @@
-//! What a client learns when something goes wrong: RFC 9457 `application/problem+json`, with a stable `code`.
+//! Errors as the client sees them: RFC 9457 `application/problem+json`, with a stable `code`.
 //!
-//! This file is the only place where an error becomes a reply. A client branches on `code`, a person reads `detail`, and
-//! both are fixed texts: nothing that a store, a parser or a user said ends up in them. What really happened goes to the
-//! log, under the id that the reply carries as its `instance`.
+//! Errors become replies in this file only. A client branches on `code`, a person reads `detail`, and both are fixed
+//! texts: they contain no text of a store, a parser or a user. The real cause goes to the log, under the id that the
+//! reply has as its `instance`.
 //!
-//! `type` is left out, which means `about:blank` (RFC 9457, section 4.2.1): the code says what kind of problem it is, and
-//! an address at which nobody answers would say no more.
+//! `type` is left out, which means `about:blank` (RFC 9457, section 4.2.1): the code names the kind of problem, and an
+//! address that serves no document would add nothing.
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -26,101 +26,103 @@ use uuid::Uuid;
 
 use crate::hidden::Hidden;
 
-/// What is wrong with one field of a request.
+/// A fault of one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// The field's name.
     pub field: &'static str,
-    /// What it must be, to be read after the name: "must be …".
+    /// What it must be, worded to follow the name: "must be …".
     pub detail: String,
 }
 
-/// Everything that can go wrong, as a client sees it.
+/// Every error that a client can get.
 #[derive(Debug, Clone)]
 pub enum Problem {
     /// 401: the call needs an access token, and none was sent.
     TokenMissing,
     /// 401: the access token is not one of ours.
     TokenInvalid,
-    /// 401: the access token's time is over. A refresh token buys the next.
+    /// 401: the access token has expired. A refresh token buys the next.
     TokenExpired,
-    /// 401: the access token was taken back. Only a new login helps.
+    /// 401: the access token was revoked. Only a new login helps.
     TokenRevoked,
-    /// 400: the `Authorization` header is there, but cannot be read (RFC 6750, section 3.1: `invalid_request`).
+    /// 400: the `Authorization` header is present, but cannot be read (RFC 6750, section 3.1: `invalid_request`).
     AuthorizationUnreadable,
     /// 401: the refresh token was never issued here.
     RefreshInvalid,
-    /// 401: the session lay idle for too long, or is too old.
+    /// 401: the session was idle for too long, or is too old.
     RefreshExpired,
-    /// 401: the refresh token had been exchanged before, so somebody has a copy. The session is closed now.
+    /// 401: the refresh token had been exchanged before, so somebody has a copy. The session is now closed.
     RefreshReused,
     /// 401: the session was closed.
     SessionClosed,
-    /// 401: the name or the password is wrong; which one is not said.
+    /// 401: the name or the password is wrong; the reply does not say which.
     InvalidCredentials,
-    /// 409: somebody has that name.
+    /// 409: the name is taken.
     UsernameTaken,
-    /// 422: the request can be read, but not used.
+    /// 422: the request can be read, but its contents are not valid.
     InvalidInput(Vec<FieldError>),
-    /// 429: too many logins failed from that address or are under way for that name, or the address has signed up too often.
+    /// 429: too many logins failed from that address, or too many are running for that name, or the address has signed
+    /// up too often.
     RateLimited {
         /// When the next attempt is allowed.
         retry_after: Duration,
     },
-    /// 503: a store failed, or the time is not known. Whether something was done is unknown; repeating is harmless.
+    /// 503: a store failed, or the time is not known. It is unknown whether the operation was done; repeating it is
+    /// harmless.
     StoreUnavailable(Hidden),
-    /// 503: the service as a whole is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for what is
-    /// missing. Other calls than `/health/ready` answer so if the time is not known.
+    /// 503: the service is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for the missing part.
+    /// If the time is not known, calls other than `/health/ready` answer this too.
     NotReady {
         /// `database`, `blacklist`, `blacklist_not_whole`, `blacklist_behind`, `clock`, `lock` or `maintenance`.
         reason: &'static str,
         /// The cause, for the log.
         cause: Hidden,
     },
-    /// 503: the session is closed, but its tokens are not refused everywhere yet. Repeat until it is done.
+    /// 503: the session is closed, but some nodes may still accept its tokens. Repeat until it is done.
     RevocationPending(Hidden),
     /// 503: too many passwords are being checked at once.
     Overloaded,
-    /// 409: under the policy in force no session is kept that could be listed or ended.
+    /// 409: the policy in force keeps no sessions to list or end.
     PolicyKeepsNoSession,
     /// 409: the policy in force has no refresh tokens.
     PolicyHasNoRefresh,
-    /// 403: the write was begun by a page of another origin, or may have been.
+    /// 403: a page of another origin began the write, or may have begun it.
     CrossOrigin,
-    /// 403: everybody knows the password of a demo account, so nobody may change it.
+    /// 403: the password of a demo account is public and cannot be changed.
     DemoAccount,
-    /// 403: a page that refreshes may only be visited, not fetched beforehand or embedded.
+    /// 403: the refresh page was requested by a prefetch, a frame or a subresource, not by a navigation.
     NotANavigation,
     /// 400: the two credentials of the request are of different sessions.
     DifferentSessions,
     /// 400: the browser sent one of the cookies twice, and only one can be ours.
     DuplicateCookies,
-    /// 400: a logout was sent with a credential that cannot be read or is none of ours. What could be ended was.
+    /// 400: a credential of the logout is unreadable or not ours. The sessions of the others were ended.
     CredentialUnreadable {
-        /// How many sessions are ended: those of the other credentials.
+        /// How many sessions were ended: those of the other credentials.
         ended: usize,
     },
-    /// 404: there is nothing here, or nothing of yours.
+    /// 404: it does not exist, or belongs to another user.
     NotFound,
-    /// 405: not with this method. The reply's `Allow` header says with which.
+    /// 405: method not allowed; see the `Allow` header.
     MethodNotAllowed,
     /// 408: the body took too long to arrive.
     RequestTimeout,
-    /// 413: the body is larger than anything that could be meant.
+    /// 413: the body is larger than any valid one.
     PayloadTooLarge,
-    /// 415: the body is of another media type than the call takes.
+    /// 415: the call does not accept this media type.
     UnsupportedMediaType,
     /// 400: the request cannot be read.
     BadRequest,
-    /// 500: a mistake of the server's.
+    /// 500: a fault of the server.
     Internal(Hidden),
 }
 
-/// How long a client waits before it asks again whether a store answers.
+/// How long a client waits before it retries a failed store.
 const SOON: Duration = Duration::from_secs(1);
 
 impl Problem {
-    /// Whether a refresh token bought nothing, so that only a login helps.
+    /// Whether the refresh failed for good, so that only a login helps.
     #[must_use]
     pub fn is_failed_refresh(&self) -> bool {
         matches!(
@@ -135,7 +137,7 @@ impl Problem {
         self.describe().1
     }
 
-    /// What happened and what to do about it, for people.
+    /// What happened and what to do, for people.
     #[must_use]
     pub fn detail(&self) -> &'static str {
         self.describe().2
@@ -153,7 +155,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong with which field.
+    /// The faults of the fields.
     #[must_use]
     pub fn field_errors(&self) -> &[FieldError] {
         match self {
@@ -174,8 +176,8 @@ impl Problem {
         }
     }
 
-    /// The problem that a reply tells of, for a middleware that tells it in other words, such as a page. A bare 404 or
-    /// 405 of the framework counts as well.
+    /// The problem of a reply, for a middleware that draws it in another form, such as a page. A bare 404 or 405 of the
+    /// framework counts as well.
     #[must_use]
     pub fn of<B>(response: &HttpResponse<B>) -> Option<Self> {
         let told = response.extensions().get::<Self>().cloned();
@@ -356,7 +358,8 @@ impl Problem {
             Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => "invalid_token",
             Self::AuthorizationUnreadable => "invalid_request",
             // "If the request lacks any authentication information, the resource server SHOULD NOT include an error code."
-            // The other 401s are not about an access token, but RFC 9110, section 15.5.2 wants a challenge of every 401.
+            // The other 401s do not concern an access token, but RFC 9110, section 15.5.2 wants a challenge for every
+            // 401.
             _ if self.status_code() == StatusCode::UNAUTHORIZED => return Some(REALM.to_owned()),
             _ => return None,
         };
@@ -366,7 +369,7 @@ impl Problem {
         ))
     }
 
-    /// The body, with the id under which the log tells more.
+    /// The body, with the id of the request's log entries.
     pub(crate) fn body(&self, request: Option<Uuid>) -> String {
         let body = Body {
             title: self.status_code().canonical_reason().unwrap_or_default(),
@@ -384,7 +387,7 @@ impl Problem {
             instance: request.map(|id| id.urn().to_string()),
             errors: self.field_errors(),
         };
-        // Strings and numbers always serialize; a reply without a body would still have its status.
+        // Strings and numbers always serialize; and a reply without a body would still have its status.
         serde_json::to_string(&body).unwrap_or_default()
     }
 }
@@ -429,7 +432,7 @@ impl ResponseError for Problem {
             tracing::error!(
                 code = self.code(),
                 error = %cause,
-                "a request could not be served"
+                "could not serve a request"
             );
         }
         let mut reply = HttpResponseBuilder::new(self.status_code());
@@ -450,7 +453,7 @@ impl ResponseError for Problem {
 
 const RETRY_AFTER: HeaderName = header::RETRY_AFTER;
 
-/// Rounded up, so that whoever waits as told has waited long enough.
+/// Rounded up, so that a client that waits this long has waited long enough.
 fn whole_seconds(wait: Duration) -> u64 {
     let rest = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(rest).max(1)
@@ -549,7 +552,7 @@ impl From<ChangePasswordError> for Problem {
     fn from(error: ChangePasswordError) -> Self {
         let field = |field, detail: String| Self::InvalidInput(vec![FieldError { field, detail }]);
         match error {
-            // Not a 401: whoever asks is logged in, and logging in again would not help.
+            // Not a 401: the caller is logged in, and logging in again would not help.
             ChangePasswordError::WrongPassword => field("old_password", "is not the one in force".to_owned()),
             ChangePasswordError::DemoAccount => Self::DemoAccount,
             ChangePasswordError::Invalid(error) => field("new_password", error.to_string()),

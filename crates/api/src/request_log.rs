@@ -1,8 +1,8 @@
 //! One span and one line in the log for each request.
 //!
-//! The span carries the request's id, its method and its path, so that everything logged on the way can be found again;
-//! the reply carries the id too. Tokens that stand in the path are masked. The query is left out: what people put there is theirs. Headers and bodies are never
-//! looked at; that is where tokens and passwords are.
+//! The span has the request's id, its method and its path, so that all log lines of a request can be found by its id;
+//! the reply has the id too. Tokens in the path are masked. The query is left out, because it may contain personal
+//! data. Headers and bodies are never logged, because they contain tokens and passwords.
 
 use actix_web::{
     Error, HttpMessage,
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
-/// Makes the span of a request, and its line in the log.
+/// Makes the span and the log line of a request.
 pub struct RequestSpan;
 
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl RootSpanBuilder for RequestSpan {
                 let took_ms = started.map(|started| started.0.elapsed().as_secs_f64() * 1000.0);
                 tracing::info!(status = reply.status().as_u16(), took_ms, "answered");
             }
-            // Some other middleware gave up; how long it took is lost with the request.
+            // Another middleware failed; the duration is lost with the request.
             Err(error) => {
                 let status = error.as_response_error().status_code();
                 tracing::info!(status = status.as_u16(), "answered");
@@ -48,9 +48,9 @@ impl RootSpanBuilder for RequestSpan {
     }
 }
 
-/// A method or a path without the parts in which somebody put a token, or anything longer than a name of ours.
+/// A method or a path. Parts that contain a token, or are longer than our own names, are masked.
 fn masked(text: &str) -> String {
-    // What is written stays as it was sent: a decoded line break would look like another line of the log.
+    // The logged text stays encoded: a decoded line break would look like another log line.
     let is_secret = |part: &str| {
         let decoded = percent_decode_str(part).decode_utf8_lossy();
         part.len() > 64 || decoded.contains("eyJ") || decoded.contains("rrt_")

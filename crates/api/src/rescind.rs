@@ -1,4 +1,4 @@
-//! What every handler reaches for: the service, the settings, and what follows from both.
+//! The context of every handler: the service, the settings, and what follows from both.
 
 use std::{
     future::{Ready, ready},
@@ -11,7 +11,7 @@ use rescind_session::SessionService;
 
 use crate::{cookies::CookieNames, login_limit::Limiter, problem::Problem, settings::Settings};
 
-/// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, the counts of failed logins too.
+/// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, also the counts of failed logins.
 ///
 /// Make one before the server starts, and give each worker's application a clone.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ struct Parts {
 }
 
 impl Rescind {
-    /// Puts a service on the air.
+    /// Wraps a [`SessionService`] for HTTP.
     #[must_use]
     pub fn new(service: SessionService, settings: Settings) -> Self {
         let parts = Parts {
@@ -49,8 +49,8 @@ impl Rescind {
         &self.service
     }
 
-    /// The same, with this service in place of its own; made by
-    /// [`SessionService::with_ports`], it can watch what one request costs.
+    /// The same, with this service in place of its own. If [`SessionService::with_ports`] made it, it can measure what
+    /// one request costs.
     #[must_use]
     pub fn with_service(&self, service: SessionService) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Rescind {
         }
     }
 
-    /// Makes this the one that a request is answered by, instead of the application's. For a middleware.
+    /// Makes this value answer the request, instead of the application's. For a middleware.
     pub fn answer(&self, request: &impl HttpMessage) {
         request.extensions_mut().insert(self.clone());
     }
@@ -70,7 +70,7 @@ impl Rescind {
         &self.parts.settings
     }
 
-    /// Bound to the request: whoever takes it, extractors included, shares one waiting time for the stores.
+    /// Bound to the request: all who use it, extractors included, share one waiting time for the stores.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let own = request.extensions().get::<Self>().cloned();
         let found = own
@@ -95,8 +95,8 @@ impl Rescind {
     }
 }
 
-/// The one that the request is answered by: take it as a parameter to reach the service. All that a handler does with it
-/// waits for the stores no longer than the store timeout, together with the other extractors of the request
+/// The value that answers the request: take it as a parameter to use the service. All store calls that a handler makes
+/// through it, together with the request's extractors, wait no longer than the store timeout
 /// ([`SessionService::for_request`]).
 impl FromRequest for Rescind {
     type Error = Problem;

@@ -1,4 +1,4 @@
-//! What every reply tells browsers not to do.
+//! Security headers for every reply.
 //!
 //! A handler that sets one of these headers itself keeps its own.
 
@@ -33,11 +33,11 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
 ];
 // ANCHOR_END: headers
 
-/// The mark of a request whose reply depends on who asks, so that nobody keeps a copy of it: after a logout the
-/// browser's back button must find nothing.
+/// Marks a request whose reply depends on the user, so that no cache keeps a copy: after a logout the browser's back
+/// button must not show it.
 pub(crate) struct Personal;
 
-/// A year. The host alone: whether its subdomains speak `https` is not ours to say.
+/// A year, for this host only: its subdomains may not support `https`.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Adds the headers that a reply does not have yet.

@@ -3,7 +3,8 @@
 use governor::{clock::Clock, nanos::Nanos};
 use rescind_session::SessionService;
 
-/// The time that tokens are judged by. While it is not known there are no logins to be counted.
+/// The clock by which tokens are checked. While its time is not known, no logins are possible, so there are none to
+/// count.
 #[derive(Clone)]
 pub(crate) struct ServiceClock(pub(crate) SessionService);
 

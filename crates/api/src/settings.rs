@@ -1,4 +1,4 @@
-//! What an application decides about its HTTP side.
+//! The settings of the HTTP side.
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
@@ -8,24 +8,24 @@ use url::Url;
 /// The HTTP side's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address that people type. Its origin is the only one that may write; if it is `https`, cookies are `Secure`
-    /// and carry the `__Host-` prefix, and replies ask browsers to stay with `https`.
+    /// The address that people type. Only its origin may write. If it is `https`, cookies are `Secure` and have the
+    /// `__Host-` prefix, and replies make browsers use `https` only.
     pub public_url: Url,
-    /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are believed. Anybody else could have made them up.
+    /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are trusted. Anybody else could forge them.
     pub trusted_proxies: Vec<IpNet>,
-    /// What the names of the cookies begin with. Cookies ignore ports, so two instances on one host need two prefixes.
+    /// The prefix of the cookies' names. Cookies ignore ports, so two instances on one host need two prefixes.
     pub cookie_prefix: String,
-    /// How many failed logins an address gets.
+    /// How many logins of an address may fail.
     pub login_limit: RateLimit,
-    /// How many accounts an address may make.
+    /// How many accounts an address may create.
     pub signup_limit: RateLimit,
-    /// What this node is called, where there are several. `/health/ready` says it.
+    /// The name of this node, if there are several. `/health/ready` shows it.
     pub node: Option<String>,
 }
 
 impl Settings {
-    /// Settings for a service that its clients reach without a proxy. Cookies are called `rescind_…`, or `rescind_<port>_…`
-    /// where the URL names a port.
+    /// Settings for a service without a proxy in front. Cookies are called `rescind_…`, or `rescind_<port>_…` if the
+    /// URL names a port.
     #[must_use]
     pub fn new(public_url: Url) -> Self {
         Self {
@@ -40,30 +40,30 @@ impl Settings {
         }
     }
 
-    /// What a cookie of this service is called that no other host may set.
+    /// The name of a cookie of this service that no other host can set.
     #[must_use]
     pub fn cookie_name(&self, what: &str) -> String {
         let host_only = if self.is_https() { "__Host-" } else { "" };
         format!("{host_only}{}_{what}", self.cookie_prefix)
     }
 
-    /// Whether people come over `https`.
+    /// Whether the public URL is `https`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.public_url.scheme() == "https"
     }
 }
 
-/// How often something may be done before one has to wait. Written as `10/min`, `100/hour`, `5/s` or `off`.
+/// How often an action is allowed. Written as `10/min`, `100/hour`, `5/s` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
-    /// Nobody is counted.
+    /// No limit.
     Off,
-    /// So many at once; used up, they grow back evenly over the period.
+    /// So many at once; a used-up quota grows back evenly over the period.
     Quota {
         /// How many.
         count: NonZeroU32,
-        /// Over what time.
+        /// The period.
         per: Period,
     },
 }
@@ -111,7 +111,7 @@ impl fmt::Display for RateLimit {
     }
 }
 
-/// A limit that cannot be read.
+/// A limit that cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number per s, min or hour, such as 10/min, or off")]
 pub struct InvalidRateLimit;

@@ -1,4 +1,4 @@
-//! Who visits a page: a parameter for handlers that have something to say to everybody.
+//! The visitor of a page: a parameter for handlers that serve everybody.
 
 use std::{future::Future, pin::Pin};
 
@@ -13,28 +13,28 @@ use crate::{
     security_headers::Personal,
 };
 
-/// Whoever visits a page, judged by the cookies alone.
+/// The visitor of a page, identified by the cookies alone.
 ///
-/// The rejection is a [`Problem`]: 503 if whether the token was taken back cannot be told, since the visitor is then
-/// neither logged in nor logged out; 400 if the cookies contradict each other. A login page should not take this
-/// parameter: it is the way out of the second.
+/// The rejection is a [`Problem`]: 503 if the revocation check is not possible, since the visitor is then neither
+/// logged in nor logged out; 400 if the cookies contradict each other. A login page should not take this parameter: the
+/// login is how a person gets out of the second case.
 #[derive(Debug, Clone)]
 pub enum Visitor {
-    /// Nobody who is logged in, or somebody whose token was revoked.
+    /// Not logged in, or the token was revoked.
     Anonymous,
-    /// Somebody who is.
+    /// Logged in.
     LoggedIn(Authenticated),
-    /// The access token is over, missing or unusable, and there is a refresh token that may buy the next. A page that
-    /// wants to know goes to [`browser::to_refresh`](crate::browser::to_refresh) and is asked for again.
+    /// The access token is expired, missing or unusable, and there is a refresh token that may buy the next. A page
+    /// that needs to know redirects to [`browser::to_refresh`](crate::browser::to_refresh) and is requested again.
     Stale,
 }
 
-/// Whom this request was found to come from.
+/// The authenticated user of this request.
 struct Seen(Authenticated);
 
 impl Visitor {
-    /// Whom a handler's `Visitor` has found logged in, for what is drawn around every page alike. Nobody, if no handler has
-    /// asked.
+    /// The user that a handler's `Visitor` has found, for the frame around every page. `None` if no handler has taken
+    /// one.
     #[must_use]
     pub fn seen(request: &HttpRequest) -> Option<Authenticated> {
         request.extensions().get::<Seen>().map(|seen| seen.0.clone())

@@ -1,17 +1,17 @@
-//! What became of the session that a browser still has cookies of.
+//! The ended session of a browser that still has its cookies.
 
 use actix_web::{HttpMessage, HttpRequest};
 use rescind_session::{Device, Session, SessionState, token::AccessToken};
 
 use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_headers::Personal};
 
-/// The session that the browser's cookies are of, if it was closed: for a login page that says why somebody is there.
-/// Whoever was robbed learns it here, since a session whose refresh token was used twice is closed under both.
+/// The session that the browser's cookies belong to, if it was closed. The login page then says why the person has to
+/// log in. A robbed person learns it here, since a session whose refresh token was used twice is closed for both.
 ///
-/// The tokens have to be genuine, but may be dead: a failed refresh drops no cookies. Nothing is said under a policy that
-/// keeps no sessions. **The device is told to the holder of a refresh token only**, and to the user who logs in
-/// ([`Notice::CopyWasUsed`](super::Notice::CopyWasUsed)). An access token is what gets stolen, and a thief must not learn the
-/// address of the person whom they robbed.
+/// The tokens must be genuine, but may have expired: a failed refresh drops no cookies. Under a policy that keeps no
+/// sessions the result is `None`. **The device is returned to the holder of a refresh token only**, and to the user who
+/// logs in ([`Notice::CopyWasUsed`](super::Notice::CopyWasUsed)). An access token is what gets stolen, and a thief must
+/// not learn the victim's address.
 ///
 /// # Errors
 /// [`Problem::StoreUnavailable`].
@@ -27,13 +27,13 @@ pub async fn ended_session(request: &HttpRequest, rescind: &Rescind) -> Result<O
     }))
 }
 
-/// What showed that the browser held the session.
+/// Which token showed that the browser held the session.
 pub(super) enum Presented {
     RefreshToken,
     AccessToken,
 }
 
-/// The closed session that the browser's cookies are of, with its device.
+/// The closed session that the browser's cookies belong to, with its device.
 pub(super) async fn closed_session(
     request: &HttpRequest,
     rescind: &Rescind,

@@ -1,21 +1,21 @@
-//! Where to go back to: a path of this site, and nothing else.
+//! Validates the address to return to: a path of this site only.
 //!
-//! `next` comes from an address that anybody may have written. Sent back as it is, it would let a link to this site lead
-//! to another one that looks like it. So it is read the way browsers read addresses, by the same rules (the WHATWG's, in
-//! the `url` crate), and only what is still of this site afterwards is used, in the form that it was understood in.
+//! `next` comes from an address that anybody may have written. Used unchanged, it would let a link to this site lead to
+//! another one that looks like it. So it is parsed the way browsers parse addresses, by the same rules (the WHATWG's,
+//! in the `url` crate). Only a path that is then still on this site is used, in its parsed form.
 
 use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// Longer addresses are nobody's page.
+/// No page has a longer address.
 const LONGEST: usize = 2048;
 
-/// Paths that would bounce, or do something.
+/// Paths that would redirect again, or change something.
 const NEVER: [&str; 2] = ["/refresh", "/logout"];
 
-/// `next` as a path of this site with its query, or nothing if it leads elsewhere, to `/refresh` or to `/logout`.
+/// `next` as a path of this site with its query. `None` if it leads elsewhere, to `/refresh` or to `/logout`.
 #[must_use]
 pub fn local_path(next: &str) -> Option<String> {
     static HERE: LazyLock<Option<Url>> = LazyLock::new(|| Url::parse("http://here.invalid/").ok());

@@ -1,4 +1,4 @@
-//! What the forms of an application need: a login, and a renewal in passing.
+//! Functions for an application's forms: login, and renewal while a form is submitted.
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, cookie::Cookie};
 use rescind_session::{
@@ -15,14 +15,14 @@ use crate::{
     rescind::Rescind,
 };
 
-/// Tokens for a browser. [`Rescind::guard`] puts their cookies on the reply, whatever it is: an error after a login or a
-/// renewal must not lose them.
+/// Tokens for a browser. [`Rescind::guard`] puts their cookies on every reply: an error after a login or a renewal must
+/// not lose them.
 pub struct BrowserLogin(Grant);
 
 /// The cookies of a [`BrowserLogin`], kept with the request until there is a reply.
 pub(crate) struct HandOver {
     cookies: Vec<Cookie<'static>>,
-    /// A login ends if there never is one; a renewal can be repeated.
+    /// If there is no reply, the login's session is ended; a renewal can be repeated.
     login: Option<Undelivered>,
 }
 
@@ -50,7 +50,7 @@ impl BrowserLogin {
         Self(grant)
     }
 
-    /// What the new access token says.
+    /// The claims of the new access token.
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
         &self.0.claims
@@ -63,13 +63,14 @@ impl BrowserLogin {
     }
 }
 
-/// Logs somebody in who filled in a form, and ends whatever session the browser held before. It counts against the login
+/// Logs in with the fields of a form, and ends the session that the browser held before. It counts against the login
 /// limit like any other login.
 ///
 /// # Errors
-/// [`Problem`]: [`InvalidCredentials`](Problem::InvalidCredentials), [`RateLimited`](Problem::RateLimited) and
-/// [`Overloaded`](Problem::Overloaded) are for the form to tell. If the old session could not be ended, the new one is
-/// ended again and the old cookies stay: two live sessions in one browser would be one that nobody can log out of.
+/// [`Problem`]: the form explains [`InvalidCredentials`](Problem::InvalidCredentials),
+/// [`RateLimited`](Problem::RateLimited) and [`Overloaded`](Problem::Overloaded). If the old session could not be
+/// ended, the new one is ended again and the old cookies stay: with two live sessions in one browser, nobody could log
+/// out of one of them.
 pub async fn log_in(
     request: &HttpRequest,
     rescind: &Rescind,
@@ -84,11 +85,11 @@ pub async fn log_in(
     .await
 }
 
-/// [`log_in`], without the login limit: for a password that the program itself puts in, such as a demo's, which nobody has
-/// to guess. Whoever has used up their attempts can still press that button.
+/// [`log_in`] without the login limit, for a password that the program itself supplies, such as a demo's: there is
+/// nothing to guess. It works even for an address that has used up its attempts.
 ///
 /// # Errors
-/// [`Problem`], as for [`log_in`], but for [`RateLimited`](Problem::RateLimited).
+/// [`Problem`], as for [`log_in`], except [`RateLimited`](Problem::RateLimited).
 pub async fn log_in_without_limit(
     request: &HttpRequest,
     rescind: &Rescind,
@@ -103,7 +104,7 @@ pub async fn log_in_without_limit(
     replace(request, rescind, Undelivered::new(rescind, grant)).await
 }
 
-/// The login takes the place of whatever session the browser held.
+/// The login replaces the session that the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
     end_replaced(request, rescind).await?;
     let grant = login.grant().clone();
@@ -111,12 +112,12 @@ async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -
     Ok(BrowserLogin::new(request, rescind, grant, Some(login), notice))
 }
 
-/// For the user who logs in where a session of theirs was ended because somebody had a copy: who used it last.
+/// The notice for a user who logs in after a session of theirs was ended because of a copied token: who used it last.
 async fn copy_was_used(request: &HttpRequest, rescind: &Rescind, claims: &AccessClaims) -> Option<Cookie<'static>> {
     let found = closed_session(request, rescind).await.unwrap_or_else(|problem| {
         tracing::warn!(
             code = problem.code(),
-            "the session that this browser held before could not be read"
+            "could not read the previous session of this browser"
         );
         None
     });
@@ -126,8 +127,8 @@ async fn copy_was_used(request: &HttpRequest, rescind: &Rescind, claims: &Access
         .ok()
 }
 
-/// Exchanges the browser's refresh token on behalf of a form that came with an expired access token. The page can then
-/// be shown again with what was typed into it, for the person to send once more.
+/// Exchanges the browser's refresh token for a form that was sent with an expired access token. The page can then be
+/// shown again with the typed fields, for the person to send once more.
 ///
 /// # Errors
 /// [`Problem`]: the 401s of a refresh lead to the login.
@@ -136,12 +137,12 @@ pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLo
     Ok(BrowserLogin::new(request, rescind, grant, None, None))
 }
 
-/// Ends every session that the browser's cookies name. Each token is taken by itself: cookies that contradict each other
-/// are refused everywhere else, and this is the way out for the person who has them.
+/// Ends every session that the browser's cookies name. Each token is taken by itself. Everywhere else contradictory
+/// cookies are refused; a login is how a person gets rid of them.
 async fn end_replaced(request: &HttpRequest, rescind: &Rescind) -> Result<(), Problem> {
     let cookies = CookieTokens::each(request, rescind.cookie_names());
     let presented: Vec<_> = cookies.iter().map(CookieTokens::presented).collect();
-    // What is not genuine names nothing, and is replaced with the rest.
+    // A token that is not genuine names no session. Its cookie is replaced with the others.
     let _ = rescind.service().log_out_all(&presented, Cause::Replaced).await?;
     Ok(())
 }

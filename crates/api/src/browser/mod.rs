@@ -1,27 +1,28 @@
 //! The same service for browsers: cookies, forms and redirects, without a script.
 //!
-//! **Refreshing by itself.** A page that meets an expired access token sends the browser to `/refresh?next=…`, which
-//! exchanges the refresh token and sends it back. In full:
+//! **Automatic refresh.** A page that gets an expired access token redirects the browser to `/refresh?next=…`, which
+//! exchanges the refresh token and redirects back. In full:
 //!
 //! ```text
-//! GET /account                       -> 303 /refresh?next=/account          the access token is over
+//! GET /account                       -> 303 /refresh?next=/account          the access token has expired
 //! GET /refresh?next=/account         -> 303 /refresh?next=/account&renewed=1, and new cookies
 //! GET /refresh?next=/account&renewed=1 -> 303 /account                      the new access token came back
 //! GET /account                       -> 200
 //! ```
 //!
-//! The third step is there because a browser may not take the new cookies. Sent straight back to the page it would
-//! arrive with the old ones, be sent to refresh again, and so for ever; asked first whether they came, it ends at the
-//! login. The step costs one round trip per life of an access token, and the page's own address stays clean.
+//! The third step is there because a browser may not accept the new cookies. Redirected straight back to the page, it
+//! would send the old ones, be redirected to the refresh again, and so on without end. With the check for the new
+//! cookies, it ends at the login. The step costs one round trip per lifetime of an access token, and the page's own
+//! address stays clean.
 //!
-//! A `GET` that changes something is a thing to be careful with. It rotates only for a page that somebody really goes
-//! to: not for a prefetch, an image or a frame. `SameSite=Lax` cookies travel with links and GET forms of other sites, so
-//! a request that another site began does not rotate either. It is answered with a page that repeats it from here, by
-//! `<meta http-equiv="refresh">` and a link, so that a link in a mail still works. If the repetition says that it comes
-//! from elsewhere too, only the link is left.
+//! A `GET` that changes something needs care. It rotates only for a page navigation: not for a prefetch, an image or a
+//! frame. `SameSite=Lax` cookies are also sent with links and GET forms of other sites, so a request that another site
+//! began does not rotate either. The reply is a page that repeats it from here, by `<meta http-equiv="refresh">` and a
+//! link, so that a link in a mail still works. If the repeated request also seems to come from another site, the reply
+//! has only the link.
 //!
-//! **Logging in** closes the session that the browser held before: a late reply that still belongs to it then brings
-//! dead cookies, not another person's live ones.
+//! **Logging in** closes the session that the browser held before. Then a late reply that belongs to it brings revoked
+//! tokens, and not another person's valid ones.
 
 mod ended;
 mod local_path;
@@ -63,7 +64,8 @@ pub use crate::{login::sign_up, logout::Logout};
 /// Adds `POST /logout`, `GET /refresh` and `POST /refresh` to an application. The pages, and the form at `/login`, are
 /// the application's own.
 ///
-/// After a logout the browser is sent to `/`, with a [`Notice`] that says until when stolen copies of the access token live.
+/// After a logout the browser is redirected to `/`, with a [`Notice`] of how long stolen copies of the access token
+/// stay valid.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     let logout = web::resource("/logout").app_data(PayloadConfig::new(body::LONGEST));
     cfg.service(logout.route(web::post().to(log_out_by_form))).service(
@@ -73,8 +75,8 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     );
 }
 
-/// Ends every session that the request's credentials name, live or expired: its cookies, or the bearer token if there is one.
-/// [`Logout::reply`] makes the reply.
+/// Ends every session that the request's credentials name, valid or expired: its cookies, or the bearer token if there
+/// is one. [`Logout::reply`] makes the reply.
 ///
 /// # Errors
 /// [`Problem`]; with [`Problem::TokenMissing`] there was nothing to end. On an error the cookies stay, so that it can be tried
@@ -83,15 +85,15 @@ pub async fn log_out(request: &HttpRequest, rescind: &Rescind) -> Result<Logout,
     logout::log_out(request, rescind, LogoutBody::default()).await
 }
 
-/// Cookies that make a browser forget its tokens of a session, and the private pages that it has in its memory: for the
-/// reply to a request that ended that session, and for no other.
+/// Cookies that make a browser drop its tokens of a session, and the private pages in its memory. Only for the reply to
+/// a request that ended that session.
 #[must_use]
 pub fn dropped_cookies(request: &HttpRequest, rescind: &Rescind, ended: SessionId) -> Vec<Cookie<'static>> {
     let names = rescind.cookie_names();
     names.drop_ended(request.headers(), rescind.service(), &[ended])
 }
 
-/// The refresh token in the browser's cookies, not looked at: for a page that shows its owner what it is worth.
+/// The refresh token in the browser's cookies, not verified: for a page that shows its owner what the token is.
 ///
 /// # Errors
 /// [`Problem::DuplicateCookies`].
@@ -99,13 +101,13 @@ pub fn refresh_token(request: &HttpRequest, rescind: &Rescind) -> Result<Option<
     Ok(CookieTokens::read(request, rescind.cookie_names())?.refresh)
 }
 
-/// Sends the browser to refresh its tokens and then back to the page that it asked for.
+/// Redirects the browser to the refresh, and then back to the requested page.
 #[must_use]
 pub fn to_refresh(request: &HttpRequest) -> HttpResponse {
     see_other(&with_next("/refresh", &asked_for(request)))
 }
 
-/// Sends the browser to the login and then back to the page that it asked for.
+/// Redirects the browser to the login, and then back to the requested page.
 #[must_use]
 pub fn to_login(request: &HttpRequest) -> HttpResponse {
     see_other(&with_next("/login", &asked_for(request)))
@@ -140,7 +142,7 @@ async fn refresh_on_the_way(request: HttpRequest, rescind: Rescind, way: Query<W
         return Ok(to_be_repeated(&next, way.repeated.is_none()));
     }
     if way.renewed.is_some() {
-        tracing::info!("a browser did not take its new cookies");
+        tracing::info!("a browser did not accept its new cookies");
         return Ok(see_other(&with_next("/login", &next)));
     }
     let grant = exchange(&request, &rescind).await;
@@ -155,7 +157,7 @@ async fn refresh_on_the_way(request: HttpRequest, rescind: Rescind, way: Query<W
 async fn refresh_by_form(
     request: HttpRequest,
     rescind: Rescind,
-    // A script has no page to go back to, and sends no form.
+    // A script has no page to return to, and sends no form.
     way: Option<Form<Way>>,
 ) -> Result<HttpResponse, Problem> {
     let next = way.map_or_else(|| "/".to_owned(), |Form(way)| way.next());
@@ -163,7 +165,8 @@ async fn refresh_by_form(
     answer(&rescind, grant, &next, &next)
 }
 
-/// On with new cookies, or to the login with the old ones: they are not dropped, see [`cookies`](crate::cookies).
+/// Redirects to `on` with new cookies, or to the login with the old ones: these are not dropped, see
+/// [`cookies`](crate::cookies).
 fn answer(rescind: &Rescind, grant: Result<Grant, Problem>, on: &str, next: &str) -> Result<HttpResponse, Problem> {
     match grant {
         Ok(grant) => {
@@ -191,14 +194,15 @@ async fn log_out_by_form(request: HttpRequest, rescind: Rescind, body: LogoutBod
             )?;
             Ok(logout.reply(reply))
         }
-        // Nothing that could be ended; the person wants to be out, and is. No promise is made of anything else.
+        // There was nothing to end. The person wants to be logged out, and is. The reply makes no promise about stolen
+        // copies.
         Err(Problem::TokenMissing) => Ok(see_other("/")),
         Err(problem) => Err(problem),
     }
 }
 
-/// Whether somebody goes to the page, rather than the browser fetching it for later or for a part of another page.
-/// Browsers that send no `Sec-Fetch-Dest` get the benefit of the doubt, or they could not refresh at all.
+/// Whether a person navigates to the page, and the browser does not just fetch it in advance or as a part of another
+/// page. Requests without `Sec-Fetch-Dest` pass, or browsers that do not send it could not refresh at all.
 fn is_navigation(headers: &HeaderMap) -> bool {
     let ahead = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
         headers.get_all(*name).any(|value| {
@@ -224,9 +228,9 @@ fn with_next(to: &str, next: &str) -> String {
     format!("{to}?{query}")
 }
 
-/// A page that goes to `/refresh` again, so that this time the request begins here.
+/// A page that requests `/refresh` again, so that the request then begins on this site.
 fn to_be_repeated(next: &str, by_itself: bool) -> HttpResponse {
-    // Only `&` means something to HTML in an address whose query is percent-encoded.
+    // In an address whose query is percent-encoded, only `&` has a meaning in HTML.
     let to = format!("{}&amp;repeated=1", with_next("/refresh", next));
     let meta = format!(r#"<meta http-equiv="refresh" content="0; url={to}">"#);
     let meta = if by_itself { meta.as_str() } else { "" };

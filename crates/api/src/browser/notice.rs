@@ -1,8 +1,8 @@
-//! What was done, to be said once on the next page.
+//! A one-time message for the next page about a completed action.
 //!
-//! Anybody can write an address such as `/?logged_out=now`, so a page must not take its words from there. They travel in a
-//! cookie that is sealed with the service's keys, so that every node can read it. It is good for a minute and for one
-//! session, and is dropped when it is read.
+//! Anybody can write an address such as `/?logged_out=now`, so a page must not take its messages from there. The
+//! message is in a cookie that is sealed with the service's keys, so that every node can read it. It is valid for a
+//! minute and for one session, and is dropped when it is read.
 
 use actix_web::{
     HttpRequest,
@@ -15,7 +15,7 @@ use crate::{cookies::cookie_values, problem::Problem, rescind::Rescind};
 
 const LIFE: Duration = Duration::minutes(1);
 
-/// Something that was done.
+/// A completed action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// The browser was logged out.
@@ -24,13 +24,13 @@ pub enum Notice {
     DeviceEnded(StolenTokenDies),
     /// The reader's password was changed.
     PasswordChanged,
-    /// The reader has just logged in where a session of theirs had been ended, because somebody had a copy of it.
+    /// The reader has just logged in after a session of theirs was ended because somebody had a copy of its token.
     CopyWasUsed(SessionId),
 }
 
 impl Notice {
-    /// The cookie that carries it to the next page. `reader` is the session that it is for; nothing for a browser that is
-    /// logged out.
+    /// The cookie with the notice for the next page. `reader` is the session that it is for; `None` for a browser that
+    /// is logged out.
     ///
     /// # Errors
     /// 503 while the time is not known.
@@ -51,7 +51,7 @@ impl Notice {
         Ok(names.cookie(&names.notice, &sealed, LIFE))
     }
 
-    /// The notice that the request brings for this reader, and the cookie that drops it.
+    /// The request's notice for this reader, and the cookie that drops it.
     #[must_use]
     pub fn take(
         request: &HttpRequest,

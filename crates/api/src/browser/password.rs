@@ -1,4 +1,4 @@
-//! What a form for a new password needs.
+//! The function for a form with a new password.
 
 use actix_web::HttpRequest;
 use rescind_session::{ChangePasswordError, Password, User};
@@ -11,17 +11,17 @@ use crate::{
     rescind::Rescind,
 };
 
-/// Changes the password of whoever asks, and ends their other sessions.
+/// Changes the password of the logged-in user, and ends their other sessions.
 ///
-/// A thief with a stolen session could guess the old password here. So each try counts against the login limit, and
-/// before it is looked at: a change cannot be undone, as a login can that turns out to be one guess too many. And one
-/// session has one try at a time, with growing pauses after failures.
+/// A thief with a stolen session could guess the old password here. So each try counts against the login limit, and it
+/// counts before the password is checked: a change cannot be undone, but a login that turns out to be one guess too
+/// many can be. And one session has one try at a time, with growing pauses after failures.
 ///
 /// # Errors
-/// [`Problem`]: [`InvalidInput`](Problem::InvalidInput) names `old_password` or `new_password`;
-/// [`RateLimited`](Problem::RateLimited), [`Overloaded`](Problem::Overloaded) and [`DemoAccount`](Problem::DemoAccount)
-/// are for the form to tell. With [`RevocationPending`](Problem::RevocationPending) the password is changed. After any 503 the
-/// same request, with the same two passwords, finishes what was begun.
+/// [`Problem`]: [`InvalidInput`](Problem::InvalidInput) names `old_password` or `new_password`. The form explains
+/// [`RateLimited`](Problem::RateLimited), [`Overloaded`](Problem::Overloaded) and
+/// [`DemoAccount`](Problem::DemoAccount). With [`RevocationPending`](Problem::RevocationPending) the password is
+/// changed. After any 503 the same request, with the same two passwords, finishes the change.
 pub async fn change_password(
     request: &HttpRequest,
     rescind: &Rescind,
@@ -36,7 +36,7 @@ pub async fn change_password(
     let service = rescind.service().for_client(address);
     let changed = service.change_password(user, old, new, asks.session_id()).await;
     if matches!(changed, Err(ChangePasswordError::WrongPassword)) {
-        // Both passwords were compared: that of a repeat may be the new one.
+        // Both passwords were compared: for a repeated request the new one may already be stored.
         let _ = limiter.failed(address);
     } else {
         let _ = turn.as_mut().map(Turn::settle);

@@ -1,4 +1,4 @@
-//! Signing up, and who am I.
+//! Sign-up, and the current user.
 
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -16,13 +16,13 @@ use crate::{
     rescind::Rescind,
 };
 
-/// A name and a password, as somebody sent them.
+/// A name and a password, as the client sent them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct NameAndPassword {
     username: Field,
     password: Field,
-    /// A login may show with it that the device is known.
+    /// A refresh token of the account, by which a login shows that the device is known.
     pub(super) refresh_token: Field,
 }
 
@@ -58,27 +58,27 @@ pub(super) async fn sign_up(
     }))
 }
 
-/// The answer to "who am I?".
+/// The reply of `GET /api/me`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Me {
     /// The user.
     pub user_id: UserId,
-    /// The name that they log in with.
+    /// The login name.
     pub username: String,
     /// The session that the token belongs to.
     pub session_id: SessionId,
-    /// The token's own name.
+    /// The token's own id.
     pub token_id: TokenId,
     /// When it was signed.
     pub issued_at: Timestamp,
-    /// From when on it no longer counts.
+    /// The first instant at which it is expired.
     pub expires_at: Timestamp,
 }
 
-/// What `GET /api/me` answers to whoever sent a token that says this: for an application whose own answer says more.
+/// The reply of `GET /api/me` for a token with these claims: for an application whose own reply has more.
 ///
 /// # Errors
-/// [`Problem::TokenInvalid`] if the token has outlived its user; 503 if the store does not answer.
+/// [`Problem::TokenInvalid`] if the user no longer exists; 503 if the store does not answer.
 pub async fn me(rescind: &Rescind, claims: &AccessClaims) -> Result<Me, Problem> {
     let user = rescind
         .service()

@@ -11,9 +11,9 @@
 //! | `GET /api/sessions` | `?limit=` 1 to 100, or 50; `?after=` a session's id | 200, a list; `Link: rel="next"` if there are more |
 //! | `DELETE /api/sessions/{id}` | | 204 |
 //!
-//! Who calls is told by a bearer token or by the cookies. A login here never sets cookies: its tokens are in the reply,
-//! for a program to keep. Where cookies were what was presented, cookies are what comes back, and no token in a
-//! body, since a script that could read it could lose it.
+//! The caller is identified by a bearer token or by the cookies. A login here never sets cookies: its tokens are in the
+//! reply, for a program to keep. A caller that sent cookies gets cookies, and no token in a body, since a script that
+//! could read it could leak it.
 
 mod accounts;
 mod sessions;

@@ -25,7 +25,7 @@ struct Listed {
     generation: Generation,
 }
 
-/// Which part of the list.
+/// The part of the list to return.
 #[derive(Deserialize)]
 pub(super) struct Part {
     limit: Option<usize>,
@@ -44,7 +44,7 @@ pub(super) async fn list(
         return Err(Problem::BadRequest);
     }
     let mut sessions = rescind.service().sessions(caller.user_id()).await?;
-    // Ids follow the time of the login, and unlike it no two are equal.
+    // Ids are ordered by the time of the login. Unlike times, no two ids are equal.
     sessions.retain(|session| part.after.is_none_or(|after| session.id > after));
     sessions.sort_by_key(|session| session.id);
     let mut reply = HttpResponse::Ok();
@@ -75,12 +75,12 @@ pub(super) async fn end(
     request: HttpRequest,
     rescind: Rescind,
     caller: Authenticated,
-    // Not read by `Path`, which writes what it cannot read into the log: somebody's token, perhaps.
+    // Not a typed `Path`, which would log a value that it cannot read: it may be a token.
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id: SessionId = id.parse().map_err(|_| Problem::NotFound)?;
     rescind.service().end_session(caller.user_id(), id).await?;
-    tracing::info!(session = %id, user = %caller.user_id(), "a session was ended from the list");
+    tracing::info!(session = %id, user = %caller.user_id(), "ended a session from the list");
     Ok(done(&request, &rescind, &caller, id == caller.session_id()).finish())
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn log_out_everywhere(
     Ok(done(&request, &rescind, &caller, true).finish())
 }
 
-/// 204, and without the cookies if they are of the session that ended.
+/// 204, and without the cookies if they belong to the ended session.
 fn done(request: &HttpRequest, rescind: &Rescind, caller: &Authenticated, ended_own: bool) -> HttpResponseBuilder {
     let mut reply = HttpResponse::NoContent();
     if ended_own && caller.transport() == Transport::Cookie {

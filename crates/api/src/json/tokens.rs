@@ -14,8 +14,8 @@ use crate::{
     rescind::Rescind,
 };
 
-/// What a grant is on the wire. The tokens are left out where they travel in cookies, and the refresh fields where the
-/// policy has no refresh token.
+/// The wire form of a grant. The tokens are left out where they are in cookies, and the refresh fields where the policy
+/// has no refresh token.
 #[derive(Serialize)]
 struct Tokens<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Signing up, who am I, and the list of devices.
+//! Sign-up, the current user, and the list of devices.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::world::{PASSWORD, World, at, call};
 
 #[tokio::test]
-async fn somebody_signs_up_logs_in_and_is_told_who_they_are() {
+async fn sign_up_then_login_then_me_returns_the_user() {
     let world = World::new().await;
     let signed_up = world
         .post("/api/users", json!({ "username": "Carol", "password": PASSWORD }))
@@ -42,7 +42,7 @@ async fn somebody_signs_up_logs_in_and_is_told_who_they_are() {
 }
 
 #[tokio::test]
-async fn a_name_is_given_once_whatever_its_case() {
+async fn a_name_differing_only_in_case_is_taken() {
     let world = World::new().await;
     world
         .post("/api/users", json!({ "username": "ALICE", "password": PASSWORD }))
@@ -81,7 +81,7 @@ async fn devices_are_listed_with_this_one_marked() {
 }
 
 #[tokio::test]
-async fn one_device_is_logged_out_from_another_and_the_rest_stay() {
+async fn ending_one_device_from_the_list_keeps_the_others() {
     let world = World::new().await;
     let (lost, kept) = (world.login().await, world.login().await);
     let end = |id: String| {
@@ -117,7 +117,7 @@ async fn logging_out_everywhere_ends_all_of_ones_own_sessions() {
 }
 
 #[tokio::test]
-async fn a_policy_without_rows_says_so_where_there_is_nothing_to_list_or_end() {
+async fn without_rows_listing_or_ending_sessions_is_policy_keeps_no_session() {
     let world = World::under(Policy::client_delete()).await;
     let tokens = world.login().await;
     world

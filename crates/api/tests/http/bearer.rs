@@ -1,4 +1,4 @@
-//! Programs, which carry their tokens themselves.
+//! Programs, which keep their tokens themselves.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_wrong_password_and_an_unknown_name_are_answered_alike() {
 }
 
 #[tokio::test]
-async fn the_stolen_token_dies_with_the_logout() {
+async fn a_stolen_token_is_revoked_after_the_logout() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.me(&tokens.access).await.is(200);
@@ -77,7 +77,7 @@ async fn a_bad_token_is_challenged_with_invalid_token() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_cannot_be_read_is_an_invalid_request() {
+async fn an_unreadable_authorization_header_is_invalid_request() {
     let world = World::new().await;
     let token = world.login().await.access;
     let good = format!("Bearer {token}");
@@ -119,7 +119,7 @@ async fn a_bearer_token_wins_over_cookies_and_never_falls_back_to_them() {
 }
 
 #[tokio::test]
-async fn another_scheme_in_authorization_is_left_to_whom_it_is_for() {
+async fn another_authorization_scheme_is_ignored() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -163,7 +163,7 @@ async fn an_idle_session_has_expired() {
 }
 
 #[tokio::test]
-async fn logging_out_needs_no_live_access_token() {
+async fn logout_works_with_an_expired_access_token() {
     let world = World::new().await;
     let (expired, refresh_only) = (world.login().await, world.login().await);
     world.let_access_tokens_expire();
@@ -180,7 +180,7 @@ async fn logging_out_needs_no_live_access_token() {
 }
 
 #[tokio::test]
-async fn logging_out_without_anything_is_told() {
+async fn logout_without_credentials_is_token_missing() {
     let world = World::new().await;
     world
         .send(call(Method::POST, "/api/logout"))
@@ -206,7 +206,7 @@ async fn a_bearer_token_and_a_refresh_token_of_different_sessions_end_neither() 
 }
 
 #[tokio::test]
-async fn where_the_policy_has_no_refresh_token_its_fields_are_left_out() {
+async fn without_refresh_tokens_the_policy_leaves_out_their_fields() {
     for policy in [Policy::stored(), Policy::client_delete(), Policy::short_lived()] {
         let world = World::under(policy).await;
         let reply = world.try_login("alice", crate::world::PASSWORD).await;

@@ -1,4 +1,4 @@
-//! Bodies of every length and pace, and the readers of a request that an application may call itself.
+//! Bodies of every length and speed, and the functions by which an application reads a request.
 
 use std::{io, time::Duration};
 
@@ -31,7 +31,7 @@ async fn a_form_of_16_kib_is_read_and_a_longer_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_logout_reads_16_kib_and_says_that_it_did_not_read_more() {
+async fn a_logout_reports_a_body_above_16_kib_as_unreadable() {
     let world = World::new().await;
     for (length, status) in [(0, 204), (KIB_16, 204), (KIB_16 + 1, 400)] {
         let token = world.login().await.access;
@@ -54,7 +54,7 @@ async fn a_logout_reads_16_kib_and_says_that_it_did_not_read_more() {
 }
 
 #[tokio::test]
-async fn a_body_too_long_for_actixs_own_extractors_reads_like_ours() {
+async fn a_body_too_long_for_actix_extractors_is_a_problem_document() {
     let world = World::new().await;
     let json = of_kind("/json", JSON).set_payload("1".repeat(2 * 1024 * 1024 + 1));
     world.send(json).await.is_problem(413, "payload_too_large");
@@ -74,7 +74,7 @@ const READERS: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_a_bad_request_and_one_out_of_time_says_so() {
+async fn an_incomplete_body_is_a_bad_request_and_a_late_one_a_timeout() {
     let world = World::new().await;
     for (path, kind) in READERS {
         for (error, status, code) in [
@@ -105,7 +105,7 @@ async fn a_body_has_ten_seconds() {
 }
 
 #[tokio::test]
-async fn an_application_reads_the_tokens_of_a_request_itself() {
+async fn an_application_can_read_the_tokens_of_a_request() {
     let world = World::new().await;
     let bearer = |value: &str| {
         let request = TestRequest::default().insert_header((header::AUTHORIZATION, value.to_owned()));
@@ -133,7 +133,7 @@ async fn an_application_reads_the_tokens_of_a_request_itself() {
 }
 
 #[tokio::test]
-async fn every_notice_is_read_as_it_was_written() {
+async fn every_notice_reads_back_unchanged() {
     let world = World::new().await;
     let session = world.login().await.session;
     let later = StolenTokenDies::At(crate::world::at("2026-01-01T12:00:00.007Z"));

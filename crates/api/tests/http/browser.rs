@@ -1,11 +1,11 @@
-//! What the forms and pages of an application build on.
+//! The functions for an application's forms and pages.
 
 use actix_web::http::Method;
 
 use crate::world::{Make, PASSWORD, World, call, from_own_page};
 
 #[tokio::test]
-async fn an_expired_post_is_renewed_and_pressed_again() {
+async fn a_post_with_an_expired_token_is_renewed_and_can_be_repeated() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -63,7 +63,7 @@ async fn a_visitor_whose_session_was_ended_elsewhere_is_anonymous() {
 }
 
 #[tokio::test]
-async fn pages_that_ask_who_visits_are_not_kept() {
+async fn pages_that_take_a_visitor_are_not_cached() {
     let world = World::new().await;
     let browser = world.browser();
     assert_eq!(browser.visit("/page").await.header("cache-control"), Some("no-store"));
@@ -79,12 +79,12 @@ async fn pages_that_ask_who_visits_are_not_kept() {
     assert_eq!(
         own.header("cache-control"),
         Some("private, max-age=5"),
-        "a handler that knows better keeps its own"
+        "a handler's own header is kept"
     );
 }
 
 #[tokio::test]
-async fn a_bearer_token_makes_no_visitor() {
+async fn a_bearer_token_leaves_a_visitor_anonymous() {
     let world = World::new().await;
     let tokens = world.login().await;
     assert_eq!(world.get("/page", &tokens.access).await.body, "anonymous");
@@ -119,7 +119,7 @@ async fn change(browser: &crate::world::Browser<'_>, old: &str, new: &str) -> cr
 }
 
 #[tokio::test]
-async fn a_new_password_ends_every_session_but_the_one_that_asked() {
+async fn a_new_password_ends_every_session_except_the_callers() {
     let world = World::new().await;
     let (here, elsewhere) = (world.browser(), world.login().await);
     here.log_in("alice").await;
@@ -144,7 +144,7 @@ async fn a_new_password_ends_every_session_but_the_one_that_asked() {
 }
 
 #[tokio::test]
-async fn guessing_the_old_password_counts_against_the_login_limit_even_when_the_guesses_come_at_once() {
+async fn concurrent_guesses_of_the_old_password_count_against_the_limit() {
     let world = Make {
         login_limit: "3/hour".parse().unwrap(),
         ..Make::default()
@@ -153,15 +153,15 @@ async fn guessing_the_old_password_counts_against_the_login_limit_even_when_the_
     .await;
     let browser = world.browser();
     browser.log_in("alice").await;
-    // The last one is right, and one too many.
+    // The last one is right, but one too many.
     let guesses = ["a", "b", "c", "d", "e", "f", "g", PASSWORD];
     let sent = guesses.iter().map(|guess| change(&browser, guess, "battery staples"));
     let replies = futures::future::join_all(sent).await;
     let refused = replies.iter().filter(|reply| reply.status == 429).count();
-    // One that was wrong costs another: a repeat of a change is compared with the new password too.
+    // A wrong guess costs one more unit: it is also compared with the new password, as for a repeated change.
     assert!(
         refused >= 5,
-        "of eight guesses at most three are looked at, not {}",
+        "of eight guesses at most three are checked, not {}",
         8 - refused
     );
     world.try_login("alice", PASSWORD).await.is_problem(429, "rate_limited");
@@ -170,7 +170,7 @@ async fn guessing_the_old_password_counts_against_the_login_limit_even_when_the_
 }
 
 #[tokio::test]
-async fn a_browser_learns_how_the_session_of_its_cookies_ended() {
+async fn the_login_page_can_show_how_the_browsers_session_ended() {
     let world = World::new().await;
     let browser = world.browser();
     assert_eq!(browser.visit("/why").await.body, "nothing", "it has no cookies");
@@ -201,12 +201,12 @@ async fn a_browser_learns_how_the_session_of_its_cookies_ended() {
     assert_eq!(
         browser.visit("/why").await.body,
         "nothing",
-        "a forged token is told nothing"
+        "a forged token gets no answer"
     );
 }
 
 #[tokio::test]
-async fn after_a_copy_was_used_its_owner_is_told_at_the_next_login_and_nobody_else() {
+async fn after_reuse_only_the_owner_is_notified_at_the_next_login() {
     for (was_copied, who, told) in [(true, "alice", true), (true, "bob", false), (false, "alice", false)] {
         let world = World::new().await;
         let browser = world.browser();

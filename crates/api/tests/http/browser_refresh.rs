@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_page_that_meets_an_expired_token_comes_back_renewed() {
+async fn a_page_with_an_expired_token_is_shown_after_a_refresh() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -32,15 +32,11 @@ async fn a_page_that_meets_an_expired_token_comes_back_renewed() {
         .await
         .leads_to("/page?tab=1");
     assert_eq!(browser.visit("/page?tab=1").await.body, session.to_string());
-    assert_eq!(
-        world.row(session).await.generation().get(),
-        1,
-        "one rotation for all of it"
-    );
+    assert_eq!(world.row(session).await.generation().get(), 1, "one rotation in all");
 }
 
 #[tokio::test]
-async fn a_browser_that_takes_no_cookies_ends_at_the_login_and_not_in_a_circle() {
+async fn a_browser_that_rejects_cookies_ends_at_the_login_without_a_loop() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -81,7 +77,7 @@ async fn two_tabs_at_once_both_come_out_logged_in() {
 }
 
 #[tokio::test]
-async fn with_a_live_access_token_get_refresh_only_redirects() {
+async fn with_a_valid_access_token_get_refresh_only_redirects() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -92,7 +88,7 @@ async fn with_a_live_access_token_get_refresh_only_redirects() {
 }
 
 #[tokio::test]
-async fn only_somebody_who_goes_there_rotates() {
+async fn get_refresh_rotates_only_for_a_navigation() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -112,7 +108,7 @@ async fn only_somebody_who_goes_there_rotates() {
         assert!(reply.set_cookies().is_empty());
     }
     assert_eq!(world.row(session).await.generation().get(), 0);
-    // A browser too old to say.
+    // A browser too old to send the header.
     browser
         .send(call(Method::GET, "/refresh?next=/page"))
         .await
@@ -155,7 +151,7 @@ async fn the_losers_late_failure_does_not_log_the_winner_out() {
     browser.submit("/refresh", &[]).await.leads_to("/");
     browser.submit("/refresh", &[]).await.leads_to("/");
     let winners = browser.jar.borrow().clone();
-    // Generation 0, two rotations later: that is not forgiven.
+    // Generation 0 after two rotations is not within the grace.
     *browser.jar.borrow_mut() = old;
     let late = browser.send_but_forget(navigation("/refresh?next=/page")).await;
     late.leads_to("/login?next=%2Fpage");
@@ -165,7 +161,7 @@ async fn the_losers_late_failure_does_not_log_the_winner_out() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_was_under_way_brings_nothing_back_after_a_logout() {
+async fn a_refresh_that_ends_after_the_logout_yields_only_revoked_tokens() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -218,7 +214,7 @@ async fn a_script_refreshes_ahead_of_expiry() {
 }
 
 #[tokio::test]
-async fn logging_out_works_with_an_expired_access_token_and_with_the_refresh_token_alone() {
+async fn logout_works_with_an_expired_access_token_or_only_a_refresh_token() {
     let world = World::new().await;
     for without_access in [false, true] {
         let browser = world.browser();
@@ -234,7 +230,7 @@ async fn logging_out_works_with_an_expired_access_token_and_with_the_refresh_tok
 }
 
 #[tokio::test]
-async fn logging_out_with_nothing_that_counts_promises_nothing() {
+async fn logout_without_genuine_tokens_makes_no_promise() {
     let world = World::new().await;
     let browser = world.browser();
     browser.submit("/logout", &[]).await.leads_to("/");
@@ -248,7 +244,7 @@ async fn logging_out_with_nothing_that_counts_promises_nothing() {
 }
 
 #[tokio::test]
-async fn logging_out_says_until_when_a_stolen_token_lives() {
+async fn logout_returns_how_long_a_stolen_token_stays_valid() {
     for policy in [Policy::client_delete(), Policy::short_lived(), Policy::rotation()] {
         let dies = if policy.access_ttl.as_secs() > 600 {
             "2026-01-02T00:00:00Z"
@@ -269,12 +265,12 @@ async fn logging_out_says_until_when_a_stolen_token_lives() {
     let stolen = browser.access();
     browser.submit("/logout", &[]).await.leads_to("/");
     assert_eq!(browser.visit("/notice").await.body, "LoggedOut(Now)");
-    assert_eq!(browser.visit("/notice").await.body, "nothing", "it is said once");
+    assert_eq!(browser.visit("/notice").await.body, "nothing", "it is shown once");
     world.me(&stolen).await.is_problem(401, "token_revoked");
 }
 
 #[tokio::test]
-async fn a_notice_is_good_for_a_minute_for_its_reader_and_only_from_the_server() {
+async fn a_notice_is_valid_for_a_minute_for_its_reader_and_cannot_be_forged() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -294,16 +290,20 @@ async fn a_notice_is_good_for_a_minute_for_its_reader_and_only_from_the_server()
     browser.plant(name, &sealed);
     let session = browser.log_in("alice").await;
     let for_session = format!("/notice?of={session}");
-    assert_eq!(browser.visit(&for_session).await.body, "nothing", "it is for nobody");
+    assert_eq!(
+        browser.visit(&for_session).await.body,
+        "nothing",
+        "it is for no other session"
+    );
     world.clock.advance(Duration::from_secs(59));
     assert_eq!(browser.visit("/notice").await.body, "LoggedOut(Now)");
     browser.plant(name, &sealed);
     world.clock.advance(Duration::from_secs(1));
-    assert_eq!(browser.visit("/notice").await.body, "nothing", "it has become old");
+    assert_eq!(browser.visit("/notice").await.body, "nothing", "it has expired");
 }
 
 #[tokio::test]
-async fn a_get_refresh_that_another_site_began_rotates_only_after_it_is_repeated_here() {
+async fn a_get_refresh_from_another_site_rotates_only_when_repeated_here() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -327,11 +327,7 @@ async fn a_get_refresh_that_another_site_began_rotates_only_after_it_is_repeated
             );
             assert!(reply.body.contains("<a href=\"/refresh?next=%2Fpage"), "{}", reply.body);
             let by_itself = reply.body.contains("http-equiv=\"refresh\"");
-            assert_eq!(
-                by_itself,
-                !path.contains("repeated"),
-                "the page must not go in a circle"
-            );
+            assert_eq!(by_itself, !path.contains("repeated"), "the page must not loop");
             let policy = reply.header("content-security-policy").unwrap();
             assert!(policy.starts_with("default-src 'none';"), "{policy}");
         }
@@ -358,7 +354,7 @@ async fn a_logout_is_a_post() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_leads_nowhere_and_the_cookies_stay() {
+async fn a_failed_store_gives_no_redirect_and_keeps_the_cookies() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -393,13 +389,13 @@ async fn a_policy_without_refresh_tokens_leads_to_the_login() {
     assert_eq!(
         browser.visit("/page").await.body,
         "anonymous",
-        "there is nothing to be sent to refresh for"
+        "there is no refresh to redirect to"
     );
     browser.submit("/refresh", &[]).await.leads_to("/login?next=%2F");
 }
 
 #[tokio::test]
-async fn over_plain_http_the_way_is_the_same() {
+async fn over_plain_http_refresh_works_the_same() {
     let world = Make {
         public_url: "http://127.0.0.1:8080",
         ..Make::default()

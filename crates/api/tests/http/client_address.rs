@@ -1,4 +1,4 @@
-//! Where a request really comes from, as the list of devices says.
+//! The address that a request comes from, as the list of devices shows it.
 
 use actix_web::{
     http::header::{HeaderValue, USER_AGENT},
@@ -22,7 +22,7 @@ async fn behind_a_proxy() -> World {
     .await
 }
 
-/// Logs in through that peer with these headers, and returns the address that is written down.
+/// Logs in through that peer with these headers, and returns the stored address.
 async fn client(world: &World, peer: &str, headers: &[Header<'_>]) -> String {
     let request = TestRequest::post()
         .uri("/api/login")
@@ -63,7 +63,7 @@ async fn behind_trusted_proxies_the_first_untrusted_address_from_the_right_is_th
 }
 
 #[tokio::test]
-async fn an_unreadable_part_of_a_forwarding_header_hides_nothing_to_its_right() {
+async fn an_unreadable_forwarding_entry_does_not_hide_those_on_its_right() {
     let world = behind_a_proxy().await;
     let cases: [(&str, &[u8], &str); 8] = [
         (XFF, b"\xe9, 9.9.9.9", "9.9.9.9"),

@@ -1,4 +1,4 @@
-//! The cookies: what they are like, and what contradicts itself.
+//! The cookies: their attributes, and contradictory ones.
 
 use actix_web::{
     cookie::{Cookie, SameSite, time::Duration},
@@ -27,7 +27,7 @@ async fn cookies_of_a_login(world: &World) -> Vec<Cookie<'static>> {
 const WEEK: Duration = Duration::days(7);
 
 #[tokio::test]
-async fn over_https_they_belong_to_this_host_alone() {
+async fn over_https_cookies_belong_to_this_host_only() {
     let world = World::new().await;
     let cookies = cookies_of_a_login(&world).await;
     assert_eq!(cookies.iter().map(Cookie::name).collect::<Vec<_>>(), [ACCESS, REFRESH]);
@@ -35,12 +35,12 @@ async fn over_https_they_belong_to_this_host_alone() {
         assert_eq!((cookie.secure(), cookie.http_only()), (Some(true), Some(true)));
         assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None));
         assert_eq!(cookie.same_site(), Some(SameSite::Lax));
-        assert_eq!(cookie.max_age(), Some(WEEK), "both live as long as the refresh token");
+        assert_eq!(cookie.max_age(), Some(WEEK), "both last as long as the refresh token");
     }
 }
 
 #[tokio::test]
-async fn over_plain_http_prefix_and_secure_fall_away() {
+async fn over_plain_http_cookies_have_no_prefix_and_no_secure() {
     let world = Make {
         public_url: "http://127.0.0.1:8080",
         ..Make::default()
@@ -62,7 +62,7 @@ async fn over_plain_http_prefix_and_secure_fall_away() {
 }
 
 #[tokio::test]
-async fn without_a_refresh_token_the_access_cookie_lives_as_long_as_its_token_and_an_old_one_is_dropped() {
+async fn without_refresh_tokens_the_access_cookie_expires_with_its_token() {
     let world = World::under(Policy::stored()).await;
     let cookies = cookies_of_a_login(&world).await;
     assert_eq!(cookies[0].max_age(), Some(Duration::hours(12)));
@@ -73,7 +73,7 @@ async fn without_a_refresh_token_the_access_cookie_lives_as_long_as_its_token_an
 }
 
 #[tokio::test]
-async fn a_name_that_comes_twice_is_refused() {
+async fn a_duplicate_cookie_is_refused() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -144,7 +144,7 @@ async fn a_name_that_only_decodes_to_ours_is_not_ours() {
 }
 
 #[tokio::test]
-async fn malformed_cookies_of_others_disturb_nobody() {
+async fn malformed_foreign_cookies_have_no_effect() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -156,7 +156,7 @@ async fn malformed_cookies_of_others_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn a_login_takes_the_place_of_the_session_that_the_browser_held() {
+async fn a_login_ends_the_session_that_the_browser_held() {
     let world = World::new().await;
     let browser = world.browser();
     let old = browser.log_in("alice").await;
@@ -186,11 +186,11 @@ async fn a_failed_login_ends_nothing() {
 }
 
 #[tokio::test]
-async fn if_the_old_session_cannot_be_ended_the_new_one_is_and_the_old_cookies_stay() {
+async fn if_the_old_session_cannot_end_the_login_fails_and_cookies_stay() {
     let world = World::new().await;
     let browser = world.browser();
     let old = browser.log_in("alice").await;
-    // The closing is written, but the blacklist fails: of the old session, and then of the new one.
+    // The session is closed in the log, but the blacklist fails: for the old session, and then for the new one.
     world.blacklist.now(Fault::FailsToClose);
     let reply = browser
         .submit("/login", &[("username", "bob"), ("password", PASSWORD)])
@@ -201,14 +201,14 @@ async fn if_the_old_session_cannot_be_ended_the_new_one_is_and_the_old_cookies_s
 
     let bobs = world.login_as("bob").await.session;
     let open = world.service.sessions(world.row(bobs).await.user).await.unwrap();
-    assert_eq!(open.len(), 1, "the login that was refused left none open: {open:?}");
+    assert_eq!(open.len(), 1, "the refused login left no session open: {open:?}");
     assert!(matches!(world.row(old).await.state, SessionState::Closed { .. }));
-    // Trying again is harmless, and does it.
+    // A repeat is harmless, and completes it.
     browser.log_in("bob").await;
 }
 
 #[tokio::test]
-async fn a_late_reply_to_the_last_user_brings_no_live_tokens_to_the_next() {
+async fn a_late_reply_to_the_last_user_has_no_valid_tokens() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -236,9 +236,9 @@ async fn the_json_logout_over_cookies_ends_the_session_and_drops_them() {
     world.me(&access).await.is_problem(401, "token_revoked");
 }
 
-/// Without it Chromium shows the private page again when one goes back; see the browser tests of the demo.
+/// Without it Chromium shows the private page again on "back"; see the browser tests of the demo.
 #[tokio::test]
-async fn a_logout_leaves_a_cookie_by_which_the_browser_notices_it() {
+async fn a_logout_sets_a_cookie_that_invalidates_the_page_cache() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -259,12 +259,12 @@ async fn a_logout_leaves_a_cookie_by_which_the_browser_notices_it() {
     assert_ne!(
         browser.cookie(left.name()),
         first,
-        "the second logout has to be noticed too"
+        "the second logout must change the cookie too"
     );
 }
 
 #[tokio::test]
-async fn ending_ones_own_session_from_the_list_drops_the_cookies_and_ending_another_keeps_them() {
+async fn ending_a_session_from_the_list_drops_only_its_own_cookies() {
     let world = World::new().await;
     let browser = world.browser();
     let own = browser.log_in("alice").await;
@@ -283,7 +283,7 @@ async fn ending_ones_own_session_from_the_list_drops_the_cookies_and_ending_anot
 }
 
 #[tokio::test]
-async fn the_json_refresh_over_cookies_answers_with_cookies_and_keeps_tokens_out_of_scripts_reach() {
+async fn the_json_refresh_over_cookies_returns_cookies_and_no_token_in_the_body() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -339,12 +339,12 @@ async fn cookies_stay_on_every_503() {
     assert!(reply.set_cookies().is_empty());
     world.blacklist.now(Fault::None);
     browser.submit("/logout", &[]).await.leads_to("/");
-    assert!(browser.holds_no_token(), "the repeat did what was left");
+    assert!(browser.holds_no_token(), "the repeat completed the logout");
 }
 
-/// A handler may fail after it: the old session has ended, and the new one must not be nobody's.
+/// A handler may fail after it: the old session has ended, and the browser must get the tokens of the new one.
 #[tokio::test]
-async fn an_error_after_a_login_or_a_renewal_still_hands_over_its_cookies() {
+async fn an_error_after_a_login_or_a_renewal_still_sets_the_cookies() {
     let world = World::new().await;
     let browser = world.browser();
     let old = browser.log_in("alice").await;
@@ -354,7 +354,7 @@ async fn an_error_after_a_login_or_a_renewal_still_hands_over_its_cookies() {
     assert_ne!(session, old.to_string());
     world.let_access_tokens_expire();
     browser.submit("/renew?fails", &[]).await.is_problem(404, "not_found");
-    // Longer than the grace: the refresh token of before would count as stolen.
+    // Longer than the grace: the previous refresh token would count as stolen.
     world.clock.advance(std::time::Duration::from_secs(60));
     assert_eq!(browser.visit("/page").await.body, session);
     world.let_access_tokens_expire();
@@ -376,7 +376,7 @@ async fn a_login_whose_client_hangs_up_leaves_no_session_open() {
         }
     };
     let waited = tokio::time::timeout(std::time::Duration::from_secs(10), ended).await;
-    assert!(waited.is_ok(), "a session of which nobody has the tokens is still open");
+    assert!(waited.is_ok(), "a session whose tokens were lost is still open");
 }
 
 #[tokio::test]

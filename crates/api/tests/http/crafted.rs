@@ -12,7 +12,7 @@ use crate::world::{ACCESS, Tokens, World, call};
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// How many are crafted of each credential.
+/// How many are crafted of each kind of credential.
 fn rounds() -> usize {
     if std::env::var("RESCIND_TEST_FULL").as_deref() == Ok("1") {
         10_000
@@ -21,7 +21,7 @@ fn rounds() -> usize {
     }
 }
 
-/// One letter replaced, letters cut off, added, or repeated.
+/// Replaces, cuts off, adds or repeats letters.
 fn distorted(text: &str, rng: &mut StdRng) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let place = rng.random_range(0..bytes.len());
@@ -108,7 +108,7 @@ impl Forger<'_> {
                 part(&json!({ "typ": "at+jwt", "alg": algorithm, "kid": kid })),
                 part(&forged)
             ),
-            // Properly signed, by a key that is not ours but has the name of one that is.
+            // Properly signed, by a key that is not ours but has the name of one of ours.
             _ => {
                 let mut secret = [0; 32];
                 self.rng.fill_bytes(&mut secret);

@@ -1,4 +1,4 @@
-//! Headers are read as bytes: a foreign part hides none of our credentials, and an unreadable one is an error.
+//! Headers are read as bytes: a foreign part hides none of our credentials, and an unreadable credential is an error.
 
 use actix_web::{
     http::{
@@ -51,7 +51,7 @@ async fn own_cookies(browser: &Browser<'_>) -> String {
 }
 
 #[tokio::test]
-async fn a_foreign_cookie_that_cannot_be_read_hides_none_of_ours() {
+async fn an_unreadable_foreign_cookie_hides_none_of_ours() {
     let world = World::new().await;
     for foreign in FOREIGN {
         for first in [true, false] {
@@ -135,7 +135,7 @@ async fn a_logout_ends_every_session_that_its_cookies_name() {
 }
 
 #[tokio::test]
-async fn cookies_planted_before_ours_do_not_crowd_them_out() {
+async fn cookies_planted_before_ours_do_not_displace_them() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;
@@ -172,7 +172,7 @@ async fn a_logout_with_an_unreadable_cookie_ends_the_rest_and_says_so() {
 }
 
 #[tokio::test]
-async fn nonsense_alone_ends_nothing_and_drops_nothing_until_a_login_replaces_it() {
+async fn invalid_cookies_alone_are_kept_until_a_login_replaces_them() {
     let world = World::new().await;
     for path in ["/logout", "/api/logout"] {
         let browser = world.browser();
@@ -187,7 +187,7 @@ async fn nonsense_alone_ends_nothing_and_drops_nothing_until_a_login_replaces_it
 }
 
 #[tokio::test]
-async fn a_bearer_token_with_any_separator_never_gives_way_to_cookies() {
+async fn a_bearer_token_with_any_separator_wins_over_cookies() {
     let world = World::new().await;
     let alice = world.login_as("alice").await;
     let browser = world.browser();
@@ -218,7 +218,7 @@ async fn a_bearer_token_with_any_separator_never_gives_way_to_cookies() {
 }
 
 #[tokio::test]
-async fn a_bearer_logout_leaves_the_cookies_alone() {
+async fn a_bearer_logout_ignores_the_cookies() {
     let world = World::new().await;
     for path in ["/logout", "/api/logout"] {
         let alice = world.login_as("alice").await;
@@ -281,7 +281,7 @@ const BODIES: [(&str, &str, usize); 9] = [
 ];
 
 #[tokio::test]
-async fn whatever_the_body_a_genuine_bearer_token_or_cookie_is_ended() {
+async fn with_any_body_a_genuine_bearer_token_or_cookie_is_ended() {
     let world = World::new().await;
     let long = "x".repeat(20_000);
     let too_long = [("text/plain", long.as_str(), 1), ("application/json", long.as_str(), 1)];

@@ -1,4 +1,4 @@
-//! One request has one waiting time for its stores, however many calls it makes to them.
+//! A request has one waiting time for its stores, for all its calls to them together.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 /// The store timeout is 500 ms; a timer may be a few late.
 const IN_TIME: Duration = Duration::from_millis(510);
 
-/// Everything that a handler answers after it has waited for a store: a name, and whether it needs a live access cookie.
+/// Every reply that waits for a store: a name, and whether it needs a valid access cookie.
 const OVER_COOKIES: [(&str, bool); 7] = [
     ("form login", true),
     ("form logout", true),
@@ -66,7 +66,7 @@ async fn in_time(what: &str, reply: impl Future<Output = Reply>) -> Reply {
     reply
 }
 
-/// Slow stores answer each call in time, and all calls of a request only too late.
+/// Slow stores answer each call in time, but all calls of a request together too late.
 #[tokio::test(start_paused = true)]
 async fn no_request_waits_longer_than_the_store_timeout() {
     for fault in [Fault::Hangs, Fault::Slow] {
@@ -96,9 +96,9 @@ async fn no_request_waits_longer_than_the_store_timeout() {
     }
 }
 
-/// It ends the old session, and then the new one: both need the blacklist.
+/// The login ends the old session, and then the new one: both need the blacklist.
 #[tokio::test(start_paused = true)]
-async fn a_form_login_beside_a_blacklist_that_hangs_waits_for_it_once() {
+async fn a_form_login_waits_once_for_a_hanging_blacklist() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;

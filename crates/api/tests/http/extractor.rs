@@ -1,4 +1,4 @@
-//! A stranger's handler with [`Authenticated`](rescind_api::Authenticated) among its parameters.
+//! An adopter's handler with [`Authenticated`](rescind_api::Authenticated) among its parameters.
 
 use actix_web::{App, http::header, test, test::TestRequest, web};
 use rescind_api::Authenticated;
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn it_runs_for_whoever_is_logged_in_and_knows_who_it_is() {
+async fn a_handler_runs_for_a_logged_in_user_and_gets_the_claims() {
     let world = World::new().await;
     let tokens = world.login().await;
     assert_eq!(
@@ -22,7 +22,7 @@ async fn it_runs_for_whoever_is_logged_in_and_knows_who_it_is() {
 }
 
 #[tokio::test]
-async fn it_does_not_run_for_anybody_else() {
+async fn a_handler_does_not_run_without_a_valid_token() {
     let world = World::new().await;
     world.send(navigation("/mine")).await.is_problem(401, "token_missing");
     let tokens = world.login().await;
@@ -34,7 +34,7 @@ async fn it_does_not_run_for_anybody_else() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_no_access_token() {
+async fn a_refresh_token_is_not_accepted_as_access_token() {
     let world = World::new().await;
     let tokens = world.login().await;
     world
@@ -45,7 +45,7 @@ async fn a_refresh_token_is_no_access_token() {
 }
 
 #[tokio::test]
-async fn it_fails_closed_when_the_blacklist_cannot_answer() {
+async fn a_failing_blacklist_is_a_503() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.blacklist.now(Fault::Fails);
@@ -60,7 +60,7 @@ async fn it_fails_closed_when_the_blacklist_cannot_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_fails_closed_in_time_when_the_blacklist_hangs() {
+async fn a_hanging_blacklist_is_a_503_within_the_timeout() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.blacklist.now(Fault::Hangs);
@@ -91,7 +91,7 @@ async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
 }
 
 #[tokio::test]
-async fn in_an_application_that_was_not_set_up_it_says_so_to_the_log_and_not_to_the_client() {
+async fn an_application_without_configure_is_reported_in_the_log_only() {
     let handler = |_: Authenticated| async { "in" };
     let app = test::init_service(App::new().route("/", web::get().to(handler))).await;
     let reply = test::call_service(&app, TestRequest::get().to_request()).await;
@@ -104,7 +104,7 @@ async fn in_an_application_that_was_not_set_up_it_says_so_to_the_log_and_not_to_
 }
 
 #[tokio::test]
-async fn a_token_in_the_address_is_not_looked_at() {
+async fn a_token_in_the_query_is_ignored() {
     let world = World::new().await;
     let tokens = world.login().await;
     let path = format!("/mine?access_token={}", tokens.access);

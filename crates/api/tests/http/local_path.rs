@@ -1,4 +1,4 @@
-//! Where `next` may lead.
+//! Which paths `next` may have.
 
 use rescind_api::browser::local_path;
 
@@ -13,7 +13,7 @@ fn a_local_path_keeps_its_query_and_loses_its_fragment() {
 }
 
 #[test]
-fn what_leads_elsewhere_is_refused() {
+fn a_next_that_leads_elsewhere_is_refused() {
     let elsewhere = [
         "",
         "account",
@@ -42,7 +42,7 @@ fn what_leads_elsewhere_is_refused() {
 }
 
 #[test]
-fn refresh_and_logout_are_refused_however_they_are_written() {
+fn refresh_and_logout_are_refused_in_every_spelling() {
     let written = [
         "/refresh",
         "/refresh?next=/x",

@@ -1,4 +1,4 @@
-//! What is written down of a request, and what is not.
+//! What the log has of a request, and what it must not have.
 
 use std::{
     cell::RefCell,
@@ -15,8 +15,8 @@ use crate::{
 };
 
 thread_local! {
-    /// What this test's thread has logged, if it listens. A subscriber per thread would be simpler, but whether anybody
-    /// listens at all is cached across threads, and tests that come and go beside this one confuse that.
+    /// The log lines of this test's thread, while it listens. A subscriber per thread would be simpler, but tracing
+    /// caches across threads whether anybody listens, and tests that start and end meanwhile confuse that.
     static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
@@ -36,7 +36,7 @@ impl Write for ToThisThread {
     }
 }
 
-/// Everything that is logged on this thread from now on, at every level, as lines of JSON.
+/// Records everything that is logged on this thread from now on, at every level, as lines of JSON.
 struct Listening;
 
 impl Listening {
@@ -100,7 +100,7 @@ async fn the_cause_of_a_503_is_in_the_log_under_the_id_of_the_reply() {
 }
 
 #[tokio::test]
-async fn no_token_no_password_and_no_name_of_a_failed_login_is_written_down() {
+async fn no_token_password_or_failed_login_name_is_logged() {
     let lines = Listening::begin();
     let world = World::new().await;
     let tokens = world.login().await;
@@ -182,7 +182,7 @@ async fn a_token_in_a_path_or_a_method_is_masked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_that_a_request_took_is_told_in_milliseconds() {
+async fn the_duration_of_a_request_is_logged_in_milliseconds() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.blacklist.now(Fault::Slow);

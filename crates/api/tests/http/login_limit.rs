@@ -1,4 +1,4 @@
-//! How many passwords somebody may guess.
+//! Limits on guessing passwords.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn a_used_up_budget_refuses_the_right_password_like_a_wrong_one() {
 }
 
 #[tokio::test]
-async fn the_time_to_wait_is_told_in_whole_seconds_rounded_up() {
+async fn retry_after_is_in_whole_seconds_rounded_up() {
     let world = limited("7/min").await;
     fail(&world, 7, "192.0.2.1").await;
     assert_eq!(retry_after(&world.try_login("alice", PASSWORD).await), 9, "8.57 s");
@@ -83,7 +83,7 @@ async fn sign_ups_are_counted_if_they_cost_a_hash() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_right_password_makes_nobody_wait() {
+async fn successful_logins_do_not_wait_for_each_other() {
     let world = limited("10/min").await;
     let began = tokio::time::Instant::now();
     for n in 1..=8 {
@@ -96,7 +96,7 @@ async fn the_right_password_makes_nobody_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_known_device_that_fails_while_nobody_else_does_fails_for_the_name() {
+async fn a_known_devices_failure_counts_for_the_name_when_no_other_fails() {
     let world = limited("10/min").await;
     let known = world.login().await.refresh;
     for _ in 0..3 {
@@ -112,7 +112,7 @@ async fn a_known_device_that_fails_while_nobody_else_does_fails_for_the_name() {
 }
 
 #[tokio::test]
-async fn whoever_waits_as_told_may_try_once_more() {
+async fn after_retry_after_one_more_attempt_is_allowed() {
     let world = limited("3/min").await;
     fail(&world, 3, "192.0.2.1").await;
     world.clock.advance(Duration::from_secs(19));
@@ -137,7 +137,7 @@ async fn logins_that_succeed_cost_nothing() {
 }
 
 #[tokio::test]
-async fn names_that_are_nobodys_or_no_names_count_too() {
+async fn guesses_at_unknown_or_invalid_names_count_too() {
     let world = limited("3/min").await;
     for name in ["nobody", "no name at all", ""] {
         world
@@ -167,7 +167,7 @@ async fn an_ipv6_network_of_64_bits_is_one_address() {
     world.send(login_from("2001:db8:0:2::1", "bob", PASSWORD)).await.is(200);
 }
 
-/// When each guess was answered, counted from the first.
+/// The time of each reply, counted from the first request.
 async fn guesses(world: &World, name: &str, count: u8) -> Vec<(Duration, u16)> {
     let began = tokio::time::Instant::now();
     let guesses = (1..=count).map(|n| async move {
@@ -188,12 +188,12 @@ async fn guesses_at_one_name_take_turns_with_growing_pauses() {
         assert!(answered.iter().all(|(_, status)| *status == 401), "{answered:?}");
         let at: Vec<_> = answered.iter().map(|(at, _)| at.as_millis() / 50 * 50).collect();
         assert_eq!(at, [0, 0, 0, 250, 750, 1750, 3750, 6750], "{name}");
-        // Whoever waits for too long is told to come back.
+        // A request that waits for too long is refused with a time to retry.
         let answered = guesses(&world, name, 60).await;
         let told = answered.iter().filter(|(_, status)| *status == 429).count();
         assert!(told > 50 && answered.len() - told >= 3, "{answered:?}");
     }
-    // In a minute it is forgotten.
+    // After a minute the failures are forgiven.
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(guesses(&world, "alice", 1).await[0].0.as_millis() / 50, 0);
 }
@@ -201,7 +201,7 @@ async fn guesses_at_one_name_take_turns_with_growing_pauses() {
 #[tokio::test(start_paused = true)]
 async fn a_new_device_of_the_owner_comes_before_addresses_that_failed() {
     let world = limited("10/min").await;
-    // A failure that is forgiven by now.
+    // This failure is forgiven by then.
     world
         .send(login_from("198.51.100.1", "bob", "wrong horse"))
         .await
@@ -216,7 +216,7 @@ async fn a_new_device_of_the_owner_comes_before_addresses_that_failed() {
         began.elapsed()
     };
     let (_, took) = futures::join!(guesses(&world, "alice", 8), owner);
-    // Behind the guess that was under way, and one more.
+    // Behind the guess that was running, and one more.
     assert!(took < Duration::from_millis(9_500), "{took:?}");
 }
 
@@ -234,7 +234,7 @@ async fn an_address_has_one_request_in_the_queue_of_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_up_during_the_pause_counts_and_keeps_no_owner_out() {
+async fn hanging_up_during_the_pause_counts_and_does_not_delay_the_owner() {
     let world = limited("10/min").await;
     guesses(&world, "alice", 8).await;
     // Of four open requests, each is dropped shortly before its pause of 3 s is over.
@@ -281,10 +281,10 @@ async fn a_known_device_does_not_wait_for_guesses() {
     };
     let known = known.refresh;
     assert_eq!(with(&known, PASSWORD, 200).await, Duration::ZERO);
-    // A token of another account, or of none, opens no lane.
+    // A token of another account, or an invalid one, gives no lane.
     assert!(with(&other.refresh, PASSWORD, 200).await >= Duration::from_secs(3));
     assert!(with("rrt_nonsense", PASSWORD, 200).await >= Duration::from_secs(6));
-    // A thief with a copy of it has the same pauses there.
+    // A thief with a copy of it has the same pauses.
     let began = tokio::time::Instant::now();
     for _ in 0..6 {
         with(&known, "wrong horse", 401).await;
@@ -293,10 +293,10 @@ async fn a_known_device_does_not_wait_for_guesses() {
 }
 
 #[tokio::test]
-async fn of_many_guesses_at_once_the_right_one_is_refused_if_it_comes_after_too_many_wrong_ones() {
+async fn a_right_guess_after_too_many_concurrent_wrong_ones_is_refused() {
     let world = limited("3/min").await;
     let alice = world.row(world.login().await.session).await.user;
-    // All of them pass the first look at the budget before any has failed. The right one is the last.
+    // All of them pass the first check of the budget before any has failed. The right one is the last.
     let guesses = (0..8).map(|n| {
         let password = if n == 7 { PASSWORD } else { "wrong horse" };
         world.send(login_from("192.0.2.1", "alice", password))
@@ -309,14 +309,14 @@ async fn of_many_guesses_at_once_the_right_one_is_refused_if_it_comes_after_too_
         "{statuses:?}"
     );
     assert_eq!(statuses[7], 429, "{statuses:?}");
-    // What it opened is closed again.
+    // The session that it opened is closed again.
     while world.service.sessions(alice).await.unwrap().len() > 1 {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn a_used_up_budget_is_told_before_anything_is_looked_up_or_hashed() {
+async fn a_used_up_budget_is_refused_before_lookup_and_hashing() {
     let world = limited("3/min").await;
     fail(&world, 3, "192.0.2.1").await;
     world.sessions.now(Fault::Fails);
@@ -361,7 +361,7 @@ async fn the_login_form_counts_like_the_call() {
 }
 
 #[tokio::test]
-async fn switched_off_it_counts_nothing() {
+async fn a_limit_that_is_off_counts_no_failures() {
     let world = Make {
         login_limit: RateLimit::Off,
         ..Make::default()
@@ -373,7 +373,7 @@ async fn switched_off_it_counts_nothing() {
 }
 
 #[test]
-fn a_limit_is_read_as_it_is_written() {
+fn a_limit_reads_back_as_written() {
     for text in ["off", "10/min", "100/hour", "5/s"] {
         assert_eq!(text.parse::<RateLimit>().unwrap().to_string(), text);
     }

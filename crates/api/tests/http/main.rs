@@ -1,4 +1,4 @@
-//! The HTTP side, asked the way clients ask it.
+//! The HTTP side, tested as its clients use it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;

@@ -33,7 +33,7 @@ async fn a_write_passes_only_from_our_own_origin_or_from_a_person() {
 }
 
 #[tokio::test]
-async fn what_the_browser_says_of_the_site_decides_over_origin() {
+async fn sec_fetch_site_takes_precedence_over_origin() {
     let world = World::new().await;
     let request = login()
         .insert_header((SITE, "cross-site"))
@@ -74,7 +74,7 @@ async fn older_browsers_are_judged_by_origin() {
 }
 
 #[tokio::test]
-async fn what_says_nothing_passes_only_without_cookies() {
+async fn a_write_without_origin_headers_passes_only_without_cookies() {
     let world = World::new().await;
     world.send(login()).await.is(200);
     world
@@ -104,7 +104,7 @@ async fn a_forged_logout_changes_nothing() {
 }
 
 #[tokio::test]
-async fn every_unsafe_method_is_asked_and_reading_is_free() {
+async fn every_unsafe_method_is_checked_and_safe_ones_are_not() {
     let world = World::new().await;
     let token = world.login().await.access;
     for method in [
@@ -125,10 +125,10 @@ async fn every_unsafe_method_is_asked_and_reading_is_free() {
     }
 }
 
-/// Every combination of what a browser may say, against the rule as one sentence each: who the site is decides, then the
-/// origin, then whether there are cookies.
+/// Every combination of the headers, checked against the rule: first `Sec-Fetch-Site` decides, then the origin, then
+/// whether there are cookies.
 #[tokio::test]
-async fn the_whole_matrix_of_methods_sites_origins_and_cookies() {
+async fn the_origin_check_holds_for_all_methods_sites_origins_and_cookies() {
     let world = World::new().await;
     let sites = [
         None,

@@ -1,10 +1,10 @@
-//! A list of sessions in parts.
+//! The list of sessions in pages.
 
 use serde_json::Value;
 
 use crate::world::World;
 
-/// The ids of one part, and where the next is.
+/// The ids of one page, and the address of the next page.
 async fn part(world: &World, path: &str, token: &str) -> (Vec<String>, Option<String>) {
     let reply = world.get(path, token).await;
     let list = reply.is(200).json();
@@ -17,7 +17,7 @@ async fn part(world: &World, path: &str, token: &str) -> (Vec<String>, Option<St
 }
 
 #[tokio::test]
-async fn the_parts_of_a_list_are_the_list() {
+async fn the_pages_of_a_list_add_up_to_the_list() {
     let world = World::new().await;
     let mut ids = Vec::new();
     let mut token = String::new();
@@ -26,7 +26,7 @@ async fn the_parts_of_a_list_are_the_list() {
         ids.push(tokens.session.to_string());
         token = tokens.access;
     }
-    // All at one time: in what order is the ids' affair.
+    // All have the same time: the ids decide the order.
     ids.sort();
     for (limit, lengths) in [
         (1, vec![1; 5]),

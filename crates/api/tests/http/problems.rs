@@ -1,4 +1,4 @@
-//! Everything that goes wrong is told as RFC 9457 wants it, and nothing more is told.
+//! Every error is a document of RFC 9457 without internal details.
 
 use std::error::Error;
 
@@ -26,8 +26,8 @@ fn body_without_id(reply: &Reply) -> Value {
     body
 }
 
-/// For as long as it is held, members are written down in the order of their names, and not in the order in which they
-/// stand: that one depends on whether some other crate of the build has asked serde_json to keep it.
+/// While it is held, members are written in the order of their names and not in their declared order, which depends on
+/// whether another crate of the build enables that feature of serde_json.
 fn members_by_name() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.set_sort_maps(true);
@@ -50,7 +50,7 @@ async fn a_problem_names_itself_for_programs_and_for_people() {
 }
 
 #[tokio::test]
-async fn wrong_input_is_told_field_by_field() {
+async fn invalid_input_is_reported_per_field() {
     let _order = members_by_name();
     let world = World::new().await;
     let reply = world
@@ -98,7 +98,7 @@ async fn wrong_input_is_told_field_by_field() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_a_bad_request_and_json_that_is_no_object_cannot_be_used() {
+async fn a_body_that_is_not_json_is_400_and_json_without_an_object_is_422() {
     let world = World::new().await;
     let login = |body: &str| {
         call(Method::POST, "/api/login")
@@ -146,7 +146,7 @@ async fn a_body_over_sixteen_kibibytes_is_too_large() {
 }
 
 #[tokio::test]
-async fn unknown_paths_are_problems_in_the_api_and_beside_it() {
+async fn unknown_paths_are_problems_inside_and_outside_the_api() {
     let world = World::new().await;
     for path in [
         "/api",
@@ -162,7 +162,7 @@ async fn unknown_paths_are_problems_in_the_api_and_beside_it() {
 }
 
 #[tokio::test]
-async fn wrong_methods_are_told_the_right_ones() {
+async fn a_wrong_method_gets_the_allowed_ones() {
     let world = World::new().await;
     let allowed = [
         ("/api/users", "POST"),
@@ -186,7 +186,7 @@ async fn wrong_methods_are_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn the_errors_of_actixs_own_extractors_read_like_ours() {
+async fn errors_of_actix_extractors_are_problem_documents() {
     let world = World::new().await;
     let json = |body: &'static str| {
         call(Method::POST, "/json")
@@ -212,7 +212,7 @@ async fn the_errors_of_actixs_own_extractors_read_like_ours() {
 }
 
 #[tokio::test]
-async fn an_applications_own_page_for_a_404_is_left_as_it_is() {
+async fn an_applications_own_404_page_is_not_replaced() {
     let reply = World::new().await.send(call(Method::GET, "/own-404")).await;
     assert_eq!((reply.status.as_u16(), reply.body.as_str()), (404, "<p>Sold out."));
     assert_eq!(reply.header("content-type"), Some("text/html"));
@@ -229,7 +229,7 @@ fn a_problem_prints_as_its_code_and_keeps_its_cause() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_not_known_is_named() {
+async fn an_unknown_time_is_reported_as_not_ready_clock() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.time.now(Fault::Fails);
@@ -244,7 +244,7 @@ async fn a_time_that_is_not_known_is_named() {
 }
 
 #[tokio::test]
-async fn nothing_internal_is_in_a_reply() {
+async fn a_reply_has_no_internal_details() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.sessions.now(Fault::Fails);
@@ -340,7 +340,7 @@ async fn a_hanging_store_is_a_503_within_the_store_timeout() {
 }
 
 #[tokio::test]
-async fn a_logout_that_has_not_reached_the_blacklist_is_pending_and_a_repeat_finishes_it() {
+async fn a_logout_missing_in_the_blacklist_is_pending_until_repeated() {
     let world = World::new().await;
     let tokens = world.login().await;
     world.blacklist.now(Fault::FailsToClose);
@@ -354,7 +354,7 @@ async fn a_logout_that_has_not_reached_the_blacklist_is_pending_and_a_repeat_fin
 }
 
 #[test]
-fn a_full_hash_queue_is_said_at_once() {
+fn a_full_hash_queue_is_overloaded_at_once() {
     let one_thread_for_hashing = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)
@@ -386,9 +386,9 @@ fn a_full_hash_queue_is_said_at_once() {
     });
 }
 
-/// Waiting and trying again would not help, so it is not told as an overload.
+/// It is not reported as an overload, because waiting would not help.
 #[tokio::test]
-async fn a_stored_hash_that_cannot_be_read_is_a_mistake_of_the_server() {
+async fn an_unreadable_stored_hash_is_an_internal_error() {
     let world = World::new().await;
     let user = User {
         id: UserId::from_uuid(Uuid::from_u128(1)),
@@ -419,7 +419,7 @@ async fn every_reply_carries_an_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn health_tells_alive_from_ready() {
+async fn liveness_and_readiness_differ() {
     let world = Make::default().cold();
     let live = world.send(call(Method::GET, "/health/live")).await;
     assert_eq!(live.is(200).json(), json!({ "status": "live" }));
@@ -450,7 +450,7 @@ async fn health_tells_alive_from_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_is_not_ready_says_in_one_word_what_is_missing() {
+async fn a_node_that_is_not_ready_names_the_reason_in_one_word() {
     let world = Make::default().cold();
     let ready = async || world.send(call(Method::GET, "/health/ready")).await;
     let is_missing = async |reason: &str| {

@@ -1,4 +1,4 @@
-//! What every reply tells browsers not to do.
+//! Security headers for every reply.
 
 use actix_web::http::Method;
 
@@ -22,7 +22,7 @@ fn carries_them(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn they_are_on_every_reply() {
+async fn every_reply_has_the_security_headers() {
     let world = World::new().await;
     let requests = [
         navigation("/page"),
@@ -54,7 +54,7 @@ async fn the_content_security_policy_allows_no_script_and_nothing_inline() {
 }
 
 #[tokio::test]
-async fn a_handler_keeps_its_own() {
+async fn a_handlers_own_security_headers_are_kept() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;
@@ -65,7 +65,7 @@ async fn a_handler_keeps_its_own() {
 }
 
 #[tokio::test]
-async fn browsers_are_held_to_https_only_where_there_is_https() {
+async fn hsts_is_sent_over_https_only() {
     let world = World::new().await;
     let hsts = "strict-transport-security";
     assert_eq!(

@@ -1,4 +1,4 @@
-//! An application of somebody else's with Rescind in it, on stores in memory and a clock that stands still.
+//! An adopter's application with Rescind in it, on stores in memory and with a clock that stands still.
 
 use std::{cell::RefCell, collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
@@ -43,7 +43,7 @@ pub(crate) struct World {
     pub(crate) blacklist: Arc<Faulty<MemoryBlacklist>>,
 }
 
-/// What a world is made of, for tests that want another one.
+/// The parts of a world, for tests that need another one.
 pub(crate) struct Make {
     pub(crate) policy: Policy,
     pub(crate) public_url: &'static str,
@@ -80,7 +80,7 @@ impl Make {
         world
     }
 
-    /// A world without users, whose blacklist does not know its past yet.
+    /// A world without users, whose blacklist is not complete yet.
     pub(crate) fn cold(self) -> World {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
         let time = Arc::new(Faulty::around(clock.clone()));
@@ -146,7 +146,7 @@ impl World {
         self.send_with(request, None).await
     }
 
-    /// Sends a request whose body comes in parts.
+    /// Sends a request whose body arrives in parts.
     pub(crate) async fn stream(
         &self,
         request: TestRequest,
@@ -241,7 +241,7 @@ impl World {
         }
     }
 
-    /// Moves the time past the life of an access token.
+    /// Moves the time past the expiry of an access token.
     pub(crate) fn let_access_tokens_expire(&self) {
         self.clock.advance(Duration::from_secs(301));
     }
@@ -273,7 +273,7 @@ impl Reply {
         self.json()["code"].as_str().unwrap().to_owned()
     }
 
-    /// Asserts that it is that problem, and a proper one.
+    /// Asserts that it is that problem, in a complete document.
     #[track_caller]
     pub(crate) fn is_problem(&self, status: u16, code: &str) {
         assert_eq!(
@@ -340,7 +340,7 @@ pub(crate) struct Tokens {
     pub(crate) session: SessionId,
 }
 
-/// Somebody with a browser: it keeps cookies, says where requests come from, and follows no redirect by itself.
+/// A person with a browser: it keeps cookies, sends origin headers, and does not follow redirects by itself.
 pub(crate) struct Browser<'w> {
     pub(crate) world: &'w World,
     pub(crate) jar: RefCell<BTreeMap<String, String>>,
@@ -432,7 +432,7 @@ pub(crate) fn from_own_page(request: TestRequest) -> TestRequest {
         .insert_header((header::ORIGIN, ORIGIN))
 }
 
-/// Handlers that are not ours: an application's own pages and calls.
+/// An adopter's own pages and calls.
 fn strangers_own(cfg: &mut web::ServiceConfig) {
     cfg.route("/login", web::post().to(login_form))
         .route("/mine", web::get().to(mine))
@@ -490,7 +490,7 @@ async fn password_form(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Why somebody has to log in again.
+/// Why the person has to log in again.
 async fn why(request: HttpRequest, rescind: Rescind) -> Result<String, Problem> {
     let ended = browser::ended_session(&request, &rescind).await?;
     Ok(ended.map_or_else(
@@ -508,7 +508,7 @@ struct Reader {
     of: Option<SessionId>,
 }
 
-/// What was done, said once.
+/// The notice, shown once.
 async fn notice(request: HttpRequest, rescind: Rescind, reader: web::Query<Reader>) -> HttpResponse {
     match browser::Notice::take(&request, &rescind, reader.of) {
         Some((notice, read)) => HttpResponse::Ok().cookie(read).body(format!("{notice:?}")),
