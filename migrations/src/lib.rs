@@ -1,15 +1,15 @@
 //! The schema of Rescind and its history.
 //!
-//! A schema is moved in steps, and each step can be taken back. A step runs in a transaction, on SQLite too (where
-//! sea-orm-migration would not by default): a step that fails half-way leaves nothing behind.
+//! The schema is migrated in steps, and each step can be reverted. A step runs in a transaction, on SQLite too (where
+//! sea-orm-migration would not by default): a step that fails half-way changes nothing.
 //!
 //! The types are those that SQLite and Postgres share. Times are milliseconds since the epoch in a `BIGINT`, because
-//! SQLite has no type for a time and its text would sort by accident; ids are UUIDs (16 bytes in SQLite); causes and
-//! kinds are words, so that a person who looks into the database can read them, and a new cause needs no migration.
+//! SQLite has no type for a time and its text would sort only by accident; ids are UUIDs (16 bytes in SQLite); causes
+//! and kinds are words, so that a person can read them in the database, and a new cause needs no migration.
 //!
-//! There are no foreign keys to `users`: that table may be a stranger's, in another database.
+//! There are no foreign keys to `users`: that table may be the adopter's own, in another database.
 //!
-//! **Never**: anything but the schema. What is read and written is the business of rescind-store.
+//! **Never**: anything but the schema. Reading and writing rows belongs to rescind-store.
 
 mod m20260101_000001_users;
 mod m20260101_000002_sessions;
@@ -46,7 +46,7 @@ impl MigratorTrait for Migrator {
         ]
     }
 
-    /// Not sea-orm's default name: a service that keeps its own tables beside these has a history of its own there.
+    /// Not sea-orm's default name: a service with tables of its own in this database has its own history there.
     fn migration_table_name() -> DynIden {
         Alias::new("rescind_migrations").into_iden()
     }

@@ -1,4 +1,4 @@
-//! Who can log in. The table that a service with users of its own leaves empty.
+//! The users. A service with a user table of its own leaves it empty.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
                 Table::create()
                     .table("users")
                     .col(uuid("id").primary_key())
-                    // Of two sign-ups under one name exactly one passes this.
+                    // Of two sign-ups under one name exactly one gets past this.
                     .col(string("username").unique_key())
                     .col(string("kind"))
                     .col(string("password_hash"))

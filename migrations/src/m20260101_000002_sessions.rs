@@ -1,4 +1,4 @@
-//! Sessions, one row each, and the epochs that let a login see that it was overtaken.
+//! Sessions, one row each, and the epochs by which a login notices a concurrent "log out everywhere".
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -37,7 +37,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // The list of devices and "log out everywhere" look at a user's open sessions only, however many are closed.
+        // The list of devices and "log out everywhere" read a user's open sessions only, however many are closed.
         manager
             .create_index(
                 Index::create()
@@ -50,7 +50,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // Pruning finds what has ended without looking at what has not.
+        // Pruning finds the ended sessions without reading the others.
         manager
             .create_index(
                 Index::create()
@@ -60,7 +60,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // The newest instant is asked for whenever a program starts, before it answers anything.
+        // Every start of the program reads the newest instant before it answers anything.
         manager
             .create_index(
                 Index::create()

@@ -1,7 +1,7 @@
-//! The revocation log, and the one row that says where it ends.
+//! The revocation log, and the one row with its end.
 //!
-//! Positions come from that row, not from a sequence: a Postgres sequence is counted outside of transactions, so a
-//! reader of the tail would skip an entry that commits late, and SQLite gives the number of a deleted last row again.
+//! Positions are taken from that row, not from a sequence: a Postgres sequence counts outside of transactions, so a
+//! reader of the tail would skip an entry that commits late, and SQLite reuses the number of a deleted last row.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,4 @@
-//! Which keys the database belongs to. A fingerprint and no key: a database alone mints nothing.
+//! The keys that the database belongs to: a fingerprint and no key, so that a database alone mints nothing.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,8 +1,8 @@
 //! The identity of the revocation log.
 //!
-//! A copy of the log outside of this database, in Redis, must not be taken for the copy of another one: of an emptied
-//! database, or of one that was restored from a backup and gives its positions a second time. The database draws the
-//! number itself, since it is asked for nowhere else.
+//! A copy of the log in Redis must not be taken for the copy of another log: of an emptied database, or of one that was
+//! restored from a backup and gives its positions a second time. The database draws the number itself, since no other
+//! part of the program needs it.
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 

@@ -1,6 +1,6 @@
-//! The issue floor: no token counts that was issued at or before this time.
+//! The issue floor: a token that was issued at or before this time is refused.
 //!
-//! It is empty unless the database met keys that were in use before it: then it cannot know what was revoked.
+//! It is empty unless the database was claimed by keys that are older than it: then it cannot know what was revoked.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

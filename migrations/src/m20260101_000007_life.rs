@@ -1,7 +1,8 @@
 //! The life in force, and an id for each entry of the log.
 //!
-//! The life says which server's copy of the log counts; its generation grows each time that another is set. The id tells an
-//! entry from one that was given the same position after commits were lost. SQLite loses none and keeps no ids.
+//! The life identifies the server whose copy of the log counts; its generation grows each time that another life is
+//! set. The id distinguishes an entry from one that got the same position after commits were lost. SQLite loses no
+//! commits and stores no ids.
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 

@@ -1,7 +1,7 @@
-//! Which node was the last to take the lock on the database: a value that each draws anew.
+//! The last node that took the database lock: a random value that each node draws.
 //!
-//! Only Postgres needs it. There a lock ends with its session, and a node that is back wants to know whether another had it
-//! meanwhile. On SQLite the kernel keeps the lock until the process ends.
+//! Only Postgres needs it. There a lock ends with its session, and a node that regains it must know whether another
+//! node had it meanwhile. On SQLite the kernel keeps the lock until the process ends.
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 

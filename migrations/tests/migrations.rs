@@ -5,7 +5,7 @@ use rescind_migrations::{Migrator, MigratorTrait};
 use rescind_testkit::{PostgresServer, Tool, needs};
 use sea_orm_migration::sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-/// An empty database of each kind; of SQLite alone, after having said so, where there is no Postgres.
+/// An empty database of each kind; only SQLite if there is no Postgres, after printing that.
 async fn empty_databases() -> Vec<DatabaseConnection> {
     let mut urls = vec!["sqlite::memory:".to_owned()];
     if needs(Tool::Postgres).is_some() {
@@ -21,11 +21,11 @@ async fn empty_databases() -> Vec<DatabaseConnection> {
     databases
 }
 
-/// Every table and index as SQLite keeps it, by name, the history's own table left out.
+/// Every table and index as SQLite stores it, by name, without the history's own table.
 const OF_SQLITE: &str = "SELECT sql FROM sqlite_master
     WHERE sql IS NOT NULL AND name <> 'rescind_migrations' ORDER BY tbl_name, type DESC, name";
 
-/// The same, put together from what Postgres keeps.
+/// The same, composed from the catalogue of Postgres.
 const OF_POSTGRES: &str = "
     WITH described (relation, rank, place, said) AS (
         SELECT c.relname, 0, '', 'CREATE TABLE ' || c.relname FROM pg_class c WHERE c.relkind = 'r'
@@ -64,7 +64,7 @@ async fn schema(database: &DatabaseConnection) -> String {
 }
 
 #[tokio::test]
-async fn up_makes_the_schema_that_is_written_down() {
+async fn migrate_up_creates_the_documented_schema() {
     for database in empty_databases().await {
         Migrator::up(&database, None).await.unwrap();
         let made = schema(&database).await;
@@ -79,7 +79,7 @@ async fn up_makes_the_schema_that_is_written_down() {
 }
 
 #[tokio::test]
-async fn down_leaves_nothing_and_up_again_makes_the_same() {
+async fn migrate_down_removes_all_and_up_restores_the_same_schema() {
     for database in empty_databases().await {
         Migrator::up(&database, None).await.unwrap();
         let first = schema(&database).await;
@@ -91,7 +91,7 @@ async fn down_leaves_nothing_and_up_again_makes_the_same() {
 }
 
 #[tokio::test]
-async fn each_step_can_be_taken_back_by_itself() {
+async fn each_step_can_be_reverted_alone() {
     for database in empty_databases().await {
         let mut heights = Vec::new();
         for _ in Migrator::migrations() {
@@ -106,7 +106,7 @@ async fn each_step_can_be_taken_back_by_itself() {
 }
 
 #[tokio::test]
-async fn up_on_a_current_schema_changes_nothing() {
+async fn migrate_up_on_a_current_schema_makes_no_change() {
     for database in empty_databases().await {
         Migrator::up(&database, None).await.unwrap();
         let before = schema(&database).await;

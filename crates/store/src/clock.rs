@@ -1,4 +1,4 @@
-//! The machine's two clocks, read where the program touches the world.
+//! The machine's two clocks. Only this module reads them.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,9 +7,9 @@ use rescind_session::MachineClock;
 
 /// The clocks of the machine that the program runs on.
 ///
-/// The counter must go on while the machine sleeps: a laptop that wakes after a night would otherwise take last
-/// evening's tokens for fresh. On Linux that is `CLOCK_BOOTTIME`. Elsewhere it is [`std::time::Instant`], which stands
-/// still during sleep on some systems; there, restart the program after a sleep.
+/// The counter must continue while the machine sleeps: otherwise a laptop that wakes after a night would accept last
+/// evening's tokens. On Linux that is `CLOCK_BOOTTIME`. Elsewhere it is [`std::time::Instant`], which stops during
+/// sleep on some systems; there, restart the program after a sleep.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     #[cfg(not(target_os = "linux"))]
@@ -21,7 +21,7 @@ impl SystemClock {
     #[must_use]
     #[cfg_attr(
         not(target_os = "linux"),
-        expect(clippy::disallowed_methods, reason = "this is the edge at which the counter is read")
+        expect(clippy::disallowed_methods, reason = "the counter is read here only")
     )]
     pub fn new() -> Self {
         Self {
@@ -39,19 +39,16 @@ impl Default for SystemClock {
 
 impl MachineClock for SystemClock {
     fn wall(&self) -> Timestamp {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the edge at which the wall clock is read"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the wall clock is read here only")]
         let now = SystemTime::now();
-        // A machine that believes in the year 10000 gets the end of the calendar: every token has expired.
+        // A machine whose clock shows the year 10000 gets the end of the calendar: every token has expired.
         Timestamp::try_from(now).unwrap_or(Timestamp::MAX)
     }
 
     #[cfg(target_os = "linux")]
     fn since_boot(&self) -> Duration {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        // The kernel counts from zero at boot, and nanoseconds below a billion: neither fallback is ever taken.
+        // The kernel counts from zero at boot, with nanoseconds below a billion: neither fallback is ever used.
         Duration::new(
             u64::try_from(now.tv_sec).unwrap_or(0),
             u32::try_from(now.tv_nsec).unwrap_or(0),

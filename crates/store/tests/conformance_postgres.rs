@@ -1,6 +1,6 @@
-//! The suite that every adapter runs, on Postgres in a database of its own for each case: once as Postgres comes, and once
-//! under each of the isolation levels that an administrator may have chosen instead. REPEATABLE READ only in the second
-//! tier: what it undoes, SERIALIZABLE undoes too.
+//! The conformance suite on Postgres, with a database of its own for each case: once with the default settings, and
+//! once under each of the isolation levels that an administrator may choose. REPEATABLE READ runs only in the second
+//! tier: SERIALIZABLE undoes the same transactions and more.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rescind_store::{SqlSettings, SqlStore};
 use rescind_testkit::{PostgresServer, Tool, needs};
 
-/// An empty store in a database in which transactions are of that level unless they say otherwise.
+/// An empty store in a database with that default isolation level.
 async fn empty_under(isolation: &str) -> Option<(Arc<SqlStore>, ())> {
     needs(Tool::Postgres)?;
     let server = PostgresServer::shared().await;

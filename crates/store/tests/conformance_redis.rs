@@ -1,5 +1,5 @@
-//! The suite that every blacklist runs, on a real Redis: on a single server, and on a cluster, where checks take another
-//! way. Each case has a namespace of its own.
+//! The conformance suite on a real Redis: on a single server, and on a cluster, where checks use other code. Each case
+//! has a namespace of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 async fn empty_at(url: &str) -> Arc<RedisBlacklist> {
     static CASES: AtomicU32 = AtomicU32::new(0);
     let settings = RedisSettings {
-        // These cases are not about time.
+        // These cases do not test time limits.
         timeout: Duration::from_secs(30),
         namespace: format!("case{}", CASES.fetch_add(1, Ordering::Relaxed)),
         ..RedisSettings::default()
@@ -41,7 +41,7 @@ mod single {
 mod cluster {
     use super::*;
 
-    /// Of one node, which has all slots.
+    /// One node, which has all slots.
     async fn start() -> RedisServer {
         let server = RedisServer::with(&["--cluster-enabled", "yes"]).await;
         server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;

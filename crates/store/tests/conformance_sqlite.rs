@@ -1,4 +1,4 @@
-//! The suite that every adapter runs, on SQLite in a file of its own for each case.
+//! The conformance suite on SQLite, with a file of its own for each case.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is logged while secrets pass through: in a program of its own, since a subscriber is for the whole process.
+//! No secret is logged. A test program of its own, since a subscriber is for the whole process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -16,7 +16,7 @@ use rescind_store::{SqlSettings, SqlStore};
 use tracing_subscriber::fmt::MakeWriter;
 use uuid::Uuid;
 
-/// Everything that anybody logged.
+/// All log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -91,7 +91,7 @@ async fn at_trace_level_no_bound_value_is_logged() {
         device: Device::default(),
     };
     let _ = store.open(&session, store.epoch(id).await.unwrap()).await.unwrap();
-    // Also when it fails.
+    // Also for a failing statement.
     store
         .open(&session, store.epoch(id).await.unwrap())
         .await
@@ -109,7 +109,7 @@ async fn at_trace_level_no_bound_value_is_logged() {
 
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("printed on purpose"), "the log is read");
-    assert!(logged.contains("sea_orm"), "the database's crates are heard");
+    assert!(logged.contains("sea_orm"), "the database's crates are logged");
     // As text, as a list of bytes, and in hexadecimal.
     for secret in ["SECRET", "83, 69, 67, 82, 69, 84", "534543524554"] {
         assert!(!logged.contains(secret), "{secret} is logged:\n{logged}");

@@ -1,17 +1,17 @@
-//! From a `REDIS_URL` to servers. Nothing of the URL is ever repeated: what cannot be read may be half a password.
+//! Parses a `REDIS_URL`. Errors never quote the URL: an unreadable part may be half a password.
 
 use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo};
 
 use super::error::RedisConnectError;
 
-/// Where Redis is.
+/// The address of Redis.
 #[derive(Debug)]
 pub(super) enum Address {
     Single(Box<ConnectionInfo>),
     Sentinels {
         sentinels: Vec<ConnectionInfo>,
         primary: String,
-        /// How to talk to the primary, wherever the sentinels say that it is.
+        /// How to connect to the primary that the sentinels name.
         node: Box<ConnectionInfo>,
     },
     Cluster(Vec<ConnectionInfo>),
@@ -65,7 +65,7 @@ impl Address {
                     .split(',')
                     .map(|host| server("", &with_sentinels_port(host), ""))
                     .collect::<Result<Vec<_>, _>>()?;
-                // The host does not matter: the sentinels name it.
+                // The host is a placeholder: the sentinels name the real one.
                 let node = server(&credentials, "127.0.0.1", db)?;
                 Ok(Self::Sentinels {
                     sentinels,
@@ -77,7 +77,7 @@ impl Address {
         }
     }
 
-    /// Whether TLS is spoken.
+    /// Whether the address uses TLS.
     pub(super) fn is_tls(&self) -> bool {
         use deadpool_redis::redis::ConnectionAddr::TcpTls;
         let is_tls = |info: &ConnectionInfo| matches!(info.addr(), TcpTls { .. });
@@ -89,7 +89,7 @@ impl Address {
     }
 }
 
-/// Sentinels listen on a port of their own.
+/// Sentinels listen on another port than Redis.
 fn with_sentinels_port(host: &str) -> String {
     let behind_brackets = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
     if host.is_empty() || behind_brackets.contains(':') {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn one_server_with_all_that_a_url_can_say() {
+    fn one_server_with_every_part_of_a_url() {
         let Address::Single(server) = read("redis://anna:s%40cret%2F@redis.example:7000/3") else {
             panic!("not one server");
         };
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_primary_by_its_sentinels_which_are_not_told_its_password() {
+    fn a_primary_by_its_sentinels_which_do_not_get_its_password() {
         let Address::Sentinels {
             sentinels,
             primary,
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_without_repeating_it() {
+    fn an_unreadable_url_is_an_error_that_does_not_quote_it() {
         for (url, says) in [
             ("secret", "must begin with"),
             ("http://secret", "must begin with"),

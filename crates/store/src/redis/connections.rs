@@ -1,13 +1,13 @@
-//! Connections that know whom they lead to.
+//! Connections to a known server.
 //!
-//! deadpool-redis brings the clients and the pool. Its own managers are not used: their `recycle` asks `PING` before every
-//! use, which makes two round trips of one check; and those for sentinels and clusters cannot be given a timeout. What
-//! takes its place costs nothing: a connection that failed, was not answered, or is older than what the node trusts
-//! ([`Trusted`]) is not used again.
+//! deadpool-redis provides the clients and the pool. Its own managers are not used: their `recycle` sends `PING` before
+//! every use, which makes two round trips of one check; and those for sentinels and clusters take no timeout. The
+//! replacement costs nothing: a connection that failed, got no reply, or is older than the last change of [`Trusted`]
+//! is not used again.
 //!
-//! **Of a cluster one server is needed**: the owner of the slot in which all keys are. Members are asked who that is, side by
-//! side, since one that does not answer must not hold the others up; then the connection leads to that server. The
-//! client for clusters is not used: it connects to every member before it answers anything.
+//! **Of a cluster only one server is needed**: the owner of the slot in which all keys are. Members are asked for it in
+//! parallel, since one that hangs must not delay the others; then the connection is made to that server. The client for
+//! clusters is not used: it connects to every member before it answers anything.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,28 +27,28 @@ use super::{
     trust::Trusted,
 };
 
-/// Makes connections, and says which may be used again.
+/// Makes connections, and decides which may be used again.
 pub(super) struct Connections {
     way: Way,
     config: AsyncConnectionConfig,
-    /// Any key: in a cluster it leads to the server that has all of them.
+    /// Any of the keys: in a cluster it identifies the server that has all of them.
     key: String,
     trust: Arc<Trusted>,
 }
 
-/// How a server is found.
+/// How to find a server.
 enum Way {
     Straight(Box<Client>),
-    /// By those who know: the sentinels, or the members of a cluster.
+    /// Through others: the sentinels, or the members of a cluster.
     Asked(Lookup, Mutex<Vec<ConnectionInfo>>),
 }
 
-/// What those who know are asked.
+/// The question for them.
 #[derive(Clone)]
 enum Lookup {
-    /// Sentinels: for the primary of that name, which is talked to like that.
+    /// For sentinels: the primary of that name, and how to connect to it.
     Primary(String, Box<ConnectionInfo>),
-    /// Members of a cluster: for the owner of that key's slot.
+    /// For members of a cluster: the owner of that key's slot.
     Owner(String),
 }
 
@@ -58,7 +58,8 @@ impl Connections {
             choose_cryptography();
         }
         let way = Way::to(address, &keys.mark).map_err(|_| RedisConnectError::Host)?;
-        // One limit for the whole question, which is set around it: two that are equal would race for the words.
+        // One limit for the whole operation, which is set around it: with a second, equal limit the error text would
+        // depend on a race.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
@@ -85,11 +86,11 @@ impl Connections {
 /// How many members of a cluster are remembered.
 const MOST_MEMBERS: usize = 64;
 
-/// How long the others are waited for once one has answered. In a failover not all of them know at once.
+/// How long to wait for the others once one has answered. In a failover not all of them know it at once.
 const FOR_THE_OTHERS: Duration = Duration::from_millis(200);
 
-/// Asks all of them side by side, since one that does not answer must not hold the others up. What most of them say counts, as
-/// soon as it is known; of those that answer, if they are fewer.
+/// Asks all of them in parallel, since one that hangs must not delay the others. The answer of a majority counts as
+/// soon as it is known; if too few answer, the most frequent one.
 async fn by_votes(
     lookup: &Lookup,
     known: &Mutex<Vec<ConnectionInfo>>,
@@ -137,7 +138,7 @@ async fn by_votes(
 }
 
 impl Lookup {
-    /// Asks one of them: for the server, and for others to ask.
+    /// Asks one of them for the server, and for others to ask.
     async fn ask(
         &self,
         one: &ConnectionInfo,
@@ -176,7 +177,7 @@ async fn owners(
         .await?;
     let ranges: Vec<Vec<Value>> = cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
     let (mut owner, mut all) = (None, Vec::new());
-    // Each range: the first slot, the last one, its owner, its replicas; of each the host, the port, and more.
+    // Each range: the first slot, the last one, its owner, its replicas; for each the host, the port, and more.
     for range in ranges {
         let mut range = range.into_iter();
         let bounds = (
@@ -195,7 +196,7 @@ async fn owners(
     Ok((owner.ok_or_else(nobody)?, all))
 }
 
-/// How to reach a server that a member names. A host that is left out is the member's own.
+/// The address of a server that a member names. If the host is left out, it is the member's own.
 fn address(server: Value, member: &ConnectionInfo) -> Option<ConnectionInfo> {
     let mut fields = Vec::<Value>::from_redis_value(server).ok()?.into_iter();
     let host = Option::<String>::from_redis_value(fields.next()?).ok()?;
@@ -233,16 +234,16 @@ impl Way {
     }
 }
 
-/// rustls takes its cryptography from the process, and panics if nobody has chosen and more than one kind was compiled in,
-/// which another crate of the program may have caused. Whoever has chosen before is left alone.
+/// rustls uses the process's cryptography provider. It panics if none was chosen and several were compiled in, which
+/// another crate of the program may have caused. An earlier choice stays.
 fn choose_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Somebody else may choose at this very moment, which is as well.
+        // Another thread may choose at this very moment; its choice is equally good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
 }
 
-/// Whether revocations may be read from, and entrusted to, a server of that role and policy.
+/// Whether revocations may be stored on a server of that role and policy.
 pub(super) fn relied_on(role: &str, policy: &str) -> Result<(), Failure> {
     if role != "master" {
         return Err(Failure::Replica);
@@ -258,7 +259,7 @@ impl Manager for Connections {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        // Before the look: what is learned meanwhile is news to this connection.
+        // Before the server is asked: a change that is noticed meanwhile makes this connection too old.
         let made_as = self.trust.connections();
         let mut connection = Connection {
             link: self.link().await?,
@@ -269,7 +270,7 @@ impl Manager for Connections {
         let look = Question::Script(&LOOK, vec![self.key.clone()], Vec::new());
         let (role, server, policy): (String, String, String) = connection.ask(&look).await?;
         relied_on(&role, &policy).map_err(|failure| match (failure, &self.way) {
-            // Those who were asked will know better soon: a failover is under way.
+            // The sentinels or members will soon know the right one: a failover is running.
             (Failure::Replica, Way::Asked(..)) => Failure::Moved,
             (failure, _) => failure,
         })?;
@@ -286,16 +287,16 @@ impl Manager for Connections {
     }
 }
 
-/// A connection to a server that was asked who it is. It leads to one process, for as long as it lives.
+/// A connection to a server that was identified. It leads to one process until it is closed.
 pub(super) struct Connection {
     link: MultiplexedConnection,
     life: Life,
     made_as: u64,
-    /// False while a question is under way, so that one that was broken off by its asker counts as failed.
+    /// False while a command is running, so that a cancelled one counts as failed.
     is_sound: bool,
 }
 
-/// What is asked of Redis.
+/// A command for Redis.
 pub(super) enum Question<'a> {
     /// A script with its keys and arguments.
     Script(&'a Script, Vec<String>, Vec<String>),
@@ -304,12 +305,12 @@ pub(super) enum Question<'a> {
 }
 
 impl Connection {
-    /// The life of the server when the connection was made.
+    /// The server's life when the connection was made.
     pub(super) fn life(&self) -> &Life {
         &self.life
     }
 
-    /// Is not used again.
+    /// Marks the connection as unusable.
     pub(super) fn give_up(&mut self) {
         self.is_sound = false;
     }
@@ -324,7 +325,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Redis remembers scripts by their hash until it is restarted. It is only then sent one again.
+    /// Redis knows scripts by their hash until it restarts. Only then the script itself is sent again.
     async fn run<T: FromRedisValue>(
         &mut self,
         script: &Script,

@@ -1,58 +1,58 @@
-//! What can go wrong with Redis, and what may be said about it: never the URL, which may hold a password.
+//! Errors of Redis. They never contain the URL, which may hold a password.
 
 use std::{error::Error, time::Duration};
 
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 use rescind_session::ports::StoreError;
 
-/// Why a Redis cannot be used. No variant prints the URL: it may hold a password.
+/// Why a Redis cannot be used. No variant prints the URL: it may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisConnectError {
-    /// The URL is not one of a kind that is known here.
+    /// The URL's scheme is unknown.
     #[error(
         "REDIS_URL must begin with `redis://`, `redis+sentinel://` or `redis+cluster://`, or with `rediss` for TLS"
     )]
     UnknownScheme,
-    /// A host is missing, or cannot be read.
+    /// A host is missing, or cannot be parsed.
     #[error(
         "REDIS_URL names no server that can be understood: write `redis://host:port`, with `user:password@` before the host \
          if needed, and with `%40` for an `@` in a password, `%2F` for a `/`, `%3A` for a `:`"
     )]
     Host,
-    /// Something follows `?` or `#`.
+    /// The URL has a `?` or a `#`.
     #[error("REDIS_URL has a `?` or a `#`: there are no parameters; in a password write `%3F` and `%23`")]
     Parameter,
-    /// What stands behind the last `/` is no number.
+    /// The text after the last `/` is not a number.
     #[error("REDIS_URL names a database that is no number: write `redis://host:port/0`, or leave it out")]
     Database,
-    /// A cluster has one database.
+    /// A cluster has only one database.
     #[error("REDIS_URL names a database of a cluster, which has only one: write `redis+cluster://host:port,host:port`")]
     ClusterDatabase,
-    /// Sentinels watch several primaries, by their names.
+    /// Sentinels watch several primaries, so the URL must name one.
     #[error("REDIS_URL names no primary: write `redis+sentinel://host:port,host:port/name`, as the sentinels call it")]
     NoPrimaryNamed,
-    /// The namespace cannot be in the name of a key.
+    /// The namespace contains characters that a key's name must not have.
     #[error("the namespace of the keys in Redis is {0:?}: it must be of visible ASCII characters without braces")]
     Namespace(String),
-    /// It is a replica.
+    /// The server is a replica.
     #[error("REDIS_URL leads to a replica: name the primary, or its sentinels (`redis+sentinel://`)")]
     Replica,
-    /// It throws entries away when its memory is full.
+    /// Redis evicts entries when its memory is full.
     #[error(
         "Redis may throw revocations away when its memory is full: `maxmemory-policy` is `{policy}`; set \
          `maxmemory-policy noeviction`"
     )]
     Evicts {
-        /// What it does instead of refusing a write.
+        /// The policy that evicts instead of refusing a write.
         policy: String,
     },
-    /// It cannot be reached, or does not answer as Redis does.
+    /// Redis cannot be reached, or its replies are not valid.
     #[error("Redis cannot be used")]
     Unusable(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl RedisConnectError {
-    /// Whether another URL would help: the URL itself is wrong, not what it names.
+    /// Whether the URL itself is wrong, and not the server that it names.
     #[must_use]
     pub fn is_the_urls_fault(&self) -> bool {
         match self {
@@ -69,7 +69,8 @@ impl RedisConnectError {
 }
 
 impl RedisConnectError {
-    /// Whether it may pass by itself, as a server that is away comes back; otherwise somebody has to change something.
+    /// Whether the error may pass by itself, for instance when a server returns; otherwise somebody has to change the
+    /// configuration.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
@@ -99,7 +100,7 @@ impl From<Failure> for RedisConnectError {
 pub(super) enum Failure {
     #[error("Redis did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    #[error("no connection to Redis is to be had")]
+    #[error("no connection to Redis is available")]
     NoConnection,
     #[error("Redis refuses the user name or the password in REDIS_URL")]
     Credentials,
@@ -131,7 +132,7 @@ pub(super) enum Failure {
 impl From<RedisError> for Failure {
     fn from(error: RedisError) -> Self {
         match error.kind() {
-            // A stranger's server may repeat what it was sent, and that was a password.
+            // An unknown server may quote the input, and that was a password.
             ErrorKind::AuthenticationFailed => Self::Credentials,
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Replica,
             ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => Self::Moved,
@@ -142,13 +143,13 @@ impl From<RedisError> for Failure {
 }
 
 impl Failure {
-    /// The connection was gone, so that another may do. A server that does not answer is no such case: it would only be
-    /// waited for twice.
+    /// The connection was closed, so another one may work. A server that does not answer is not included: a retry would
+    /// only wait twice.
     pub(super) fn is_lost_connection(&self) -> bool {
         matches!(self, Self::Redis(error) if error.is_connection_dropped() && !error.is_timeout())
     }
 
-    /// What befell one connection has probably befallen all that were made as early.
+    /// The fault of this connection probably affects all connections that are as old.
     pub(super) fn is_of_a_stale_connection(&self) -> bool {
         self.is_lost_connection() || matches!(self, Self::Replica | Self::Moved)
     }
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_of_redis_is_told_by_its_kind() {
+    fn a_redis_error_is_classified_by_its_kind() {
         let told = |kind| Failure::from(RedisError::from((kind, "")));
         assert!(matches!(told(ErrorKind::AuthenticationFailed), Failure::Credentials));
         assert!(matches!(told(ServerErrorKind::ReadOnly.into()), Failure::Replica));
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_is_told_from_a_stale_one_and_from_silence() {
+    fn lost_stale_and_silent_connections_are_distinguished() {
         let lost = Failure::from(RedisError::from(io::Error::from(io::ErrorKind::ConnectionReset)));
         let late = Failure::from(RedisError::from(io::Error::from(io::ErrorKind::TimedOut)));
         for (failure, is_lost, is_stale) in [

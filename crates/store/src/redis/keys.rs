@@ -1,7 +1,7 @@
-//! What the keys are called.
+//! The names of the keys.
 //!
-//! All of them bear the namespace in braces. A cluster places a key by what stands in braces, so the keys of one check are
-//! in one slot, and so are those that a script finds in the index.
+//! All of them contain the namespace in braces. A cluster chooses the slot by the text in braces, so the keys of one
+//! check are in one slot, and so are those that a script finds in the index.
 
 use rescind_session::Scope;
 
@@ -10,13 +10,13 @@ use super::error::RedisConnectError;
 /// The names of the keys under one namespace.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
-    /// The mark: of which log, in which life of the server, and up to which entry the copy is complete.
+    /// The mark: for which log, in which life of the server, and up to which entry the copy is complete.
     pub(super) mark: String,
-    /// Who fills the copy.
+    /// The claim of the node that fills the copy.
     pub(super) claim: String,
     /// The index of entries by their `until`, for pruning by our clock.
     pub(super) until: String,
-    /// The newest instant of the high-water mark; with a log's name after it, the position there.
+    /// The newest instant of the high-water mark; with a log's name appended, the position in that log.
     pub(super) high_water: String,
     token: String,
     session: String,
@@ -30,7 +30,7 @@ impl Keys {
         }
         let key = |name: &str| format!("{{{namespace}}}:{name}");
         Ok(Self {
-            // Earlier versions have `whole` and `claim`, with another meaning.
+            // Earlier versions use `whole` and `claim`, with another meaning.
             mark: key("mark"),
             claim: key("filling"),
             until: key("until"),
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_namespace_that_would_tear_the_slot_apart_is_refused() {
+    fn a_namespace_that_would_split_the_slot_is_refused() {
         for namespace in ["", "a{b", "a}b", "a b", "a\r\nb", "ä"] {
             assert!(Keys::under(namespace).is_err(), "{namespace:?}");
         }

@@ -1,24 +1,25 @@
 //! The blacklist in Redis, which any number of nodes share.
 //!
-//! **The problem** is not to keep entries, it is to notice that they are gone. Redis answers nil for a session that was
-//! never revoked, and nil for one whose revocation it has forgotten: after a restart, a `FLUSHALL`, a failover to a replica
-//! that had missed the last writes. And two servers may claim at a time to be the primary. So beside the entries lies a
-//! mark, read in the same command. It says of which log, **in which life of which server**, and up to which entry the copy
-//! is complete; and which life counts stands in the database, where a node reads it for one lease at a time ([`trust`]).
-//! `docs/amnesia.md` has the whole argument, with the interleavings that were considered and what is not promised.
+//! **The problem** is not to keep entries but to notice that they are lost. Redis answers nil for a session that was
+//! never revoked, and nil for one whose revocation was lost: after a restart, a `FLUSHALL`, a failover to a replica
+//! that had missed the last writes. And two servers may claim at the same time to be the primary. So Redis also holds a
+//! mark, read in the same command. It records for which log, **in which life of which server**, and up to which entry
+//! the copy is complete. The database stores which life counts, and a node reads that for one lease at a time
+//! ([`trust`]). `docs/amnesia.md` has the whole argument, with the interleavings that were considered and what is not
+//! promised.
 //!
-//! **One check is one command**: `MGET mark token session`, all in one slot. Who answers it is known beforehand: a
-//! connection asks the server for its name when it is made ([`connections`]), and leads to one process for as long as it
-//! lives.
+//! **One check is one command**: `MGET mark token session`, all in one slot. The server is known beforehand: a
+//! connection identifies it when it is made ([`connections`]), and leads to one process until it is closed.
 //!
-//! **Everything that changes the copy is a script**, and asks for the name itself ([`scripts`]): Redis runs scripts one at a
-//! time, so no flush, no failover and no other node comes between the look and the write. Each returns the life in which it
-//! ran.
+//! **Every change of the copy is a script** that identifies the server itself ([`scripts`]): Redis runs scripts one at
+//! a time, so no flush, no failover and no other node can come between the check and the write. Each script returns the
+//! life in which it ran.
 //!
 //! Rejected: the server's name in a script on every check, which is forty times the work of an `MGET` for Redis
-//! (`docs/amnesia.md` has the figures); a mark with a random number instead of a name, which an old snapshot brings back
-//! with the entries; keyspace notifications, which get lost; `WAIT`, which tells that a replica has heard a write, and not
-//! that this replica will be the one that is promoted; an address as the proof of who counts: it flips back.
+//! (`docs/amnesia.md` has the figures); a mark with a random number instead of a name, which an old snapshot restores
+//! with the entries; keyspace notifications, which get lost; `WAIT`, which reports that a replica has received a write,
+//! but not that this replica will be the one that is promoted; an address as the proof of which server counts, since an
+//! address can change back.
 
 mod address;
 mod connections;
@@ -52,32 +53,32 @@ use keys::Keys;
 use scripts::{CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
 use trust::Trusted;
 
-/// How many entries one script writes or removes: about a millisecond, for which Redis answers nobody else.
+/// How many entries one script writes or removes: about a millisecond, in which Redis serves no other client.
 const AT_ONCE: usize = 500;
 
-/// How much longer than it must an entry stays by itself. Redis counts the time by its own wall clock: only a step of more
-/// than this can drop an entry early, and [`MARK_LASTS`] is shorter, so the mark is gone by then.
+/// How much longer than necessary Redis keeps an entry. Redis measures the time by its own wall clock: only a step of
+/// more than this can drop an entry early, and [`MARK_LASTS`] is shorter, so the mark is gone by then.
 const SLACK: Duration = Duration::from_secs(60 * 60);
 
 /// How long the mark stays without being renewed. Each node renews it twice a second.
 const MARK_LASTS: Duration = Duration::from_secs(30 * 60);
 
-/// How long a claim stands after the last page: a node that dies while it fills holds the others up for no longer.
+/// How long a claim is valid after the last page: a node that fails while it fills delays the others by no more than
+/// this.
 const CLAIM_LASTS: Duration = Duration::from_secs(5);
 
-/// The longest that an entry is kept, so that no sum in Redis runs over.
+/// The longest time for which an entry is kept, so that no sum in Redis overflows.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// How Redis is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisSettings {
-    /// How many questions may be under way at once; at least one. Default 8.
+    /// The number of connections, and so of concurrent commands; at least one. Default 8.
     pub connections: usize,
-    /// The longest that a question waits for its answer: for a free connection, for a new one, and for Redis. Default
-    /// 500 ms.
+    /// The longest that a command waits: for a free connection, for a new one, and for the reply. Default 500 ms.
     pub timeout: Duration,
-    /// What the names of all keys begin with, in braces, which makes them one slot of a cluster. Two programs that share
-    /// a Redis and not a database need two. Default `rescind`.
+    /// The prefix of all keys, in braces, which puts them into one slot of a cluster. Two programs that share a Redis
+    /// but not a database need two. Default `rescind`.
     pub namespace: String,
 }
 
@@ -99,7 +100,7 @@ pub struct RedisBlacklist {
     timeout: Duration,
 }
 
-/// Never the URL: it may hold a password.
+/// Never prints the URL: it may contain a password.
 impl fmt::Debug for RedisBlacklist {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisBlacklist")
@@ -109,7 +110,7 @@ impl fmt::Debug for RedisBlacklist {
 }
 
 impl RedisBlacklist {
-    /// Connects to the Redis that a `REDIS_URL` names, and makes sure that it can be relied on.
+    /// Connects to the Redis that a `REDIS_URL` names, and checks that it is reliable.
     ///
     /// | URL | what it names |
     /// | --- | --- |
@@ -129,7 +130,7 @@ impl RedisBlacklist {
         Ok(blacklist)
     }
 
-    /// The same without asking Redis anything yet: for a node that has to start while Redis is away.
+    /// The same without a connection yet: for a node that has to start while Redis is away.
     ///
     /// # Errors
     /// [`RedisConnectError`]: the URL cannot be read.
@@ -149,12 +150,12 @@ impl RedisBlacklist {
         })
     }
 
-    /// Makes sure that Redis is there and can be relied on.
+    /// Checks that Redis is reachable and reliable.
     ///
     /// # Errors
-    /// [`RedisConnectError`]; [`may_pass`](RedisConnectError::may_pass) tells whether trying again may help.
+    /// [`RedisConnectError`]; [`may_pass`](RedisConnectError::may_pass) returns whether a retry may help.
     pub async fn look(&self) -> Result<(), RedisConnectError> {
-        // Making a connection asks all that has to be asked.
+        // Making a connection includes all checks.
         match tokio::time::timeout(self.timeout, self.connection()).await {
             Ok(connection) => {
                 drop(connection?);
@@ -164,8 +165,8 @@ impl RedisBlacklist {
         }
     }
 
-    /// Remembers what a database knows, and returns the highest that was remembered of its log and of the time; with
-    /// `reset`, that was forgotten before.
+    /// Stores the high-water mark of a database, and returns the highest stored position of its log and the highest
+    /// instant. With `reset` the earlier values are deleted first.
     ///
     /// # Errors
     /// [`StoreError`] if Redis does not answer, or does not write.
@@ -187,15 +188,15 @@ impl RedisBlacklist {
         })
     }
 
-    /// Asks, within the time that a question may take.
+    /// Sends a command, within the time limit of a request.
     async fn ask<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<(T, Object<Connections>), Failure> {
         tokio::time::timeout(self.timeout, self.ask_at_leisure(question))
             .await
             .unwrap_or(Err(Failure::TimedOut(self.timeout)))
     }
 
-    /// A pooled connection whose server has been restarted is found dead when it is used. Then all of them are made anew,
-    /// and the question is put once more: each one here may be repeated.
+    /// If the server was restarted, a pooled connection fails when it is used. Then all connections are replaced and
+    /// the command is sent once more: every command here may be repeated.
     async fn ask_at_leisure<T: FromRedisValue>(
         &self,
         question: &Question<'_>,
@@ -224,26 +225,27 @@ impl RedisBlacklist {
         })
     }
 
-    /// Has the database say which Redis counts. Without it this node is alone with its Redis, and trusts whichever it finds.
+    /// Lets the database decide which Redis counts. Without a register this node is alone with its Redis, and trusts
+    /// the one that it finds.
     pub fn set_register(&self, register: Arc<dyn LifeRegister>) {
         self.trust.set_register(register);
     }
 
-    /// Asks at the address which life answers, over a new connection, and has the register say whether that one counts.
+    /// Asks the address over a new connection for its life, and the register whether that life counts.
     async fn try_renew(&self) -> Result<(), Failure> {
         let asked_at = self.trust.now();
         let renewal = async {
             let connection = self.pool.manager().create().await?;
             self.trust.found(asked_at, connection.life()).await
         };
-        // No request waits for it, and what takes longer than a lease renews nothing.
+        // No request waits for it, and if it takes longer than a lease it renews nothing.
         let longest = Timing::FORMAT.lease;
         tokio::time::timeout(longest, renewal)
             .await
             .unwrap_or(Err(Failure::TimedOut(longest)))
     }
 
-    /// Writes a page, on that condition; says in which life it ran, and whether the condition held.
+    /// Writes a page, on that condition. Returns in which life it ran, and whether the condition held.
     async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<(Life, Filling), Failure> {
         let (name, claim, from, to) = match condition {
             Condition::Always => ("always", None, Position::START, Place::START),
@@ -276,14 +278,14 @@ impl RedisBlacklist {
         Ok((Life::new(&life), filling(holds)))
     }
 
-    /// The parts of a page, each in a script. All but the last end at a place that only the last one reaches.
+    /// The parts of a page, one per script. Only the last part's end has an entry id.
     async fn write_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<Filling, Failure> {
         let mut parts = revocations.chunks(AT_ONCE).peekable();
         let mut from = match condition {
             Condition::Advance(_, from, _) => from,
             _ => Position::START,
         };
-        // Of an empty page, too, the answer is whether the condition holds.
+        // Even for an empty page the answer is whether the condition holds.
         if parts.peek().is_none() {
             return Ok(self.write(condition, &[]).await?.1);
         }
@@ -313,7 +315,7 @@ impl RedisBlacklist {
     async fn try_insert(&self, revocations: &[Revocation]) -> Result<(), Failure> {
         for page in revocations.chunks(AT_ONCE) {
             let (life, _) = self.write(Condition::Always, page).await?;
-            // After the reply: what was written to another server, or while this node did not know, is not confirmed.
+            // After the reply: a write to another server, or one without a lease, is not confirmed.
             if !self.trust.confirms(&life) {
                 return Err(Failure::NotInForce);
             }
@@ -356,7 +358,7 @@ impl RedisBlacklist {
         }
         match self.claim_once(claim).await? {
             Some(copied) => Ok(copied),
-            // Another life answers than the one that was found last.
+            // Another life answers than the last one that was found.
             None => {
                 self.trust.renew_connections();
                 self.try_renew().await?;
@@ -444,28 +446,28 @@ impl RedisBlacklist {
     }
 }
 
-/// What lies under a key. In the place of an entry it refuses, whatever it is; a mark that is no text is no mark.
+/// The value of a key. In the place of an entry any value refuses; a mark that is not text counts as missing.
 type Value = Option<Vec<u8>>;
 
-/// On which condition a page is written.
+/// The condition for writing a page.
 #[derive(Clone, Copy)]
 enum Condition {
     /// A logout: always.
     Always,
-    /// That claim stands.
+    /// The claim is still valid.
     Fill(Claim),
-    /// The copy is complete up to there; then it is complete up to the end of the page.
+    /// The copy is complete up to that position; then it is complete up to the end of the page.
     Advance(Claim, Position, Place),
 }
 
-/// A place as the scripts have it.
+/// A place as arguments for the scripts.
 fn place_in_words(place: Place) -> [String; 2] {
     let entry = place.entry.map_or_else(|| "-".to_owned(), |entry| entry.to_string());
     [place.position.get().to_string(), entry]
 }
 
-/// How long an entry stays by itself, counted from when Redis is told of it, which is never before `at`. So no clock of
-/// ours is compared with Redis's.
+/// How long Redis keeps an entry, counted from when Redis receives it, which is never before `at`. So no clock of ours
+/// is compared with Redis's.
 fn stays(revocation: &Revocation) -> u64 {
     let needed = revocation.until.duration_since(revocation.at);
     let needed = Duration::try_from(needed).unwrap_or_default();
@@ -516,7 +518,7 @@ impl Blacklist for RedisBlacklist {
         Ok(self.write_all(Condition::Advance(claim, from, to), revocations).await?)
     }
 
-    /// The copy is marked as of the log's start: the next sync goes over all of it.
+    /// The copy is marked as of the log's start: the next sync reads all of it.
     async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
         self.complete_to(claim, Place::START).await
     }

@@ -1,12 +1,13 @@
-//! What Redis is asked to do in one piece.
+//! The operations that Redis must do atomically.
 //!
-//! Redis runs a script alone: nothing comes between its reads and its writes, not even a failover. That is what a claim, a
-//! page and the mark need. Each script but [`RAISE`] asks the server who it is *inside*, so a connection that was replaced
-//! unnoticed cannot put one server's name on another's copy.
+//! Redis runs a script alone: no other command, and no failover, comes between its reads and its writes. A claim, a
+//! page and the mark need that. Each script except [`RAISE`] identifies the server *inside*, so a connection that was
+//! replaced unnoticed cannot put one server's name on another's copy.
 //!
-//! The name is `run_id` and `master_replid` together. The first is drawn when a server process starts. The second changes
-//! when a replica is promoted: a server that was demoted, refilled from its successor, and promoted again is the same
-//! process with other data. (It also changes an hour after a primary's last replica has left. That costs one rebuild.)
+//! The name is `run_id` and `master_replid` together. The first is drawn when a server process starts. The second
+//! changes when a replica is promoted: a server that was demoted, refilled from its successor, and promoted again is
+//! the same process with other data. (It also changes an hour after a primary's last replica has left. That costs one
+//! rebuild.)
 
 use std::sync::LazyLock;
 
@@ -26,7 +27,7 @@ impl Script {
     }
 }
 
-/// Who the server is, and how a mark is read. The pattern is that of [`mark`](super::mark).
+/// The server's name, and the parsing of a mark. The pattern is that of [`mark`](super::mark).
 const WHO: &str = r"
 local function tells(section, name)
     return string.match(redis.call('INFO', section), '\n' .. name .. ':([^\r\n]+)')
@@ -45,12 +46,12 @@ local function read_mark(key)
 end
 ";
 
-/// What becomes of entries when the memory is full.
+/// The eviction policy.
 const POLICY: &str = r"
 local policy = tells('memory', 'maxmemory_policy') or 'unknown'
 ";
 
-/// The first look over a new connection.
+/// The first check of a new connection.
 pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
@@ -61,8 +62,8 @@ return {role, server, policy}
     ])
 });
 
-/// The beginning of a sync. Keys: mark, claim. Arguments: log, nonce, how long a claim stands, how long a mark does, the life
-/// that is trusted. Returns also the place of the mark, where the copy is complete.
+/// The start of a sync. Keys: mark, claim. Arguments: log, nonce, lifetime of a claim, lifetime of a mark, the trusted
+/// life. Also returns the place of the mark if the copy is complete.
 pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
@@ -109,10 +110,10 @@ return answer('to be filled')
     ])
 });
 
-/// Keys: mark, claim, index, entries. Arguments: log, nonce, how long a claim stands, how long a mark does; on which condition
-/// (`always`; `fill`: the claim stands; `advance`: the copy is complete up to the start of the page), the position before the
-/// page, the position and the id of its last entry; then for each entry its `until` and how long it stays by itself. The later
-/// of two of each stays. Returns in which life, and whether the condition held.
+/// Keys: mark, claim, index, entries. Arguments: log, nonce, lifetime of a claim, lifetime of a mark; the condition
+/// (`always`; `fill`: the claim is valid; `advance`: the copy is complete up to the start of the page), the position
+/// before the page, the position and the id of its last entry; then for each entry its `until` and how long Redis keeps
+/// it. Of two values for an entry the later one stays. Returns in which life it ran, and whether the condition held.
 pub(super) static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
@@ -154,8 +155,9 @@ return {server, 1}
     ])
 });
 
-/// The end of a sync. Keys: mark, claim. Arguments: log, nonce, how long a mark stands, the position and the id of the last
-/// entry, `fill` or `advance`. A copy that was filled is marked if the claim stands; one that was complete has to be still.
+/// The end of a sync. Keys: mark, claim. Arguments: log, nonce, lifetime of a mark, the position and the id of the last
+/// entry, `fill` or `advance`. After a fill the mark is set if the claim is valid; after an advance the copy must still
+/// be complete.
 pub(super) static COMPLETE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
@@ -175,8 +177,8 @@ return {server, 1}
     ])
 });
 
-/// Keys: mark, index; that names the entries, which are in its slot. Arguments: now, how many at most, the log, the life.
-/// Removes nothing where the mark is another's.
+/// Keys: mark, index; the index names the entries, which are in the same slot. Arguments: now, how many at most, the
+/// log, the life. Removes nothing if the mark differs.
 pub(super) static PRUNE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
@@ -195,7 +197,8 @@ return #due
     ])
 });
 
-/// Keys: position, newest instant. Arguments: the least that they are, and whether that is all. Returns what they are now.
+/// Keys: position, newest instant. Arguments: their minimum, and whether to replace instead of raise. Returns the new
+/// values.
 pub(super) static RAISE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[r"
 local now, exactly = {}, ARGV[3] == '1'

@@ -1,8 +1,8 @@
-//! Which server this node trusts: the life in force, read from the register, for one lease at a time.
+//! The server that this node trusts: the life in force, read from the register, for one lease at a time.
 //!
-//! The decisions are in [`rescind_session::life`]; here they meet a clock, a lock, and the register. Every change of the term
-//! also makes the pooled connections too old to be used again: a server that was demoted, refilled from another and
-//! promoted again has kept its process, its connections and perhaps an old mark of its own.
+//! The decisions are in [`rescind_session::life`]; this module adds a clock, a lock, and the register. Every change of
+//! the term also makes the pooled connections too old to be used again: a server that was demoted, refilled from
+//! another and promoted again has kept its process, its connections and perhaps an old mark of its own.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -19,11 +19,11 @@ use uuid::Uuid;
 use super::error::Failure;
 use crate::SystemClock;
 
-/// What this node trusts.
+/// The state of this node's trust.
 #[derive(Default)]
 pub(super) struct Trusted {
     state: Mutex<State>,
-    /// Without one this node is alone with its Redis.
+    /// Without a register this node is alone with its Redis.
     register: OnceLock<Arc<dyn LifeRegister>>,
     clock: SystemClock,
 }
@@ -34,19 +34,19 @@ struct State {
     connections: u64,
     trust: Trust,
     proposals: Proposals,
-    /// The newest history of the database that was seen.
+    /// The newest history of the database that this node has seen.
     timeline: u32,
-    /// What stands in for a register: the log that the last sync was of, and the generation.
+    /// The replacement for a register: the log of the last sync, and the generation.
     own: Option<(LogId, Register)>,
-    /// The sync under way, by the nonce of its claim, and the term in which it may count.
+    /// The running sync, by the nonce of its claim, and the term in which it may count.
     sync: Option<(Uuid, Option<SyncBegun>)>,
-    /// The claim whose copy was complete, so that nothing is filled.
+    /// The claim whose copy was complete, so that no fill is needed.
     goes_on: Option<Uuid>,
 }
 
 impl Trusted {
     pub(super) fn set_register(&self, register: Arc<dyn LifeRegister>) {
-        // The first one stays.
+        // The first register stays.
         let _ = self.register.set(register);
     }
 
@@ -54,17 +54,17 @@ impl Trusted {
         self.clock.since_boot()
     }
 
-    /// Of connections that are made now.
+    /// The generation of connections that are made now.
     pub(super) fn connections(&self) -> u64 {
         self.state().connections
     }
 
-    /// The connections may be dead, or lead to a server that was demoted.
+    /// The connections may be broken, or lead to a server that was demoted.
     pub(super) fn renew_connections(&self) {
         self.state().connections += 1;
     }
 
-    /// Nothing that was learned counts any more.
+    /// Discards everything that was learned.
     pub(super) fn lose(&self) {
         let mut state = self.state();
         state.trust.lose();
@@ -75,7 +75,7 @@ impl Trusted {
         self.state().trust.term().cloned()
     }
 
-    /// A sync of that log is about to begin.
+    /// Called before a sync of that log begins.
     pub(super) fn is_of(&self, log: LogId) -> bool {
         let mut state = self.state();
         if self.register.get().is_none() && state.own.as_ref().is_none_or(|(own, _)| *own != log) {
@@ -85,7 +85,7 @@ impl Trusted {
         state.trust.term().is_some_and(|term| term.log == log)
     }
 
-    /// That life was found at the address, by a question that began at `asked_at`.
+    /// Called when that life was found at the address, by a request that began at `asked_at`.
     pub(super) async fn found(&self, asked_at: Duration, life: &Life) -> Result<(), Failure> {
         let (sight, generation) = match self.register.get() {
             Some(register) => self.by_register(&**register, life).await?,
@@ -106,7 +106,7 @@ impl Trusted {
         let mut state = self.state();
         if state.trust.term().is_some_and(|known| known.life != term.life) {
             tracing::warn!(
-                "another Redis answers, or the same one in another life: its copy of the log has to prove itself"
+                "another Redis answers, or the same one in another life: its copy of the log must be checked"
             );
             state.connections += 1;
         }
@@ -168,7 +168,7 @@ impl Trusted {
         state.sync = Some((nonce, begun));
     }
 
-    /// The copy is complete already, for the sync of that claim.
+    /// The copy is already complete for the sync of that claim.
     pub(super) fn goes_on(&self, nonce: Uuid) {
         self.state().goes_on = Some(nonce);
     }
@@ -195,14 +195,14 @@ impl Trusted {
         self.state().trust.accepts(check, life, now)
     }
 
-    /// Whether what was inserted in that life may be confirmed. A node that is alone confirms always.
+    /// Whether an insert in that life may be confirmed. A node that is alone always confirms.
     pub(super) fn confirms(&self, life: &Life) -> bool {
         let now = self.now();
         self.register.get().is_none() || self.state().trust.confirms(life, now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here can be left half changed.
+        // No panic in here can leave a half-changed state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,20 +1,20 @@
-//! Trying again, and not for ever.
+//! Bounded retries of whole transactions.
 //!
-//! Postgres may undo a transaction through no fault of its own: two waited for each other (`40P01`), or the isolation level
-//! that an administrator chose could not be kept up (`40001`). The answer to both is to run the whole transaction once
-//! more, from its first read on. So everything here is written twice: `x_once`, which is one attempt, and the port's `x`,
-//! which is `retry(|| self.x_once(…))`. An attempt leaves nothing behind unless it commits.
+//! Postgres may undo a transaction through no fault of the program: two waited for each other (`40P01`), or the
+//! isolation level that an administrator chose could not be kept (`40001`). In both cases the whole transaction is run
+//! once more, from its first read on. So every operation is written twice: `x_once` is one attempt, and the port's `x`
+//! is `retry(|| self.x_once(…))`. An attempt changes the database only if it commits.
 //!
 //! **Only where it is certain that nothing was written.** A connection that breaks before COMMIT was sent has written
-//! nothing, and one that breaks after it may have: see [`Failure`]. The latter is not tried again. A rotation is a
-//! compare-and-swap, and one that won would be told by its second try that it has lost, and would pass for a thief.
+//! nothing; one that breaks after it may have: see [`Failure`]. The latter is not retried. A rotation is a
+//! compare-and-swap: the second try of one that won would report that it lost, and the caller would look like a thief.
 //!
-//! **Bounded three times**: in attempts, in the time after which no other attempt begins, and in the time that one attempt
-//! may take, for a network that swallows packets without a word. What is dropped at that bound is a connection in the middle
-//! of a sentence; [`postgres`](super::postgres) says what becomes of it.
+//! **Bounded three times**: in attempts, in the time after which no other attempt begins, and in the time of one
+//! attempt, for a network that drops packets silently. An attempt that exceeds that time is dropped, and its connection
+//! is left with an unfinished operation; [`postgres`](super::postgres) explains how that is handled.
 //!
-//! Rejected: a closure that is handed the transaction and has no say in when it commits. It reads well, until its type has
-//! to be written down.
+//! Rejected: a closure that gets the transaction and does not decide when it commits. It reads well, but its type is
+//! hard to write down.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -26,14 +26,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{SqlStore, error::Failure};
 
-/// Many: time is the bound that counts, and this one is for a database that undoes everything at once.
+/// Large, because the time is the usual bound. This one is for a database that undoes everything at once.
 const MOST_ATTEMPTS: u32 = 50;
 /// The pause grows by this much with each attempt, on average by half of it.
 const STEP: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl SqlStore {
-    /// Makes one attempt after the other, until one succeeds or fails for good.
+    /// Repeats the attempt until one succeeds or fails for good.
     pub(super) async fn retry<T, Attempt>(&self, once: impl Fn() -> Attempt + Send) -> Result<T, StoreError>
     where
         Attempt: Future<Output = Result<T, Failure>> + Send,
@@ -69,7 +69,7 @@ impl SqlStore {
     }
 }
 
-/// Longer with each attempt, and never the same for two that failed together. Nothing hangs on how random it is.
+/// Longer with each attempt, and different for two that failed together. Its randomness is not security-relevant.
 fn pause_after(attempt: u32) -> Duration {
     let longest = (STEP * attempt).min(LONGEST_PAUSE);
     let thousandths = RandomState::new().hash_one(attempt) % 1000;
@@ -85,7 +85,7 @@ mod tests {
         *,
     };
 
-    /// How many attempts are made within that time, each of which takes none.
+    /// How many attempts are made within that time, if each takes no time.
     async fn attempts(altogether: Duration) -> u32 {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("attempts.db");
@@ -103,17 +103,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_fare_better_is_tried_again_fifty_times_at_most() {
+    async fn a_retryable_failure_is_retried_at_most_fifty_times() {
         assert_eq!(attempts(Duration::from_secs(600)).await, MOST_ATTEMPTS);
     }
 
     #[tokio::test]
-    async fn no_attempt_begins_once_the_time_is_over() {
+    async fn no_attempt_begins_after_the_time_limit() {
         assert_eq!(attempts(Duration::ZERO).await, 1);
     }
 
     #[test]
-    fn pauses_grow_up_to_a_bound_and_differ() {
+    fn pauses_grow_to_a_bound_and_vary() {
         let longest = |attempt| (0..100).map(|_| pause_after(attempt)).max().unwrap();
         assert!(longest(1) < STEP);
         let late = longest(25);

@@ -1,4 +1,4 @@
-//! From a `DATABASE_URL` to connections that keep what they promise.
+//! Opens connections for a `DATABASE_URL`, and checks that the database keeps its guarantees.
 
 use std::{
     error::Error,
@@ -20,16 +20,16 @@ use super::{Patience, SqlStore, error::is_busy};
 /// How a database is used. The defaults suit one node under moderate load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlSettings {
-    /// How many connections there are at once; at least one. On SQLite they read, and writing takes turns whatever this
-    /// says. Default 8.
+    /// The number of connections, at least one. On SQLite they are for reading; writers use one further connection in
+    /// turn. Default 8.
     pub max_connections: u32,
     /// The longest that a caller waits for a connection, and on SQLite for its turn to write. Default 5 s.
     pub acquire_timeout: Duration,
-    /// The longest to wait for others: for a process that writes to the same SQLite file, for a lock in Postgres; and how
-    /// long a transaction is tried again that others were in the way of. Default 5 s.
+    /// The longest wait for others: for a process that writes to the same SQLite file, for a lock in Postgres; and how
+    /// long a transaction is retried because of them. Default 5 s.
     pub busy_timeout: Duration,
-    /// How long at least an entry of the revocation log is kept on Postgres after its commit: as long as one that was given its
-    /// place after a loss of commits has to be told from it. Default none.
+    /// The minimum time for which an entry of the revocation log is kept on Postgres after its commit. As long as it is
+    /// kept, an entry that got its position after a loss of commits can be distinguished from it. Default none.
     pub keep_entries: Duration,
 }
 
@@ -44,54 +44,54 @@ impl Default for SqlSettings {
     }
 }
 
-/// Why a database cannot be used. No variant prints the URL: it may hold a password.
+/// Why a database cannot be used. No variant prints the URL: it may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL is not one of a kind of database that is known here.
+    /// The URL's scheme is unknown.
     #[error("DATABASE_URL must begin with `sqlite:`, followed by the path of a file, or with `postgres://`")]
     UnknownScheme,
-    /// A database that lives in memory.
+    /// A database in memory.
     #[error("DATABASE_URL names a database in memory: a restart would forget what was revoked; name a file")]
     InMemory,
-    /// There is no path in the URL, or it cannot be decoded.
+    /// The URL has no path, or it cannot be decoded.
     #[error("DATABASE_URL names no file: write `sqlite:` and a path")]
     NoFile,
-    /// A parameter that would change what the store promises.
+    /// A parameter that would change the store's guarantees.
     #[error("DATABASE_URL has the parameter `{0}`: only `mode=rw` and `mode=rwc` are supported")]
     Parameter(String),
-    /// The file, or the directory around it, cannot be made.
+    /// The file, or its directory, cannot be created.
     #[error("the database file {} cannot be made", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The file cannot be opened, or is no database.
+    /// The file cannot be opened, or is not a database.
     #[error("the database {} cannot be opened", path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The URL begins like one of Postgres and goes on like none.
+    /// The URL has the scheme of Postgres, but cannot be parsed.
     #[error(
         "DATABASE_URL cannot be read: write `postgres://user:password@host:port/database`, with `%` escapes for what is \
          special in it, such as `%23` for `#`"
     )]
     PostgresUrl,
-    /// A parameter that is unknown, or that would change what the store promises. Its name, not its value.
+    /// A parameter that is unknown, or would change the store's guarantees. Its name, not its value.
     #[error(
         "DATABASE_URL has the parameter `{0}`: it may say where the server is and how to get there, such as `sslmode`, and nothing else"
     )]
     PostgresParameter(String),
-    /// The server cannot be reached, or would not let us in.
+    /// The server cannot be reached, or refuses the connection.
     #[error("the database cannot be reached")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
-    /// A pooler stands before the server, and gives each transaction another session.
+    /// A pooler in front of the server gives each transaction another session.
     #[error(
         "DATABASE_URL leads to a connection pooler that changes sessions between statements, such as PgBouncer with \
          `pool_mode=transaction`: locks and settings of a session do not hold there; name the server itself, or use \
@@ -104,16 +104,16 @@ pub enum ConnectError {
         /// Its major version.
         found: String,
     },
-    /// The server follows another one. What it knows is old.
+    /// The server is a standby. Its data is old.
     #[error("the database is a standby: it would not know yet of sessions that were just closed; name the primary")]
     Standby,
-    /// The database takes no writes from new sessions.
+    /// The database is read-only for new sessions.
     #[error(
         "the database is read-only: `default_transaction_read_only` is on, as hosts set it when a disk is full; make room, then \
          set it off"
     )]
     ReadOnly,
-    /// The database would lose commits that were answered, for instance on a file system without shared memory.
+    /// The database could lose acknowledged commits, for instance on a file system without shared memory.
     #[error("the database does not keep its promises: `{setting}` is {found}, and {wanted} was asked for")]
     NotDurable {
         /// The name of the setting.
@@ -126,7 +126,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether another URL would help: the URL itself is wrong, not what it names.
+    /// Whether the URL itself is wrong, and not the database that it names.
     #[must_use]
     pub fn is_the_urls_fault(&self) -> bool {
         match self {
@@ -148,7 +148,7 @@ impl ConnectError {
     }
 }
 
-/// What each connection must answer when it is asked whether a commit survives a power cut.
+/// What each connection must answer so that a commit survives a power cut.
 const PROMISES: [(&str, &str); 4] = [
     ("journal_mode", "wal"),
     ("synchronous", "2"),
@@ -158,14 +158,13 @@ const PROMISES: [(&str, &str); 4] = [
 
 impl SqlStore {
     /// Opens the database that a `DATABASE_URL` names: `sqlite:` and the path of a file, with `%3F` for a `?` in it; or
-    /// `postgres:` (also `postgresql:`) and where the server is.
+    /// `postgres:` (also `postgresql:`) and the server.
     ///
-    /// A file is made if it is missing, readable by its owner alone, and so is the directory around it. With
-    /// `?mode=rw` the file must be there. The schema is left as it is: see [`is_current`](Self::is_current) and
-    /// [`migrate_up`](Self::migrate_up).
+    /// A missing file is created, readable by its owner only, and so is its directory. With `?mode=rw` the file must
+    /// exist. The schema is not changed: see [`is_current`](Self::is_current) and [`migrate_up`](Self::migrate_up).
     ///
     /// # Errors
-    /// [`ConnectError`], which names the setting where the URL is at fault.
+    /// [`ConnectError`], which names the setting if the URL is wrong.
     pub async fn connect(url: &str, settings: &SqlSettings) -> Result<Self, ConnectError> {
         if is_postgres(url) {
             return Self::connect_postgres(url, settings).await;
@@ -176,7 +175,7 @@ impl SqlStore {
         }
     }
 
-    /// Opens the SQLite database in that file, like [`connect`](Self::connect) for a path that nobody had to write as a
+    /// Opens the SQLite database in that file, like [`connect`](Self::connect), for a path that is not written as a
     /// URL.
     ///
     /// # Errors
@@ -225,25 +224,25 @@ impl SqlStore {
     }
 }
 
-/// Whether a URL says that it is one of Postgres.
+/// Whether a URL has the scheme of Postgres.
 pub(crate) fn is_postgres(url: &str) -> bool {
     matches!(url.split_once(':'), Some(("postgres" | "postgresql", _)))
 }
 
-/// The file that a `DATABASE_URL` names, for whoever has to lock, copy or name it.
+/// The file that a `DATABASE_URL` names, for a caller that has to lock, copy or name it.
 ///
 /// # Errors
-/// [`ConnectError`] if the URL is not one that [`SqlStore::connect`] takes.
+/// [`ConnectError`] if [`SqlStore::connect`] does not accept the URL.
 pub fn sqlite_file(url: &str) -> Result<PathBuf, ConnectError> {
     read_url(url).map(|(file, _)| file)
 }
 
-/// Whether [`SqlStore::connect`] makes the file that this URL names.
+/// Whether [`SqlStore::connect`] creates the file that this URL names.
 pub(crate) fn makes_missing_file(url: &str) -> Result<bool, ConnectError> {
     read_url(url).map(|(_, if_missing)| matches!(if_missing, IfMissing::Make))
 }
 
-/// What to do about a file that is not there.
+/// What to do if the file does not exist.
 enum IfMissing {
     Make,
     Refuse,
@@ -267,7 +266,7 @@ fn read_url(url: &str) -> Result<(PathBuf, IfMissing), ConnectError> {
     Ok((decoded(path)?, if_missing))
 }
 
-/// The path in a URL, as sqlx understands it.
+/// The path in a URL, decoded as sqlx decodes it.
 fn decoded(path: &str) -> Result<PathBuf, ConnectError> {
     let options: SqliteConnectOptions = format!("sqlite:{path}").parse().map_err(|_| ConnectError::NoFile)?;
     match options.get_filename() {
@@ -276,9 +275,8 @@ fn decoded(path: &str) -> Result<PathBuf, ConnectError> {
     }
 }
 
-/// Makes the file, and the directory around it, for their owner alone: the file holds password hashes. SQLite gives the
-/// files that it makes beside it the same mode. A file that is there keeps the mode that somebody chose for it, and is not
-/// opened: the process may have it open already.
+/// Creates the file, and its directory, for their owner only: the file holds password hashes. SQLite gives the files
+/// beside it the same mode. An existing file keeps its mode, and is not opened: the process may have it open already.
 pub(crate) fn make_file(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         let mut builder = std::fs::DirBuilder::new();
@@ -295,8 +293,8 @@ pub(crate) fn make_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens the writing connection. Switching a new database to WAL needs it alone, which SQLite does not wait for as it
-/// does for a writer: of two programs that start at once on a new file, one has to try again.
+/// Opens the writing connection. Switching a new database to WAL needs exclusive access, and SQLite does not wait for
+/// that as it does for a writer: of two programs that start at once on a new file, one has to try again.
 async fn open_writer(file: &Path, settings: &SqlSettings) -> Result<DatabaseConnection, DbErr> {
     const BETWEEN_TRIES: Duration = Duration::from_millis(20);
     let begun = tokio::time::Instant::now();
@@ -318,13 +316,14 @@ fn writer_options(file: &Path, settings: &SqlSettings) -> ConnectOptions {
         with_file(options)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            // macOS keeps what it was told to write in the drive's cache unless it is asked twice.
+            // macOS keeps written data in the drive's cache without this pragma.
             .pragma("fullfsync", "ON")
             .pragma("checkpoint_fullfsync", "ON")
             .foreign_keys(true)
     });
-    // An error such as a full disk makes SQLite roll back by itself. sqlx does not notice, counts one transaction too many
-    // ever after, and would begin the next one as a savepoint, without the lock to write. Such a connection is replaced.
+    // An error such as a full disk makes SQLite roll back by itself. sqlx does not notice, counts one transaction too
+    // many from then on, and would begin the next one as a savepoint, without the write lock. Such a connection is
+    // replaced.
     options.map_sqlx_sqlite_before_acquire(|connection, _| {
         let is_whole = !connection.is_in_transaction();
         Box::pin(async move { Ok(is_whole) })
@@ -336,19 +335,19 @@ fn reader_options(file: &Path, settings: &SqlSettings) -> ConnectOptions {
     let mut options = common_options(settings);
     options.max_connections(settings.max_connections.max(1));
     let with_file = with_file(file, settings);
-    // A reader that writes by mistake is refused, instead of writing out of turn.
+    // A reader that writes by mistake is refused. Otherwise it would write out of turn.
     options.map_sqlx_sqlite_opts(move |options| with_file(options).pragma("query_only", "ON"));
     options
 }
 
 fn common_options(settings: &SqlSettings) -> ConnectOptions {
-    // The path is given to sqlx as a path, so that nothing in it can be taken for a part of a URL.
+    // The path is given to sqlx as a path, so that no part of it can be taken for a part of a URL.
     let mut options = ConnectOptions::new("sqlite:");
     options
         .acquire_timeout(settings.acquire_timeout)
         .idle_timeout(None)
         .max_lifetime(None)
-        // Statements carry salts and password hashes. sqlx logs no bound values today; nothing hangs on that here.
+        // Statements carry salts and password hashes. sqlx logs no bound values today; this code does not rely on that.
         .sqlx_logging(false);
     options
 }
@@ -357,7 +356,7 @@ fn with_file(
     file: &Path,
     settings: &SqlSettings,
 ) -> impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + Send + Sync + 'static {
-    // sqlx panics on a timeout that SQLite, which counts milliseconds in an `i32`, cannot keep.
+    // sqlx panics on a timeout above the limit of SQLite, which counts milliseconds in an `i32`.
     let busy_timeout = settings.busy_timeout.min(Duration::from_millis(i32::MAX as u64));
     let file = file.to_owned();
     move |options| {
@@ -368,7 +367,7 @@ fn with_file(
     }
 }
 
-/// The first promise that a connection does not keep: its name, what was promised, and what it is.
+/// The first guarantee that a connection does not keep: its name, the required value, and the actual one.
 async fn broken_promise(database: &DatabaseConnection) -> Result<Option<(&'static str, &'static str, String)>, DbErr> {
     for (pragma, wanted) in PROMISES {
         let found = read_pragma(database, pragma).await?;
@@ -395,7 +394,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_in_a_url_is_read_as_sqlx_reads_it() {
+    fn a_path_in_a_url_is_decoded_like_in_sqlx() {
         for (url, path) in [
             ("data/rescind.db", "data/rescind.db"),
             ("//data/rescind.db", "data/rescind.db"),
@@ -410,7 +409,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_writing_connection_keeps_the_promises() {
+    async fn every_writing_connection_keeps_the_guarantees() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqlStore::open_file(&directory.path().join("promises.db"), &SqlSettings::default())
             .await
@@ -419,7 +418,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_would_lose_commits_is_found_out() {
+    async fn a_connection_that_could_lose_commits_is_detected() {
         let in_memory = Database::connect("sqlite::memory:").await.unwrap();
         assert_eq!(
             broken_promise(&in_memory).await.unwrap(),

@@ -1,14 +1,14 @@
-//! The tables as sea-orm sees them. Private: outside of this folder nobody knows that there are rows.
+//! The tables as sea-orm sees them. Private: code outside of this folder knows no rows.
 //!
-//! The shapes here repeat the migrations on purpose. A migration tells what the schema was on a day; these tell what the
-//! program needs now, and the tests hold one against the other by running both.
+//! The shapes here repeat the migrations on purpose. A migration describes the schema at a date; these describe what
+//! the program needs now, and the tests compare the two by running both.
 #![expect(unreachable_pub, reason = "sea-orm's derives write `pub` beside what they expand")]
 
 use std::fmt;
 
 use sea_orm::DeriveValueType;
 
-/// A password hash on its way to or from a column. Rows print with their columns, so this one prints as redacted.
+/// A password hash for a column. Rows print with their columns, so this one prints as redacted.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 pub struct HashColumn(pub String);
 
@@ -18,7 +18,7 @@ impl fmt::Debug for HashColumn {
     }
 }
 
-/// A session's salt on its way to or from a column; prints as redacted.
+/// A session's salt for a column; prints as redacted.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 pub struct SaltColumn(pub Vec<u8>);
 

@@ -1,34 +1,34 @@
-//! Which of the database's errors means what, and after which of them a transaction may be tried again.
+//! The meaning of the database's errors, and after which of them a transaction may be retried.
 
 use rescind_session::ports::StoreError;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
-/// SQLite's code for "somebody else is writing", without the extension in its upper bits.
+/// SQLite's code for "another connection is writing", without the extension in its upper bits.
 const SQLITE_BUSY: i32 = 5;
 /// The file is damaged.
 const SQLITE_CORRUPT: i32 = 11;
-/// The file is something else.
+/// The file is not a database.
 const SQLITE_NOTADB: i32 = 26;
 
-/// Postgres could not pretend that transactions ran one after the other, two waited for each other, or it gave up waiting
-/// for a lock. It rolled back.
+/// Postgres could not serialize the transactions, or two waited for each other, or a lock was not granted in time. It
+/// rolled back.
 const IN_EACH_OTHERS_WAY: [&str; 3] = ["40001", "40P01", "55P03"];
-/// Postgres ends the session: an administrator said so, another process of the server crashed, it is just starting, or the
-/// session was idle inside of a transaction for too long.
+/// Postgres ends the session: on an administrator's command, because another process of the server crashed, because it
+/// is just starting, or because the session was idle in a transaction for too long.
 const ENDING: [&str; 4] = ["57P01", "57P02", "57P03", "25P03"];
 /// A page, or an index, is damaged.
 const PG_CORRUPT: [&str; 2] = ["XX001", "XX002"];
 
-/// Why one attempt at something failed.
+/// Why one attempt failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     error: StoreError,
-    /// Nothing of the attempt is in the database, and the next one may fare better.
+    /// The attempt changed nothing in the database, and the next one may succeed.
     try_again: bool,
 }
 
 impl Failure {
-    /// Whether it is **certain** that nothing was written, and worth while to try once more.
+    /// Whether it is **certain** that nothing was written, and a retry may help.
     pub(super) fn is_worth_another_try(&self) -> bool {
         self.try_again
     }
@@ -49,7 +49,7 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// What a statement that failed means to the caller. Its transaction has not been told to commit and never will be.
+/// The meaning of a failed statement for the caller. COMMIT was not sent for its transaction, and never will be.
 pub(super) fn failed(error: DbErr) -> Failure {
     let try_again = is_passing(&error) || is_cut_off(&error);
     Failure {
@@ -58,9 +58,9 @@ pub(super) fn failed(error: DbErr) -> Failure {
     }
 }
 
-/// What a COMMIT that failed means. Where the database itself says that it rolled back, nothing was written. Everything
-/// else, a lost connection above all, leaves open whether it was: of a compare-and-swap that won and whose answer was lost,
-/// a second try would say that it has lost.
+/// The meaning of a failed COMMIT. If the database itself reports that it rolled back, nothing was written. For all
+/// other errors, above all a lost connection, that is unknown: for a compare-and-swap that won and whose reply was
+/// lost, a second try would report that it lost.
 pub(super) fn commit_failed(error: DbErr) -> Failure {
     let try_again = is_passing(&error);
     Failure {
@@ -74,13 +74,13 @@ pub(super) fn unreadable(what: &'static str) -> StoreError {
     StoreError::corrupt(what)
 }
 
-/// Whether somebody else was writing for longer than this was willing to wait.
+/// Whether another writer kept the lock for longer than the wait.
 pub(super) fn is_busy(error: &DbErr) -> bool {
     sqlite_code(error) == Some(SQLITE_BUSY)
 }
 
-/// What is left of an error of Postgres. Its details quote whole rows ("Failing row contains …", "Key (username)=(…)
-/// already exists"), and a source may be logged.
+/// The part of a Postgres error that is kept. Its details quote whole rows ("Failing row contains …", "Key
+/// (username)=(…) already exists"), and a source may be logged.
 #[derive(Debug, thiserror::Error)]
 #[error("{message} (SQLSTATE {code})")]
 struct Refusal {
@@ -92,7 +92,7 @@ fn told(error: DbErr) -> StoreError {
     let unreadable = is_unreadable(&error);
     let source: Box<dyn std::error::Error + Send + Sync> = match postgres_refusal(&error) {
         Some(refusal) => Box::new(refusal),
-        // SQLite's words never contain bound values.
+        // SQLite's messages never contain bound values.
         None => Box::new(error),
     };
     if unreadable {
@@ -104,7 +104,7 @@ fn told(error: DbErr) -> StoreError {
 
 fn is_unreadable(error: &DbErr) -> bool {
     match error {
-        // The statement ran, and what came back is not of the column's type, or not what the schema's history says.
+        // The statement ran, but its result is not of the column's type, or does not match the schema's history.
         DbErr::Type(_) | DbErr::TryIntoErr { .. } | DbErr::Custom(_) => true,
         _ => match sqlx_error(error) {
             Some(SqlxError::ColumnDecode { .. } | SqlxError::Decode(_)) => true,
@@ -116,12 +116,12 @@ fn is_unreadable(error: &DbErr) -> bool {
     }
 }
 
-/// Others were in the way, and will not be for long.
+/// Others were in the way, and only for a short time.
 fn is_passing(error: &DbErr) -> bool {
     is_busy(error) || postgres_code(error).is_some_and(|code| IN_EACH_OTHERS_WAY.contains(&code.as_str()))
 }
 
-/// The connection is gone. Postgres rolls back what it has not been told to commit.
+/// The connection is gone. Postgres rolls back a transaction without COMMIT.
 fn is_cut_off(error: &DbErr) -> bool {
     matches!(sqlx_error(error), Some(SqlxError::Io(_)))
         || postgres_code(error).is_some_and(|code| ends_a_session(&code))
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_broke_is_tried_again_unless_it_was_told_to_commit() {
+    fn a_broken_connection_is_retried_unless_commit_was_sent() {
         let broken = || {
             DbErr::Conn(RuntimeErr::SqlxError(
                 SqlxError::from(std::io::Error::other("reset")).into(),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_of_sqlite_is_none_of_postgres() {
+    async fn an_sqlite_error_is_not_taken_for_a_postgres_error() {
         let database = Database::connect("sqlite::memory:").await.unwrap();
         let error = database.execute_unprepared("no statement").await.unwrap_err();
         assert!(postgres_refusal(&error).is_none());

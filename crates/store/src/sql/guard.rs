@@ -1,4 +1,4 @@
-//! What stands around every operation, and the end of all.
+//! Checks around every operation, and the orderly shutdown.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -7,35 +7,35 @@ use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::{HighWater, SqlStore, error::failed};
 
-/// Watches a database for its node. An operation fails with the errors of its guard.
+/// Watches a node's database. An operation fails with the errors of its guard.
 pub trait DatabaseGuard: Debug + Send + Sync {
-    /// Whether the database is still the node's. Called before and after every operation of a port: one whose database went
-    /// meanwhile is not confirmed. Must not wait.
+    /// Whether the node still has the database. Called before and after every operation of a port: an operation whose
+    /// database was lost meanwhile is not confirmed. Must not wait.
     fn verify(&self) -> Result<(), StoreError>;
 
-    /// SQLite has committed revocations, which are answered when this has returned. May block.
+    /// Called when SQLite has committed revocations; they are answered after it returns. May block.
     fn record(&self, known: HighWater) -> Result<(), StoreError>;
 }
 
 impl SqlStore {
-    /// This store, watched.
+    /// This store with a guard.
     #[must_use]
     pub fn guarded(mut self, guard: Arc<dyn DatabaseGuard>) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Closes all connections. On SQLite what is only in the write-ahead log is moved into the file, which is whole by itself
-    /// afterwards.
+    /// Closes all connections. On SQLite the contents of the write-ahead log are moved into the file, which is then
+    /// complete by itself.
     ///
     /// # Errors
-    /// [`StoreError`] if that could not be done. The next start does it.
+    /// [`StoreError`] if that failed. The next start does it then.
     pub async fn close_connections(&self) -> Result<(), StoreError> {
         if self.is_sqlite() {
             let move_all = "PRAGMA wal_checkpoint(TRUNCATE)";
             self.writer.execute_unprepared(move_all).await.map_err(failed)?;
         }
-        // The writer last: closing the last connection moves what is left.
+        // The writer last: closing the last connection moves the rest.
         self.readers.close_by_ref().await.map_err(failed)?;
         Ok(self.writer.close_by_ref().await.map_err(failed)?)
     }
@@ -44,7 +44,7 @@ impl SqlStore {
         self.guard.as_ref().map_or(Ok(()), |guard| guard.verify())
     }
 
-    /// Has the guard of an SQLite file record revocations that were committed.
+    /// Lets the guard of an SQLite file record committed revocations.
     pub(super) async fn record(&self) -> Result<(), StoreError> {
         match self.guard.clone() {
             Some(guard) if self.is_sqlite() => {

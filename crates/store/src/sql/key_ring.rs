@@ -1,11 +1,12 @@
-//! Which keys the database belongs to.
+//! The keys that a database belongs to.
 //!
 //! Two nodes on one database that sign with different keys refuse each other's tokens, and a node that lost its keys
-//! would silently log everybody out. So the database remembers a fingerprint of the keys, and whoever starts with others
-//! is told.
+//! would silently log everybody out. So the database stores a fingerprint of the keys, and refuses a node that starts
+//! with others.
 //!
-//! **A database that no node has claimed yet knows of no revocation.** Keys that are older than it may have signed tokens that
-//! were revoked in another database, or in this one before it was lost. So a claim by such keys records an issue floor.
+//! **A database that no node has claimed yet knows no revocations.** Keys that are older than it may have signed tokens
+//! that were revoked in another database, or in this one before it was lost. So a claim by such keys records an issue
+//! floor.
 
 use jiff::Timestamp;
 use rescind_session::ports::{ISSUE_FLOOR_MARGIN, StoreError};
@@ -36,12 +37,13 @@ pub enum Claimed {
 }
 
 impl SqlStore {
-    /// Claims the database for the keys of that fingerprint, unless it belongs to some already. Of two nodes that start at
-    /// once with different keys, one is told.
+    /// Claims the database for the keys of that fingerprint, unless it already belongs to other keys. If two nodes
+    /// start at once with different keys, one of them gets [`Claimed::Different`].
     ///
-    /// `newest` is `None` for keys that were made in this very start and have signed nothing. For older keys it is the latest
-    /// time known outside of the database: now, or a later instant that was remembered there. The first claim then records,
-    /// in the same transaction, an issue floor [`ISSUE_FLOOR_MARGIN`] after it and after the database's own clock.
+    /// `newest` is `None` for keys that were made in this very start and have signed nothing. For older keys it is the
+    /// latest known time outside of the database: now, or a later instant that was recorded there. The first claim then
+    /// records, in the same transaction, an issue floor [`ISSUE_FLOOR_MARGIN`] after it and after the database's own
+    /// clock.
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
@@ -75,7 +77,7 @@ impl SqlStore {
         Ok(claimed)
     }
 
-    /// Whether the database belongs to some keys already.
+    /// Whether the database already belongs to some keys.
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
@@ -84,7 +86,8 @@ impl SqlStore {
         Ok(row.await?.is_some())
     }
 
-    /// Gives the database to the keys of that fingerprint, whoever had it: for keys that were rotated on purpose.
+    /// Gives the database to the keys of that fingerprint, even if others had it: for keys that were rotated on
+    /// purpose.
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot answer.

@@ -1,4 +1,4 @@
-//! The life in force, which stands in the row of the log's head; and whether the log lacks what it had.
+//! The life in force, stored in the row of the log's head; and whether the log lacks entries that it had.
 
 use async_trait::async_trait;
 use rescind_session::{
@@ -16,7 +16,7 @@ use super::{
     rows::{kept_position, millis, millis_later, moment},
 };
 
-/// All that is known of the log in one statement: between two, another server could answer.
+/// One statement reads all of it: between two statements another server could answer.
 const SIGHT: &str = "SELECT log_id, last_position, life, life_generation,
     (SELECT entry_id FROM revocations WHERE position = $1) AS found";
 /// The history of the database is the first part of the name of a WAL file. (The control file has it later.)
@@ -79,12 +79,12 @@ impl SqlStore {
         Ok(set.rows_affected() == 1)
     }
 
-    /// Closes everything, then draws another identity for the log, if it still has that one. In this order: a node that dies
-    /// in between leaves the loss to be noticed by the next.
+    /// Closes everything, then draws another identity for the log, if it still has that one. In this order, so that if
+    /// a node fails in between, the next node notices the loss.
     pub(super) async fn begin_again(&self, lost: LogId, closing: &Closing) -> Result<(), StoreError> {
         let floor = millis_later(millis(closing.at), ISSUE_FLOOR_MARGIN);
         self.raise_issue_floor(moment(floor)?).await?;
-        // Whoever logs in from then on has lost nothing, and another node may have answered the loss already.
+        // Sessions that were opened after that have lost nothing, and another node may have handled the loss already.
         self.close_every_session(closing, floor).await?;
         self.retry(|| self.draw_identity_over_once(lost)).await
     }

@@ -1,25 +1,26 @@
 //! Users, sessions and the revocation log in SQL.
 //!
-//! **One writer.** SQLite lets one connection write at a time, whatever a program does about it. Left alone, two hundred
-//! writers spin: each finds the database locked, sleeps, tries again, and some starve. So there are two pools: readers,
-//! which WAL lets read while somebody writes, and a single writing connection, for which sqlx queues callers in the order
-//! in which they came and for no longer than [`SqlSettings::acquire_timeout`]. What remains of SQLite's own waiting
-//! ([`SqlSettings::busy_timeout`]) is for other processes. Rejected: a mutex around one pool, which is the same queue with
-//! a second thing to forget; and retries in this code, since SQLite's own are bounded and better spaced.
+//! **One writer.** SQLite lets one connection write at a time. Without a queue, two hundred writers spin: each finds
+//! the database locked, sleeps, tries again, and some starve. So there are two pools: readers, which WAL lets read
+//! during a write, and a single writing connection. sqlx queues callers for it in the order in which they came, for at
+//! most [`SqlSettings::acquire_timeout`]. SQLite's own waiting ([`SqlSettings::busy_timeout`]) is then only for other
+//! processes. Rejected: a mutex around one pool, which is the same queue with a second thing to forget; and retries in
+//! this code, since SQLite's own are bounded and better spaced.
 //!
-//! **Transactions begin IMMEDIATE**: the lock to write is taken before the first read. A transaction that reads, and only
-//! then asks for the lock, is told SQLITE_BUSY at once if another has written in between, and no waiting mends that.
+//! **Transactions begin IMMEDIATE**: they take the write lock before the first read. A transaction that reads first and
+//! takes the lock later gets SQLITE_BUSY at once if another has written in between, and waiting does not help.
 //!
-//! **Postgres** has one pool for both, and its transactions may have to be run again: see [`attempts`], and [`postgres`] for
-//! what a session is asked before it is trusted. Everything here holds under READ COMMITTED, where each statement sees what
-//! was committed before it began and an UPDATE looks again at a row that it had to wait for; under REPEATABLE READ and
-//! SERIALIZABLE whoever meets a row that changed meanwhile is undone, and runs again on the new state.
+//! **Postgres** has one pool for both, and its transactions may have to be run again: see [`attempts`], and
+//! [`postgres`] for the checks of a new session. All code here is correct under READ COMMITTED, where each statement
+//! sees what was committed before it began and an UPDATE reads again a row that it had to wait for. Under REPEATABLE
+//! READ and SERIALIZABLE a transaction whose row was changed meanwhile is undone, and runs again on the new state.
 //!
-//! **Order of locks**, for databases that lock rows: a user's epoch, then sessions, then the head of the log, which every
-//! revoking transaction takes last. Whoever holds it commits before the next one is given a position: positions follow the
-//! order of commits, and nobody waits in a circle.
+//! **Order of locks**, for databases that lock rows: a user's epoch, then sessions, then the head of the log, which
+//! every revoking transaction takes last. The holder of the head commits before the next transaction gets a position:
+//! positions follow the order of commits, and there is no deadlock.
 //!
-//! **Nothing bound is logged.** sqlx's logging of statements is off, and what sea-orm and sqlx trace leaves out values.
+//! **No bound value is logged.** sqlx's logging of statements is off, and the traces of sea-orm and sqlx leave out
+//! values.
 
 mod attempts;
 mod connect;
@@ -54,18 +55,18 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Tr
 
 use error::{Failure, commit_failed, failed};
 
-/// How long to go on.
+/// How long to keep trying.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
-    /// Once this has passed, no other attempt begins.
+    /// After this time no other attempt begins.
     altogether: Duration,
-    /// The longest that one attempt may take; `None` where no network can swallow it.
+    /// The longest time of one attempt; `None` for SQLite, where there is no network.
     each: Option<Duration>,
 }
 
 /// Users, sessions and the revocation log in a SQL database: SQLite or Postgres.
 ///
-/// It is a handle on connections: cloning it is cheap, and clones share them.
+/// It is a handle on connections: clones are cheap and share them.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
     readers: DatabaseConnection,
@@ -79,7 +80,7 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// Begins to write: waits for its turn, then holds the lock until the transaction is committed or dropped.
+    /// Begins a write: waits for its turn, then holds the lock until the transaction is committed or dropped.
     async fn begin(&self) -> Result<DatabaseTransaction, Failure> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -89,7 +90,7 @@ impl SqlStore {
     }
 }
 
-/// Commits. If this fails, it is mostly unknown whether the transaction counts.
+/// Commits. If this fails, it is usually unknown whether the transaction counts.
 async fn commit(transaction: DatabaseTransaction) -> Result<(), Failure> {
     transaction.commit().await.map_err(commit_failed)
 }

@@ -1,22 +1,23 @@
-//! Postgres: from a URL to sessions that keep what they promise.
+//! Opens a Postgres database, and checks that each session keeps its guarantees.
 //!
-//! **Each new session is questioned before it is used**, not only the first: a server may be configured anew, or another
-//! one may take its address. Commits have to survive a power cut, and it has to be the primary: a standby answers from the
-//! past, and would let a session in that was closed a second ago. Sessions are replaced every few minutes, so that what was
-//! turned off since is found out. `synchronous_commit` is pinned besides, to what it was when the session began; neither an
-//! administrator nor a setting of the role can weaken it underneath.
+//! **Each new session is checked before it is used**, not only the first: a server may be reconfigured, or another one
+//! may take over its address. Commits must survive a power cut, and the server must be the primary: a standby reads old
+//! data, and would accept a session that was closed a second ago. Sessions are replaced every few minutes, so that a
+//! setting that was turned off since is noticed. `synchronous_commit` is also pinned to its value at the session's
+//! start; then neither an administrator nor a setting of the role can weaken it underneath.
 //!
-//! **Bounds on the server's side**: on the wait for a lock, on a statement, and on a transaction whose client has fallen
-//! silent. Whoever gave up waiting here may have left a statement running there, with locks that all nodes want.
+//! **Bounds on the server's side**: on the wait for a lock, on a statement, and on a transaction whose client has
+//! fallen silent. A caller that gave up waiting may have left a statement running on the server, with locks that all
+//! nodes want.
 //!
-//! **A connection that was left in the middle of a sentence** is asked, before anybody else gets it, whether it has come to
-//! an end, and is closed if not, or if it does not answer. sqlx queues a ROLLBACK when a transaction is dropped and reads
-//! away the rest of an answer; but a caller who leaves while BEGIN is on its way leaves a session in a transaction of which
-//! sqlx knows nothing (0.9: it counts the transaction once BEGIN was answered). The next reader would read in there, and
-//! under REPEATABLE READ it would see the same past for ever.
+//! **A connection with an unfinished operation** is checked before its next use, and is closed if the operation has not
+//! ended or the server does not answer. sqlx queues a ROLLBACK when a transaction is dropped, and reads the rest of a
+//! reply; but a caller who is cancelled while BEGIN is being sent leaves a session in a transaction that sqlx does not
+//! know (0.9: it counts the transaction once BEGIN was answered). The next reader would read inside it, and under
+//! REPEATABLE READ it would see the same old state for ever.
 //!
-//! The pool is made here and handed to sea-orm. Rejected: sea-orm's own way to connect, which at trace level logs the URL
-//! with its password.
+//! The pool is made here and passed to sea-orm. Rejected: sea-orm's own way to connect, which at trace level logs the
+//! URL with its password.
 
 use std::{error::Error, time::Duration};
 
@@ -31,15 +32,15 @@ use tokio::time::timeout;
 
 use super::{ConnectError, Patience, SqlSettings, SqlStore};
 
-/// The first version that makes random UUIDs by itself (13.0).
+/// The first version that has a built-in function for random UUIDs (13.0).
 const OLDEST: i32 = 130_000;
-/// When a session is replaced, and its successor questioned.
+/// The age at which a session is replaced; its successor is checked.
 const SESSION_LIFE: Duration = Duration::from_secs(10 * 60);
-/// What Postgres waits for at least, even where callers do not: it sends its complaint, and they may be slow to hear.
+/// The shortest wait of Postgres, even where callers wait less: its error message must be able to reach a slow caller.
 const SHORTEST_BOUND: Duration = Duration::from_millis(100);
 
-/// What may stand in a URL: where the server is, who asks, and how the way there is protected. Nothing that changes a
-/// session, as `options` would.
+/// The allowed parameters of a URL: the server, the user, and the protection of the connection. No parameter that
+/// changes a session, such as `options`.
 const PARAMETERS: [&str; 16] = [
     "application_name",
     "dbname",
@@ -59,10 +60,10 @@ const PARAMETERS: [&str; 16] = [
     "user",
 ];
 
-/// What has to be `on` for a commit to survive a power cut. (`synchronous_commit` has several good values.)
+/// The settings that must be `on` for a commit to survive a power cut. (`synchronous_commit` has several good values.)
 const PROMISES: [&str; 2] = ["fsync", "full_page_writes"];
 
-/// How long a session lets things take.
+/// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     lock: Duration,
@@ -81,7 +82,7 @@ impl Bounds {
         }
     }
 
-    /// Everything that a new session is told and asked, in one round trip.
+    /// Sets and checks everything for a new session, in one round trip.
     fn as_question(self) -> String {
         // Postgres counts milliseconds in an `i32`.
         let millis = |bound: Duration| bound.as_millis().min(i32::MAX as u128);
@@ -107,12 +108,13 @@ impl SqlStore {
     pub(super) async fn connect_postgres(url: &str, settings: &SqlSettings) -> Result<Self, ConnectError> {
         let options = read_url(url)?;
         let bounds = Bounds::of(settings);
-        // Once without the pool, which would hide why it fails behind its own patience.
+        // Once without the pool, which would retry and hide the cause.
         let first = async {
             refuse_pooler(&options).await?;
             let mut session = options.connect().await.map_err(unreachable)?;
             question(&mut session, bounds).await?;
-            // Of later sessions it is not asked: reads go on, and [`SessionStore::try_write`] tells that writes do not.
+            // Later sessions are not checked for it: reads go on, and [`SessionStore::try_write`] reports that writes
+            // fail.
             let read_only = sqlx::raw_sql("SELECT current_setting('default_transaction_read_only') = 'on'");
             let read_only = read_only.fetch_one(&mut session).await.map_err(unreachable)?;
             if read_only.try_get(0).map_err(unreachable)? {
@@ -157,7 +159,7 @@ fn pool(options: PgConnectOptions, settings: &SqlSettings, bounds: Bounds) -> Da
     SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }
 
-/// Tells a new session its bounds, and refuses it if it does not keep the promises.
+/// Sets the bounds of a new session, and refuses it if it does not keep the guarantees.
 async fn question(session: &mut PgConnection, bounds: Bounds) -> Result<(), ConnectError> {
     let question = sqlx::raw_sql(AssertSqlSafe(bounds.as_question()));
     let answers = question.fetch_one(session).await.map_err(unreachable)?;
@@ -183,8 +185,8 @@ async fn question(session: &mut PgConnection, bounds: Bounds) -> Result<(), Conn
     Ok(())
 }
 
-/// Refuses a pooler that hands out the server's sessions by the transaction or the statement. An idle one gives the next
-/// client the session that it gave the last one; a busy one gives the first client another one. A session that is the
+/// Refuses a pooler that assigns the server's sessions per transaction or per statement. If it is idle, it gives the
+/// next client the session of the last one; if it is busy, it gives the first client another one. A session that is the
 /// client's own is neither shared nor changed.
 pub(crate) async fn refuse_pooler(options: &PgConnectOptions) -> Result<(), ConnectError> {
     let mut one = options.connect().await.map_err(unreachable)?;
@@ -192,7 +194,7 @@ pub(crate) async fn refuse_pooler(options: &PgConnectOptions) -> Result<(), Conn
     let before = process(&mut one).await?;
     let is_pooled = match sqlx::raw_sql("BEGIN").execute(&mut other).await {
         Ok(_) => process(&mut other).await? == before || process(&mut one).await? != before,
-        // Pooled by the statement, there is no transaction to be had.
+        // With pooling per statement there are no transactions.
         Err(sqlx::Error::Database(_)) => true,
         Err(error) => return Err(unreachable(error)),
     };
@@ -202,7 +204,7 @@ pub(crate) async fn refuse_pooler(options: &PgConnectOptions) -> Result<(), Conn
     one.close().await.and(other.close().await).map_err(unreachable)
 }
 
-/// The process of the server that answers.
+/// The server process that answers.
 async fn process(session: &mut PgConnection) -> Result<i32, ConnectError> {
     let answer = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(session).await;
     answer.and_then(|row| row.try_get(0)).map_err(unreachable)
@@ -216,8 +218,8 @@ fn not_durable(setting: &str, wanted: &'static str, found: String) -> ConnectErr
     }
 }
 
-/// Whether a connection that was given back is outside of any transaction. The question reads away what is left of earlier
-/// answers; inside of a transaction `now()` is the time of its beginning.
+/// Whether a connection that was given back is outside of any transaction. The query first reads the rest of earlier
+/// replies; inside of a transaction `now()` is the time of its beginning.
 async fn is_at_rest(session: &mut PgConnection, longest: Duration) -> Result<bool, sqlx::Error> {
     let question = sqlx::raw_sql("SELECT now() = statement_timestamp()");
     match timeout(longest, question.fetch_one(session)).await {
@@ -235,10 +237,10 @@ fn unreachable(error: sqlx::Error) -> ConnectError {
     ConnectError::Unreachable(source)
 }
 
-/// Reads a URL that begins with `postgres:` or `postgresql:`. What is wrong with it is told without quoting it.
+/// Parses a URL that begins with `postgres:` or `postgresql:`. Its errors do not quote the URL.
 pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let (_, rest) = url.split_once("://").ok_or(ConnectError::PostgresUrl)?;
-    // A `#` that was meant as a part of the password would cut the URL off.
+    // A `#` in a password would cut off the rest of the URL.
     if rest.contains('#') {
         return Err(ConnectError::PostgresUrl);
     }
@@ -250,13 +252,13 @@ pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
         }
     }
     let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::PostgresUrl)?;
-    // No floats are read here, and PgBouncer refuses a client that asks for their digits.
+    // The program reads no floats, and PgBouncer refuses a client that sets their digits.
     let options = options.extra_float_digits(None);
     let options = match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("rescind"),
     };
-    // Statements carry salts and password hashes. sqlx logs no bound values today; nothing hangs on that here.
+    // Statements carry salts and password hashes. sqlx logs no bound values today; this code does not rely on that.
     Ok(options.disable_statement_logging())
 }
 
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_keeps_its_commits_durable_whatever_an_administrator_sets_meanwhile() {
+    async fn a_session_keeps_synchronous_commit_when_the_server_changes_it() {
         let Some(_) = needs(Tool::Postgres) else { return };
         let server = PostgresServer::start().await;
         let settings = SqlSettings {
@@ -290,7 +292,7 @@ mod tests {
         server.sql("ALTER SYSTEM SET synchronous_commit = off").await;
         server.sql("ALTER SYSTEM SET checkpoint_timeout = '42min'").await;
         server.sql("SELECT pg_reload_conf()").await;
-        // The session has read the new settings once it knows this one.
+        // Once the session has this value, it has read the new settings.
         while shown(&store, "checkpoint_timeout").await != "42min" {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -1,4 +1,4 @@
-//! What SQLite and Postgres say they would do. Statements that scan a table are quick in a test and slow after a year.
+//! The query plans of SQLite and Postgres. Statements that scan a table are quick in a test and slow after a year.
 
 use jiff::Timestamp;
 use rescind_session::{
@@ -17,7 +17,7 @@ use super::{
     sessions::{close_open, delete_ended, select_newest_seen, select_open},
 };
 
-/// The plan of a statement, one step a line.
+/// The plan of a statement, one step per line.
 async fn plan(store: &SqlStore, explain: &str, statement: Statement) -> String {
     let explained = Statement {
         sql: format!("{explain} {}", statement.sql),
@@ -32,7 +32,7 @@ async fn plan(store: &SqlStore, explain: &str, statement: Statement) -> String {
     steps.join("\n")
 }
 
-/// The statement looks rows up by that index, scans nothing and sorts nothing.
+/// The statement finds rows by that index, without a scan and without a sort.
 async fn assert_uses(index: &str, statement: impl QueryTrait) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqlStore::open_file(&directory.path().join("plans.db"), &SqlSettings::default())
@@ -44,7 +44,7 @@ async fn assert_uses(index: &str, statement: impl QueryTrait) {
     assert!(!found.contains("SCAN"), "a table is scanned:\n{found}");
     assert!(!found.contains("TEMP B-TREE"), "rows are sorted:\n{found}");
 
-    // On an empty table Postgres would scan, unless it is told that this is dear.
+    // On an empty table Postgres would scan, unless scans are marked as expensive.
     let Some(_) = needs(Tool::Postgres) else { return };
     let settings = SqlSettings {
         max_connections: 1,
@@ -76,12 +76,12 @@ fn a_session() -> SessionId {
 }
 
 #[tokio::test]
-async fn listing_open_sessions_looks_at_the_users_open_sessions_only() {
+async fn listing_open_sessions_reads_only_the_users_open_sessions() {
     assert_uses("sessions_open_by_user", select_open(somebody())).await;
 }
 
 #[tokio::test]
-async fn closing_all_sessions_looks_at_the_users_open_sessions_only() {
+async fn closing_all_sessions_reads_only_the_users_open_sessions() {
     let closing = Closing {
         cause: Cause::Reuse,
         at: Timestamp::UNIX_EPOCH,
@@ -99,12 +99,12 @@ async fn the_revocations_of_a_user_are_found_by_user() {
 }
 
 #[tokio::test]
-async fn pruning_sessions_looks_at_ended_ones_only() {
+async fn pruning_sessions_reads_only_ended_ones() {
     assert_uses("sessions_by_end", delete_ended(Timestamp::UNIX_EPOCH, 100)).await;
 }
 
 #[tokio::test]
-async fn pruning_revocations_looks_at_passed_ones_only() {
+async fn pruning_revocations_reads_only_passed_ones() {
     assert_uses(
         "revocations_by_end",
         delete_passed(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO, 100),
@@ -118,7 +118,7 @@ async fn the_tail_of_the_log_is_read_from_its_position_on() {
 }
 
 #[tokio::test]
-async fn the_newest_moment_is_read_off_the_end_of_an_index() {
-    // SQLite calls it a search although there is nothing to search for: with one MAX it steps to the end of the index.
+async fn the_newest_instant_is_read_from_the_end_of_an_index() {
+    // SQLite reports a search: with one MAX it steps to the end of the index.
     assert_uses("sessions_by_last_seen", select_newest_seen()).await;
 }

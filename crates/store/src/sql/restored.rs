@@ -1,8 +1,8 @@
-//! After a restore from a backup.
+//! The command after a restore from a backup.
 //!
-//! A restored database has forgotten: sessions that were closed since the backup are open again, generations that were
-//! rotated away are current again, and positions of the log will be given a second time. None of this can be told from
-//! what is there. So everybody logs in again, and copies of the log are told that this is another one.
+//! A restored database has lost changes: sessions that were closed since the backup are open again, generations that
+//! were rotated away are current again, and positions of the log will be given a second time. The data itself does not
+//! show that. So everybody has to log in again, and the log gets a new identity, which makes its copies invalid.
 
 use rescind_session::ports::{Closing, StoreError};
 use sea_orm::{
@@ -28,30 +28,30 @@ use super::{
 const BATCH: u64 = 500;
 
 impl SqlStore {
-    /// Closes everything, for a database that was restored from a backup: draws a new identity for the log, so that no copy
-    /// of it passes for whole; raises the epoch of every user it knows, so that no login that began before opens; and closes
-    /// every open session with its revocation. Returns how many were open.
+    /// Closes everything, for a database that was restored from a backup: draws a new identity for the log, so that no
+    /// copy of it counts as complete; raises the epoch of every user it knows, so that no login that began before can
+    /// open a session; and closes every open session with its revocation. Returns how many were open.
     ///
-    /// The time begins again at [`Closing::at`]: later instants that the database has recorded are forgotten, and an issue
-    /// floor is taken away. That is safe only if no access token that was issued before verifies any more, so the
-    /// signing keys are replaced first.
+    /// The time restarts at [`Closing::at`]: later instants that the database has recorded are dropped, and an issue
+    /// floor is removed. That is safe only if no access token that was issued before verifies any more, so replace the
+    /// signing keys first.
     ///
-    /// The program should be stopped meanwhile. In batches, each a transaction: doing it again after a failure goes on
-    /// where it stopped.
+    /// Stop the program meanwhile. It runs in batches, each a transaction: after a failure a repeat continues where it
+    /// stopped.
     ///
-    /// **The margin** has to be longer than for other closings, by the longest life of an access token. The rows know
-    /// nothing of the tokens that were issued since the backup, so a revocation is kept for the margin from
-    /// [`Closing::at`] on, at least. Sessions that *began* since the backup are not there to be closed: until the lifetime
-    /// of an access token has passed, only new signing keys refuse what they hold.
+    /// **The margin** must be longer than for other closings, by the longest lifetime of an access token. The rows do
+    /// not know the tokens that were issued since the backup, so a revocation is kept for at least the margin from
+    /// [`Closing::at`] on. Sessions that *began* since the backup have no row to close: until the lifetime of an access
+    /// token has passed, only new signing keys refuse their tokens.
     ///
     /// # Errors
-    /// [`StoreError`]; what was closed until then stays closed.
+    /// [`StoreError`]; the sessions closed so far stay closed.
     pub async fn close_everything(&self, closing: &Closing) -> Result<u64, StoreError> {
         self.retry(|| self.begin_again_once(millis(closing.at))).await?;
         self.close_every_session(closing, i64::MAX).await
     }
 
-    /// Raises every epoch, closes every session that is open and was opened until then, and tells how many there were.
+    /// Raises every epoch, closes every open session that was opened until then, and returns how many there were.
     pub(super) async fn close_every_session(&self, closing: &Closing, opened_until: i64) -> Result<u64, StoreError> {
         self.raise_every_epoch().await?;
         let mut closed = 0;
@@ -63,7 +63,7 @@ impl SqlStore {
         }
     }
 
-    /// Draws a new identity for the log, and has the time begin again.
+    /// Draws a new identity for the log, and restarts the time.
     async fn begin_again_once(&self, at: i64) -> Result<(), Failure> {
         let transaction = self.begin().await?;
         let draw = new_identity(transaction.get_database_backend());
@@ -84,7 +84,7 @@ impl SqlStore {
     }
 
     async fn raise_every_epoch(&self) -> Result<(), StoreError> {
-        // Whoever has logged in has a row, and whoever has not can be found only if the users are kept here.
+        // A user who has logged in has a row. The others can be found only if the users are kept here.
         let mut after = None;
         while let Some(last) = self.retry(|| self.give_epochs_once(after)).await? {
             after = Some(last);
@@ -96,7 +96,7 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Writes a row for the next users who have none, and returns the last of those it looked at.
+    /// Writes a row for the next users without one, and returns the last user that was checked.
     async fn give_epochs_once(&self, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> {
         let transaction = self.begin().await?;
         let mut users = user::Entity::find()
@@ -125,7 +125,7 @@ impl SqlStore {
         Ok(None)
     }
 
-    /// Raises the next epochs, and returns whose was the last.
+    /// Raises the next epochs, and returns the user of the last one.
     async fn raise_epochs_once(&self, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> {
         let transaction = self.begin().await?;
         let mut users = user_epoch::Entity::find()
@@ -150,7 +150,7 @@ impl SqlStore {
         Ok(last)
     }
 
-    /// Closes some of the open sessions, and tells how many.
+    /// Closes some of the open sessions, and returns how many.
     async fn close_some_once(&self, closing: &Closing, opened_until: i64) -> Result<u64, Failure> {
         let transaction = self.begin().await?;
         let some = Query::select()
@@ -158,7 +158,7 @@ impl SqlStore {
             .from(session::Entity)
             .and_where(Column::ClosedAt.is_null())
             .and_where(Column::CreatedAt.lte(opened_until))
-            // The order of the index of open sessions.
+            // In the order of the index of open sessions.
             .order_by(Column::UserId, sea_orm::Order::Asc)
             .order_by(Column::CreatedAt, sea_orm::Order::Asc)
             .order_by(Column::Id, sea_orm::Order::Asc)
@@ -179,7 +179,7 @@ impl SqlStore {
     }
 }
 
-/// What draws an identity for a log.
+/// The SQL expression for a new log identity.
 pub(super) fn new_identity(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "gen_random_uuid()",

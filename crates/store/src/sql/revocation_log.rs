@@ -1,4 +1,4 @@
-//! The revocation log in SQL: positions, appending, reading on, pruning.
+//! The revocation log in SQL: positions, appending, reading, pruning.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use super::{
 /// The head of the log is one row, and this is its id.
 const THE_HEAD: i64 = 1;
 
-/// How many rows one INSERT carries: seven values a row stay far below what databases accept in one statement.
+/// The number of rows per INSERT: with seven values a row it stays far below the limit of a statement.
 const ROWS_AT_ONCE: usize = 500;
 
-/// What is appended; the log adds the position.
+/// A new entry; the log adds the position.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) scope: Scope,
@@ -61,16 +61,16 @@ fn kept_scope(scope: Scope) -> (&'static str, Uuid) {
     }
 }
 
-/// Writes to the head's row and appends nothing. A transaction that writes nothing waits for no standby: what it answers
-/// about an earlier commit could still be lost.
+/// Writes to the head's row and appends no entry. A transaction that writes nothing does not wait for a standby, so the
+/// earlier commit that its reply relies on could still be lost.
 pub(super) async fn touch(transaction: &DatabaseTransaction, at: Timestamp) -> Result<(), Failure> {
     move_head(Some(millis(at))).exec(transaction).await.map_err(failed)?;
     Ok(())
 }
 
-/// Appends entries in the order given. From here to its commit the transaction holds the head's row: the next one is given
-/// its positions after this one is seen. If there are no entries, the head is left to others. Who has committed calls
-/// [`SqlStore::record`].
+/// Appends entries in the given order. From here to its commit the transaction holds the head's row: the next
+/// transaction gets its positions after this one is visible. If there are no entries, the head is not locked. Call
+/// [`SqlStore::record`] after the commit.
 pub(super) async fn append(
     transaction: &DatabaseTransaction,
     entries: &[Entry],
@@ -109,7 +109,7 @@ pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Res
     Ok(row.map(Revocation::try_from).transpose()?)
 }
 
-/// The revocations of a user's sessions that are still kept, one session's left out.
+/// The stored revocations of a user's sessions, except one session's.
 pub(super) fn of_users_sessions(user: UserId, except: Option<SessionId>) -> Select<revocation::Entity> {
     revocation::Entity::find()
         .filter(revocation::Column::UserId.eq(user.as_uuid()))
@@ -120,7 +120,7 @@ pub(super) fn of_users_sessions(user: UserId, except: Option<SessionId>) -> Sele
         .order_by_asc(revocation::Column::Position)
 }
 
-/// Removes at most `limit` entries whose `until` has passed, and that were made longer ago than `keep`.
+/// Removes at most `limit` entries whose `until` has passed and that are older than `keep`.
 pub(super) fn delete_passed(now: Timestamp, keep: Duration, limit: u32) -> DeleteMany<revocation::Entity> {
     let passed = Query::select()
         .column(revocation::Column::Position)
@@ -133,13 +133,13 @@ pub(super) fn delete_passed(now: Timestamp, keep: Duration, limit: u32) -> Delet
     revocation::Entity::delete_many().filter(revocation::Column::Position.in_subquery(passed))
 }
 
-/// Records how far the log was pruned: to just below the first entry that is kept, or to the end of a log that holds
-/// nothing. `seen` is the newest moment among the rows that are about to go, or the time by which they go if that is later.
+/// Records how far the log was pruned: to just below the first entry that is kept, or to the end of an empty log.
+/// `seen` is the newest instant among the rows to be removed, or the time by which they are removed if that is later.
 ///
-/// Rejected: the highest position that was removed. Entries go by their `until`, so some below it may be kept for long
-/// yet, and a reader that starts over would be told to start over again at the first of them, for ever.
+/// Rejected: the highest position that was removed. Entries are removed by their `until`, so some below it may be kept
+/// for long, and a reader that starts over would have to start over again at the first of them, for ever.
 pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option<i64>) -> Result<(), Failure> {
-    // Holds the head before it looks: a revocation that commits in between must not pass for one that was pruned.
+    // Locks the head before it reads: a revocation that commits in between must not count as pruned.
     let head = the_head(move_head(seen).exec_with_returning(transaction).await.map_err(failed)?)?;
     let first = revocation::Entity::find()
         .order_by_asc(revocation::Column::Position)
@@ -156,8 +156,8 @@ pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option
     Ok(())
 }
 
-/// An UPDATE of the head that records a moment if it is the newest. It is never moved back, nor forgotten when the rows
-/// that it came from are pruned: a restart must not begin before it.
+/// An UPDATE of the head that records an instant if it is the newest. It is never moved back, and it is kept when its
+/// rows are pruned: a restart must not begin before it.
 fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
     let keep = match at {
         Some(at) => later_of(log_head::Column::NewestAt, at),
@@ -168,7 +168,7 @@ fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
         .filter(log_head::Column::Id.eq(THE_HEAD))
 }
 
-/// What the head keeps there, or `at` if that is later.
+/// The head's value of that column, or `at` if that is later.
 fn later_of(column: log_head::Column, at: i64) -> Expr {
     CaseStatement::new()
         .case(Expr::col(column).gt(at), Expr::col(column))
@@ -176,7 +176,7 @@ fn later_of(column: log_head::Column, at: i64) -> Expr {
         .into()
 }
 
-/// Raises the issue floor to that moment, in milliseconds; a later one stays.
+/// Raises the issue floor to that instant, in milliseconds; a later floor stays.
 pub(super) async fn raise_issue_floor(transaction: &DatabaseTransaction, floor: i64) -> Result<(), Failure> {
     log_head::Entity::update_many()
         .col_expr(
@@ -195,10 +195,10 @@ fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, Failure> {
     Ok(head.ok_or_else(|| unreadable("a revocation log without its head"))?)
 }
 
-/// What a database knows of revocations and of the time. It only grows, unless the database has lost something.
+/// What a database knows of revocations and of the time. It only grows, unless the database has lost data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HighWater {
-    /// Which log.
+    /// The log.
     pub log: LogId,
     /// The last position that was given.
     pub position: Position,
@@ -213,7 +213,7 @@ pub(super) fn identity(head: &log_head::Model) -> Result<LogId, StoreError> {
 }
 
 impl SqlStore {
-    /// What the database knows now.
+    /// The current values of the database.
     ///
     /// # Errors
     /// [`StoreError`] if it does not answer.
@@ -223,7 +223,7 @@ impl SqlStore {
 
     pub(super) async fn log_after_once(&self, position: Position, limit: u32) -> Result<Tail, Failure> {
         // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
-        // shows in the floor, and what is pruned after was read. The other order could miss one.
+        // shows in the floor, and what is pruned later was read. The other order could miss an entry.
         let entries = after(kept_position(position), limit)
             .all(&self.readers)
             .await
@@ -238,7 +238,7 @@ impl SqlStore {
         }
     }
 
-    /// Moves the head of the log there and back: SQLite writes no page for an UPDATE that changes nothing.
+    /// Changes the head of the log and changes it back: SQLite writes no page for an UPDATE without a change.
     pub(super) async fn try_write_once(&self) -> Result<(), Failure> {
         let transaction = self.begin().await?;
         for step in [1, -1] {

@@ -1,5 +1,5 @@
-//! Between rows and what they mean. What this program does not write is [`StoreError::Corrupt`], never a panic and never
-//! a guess: a session whose state cannot be read must not pass for an open one.
+//! Converts rows to values and back. A row that this program does not write is [`StoreError::Corrupt`], never a panic
+//! and never a guess: a session whose state cannot be read must not count as open.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use super::{
     error::unreadable,
 };
 
-/// A moment as it is kept: in milliseconds, what is finer cut off.
+/// An instant as it is stored: in milliseconds, the fraction cut off.
 pub(super) fn millis(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-/// `millis` later, at most at the end of the calendar; what is finer than a millisecond counts as one more.
+/// `millis` later, at most at the end of the calendar; a fraction of a millisecond counts as one more.
 pub(super) fn millis_later(millis: i64, by: Duration) -> i64 {
     let by = i64::try_from(by.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
     millis.saturating_add(by).min(Timestamp::MAX.as_millisecond())
@@ -36,7 +36,7 @@ pub(super) fn epoch(epoch: i64) -> Result<Epoch, StoreError> {
     u64::try_from(epoch).map(Epoch::new).map_err(StoreError::corrupt)
 }
 
-/// A position as it is kept. One that no database could hold lies beyond the end of every log.
+/// A position as it is stored. One that no database could hold lies beyond the end of every log.
 pub(super) fn kept_position(position: Position) -> i64 {
     i64::try_from(position.get()).unwrap_or(i64::MAX)
 }
@@ -205,7 +205,7 @@ impl TryFrom<revocation::Model> for Revocation {
     }
 }
 
-/// Every row, or the first that cannot be read.
+/// Every row, or an error for the first that cannot be read.
 pub(super) fn read_all<Row, Meaning>(rows: Vec<Row>) -> Result<Vec<Meaning>, StoreError>
 where
     Meaning: TryFrom<Row, Error = StoreError>,

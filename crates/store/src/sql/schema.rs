@@ -1,7 +1,7 @@
-//! The schema, moved by hand: `connect` never changes it.
+//! Migrations, started explicitly: `connect` never changes the schema.
 //!
-//! A whole move is one transaction. Of two nodes that migrate at once, the second waits and then finds nothing to do; of a
-//! move that fails, nothing is left.
+//! A whole migration is one transaction. If two nodes migrate at once, the second waits and then finds nothing to do; a
+//! migration that fails changes nothing.
 
 use rescind_migrations::{MigrationStatus, Migrator, MigratorTrait};
 use rescind_session::ports::StoreError;
@@ -13,7 +13,7 @@ use super::{
     error::{Failure, failed},
 };
 
-/// The number of the advisory lock for moving the schema of a Postgres: "rescheme" in ASCII.
+/// The number of the advisory lock for migrating a Postgres: "rescheme" in ASCII.
 const SCHEMA_LOCK: i64 = 0x7265_7363_6865_6d65;
 
 /// One step of the schema's history.
@@ -21,32 +21,32 @@ const SCHEMA_LOCK: i64 = 0x7265_7363_6865_6d65;
 pub struct MigrationStep {
     /// Its name, which begins with its date.
     pub name: String,
-    /// Whether this database has it.
+    /// Whether this database has applied it.
     pub state: MigrationState,
 }
 
-/// Whether a step of the schema's history was taken.
+/// Whether a migration step was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MigrationState {
     /// The database has it.
     Applied,
-    /// [`SqlStore::migrate_up`] will take it.
+    /// [`SqlStore::migrate_up`] will apply it.
     Pending,
 }
 
 impl SqlStore {
-    /// Takes every step that the database does not have yet.
+    /// Applies every step that the database does not have yet.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed. `Corrupt` if the database has steps that this program does not know: it
-    /// was moved by a newer one.
+    /// [`StoreError`]; then nothing was changed. `Corrupt` if the database has steps that this program does not know: a
+    /// newer one has migrated it.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
         let transaction = self.begin_move().await?;
         Migrator::up(&transaction, None).await.map_err(failed)?;
         Ok(commit(transaction).await?)
     }
 
-    /// Takes the latest `steps` steps back, and with them what their tables held; [`u32::MAX`] takes all of them back.
+    /// Reverts the latest `steps` steps and deletes their tables' contents; [`u32::MAX`] reverts all of them.
     ///
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
@@ -56,8 +56,8 @@ impl SqlStore {
         Ok(commit(transaction).await?)
     }
 
-    /// Takes all steps back and then takes them again: empty tables. Tables of others in the same database stay, unlike
-    /// with sea-orm's own `fresh`.
+    /// Reverts all steps and then applies them again: empty tables. Other tables in the same database stay, unlike with
+    /// sea-orm's own `fresh`.
     ///
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
@@ -84,7 +84,7 @@ impl SqlStore {
         Ok(steps.iter().map(step).collect())
     }
 
-    /// Whether the database has every step. Nothing else works before it has.
+    /// Whether the database has every step. Before that, no other operation works.
     ///
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
@@ -99,11 +99,11 @@ impl SqlStore {
             .map_err(failed)
     }
 
-    /// Begins to move the schema, alone.
+    /// Begins a migration, exclusively.
     ///
-    /// SQLite has one writer anyway. On Postgres whoever moves holds a lock by which others that do the same wait, and may
-    /// take as long as it takes; but not while it waits for a table, since everybody else would queue up behind it. Always
-    /// READ COMMITTED: whoever waited for the lock must see what its predecessor did.
+    /// SQLite has one writer anyway. On Postgres a migration holds a lock that makes other migrations wait, and may
+    /// take any time. But it waits for a table only for a bounded time, since all other queries would queue up behind
+    /// it. Always READ COMMITTED: a migration that waited for the lock must see its predecessor's changes.
     async fn begin_move(&self) -> Result<DatabaseTransaction, Failure> {
         if self.writer.get_database_backend() != DbBackend::Postgres {
             return self.begin().await;

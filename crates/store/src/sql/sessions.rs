@@ -108,7 +108,7 @@ impl SessionStore for SqlStore {
     }
 }
 
-/// One attempt at each.
+/// One attempt at each operation.
 impl SqlStore {
     async fn epoch_once(&self, user: UserId) -> Result<Epoch, Failure> {
         let row = user_epoch::Entity::find_by_id(user.as_uuid())
@@ -210,7 +210,7 @@ impl SqlStore {
             until: millis(new.until),
             cause: new.cause,
         };
-        // Looks only once it holds the head: of two that revoke the same, the second then sees the first.
+        // Reads only while it holds the head: if two revoke the same token, the second then sees the first.
         log::touch(&transaction, new.at).await?;
         if let Some(revocation) = log::find(&transaction, entry.scope).await? {
             commit(transaction).await?;
@@ -243,7 +243,7 @@ impl SqlStore {
             .map_err(failed)?
             .rows_affected;
         if sessions + passed > 0 {
-            // With the time by which they went: a restart must not begin before it.
+            // With the time by which they were removed: a restart must not begin before it.
             log::record_floor(&transaction, Ord::max(seen, Some(millis(now)))).await?;
         }
         commit(transaction).await?;
@@ -279,8 +279,8 @@ impl SqlStore {
     }
 }
 
-/// Raises a user's epoch by 0 or 1, holds its row until the commit, and returns what it is now. By 0 it is a look that
-/// nobody can make stale: the row is written even for a user who has none, since a row that is not there cannot be held.
+/// Raises a user's epoch by 0 or 1, holds its row until the commit, and returns its current value. By 0 it is a read
+/// that cannot become stale: the row is written even for a user without one, since a missing row cannot be locked.
 async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) -> Result<Epoch, Failure> {
     let raised = Expr::col((user_epoch::Entity, user_epoch::Column::Epoch)).add(by);
     let row = user_epoch::Entity::insert(user_epoch::ActiveModel {
@@ -298,7 +298,7 @@ async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) ->
     Ok(rows::epoch(row.epoch)?)
 }
 
-/// The compare-and-swap. What it compares is in its WHERE, so no other statement can come between the two.
+/// The compare-and-swap. The comparison is in its WHERE, so no other statement can run between the two.
 fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
     let later = |column: Column, than: Timestamp| {
         let than = millis(than);
@@ -315,8 +315,8 @@ fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
             address: Set(kept_address(&rotation.device)),
             ..session::ActiveModel::default()
         })
-        // Neither goes back, though nodes' clocks differ: the newest instant must be the newest, and a revocation must
-        // outlive every access token.
+        // Neither value goes back, though nodes' clocks differ: the newest instant must be the newest, and a revocation
+        // must outlive every access token.
         .col_expr(Column::LastSeenAt, later(Column::LastSeenAt, rotation.at).into())
         .col_expr(
             Column::AccessUntil,
@@ -335,8 +335,8 @@ pub(super) fn select_open(user: UserId) -> Select<session::Entity> {
         .order_by_asc(Column::Id)
 }
 
-/// Closes those of the sessions that are open. Their rows come back as they are at that moment, so `access_until` is the
-/// latest that any rotation wrote, also one that this statement had to wait for.
+/// Closes those of the sessions that are open. Their rows are returned as they are at that moment, so `access_until` is
+/// the latest that any rotation wrote, also one that this statement had to wait for.
 pub(super) fn close_open(which: impl IntoCondition, closing: &Closing) -> UpdateMany<session::Entity> {
     let close = session::Entity::update_many()
         .set(session::ActiveModel {
@@ -366,7 +366,7 @@ pub(super) fn entries_of(closed: &[session::Model], closing: &Closing) -> Vec<En
     closed.iter().map(entry).collect()
 }
 
-/// What to say of a session that is not open; notes reuse if that is why it was to be closed.
+/// The outcome for a session that is not open; records reuse if that is the reason to close it.
 async fn already_closed(
     transaction: &DatabaseTransaction,
     id: SessionId,
@@ -391,7 +391,7 @@ async fn already_closed(
     Ok(Closed::Already(log::find(transaction, Scope::Session(id)).await?))
 }
 
-/// Removes at most `limit` sessions whose absolute end lies before that moment.
+/// Removes at most `limit` sessions whose absolute end lies before that instant.
 pub(super) fn delete_ended(before: Timestamp, limit: u32) -> DeleteMany<session::Entity> {
     let ended = Query::select()
         .column(Column::Id)
@@ -403,7 +403,7 @@ pub(super) fn delete_ended(before: Timestamp, limit: u32) -> DeleteMany<session:
     session::Entity::delete_many().filter(Column::Id.in_subquery(ended))
 }
 
-/// The latest `last_seen_at` of all, by index.
+/// The latest `last_seen_at` of all sessions, by index.
 pub(super) fn select_newest_seen() -> Select<session::Entity> {
     session::Entity::find()
         .select_only()
@@ -419,7 +419,7 @@ async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, Fai
     Ok(newest.flatten())
 }
 
-/// The database's own clock, in milliseconds. There is no portable way to ask for it.
+/// The database's own clock, in milliseconds. There is no portable query for it.
 pub(super) async fn clock(database: &impl ConnectionTrait) -> Result<i64, Failure> {
     let ask = match database.get_database_backend() {
         DbBackend::Sqlite => "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",

@@ -34,7 +34,7 @@ impl UserStore for SqlStore {
     }
 }
 
-/// One attempt at each.
+/// One attempt at each operation.
 impl SqlStore {
     async fn find_user_once(&self, id: UserId) -> Result<Option<User>, Failure> {
         let row = user::Entity::find_by_id(id.as_uuid())
@@ -55,7 +55,7 @@ impl SqlStore {
 
     async fn insert_once(&self, new: &NewUser) -> Result<Inserted, Failure> {
         let transaction = self.begin().await?;
-        // To look whether the name is free and to take it is one statement. A taken *id* is no outcome but an error.
+        // One statement checks that the name is free and takes it. A taken *id* is no outcome but an error.
         let rows = user::Entity::insert(new_user_row(&new.user, &new.password_hash))
             .on_conflict(OnConflict::column(user::Column::Username).do_nothing().to_owned())
             .exec_without_returning(&transaction)

@@ -1,4 +1,4 @@
-//! The writing connection after a failure that made SQLite roll back by itself.
+//! The writing connection after a failure for which SQLite rolled back by itself.
 
 use rescind_session::{
     NewUser, PasswordHash, User, UserKind, Username,
@@ -25,14 +25,14 @@ fn user(number: u128, hash: String) -> NewUser {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_unavailable_and_once_there_is_room_writing_goes_on() {
+async fn a_full_disk_is_unavailable_until_there_is_space() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqlStore::open_file(&directory.path().join("full.db"), &SqlSettings::default())
         .await
         .unwrap();
     store.migrate_up().await.unwrap();
 
-    // A limit of the connection, so it is gone with the connection: the store must notice that this one is spent.
+    // It is a limit of the connection and ends with it: the store must notice that this connection is unusable.
     store
         .writer
         .execute_unprepared("PRAGMA max_page_count = 1")
@@ -56,9 +56,9 @@ async fn a_full_disk_is_unavailable_and_once_there_is_room_writing_goes_on() {
     );
 }
 
-/// A transaction that began to read first could be refused when it wants to write, and no waiting would help it.
+/// A transaction that began with a read could be refused when it writes, and waiting would not help.
 #[tokio::test]
-async fn a_transaction_holds_the_lock_to_write_before_its_first_statement() {
+async fn a_transaction_has_the_write_lock_before_its_first_statement() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("lock.db");
     let store = SqlStore::open_file(&file, &SqlSettings::default()).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_transaction_holds_the_lock_to_write_before_its_first_statement() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_in_the_middle_leaves_nothing_behind() {
+async fn a_cancelled_transaction_leaves_no_change() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqlStore::open_file(&directory.path().join("left.db"), &SqlSettings::default())
         .await

@@ -1,36 +1,37 @@
 //! The lock on a Postgres database: advisory, of a session of its own.
 //!
-//! Postgres frees such a lock when the session ends: the server died, an administrator ended the session, a network was
-//! gone for long. The client may hear of that late or never, and meanwhile somebody else has the lock. So holding it is a
-//! belief, renewed by a heartbeat: a question, twice a second, whether this session has the lock.
+//! Postgres frees such a lock when the session ends: the server failed, an administrator ended the session, the network
+//! was down for long. The client may notice late or never, and meanwhile another node has the lock. So holding it is a
+//! belief, renewed by a heartbeat: a query, twice a second, whether this session has the lock.
 //!
-//! # Why no two believe at once
-//! Call *beat* a heartbeat that was answered well. Each node measures durations on its own counter of time since boot, which
-//! nobody sets and which goes on while the machine sleeps.
+//! # Why two nodes never believe at once
+//! A *beat* is a heartbeat that was answered well. Each node measures durations by its own counter of the time since
+//! boot, which cannot be set and which continues while the machine sleeps.
 //!
-//! 1. A node believes until [`BELIEF`] (2 s) after its last beat **began**. The server gave its answer after that, so at
-//!    some moment since the session had the lock: whoever gets a lock that excludes it gets it later than the beat began.
-//! 2. Whoever gets the lock does not count it before a beat that began [`PAUSE`] (3 s) after the lock was granted. By
-//!    then 3 s have passed since the predecessor's last beat began, and it has stopped believing, even if it is cut off,
-//!    stopped, or asleep. The second in between is for counters that run at different speeds: it allows for a third.
-//! 3. Someone who shares the lock need not wait if another sharer **has waited** and still holds it: nobody was alone in
-//!    the meantime. Those who have waited say so with a second lock ([`SETTLED`]), on the same session.
+//! 1. A node believes until [`BELIEF`] (2 s) after its last beat **began**. The server answered after that, so at some
+//!   moment since then the session had the lock: a node that gets a conflicting lock gets it after the beat began.
+//! 2. A node that gets the lock does not count it before a beat that began [`PAUSE`] (3 s) after the lock was granted.
+//!   By then 3 s have passed since the predecessor's last beat began, and the predecessor has stopped believing, even
+//!   if it is cut off, stopped, or asleep. The second in between is for counters that run at different speeds: it
+//!   allows for a third.
+//! 3. A node that shares the lock need not wait if another sharer **has waited** and still holds it: no node was alone
+//!   in the meantime. Those who have waited hold a second lock ([`SETTLED`]), on the same session.
 //! 4. A node that lost the lock need not wait if it is back before [`BELIEF`] has passed since its own last beat began:
-//!    another one that was granted it in between has not been able to count it (2), and does not have it any more.
-//! 5. Each node that has waited draws a new [`Mark`] in the database before it counts the lock. A node that lost the lock, and
-//!    is back later, need not wait either if it finds the mark that it read at its last beat: no other node has counted the lock since.
-//!    So a server that was away is used again at once. A promoted standby may lack a mark, so its history is part of it.
+//!   another node that was granted the lock in between cannot have counted it (2), and does not have it any more.
+//! 5. Each node that has waited draws a new [`Mark`] in the database before it counts the lock. A node that lost the
+//!   lock, and is back later, need not wait either if it finds the mark that it read at its last beat: no other node
+//!   has counted the lock since. So a server that was away is used again at once. A promoted standby may lack a mark,
+//!   so its history is part of the mark.
 //!
-//! A beat that is slow on the same session proves as much as a quick one: the session never ended, so nobody was there in
-//! between, and belief returns without a pause. Therefore a slow beat is waited for ([`GIVE_UP`]) instead of ending a
-//! session that holds the lock.
+//! A slow beat on the same session proves as much as a quick one: the session never ended, so no other node had the
+//! lock in between, and belief returns without a pause. Therefore a slow beat is awaited ([`GIVE_UP`]), and the session
+//! that holds the lock is kept.
 //!
-//! **What is not promised.** A virtual machine that is stopped as a whole, its counters included, believes until it is told
-//! otherwise by its next beat, half a second after it goes on. Two servers that both take themselves for the primary grant
-//! two locks.
+//! **What is not promised.** A virtual machine that is stopped as a whole, with its counters, still believes until its
+//! next beat, half a second after it continues. Two servers that both act as the primary grant two locks.
 //!
-//! **A pooler** that gives each transaction another session (PgBouncer with `pool_mode=transaction`) would keep the lock
-//! after its holder is gone. So the claim looks for one before it takes the lock.
+//! **A pooler** that gives each transaction another session (PgBouncer with `pool_mode=transaction`) would keep the
+//! lock after its holder is gone. So the claim checks for one before it takes the lock.
 
 use std::{
     error::Error,
@@ -64,23 +65,24 @@ const BEAT: Duration = Duration::from_millis(500);
 const BELIEF: Duration = Duration::from_secs(2);
 /// How long a lock is held before it counts. Longer than [`BELIEF`].
 const PAUSE: Duration = Duration::from_secs(3);
-/// How long an answer is waited for before the session is given up. Nobody believes in it for that long.
+/// How long to wait for a reply before the session is given up. By then no node believes in it.
 const GIVE_UP: Duration = Duration::from_secs(5);
-/// How long a start waits for somebody else's lock: a process that was killed a moment ago has a session that does not know
-/// it yet.
+/// How long a start waits for another node's lock: the server may still have the session of a process that was killed a
+/// moment ago.
 const PATIENCE: Duration = Duration::from_secs(2);
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
-/// The two numbers of an advisory lock: whose it is ("RSCD"), and what for. Locks are of one database, not of the server.
+/// The two numbers of an advisory lock: the program ("RSCD"), and the purpose. Locks belong to one database, not to the
+/// server.
 const CLASS: i32 = 0x5253_4344;
-/// Held by every tenant.
+/// Held by every node.
 const DATABASE: i32 = 1;
 /// Held by sharers that have waited.
 const SETTLED: i32 = 2;
 
 type Act = Box<dyn Fn() + Send + Sync>;
 
-/// A lock that is kept by a task. Dropping it ends the session.
+/// A lock that a task keeps. Dropping it ends the session.
 pub(super) struct Kept {
     belief: Arc<Belief>,
     keeper: JoinHandle<()>,
@@ -108,7 +110,7 @@ impl Drop for Kept {
     }
 }
 
-/// What this node believes, and since when.
+/// This node's belief, and since when.
 #[derive(Default)]
 struct Belief {
     clock: SystemClock,
@@ -138,7 +140,7 @@ impl Belief {
     }
 }
 
-/// Gets the lock, and has it kept from then on. It does not count yet.
+/// Takes the lock, and starts the task that keeps it. The lock does not count yet.
 pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyError> {
     let keeper = Keeper {
         options: read_postgres_url(url)?.application_name("rescind lock"),
@@ -184,7 +186,7 @@ struct Keeper {
 struct Held {
     session: PgConnection,
     name: SessionName,
-    /// When the grant was known here, since boot.
+    /// When the grant was known here, as the time since boot.
     since: Duration,
     /// Whether another sharer had waited.
     joined: bool,
@@ -196,15 +198,16 @@ struct LastBeat {
     mark: Mark,
 }
 
-/// What the last node that waited has drawn, in one database and one history of it. None before the schema is there: then no
-/// node can know one.
+/// The value that the last node that waited has drawn, in one database and one history of it. `None` before the schema
+/// exists: then no node can have one.
 type Mark = Option<String>;
 
 const READ_MARK: &str = "SELECT concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()),
     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), (SELECT holder FROM database_lock)) AS mark";
 const DRAW_MARK: &str = "UPDATE database_lock SET holder = gen_random_uuid() RETURNING holder";
 
-/// A session, for another one of the same node. Numbers of processes come back; with the moment of their birth they don't.
+/// Identifies a session for another session of the same node. Process numbers are reused; together with the start time
+/// they are unique.
 struct SessionName {
     process: i32,
     born: String,
@@ -232,7 +235,7 @@ fn unreachable(error: LockError) -> TenancyError {
 }
 
 impl Keeper {
-    /// Keeps the lock, and takes it anew whenever it is lost. `granted` is none if the task before this one failed.
+    /// Keeps the lock, and takes it again after each loss. `granted` is `None` if the task before this one failed.
     async fn keep(self: Arc<Self>, granted: Option<Held>) {
         let mut last = None;
         let mut held = match granted {
@@ -249,14 +252,14 @@ impl Keeper {
             self.belief.end();
             tracing::error!(
                 %error,
-                "the lock on the database may be lost: whether a token was taken back is not known here until it is held again"
+                "the lock on the database may be lost: this node cannot check revocations until it holds it again"
             );
             (held, last) = self.regain(Some(&held.name), last).await;
             tracing::info!("the lock on the database is held again");
         }
     }
 
-    /// Renews the belief with each beat from which the lock counts, until there is none.
+    /// Renews the belief with each beat from which the lock counts, until a beat fails.
     async fn believe(&self, held: &mut Held, last: &mut Option<LastBeat>) -> LockError {
         if last.is_none() {
             match self.settle(held, None).await {
@@ -305,15 +308,15 @@ impl Keeper {
         }
     }
 
-    /// Tries once to get the lock in a new session; nothing if somebody else has it. A session that this node had before
-    /// is ended first: the server may not have noticed yet that nobody is there any more.
+    /// Tries once to get the lock in a new session; `None` if another node has it. An earlier session of this node is
+    /// ended first: the server may not have noticed yet that its client is gone.
     async fn acquire(&self, lost: Option<&SessionName>) -> Result<Option<Held>, LockError> {
         let mut session = timeout(GIVE_UP, self.options.connect())
             .await
             .map_err(|_| LockError::Silent)??;
-        // Of a client that vanished without a word the server shall hear within seconds, not within its two hours.
-        // And the mark has to be on this server's disk before the lock counts, whatever the server is set to; the history
-        // tells a standby that lacks it.
+        // If a client vanishes silently, the server must notice within seconds, not within its default of two hours.
+        // And the mark must be on this server's disk before the lock counts, whatever the server's setting is; a
+        // standby that lacks the mark is recognised by its history.
         let greeting = "SELECT set_config('default_transaction_read_only', 'off', false),
                 set_config('synchronous_commit', 'local', false),
                 set_config('tcp_keepalives_idle', '2', false),
@@ -344,7 +347,7 @@ impl Keeper {
         let since = self.belief.clock.since_boot();
         let joined = match self.tenancy {
             Tenancy::Alone => false,
-            // Only now that this session keeps everybody out who would be alone.
+            // Only now, because this session already excludes nodes that want to be alone.
             Tenancy::Shared => {
                 let others = format!("SELECT EXISTS ({})", locks(SETTLED, "pid <> pg_backend_pid()"));
                 ask(&mut session, others).await?.try_get(0)?
@@ -358,8 +361,8 @@ impl Keeper {
         }))
     }
 
-    /// Waits until the lock counts, and returns the beat from which it does. `last` is the last one of a lock that this node had
-    /// before.
+    /// Waits until the lock counts, and returns the beat from which it does. `last` is the last beat of an earlier lock
+    /// of this node.
     async fn settle(&self, held: &mut Held, last: Option<&LastBeat>) -> Result<LastBeat, LockError> {
         let is_back = match last {
             Some(last) if held.since.saturating_sub(last.began) <= BELIEF => true,
@@ -421,7 +424,7 @@ async fn read_mark(held: &mut Held) -> Result<Mark, LockError> {
     Ok(row.map(|row| row.try_get("mark")).transpose()?)
 }
 
-/// A lock is taken before the schema is made. Nothing stands between two nodes then that both wait.
+/// A lock is taken before the schema exists. Then two nodes that start both wait, which is safe.
 fn unless_no_schema(answer: Result<PgRow, LockError>) -> Result<Option<PgRow>, LockError> {
     match answer {
         Ok(row) => Ok(Some(row)),
@@ -436,7 +439,7 @@ fn beats() -> tokio::time::Interval {
     tick
 }
 
-/// The locks of that purpose on this database that were granted. (`objsubid` 2: of two numbers.)
+/// The granted locks of that purpose on this database. (`objsubid` 2: of two numbers.)
 fn locks(purpose: i32, whose: &str) -> String {
     format!(
         "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
@@ -445,7 +448,7 @@ fn locks(purpose: i32, whose: &str) -> String {
     )
 }
 
-/// One question and its one row. Nothing in it comes from outside. Once it has failed, the session is of no use.
+/// One query with one row. It contains no outside input. After an error the session is unusable.
 async fn ask(session: &mut PgConnection, question: String) -> Result<PgRow, LockError> {
     let answer = sqlx::raw_sql(AssertSqlSafe(question));
     match timeout(GIVE_UP, answer.fetch_one(session)).await {

@@ -1,14 +1,15 @@
-//! The lock on an SQLite database: the kernel's (`flock`), on the database file; and whether the files are still in place.
+//! The lock on an SQLite database: the kernel's (`flock`), on the database file; and a check that the files are in
+//! place.
 //!
 //! The lock belongs to the file and not to one of its names: a symlink, a hard link and a bind mount all lead to it. It
-//! goes when the process does, whatever killed it, and cannot be lost before.
+//! ends with the process, even after a kill, and cannot be lost before.
 //!
 //! **SQLite has locks of its own on the same file**, and the kernel drops them as soon as the process closes *any*
-//! descriptor of it (sqlite.org/howtocorrupt.html, section 2.2). So the descriptor here is opened before SQLite opens the
-//! file and closed after SQLite has closed it, and nothing else in the process may open it.
+//! descriptor of it (sqlite.org/howtocorrupt.html, section 2.2). So the descriptor here is opened before SQLite opens
+//! the file and closed after SQLite has closed it, and no other code of the process may open it.
 //!
-//! **A deleted file can still be written to**, and all of it is gone with the last descriptor. So the names are looked up
-//! around each operation, and have to lead to the files that are open.
+//! **A deleted file can still be written to**, and is lost with the last descriptor. So the names are looked up around
+//! each operation, and must lead to the open files.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
@@ -20,11 +21,11 @@ use std::{
 use super::{Tenancy, TenancyError};
 use crate::sql::make_file;
 
-/// A database file that is locked as long as this is there.
+/// A database file that is locked while this value exists.
 pub(super) struct DatabaseFile {
-    /// Open for its lock. It is neither read nor written.
+    /// Open only for its lock: it is neither read nor written.
     descriptor: File,
-    /// The names of the file and of SQLite's two beside it, and which files they led to at the first look.
+    /// The names of the file and of SQLite's two beside it, and the files that they first led to.
     files: [(PathBuf, OnceLock<FileId>); 3],
 }
 
@@ -58,7 +59,7 @@ impl DatabaseFile {
             },
             TryLockError::Error(source) => failed(source),
         })?;
-        // SQLite follows a symlink, and has its two files beside what that leads to.
+        // SQLite follows a symlink, and creates its two files beside the target.
         let (given, real) = (std::path::absolute(database), fs::canonicalize(database));
         let (given, real) = (given.map_err(failed)?, real.map_err(failed)?);
         let files = ["", "-wal", "-shm"].map(|suffix| {
@@ -66,12 +67,12 @@ impl DatabaseFile {
             name.push(suffix);
             (name.into(), OnceLock::new())
         });
-        // Those beside it may still be replaced while SQLite opens.
+        // The two beside it may still be replaced while SQLite opens.
         files[0].1.get_or_init(|| file_id(&metadata));
         Ok(Self { descriptor, files })
     }
 
-    /// Whether each name still leads to the same file. No call to the system here waits for a disk.
+    /// Whether each name still leads to the same file. No system call here waits for a disk.
     pub(super) fn is_in_place(&self) -> bool {
         self.files.iter().all(|(path, known)| match fs::metadata(path) {
             Ok(found) => *known.get_or_init(|| file_id(&found)) == file_id(&found),
@@ -81,15 +82,15 @@ impl DatabaseFile {
 }
 
 impl Drop for DatabaseFile {
-    /// Closing would not be enough: a child that the process has just forked holds a copy of the descriptor until it runs
-    /// its own program, and the lock stays until the last copy is closed. Unlocking counts for all of them.
+    /// Closing the descriptor is not enough: a child that the process has just forked holds a copy of it until its own
+    /// program starts, and the lock stays until the last copy is closed. Unlocking works for all copies.
     fn drop(&mut self) {
-        // If it fails, the lock goes with the last copy.
+        // If it fails, the lock ends with the last copy.
         let _ = self.descriptor.unlock();
     }
 }
 
-/// Device and inode: the same under every name, and no other file's as long as this one is open.
+/// Device and inode: the same under every name, and unique while this file is open.
 #[cfg(unix)]
 type FileId = (u64, u64);
 
@@ -99,7 +100,7 @@ fn file_id(metadata: &Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
 
-/// Elsewhere an open file cannot be deleted.
+/// On other systems an open file cannot be deleted.
 #[cfg(not(unix))]
 type FileId = ();
 
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lock_goes_with_its_owner_though_a_forked_child_still_has_the_descriptor() {
+    fn dropping_the_lock_frees_it_despite_a_forked_childs_descriptor() {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("rescind.db");
         let first = DatabaseFile::claim(&database, Tenancy::Alone, true).unwrap();

@@ -1,21 +1,21 @@
-//! Who may use a database: one node for itself, or any number that tell each other.
+//! The database lock: a database belongs to one node alone, or to any number of nodes that share a blacklist.
 //!
-//! **The problem.** Without Redis a node keeps its blacklist in its own memory. A second node on the same database would
-//! hear of a logout from the log, a moment later, and in that moment accept a token that was taken back. So such a node has
-//! to be alone, and has to know it: not when it starts, but at every check.
+//! **The problem.** Without Redis a node keeps its blacklist in its own memory. A second node on the same database
+//! would learn of a logout from the log, a moment later, and until then accept a revoked token. So such a node has to
+//! be alone, and has to know it: not only when it starts, but at every check.
 //!
-//! **The choice.** A lock, held for as long as the node serves: [`Tenancy::Alone`] by a node that remembers by itself,
-//! [`Tenancy::Shared`] by those that share a blacklist in Redis, so that the two kinds keep each other out. On SQLite it is
-//! the kernel's lock on the database file, which goes when the process does and cannot be lost before. On Postgres
-//! it is an advisory lock of a session, see [`advisory`]: a session can end without its client hearing of it, so there
-//! [`Tenant::holds`] is a belief that has to be renewed, and that ends by itself.
+//! **The choice.** A lock, held for as long as the node serves: [`Tenancy::Alone`] by a node whose blacklist is in its
+//! memory, [`Tenancy::Shared`] by those that share a blacklist in Redis, so that the two kinds exclude each other. On
+//! SQLite it is the kernel's lock on the database file, which ends with the process and cannot be lost before. On
+//! Postgres it is an advisory lock of a session, see [`advisory`]: a session can end without its client noticing, so
+//! there [`Tenant::holds`] is a belief that must be renewed, and that expires by itself.
 //!
-//! **Where it is asked.** [`Tenanted`] stands before a blacklist and refuses to answer for a node that may have lost its
-//! lock. What only SQL decides needs none: a row is the truth, whoever reads it.
+//! **Where it is checked.** [`Tenanted`] wraps a blacklist and refuses to answer for a node that may have lost its
+//! lock. Checks in SQL need no lock: every node reads the same rows.
 //!
-//! Rejected: a row with a heartbeat and a deadline in it. It compares clocks of several machines, and a node that stood
-//! still for a while finds its row taken when it is too late. The lock is asked of whoever grants it, and only durations
-//! are measured, each on one machine.
+//! Rejected: a row with a heartbeat and a deadline in it. It compares clocks of several machines, and a node that was
+//! paused for a while notices too late that its row was taken. With the lock the server that grants it is asked, and
+//! only durations are measured, each on one machine.
 
 mod advisory;
 mod file;
@@ -37,53 +37,54 @@ pub use tenanted::Tenanted;
 /// How a database is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tenancy {
-    /// By nobody else: for a node that keeps its blacklist in the process, and for whoever moves tables or closes everything.
+    /// By this node only: for a node that keeps its blacklist in the process, and for commands that move tables or
+    /// close everything.
     Alone,
-    /// By any number that keep no secrets from each other: nodes whose blacklist is in one Redis.
+    /// By any number of nodes whose blacklist is in one Redis.
     Shared,
 }
 
-/// Why a database cannot be used as asked. No variant prints a URL.
+/// Why a database cannot be used in the requested way. No variant prints a URL.
 #[derive(Debug, thiserror::Error)]
 pub enum TenancyError {
-    /// Somebody else is using it in a way that this one does not go with.
+    /// Another process uses it in a way that excludes this one.
     #[error("another rescind is using the database")]
     InUse {
-        /// How it was asked for.
+        /// The requested use.
         asked: Tenancy,
-        /// The database file, on SQLite: it is what is locked.
+        /// The database file, on SQLite: the lock is on it.
         lock: Option<PathBuf>,
     },
-    /// The URL is not one of a database that is known here.
+    /// The URL's scheme is unknown.
     #[error(transparent)]
     Url(#[from] ConnectError),
-    /// The database file cannot be made, opened or locked.
+    /// The database file cannot be created, opened or locked.
     #[error("the database file {} cannot be locked", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The server cannot be reached, or would not grant locks.
+    /// The server cannot be reached, or grants no locks.
     #[error("the database cannot be reached for its lock")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// The source of a [`StoreError::Unavailable`]: the database that was claimed is not there any more.
+/// The source of a [`StoreError::Unavailable`]: the claimed database file is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the database file, or a file of SQLite beside it, was deleted, moved or replaced: put it back, or restart")]
 pub struct DatabaseLost;
 
 /// The right to use a database, until it is dropped.
 ///
-/// On SQLite it has to be claimed before the file is opened and dropped after it was closed
-/// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)), and a process must not claim one file twice: a
-/// descriptor of the file that is closed takes SQLite's own locks with it.
+/// On SQLite, claim it before the file is opened and drop it after the file was closed
+/// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)). A process must not claim one file twice:
+/// closing a descriptor of the file releases SQLite's own locks.
 pub struct Tenant {
     lock: Lock,
-    /// As of the last look.
+    /// The result of the last check.
     is_in_place: AtomicBool,
 }
 
@@ -102,10 +103,11 @@ impl From<Lock> for Tenant {
 }
 
 impl Tenant {
-    /// Takes the database of a `DATABASE_URL`. On Postgres it does not count yet: see [`settled`](Self::settled). There the lock is kept by a task of the runtime in which this was called.
+    /// Claims the database of a `DATABASE_URL`. On Postgres the lock does not count yet: see
+    /// [`settled`](Self::settled). There a task of the current runtime keeps the lock.
     ///
     /// # Errors
-    /// [`TenancyError::InUse`] if others have it and this is not how it can be shared.
+    /// [`TenancyError::InUse`] if others have it and the two uses exclude each other.
     pub async fn claim(url: &str, tenancy: Tenancy) -> Result<Self, TenancyError> {
         if is_postgres(url) {
             return Ok(Lock::Session(advisory::claim(url, tenancy).await?).into());
@@ -113,7 +115,7 @@ impl Tenant {
         Self::claim_sqlite(&sqlite_file(url)?, tenancy, makes_missing_file(url)?).await
     }
 
-    /// Takes the SQLite database in that file, which need not be there yet. The directory around it is made.
+    /// Claims the SQLite database in that file, which need not exist yet. Its directory is created.
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
@@ -131,8 +133,8 @@ impl Tenant {
         Ok(Lock::File(file).into())
     }
 
-    /// Whether the database is this node's now. False from the moment at which the lock may be lost, whether or not the
-    /// node has been told; and while the database is lost, as of the last [`verify`](Self::verify).
+    /// Whether the database is this node's now. False from the moment at which the lock may be lost, even before the
+    /// node notices; and false while the files are lost, as of the last [`verify`](Self::verify).
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.lock {
@@ -141,8 +143,8 @@ impl Tenant {
         }
     }
 
-    /// Looks whether the files of SQLite are in their places: the ones that were claimed. To be called around every
-    /// operation. The lock on Postgres is not a part of it: what SQL decides is true whoever reads it.
+    /// Checks whether the SQLite files that were claimed are in place. Call it around every operation. It does not
+    /// check the lock on Postgres: rows in SQL are correct for every reader.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] with [`DatabaseLost`] as its source.
@@ -158,7 +160,7 @@ impl Tenant {
     }
 
     /// Waits until [`holds`](Self::holds) is true. On Postgres that may take some seconds after the claim, until a
-    /// predecessor that was cut off has stopped believing that the database is its own.
+    /// predecessor that was cut off no longer believes that it holds the lock.
     pub async fn settled(&self) {
         match &self.lock {
             Lock::File(_) => {}
@@ -166,9 +168,9 @@ impl Tenant {
         }
     }
 
-    /// Has this done each time a lost lock is taken anew, *before* [`holds`](Self::holds) is true again: others may have
-    /// been here meanwhile, and what the node remembers may be old. It must not wait for anything. Only the first call
-    /// counts.
+    /// Calls `act` each time a lost lock is taken again, *before* [`holds`](Self::holds) is true again: other nodes may
+    /// have used the database meanwhile, and this node's memory may be out of date. `act` must not wait. Only the first
+    /// call of this function counts.
     pub fn when_regained(&self, act: impl Fn() + Send + Sync + 'static) {
         if let Lock::Session(kept) = &self.lock {
             kept.when_regained(Box::new(act));

@@ -1,4 +1,4 @@
-//! A blacklist that answers only for a node that may use the database.
+//! A blacklist that answers only while the node holds the database lock.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use rescind_session::{
 
 use super::Tenant;
 
-/// A blacklist behind the lock on the database: while the lock may be lost, every question is
-/// [`StoreError::Unavailable`], with [`LockLost`] as its source.
+/// A blacklist behind the database lock: while the lock may be lost, every call is [`StoreError::Unavailable`], with
+/// [`LockLost`] as its source.
 ///
-/// The lock is asked *before* the blacklist. A check that then takes its time is one that began while the node was a
-/// tenant; nobody else had answered a logout by then.
+/// The lock is checked *before* the blacklist. A check that then takes its time began while the node held the lock;
+/// until then no other node could have confirmed a logout.
 ///
-/// **Before a regained lock counts** what the node remembers has to be doubted: see [`Tenant::when_regained`].
+/// **Before a regained lock counts**, the node's memory must be marked as out of date: see [`Tenant::when_regained`].
 pub struct Tenanted {
     blacklist: Arc<dyn Blacklist>,
     tenant: Arc<Tenant>,
 }
 
 impl Tenanted {
-    /// That blacklist, for that tenant.
+    /// Puts that blacklist behind that lock.
     #[must_use]
     pub fn new(blacklist: Arc<dyn Blacklist>, tenant: Arc<Tenant>) -> Self {
         Self { blacklist, tenant }

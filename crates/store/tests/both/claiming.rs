@@ -1,4 +1,4 @@
-//! Keys that claim a database, and the issue floor that older ones leave in it.
+//! Keys that claim a database, and the issue floor that older keys leave in it.
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::ports::{ISSUE_FLOOR_MARGIN, SessionStore};
@@ -17,13 +17,13 @@ async fn clock(store: &SqlStore) -> Timestamp {
 async fn older_keys_leave_a_floor(place: Place, fresh: Place) {
     let store = place.store().await;
     let before = clock(&store).await;
-    // What the caller knows is older than the database's own clock.
+    // The caller's latest known time is older than the database's own clock.
     let known = Some(before - SignedDuration::from_hours(1));
     assert_eq!(store.claim_fingerprint("a", known).await.unwrap(), Claimed::First);
     let recorded = floor(&store).await.unwrap();
     assert!(recorded >= before + ISSUE_FLOOR_MARGIN, "{recorded} after {before}");
     assert!(recorded <= clock(&store).await + ISSUE_FLOOR_MARGIN, "{recorded}");
-    // Another start, of other nodes too, records nothing.
+    // A second start, of other nodes too, records no floor.
     let later = Some(before + SignedDuration::from_hours(1));
     assert_eq!(store.claim_fingerprint("a", later).await.unwrap(), Claimed::Same);
     assert_eq!(store.claim_fingerprint("b", later).await.unwrap(), Claimed::Different);
@@ -51,7 +51,7 @@ async fn keys_older_than_the_database_leave_an_issue_floor_on_postgres() {
 }
 
 #[tokio::test]
-async fn keys_that_were_made_for_it_leave_none() {
+async fn keys_made_for_the_database_leave_no_issue_floor() {
     let place = place::sqlite();
     let store = place.store().await;
     assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::First);

@@ -1,4 +1,4 @@
-//! What has to be seen on each kind of database, and is not a case of the conformance suite: it asks for more than a port.
+//! Tests for each kind of database that need more than a port, and so are no cases of the conformance suite.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

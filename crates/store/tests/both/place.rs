@@ -7,7 +7,7 @@ use rescind_testkit::{PostgresServer, Tool, needs};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use tempfile::TempDir;
 
-/// A database, for as long as it is needed.
+/// A database that exists as long as this value.
 pub(crate) struct Place {
     pub(crate) is_postgres: bool,
     url: String,
@@ -23,7 +23,7 @@ pub(crate) fn sqlite() -> Place {
     }
 }
 
-/// `None` after having said that there is no Postgres.
+/// `None` if there is no Postgres, after printing that.
 pub(crate) async fn postgres() -> Option<Place> {
     needs(Tool::Postgres)?;
     Some(Place {
@@ -34,12 +34,12 @@ pub(crate) async fn postgres() -> Option<Place> {
 }
 
 impl Place {
-    /// A store that waits as long as a slow machine may need.
+    /// A store with limits for a slow machine.
     pub(crate) async fn store(&self) -> SqlStore {
         self.store_that_keeps(Duration::ZERO).await
     }
 
-    /// The same, which keeps entries of the log for that long after their commit.
+    /// The same with that minimum time for entries of the log after their commit.
     pub(crate) async fn store_that_keeps(&self, keep_entries: Duration) -> SqlStore {
         let settings = SqlSettings {
             keep_entries,
@@ -52,7 +52,7 @@ impl Place {
         store
     }
 
-    /// Runs a statement behind the store's back.
+    /// Runs a statement directly on the database, around the store.
     pub(crate) async fn run(&self, statement: &str) {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);

@@ -1,4 +1,4 @@
-//! Much to prune, and others who want to be served meanwhile.
+//! A large prune with concurrent requests.
 
 use std::{
     sync::{
@@ -22,9 +22,9 @@ use crate::{
     stories::{NOON, opened},
 };
 
-/// As the program prunes.
+/// The batch size of the program.
 const BATCH: u32 = 500;
-/// Far more than anybody may have to wait, for a machine that compiles beside it.
+/// Far more than any request may wait, for a machine that compiles at the same time.
 const TOO_LONG: Duration = Duration::from_secs(20);
 
 /// Passed revocations, and a tenth as many ended sessions.
@@ -52,7 +52,7 @@ fn fill(is_postgres: bool, count: u32) -> [String; 3] {
     ]
 }
 
-/// Logs in and looks, until it is over; keeps the longest that either took.
+/// Logs in and reads in a loop, until `over`; records the longest time of both.
 async fn live(store: SqlStore, seeds: u64, over: Arc<AtomicBool>, worst: Arc<AtomicU64>) -> u64 {
     let mut served = 0;
     while !over.load(Ordering::SeqCst) {
@@ -68,7 +68,7 @@ async fn live(store: SqlStore, seeds: u64, over: Arc<AtomicBool>, worst: Arc<Ato
     served
 }
 
-async fn others_are_served_while_much_is_pruned(place: Place) {
+async fn requests_are_served_during_a_large_prune(place: Place) {
     let (store, count) = (place.store().await, rounds(20_000, 1_000_000));
     for statement in fill(place.is_postgres, count) {
         place.run(&statement).await;
@@ -104,25 +104,25 @@ async fn others_are_served_while_much_is_pruned(place: Place) {
          meanwhile {served} logins, slowest answer {worst:.1?}",
         if place.is_postgres { "postgres" } else { "sqlite" },
     );
-    assert!(served > 0, "nobody was served");
-    assert!(worst < TOO_LONG, "somebody waited for {worst:?}");
+    assert!(served > 0, "no request was served");
+    assert!(worst < TOO_LONG, "a request waited for {worst:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn others_are_served_while_much_is_pruned_on_sqlite() {
-    others_are_served_while_much_is_pruned(place::sqlite()).await;
+async fn requests_are_served_during_a_large_prune_on_sqlite() {
+    requests_are_served_during_a_large_prune(place::sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn others_are_served_while_much_is_pruned_on_postgres() {
+async fn requests_are_served_during_a_large_prune_on_postgres() {
     if let Some(place) = place::postgres().await {
-        others_are_served_while_much_is_pruned(place).await;
+        requests_are_served_during_a_large_prune(place).await;
     }
 }
 
-/// Or it could not be told from one that was given its place after commits were lost.
+/// Otherwise it could not be distinguished from an entry that got its position after a loss of commits.
 #[tokio::test]
-async fn an_entry_that_has_passed_stays_on_postgres_until_an_hour_after_its_commit() {
+async fn a_passed_entry_stays_on_postgres_for_an_hour_after_its_commit() {
     let Some(place) = place::postgres().await else { return };
     let store = place.store_that_keeps(Duration::from_secs(3_600)).await;
     let session = opened(&store, 1).await;

@@ -1,4 +1,4 @@
-//! What `close_everything` leaves behind, after a restore from a backup.
+//! The state that `close_everything` leaves after a restore from a backup.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn everything_is_closed(place: Place) {
     for seed in 10..10 + OPEN {
         opened(&store, seed).await;
     }
-    // A login that has read its epoch, of somebody with sessions, and one of somebody who never had any.
+    // A login that has read its epoch, of a user with sessions, and one of a user who never had any.
     let (late, new) = (session(10), user(5, "newcomer"));
     let _ = store.insert(new.clone()).await.unwrap();
     let mut first = session(9);
@@ -44,10 +44,10 @@ async fn everything_is_closed(place: Place) {
     assert_ne!(
         store.log().await.unwrap(),
         before,
-        "a copy of the old log would pass for whole"
+        "a copy of the old log would count as complete"
     );
     let Tail::Entries(entries) = store.revocations_after(Position::START, 10_000).await.unwrap() else {
-        panic!("nothing was pruned");
+        panic!("no row was pruned");
     };
     assert_eq!(entries.len() as u64, OPEN + 1);
     for seed in 10..10 + OPEN {
@@ -62,7 +62,7 @@ async fn everything_is_closed(place: Place) {
         ));
         let entry = entries.iter().find(|entry| entry.scope == Scope::Session(id));
         let entry = entry.expect("a closed session is not in the log");
-        // Tokens that were issued since the backup live longer than the row knows.
+        // Tokens that were issued since the backup expire later than the row knows.
         assert_eq!(entry.until, closing.at + closing.margin);
     }
     for (mut login, epoch) in [late, first].into_iter().zip(epochs) {
@@ -72,12 +72,12 @@ async fn everything_is_closed(place: Place) {
     assert_eq!(
         store.close_everything(&closing).await.unwrap(),
         0,
-        "doing it again is harmless"
+        "a repeat is harmless"
     );
     opened(&store, 3).await;
 }
 
-/// A clock was a year ahead: sessions began, revocations were written and a floor was recorded by it.
+/// A clock was a year ahead: it began sessions, wrote revocations and recorded a floor.
 async fn the_time_begins_again(place: Place) {
     let (store, year) = (place.store().await, SignedDuration::from_hours(24 * 365));
     let mut ahead = session(1);
@@ -102,12 +102,12 @@ async fn the_time_begins_again(place: Place) {
 }
 
 #[tokio::test]
-async fn after_a_wrong_clock_the_time_begins_again_on_sqlite() {
+async fn after_a_wrong_clock_restored_restarts_the_time_on_sqlite() {
     the_time_begins_again(place::sqlite()).await;
 }
 
 #[tokio::test]
-async fn after_a_wrong_clock_the_time_begins_again_on_postgres() {
+async fn after_a_wrong_clock_restored_restarts_the_time_on_postgres() {
     if let Some(place) = place::postgres().await {
         the_time_begins_again(place).await;
     }

@@ -1,4 +1,4 @@
-//! From a URL to a server, or to a message that says what is wrong.
+//! Connecting by a URL, and the errors of a wrong one.
 
 use rescind_store::{ConnectError, SqlSettings, SqlStore};
 use rescind_testkit::PostgresServer;
@@ -30,7 +30,7 @@ async fn a_parameter_that_would_change_a_session_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_read_is_refused_without_quoting_it() {
+async fn an_unreadable_url_is_refused_without_quoting_it() {
     for url in [
         "postgres:rescind:hunter2@db/x",
         "postgres://rescind:hunter2@db:port/x",
@@ -43,14 +43,14 @@ async fn a_url_that_cannot_be_read_is_refused_without_quoting_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_without_the_password() {
+async fn an_unreachable_server_is_reported_without_the_password() {
     let error = refused("postgres://rescind:hunter2@127.0.0.1:1/x").await;
     assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
     assert!(!error.is_the_urls_fault());
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_told_by_postgres() {
+async fn a_missing_database_is_reported_with_postgres_own_message() {
     let Some(_) = fresh().await else { return };
     let port = PostgresServer::shared().await.port();
     let error = refused(&format!("postgresql://rescind:hunter2@127.0.0.1:{port}/nowhere")).await;
@@ -59,7 +59,7 @@ async fn a_database_that_is_not_there_is_told_by_postgres() {
 }
 
 #[tokio::test]
-async fn a_session_is_called_rescind_unless_the_url_calls_it_otherwise() {
+async fn a_session_is_named_rescind_unless_the_url_names_it() {
     let Some(url) = fresh().await else { return };
     let server = PostgresServer::shared().await;
     let _one = store(&url).await;
@@ -85,7 +85,7 @@ async fn connecting_leaves_the_schema_alone() {
 }
 
 #[tokio::test]
-async fn the_database_tells_the_time_of_the_machine() {
+async fn the_database_clock_matches_the_machines() {
     let Some(url) = fresh().await else { return };
     let instants = rescind_session::ports::SessionStore::instants(&store(&url).await)
         .await

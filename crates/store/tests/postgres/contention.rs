@@ -1,4 +1,4 @@
-//! Several who want the same rows.
+//! Concurrent callers on the same rows.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::{task::JoinHandle, time::timeout};
 
 use crate::fixture::{PATIENCE, closing, fresh, impatient, opened, rotation, store_with, stranger};
 
-/// Rotates one generation `count` times at once; tells how many won and how many could not be answered.
+/// Rotates one generation `count` times at once; returns how many won and how many got no answer.
 async fn rotate_at_once(store: &SqlStore, session: SessionId, from: u32, count: usize) -> (u32, u32) {
     let tasks: Vec<_> = (0..count)
         .map(|_| {
@@ -34,14 +34,14 @@ async fn rotate_at_once(store: &SqlStore, session: SessionId, from: u32, count: 
     (won, unanswered)
 }
 
-/// Takes the locks in the order in which nobody should, until it is aborted: the head of the log, then a session.
+/// Takes the locks in the wrong order until it is aborted: the head of the log, then a session.
 fn troublemaker(stranger: DatabaseConnection, session: SessionId) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             let transaction = stranger.begin().await.unwrap();
             let head = "UPDATE log_head SET floor_position = floor_position";
             let row = format!("UPDATE sessions SET address = address WHERE id = '{session}'");
-            // Either may be chosen to be undone.
+            // Postgres may choose either transaction to undo.
             if transaction.execute_unprepared(head).await.is_ok() {
                 let _ = transaction.execute_unprepared(&row).await;
             }
@@ -52,7 +52,7 @@ fn troublemaker(stranger: DatabaseConnection, session: SessionId) -> JoinHandle<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn in_a_storm_of_deadlocks_and_lost_serializations_nobody_wins_twice() {
+async fn under_deadlocks_and_serialization_failures_a_rotation_wins_once() {
     let Some(url) = fresh().await else { return };
     let (_, name) = url.rsplit_once('/').unwrap();
     for setting in [
@@ -92,7 +92,7 @@ async fn in_a_storm_of_deadlocks_and_lost_serializations_nobody_wins_twice() {
         assert_eq!(
             row.generation(),
             Generation::from(wins),
-            "who won is in the row, and nobody else"
+            "the row has the winner's generation"
         );
 
         let closings: Vec<_> = (0..16)
@@ -117,11 +117,11 @@ async fn in_a_storm_of_deadlocks_and_lost_serializations_nobody_wins_twice() {
         panic!("the log was not pruned");
     };
     assert_eq!(entries.len(), closed_now);
-    assert!(closed_now > 0, "the storm was so bad that nothing was tried");
+    assert!(closed_now > 0, "no attempt got through");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn when_all_connections_are_taken_callers_are_told_unavailable_and_later_ones_are_served() {
+async fn with_all_connections_taken_callers_get_unavailable_in_time() {
     let Some(url) = fresh().await else { return };
     let settings = SqlSettings {
         max_connections: 2,
@@ -163,11 +163,11 @@ async fn until_blocked(url: &str, count: usize) {
     let ask = "SELECT count(*) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let blocked = async { while server.sql_in(url, ask).await != count.to_string() {} };
-    timeout(PATIENCE, blocked).await.expect("nobody waits for the lock");
+    timeout(PATIENCE, blocked).await.expect("no caller waits for the lock");
 }
 
 #[tokio::test]
-async fn a_writer_behind_a_lock_is_told_unavailable_in_bounded_time() {
+async fn a_writer_behind_a_lock_gets_unavailable_in_bounded_time() {
     let Some(url) = fresh().await else { return };
     let store = store_with(&url, &impatient()).await;
     let session = opened(&store, 1).await;
@@ -184,7 +184,7 @@ async fn a_writer_behind_a_lock_is_told_unavailable_in_bounded_time() {
     assert_eq!(
         store.find(session.id).await.unwrap(),
         Some(session.clone()),
-        "nobody reads behind a writer"
+        "readers do not wait for a writer"
     );
 
     lock.rollback().await.unwrap();

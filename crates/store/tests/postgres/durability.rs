@@ -1,4 +1,4 @@
-//! Commits that would not survive a power cut, and whose database is refused.
+//! Databases whose commits would not survive a power cut are refused.
 
 use rescind_session::ports::{SessionStore, StoreError};
 use rescind_store::{ConnectError, SqlSettings, SqlStore};
@@ -14,7 +14,7 @@ async fn setting_refused(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_make_commits_durable_is_refused() {
+async fn a_server_without_durable_commits_is_refused() {
     for setting in ["synchronous_commit", "fsync", "full_page_writes"] {
         let Some(server) = own_server(&[&format!("{setting}=off")]).await else {
             return;
@@ -24,7 +24,7 @@ async fn a_server_that_does_not_make_commits_durable_is_refused() {
 }
 
 #[tokio::test]
-async fn a_database_or_a_role_that_weakens_commits_is_refused_like_a_server() {
+async fn a_database_or_role_that_weakens_commits_is_refused() {
     let Some(url) = fresh().await else { return };
     let (_, name) = url.rsplit_once('/').unwrap();
     let server = rescind_testkit::PostgresServer::shared().await;
@@ -38,7 +38,7 @@ async fn a_database_or_a_role_that_weakens_commits_is_refused_like_a_server() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_making_commits_durable_is_found_out_by_the_next_session() {
+async fn a_server_that_loses_durability_is_refused_by_the_next_session() {
     let Some(server) = own_server(&[]).await else { return };
     let store = store_with(&server.url(), &impatient()).await;
     let session = opened(&store, 1).await;
@@ -57,7 +57,7 @@ async fn a_server_that_stops_making_commits_durable_is_found_out_by_the_next_ses
     }
 }
 
-/// Waits until they are gone, and the reloaded settings are everybody's.
+/// Ends all sessions and waits until every new one has the reloaded settings.
 async fn end_all_sessions(server: &rescind_testkit::PostgresServer) {
     let end = "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity
                WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";

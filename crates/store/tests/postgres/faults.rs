@@ -1,4 +1,4 @@
-//! A server that dies, that stands still, and that cannot be reached.
+//! A server that is killed, that is paused, and that cannot be reached.
 
 use std::{
     collections::HashMap,
@@ -19,15 +19,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::fixture::{PATIENCE, closing, impatient, opened, own_server, rotation, session, store, store_with};
 
-/// What one client was told, and what it was left in the dark about.
+/// The replies that one client got, and the operations whose outcome it does not know.
 #[derive(Default)]
 struct Told {
-    /// For each session the generation that was acknowledged, and that which may have been reached.
+    /// For each session the acknowledged generation, and the one that may have been reached.
     rotated: HashMap<SessionId, (u32, u32)>,
     closed: Vec<SessionId>,
 }
 
-/// Logs in, refreshes three times and logs out, over and over, and believes only what it is told.
+/// Logs in, refreshes three times and logs out in a loop, and records the acknowledged outcomes.
 async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: Arc<AtomicBool>) -> Told {
     let mut told = Told::default();
     let mut seed = client * 1_000_000;
@@ -41,7 +41,7 @@ async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: 
         for generation in 0..3 {
             match store.rotate(&rotation(new.id, generation)).await {
                 Ok(Rotated::Won) => (sure, perhaps) = (generation + 1, generation + 1),
-                Ok(Rotated::Lost) => panic!("nobody else rotates"),
+                Ok(Rotated::Lost) => panic!("there is no other caller"),
                 Err(_) => {
                     perhaps = generation + 1;
                     break;
@@ -58,7 +58,7 @@ async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn kill_9_loses_nothing_that_was_acknowledged_and_the_store_recovers_by_itself() {
+async fn kill_9_loses_no_acknowledged_commit_and_the_store_recovers() {
     let Some(server) = own_server(&[]).await else { return };
     let store = store_with(&server.url(), &impatient()).await;
     let (acknowledged, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -103,7 +103,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged_and_the_store_recovers_by_it
     assert!(checked > 0);
 }
 
-/// Everybody is told Unavailable, in bounded time, however many ask.
+/// Every caller gets Unavailable, in bounded time, even with many callers.
 async fn assert_nobody_is_answered(store: &SqlStore, id: SessionId) {
     let asking: Vec<_> = (0..20)
         .map(|nth| {
@@ -127,14 +127,14 @@ async fn assert_it_works_again(store: &SqlStore, id: SessionId) {
     while store.find(id).await.is_err() {
         assert!(Instant::now() < patience, "it does not work again");
     }
-    // All connections, not only one.
+    // Uses all connections, not only one.
     for seed in 100..120 {
         opened(store, seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_server_that_stands_still_is_unavailable_in_bounded_time_and_then_serves_again() {
+async fn a_paused_server_is_unavailable_in_bounded_time_and_then_serves() {
     let Some(server) = own_server(&[]).await else { return };
     let store = store_with(&server.url(), &impatient()).await;
     let session = opened(&store, 1).await;
@@ -145,7 +145,7 @@ async fn a_server_that_stands_still_is_unavailable_in_bounded_time_and_then_serv
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_network_that_swallows_everything_is_unavailable_in_bounded_time_and_holds_no_connection() {
+async fn a_silent_network_is_unavailable_in_bounded_time() {
     let Some(server) = own_server(&[]).await else { return };
     let relay = TcpRelay::to(server.port()).await;
     let url = server
@@ -163,7 +163,7 @@ async fn a_network_that_swallows_everything_is_unavailable_in_bounded_time_and_h
 }
 
 #[tokio::test]
-async fn reading_survives_a_restart_that_happened_in_between() {
+async fn a_read_succeeds_after_a_restart_of_the_server() {
     let Some(server) = own_server(&[]).await else { return };
     let store = store(&server.url()).await;
     let session = opened(&store, 1).await;
@@ -175,7 +175,7 @@ async fn reading_survives_a_restart_that_happened_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_whose_commit_was_not_answered_is_unknown_and_never_called_lost() {
+async fn a_rotation_with_an_unanswered_commit_is_unavailable_not_lost() {
     let Some(server) = own_server(&[]).await else { return };
     let settings = SqlSettings {
         acquire_timeout: PATIENCE,
@@ -183,8 +183,8 @@ async fn a_rotation_whose_commit_was_not_answered_is_unknown_and_never_called_lo
         ..SqlSettings::default()
     };
     let store = store_with(&server.url(), &settings).await;
-    // A COMMIT is on disk and waits, before it is answered, for a standby that does not exist. When that begins to hold the
-    // server does not say, so rotations are made until one waits.
+    // COMMIT is on disk and waits for a standby that does not exist before it is answered. The server does not show
+    // when that begins, so rotations are made until one waits.
     let mut sessions = Vec::new();
     for number in 1..=50 {
         sessions.push(opened(&store, number).await);
@@ -210,7 +210,7 @@ async fn a_rotation_whose_commit_was_not_answered_is_unknown_and_never_called_lo
         .await
         .ok()
         .flatten()
-        .expect("nobody waits for the standby");
+        .expect("no commit waits for the standby");
     server.sql("ALTER SYSTEM RESET synchronous_standby_names").await;
     server.kill_9();
     server.start_again().await;

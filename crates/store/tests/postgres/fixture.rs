@@ -1,4 +1,4 @@
-//! A database of its own in the server that tests share, or in a server that is a test's alone.
+//! A database of its own in the server that tests share, or in a server of one test alone.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
 pub(crate) use crate::stories::*;
 
-/// Longer than anything here waits for, and shorter than a hang.
+/// Longer than any wait here, and shorter than a hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The URL of an empty database in the shared server; `None` after having said that there is no Postgres.
+/// The URL of an empty database in the shared server; `None` if there is no Postgres, after printing that.
 pub(crate) async fn fresh() -> Option<String> {
     needs(Tool::Postgres)?;
     Some(PostgresServer::shared().await.fresh_database().await)
 }
 
-/// A server that the test may ill-treat.
+/// A server that the test may stop or reconfigure.
 pub(crate) async fn own_server(settings: &[&str]) -> Option<PostgresServer> {
     needs(Tool::Postgres)?;
     Some(PostgresServer::with(settings).await)
@@ -33,7 +33,7 @@ pub(crate) async fn store(url: &str) -> SqlStore {
     store_with(url, &SqlSettings::default()).await
 }
 
-/// Somebody who would rather be told no than wait.
+/// Settings with short time limits.
 pub(crate) fn impatient() -> SqlSettings {
     SqlSettings {
         acquire_timeout: Duration::from_secs(1),
@@ -42,7 +42,7 @@ pub(crate) fn impatient() -> SqlSettings {
     }
 }
 
-/// A connection of somebody else's: another program, or a person with `psql`.
+/// A foreign connection: another program, or a person with `psql`.
 pub(crate) async fn stranger(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);

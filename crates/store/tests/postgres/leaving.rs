@@ -1,4 +1,4 @@
-//! Callers who leave in the middle.
+//! Callers that are cancelled during an operation.
 
 use std::{pin::pin, task::Poll};
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::fixture::{PATIENCE, fresh, opened, rotation, store_with};
 
-/// Polls a future until it has waited `times` times, and drops it. Tells whether it was done before.
+/// Polls a future until it has waited `times` times, and drops it. Returns whether it was done before.
 async fn leave_after<T>(times: usize, future: impl Future<Output = T>) -> bool {
     let mut future = pin!(future);
     let mut waited = 0;
@@ -25,11 +25,11 @@ async fn leave_after<T>(times: usize, future: impl Future<Output = T>) -> bool {
 }
 
 #[tokio::test]
-async fn wherever_a_caller_leaves_the_next_one_finds_a_connection_outside_of_any_transaction() {
+async fn a_cancelled_caller_leaves_no_connection_in_a_transaction() {
     let Some(url) = fresh().await else { return };
     let server = PostgresServer::shared().await;
     let (_, name) = url.rsplit_once('/').unwrap();
-    // Here a reader inside of a forgotten transaction would see the same past for ever.
+    // With this level a reader inside of a forgotten transaction would see the same old state for ever.
     let level = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'");
     server.sql(&level).await;
     let settings = SqlSettings {
@@ -43,7 +43,8 @@ async fn wherever_a_caller_leaves_the_next_one_finds_a_connection_outside_of_any
 
     let mut left = 0;
     for round in 0..rounds(60, 1_000) {
-        // How often it has to wait differs: some answers are there at once. The generation never was, so it leaves no trace.
+        // The number of waits differs: some replies are there at once. The generation never existed, so the rotation
+        // changes no row.
         let done = leave_after(round as usize % 5, store.rotate(&rotation(session.id, 1_000_000))).await;
         left += usize::from(!done);
         let first_look = timeout(PATIENCE, store.find(session.id)).await.expect("it hangs");
@@ -53,9 +54,9 @@ async fn wherever_a_caller_leaves_the_next_one_finds_a_connection_outside_of_any
         assert_eq!(
             row.generation().get(),
             round + 1,
-            "left after waiting {} times, and the next one reads the past",
+            "left after waiting {} times, and the next caller reads old data",
             round % 5
         );
     }
-    assert!(left >= 12, "it was hardly ever left in the middle: {left} times");
+    assert!(left >= 12, "only {left} operations were cancelled while running");
 }

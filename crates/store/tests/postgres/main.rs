@@ -1,4 +1,4 @@
-//! What is particular to Postgres: the server, its sessions and their promises, and what happens when it is lost.
+//! Tests for Postgres only: the server, its sessions and their guarantees, and lost connections.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

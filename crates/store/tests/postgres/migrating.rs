@@ -1,4 +1,4 @@
-//! The schema of a Postgres, moved through the store.
+//! Migrating the schema of a Postgres through the store.
 
 use rescind_session::ports::{SessionStore, StoreError};
 use rescind_store::{MigrationState, SqlSettings, SqlStore};
@@ -15,7 +15,7 @@ async fn applied(store: &SqlStore) -> usize {
 }
 
 #[tokio::test]
-async fn up_takes_every_step_and_down_takes_them_back() {
+async fn migrate_up_applies_every_step_and_down_reverts_them() {
     let Some(url) = fresh().await else { return };
     let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
     let steps = store.migrate_status().await.unwrap().len();
@@ -31,7 +31,7 @@ async fn up_takes_every_step_and_down_takes_them_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_that_migrate_at_once_each_finds_the_schema_moved_whatever_the_isolation() {
+async fn concurrent_migrations_all_succeed_under_each_isolation_level() {
     for isolation in ["read committed", "serializable"] {
         let Some(url) = fresh().await else { return };
         let (_, name) = url.rsplit_once('/').unwrap();
@@ -58,7 +58,7 @@ async fn of_many_that_migrate_at_once_each_finds_the_schema_moved_whatever_the_i
 }
 
 #[tokio::test]
-async fn a_move_that_fails_leaves_the_schema_as_it_was() {
+async fn a_failed_migration_leaves_the_schema_unchanged() {
     let Some(url) = fresh().await else { return };
     let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
     let stranger = stranger(&url).await;
@@ -71,7 +71,7 @@ async fn a_move_that_fails_leaves_the_schema_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_schema_of_a_newer_program_is_told_from_an_old_one() {
+async fn a_schema_of_a_newer_program_is_corrupt_and_an_old_one_is_not() {
     let Some(url) = fresh().await else { return };
     let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
     store.migrate_up().await.unwrap();

@@ -1,4 +1,4 @@
-//! What is logged and printed while secrets pass through. Postgres likes to quote the row that it refuses.
+//! No secret is logged or printed. Postgres quotes the row that it refuses.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::fixture::{closing, fresh, opened, rotation, session, store, stranger, user};
 
-/// Everything that anybody logged.
+/// All log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -37,11 +37,11 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-// One thread, so everything that it does is heard by its own subscriber.
+// One thread, so that its own subscriber gets all of its output.
 #[tokio::test]
-async fn at_trace_level_no_bound_value_and_no_password_is_logged() {
+async fn at_trace_level_no_bound_value_or_password_is_logged() {
     let Some(url) = fresh().await else { return };
-    // Made before anybody listens: sea-orm's own way to connect, which the store does not take, logs the URL.
+    // Made before the subscriber is set: sea-orm's own way to connect, which the store does not use, logs the URL.
     let stranger = stranger(&url).await;
     let url = url.replace("rescind@", "rescind:SECRET-PASSWORD@");
     let log = Log::default();
@@ -65,7 +65,7 @@ async fn at_trace_level_no_bound_value_and_no_password_is_logged() {
     let _ = store.rotate(&rotation(session_row.id, 0)).await.unwrap();
     let _ = store.close(session_row.id, &closing(Cause::Logout)).await.unwrap();
 
-    // Refusals, whose details would quote the row.
+    // Refused rows, which the error details would quote.
     for refuse in [
         "ALTER TABLE users ADD CHECK (kind = 'nobody') NOT VALID",
         "ALTER TABLE sessions ADD CHECK (client_id = 'nobody') NOT VALID",
@@ -88,9 +88,9 @@ async fn at_trace_level_no_bound_value_and_no_password_is_logged() {
     assert!(logged.contains("printed on purpose"), "the log is read");
     assert!(
         logged.contains("violates check constraint"),
-        "what Postgres said is told"
+        "the message of Postgres is kept"
     );
-    assert!(logged.contains("sea_orm"), "the database's crates are heard");
+    assert!(logged.contains("sea_orm"), "the database's crates are logged");
     // As text, as a list of bytes, and in hexadecimal.
     for secret in ["SECRET", "83, 69, 67, 82, 69, 84", "534543524554"] {
         let line = logged.lines().find(|line| line.contains(secret));

@@ -1,4 +1,4 @@
-//! What a thief finds who may read every table.
+//! A thief who can read every table finds no secret.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_session::{

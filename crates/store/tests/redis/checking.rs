@@ -1,4 +1,4 @@
-//! What a check costs, how long one waits for it, and how long entries stay by themselves.
+//! The cost of a check, its longest wait, and how long Redis keeps entries.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,7 +17,7 @@ use super::fixture::{
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// For both scopes and the mark.
+/// Both scopes and the mark.
 #[tokio::test]
 async fn one_check_is_one_round_trip_and_one_command() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -44,7 +44,7 @@ async fn one_check_is_one_round_trip_and_one_command() {
 async fn all_keys_are_under_the_namespace_and_of_one_slot() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
-    // With one more, of another kind, and somebody who is at it.
+    // With a further entry of the other scope, and a running fill.
     let token = Revocation {
         scope: Scope::Token(new_token()),
         ..revocation(new_session())
@@ -79,9 +79,9 @@ async fn namespaces_do_not_mix() {
     log.assert_all_is_well(&node).await;
 }
 
-/// Redis counts from when it is told, which is after `at`; an hour more is for its clock.
+/// Redis counts from when it receives the entry, which is after `at`; an hour more is for its clock.
 #[tokio::test]
-async fn an_entry_stays_by_itself_for_longer_than_it_must_and_not_forever() {
+async fn redis_keeps_an_entry_longer_than_needed_but_not_forever() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, _) = whole().await;
     let base = revocation(new_session());
@@ -114,7 +114,7 @@ async fn an_entry_stays_by_itself_for_longer_than_it_must_and_not_forever() {
     }
 }
 
-/// Told again with less, it does not go earlier.
+/// A second insert with an earlier `until` does not shorten the time.
 #[tokio::test]
 async fn the_longer_time_stays_with_the_later_until() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -138,7 +138,7 @@ async fn the_longer_time_stays_with_the_later_until() {
 }
 
 #[tokio::test]
-async fn what_was_pruned_leaves_nothing_behind() {
+async fn pruning_removes_every_key_of_an_entry() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, mut log) = whole().await;
     // More than one script removes.
@@ -176,18 +176,18 @@ async fn assert_unavailable_in_time(node: &RedisBlacklist) {
             node.insert(&[revocation(new_session())]).await,
             Err(StoreError::Unavailable(_))
         ),
-        "an insert was acknowledged by nobody"
+        "an insert was acknowledged without a server"
     );
     assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
 }
 
-/// Connections stay open and nobody answers: the worst kind of silence.
+/// Connections stay open without a reply: the hardest fault to notice.
 #[tokio::test]
-async fn a_redis_that_is_paused_is_unavailable_in_time_and_back_when_it_is_back() {
+async fn a_paused_redis_is_unavailable_in_time_and_then_answers() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, patient, log) = whole().await;
     let node = RedisBlacklist::connect(&server.url(), &impatient()).await.unwrap();
-    until("the copy is whole", || async {
+    until("the copy is complete", || async {
         matches!(node.claim(log.claim()).await, Ok(Copied::CompleteTo(_)))
     })
     .await;
@@ -201,9 +201,9 @@ async fn a_redis_that_is_paused_is_unavailable_in_time_and_back_when_it_is_back(
     log.assert_all_is_well(&patient).await;
 }
 
-/// While others keep theirs.
+/// The other nodes keep their connections.
 #[tokio::test]
-async fn a_node_that_is_cut_off_is_refused_in_time_and_sees_what_it_missed() {
+async fn a_cut_off_node_fails_in_time_and_later_sees_what_it_missed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, elsewhere, mut log) = whole().await;
     let relay = TcpRelay::to(server.port()).await;
@@ -233,9 +233,9 @@ async fn a_node_that_is_cut_off_is_refused_in_time_and_sees_what_it_missed() {
     }
 }
 
-/// A caller that has stopped waiting leaves a question behind; its answer must not be taken for that of the next.
+/// A cancelled caller leaves a command behind; its reply must not be taken for that of the next command.
 #[tokio::test]
-async fn an_answer_that_nobody_waited_for_is_nobodys() {
+async fn the_reply_to_a_cancelled_command_is_discarded() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, _, log) = whole().await;
     let one = RedisSettings {
@@ -256,7 +256,7 @@ async fn an_answer_that_nobody_waited_for_is_nobodys() {
 }
 
 #[tokio::test]
-async fn an_error_names_the_time_that_was_waited() {
+async fn a_timeout_error_names_the_waiting_time() {
     let Some(_) = needs(Tool::Redis) else { return };
     let server = RedisServer::start().await;
     let node = RedisBlacklist::connect(&server.url(), &impatient()).await.unwrap();

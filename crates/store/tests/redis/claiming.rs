@@ -1,11 +1,11 @@
-//! Who fills the copy, and what becomes of a filler that dies, sleeps, or fills what was lost meanwhile.
+//! Who fills the copy, and a filler that fails, pauses, or fills a copy that was lost meanwhile.
 
 use rescind_session::ports::{Blacklist, Copied, Filling, Standing};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, in_full, node, says, whole};
 
-/// A server with nothing in it, two nodes, and a log with something in it.
+/// An empty server, two nodes, and a log with entries.
 async fn two_nodes() -> (RedisServer, [rescind_store::RedisBlacklist; 2], Log) {
     let server = RedisServer::start().await;
     let nodes = [node(&server.url()).await, node(&server.url()).await];
@@ -15,7 +15,7 @@ async fn two_nodes() -> (RedisServer, [rescind_store::RedisBlacklist; 2], Log) {
 }
 
 #[tokio::test]
-async fn of_two_nodes_one_fills_and_both_are_content() {
+async fn of_two_nodes_one_fills_and_both_see_a_complete_copy() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (_server, [one, other], log) = two_nodes().await;
     let claim = log.claim();
@@ -31,7 +31,7 @@ async fn of_two_nodes_one_fills_and_both_are_content() {
     }
 }
 
-/// It may have been the answer that was lost.
+/// Only the reply may have been lost.
 #[tokio::test]
 async fn a_claim_may_be_repeated_and_completed_once() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -45,9 +45,9 @@ async fn a_claim_may_be_repeated_and_completed_once() {
     assert!(matches!(one.claim(claim).await.unwrap(), Copied::CompleteTo(_)));
 }
 
-/// The claim lapses after a few seconds; they are made to pass here. When the filler comes to, it has lost.
+/// The claim lapses after a few seconds; the test shortens that. When the filler continues, it has lost.
 #[tokio::test]
-async fn a_filler_that_dies_gives_way_and_one_that_wakes_up_has_lost() {
+async fn a_silent_fillers_claim_lapses_and_its_late_pages_are_lost() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, [dead, alive], log) = two_nodes().await;
     let old = log.claim();
@@ -56,7 +56,7 @@ async fn a_filler_that_dies_gives_way_and_one_that_wakes_up_has_lost() {
     assert!((1..=5000).contains(&left), "{left}");
 
     server.command(&["PEXPIRE", "{test}:filling", "0"]).await;
-    // Before anybody else has claimed.
+    // Before another node has claimed.
     assert_eq!(dead.fill(old, &[]).await.unwrap(), Filling::Lost);
     assert_eq!(dead.complete(old).await.unwrap(), Filling::Lost);
     let new = log.claim();
@@ -71,9 +71,9 @@ async fn a_filler_that_dies_gives_way_and_one_that_wakes_up_has_lost() {
     log.assert_all_is_well(&dead).await;
 }
 
-/// A log of many pages takes longer than a claim lasts.
+/// Filling a log of many pages takes longer than a claim lasts.
 #[tokio::test]
-async fn each_page_keeps_the_claim_alive() {
+async fn each_page_renews_the_claim() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, [one, _], log) = two_nodes().await;
     let claim = log.claim();
@@ -86,7 +86,7 @@ async fn each_page_keeps_the_claim_alive() {
     }
 }
 
-/// Twice a second, by every node. A mark that nobody renews goes, long before the entries do.
+/// Every node renews it twice a second. A mark that is not renewed expires, long before the entries do.
 #[tokio::test]
 async fn the_mark_lapses_unless_it_is_renewed() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -103,13 +103,13 @@ async fn the_mark_lapses_unless_it_is_renewed() {
 
 /// A database that was restored from a backup, or another one.
 #[tokio::test]
-async fn a_copy_of_another_log_is_not_whole_for_any_node() {
+async fn a_copy_of_another_log_is_incomplete_for_every_node() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, one, mut log) = whole().await;
     let other = node(&server.url()).await;
     let restored = Log::new();
     let claim = restored.claim();
-    // The nodes of the first log are alive as long as somebody renews its mark.
+    // The nodes of the first log count as running as long as its mark is renewed.
     let refused = other.claim(claim).await.unwrap_err();
     assert!(in_full(&refused).contains("RESCIND_REDIS_NAMESPACE"), "{refused:?}");
     log.assert_all_is_well(&one).await;
@@ -122,7 +122,7 @@ async fn a_copy_of_another_log_is_not_whole_for_any_node() {
     log.assert_nobody_passes(&one).await;
     assert_eq!(other.complete(claim).await.unwrap(), Filling::Stands);
     log.assert_nobody_passes(&one).await;
-    // Until that node has looked at its log, too.
+    // Until that node has synced its log, too.
     restored.goes_on(&one).await;
     log.entries.clear();
     log.assert_all_is_well(&one).await;

@@ -1,8 +1,8 @@
-//! A Redis whose clock steps. It counts by its wall clock how long a key stays.
+//! A Redis whose clock steps. Its wall clock decides when a key expires.
 //!
-//! A step ahead does one thing to what Redis holds: every key has that much less time left. So that is what is done here,
-//! key by key. (libfaketime would be the other way; it does not get along with the jemalloc that Redis is built with.)
-//! A clock that is wrong and does not step needs no test: no time of ours is ever sent to Redis, only spans.
+//! A step ahead has one effect on Redis: every key has that much less time left. So the test shortens that time, key by
+//! key. (libfaketime would be the other way; it does not work with the jemalloc that Redis is built with.) A clock that
+//! is wrong and does not step needs no test: only durations are sent to Redis, no times.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ async fn step_ahead(server: &RedisServer, by: Duration) {
         let left: i64 = server.command(&["PTTL", key]).await.parse().unwrap();
         assert!(left > 0, "{key} would stay for ever");
         let rest = left - i64::try_from(by.as_millis()).unwrap();
-        // What has no time left goes at once.
+        // A key with no time left expires at once.
         server.command(&["PEXPIRE", key, &rest.to_string()]).await;
     }
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Of less than an hour: what still has to refuse, refuses.
+/// A step of less than an hour: an entry that is still needed still refuses.
 #[tokio::test]
 async fn a_step_ahead_drops_no_entry_early() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -37,7 +37,7 @@ async fn a_step_ahead_drops_no_entry_early() {
     log.rebuild(&node).await;
 }
 
-/// However far: where an entry is gone, the mark went before.
+/// After a step of any size: if an entry is gone, the mark went before.
 #[tokio::test]
 async fn a_step_ahead_that_drops_entries_has_dropped_the_mark() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -49,7 +49,7 @@ async fn a_step_ahead_that_drops_entries_has_dropped_the_mark() {
     }
 }
 
-/// Small ones, as of NTP, change nothing.
+/// Small steps, such as those of NTP, change nothing.
 #[tokio::test]
 async fn a_small_step_costs_no_rebuild() {
     let Some(_) = needs(Tool::Redis) else { return };

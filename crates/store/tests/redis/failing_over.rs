@@ -1,4 +1,4 @@
-//! A replica takes over that had missed the last writes: by sentinels, and by hand.
+//! A failover to a replica that had missed the last writes: by sentinels, and by hand.
 
 use rescind_session::ports::{Blacklist, Standing, StoreError};
 use rescind_testkit::{RedisServer, Tool, needs};
@@ -11,7 +11,7 @@ async fn replica_of(primary: &RedisServer) -> RedisServer {
     replica
 }
 
-/// What a sentinel does to a server that it demotes or promotes.
+/// A sentinel does this to a server that it demotes or promotes.
 async fn throw_clients_out(server: &RedisServer) {
     server
         .command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
@@ -19,7 +19,7 @@ async fn throw_clients_out(server: &RedisServer) {
 }
 
 #[tokio::test]
-async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() {
+async fn a_sentinel_failover_to_a_replica_that_missed_a_logout_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let primary = RedisServer::start().await;
     let replica = replica_of(&primary).await;
@@ -39,7 +39,7 @@ async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() 
     })
     .await;
 
-    // One of the sentinels is never there.
+    // One of the sentinels is never reachable.
     let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/main", sentinel.port());
     let node = node(&url).await;
     let mut log = Log::new();
@@ -50,7 +50,7 @@ async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() 
     })
     .await;
 
-    // From now on the replica hears nothing, and does not see its connection end either.
+    // From now on the replica receives nothing, and does not see its connection end.
     replica.pause();
     primary.command(&["CLIENT", "KILL", "TYPE", "replica"]).await;
     log.log_out(&node).await;
@@ -63,14 +63,14 @@ async fn a_failover_by_sentinels_to_a_replica_that_missed_a_logout_is_noticed() 
     })
     .await;
     assert_eq!(replica.info("role").await, "master");
-    // Its data is a prefix of what the old primary had, and so is its mark. What came later is in the log.
+    // Its data and its mark are a prefix of the old primary's. Later entries are in the log.
     log.assert_nobody_passes(&node).await;
     log.goes_on(&node).await;
     log.assert_all_is_well(&node).await;
 }
 
 /// A is demoted, refilled from B, which had A's mark, and promoted again: the same process, on the same connections,
-/// with an old mark of its own. Only its history has another number.
+/// with an old mark of its own. Only the id of its history differs.
 #[tokio::test]
 async fn a_double_failover_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -100,15 +100,16 @@ async fn a_double_failover_is_noticed() {
             log.assert_nobody_passes(&node).await;
             log.rebuild(&node).await;
         } else {
-            // Whoever fails over by hand and leaves the clients connected is noticed at the next look, twice a second.
+            // A failover by hand that leaves the clients connected is noticed at the next check of the server, twice a
+            // second.
             log.rebuild(&node).await;
         }
     }
 }
 
-/// Those that nobody used meanwhile are as old as the others. They are not found out one by one, each with a refusal.
+/// Unused connections are as old as the others. They are replaced together, without a failed command for each.
 #[tokio::test]
-async fn after_a_look_no_connection_of_an_earlier_life_is_used() {
+async fn after_a_check_of_the_server_no_connection_of_an_earlier_life_is_used() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (a, node, log) = whole().await;
     let ask_at_once = || join_all((0..8).map(|_| node.check(new_token(), new_session())));
@@ -125,9 +126,9 @@ async fn after_a_look_no_connection_of_an_earlier_life_is_used() {
     }
 }
 
-/// A server that became a replica takes no revocation, and accepts nobody.
+/// A server that became a replica accepts no revocation and no token.
 #[tokio::test]
-async fn a_primary_that_was_demoted_takes_no_revocation() {
+async fn a_demoted_primary_accepts_no_revocation() {
     let Some(_) = needs(Tool::Redis) else { return };
     for throws_out in [true, false] {
         let (a, node, log) = whole().await;
@@ -150,9 +151,9 @@ async fn a_primary_that_was_demoted_takes_no_revocation() {
     }
 }
 
-/// A cluster's client follows a failover by itself, so each check asks who answers.
+/// A cluster's client follows a failover by itself, so each check identifies the server.
 #[tokio::test]
-async fn in_a_cluster_a_node_that_came_back_with_an_old_copy_is_noticed() {
+async fn in_a_cluster_a_server_that_returns_with_an_old_copy_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let server = RedisServer::with(&["--cluster-enabled", "yes"]).await;
     let is_up = || async { server.command(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") };
@@ -166,7 +167,7 @@ async fn in_a_cluster_a_node_that_came_back_with_an_old_copy_is_noticed() {
     log.rebuild(&node).await;
     server.command(&["SAVE"]).await;
     log.log_out(&node).await;
-    // Its slots are in a file beside the snapshot, which it reads as well.
+    // Its slots are in a file next to the snapshot, which it also reads.
     server.kill_9();
     server.start_again().await;
     until("the cluster is up again", is_up).await;

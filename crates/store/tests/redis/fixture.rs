@@ -1,4 +1,4 @@
-//! A revocation log that is only a list, nodes that fill a blacklist from it, and what they may say.
+//! A revocation log that is only a list, nodes that fill a blacklist from it, and assertions about their answers.
 
 use std::{
     future::Future,
@@ -17,7 +17,7 @@ use rescind_store::{RedisBlacklist, RedisSettings};
 use rescind_testkit::RedisServer;
 use uuid::Uuid;
 
-/// Far more than anything here takes.
+/// Far more than any wait here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn number() -> u64 {
@@ -62,7 +62,7 @@ pub(crate) fn revocation(session: SessionId) -> Revocation {
     }
 }
 
-/// The truth.
+/// The revocation log.
 pub(crate) struct Log {
     id: LogId,
     pub(crate) entries: Vec<Revocation>,
@@ -76,7 +76,7 @@ impl Log {
         }
     }
 
-    /// A claim that nobody has made before.
+    /// A claim with a new nonce.
     pub(crate) fn claim(&self) -> Claim {
         Claim {
             log: self.id,
@@ -92,14 +92,14 @@ impl Log {
         (session, entry)
     }
 
-    /// A logout that is acknowledged.
+    /// An acknowledged logout.
     pub(crate) async fn log_out(&mut self, node: &RedisBlacklist) -> SessionId {
         let (session, entry) = self.append();
         node.insert(&[entry]).await.unwrap();
         session
     }
 
-    /// Claims, fills and completes, as a node does that found the copy not whole.
+    /// Claims, fills and completes, as a node does with an incomplete copy.
     pub(crate) async fn rebuild(&self, node: &RedisBlacklist) {
         let claim = self.claim();
         assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
@@ -110,7 +110,7 @@ impl Log {
         self.assert_all_is_well(node).await;
     }
 
-    /// Looks at a copy that is complete up to some place, and adds what came later, as each node does twice a second.
+    /// Syncs a copy that is complete up to some entry, as each node does twice a second.
     pub(crate) async fn goes_on(&self, node: &RedisBlacklist) {
         let claim = self.claim();
         let copied = node.claim(claim).await.unwrap();
@@ -145,7 +145,7 @@ impl Log {
         node.complete_to(claim, from).await
     }
 
-    /// Everybody who was logged out is refused; somebody who was not is let in.
+    /// Every revoked session is refused; another one is accepted.
     pub(crate) async fn assert_all_is_well(&self, node: &RedisBlacklist) {
         for entry in &self.entries {
             let standing = node.check(new_token(), session_of(entry)).await.unwrap();
@@ -154,7 +154,7 @@ impl Log {
         assert_eq!(says(node).await, Standing::Clear);
     }
 
-    /// Nobody is let in: neither who was logged out nor who was not. A store that does not answer lets nobody in either.
+    /// No session is accepted, revoked or not. A failed check also accepts none.
     pub(crate) async fn assert_nobody_passes(&self, node: &RedisBlacklist) {
         for entry in &self.entries {
             if let Ok(standing) = node.check(new_token(), session_of(entry)).await {
@@ -170,11 +170,11 @@ impl Log {
 pub(crate) fn session_of(entry: &Revocation) -> SessionId {
     match entry.scope {
         Scope::Session(session) => session,
-        Scope::Token(_) => panic!("these logs hold sessions only"),
+        Scope::Token(_) => panic!("these logs have sessions only"),
     }
 }
 
-/// What it says of a session that nobody has revoked.
+/// The answer for a session that is not revoked.
 pub(crate) async fn says(node: &RedisBlacklist) -> Standing {
     node.check(new_token(), new_session()).await.unwrap()
 }
@@ -191,7 +191,7 @@ pub(crate) async fn whole() -> (RedisServer, RedisBlacklist, Log) {
     (server, node, log)
 }
 
-/// Waits until it is so.
+/// Waits for a condition.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     let waiting = async {
         while !is_so().await {
@@ -201,7 +201,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn()
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
 }
 
-/// An error and its causes, as the log has them.
+/// An error and its causes, as the log prints them.
 pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
@@ -212,7 +212,7 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// The outcomes of all of them, under way at once.
+/// Runs all of them concurrently and returns their outcomes.
 pub(crate) async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut pending: Vec<_> = futures.map(Box::pin).collect();
     let mut outcomes = Vec::new();
@@ -234,9 +234,9 @@ pub(crate) async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec
     outcomes
 }
 
-/// Makes the one a replica of the other, and waits until it has all that the other has.
+/// Makes one server a replica of the other, and waits until it has all of its data.
 pub(crate) async fn follow(replica: &RedisServer, primary: &RedisServer) {
-    // By default the primary waits five seconds for more replicas to come.
+    // By default the primary waits five seconds for more replicas.
     primary
         .command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])
         .await;

@@ -1,8 +1,7 @@
-//! Whatever happens, in whatever order: of a session whose revocation was acknowledged, `Clear` is never said.
+//! In every order of faults, a session whose revocation was acknowledged is never `Clear`.
 //!
 //! Two nodes, one Redis. The nodes log out, claim, fill page by page and complete, each at its own pace; the server is
-//! flushed, restarted empty, saved and restored. What happens next is drawn from a seed, which a failure prints with the
-//! last steps.
+//! flushed, restarted empty, saved and restored. A seed decides the order; a failure prints it with the last steps.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rescind_session::{
@@ -17,7 +16,7 @@ use super::fixture::{Log, new_session, new_token, node};
 
 struct Node {
     blacklist: RedisBlacklist,
-    /// What it fills, and how far it has read.
+    /// The claim that it fills, and how far it has read.
     filling: Option<(Claim, usize)>,
 }
 
@@ -29,7 +28,7 @@ struct World {
     acknowledged: Vec<SessionId>,
     snapshot: Option<RedisSnapshot>,
     story: Vec<String>,
-    /// How often a copy was whole again: a test in which that never happens proves nothing.
+    /// How often a copy was complete again: a test in which that never happens proves nothing.
     completed: u32,
     cleared: u32,
 }
@@ -96,7 +95,7 @@ impl World {
         }
     }
 
-    /// Reads a page and fills it in; or, at the end of the log, completes.
+    /// Reads a page and fills it in, or completes at the end of the log.
     async fn goes_on(&mut self, which: usize) {
         let Some((claim, read)) = self.nodes[which].filling else {
             return;
@@ -130,7 +129,7 @@ impl World {
                 if let Ok(Standing::Clear) = blacklist.check(new_token(), session).await {
                     let story = self.story[self.story.len().saturating_sub(60)..].join("\n");
                     panic!(
-                        "{session:?} was revoked, and node {which} lets it in; seed {}:\n{story}",
+                        "{session:?} was revoked, and node {which} accepts it; seed {}:\n{story}",
                         self.seed
                     );
                 }
@@ -167,7 +166,7 @@ async fn play(seed: u64, steps: u32) {
     }
     assert!(
         world.completed > 3 && world.cleared > 20,
-        "{} {}: nobody was let in, which proves nothing",
+        "{} {}: no session was accepted, which proves nothing",
         world.completed,
         world.cleared
     );
@@ -176,7 +175,7 @@ async fn play(seed: u64, steps: u32) {
 }
 
 #[tokio::test]
-async fn whatever_happens_a_revoked_session_is_not_let_in() {
+async fn random_faults_and_interleavings_accept_no_revoked_session() {
     let Some(_) = needs(Tool::Redis) else { return };
     for seed in 0..u64::from(rounds(2, 10)) {
         play(seed, rounds(400, 1500)).await;

@@ -1,11 +1,11 @@
-//! All the ways to forget. After each of them nobody passes, until the copy was filled anew; then all is as it was.
+//! All the ways in which Redis loses data. After each of them no token is accepted until the copy is complete again.
 
 use rescind_session::ports::{Blacklist, Copied, Filling};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, node, whole};
 
-/// What has befallen the server, nobody passes; and a node that comes now sees the same as one that was there.
+/// After the fault no token is accepted, and a new node sees the same as one that was running.
 async fn is_noticed_and_mended(server: &RedisServer, witness: &rescind_store::RedisBlacklist, log: &Log) {
     log.assert_nobody_passes(witness).await;
     let newcomer = node(&server.url()).await;
@@ -39,23 +39,23 @@ async fn a_flush_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_restart_with_nothing_is_noticed() {
+async fn a_restart_without_data_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.restart_empty().await;
     is_noticed_and_mended(&server, &node, &log).await;
 }
 
-/// Everything is there, but nobody can know that.
+/// All data is there, but that cannot be proved.
 #[tokio::test]
-async fn a_restart_with_everything_has_to_prove_itself() {
+async fn a_restart_with_all_data_makes_the_copy_incomplete() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.restart_keeping_data().await;
     is_noticed_and_mended(&server, &node, &log).await;
 }
 
-/// It holds the mark and most entries: a mark that names no server would be believed.
+/// It holds the mark and most entries: a mark without a server's name would be trusted.
 #[tokio::test]
 async fn an_old_snapshot_with_the_mark_in_it_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -70,9 +70,9 @@ async fn an_old_snapshot_with_the_mark_in_it_is_noticed() {
     is_noticed_and_mended(&server, &node, &log).await;
 }
 
-/// It holds the claim, which must not stand in the new life: neither for its maker nor in the way of others.
+/// It holds the claim, which must not be valid in the new life: neither may its node go on, nor may it delay others.
 #[tokio::test]
-async fn a_snapshot_from_amid_a_rebuild_completes_nothing() {
+async fn a_snapshot_taken_during_a_rebuild_is_not_completed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, mut log) = whole().await;
     server.flush_all().await;
@@ -93,9 +93,9 @@ async fn a_snapshot_from_amid_a_rebuild_completes_nothing() {
     is_noticed_and_mended(&server, &node, &log).await;
 }
 
-/// Wherever in a rebuild it happens, that rebuild has lost.
+/// At any point of a rebuild a flush ends that rebuild.
 #[tokio::test]
-async fn a_flush_amid_a_rebuild_ends_it() {
+async fn a_flush_during_a_rebuild_ends_it() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     for after_pages in 0..=2 {
@@ -116,7 +116,7 @@ async fn a_flush_amid_a_rebuild_ends_it() {
     is_noticed_and_mended(&server, &node, &log).await;
 }
 
-/// A logout beside a rebuild is seen whether the walk through the log has passed it or not: it inserts, too.
+/// A logout during a rebuild counts, whether the sync has passed its entry or not: it also inserts by itself.
 #[tokio::test]
 async fn a_logout_beside_a_rebuild_counts() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -132,9 +132,9 @@ async fn a_logout_beside_a_rebuild_counts() {
     log.assert_all_is_well(&node).await;
 }
 
-/// Pooled connections are dead after a restart; nobody is refused for that.
+/// Pooled connections are closed by a restart; no command fails because of that.
 #[tokio::test]
-async fn a_restart_costs_no_failed_question() {
+async fn a_restart_fails_no_command() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.restart_keeping_data().await;

@@ -1,7 +1,7 @@
-//! What is particular to Redis: what one check costs, how it loses what it was told, and whether that is noticed.
+//! Tests for Redis only: the cost of a check, how Redis loses data, and whether that is noticed.
 //!
-//! Real servers, private to each test, that are flushed, killed, restored, demoted and paused. One sentence is asserted
-//! everywhere: **of a session whose revocation was acknowledged, `Clear` is never said.**
+//! Real servers, private to each test, that are flushed, killed, restored, demoted and paused. All tests assert one
+//! rule: **a session whose revocation was acknowledged is never `Clear`.**
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod checking;

@@ -1,4 +1,4 @@
-//! What a copy says of itself, and what it takes.
+//! The mark, and which pages a copy accepts.
 
 use rescind_session::{
     Position,
@@ -18,7 +18,7 @@ fn place(position: u64) -> Place {
 
 /// The mark names the log, the life and the place, and moves with each page that leaves no gap.
 #[tokio::test]
-async fn pages_are_contiguous_and_a_gap_is_refused() {
+async fn a_page_after_a_gap_is_refused() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (_server, node, mut log) = whole().await;
     log.goes_on(&node).await;
@@ -28,7 +28,7 @@ async fn pages_are_contiguous_and_a_gap_is_refused() {
     let Copied::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
         panic!("the copy was complete");
     };
-    // A page that begins beyond the mark, as if one before it had been lost.
+    // A page that begins beyond the mark, as if an earlier one had been lost.
     let beyond = node
         .advance(
             claim,
@@ -51,7 +51,7 @@ async fn pages_are_contiguous_and_a_gap_is_refused() {
     log.assert_all_is_well(&node).await;
 }
 
-/// A flush between two pages: the second is not taken, and the sync does not end well.
+/// A flush between two pages: the second page is refused, and the sync fails.
 #[tokio::test]
 async fn a_flush_between_two_pages_leaves_no_gap() {
     let Some(_) = needs(Tool::Redis) else { return };
@@ -70,9 +70,9 @@ async fn a_flush_between_two_pages_leaves_no_gap() {
     log.rebuild(&node).await;
 }
 
-/// Another's copy is not pruned by this node's clock.
+/// A copy of another log is not pruned by this node's clock.
 #[tokio::test]
-async fn pruning_removes_nothing_under_another_mark() {
+async fn under_another_mark_pruning_removes_no_entry() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     let mark = server.command(&["GET", "{test}:mark"]).await;

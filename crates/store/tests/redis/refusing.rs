@@ -1,4 +1,4 @@
-//! Servers that cannot be relied on, at the start and later.
+//! Unreliable servers, at the start and later.
 
 use rescind_session::ports::{Blacklist, StoreError};
 use rescind_store::{RedisBlacklist, RedisConnectError, RedisSettings};
@@ -11,7 +11,7 @@ async fn refused(url: &str) -> RedisConnectError {
 }
 
 #[tokio::test]
-async fn a_redis_that_evicts_is_refused_with_what_to_set() {
+async fn a_redis_that_evicts_is_refused_naming_the_setting() {
     let Some(_) = needs(Tool::Redis) else { return };
     for policy in ["allkeys-lru", "volatile-ttl"] {
         let server = RedisServer::with(&["--maxmemory-policy", policy]).await;
@@ -26,9 +26,9 @@ async fn a_redis_that_evicts_is_refused_with_what_to_set() {
     }
 }
 
-/// What was evicted meanwhile, nobody knows: the copy is filled anew.
+/// It is unknown what was evicted meanwhile, so the copy is rebuilt.
 #[tokio::test]
-async fn a_redis_that_begins_to_evict_accepts_nobody_until_it_stops_and_was_filled_anew() {
+async fn after_eviction_began_no_token_is_accepted_until_a_rebuild() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server
@@ -59,9 +59,9 @@ async fn a_redis_that_begins_to_evict_accepts_nobody_until_it_stops_and_was_fill
     log.rebuild(&node).await;
 }
 
-/// A write that does not fit is not acknowledged, and nothing is lost for it.
+/// A write that does not fit is not acknowledged, and no entry is lost for it.
 #[tokio::test]
-async fn a_redis_whose_memory_is_full_acknowledges_nothing() {
+async fn a_redis_with_full_memory_acknowledges_no_insert() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
@@ -85,7 +85,7 @@ async fn a_replica_is_refused() {
 }
 
 #[tokio::test]
-async fn a_password_opens_the_door_and_is_never_told() {
+async fn a_password_is_accepted_and_never_printed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let server = RedisServer::with(&["--requirepass", "right-horse"]).await;
     server
@@ -108,16 +108,16 @@ async fn a_password_opens_the_door_and_is_never_told() {
         let words = format!("{} {error:?}", in_full(&error));
         assert!(!words.contains("horse"), "{words}");
         assert!(!error.is_the_urls_fault());
-        // No password at all is refused by the first command, whose error could be another's.
+        // Without any password the first command is refused, and its error could have another cause.
         assert!(bad.is_empty() || !error.may_pass(), "{words}");
     }
     let node = node(&format!("redis://rescind:battery-staple@{at}")).await;
     assert!(!format!("{node:?}").contains("staple"));
 }
 
-/// The least that a user of Redis must be allowed, as the README says.
+/// The minimum rights of a Redis user, as in the README.
 #[tokio::test]
-async fn the_rights_that_the_readme_asks_for_are_enough() {
+async fn the_acl_rights_in_the_readme_suffice() {
     let Some(_) = needs(Tool::Redis) else { return };
     let server = RedisServer::with(&["--requirepass", "right-horse"]).await;
     let readme = include_str!("../../README.md");
@@ -138,7 +138,7 @@ async fn the_rights_that_the_readme_asks_for_are_enough() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_is_told() {
+async fn an_unreachable_redis_is_reported() {
     let settings = RedisSettings::default();
     for url in [
         "redis://127.0.0.1:1",

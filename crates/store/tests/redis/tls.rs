@@ -7,7 +7,7 @@ use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, in_full, node, settings};
 
-/// How the second half of the test is told where to go, and that it is one.
+/// Passes the address to the second half of the test, and marks it as that half.
 const URL: &str = "RESCIND_TEST_TLS_URL";
 
 /// A certificate for 127.0.0.1 and the authority that signed it.
@@ -56,10 +56,10 @@ async fn server_with(certificates: &Path) -> (RedisServer, String) {
     (server, format!("rediss://127.0.0.1:{port}"))
 }
 
-/// Whom the machine trusts is read from the environment, which a process cannot safely change for itself: so the trusting
-/// half is this same test in a process of its own.
+/// The trusted authorities are read from the environment, which a process cannot safely change for itself: so the
+/// trusting half is this same test in a process of its own.
 #[tokio::test]
-async fn tls_is_spoken_with_whom_the_machine_trusts_and_with_nobody_else() {
+async fn tls_accepts_trusted_certificates_only() {
     let Some(_) = needs(Tool::Redis) else { return };
     if let Ok(url) = env::var(URL) {
         let node = node(&url).await;
@@ -88,10 +88,7 @@ async fn tls_is_spoken_with_whom_the_machine_trusts_and_with_nobody_else() {
     );
 
     let trusting = tokio::process::Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "tls::tls_is_spoken_with_whom_the_machine_trusts_and_with_nobody_else",
-        ])
+        .args(["--exact", "tls::tls_accepts_trusted_certificates_only"])
         .env(URL, &url)
         .env("SSL_CERT_FILE", directory.path().join("ca.pem"))
         .output()

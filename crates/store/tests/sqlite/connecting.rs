@@ -1,4 +1,4 @@
-//! From a URL to a database, or to a message that says what is wrong with it.
+//! Connecting by a URL, and the errors of a wrong one.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -23,14 +23,14 @@ async fn a_url_of_another_kind_is_refused_without_printing_its_password() {
 }
 
 #[tokio::test]
-async fn a_database_in_memory_is_refused_since_it_would_forget_what_was_revoked() {
+async fn a_database_in_memory_is_refused() {
     for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:x.db?mode=memory"] {
         assert!(matches!(refused(url).await, ConnectError::InMemory), "{url}");
     }
 }
 
 #[tokio::test]
-async fn a_parameter_that_would_break_a_promise_is_refused_by_name() {
+async fn a_parameter_that_weakens_a_guarantee_is_refused_by_name() {
     for parameter in [
         "mode=ro",
         "immutable=1",
@@ -45,7 +45,7 @@ async fn a_parameter_that_would_break_a_promise_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_missing_file_and_its_directory_are_made_unless_the_url_says_otherwise() {
+async fn a_missing_file_is_created_with_its_directory_unless_mode_rw() {
     let place = Place::new();
     let file = place.file().with_file_name("new").join("deep").join("rescind.db");
     let must_exist = format!("sqlite:{}?mode=rw", file.display());
@@ -71,7 +71,7 @@ async fn an_odd_path_is_a_path() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_made_is_readable_by_its_owner_alone() {
+async fn created_files_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let place = Place::new();
@@ -87,7 +87,7 @@ async fn what_is_made_is_readable_by_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_an_error_and_stays_as_it_is() {
+async fn a_file_that_is_not_a_database_is_an_error_and_unchanged() {
     let place = Place::new();
     let text = "These are the voyages of a file that is not a database. ".repeat(50);
     std::fs::write(place.file(), &text).unwrap();
@@ -116,9 +116,9 @@ async fn a_file_that_cannot_be_made_is_named() {
     assert!(matches!(error, ConnectError::File { .. }), "{error:?}");
 }
 
-/// SQLite refuses the switch to WAL at once, for as long as somebody is about to write.
+/// SQLite refuses the switch to WAL at once while another connection has the write lock.
 #[tokio::test]
-async fn a_new_file_in_which_another_program_writes_is_waited_for_and_not_for_ever() {
+async fn opening_a_new_file_waits_for_another_writer_for_a_bounded_time() {
     let place = Place::new();
     let file = place.file();
     std::fs::write(&file, "").unwrap();
@@ -142,7 +142,7 @@ async fn a_new_file_in_which_another_program_writes_is_waited_for_and_not_for_ev
     let patient = patience(Duration::from_secs(120));
     let opening = SqlStore::open_file(&file, &patient);
     let releasing = async {
-        // It opens whenever the lock is gone. The pause only makes it likely that it has tried before.
+        // It opens once the lock is free. The pause only makes it likely that it has tried before.
         tokio::time::sleep(Duration::from_millis(300)).await;
         lock.rollback().await.unwrap();
     };
@@ -152,7 +152,7 @@ async fn a_new_file_in_which_another_program_writes_is_waited_for_and_not_for_ev
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_that_open_one_new_file_at_once_all_succeed() {
-    // The moment in which they are in each other's way is short: the first of them switches the file to WAL.
+    // The conflict is short: the first of them switches the file to WAL.
     for round in 0..60 {
         let place = Place::new();
         let opening: Vec<_> = (0..8)
@@ -203,7 +203,7 @@ async fn connecting_leaves_the_schema_alone() {
 }
 
 #[tokio::test]
-async fn a_wrong_url_is_told_from_a_file_that_cannot_be_opened() {
+async fn a_wrong_url_and_an_unopenable_file_are_different_errors() {
     for url in ["mysql://db", "sqlite::memory:", "sqlite:x.db?mode=ro", "sqlite:"] {
         let error = refused(url).await;
         assert!(error.is_the_urls_fault(), "{url}: {error:?}");

@@ -1,4 +1,4 @@
-//! Several who want the one lock that SQLite has.
+//! Concurrent callers for SQLite's one write lock.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::fixture::{NOON, Place, closing, opened, rotation, session};
 
-/// Longer than anything here waits for, and shorter than a hang.
+/// Longer than any wait here, and shorter than a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn impatient() -> SqlSettings {
@@ -29,7 +29,7 @@ fn impatient() -> SqlSettings {
     }
 }
 
-/// Rotates the first generation `count` times at once, and tells how many won.
+/// Rotates the first generation `count` times at once, and returns how many won.
 async fn rotate_at_once(store: &SqlStore, session: SessionId, count: usize) -> usize {
     let tasks: Vec<_> = (0..count)
         .map(|_| {
@@ -65,7 +65,7 @@ const READY: &str = "the file is open";
 #[ignore = "a process of the next test, which starts it"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child_process_that_rotates() {
-    // Somebody who runs all ignored tests starts it too, and then there is nothing to rotate.
+    // A run of all ignored tests starts it too, without a file to use.
     let Ok(file) = std::env::var(CHILD_FILE) else { return };
     let session = std::env::var(CHILD_SESSION).unwrap().parse().unwrap();
     let store = SqlStore::open_file(file.as_ref(), &SqlSettings::default())
@@ -98,7 +98,7 @@ async fn of_two_hundred_rotations_by_two_processes_one_wins() {
                 .unwrap()
         })
         .collect();
-    // Neither begins before both are there: one after the other would prove nothing of two processes.
+    // Neither begins before both have started: one after the other would prove nothing about two processes.
     let outputs: Vec<_> = children
         .iter_mut()
         .map(|child| {
@@ -148,7 +148,7 @@ async fn two_hundred_logins_at_once_wait_for_their_turn_and_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_reads_before_it_holds_the_lock_to_write() {
+async fn a_transaction_does_not_read_before_it_has_the_write_lock() {
     let place = Place::new();
     let (one, other) = (place.store().await, place.store().await);
     let logins = tokio::spawn(async move {
@@ -156,7 +156,7 @@ async fn nothing_reads_before_it_holds_the_lock_to_write() {
             opened(&one, seed).await;
         }
     });
-    // Pruning looks before it removes. If it looked without the lock, a login in between would make it fail at once.
+    // Pruning reads before it removes. If it read without the lock, a login in between would make it fail at once.
     while !logins.is_finished() {
         other.prune(NOON, NOON, 10).await.unwrap();
     }
@@ -164,7 +164,7 @@ async fn nothing_reads_before_it_holds_the_lock_to_write() {
 }
 
 #[tokio::test]
-async fn a_writer_behind_another_process_is_told_unavailable_in_bounded_time() {
+async fn a_writer_behind_another_process_gets_unavailable_in_time() {
     let place = Place::new();
     let store = place.store_with(&impatient()).await;
     let session = opened(&store, 1).await;
@@ -188,9 +188,9 @@ async fn a_writer_behind_another_process_is_told_unavailable_in_bounded_time() {
 }
 
 #[tokio::test]
-async fn whoever_waits_too_long_for_a_turn_to_write_is_told_unavailable() {
+async fn a_writer_that_waits_too_long_gets_unavailable() {
     let place = Place::new();
-    // The one who writes waits for the stranger for long; those behind it have less patience.
+    // The writer in front waits long for the foreign connection; those behind it have shorter limits.
     let settings = SqlSettings {
         busy_timeout: Duration::from_secs(15),
         ..impatient()
@@ -218,7 +218,7 @@ async fn whoever_waits_too_long_for_a_turn_to_write_is_told_unavailable() {
     for waiting in behind {
         match timeout(PATIENCE, waiting).await.expect("it hangs").unwrap() {
             Err(StoreError::Unavailable(_)) => refused += 1,
-            other => panic!("nobody can have written: {other:?}"),
+            other => panic!("no writer can have succeeded: {other:?}"),
         }
     }
     assert_eq!(refused, 10);
@@ -231,7 +231,7 @@ async fn whoever_waits_too_long_for_a_turn_to_write_is_told_unavailable() {
 }
 
 #[tokio::test]
-async fn nobody_reads_behind_a_writer() {
+async fn readers_do_not_wait_for_a_writer() {
     let place = Place::new();
     let store = place.store_with(&impatient()).await;
     let session = opened(&store, 1).await;
@@ -242,22 +242,18 @@ async fn nobody_reads_behind_a_writer() {
         .unwrap();
 
     let read = timeout(PATIENCE, store.find(session.id)).await.expect("it hangs");
-    assert_eq!(
-        read.unwrap(),
-        Some(session),
-        "as it was before the write that has not committed"
-    );
+    assert_eq!(read.unwrap(), Some(session), "the state before the uncommitted write");
     lock.rollback().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_while_waiting_blocks_nobody() {
+async fn a_cancelled_waiting_caller_blocks_no_other() {
     let place = Place::new();
     let store = place.store().await;
     let (kept, left) = (opened(&store, 1).await, session(2));
     for _ in 0..50 {
         let epoch = store.epoch(left.user).await.unwrap();
-        // Long enough to begin, too short to finish: wherever the future is dropped, the next caller gets a turn.
+        // Long enough to begin, too short to finish: at any point of cancellation the next caller gets a turn.
         let _ = timeout(Duration::from_micros(50), store.open(&left, epoch)).await;
     }
     let won = timeout(PATIENCE, store.rotate(&rotation(kept.id, 0)))

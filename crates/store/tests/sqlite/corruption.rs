@@ -1,5 +1,5 @@
-//! Rows that this program never wrote, and a file that somebody damaged: errors, never a panic, and never a session that
-//! passes for open.
+//! Rows that this program never wrote, and a damaged file: errors, never a panic, and never a session that counts as
+//! open.
 
 use std::io::{Seek, SeekFrom, Write};
 
@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::fixture::{NOON, Place, closing, opened, rng, user};
 
-/// What somebody with `sqlite3` and no respect for constraints does.
+/// Changes rows with `sqlite3`, without constraints.
 async fn tamper(place: &Place, sql: &str) {
     let stranger = place.stranger().await;
     stranger
@@ -30,7 +30,7 @@ fn assert_corrupt<T: std::fmt::Debug>(answer: &Result<T, StoreError>, sql: &str)
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_read_is_corrupt() {
+async fn an_unreadable_session_is_corrupt() {
     for change in [
         "user_id = x'0102'",
         "user_id = 'alice'",
@@ -60,7 +60,7 @@ async fn a_session_that_cannot_be_read_is_corrupt() {
 }
 
 #[tokio::test]
-async fn one_session_that_cannot_be_read_spoils_the_list_instead_of_missing_from_it() {
+async fn one_unreadable_session_makes_the_whole_list_corrupt() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
@@ -69,7 +69,7 @@ async fn one_session_that_cannot_be_read_spoils_the_list_instead_of_missing_from
 }
 
 #[tokio::test]
-async fn a_revocation_that_cannot_be_read_is_corrupt() {
+async fn an_unreadable_revocation_is_corrupt() {
     for change in [
         "scope_kind = 'planet'",
         "cause = 'boredom'",
@@ -93,9 +93,9 @@ async fn a_revocation_that_cannot_be_read_is_corrupt() {
     }
 }
 
-/// The words in the tables are a format: a database that an older version wrote must go on to be read.
+/// The words in the tables are a format: a database that an older version wrote must stay readable.
 #[tokio::test]
-async fn kinds_and_causes_are_kept_under_these_words() {
+async fn stored_words_for_kinds_and_causes_do_not_change() {
     let place = Place::new();
     let store = place.store().await;
     for (seed, name, kind) in [(1, "alice", UserKind::Person), (2, "bob", UserKind::Demo)] {
@@ -120,13 +120,13 @@ async fn kinds_and_causes_are_kept_under_these_words() {
         ("revocations", "scope_kind = 'session' AND cause = 'logout_elsewhere'"),
         ("revocations", "scope_kind = 'token' AND cause = 'token_revoked'"),
     ] {
-        // A statement that changes nothing, but counts the rows that it fits.
+        // A statement that changes nothing, but counts the matching rows.
         tamper(&place, &format!("UPDATE {table} SET rowid = rowid WHERE {row}")).await;
     }
 }
 
 #[tokio::test]
-async fn a_log_without_its_head_revokes_nothing_and_says_so() {
+async fn a_log_without_its_head_is_corrupt_and_revokes_no_session() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
@@ -134,11 +134,11 @@ async fn a_log_without_its_head_revokes_nothing_and_says_so() {
     assert_corrupt(&store.close(session.id, &closing(Cause::Logout)).await, "close");
     assert_corrupt(&store.revocations_after(Position::START, 10).await, "read");
     let row = SessionStore::find(&store, session.id).await.unwrap();
-    assert_eq!(row, Some(session), "closed, and no revocation of it");
+    assert_eq!(row, Some(session), "closed without a revocation");
 }
 
 #[tokio::test]
-async fn an_epoch_that_cannot_be_read_lets_nobody_in() {
+async fn an_unreadable_epoch_is_corrupt_and_opens_no_session() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
@@ -151,7 +151,7 @@ async fn an_epoch_that_cannot_be_read_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_user_that_cannot_be_read_is_corrupt() {
+async fn an_unreadable_user_is_corrupt() {
     for change in [
         "kind = 'robot'",
         "username = 'Alice'",
@@ -169,12 +169,12 @@ async fn a_user_that_cannot_be_read_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_an_error_whatever_is_asked() {
+async fn a_damaged_file_is_an_error_for_every_call() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
     drop(store);
-    // A clean copy without a write-ahead log to repair it from; then everything behind the first page is noise.
+    // A clean copy without a write-ahead log to repair it from; then every page after the first is random.
     let stranger = place.stranger().await;
     stranger
         .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -34,7 +34,7 @@ impl Place {
         self.store_with(&SqlSettings::default()).await
     }
 
-    /// A connection of somebody else's: another program, or a person with `sqlite3`.
+    /// A foreign connection: another program, or a person with `sqlite3`.
     pub(crate) async fn stranger(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(format!("sqlite:{}", self.file().display()));
         options.max_connections(1).sqlx_logging(false);

@@ -1,11 +1,11 @@
-//! Which keys the database belongs to.
+//! The keys that a database belongs to.
 
 use rescind_store::Claimed;
 
 use crate::fixture::Place;
 
 #[tokio::test]
-async fn the_first_keys_claim_the_database_and_others_are_told() {
+async fn the_first_keys_claim_the_database_and_others_are_different() {
     let place = Place::new();
     let store = place.store().await;
     assert!(!store.is_claimed().await.unwrap());
@@ -21,7 +21,7 @@ async fn the_first_keys_claim_the_database_and_others_are_told() {
 }
 
 #[tokio::test]
-async fn keys_that_were_rotated_on_purpose_take_the_database_over() {
+async fn replacing_the_fingerprint_gives_the_database_to_rotated_keys() {
     let place = Place::new();
     let store = place.store().await;
     let _ = store.claim_fingerprint("a", None).await.unwrap();
@@ -31,7 +31,7 @@ async fn keys_that_were_rotated_on_purpose_take_the_database_over() {
 }
 
 #[tokio::test]
-async fn a_database_of_nobody_can_be_given_away_too() {
+async fn an_unclaimed_database_accepts_replaced_keys() {
     let place = Place::new();
     let store = place.store().await;
     store.replace_fingerprint("a").await.unwrap();

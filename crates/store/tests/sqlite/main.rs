@@ -1,4 +1,4 @@
-//! What is particular to SQLite: the file, its locks, and what happens when it is damaged.
+//! Tests for SQLite only: the file, its locks, and damage.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connecting;

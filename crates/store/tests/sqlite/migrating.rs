@@ -1,4 +1,4 @@
-//! The schema, moved through the store.
+//! Migrating the schema through the store.
 
 use rescind_session::ports::{SessionStore, StoreError, UserStore};
 use rescind_store::{MigrationState, SqlSettings, SqlStore};
@@ -15,7 +15,7 @@ async fn applied(store: &SqlStore) -> usize {
 }
 
 #[tokio::test]
-async fn up_takes_every_step_and_down_takes_them_back() {
+async fn migrate_up_applies_every_step_and_down_reverts_them() {
     let place = Place::new();
     let store = SqlStore::open_file(&place.file(), &SqlSettings::default())
         .await
@@ -39,7 +39,7 @@ async fn up_takes_every_step_and_down_takes_them_back() {
 }
 
 #[tokio::test]
-async fn fresh_empties_the_tables_and_leaves_those_of_others() {
+async fn migrate_fresh_empties_our_tables_and_no_others() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
@@ -65,12 +65,12 @@ async fn fresh_empties_the_tables_and_leaves_those_of_others() {
 }
 
 #[tokio::test]
-async fn a_move_that_fails_leaves_the_schema_as_it_was() {
+async fn a_failed_migration_leaves_the_schema_unchanged() {
     let place = Place::new();
     let store = SqlStore::open_file(&place.file(), &SqlSettings::default())
         .await
         .unwrap();
-    // The last of the tables is there already, so the last step fails.
+    // The last of the tables exists already, so the last step fails.
     place
         .stranger()
         .await
@@ -82,7 +82,7 @@ async fn a_move_that_fails_leaves_the_schema_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_schema_of_a_newer_program_is_told_from_an_old_one() {
+async fn a_schema_of_a_newer_program_is_corrupt_and_an_old_one_is_not() {
     let place = Place::new();
     let store = place.store().await;
     place

@@ -1,4 +1,4 @@
-//! What is there after a restart.
+//! The state after a restart.
 
 use jiff::SignedDuration;
 use rescind_session::{
@@ -9,7 +9,7 @@ use rescind_session::{
 use crate::fixture::{NOON, Place, closing, opened, rotation, user};
 
 #[tokio::test]
-async fn everything_that_was_answered_is_there_after_reopening() {
+async fn acknowledged_changes_are_there_after_reopening() {
     let place = Place::new();
     let store = place.store().await;
     let alice = user(9, "alice");
@@ -96,7 +96,7 @@ async fn the_newest_instant_survives_pruning_and_reopening() {
 }
 
 #[tokio::test]
-async fn the_database_tells_the_time_of_the_machine() {
+async fn the_database_clock_matches_the_machines() {
     let place = Place::new();
     let clock = place.store().await.instants().await.unwrap().clock.unwrap();
     let machine = rescind_session::MachineClock::wall(&rescind_store::SystemClock::new());

@@ -1,4 +1,4 @@
-//! What a thief finds in the file.
+//! A thief who can read the file finds no secret.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_session::{

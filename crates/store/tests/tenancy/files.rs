@@ -1,4 +1,4 @@
-//! SQLite: a lock on a file beside the database.
+//! SQLite: a lock on the database file.
 
 use rescind_store::{Tenancy, TenancyError, Tenant};
 use tempfile::TempDir;
@@ -8,7 +8,7 @@ fn url(directory: &TempDir, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn whoever_is_alone_keeps_everybody_out_and_sharers_keep_out_whoever_would_be() {
+async fn an_exclusive_lock_excludes_all_and_shared_locks_exclude_an_exclusive_one() {
     let directory = tempfile::tempdir().unwrap();
     let url = url(&directory, "new/rescind.db");
     let is_in_use = async |tenancy| matches!(Tenant::claim(&url, tenancy).await, Err(TenancyError::InUse { asked, lock: Some(_) }) if asked == tenancy);
@@ -31,7 +31,7 @@ async fn whoever_is_alone_keeps_everybody_out_and_sharers_keep_out_whoever_would
 
 #[cfg(unix)]
 #[tokio::test]
-async fn two_names_of_one_file_are_one_lock_and_two_files_are_two() {
+async fn two_names_of_one_file_share_a_lock_and_two_files_do_not() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.db"), "").unwrap();
     std::os::unix::fs::symlink("a.db", directory.path().join("b.db")).unwrap();
@@ -42,7 +42,7 @@ async fn two_names_of_one_file_are_one_lock_and_two_files_are_two() {
 }
 
 #[tokio::test]
-async fn a_file_that_must_exist_is_not_made_by_locking_it() {
+async fn locking_does_not_create_a_file_that_must_exist() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("{}?mode=rw", url(&directory, "new/rescind.db"));
     let refused = Tenant::claim(&url, Tenancy::Alone).await;

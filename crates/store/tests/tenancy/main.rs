@@ -1,4 +1,4 @@
-//! Who may use a database: on files, and on real Postgres servers that are killed, paused and cut off.
+//! The database lock: on files, and on real Postgres servers that are killed, paused and cut off.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,13 +1,13 @@
-//! Waiting for what has to come.
+//! Waiting for a condition.
 
 use std::time::Duration;
 
 use tokio::time::{interval, timeout};
 
-/// Far more than anything here takes, even on a machine that compiles beside it.
+/// Far more than any wait here, even on a machine that compiles at the same time.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Asks until it is so.
+/// Polls until the condition holds.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let mut again = interval(Duration::from_millis(5));
     let so = async {

@@ -1,4 +1,4 @@
-//! Postgres: an advisory lock of a session, and what is believed of it.
+//! Postgres: an advisory lock of a session, and the belief in it.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::patience::until;
 
 const MARK: &str = "SELECT holder FROM database_lock";
-/// All sessions that hold or want this database's lock.
+/// All sessions that hold or wait for this database's lock.
 const LOCK_SESSIONS: &str =
     "FROM pg_stat_activity WHERE application_name = 'rescind lock' AND datname = current_database()";
 
@@ -25,7 +25,7 @@ async fn claimed(url: &str, tenancy: Tenancy) -> Tenant {
     tenant
 }
 
-/// A database with the schema, where nodes leave their mark.
+/// A database with the schema, where nodes store their mark.
 async fn with_schema(url: String) -> String {
     let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
     store.migrate_up().await.unwrap();
@@ -40,7 +40,7 @@ async fn assert_in_use(url: &str, tenancy: Tenancy) {
 }
 
 #[tokio::test]
-async fn whoever_is_alone_keeps_everybody_out_and_sharers_keep_out_whoever_would_be() {
+async fn an_exclusive_lock_excludes_all_and_shared_locks_exclude_an_exclusive_one() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     let (url, elsewhere) = (postgres.fresh_database().await, postgres.fresh_database().await);
@@ -61,7 +61,7 @@ async fn whoever_is_alone_keeps_everybody_out_and_sharers_keep_out_whoever_would
 }
 
 #[tokio::test]
-async fn a_tenant_whose_session_was_ended_stops_believing_doubts_what_it_knows_and_comes_back() {
+async fn a_node_whose_lock_session_ended_resyncs_before_it_regains_the_lock() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     for tenancy in [Tenancy::Alone, Tenancy::Shared] {
@@ -77,11 +77,14 @@ async fn a_tenant_whose_session_was_ended_stops_believing_doubts_what_it_knows_a
         });
         let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
         assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
-        until("it doubts", || doubts.load(Ordering::SeqCst) == 1).await;
+        until("it marks its memory as out of date", || {
+            doubts.load(Ordering::SeqCst) == 1
+        })
+        .await;
         until("it is back", || tenant.holds()).await;
         assert!(
             !believed.load(Ordering::SeqCst),
-            "the lock counted before the node had doubted"
+            "the lock counted before the node's memory was marked as out of date"
         );
         let sessions = format!("SELECT count(*) {LOCK_SESSIONS}");
         assert_eq!(postgres.sql_in(&url, &sessions).await, "1", "it left a session behind");
@@ -89,7 +92,7 @@ async fn a_tenant_whose_session_was_ended_stops_believing_doubts_what_it_knows_a
 }
 
 #[tokio::test]
-async fn without_its_server_nobody_is_a_tenant_and_with_it_everybody_is_again() {
+async fn without_the_server_no_node_holds_the_lock_and_with_it_all_do_again() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::start().await;
     let url = with_schema(postgres.url()).await;
@@ -106,7 +109,7 @@ async fn without_its_server_nobody_is_a_tenant_and_with_it_everybody_is_again() 
 
     postgres.kill_9();
     let killed = Instant::now();
-    until("a dead server is not believed", || !one.holds() && !another.holds()).await;
+    until("a killed server is not believed", || !one.holds() && !another.holds()).await;
     println!(
         "stopped believing {silent_for:?} after the pause, {:?} after the kill",
         killed.elapsed()
@@ -117,12 +120,12 @@ async fn without_its_server_nobody_is_a_tenant_and_with_it_everybody_is_again() 
     let begun = Instant::now();
     until("they are back", || one.holds() && another.holds()).await;
     println!("back after {:?}", begun.elapsed());
-    // Who waits draws one.
-    assert_eq!(postgres.sql_in(&url, MARK).await, mark, "they waited for nothing");
+    // A node that waits draws a mark.
+    assert_eq!(postgres.sql_in(&url, MARK).await, mark, "they waited without a need");
 }
 
 #[tokio::test]
-async fn a_newcomer_does_not_count_before_a_predecessor_that_is_cut_off_has_stopped_believing() {
+async fn a_new_holder_waits_until_a_cut_off_predecessor_has_stopped() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     for newcomers in [Tenancy::Alone, Tenancy::Shared] {
@@ -141,14 +144,14 @@ async fn a_newcomer_does_not_count_before_a_predecessor_that_is_cut_off_has_stop
         });
 
         cable.freeze();
-        // The server, which hears nothing either, frees the lock; the predecessor is not told.
+        // The server, which is also cut off, frees the lock; the predecessor does not notice.
         let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
         assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
         let new = tokio::spawn({
             let url = url.clone();
             async move { claimed(&url, newcomers).await }
         });
-        // The task itself says whether it counts, and this one whether the other still does.
+        // The task itself reports whether its lock counts, and this test checks that the other's does not.
         until("the newcomer counts", || {
             let counts = new.is_finished();
             assert!(!(counts && old.holds()), "two believed at once");
@@ -158,20 +161,20 @@ async fn a_newcomer_does_not_count_before_a_predecessor_that_is_cut_off_has_stop
         let new = new.await.unwrap();
 
         cable.mend().await;
-        // Long enough for the old one to hear of its end, and to try.
+        // Long enough for the old one to notice the end of its session, and to try again.
         sleep(Duration::from_millis(1500)).await;
         assert!(new.holds() && !old.holds() && !doubted.load(Ordering::SeqCst));
         drop(new);
         until("the old one is back", || old.holds()).await;
         assert!(
             doubted.load(Ordering::SeqCst),
-            "it believes what it knew before others were here"
+            "it still uses what it knew before others had the lock"
         );
     }
 }
 
 #[tokio::test]
-async fn a_node_that_is_back_waits_for_one_that_had_the_lock_and_was_cut_off() {
+async fn a_returning_node_waits_until_a_cut_off_holder_has_stopped() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     let port = |port: u16| format!("127.0.0.1:{port}/");
@@ -199,7 +202,7 @@ async fn a_node_that_is_back_waits_for_one_that_had_the_lock_and_was_cut_off() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_cut_off_leaves_the_database_to_others_once_it_is_back() {
+async fn a_cut_off_node_regains_the_lock_once_it_is_reconnected() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     let url = postgres.fresh_database().await;
@@ -212,13 +215,13 @@ async fn a_tenant_that_is_cut_off_leaves_the_database_to_others_once_it_is_back(
     .await;
     cable.freeze();
     until("it stops believing", || !tenant.holds()).await;
-    // Longer than it waits for an answer: it has given the session up, and the server has not.
+    // Longer than it waits for a reply: it has given the session up, and the server has not.
     sleep(Duration::from_secs(6)).await;
     cable.mend().await;
-    until("it is back, whatever became of its old session", || tenant.holds()).await;
+    until("it is back, with or without its old session", || tenant.holds()).await;
 }
 
-/// The act panics in the task that keeps the lock. Nobody waits for that task, so its end must not be the end.
+/// The callback panics in the task that keeps the lock. No other task waits for that one, so it must be restarted.
 #[tokio::test]
 async fn a_lock_whose_task_panicked_is_taken_again() {
     let Some(_) = needs(Tool::Postgres) else { return };
@@ -235,13 +238,13 @@ async fn a_lock_whose_task_panicked_is_taken_again() {
         assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
         until("it has panicked", || acts.load(Ordering::SeqCst) == 1).await;
         assert!(!tenant.holds());
-        until("it is back, and has doubted", || tenant.holds()).await;
+        until("it is back, after a second call", || tenant.holds()).await;
         assert_eq!(acts.load(Ordering::SeqCst), 2);
     }
 }
 
 #[tokio::test]
-async fn no_message_holds_the_password() {
+async fn no_lock_error_contains_the_password() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let nobody = TcpRelay::to(1).await;
     let url = format!("postgres://rescind:s3cret@127.0.0.1:{}/nowhere", nobody.port());

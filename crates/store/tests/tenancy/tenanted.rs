@@ -1,4 +1,4 @@
-//! A blacklist behind the lock.
+//! A blacklist behind the database lock.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn assert_lock_lost<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
 }
 
 #[tokio::test]
-async fn without_the_lock_every_question_is_unavailable_and_with_it_the_blacklist_answers() {
+async fn without_the_lock_every_blacklist_call_is_unavailable() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::start().await;
     let tenant = Arc::new(Tenant::claim(&postgres.url(), Tenancy::Alone).await.unwrap());
