@@ -1,17 +1,15 @@
 //! A blacklist with moods: the real one in memory, which can be told to be slow, or not to answer at all.
 
 use std::{
+    ops::Deref,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use rescind_session::{
-    Revocation,
+    decorate::{Answer, Around, Call},
     memory::MemoryBlacklist,
-    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
-    token::{SessionId, TokenId},
+    ports::{Blacklist, StoreError},
 };
 
 /// How long a slow blacklist takes; less than the store timeout.
@@ -51,8 +49,18 @@ impl MoodyBlacklist {
     pub(crate) fn inner(&self) -> &MemoryBlacklist {
         &self.inner
     }
+}
 
-    async fn in_its_mood(&self) -> Result<(), StoreError> {
+impl Around<dyn Blacklist> for MoodyBlacklist {
+    fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
+        &self.inner as &dyn Blacklist
+    }
+
+    async fn around<T: Answer>(
+        &self,
+        _: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         match self.mood() {
             Mood::Well => {}
             Mood::Slow => tokio::time::sleep(SLOW).await,
@@ -63,45 +71,7 @@ impl MoodyBlacklist {
                 return Err(StoreError::unavailable("the blacklist does not answer"));
             }
         }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Blacklist for MoodyBlacklist {
-    /// There is one server. What its policy does not ask need not be told.
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        self.in_its_mood().await?;
-        self.inner.insert(revocations).await
-    }
-
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
-        self.in_its_mood().await?;
-        self.inner.check(token, session).await
-    }
-
-    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.in_its_mood().await?;
-        self.inner.prune(now, limit).await
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
-        self.in_its_mood().await?;
-        self.inner.claim(claim).await
-    }
-
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
-        self.in_its_mood().await?;
-        self.inner.fill(claim, revocations).await
-    }
-
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
-        self.in_its_mood().await?;
-        self.inner.complete(claim).await
+        next.await
     }
 }
 

@@ -20,7 +20,6 @@ pub mod comparison;
 mod deciding;
 mod faults;
 pub mod meter;
-mod naive;
 mod picture;
 mod plain;
 pub mod race;

@@ -8,18 +8,16 @@
 //! Nothing in here knows of HTTP.
 
 use std::{
+    ops::Deref,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use rescind_session::{
-    Cause, Credentials, LogId, NewUser, PasswordHash, Ports, Revocation, Session, SessionState, User, Username,
-    ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, NewRevocation, Opened,
-        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
-    },
-    token::{Generation, SessionId, TokenId, UserId},
+    Cause, Ports, SessionState,
+    decorate::{self, Around, Reply},
+    ports::{Closed, Inserted, Opened, PasswordSet, Rotated, Standing, StoreError},
+    token::{Generation, SessionId},
 };
 use tokio::time::Instant;
 
@@ -238,14 +236,6 @@ impl Answer {
             Self::None => "no answer in time",
         }
     }
-
-    fn found<T>(found: &Option<T>) -> Self {
-        if found.is_some() {
-            Self::Found
-        } else {
-            Self::NothingFound
-        }
-    }
 }
 
 /// The calls of one request. Clones write into the same list.
@@ -260,17 +250,23 @@ impl Meter {
     }
 
     /// Waits for a call. It stands in the list from its beginning: one that is given up stays there without an answer.
-    async fn watch<T>(
+    async fn watch<T: decorate::Answer>(
         &self,
         call: Begun,
         waiting: impl Future<Output = Result<T, StoreError>>,
-        told: impl FnOnce(&T) -> Told,
+        told: impl FnOnce(Reply<'_>) -> Told,
     ) -> Result<T, StoreError> {
         // A stopwatch: it decides nothing.
         let started = Instant::now();
         let place = self.begin(call);
-        let outcome = waiting.await;
-        let told = outcome.as_ref().map_or_else(|_| Answer::Failed.into(), told);
+        let mut outcome = waiting.await;
+        let told = match &mut outcome {
+            Ok(answer) => told(answer.reply()),
+            Err(_) => Told {
+                answer: Answer::Failed,
+                generation: None,
+            },
+        };
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(call) = calls.get_mut(place) {
             call.took = started.elapsed();
@@ -315,15 +311,6 @@ struct Told {
     generation: Option<Generation>,
 }
 
-impl From<Answer> for Told {
-    fn from(answer: Answer) -> Self {
-        Self {
-            answer,
-            generation: None,
-        }
-    }
-}
-
 /// The same ports, with every call written down.
 #[must_use]
 pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
@@ -335,209 +322,105 @@ pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
     }
 }
 
-/// An adapter around an adapter.
+/// A decorator that writes each call down.
 struct Metered<P: ?Sized>(Arc<P>, Meter);
 
-#[async_trait::async_trait]
-impl UserStore for Metered<dyn UserStore> {
-    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let call = Begun(Store::Users, Operation::FindUser, None);
-        self.1
-            .watch(call, self.0.find(id), |found| Answer::found(found).into())
-            .await
+impl<P: ?Sized + Send + Sync> Around<P> for Metered<P> {
+    fn inner(&self) -> impl Deref<Target = P> + Send + Sync {
+        &*self.0
     }
 
-    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
-        let call = Begun(Store::Users, Operation::Credentials, None);
-        let waiting = self.0.credentials(username);
-        self.1.watch(call, waiting, |found| Answer::found(found).into()).await
-    }
-
-    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
-        let call = Begun(Store::Users, Operation::InsertUser, None);
-        let told = |inserted: &Inserted| match inserted {
-            Inserted::Created => Answer::Done.into(),
-            Inserted::NameTaken => Answer::TooLate.into(),
-        };
-        self.1.watch(call, self.0.insert(new), told).await
-    }
-
-    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
-        let call = Begun(Store::Users, Operation::SetPassword, None);
-        let told = |set: &PasswordSet| match set {
-            PasswordSet::Set => Answer::Done.into(),
-            PasswordSet::NoSuchUser => Answer::NothingFound.into(),
-        };
-        self.1.watch(call, self.0.set_password(id, password_hash), told).await
-    }
-}
-
-#[async_trait::async_trait]
-impl SessionStore for Metered<dyn SessionStore> {
-    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Epoch, None);
-        self.1.watch(call, self.0.epoch(user), |_| Answer::Found.into()).await
-    }
-
-    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Open, Some(session.id));
-        let told = |opened: &Opened| match opened {
-            Opened::Opened => Told {
-                answer: Answer::Done,
-                generation: Some(session.generation()),
-            },
-            Opened::Superseded => Answer::TooLate.into(),
-        };
-        self.1.watch(call, self.0.open(session, epoch), told).await
-    }
-
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let call = Begun(Store::Sessions, Operation::FindSession, Some(id));
-        let told = |found: &Option<Session>| {
-            let answer = match found.as_ref().map(|session| session.state) {
-                Some(SessionState::Open) => Answer::Open,
-                Some(SessionState::Closed { .. }) => Answer::Closed,
-                None => Answer::NothingFound,
-            };
-            Told {
-                answer,
-                generation: found.as_ref().map(Session::generation),
-            }
-        };
-        self.1.watch(call, self.0.find(id), told).await
-    }
-
-    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Rotate, Some(rotation.session));
-        let told = |rotated: &Rotated| match rotated {
-            Rotated::Won => Told {
-                answer: Answer::Done,
-                generation: Some(rotation.to),
-            },
-            Rotated::Lost => Answer::TooLate.into(),
-        };
-        self.1.watch(call, self.0.rotate(rotation), told).await
-    }
-
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        let call = Begun(Store::Sessions, Operation::ListOpen, None);
-        self.1
-            .watch(call, self.0.list_open(user), |_| Answer::Found.into())
-            .await
-    }
-
-    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
-        let operation = match closing.cause {
-            Cause::Reuse | Cause::LostCommit => Operation::CloseForReuse,
-            _ => Operation::Close,
-        };
-        let told = |closed: &Closed| match closed {
-            Closed::Now(_) => Answer::Done.into(),
-            Closed::Already(_) => Answer::WasClosed.into(),
-            Closed::NoSuchSession => Answer::NothingFound.into(),
-        };
-        let call = Begun(Store::Sessions, operation, Some(id));
-        self.1.watch(call, self.0.close(id, closing), told).await
-    }
-
-    async fn close_all(
+    async fn around<T: decorate::Answer>(
         &self,
-        user: UserId,
-        except: Option<SessionId>,
-        closing: &Closing,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        let call = Begun(Store::Sessions, Operation::CloseAll, None);
-        let waiting = self.0.close_all(user, except, closing);
-        self.1.watch(call, waiting, |_| Answer::Done.into()).await
-    }
-
-    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
-        let call = Begun(Store::Sessions, Operation::RevokeToken, None);
-        self.1.watch(call, self.0.revoke(token), |_| Answer::Done.into()).await
-    }
-
-    async fn log(&self) -> Result<LogId, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Log, None);
-        self.1.watch(call, self.0.log(), |_| Answer::Found.into()).await
-    }
-
-    async fn revocations_after(&self, position: rescind_session::Position, limit: u32) -> Result<Tail, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Tail, None);
-        let waiting = self.0.revocations_after(position, limit);
-        self.1.watch(call, waiting, |_| Answer::Found.into()).await
-    }
-
-    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Prune, None);
-        let waiting = self.0.prune(now, sessions_before, limit);
-        self.1.watch(call, waiting, |_| Answer::Done.into()).await
-    }
-
-    async fn instants(&self) -> Result<Instants, StoreError> {
-        let call = Begun(Store::Sessions, Operation::Instants, None);
-        self.1.watch(call, self.0.instants(), |_| Answer::Found.into()).await
-    }
-
-    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
-        // Nothing in the lab does this.
-        self.0.raise_issue_floor(floor).await
+        call: decorate::Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match begun(call) {
+            Some(begun) => self.1.watch(begun, next, |reply| told(call, reply)).await,
+            None => next.await,
+        }
     }
 }
 
-#[async_trait::async_trait]
-impl Blacklist for Metered<dyn Blacklist> {
-    fn is_shared(&self) -> bool {
-        self.0.is_shared()
-    }
+/// What is known of a call before it is answered; nothing of what no request does.
+fn begun(call: decorate::Call<'_>) -> Option<Begun> {
+    use decorate::Call;
+    let (store, operation, session) = match call {
+        Call::FindUser(_) => (Store::Users, Operation::FindUser, None),
+        Call::Credentials(_) => (Store::Users, Operation::Credentials, None),
+        Call::InsertUser(_) => (Store::Users, Operation::InsertUser, None),
+        Call::SetPassword(_) => (Store::Users, Operation::SetPassword, None),
+        Call::Epoch(_) => (Store::Sessions, Operation::Epoch, None),
+        Call::Open(session, _) => (Store::Sessions, Operation::Open, Some(session.id)),
+        Call::FindSession(id) => (Store::Sessions, Operation::FindSession, Some(id)),
+        Call::Rotate(rotation) => (Store::Sessions, Operation::Rotate, Some(rotation.session)),
+        Call::ListOpen(_) => (Store::Sessions, Operation::ListOpen, None),
+        Call::Close(id, closing) => match closing.cause {
+            Cause::Reuse | Cause::LostCommit => (Store::Sessions, Operation::CloseForReuse, Some(id)),
+            _ => (Store::Sessions, Operation::Close, Some(id)),
+        },
+        Call::CloseAll(..) => (Store::Sessions, Operation::CloseAll, None),
+        Call::Revoke(_) => (Store::Sessions, Operation::RevokeToken, None),
+        Call::Log | Call::Sight(_) => (Store::Sessions, Operation::Log, None),
+        Call::RevocationsAfter(_) => (Store::Sessions, Operation::Tail, None),
+        Call::PruneSessions => (Store::Sessions, Operation::Prune, None),
+        Call::Instants => (Store::Sessions, Operation::Instants, None),
+        Call::Insert(_) | Call::Advance(..) => (Store::Blacklist, Operation::Insert, None),
+        Call::Check(_, session) => (Store::Blacklist, Operation::Check, Some(session)),
+        Call::PruneBlacklist => (Store::Blacklist, Operation::Prune, None),
+        Call::Claim(_) => (Store::Blacklist, Operation::Claim, None),
+        Call::Fill(..) => (Store::Blacklist, Operation::Fill, None),
+        Call::Complete(_) | Call::CompleteTo(_) => (Store::Blacklist, Operation::Complete, None),
+        Call::BeginAgainAfterLoss(_) | Call::RaiseIssueFloor(_) | Call::TryWrite | Call::Renew => return None,
+    };
+    Some(Begun(store, operation, session))
+}
 
-    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        let call = Begun(Store::Blacklist, Operation::Insert, None);
-        self.1
-            .watch(call, self.0.insert(revocations), |()| Answer::Done.into())
-            .await
-    }
-
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
-        let told = |standing: &Standing| match standing {
-            Standing::Clear => Answer::NotOnTheList.into(),
-            Standing::Revoked(_) => Answer::OnTheList.into(),
-            Standing::NotWhole => Answer::NotWhole.into(),
-        };
-        let call = Begun(Store::Blacklist, Operation::Check, Some(session));
-        self.1.watch(call, self.0.check(token, session), told).await
-    }
-
-    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let call = Begun(Store::Blacklist, Operation::Prune, None);
-        self.1
-            .watch(call, self.0.prune(now, limit), |_| Answer::Done.into())
-            .await
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
-        let call = Begun(Store::Blacklist, Operation::Claim, None);
-        self.1.watch(call, self.0.claim(claim), |_| Answer::Found.into()).await
-    }
-
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
-        let call = Begun(Store::Blacklist, Operation::Fill, None);
-        let waiting = self.0.fill(claim, revocations);
-        self.1.watch(call, waiting, |_| Answer::Done.into()).await
-    }
-
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
-        let call = Begun(Store::Blacklist, Operation::Complete, None);
-        self.1
-            .watch(call, self.0.complete(claim), |_| Answer::Done.into())
-            .await
-    }
+fn told(call: decorate::Call<'_>, reply: Reply<'_>) -> Told {
+    let answer = match &reply {
+        Reply::User(None)
+        | Reply::Credentials(None)
+        | Reply::Session(None)
+        | Reply::PasswordSet(PasswordSet::NoSuchUser)
+        | Reply::Closed(Closed::NoSuchSession) => Answer::NothingFound,
+        Reply::Session(Some(session)) => match session.state {
+            SessionState::Open => Answer::Open,
+            SessionState::Closed { .. } => Answer::Closed,
+        },
+        Reply::Inserted(Inserted::NameTaken) | Reply::Opened(Opened::Superseded) | Reply::Rotated(Rotated::Lost) => {
+            Answer::TooLate
+        }
+        Reply::Closed(Closed::Already(_)) => Answer::WasClosed,
+        Reply::Standing(Standing::Clear) => Answer::NotOnTheList,
+        Reply::Standing(Standing::Revoked(_)) => Answer::OnTheList,
+        Reply::Standing(Standing::NotWhole) => Answer::NotWhole,
+        Reply::User(_)
+        | Reply::Credentials(_)
+        | Reply::Epoch(_)
+        | Reply::Sessions(_)
+        | Reply::LogId(_)
+        | Reply::LogSight(_)
+        | Reply::Tail(_)
+        | Reply::Instants(_)
+        | Reply::Copied(_) => Answer::Found,
+        _ => Answer::Done,
+    };
+    let generation = match (call, &reply) {
+        (decorate::Call::Open(session, _), _) if answer == Answer::Done => Some(session.generation()),
+        (decorate::Call::Rotate(rotation), _) if answer == Answer::Done => Some(rotation.to),
+        (_, Reply::Session(Some(session))) => Some(session.generation()),
+        _ => None,
+    };
+    Told { answer, generation }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use rescind_session::{
-        ManualClock, Scope,
+        ManualClock, Revocation, Scope,
         memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
+        token::{TokenId, UserId},
     };
 
     use super::*;
@@ -593,7 +476,7 @@ mod tests {
     async fn a_call_that_is_given_up_stays_without_an_answer() {
         let meter = Meter::default();
         let call = Begun(Store::Users, Operation::FindUser, None);
-        let waiting = meter.watch(call, std::future::pending::<Result<(), _>>(), |()| Answer::Done.into());
+        let waiting = meter.watch(call, std::future::pending::<Result<(), _>>(), |_| unreachable!());
         drop(tokio::time::timeout(Duration::ZERO, waiting).await);
         assert_eq!(meter.calls().first().map(|call| call.answer), Some(Answer::None));
     }

@@ -12,6 +12,8 @@ mod authenticate;
 mod causes;
 mod clock;
 mod config;
+#[cfg(feature = "decorate")]
+pub mod decorate;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod issue_floor;

@@ -22,7 +22,7 @@ use rescind_session::{
     Config, DemoAccounts, HashingSettings, Keys, ManualClock, Password, Policy, Ports, Session, SessionService,
     SessionState,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
-    ports::SessionStore,
+    ports::{Blacklist, SessionStore, UserStore},
     token::{Algorithm, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
 };
 use serde_json::{Value, json};
@@ -38,9 +38,9 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     /// That clock, as the service reads it.
     pub(crate) time: Arc<Faulty<ManualClock>>,
-    pub(crate) users: Arc<Faulty<MemoryUsers>>,
-    pub(crate) sessions: Arc<Faulty<MemorySessions>>,
-    pub(crate) blacklist: Arc<Faulty<MemoryBlacklist>>,
+    pub(crate) users: Arc<Faulty<dyn UserStore>>,
+    pub(crate) sessions: Arc<Faulty<dyn SessionStore>>,
+    pub(crate) blacklist: Arc<Faulty<dyn Blacklist>>,
 }
 
 /// The parts of a world, for tests that need another one.
@@ -83,10 +83,10 @@ impl Make {
     /// A world without users, whose blacklist is not complete yet.
     pub(crate) fn cold(self) -> World {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
-        let time = Arc::new(Faulty::around(clock.clone()));
-        let users = Arc::new(Faulty::<MemoryUsers>::default());
-        let sessions = Arc::new(Faulty::<MemorySessions>::default());
-        let blacklist = Arc::new(Faulty::<MemoryBlacklist>::default());
+        let time = Arc::new(Faulty::around(Arc::new(clock.clone())));
+        let users = Arc::new(Faulty::<dyn UserStore>::around(Arc::new(MemoryUsers::new())));
+        let sessions = Arc::new(Faulty::<dyn SessionStore>::around(Arc::new(MemorySessions::new())));
+        let blacklist = Arc::new(Faulty::<dyn Blacklist>::around(Arc::new(MemoryBlacklist::new())));
         let mut rng = StdRng::seed_from_u64(7);
         let keys = Keys {
             ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()),

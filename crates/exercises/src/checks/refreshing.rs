@@ -1,19 +1,16 @@
 //! Tries a refresh.
 
-use std::{pin::pin, sync::Arc};
+use std::{ops::Deref, pin::pin, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rescind_conformance::rotating;
 use rescind_session::{
-    Cause, Device, RefreshState, Revocation, Session, SessionState,
-    ports::{
-        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
-        Tail,
-    },
+    Cause, Device, RefreshState, Session, SessionState,
+    decorate::{self, Around, Call},
+    ports::{Epoch, Rotated, Rotation, SessionStore, StoreError},
     token::{ClientId, Generation, Salt, SessionId, UserId},
 };
-use rescind_session::{LogId, Position};
 use uuid::Uuid;
 
 use super::{
@@ -333,62 +330,20 @@ impl SessionsOf {
     }
 }
 
-#[async_trait]
-impl SessionStore for SessionsOf {
-    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        self.refreshing.rotate(&self.rows, rotation).await
+impl Around<dyn SessionStore> for SessionsOf {
+    fn inner(&self) -> impl Deref<Target = dyn SessionStore> + Send + Sync {
+        self.rows.table() as &dyn SessionStore
     }
 
-    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
-        self.rows.table().epoch(user).await
-    }
-
-    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
-        self.rows.table().open(session, epoch).await
-    }
-
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.rows.table().find(id).await
-    }
-
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.rows.table().list_open(user).await
-    }
-
-    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
-        self.rows.table().close(id, closing).await
-    }
-
-    async fn close_all(
+    async fn around<T: decorate::Answer>(
         &self,
-        user: UserId,
-        except: Option<SessionId>,
-        closing: &Closing,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        self.rows.table().close_all(user, except, closing).await
-    }
-
-    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
-        self.rows.table().revoke(token).await
-    }
-
-    async fn log(&self) -> Result<LogId, StoreError> {
-        self.rows.table().log().await
-    }
-
-    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
-        self.rows.table().revocations_after(position, limit).await
-    }
-
-    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
-        self.rows.table().prune(now, sessions_before, limit).await
-    }
-
-    async fn instants(&self) -> Result<Instants, StoreError> {
-        self.rows.table().instants().await
-    }
-
-    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
-        self.rows.table().raise_issue_floor(floor).await
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let Call::Rotate(rotation) = call else {
+            return next.await;
+        };
+        let rotated = self.refreshing.rotate(&self.rows, rotation).await?;
+        T::from_other(rotated).ok_or_else(|| StoreError::corrupt("a rotation is not answered like this"))
     }
 }

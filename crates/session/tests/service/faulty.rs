@@ -3,19 +3,16 @@
 use std::{
     collections::HashMap,
     future::{Future, pending},
+    ops::Deref,
     sync::{Arc, Mutex},
 };
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use rescind_session::{
-    Credentials, LogId, NewUser, PasswordHash, Position, Revocation, Session, User, Username,
+    LogId, Session,
+    decorate::{Answer, Around, Call, Reply},
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
-    ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, LockLost, NewRevocation, Opened,
-        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
-    },
-    token::{SessionId, TokenId, UserId},
+    ports::{Blacklist, Epoch, LockLost, Opened, SessionStore, StoreError, UserStore},
+    token::{SessionId, UserId},
 };
 use tokio::sync::Semaphore;
 
@@ -72,16 +69,23 @@ impl Faults {
     }
     async fn around<T>(
         &self,
-        method: &'static str,
-        call: impl Future<Output = Result<T, StoreError>>,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        // A fault of a method is one of those that do the same at another place of the log, too.
+        let method = match call {
+            Call::Sight(_) => "log",
+            Call::Advance(..) => "insert",
+            Call::CompleteTo(_) => "complete",
+            _ => call.method(),
+        };
         let fault = self.0.lock().unwrap().get(method).cloned();
         match fault {
-            None => call.await,
+            None => next.await,
             Some(Fault::Fails) => Err(StoreError::unavailable("the store was told to fail")),
             Some(Fault::LosesLock) => Err(StoreError::unavailable(LockLost)),
             Some(Fault::LosesReply) => {
-                let _ = call.await?;
+                let _ = next.await?;
                 Err(StoreError::unavailable("the reply was lost"))
             }
             Some(Fault::Hangs) => pending().await,
@@ -89,7 +93,7 @@ impl Faults {
             Some(Fault::Waits(gate)) => {
                 gate.arrived.add_permits(1);
                 gate.open.acquire().await.unwrap().forget();
-                call.await
+                next.await
             }
         }
     }
@@ -104,10 +108,6 @@ pub(crate) struct FaultySessions {
 }
 
 impl FaultySessions {
-    fn inner(&self) -> Arc<MemorySessions> {
-        self.inner.lock().unwrap().clone()
-    }
-
     /// The epoch that a session was opened under.
     pub(crate) fn opened_under(&self, id: SessionId) -> Epoch {
         self.opened_under.lock().unwrap()[&id]
@@ -131,65 +131,28 @@ impl FaultySessions {
     }
 }
 
-#[async_trait]
-impl SessionStore for FaultySessions {
-    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
-        self.faults.around("epoch", self.inner().epoch(user)).await
+impl Around<dyn SessionStore> for FaultySessions {
+    fn inner(&self) -> impl Deref<Target = dyn SessionStore> + Send + Sync {
+        self.inner.lock().unwrap().clone() as Arc<dyn SessionStore>
     }
-    async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
-        self.opened_under.lock().unwrap().insert(session.id, epoch);
-        self.faults.around("open", self.inner().open(session, epoch)).await
-    }
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.faults.around("find", self.inner().find(id)).await
-    }
-    async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        self.faults.around("rotate", self.inner().rotate(rotation)).await
-    }
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.faults.around("list_open", self.inner().list_open(user)).await
-    }
-    async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
-        self.faults.around("close", self.inner().close(id, closing)).await
-    }
-    async fn close_all(
+
+    async fn around<T: Answer>(
         &self,
-        user: UserId,
-        except: Option<SessionId>,
-        closing: &Closing,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        self.faults
-            .around("close_all", self.inner().close_all(user, except, closing))
-            .await
-    }
-    async fn revoke(&self, token: &NewRevocation) -> Result<Revocation, StoreError> {
-        self.faults.around("revoke", self.inner().revoke(token)).await
-    }
-    async fn log(&self) -> Result<LogId, StoreError> {
-        let another = *self.another_log.lock().unwrap();
-        let log = self.faults.around("log", self.inner().log()).await?;
-        Ok(another.unwrap_or(log))
-    }
-    async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
-        self.faults
-            .around("revocations_after", self.inner().revocations_after(position, limit))
-            .await
-    }
-    async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
-        self.faults
-            .around("prune", self.inner().prune(now, sessions_before, limit))
-            .await
-    }
-    async fn instants(&self) -> Result<Instants, StoreError> {
-        self.faults.around("instants", self.inner().instants()).await
-    }
-    async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
-        self.faults
-            .around("raise_issue_floor", self.inner().raise_issue_floor(floor))
-            .await
-    }
-    async fn try_write(&self) -> Result<(), StoreError> {
-        self.faults.around("try_write", async { Ok(()) }).await
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if let Call::Open(session, epoch) = call {
+            self.opened_under.lock().unwrap().insert(session.id, epoch);
+        }
+        let mut answer = self.faults.around(call, next).await?;
+        if let Some(another) = *self.another_log.lock().unwrap() {
+            match answer.reply() {
+                Reply::LogId(log) => *log = another,
+                Reply::LogSight(sight) => sight.log = another,
+                _ => {}
+            }
+        }
+        Ok(answer)
     }
 }
 
@@ -199,25 +162,21 @@ pub(crate) struct FaultyBlacklist {
     pub(crate) faults: Faults,
 }
 
-#[async_trait]
-impl Blacklist for FaultyBlacklist {
-    async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError> {
-        self.faults.around("insert", self.inner.insert(revocations)).await
+impl Around<dyn Blacklist> for FaultyBlacklist {
+    fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
+        &self.inner as &dyn Blacklist
     }
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
-        self.faults.around("check", self.inner.check(token, session)).await
+
+    async fn around<T: Answer>(
+        &self,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.faults.around(call, next).await
     }
-    async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.faults.around("prune", self.inner.prune(now, limit)).await
-    }
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
-        self.faults.around("claim", self.inner.claim(claim)).await
-    }
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
-        self.faults.around("fill", self.inner.fill(claim, revocations)).await
-    }
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
-        self.faults.around("complete", self.inner.complete(claim)).await
+
+    fn shared(&self, _: bool) -> bool {
+        true
     }
 }
 
@@ -235,29 +194,27 @@ impl FaultyUsers {
         self.gone.lock().unwrap().push(id);
     }
 
-    fn is_there(&self, id: UserId) -> bool {
-        !self.gone.lock().unwrap().contains(&id)
+    fn is_gone(&self, id: UserId) -> bool {
+        self.gone.lock().unwrap().contains(&id)
     }
 }
 
-#[async_trait]
-impl UserStore for FaultyUsers {
-    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let found = self.faults.around("find", self.inner.find(id)).await?;
-        Ok(found.filter(|user| self.is_there(user.id)))
+impl Around<dyn UserStore> for FaultyUsers {
+    fn inner(&self) -> impl Deref<Target = dyn UserStore> + Send + Sync {
+        &self.inner as &dyn UserStore
     }
-    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
-        let found = self
-            .faults
-            .around("credentials", self.inner.credentials(username))
-            .await?;
-        Ok(found.filter(|found| self.is_there(found.user.id)))
-    }
-    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
-        self.faults.around("insert", self.inner.insert(new)).await
-    }
-    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
-        let set = self.inner.set_password(id, password_hash);
-        self.faults.around("set_password", set).await
+
+    async fn around<T: Answer>(
+        &self,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let mut answer = self.faults.around(call, next).await?;
+        match answer.reply() {
+            Reply::User(found) => drop(found.take_if(|user| self.is_gone(user.id))),
+            Reply::Credentials(found) => drop(found.take_if(|found| self.is_gone(found.user.id))),
+            _ => {}
+        }
+        Ok(answer)
     }
 }

@@ -22,7 +22,7 @@ use std::{
 
 use rand::{Rng, rngs::StdRng};
 
-use crate::race::{Answer, Held, Tokens};
+use super::held::{Answer, Held, Tokens};
 
 /// What is kept of a session.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ struct Row {
 }
 
 /// One session, kept by reading and then writing.
-pub(crate) struct Naive {
+pub(super) struct Naive {
     grace: Duration,
     access_ttl: Duration,
     row: Mutex<Row>,
@@ -45,7 +45,7 @@ pub(crate) struct Naive {
 
 impl Naive {
     /// Somebody logs in at the beginning of time.
-    pub(crate) fn log_in(grace: Duration, access_ttl: Duration, mut rng: StdRng) -> (Self, Tokens) {
+    pub(super) fn log_in(grace: Duration, access_ttl: Duration, mut rng: StdRng) -> (Self, Tokens) {
         let refresh = random(&mut rng);
         let naive = Self {
             grace,
@@ -64,7 +64,7 @@ impl Naive {
     }
 
     /// Read, compare, write. Between reading and writing is where the others are.
-    pub(crate) async fn refresh(&self, presented: &str, now: Duration, held: Option<&Held>) -> Answer {
+    pub(super) async fn refresh(&self, presented: &str, now: Duration, held: Option<&Held>) -> Answer {
         let row = lock(&self.row).clone();
         if let Some(held) = held {
             held.has_read().await;
@@ -94,14 +94,14 @@ impl Naive {
     }
 
     /// Whether a call with this access token would be answered.
-    pub(crate) fn accepts(&self, access: &str, now: Duration) -> bool {
+    pub(super) fn accepts(&self, access: &str, now: Duration) -> bool {
         lock(&self.row).open
             && lock(&self.access)
                 .iter()
                 .any(|(token, expires)| token == access && now < *expires)
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         lock(&self.row).open
     }
 

@@ -1,0 +1,213 @@
+//! A run, from the login to its end.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
+
+use super::{
+    ACCESS_TTL, FirstReply, Link, PATIENCE, Party, Race, RaceError, RaceSetup, Swap, Use, Verdict,
+    held::{Answer, Held, Tokens},
+    naive::Naive,
+    real::Real,
+};
+use crate::meter;
+
+impl Race {
+    /// Runs it. The signing key apart, `rng` is the only randomness. Nothing of it reaches the program's log: whoever reads
+    /// that does not want to hear of robberies that were played.
+    ///
+    /// # Errors
+    /// [`RaceError`]
+    pub async fn run(setup: RaceSetup, rng: StdRng) -> Result<Self, RaceError> {
+        Box::pin(Self::play(setup, rng))
+            .with_subscriber(NoSubscriber::default())
+            .await
+    }
+
+    async fn play(setup: RaceSetup, mut rng: StdRng) -> Result<Self, RaceError> {
+        let (server, tokens) = match setup.swap {
+            Swap::CompareAndSwap => {
+                let (real, tokens) = Real::log_in(setup.grace, &mut rng).await?;
+                (Server::Real(Box::new(real)), tokens)
+            }
+            Swap::ReadThenWrite => {
+                let (naive, tokens) = Naive::log_in(setup.grace, ACCESS_TTL, rng);
+                (Server::Naive(Box::new(naive)), tokens)
+            }
+        };
+        let mut story = Story {
+            setup,
+            server,
+            issued: vec![tokens.refresh.clone()],
+            chain: vec![Link {
+                parent: None,
+                generation: 0,
+            }],
+            uses: Vec::new(),
+            holds: [Some(tokens.clone()), Some(tokens)],
+        };
+        story.play().await?;
+        story.ended().await
+    }
+}
+
+/// A run that goes on.
+struct Story {
+    setup: RaceSetup,
+    server: Server,
+    /// The tokens of `chain`. They never leave the run.
+    issued: Vec<String>,
+    chain: Vec<Link>,
+    uses: Vec<Use>,
+    /// What each of the two has; nothing once it was refused.
+    holds: [Option<Tokens>; 2],
+}
+
+impl Story {
+    async fn play(&mut self) -> Result<(), RaceError> {
+        let RaceSetup { apart, reply, .. } = self.setup;
+        let lost = reply == FirstReply::Lost;
+        // Both refresh when the first access token has expired.
+        if apart.is_zero() {
+            self.both_at_once(lost).await?;
+        } else {
+            self.refresh(Party::First, ACCESS_TTL, !lost).await?;
+        }
+        let mut then = Vec::new();
+        if lost {
+            then.push((ACCESS_TTL + PATIENCE, Party::First));
+        }
+        if !apart.is_zero() {
+            then.push((ACCESS_TTL + apart, Party::Second));
+        }
+        then.sort_by_key(|(at, _)| *at);
+        for (at, who) in then {
+            self.refresh(who, at, true).await?;
+        }
+        // And once more with what they got, as far apart as before. What the first one got expires first, or with it.
+        let again = ACCESS_TTL + ACCESS_TTL + if lost { PATIENCE } else { Duration::ZERO };
+        self.refresh(Party::First, again, true).await?;
+        self.refresh(Party::Second, again + apart, true).await
+    }
+
+    /// Two requests, of which each has read before either writes.
+    async fn both_at_once(&mut self, lost: bool) -> Result<(), RaceError> {
+        let [Some(first), Some(second)] = &self.holds else {
+            return Ok(());
+        };
+        let held = Held::two();
+        let (first, second) = tokio::join!(
+            self.server.refresh(&first.refresh, ACCESS_TTL, Some(&held[0])),
+            self.server.refresh(&second.refresh, ACCESS_TTL, Some(&held[1])),
+        );
+        self.note(Party::First, ACCESS_TTL, !lost, first?);
+        self.note(Party::Second, ACCESS_TTL, true, second?);
+        Ok(())
+    }
+
+    async fn refresh(&mut self, who: Party, at: Duration, arrives: bool) -> Result<(), RaceError> {
+        if let Some(tokens) = &self.holds[who.place()] {
+            let answer = self.server.refresh(&tokens.refresh, at, None).await?;
+            self.note(who, at, arrives, answer);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, who: Party, at: Duration, arrived: bool, answer: Answer) {
+        let holds = &mut self.holds[who.place()];
+        let Some(presented) = holds
+            .as_ref()
+            .and_then(|tokens| self.issued.iter().position(|issued| *issued == tokens.refresh))
+        else {
+            return;
+        };
+        let verdict = match answer {
+            Answer::Given(tokens) => {
+                let known = self.issued.iter().position(|issued| *issued == tokens.refresh);
+                let token = known.unwrap_or_else(|| {
+                    self.issued.push(tokens.refresh.clone());
+                    self.chain.push(Link {
+                        parent: Some(presented),
+                        generation: self.chain.get(presented).map_or(0, |link| link.generation) + 1,
+                    });
+                    self.issued.len() - 1
+                });
+                if arrived {
+                    *holds = Some(tokens);
+                }
+                Verdict::Given {
+                    token,
+                    again: known.is_some(),
+                    arrived,
+                }
+            }
+            // Told "401", one asks for the password; the story does not go on there.
+            Answer::Reused => {
+                *holds = None;
+                Verdict::Reused
+            }
+            Answer::Closed => {
+                *holds = None;
+                Verdict::Closed
+            }
+        };
+        self.uses.push(Use {
+            at,
+            who,
+            presented,
+            verdict,
+        });
+    }
+
+    async fn ended(self) -> Result<Race, RaceError> {
+        let ended = self.uses.last().map_or(Duration::ZERO, |last| last.at);
+        let mut inside = [false; 2];
+        for (inside, tokens) in inside.iter_mut().zip(&self.holds) {
+            if let Some(tokens) = tokens {
+                *inside = self.server.accepts(&tokens.access, ended).await;
+            }
+        }
+        Ok(Race {
+            rotations: match &self.server {
+                Server::Real(real) => real.swaps(meter::Answer::Done),
+                // It writes whatever it has made up.
+                Server::Naive(_) => self.chain.len() - 1,
+            },
+            turned_down: match &self.server {
+                Server::Real(real) => real.swaps(meter::Answer::TooLate),
+                Server::Naive(_) => 0,
+            },
+            open: match &self.server {
+                Server::Real(real) => real.is_open().await?,
+                Server::Naive(naive) => naive.is_open(),
+            },
+            setup: self.setup,
+            chain: self.chain,
+            uses: self.uses,
+            inside,
+            ended,
+        })
+    }
+}
+
+enum Server {
+    Real(Box<Real>),
+    Naive(Box<Naive>),
+}
+
+impl Server {
+    async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<Answer, RaceError> {
+        match self {
+            Self::Real(real) => real.refresh(token, at, held).await,
+            Self::Naive(naive) => Ok(naive.refresh(token, at, held).await),
+        }
+    }
+
+    async fn accepts(&self, access: &str, at: Duration) -> bool {
+        match self {
+            Self::Real(real) => real.service.authenticate(access).await.is_ok(),
+            Self::Naive(naive) => naive.accepts(access, at),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The real service, on stores in memory.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_session::{
+    Device, Grant, Keys, ManualClock, Password, Policy, Ports, Refresh, RefreshError, SessionService, SessionState,
+    decorate::{self, Around, Call},
+    memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
+    ports::{SessionStore, StoreError},
+    token::{Algorithm, ClientId, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
+};
+
+use super::{
+    ACCESS_TTL, RaceError,
+    held::{Answer, Held, Tokens},
+};
+use crate::{
+    meter::{self, Meter, Operation, metered},
+    sandbox::{PASSWORD, USERNAME},
+    server,
+};
+
+/// Nothing in here waits for anything but the other of the two.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+const BATCH: u32 = 100;
+/// When every run begins. Time is part of the story, and moves only in it.
+const BEGINNING: Timestamp = Timestamp::constant(1_767_268_800, 0);
+
+pub(super) struct Real {
+    pub(super) service: SessionService,
+    clock: ManualClock,
+    session: SessionId,
+    meter: Meter,
+}
+
+impl Real {
+    pub(super) async fn log_in(grace: Duration, rng: &mut StdRng) -> Result<(Self, Tokens), RaceError> {
+        let clock = ManualClock::at(BEGINNING);
+        let usual = Policy::blacklist();
+        let policy = Policy {
+            access_ttl: ACCESS_TTL,
+            refresh: usual.refresh.map(|refresh| Refresh { grace, ..refresh }),
+            ..usual
+        };
+        let config = server::config(policy, STORE_TIMEOUT);
+        let keys = Keys {
+            ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa)?),
+            refresh: RefreshKeys::new(RefreshKey::generate(rng), Vec::new())?,
+        };
+        let meter = Meter::default();
+        let ports = Ports {
+            users: Arc::new(MemoryUsers::new()),
+            sessions: Arc::new(MemorySessions::new()),
+            blacklist: Arc::new(MemoryBlacklist::default()),
+            clock: Arc::new(clock.clone()),
+        };
+        let service = SessionService::new(config, keys, metered(&ports, &meter), rng.fork())?;
+        // The blacklist counts as whole once it has seen the log.
+        service.carry_over(BATCH).await?;
+        let password = Password::new(PASSWORD);
+        service.sign_up(USERNAME, &password).await?;
+        let grant = service
+            .log_in(USERNAME, &password, ClientId::first_party(), Device::default())
+            .await?;
+        let real = Self {
+            session: grant.claims.session_id,
+            service,
+            clock,
+            meter,
+        };
+        Ok((real, tokens(&grant)?))
+    }
+
+    pub(super) async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<Answer, RaceError> {
+        self.clock.set(BEGINNING.checked_add(at).unwrap_or(Timestamp::MAX));
+        let service = match held {
+            None => self.service.clone(),
+            Some(held) => {
+                let ports = self.service.ports();
+                self.service.with_ports(Ports {
+                    sessions: Arc::new(HeldSessions {
+                        inner: Arc::clone(&ports.sessions),
+                        held: held.clone(),
+                        was_held: AtomicBool::new(false),
+                    }),
+                    ..ports.clone()
+                })
+            }
+        };
+        match service.refresh(token, Device::default()).await {
+            Ok(grant) => Ok(Answer::Given(tokens(&grant)?)),
+            Err(RefreshError::Reused) => Ok(Answer::Reused),
+            Err(RefreshError::Closed) => Ok(Answer::Closed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How many swaps the store answered like this.
+    pub(super) fn swaps(&self, answer: meter::Answer) -> usize {
+        let calls = self.meter.calls();
+        calls
+            .iter()
+            .filter(|call| call.operation == Operation::Rotate && call.answer == answer)
+            .count()
+    }
+
+    pub(super) async fn is_open(&self) -> Result<bool, StoreError> {
+        let row = self.service.ports().sessions.find(self.session).await?;
+        Ok(row.is_some_and(|row| row.state == SessionState::Open))
+    }
+}
+
+fn tokens(grant: &Grant) -> Result<Tokens, RaceError> {
+    let refresh = grant.refresh.as_ref().ok_or(RaceError::NoRefreshToken)?;
+    Ok(Tokens {
+        access: grant.access_token.expose_secret().to_owned(),
+        refresh: refresh.token.expose_secret().to_owned(),
+    })
+}
+
+/// The sessions as a caller sees them who is held after the first look. Everything else goes straight through.
+struct HeldSessions {
+    inner: Arc<dyn SessionStore>,
+    held: Held,
+    was_held: AtomicBool,
+}
+
+impl Around<dyn SessionStore> for HeldSessions {
+    fn inner(&self) -> impl Deref<Target = dyn SessionStore> + Send + Sync {
+        &*self.inner
+    }
+
+    async fn around<T: decorate::Answer>(
+        &self,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match call {
+            Call::FindSession(_) => {
+                let found = next.await;
+                if !self.was_held.swap(true, Ordering::Relaxed) {
+                    self.held.has_read().await;
+                }
+                found
+            }
+            Call::Rotate(_) => {
+                self.held.may_write().await;
+                let rotated = next.await;
+                self.held.has_written();
+                rotated
+            }
+            _ => next.await,
+        }
+    }
+}

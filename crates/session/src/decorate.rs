@@ -1,0 +1,203 @@
+//! Decorators of the ports: code that runs around every call of a store, to count it, delay it or have it fail.
+//!
+//! A decorator implements [`Around`], and by that the port itself. The calls of all three stores pass through one function, so
+//! that none of them is forgotten. Everything is passed on, methods with a default included: a decorated adapter answers like
+//! the adapter itself.
+
+use std::{any::Any, future::Future, ops::Deref};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rescind_token::{SessionId, TokenId, UserId};
+
+use crate::{
+    life::{LogSight, Place},
+    ports::{
+        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, NewRevocation, Opened,
+        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
+    },
+    revocation::{LogId, Position, Revocation},
+    session::Session,
+    user::{Credentials, NewUser, PasswordHash, User, Username},
+};
+
+/// A decorator of the port `P`: `dyn UserStore`, `dyn SessionStore` or `dyn Blacklist`.
+pub trait Around<P: ?Sized>: Send + Sync {
+    /// The adapter that is decorated.
+    fn inner(&self) -> impl Deref<Target = P> + Send + Sync;
+
+    /// Runs around each call. `next` makes the call, when it is awaited.
+    fn around<T: Answer>(
+        &self,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+
+    /// The answer to [`Blacklist::is_shared`], given the adapter's.
+    fn shared(&self, inner: bool) -> bool {
+        inner
+    }
+}
+
+/// A call of a port, with those arguments that tell what it is about.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    missing_docs,
+    reason = "each is named after its method, and after the port where that is needed"
+)]
+pub enum Call<'a> {
+    FindUser(UserId),
+    Credentials(&'a Username),
+    InsertUser(UserId),
+    SetPassword(UserId),
+    Epoch(UserId),
+    Open(&'a Session, Epoch),
+    FindSession(SessionId),
+    Rotate(&'a Rotation),
+    ListOpen(UserId),
+    Close(SessionId, &'a Closing),
+    CloseAll(UserId, &'a Closing),
+    Revoke(&'a NewRevocation),
+    Log,
+    RevocationsAfter(Position),
+    Sight(Position),
+    BeginAgainAfterLoss(LogId),
+    PruneSessions,
+    Instants,
+    RaiseIssueFloor(Timestamp),
+    TryWrite,
+    Insert(&'a [Revocation]),
+    Check(TokenId, SessionId),
+    PruneBlacklist,
+    Claim(Claim),
+    Fill(Claim, &'a [Revocation]),
+    Complete(Claim),
+    Advance(Claim, &'a [Revocation]),
+    CompleteTo(Claim),
+    Renew,
+}
+
+/// A type that a port answers with.
+pub trait Answer: Any + Send {
+    /// The answer, to be read or changed.
+    fn reply(&mut self) -> Reply<'_>;
+
+    /// `other`, if it is of this type: for a decorator that answers instead of the adapter.
+    fn from_other<T: Answer>(other: T) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let mut other = Some(other);
+        (&mut other as &mut dyn Any).downcast_mut::<Option<Self>>()?.take()
+    }
+}
+
+macro_rules! replies {
+    ($($name:ident($type:ty))*) => {
+        /// The answer to a [`Call`].
+        #[derive(Debug)]
+        #[expect(missing_docs, reason = "each is named after its type")]
+        pub enum Reply<'a> {
+            $($name(&'a mut $type),)*
+        }
+        $(impl Answer for $type {
+            fn reply(&mut self) -> Reply<'_> {
+                Reply::$name(self)
+            }
+        })*
+    };
+}
+
+replies! {
+    Nothing(())
+    Count(u64)
+    User(Option<User>)
+    Credentials(Option<Credentials>)
+    Inserted(Inserted)
+    PasswordSet(PasswordSet)
+    Epoch(Epoch)
+    Opened(Opened)
+    Session(Option<Session>)
+    Sessions(Vec<Session>)
+    Rotated(Rotated)
+    Closed(Closed)
+    Revocation(Revocation)
+    Revocations(Vec<Revocation>)
+    LogId(LogId)
+    Tail(Tail)
+    LogSight(LogSight)
+    Pruned(Pruned)
+    Instants(Instants)
+    Standing(Standing)
+    Copied(Copied)
+    Filling(Filling)
+}
+
+macro_rules! decorate {
+    ($($port:ident {
+        $($method:ident($($arg:ident: $type:ty),*) -> $answer:ty as $call:ident$(($($about:expr),*))?;)*
+        $(+ { $($sync:tt)* })?
+    })*) => {
+        $(#[async_trait]
+        impl<D: Around<dyn $port>> $port for D {
+            $(async fn $method(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
+                let (inner, call) = (self.inner(), Call::$call$(($($about),*))?);
+                self.around(call, async { (*inner).$method($($arg),*).await }).await
+            })*
+            $($($sync)*)?
+        })*
+
+        impl Call<'_> {
+            /// The name of the method.
+            #[must_use]
+            pub fn method(&self) -> &'static str {
+                match self {
+                    $($(Self::$call { .. } => stringify!($method),)*)*
+                }
+            }
+        }
+    };
+}
+
+decorate! {
+    UserStore {
+        find(id: UserId) -> Option<User> as FindUser(id);
+        credentials(username: &Username) -> Option<Credentials> as Credentials(username);
+        insert(new: NewUser) -> Inserted as InsertUser(new.user.id);
+        set_password(id: UserId, password_hash: PasswordHash) -> PasswordSet as SetPassword(id);
+    }
+    SessionStore {
+        epoch(user: UserId) -> Epoch as Epoch(user);
+        open(session: &Session, epoch: Epoch) -> Opened as Open(session, epoch);
+        find(id: SessionId) -> Option<Session> as FindSession(id);
+        rotate(rotation: &Rotation) -> Rotated as Rotate(rotation);
+        list_open(user: UserId) -> Vec<Session> as ListOpen(user);
+        close(id: SessionId, closing: &Closing) -> Closed as Close(id, closing);
+        close_all(user: UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> as CloseAll(user, closing);
+        revoke(revocation: &NewRevocation) -> Revocation as Revoke(revocation);
+        log() -> LogId as Log;
+        revocations_after(position: Position, limit: u32) -> Tail as RevocationsAfter(position);
+        sight(position: Position) -> LogSight as Sight(position);
+        begin_again_after_loss(lost: LogId, closing: &Closing) -> () as BeginAgainAfterLoss(lost);
+        prune(now: Timestamp, sessions_before: Timestamp, limit: u32) -> Pruned as PruneSessions;
+        instants() -> Instants as Instants;
+        raise_issue_floor(floor: Timestamp) -> () as RaiseIssueFloor(floor);
+        try_write() -> () as TryWrite;
+    }
+    Blacklist {
+        insert(revocations: &[Revocation]) -> () as Insert(revocations);
+        check(token: TokenId, session: SessionId) -> Standing as Check(token, session);
+        prune(now: Timestamp, limit: u32) -> u64 as PruneBlacklist;
+        claim(claim: Claim) -> Copied as Claim(claim);
+        fill(claim: Claim, revocations: &[Revocation]) -> Filling as Fill(claim, revocations);
+        complete(claim: Claim) -> Filling as Complete(claim);
+        advance(claim: Claim, from: Position, to: Place, revocations: &[Revocation]) -> Filling as Advance(claim, revocations);
+        complete_to(claim: Claim, to: Place) -> Filling as CompleteTo(claim);
+        renew() -> () as Renew;
+        + {
+            fn is_shared(&self) -> bool {
+                self.shared(self.inner().is_shared())
+            }
+        }
+    }
+}
