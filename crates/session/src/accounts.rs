@@ -10,7 +10,8 @@ use crate::{
     password::{HashingError, InvalidPassword, Password},
     ports::{Inserted, PasswordSet, StoreError},
     revocation::Cause,
-    service::{CloseError, SessionService, Unavailable, from_close_error, spawn},
+    service::{SessionService, spawn},
+    unavailable::{CloseError, Unavailable, from_close_error},
     user::{InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
 };
 

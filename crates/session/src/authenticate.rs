@@ -5,12 +5,7 @@
 
 use rescind_token::{AccessClaims, Inspection, VerifyError};
 
-use crate::{
-    policy::Check,
-    ports::Standing,
-    service::{SessionService, Unavailable},
-    session::SessionState,
-};
+use crate::{policy::Check, ports::Standing, service::SessionService, session::SessionState, unavailable::Unavailable};
 
 /// Why an access token was not accepted.
 #[derive(Debug, thiserror::Error)]

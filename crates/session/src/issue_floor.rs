@@ -13,7 +13,8 @@ use rescind_token::AccessClaims;
 use crate::{
     clock::ClockNotReady,
     ports::StoreError,
-    service::{ISSUE_FLOOR_UNKNOWN, SessionService, Unavailable},
+    service::{ISSUE_FLOOR_UNKNOWN, SessionService},
+    unavailable::Unavailable,
 };
 
 /// The longest that a login or a refresh waits until tokens can be issued. Servers and proxies commonly end a connection on

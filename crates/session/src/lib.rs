@@ -9,6 +9,7 @@
 
 mod accounts;
 mod authenticate;
+mod carrying;
 mod causes;
 mod clock;
 mod config;
@@ -32,6 +33,7 @@ mod revocation;
 mod service;
 mod session;
 mod supervise;
+mod unavailable;
 mod upkeep;
 mod user;
 
@@ -49,8 +51,9 @@ pub use readiness::NotReady;
 pub use refresh::RefreshError;
 pub use rescind_token as token;
 pub use revocation::{Cause, LogId, MARGIN, Position, Revocation, Scope};
-pub use service::{SessionService, Unavailable};
+pub use service::SessionService;
 pub use session::{Device, RefreshState, Session, SessionState, network_of};
 pub use supervise::supervise;
+pub use unavailable::Unavailable;
 pub use upkeep::{CarriedOver, Picture, Upkeep};
 pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};

@@ -18,8 +18,9 @@ use crate::{
     password::{HashingError, Password},
     ports::{Epoch, Opened, StoreError},
     revocation::Cause,
-    service::{SessionService, TokenOwner, Unavailable, spawn},
+    service::{SessionService, TokenOwner, spawn},
     session::{Device, RefreshState, Session, SessionState},
+    unavailable::Unavailable,
     user::{User, UserKind, Username},
 };
 

@@ -21,8 +21,9 @@ use crate::{
     policy::Check,
     ports::{Closed, NewRevocation, StoreError},
     revocation::{Cause, Scope},
-    service::{CloseError, Deadline, SessionService, Unavailable, from_close_error},
+    service::{Deadline, SessionService},
     session::Session,
+    unavailable::{CloseError, Unavailable, from_close_error},
 };
 
 /// What somebody who wants out presents. Prints as redacted.

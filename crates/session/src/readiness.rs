@@ -9,7 +9,8 @@ use crate::{
     issue_floor::LONGEST_WAIT,
     policy::Check,
     ports::{LockLost, Standing, StoreError},
-    service::{SessionService, Unavailable},
+    service::SessionService,
+    unavailable::Unavailable,
 };
 
 /// What keeps a service from serving.

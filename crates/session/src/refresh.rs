@@ -15,8 +15,9 @@ use crate::{
     policy::Refresh,
     ports::{Rotated, Rotation, StoreError},
     revocation::Cause,
-    service::{CloseError, Deadline, SessionService, TokenOwner, Unavailable, from_close_error},
+    service::{Deadline, SessionService, TokenOwner},
     session::{Device, RefreshState, Session},
+    unavailable::{CloseError, Unavailable, from_close_error},
 };
 
 /// Why a refresh token bought nothing.

@@ -26,6 +26,7 @@ use tokio::{
 use tracing::{Instrument, instrument::WithSubscriber};
 
 use crate::{
+    carrying::{Carrying, Writing},
     causes::WithCauses,
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
@@ -34,7 +35,7 @@ use crate::{
     ports::{Closing, StoreError},
     revocation::{Cause, MARGIN, Revocation},
     session::network_of,
-    upkeep::{Carrying, Writing},
+    unavailable::{CloseError, Unavailable},
 };
 
 /// Logs in, refreshes, authenticates and logs out, under one [`Policy`]. Cheap to clone: clones share everything.
@@ -65,51 +66,6 @@ pub(crate) struct Parts {
     pub(crate) fills_blacklist: bool,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
 }
-
-/// The service cannot tell. Whatever was asked, the answer is "try again", never "yes".
-#[derive(Debug, thiserror::Error)]
-pub enum Unavailable {
-    /// A store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The time is not known.
-    #[error(transparent)]
-    Clock(#[from] ClockNotReady),
-    /// The blacklist does not know its past: [`SessionService::carry_over`] has not come to the end of the log yet, or the
-    /// blacklist has lost what it was told.
-    #[error("the blacklist has not been filled from the revocation log yet")]
-    NotWhole,
-    /// The blacklist may lack revocations: the log has not been synced to it for longer than
-    /// [`Upkeep::behind_after`](crate::Upkeep::behind_after).
-    #[error("the revocation log has not been synced to the blacklist for too long")]
-    Behind,
-}
-
-/// A closing that was not done, or only half.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CloseError {
-    /// Whether the session is closed is unknown.
-    #[error(transparent)]
-    Unknown(#[from] Unavailable),
-    /// The session is closed in the log; the blacklist does not know it yet, and will.
-    #[error("the revocation is written, but has not reached the blacklist")]
-    Pending(#[source] StoreError),
-}
-
-/// How each operation that ends sessions says that it is not done: all in the same way.
-macro_rules! from_close_error {
-    ($error:ty) => {
-        impl From<$crate::service::CloseError> for $error {
-            fn from(error: $crate::service::CloseError) -> Self {
-                match error {
-                    $crate::service::CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
-                    $crate::service::CloseError::Pending(error) => Self::RevocationPending(error),
-                }
-            }
-        }
-    };
-}
-pub(crate) use from_close_error;
 
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within the store timeout")]

@@ -12,28 +12,25 @@
 
 use std::{
     convert::Infallible,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use tokio::{
-    sync::Notify,
     task::JoinSet,
     time::{Instant, MissedTickBehavior},
 };
 
 use crate::{
+    carrying::Place,
     causes::WithCauses,
     life::{LogState, Place as LogPlace, RENEW_EVERY},
-    pending::Pending,
     ports::{Claim, Closing, Copied, Filling, Pruned, StoreError, Tail},
     revocation::{Cause, LogId, MARGIN, Position},
-    service::{SessionService, Unavailable},
+    service::SessionService,
     supervise,
+    unavailable::Unavailable,
 };
 
 /// How long to wait for another node that fills the blacklist.
@@ -101,39 +98,6 @@ pub struct Picture {
     pub age: Duration,
 }
 
-/// How far this node has come with carrying the log over, and whether that still counts.
-#[derive(Default)]
-pub(crate) struct Carrying {
-    /// Held by whoever carries: one walk at a time.
-    place: tokio::sync::Mutex<Place>,
-    /// How often the node was told that it may have missed something.
-    doubts: AtomicU64,
-    /// The last picture, and how many doubts there had been when the walk to it began.
-    picture: Mutex<Option<(Position, Instant, u64)>>,
-    /// How old the last picture may be, once somebody keeps it new.
-    behind_after: OnceLock<Duration>,
-    pub(crate) pending: Pending,
-    /// Set when the maintenance ends, until it has made a round again.
-    pub(crate) ended: AtomicBool,
-    hurry: Notify,
-    /// Whether the answer to lost commits is under way.
-    pub(crate) begins_again: AtomicBool,
-}
-
-/// Whether the database takes writes, as far as is known.
-#[derive(Default)]
-pub(crate) struct Writing {
-    pub(crate) refused: AtomicBool,
-    suspected: Notify,
-}
-
-impl Writing {
-    /// A write has failed: have the next try come soon.
-    pub(crate) fn suspect(&self) {
-        self.suspected.notify_one();
-    }
-}
-
 /// Notes the end of the maintenance, whatever ends it.
 struct NoteEnd<'a>(&'a AtomicBool);
 
@@ -141,16 +105,6 @@ impl Drop for NoteEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
-}
-
-/// How far a log has been carried over.
-#[derive(Clone, Copy)]
-struct Place {
-    log: Option<LogId>,
-    to: Position,
-    /// The highest entry that was seen in this log, and the newest history of the database.
-    seen: LogPlace,
-    timeline: u32,
 }
 
 /// What a walk carries into.
@@ -162,56 +116,6 @@ enum Target {
     CompleteCopy,
     /// A copy that is being filled.
     Fill,
-}
-
-impl Place {
-    /// Where a walk that began at `begin` has come to.
-    fn end(&self, begin: LogPlace) -> LogPlace {
-        if self.seen.position == self.to {
-            self.seen
-        } else {
-            begin
-        }
-    }
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self {
-            log: None,
-            to: Position::START,
-            seen: LogPlace::START,
-            timeline: 0,
-        }
-    }
-}
-
-impl Carrying {
-    /// Whether the blacklist has what the log has: the log was walked to its end, and not too long ago.
-    pub(crate) fn is_current(&self) -> Result<(), Unavailable> {
-        let (_, began) = self.current().ok_or(Unavailable::NotWhole)?;
-        match self.behind_after.get() {
-            Some(longest) if began.elapsed() > *longest => Err(Unavailable::Behind),
-            _ => Ok(()),
-        }
-    }
-
-    /// Where the log ended, and when the walk to it began, if that was since the last doubt.
-    fn current(&self) -> Option<(Position, Instant)> {
-        let doubts = self.doubts.load(Ordering::SeqCst);
-        let picture = *self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        picture.and_then(|(to, began, settled)| (settled == doubts).then_some((to, began)))
-    }
-
-    /// Has the next look at the log come at once.
-    pub(crate) fn hurry(&self) {
-        self.hurry.notify_one();
-    }
-
-    fn reached(&self, to: Position, began: Instant, doubts: u64) {
-        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        *picture = Some((to, began, doubts));
-    }
 }
 
 impl SessionService {

@@ -1,0 +1,48 @@
+//! That the service cannot answer, and that a closing is not done.
+
+use crate::{clock::ClockNotReady, ports::StoreError};
+
+/// The service cannot tell. Whatever was asked, the answer is "try again", never "yes".
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The time is not known.
+    #[error(transparent)]
+    Clock(#[from] ClockNotReady),
+    /// The blacklist does not know its past: [`SessionService::carry_over`](crate::SessionService::carry_over) has not come to the end of the log yet, or the
+    /// blacklist has lost what it was told.
+    #[error("the blacklist has not been filled from the revocation log yet")]
+    NotWhole,
+    /// The blacklist may lack revocations: the log has not been synced to it for longer than
+    /// [`Upkeep::behind_after`](crate::Upkeep::behind_after).
+    #[error("the revocation log has not been synced to the blacklist for too long")]
+    Behind,
+}
+
+/// A closing that was not done, or only half.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CloseError {
+    /// Whether the session is closed is unknown.
+    #[error(transparent)]
+    Unknown(#[from] Unavailable),
+    /// The session is closed in the log; the blacklist does not know it yet, and will.
+    #[error("the revocation is written, but has not reached the blacklist")]
+    Pending(#[source] StoreError),
+}
+
+/// How each operation that ends sessions says that it is not done: all in the same way.
+macro_rules! from_close_error {
+    ($error:ty) => {
+        impl From<$crate::unavailable::CloseError> for $error {
+            fn from(error: $crate::unavailable::CloseError) -> Self {
+                match error {
+                    $crate::unavailable::CloseError::Unknown(unavailable) => Self::Unavailable(unavailable),
+                    $crate::unavailable::CloseError::Pending(error) => Self::RevocationPending(error),
+                }
+            }
+        }
+    };
+}
+pub(crate) use from_close_error;
