@@ -10,6 +10,7 @@
 //! There are no foreign keys to `users`: that table may be the adopter's own, in another database.
 //!
 //! **Never**: anything but the schema. Reading and writing rows belongs to rescind-store.
+#![deny(missing_docs)]
 
 mod m20260101_000001_users;
 mod m20260101_000002_sessions;

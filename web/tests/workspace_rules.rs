@@ -35,6 +35,15 @@ const KEEPERS: [(&str, &[&str]); 4] = [
     ("actix", &["rescind-api", "rescind-lab", "rescind-web"]),
 ];
 
+/// The crates that others depend on.
+const PUBLISHED: [&str; 5] = [
+    "crates/token",
+    "crates/session",
+    "crates/store",
+    "crates/api",
+    "migrations",
+];
+
 /// What the token logic does without, to stay synchronous.
 const ASYNCHRONOUS: [&str; 3] = ["async-trait", "futures", "tokio"];
 
@@ -93,6 +102,22 @@ fn a_library_with_keepers_is_named_by_its_keepers_alone() {
         }
     }
     assert_eq!(offences, NONE);
+}
+
+/// Where documentation is for adopters, each public item has some. Elsewhere a good name is enough.
+#[test]
+fn published_crates_deny_missing_docs() {
+    let offences: Vec<_> = PUBLISHED
+        .iter()
+        .filter(|crate_| {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+            let library = root.join(crate_).join("src/lib.rs");
+            !std::fs::read_to_string(library)
+                .unwrap()
+                .contains("#![deny(missing_docs)]")
+        })
+        .collect();
+    assert!(offences.is_empty(), "{offences:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! remember with. [`memory`] holds the readable adapters.
 //!
 #![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
 
 mod accounts;
 mod authenticate;
