@@ -336,7 +336,7 @@ impl<P: ?Sized + Send + Sync> Around<P> for Metered<P> {
         next: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         match begun(call) {
-            Some(begun) => self.1.watch(begun, next, |reply| told(call, reply)).await,
+            Some(begun) => self.1.watch(begun, next, |reply| told(call, &reply)).await,
             None => next.await,
         }
     }
@@ -376,8 +376,8 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
     Some(Begun(store, operation, session))
 }
 
-fn told(call: decorate::Call<'_>, reply: Reply<'_>) -> Told {
-    let answer = match &reply {
+fn told(call: decorate::Call<'_>, reply: &Reply<'_>) -> Told {
+    let answer = match reply {
         Reply::User(None)
         | Reply::Credentials(None)
         | Reply::Session(None)
@@ -405,7 +405,7 @@ fn told(call: decorate::Call<'_>, reply: Reply<'_>) -> Told {
         | Reply::Copied(_) => Answer::Found,
         _ => Answer::Done,
     };
-    let generation = match (call, &reply) {
+    let generation = match (call, reply) {
         (decorate::Call::Open(session, _), _) if answer == Answer::Done => Some(session.generation()),
         (decorate::Call::Rotate(rotation), _) if answer == Answer::Done => Some(rotation.to),
         (_, Reply::Session(Some(session))) => Some(session.generation()),

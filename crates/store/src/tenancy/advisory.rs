@@ -9,19 +9,19 @@
 //! boot, which cannot be set and which continues while the machine sleeps.
 //!
 //! 1. A node believes until [`BELIEF`] (2 s) after its last beat **began**. The server answered after that, so at some
-//!   moment since then the session had the lock: a node that gets a conflicting lock gets it after the beat began.
+//!    moment since then the session had the lock: a node that gets a conflicting lock gets it after the beat began.
 //! 2. A node that gets the lock does not count it before a beat that began [`PAUSE`] (3 s) after the lock was granted.
-//!   By then 3 s have passed since the predecessor's last beat began, and the predecessor has stopped believing, even
-//!   if it is cut off, stopped, or asleep. The second in between is for counters that run at different speeds: it
-//!   allows for a third.
+//!    By then 3 s have passed since the predecessor's last beat began, and the predecessor has stopped believing, even
+//!    if it is cut off, stopped, or asleep. The second in between is for counters that run at different speeds: it
+//!    allows for a third.
 //! 3. A node that shares the lock need not wait if another sharer **has waited** and still holds it: no node was alone
-//!   in the meantime. Those who have waited hold a second lock ([`SETTLED`]), on the same session.
+//!    in the meantime. Those who have waited hold a second lock ([`SETTLED`]), on the same session.
 //! 4. A node that lost the lock need not wait if it is back before [`BELIEF`] has passed since its own last beat began:
-//!   another node that was granted the lock in between cannot have counted it (2), and does not have it any more.
+//!    another node that was granted the lock in between cannot have counted it (2), and does not have it any more.
 //! 5. Each node that has waited draws a new [`Mark`] in the database before it counts the lock. A node that lost the
-//!   lock, and is back later, need not wait either if it finds the mark that it read at its last beat: no other node
-//!   has counted the lock since. So a server that was away is used again at once. A promoted standby may lack a mark,
-//!   so its history is part of the mark.
+//!    lock, and is back later, need not wait either if it finds the mark that it read at its last beat: no other node
+//!    has counted the lock since. So a server that was away is used again at once. A promoted standby may lack a mark,
+//!    so its history is part of the mark.
 //!
 //! A slow beat on the same session proves as much as a quick one: the session never ended, so no other node had the
 //! lock in between, and belief returns without a pause. Therefore a slow beat is awaited ([`GIVE_UP`]), and the session
