@@ -1,68 +1,82 @@
 //! Rescind's demo: JSON Web Tokens that can be taken back, served as pages and as a JSON API.
 //!
-//! The crates underneath know nothing of a command line, a `.env` file or a signal. This one reads them, chooses the
-//! adapters, hands in time and randomness, and draws the pages: [`settings`] → [`keys`], [`database`], [`blacklist`] →
-//! [`serve`] → [`pages`].
+//! [`rescind_server`] makes a node of [`settings`]; this crate puts [`pages`], the [`demo`], the [`lab`], the [`inspector`]
+//! and the course ([`learn`]) on it.
 //!
 //! **Never**: a decision about a token. Whatever a page wants to know, it asks the service.
 
-mod blacklist;
+mod accounts;
 mod choices;
-mod clock;
-mod commands;
-mod connections;
 mod content;
-mod database;
 mod demo;
-mod failure;
-mod high_water;
 mod inspector;
-mod keys;
 mod lab;
 mod learn;
-mod logs;
 mod pages;
-mod private_files;
-mod serve;
 mod settings;
-mod signals;
-mod starting;
 mod stores;
 mod trace;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
-use clap::Parser;
+use actix_web::{App, middleware::from_fn, web::Data};
+use rescind_server::{Failure, Node, Settings, random};
+use url::Url;
 
-use failure::Failure;
-use settings::{CommandLine, Settings};
+use demo::Stage;
+use lab::Sandboxes;
+use pages::Site;
+use settings::{CommandLine, Demo};
+use stores::Stores;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Not through the log: whoever typed the command reads this, and RUST_LOG may be what is wrong.
-            eprintln!("rescind: {}", failure.told());
-            failure.exit_code()
-        }
-    }
+    rescind_server::exit("rescind", run())
 }
 
 fn run() -> Result<(), Failure> {
-    // Before there is a second thread: this changes the environment.
-    settings::read_dot_env()?;
-    let line = CommandLine::parse();
-    let settings = Settings::judge(&line.given)?;
-    logs::begin()?;
-    clock::require_usable()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Runtime("the runtime cannot be started", error))?;
-    runtime.block_on(async {
-        match line.command {
-            None => Box::pin(serve::run(settings)).await,
-            Some(command) => commands::run(command, &settings).await,
+    let line: CommandLine = rescind_server::read()?;
+    let (settings, (demo, peers)) = line.judge()?;
+    line.node
+        .run(settings, async |settings| Box::pin(serve(settings, demo, &peers)).await)
+}
+
+async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Failure> {
+    let stores = Arc::new(Stores::of(&settings));
+    let mut node = Node::start_with(
+        settings,
+        |config| config.demo_accounts = demo.accounts(),
+        move |service| Box::pin(accounts::prepare(demo, service)),
+    )
+    .await?;
+    let rescind = node.rescind().clone();
+    let api = rescind.settings();
+    let site = Site::new(rescind.clone(), demo, Arc::clone(&stores));
+    let shown = match demo {
+        Demo::On => {
+            let stage = Stage::new(node.bound(), api, peers, stores, random()?)
+                .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
+            let ending = stage.clone();
+            node = node.when_ending(move || ending.end());
+            Some((stage, Data::new(Sandboxes::new(api, random()?))))
         }
-    })
+        Demo::Off => None,
+    };
+    let app = move || {
+        App::new()
+            .configure(|cfg| {
+                if let Some((stage, sandboxes)) = &shown {
+                    demo::configure(stage, cfg);
+                    inspector::configure(cfg);
+                    lab::configure(sandboxes, cfg);
+                    learn::configure(cfg);
+                }
+            })
+            .configure(|cfg| pages::configure(&site, cfg))
+            .wrap(rescind.guard())
+            // Outside of the guard too: a refusal is an entry of the log like any answer.
+            .wrap(from_fn(demo::watched))
+            // Outside of the guard, so that its refusals are drawn too.
+            .wrap(from_fn(pages::errors_as_pages))
+    };
+    node.serve(app).await
 }

@@ -6,8 +6,7 @@
 use std::fmt;
 
 use rescind_lab::meter::Store;
-
-use crate::settings::Database;
+use rescind_server::Settings;
 
 /// Where sessions, accounts and the revocation log are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +18,6 @@ pub(crate) enum DatabaseKind {
 }
 
 impl DatabaseKind {
-    /// Of the database in the settings.
-    pub(crate) fn of(database: &Database) -> Self {
-        match database {
-            Database::Chosen(url) if url.starts_with("postgres") => Self::Postgres,
-            Database::Embedded(_) | Database::Chosen(_) => Self::Sqlite,
-        }
-    }
-
     /// To be read after "sessions:".
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -65,16 +56,20 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// `redis`: whether the blacklist is there; `node`: what this node is called.
-    pub(crate) fn of(database: &Database, redis: bool, node: Option<String>) -> Self {
+    /// Of a node with these settings.
+    pub(crate) fn of(settings: &Settings) -> Self {
         Self {
-            database: DatabaseKind::of(database),
-            blacklist: if redis {
+            database: if settings.storage.database.is_postgres() {
+                DatabaseKind::Postgres
+            } else {
+                DatabaseKind::Sqlite
+            },
+            blacklist: if settings.storage.redis.is_some() {
                 BlacklistKind::Redis
             } else {
                 BlacklistKind::InProcess
             },
-            node,
+            node: settings.node.clone(),
         }
     }
 
@@ -104,13 +99,18 @@ mod tests {
 
     #[test]
     fn what_is_shared_is_said_to_be() {
-        let postgres = Database::Chosen("postgres://127.0.0.1/rescind".to_owned());
-        let stores = Stores::of(&postgres, true, None);
+        let stores = |urls: &[&str]| {
+            let flags = ["rescind", "--node=a"].iter().chain(urls);
+            let line = <rescind_server::CommandLine as clap::Parser>::parse_from(flags);
+            Stores::of(&Settings::judge(&line.given).unwrap()).to_string()
+        };
         assert_eq!(
-            stores.to_string(),
+            stores(&[
+                "--database-url=postgres://127.0.0.1/rescind",
+                "--redis-url=redis://127.0.0.1"
+            ]),
             "Sessions: Postgres; blacklist: Redis, shared by every node"
         );
-        let alone = Stores::of(&Database::Embedded("rescind.db".into()), false, None);
-        assert_eq!(alone.to_string(), "Sessions: SQLite; blacklist: in this process");
+        assert_eq!(stores(&[]), "Sessions: SQLite; blacklist: in this process");
     }
 }

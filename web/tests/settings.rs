@@ -66,6 +66,10 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
         ("RESCIND_STORE_TIMEOUT", "500000000000years"),
         ("RESCIND_ALGORITHM", "none"),
         ("RESCIND_DEMO", "maybe"),
+        ("RESCIND_DEMO_PEERS", "127.0.0.1:8082"),
+        ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082/api/me"),
+        ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082,"),
+        ("RESCIND_DEMO_PEERS", "http://somebody:secret@127.0.0.1:8082"),
         ("RUST_LOG", "rescind=loud"),
     ] {
         let ended = program().env(variable, value).run_to_exit().await.unwrap();
@@ -77,6 +81,34 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
             fs::read_dir(ended.program.data_dir()).unwrap().count(),
             0,
             "{variable}={value} left something behind"
+        );
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_said_at_once() {
+    let wrong = ["RESCIND_BIND", "RESCIND_DEMO", "RESCIND_LEEWAY"];
+    let program = wrong
+        .iter()
+        .fold(program(), |program, variable| program.env(variable, "x"));
+    let said = program.run_to_exit().await.unwrap().stderr;
+    for told in wrong.iter().chain(&["--bind", "--demo", "--leeway"]) {
+        assert!(said.contains(told), "{said}");
+    }
+    assert_eq!(said.lines().count(), 3, "{said}");
+}
+
+#[tokio::test]
+async fn the_demo_cannot_be_on_where_others_come_in() {
+    for elsewhere in [
+        ("RESCIND_BIND", "192.0.2.1:80"),
+        ("RESCIND_PUBLIC_URL", "http://tokens.example"),
+    ] {
+        let program = program().env("RESCIND_DEMO", "on").env(elsewhere.0, elsewhere.1);
+        let said = program.run_to_exit().await.unwrap().stderr;
+        assert!(
+            said.contains("RESCIND_DEMO (or --demo)") && said.lines().count() == 1,
+            "{said}"
         );
     }
 }

@@ -16,8 +16,8 @@ use super::{
     watching::{Told, Watched},
 };
 use crate::{
+    accounts::{DEMO_PASSWORD, VICTIM},
     pages::see_other,
-    serve::{DEMO_PASSWORD, VICTIM},
 };
 
 const SCREEN: &str = "/demo";

@@ -13,7 +13,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{WORDS, longest};
+use super::words::{WORDS, longest};
 use crate::content::Facts;
 
 /// How a refresh token of this program begins.

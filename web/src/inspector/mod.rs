@@ -11,7 +11,7 @@
 //! | [`own`] | which tokens are one's own, and with whose keys they are checked |
 //! | [`verified`] | each check with its verdict |
 //! | [`tampering`] | one thing changed, the signature kept |
-//! | [`page`] | what is drawn |
+//! | [`page`], [`words`] | what is drawn, and what is said of checks and refusals |
 //!
 //! **No oracle.** Whoever finds a token would like to know whether it still opens anything. A page that checks every token
 //! tells them, without a trace at the service that the token is for. So a token is checked only with the keys of one's own
@@ -28,16 +28,14 @@ mod own;
 mod page;
 mod tampering;
 mod verified;
-
-use std::{collections::BTreeMap, sync::LazyLock};
+mod words;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use rescind_api::{Form, Problem, Rescind, Visitor, browser};
-use rescind_session::token::{AccessToken, MAX_TOKEN_BYTES};
+use rescind_session::token::AccessToken;
 use serde::Deserialize;
 
 use crate::{
-    content::{Case, file},
     lab::Sandboxes,
     pages::{Site, draw, read},
 };
@@ -46,19 +44,6 @@ use own::{Keeper, Own};
 use page::{Page, Result as Shown};
 use tampering::{Change, Tampered};
 use verified::Verified;
-
-/// What is said of checks and refusals.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Words {
-    questions: BTreeMap<String, String>,
-    passed: BTreeMap<String, String>,
-    failed: BTreeMap<String, String>,
-    last: Vec<Case<String>>,
-    refusals: BTreeMap<String, String>,
-}
-
-static WORDS: LazyLock<Words> = LazyLock::new(|| file!("inspector.toml").data());
 
 /// Where the page is.
 const PATH: &str = "/inspector";
@@ -195,9 +180,4 @@ async fn judged(keeper: &Keeper, token: &AccessToken) -> Result<Result<(Decoded,
         Verified::Strangers
     };
     Ok(Ok((decoded, verified)))
-}
-
-/// In words, for the form.
-fn longest() -> String {
-    format!("{} KiB", MAX_TOKEN_BYTES / 1024)
 }

@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::{
     decoded::{Decoded, Part, Refusal},
-    longest, meaning,
+    meaning,
     meaning::Meaning,
     own::Own,
     tampering::{Marks, Place},
     verified::{Outcome, Verified},
+    words::longest,
 };
 use crate::pages::{
     frame::{Frame, Who},

@@ -11,7 +11,7 @@ use rescind_session::{
 };
 use serde_json::Value;
 
-use super::{WORDS, decoded::Decoded, own::Keeper};
+use super::{decoded::Decoded, own::Keeper, words::WORDS};
 use crate::{
     content::{Facts, of, say},
     pages::times::span,

@@ -12,7 +12,7 @@ use super::{
     frame::{Field, Frame, Who, tell},
     see_other,
 };
-use crate::serve::{DEMO_ACCOUNTS, DEMO_PASSWORD};
+use crate::accounts::{DEMO_ACCOUNTS, DEMO_PASSWORD};
 
 #[derive(Template)]
 #[template(path = "login.html")]

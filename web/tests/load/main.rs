@@ -8,4 +8,3 @@ mod guessing;
 mod hashing;
 mod measure;
 mod sessions;
-mod timed;

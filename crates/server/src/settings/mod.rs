@@ -16,7 +16,7 @@
 //! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most |
 //! | `RESCIND_REDIS_NAMESPACE` | `rescind` | what the names of the keys in Redis begin with |
 //! | `RESCIND_POLICY` | `blacklist` | `stored`, `client_delete`, `short_lived`, `rotation`, `blacklist` |
-//! | `RESCIND_ACCESS_TTL` | `12h` under `stored` and `client_delete`, else `5m`; `60s` in the demo | life of an access token |
+//! | `RESCIND_ACCESS_TTL` | `12h` under `stored` and `client_delete`, else `5m` | life of an access token |
 //! | `RESCIND_REFRESH_TTL` | `7d` | how long a session may lie idle |
 //! | `RESCIND_SESSION_MAX` | `30d` | how old a session may become |
 //! | `RESCIND_GRACE` | `10s` | how long an exchanged refresh token answers with the same successor |
@@ -30,46 +30,59 @@
 //! | `RESCIND_MAX_CONNECTIONS` | what the limit on open files allows, at most `16384` | connections in all |
 //! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded` and `X-Forwarded-For` are believed |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
-//! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer, and on the demo's pages |
-//! | `RESCIND_DEMO_PEERS` | none | where the demo's thief finds the other nodes: their addresses, with commas between them |
-//! | `RESCIND_DEMO` | on if bind and public URL (plain http) are loopback | `on`, `off`, or `public` where others come in |
+//! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
 //!
 //! A default gives way to a setting: with an access token of 5 s the grace is 5 s too, unless somebody says otherwise.
 //! `RESCIND_OAUTH_CLIENTS` is refused by name: it would otherwise be ignored in silence.
 //! A variable that begins with `RESCIND_` and is no setting is only reported: Kubernetes makes up such names by itself.
+//!
+//! A program adds settings of its own by [`Settings::judge_with`].
 
 mod arguments;
-mod demo;
 mod dot_env;
 mod faults;
 mod limits;
 mod listening;
-mod nodes;
 mod storage;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-pub(crate) use arguments::{Command, CommandLine, Given, Keys, Migrate};
-pub(crate) use demo::Demo;
-pub(crate) use dot_env::{DotEnvError, read as read_dot_env};
-pub(crate) use faults::Faults;
-use faults::Setting;
-pub(crate) use limits::Limits;
-pub(crate) use listening::Listening;
-pub(crate) use nodes::Nodes;
-pub(crate) use storage::{Database, Storage};
-pub(crate) use tokens::Tokens;
+pub use arguments::{Command, CommandLine, Given, Keys, Migrate};
+pub use dot_env::DotEnvError;
+pub(crate) use dot_env::read as read_dot_env;
+pub(crate) use faults::LOG;
+pub use faults::{Faults, Setting};
+pub use limits::Limits;
+pub use listening::{Listening, origin};
+pub use storage::{Database, Redis, Storage};
+pub use tokens::Tokens;
+
+use std::time::Duration;
 
 /// Every setting, judged. One structure a concern.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) listening: Listening,
-    pub(crate) storage: Storage,
-    pub(crate) tokens: Tokens,
-    pub(crate) limits: Limits,
-    pub(crate) demo: Demo,
-    pub(crate) nodes: Nodes,
+pub struct Settings {
+    /// Where it listens.
+    pub listening: Listening,
+    /// Where it keeps what must not be lost.
+    pub storage: Storage,
+    /// How long tokens live.
+    pub tokens: Tokens,
+    /// What a stranger may cost.
+    pub limits: Limits,
+    /// What this node is called, in `X-Rescind-Node` and in `/health/ready`.
+    pub node: Option<String>,
+    own: &'static [&'static str],
+}
+
+/// What a program adds to the settings of its node.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Additions {
+    /// Its own variables that begin with `RESCIND_`. Others are reported as unknown.
+    pub variables: &'static [&'static str],
+    /// How long an access token lives unless it is set, under a policy that wants it short: in place of 5 minutes.
+    pub access_ttl: Option<Duration>,
 }
 
 impl Settings {
@@ -77,32 +90,47 @@ impl Settings {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub(crate) fn judge(given: &Given) -> Result<Self, Faults> {
+    pub fn judge(given: &Given) -> Result<Self, Faults> {
+        Self::judge_with(given, |_, _| Default::default()).map(|(settings, ())| settings)
+    }
+
+    /// The same for a program that has settings of its own, which `own` judges; its faults are told with the others.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn judge_with<T>(
+        given: &Given,
+        own: impl FnOnce(&Listening, &mut Faults) -> (Additions, T),
+    ) -> Result<(Self, T), Faults> {
         let mut faults = Faults::default();
         let clients = Setting::new("RESCIND_OAUTH_CLIENTS", &given.oauth_clients);
-        if clients.is_given() {
-            faults.add(
-                clients.variable,
-                "must not be set: this version keeps no OAuth endpoints; unset it",
-            );
-        }
+        let must = "must not be set: this version keeps no OAuth endpoints; unset it";
+        faults.require(!clients.is_given(), clients.variable, must);
         let listening = Listening::judge(given, &mut faults);
-        let demo = Demo::judge(given, &listening, &mut faults);
+        let (additions, own) = own(&listening, &mut faults);
+        let must = "must be a name of at most 32 letters, digits, dots, dashes and underscores";
         let settings = Self {
             storage: Storage::judge(given, &mut faults),
-            tokens: Tokens::judge(given, demo.is_on(), &mut faults),
+            tokens: Tokens::judge(given, additions.access_ttl, &mut faults),
             limits: Limits::judge(given, &mut faults),
-            nodes: Nodes::judge(given, demo, &mut faults),
+            node: faults.parsed_by(Setting::new("RESCIND_NODE", &given.node), must, |text| {
+                listening::name(text, 32)
+            }),
             listening,
-            demo,
+            own: additions.variables,
         };
-        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok((settings, own))
+        } else {
+            Err(faults)
+        }
     }
-}
 
-/// Variables that begin like settings and are none: perhaps somebody mistyped one.
-pub(crate) fn unknown_variables() -> impl Iterator<Item = String> {
-    std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("RESCIND_") && !Given::VARIABLES.contains(&name.as_str()))
+    /// Variables that begin like settings and are none: perhaps somebody mistyped one.
+    pub(crate) fn unknown_variables(&self) -> impl Iterator<Item = String> {
+        let known = |name: &str| Given::VARIABLES.contains(&name) || self.own.contains(&name);
+        std::env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(move |name| name.starts_with("RESCIND_") && !known(name))
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) const HEAD: Duration = Duration::from_secs(5);
 /// issued, and than the silence of a stream.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Files beside the connections: the database, keys, Redis, the demo's own requests, and what the libraries open.
+/// Files beside the connections: the database, keys, Redis, the program's own requests, and what the libraries open.
 const OTHER_FILES: u64 = 256;
 /// More connections need more memory than anybody expects of a default.
 const MOST_BY_DEFAULT: usize = 16_384;

@@ -27,15 +27,15 @@ fn refused(given: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn without_settings_it_is_the_demo_on_this_machine() {
+fn without_settings_it_is_a_node_for_this_machine_alone() {
     let settings = judged(&[]);
     assert_eq!(settings.listening.bind, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!(settings.demo, Demo::On);
+    assert!(settings.listening.is_local());
     assert_eq!(settings.storage.database, Database::Embedded("data/rescind.db".into()));
     assert_eq!(settings.storage.keys, std::path::Path::new("data/keys"));
     assert_eq!(settings.storage.algorithm, None);
     assert_eq!(settings.tokens.policy.preset, Preset::Blacklist);
-    assert_eq!(settings.tokens.policy.access_ttl, Duration::from_secs(60));
+    assert_eq!(settings.tokens.policy.access_ttl, Duration::from_secs(5 * 60));
     assert_eq!(settings.tokens.audience, "rescind-api");
     assert_eq!(settings.limits.login_limit.to_string(), "10/min");
     assert_eq!(settings.limits.signup_limit.to_string(), "10/min");
@@ -66,10 +66,6 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_REDIS_NAMESPACE", "mine"),
         ("RESCIND_NODE", "two words"),
         ("RESCIND_NODE", "a_name_that_is_longer_than_any_name"),
-        ("RESCIND_DEMO_PEERS", "127.0.0.1:8082"),
-        ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082/api/me"),
-        ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082,"),
-        ("RESCIND_DEMO_PEERS", "http://somebody:secret@127.0.0.1:8082"),
         ("RESCIND_POLICY", "Blacklist"),
         ("RESCIND_ACCESS_TTL", "300"),
         ("RESCIND_ACCESS_TTL", "0s"),
@@ -88,7 +84,6 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_MAX_CONNECTIONS", "0"),
         ("RESCIND_TRUSTED_PROXIES", "proxy.example"),
         ("RESCIND_STORE_TIMEOUT", "0s"),
-        ("RESCIND_DEMO", "yes"),
     ] {
         let said = refused(&[(variable, value)]);
         assert!(
@@ -116,73 +111,32 @@ fn no_setting_prints_the_password_in_a_url() {
 #[test]
 fn settings_that_contradict_each_other_are_refused() {
     for (given, named) in [
+        ("RESCIND_ACCESS_TTL=5s RESCIND_GRACE=6s", "RESCIND_GRACE"),
+        ("RESCIND_SESSION_MAX=1d RESCIND_REFRESH_TTL=2d", "RESCIND_REFRESH_TTL"),
+        ("RESCIND_REFRESH_TTL=31d", "RESCIND_REFRESH_TTL"),
+        ("RESCIND_ACCESS_TTL=1h RESCIND_REFRESH_TTL=30m", "RESCIND_REFRESH_TTL"),
+        ("RESCIND_ACCESS_TTL=1h RESCIND_SESSION_MAX=30m", "RESCIND_SESSION_MAX"),
+        ("RESCIND_SESSION_MAX=20years", "RESCIND_SESSION_MAX"),
+        ("RESCIND_POLICY=stored RESCIND_REFRESH_TTL=1d", "RESCIND_REFRESH_TTL"),
+        ("RESCIND_POLICY=short_lived RESCIND_GRACE=1s", "RESCIND_GRACE"),
         (
-            &[("RESCIND_ACCESS_TTL", "5s"), ("RESCIND_GRACE", "6s")][..],
-            "RESCIND_GRACE",
-        ),
-        (
-            &[("RESCIND_SESSION_MAX", "1d"), ("RESCIND_REFRESH_TTL", "2d")],
-            "RESCIND_REFRESH_TTL",
-        ),
-        (&[("RESCIND_REFRESH_TTL", "31d")], "RESCIND_REFRESH_TTL"),
-        (
-            &[("RESCIND_ACCESS_TTL", "1h"), ("RESCIND_REFRESH_TTL", "30m")],
-            "RESCIND_REFRESH_TTL",
-        ),
-        (
-            &[("RESCIND_ACCESS_TTL", "1h"), ("RESCIND_SESSION_MAX", "30m")],
+            "RESCIND_POLICY=client_delete RESCIND_SESSION_MAX=1d",
             "RESCIND_SESSION_MAX",
         ),
-        (&[("RESCIND_SESSION_MAX", "20years")], "RESCIND_SESSION_MAX"),
+        ("RESCIND_BIND=0.0.0.0:8080", "RESCIND_PUBLIC_URL"),
         (
-            &[("RESCIND_POLICY", "stored"), ("RESCIND_REFRESH_TTL", "1d")],
-            "RESCIND_REFRESH_TTL",
-        ),
-        (
-            &[("RESCIND_POLICY", "short_lived"), ("RESCIND_GRACE", "1s")],
-            "RESCIND_GRACE",
-        ),
-        (
-            &[("RESCIND_POLICY", "client_delete"), ("RESCIND_SESSION_MAX", "1d")],
-            "RESCIND_SESSION_MAX",
-        ),
-        (&[("RESCIND_BIND", "0.0.0.0:8080")], "RESCIND_PUBLIC_URL"),
-        (
-            &[("REDIS_URL", "redis://cache"), ("RESCIND_REDIS_CONNECTIONS", "1001")],
+            "REDIS_URL=redis://cache RESCIND_REDIS_CONNECTIONS=1001",
             "RESCIND_REDIS_CONNECTIONS",
         ),
         (
-            &[("REDIS_URL", "redis://cache"), ("RESCIND_REDIS_NAMESPACE", "{mine}")],
+            "REDIS_URL=redis://cache RESCIND_REDIS_NAMESPACE={mine}",
             "RESCIND_REDIS_NAMESPACE",
         ),
-        (
-            &[("RESCIND_BIND", "192.0.2.1:80"), ("RESCIND_DEMO", "on")],
-            "RESCIND_DEMO",
-        ),
-        (
-            &[("RESCIND_PUBLIC_URL", "http://tokens.example"), ("RESCIND_DEMO", "on")],
-            "RESCIND_DEMO",
-        ),
     ] {
-        let said = refused(given);
-        assert!(
-            said.starts_with(named) && said.lines().count() == 1,
-            "{given:?}: {said}"
-        );
+        let settings: Vec<_> = given.split(' ').filter_map(|setting| setting.split_once('=')).collect();
+        let said = refused(&settings);
+        assert!(said.starts_with(named) && said.lines().count() == 1, "{given}: {said}");
     }
-}
-
-#[test]
-fn all_that_is_wrong_is_said_at_once() {
-    let said = refused(&[("RESCIND_BIND", "x"), ("RESCIND_DEMO", "y"), ("RESCIND_LEEWAY", "z")]);
-    for (variable, flag) in [
-        ("RESCIND_BIND", "--bind"),
-        ("RESCIND_DEMO", "--demo"),
-        ("RESCIND_LEEWAY", "--leeway"),
-    ] {
-        assert!(said.contains(variable) && said.contains(flag), "{said}");
-    }
-    assert_eq!(said.lines().count(), 3, "{said}");
 }
 
 #[test]
@@ -195,49 +149,6 @@ fn a_default_gives_way_to_what_was_said() {
         .tokens
         .policy;
     assert_eq!(long.session_max, long.access_ttl);
-}
-
-#[test]
-fn an_access_token_lives_as_long_as_the_policy_and_the_demo_say() {
-    let life = |policy, demo| {
-        judged(&[("RESCIND_POLICY", policy), ("RESCIND_DEMO", demo)])
-            .tokens
-            .policy
-            .access_ttl
-            .as_secs()
-    };
-    assert_eq!(life("blacklist", "on"), 60);
-    assert_eq!(life("blacklist", "off"), 5 * 60);
-    assert_eq!(life("short_lived", "on"), 60);
-    for demo in ["on", "off"] {
-        assert_eq!(life("stored", demo), 12 * 60 * 60);
-        assert_eq!(life("client_delete", demo), 12 * 60 * 60);
-    }
-}
-
-#[test]
-fn the_demo_is_on_by_itself_only_where_nobody_else_comes_in() {
-    let demo = |given: &[(&str, &str)]| judged(given).demo;
-    let elsewhere = [("RESCIND_BIND", "192.0.2.1:80")];
-    for url in [
-        "https://tokens.example",
-        "http://tokens.example",
-        "https://localhost",
-        "http://127.0.0.1.example",
-    ] {
-        assert_eq!(demo(&[("RESCIND_PUBLIC_URL", url)]), Demo::Off, "{url}");
-        assert_eq!(
-            demo(&[("RESCIND_PUBLIC_URL", url), ("RESCIND_DEMO", "public")]),
-            Demo::On
-        );
-    }
-    for url in ["http://localhost:8080", "http://[::1]", "http://127.0.0.2:1"] {
-        assert_eq!(demo(&[("RESCIND_PUBLIC_URL", url)]), Demo::On, "{url}");
-    }
-    assert_eq!(demo(&[]), Demo::On);
-    assert_eq!(demo(&[("RESCIND_BIND", "[::1]:0")]), Demo::On);
-    assert_eq!(demo(&elsewhere), Demo::Off);
-    assert_eq!(demo(&[elsewhere[0], ("RESCIND_DEMO", "public")]), Demo::On);
 }
 
 #[test]
@@ -330,13 +241,4 @@ fn what_is_not_utf8_is_refused_where_it_must_be_text() {
     };
     let said = Settings::judge(&given).unwrap_err().to_string();
     assert!(said.starts_with("RESCIND_AUDIENCE"), "{said}");
-}
-
-#[test]
-fn the_other_nodes_are_known_to_the_demo_alone() {
-    let peers = ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082, http://[::1]:8083");
-    let settings = judged(&[peers, ("RESCIND_NODE", "a")]);
-    assert_eq!(settings.nodes.name.as_deref(), Some("a"));
-    assert_eq!(settings.nodes.demo_peers.len(), 2);
-    assert!(refused(&[peers, ("RESCIND_DEMO", "off")]).contains("RESCIND_DEMO_PEERS"));
 }

@@ -1,4 +1,4 @@
-//! Which file is which key.
+//! Which file is which key, and what may be wrong with one.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,68 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::KeysError;
+use rescind_session::token::KeyError;
+
+/// Why there are no keys to work with. No message holds key material.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    #[error("RESCIND_KEYS: {} cannot be {what}", path.display())]
+    File {
+        path: PathBuf,
+        what: &'static str,
+        source: io::Error,
+    },
+    #[error(
+        "RESCIND_KEYS: others than its owner can use the key file {} (mode {mode:04o}): assume that the key is known, or if \
+         you are sure that it is not, run `chmod 600` on it",
+        path.display()
+    )]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error(
+        "RESCIND_KEYS: others than its owner can write to the directory {} (mode {mode:04o}), and so add keys of their own: \
+         look through it and run `chmod 700` on it",
+        path.display()
+    )]
+    Writable { path: PathBuf, mode: u32 },
+    #[error(
+        "RESCIND_KEYS: {} begins like a key file and is none: names are access-0001.pem, access-0001-<kid>.hs256 and \
+         refresh-0001.key",
+        path.display()
+    )]
+    Name { path: PathBuf },
+    #[error("RESCIND_KEYS: {} and {} have the same number, and only one can be the newer", first.display(), second.display())]
+    SameNumber { first: PathBuf, second: PathBuf },
+    #[error("RESCIND_KEYS: {} holds no key of its kind", path.display())]
+    NoKey { path: PathBuf, source: KeyError },
+    #[error(
+        "RESCIND_KEYS: {} does not hold a key of each kind; the first start of `rescind` makes them",
+        path.display()
+    )]
+    Missing { path: PathBuf },
+    #[error("RESCIND_KEYS: {} is not base64url without padding", path.display())]
+    NotBase64Url { path: PathBuf },
+    #[error("RESCIND_KEYS: the refresh keys in {} cannot be a ring", path.display())]
+    RefreshRing { path: PathBuf, source: KeyError },
+    #[error("a key could not be made")]
+    Make(#[source] KeyError),
+}
+
+impl KeysError {
+    pub(super) fn file(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Self + Copy {
+        move |source| Self::File {
+            path: path.to_owned(),
+            what,
+            source,
+        }
+    }
+
+    pub(super) fn no_key(path: &Path) -> impl FnOnce(KeyError) -> Self {
+        move |source| Self::NoKey {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
 
 /// The key files of a directory, by their numbers.
 #[derive(Debug, Default)]
@@ -59,11 +120,7 @@ impl KeyFiles {
     /// Looks through a directory. What does not begin like a key file is somebody else's business; what does and is none
     /// is a mistake that would leave a key out in silence.
     pub(super) fn list(directory: &Path) -> Result<Self, KeysError> {
-        let failed = |source| KeysError::File {
-            path: directory.to_owned(),
-            what: "listed",
-            source,
-        };
+        let failed = KeysError::file(directory, "listed");
         let mut files = Self::default();
         let entries = match fs::read_dir(directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 #[expect(dead_code, reason = "the bound on connections is tried on the program")]
-#[path = "../../src/connections.rs"]
+#[path = "../src/connections.rs"]
 mod connections;
 
 use connections::Timed;

@@ -8,32 +8,39 @@ use std::{
 
 use rescind_session::token::Algorithm;
 
-use super::{Faults, Given, Setting};
+use super::{Faults, Given, Setting, listening::name};
 
 /// Where the database and the keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Storage {
+pub struct Storage {
     /// Made with mode 0700 if it is missing.
-    pub(crate) data_dir: PathBuf,
+    pub data_dir: PathBuf,
     /// The database.
-    pub(crate) database: Database,
+    pub database: Database,
     /// How many connections to it at most.
-    pub(crate) database_connections: u32,
+    pub database_connections: u32,
     /// Where the blacklist is; nothing means in the process.
-    pub(crate) redis: Option<Redis>,
+    pub redis: Option<Redis>,
     /// The directory of the keys.
-    pub(crate) keys: PathBuf,
+    pub keys: PathBuf,
     /// The algorithm that was asked for; nothing means that of the active key, and EdDSA if there is none yet.
-    pub(crate) algorithm: Option<Algorithm>,
+    pub algorithm: Option<Algorithm>,
 }
 
 /// Which database.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Database {
+pub enum Database {
     /// The SQLite file in the data directory. It belongs to this program, which moves its schema by itself.
     Embedded(PathBuf),
     /// A database that somebody chose, and whose schema they move.
     Chosen(String),
+}
+
+impl Database {
+    /// Whether it is a server, which any number of nodes share, and not a file, which one process has for itself.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Chosen(url) if url.starts_with("postgres"))
+    }
 }
 
 /// Of the URL only the scheme: it may hold a password.
@@ -48,17 +55,17 @@ impl fmt::Debug for Database {
 
 /// The Redis that holds the blacklist, which nodes share.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Redis {
-    pub(crate) url: String,
+pub struct Redis {
+    /// Where it is.
+    pub url: String,
     /// How many connections to it at most.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// What the names of its keys begin with.
-    pub(crate) namespace: String,
+    pub namespace: String,
 }
 
 impl Redis {
     const NAMESPACE: &str = "rescind";
-    const LONGEST_NAMESPACE: usize = 64;
 }
 
 /// Of the URL only the scheme: it may hold a password.
@@ -103,12 +110,13 @@ fn database(setting: Setting<'_>, data_dir: &Path, faults: &mut Faults) -> Datab
     let Some(url) = faults.text(setting) else {
         return Database::Embedded(data_dir.join("rescind.db"));
     };
-    if !matches!(scheme(url), "sqlite" | "postgres" | "postgresql") {
-        faults.add(
-            setting.variable,
-            "must begin with `sqlite:`, followed by the path of a file, or be postgres://user:password@host/database",
-        );
-    }
+    let must =
+        "must begin with `sqlite:`, followed by the path of a file, or be postgres://user:password@host/database";
+    faults.require(
+        matches!(scheme(url), "sqlite" | "postgres" | "postgresql"),
+        setting.variable,
+        must,
+    );
     Database::Chosen(url.to_owned())
 }
 
@@ -118,12 +126,8 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
     let namespace = Setting::new("RESCIND_REDIS_NAMESPACE", &given.redis_namespace);
     if !url.is_given() {
         for setting in [count, namespace] {
-            if setting.is_given() {
-                faults.add(
-                    setting.variable,
-                    "must not be set without REDIS_URL: the blacklist is in the process",
-                );
-            }
+            let must = "must not be set without REDIS_URL: the blacklist is in the process";
+            faults.require(!setting.is_given(), setting.variable, must);
         }
         return None;
     }
@@ -132,7 +136,8 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
     let url = faults.parsed_by(url, must, redis_url);
     let connections = connections(count, faults).into();
     let must = "must be a name of at most 64 letters, digits, dots, dashes, underscores and colons";
-    let namespace = faults.parsed_by(namespace, must, redis_namespace);
+    let plain = |text: &str| name(&text.replace(':', "-"), 64).map(|_| text.to_owned());
+    let namespace = faults.parsed_by(namespace, must, plain);
     Some(Redis {
         url: url?,
         connections,
@@ -146,15 +151,6 @@ fn redis_url(text: &str) -> Result<String, ()> {
     match kind.strip_prefix('s').unwrap_or(kind) {
         "" | "+sentinel" | "+cluster" => Ok(text.to_owned()),
         _ => Err(()),
-    }
-}
-
-fn redis_namespace(text: &str) -> Result<String, ()> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    if text.len() <= Redis::LONGEST_NAMESPACE && text.chars().all(is_plain) {
-        Ok(text.to_owned())
-    } else {
-        Err(())
     }
 }
 

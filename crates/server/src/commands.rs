@@ -5,24 +5,20 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
-use rand::{
-    SeedableRng,
-    rngs::{StdRng, SysRng},
-};
 use rescind_session::{
-    AnchoredClock, Cause, Clock, MARGIN,
-    ports::{Closing, ISSUE_FLOOR_MARGIN, Instants, SessionStore},
+    AnchoredClock, Cause, Clock,
+    ports::{Closing, Instants, SessionStore},
     token::{Algorithm, RefreshKey},
 };
-use rescind_store::{Claimed, MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
+use rescind_store::{MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
 
 use crate::{
     blacklist::Chosen,
-    clock, database,
+    database,
     failure::Failure,
     high_water::HighWaterMark,
     keys::{KeyDirectory, Ring},
+    random::random,
     settings::{Command, Keys, Migrate, Settings, Storage},
 };
 
@@ -92,7 +88,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     let ring = match keys {
         Keys::Rotate => directory.load()?,
         Keys::Adopt => {
-            let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| Failure::Randomness(error.into()))?;
+            let mut rng = random()?;
             directory.load_or_make(storage.algorithm, || RefreshKey::generate(&mut rng))?
         }
     };
@@ -101,12 +97,15 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     let remembered = mark.compare(&store).await?.newest;
     match keys {
         Keys::Rotate => {
-            claim(&store, &ring, storage, remembered).await?;
+            database::claim_for(&store, &ring, storage, remembered).await?;
             rotate(&directory, &ring, &store, storage).await?;
         }
         Keys::Adopt => {
             // A database of no keys gets its issue floor with its first ones.
-            let _ = claim_for(&store, &ring, remembered).await?;
+            match database::claim_for(&store, &ring, storage, remembered).await {
+                Ok(()) | Err(Failure::ForeignKeys(_)) => {}
+                Err(failure) => return Err(failure),
+            }
             store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
             say(&format!(
                 "The keys in {} are the keys of this database now.",
@@ -155,15 +154,11 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
         newest: None,
         ..store.instants().await?
     })?;
-    let tokens = &settings.tokens;
     let closing = Closing {
         cause: Cause::Administrator,
         at: clock.now()?,
         // The rows know nothing of the tokens that were issued since the backup.
-        margin: tokens
-            .leeway
-            .saturating_add(MARGIN)
-            .saturating_add(tokens.policy.access_ttl),
+        margin: settings.tokens.margin(),
     };
     directory.replace_access_keys(storage.algorithm)?;
     let ring = directory.load()?;
@@ -184,49 +179,7 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     ))
 }
 
-/// Claims the database for these keys. `remembered`: the newest instant of the high-water mark.
-///
-/// # Errors
-/// [`Failure::ForeignKeys`] if it belongs to others.
-pub(crate) async fn claim(
-    store: &SqlStore,
-    ring: &Ring,
-    storage: &Storage,
-    remembered: Option<Timestamp>,
-) -> Result<(), Failure> {
-    match claim_for(store, ring, remembered).await? {
-        Claimed::First | Claimed::Same => Ok(()),
-        Claimed::Different => Err(Failure::ForeignKeys(storage.keys.clone())),
-    }
-}
-
-/// A database that belonged to no keys gets an issue floor if these are older than this start. So does one that these keys
-/// come back to from another: what was revoked there is not known here.
-async fn claim_for(store: &SqlStore, ring: &Ring, remembered: Option<Timestamp>) -> Result<Claimed, Failure> {
-    let newest = (!ring.is_new).then(|| remembered.map_or(clock::wall(), |newest| newest.max(clock::wall())));
-    let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
-    if let (Claimed::First, Some(_)) = (claimed, newest) {
-        tracing::warn!(
-            "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and \
-             logins wait for a few seconds"
-        );
-    }
-    // Read after the mark, which is never ahead of its database.
-    if claimed == Claimed::Same
-        && let Some(remembered) = remembered
-        && Some(remembered) > store.instants().await?.newest
-    {
-        let floor = remembered.checked_add(ISSUE_FLOOR_MARGIN).unwrap_or(remembered);
-        store.raise_issue_floor(floor).await?;
-        tracing::warn!(
-            "these keys were used with another database since: tokens that they signed until then are refused, and logins may \
-             wait for a few seconds"
-        );
-    }
-    Ok(claimed)
-}
-
 /// A line on standard output, which belongs to the command's answer; the log goes to standard error.
 fn say(line: &str) -> Result<(), Failure> {
-    writeln!(stdout(), "{line}").map_err(|error| Failure::Runtime("standard output cannot be written to", error))
+    writeln!(stdout(), "{line}").map_err(|error| Failure::other("standard output cannot be written to", error))
 }

@@ -9,7 +9,6 @@ use std::{
 /// Makes a directory, and those above it that are missing, for their owner alone. One that is there keeps its mode.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(path)
 }
@@ -54,13 +53,11 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
 
 /// A new name is in the directory, and has to reach the disk too.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(())
 }
 
 fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options.write(true).open(path)
 }
@@ -101,13 +98,6 @@ pub(crate) fn refuse_public(path: &Path) -> Result<(), u32> {
 }
 
 /// The bits of a file's mode that let others than its owner do something.
-#[cfg(unix)]
 pub(crate) fn others_may(metadata: &std::fs::Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077
-}
-
-/// Elsewhere access is no matter of modes: the directory is as private as somebody made it.
-#[cfg(not(unix))]
-pub(crate) fn others_may(_: &std::fs::Metadata) -> u32 {
-    0
 }

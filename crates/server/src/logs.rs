@@ -13,7 +13,7 @@ use tracing_subscriber::{
     EnvFilter, Layer, filter, filter::FilterExt, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::settings::Faults;
+use crate::settings::{Faults, LOG};
 
 /// At `info`, without how many threads a server has and which steps a schema did not need.
 const BY_DEFAULT: &str = "info,actix_server=warn,sea_orm_migration=warn";
@@ -21,16 +21,16 @@ const BY_DEFAULT: &str = "info,actix_server=warn,sea_orm_migration=warn";
 /// The prefix of Rescind's own crates, as log targets spell it.
 const OWN: &str = "rescind";
 
-/// Begins to log.
+/// Begins to log, unless the program has begun to by its own means.
 ///
 /// # Errors
 /// `RUST_LOG` is wrong.
 pub(crate) fn begin() -> Result<(), Faults> {
     let wrong = |_| {
         let must = "must be a level or targets with levels, such as info or rescind_session=debug,warn";
-        Faults::one("RUST_LOG", must)
+        Faults::one(LOG, must)
     };
-    let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
+    let asked = std::env::var(LOG).ok().filter(|asked| !asked.is_empty());
     let asked = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(asked.as_deref().unwrap_or(BY_DEFAULT))
@@ -53,6 +53,6 @@ pub(crate) fn begin() -> Result<(), Faults> {
             .with_filter(filter)
             .boxed()
     };
-    tracing_subscriber::registry().with(layer).init();
+    let _ = tracing_subscriber::registry().with(layer).try_init();
     Ok(())
 }

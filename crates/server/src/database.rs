@@ -1,15 +1,23 @@
-//! Opening the database: as a tenant that may, in files of its own, and with a schema that fits. And closing it.
+//! Opening the database: as a tenant that may, in files of its own, with a schema that fits, and for the keys that it was
+//! claimed for. And closing it.
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_session::WithCauses;
-use rescind_store::{SqlSettings, SqlStore, Tenancy, Tenant, sqlite_file};
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rescind_session::{
+    WithCauses,
+    ports::{ISSUE_FLOOR_MARGIN, SessionStore},
+    token::RefreshKey,
+};
+use rescind_store::{Claimed, SqlSettings, SqlStore, Tenancy, Tenant, sqlite_file};
 
 use crate::{
+    clock,
     failure::Failure,
+    keys::{KeyDirectory, KeysError, Ring},
     private_files::{make_directory, refuse_public},
-    settings::{Database, Settings, Storage},
-    stores::DatabaseKind,
+    settings::{Database, Faults, Settings, Storage},
 };
 
 /// The least that the database is waited for where no request does: at the start, by the upkeep, and for the end of a
@@ -48,7 +56,7 @@ fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
         Database::Embedded(file) => ("RESCIND_DATA_DIR", file.clone()),
         Database::Chosen(url) => ("DATABASE_URL", sqlite_file(url).unwrap_or_default()),
     };
-    if DatabaseKind::of(&storage.database) == DatabaseKind::Sqlite {
+    if !storage.database.is_postgres() {
         // Who can write to the directory can put another file in the place of this one.
         let directory = file.parent().filter(|directory| *directory != storage.data_dir);
         paths.extend(directory.map(|directory| (setting, directory.join("."))));
@@ -102,6 +110,81 @@ pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
         Database::Chosen(_) => return Err(Failure::Schema),
     }
     Ok(store)
+}
+
+/// Loads the keys, or makes those that are missing if no node has used the database, and claims it for them.
+///
+/// # Errors
+/// [`Failure`], also if it belongs to other keys.
+pub(crate) async fn load_keys(
+    storage: &Storage,
+    store: &SqlStore,
+    rng: &mut StdRng,
+    remembered: Option<Timestamp>,
+) -> Result<Ring, Failure> {
+    let directory = KeyDirectory::open(&storage.keys)?;
+    let ring = if store.is_claimed().await? {
+        // New keys would be refused, and would stay there.
+        directory.load().map_err(|error| match error {
+            KeysError::Missing { path } => Failure::ForeignKeys(path),
+            other => other.into(),
+        })?
+    } else {
+        directory.load_or_make(storage.algorithm, || RefreshKey::generate(rng))?
+    };
+    let active = ring.keys.ring.active();
+    if let Some(asked) = storage.algorithm.filter(|asked| *asked != active.algorithm()) {
+        let must = format!(
+            "is {asked}, but the active key {} is for {}: run `rescind keys rotate` to make one for {asked}, or set \
+             RESCIND_ALGORITHM={}",
+            ring.active.display(),
+            active.algorithm(),
+            active.algorithm(),
+        );
+        return Err(Faults::one("RESCIND_ALGORITHM", must).into());
+    }
+    claim_for(store, &ring, storage, remembered).await?;
+    tracing::info!(directory = %storage.keys.display(), kid = active.kid(), algorithm = %active.algorithm(), "keys are ready");
+    Ok(ring)
+}
+
+/// Claims the database for these keys. `remembered`: the newest instant of the high-water mark.
+///
+/// A database that belonged to no keys gets an issue floor if these are older than this start. So does one that these keys
+/// come back to from another: what was revoked there is not known here.
+///
+/// # Errors
+/// [`Failure::ForeignKeys`] if it belongs to others.
+pub(crate) async fn claim_for(
+    store: &SqlStore,
+    ring: &Ring,
+    storage: &Storage,
+    remembered: Option<Timestamp>,
+) -> Result<(), Failure> {
+    let newest = (!ring.is_new).then(|| remembered.map_or(clock::wall(), |newest| newest.max(clock::wall())));
+    let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
+    if let (Claimed::First, Some(_)) = (claimed, newest) {
+        tracing::warn!(
+            "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and \
+             logins wait for a few seconds"
+        );
+    }
+    // Read after the mark, which is never ahead of its database.
+    if claimed == Claimed::Same
+        && let Some(remembered) = remembered
+        && Some(remembered) > store.instants().await?.newest
+    {
+        let floor = remembered.checked_add(ISSUE_FLOOR_MARGIN).unwrap_or(remembered);
+        store.raise_issue_floor(floor).await?;
+        tracing::warn!(
+            "these keys were used with another database since: tokens that they signed until then are refused, and logins may \
+             wait for a few seconds"
+        );
+    }
+    match claimed {
+        Claimed::First | Claimed::Same => Ok(()),
+        Claimed::Different => Err(Failure::ForeignKeys(storage.keys.clone())),
+    }
 }
 
 /// Closes the database, so that its file is whole without a log beside it. What fails here has lost nothing.

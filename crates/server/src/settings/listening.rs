@@ -4,16 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::{Faults, Given, Setting, nodes::name};
+use super::{Faults, Given, Setting};
 
 /// Where the program listens, and where people find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listening {
+pub struct Listening {
     /// What to bind; port 0 takes any.
-    pub(crate) bind: SocketAddr,
+    pub bind: SocketAddr,
     public_url: Option<Url>,
     /// What the names of the cookies begin with, where it is not what follows from the public URL.
-    pub(crate) cookie_prefix: Option<String>,
+    pub cookie_prefix: Option<String>,
 }
 
 impl Listening {
@@ -30,17 +30,17 @@ impl Listening {
         let public_url = Setting::new("RESCIND_PUBLIC_URL", &given.public_url);
         let must = "must be the address that people type, http:// or https://, a host and perhaps a port, and nothing after \
                     that: https://tokens.example";
-        let url = faults.parsed_by(public_url, must, origin);
-        if !public_url.is_given() && bind.ip().is_unspecified() {
-            faults.add(
-                "RESCIND_PUBLIC_URL",
-                "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0",
-            );
-        }
+        let url = faults.parsed_by(public_url, must, |text| origin(text).ok_or(()));
+        let must = "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0";
+        faults.require(
+            public_url.is_given() || !bind.ip().is_unspecified(),
+            "RESCIND_PUBLIC_URL",
+            must,
+        );
         let prefix = Setting::new("RESCIND_COOKIE_PREFIX", &given.cookie_prefix);
         let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";
         // To browsers a name that begins with `__` means something.
-        let name = |text: &str| name(text).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
+        let name = |text: &str| name(text, 32).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
         Self {
             bind,
             public_url: url,
@@ -58,7 +58,8 @@ impl Listening {
 
     /// Whether only this machine can reach it: the address is loopback, and so is the public URL, over plain http. Any
     /// other URL names a proxy or a tunnel in front.
-    pub(crate) fn is_local(&self) -> bool {
+    #[must_use]
+    pub fn is_local(&self) -> bool {
         self.bind.ip().is_loopback()
             && self
                 .public_url
@@ -85,8 +86,9 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// A URL that is an origin and nothing more.
-pub(super) fn origin(text: &str) -> Result<Url, ()> {
-    let url = Url::parse(text).map_err(drop)?;
+#[must_use]
+pub fn origin(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
     let bare = matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.path() == "/"
@@ -94,5 +96,15 @@ pub(super) fn origin(text: &str) -> Result<Url, ()> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if bare { Ok(url) } else { Err(()) }
+    bare.then_some(url)
+}
+
+/// A name that needs no quotes anywhere.
+pub(super) fn name(text: &str, longest: usize) -> Result<String, ()> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.len() <= longest && text.chars().all(is_name) {
+        Ok(text.to_owned())
+    } else {
+        Err(())
+    }
 }

@@ -8,56 +8,53 @@ use super::{Faults, Given, Setting};
 
 /// The policy and what every token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tokens {
+pub struct Tokens {
     /// Which of the five answers is in force, with its lifetimes.
-    pub(crate) policy: Policy,
+    pub policy: Policy,
     /// The `aud` of every token.
-    pub(crate) audience: String,
+    pub audience: String,
     /// How long past its `exp` a token is still accepted.
-    pub(crate) leeway: Duration,
+    pub leeway: Duration,
 }
-
-/// Short, so that a visitor of the demo sees a token run out and renew itself.
-const DEMO_ACCESS_TTL: Duration = Duration::from_secs(60);
 
 const MUST_BE_DURATION: &str = "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
 
 impl Tokens {
-    /// `demo`: whether the demo is on, which shortens the default lifetime.
-    pub(super) fn judge(given: &Given, demo: bool, faults: &mut Faults) -> Self {
+    /// How long a revocation is kept whose tokens the database does not know.
+    pub(crate) fn margin(&self) -> Duration {
+        self.leeway
+            .saturating_add(MARGIN)
+            .saturating_add(self.policy.access_ttl)
+    }
+
+    /// `short`: the default lifetime of an access token under a policy that wants a short one.
+    pub(super) fn judge(given: &Given, short: Option<Duration>, faults: &mut Faults) -> Self {
         let preset = Setting::new("RESCIND_POLICY", &given.policy);
         let must = "must be stored, client_delete, short_lived, rotation or blacklist";
         let preset = faults.parsed::<Preset>(preset, must).unwrap_or_default();
         let leeway = duration("RESCIND_LEEWAY", &given.leeway, faults).unwrap_or_default();
-        if leeway > MARGIN {
-            faults.add(
-                "RESCIND_LEEWAY",
-                "must be at most 5m: revocations outlive their tokens by no more than that",
-            );
-        }
+        let must = "must be at most 5m: revocations outlive their tokens by no more than that";
+        faults.require(leeway <= MARGIN, "RESCIND_LEEWAY", must);
         Self {
-            policy: policy(preset, given, demo, faults),
+            policy: policy(preset, given, short, faults),
             audience: audience(given, faults),
             leeway,
         }
     }
 }
 
-fn policy(preset: Preset, given: &Given, demo: bool, faults: &mut Faults) -> Policy {
+fn policy(preset: Preset, given: &Given, short: Option<Duration>, faults: &mut Faults) -> Policy {
     let mut policy = Policy::preset(preset);
     let access_ttl = duration("RESCIND_ACCESS_TTL", &given.access_ttl, faults);
     let long_lived = matches!(preset, Preset::Stored | Preset::ClientDelete);
-    policy.access_ttl = access_ttl.unwrap_or(if demo && !long_lived {
-        DEMO_ACCESS_TTL
-    } else {
-        policy.access_ttl
-    });
-    if policy.access_ttl < Duration::from_secs(1) || policy.access_ttl.subsec_nanos() != 0 {
-        faults.add(
-            "RESCIND_ACCESS_TTL",
-            "must be whole seconds, at least 1s: that is what a token can say",
-        );
-    }
+    let default = short.filter(|_| !long_lived).unwrap_or(policy.access_ttl);
+    policy.access_ttl = access_ttl.unwrap_or(default);
+    let must = "must be whole seconds, at least 1s: that is what a token can say";
+    faults.require(
+        policy.access_ttl >= Duration::from_secs(1) && policy.access_ttl.subsec_nanos() == 0,
+        "RESCIND_ACCESS_TTL",
+        must,
+    );
 
     let session_max = duration("RESCIND_SESSION_MAX", &given.session_max, faults);
     let refresh_ttl = duration("RESCIND_REFRESH_TTL", &given.refresh_ttl, faults);
@@ -97,9 +94,8 @@ fn policy(preset: Preset, given: &Given, demo: bool, faults: &mut Faults) -> Pol
     } else if refresh.ttl < policy.access_ttl {
         faults.add("RESCIND_REFRESH_TTL", "must not be shorter than RESCIND_ACCESS_TTL");
     }
-    if refresh.grace > policy.access_ttl {
-        faults.add("RESCIND_GRACE", "must not be longer than RESCIND_ACCESS_TTL");
-    }
+    let must = "must not be longer than RESCIND_ACCESS_TTL";
+    faults.require(refresh.grace <= policy.access_ttl, "RESCIND_GRACE", must);
     validated(policy, faults)
 }
 

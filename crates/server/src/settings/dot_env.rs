@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// A `.env` file that is there and cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DotEnvError {
+pub enum DotEnvError {
     /// Not `NAME=value`. The line is not repeated: it may hold a secret.
     #[error("a line of .env cannot be read: it must be NAME=value, with quotes around a value that has spaces")]
     Line,

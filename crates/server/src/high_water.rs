@@ -24,7 +24,7 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, MARGIN, Position, WithCauses,
+    Cause, Position, WithCauses,
     ports::{Closing, SessionStore, StoreError},
 };
 use rescind_store::{DatabaseGuard, HighWater, RedisBlacklist, SqlStore, Tenant};
@@ -33,7 +33,6 @@ use crate::{
     failure::Failure,
     private_files::{lock_directory, make_directory, open_regular, replace},
     settings::{Settings, Storage},
-    stores::DatabaseKind,
 };
 
 const FILE: &str = "high-water.json";
@@ -59,7 +58,7 @@ impl HighWaterMark {
     pub(crate) fn of(storage: &Storage, redis: Option<Arc<RedisBlacklist>>) -> Self {
         Self {
             places: [storage.keys.clone(), storage.data_dir.clone()],
-            redis_suffices: redis.is_some() && DatabaseKind::of(&storage.database) == DatabaseKind::Postgres,
+            redis_suffices: redis.is_some() && storage.database.is_postgres(),
             redis,
             after_loss: None,
         }
@@ -67,14 +66,9 @@ impl HighWaterMark {
 
     /// The mark of a node that serves: on Postgres it answers lost commits by itself.
     pub(crate) fn of_node(settings: &Settings, redis: Option<Arc<RedisBlacklist>>) -> Self {
-        let tokens = &settings.tokens;
-        let margin = tokens
-            .leeway
-            .saturating_add(MARGIN)
-            .saturating_add(tokens.policy.access_ttl);
-        let is_postgres = DatabaseKind::of(&settings.storage.database) == DatabaseKind::Postgres;
+        let is_postgres = settings.storage.database.is_postgres();
         Self {
-            after_loss: is_postgres.then_some(margin),
+            after_loss: is_postgres.then(|| settings.tokens.margin()),
             ..Self::of(&settings.storage, redis)
         }
     }

@@ -8,22 +8,25 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 
-/// JSON Web Tokens that can be taken back: a demo that logs in, refreshes, logs out, and refuses the stolen token.
+/// A node of Rescind: a service whose JSON Web Tokens can be taken back.
 ///
 /// Without a command it serves.
 #[derive(Debug, Parser)]
-#[command(name = "rescind", version)]
-pub(crate) struct CommandLine {
+// No group, so that a program may call the command line that it flattens this into what it likes.
+#[group(skip)]
+pub struct CommandLine {
+    /// The settings.
     #[command(flatten)]
-    pub(crate) given: Given,
+    pub given: Given,
 
+    /// What to do other than serve.
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub command: Option<Command>,
 }
 
 /// What to do other than serve.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Move the schema of the database.
     #[command(subcommand)]
     Migrate(Migrate),
@@ -42,7 +45,7 @@ pub(crate) enum Command {
 
 /// How to move the schema.
 #[derive(Debug, Clone, Copy, Subcommand)]
-pub(crate) enum Migrate {
+pub enum Migrate {
     /// Take every step that has not been taken.
     Up,
     /// Take the latest step back, and with it the data that it made room for. The signing keys are replaced.
@@ -60,7 +63,7 @@ pub(crate) enum Migrate {
 
 /// How to change the keys.
 #[derive(Debug, Clone, Copy, Subcommand)]
-pub(crate) enum Keys {
+pub enum Keys {
     /// Make a new signing key. It signs from the next start on; the older ones still verify.
     Rotate,
     /// Take the key files as they are, after somebody changed them by hand, for the keys of this database.
@@ -72,7 +75,8 @@ macro_rules! given {
         /// Every setting, from its flag or its variable. An empty one counts as not given.
         #[derive(Debug, Default, Args)]
         #[command(next_help_heading = "Settings")]
-        pub(crate) struct Given {
+        #[group(skip)]
+        pub struct Given {
             $(
                 $(#[doc = $doc])+
                 // The values are hidden because `--help` would print them, and one may be a URL with a password.
@@ -110,7 +114,7 @@ given! {
     redis_namespace: "RESCIND_REDIS_NAMESPACE", "NAME";
     /// stored, client_delete, short_lived, rotation or blacklist. [default: blacklist]
     policy: "RESCIND_POLICY", "POLICY";
-    /// How long an access token lives. [default: 12h under stored and client_delete, else 5m, and 60s in the demo]
+    /// How long an access token lives. [default: 12h under stored and client_delete, else 5m]
     access_ttl: "RESCIND_ACCESS_TTL", "DURATION";
     /// How long a session may lie idle. [default: 7d]
     refresh_ttl: "RESCIND_REFRESH_TTL", "DURATION";
@@ -142,10 +146,6 @@ given! {
     store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
     /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]
     node: "RESCIND_NODE", "NAME";
-    /// Where the demo's thief finds the other nodes, to try a stolen token there too. [default: none]
-    demo_peers: "RESCIND_DEMO_PEERS", "URLS";
-    /// on, off or public: demo accounts, and tokens shown on pages. [default: on if bind and public URL (plain http) are loopback, else off]
-    demo: "RESCIND_DEMO", "MODE";
 }
 
 #[cfg(test)]

@@ -10,19 +10,19 @@ use super::{Faults, Given, Setting, tokens::duration};
 
 /// What a stranger may cost.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// How many logins may fail.
-    pub(crate) login_limit: RateLimit,
+    pub login_limit: RateLimit,
     /// How many accounts an address may make.
-    pub(crate) signup_limit: RateLimit,
+    pub signup_limit: RateLimit,
     /// How many open sessions one user may have.
-    pub(crate) sessions_per_user: Option<NonZeroUsize>,
+    pub sessions_per_user: Option<NonZeroUsize>,
     /// How many connections in all, where it does not follow from the limit on open files.
-    pub(crate) max_connections: Option<NonZeroUsize>,
+    pub max_connections: Option<NonZeroUsize>,
     /// Whose `Forwarded` and `X-Forwarded-For` are believed.
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<IpNet>,
     /// The longest that a request waits for its stores.
-    pub(crate) store_timeout: Duration,
+    pub store_timeout: Duration,
 }
 
 impl Limits {
@@ -34,28 +34,30 @@ impl Limits {
         let login_limit = rate("RESCIND_LOGIN_LIMIT", &given.login_limit);
         let signup_limit = rate("RESCIND_SIGNUP_LIMIT", &given.signup_limit);
         let sessions = Setting::new("RESCIND_SESSIONS_PER_USER", &given.sessions_per_user);
+        let must = "must be a number of sessions, at least 1, or off";
+        let count = |text: &str| {
+            if text == "off" {
+                Ok(None)
+            } else {
+                text.parse().map(Some)
+            }
+        };
         let sessions_per_user = faults
-            .parsed_by(
-                sessions,
-                "must be a number of sessions, at least 1, or off",
-                |text| match text {
-                    "off" => Ok(None),
-                    count => count.parse().map(Some),
-                },
-            )
+            .parsed_by(sessions, must, count)
             .unwrap_or(NonZeroUsize::new(100));
         let connections = Setting::new("RESCIND_MAX_CONNECTIONS", &given.max_connections);
         let max_connections = faults.parsed(connections, "must be a number of connections, at least 1");
-        let proxies = Setting::new("RESCIND_TRUSTED_PROXIES", &given.trusted_proxies);
-        let must = "must be addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7";
         let store_timeout =
             duration("RESCIND_STORE_TIMEOUT", &given.store_timeout, faults).unwrap_or(Self::STORE_TIMEOUT);
-        if store_timeout.is_zero() || store_timeout > Config::LONGEST_STORE_TIMEOUT {
-            faults.add(
-                "RESCIND_STORE_TIMEOUT",
-                "must be longer than nothing and at most an hour: no store answers in no time, and nobody waits longer",
-            );
-        }
+        let must =
+            "must be longer than nothing and at most an hour: no store answers in no time, and nobody waits longer";
+        faults.require(
+            !store_timeout.is_zero() && store_timeout <= Config::LONGEST_STORE_TIMEOUT,
+            "RESCIND_STORE_TIMEOUT",
+            must,
+        );
+        let proxies = Setting::new("RESCIND_TRUSTED_PROXIES", &given.trusted_proxies);
+        let must = "must be addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7";
         Self {
             login_limit,
             signup_limit,

@@ -2,51 +2,48 @@
 
 use std::{ffi::OsStr, fmt, str::FromStr};
 
-use super::Given;
+/// Chooses how much is logged: the one variable without a flag.
+pub(crate) const LOG: &str = "RUST_LOG";
 
 /// One setting: its name for messages, and what was given for it.
 #[derive(Clone, Copy)]
-pub(crate) struct Setting<'a> {
-    pub(crate) variable: &'static str,
+pub struct Setting<'a> {
+    /// Its name.
+    pub variable: &'static str,
     pub(crate) given: Option<&'a OsStr>,
 }
 
 impl<'a> Setting<'a> {
     /// An empty value counts as none: that is what `VARIABLE=` in a `.env` file, or a variable that a compose file passes
     /// on, means to people.
-    pub(crate) fn new(variable: &'static str, given: &'a Option<std::ffi::OsString>) -> Self {
+    pub fn new(variable: &'static str, given: &'a Option<std::ffi::OsString>) -> Self {
         Self {
             variable,
             given: given.as_deref().filter(|value| !value.is_empty()),
         }
     }
 
-    pub(crate) fn is_given(&self) -> bool {
+    /// Whether it was.
+    pub fn is_given(&self) -> bool {
         self.given.is_some()
     }
-}
-
-/// A setting that is wrong, or contradicts another.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    variable: &'static str,
-    must: String,
 }
 
 /// Settings that stop the start. Each line names one and says what it must be; values are not repeated, since one may be
 /// a URL with a password in it.
 #[derive(Debug, Default, PartialEq, Eq, thiserror::Error)]
-pub(crate) struct Faults(Vec<Fault>);
+pub struct Faults(Vec<(&'static str, String)>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, Fault { variable, must }) in self.0.iter().enumerate() {
+        for (n, (variable, must)) in self.0.iter().enumerate() {
             if n > 0 {
                 writeln!(f)?;
             }
             write!(f, "{variable}")?;
-            if Given::VARIABLES.contains(variable) {
-                write!(f, " (or --{})", flag(variable))?;
+            if *variable != LOG {
+                let flag = variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-");
+                write!(f, " (or --{flag})")?;
             }
             write!(f, " {must}")?;
         }
@@ -54,24 +51,22 @@ impl fmt::Display for Faults {
     }
 }
 
-fn flag(variable: &str) -> String {
-    variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-")
-}
-
 impl Faults {
     /// One fault alone.
-    pub(crate) fn one(variable: &'static str, must: impl Into<String>) -> Self {
-        Self(vec![Fault {
-            variable,
-            must: must.into(),
-        }])
+    pub fn one(variable: &'static str, must: impl Into<String>) -> Self {
+        Self(vec![(variable, must.into())])
     }
 
-    pub(crate) fn add(&mut self, variable: &'static str, must: impl Into<String>) {
-        self.0.push(Fault {
-            variable,
-            must: must.into(),
-        });
+    /// Adds a fault; `must` ends the sentence that its name begins.
+    pub fn add(&mut self, variable: &'static str, must: impl Into<String>) {
+        self.0.push((variable, must.into()));
+    }
+
+    /// Adds a fault unless something holds.
+    pub fn require(&mut self, holds: bool, variable: &'static str, must: &str) {
+        if !holds {
+            self.add(variable, must);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -79,7 +74,7 @@ impl Faults {
     }
 
     /// What was given, as text.
-    pub(crate) fn text<'a>(&mut self, setting: Setting<'a>) -> Option<&'a str> {
+    pub fn text<'a>(&mut self, setting: Setting<'a>) -> Option<&'a str> {
         let given = setting.given?;
         let text = given.to_str();
         if text.is_none() {
@@ -89,7 +84,7 @@ impl Faults {
     }
 
     /// What was given, parsed by `parse`; nothing if nothing was given or it is wrong. `must` ends the sentence "it …".
-    pub(crate) fn parsed_by<T, E>(
+    pub fn parsed_by<T, E>(
         &mut self,
         setting: Setting<'_>,
         must: &str,
@@ -103,7 +98,7 @@ impl Faults {
     }
 
     /// The same for what parses by itself.
-    pub(crate) fn parsed<T: FromStr>(&mut self, setting: Setting<'_>, must: &str) -> Option<T> {
+    pub fn parsed<T: FromStr>(&mut self, setting: Setting<'_>, must: &str) -> Option<T> {
         self.parsed_by(setting, must, str::parse)
     }
 }

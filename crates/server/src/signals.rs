@@ -9,22 +9,18 @@
 use std::io;
 
 use actix_web::dev::ServerHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask a program to end, listened to from now on.
 pub(crate) struct EndSignals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    hang_up: Option<tokio::signal::unix::Signal>,
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl EndSignals {
     /// Begins to listen.
-    #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -36,7 +32,6 @@ impl EndSignals {
         })
     }
 
-    #[cfg(unix)]
     async fn next(&mut self) {
         let hang_up = async {
             match &mut self.hang_up {
@@ -48,20 +43,6 @@ impl EndSignals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = hang_up => {}
-        }
-    }
-
-    /// Begins to listen.
-    #[cfg(not(unix))]
-    pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Nobody can ask any more; the program goes on.
-            std::future::pending::<()>().await;
         }
     }
 
@@ -79,7 +60,6 @@ impl EndSignals {
 }
 
 /// Whether SIGHUP, signal 1, is ignored, as far as Linux tells (proc(5), `SigIgn`).
-#[cfg(unix)]
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -17,9 +17,14 @@ use crate::{
     settings::{DotEnvError, Faults},
 };
 
+/// What happened to a server that ended for it.
+pub(crate) const SERVER_FAILED: &str = "the server failed";
+
 /// Why the program does not start, or a command was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each says it in its message")]
+pub enum Failure {
     #[error(transparent)]
     Settings(#[from] Faults),
     #[error(transparent)]
@@ -84,19 +89,18 @@ pub(crate) enum Failure {
     WallClock(Timestamp),
     #[error("RESCIND_BIND: cannot listen on {address}")]
     Bind { address: SocketAddr, source: io::Error },
-    #[error("the demo accounts cannot be made ready")]
-    DemoAccounts(#[source] Box<dyn Error + Send + Sync>),
-    #[error("the machine's random number generator fails")]
-    Randomness(#[source] Box<dyn Error + Send + Sync>),
-    #[error("the demo's thief cannot be made ready")]
-    Thief(#[source] reqwest::Error),
     #[error("{0}")]
-    Runtime(&'static str, #[source] io::Error),
+    Other(&'static str, #[source] Box<dyn Error + Send + Sync>),
 }
 
 impl Failure {
+    /// Something that failed, and why: "the server failed".
+    pub fn other(what: &'static str, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Other(what, why.into())
+    }
+
     /// 2 if the settings are to blame, else 1.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) => ExitCode::from(2),
             Self::Connect(error) if error.is_the_urls_fault() => ExitCode::from(2),
@@ -107,7 +111,7 @@ impl Failure {
     }
 
     /// The failure and everything behind it.
-    pub(crate) fn told(&self) -> String {
+    pub fn told(&self) -> String {
         WithCauses(self).to_string()
     }
 }

@@ -21,6 +21,8 @@
 
 mod files;
 
+pub(crate) use files::KeysError;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -36,50 +38,6 @@ use zeroize::Zeroizing;
 
 use crate::private_files::{lock_directory, make_directory, open_regular, others_may, write_new};
 use files::{KeyFiles, Kind};
-
-/// Why there are no keys to work with. No message holds key material.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysError {
-    #[error("RESCIND_KEYS: {} cannot be {what}", path.display())]
-    File {
-        path: PathBuf,
-        what: &'static str,
-        source: io::Error,
-    },
-    #[error(
-        "RESCIND_KEYS: others than its owner can use the key file {} (mode {mode:04o}): assume that the key is known, or if \
-         you are sure that it is not, run `chmod 600` on it",
-        path.display()
-    )]
-    Exposed { path: PathBuf, mode: u32 },
-    #[error(
-        "RESCIND_KEYS: others than its owner can write to the directory {} (mode {mode:04o}), and so add keys of their own: \
-         look through it and run `chmod 700` on it",
-        path.display()
-    )]
-    Writable { path: PathBuf, mode: u32 },
-    #[error(
-        "RESCIND_KEYS: {} begins like a key file and is none: names are access-0001.pem, access-0001-<kid>.hs256 and \
-         refresh-0001.key",
-        path.display()
-    )]
-    Name { path: PathBuf },
-    #[error("RESCIND_KEYS: {} and {} have the same number, and only one can be the newer", first.display(), second.display())]
-    SameNumber { first: PathBuf, second: PathBuf },
-    #[error("RESCIND_KEYS: {} holds no key of its kind", path.display())]
-    NoKey { path: PathBuf, source: KeyError },
-    #[error(
-        "RESCIND_KEYS: {} does not hold a key of each kind; the first start of `rescind` makes them",
-        path.display()
-    )]
-    Missing { path: PathBuf },
-    #[error("RESCIND_KEYS: {} is not base64url without padding", path.display())]
-    NotBase64Url { path: PathBuf },
-    #[error("RESCIND_KEYS: the refresh keys in {} cannot be a ring", path.display())]
-    RefreshRing { path: PathBuf, source: KeyError },
-    #[error("a key could not be made")]
-    Make(#[source] KeyError),
-}
 
 /// A directory of keys.
 pub(crate) struct KeyDirectory(PathBuf);
@@ -100,11 +58,7 @@ impl KeyDirectory {
     /// # Errors
     /// [`KeysError`], also if others can write to it.
     pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
-        let failed = |source| KeysError::File {
-            path: path.to_owned(),
-            what: "opened",
-            source,
-        };
+        let failed = KeysError::file(path, "opened");
         let mode = match fs::metadata(path) {
             Ok(metadata) => others_may(&metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
@@ -179,11 +133,7 @@ impl KeyDirectory {
         };
         self.write_access(newest.saturating_add(1), algorithm)?;
         for path in old.into_values() {
-            fs::remove_file(&path).map_err(|source| KeysError::File {
-                path: path.clone(),
-                what: "deleted",
-                source,
-            })?;
+            fs::remove_file(&path).map_err(KeysError::file(&path, "deleted"))?;
         }
         Ok(())
     }
@@ -220,11 +170,7 @@ impl KeyDirectory {
     /// Waits until nobody else makes keys here.
     fn lock(&self) -> Result<fs::File, KeysError> {
         let locked = make_directory(&self.0).and_then(|()| lock_directory(&self.0));
-        locked.map_err(|source| KeysError::File {
-            path: self.0.join(".lock"),
-            what: "locked",
-            source,
-        })
+        locked.map_err(KeysError::file(&self.0.join(".lock"), "locked"))
     }
 
     fn write_access(&self, number: u32, algorithm: Algorithm) -> Result<PathBuf, KeysError> {
@@ -240,11 +186,7 @@ impl KeyDirectory {
     fn write(&self, name: &str, text: &SecretString) -> Result<PathBuf, KeysError> {
         let path = self.0.join(name);
         let contents = Zeroizing::new(format!("{}\n", text.expose_secret().trim_end()));
-        write_new(&path, contents.as_bytes()).map_err(|source| KeysError::File {
-            path: path.clone(),
-            what: "written",
-            source,
-        })?;
+        write_new(&path, contents.as_bytes()).map_err(KeysError::file(&path, "written"))?;
         Ok(path)
     }
 }
@@ -259,27 +201,17 @@ fn read_access(path: &Path) -> Result<SigningKey, KeysError> {
         }
         _ => SigningKey::from_pkcs8_pem(&text),
     };
-    key.map_err(|source| KeysError::NoKey {
-        path: path.to_owned(),
-        source,
-    })
+    key.map_err(KeysError::no_key(path))
 }
 
 fn read_refresh(path: &Path) -> Result<RefreshKey, KeysError> {
     let text = read_private(path)?;
-    RefreshKey::from_base64url(text.trim()).map_err(|source| KeysError::NoKey {
-        path: path.to_owned(),
-        source,
-    })
+    RefreshKey::from_base64url(text.trim()).map_err(KeysError::no_key(path))
 }
 
 /// Reads a file, unless others could have done so too. It is asked of the open file, so that nobody can swap it in between.
 fn read_private(path: &Path) -> Result<Zeroizing<String>, KeysError> {
-    let failed = |source| KeysError::File {
-        path: path.to_owned(),
-        what: "read",
-        source,
-    };
+    let failed = KeysError::file(path, "read");
     let mut file = open_regular(path).map_err(failed)?;
     let mode = others_may(&file.metadata().map_err(failed)?);
     if mode != 0 {

@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod blacklist;
+mod clock;
+mod commands;
+mod connections;
+mod database;
+mod failure;
+mod high_water;
+mod keys;
+mod logs;
+mod node;
+mod private_files;
+mod program;
+mod random;
+mod readiness;
+mod serve;
+pub mod settings;
+mod signals;
+mod starting;
+
+pub use failure::Failure;
+pub use node::Node;
+pub use program::{exit, read};
+pub use random::random;
+pub use rescind_api as api;
+pub use settings::{CommandLine, Settings};

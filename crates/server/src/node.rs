@@ -1,0 +1,196 @@
+//! A node: the parts put together, in the order in which each can rely on the one before.
+//!
+//! The order is the point. The database is taken, for this process alone or beside others on one Redis, before it is
+//! opened; it is compared with the high-water mark before keys are made for it; the keys are compared with it before a token
+//! is signed; and the revocation log is carried over before the port answers, or requests are refused until it is: at no
+//! moment does a program accept that does not know yet what was revoked.
+
+use std::{
+    convert::Infallible,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use futures::future::BoxFuture;
+use rescind_api::Rescind;
+use rescind_session::{AnchoredClock, Config, Ports, SessionService, Upkeep};
+use rescind_store::{SqlStore, SystemClock};
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::{
+    blacklist::Chosen,
+    database,
+    failure::{Failure, SERVER_FAILED},
+    high_water::{Guard, HighWaterMark},
+    random::random,
+    readiness::Readiness,
+    settings::{Faults, Settings},
+    starting::Starting,
+};
+
+/// A node that holds its database and its port. Requests are answered 503 until it [serves](Self::serve).
+pub struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) listener: TcpListener,
+    pub(crate) bound: SocketAddr,
+    pub(crate) starting: Starting,
+    pub(crate) store: SqlStore,
+    pub(crate) mark: Arc<HighWaterMark>,
+    pub(crate) clock: Arc<AnchoredClock>,
+    pub(crate) rescind: Rescind,
+    pub(crate) upkeep: JoinHandle<Infallible>,
+    pub(crate) when_ending: Box<dyn FnOnce()>,
+}
+
+impl Node {
+    /// A node as the settings say: takes the database, binds the port, and starts what runs in the background.
+    ///
+    /// # Errors
+    /// [`Failure`], before anything is served.
+    pub async fn start(settings: Settings) -> Result<Self, Failure> {
+        Self::start_with(settings, |_| (), |_| Box::pin(async { Ok(()) })).await
+    }
+
+    /// The same, with a service that `configure` changes where the settings say nothing, and that answers requests only after
+    /// `before_ready` succeeded. That runs when the time is known, and again until it succeeds: with Redis each second, without
+    /// it for ten seconds, after which the start fails.
+    ///
+    /// # Errors
+    /// [`Failure`], before anything is served.
+    pub async fn start_with(
+        settings: Settings,
+        configure: impl FnOnce(&mut Config),
+        before_ready: impl Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static,
+    ) -> Result<Self, Failure> {
+        // First what leaves nothing behind if it is refused.
+        let blacklist = Chosen::by(&settings)?;
+        blacklist.look(&settings.tokens.policy).await?;
+        let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
+        let store = database::open(&settings).await?;
+        let mark = Arc::new(HighWaterMark::of_node(&settings, blacklist.redis()));
+        let remembered = mark.compare(&store).await?.newest;
+        let mut rng = random()?;
+        let ring = database::load_keys(&settings.storage, &store, &mut rng, remembered).await?;
+        mark.raise(&store).await?;
+        let guard = Guard {
+            tenant: Arc::clone(&tenant),
+            mark: Arc::clone(&mark),
+        };
+        let store = store.guarded(Arc::new(guard));
+        blacklist.register_in(&store);
+
+        let (listener, bound) = listen(settings.listening.bind)?;
+        // Until this one serves, it says so.
+        let starting = Starting::on(&listener).map_err(|error| Failure::other(SERVER_FAILED, error))?;
+        let unfit = Faults::one("RESCIND_BIND", "must be an address that can stand in a URL");
+        let public_url = settings.listening.public_url(bound).map_err(|_| unfit)?;
+        warn_of_what_is_legal_and_risky(&settings);
+
+        let clock = Arc::new(AnchoredClock::new(Arc::new(SystemClock::new())));
+        let ports = Ports {
+            users: Arc::new(store.clone()),
+            sessions: Arc::new(store.clone()),
+            blacklist: blacklist.of_tenant(&tenant),
+            clock: clock.clone(),
+        };
+        let mut config = config(&settings, &public_url);
+        configure(&mut config);
+        let service = SessionService::new(config, ring.keys, ports, rng)?;
+        blacklist.doubt_when_regained(&tenant, &service);
+        tokio::join!(database::settled(&tenant), blacklist.trust()).0?;
+        blacklist.fill(&service).await?;
+
+        let readiness = Readiness {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            service: service.clone(),
+            before_ready: Box::new(before_ready),
+            is_shared: blacklist.is_shared(),
+            session_max: settings.tokens.policy.session_max,
+        };
+        readiness.begin().await?;
+        let upkeep = tokio::spawn({
+            let service = service.clone();
+            async move { service.keep_up(Upkeep::default()).await }
+        });
+        Ok(Self {
+            rescind: Rescind::new(service, api(&settings, public_url)),
+            settings,
+            listener,
+            bound,
+            starting,
+            store,
+            mark,
+            clock,
+            upkeep,
+            when_ending: Box::new(|| ()),
+        })
+    }
+
+    /// The service on HTTP, for the application.
+    #[must_use]
+    pub fn rescind(&self) -> &Rescind {
+        &self.rescind
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// Runs this when the program was asked to end, to end what would go on for ever.
+    #[must_use]
+    pub fn when_ending(mut self, run: impl FnOnce() + 'static) -> Self {
+        self.when_ending = Box::new(run);
+        self
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    TcpListener::bind(address)
+        .and_then(|listener| listener.local_addr().map(|bound| (listener, bound)))
+        .map_err(|source| Failure::Bind { address, source })
+}
+
+fn config(settings: &Settings, public_url: &Url) -> Config {
+    Config {
+        policy: settings.tokens.policy.clone(),
+        leeway: settings.tokens.leeway,
+        store_timeout: settings.limits.store_timeout,
+        sessions_per_user: settings.limits.sessions_per_user,
+        // Without the slash that a URL's type adds: issuers are compared letter by letter (RFC 8414, section 3.3).
+        ..Config::new(
+            public_url.origin().ascii_serialization(),
+            settings.tokens.audience.clone(),
+        )
+    }
+}
+
+fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {
+    let usual = rescind_api::Settings::new(public_url);
+    let prefix = settings.listening.cookie_prefix.clone();
+    rescind_api::Settings {
+        cookie_prefix: prefix.unwrap_or_else(|| usual.cookie_prefix.clone()),
+        trusted_proxies: settings.limits.trusted_proxies.clone(),
+        login_limit: settings.limits.login_limit,
+        signup_limit: settings.limits.signup_limit,
+        node: settings.node.clone(),
+        ..usual
+    }
+}
+
+fn warn_of_what_is_legal_and_risky(settings: &Settings) {
+    if settings.listening.is_plain_beyond_this_machine() {
+        tracing::warn!(
+            "RESCIND_PUBLIC_URL is not https: passwords and tokens cross the network in the clear, and cookies are not Secure"
+        );
+    }
+    for variable in settings.unknown_variables() {
+        tracing::warn!(
+            variable,
+            "this variable begins like a setting and is none; `rescind --help` lists them"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! The demo's own settings, beside those of its node ([`rescind_server::settings`]).
+//!
+//! | setting | default | meaning |
+//! | --- | --- | --- |
+//! | `RESCIND_DEMO_PEERS` | none | where the demo's thief finds the other nodes: their addresses, with commas between them |
+//! | `RESCIND_DEMO` | on if bind and public URL (plain http) are loopback | `on`, `off`, or `public` where others come in |
+//!
+//! In the demo an access token lives `60s` by default, where the node's default is `5m`.
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::{Args, Parser};
+use rescind_server::settings::{Additions, Faults, Listening, Setting, Settings, origin};
+use rescind_session::DemoAccounts;
+use url::Url;
+
+/// JSON Web Tokens that can be taken back: a demo that logs in, refreshes, logs out, and refuses the stolen token.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "rescind", version, mut_arg("access_ttl", |arg| arg.help(ACCESS_TTL_HELP)))]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) node: rescind_server::CommandLine,
+
+    #[command(flatten)]
+    own: Given,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+struct Given {
+    /// Where the demo's thief finds the other nodes, to try a stolen token there too. [default: none]
+    #[arg(
+        long,
+        global = true,
+        env = "RESCIND_DEMO_PEERS",
+        hide_env_values = true,
+        value_name = "URLS"
+    )]
+    demo_peers: Option<OsString>,
+    /// on, off or public: demo accounts, and tokens shown on pages. [default: on if bind and public URL (plain http) are loopback, else off]
+    #[arg(
+        long,
+        global = true,
+        env = "RESCIND_DEMO",
+        hide_env_values = true,
+        value_name = "MODE"
+    )]
+    demo: Option<OsString>,
+}
+
+const ACCESS_TTL_HELP: &str =
+    "How long an access token lives. [default: 12h under stored and client_delete, else 5m, and 60s in the demo]";
+/// Short, so that a visitor of the demo sees a token run out and renew itself.
+const ACCESS_TTL: Duration = Duration::from_secs(60);
+const MOST_PEERS: usize = 8;
+
+/// Whether the demo is on: accounts whose password everybody knows, and tokens in full on the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demo {
+    /// It is.
+    On,
+    /// It is not: demo accounts are refused, and no page shows a token.
+    Off,
+}
+
+impl CommandLine {
+    /// The settings of the node, whether the demo is on, and where its thief tries the same token. Nothing else asks the
+    /// other nodes: they know each other by their stores alone.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(crate) fn judge(&self) -> Result<(Settings, (Demo, Vec<Url>)), Faults> {
+        Settings::judge_with(&self.node.given, |listening, faults| {
+            let demo = Demo::judge(&self.own, listening, faults);
+            let additions = Additions {
+                variables: &["RESCIND_DEMO", "RESCIND_DEMO_PEERS"],
+                access_ttl: demo.is_on().then_some(ACCESS_TTL),
+            };
+            (additions, (demo, peers(&self.own, demo, faults)))
+        })
+    }
+}
+
+impl Demo {
+    fn judge(given: &Given, listening: &Listening, faults: &mut Faults) -> Self {
+        let setting = Setting::new("RESCIND_DEMO", &given.demo);
+        match faults.text(setting) {
+            None if listening.is_local() => Self::On,
+            None | Some("off") => Self::Off,
+            Some("public") => Self::On,
+            Some("on") if listening.is_local() => Self::On,
+            Some("on") => {
+                faults.add(
+                    setting.variable,
+                    "must not be `on` where others may come in (RESCIND_BIND or RESCIND_PUBLIC_URL is not loopback, or the \
+                     URL is https): everybody knows the demo's passwords; `public` says that this is meant",
+                );
+                Self::Off
+            }
+            Some(_) => {
+                faults.add(setting.variable, "must be on, off or public");
+                Self::Off
+            }
+        }
+    }
+
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
+
+    pub(crate) fn accounts(self) -> DemoAccounts {
+        match self {
+            Self::On => DemoAccounts::Allowed,
+            Self::Off => DemoAccounts::Refused,
+        }
+    }
+}
+
+fn peers(given: &Given, demo: Demo, faults: &mut Faults) -> Vec<Url> {
+    let setting = Setting::new("RESCIND_DEMO_PEERS", &given.demo_peers);
+    let must = "must be at most 8 addresses of other nodes with commas between them, each http:// or https://, a host and \
+                perhaps a port: http://127.0.0.1:8082,http://127.0.0.1:8083";
+    let read = |text: &str| {
+        let peers: Option<Vec<_>> = text.split(',').map(|peer| origin(peer.trim())).collect();
+        peers.filter(|peers| peers.len() <= MOST_PEERS).ok_or(())
+    };
+    let peers = faults.parsed_by(setting, must, read).unwrap_or_default();
+    let must = "must not be set where the demo is off (RESCIND_DEMO): there is no thief to try a token at other nodes";
+    faults.require(!setting.is_given() || demo.is_on(), setting.variable, must);
+    peers
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    type Judged = Result<(Settings, (Demo, Vec<Url>)), Faults>;
+
+    /// `judge(&[("RESCIND_DEMO", "off")])`.
+    fn judge(given: &[(&str, &str)]) -> Judged {
+        let flag = |variable: &str| variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-");
+        let flags = given
+            .iter()
+            .map(|(variable, value)| format!("--{}={value}", flag(variable)));
+        CommandLine::parse_from(std::iter::once("rescind".to_owned()).chain(flags)).judge()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn an_access_token_lives_as_long_as_the_policy_and_the_demo_say() {
+        let life = |policy, demo| {
+            let (settings, _) = judge(&[("RESCIND_POLICY", policy), ("RESCIND_DEMO", demo)]).unwrap();
+            settings.tokens.policy.access_ttl.as_secs()
+        };
+        assert_eq!(life("blacklist", "on"), 60);
+        assert_eq!(life("blacklist", "off"), 5 * 60);
+        assert_eq!(life("short_lived", "on"), 60);
+        for demo in ["on", "off"] {
+            assert_eq!(life("stored", demo), 12 * 60 * 60);
+            assert_eq!(life("client_delete", demo), 12 * 60 * 60);
+        }
+    }
+
+    #[test]
+    fn the_demo_is_on_by_itself_only_where_nobody_else_comes_in() {
+        let demo = |given: &[(&str, &str)]| judge(given).unwrap().1.0;
+        let elsewhere = [("RESCIND_BIND", "192.0.2.1:80")];
+        for url in [
+            "https://tokens.example",
+            "http://tokens.example",
+            "https://localhost",
+            "http://127.0.0.1.example",
+        ] {
+            assert_eq!(demo(&[("RESCIND_PUBLIC_URL", url)]), Demo::Off, "{url}");
+            assert_eq!(
+                demo(&[("RESCIND_PUBLIC_URL", url), ("RESCIND_DEMO", "public")]),
+                Demo::On
+            );
+        }
+        for url in ["http://localhost:8080", "http://[::1]", "http://127.0.0.2:1"] {
+            assert_eq!(demo(&[("RESCIND_PUBLIC_URL", url)]), Demo::On, "{url}");
+        }
+        assert_eq!(demo(&[]), Demo::On);
+        assert_eq!(demo(&[("RESCIND_BIND", "[::1]:0")]), Demo::On);
+        assert_eq!(demo(&elsewhere), Demo::Off);
+        assert_eq!(demo(&[elsewhere[0], ("RESCIND_DEMO", "public")]), Demo::On);
+    }
+
+    #[test]
+    fn the_other_nodes_are_known_to_the_demo_alone() {
+        let peers = ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082, http://[::1]:8083");
+        let (settings, (_, known)) = judge(&[peers, ("RESCIND_NODE", "a")]).unwrap();
+        assert_eq!(settings.node.as_deref(), Some("a"));
+        assert_eq!(known.len(), 2);
+        let refused = judge(&[peers, ("RESCIND_DEMO", "off")]).map(drop).unwrap_err();
+        assert!(refused.to_string().contains("RESCIND_DEMO_PEERS"));
+    }
+}
