@@ -7,11 +7,9 @@ use url::form_urlencoded;
 
 use crate::content::Facts;
 
-/// A list of choices.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Control {
-    /// Its name in the address.
     pub(crate) name: String,
     pub(crate) label: String,
     /// The value in the address, and what the reader sees.
@@ -54,7 +52,6 @@ impl Choices {
         !self.wrong.is_empty()
     }
 
-    /// What was chosen there.
     pub(crate) fn of(&self, name: &str) -> Option<&'static str> {
         self.chosen
             .iter()
@@ -76,22 +73,6 @@ impl Choices {
 mod tests {
     use super::*;
     use crate::learn::chapters::Chapter;
-
-    #[test]
-    fn each_control_has_a_usual_choice_that_it_offers() {
-        for chapter in Chapter::all() {
-            assert!((1..=3).contains(&chapter.controls.len()), "{chapter:?}");
-            for control in &chapter.controls {
-                let mut offered = control.options.iter().map(|(value, _)| value);
-                assert!(
-                    offered.any(|value| *value == control.usual),
-                    "{chapter:?}: {}",
-                    control.name
-                );
-                assert!(control.options.len() > 1, "{chapter:?}: {}", control.name);
-            }
-        }
-    }
 
     #[test]
     fn what_is_not_offered_is_as_usual() {

@@ -79,11 +79,6 @@ enum OneOf {
 }
 
 impl<T> Case<T> {
-    #[cfg(test)]
-    pub(crate) fn asks_for(&self) -> impl Iterator<Item = &str> {
-        self.when.keys().map(String::as_str)
-    }
-
     pub(crate) fn holds(&self, facts: &Facts) -> bool {
         self.when.iter().all(|(name, values)| {
             facts.get(name).is_some_and(|fact| match values {
@@ -114,9 +109,63 @@ pub(crate) fn maybe_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(f
     named(from).map(Some)
 }
 
+/// The same, of several.
+pub(crate) fn all_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Vec<T>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let each = names.iter().map(|name| name.parse().map_err(D::Error::custom));
+    each.collect()
+}
+
 /// What a file calls something, by its name in the code.
 pub(crate) fn of(names: &BTreeMap<String, String>, what: impl Debug) -> &str {
     names.get(&format!("{what:?}")).map_or("", String::as_str)
+}
+
+/// The name of a variant, as files write it: `CannotTell` is `cannot-tell`.
+pub(crate) fn word(variant: impl Debug) -> String {
+    let name = format!("{variant:?}");
+    let mut word = String::new();
+    for letter in name.chars().take_while(|letter| letter.is_alphanumeric()) {
+        if letter.is_uppercase() && !word.is_empty() {
+            word.push('-');
+        }
+        word.extend(letter.to_lowercase());
+    }
+    word
+}
+
+pub(crate) fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
+}
+
+/// Where something is laid down.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    Rfc { rfc: u16, section: String },
+    Other { name: String, address: String },
+}
+
+impl Source {
+    /// "RFC 9068, section 2.1"
+    pub(crate) fn name(&self) -> String {
+        self.short().replace(" §", ", section ")
+    }
+
+    /// "RFC 9068 §2.1"
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Self::Rfc { rfc, section } => format!("RFC {rfc} §{section}"),
+            Self::Other { name, .. } => name.clone(),
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Rfc { rfc, section } => format!("https://www.rfc-editor.org/rfc/rfc{rfc}#section-{section}"),
+            Self::Other { address, .. } => address.clone(),
+        }
+    }
 }
 
 /// What is known, by name.

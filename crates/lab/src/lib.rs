@@ -7,6 +7,7 @@
 //! | [`Action`], [`Step`] | what can be done in it, and what then happened |
 //! | [`comparison`] | one story under all six answers |
 //! | [`race`] | two tabs refresh with the same token, or you and a thief |
+//! | [`Rollover`] | a signing key is replaced while people are logged in |
 //! | [`raw`] | requests and replies as they are on the wire, cookies attribute by attribute |
 //! | [`Exchange`], [`Recorder`] | what happened with one request, and who writes it down |
 //! | [`meter`], [`Decided`] | what a request cost, and which check had the last word |
@@ -24,6 +25,7 @@ mod picture;
 mod plain;
 pub mod race;
 pub mod raw;
+mod rollover;
 mod sandbox;
 mod server;
 mod step;
@@ -37,6 +39,7 @@ pub use faults::Mood;
 pub use picture::{Loot, Picture, PlainRow};
 pub use plain::COOKIE as PLAIN_COOKIE;
 pub use raw::ORIGIN;
+pub use rollover::Rollover;
 pub use sandbox::{MOST_STEPS, PASSWORD, Refused, Sandbox, SandboxError, Setup, USERNAME};
 pub use step::Step;
-pub use trace::{Exchange, Outcome, Recorder, Who};
+pub use trace::{Exchange, Outcome, Recorder, Refreshed, Who};

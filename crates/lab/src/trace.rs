@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use rescind_session::{Check, SessionService};
+use rescind_session::{
+    Check, SessionService,
+    token::{Generation, SessionId},
+};
 use tokio::time::Instant;
 
 use crate::{
     deciding::{Asked, Decided, decided},
-    meter::{Access, Call, Meter, Store, metered},
+    meter::{Access, Answer, Call, Meter, Operation, Store, metered},
     raw::{Reply, Request},
 };
 
@@ -71,6 +74,21 @@ impl Outcome {
             _ => Self::Refused,
         }
     }
+}
+
+/// What came of a refresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The next generation.
+    Next(Generation),
+    /// The successor that exists already: within the grace somebody else was first.
+    Forgiven(Generation),
+    /// It is an old one, so somebody has a copy. The session was ended.
+    Reused,
+    /// The session was closed before.
+    Closed,
+    /// Something else was wrong with it.
+    Refused(String),
 }
 
 /// Writes down an exchange while it happens. It decides nothing about it.
@@ -157,6 +175,30 @@ impl Exchange {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.outcome != Outcome::Accepted
+    }
+
+    /// What came of a refresh of that session; nothing if it was of another, or nothing came of it that one could tell.
+    #[must_use]
+    pub fn refreshed(&self, session: SessionId) -> Option<Refreshed> {
+        let last = |operation: Operation| -> Option<&Call> {
+            let mut calls = self.calls.iter().rev();
+            calls.find(|call| call.operation == operation && call.session == Some(session))
+        };
+        let found = last(Operation::FindSession)?;
+        if let Some(Call {
+            answer: Answer::Done,
+            generation: Some(next),
+            ..
+        }) = last(Operation::Rotate)
+        {
+            return Some(Refreshed::Next(*next));
+        }
+        match (found.answer, last(Operation::CloseForReuse)) {
+            (Answer::Closed, _) => Some(Refreshed::Closed),
+            (Answer::Open, Some(_)) => Some(Refreshed::Reused),
+            (Answer::Open, None) if !self.is_refused() => found.generation.map(Refreshed::Forgiven),
+            _ => self.code().map(|code| Refreshed::Refused(code.to_owned())),
+        }
     }
 
     /// About how much memory it takes.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use rescind_lab::{
-    Asked, Decided, Exchange, Outcome, Who,
+    Asked, Decided, Exchange, Outcome, Refreshed, Who,
     meter::{Answer, Call, Operation, Store},
     raw::{Reply, Request},
 };
-use rescind_session::Check;
+use rescind_session::{Check, token::SessionId};
 
 fn call(operation: Operation, answer: Answer) -> Call {
     Call {
@@ -89,4 +89,30 @@ fn a_private_page_turns_away_for_the_expiry_the_blacklist_or_no_token() {
     assert_eq!(to("/login?next=/account", &[]), Decided::TokenThere);
     let revoked = [call(Operation::Check, Answer::OnTheList)];
     assert_eq!(to("/login?next=/account", &revoked), Decided::Blacklist);
+}
+
+#[test]
+fn what_came_of_a_refresh_is_told_by_what_the_store_was_asked() {
+    let session = SessionId::from_uuid(Default::default());
+    let call = |operation, answer, generation: u32| Call {
+        session: Some(session),
+        generation: Some(generation.into()),
+        ..call(operation, answer)
+    };
+    let found = call(Operation::FindSession, Answer::Open, 1);
+    let rotated = call(Operation::Rotate, Answer::Done, 2);
+    let closed = call(Operation::CloseForReuse, Answer::Done, 0);
+    for (calls, expected) in [
+        (vec![found, rotated], Some(Refreshed::Next(2.into()))),
+        (vec![found], Some(Refreshed::Forgiven(1.into()))),
+        (vec![found, closed], Some(Refreshed::Reused)),
+        (
+            vec![call(Operation::FindSession, Answer::Closed, 1)],
+            Some(Refreshed::Closed),
+        ),
+        (vec![], None),
+    ] {
+        let exchange = seen(Asked::Refresh, 303, None, None, &calls, Check::Blacklist);
+        assert_eq!(exchange.refreshed(session), expected);
+    }
 }

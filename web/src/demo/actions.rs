@@ -11,7 +11,6 @@ use super::{
     Stage,
     heist::{Act, Heist, Tried},
     peers::AtPeer,
-    thief::AtDoors,
     visitors::Visit,
     watching::{Told, Watched},
 };
@@ -44,7 +43,6 @@ pub(crate) async fn rob(
     Ok(see_other(SCREEN))
 }
 
-/// The thief tries both doors with what they hold.
 pub(crate) async fn thief_tries(
     rescind: Rescind,
     stage: Data<Stage>,
@@ -55,23 +53,19 @@ pub(crate) async fn thief_tries(
 }
 
 async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {
-    let token = visit.lock().heist.as_ref().map(|heist| heist.access().clone());
+    let token = visit.lock().heist.as_ref().map(|heist| heist.access.clone());
     let Some(token) = token else { return Ok(()) };
     let at = rescind.service().now()?;
-    let AtDoors {
-        asking,
-        took,
-        signature,
-    } = stage.thief.try_doors(visit, &token).await;
+    let check = rescind.service().policy().check;
+    let [asking, signature] = stage.thief.try_doors(visit, &token, check).await;
     let elsewhere = try_peers(rescind, stage, visit, &token).await?;
     if let Some(heist) = &mut visit.lock().heist {
         // The thief may have got a new token meanwhile, and this would be told of it.
-        if heist.access().expose_secret() == token.expose_secret() {
+        if heist.access.expose_secret() == token.expose_secret() {
             heist.tried(Tried {
                 at,
                 asking,
                 signature,
-                took,
                 elsewhere,
             });
         }
@@ -87,7 +81,7 @@ async fn try_peers(
     token: &AccessToken,
 ) -> Result<Vec<AtPeer>, Problem> {
     let (at, check) = (rescind.service().now()?, rescind.service().policy().check);
-    let elsewhere = stage.thief.try_peers(&stage.peers, token).await;
+    let elsewhere = stage.thief.try_peers(&stage.peers, token, check).await;
     for entry in elsewhere.iter().filter_map(|peer| peer.entry(visit.begin(), at, check)) {
         visit.saw(entry);
     }
@@ -119,13 +113,16 @@ pub(crate) async fn thief_steals_refresh(
     Ok(see_other(SCREEN))
 }
 
-/// The thief uses their refresh token.
 pub(crate) async fn thief_refreshes(
     rescind: Rescind,
     stage: Data<Stage>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
-    let token = visit.lock().heist.as_ref().and_then(|heist| heist.refresh().cloned());
+    let token = {
+        let remembered = visit.lock();
+        let stolen = remembered.heist.as_ref().and_then(|heist| heist.refresh.as_ref());
+        stolen.map(|stolen| stolen.token.clone())
+    };
     let Some(token) = token else {
         return Ok(see_other(SCREEN));
     };
@@ -155,7 +152,6 @@ pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix
     }
 }
 
-/// Loot and log are thrown away.
 pub(crate) async fn forget(Watched(visit): Watched) -> HttpResponse {
     visit.forget();
     see_other(SCREEN)

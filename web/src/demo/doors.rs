@@ -11,14 +11,14 @@ use rescind_session::{Check, token::AccessClaims};
 use serde::Serialize;
 
 use super::{
-    asked::{ASKING_DOOR, SIGNATURE_DOOR},
-    heist::{Heist, Tried},
-    peers::Verdict,
+    heist::Heist,
+    log::{ASKING_DOOR, SIGNATURE_DOOR},
+    peers::Attempt,
     scene::Scene,
     words::WORDS,
 };
 use crate::{
-    content::{Facts, say},
+    content::{Facts, say, word, yes},
     pages::{read, times::Time},
 };
 
@@ -61,17 +61,14 @@ async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, P
         .json(MeAndMyNote { me, note }))
 }
 
-/// One of the two doors.
 pub(super) struct DoorView {
     pub(super) id: &'static str,
     pub(super) name: &'static str,
     pub(super) path: &'static str,
-    /// How it decides.
     pub(super) asks: String,
     pub(super) said: Said,
     /// What the thief reads behind it.
     pub(super) note: Option<String>,
-    /// Why it said so.
     pub(super) why: String,
     /// A command with which the reader can be the thief.
     pub(super) command: Option<String>,
@@ -96,27 +93,17 @@ pub(super) enum Said {
 }
 
 impl Said {
-    fn of(verdict: &Verdict, ended: bool, expires_at: Timestamp, now: Timestamp) -> Self {
-        match verdict {
-            Verdict::Accepted { .. } if now >= expires_at => Self::WasIn,
-            Verdict::Accepted { .. } if ended => Self::StillIn(Time::countdown(expires_at, now)),
-            Verdict::Accepted { .. } => Self::In,
-            Verdict::Refused { status, code } => Self::Refused {
-                status: *status,
-                code: code.clone(),
+    fn of(attempt: &Attempt, ended: bool, expires_at: Timestamp, now: Timestamp) -> Self {
+        let exchange = &attempt.exchange;
+        match &exchange.reply {
+            None => Self::NoAnswer,
+            Some(reply) if exchange.is_refused() => Self::Refused {
+                status: reply.status.as_u16(),
+                code: exchange.code().unwrap_or_default().to_owned(),
             },
-            Verdict::NoAnswer => Self::NoAnswer,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::In => "in",
-            Self::StillIn(_) => "still-in",
-            Self::WasIn => "was-in",
-            Self::Refused { .. } => "refused",
-            Self::NoAnswer => "no-answer",
+            Some(_) if now >= expires_at => Self::WasIn,
+            Some(_) if ended => Self::StillIn(Time::countdown(expires_at, now)),
+            Some(_) => Self::In,
         }
     }
 
@@ -143,35 +130,25 @@ impl DoorView {
     /// `check`: what this door asks after signature and expiry.
     fn of(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Self {
         let first = path == ASKING_DOOR;
-        let verdict = |tried: &'_ Tried| {
-            let verdict = if first { &tried.asking } else { &tried.signature };
-            (tried.at, verdict.clone())
-        };
-        let tried = scene.heist.and_then(Heist::doors).map(verdict);
-        let ended_at = scene.heist.and_then(Heist::ended_at);
+        let tried = scene.heist.and_then(|heist| Some((heist, heist.doors.as_ref()?)));
+        let ended_at = scene.heist.and_then(|heist| heist.ended_at);
         let (mut said, mut note, mut ended) = (Said::Nothing, None, false);
         let mut facts = facts.clone();
-        if let (Some((at, verdict)), Some(heist)) = (tried, scene.heist) {
-            ended = ended_at.is_some_and(|ended| at >= ended);
-            said = Said::of(&verdict, ended, heist.expires_at(), scene.now);
-            match verdict {
-                Verdict::Accepted { note: found } => note = found,
-                Verdict::Refused { status, code } => {
-                    facts.set("code", code);
-                    facts.set("status", status.to_string());
-                }
-                Verdict::NoAnswer => {}
-            }
+        if let Some((heist, tried)) = tried {
+            let attempt = if first { &tried.asking } else { &tried.signature };
+            ended = ended_at.is_some_and(|ended| tried.at >= ended);
+            said = Said::of(attempt, ended, heist.claims.expires_at, scene.now);
+            note.clone_from(&attempt.note);
         }
-        let yes = |is: bool| if is { "yes" } else { "no" };
+        if let Said::Refused { status, code } = &said {
+            facts.set("code", code.as_str());
+            facts.set("status", status.to_string());
+        }
         facts.set("door", if first { "first" } else { "second" });
-        facts.set("said", said.name());
-        facts.set("asked", format!("{check:?}").to_lowercase());
+        facts.set("said", word(&said));
+        facts.set("asked", word(check));
         facts.set("stale", yes(said != Said::Nothing && ended_at.is_some() && !ended));
-        facts.set(
-            "bought",
-            yes(scene.heist.is_some_and(|heist| heist.refresh().is_some())),
-        );
+        facts.set("bought", yes(scene.heist.is_some_and(|heist| heist.refresh.is_some())));
         let (id, name) = match first {
             true => ("door-blacklist", "The first door"),
             false => ("door-signature", "The second door"),
@@ -192,19 +169,29 @@ impl DoorView {
 /// For the reader's own terminal. Neither token nor address has a letter in it that a shell would take for more.
 fn command(scene: &Scene, path: &str, heist: &Heist) -> String {
     let origin = scene.rescind.settings().public_url.origin().ascii_serialization();
-    let token = heist.access().expose_secret();
+    let token = heist.access.expose_secret();
     format!("curl -s {origin}{path} -H \"Authorization: Bearer {token}\"")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use actix_web::http::StatusCode;
     use jiff::ToSpan;
+    use rescind_lab::raw::Reply;
 
     use super::*;
 
     #[test]
     fn an_accepted_token_is_in_still_in_or_was_in() {
-        let (now, accepted) = (Timestamp::UNIX_EPOCH, Verdict::Accepted { note: None });
+        let now = Timestamp::UNIX_EPOCH;
+        let accepted = Attempt::at(
+            ASKING_DOOR,
+            Some(Reply::new(StatusCode::OK, None, None)),
+            Duration::ZERO,
+            Check::Blacklist,
+        );
         let soon = now + 43.seconds();
         assert_eq!(Said::of(&accepted, false, soon, now), Said::In);
         assert_eq!(
@@ -220,7 +207,7 @@ mod tests {
             status: 503,
             code: "store_unavailable".to_owned(),
         };
-        let facts = Facts::default().with("said", refused.name()).with("status", "503");
+        let facts = Facts::default().with("said", word(&refused)).with("status", "503");
         assert!(say(&WORDS.why, &facts).contains("not let in"));
         assert_eq!(refused.class(), "refused");
     }

@@ -2,18 +2,13 @@
 //!
 //! Pure: handlers and the middleware tell it what they saw, and the screen reads it.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use rescind_lab::{
-    Asked, Who,
-    meter::{Answer, Call, Operation},
-};
+use rescind_lab::{Asked, Refreshed, Who};
 use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
 
 use super::{
     log::Entry,
-    peers::{AtPeer, Verdict},
+    peers::{AtPeer, Attempt},
 };
 
 /// How many moments are kept. Of more, the first two stay, since everything began with them.
@@ -22,14 +17,17 @@ const FIRST_MOMENTS: usize = 2;
 
 /// A robbery. It does not print, and what it holds is wiped when it is dropped.
 pub(crate) struct Heist {
-    access: AccessToken,
-    claims: AccessClaims,
-    refresh: Option<StolenRefresh>,
-    doors: Option<Tried>,
-    ended_at: Option<Timestamp>,
-    reuse: Option<Reuse>,
-    act: Act,
-    moments: Vec<Moment>,
+    /// The access token that the thief holds.
+    pub(super) access: AccessToken,
+    pub(super) claims: AccessClaims,
+    pub(super) refresh: Option<StolenRefresh>,
+    /// What was found at the doors with that access token.
+    pub(super) doors: Option<Tried>,
+    pub(super) ended_at: Option<Timestamp>,
+    /// That the session was ended because a copy was noticed.
+    pub(super) reuse: Option<Reuse>,
+    pub(super) act: Act,
+    pub(super) moments: Vec<Moment>,
 }
 
 /// Which part of the story a robbery is for.
@@ -41,27 +39,11 @@ pub(crate) enum Act {
     Second,
 }
 
-/// The thief's refresh token.
-struct StolenRefresh {
-    token: RefreshToken,
-    generation: Generation,
+pub(super) struct StolenRefresh {
+    pub(super) token: RefreshToken,
+    pub(super) generation: Generation,
     /// Whether it was used, and what came of it the last time.
-    used: Option<Refreshed>,
-}
-
-/// What came of a refresh.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refreshed {
-    /// The next generation.
-    Next(Generation),
-    /// The successor that exists already: within the grace somebody else was first.
-    Forgiven(Generation),
-    /// It is an old one, so somebody has a copy. The session was ended.
-    Reused,
-    /// The session was closed before.
-    Closed,
-    /// Something else was wrong with it.
-    Refused(String),
+    pub(super) used: Option<Refreshed>,
 }
 
 /// That a copy was noticed.
@@ -74,18 +56,15 @@ pub(crate) struct Reuse {
 }
 
 /// What was found at both doors, and at the other nodes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Tried {
     pub(crate) at: Timestamp,
-    pub(crate) asking: Verdict,
-    pub(crate) signature: Verdict,
-    /// How long the asking door took.
-    pub(crate) took: Duration,
+    pub(crate) asking: Attempt,
+    pub(crate) signature: Attempt,
     /// What the same door said at every other node.
     pub(crate) elsewhere: Vec<AtPeer>,
 }
 
-/// Something that happened.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
     pub(crate) at: Timestamp,
@@ -93,16 +72,16 @@ pub(crate) struct Moment {
     pub(crate) what: What,
 }
 
-/// What happened.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     LoggedIn,
     CopiedAccess,
     CopiedRefresh(Generation),
+    /// With the status of each answer.
     Tried {
-        asking: Verdict,
-        signature: Verdict,
-        elsewhere: Vec<Verdict>,
+        asking: String,
+        signature: String,
+        elsewhere: Vec<String>,
     },
     Exchanged(Refreshed),
     LoggedOut,
@@ -128,11 +107,6 @@ impl Heist {
         heist
     }
 
-    /// Which part of the story this is for.
-    pub(crate) fn act(&self) -> Act {
-        self.act
-    }
-
     /// Which part the next robbery is for: the second follows when the first has been seen to its end.
     pub(crate) fn next_act(&self) -> Act {
         match self.act {
@@ -141,60 +115,19 @@ impl Heist {
         }
     }
 
-    /// The access token that the thief holds.
-    pub(crate) fn access(&self) -> &AccessToken {
-        &self.access
-    }
-
-    /// The refresh token that the thief holds.
-    pub(crate) fn refresh(&self) -> Option<&RefreshToken> {
-        self.refresh.as_ref().map(|stolen| &stolen.token)
-    }
-
     /// The generation of the thief's refresh token.
     pub(crate) fn generation(&self) -> Option<Generation> {
         self.refresh.as_ref().map(|stolen| stolen.generation)
     }
 
-    /// What came of the thief's last refresh.
-    pub(crate) fn thiefs_exchange(&self) -> Option<Refreshed> {
-        self.refresh.as_ref().and_then(|stolen| stolen.used.clone())
-    }
-
-    /// The session that was robbed.
     pub(crate) fn session(&self) -> SessionId {
         self.claims.session_id
-    }
-
-    /// When the access token runs out that the thief holds.
-    pub(crate) fn expires_at(&self) -> Timestamp {
-        self.claims.expires_at
-    }
-
-    /// What was found at the doors with that token.
-    pub(crate) fn doors(&self) -> Option<&Tried> {
-        self.doors.as_ref()
     }
 
     /// What was found at the doors since the session was ended.
     pub(crate) fn tried_after_end(&self) -> Option<&Tried> {
         let ended = self.ended_at?;
-        self.doors().filter(|tried| tried.at >= ended)
-    }
-
-    /// When the session was ended, if it was.
-    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
-        self.ended_at
-    }
-
-    /// That the session was ended because a copy was noticed.
-    pub(crate) fn reuse(&self) -> Option<Reuse> {
-        self.reuse
-    }
-
-    /// Everything that happened, in order.
-    pub(crate) fn moments(&self) -> &[Moment] {
-        &self.moments
+        self.doors.as_ref().filter(|tried| tried.at >= ended)
     }
 
     /// The thief copies the refresh token as well: of this session, or not at all.
@@ -228,12 +161,11 @@ impl Heist {
         }
     }
 
-    /// The thief has been at both doors.
     pub(crate) fn tried(&mut self, tried: Tried) {
         let what = What::Tried {
-            asking: tried.asking.clone(),
-            signature: tried.signature.clone(),
-            elsewhere: tried.elsewhere.iter().map(|at| at.verdict.clone()).collect(),
+            asking: tried.asking.status(),
+            signature: tried.signature.status(),
+            elsewhere: tried.elsewhere.iter().map(|at| at.attempt.status()).collect(),
         };
         self.remember(tried.at, Who::Thief, what);
         self.doors = Some(tried);
@@ -260,7 +192,7 @@ impl Heist {
     }
 
     fn saw_refresh(&mut self, entry: &Entry) {
-        let Some(exchange) = exchange(entry, self.session()) else {
+        let Some(exchange) = entry.exchange.refreshed(self.session()) else {
             return;
         };
         if entry.exchange.who == Who::Thief
@@ -302,29 +234,6 @@ impl Heist {
     }
 }
 
-/// What came of a refresh of that session; nothing if it was of another, or nothing came of it that one could tell.
-fn exchange(entry: &Entry, session: SessionId) -> Option<Refreshed> {
-    let last = |operation: Operation| -> Option<&Call> {
-        let mut calls = entry.exchange.calls.iter().rev();
-        calls.find(|call| call.operation == operation && call.session == Some(session))
-    };
-    let found = last(Operation::FindSession)?;
-    if let Some(Call {
-        answer: Answer::Done,
-        generation: Some(next),
-        ..
-    }) = last(Operation::Rotate)
-    {
-        return Some(Refreshed::Next(*next));
-    }
-    match (found.answer, last(Operation::CloseForReuse)) {
-        (Answer::Closed, _) => Some(Refreshed::Closed),
-        (Answer::Open, Some(_)) => Some(Refreshed::Reused),
-        (Answer::Open, None) if !entry.exchange.is_refused() => found.generation.map(Refreshed::Forgiven),
-        _ => entry.exchange.code().map(|code| Refreshed::Refused(code.to_owned())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -334,7 +243,11 @@ mod tests {
 
     use super::*;
     use actix_web::http::Method;
-    use rescind_lab::{Exchange, meter::Store, raw::Request};
+    use rescind_lab::{
+        Exchange,
+        meter::{Answer, Call, Operation, Store},
+        raw::Request,
+    };
     use rescind_session::Check;
 
     use crate::demo::log::{Node, tests::replied};
@@ -397,13 +310,13 @@ mod tests {
             "00000000-0000-0000-0000-000000000001".parse().unwrap(),
         ));
         heist.saw(&entry(Who::You, Asked::LogOut, vec![other]));
-        assert_eq!(heist.ended_at(), None);
+        assert_eq!(heist.ended_at, None);
         let own = call(Operation::Close, Answer::Done, 0);
         for _ in 0..2 {
             heist.saw(&entry(Who::You, Asked::LogOut, vec![own]));
         }
-        assert_eq!(heist.ended_at(), Some(now() + 10.seconds()));
-        assert_eq!(heist.moments().len(), 3, "logged in, copied, logged out");
+        assert_eq!(heist.ended_at, Some(now() + 10.seconds()));
+        assert_eq!(heist.moments.len(), 3, "logged in, copied, logged out");
     }
 
     #[test]
@@ -411,9 +324,8 @@ mod tests {
         let mut heist = heist();
         let try_at = |at| Tried {
             at,
-            asking: Verdict::NoAnswer,
-            signature: Verdict::NoAnswer,
-            took: Duration::ZERO,
+            asking: Attempt::at("/api/me", None, Duration::ZERO, Check::Blacklist),
+            signature: Attempt::at("/demo/signature-only/me", None, Duration::ZERO, Check::Blacklist),
             elsewhere: Vec::new(),
         };
         heist.tried(try_at(now()));
@@ -423,26 +335,6 @@ mod tests {
         assert_eq!(heist.next_act(), Act::First, "nobody has tried since");
         heist.tried(try_at(now() + 11.seconds()));
         assert_eq!(heist.next_act(), Act::Second);
-    }
-
-    #[test]
-    fn what_came_of_a_refresh_is_told_by_what_the_store_was_asked() {
-        let found = call(Operation::FindSession, Answer::Open, 1);
-        let rotated = call(Operation::Rotate, Answer::Done, 2);
-        let closed = call(Operation::CloseForReuse, Answer::Done, 0);
-        for (calls, expected) in [
-            (vec![found, rotated], Some(Refreshed::Next(2.into()))),
-            (vec![found], Some(Refreshed::Forgiven(1.into()))),
-            (vec![found, closed], Some(Refreshed::Reused)),
-            (
-                vec![call(Operation::FindSession, Answer::Closed, 1)],
-                Some(Refreshed::Closed),
-            ),
-            (vec![], None),
-        ] {
-            let entry = entry(Who::You, Asked::Refresh, calls);
-            assert_eq!(exchange(&entry, session()), expected);
-        }
     }
 
     #[test]
@@ -466,7 +358,7 @@ mod tests {
             noticed_by: Who::You,
         };
         assert_eq!(
-            (heist.reuse(), heist.ended_at()),
+            (heist.reuse, heist.ended_at),
             (Some(expected), Some(now() + 10.seconds()))
         );
     }
@@ -477,14 +369,13 @@ mod tests {
         for second in 0..100 {
             heist.tried(Tried {
                 at: now() + second.seconds(),
-                asking: Verdict::NoAnswer,
-                signature: Verdict::NoAnswer,
-                took: Duration::ZERO,
+                asking: Attempt::at("/api/me", None, Duration::ZERO, Check::Blacklist),
+                signature: Attempt::at("/demo/signature-only/me", None, Duration::ZERO, Check::Blacklist),
                 elsewhere: Vec::new(),
             });
         }
-        assert_eq!(heist.moments().len(), MOST_MOMENTS);
-        assert!(matches!(heist.moments()[0].what, What::LoggedIn));
-        assert!(matches!(heist.moments()[1].what, What::CopiedAccess));
+        assert_eq!(heist.moments.len(), MOST_MOMENTS);
+        assert!(matches!(heist.moments[0].what, What::LoggedIn));
+        assert!(matches!(heist.moments[1].what, What::CopiedAccess));
     }
 }

@@ -6,41 +6,67 @@
 
 use std::collections::VecDeque;
 
+use actix_web::http::Method;
 use askama::Template;
 use jiff::Timestamp;
-use rescind_lab::{
-    Exchange, Who,
-    meter::{Access, Store},
-};
+use rescind_lab::{Asked, Exchange, Who, meter::Store};
 
 use super::words::WORDS;
 use crate::{
     content::of,
     pages::times::Time,
     stores::Stores,
-    trace::{class_of, milliseconds, outcome},
+    trace::{
+        Shown, class_of,
+        cost::Count,
+        milliseconds, outcome,
+        sequence::{Lane, Message, Sequence, Step, messages},
+    },
 };
+
+/// The door that asks.
+pub(crate) const ASKING_DOOR: &str = "/api/me";
+/// The door that looks at the token alone.
+pub(crate) const SIGNATURE_DOOR: &str = "/demo/signature-only/me";
+
+pub(super) fn asked(method: &Method, path: &str) -> Asked {
+    let reads = method == Method::GET || method == Method::HEAD;
+    match (reads, path) {
+        (true, "/" | "/login" | "/signup") => Asked::Page,
+        (true, "/account" | "/password" | "/api/sessions") => Asked::Private,
+        (true, ASKING_DOOR) => Asked::AskingDoor,
+        (true, SIGNATURE_DOOR) => Asked::SignatureDoor,
+        (_, "/refresh" | "/api/refresh" | "/demo/refresh") => Asked::Refresh,
+        (false, "/signup" | "/api/users") => Asked::SignUp,
+        (false, "/login" | "/api/login") => Asked::LogIn,
+        (false, "/logout" | "/api/logout" | "/demo/log-out") => Asked::LogOut,
+        (false, "/logout-everywhere" | "/api/logout-everywhere") => Asked::EndSessions,
+        (false, "/password") => Asked::PrivateForm,
+        (false, "/demo/rob") => Asked::Rob,
+        (false, "/demo/thief/try") => Asked::ThiefTries,
+        (false, "/demo/thief/steal-refresh") => Asked::ThiefStealsRefresh,
+        (false, "/demo/thief/refresh") => Asked::ThiefRefreshes,
+        (false, "/demo/forget") => Asked::Forget,
+        (false, path) if path.starts_with("/sessions/") || path.starts_with("/api/sessions/") => Asked::EndSessions,
+        _ => Asked::Other,
+    }
+}
 
 /// The longest path that is kept in full: anybody can send one of thousands of letters.
 pub(crate) const LONGEST_PATH: usize = 200;
-/// How many entries are kept.
 pub(crate) const MOST: usize = 50;
 
-/// Which node answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Node {
-    /// This one.
     This,
     /// Another, whose stores' work cannot be seen from here. The name is what it said of itself, or its address.
     Another(String),
 }
 
-/// One request.
 #[derive(Clone)]
 pub(crate) struct Entry {
     /// Its place among the visitor's requests, in the order in which they began.
     pub(crate) id: u64,
-    /// When it began.
     pub(crate) at: Timestamp,
     pub(crate) node: Node,
     /// What happened. The request is kept without headers, the reply without its body.
@@ -53,27 +79,31 @@ impl Entry {
         outcome(&self.exchange)
     }
 
-    /// What was asked for, in words.
+    pub(crate) fn who(&self) -> &'static str {
+        match self.exchange.who {
+            Who::You => "You",
+            Who::Browser => "Browser, by itself",
+            Who::Thief => "Thief",
+        }
+    }
+
     pub(crate) fn asked(&self) -> &'static str {
         of(&WORDS.asked, self.exchange.asked)
     }
 
-    /// How often each store was asked, and written to; those that were not are left out.
-    pub(crate) fn costs(&self, stores: &Stores) -> Vec<Cost> {
-        let count = |store, access| self.exchange.count(&[store], access);
-        Store::ALL
-            .into_iter()
-            .map(|store| Cost {
-                store: store.name(),
-                place: stores.place_of(store),
-                reads: Count(count(store, Access::Read), "read"),
-                writes: Count(count(store, Access::Write), "write"),
-            })
-            .filter(|cost| cost.reads.0 + cost.writes.0 > 0)
-            .collect()
+    /// Each store of this node that was asked, and "1 read, 2 writes in Redis".
+    pub(crate) fn costs(&self, stores: &Stores) -> Vec<(&'static str, String)> {
+        let cost = |store: Store| {
+            let told = Count::of(&self.exchange.calls, &[store]).told();
+            (!told.is_empty()).then(|| (store.name(), format!("{told} in {}", stores.place_of(store))))
+        };
+        Store::ALL.into_iter().filter_map(cost).collect()
     }
 
-    /// The name of the node that answered, if it has one.
+    pub(crate) fn class(&self) -> &'static str {
+        class_of(self.exchange.who)
+    }
+
     pub(crate) fn node<'a>(&'a self, stores: &'a Stores) -> Option<&'a str> {
         match &self.node {
             Node::This => stores.node.as_deref(),
@@ -81,43 +111,32 @@ impl Entry {
         }
     }
 
-    /// "1.3 ms".
+    pub(crate) fn drawing(&self, stores: &Stores) -> Sequence {
+        let mut messages = messages(&self.exchange, true);
+        if self.node != Node::This {
+            let thought = Message::new(Lane::Server, Lane::Server, "what it asks, it knows alone");
+            messages.insert(1, thought);
+        }
+        let places = |lane| match lane {
+            Lane::Browser | Lane::Thief => None,
+            Lane::Server => self.node(stores).map(|node| format!("node {node}")),
+            Lane::Blacklist => Some(stores.place_of(Store::Blacklist).to_owned()),
+            Lane::Database => Some(stores.place_of(Store::Sessions).to_owned()),
+        };
+        let title = format!("{}: {}", Shown(&self.exchange).asked(), self.outcome());
+        let alone = Step { named: None, messages };
+        Sequence::of(title, vec![alone], places)
+    }
+
+    pub(crate) fn time(&self) -> Time {
+        clock_time(self.at)
+    }
+
     pub(crate) fn took(&self) -> String {
         milliseconds(self.exchange.took)
     }
 }
 
-/// What one store had to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Cost {
-    pub(crate) store: &'static str,
-    pub(crate) place: &'static str,
-    pub(crate) reads: Count,
-    pub(crate) writes: Count,
-}
-
-impl Cost {
-    /// "1 read, 2 writes in Redis"; what there was none of is left out.
-    pub(crate) fn told(&self) -> String {
-        let counts = [&self.reads, &self.writes];
-        let counts = counts.into_iter().filter(|count| count.0 > 0);
-        let counts = counts.map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        format!("{counts} in {}", self.place)
-    }
-}
-
-/// "1 read", "2 reads".
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Count(usize, &'static str);
-
-impl std::fmt::Display for Count {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(number, unit) = self;
-        write!(f, "{number} {unit}{}", if *number == 1 { "" } else { "s" })
-    }
-}
-
-/// The entries of one visitor.
 #[derive(Default)]
 pub(crate) struct Log {
     /// Newest first.
@@ -145,42 +164,12 @@ impl Log {
 #[derive(Template)]
 #[template(path = "demo/log.html")]
 struct LogList<'a> {
-    entries: Vec<Row<'a>>,
+    log: &'a Log,
+    stores: &'a Stores,
 }
 
-struct Row<'a> {
-    entry: &'a Entry,
-    who: &'static str,
-    class: &'static str,
-    at: Time,
-    /// Which node answered, where they have names.
-    node: Option<&'a str>,
-    /// What its stores had to do; nothing if that cannot be known here.
-    costs: Option<Vec<Cost>>,
-}
-
-/// Who asked, for people.
-pub(crate) fn who(who: Who) -> &'static str {
-    match who {
-        Who::You => "You",
-        Who::Browser => "Browser, by itself",
-        Who::Thief => "Thief",
-    }
-}
-
-/// The list, newest first.
 pub(crate) fn fragment(log: &Log, stores: &Stores) -> String {
-    let entries = log.entries().map(|entry| Row {
-        entry,
-        who: who(entry.exchange.who),
-        class: class_of(entry.exchange.who),
-        at: clock_time(entry.at),
-        node: entry.node(stores),
-        costs: (entry.node == Node::This).then(|| entry.costs(stores)),
-    });
-    let list = LogList {
-        entries: entries.collect(),
-    };
+    let list = LogList { log, stores };
     list.render().unwrap_or_else(|error| {
         tracing::error!(%error, "the log could not be drawn");
         String::new()
@@ -198,9 +187,8 @@ pub(crate) fn clock_time(at: Timestamp) -> Time {
 pub(crate) mod tests {
     use std::time::Duration;
 
-    use actix_web::http::{Method, StatusCode};
+    use actix_web::http::StatusCode;
     use rescind_lab::{
-        Asked,
         meter::{Answer, Call, Operation},
         raw::{Reply, Request},
     };
@@ -299,10 +287,7 @@ pub(crate) mod tests {
         assert_eq!(entry.took(), "1.2 ms");
         let costs = entry.costs(&stores());
         assert_eq!(costs.len(), 1, "a store that was not asked is left out");
-        assert_eq!(
-            (costs[0].store, costs[0].told().as_str()),
-            ("blacklist", "1 read in Redis")
-        );
+        assert_eq!((costs[0].0, costs[0].1.as_str()), ("blacklist", "1 read in Redis"));
     }
 
     #[test]
@@ -343,5 +328,21 @@ pub(crate) mod tests {
         evil.exchange.request.path = "/<script>alert(1)</script>".into();
         log.add(evil);
         assert!(!fragment(&log, &stores()).contains("<script>"));
+    }
+
+    #[test]
+    fn an_address_says_what_is_asked_for() {
+        for (method, path, expected) in [
+            (Method::GET, "/api/me", Asked::AskingDoor),
+            (Method::HEAD, "/api/me", Asked::AskingDoor),
+            (Method::POST, "/api/me", Asked::Other),
+            (Method::GET, "/refresh", Asked::Refresh),
+            (Method::POST, "/demo/log-out", Asked::LogOut),
+            (Method::GET, "/demo/log-out", Asked::Other),
+            (Method::DELETE, "/api/sessions/7", Asked::EndSessions),
+            (Method::GET, "/nowhere", Asked::Other),
+        ] {
+            assert_eq!(asked(&method, path), expected, "{method} {path}");
+        }
     }
 }

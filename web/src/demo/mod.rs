@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`visitors`] | who looks at the screen, and what is remembered of them |
 //! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and what a request costs the stores |
-//! | [`asked`], [`log`] | what a request asked for, and the entry made of what the lab's recorder wrote down |
+//! | [`log`] | what a request asked for, and the entry made of what the lab's recorder wrote down |
 //! | [`thief`], [`peers`], [`doors`] | who tries, at which other nodes, and at which doors |
 //! | [`heist`] | what is known of a robbery |
 //! | [`actions`] | the buttons |
@@ -22,7 +22,6 @@
 //! sees to as it does for all others.
 
 mod actions;
-mod asked;
 mod doors;
 mod events;
 mod heist;

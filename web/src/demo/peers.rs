@@ -7,20 +7,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use rescind_lab::{
-    Asked, Exchange, Who,
+    Exchange, Outcome, Who,
     raw::{Reply, Request},
 };
 use rescind_session::Check;
 use url::Url;
 
-use super::{
-    asked::ASKING_DOOR,
-    log::{Entry, Node},
-};
+use super::log::{ASKING_DOOR, Entry, Node, asked};
 
 /// Which node answered, in its own words.
 pub(crate) const NODE_HEADER: &str = "x-rescind-node";
@@ -28,7 +25,6 @@ pub(crate) const NODE_HEADER: &str = "x-rescind-node";
 const MOST: usize = 8;
 const LONGEST_NAME: usize = 32;
 
-/// Another node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// `127.0.0.1:8082`, for people.
@@ -37,7 +33,6 @@ pub(crate) struct Peer {
     pub(crate) door: String,
 }
 
-/// All other nodes that are known of.
 pub(crate) struct Peers(Vec<Arc<Peer>>);
 
 impl Peers {
@@ -58,42 +53,47 @@ impl Peers {
     }
 }
 
-/// What a door answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// In, and whatever private thing lies behind it.
-    Accepted {
-        note: Option<String>,
-    },
-    Refused {
-        status: u16,
-        code: String,
-    },
-    /// Nothing that could be read, or not in time.
-    NoAnswer,
+/// What a door answered, as the thief saw it from outside.
+#[derive(Clone)]
+pub(crate) struct Attempt {
+    pub(crate) exchange: Exchange,
+    /// Whatever private thing lies behind the door.
+    pub(crate) note: Option<String>,
 }
 
-impl Verdict {
+impl Attempt {
+    pub(crate) fn at(door: &'static str, reply: Option<Reply>, took: Duration, check: Check) -> Self {
+        let request = Request::new(Method::GET, door, false);
+        let seen = Exchange::seen(Who::Thief, asked(&Method::GET, door), request, reply, Some(check));
+        Self {
+            exchange: Exchange { took, ..seen },
+            note: None,
+        }
+    }
+
     /// For the sentences that depend on it.
     pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Accepted { .. } => "in",
-            Self::Refused { code, .. } if code == "token_revoked" => "revoked",
-            Self::Refused { code, .. } if code == "token_expired" => "expired",
-            Self::Refused { .. } => "refused",
-            Self::NoAnswer => "no-answer",
+        match (self.exchange.outcome, self.exchange.code()) {
+            (Outcome::Accepted, _) => "in",
+            (Outcome::NoServer, _) => "no-answer",
+            (_, Some("token_revoked")) => "revoked",
+            (_, Some("token_expired")) => "expired",
+            _ => "refused",
         }
+    }
+
+    pub(crate) fn status(&self) -> String {
+        let reply = self.exchange.reply.as_ref();
+        reply.map_or_else(|| "no answer".to_owned(), |reply| reply.status.as_str().to_owned())
     }
 }
 
-/// What a node said to the token.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct AtPeer {
     pub(crate) peer: Arc<Peer>,
     /// What it calls itself; nothing if it did not answer, or has no name.
     pub(crate) node: Option<String>,
-    pub(crate) verdict: Verdict,
-    pub(crate) took: Duration,
+    pub(crate) attempt: Attempt,
 }
 
 impl AtPeer {
@@ -104,26 +104,14 @@ impl AtPeer {
 
     /// The entry for the log; nothing if there was no answer. What it cost there stands in no log but its own.
     pub(crate) fn entry(&self, id: u64, at: Timestamp, check: Check) -> Option<Entry> {
-        let (status, code) = match &self.verdict {
-            Verdict::Accepted { .. } => (200, None),
-            Verdict::Refused { status, code } => (*status, Some(known(code).to_owned())),
-            Verdict::NoAnswer => return None,
-        };
-        let reply = Reply {
-            status: StatusCode::from_u16(status).ok()?,
-            code,
-            headers: Vec::new(),
-            body: String::new(),
-        };
-        let request = Request::new(Method::GET, ASKING_DOOR, false);
+        let mut exchange = self.attempt.exchange.clone();
+        let reply = exchange.reply.as_mut()?;
+        reply.code = reply.code.as_deref().map(|code| known(code).to_owned());
         Some(Entry {
             id,
             at,
             node: Node::Another(self.name().to_owned()),
-            exchange: Exchange {
-                took: self.took,
-                ..Exchange::seen(Who::Thief, Asked::AskingDoor, request, Some(reply), Some(check))
-            },
+            exchange: exchange.with_calls(Vec::new(), Some(check)),
         })
     }
 }
@@ -141,7 +129,6 @@ fn known(code: &str) -> &'static str {
     CODES.into_iter().find(|known| *known == code).unwrap_or("unknown")
 }
 
-/// What a node calls itself.
 pub(crate) fn name_in(headers: &HeaderMap) -> Option<String> {
     let name = headers.get(NODE_HEADER)?.to_str().ok()?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -9,15 +9,14 @@ use rescind_session::token::{Generation, SessionId};
 
 use super::{
     heist::{Act, Heist, Tried},
-    peers::Verdict,
+    peers::Attempt,
     words::WORDS,
 };
 use crate::{
-    content::{Facts, of},
+    content::{Facts, of, word, yes},
     stores::BlacklistKind,
 };
 
-/// What is known when a screen is drawn.
 pub(super) struct Scene<'a> {
     pub(super) now: Timestamp,
     pub(super) rescind: &'a Rescind,
@@ -55,30 +54,23 @@ impl Scene<'_> {
     /// Everything that a sentence may depend on.
     pub(super) fn facts(&self) -> Facts {
         let heist = self.heist;
-        let yes = |is: bool| if is { "yes" } else { "no" };
-        let tried = |door: fn(&Tried) -> &Verdict| {
-            heist
-                .and_then(Heist::doors)
-                .map_or("nothing", |tried| door(tried).name())
+        let is = |holds: fn(&Heist) -> bool| yes(heist.is_some_and(holds));
+        let tried = |door: fn(&Tried) -> &Attempt| {
+            let tried = heist.and_then(|heist| heist.doors.as_ref());
+            tried.map_or("nothing", |tried| door(tried).name())
         };
         let facts = Facts::default()
-            .with("phase", Phase::of(self).name())
+            .with("phase", word(Phase::of(self)))
             .with("asking", tried(|tried| &tried.asking))
             .with("signature", tried(|tried| &tried.signature))
+            .with("check", word(self.rescind.service().policy().check))
+            .with("blacklist", word(self.blacklist))
+            .with("ended", is(|heist| heist.ended_at.is_some()))
             .with(
-                "check",
-                format!("{:?}", self.rescind.service().policy().check).to_lowercase(),
+                "left",
+                yes(heist.is_some_and(|heist| self.now < heist.claims.expires_at)),
             )
-            .with(
-                "blacklist",
-                match self.blacklist {
-                    BlacklistKind::InProcess => "in-process",
-                    BlacklistKind::Redis => "redis",
-                },
-            )
-            .with("ended", yes(heist.is_some_and(|heist| heist.ended_at().is_some())))
-            .with("left", yes(heist.is_some_and(|heist| self.now < heist.expires_at())))
-            .with("refresh", yes(heist.is_some_and(|heist| heist.refresh().is_some())))
+            .with("refresh", is(|heist| heist.refresh.is_some()))
             .with("named", yes(self.name.is_some()))
             .with("name", self.name.unwrap_or_default())
             .with(
@@ -90,14 +82,8 @@ impl Scene<'_> {
                     None => "unknown",
                 },
             )
-            .with(
-                "act",
-                match heist.map(Heist::act) {
-                    Some(Act::Second) => "second",
-                    _ => "first",
-                },
-            );
-        match heist.and_then(Heist::reuse).map(|reuse| reuse.noticed_by) {
+            .with("act", word(heist.map_or(Act::First, |heist| heist.act)));
+        match heist.and_then(|heist| heist.reuse).map(|reuse| reuse.noticed_by) {
             Some(Who::Thief) => facts.with("noticed", "thief"),
             Some(Who::You | Who::Browser) => facts.with("noticed", "you"),
             None => facts,
@@ -105,7 +91,6 @@ impl Scene<'_> {
     }
 }
 
-/// How far the story has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Nobody was robbed, or it was forgotten.
@@ -127,25 +112,14 @@ impl Phase {
         let Some(heist) = scene.heist else {
             return Self::NotRobbed;
         };
-        let run_out = scene.now >= heist.expires_at();
-        match (heist.ended_at(), heist.refresh().is_some()) {
+        let run_out = scene.now >= heist.claims.expires_at;
+        match (heist.ended_at, heist.refresh.is_some()) {
             // As long as they both can refresh, there is another token.
             (None, true) => Self::BothHoldIt,
             _ if run_out && !knows_more_than_expiry(heist) => Self::RunOut,
             (None, false) => Self::Robbed,
             (Some(_), _) if heist.tried_after_end().is_some() => Self::TriedAfterEnd,
             (Some(_), _) => Self::Ended,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::NotRobbed => "not-robbed",
-            Self::Robbed => "robbed",
-            Self::BothHoldIt => "both-hold-it",
-            Self::Ended => "ended",
-            Self::TriedAfterEnd => "tried-after-end",
-            Self::RunOut => "run-out",
         }
     }
 }
@@ -187,7 +161,6 @@ impl Step {
         Self::YouRefresh,
     ];
 
-    /// Where the form goes.
     pub(super) fn action(self) -> &'static str {
         match self {
             Self::BeRobbed | Self::BeRobbedAgain | Self::BeRobbedForTheSecondAct => "/demo/rob",
@@ -199,7 +172,6 @@ impl Step {
         }
     }
 
-    /// What stands on the button.
     pub(super) fn label(self) -> &'static str {
         of(&WORDS.buttons, self)
     }
@@ -209,15 +181,14 @@ impl Step {
         matches!(self, Self::BeRobbedAgain | Self::BeRobbedForTheSecondAct)
     }
 
-    /// The step that the story waits for.
     pub(super) fn next(scene: &Scene) -> Self {
         let Some(heist) = scene.heist else {
             return Self::BeRobbed;
         };
         match Phase::of(scene) {
             Phase::NotRobbed => Self::BeRobbed,
-            Phase::Robbed if heist.doors().is_none() => Self::tries(scene),
-            Phase::Robbed if heist.act() == Act::Second && scene.your_generation(heist).is_some() => {
+            Phase::Robbed if heist.doors.is_none() => Self::tries(scene),
+            Phase::Robbed if heist.act == Act::Second && scene.your_generation(heist).is_some() => {
                 Self::LetThemStealRefresh
             }
             Phase::Robbed if scene.is_the_victim(heist) => Self::LogOut,
@@ -241,7 +212,7 @@ impl Step {
     pub(super) fn tries(scene: &Scene) -> Self {
         let tried = scene
             .heist
-            .is_some_and(|heist| heist.doors().is_some() || heist.refresh().is_some());
+            .is_some_and(|heist| heist.doors.is_some() || heist.refresh.is_some());
         if tried { Self::LetThemTryAgain } else { Self::LetThemTry }
     }
 }

@@ -7,12 +7,10 @@
 //! **The stolen token stands on it in full**, in a command to be pasted into a terminal. That is what the demo is for: the
 //! token is one's own, of an account whose password everybody knows, and the demo is off wherever others come in.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rescind_api::{Problem, Rescind, Visitor, browser};
-use rescind_lab::{Asked, Who as Asker, meter::Store};
+use rescind_lab::{self as lab, Asked, Exchange, Outcome, Who as Asker};
 use rescind_session::{
     Session, SessionState,
     token::{Generation, PresentedRefreshToken, SessionId},
@@ -22,16 +20,16 @@ use serde::Deserialize;
 use super::{
     Stage,
     doors::{DoorView, Said},
-    heist::{self, Heist, Moment, Tried, What},
+    heist::{Heist, Moment, Tried, What},
     log::{self, Entry, Node, clock_time},
-    peers::Verdict,
+    peers::Attempt,
     scene::{Phase, Scene, Step},
     thief,
     watching::Watched,
     words::{Refreshed, Story, WORDS},
 };
 use crate::{
-    content::{Facts, first, of, say},
+    content::{Facts, first, of, say, word},
     pages::{
         Site,
         device_name::device_name,
@@ -40,10 +38,7 @@ use crate::{
         times::Time,
     },
     stores::Stores,
-    trace::{
-        class_of, milliseconds,
-        sequence::{Lane, Message, Sequence, Step as Drawing, messages},
-    },
+    trace::{class_of, milliseconds, reply, sequence::Sequence},
 };
 
 #[derive(Template)]
@@ -61,13 +56,15 @@ struct Screen {
     thief: Side,
     /// What came of the thief's last refresh.
     exchange: Option<String>,
-    moments: Vec<MomentView>,
+    /// When, whose, and what happened.
+    moments: Vec<(Time, &'static str, String)>,
     /// What the server's row says, where both have a refresh token.
     row_generation: Option<u32>,
     robbed: bool,
     has_second_act: bool,
     log: String,
-    chosen: Option<Drawn>,
+    /// Who asked, and what was said.
+    chosen: Option<(&'static str, Sequence)>,
     /// Whether an entry was asked for that is not there any more.
     gone: bool,
 }
@@ -81,56 +78,12 @@ struct Notice {
     how: String,
 }
 
-/// What one of you holds, and may do.
 struct Side {
     state: String,
-    /// How long the access token lives.
     token_left: Option<Time>,
-    /// The generation of the refresh token.
     generation: Option<u32>,
     /// Beside the next step.
     may: Vec<Step>,
-}
-
-/// One request, drawn.
-struct Drawn {
-    /// Who asked.
-    who: &'static str,
-    drawing: Sequence,
-}
-
-impl Drawn {
-    fn of(entry: &Entry, stores: &Stores) -> Self {
-        let exchange = &entry.exchange;
-        let mut said = messages(exchange, true);
-        if entry.node != Node::This {
-            let thought = Message::new(Lane::Server, Lane::Server, "what it asks, it knows alone");
-            said.insert(1, thought);
-        }
-        let places = |lane| match lane {
-            Lane::Browser | Lane::Thief => None,
-            Lane::Server => entry.node(stores).map(|node| format!("node {node}")),
-            Lane::Blacklist => Some(stores.place_of(Store::Blacklist).to_owned()),
-            Lane::Database => Some(stores.place_of(Store::Sessions).to_owned()),
-        };
-        let (method, path) = (&exchange.request.method, &exchange.request.path);
-        let title = format!("{method} {path}: {}", entry.outcome());
-        let alone = Drawing {
-            named: None,
-            messages: said,
-        };
-        Self {
-            who: log::who(exchange.who),
-            drawing: Sequence::of(title, vec![alone], places),
-        }
-    }
-}
-
-/// One moment, in words.
-struct MomentView {
-    at: Time,
-    class: &'static str,
-    says: String,
 }
 
 /// The same token, at every node. It is there where other nodes are known of, and the token was tried.
@@ -139,22 +92,28 @@ struct NodesView {
     rows: Vec<Row>,
 }
 
-/// One node.
 struct Row {
     name: String,
     /// Whether it is the one that drew the page.
     own: bool,
-    verdict: Verdict,
-    took: String,
+    exchange: Exchange,
 }
 
-/// Which entry of the log is drawn.
+impl Row {
+    fn replied(&self) -> String {
+        reply(&self.exchange)
+    }
+
+    fn took(&self) -> String {
+        milliseconds(self.exchange.took)
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct Choice {
     entry: Option<String>,
 }
 
-/// Somebody looks.
 type Look = (
     HttpRequest,
     Result<Visitor, Problem>,
@@ -169,7 +128,6 @@ pub(super) async fn show(look: Look, choice: web::Query<Choice>) -> actix_web::R
     draw_for(look, choice.entry.as_deref()).await
 }
 
-/// `GET /demo/log/{id}`
 pub(super) async fn show_entry(look: Look, id: web::Path<String>) -> actix_web::Result<HttpResponse> {
     draw_for(look, Some(&id)).await
 }
@@ -216,7 +174,7 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
         Some(_) => Who::Unknown,
         None => Who::Nobody,
     };
-    let both_refresh = scene.heist.is_some_and(|heist| heist.refresh().is_some());
+    let both_refresh = scene.heist.is_some_and(|heist| heist.refresh.is_some());
     let page = Screen {
         frame: site.frame(&request, story.heading.as_str(), who),
         notice: notice(&scene, &facts),
@@ -228,12 +186,12 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
         thief: thief(&scene, &facts),
         exchange: scene
             .heist
-            .and_then(Heist::thiefs_exchange)
-            .map(|exchange| refreshed(&exchange, "", |refreshed| &refreshed.state)),
-        moments: scene
-            .heist
-            .map(|heist| heist.moments().iter().map(MomentView::of).collect())
-            .unwrap_or_default(),
+            .and_then(|heist| heist.refresh.as_ref()?.used.as_ref())
+            .map(|exchange| refreshed(exchange, "", |refreshed| &refreshed.state)),
+        moments: scene.heist.map_or(Vec::new(), |heist| {
+            let shown = |moment: &Moment| (clock_time(moment.at), class_of(moment.who), says(moment));
+            heist.moments.iter().map(shown).collect()
+        }),
         row_generation: row
             .as_ref()
             .filter(|_| both_refresh)
@@ -242,7 +200,7 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
         robbed: scene.heist.is_some(),
         has_second_act: rescind.service().policy().refresh.is_some(),
         log: log::fragment(&remembered.log, &stage.stores),
-        chosen: drawn_entry.map(|entry| Drawn::of(entry, &stage.stores)),
+        chosen: drawn_entry.map(|entry| (entry.who(), entry.drawing(&stage.stores))),
         gone,
         story,
     };
@@ -275,8 +233,8 @@ fn is_worth_drawing(entry: &Entry) -> bool {
 
 /// Whether the thief, when they last tried, was kept out because nobody could be asked.
 fn found_the_store_down(heist: &Heist) -> bool {
-    let asking = heist.doors().map(|tried| &tried.asking);
-    matches!(asking, Some(Verdict::Refused { status: 503, .. }))
+    let tried = heist.doors.as_ref();
+    tried.is_some_and(|tried| tried.asking.exchange.outcome == Outcome::CannotTell)
 }
 
 /// Where the story stands, in two sentences.
@@ -296,7 +254,7 @@ fn story(facts: &Facts) -> Story {
 
 /// The notice that a victim gets once a copy of their session was used.
 fn notice(scene: &Scene, facts: &Facts) -> Option<Notice> {
-    let reuse = scene.heist?.reuse()?;
+    let reuse = scene.heist?.reuse?;
     Some(Notice {
         used_at: clock_time(reuse.used_at),
         from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
@@ -305,7 +263,7 @@ fn notice(scene: &Scene, facts: &Facts) -> Option<Notice> {
 }
 
 fn you(scene: &Scene, facts: &Facts) -> Side {
-    let open = scene.heist.filter(|heist| heist.ended_at().is_none());
+    let open = scene.heist.filter(|heist| heist.ended_at.is_none());
     let generation = open.and_then(|heist| scene.your_generation(heist));
     let mut may = Vec::new();
     if open.is_some_and(|heist| scene.is_the_victim(heist)) {
@@ -332,15 +290,15 @@ fn thief(scene: &Scene, facts: &Facts) -> Side {
         may.push(Step::tries(scene));
         match Phase::of(scene) {
             Phase::BothHoldIt if next == Step::YouRefresh => may.push(Step::ThiefRefreshesAgain),
-            Phase::Ended | Phase::TriedAfterEnd if heist.refresh().is_some() => may.push(Step::ThiefRefreshesAgain),
+            Phase::Ended | Phase::TriedAfterEnd if heist.refresh.is_some() => may.push(Step::ThiefRefreshesAgain),
             _ => {}
         }
         may.retain(|step| *step != next);
     }
-    let left = scene.heist.filter(|heist| scene.now < heist.expires_at());
+    let left = scene.heist.filter(|heist| scene.now < heist.claims.expires_at);
     Side {
         state: say(&WORDS.thief, facts),
-        token_left: left.map(|heist| Time::countdown(heist.expires_at(), scene.now)),
+        token_left: left.map(|heist| Time::countdown(heist.claims.expires_at, scene.now)),
         generation: scene
             .heist
             .and_then(Heist::generation)
@@ -349,31 +307,16 @@ fn thief(scene: &Scene, facts: &Facts) -> Side {
     }
 }
 
-fn refreshed(exchange: &heist::Refreshed, who: &str, part: fn(&Refreshed) -> &String) -> String {
-    let (came_to, generation, code) = match exchange {
-        heist::Refreshed::Next(generation) => ("next", Some(generation), ""),
-        heist::Refreshed::Forgiven(generation) => ("forgiven", Some(generation), ""),
-        heist::Refreshed::Reused => ("reused", None, ""),
-        heist::Refreshed::Closed => ("closed", None, ""),
-        heist::Refreshed::Refused(code) => ("refused", None, code.as_str()),
-    };
-    let generation = generation.map(|generation| generation.get().to_string());
-    let facts = Facts::default()
-        .with("came_to", came_to)
-        .with("generation", generation.unwrap_or_default())
-        .with("code", code)
-        .with("Who", who);
-    first(&WORDS.refreshed, &facts).map_or_else(String::new, |told| facts.fill(part(told)))
-}
-
-impl MomentView {
-    fn of(moment: &Moment) -> Self {
-        Self {
-            at: clock_time(moment.at),
-            class: class_of(moment.who),
-            says: says(moment),
+fn refreshed(exchange: &lab::Refreshed, who: &str, part: fn(&Refreshed) -> &String) -> String {
+    let mut facts = Facts::default().with("came_to", word(exchange)).with("Who", who);
+    match exchange {
+        lab::Refreshed::Next(generation) | lab::Refreshed::Forgiven(generation) => {
+            facts.set("generation", generation.get().to_string());
         }
+        lab::Refreshed::Refused(code) => facts.set("code", code.as_str()),
+        lab::Refreshed::Reused | lab::Refreshed::Closed => {}
     }
+    first(&WORDS.refreshed, &facts).map_or_else(String::new, |told| facts.fill(part(told)))
 }
 
 fn says(moment: &Moment) -> String {
@@ -382,55 +325,42 @@ fn says(moment: &Moment) -> String {
         Asker::Browser => "Your browser, by itself,",
         Asker::Thief => "The thief",
     };
-    let facts = Facts::default().with("Who", who);
-    let facts = match &moment.what {
-        What::LoggedIn => facts.with("what", "logged-in"),
-        What::CopiedAccess => facts.with("what", "copied-access"),
-        What::CopiedRefresh(generation) => facts
-            .with("what", "copied-refresh")
-            .with("generation", generation.get().to_string()),
+    let mut facts = Facts::default().with("Who", who).with("what", word(&moment.what));
+    match &moment.what {
+        What::Exchanged(exchange) => return refreshed(exchange, who, |refreshed| &refreshed.moment),
+        What::CopiedRefresh(generation) => facts.set("generation", generation.get().to_string()),
         What::Tried {
             asking,
             signature,
             elsewhere,
-        } => facts
-            .with("what", "tried")
-            .with("asking", short(asking))
-            .with("signature", short(signature))
-            .with("others", elsewhere.iter().map(short).collect::<Vec<_>>().join(", ")),
-        What::Exchanged(exchange) => return refreshed(exchange, who, |refreshed| &refreshed.moment),
-        What::LoggedOut => facts.with("what", "logged-out"),
-        What::Ended(how) => facts.with("what", "ended").with("how", *how),
-    };
-    say(&WORDS.moment, &facts)
-}
-
-fn short(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Accepted { .. } => "200".to_owned(),
-        Verdict::Refused { status, .. } => status.to_string(),
-        Verdict::NoAnswer => "no answer".to_owned(),
+        } => {
+            facts.set("asking", asking.as_str());
+            facts.set("signature", signature.as_str());
+            facts.set("others", elsewhere.join(", "));
+        }
+        What::Ended(how) => facts.set("how", *how),
+        What::LoggedIn | What::CopiedAccess | What::LoggedOut => {}
     }
+    say(&WORDS.moment, &facts)
 }
 
 /// A row a node, and what to make of it.
 fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     let heist = scene.heist?;
-    let tried = heist.doors().filter(|tried| !tried.elsewhere.is_empty())?;
-    let row = |name: String, own, verdict: &Verdict, took: Duration| Row {
+    let tried = heist.doors.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
+    let row = |name: String, own, attempt: &Attempt| Row {
         name,
         own,
-        verdict: verdict.clone(),
-        took: milliseconds(took),
+        exchange: attempt.exchange.clone(),
     };
     let own = match &stores.node {
         Some(node) => format!("Node {node}"),
         None => "This node".to_owned(),
     };
-    let mut rows = vec![(stores.node.as_deref(), row(own, true, &tried.asking, tried.took))];
+    let mut rows = vec![(stores.node.as_deref(), row(own, true, &tried.asking))];
     rows.extend(tried.elsewhere.iter().map(|at| {
         let name = format!("Node {}", at.name());
-        (at.node.as_deref(), row(name, false, &at.verdict, at.took))
+        (at.node.as_deref(), row(name, false, &at.attempt))
     }));
     // By name, so that a node stands where it stood, whichever draws the page; who told no name comes last.
     rows.sort_by_key(|(name, _)| (name.is_none(), *name));
@@ -449,7 +379,7 @@ fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
 /// What all nodes say, where they say the same.
 fn together(tried: &Tried) -> &'static str {
     let said = tried.asking.name();
-    let mut others = tried.elsewhere.iter().map(|at| at.verdict.name());
+    let mut others = tried.elsewhere.iter().map(|at| at.attempt.name());
     if said == "no-answer" || others.clone().any(|other| other == "no-answer") {
         "no-answer"
     } else if others.all(|other| other == said) {

@@ -17,17 +17,21 @@ use std::{
     time::Duration,
 };
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::{StatusCode, header::HeaderMap};
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use reqwest::{Client, RequestBuilder, redirect};
-use rescind_session::token::{AccessToken, RefreshToken};
+use rescind_lab::raw::Reply;
+use rescind_session::{
+    Check,
+    token::{AccessToken, RefreshToken},
+};
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    asked::{ASKING_DOOR, SIGNATURE_DOOR},
-    peers::{AtPeer, Peer, Peers, Verdict, name_in},
+    log::{ASKING_DOOR, SIGNATURE_DOOR},
+    peers::{AtPeer, Attempt, Peer, Peers, name_in},
     visitors::{Ticket, Visit},
 };
 
@@ -52,19 +56,10 @@ pub(crate) struct Thief {
     rng: Arc<Mutex<StdRng>>,
 }
 
-/// New tokens, for a refresh token.
 #[derive(Deserialize)]
 struct Tokens {
     access_token: String,
     refresh_token: String,
-}
-
-/// What both doors of this program said.
-pub(crate) struct AtDoors {
-    pub(crate) asking: Verdict,
-    /// How long that took.
-    pub(crate) took: Duration,
-    pub(crate) signature: Verdict,
 }
 
 /// An answer, read to its end.
@@ -105,32 +100,28 @@ impl Thief {
         })
     }
 
-    /// The address that the thief's requests come from.
     pub(crate) fn address(&self) -> IpAddr {
         self.own.ip()
     }
 
     /// Tries an access token at both doors, one after the other: so the log tells it in the order of the doors.
-    pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken) -> AtDoors {
-        let at = |door| self.client.get(self.url(door)).bearer_auth(token.expose_secret());
-        // A stopwatch: it decides nothing.
-        let started = Instant::now();
-        let asking = self.send(visit, at(ASKING_DOOR)).await;
-        let took = started.elapsed();
-        let signature = self.send(visit, at(SIGNATURE_DOOR)).await;
-        AtDoors {
-            asking: Verdict::of(asking.as_ref()),
-            took,
-            signature: Verdict::of(signature.as_ref()),
-        }
+    pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken, check: Check) -> [Attempt; 2] {
+        let try_at = async |door| {
+            // A stopwatch: it decides nothing.
+            let started = Instant::now();
+            let request = self.client.get(self.url(door)).bearer_auth(token.expose_secret());
+            let answer = self.send(visit, request).await;
+            attempt(door, answer.as_ref(), started.elapsed(), check)
+        };
+        [try_at(ASKING_DOOR).await, try_at(SIGNATURE_DOOR).await]
     }
 
     /// Tries an access token at the asking door of every other node, all at once: one that is down holds nobody up.
-    pub(crate) async fn try_peers(&self, peers: &Peers, token: &AccessToken) -> Vec<AtPeer> {
-        join_all(peers.iter().map(|peer| self.try_peer(peer, token))).await
+    pub(crate) async fn try_peers(&self, peers: &Peers, token: &AccessToken, check: Check) -> Vec<AtPeer> {
+        join_all(peers.iter().map(|peer| self.try_peer(peer, token, check))).await
     }
 
-    async fn try_peer(&self, peer: &Arc<Peer>, token: &AccessToken) -> AtPeer {
+    async fn try_peer(&self, peer: &Arc<Peer>, token: &AccessToken, check: Check) -> AtPeer {
         // A stopwatch: it decides nothing.
         let started = Instant::now();
         // Without a number: it would mean nothing there.
@@ -138,9 +129,8 @@ impl Thief {
         let answer = self.in_turn(request).await;
         AtPeer {
             peer: Arc::clone(peer),
-            verdict: Verdict::of(answer.as_ref()),
+            attempt: attempt(ASKING_DOOR, answer.as_ref(), started.elapsed(), check),
             node: answer.and_then(|answer| answer.node),
-            took: started.elapsed(),
         }
     }
 
@@ -206,17 +196,18 @@ impl Thief {
     }
 }
 
-impl Verdict {
-    fn of(answer: Option<&Answer>) -> Self {
-        let Some(answer) = answer else { return Self::NoAnswer };
-        let told: Told = serde_json::from_slice(&answer.body).unwrap_or_default();
-        match answer.status {
-            200 => Self::Accepted { note: told.note },
-            status => Self::Refused {
-                status,
-                code: told.code.unwrap_or_else(|| "unknown".to_owned()),
-            },
-        }
+fn attempt(door: &'static str, answer: Option<&Answer>, took: Duration, check: Check) -> Attempt {
+    let told: Told = answer
+        .and_then(|answer| serde_json::from_slice(&answer.body).ok())
+        .unwrap_or_default();
+    let reply = answer.and_then(|answer| {
+        let status = StatusCode::from_u16(answer.status).ok()?;
+        let code = told.code.as_deref().unwrap_or("unknown");
+        Some(Reply::new(status, (status != StatusCode::OK).then_some(code), None))
+    });
+    Attempt {
+        note: told.note,
+        ..Attempt::at(door, reply, took, check)
     }
 }
 

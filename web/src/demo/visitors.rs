@@ -131,7 +131,6 @@ pub(crate) struct Visit {
     pub(crate) streams: Arc<Semaphore>,
 }
 
-/// Log and loot.
 #[derive(Default)]
 pub(crate) struct Remembered {
     pub(crate) log: Log,
@@ -155,7 +154,6 @@ impl Visit {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A request has been answered.
     pub(crate) fn saw(&self, entry: Entry) {
         {
             let mut state = self.lock();
@@ -172,7 +170,6 @@ impl Visit {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Loot and log are thrown away.
     pub(crate) fn forget(&self) {
         *self.lock() = Remembered::default();
         self.changed.send_replace(());

@@ -24,8 +24,7 @@ use rescind_session::Check;
 
 use super::{
     Stage,
-    asked::asked,
-    log::{Entry, LONGEST_PATH, Node},
+    log::{Entry, LONGEST_PATH, Node, asked},
     visitors::Visit,
 };
 
@@ -39,7 +38,6 @@ enum Interest {
     None,
     /// Who it is, but no entry: looking at the log must not write into it.
     Visitor,
-    /// An entry.
     Entry,
 }
 
@@ -153,7 +151,6 @@ fn is_by_itself(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     }
 }
 
-/// A request that is under way.
 struct Begun {
     id: u64,
     at: Timestamp,

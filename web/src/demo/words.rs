@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::content::{Case, file};
 
-/// What the screen says, by what happened.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Words {
@@ -27,7 +26,6 @@ pub(super) struct Words {
 
 pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml").data());
 
-/// A heading, and what to make of it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Story {

@@ -27,9 +27,7 @@ pub(crate) struct Decoded {
     pub(crate) signature: String,
 }
 
-/// A part that is JSON.
 pub(crate) struct Part {
-    /// As it travels.
     pub(crate) raw: String,
     pub(crate) members: Members,
 }
@@ -65,12 +63,10 @@ impl Decoded {
         })
     }
 
-    /// The session that the token says it is of.
     pub(crate) fn unverified_session(&self) -> Option<SessionId> {
         self.claims.members.text("sid")?.parse().ok()
     }
 
-    /// The token that these parts make.
     #[cfg(test)]
     pub(crate) fn token(&self) -> String {
         format!("{}.{}.{}", self.header.raw, self.claims.raw, self.signature)

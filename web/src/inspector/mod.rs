@@ -22,11 +22,11 @@
 //! **Nothing is kept.** A token comes in the body of a POST, and the answer to that POST is the page: no address, no log and
 //! no cookie ever holds it. A reload asks the reader before it sends the form again, which is as it should be.
 
-mod decoded;
+pub(crate) mod decoded;
 mod meaning;
 mod own;
 mod page;
-mod tampering;
+pub(crate) mod tampering;
 mod verified;
 mod words;
 
@@ -41,11 +41,10 @@ use crate::{
 };
 use decoded::{Decoded, Refusal};
 use own::{Keeper, Own};
-use page::{Page, Result as Shown};
+use page::{Page, Shown};
 use tampering::{Change, Tampered};
 use verified::Verified;
 
-/// Where the page is.
 const PATH: &str = "/inspector";
 /// The choice to paste a token. Every other choice is one of one's own.
 const PASTED: &str = "pasted";

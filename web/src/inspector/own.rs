@@ -22,7 +22,6 @@ use crate::{lab::Sandboxes, pages::frame::Who};
 /// The choice of the browser's own access token.
 const ACCESS: &str = "access";
 
-/// Everything that is somebody's own.
 pub(crate) struct Own {
     user: Option<UserId>,
     keepers: Vec<Keeper>,
@@ -37,7 +36,6 @@ pub(crate) struct OwnToken {
     token: AccessToken,
 }
 
-/// A service with its keys.
 pub(crate) struct Keeper {
     service: SessionService,
     about: About,
@@ -140,7 +138,6 @@ impl Own {
         self
     }
 
-    /// Whose name stands in the frame.
     pub(crate) async fn who(&self, rescind: &Rescind) -> Result<Who, Problem> {
         let Some(user) = self.user else {
             return Ok(Who::Nobody);
@@ -157,7 +154,6 @@ impl Own {
         &self.tokens
     }
 
-    /// The token that was chosen.
     pub(crate) fn token(&self, id: &str) -> Option<&AccessToken> {
         self.tokens.iter().find(|own| own.id == id).map(|own| &own.token)
     }
@@ -197,7 +193,6 @@ impl Keeper {
         &self.service
     }
 
-    /// The time by which it judges.
     pub(crate) fn now(&self) -> Result<Timestamp, Problem> {
         Ok(self.service.now()?)
     }

@@ -15,7 +15,7 @@ use super::{
     words::longest,
 };
 use crate::pages::{
-    frame::{Frame, Who},
+    frame::Frame,
     times::{Time, span},
 };
 
@@ -26,11 +26,10 @@ pub(crate) struct Page<'a> {
     own: &'a Own,
     longest: String,
     refusal: Option<Refusal>,
-    shown: Option<View>,
+    shown: Option<Shown>,
 }
 
-/// A token, and what is to be said of it.
-pub(crate) struct Result {
+pub(crate) struct Shown {
     /// What can be changed: which token was chosen, and the token as it was.
     pub(crate) base: Option<(String, AccessToken)>,
     pub(crate) token: AccessToken,
@@ -40,57 +39,20 @@ pub(crate) struct Result {
     pub(crate) now: Timestamp,
 }
 
-/// The same, for the template.
-struct View {
-    parts: [PartView; 2],
-    signature: String,
-    bytes: usize,
-    verified: Verified,
-    marks: Option<Marks>,
-    base: Option<Base>,
+struct PartShown<'a> {
+    place: Place,
+    part: &'a Part,
+    marks: Option<&'a Marks>,
+    now: Timestamp,
 }
 
-struct PartView {
-    number: u8,
-    name: &'static str,
-    class: &'static str,
-    says: &'static str,
-    raw: String,
-    json: String,
-    changed: bool,
-    entries: Vec<Entry>,
-}
-
-/// One member.
-struct Entry {
-    name: String,
+struct Entry<'a> {
+    name: &'a str,
     value: String,
     meaning: Option<&'static Meaning>,
-    unknown: &'static str,
     time: Option<Time>,
     twice: bool,
-    /// Whether this is what was changed.
     changed: bool,
-}
-
-/// What the form for changes sends.
-struct Base {
-    which: String,
-    token: Option<String>,
-    members: Vec<String>,
-}
-
-impl Result {
-    pub(crate) fn strangers(token: AccessToken, decoded: Decoded, now: Timestamp) -> Self {
-        Self {
-            base: None,
-            token,
-            decoded,
-            verified: Verified::Strangers,
-            marks: None,
-            now,
-        }
-    }
 }
 
 impl<'a> Page<'a> {
@@ -110,102 +72,78 @@ impl<'a> Page<'a> {
         self
     }
 
-    pub(crate) fn showing(mut self, result: Result) -> Self {
-        self.shown = Some(View::of(result));
+    pub(crate) fn showing(mut self, shown: Shown) -> Self {
+        self.shown = Some(shown);
         self
     }
 }
 
-impl View {
-    fn of(result: Result) -> Self {
-        let Result {
-            base,
+impl Shown {
+    pub(crate) fn strangers(token: AccessToken, decoded: Decoded, now: Timestamp) -> Self {
+        Self {
+            base: None,
             token,
             decoded,
-            verified,
-            marks,
+            verified: Verified::Strangers,
+            marks: None,
             now,
-        } = result;
-        let base = base.map(|(which, token)| Base {
-            // A token that was chosen is chosen again, and does not have to stand in the page once more.
-            token: (which == super::PASTED).then(|| token.expose_secret().to_owned()),
-            which,
-            members: members(&decoded),
-        });
-        let changed = |place| marks.as_ref().filter(|marks| marks.place == place && marks.anything());
-        let header = PartView {
-            number: 1,
-            name: "Header",
-            class: "header",
-            says: "How it wants to be checked.",
-            ..PartView::of(&decoded.header, changed(Place::Header), |name, value| {
-                Entry::new(name, value, meaning::of_parameter(name), meaning::UNKNOWN_PARAMETER)
-            })
-        };
-        let claims = PartView {
-            number: 2,
-            name: "Payload",
-            class: "claims",
-            says: "The claims: what it says.",
-            ..PartView::of(&decoded.claims, changed(Place::Claims), |name, value| Entry {
-                time: time(name, value, now),
-                ..Entry::new(name, value, meaning::of_claim(name), meaning::UNKNOWN_CLAIM)
-            })
-        };
-        Self {
-            parts: [header, claims],
-            signature: decoded.signature,
-            bytes: token.expose_secret().len(),
-            verified,
-            marks,
-            base,
         }
     }
 
-    fn signature_changed(&self) -> bool {
-        self.marks.as_ref().is_some_and(|marks| marks.place == Place::Signature)
+    fn changed(&self, place: Place) -> Option<&Marks> {
+        let marks = self.marks.as_ref();
+        marks.filter(|marks| marks.place == place && marks.anything())
+    }
+
+    fn parts(&self) -> [PartShown<'_>; 2] {
+        let parts = [
+            (Place::Header, &self.decoded.header),
+            (Place::Claims, &self.decoded.claims),
+        ];
+        parts.map(|(place, part)| PartShown {
+            place,
+            part,
+            marks: self.changed(place),
+            now: self.now,
+        })
+    }
+
+    /// What may be changed of it; the session is left out, see [`tampering`](super::tampering).
+    fn members(&self) -> Vec<String> {
+        let header = self
+            .decoded
+            .header
+            .members
+            .iter()
+            .map(|(name, _)| format!("header.{name}"));
+        let claims = self
+            .decoded
+            .claims
+            .members
+            .iter()
+            .map(|(name, _)| format!("claims.{name}"));
+        header.chain(claims).filter(|member| member != "claims.sid").collect()
     }
 }
 
-impl PartView {
-    fn of(part: &Part, marks: Option<&Marks>, entry: impl Fn(&str, &Value) -> Entry) -> Self {
-        let entries = part.members.iter().map(|(name, value)| Entry {
-            twice: part.members.stands_twice(name),
-            changed: marks.is_some_and(|marks| marks.member.as_deref() == Some(name)),
-            ..entry(name, value)
-        });
-        Self {
-            number: 0,
-            name: "",
-            class: "",
-            says: "",
-            raw: part.raw.clone(),
-            json: part.members.pretty(),
-            changed: marks.is_some(),
-            entries: entries.collect(),
+impl<'a> PartShown<'a> {
+    fn class(&self) -> &'static str {
+        match self.place {
+            Place::Header => "header",
+            Place::Claims | Place::Signature => "claims",
         }
     }
-}
 
-impl Entry {
-    fn new(name: &str, value: &Value, meaning: Option<&'static Meaning>, unknown: &'static str) -> Self {
-        Self {
-            name: name.to_owned(),
+    fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
+        self.part.members.iter().map(|(name, value)| Entry {
+            name,
             value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            meaning,
-            unknown,
-            time: None,
-            twice: false,
-            changed: false,
-        }
+            meaning: meaning::of(self.place, name),
+            time: time(name, value, self.now).filter(|_| self.place == Place::Claims),
+            twice: self.part.members.stands_twice(name),
+            changed: self.marks.is_some_and(|marks| marks.member.as_deref() == Some(name)),
+        })
     }
-}
-
-/// What may be changed of a token; the session is left out, see [`tampering`](super::tampering).
-fn members(decoded: &Decoded) -> Vec<String> {
-    let header = decoded.header.members.iter().map(|(name, _)| format!("header.{name}"));
-    let claims = decoded.claims.members.iter().map(|(name, _)| format!("claims.{name}"));
-    header.chain(claims).filter(|member| member != "claims.sid").collect()
 }
 
 /// The instant of a claim that is one. Its words do not count down: they are about the moment of the inspection.

@@ -14,20 +14,15 @@ const SESSION: &str = "sid";
 /// A user that there is not.
 const SOMEBODY_ELSE: &str = "00000000-0000-7000-8000-000000000000";
 
-/// What is to be changed.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Change {
-    /// It lives a day longer.
     Later,
-    /// A parameter of the header; no value takes it out.
-    Parameter(String, Option<Value>),
-    /// A claim; no value takes it out.
-    Claim(String, Option<Value>),
+    /// A parameter of the header, or a claim; no value takes it out.
+    Member(Place, String, Option<Value>),
     /// The first letter of the signature.
     Signature,
 }
 
-/// Where something was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Header,
@@ -38,7 +33,6 @@ pub(crate) enum Place {
 /// What was changed, to be marked.
 pub(crate) struct Marks {
     pub(crate) place: Place,
-    /// The name of the member.
     pub(crate) member: Option<String>,
     /// What it said before, as JSON; nothing if it was not there.
     pub(crate) was: Option<String>,
@@ -53,7 +47,6 @@ impl Marks {
     }
 }
 
-/// A token, and what was changed about it.
 pub(crate) struct Tampered {
     pub(crate) token: AccessToken,
     pub(crate) marks: Marks,
@@ -64,8 +57,12 @@ impl Change {
     pub(crate) fn read(button: &str, member: &str, value: &str) -> Result<Self, Refusal> {
         match button {
             "later" => Ok(Self::Later),
-            "somebody" => Ok(Self::Claim("sub".to_owned(), Some(SOMEBODY_ELSE.into()))),
-            "none" => Ok(Self::Parameter("alg".to_owned(), Some("none".into()))),
+            "somebody" => Ok(Self::Member(
+                Place::Claims,
+                "sub".to_owned(),
+                Some(SOMEBODY_ELSE.into()),
+            )),
+            "none" => Ok(Self::Member(Place::Header, "alg".to_owned(), Some("none".into()))),
             "letter" => Ok(Self::Signature),
             _ => Self::of_member(member, value),
         }
@@ -79,53 +76,60 @@ impl Change {
             "" => None,
             value => Some(serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))),
         };
-        match member.split_once('.') {
-            Some(("header", name)) if !name.is_empty() => Ok(Self::Parameter(name.to_owned(), value)),
-            Some(("claims", name)) if !name.is_empty() && name != SESSION => Ok(Self::Claim(name.to_owned(), value)),
-            _ => Err(Refusal::because("NoSuchMember")),
+        let (place, name) = match member.split_once('.') {
+            Some(("header", name)) => (Place::Header, name),
+            Some(("claims", name)) if name != SESSION => (Place::Claims, name),
+            _ => return Err(Refusal::because("NoSuchMember")),
+        };
+        if name.is_empty() {
+            return Err(Refusal::because("NoSuchMember"));
         }
+        Ok(Self::Member(place, name.to_owned(), value))
     }
 }
 
 impl Tampered {
     pub(crate) fn new(decoded: &Decoded, change: Change) -> Self {
-        let written = |value: Option<&Value>| value.map(ToString::to_string);
-        let within = |part: &Part, name: String, value: Option<Value>| {
-            let mut members = part.members.clone();
-            let (was, is) = (written(members.get(&name)), written(value.as_ref()));
-            members.set(&name, value);
-            (Part::encode(members), name, was, is)
-        };
-        let (place, part, member, was, is) = match change {
-            Change::Later => {
-                let exp = decoded.claims.members.get("exp");
-                let later = exp.and_then(Value::as_i64).unwrap_or_default().saturating_add(A_DAY);
-                let (part, name, was, is) = within(&decoded.claims, "exp".to_owned(), Some(later.into()));
-                (Place::Claims, part.raw, Some(name), was, is)
-            }
-            Change::Claim(name, value) => {
-                let (part, name, was, is) = within(&decoded.claims, name, value);
-                (Place::Claims, part.raw, Some(name), was, is)
-            }
-            Change::Parameter(name, value) => {
-                let (part, name, was, is) = within(&decoded.header, name, value);
-                (Place::Header, part.raw, Some(name), was, is)
-            }
-            Change::Signature => {
-                let was = decoded.signature.clone();
-                let is = with_another_first_letter(&was);
-                (Place::Signature, is.clone(), None, Some(was), Some(is))
-            }
-        };
         let (header, claims, signature) = (&decoded.header.raw, &decoded.claims.raw, &decoded.signature);
-        let token = match place {
-            Place::Header => format!("{part}.{claims}.{signature}"),
-            Place::Claims => format!("{header}.{part}.{signature}"),
-            Place::Signature => format!("{header}.{claims}.{part}"),
+        let (place, name, value) = match change {
+            Change::Later => {
+                let exp = decoded.claims.members.get("exp").and_then(Value::as_i64);
+                let later = exp.unwrap_or_default().saturating_add(A_DAY);
+                (Place::Claims, "exp".to_owned(), Some(later.into()))
+            }
+            Change::Member(place, name, value) => (place, name, value),
+            Change::Signature => {
+                let is = with_another_first_letter(signature);
+                return Self {
+                    token: format!("{header}.{claims}.{is}").into(),
+                    marks: Marks {
+                        place: Place::Signature,
+                        member: None,
+                        was: Some(signature.clone()),
+                        is: Some(is),
+                    },
+                };
+            }
+        };
+        let in_header = place == Place::Header;
+        let part = if in_header { &decoded.header } else { &decoded.claims };
+        let mut members = part.members.clone();
+        let was = members.get(&name).map(ToString::to_string);
+        let is = value.as_ref().map(ToString::to_string);
+        members.set(&name, value);
+        let part = Part::encode(members).raw;
+        let token = match in_header {
+            true => format!("{part}.{claims}.{signature}"),
+            false => format!("{header}.{part}.{signature}"),
         };
         Self {
             token: token.into(),
-            marks: Marks { place, member, was, is },
+            marks: Marks {
+                place,
+                member: Some(name),
+                was,
+                is,
+            },
         }
     }
 }
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_change_to_what_it_said_before_changes_no_letter() {
-        let (same, marks) = changed(Change::Claim("sub".to_owned(), Some("alice".into())));
+        let (same, marks) = changed(Change::Member(Place::Claims, "sub".to_owned(), Some("alice".into())));
         assert_eq!(same.token(), decoded().token());
         assert!(!marks.anything());
     }
@@ -197,7 +201,7 @@ mod tests {
     #[test]
     fn a_value_is_json_if_it_can_be_and_text_otherwise_and_nothing_takes_the_member_out() {
         let claim = |value| Change::read("change", "claims.exp", value).ok();
-        let is = |value| Some(Change::Claim("exp".to_owned(), value));
+        let is = |value| Some(Change::Member(Place::Claims, "exp".to_owned(), value));
         assert_eq!(claim("12"), is(Some(json!(12))));
         assert_eq!(claim("\"12\""), is(Some(json!("12"))));
         assert_eq!(claim("soon"), is(Some(json!("soon"))));

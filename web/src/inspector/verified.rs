@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{decoded::Decoded, own::Keeper, words::WORDS};
 use crate::{
-    content::{Facts, of, say},
+    content::{Facts, of, say, word},
     pages::times::span,
 };
 
@@ -25,7 +25,6 @@ pub(crate) enum Verified {
     Checked { outcome: Outcome, rows: Vec<Row> },
 }
 
-/// What the checks came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// By so many checks.
@@ -36,34 +35,25 @@ pub(crate) enum Outcome {
     Unanswered,
 }
 
-/// One check.
 pub(crate) struct Row {
     pub(crate) question: &'static str,
     pub(crate) came_to: CameTo,
     pub(crate) found: String,
 }
 
-/// What one check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CameTo {
     Passed,
     Failed,
     NotReached,
-    /// The policy does not ask.
     NotAsked,
     /// It was asked, and nobody answered.
     NoAnswer,
 }
 
 impl CameTo {
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::NotReached => "not reached",
-            Self::NotAsked => "not asked",
-            Self::NoAnswer => "no answer",
-        }
+    pub(crate) fn words(self) -> String {
+        word(self).replace('-', " ")
     }
 
     /// The class that its colour hangs on; the word and the icon say the same.
@@ -188,7 +178,7 @@ impl<'a> Checked<'a> {
             (Some(Ok(true)), _) => (CameTo::Failed, "yes"),
             (Some(Ok(false)), _) => (CameTo::Passed, "no"),
         };
-        let check = format!("{:?}", self.policy.check).to_lowercase();
+        let check = word(self.policy.check);
         let facts = Facts::default().with("revoked", revoked).with("check", check);
         Row {
             question: "Was it taken back?",

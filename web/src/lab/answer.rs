@@ -7,25 +7,24 @@
 //! | [`wire`](crate::trace::wire) | requests and replies as they were |
 //! | [`everything`](super::everything) | how everything stands afterwards |
 //! | [`buttons`](super::buttons) | what can be done next |
-//! | [`costs`], [`words`](super::words) | what it cost, and when to choose it |
+//! | [`cost`], [`words`](super::words) | what it cost, and when to choose it |
 //!
 //! Pressing is a POST that leads back here; looking, at an earlier step as well, changes nothing. A button that makes no
 //! sense any more, on a page that lay open or was never drawn, is answered with the reason and the page as it is now.
 
 use std::{borrow::Borrow, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
-use rescind_api::{Form, Problem, Rescind, Visitor};
-use rescind_lab::{Action, Answer, MOST_STEPS, Outcome, PASSWORD, Sandbox, SandboxError, Setup, USERNAME};
-use rescind_session::Check;
+use rescind_api::{Form, Problem, Rescind};
+use rescind_lab::{Action, Answer, MOST_STEPS, Outcome, PASSWORD, Sandbox, Setup, USERNAME};
+use rescind_session::{Check, Preset};
 use serde::Deserialize;
 
 use super::{
     Sandboxes,
     buttons::Group,
-    costs::{self, Row},
     everything::Everything,
     steps::Steps,
     telling::{Context, Told},
@@ -33,18 +32,19 @@ use super::{
 };
 use crate::{
     pages::{
-        Site, draw,
-        frame::{Field, Frame, Who},
+        Reader, draw, failed,
+        frame::{Field, Frame},
         see_other,
         times::to_the_second,
         with_cookies,
     },
-    trace::{moment, wire::Wire},
+    trace::{Shown, cost, moment},
 };
 
 /// The longest that an access token or a plain session may be made to live here.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const A_SECOND: Duration = Duration::from_secs(1);
+const NOT_BEGUN: &str = "a sandbox could not be begun";
 
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/lab/{answer}").route(crate::pages::read().to(show)))
@@ -52,19 +52,16 @@ pub(super) fn configure(cfg: &mut web::ServiceConfig) {
         .service(web::resource("/lab/{answer}/restart").route(web::post().to(restart)));
 }
 
-/// Which step is looked at.
 #[derive(Deserialize)]
 struct Choice {
     step: Option<String>,
 }
 
-/// Which button was pressed.
 #[derive(Deserialize)]
 struct Pressed {
     action: String,
 }
 
-/// With which lifetimes to begin again.
 #[derive(Deserialize, Default)]
 struct Lifetimes {
     access: Option<String>,
@@ -73,7 +70,7 @@ struct Lifetimes {
 
 #[derive(Template)]
 #[template(path = "lab/answer.html")]
-struct Page {
+struct Page<'a> {
     frame: Frame,
     answer: Answer,
     choosing: &'static AnswerWords,
@@ -84,19 +81,19 @@ struct Page {
     clock: String,
     now: String,
     lives: String,
-    told: Option<Told>,
+    told: Option<Told<'a>>,
     ask_both: Option<&'static str>,
     groups: Vec<Group>,
     chaos: Group,
     steps: Steps,
-    wires: Vec<Wire>,
+    wires: Vec<Shown<'a>>,
     everything: Option<Everything>,
-    costs: Vec<Row>,
+    costs: Vec<(&'static str, String, String)>,
     other: Answer,
     fields: Vec<Field>,
 }
 
-impl Page {
+impl Page<'_> {
     fn is_newest(&self) -> bool {
         self.step == self.newest
     }
@@ -107,16 +104,8 @@ impl Page {
     }
 }
 
-/// Somebody who looks, and what they see it with.
-type Look = (
-    HttpRequest,
-    Result<Visitor, Problem>,
-    web::Data<Site>,
-    Rescind,
-    web::Data<Sandboxes>,
-);
+type Look = (Reader, web::Data<Sandboxes>);
 
-/// What is special about a page.
 #[derive(Default)]
 struct Special {
     step: Option<usize>,
@@ -141,25 +130,25 @@ async fn draw_own(
     answer: Answer,
     special: Special,
 ) -> actix_web::Result<HttpResponse> {
-    let (request, _, _, rescind, sandboxes) = look;
-    if let Some(bench) = sandboxes.of(request)
+    let (reader, sandboxes) = look;
+    if let Some(bench) = sandboxes.of(&reader.request)
         && let Some(place) = bench.wait(answer).await
         && let Some(sandbox) = place.as_ref()
     {
         return draw_one(look, status, sandbox, special).await;
     }
-    let fresh = begin_anew(sandboxes, rescind, answer).await?;
+    let fresh = begin_anew(look, answer).await?;
     draw_one(look, status, &fresh, special).await
 }
 
 /// `POST /lab/{answer}/do`
 async fn press(look: Look, slug: web::Path<String>, Form(pressed): Form<Pressed>) -> actix_web::Result<HttpResponse> {
     let answer = answer(&slug)?;
-    let (request, _, _, rescind, sandboxes) = &look;
-    let known = sandboxes.known(request);
+    let (reader, sandboxes) = &look;
+    let known = sandboxes.known(&reader.request);
     let mut turn = sandboxes.turn(&known, answer).await.ok_or(Problem::NotFound)?;
     if turn.sandbox.is_none() {
-        *turn.sandbox = Some(begin_anew(sandboxes, rescind, answer).await?);
+        *turn.sandbox = Some(begin_anew(&look, answer).await?);
     }
     let sandbox = turn.sandbox.as_mut().ok_or(Problem::NotFound)?;
     let refusal = match pressed.action.parse::<Action>() {
@@ -190,11 +179,11 @@ async fn restart(
     Form(lifetimes): Form<Lifetimes>,
 ) -> actix_web::Result<HttpResponse> {
     let answer = answer(&slug)?;
-    let (request, _, _, rescind, sandboxes) = &look;
-    match lifetimes.chosen(Setup::new(answer, now(rescind)?)) {
+    let (reader, sandboxes) = &look;
+    match lifetimes.chosen(Setup::new(answer, now(&reader.rescind)?)) {
         Ok(setup) => {
-            let known = sandboxes.known(request);
-            sandboxes.begin(&known, setup).await.map_err(|error| internal(&error))?;
+            let known = sandboxes.known(&reader.request);
+            sandboxes.begin(&known, setup).await.map_err(failed(NOT_BEGUN))?;
             let reply = see_other(&format!("/lab/{}#now", answer.slug()));
             with_cookies(reply, known.cookie.as_slice())
         }
@@ -216,14 +205,9 @@ fn now(rescind: &Rescind) -> Result<Timestamp, Problem> {
     Ok(rescind.service().now()?)
 }
 
-async fn begin_anew(sandboxes: &Sandboxes, rescind: &Rescind, answer: Answer) -> actix_web::Result<Sandbox> {
-    let setup = Setup::new(answer, now(rescind)?);
-    sandboxes.fresh(setup).await.map_err(|error| internal(&error))
-}
-
-fn internal(error: &SandboxError) -> actix_web::Error {
-    tracing::error!(%error, "a sandbox could not be begun");
-    actix_web::error::ErrorInternalServerError("a sandbox could not be begun")
+async fn begin_anew((reader, sandboxes): &Look, answer: Answer) -> actix_web::Result<Sandbox> {
+    let setup = Setup::new(answer, now(&reader.rescind)?);
+    sandboxes.fresh(setup).await.map_err(failed(NOT_BEGUN))
 }
 
 async fn draw_one(
@@ -232,7 +216,6 @@ async fn draw_one(
     sandbox: &Sandbox,
     special: Special,
 ) -> actix_web::Result<HttpResponse> {
-    let (request, visitor, site, rescind, sandboxes) = look;
     let setup = sandbox.setup();
     let answer = setup.answer;
     let check = match answer {
@@ -249,16 +232,21 @@ async fn draw_one(
     };
     let shown = context.steps.last();
     let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
-    let other = costs::other(answer);
-    let mut elsewhere = begin_anew(sandboxes, rescind, other).await?;
-    costs::press_the_same(sandbox, &mut elsewhere).await;
+    // Beside every answer stand plain server sessions, and beside those the blacklist: the same buttons, pressed in a sandbox
+    // that lives as long as the page takes to draw. Those that make no sense there are left out.
+    let other = match answer {
+        Answer::Sessions => Answer::Tokens(Preset::Blacklist),
+        Answer::Tokens(_) => Answer::Sessions,
+    };
+    let mut elsewhere = begin_anew(look, other).await?;
+    for step in all {
+        let _ = elsewhere.press(step.action).await;
+    }
     let told = context.tell();
     // Where nobody asked, whoever broke something wants to know what it did to whom.
     let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
-    let title = format!("{}, step by step", answer.name());
-    let who = site.who_if_known(rescind, visitor).await;
     let page = Page {
-        frame: site.frame(request, title, who),
+        frame: look.0.frame(format!("{}, step by step", answer.name())).await,
         answer,
         choosing: of_answer(answer),
         notice: special.notice,
@@ -272,20 +260,19 @@ async fn draw_one(
         groups: Group::usual(sandbox),
         chaos: Group::chaos(sandbox),
         steps: Steps::of(&context),
-        wires: shown.map(Wire::all).unwrap_or_default(),
+        wires: shown.map_or(Vec::new(), |step| step.exchanges.iter().map(Shown).collect()),
         everything: match shown {
             Some(step) => Some(everything(step.after.clone())),
             None if newest == 0 => Some(everything(sandbox.picture().await)),
             None => None,
         },
-        costs: costs::table(sandbox, &elsewhere),
+        costs: cost::table(sandbox, &elsewhere),
         other,
         fields: special.fields.unwrap_or_else(|| fields(setup)),
     };
     draw(status, &page)
 }
 
-/// With which lifetimes it runs.
 fn lives(setup: &Setup) -> String {
     if setup.answer == Answer::Sessions {
         return format!("A session lives {}.", to_the_second(setup.session_life));
@@ -302,68 +289,37 @@ fn lives(setup: &Setup) -> String {
 }
 
 fn fields(setup: &Setup) -> Vec<Field> {
-    let written = |time| humantime::format_duration(time).to_string();
-    let life = if setup.answer == Answer::Sessions {
-        setup.session_life
-    } else {
-        setup.policy.access_ttl
-    };
-    let mut fields = vec![access_field(setup.answer, written(life))];
-    if let (Some(refresh), true) = (setup.policy.refresh, setup.answer != Answer::Sessions) {
-        fields.push(grace_field(written(refresh.grace)));
-    }
-    fields
-}
-
-fn access_field(answer: Answer, value: String) -> Field {
-    let label = match answer {
-        Answer::Sessions => "A session lives",
-        Answer::Tokens(_) => "An access token lives",
-    };
-    field("access", label, "Such as 90s, 5m or 12h.", value)
-}
-
-fn grace_field(value: String) -> Field {
-    field(
-        "grace",
-        "Grace for a used refresh token",
-        "Such as 0s, 10s or 30s.",
-        value,
-    )
-}
-
-fn field(name: &'static str, label: &'static str, hint: &'static str, value: String) -> Field {
-    Field {
+    let field = |name, label, hint, time| Field {
         name,
         label,
-        kind: "text",
         autocomplete: "off",
-        value,
         hint: Some(hint),
-        error: None,
         focus: false,
+        ..Field::username(&humantime::format_duration(time).to_string())
+    };
+    let (label, life) = match setup.answer {
+        Answer::Sessions => ("A session lives", setup.session_life),
+        Answer::Tokens(_) => ("An access token lives", setup.policy.access_ttl),
+    };
+    let mut fields = vec![field("access", label, "Such as 90s, 5m or 12h.", life)];
+    if let (Some(refresh), Answer::Tokens(_)) = (setup.policy.refresh, setup.answer) {
+        let label = "Grace for a used refresh token";
+        fields.push(field("grace", label, "Such as 0s, 10s or 30s.", refresh.grace));
     }
+    fields
 }
 
 impl Lifetimes {
     /// What was chosen, in place of the usual; or the fields again, with what is wrong beside them.
     fn chosen(&self, mut setup: Setup) -> Result<Setup, Vec<Field>> {
-        let usual = fields(&setup);
-        let mut told: Vec<Field> = usual
-            .into_iter()
-            .map(|field| Field {
-                value: self.typed(field.name).unwrap_or(&field.value).to_owned(),
-                ..field
-            })
-            .collect();
-        let access = read(
-            &mut told,
-            "access",
-            A_SECOND,
-            LONGEST,
-            "must be between 1s and 7days, in whole seconds",
-        );
-        if let Some(access) = access {
+        let mut told = fields(&setup);
+        for (field, typed) in told.iter_mut().zip([&self.access, &self.grace]) {
+            if let Some(typed) = typed {
+                field.value.clone_from(typed);
+            }
+        }
+        let must = "must be between 1s and 7days, in whole seconds";
+        if let Some(access) = read(&mut told, "access", A_SECOND, LONGEST, must) {
             setup.policy.access_ttl = access;
             setup.session_life = access;
         }
@@ -378,14 +334,6 @@ impl Lifetimes {
             return Err(told);
         }
         Ok(setup)
-    }
-
-    fn typed(&self, name: &str) -> Option<&str> {
-        let typed = match name {
-            "access" => &self.access,
-            _ => &self.grace,
-        };
-        typed.as_deref()
     }
 }
 

@@ -5,9 +5,8 @@
 
 use rescind_lab::{Action, Sandbox};
 
-use super::words::label;
+use super::words::{label, of_action};
 
-/// Buttons that belong together.
 pub(crate) struct Group {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
@@ -16,7 +15,6 @@ pub(crate) struct Group {
     pub(crate) reasons: Vec<String>,
 }
 
-/// One button.
 pub(crate) struct Button {
     pub(crate) action: &'static str,
     pub(crate) label: &'static str,
@@ -24,53 +22,27 @@ pub(crate) struct Button {
     pub(crate) reason: Option<usize>,
 }
 
-const YOU: [Action; 4] = [Action::LogIn, Action::Call, Action::Refresh, Action::LogOut];
-const THIEF: [Action; 4] = [
-    Action::CopyAccess,
-    Action::CopyRefresh,
-    Action::Replay,
-    Action::ThiefRefreshes,
-];
-const TIME: [Action; 4] = [
-    Action::Wait30s,
-    Action::Wait5m,
-    Action::WaitBeforeExpiry,
-    Action::WaitAfterExpiry,
-];
-const BREAK: [Action; 8] = [
-    Action::BlacklistForgets,
-    Action::BlacklistSlow,
-    Action::BlacklistStops,
-    Action::BlacklistWell,
-    Action::LoseReply,
-    Action::KillServer,
-    Action::StartServer,
-    Action::SetClockBack,
-];
-
 impl Group {
     /// What you, the thief and time can do.
     pub(crate) fn usual(sandbox: &Sandbox) -> Vec<Self> {
-        vec![
-            Self::of("you", "You", &YOU, sandbox),
-            Self::of("thief", "The thief", &THIEF, sandbox),
-            Self::of("time", "Time", &TIME, sandbox),
-        ]
+        let groups = [("you", "You"), ("thief", "The thief"), ("time", "Time")];
+        groups.map(|(id, name)| Self::of(id, name, sandbox)).into()
     }
 
-    /// What can be broken, and mended.
     pub(crate) fn chaos(sandbox: &Sandbox) -> Self {
-        Self::of("break", "Break something", &BREAK, sandbox)
+        Self::of("break", "Break something", sandbox)
     }
 
-    fn of(id: &'static str, name: &'static str, actions: &[Action], sandbox: &Sandbox) -> Self {
+    fn of(id: &'static str, name: &'static str, sandbox: &Sandbox) -> Self {
         let mut reasons = Vec::new();
+        let answer = sandbox.setup().answer;
+        let actions = Action::ALL.into_iter();
         let buttons = actions
-            .iter()
+            .filter(|action| of_action(*action, answer).group == id)
             .map(|action| Button {
                 action: action.slug(),
-                label: label(*action),
-                reason: sandbox.can(*action).err().map(|why| {
+                label: label(action),
+                reason: sandbox.can(action).err().map(|why| {
                     let why = why.to_string();
                     reasons.iter().position(|known| *known == why).unwrap_or_else(|| {
                         reasons.push(why);

@@ -4,13 +4,12 @@
 //! the address, so a result can be passed on, and the same address shows the same story: it begins at a fixed instant and
 //! draws its randomness from a fixed seed.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Problem, Rescind, Visitor};
 use rescind_lab::{
     Answer,
     comparison::{Costs, Lane, Scenario, ScenarioError, Stolen, What, compare},
@@ -18,17 +17,11 @@ use rescind_lab::{
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{
-    timeline::{self, Room, Timeline},
-    words::of_answer,
-};
+use super::words::of_answer;
 use crate::{
-    content::{file, maybe_named},
-    pages::{
-        Site, draw,
-        frame::{Frame, Who},
-        times,
-    },
+    content::{Case, Facts, file, say, yes},
+    pages::{Reader, draw, failed, frame::Frame, times},
+    trace::timeline::{self, Room, Timeline},
 };
 
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
@@ -48,32 +41,25 @@ const NUMBERS: [&str; 6] = ["none", "one", "two", "three", "four", "five"];
 struct Offered {
     story: Vec<Story>,
     time: Vec<Time>,
+    thief: Vec<Case<String>>,
+    you: Vec<Case<String>>,
+    score: Vec<Case<String>>,
 }
 
 static OFFERED: LazyLock<Offered> = LazyLock::new(|| file!("comparison.toml").data());
 
-/// A story. What it does not say is as usual.
+/// A story. What it does not set is as usual.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Story {
     slug: String,
     title: String,
     point: String,
-    #[serde(default, deserialize_with = "maybe_named")]
-    short: Option<humantime::Duration>,
-    #[serde(default, deserialize_with = "maybe_named")]
-    long: Option<humantime::Duration>,
-    #[serde(default, deserialize_with = "maybe_named")]
-    grace: Option<humantime::Duration>,
-    #[serde(default, deserialize_with = "maybe_named")]
-    theft: Option<humantime::Duration>,
-    #[serde(default, deserialize_with = "maybe_named")]
-    logout: Option<humantime::Duration>,
+    /// As in the address.
     #[serde(default)]
-    loot: String,
+    set: BTreeMap<String, String>,
 }
 
-/// A time that can be set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Time {
@@ -88,16 +74,14 @@ impl Story {
     }
 
     fn scenario(&self) -> Scenario {
-        let usual = Scenario::default();
-        let or = |time: Option<humantime::Duration>, usual: Duration| time.map_or(usual, Into::into);
-        Scenario {
-            short: or(self.short, usual.short),
-            long: or(self.long, usual.long),
-            grace: or(self.grace, usual.grace),
-            stolen: stolen(&self.loot).unwrap_or(usual.stolen),
-            theft: or(self.theft, usual.theft),
-            logout: or(self.logout, usual.logout),
+        let mut scenario = Scenario::default();
+        for (name, time, _) in times_of(&mut scenario) {
+            let set = self.set.get(name).and_then(|set| humantime::parse_duration(set).ok());
+            *time = set.unwrap_or(*time);
         }
+        let loot = self.set.get("loot").and_then(|loot| stolen(loot));
+        scenario.stolen = loot.unwrap_or(scenario.stolen);
+        scenario
     }
 
     fn address(&self) -> String {
@@ -109,14 +93,23 @@ fn stolen(slug: &str) -> Option<Stolen> {
     Stolen::ALL.into_iter().find(|stolen| stolen.slug() == slug)
 }
 
-/// A time, as it was typed.
+/// Each time of a scenario: its name in the address, and what it means if it is wrong.
+fn times_of(scenario: &mut Scenario) -> [(&'static str, &mut Duration, ScenarioError); 5] {
+    [
+        ("short", &mut scenario.short, ScenarioError::Short),
+        ("long", &mut scenario.long, ScenarioError::Long),
+        ("grace", &mut scenario.grace, ScenarioError::Grace),
+        ("theft", &mut scenario.theft, ScenarioError::Theft),
+        ("logout", &mut scenario.logout, ScenarioError::Logout),
+    ]
+}
+
 struct Field {
     time: &'static Time,
     value: String,
     error: Option<String>,
 }
 
-/// What an address asks for.
 struct Asked {
     /// Which answers are predicted to refuse the copy right after the logout; nothing, if nobody was asked.
     guess: Option<Vec<Answer>>,
@@ -140,37 +133,24 @@ impl Asked {
         let mut scenario = story.map(Story::scenario).unwrap_or_default();
         scenario.stolen = of("loot").and_then(stolen).unwrap_or(scenario.stolen);
 
-        let mut unreadable = Vec::new();
-        let mut typed = |name: &str, time: &mut Duration| match of(name) {
-            Some(text) => {
-                let read = humantime::parse_duration(text.trim());
-                unreadable.push(read.is_err());
-                *time = read.unwrap_or(*time);
-                text.chars().take(40).collect()
-            }
-            None => {
-                unreadable.push(false);
-                humantime::format_duration(*time).to_string()
-            }
-        };
-        let values = [
-            (typed("short", &mut scenario.short), ScenarioError::Short),
-            (typed("long", &mut scenario.long), ScenarioError::Long),
-            (typed("grace", &mut scenario.grace), ScenarioError::Grace),
-            (typed("theft", &mut scenario.theft), ScenarioError::Theft),
-            (typed("logout", &mut scenario.logout), ScenarioError::Logout),
-        ];
+        let typed = times_of(&mut scenario).map(|(name, time, wrong)| {
+            let text = of(name).map(str::to_owned);
+            let text = text.unwrap_or_else(|| humantime::format_duration(*time).to_string());
+            let read = humantime::parse_duration(text.trim());
+            *time = read.as_ref().copied().unwrap_or(*time);
+            (text, read.is_err(), wrong)
+        });
         let errors = scenario.errors();
-        let fields = OFFERED.time.iter().zip(values).zip(unreadable);
-        let fields = fields.map(|((time, (value, wrong)), unreadable)| Field {
+        let field = |(time, (text, unreadable, wrong)): (&'static Time, (String, bool, ScenarioError))| Field {
             time,
-            value,
+            value: text.chars().take(40).collect(),
             error: if unreadable {
                 Some("must be a time, such as 90s, 5m or 12h".to_owned())
             } else {
                 errors.contains(&wrong).then(|| wrong.to_string())
             },
-        });
+        };
+        let fields = OFFERED.time.iter().zip(typed).map(field).collect();
         let guesses: Vec<_> = pairs.iter().filter(|(name, _)| name == "guess").collect();
         let guess = guesses.iter().filter_map(|(_, slug)| slug.parse().ok()).collect();
         Self {
@@ -178,7 +158,7 @@ impl Asked {
             guess: (!guesses.is_empty()).then_some(guess),
             stolen: scenario.stolen,
             scenario,
-            fields: fields.collect(),
+            fields,
         }
     }
 
@@ -203,7 +183,7 @@ struct Page {
 #[derive(Template)]
 #[template(path = "lab/compare_drawn.html")]
 pub(crate) struct Played {
-    lanes: Vec<Lane>,
+    pub(crate) lanes: Vec<Lane>,
     scenario: Scenario,
     pictures: [Timeline; 2],
 }
@@ -214,10 +194,8 @@ pub(crate) struct Played {
 /// 500, for a scenario that contradicts itself.
 pub(crate) async fn drawn(scenario: Scenario) -> actix_web::Result<Played> {
     let mut rng = StdRng::seed_from_u64(SEED);
-    let lanes = compare(&scenario, BEGINNING, &mut rng).await.map_err(|error| {
-        tracing::error!(%error, "a comparison could not be made");
-        actix_web::error::ErrorInternalServerError("a comparison could not be made")
-    })?;
+    let lanes = compare(&scenario, BEGINNING, &mut rng).await;
+    let lanes = lanes.map_err(failed("a comparison could not be made"))?;
     Ok(Played {
         pictures: [Room::Wide, Room::Narrow].map(|room| timeline::draw(&scenario, &lanes, room)),
         lanes,
@@ -236,7 +214,11 @@ impl Played {
         lane.seconds_inside_after(self.scenario.logout)
     }
 
-    fn refuses(&self, lane: &Lane) -> bool {
+    pub(crate) fn works_for(&self, lane: &Lane) -> String {
+        span(self.after(lane))
+    }
+
+    pub(crate) fn refuses(&self, lane: &Lane) -> bool {
         self.after(lane) == 0
     }
 
@@ -249,31 +231,42 @@ impl Played {
                 "Under {} of the six answers what was stolen still works after the logout; under “{}” for another {}.",
                 NUMBERS.get(open.len()).unwrap_or(&"all"),
                 longest.answer.name(),
-                span(self.after(longest)),
+                self.works_for(longest),
             ),
         }
     }
 
-    /// One sentence for one answer.
     fn sentence(&self, lane: &Lane) -> String {
-        let after = self.after(lane);
-        let mut said = match (after, lane.inside.is_empty(), lane.inside.last()) {
-            (0, true, _) => "There was nothing to steal, so the thief never got in".to_owned(),
-            (0, false, Some((_, to))) if *to < self.scenario.logout => {
-                format!(
-                    "The thief was out {} before you left",
-                    times::length(self.scenario.logout - *to)
-                )
-            }
-            (0, ..) => "The thief was out at the moment of your logout".to_owned(),
-            (after, ..) => format!("You are out, and the thief stays inside for another {}", span(after)),
+        let ended = lane
+            .inside
+            .last()
+            .map(|(_, to)| self.scenario.logout.saturating_sub(*to));
+        let early = ended.filter(|early| !early.is_zero());
+        let facts = Facts::default()
+            .with("works", yes(!self.refuses(lane)))
+            .with("for", self.works_for(lane))
+            .with("inside", yes(!lane.inside.is_empty()))
+            .with("early", yes(early.is_some()))
+            .with("before", times::length(early.unwrap_or_default()))
+            .with("thrown_out", lane.thrown_out.to_string());
+        say(&OFFERED.thief, &facts) + &say(&OFFERED.you, &facts)
+    }
+
+    /// What one request asks, for a table of a few columns.
+    pub(crate) fn asked(&self, costs: &Costs) -> String {
+        let of = |reads: &u32, name: &str| {
+            (*reads > 0).then(|| format!("the {name}, {}\u{a0}×", self.per_call(reads, costs)))
         };
-        said.push_str(match lane.thrown_out {
-            0 => ".",
-            1 => "; and you were thrown out once on the way.",
-            _ => "; and you were thrown out again and again on the way.",
-        });
-        said
+        let asked = [
+            of(&costs.database_reads, "database"),
+            of(&costs.blacklist_reads, "blacklist"),
+        ];
+        let asked: Vec<_> = asked.into_iter().flatten().collect();
+        if asked.is_empty() {
+            "nobody".to_owned()
+        } else {
+            asked.join(", ")
+        }
     }
 
     /// A whole number under every answer that there is; another would be shown to the hundredth.
@@ -284,11 +277,8 @@ impl Played {
 
     /// How many predictions were right, kindly.
     fn score(&self, guess: &[Answer]) -> String {
-        match self.judged(guess).iter().filter(|judged| judged.right).count() {
-            6 => "All six are as you expected.".to_owned(),
-            0 => "None of the six is as you expected: then this page is worth your while.".to_owned(),
-            right => format!("{right} of the six are as you expected; the rest is worth a second look."),
-        }
+        let right = self.judged(guess).iter().filter(|judged| judged.right).count();
+        say(&OFFERED.score, &Facts::default().with("right", right.to_string()))
     }
 
     /// The predictions that were right, and those that were not.
@@ -309,7 +299,6 @@ impl Played {
     }
 }
 
-/// What became of a prediction.
 struct Judged {
     answer: Answer,
     refuses: bool,
@@ -322,25 +311,14 @@ fn span(seconds: u64) -> String {
     times::length(Duration::from_secs(seconds))
 }
 
-async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-) -> actix_web::Result<HttpResponse> {
-    let who = site.who_if_known(&rescind, &visitor).await;
-    let asked = Asked::read(request.query_string());
-    let result = if asked.shows && !asked.is_wrong() {
-        Some(drawn(asked.scenario).await?)
-    } else {
-        None
+async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
+    let asked = Asked::read(reader.request.query_string());
+    let (status, result) = match (asked.is_wrong(), asked.shows) {
+        (true, _) => (StatusCode::UNPROCESSABLE_ENTITY, None),
+        (false, true) => (StatusCode::OK, Some(drawn(asked.scenario).await?)),
+        (false, false) => (StatusCode::OK, None),
     };
-    let status = if asked.is_wrong() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
-    let frame = site.frame(&request, "The lab: does a stolen token still work?", who);
+    let frame = reader.frame("The lab: does a stolen token still work?").await;
     draw(status, &Page { frame, asked, result })
 }
 
@@ -352,6 +330,15 @@ mod tests {
     fn every_story_can_be_played_and_has_an_address_of_its_own() {
         for story in Story::all() {
             assert_eq!(story.scenario().errors(), [], "{}", story.slug);
+            for (name, text) in &story.set {
+                let offered = OFFERED.time.iter().any(|time| time.name == *name);
+                let is_time = offered && humantime::parse_duration(text).is_ok();
+                assert!(
+                    is_time || name == "loot" && stolen(text).is_some(),
+                    "{}: {name}",
+                    story.slug
+                );
+            }
             let query = story.address();
             let asked = Asked::read(query.split_once('?').unwrap().1);
             assert!(asked.shows && !asked.is_wrong() && asked.guess.is_none());
@@ -385,5 +372,19 @@ mod tests {
         );
         let bare = Asked::read("");
         assert!(bare.guess.is_none() && !bare.shows);
+    }
+
+    /// The seventh chapter's point: whoever refuses at once asks somebody, and whoever asks nobody does not refuse at once.
+    #[actix_web::test]
+    async fn those_who_refuse_at_once_are_those_who_ask() {
+        let played = drawn(Scenario::default()).await.unwrap();
+        assert_eq!(played.lanes.len(), 6);
+        let mut asking = 0;
+        for lane in &played.lanes {
+            let asks = played.asked(&lane.costs) != "nobody";
+            assert_eq!(played.refuses(lane), asks, "{}", lane.answer);
+            asking += usize::from(asks);
+        }
+        assert_eq!(asking, 3);
     }
 }

@@ -8,7 +8,7 @@ use rescind_session::{Revocation, Scope, SessionState};
 
 use super::words::SENTENCES;
 use crate::{
-    content::{Facts, of, say},
+    content::{Facts, of, say, word, yes},
     pages::times::to_the_second,
     trace::moment,
 };
@@ -33,7 +33,6 @@ pub(crate) struct Everything {
     pub(crate) loses_next_reply: bool,
 }
 
-/// The newest rows of a store.
 pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<String>>,
     /// How many older ones there are.
@@ -124,11 +123,10 @@ impl Everything {
 }
 
 fn blacklist_is(picture: &Picture) -> String {
-    let whole = if picture.blacklist_is_whole { "yes" } else { "no" };
-    let mood = format!("{:?}", picture.mood).to_lowercase();
+    let facts = Facts::default().with("mood", word(picture.mood));
     say(
         &SENTENCES.blacklist,
-        &Facts::default().with("mood", mood).with("whole", whole),
+        &facts.with("whole", yes(picture.blacklist_is_whole)),
     )
 }
 

@@ -2,23 +2,20 @@
 //!
 //! The switches are in the address, so a result can be passed on, and the same address shows the same story. It is run for
 //! each of the three graces, once with a second tab and once with a thief in its place: what the page says of the trade
-//! between the two is what these runs came to.
+//! between the two is what these runs came to. List and drawing come from the same run.
 
-use std::{fmt, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Problem, Rescind, Visitor};
-use rescind_lab::race::{FirstReply, Race, RaceError, RaceSetup, Second, Swap};
+use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceError, RaceSetup, Second, Swap, Use, Verdict};
+use serde::Deserialize;
 
-use super::race_view::{Drawing, Row, WORDS, finding, told, trade};
 use crate::{
     choices::{Choices, Control},
-    pages::{
-        Site, draw,
-        frame::{Frame, Who},
-    },
+    content::{Case, Facts, file, say, word},
+    pages::{Reader, draw, failed, frame::Frame, times::to_the_second},
     trace::{Finding, Moment, Said},
 };
 
@@ -61,7 +58,6 @@ struct Page {
     played: Option<Played>,
 }
 
-/// What was run, as it is shown.
 struct Played {
     setup: RaceSetup,
     finding: Finding,
@@ -87,7 +83,7 @@ impl Played {
         let race = Race::run(setup, StdRng::seed_from_u64(SEED)).await?;
         Ok(Self {
             setup,
-            finding: finding(&race),
+            finding: Finding::of(&WORDS.finding, &facts(&race)),
             told: told(&race),
             drawing: Drawing::of(&race),
             trade: trade(&race, &rows, choices.facts()),
@@ -102,24 +98,17 @@ impl Played {
     }
 }
 
-/// `GET /lab/race`
-async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-) -> actix_web::Result<HttpResponse> {
-    let who = site.who_if_known(&rescind, &visitor).await;
+async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
     let switches = &WORDS.switches;
-    let choices = Choices::read(switches, request.query_string());
+    let choices = Choices::read(switches, reader.request.query_string());
     let (status, played) = if choices.any_wrong() {
         (StatusCode::UNPROCESSABLE_ENTITY, None)
     } else {
-        let played = Played::play(setup(&choices), &choices).await.map_err(failed)?;
-        (StatusCode::OK, Some(played))
+        let played = Played::play(setup(&choices), &choices).await;
+        (StatusCode::OK, Some(played.map_err(failed("a race could not be run"))?))
     };
     let page = Page {
-        frame: site.frame(&request, "Two tabs, one token", who),
+        frame: reader.frame("Two tabs, one token").await,
         switches,
         choices,
         played,
@@ -127,7 +116,244 @@ async fn show(
     draw(status, &page)
 }
 
-fn failed(error: impl fmt::Display) -> actix_web::Error {
-    tracing::error!(%error, "a race could not be run");
-    actix_web::error::ErrorInternalServerError("a race could not be run")
+/// What is said of a race, and what can be set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    switches: Vec<Control>,
+    finding: Vec<Case<Finding>>,
+    row: Vec<Case<Finding>>,
+    login: Vec<Case<String>>,
+    presents: Vec<Case<String>>,
+    answer: Vec<Case<String>>,
+    mishap: Vec<Case<String>>,
+    trade: Vec<Case<String>>,
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| file!("race.toml").data());
+
+fn facts(race: &Race) -> Facts {
+    let (judged, at) = match race.judged() {
+        Judged::Nobody => ("nobody", Duration::ZERO),
+        Judged::FalseAlarm(at) => ("false-alarm", at),
+        Judged::Thief(at) => ("thief", at),
+    };
+    let inside = match race.second_inside() {
+        Duration::ZERO => "never".to_owned(),
+        inside => to_the_second(inside),
+    };
+    let facts = Facts::default().with("judged", judged).with("at", to_the_second(at));
+    facts.with("second", word(race.setup.second)).with("inside", inside)
+}
+
+fn name(setup: &RaceSetup, who: Party) -> &'static str {
+    match (who, setup.second) {
+        (Party::First, Second::Tab) => "tab 1",
+        (Party::Second, Second::Tab) => "tab 2",
+        (Party::First, Second::Thief) => "you",
+        (Party::Second, Second::Thief) => "the thief",
+    }
+}
+
+/// What a token is called: its generation, and a letter where a generation has several.
+fn token(race: &Race, token: usize) -> String {
+    let Some(link) = race.chain.get(token) else {
+        return String::new();
+    };
+    let of_its_generation = |upto: usize| {
+        let links = race.chain.iter().take(upto);
+        links.filter(|other| other.generation == link.generation).count()
+    };
+    let letter = match of_its_generation(race.chain.len()) {
+        1 => "",
+        _ => ["a", "b", "c", "d"]
+            .get(of_its_generation(token))
+            .copied()
+            .unwrap_or("…"),
+    };
+    format!("{}{letter}", link.generation)
+}
+
+/// Who presented what and got what, in order.
+fn told(race: &Race) -> Vec<Moment> {
+    let mut all = vec![Moment {
+        at: "login".to_owned(),
+        who: None,
+        words: say(&WORDS.login, &facts(race)),
+        said: None,
+        answer: None,
+    }];
+    all.extend(race.uses.iter().map(|tried| told_of(race, tried)));
+    all
+}
+
+fn told_of(race: &Race, tried: &Use) -> Moment {
+    let (gets, got, said) = match tried.verdict {
+        Verdict::Given {
+            arrived: false, token, ..
+        } => ("lost", Some(token), None),
+        Verdict::Given { again: true, token, .. } => ("again", Some(token), Some(Said::Accepted)),
+        Verdict::Given { token, .. } => ("first", Some(token), Some(Said::Accepted)),
+        Verdict::Reused => ("reused", None, Some(Said::Refused)),
+        Verdict::Closed => ("closed", None, Some(Said::Refused)),
+    };
+    let facts = Facts::default()
+        .with("gets", gets)
+        .with("token", got.map(|got| token(race, got)).unwrap_or_default())
+        .with("who", name(&race.setup, tried.who))
+        .with("presented", token(race, tried.presented));
+    Moment {
+        at: to_the_second(tried.at),
+        who: None,
+        words: say(&WORDS.presents, &facts),
+        said,
+        answer: Some(say(&WORDS.answer, &facts)),
+    }
+}
+
+/// One grace: what comes of a second tab, and of a thief in its place.
+struct Row {
+    grace: Duration,
+    chosen: bool,
+    tab: Finding,
+    thief: Finding,
+    /// Whether nobody was suspected.
+    spares: bool,
+}
+
+impl Row {
+    fn of(chosen: bool, tab: &Race, thief: &Race) -> Self {
+        Self {
+            grace: tab.setup.grace,
+            chosen,
+            tab: Finding::of(&WORDS.row, &facts(tab)),
+            thief: Finding::of(&WORDS.row, &facts(thief)),
+            spares: tab.judged() == Judged::Nobody,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self.grace {
+            Duration::ZERO => "none".to_owned(),
+            grace => to_the_second(grace),
+        }
+    }
+}
+
+/// The trade between the two, as the runs came out. `switches`: as they are set.
+fn trade(race: &Race, rows: &[Row], switches: Facts) -> Vec<String> {
+    let graces = |spares: bool| -> Vec<_> { rows.iter().filter(|row| row.spares == spares).map(Row::name).collect() };
+    let (sparing, shutting) = (graces(true), graces(false));
+    let some = |graces: &[String]| if graces.is_empty() { "none" } else { "some" };
+    let children = race.children_of(0);
+    let facts = switches
+        .with("apart_words", to_the_second(race.setup.apart))
+        .with("splits", if children > 1 { "yes" } else { "no" })
+        .with("children", children.to_string())
+        .with("spares", some(&sparing))
+        .with("sparing", sparing.join(" or "))
+        .with(
+            "shuts",
+            match shutting.as_slice() {
+                [only] if only == "none" => "zero",
+                graces => some(graces),
+            },
+        )
+        .with("shutting", shutting.join(" or ").replace("none", "nothing"));
+    let facts = facts.clone().with("mishap", say(&WORDS.mishap, &facts));
+    let told = WORDS.trade.iter().filter(|case| case.holds(&facts));
+    told.map(|case| facts.fill(&case.then)).collect()
+}
+
+/// The chain: a circle a token, beneath it who got it and who was refused with it.
+struct Drawing {
+    height: i32,
+    nodes: Vec<Node>,
+    /// Along, down or up, and along again: past what stands beneath the circles.
+    edges: Vec<String>,
+    /// The same in a sentence.
+    description: String,
+}
+
+struct Node {
+    x: i32,
+    y: i32,
+    name: String,
+    /// Whether it is good for something when the story ends.
+    current: bool,
+    /// What stands beneath it: where, its class, and the words.
+    lines: Vec<(i32, &'static str, String)>,
+}
+
+impl Drawing {
+    const WIDTH: i32 = 400;
+    const RADIUS: i32 = 18;
+    const LEFT: i32 = 62;
+    const COLUMN: i32 = 136;
+    const TOP: i32 = 24;
+    const LINE: i32 = 16;
+
+    fn of(race: &Race) -> Self {
+        let beneath: Vec<_> = (0..race.chain.len()).map(|token| beneath(race, token)).collect();
+        let most = beneath.iter().map(Vec::len).max().unwrap_or_default();
+        let row_height = 2 * Self::RADIUS + Self::LINE * i32::try_from(most).unwrap_or_default() + 24;
+        let place = |token: usize| {
+            let generation = race.chain.get(token).map_or(0, |link| link.generation);
+            let before = race.chain.iter().take(token);
+            let row = before.filter(|other| other.generation == generation).count();
+            (
+                Self::LEFT + Self::COLUMN * i32::try_from(generation).unwrap_or_default(),
+                Self::TOP + row_height * i32::try_from(row).unwrap_or_default(),
+            )
+        };
+        let last = race.chain.len() - 1;
+        let node = |(n, lines): (usize, Vec<(&'static str, String)>)| {
+            let (x, y) = place(n);
+            let below = (1..).map(|line| y + Self::RADIUS + Self::LINE * line);
+            Node {
+                x,
+                y,
+                name: token(race, n),
+                current: race.open && n == last,
+                lines: below.zip(lines).map(|(y, (class, words))| (y, class, words)).collect(),
+            }
+        };
+        let nodes: Vec<_> = beneath.into_iter().enumerate().map(node).collect();
+        let links = race.chain.iter().enumerate();
+        let edges = links.filter_map(|(n, link)| {
+            let ((from_x, from_y), (to_x, to_y)) = (place(link.parent?), place(n));
+            let (from_x, bend, to_x) = (from_x + Self::RADIUS, from_x + Self::COLUMN / 2, to_x - Self::RADIUS);
+            Some(format!("M{from_x} {from_y}H{bend}V{to_y}H{to_x}"))
+        });
+        let widest = (0..=last).map(|token| race.children_of(token)).max();
+        Self {
+            height: nodes.iter().map(|node| node.y).max().unwrap_or_default() + row_height - Self::TOP / 2,
+            edges: edges.collect(),
+            nodes,
+            description: match widest.unwrap_or_default() {
+                0 | 1 => "One chain: each token has at most one successor.".to_owned(),
+                n => format!("The chain splits: a token has {n} successors."),
+            },
+        }
+    }
+}
+
+/// Who got a token, and who was refused with it.
+fn beneath(race: &Race, token: usize) -> Vec<(&'static str, String)> {
+    let line = |tried: &Use| {
+        let who = name(&race.setup, tried.who);
+        match tried.verdict {
+            Verdict::Given {
+                token: got, arrived, ..
+            } if got == token => {
+                let lost = if arrived { "" } else { ": lost" };
+                Some(("", format!("{who}{lost}")))
+            }
+            Verdict::Reused if tried.presented == token => Some(("refused", format!("✕ {who}: reuse"))),
+            Verdict::Closed if tried.presented == token => Some(("refused", format!("✕ {who}: closed"))),
+            _ => None,
+        }
+    };
+    let login = (token == 0).then(|| ("", "login".to_owned()));
+    login.into_iter().chain(race.uses.iter().filter_map(line)).collect()
 }

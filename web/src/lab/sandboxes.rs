@@ -28,7 +28,6 @@ const MOST_KIB: u64 = 128 * 1024;
 const LEAST_KIB: u32 = 655;
 const COOKIE: &str = "lab";
 
-/// Everybody's.
 pub(crate) struct Sandboxes {
     visitors: Visitors<Bench>,
     rng: Mutex<StdRng>,

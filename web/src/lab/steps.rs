@@ -14,22 +14,18 @@ use crate::trace::{
 /// How many messages are drawn at most, but for a single step that has more.
 const MOST_DRAWN: usize = 16;
 
-/// The drawing, and the lists.
 pub(crate) struct Steps {
     pub(crate) drawing: Sequence,
     /// Those that are drawn, the newest last.
     pub(crate) told: Vec<StepTold>,
-    /// Steps before those.
     pub(crate) folded: Vec<StepTold>,
 }
 
-/// A step as it stands in a list.
 pub(crate) struct StepTold {
     pub(crate) number: usize,
     pub(crate) at: String,
     pub(crate) deed: &'static str,
     pub(crate) came_of_it: String,
-    /// Its messages, a sentence each.
     pub(crate) sentences: Vec<String>,
 }
 

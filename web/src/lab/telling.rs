@@ -10,52 +10,17 @@ use rescind_session::{Check, Preset};
 
 use super::words::{SENTENCES, of_action};
 use crate::{
-    content::{Facts, say},
+    content::{Facts, say, word, yes},
     pages::times::to_the_second,
-    trace::{class, name, reply},
+    trace::Shown,
 };
 
-/// What is told of a step.
-pub(crate) struct Told {
+pub(crate) struct Told<'a> {
     /// "The thief is in: nobody was asked."
     pub(crate) headline: String,
-    /// What it means.
     pub(crate) meaning: String,
     /// What whoever asked was told: you, the thief, or both.
-    pub(crate) said: Vec<Said>,
-}
-
-/// What somebody was told.
-pub(crate) struct Said {
-    pub(crate) who: &'static str,
-    pub(crate) outcome: Outcome,
-    /// "401 token_revoked"
-    pub(crate) reply: String,
-    pub(crate) decided: &'static str,
-}
-
-impl Said {
-    fn of(exchange: &Exchange) -> Self {
-        Self {
-            who: name(exchange.who),
-            outcome: exchange.outcome,
-            reply: reply(exchange),
-            decided: exchange.decided.words(),
-        }
-    }
-
-    pub(crate) fn class(&self) -> &'static str {
-        class(self.outcome)
-    }
-
-    pub(crate) fn word(&self) -> &'static str {
-        match self.outcome {
-            Outcome::Accepted => "Accepted",
-            Outcome::Refused => "Refused",
-            Outcome::CannotTell => "Refused, since nobody can tell",
-            Outcome::NoServer => "No answer",
-        }
-    }
+    pub(crate) said: Vec<Shown<'a>>,
 }
 
 /// Where a step stands: under which answer, and what came before.
@@ -66,9 +31,9 @@ pub(crate) struct Context<'a> {
     pub(crate) steps: &'a [Step],
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// Tells of the last of the steps; nothing, if there is none.
-    pub(crate) fn tell(&self) -> Option<Told> {
+    pub(crate) fn tell(&self) -> Option<Told<'a>> {
         let step = self.steps.last()?;
         let last_of = |who| step.exchanges.iter().rev().find(move |exchange| exchange.who == who);
         let said: Vec<_> = [last_of(Who::You), last_of(Who::Thief)].into_iter().flatten().collect();
@@ -76,7 +41,7 @@ impl Context<'_> {
         let told = |(headline, meaning)| Told {
             headline,
             meaning,
-            said: said.iter().map(|exchange| Said::of(exchange)).collect(),
+            said: said.iter().map(|exchange| Shown(exchange)).collect(),
         };
         // What became of the thief is what the page is about; where they had no part, of you.
         let Some(last) = facts.last() else {
@@ -99,7 +64,6 @@ impl Context<'_> {
 
     /// What is known of a request of the last step.
     fn facts(&self, step: &Step, exchange: &Exchange) -> Facts {
-        let yes = |is: bool| if is { "yes" } else { "no" };
         let (who, you, you_are) = match exchange.who {
             Who::You | Who::Browser => ("you", "You", "You are"),
             Who::Thief => ("thief", "The thief", "The thief is"),
@@ -110,14 +74,14 @@ impl Context<'_> {
             .with("who", who)
             .with("You", you)
             .with("You_are", you_are)
-            .with("outcome", outcome_name(exchange.outcome))
+            .with("outcome", word(exchange.outcome))
             .with("path", exchange.request.path.as_ref())
             .with("code", exchange.code().unwrap_or_default())
-            .with("decided", format!("{:?}", exchange.decided).to_lowercase())
+            .with("decided", word(exchange.decided))
             .with("check_words", exchange.decided.words())
             .with("lost", yes(!exchange.arrived && exchange.reply.is_some()))
             .with("answer", self.answer.slug())
-            .with("check", format!("{:?}", self.check).to_lowercase())
+            .with("check", word(self.check))
             .with("refreshes", yes(refreshes))
             .with("forgot", yes(forgot))
             .with("renewed", yes(step.exchanges.len() > 1));
@@ -147,14 +111,5 @@ impl Context<'_> {
             step.action == Action::LogOut && sent.any(|exchange| exchange.outcome == Outcome::Accepted)
         };
         self.steps.get(theft..)?.iter().find(done).map(|logout| logout.at)
-    }
-}
-
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Refused => "refused",
-        Outcome::CannotTell => "cannot-tell",
-        Outcome::NoServer => "no-server",
     }
 }

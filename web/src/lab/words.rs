@@ -10,15 +10,11 @@ use crate::{
     trace::sequence::Lane,
 };
 
-/// What is to be said of an answer.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnswerWords {
-    /// What it is, in a sentence.
     pub(crate) what: String,
-    /// When to choose it.
     pub(crate) choose: String,
-    /// What it does not do.
     pub(crate) price: String,
     /// When plain server sessions are the better answer.
     pub(crate) sessions: String,
@@ -29,11 +25,12 @@ pub(crate) struct AnswerWords {
     pub(super) lets_in: String,
 }
 
-/// What an action is called.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActionWords {
-    /// What stands on the button.
+    /// Beside which buttons it stands.
+    #[serde(default)]
+    pub(super) group: String,
     pub(crate) button: String,
     /// What it does, in lists.
     pub(super) deed: String,

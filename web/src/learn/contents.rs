@@ -1,17 +1,13 @@
 //! `/learn`: what there is to read, and how far one has come.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
-use rescind_api::{Problem, Rescind, Visitor};
 
 use super::{
     chapters::{Chapter, Part},
     exercises,
 };
-use crate::pages::{
-    Site, draw,
-    frame::{Frame, Who},
-};
+use crate::pages::{Reader, draw, frame::Frame};
 
 #[derive(Template)]
 #[template(path = "learn/contents.html")]
@@ -23,16 +19,11 @@ struct Contents {
     begun: bool,
 }
 
-/// `GET /learn`
-pub(super) async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-) -> actix_web::Result<HttpResponse> {
-    let (solved, open): (Vec<_>, Vec<_>) = Chapter::all().partition(|chapter| exercises::is_solved(*chapter, &request));
+pub(super) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
+    let is_solved = |chapter: &Chapter| exercises::is_solved(*chapter, &reader.request);
+    let (solved, open): (Vec<_>, Vec<_>) = Chapter::all().partition(is_solved);
     let page = Contents {
-        frame: site.frame(&request, "The course", site.who_if_known(&rescind, &visitor).await),
+        frame: reader.frame("The course").await,
         begun: !solved.is_empty(),
         next: open.first().copied().unwrap_or(Chapter::FIRST),
         solved,

@@ -29,7 +29,6 @@ const SOURCES: [(&str, &str); 11] = sources![
     "crates/token/src/refresh.rs",
 ];
 
-/// Which pieces of which file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {
@@ -44,10 +43,8 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Listing(pub(crate) Vec<Vec<Line>>);
 
-/// A line of source.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// Counted from 1.
     pub(crate) number: usize,
     /// Without the indentation that its piece begins with.
     pub(crate) text: &'static str,

@@ -26,12 +26,9 @@ use actix_web::web;
 
 use crate::pages::read;
 
-/// Where the course is.
 const COURSE: &str = "/learn";
-/// Where its words are explained.
 const GLOSSARY: &str = "/glossary";
 
-/// Adds the course to an application.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.configure(exercises::configure)
         .service(web::resource(COURSE).route(read().to(contents::show)))

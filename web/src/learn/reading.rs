@@ -1,8 +1,8 @@
 //! `/learn/{chapter}`: a page of prose, an experiment, the source that does it, an exercise.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{Problem, Rescind, Visitor};
+use rescind_api::Problem;
 
 use super::{
     chapters::{Chapter, Part},
@@ -10,10 +10,7 @@ use super::{
     exercises,
     experiment::Experiment,
 };
-use crate::pages::{
-    Site, draw,
-    frame::{Frame, Who},
-};
+use crate::pages::{Reader, draw, frame::Frame};
 
 #[derive(Template)]
 #[template(path = "learn/chapter.html")]
@@ -29,27 +26,17 @@ struct Page {
     exercise: Option<String>,
 }
 
-/// `GET /learn/{chapter}`
-pub(super) async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-    slug: web::Path<String>,
-) -> actix_web::Result<HttpResponse> {
+pub(super) async fn show(reader: Reader, slug: web::Path<String>) -> actix_web::Result<HttpResponse> {
+    let request = &reader.request;
     let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
     let page = Page {
-        frame: site.frame(
-            &request,
-            chapter.title.as_str(),
-            site.who_if_known(&rescind, &visitor).await,
-        ),
+        frame: reader.frame(chapter.title.as_str()).await,
         chapter,
-        solved: exercises::is_solved(chapter, &request),
+        solved: exercises::is_solved(chapter, request),
         of_the_source: code_in(&chapter.source.says),
         listing: chapter.source.cut(),
         experiment: experiment(chapter, request.query_string()).await,
-        exercise: exercises::for_chapter(chapter, &request).await,
+        exercise: exercises::for_chapter(chapter, request).await,
     };
     draw(StatusCode::OK, &page)
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use rescind_api::{Problem, Rescind, Visitor, browser};
-use rescind_session::{Check, UserKind};
+use rescind_session::UserKind;
 
 use super::{
     Site,
@@ -16,7 +16,9 @@ use super::{
     times::Time,
     token_view::TokenView,
     with_cookies,
+    words::{WORDS, facts},
 };
+use crate::content::say;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -28,7 +30,7 @@ struct Account {
     ended: Option<Ended>,
     token: TokenView,
     renewed: Option<Renewed>,
-    logout_means: &'static str,
+    logout_means: String,
     devices: Devices,
     /// Whether the account is the demo's, whose password is everybody's.
     is_demo: bool,
@@ -82,19 +84,13 @@ pub(crate) async fn show(
     let devices = Devices::of(&authenticated, service, now, &page).await?;
     let page = Account {
         frame: site.frame(&request, username.clone(), Who::Somebody(username.clone())),
-        notice: notice.and_then(|done| Notice::of(done, policy.check)),
+        notice: notice.and_then(|done| Notice::of(done, policy)),
         ended,
         token: TokenView::new(&authenticated, now, policy, site.demo().is_on()),
         renewed: devices
             .current()
             .and_then(|device| Renewed::of(device, authenticated.claims().issued_at, now)),
-        logout_means: match policy.check {
-            Check::Session | Check::Blacklist => "From then on this service refuses every copy of the token.",
-            Check::Nothing => {
-                "That deletes the token in this browser. A copy of it is accepted until its life is over, because under \
-                 this policy nobody asks."
-            }
-        },
+        logout_means: say(&WORDS.logout, &facts(policy)),
         devices,
         is_demo: user.kind == UserKind::Demo,
         username,

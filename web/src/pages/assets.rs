@@ -37,8 +37,8 @@ const MODULES: [&str; 11] = [
     include_str!("../../static/js/page.js"),
 ];
 
-struct Asset {
-    path: String,
+pub(crate) struct Asset {
+    pub(crate) path: String,
     tag: EntityTag,
     media_type: &'static str,
     contents: web::Bytes,
@@ -60,12 +60,13 @@ impl Asset {
     }
 }
 
-/// All static files.
 pub(crate) struct Assets {
-    stylesheet: Asset,
-    lessons: Asset,
-    script: Asset,
-    icon: Asset,
+    pub(crate) stylesheet: Asset,
+    /// What the pages that teach need beside it.
+    pub(crate) lessons: Asset,
+    /// A module.
+    pub(crate) script: Asset,
+    pub(crate) icon: Asset,
 }
 
 impl Assets {
@@ -96,26 +97,6 @@ impl Assets {
             script: Asset::new("rescind", "js", "text/javascript; charset=utf-8", one_module(&MODULES)),
             icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../../static/icon.svg")),
         }
-    }
-
-    /// The address of the stylesheet.
-    pub(crate) fn stylesheet(&self) -> &str {
-        &self.stylesheet.path
-    }
-
-    /// The address of what the pages that teach need beside it.
-    pub(crate) fn lessons(&self) -> &str {
-        &self.lessons.path
-    }
-
-    /// The address of the script, a module.
-    pub(crate) fn script(&self) -> &str {
-        &self.script.path
-    }
-
-    /// The address of the icon.
-    pub(crate) fn icon(&self) -> &str {
-        &self.icon.path
     }
 
     fn find(&self, path: &str) -> Option<&Asset> {

@@ -6,17 +6,25 @@ use rescind_api::{
     Authenticated, Problem, Rescind, Visitor,
     browser::{self, Notice},
 };
-use rescind_session::{Check, EndSessionError, Preset, Session, SessionService, StolenTokenDies, token::SessionId};
+use rescind_session::{Check, EndSessionError, Session, SessionService, StolenTokenDies, token::SessionId};
 use serde::Deserialize;
 
-use super::{Site, device_name::device_name, renewed, see_other, times::Time, with_cookies};
+use super::{
+    Site,
+    device_name::device_name,
+    renewed, see_other,
+    times::Time,
+    with_cookies,
+    words::{WORDS, facts},
+};
+use crate::content::say;
 
 /// What the account page shows under "Your devices".
 pub(crate) enum Devices {
     /// This one first, then the others by the time they were last seen, a page at a time.
     Kept(Vec<Device>, Pages),
     /// Why there is no list.
-    NotKept(&'static str),
+    NotKept(String),
 }
 
 /// The numbers of the pages beside the one that is shown.
@@ -25,7 +33,6 @@ pub(crate) struct Pages {
     pub(crate) older: Option<usize>,
 }
 
-/// Which page of the list.
 #[derive(Deserialize)]
 pub(crate) struct Page {
     devices: Option<usize>,
@@ -34,10 +41,8 @@ pub(crate) struct Page {
 /// How many devices a page lists, beside the one that is used.
 const ON_A_PAGE: usize = 20;
 
-/// One login on one device.
 pub(crate) struct Device {
     pub(crate) id: SessionId,
-    /// Whether it is the one that asks.
     pub(crate) current: bool,
     pub(crate) name: String,
     pub(crate) address: Option<String>,
@@ -56,7 +61,9 @@ impl Devices {
     ) -> Result<Self, Problem> {
         let mut sessions = match service.sessions(asks.user_id()).await {
             Ok(sessions) => sessions,
-            Err(EndSessionError::PolicyKeepsNoSession) => return Ok(Self::NotKept(why_not(service.policy().preset))),
+            Err(EndSessionError::PolicyKeepsNoSession) => {
+                return Ok(Self::NotKept(say(&WORDS.no_devices, &facts(service.policy()))));
+            }
             Err(error) => return Err(error.into()),
         };
         sessions.sort_by_key(|session| (session.id != asks.session_id(), std::cmp::Reverse(session.last_seen_at)));
@@ -74,10 +81,7 @@ impl Devices {
         };
         Ok(Self::Kept(own.iter().chain(listed).map(device).collect(), pages))
     }
-}
 
-impl Devices {
-    /// The one that asks.
     pub(crate) fn current(&self) -> Option<&Device> {
         match self {
             Self::Kept(devices, _) => devices.iter().find(|device| device.current),
@@ -87,7 +91,7 @@ impl Devices {
 }
 
 impl Device {
-    fn new(session: &Session, asks: SessionId, now: Timestamp) -> Self {
+    pub(super) fn new(session: &Session, asks: SessionId, now: Timestamp) -> Self {
         Self {
             id: session.id,
             current: session.id == asks,
@@ -100,20 +104,6 @@ impl Device {
     }
 }
 
-fn why_not(preset: Preset) -> &'static str {
-    match preset {
-        Preset::ClientDelete => {
-            "There is no list: under this policy a login is written down nowhere. That is what makes it cheap, and why \
-             nobody can end a login from afar; only its owner can, by deleting the token where it is."
-        }
-        _ => {
-            "There is no list: under this policy a login is written down nowhere. That is what makes it cheap, and why \
-             nobody can end a login from afar; only time does."
-        }
-    }
-}
-
-/// Ends one session from the list.
 pub(crate) async fn log_out_one(
     request: HttpRequest,
     visitor: Visitor,
@@ -141,7 +131,6 @@ pub(crate) async fn log_out_one(
     with_cookies(see_other("/account"), &[notice])
 }
 
-/// Ends all of them, this one too.
 pub(crate) async fn log_out_everywhere(
     request: HttpRequest,
     visitor: Visitor,

@@ -8,26 +8,23 @@ use actix_web::HttpRequest;
 use jiff::Timestamp;
 use rescind_api::{Problem, Rescind, browser};
 use rescind_session::{
-    Cause, Device, Session, SessionState,
+    Device, Session, SessionState,
     token::{SessionId, UserId},
 };
 
-use super::{device_name::device_name, times::Time};
+use super::{
+    devices::Device as Listed,
+    times::Time,
+    words::{Said, WORDS},
+};
+use crate::content::{Facts, first, word, yes};
 
 /// What is said of a session that was ended, for `ended.html`.
 pub(crate) struct Ended {
-    pub(crate) heading: &'static str,
-    pub(crate) says: &'static str,
+    pub(crate) said: &'static Said,
     pub(crate) when: Time,
-    /// Who held the session last, where it was ended because somebody had a copy.
-    pub(crate) robbed: Option<LastHeld>,
-}
-
-/// The device that renewed a session last: the thief's, or one's own.
-pub(crate) struct LastHeld {
-    pub(crate) device: String,
-    pub(crate) address: Option<String>,
-    pub(crate) when: Time,
+    /// The device that renewed the session last, the thief's or one's own, where it was ended because somebody had a copy.
+    pub(crate) robbed: Option<Listed>,
 }
 
 impl Ended {
@@ -62,45 +59,13 @@ impl Ended {
             return None;
         };
         let robbed = session.reuse_noticed_at.is_some();
-        let (heading, says) = match cause {
-            _ if robbed => (
-                "A copy of your session was used, so the session was ended.",
-                "Its refresh token came a second time, after it had been exchanged. Two hold it then, and which of them is \
-                 you cannot be told. So it is over for both.",
-            ),
-            Cause::LogoutElsewhere => (
-                "This device was logged out.",
-                "Somebody ended its session from your list of devices.",
-            ),
-            Cause::LogoutEverywhere => (
-                "You were logged out everywhere.",
-                "Somebody who was logged in as you asked for it.",
-            ),
-            Cause::TooMany => (
-                "This device was logged out.",
-                "You logged in on more devices than one account may, and this login was the oldest.",
-            ),
-            Cause::PasswordChange => (
-                "Your password was changed.",
-                "That ended every session but the one that changed it.",
-            ),
-            Cause::Administrator => ("Your session was ended.", "Whoever is in charge here ended it."),
-            Cause::LostCommit => (
-                "Your session was ended, to be safe.",
-                "The server had lost track of how often it was renewed.",
-            ),
-            Cause::Reuse | Cause::Logout | Cause::Replaced | Cause::TokenRevoked => return None,
-        };
+        let facts = Facts::default().with("robbed", yes(robbed)).with("cause", word(cause));
+        let said = first(&WORDS.ended, &facts)?;
         Some(Self {
-            heading,
-            says,
+            said,
             when: Time::ago(session.reuse_noticed_at.unwrap_or(at), now),
             // Not known where only an access token was presented, which may be a thief's.
-            robbed: (robbed && session.device != Device::default()).then(|| LastHeld {
-                device: device_name(session.device.user_agent.as_deref()),
-                address: session.device.address.map(|address| address.to_string()),
-                when: Time::ago(session.last_seen_at, now),
-            }),
+            robbed: (robbed && session.device != Device::default()).then(|| Listed::new(session, session.id, now)),
         })
     }
 }

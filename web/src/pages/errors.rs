@@ -9,7 +9,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method, StatusCode,
+        Method,
         header::{self, Accept, Header},
     },
     middleware::Next,
@@ -23,16 +23,18 @@ use super::{
     CONTENT_POLICY, Site, draw,
     frame::{Frame, Who},
     times::span,
+    words::{Said, WORDS},
 };
+use crate::content::{Facts, first, yes};
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
     frame: Frame,
     status: u16,
-    heading: &'static str,
+    said: Option<&'static Said>,
+    /// What the problem says of itself.
     detail: &'static str,
-    /// How long to wait, in words.
     wait: Option<String>,
     /// The page that was asked for, where asking once more may help.
     again: Option<String>,
@@ -92,18 +94,25 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
     };
     let status = reply.status();
     let problem = Problem::of(&reply);
-    let (heading, detail, way_out) = words(status, problem.as_ref());
-    // Whoever pressed a button of the demo is in the middle of its story.
+    let code = problem.as_ref().map_or("unknown", Problem::code);
+    let facts = Facts::default()
+        .with("code", code)
+        .with("status", status.as_str())
+        .with("told", yes(problem.is_some()))
+        .with("ours", yes(status.is_server_error()));
+    let said = first(&WORDS.error, &facts);
     let way_out = match request.path() {
+        // Whoever pressed a button of the demo is in the middle of its story.
         path if site.demo().is_on() && path.starts_with("/demo/") => ("/demo", "Back to the demo"),
-        _ => way_out,
+        _ if said.is_some_and(|said| said.login) => ("/login", "Log in"),
+        _ => ("/", "To the start"),
     };
     let again = again(request, problem.as_ref());
     let page = ErrorPage {
-        frame: site.frame(request, heading, Who::Unknown),
+        frame: site.frame(request, said.map_or("", |said| &said.heading), Who::Unknown),
         status: status.as_u16(),
-        heading,
-        detail,
+        said,
+        detail: problem.as_ref().map_or("", Problem::detail),
         wait: problem
             .as_ref()
             .and_then(Problem::retry_after)
@@ -111,7 +120,7 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
         when_back: comes_back(problem.as_ref()).then(|| again.clone().unwrap_or_else(|| way_out.0.to_owned())),
         again,
         way_out,
-        code: problem.as_ref().map_or("unknown", Problem::code),
+        code,
         request: reply
             .headers()
             .get("x-request-id")
@@ -161,83 +170,4 @@ fn again(request: &HttpRequest, problem: Option<&Problem>) -> Option<String> {
 #[derive(Deserialize)]
 struct Way {
     next: String,
-}
-
-/// What is said to a person: a heading, what it means, and the way out.
-fn words(status: StatusCode, problem: Option<&Problem>) -> (&'static str, &'static str, (&'static str, &'static str)) {
-    const START: (&str, &str) = ("/", "To the start");
-    const LOGIN: (&str, &str) = ("/login", "Log in");
-    match problem {
-        Some(Problem::NotFound) => (
-            "There is nothing here",
-            "Perhaps the address was mistyped, or what was here is gone.",
-            START,
-        ),
-        Some(Problem::MethodNotAllowed) => (
-            "Not this way",
-            "This address is not for visiting; it belongs to a button on another page.",
-            START,
-        ),
-        Some(Problem::CrossOrigin) => (
-            "That came from elsewhere",
-            "A page of another site sent that form, or one of this site under another name. Nothing was done. If you meant \
-             it, do it here.",
-            START,
-        ),
-        Some(Problem::PayloadTooLarge) => (
-            "That is too much",
-            "What was sent is longer than anything this form can mean.",
-            START,
-        ),
-        Some(Problem::UnsupportedMediaType | Problem::BadRequest | Problem::InvalidInput(_)) => (
-            "That cannot be read",
-            "What was sent is not what this page's form sends. Nothing was done.",
-            START,
-        ),
-        Some(Problem::DifferentSessions | Problem::DuplicateCookies) => (
-            "These cookies contradict each other",
-            "Your browser holds tokens of more than one login, and which one is yours cannot be told. Logging in again puts \
-             it right; if it does not, delete this site's cookies.",
-            LOGIN,
-        ),
-        Some(Problem::CredentialUnreadable { .. }) => (
-            "A cookie cannot be read",
-            "You are logged out of every login that could be told. One cookie holds no token of this site; logging in again \
-             replaces it.",
-            LOGIN,
-        ),
-        Some(Problem::RateLimited { .. }) => ("Too many tries", "Wait a moment, then try again.", LOGIN),
-        Some(Problem::StoreUnavailable(_) | Problem::NotReady { .. }) => (
-            "Not just now",
-            "The server cannot reach the store that it has to ask, and what it cannot find out it does not guess: whoever is \
-             refused now is refused to be safe. Nothing of yours is lost. Trying again is harmless, also after a button.",
-            START,
-        ),
-        Some(Problem::RevocationPending(_)) => (
-            "Almost done",
-            "The session is ended, but its tokens may not be refused everywhere yet. Reload this page to be sure.",
-            START,
-        ),
-        Some(Problem::DemoAccount) => ("That is everybody's", Problem::DemoAccount.detail(), START),
-        Some(Problem::NotANavigation) => (
-            "For visiting only",
-            "This address renews a login on the way to a page. A browser goes there by itself; fetched ahead or from within \
-             another page it does nothing.",
-            START,
-        ),
-        Some(Problem::Overloaded) => ("Very busy", "Too many passwords are being checked at once.", LOGIN),
-        Some(Problem::PolicyKeepsNoSession | Problem::PolicyHasNoRefresh) => (
-            "Not under this policy",
-            "The policy in force keeps no sessions that could do this.",
-            START,
-        ),
-        Some(problem) if status == StatusCode::UNAUTHORIZED => ("Log in first", problem.detail(), LOGIN),
-        Some(problem) => ("That did not work", problem.detail(), START),
-        None if status.is_server_error() => ("A mistake of ours", "The server made a mistake. It was logged.", START),
-        None => (
-            "That did not work",
-            "The server could not make sense of the request.",
-            START,
-        ),
-    }
 }

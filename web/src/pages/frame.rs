@@ -1,9 +1,10 @@
 //! What stands around every page.
 
-use super::theme::Theme;
+use std::sync::Arc;
+
+use super::{assets::Assets, theme::Theme};
 
 /// Title, navigation, the policy in force, and the choice of a theme.
-#[derive(Debug, Clone)]
 pub(crate) struct Frame {
     pub(crate) title: String,
     /// The page's own address, to mark it in the navigation.
@@ -11,26 +12,27 @@ pub(crate) struct Frame {
     pub(crate) who: Who,
     /// Whether there is a demo to go to.
     pub(crate) demo: bool,
-    /// Where the page comes from, in the demo.
+    /// Where the page comes from, in the demo: elsewhere it is nobody's business.
     pub(crate) place: Option<Place>,
     pub(crate) theme: Theme,
     /// Where the choice of a theme leads back to.
     pub(crate) back: String,
-    pub(crate) stylesheet: String,
-    /// The second stylesheet, for a page that teaches.
-    pub(crate) lessons: Option<String>,
-    pub(crate) script: String,
-    pub(crate) icon: String,
+    pub(crate) assets: Arc<Assets>,
     /// For the script: the login that the page is drawn for, as [`SessionState`](super::session_state::SessionState) in
     /// JSON.
     pub(crate) session: Option<String>,
-    /// The name of the policy in force.
     pub(crate) policy: &'static str,
-    /// What a logout does under it.
-    pub(crate) promise: &'static str,
+    pub(crate) promise: String,
 }
 
-/// Where a page comes from.
+impl Frame {
+    /// Whether it stands around a page of the lab, the inspector, the course or the glossary.
+    pub(crate) fn teaches(&self) -> bool {
+        let folder = self.path.split('/').nth(1);
+        matches!(folder, Some("lab" | "inspector" | "learn" | "glossary"))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The node that answered, where there are several.
@@ -42,7 +44,6 @@ pub(crate) struct Place {
 /// Whom a page is drawn for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// Somebody who is logged in.
     Somebody(String),
     /// Nobody who is.
     Nobody,

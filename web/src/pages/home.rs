@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rescind_api::{Rescind, Visitor, browser};
-use rescind_session::{Check, StolenTokenDies};
+use rescind_session::{Policy, StolenTokenDies};
 
 use super::{
     Site, draw,
@@ -11,7 +11,9 @@ use super::{
     frame::{Frame, Who},
     times::Time,
     with_cookies,
+    words::{Said, WORDS, facts},
 };
+use crate::content::{first, word};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -23,51 +25,22 @@ struct Home {
 
 /// What is said once, after something was done.
 pub(crate) struct Notice {
-    pub(crate) heading: &'static str,
-    pub(crate) says: &'static str,
+    pub(crate) said: &'static Said,
     /// The instant at the end of the sentence.
     pub(crate) until: Option<Time>,
 }
 
 impl Notice {
-    /// What was done, in words.
-    pub(crate) fn of(done: browser::Notice, check: Check) -> Option<Self> {
-        use StolenTokenDies::{At, Now};
-        let (heading, says, until) = match done {
-            browser::Notice::LoggedOut(Now) => (
-                "You are logged out.",
-                "A stolen copy of your access token is refused from now on.",
-                None,
-            ),
-            browser::Notice::LoggedOut(At(time)) => (
-                "You are logged out.",
-                "Under this policy nobody asks whether a token was taken back, so a stolen copy of yours is accepted until",
-                Some(time),
-            ),
-            browser::Notice::DeviceEnded(Now) => (
-                "That device is logged out.",
-                "Its access token is refused from now on.",
-                None,
-            ),
-            browser::Notice::DeviceEnded(At(time)) => (
-                "That device is logged out.",
-                "Under this policy nobody asks whether a token was taken back, so its access token is accepted until",
-                Some(time),
-            ),
-            browser::Notice::PasswordChanged if check == Check::Nothing => (
-                "Your password is changed.",
-                "Under this policy nobody asks whether a token was taken back, so other devices are out once theirs expire.",
-                None,
-            ),
-            browser::Notice::PasswordChanged => {
-                ("Your password is changed.", "Every other device is logged out.", None)
-            }
-            // Told by `Ended`, from the session's row.
-            browser::Notice::CopyWasUsed(_) => return None,
+    pub(crate) fn of(done: browser::Notice, policy: &Policy) -> Option<Self> {
+        let until = match done {
+            browser::Notice::LoggedOut(StolenTokenDies::At(time))
+            | browser::Notice::DeviceEnded(StolenTokenDies::At(time)) => Some(time),
+            _ => None,
         };
+        let dies = if until.is_some() { "later" } else { "now" };
+        let facts = facts(policy).with("done", word(done)).with("dies", dies);
         Some(Self {
-            heading,
-            says,
+            said: first(&WORDS.notice, &facts)?,
             until: until.map(Time::exactly),
         })
     }
@@ -93,7 +66,7 @@ pub(crate) async fn show(
     };
     let page = Home {
         frame: site.frame(&request, "Does a stolen token still work?", who),
-        notice: notice.and_then(|done| Notice::of(done, rescind.service().policy().check)),
+        notice: notice.and_then(|done| Notice::of(done, rescind.service().policy())),
         ended,
     };
     with_cookies(draw(StatusCode::OK, &page)?, read.as_slice())

@@ -98,7 +98,7 @@ pub(crate) async fn submit(
         next,
     } = typed;
     let mut page = Login::new(&request, &site, Who::Nobody, &username, next.as_deref());
-    let missing = missing(&username, &password);
+    let missing = missing([("username", username.trim()), ("password", &password)]);
     if !missing.is_empty() {
         tell(&mut page.fields, &missing);
         return draw_again(&Problem::InvalidInput(missing), &page);
@@ -128,13 +128,12 @@ pub(crate) fn explained(problem: &Problem) -> String {
     }
 }
 
-fn missing(username: &str, password: &str) -> Vec<FieldError> {
-    [("username", username.trim()), ("password", password)]
-        .into_iter()
-        .filter(|(_, typed)| typed.is_empty())
-        .map(|(field, _)| FieldError {
-            field,
-            detail: "is missing".to_owned(),
-        })
-        .collect()
+/// Those of the fields that were left empty.
+pub(crate) fn missing(typed: [(&'static str, &str); 2]) -> Vec<FieldError> {
+    let empty = typed.into_iter().filter(|(_, typed)| typed.is_empty());
+    let missing = empty.map(|(field, _)| FieldError {
+        field,
+        detail: "is missing".to_owned(),
+    });
+    missing.collect()
 }

@@ -11,9 +11,7 @@
 //! shows the rest.
 
 mod account;
-pub(crate) mod arrow;
 mod assets;
-mod checks;
 pub(crate) mod device_name;
 mod devices;
 mod ended;
@@ -26,9 +24,12 @@ pub(crate) mod renewed;
 mod session_state;
 mod signup;
 mod site;
-mod theme;
+pub(crate) mod theme;
 pub(crate) mod times;
 mod token_view;
+mod words;
+
+use std::fmt::Display;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, Resource, Route,
@@ -41,7 +42,7 @@ use askama::Template;
 use rescind_api::{Problem, browser};
 
 pub(crate) use errors::as_pages as errors_as_pages;
-pub(crate) use site::Site;
+pub(crate) use site::{Reader, Site};
 
 /// Adds all pages, and the API underneath them, to an application.
 pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
@@ -86,12 +87,16 @@ pub(crate) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Draws a page.
+/// 500. The cause goes to the log.
+pub(crate) fn failed<E: Display>(what: &'static str) -> impl FnMut(E) -> actix_web::Error {
+    move |error| {
+        tracing::error!(%error, "{what}");
+        actix_web::error::ErrorInternalServerError(what)
+    }
+}
+
 pub(crate) fn draw(status: StatusCode, page: &impl Template) -> actix_web::Result<HttpResponse> {
-    let html = page.render().map_err(|error| {
-        tracing::error!(%error, "a page could not be drawn");
-        actix_web::error::ErrorInternalServerError("a page could not be drawn")
-    })?;
+    let html = page.render().map_err(failed("a page could not be drawn"))?;
     Ok(HttpResponseBuilder::new(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -123,10 +128,9 @@ pub(crate) fn see_other(to: &str) -> HttpResponse {
 
 pub(crate) fn with_cookies(mut reply: HttpResponse, cookies: &[Cookie<'static>]) -> actix_web::Result<HttpResponse> {
     for cookie in cookies {
-        reply.add_cookie(cookie).map_err(|error| {
-            tracing::error!(%error, "a cookie could not be written");
-            actix_web::error::ErrorInternalServerError("a cookie could not be written")
-        })?;
+        reply
+            .add_cookie(cookie)
+            .map_err(failed("a cookie could not be written"))?;
     }
     Ok(reply)
 }

@@ -6,7 +6,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rescind_api::{
-    Authenticated, FieldError, Form, Problem, Rescind, Visitor,
+    Authenticated, Form, Problem, Rescind, Visitor,
     browser::{self, Notice},
 };
 use rescind_session::{Password, User, UserKind};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::{
     Site, draw, draw_again,
     frame::{Field, Frame, Who, tell},
-    login::explained,
+    login::{explained, missing},
     renewed, see_other, with_cookies,
 };
 
@@ -143,17 +143,10 @@ async fn change(
     asks: (&Authenticated, &User),
     typed: Typed,
 ) -> Result<(), Problem> {
-    let missing: Vec<_> = [
+    let missing = missing([
         ("old_password", &typed.old_password),
         ("new_password", &typed.new_password),
-    ]
-    .into_iter()
-    .filter(|(_, typed)| typed.is_empty())
-    .map(|(field, _)| FieldError {
-        field,
-        detail: "is missing".to_owned(),
-    })
-    .collect();
+    ]);
     if !missing.is_empty() {
         return Err(Problem::InvalidInput(missing));
     }

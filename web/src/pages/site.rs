@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use futures::future::LocalBoxFuture;
 use rescind_api::{Authenticated, Problem, Rescind, Visitor};
-use rescind_session::{Check, User};
+use rescind_session::User;
 
 use super::{
     assets::Assets,
     frame::{Frame, Place, Who},
     session_state::SessionState,
     theme::{self, Theme},
+    words::{WORDS, facts},
 };
-use crate::{settings::Demo, stores::Stores};
+use crate::{content::say, settings::Demo, stores::Stores};
 
 /// The service, the demo's setting, the stores in words, and the static files.
 pub(crate) struct Site {
     rescind: Rescind,
     demo: Demo,
     stores: Arc<Stores>,
-    assets: Assets,
+    assets: Arc<Assets>,
 }
 
 impl Site {
@@ -28,7 +30,7 @@ impl Site {
             rescind,
             demo,
             stores,
-            assets: Assets::embedded(),
+            assets: Arc::new(Assets::embedded()),
         })
     }
 
@@ -53,33 +55,16 @@ impl Site {
             path: request.path().to_owned(),
             who,
             demo: self.demo.is_on(),
-            place: self.demo.is_on().then(|| self.place()),
+            place: self.demo.is_on().then(|| Place {
+                node: self.stores.node.clone(),
+                stores: self.stores.to_string(),
+            }),
             theme: Theme::of(request, self.rescind.settings()),
             back: theme::back(request),
-            stylesheet: self.assets.stylesheet().to_owned(),
-            lessons: teaches(request.path()).then(|| self.assets.lessons().to_owned()),
-            script: self.assets.script().to_owned(),
-            icon: self.assets.icon().to_owned(),
+            assets: Arc::clone(&self.assets),
             session: SessionState::drawn_for(request, &self.rescind),
             policy: policy.preset.name(),
-            promise: match (policy.check, policy.refresh) {
-                (Check::Blacklist, _) => "Logging out takes every copy of your access token back, at once.",
-                (Check::Session, _) => {
-                    "Every request looks your session up, so logging out ends every copy of its token."
-                }
-                (Check::Nothing, Some(_)) => {
-                    "Logging out stops new tokens; copies of the present one live until they expire."
-                }
-                (Check::Nothing, None) => "Logging out deletes the token here; copies of it live until they expire.",
-            },
-        }
-    }
-
-    /// Who answers, and on which stores. For the demo: elsewhere it is nobody's business.
-    fn place(&self) -> Place {
-        Place {
-            node: self.stores.node.clone(),
-            stores: self.stores.to_string(),
+            promise: say(&WORDS.promise, &facts(policy)),
         }
     }
 
@@ -96,19 +81,41 @@ impl Site {
         let user = self.user(rescind, authenticated).await?;
         Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
     }
+}
 
-    /// The same, of a page on which nothing else depends on it: nobody, if to know it would take a refresh, or a store that
-    /// does not answer.
-    pub(crate) async fn who_if_known(&self, rescind: &Rescind, visitor: &Result<Visitor, Problem>) -> Who {
-        match visitor {
-            Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-            Ok(visitor) => self.who(rescind, visitor).await.unwrap_or(Who::Unknown),
-        }
+/// A request for a page on which nothing depends on who asks. Its frame names nobody, if to know would take a refresh, or a
+/// store that does not answer.
+pub(crate) struct Reader {
+    pub(crate) request: HttpRequest,
+    visitor: Result<Visitor, Problem>,
+    site: web::Data<Site>,
+    pub(crate) rescind: Rescind,
+}
+
+impl FromRequest for Reader {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, actix_web::Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parts = <(HttpRequest, Result<Visitor, Problem>, web::Data<Site>, Rescind)>::extract(request);
+        Box::pin(async {
+            let (request, visitor, site, rescind) = parts.await?;
+            Ok(Self {
+                request,
+                visitor,
+                site,
+                rescind,
+            })
+        })
     }
 }
 
-/// Whether a page of the lab, the inspector, the course or the glossary is at that address.
-fn teaches(path: &str) -> bool {
-    let folder = path.split('/').nth(1);
-    matches!(folder, Some("lab" | "inspector" | "learn" | "glossary"))
+impl Reader {
+    pub(crate) async fn frame(&self, title: impl Into<String>) -> Frame {
+        let who = match &self.visitor {
+            Ok(Visitor::Stale) | Err(_) => Who::Unknown,
+            Ok(visitor) => self.site.who(&self.rescind, visitor).await.unwrap_or(Who::Unknown),
+        };
+        self.site.frame(&self.request, title, who)
+    }
 }

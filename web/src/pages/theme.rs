@@ -14,11 +14,8 @@ use url::Url;
 
 use super::{see_other, with_cookies};
 
-/// It says what somebody likes to look at, and so needs no `__Host-`.
 const COOKIE: &str = "theme";
-const A_YEAR: Duration = Duration::days(365);
 
-/// What somebody chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Theme {
@@ -34,8 +31,7 @@ impl Theme {
 
     /// What the request's cookie says; anything else that it may hold counts as no choice.
     pub(crate) fn of(request: &HttpRequest, settings: &Settings) -> Self {
-        let name = cookie_name(settings);
-        let chosen = cookie_values(request.headers(), &name).next();
+        let chosen = kept(request, settings, COOKIE);
         let known = Self::ALL
             .into_iter()
             .find(|theme| Some(theme.name()) == chosen.as_deref());
@@ -51,7 +47,6 @@ impl Theme {
         }
     }
 
-    /// What the button says.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::System => "System",
@@ -83,11 +78,25 @@ impl Theme {
     }
 }
 
-fn cookie_name(settings: &Settings) -> String {
-    format!("{}_{COOKIE}", settings.cookie_prefix)
+/// A cookie that keeps something for a year. It opens nothing, and so needs no `__Host-`.
+pub(crate) fn keeps(settings: &Settings, name: &str, value: &str, path: &'static str) -> Cookie<'static> {
+    Cookie::build(format!("{}_{name}", settings.cookie_prefix), value.to_owned())
+        .path(path)
+        .max_age(Duration::days(365))
+        .same_site(SameSite::Lax)
+        .http_only(true)
+        .secure(settings.is_https())
+        .finish()
 }
 
-/// What the form sends.
+/// What such a cookie of a request says.
+pub(crate) fn kept(request: &HttpRequest, settings: &Settings, name: &str) -> Option<String> {
+    let name = format!("{}_{name}", settings.cookie_prefix);
+    cookie_values(request.headers(), &name)
+        .next()
+        .map(|value| value.to_string())
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Choice {
     theme: Theme,
@@ -97,13 +106,7 @@ pub(crate) struct Choice {
 
 pub(crate) async fn choose(rescind: Rescind, Form(choice): Form<Choice>) -> actix_web::Result<HttpResponse> {
     let Choice { theme, next } = choice;
-    let mut cookie = Cookie::build(cookie_name(rescind.settings()), theme.name())
-        .path("/")
-        .max_age(A_YEAR)
-        .same_site(SameSite::Lax)
-        .http_only(true)
-        .secure(rescind.settings().is_https())
-        .finish();
+    let mut cookie = keeps(rescind.settings(), COOKIE, theme.name(), "/");
     if theme == Theme::System {
         cookie.make_removal();
     }

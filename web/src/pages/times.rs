@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// One instant, for `time.html`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Time {
     /// For machines: RFC 3339.
     pub(crate) iso: String,
     /// For people who want to know exactly.
     pub(crate) exact: String,
-    /// For people.
     pub(crate) words: String,
     /// Whether the words are about what is left, so that a script may count them down.
     pub(crate) counts_down: bool,
@@ -54,7 +52,6 @@ impl Time {
         Self::new(at, words)
     }
 
-    /// The instant itself.
     pub(crate) fn exactly(at: Timestamp) -> Self {
         let mut time = Self::new(at, String::new());
         time.words.clone_from(&time.exact);
@@ -65,15 +62,20 @@ impl Time {
     pub(crate) fn countdown(end: Timestamp, now: Timestamp) -> Self {
         let left = end.duration_since(now);
         // A life of 42.3 s is 0:43, so that it never says 0:00.
-        let seconds = (left.as_secs() + i64::from(left.subsec_nanos() > 0)).max(0);
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
         let mut time = Self::exactly(end);
-        time.words = if hours > 0 {
-            format!("{hours}:{minutes:02}:{seconds:02}")
-        } else {
-            format!("{minutes}:{seconds:02}")
-        };
+        time.words = clock(seconds.max(0).unsigned_abs());
         time
+    }
+}
+
+/// As a clock says it: `0:43`, `12:00:01`.
+pub(crate) fn clock(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
     }
 }
 

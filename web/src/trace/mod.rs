@@ -1,15 +1,27 @@
-//! What happened, as every page that tells of it draws it: an [`Exchange`] as it was recorded, a diagram of what was said in
-//! one or several of them, what went over the wire, and the moments of a story.
+//! What happened, as every page that tells of it draws it. All of it is drawn from the [`Exchange`]s that were recorded:
+//!
+//! | | |
+//! | --- | --- |
+//! | [`sequence`] | who said what to whom, in one or several of them |
+//! | [`wire`] | what went over the wire |
+//! | [`cost`] | what the stores were asked |
+//! | [`timeline`] | one story under several answers, along one axis of time |
+//! | [`Moment`], [`Finding`] | a story as a list, and what it shows |
 
+pub(crate) mod cost;
 pub(crate) mod sequence;
+pub(crate) mod timeline;
 pub(crate) mod wire;
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use rescind_lab::{Exchange, Outcome, Who};
 use serde::Deserialize;
 
-use crate::pages::times::to_the_second;
+use crate::{
+    content::{Case, Facts, first},
+    pages::times::to_the_second,
+};
 
 /// What came of something, for an icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -49,7 +61,55 @@ pub(crate) struct Finding {
     pub(crate) says: String,
 }
 
-/// One thing that happened, in a list of what happened.
+impl Finding {
+    /// The first that holds, with the facts filled in.
+    pub(crate) fn of(cases: &[Case<Self>], facts: &Facts) -> Self {
+        let found = first(cases, facts);
+        Self {
+            said: found.map_or(Said::Nothing, |finding| finding.said),
+            says: found.map_or_else(String::new, |finding| facts.fill(&finding.says)),
+        }
+    }
+}
+
+/// An exchange, for a template.
+pub(crate) struct Shown<'a>(pub(crate) &'a Exchange);
+
+impl Deref for Shown<'_> {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        self.0
+    }
+}
+
+impl Shown<'_> {
+    pub(crate) fn who(&self) -> &'static str {
+        name(self.who)
+    }
+
+    pub(crate) fn class(&self) -> &'static str {
+        class(self.outcome)
+    }
+
+    pub(crate) fn word(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Accepted => "Accepted",
+            Outcome::Refused => "Refused",
+            Outcome::CannotTell => "Refused, since nobody can tell",
+            Outcome::NoServer => "No answer",
+        }
+    }
+
+    pub(crate) fn asked(&self) -> String {
+        format!("{} {}", self.request.method, self.request.path)
+    }
+
+    pub(crate) fn replied(&self) -> String {
+        reply(self)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// When, in the time of the story.
@@ -70,7 +130,6 @@ pub(crate) fn class(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Who asked, at the beginning of a sentence.
 pub(crate) fn name(who: Who) -> &'static str {
     match who {
         Who::You => "You",

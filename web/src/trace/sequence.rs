@@ -9,10 +9,7 @@ use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
 use serde::Deserialize;
 
 use super::{class, milliseconds, outcome, reply};
-use crate::pages::arrow;
 
-/// Where the lanes are, from left to right.
-const LANES: [i32; 5] = [80, 290, 480, 660, 860];
 const FIRST: i32 = 64;
 const HEADER: i32 = 34;
 const MESSAGE: i32 = 32;
@@ -22,7 +19,6 @@ const FITS: usize = 32;
 const FITS_BESIDE: usize = 46;
 const FITS_OVER: usize = 64;
 
-/// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Lane {
@@ -42,24 +38,23 @@ impl Lane {
         Self::Thief,
     ];
 
-    fn x(self) -> i32 {
+    /// Where it is, from left to right, and what it is called.
+    fn drawn(self) -> (i32, &'static str) {
         match self {
-            Self::Browser => LANES[0],
-            Self::Server => LANES[1],
-            Self::Blacklist => LANES[2],
-            Self::Database => LANES[3],
-            Self::Thief => LANES[4],
+            Self::Browser => (80, "Your browser"),
+            Self::Server => (290, "The server"),
+            Self::Blacklist => (480, "The blacklist"),
+            Self::Database => (660, "The database"),
+            Self::Thief => (860, "The thief"),
         }
     }
 
+    fn x(self) -> i32 {
+        self.drawn().0
+    }
+
     fn name(self) -> &'static str {
-        match self {
-            Self::Browser => "Your browser",
-            Self::Server => "The server",
-            Self::Blacklist => "The blacklist",
-            Self::Database => "The database",
-            Self::Thief => "The thief",
-        }
+        self.drawn().1
     }
 
     fn of(store: Store) -> Self {
@@ -160,7 +155,6 @@ pub(crate) struct Step {
     pub(crate) messages: Vec<Message>,
 }
 
-/// A drawing.
 #[derive(Template)]
 #[template(path = "trace/sequence.html")]
 pub(crate) struct Sequence {
@@ -176,11 +170,9 @@ pub(crate) struct LaneDrawn {
     place: Option<String>,
 }
 
-/// A step in the drawing.
 pub(crate) struct StepDrawn {
     /// What stands above its arrows.
     heading: Option<String>,
-    /// Its messages, a sentence each.
     pub(crate) sentences: Vec<String>,
     y: i32,
     height: i32,
@@ -252,8 +244,6 @@ impl StepDrawn {
 
 impl Arrow {
     fn of(message: &Message, y: i32) -> Self {
-        /// How long a head is.
-        const HEAD: i32 = 9;
         let (from, to) = (message.from.x(), message.to.x());
         let (label_at, anchor, fits) = match (message.from, message.to) {
             (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
@@ -270,10 +260,24 @@ impl Arrow {
             from,
             to,
             y,
-            head: arrow::head(from, to, y, HEAD),
+            head: head(from, to, y),
             label_at,
             anchor,
-            label: arrow::shortened(&message.says, fits),
+            label: shortened(&message.says, fits),
         }
     }
+}
+
+/// The outline of an arrow's head, as the data of an SVG path. None where it would lead from a lane to itself: a thought.
+fn head(from: i32, to: i32, y: i32) -> Option<String> {
+    let back = if to > from { -9 } else { 9 };
+    (from != to).then(|| format!("M{to} {y}l{back} -5v10z"))
+}
+
+/// As much of a label as fits; the list beneath a drawing says it in full.
+fn shortened(text: &str, fits: usize) -> String {
+    if text.chars().count() <= fits {
+        return text.to_owned();
+    }
+    text.chars().take(fits.saturating_sub(1)).chain(['…']).collect()
 }

@@ -3,37 +3,12 @@
 //! Tokens stand in them in full. They are a sandbox's: they open nothing but the sandbox that they came from. The three parts
 //! of a token differ by how they are underlined, not by colour.
 
-use std::time::Duration;
+use rescind_lab::raw::ExplainedCookie;
 
-use rescind_lab::{
-    Exchange, Outcome, Step,
-    meter::{Access, Store},
-    raw::ExplainedCookie,
+use super::{
+    Shown,
+    cost::{BLACKLIST, Count, DATABASE, took},
 };
-
-use super::{class, name, reply};
-
-/// One exchange.
-pub(crate) struct Wire {
-    pub(crate) who: &'static str,
-    pub(crate) asked: String,
-    pub(crate) replied: String,
-    pub(crate) outcome: Outcome,
-    pub(crate) arrived: bool,
-    pub(crate) request: Vec<Piece>,
-    pub(crate) reply: Vec<Piece>,
-    pub(crate) cookies: Vec<ExplainedCookie>,
-    pub(crate) decided: &'static str,
-    pub(crate) cost: Cost,
-}
-
-/// What an exchange cost.
-pub(crate) struct Cost {
-    pub(crate) blacklist: (usize, usize),
-    pub(crate) database: (usize, usize),
-    pub(crate) signatures: usize,
-    pub(crate) took: String,
-}
 
 /// A piece of text, and what it is in a token, if anything.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,69 +17,51 @@ pub(crate) struct Piece {
     pub(crate) text: String,
 }
 
-/// The stores that are a database.
-pub(crate) const DATABASE: [Store; 2] = [Store::Sessions, Store::Users];
-
-impl Wire {
-    pub(crate) fn all(step: &Step) -> Vec<Self> {
-        step.exchanges.iter().map(Self::of).collect()
+impl Shown<'_> {
+    pub(crate) fn request_pieces(&self) -> Vec<Piece> {
+        let request = &self.request;
+        let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let first = format!("{} HTTP/1.1", self.asked());
+        pieces(&written(first, headers, request.body.as_deref().unwrap_or_default()))
     }
 
-    fn of(exchange: &Exchange) -> Self {
-        let request = &exchange.request;
-        let mut sent = format!("{} {} HTTP/1.1\n", request.method, request.path);
-        for (name, value) in &request.headers {
-            sent.push_str(&format!("{name}: {value}\n"));
-        }
-        if let Some(body) = &request.body {
-            sent.push_str(&format!("\n{body}\n"));
-        }
-        let mut came = String::new();
-        if let Some(reply) = &exchange.reply {
-            came.push_str(&format!("HTTP/1.1 {}\n", reply.status));
-            for (name, value) in &reply.headers {
-                came.push_str(&format!("{name}: {value}\n"));
-            }
-            if !reply.body.is_empty() {
-                came.push_str(&format!("\n{}\n", reply.body));
-            }
-        }
-        let cookies = exchange.reply.as_ref();
-        let count = |stores: &[Store]| {
-            (
-                exchange.count(stores, Access::Read),
-                exchange.count(stores, Access::Write),
-            )
-        };
-        Self {
-            who: name(exchange.who),
-            asked: format!("{} {}", request.method, request.path),
-            replied: reply(exchange),
-            outcome: exchange.outcome,
-            arrived: exchange.arrived,
-            request: pieces(&sent),
-            reply: pieces(&came),
-            cookies: cookies
-                .map(|reply| reply.explained_cookies().collect())
-                .unwrap_or_default(),
-            decided: exchange.decided.words(),
-            cost: Cost {
-                blacklist: count(&[Store::Blacklist]),
-                database: count(&DATABASE),
-                signatures: exchange.signature_checks(),
-                took: took(exchange.took),
-            },
-        }
+    /// Nothing, where no server replied.
+    pub(crate) fn reply_pieces(&self) -> Vec<Piece> {
+        let Some(reply) = &self.reply else { return Vec::new() };
+        let headers = reply
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        pieces(&written(format!("HTTP/1.1 {}", reply.status), headers, &reply.body))
     }
 
-    pub(crate) fn class(&self) -> &'static str {
-        class(self.outcome)
+    pub(crate) fn cookies(&self) -> Vec<ExplainedCookie> {
+        let reply = self.reply.iter();
+        reply.flat_map(|reply| reply.explained_cookies()).collect()
+    }
+
+    pub(crate) fn blacklist(&self) -> Count {
+        Count::of(&self.calls, &BLACKLIST)
+    }
+
+    pub(crate) fn database(&self) -> Count {
+        Count::of(&self.calls, &DATABASE)
+    }
+
+    pub(crate) fn took(&self) -> String {
+        took(self.took)
     }
 }
 
-/// "0.4 ms"
-pub(crate) fn took(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+fn written<'a>(mut text: String, headers: impl Iterator<Item = (&'a str, &'a str)>, body: &str) -> String {
+    text.push('\n');
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    if !body.is_empty() {
+        text.push_str(&format!("\n{body}\n"));
+    }
+    text
 }
 
 /// Takes a text apart at the JSON Web Tokens in it.

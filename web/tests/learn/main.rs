@@ -9,6 +9,7 @@
 )]
 
 mod chapters;
+mod content;
 mod demo_off;
 mod exercises;
 mod experiments;

@@ -26,7 +26,6 @@ pub(crate) const CHECKED: &str = "checked";
 /// Between two steps in an address, where it needs no escaping.
 const BETWEEN: char = '.';
 
-/// An attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) steps: Vec<Action>,
@@ -40,37 +39,18 @@ pub(crate) struct Attempt {
 impl Try {
     /// The fields of the form that does the same.
     pub(crate) fn attempt(&self, exercise: &Exercise) -> Attempt {
+        let mut attempt = Attempt::default();
         match (self, &exercise.kind) {
-            (Self::Steps(steps), _) => Attempt::of_steps(steps),
-            (Self::Chosen(chosen), _) => Attempt::of_choices(chosen),
-            (Self::Word, Kind::Code(code)) => Attempt::of_word(code.word()),
-            (Self::Word, _) => Attempt::default(),
+            (Self::Steps(steps), _) => attempt.steps.clone_from(steps),
+            (Self::Chosen(chosen), _) => attempt.chosen.clone_from(chosen),
+            (Self::Word, Kind::Code(code)) => code.word().clone_into(&mut attempt.word),
+            (Self::Word, _) => {}
         }
+        attempt
     }
 }
 
 impl Attempt {
-    pub(super) fn of_steps(steps: &[Action]) -> Self {
-        Self {
-            steps: steps.to_vec(),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn of_choices(chosen: &[(String, String)]) -> Self {
-        Self {
-            chosen: chosen.to_vec(),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn of_word(word: &str) -> Self {
-        Self {
-            word: word.to_owned(),
-            ..Self::default()
-        }
-    }
-
     /// What a query, or the body of a form, says of an exercise.
     pub(super) fn read(exercise: &Exercise, encoded: &[u8]) -> Self {
         let mut attempt = Self::default();
@@ -99,7 +79,6 @@ impl Attempt {
         attempt
     }
 
-    /// What was chosen under that name.
     pub(crate) fn of(&self, name: &str) -> Option<&str> {
         self.chosen
             .iter()
@@ -117,7 +96,6 @@ impl Attempt {
         self.steps.is_empty() && self.chosen.is_empty() && self.word.is_empty()
     }
 
-    /// The query that says the same.
     pub(crate) fn query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.steps.is_empty() {

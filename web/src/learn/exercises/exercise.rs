@@ -1,6 +1,6 @@
 //! What an exercise is: data, and one check that is run on whatever a learner tries.
 
-use std::{fmt::Display, str::FromStr, sync::LazyLock, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
 use rescind_lab::{Action, Answer};
 use serde::{Deserialize, Deserializer, de::Error};
@@ -8,12 +8,11 @@ use serde::{Deserialize, Deserializer, de::Error};
 use super::goals;
 use crate::{
     choices::Control,
-    content::named,
+    content::{all_named, named},
     learn::{chapters::Chapter, glossary::TERMS},
     pages::times::length,
 };
 
-/// What is to be solved at the end of a chapter.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exercise {
@@ -27,7 +26,6 @@ pub(crate) struct Exercise {
     pub(crate) solution: Solution,
 }
 
-/// How it is solved.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
@@ -53,7 +51,6 @@ pub(crate) enum Kind {
     Code(#[serde(deserialize_with = "in_code")] &'static rescind_exercises::Exercise),
 }
 
-/// Something to be measured under what was chosen.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Measure {
@@ -86,7 +83,6 @@ pub(crate) struct Bound {
     pub(super) missing: String,
 }
 
-/// Something that is so, or is not.
 #[derive(Deserialize)]
 pub(crate) struct Statement {
     pub(crate) name: String,
@@ -96,7 +92,6 @@ pub(crate) struct Statement {
     pub(crate) because: String,
 }
 
-/// A hint, and where it leads.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hint {
@@ -108,7 +103,6 @@ pub(crate) struct Hint {
     pub(crate) read: Place,
 }
 
-/// The answer.
 #[derive(Deserialize)]
 pub(crate) struct Solution {
     pub(crate) text: String,
@@ -155,7 +149,6 @@ impl Place {
     }
 }
 
-/// The file of the exercises.
 pub(super) const TEXT: &str = include_str!("../../../content/exercises.toml");
 
 static TWELVE: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
@@ -187,12 +180,6 @@ pub(super) fn read(text: &str) -> Result<Vec<Exercise>, toml::de::Error> {
     Ok(file.exercise)
 }
 
-fn all_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Vec<T>, D::Error> {
-    let names = Vec::<String>::deserialize(from)?;
-    let each = names.iter().map(|name| name.parse().map_err(D::Error::custom));
-    each.collect()
-}
-
 /// Reads the number of a chapter whose exercise is done in code.
 fn in_code<'de, D: Deserializer<'de>>(from: D) -> Result<&'static rescind_exercises::Exercise, D::Error> {
     let code = rescind_exercises::Exercise::of_chapter(u8::deserialize(from)?);
@@ -200,12 +187,15 @@ fn in_code<'de, D: Deserializer<'de>>(from: D) -> Result<&'static rescind_exerci
 }
 
 impl Exercise {
-    /// A chapter's.
     pub(crate) fn of(chapter: Chapter) -> &'static Self {
         let found = TWELVE.iter().find(|exercise| exercise.chapter == chapter);
         #[expect(clippy::expect_used, reason = "the tests ask for that of every chapter")]
         found.expect("every chapter has an exercise")
     }
+}
+
+pub(super) const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
 }
 
 /// Something that was measured: its name, how much of it there is, and the same in words.

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`exercise`] | what an exercise is: data, of which the twelve stand in `content/exercises.toml`, and one check |
 //! | [`attempt`] | what a learner tries; it travels in the address |
-//! | [`running`], [`rollover`] | an attempt is run, in a sandbox or on key rings of its own |
+//! | [`running`] | an attempt is run, in a sandbox or on key rings of its own |
 //! | [`goals`] | conditions on what happened in a sandbox |
 //! | [`progress`] | what was solved, in a cookie |
 //! | [`page`] | what is drawn |
@@ -22,47 +22,24 @@ mod exercise;
 mod goals;
 mod page;
 mod progress;
-mod rollover;
 mod running;
 
 use actix_web::{HttpRequest, HttpResponse, error::ErrorInternalServerError, web};
 use rescind_api::{Problem, Rescind};
 
 use super::chapters::Chapter;
-use crate::pages::{see_other, with_cookies};
+use crate::{
+    content::word,
+    pages::{see_other, with_cookies},
+};
 use attempt::Attempt;
 use exercise::Exercise;
-use progress::progress_of;
-
-/// What the forms are sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
-    Check,
-    Hint,
-    Answer,
-}
-
-impl Deed {
-    const ALL: [Self; 3] = [Self::Check, Self::Hint, Self::Answer];
-
-    fn slug(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Hint => "hint",
-            Self::Answer => "answer",
-        }
-    }
-
-    /// The address of a chapter's form.
-    fn address(self, chapter: Chapter) -> String {
-        format!("{}/{}", chapter.address(), self.slug())
-    }
-}
+use progress::{Deed, progress_of};
 
 /// Adds the addresses to which the exercises' forms are sent.
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
     for deed in Deed::ALL {
-        let path = format!("{}/{{chapter}}/{}", super::COURSE, deed.slug());
+        let path = format!("{}/{{chapter}}/{}", super::COURSE, word(deed));
         let route = web::post().to(move |request, rescind, slug, body| done(deed, request, rescind, slug, body));
         cfg.service(web::resource(path).route(route));
     }
@@ -88,11 +65,10 @@ async fn done(
                 .await
                 .map_err(ErrorInternalServerError)?;
             if reached.missing().is_none() {
-                progress.solve(chapter);
+                progress.note(chapter, deed);
             }
         }
-        Deed::Hint => progress.open_hint(chapter),
-        Deed::Answer => progress.show_answer(chapter),
+        Deed::Hint | Deed::Answer => progress.note(chapter, deed),
     }
     let reply = see_other(&address_of(chapter, &attempt));
     if progress == before {
@@ -118,7 +94,7 @@ pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> Opti
 
 /// Whether whoever asks has solved a chapter's exercise: for the marks of the contents.
 pub(super) fn is_solved(chapter: Chapter, request: &HttpRequest) -> bool {
-    progress_of(request).is_solved(chapter)
+    progress_of(request).of(chapter).solved
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use askama::Template;
 use rescind_lab::{Action, Answer};
 
 use super::{
-    Deed, address_of,
+    address_of,
     attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
     exercise::{Exercise, Hint, Kind, Try},
-    progress::progress_of,
+    progress::{Deed, progress_of},
     running::{Reached, run, steps_in_the_lab},
 };
 use crate::{lab::label, learn::reading::code_in, trace::Said};
@@ -24,7 +24,6 @@ struct Drawn {
     shows_answer: bool,
     /// How many steps were done in the lab, where the same is to be done there.
     in_the_lab: usize,
-    /// Those that are open.
     hints: &'static [Hint],
 }
 
@@ -97,7 +96,7 @@ impl Drawn {
 
 /// Draws it. Nothing, if that fails: a chapter is worth reading without its exercise.
 pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request: &HttpRequest) -> Option<String> {
-    let progress = progress_of(request);
+    let progress = progress_of(request).of(exercise.chapter);
     let is_to_be_run = match exercise.kind {
         // What happened so far is shown without having been judged.
         Kind::Sandbox { .. } => !attempt.is_empty() || attempt.is_checked,
@@ -116,17 +115,17 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request:
     if let (Some(reached), Kind::Sandbox { .. }, false) = (&reached, &exercise.kind, attempt.is_in_the_lab) {
         attempt.steps.truncate(reached.done);
     }
-    let open = progress.hints(exercise.chapter).min(exercise.hints.len());
+    let open = usize::from(progress.hints).min(exercise.hints.len());
     let drawn = Drawn {
         exercise,
         attempt,
         reached,
-        is_solved: progress.is_solved(exercise.chapter),
+        is_solved: progress.solved,
         in_the_lab: match exercise.kind {
             Kind::Sandbox { answer, .. } => steps_in_the_lab(answer, request).await,
             _ => 0,
         },
-        shows_answer: progress.has_seen_the_answer(exercise.chapter),
+        shows_answer: progress.shown,
         hints: exercise.hints.get(..open).unwrap_or_default(),
     };
     let html = drawn.render();

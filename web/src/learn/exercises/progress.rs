@@ -7,30 +7,45 @@
 
 use std::fmt;
 
-use actix_web::{
-    HttpRequest,
-    cookie::{Cookie, SameSite, time::Duration},
-    web::Data,
+use actix_web::{HttpRequest, cookie::Cookie, web::Data};
+use rescind_api::Settings;
+
+use crate::{
+    content::word,
+    learn::chapters::Chapter,
+    pages::{
+        Site,
+        theme::{keeps, kept},
+    },
 };
-use rescind_api::{Settings, cookie_values};
 
-use crate::{learn::chapters::Chapter, pages::Site};
+/// What the forms are sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Check,
+    Hint,
+    Answer,
+}
 
-/// It opens nothing, and so needs no `__Host-`.
+impl Deed {
+    pub(super) const ALL: [Self; 3] = [Self::Check, Self::Hint, Self::Answer];
+
+    pub(super) fn address(self, chapter: Chapter) -> String {
+        format!("{}/{}", chapter.address(), word(self))
+    }
+}
+
 const COOKIE: &str = "course";
-const A_YEAR: Duration = Duration::days(365);
 const MOST_HINTS: u8 = 3;
 
-/// How far somebody has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Progress([Of; Chapter::COUNT]);
 
-/// With one exercise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Of {
-    hints: u8,
-    shown: bool,
-    solved: bool,
+pub(super) struct Of {
+    pub(super) hints: u8,
+    pub(super) shown: bool,
+    pub(super) solved: bool,
 }
 
 /// What the cookie of a request says; nothing, where it cannot be read.
@@ -38,13 +53,8 @@ pub(crate) fn progress_of(request: &HttpRequest) -> Progress {
     let Some(site) = request.app_data::<Data<Site>>() else {
         return Progress::default();
     };
-    let name = cookie_name(site.rescind().settings());
-    let cookie = cookie_values(request.headers(), &name).next();
-    cookie.map(|text| Progress::read(&text)).unwrap_or_default()
-}
-
-fn cookie_name(settings: &Settings) -> String {
-    format!("{}_{COOKIE}", settings.cookie_prefix)
+    let kept = kept(request, site.rescind().settings(), COOKIE);
+    kept.map(|text| Progress::read(&text)).unwrap_or_default()
 }
 
 impl Progress {
@@ -79,52 +89,24 @@ impl Progress {
         self.0.get_mut(number.checked_sub(1)?)
     }
 
-    fn of(&self, chapter: Chapter) -> Of {
+    pub(super) fn of(&self, chapter: Chapter) -> Of {
         self.0.get(chapter.number() - 1).copied().unwrap_or_default()
     }
 
-    pub(crate) fn is_solved(&self, chapter: Chapter) -> bool {
-        self.of(chapter).solved
-    }
-
-    /// Whether the answer was looked at.
-    pub(crate) fn has_seen_the_answer(&self, chapter: Chapter) -> bool {
-        self.of(chapter).shown
-    }
-
-    /// How many hints are open.
-    pub(crate) fn hints(&self, chapter: Chapter) -> usize {
-        self.of(chapter).hints.into()
-    }
-
-    pub(super) fn solve(&mut self, chapter: Chapter) {
-        if let Some(of) = self.numbered(chapter.number()) {
-            of.solved = true;
+    pub(super) fn note(&mut self, chapter: Chapter, deed: Deed) {
+        let Some(of) = self.numbered(chapter.number()) else {
+            return;
+        };
+        match deed {
+            Deed::Check => of.solved = true,
+            // The next, and no other.
+            Deed::Hint => of.hints = of.hints.saturating_add(1).min(MOST_HINTS),
+            Deed::Answer => of.shown = true,
         }
     }
 
-    /// Opens the next hint, and no other.
-    pub(super) fn open_hint(&mut self, chapter: Chapter) {
-        if let Some(of) = self.numbered(chapter.number()) {
-            of.hints = of.hints.saturating_add(1).min(MOST_HINTS);
-        }
-    }
-
-    pub(super) fn show_answer(&mut self, chapter: Chapter) {
-        if let Some(of) = self.numbered(chapter.number()) {
-            of.shown = true;
-        }
-    }
-
-    /// The cookie that says so.
     pub(super) fn cookie(self, settings: &Settings) -> Cookie<'static> {
-        Cookie::build(cookie_name(settings), self.to_string())
-            .path(super::super::COURSE)
-            .max_age(A_YEAR)
-            .same_site(SameSite::Lax)
-            .http_only(true)
-            .secure(settings.is_https())
-            .finish()
+        keeps(settings, COOKIE, &self.to_string(), super::super::COURSE)
     }
 }
 
@@ -166,14 +148,14 @@ mod tests {
     fn what_is_written_is_read_again() {
         let mut progress = Progress::default();
         assert_eq!(progress.to_string(), "");
-        progress.solve(chapter("stored"));
-        progress.open_hint(chapter("client-delete"));
+        progress.note(chapter("stored"), Deed::Check);
+        progress.note(chapter("client-delete"), Deed::Hint);
         for _ in 0..9 {
-            progress.open_hint(chapter("xss"));
+            progress.note(chapter("xss"), Deed::Hint);
         }
-        progress.show_answer(chapter("xss"));
-        progress.show_answer(chapter("keys"));
-        progress.solve(chapter("keys"));
+        progress.note(chapter("xss"), Deed::Answer);
+        progress.note(chapter("keys"), Deed::Answer);
+        progress.note(chapter("keys"), Deed::Check);
         assert_eq!(progress.to_string(), "2.3h1.11sa.12h3a");
         assert_eq!(Progress::read(&progress.to_string()), progress);
     }

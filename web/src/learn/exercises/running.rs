@@ -4,7 +4,7 @@
 
 use actix_web::{HttpRequest, web};
 use rescind_lab::{
-    Action, Answer, Outcome, Refused, Sandbox, SandboxError, Step,
+    Action, Answer, Outcome, Refused, Rollover, Sandbox, SandboxError, Step,
     meter::{Access, Store},
 };
 use rescind_session::Preset;
@@ -12,9 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     attempt::Attempt,
-    exercise::{Bound, Exercise, Figure, Goal, Kind, Measure, Statement, number, time},
-    goals::minutes,
-    rollover,
+    exercise::{Bound, Exercise, Figure, Goal, Kind, Measure, Statement, minutes, number, time},
 };
 use crate::{
     content::Facts,
@@ -26,17 +24,14 @@ use crate::{
 /// How many attempts run at once, of all learners together.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
-/// How far an attempt got.
 pub(crate) struct Reached {
     pub(crate) conditions: Vec<Condition>,
     pub(crate) moments: Vec<Moment>,
     /// A step that could not be done, and why.
     pub(crate) stuck: Option<String>,
-    /// How many steps were done.
     pub(crate) done: usize,
 }
 
-/// A condition, and whether it is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
     pub(crate) what: String,
@@ -72,7 +67,6 @@ impl Reached {
     }
 }
 
-/// Runs it.
 pub(super) async fn run(
     exercise: &Exercise,
     attempt: &Attempt,
@@ -87,7 +81,11 @@ pub(super) async fn run(
             let figures = match run {
                 Measure::AnHour => an_hour(attempt).await?,
                 Measure::TwoServices => two_services(attempt).await?,
-                Measure::NewKey => rollover::run(attempt)?,
+                Measure::NewKey => {
+                    let keeps = humantime::parse_duration(attempt.of("my-keep").unwrap_or("0s")).unwrap_or_default();
+                    let done = Rollover::run(attempt.of("my-order") == Some("known"), keeps)?;
+                    vec![number("refused", done.refused), time("forged", done.forged)]
+                }
             };
             Ok(Reached::judged(bounded(bounds, &figures)))
         }
@@ -127,7 +125,7 @@ async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Res
 fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
     let mut so_far = true;
     let judge = |goal: &Goal| {
-        so_far = so_far && goal.met.0(steps);
+        so_far = so_far && goal.met.holds(steps);
         Condition::new(so_far, &goal.what, &goal.missing)
     };
     goals.iter().map(judge).collect()

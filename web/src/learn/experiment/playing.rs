@@ -13,14 +13,14 @@ use rescind_session::Policy;
 
 use crate::{
     lab::of_action,
-    pages::times::length,
-    trace::{Finding, Moment, Said, class_of},
+    pages::times::{clock, length},
+    trace::{Finding, Moment, Said, class_of, cost::times, reply},
 };
 
 /// When every story begins: 1 January 2026, ten o'clock.
 const BEGINS: i64 = 1_767_261_600;
 /// Where every story's randomness comes from. Nothing that it makes counts outside of the story.
-pub(super) const SEED: u64 = 7519;
+const SEED: u64 = 7519;
 
 /// Two lengths of time, side by side: from the login to the logout, and from the theft to the death of the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,6 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// How wide they are drawn.
     pub(crate) const WIDTH: u64 = 1000;
     /// So that what is there is seen.
     const LEAST: u64 = 5;
@@ -54,7 +53,6 @@ impl Spans {
         self.place(self.stolen).min(Self::WIDTH - Self::LEAST)
     }
 
-    /// Where the logout is drawn.
     pub(crate) fn logout_at(&self) -> u64 {
         self.place(self.out).max(Self::LEAST)
     }
@@ -64,7 +62,6 @@ impl Spans {
         self.logout_at().saturating_sub(self.theft_at())
     }
 
-    /// How wide the part after it is.
     pub(crate) fn after_width(&self) -> u64 {
         if self.dead > self.out {
             Self::WIDTH - self.logout_at()
@@ -79,14 +76,12 @@ impl Spans {
     }
 }
 
-/// A story that was played.
 pub(crate) struct Story {
     pub(crate) finding: Finding,
     pub(crate) spans: Option<Spans>,
     pub(crate) moments: Vec<Moment>,
 }
 
-/// A story that is under way.
 pub(in crate::learn) struct Play {
     pub(in crate::learn) sandbox: Sandbox,
     pub(in crate::learn) moments: Vec<Moment>,
@@ -144,7 +139,6 @@ impl Play {
         step.exchanges.last().map(|exchange| exchange.outcome)
     }
 
-    /// Does one after the other.
     pub(in crate::learn) async fn press_all(&mut self, actions: &[Action]) {
         for action in actions {
             self.press(*action).await;
@@ -173,7 +167,7 @@ impl Play {
     /// Writes down something that nobody answers to.
     pub(super) fn write(&mut self, at: Duration, words: String) {
         self.moments.push(Moment {
-            at: clock(at),
+            at: clock(at.as_secs()),
             who: None,
             words,
             said: None,
@@ -197,7 +191,7 @@ impl Play {
         }
         let words = name.unwrap_or_else(|| deed(exchange));
         self.moments.push(Moment {
-            at: clock(at),
+            at: clock(at.as_secs()),
             who: Some(class_of(exchange.who)),
             words: words.to_owned(),
             said: Some(said),
@@ -257,19 +251,8 @@ impl Play {
     }
 }
 
-pub(super) fn begins() -> Timestamp {
+fn begins() -> Timestamp {
     Timestamp::from_second(BEGINS).unwrap_or_default()
-}
-
-/// How a stopwatch writes it: `0:00`, `4:59`, `12:00:01`.
-fn clock(at: Duration) -> String {
-    let seconds = at.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
 }
 
 fn deed(exchange: &Exchange) -> &'static str {
@@ -285,13 +268,10 @@ fn deed(exchange: &Exchange) -> &'static str {
 
 /// The status, the code, which check decided, and what was asked for it.
 fn answer(exchange: &Exchange) -> String {
-    let Some(reply) = &exchange.reply else {
+    if exchange.reply.is_none() {
         return "no answer: there is no server".to_owned();
-    };
-    let mut told = reply.status.as_u16().to_string();
-    if let Some(code) = exchange.code() {
-        told = format!("{told} {code}");
     }
+    let told = reply(exchange);
     if !exchange.arrived {
         return format!("{told}, and the reply is lost on its way");
     }
@@ -303,19 +283,11 @@ fn answer(exchange: &Exchange) -> String {
 
 /// Which stores were asked whether the caller may pass.
 pub(super) fn asked(exchange: &Exchange) -> String {
-    let times = |store: Store| exchange.count(&[store], Access::Read);
-    let told = |n: usize, name: &str| match n {
-        0 => None,
-        1 => Some(format!("1 read in the {name}")),
-        n => Some(format!("{n} reads in the {name}")),
-    };
-    let asked: Vec<_> = [
-        told(times(Store::Sessions), "sessions"),
-        told(times(Store::Blacklist), "blacklist"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let asked = [(Store::Sessions, "sessions"), (Store::Blacklist, "blacklist")].map(|(store, name)| {
+        let reads = exchange.count(&[store], Access::Read);
+        (reads > 0).then(|| format!("{} in the {name}", times(reads, "read")))
+    });
+    let asked: Vec<_> = asked.into_iter().flatten().collect();
     if asked.is_empty() {
         "no store was asked".to_owned()
     } else {

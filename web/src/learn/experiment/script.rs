@@ -19,8 +19,6 @@ use rescind_lab::{Action, Answer, Outcome, SandboxError, Who};
 use serde::{Deserialize, Deserializer};
 
 use super::playing::{Play, Story, asked};
-#[cfg(test)]
-use crate::choices::Control;
 use crate::{
     choices::Choices,
     content::{Case, Facts, first, named},
@@ -58,7 +56,6 @@ enum Deed {
     Work,
     /// Until no entry is left on it.
     WatchTheBlacklist,
-    /// The token is changed, and checked.
     Tamper,
 }
 
@@ -87,7 +84,6 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 impl Script {
-    /// Plays it.
     pub(super) async fn play(&'static self, choices: &Choices) -> Result<Story, SandboxError> {
         let mut facts = choices.facts();
         let answer = first(&self.answers, &facts).map_or(Answer::Sessions, |under| under.0);
@@ -106,25 +102,11 @@ impl Script {
                 play.tell(&mut facts);
             }
         }
-        let finding = first(&self.findings, &facts);
         Ok(Story {
-            finding: Finding {
-                said: finding.map_or(Said::Nothing, |finding| finding.said),
-                says: finding.map_or_else(String::new, |finding| facts.fill(&finding.says)),
-            },
+            finding: Finding::of(&self.findings, &facts),
             spans: play.spans(),
             moments: play.moments,
         })
-    }
-
-    /// Whether it asks only for what there is: see above.
-    #[cfg(test)]
-    pub(crate) fn asks_for_known_facts(&self, controls: &[Control]) -> bool {
-        const FACTS: [&str; 6] = ["you", "thief", "tries", "copy", "again", "token"];
-        let is_known = |name: &str| FACTS.contains(&name) || controls.iter().any(|control| control.name == name);
-        let asked = self.answers.iter().flat_map(Case::asks_for);
-        let asked = asked.chain(self.steps.iter().flat_map(Case::asks_for));
-        asked.chain(self.findings.iter().flat_map(Case::asks_for)).all(is_known)
     }
 }
 

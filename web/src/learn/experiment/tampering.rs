@@ -3,7 +3,6 @@
 //! Whatever somebody changes, they can make it decode well. What the check says about it is the lesson, and at which of its
 //! questions it stops: nothing that a stranger wrote is interpreted before a key has vouched for it.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_lab::{Sandbox, SandboxError};
 use rescind_session::token::{Algorithm, KeyRing, SigningKey, TokenCheck, TokenParts, Verdict};
 use serde_json::{Value, json};
@@ -12,10 +11,13 @@ use super::{playing::Play, script::Script};
 use crate::{
     choices::Choices,
     content::Facts,
+    inspector::{
+        decoded::Decoded,
+        tampering::{Change, Place, Tampered},
+    },
     trace::{Moment, Said},
 };
 
-/// A year, in seconds.
 const A_YEAR: i64 = 365 * 24 * 60 * 60;
 
 impl Play {
@@ -76,34 +78,35 @@ impl Script {
 /// The token, after something was done to it.
 fn changed(sandbox: &Sandbox, how: Option<&str>) -> Result<String, SandboxError> {
     let token = sandbox.access().unwrap_or_default();
-    let Ok(mut parts) = TokenParts::split_without_verifying(token) else {
-        return Ok(token.to_owned());
+    let same = || token.to_owned();
+    if how == Some("kid") {
+        let ring = KeyRing::new(SigningKey::generate(Algorithm::EdDsa)?);
+        let service = sandbox.service();
+        let claims = service.and_then(|service| service.genuine_claims(token).ok());
+        let signed = claims.and_then(|claims| ring.sign(&claims).ok());
+        return Ok(signed.map_or_else(same, |signed| signed.expose_secret().to_owned()));
+    }
+    let Ok(mut decoded) = Decoded::of(token) else {
+        return Ok(same());
     };
-    match how {
-        Some("sub") => parts.claims["sub"] = json!("00000000-0000-7000-8000-000000000001"),
+    let (place, name, value) = match how {
+        Some("sub") => (Place::Claims, "sub", json!("00000000-0000-7000-8000-000000000001")),
         Some("exp") => {
-            let ends = parts.claims["exp"].as_i64().unwrap_or_default();
-            parts.claims["exp"] = json!(ends.saturating_add(A_YEAR));
+            let ends = decoded.claims.members.get("exp").and_then(Value::as_i64);
+            (
+                Place::Claims,
+                "exp",
+                json!(ends.unwrap_or_default().saturating_add(A_YEAR)),
+            )
         }
         Some("none") => {
-            parts.header["alg"] = json!("none");
-            parts.signature.clear();
+            decoded.signature.clear();
+            (Place::Header, "alg", json!("none"))
         }
-        Some("kid") => {
-            let ring = KeyRing::new(SigningKey::generate(Algorithm::EdDsa)?);
-            let service = sandbox.service();
-            let claims = service.and_then(|service| service.genuine_claims(token).ok());
-            let signed = claims.and_then(|claims| ring.sign(&claims).ok());
-            return Ok(signed.map_or_else(|| token.to_owned(), |signed| signed.expose_secret().to_owned()));
-        }
-        _ => return Ok(token.to_owned()),
-    }
-    Ok(joined(&parts))
-}
-
-fn joined(parts: &TokenParts) -> String {
-    let part = |object: &Value| BASE64_URL_SAFE_NO_PAD.encode(object.to_string());
-    format!("{}.{}.{}", part(&parts.header), part(&parts.claims), parts.signature)
+        _ => return Ok(same()),
+    };
+    let tampered = Tampered::new(&decoded, Change::Member(place, name.to_owned(), Some(value)));
+    Ok(tampered.token.expose_secret().to_owned())
 }
 
 /// The members that are worth looking at.

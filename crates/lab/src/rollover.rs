@@ -1,4 +1,4 @@
-//! Chapter 11: a signing key is replaced on two nodes while people are logged in, with the key rings that the program uses.
+//! A signing key is replaced on two nodes while people are logged in, with the key rings that the program uses.
 //!
 //! Nothing waits: the minutes are counted, and each verification is told what time it is.
 
@@ -6,22 +6,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::SandboxError;
 use rescind_session::token::{
     AccessClaims, AccessToken, Algorithm, ClientId, KeyError, KeyRing, SessionId, SigningKey, TokenId, UserId, Verifier,
 };
 use secrecy::ExposeSecret;
 
-use super::{
-    attempt::Attempt,
-    exercise::{Figure, number, time},
-    goals::minutes,
-};
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rollover {
+    /// How many tokens of people who were logged in were refused.
+    pub refused: usize,
+    /// How long the stolen old key was good for forging, after it had signed for the last time.
+    pub forged: Duration,
+}
 
 const ISSUER: &str = "https://sandbox.example";
 const AUDIENCE: &str = "rescind-api";
 /// How long a token lives.
-const LIFE: Duration = minutes(5);
+const LIFE: Duration = Duration::from_secs(300);
 /// The second node hears of everything that much later.
 const NEWS_TAKE: i64 = 60;
 const TICK: i64 = 60;
@@ -38,23 +40,12 @@ struct Keys {
 
 /// How the key is replaced, in seconds since that begins.
 struct Plan {
-    known: i64,
     signs: i64,
     /// How long the old key verifies on after it has signed for the last time.
     keeps: i64,
 }
 
 impl Plan {
-    fn of(attempt: &Attempt) -> Self {
-        let first = attempt.of("my-order") == Some("known");
-        let keeps = humantime::parse_duration(attempt.of("my-keep").unwrap_or("0s")).unwrap_or_default();
-        Self {
-            known: 0,
-            signs: if first { LATER } else { 0 },
-            keeps: i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX),
-        }
-    }
-
     /// When a node has signed with the old key for the last time.
     fn last(&self) -> i64 {
         self.signs + NEWS_TAKE
@@ -65,7 +56,7 @@ impl Plan {
         let at = at - behind;
         let read = |pem: &secrecy::SecretString| SigningKey::from_pkcs8_pem(pem.expose_secret());
         let (old, new) = (read(&keys.old)?, read(&keys.new)?);
-        Ok(if at < self.known {
+        Ok(if at < 0 {
             KeyRing::new(old)
         } else if at < self.signs {
             KeyRing::new(old).with_retired(new.verifying_key())
@@ -102,37 +93,46 @@ fn sign(ring: &KeyRing, at: i64, rng: &mut StdRng) -> Option<AccessToken> {
     ring.sign(&claims).ok()
 }
 
-/// Replaces the key, with people who work and a thief who has the old one.
-pub(super) fn run(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
-    let plan = Plan::of(attempt);
-    let keys = Keys {
-        old: key()?,
-        new: key()?,
-    };
-    let verifier = Verifier::new(ISSUER, AUDIENCE).max_lifetime(LIFE);
-    let mut rng = StdRng::seed_from_u64(7517);
-    let stolen = KeyRing::new(SigningKey::from_pkcs8_pem(keys.old.expose_secret())?);
+impl Rollover {
+    /// Replaces the key, with people who work and a thief who has the old one. `known_first`: whether the new key is known
+    /// everywhere before it signs; `keeps`: how long the old one verifies on.
+    ///
+    /// # Errors
+    /// A key could not be made.
+    pub fn run(known_first: bool, keeps: Duration) -> Result<Self, KeyError> {
+        let plan = Plan {
+            signs: if known_first { LATER } else { 0 },
+            keeps: i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX),
+        };
+        let keys = Keys {
+            old: key()?,
+            new: key()?,
+        };
+        let verifier = Verifier::new(ISSUER, AUDIENCE).max_lifetime(LIFE);
+        let mut rng = StdRng::seed_from_u64(7517);
+        let stolen = KeyRing::new(SigningKey::from_pkcs8_pem(keys.old.expose_secret())?);
 
-    let mut alive: Vec<(i64, AccessToken)> = Vec::new();
-    let (mut refused, mut forged_until) = (0, 0);
-    let mut at = BEGINS;
-    while at <= ENDS {
-        let nodes = [plan.ring(&keys, at, 0)?, plan.ring(&keys, at, NEWS_TAKE)?];
-        let is_accepted =
-            |node: &KeyRing, token: &AccessToken| verifier.verify(node, token.expose_secret(), instant(at)).is_ok();
-        alive.retain(|(signed, _)| Duration::from_secs(at.abs_diff(*signed)) < LIFE);
-        alive.extend(nodes.iter().filter_map(|node| Some((at, sign(node, at, &mut rng)?))));
-        refused += nodes
-            .iter()
-            .map(|node| alive.iter().filter(|(_, token)| !is_accepted(node, token)).count())
-            .sum::<usize>();
-        if let Some(forged) = sign(&stolen, at, &mut rng)
-            && nodes.iter().any(|node| is_accepted(node, &forged))
-        {
-            forged_until = at;
+        let mut alive: Vec<(i64, AccessToken)> = Vec::new();
+        let (mut refused, mut forged_until) = (0, 0);
+        let mut at = BEGINS;
+        while at <= ENDS {
+            let nodes = [plan.ring(&keys, at, 0)?, plan.ring(&keys, at, NEWS_TAKE)?];
+            let is_accepted =
+                |node: &KeyRing, token: &AccessToken| verifier.verify(node, token.expose_secret(), instant(at)).is_ok();
+            alive.retain(|(signed, _)| Duration::from_secs(at.abs_diff(*signed)) < LIFE);
+            alive.extend(nodes.iter().filter_map(|node| Some((at, sign(node, at, &mut rng)?))));
+            refused += nodes
+                .iter()
+                .map(|node| alive.iter().filter(|(_, token)| !is_accepted(node, token)).count())
+                .sum::<usize>();
+            if let Some(forged) = sign(&stolen, at, &mut rng)
+                && nodes.iter().any(|node| is_accepted(node, &forged))
+            {
+                forged_until = at;
+            }
+            at += TICK;
         }
-        at += TICK;
+        let forged = Duration::from_secs(forged_until.saturating_sub(plan.last()).try_into().unwrap_or_default());
+        Ok(Self { refused, forged })
     }
-    let forged = Duration::from_secs(forged_until.saturating_sub(plan.last()).try_into().unwrap_or_default());
-    Ok(vec![number("refused", refused), time("forged", forged)])
 }

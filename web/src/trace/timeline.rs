@@ -32,44 +32,33 @@ const HALF: f64 = 4.0;
 /// About what a letter above the lanes is wide.
 const LETTER: f64 = 7.6;
 
-/// One drawing.
 pub(crate) struct Timeline {
     pub(crate) id: &'static str,
-    pub(crate) width: f64,
+    pub(crate) layout: Layout,
     pub(crate) height: f64,
     pub(crate) rows: Vec<Row>,
-    pub(crate) ticks: Vec<Tick>,
+    /// Times beneath the axis: where, and what is said.
+    pub(crate) ticks: Vec<(f64, String)>,
     /// The login, where there is room to say so.
     pub(crate) login: Option<&'static str>,
-    pub(crate) theft: Upright,
-    pub(crate) logout: Upright,
+    /// Where the two moments are that concern all lanes, and what is said of them.
+    pub(crate) theft: (f64, Label),
+    pub(crate) logout: (f64, Label),
     /// Whether the axis is logarithmic after the logout.
     pub(crate) stretched: bool,
     /// Whether costs stand behind the lanes.
     pub(crate) is_wide: bool,
-    pub(crate) left: f64,
-    pub(crate) right: f64,
-    pub(crate) top: f64,
     pub(crate) bottom: f64,
 }
 
-/// A moment that concerns all lanes.
-pub(crate) struct Upright {
+/// A text, and where it stands by which end.
+pub(crate) struct Label {
     pub(crate) x: f64,
-    pub(crate) text: String,
-    /// Where the text stands, and by which end.
-    pub(crate) text_x: f64,
-    pub(crate) text_y: f64,
+    pub(crate) y: f64,
     pub(crate) anchor: &'static str,
-}
-
-/// A time beneath the axis.
-pub(crate) struct Tick {
-    pub(crate) x: f64,
     pub(crate) text: String,
 }
 
-/// One lane.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) name_x: f64,
@@ -77,32 +66,12 @@ pub(crate) struct Row {
     /// The middle of the lane.
     pub(crate) y: f64,
     pub(crate) bands: Vec<Band>,
-    pub(crate) verdict: Verdict,
+    /// What stands beside the logout, with its class.
+    pub(crate) verdict: (&'static str, Label),
     /// What a request costs, where there is room beside the lane.
     pub(crate) costs: Option<[String; 2]>,
-    pub(crate) refreshes: String,
-    pub(crate) thrown_out: String,
-    pub(crate) thief_refreshes: String,
-    pub(crate) expiries: String,
-    pub(crate) accepted: String,
-    pub(crate) refused: String,
-}
-
-impl Row {
-    /// Each kind of mark that there is, with its class; what is drawn later lies on top.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [
-            ("refresh", &self.refreshes),
-            ("thrown-out", &self.thrown_out),
-            ("expiry", &self.expiries),
-            ("try-accepted", &self.accepted),
-            ("try-refused", &self.refused),
-            ("thief-refresh", &self.thief_refreshes),
-        ]
-        .into_iter()
-        .filter(|(_, path)| !path.is_empty())
-        .map(|(class, path)| (class, path.as_str()))
-    }
+    /// Each kind of mark that there is: its class, and one path for all. What is drawn later lies on top.
+    pub(crate) marks: Vec<(&'static str, String)>,
 }
 
 /// A time in which the thief is inside.
@@ -112,16 +81,6 @@ pub(crate) struct Band {
     pub(crate) class: &'static str,
 }
 
-/// What stands beside the logout.
-pub(crate) struct Verdict {
-    pub(crate) x: f64,
-    pub(crate) y: f64,
-    pub(crate) anchor: &'static str,
-    pub(crate) class: &'static str,
-    pub(crate) text: String,
-}
-
-/// How much room there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
     /// Names stand before their lanes, costs behind them.
@@ -130,11 +89,11 @@ pub(crate) enum Room {
     Narrow,
 }
 
-struct Layout {
-    width: f64,
-    left: f64,
-    right: f64,
-    top: f64,
+pub(crate) struct Layout {
+    pub(crate) width: f64,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
     row: f64,
     /// From the top of a row to the middle of its lane.
     middle: f64,
@@ -163,7 +122,6 @@ impl Room {
     }
 }
 
-/// Where a moment is.
 struct Axis {
     left: f64,
     right: f64,
@@ -214,34 +172,31 @@ impl Axis {
     }
 
     /// Times after the logout, as many as fit.
-    fn ticks(&self, logout: Duration) -> Vec<Tick> {
+    fn ticks(&self, logout: Duration) -> Vec<(f64, String)> {
         const APART: f64 = 62.0;
-        let mut ticks = vec![Tick {
-            x: self.x(Duration::ZERO),
-            text: "0".to_owned(),
-        }];
+        let mut ticks = vec![(self.x(Duration::ZERO), "0".to_owned())];
         let mut last = self.x(logout) - APART / 2.0;
         for after in ROUND.into_iter().map(Duration::from_secs) {
             let x = self.x(logout + after);
             let is_there = (logout + after).as_secs_f64() <= self.end;
             if is_there && x - last >= APART && x <= self.right - APART / 4.0 {
                 last = x;
-                ticks.push(Tick {
-                    x,
-                    text: format!("+{}", length(after)),
-                });
+                ticks.push((x, format!("+{}", length(after))));
             }
         }
         ticks
     }
 }
 
-/// Where a text beside a line begins; or ends, where there is too little room for it.
-fn beside(line: f64, text: &str, right: f64) -> (f64, &'static str) {
-    if line + 6.0 + LETTER * letters(text) > right {
-        (right, "end")
-    } else {
-        (line + 6.0, "start")
+impl Label {
+    /// Beside a line; or up to the edge, where there is too little room for it.
+    fn beside(line: f64, y: f64, text: String, right: f64) -> Self {
+        let (x, anchor) = if line + 6.0 + LETTER * letters(&text) > right {
+            (right, "end")
+        } else {
+            (line + 6.0, "start")
+        };
+        Self { x, y, anchor, text }
     }
 }
 
@@ -254,101 +209,92 @@ fn round(x: f64) -> f64 {
     (x * 10.0).round() / 10.0
 }
 
-/// Draws the lanes.
 pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline {
     let layout = room.layout();
     let axis = Axis::of(scenario, lanes, &layout);
-    let rows: Vec<_> = (0_u32..)
-        .zip(lanes)
-        .map(|(n, lane)| {
-            row(
-                scenario,
-                lane,
-                &axis,
-                &layout,
-                room,
-                layout.top + layout.row * f64::from(n),
-            )
-        })
-        .collect();
-    let count = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
-    let bottom = layout.top + layout.row * f64::from(count);
+    let mut bottom = layout.top;
+    let mut rows = Vec::new();
+    for lane in lanes {
+        rows.push(row(scenario, lane, &axis, &layout, room, bottom));
+        bottom += layout.row;
+    }
     let (theft, logout) = (axis.x(scenario.theft), axis.x(scenario.logout));
     let theft_text = format!("theft, {}", length(scenario.theft));
     let is_early = theft - layout.left < LETTER * letters(&theft_text);
     let logout_text = format!("you log out, {}", length(scenario.logout));
-    let (logout_x, logout_anchor) = beside(logout, &logout_text, layout.right);
     let login = "you log in";
     let says_login = theft - layout.left > LETTER * (letters(&theft_text) + letters(login) + 2.0);
+    let theft_label = Label {
+        x: if is_early { theft - 4.0 } else { theft - 6.0 },
+        // Where it is narrow the two may meet, so they do not share a line.
+        y: layout.top - 18.0,
+        anchor: if is_early { "start" } else { "end" },
+        text: theft_text,
+    };
     Timeline {
         id: match room {
             Room::Wide => "wide",
             Room::Narrow => "narrow",
         },
-        width: layout.width,
         height: bottom + 26.0,
         rows,
         ticks: axis.ticks(scenario.logout),
         login: says_login.then_some(login),
-        theft: Upright {
-            x: theft,
-            text: theft_text,
-            text_x: if is_early { theft - 4.0 } else { theft - 6.0 },
-            // Where it is narrow the two may meet, so they do not share a line.
-            text_y: layout.top - 18.0,
-            anchor: if is_early { "start" } else { "end" },
-        },
-        logout: Upright {
-            x: logout,
-            text: logout_text,
-            text_x: logout_x,
-            text_y: 16.0,
-            anchor: logout_anchor,
-        },
+        theft: (theft, theft_label),
+        logout: (logout, Label::beside(logout, 16.0, logout_text, layout.right)),
         stretched: axis.stretched,
         is_wide: room == Room::Wide,
-        left: layout.left,
-        right: layout.right,
-        top: layout.top,
+        layout,
         bottom,
     }
 }
 
 fn row(scenario: &Scenario, lane: &Lane, axis: &Axis, layout: &Layout, room: Room, top: f64) -> Row {
     let y = top + layout.middle;
-    let at = |what: What| {
-        lane.marks
-            .iter()
-            .filter(move |mark| mark.what == what)
-            .map(|mark| mark.at)
+    let path = |what: What, shape: &dyn Fn(f64) -> String| {
+        let marks = lane.marks.iter().filter(|mark| mark.what == what);
+        apart(marks.map(|mark| axis.x(mark.at)), shape)
     };
     let tries = tries(lane, axis);
-    let verdict_of = |accepted: bool| tries.iter().filter(move |(_, is)| *is == accepted).map(|(x, _)| *x);
-    let path = |what: What, shape: &dyn Fn(f64) -> String| apart(at(what).map(|at| axis.x(at)), shape);
+    let tried = |accepted: bool, shape: &dyn Fn(f64) -> String| {
+        apart(tries.iter().filter(|(_, is)| *is == accepted).map(|(x, _)| *x), shape)
+    };
+    let mut marks = vec![
+        ("refresh", path(What::Refresh, &|x| format!("M{x} {}v18", y - 9.0))),
+        (
+            "thrown-out",
+            path(What::ThrownOut, &|x| format!("M{} {}h10l-5 8z", x - 5.0, y + 12.0)),
+        ),
+        ("expiry", path(What::Expiry, &|x| format!("M{x} {}v7m-4 0h8", y + 12.0))),
+        (
+            "try-accepted",
+            tried(true, &|x| {
+                format!("M{} {y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", x - 3.5)
+            }),
+        ),
+        (
+            "try-refused",
+            tried(false, &|x| format!("M{} {}l8 8m0 -8l-8 8", x - HALF, y - HALF)),
+        ),
+        (
+            "thief-refresh",
+            path(What::ThiefRefreshes, &|x| format!("M{x} {}l6 6l-6 6l-6 -6z", y - 6.0)),
+        ),
+    ];
+    marks.retain(|(_, path)| !path.is_empty());
+    let (name_x, name_y) = match room {
+        Room::Wide => (0.0, y + 5.0),
+        Room::Narrow => (layout.left, top + 20.0),
+    };
     Row {
         name: lane.answer.name(),
-        name_x: match room {
-            Room::Wide => 0.0,
-            Room::Narrow => layout.left,
-        },
-        name_y: match room {
-            Room::Wide => y + 5.0,
-            Room::Narrow => top + 20.0,
-        },
+        name_x,
+        name_y,
         y,
         bands: bands(scenario, lane, axis),
         verdict: verdict(scenario, lane, axis, room, y),
         costs: (room == Room::Wide).then(|| costs(lane)),
-        refreshes: path(What::Refresh, &|x| format!("M{x} {}v18", y - 9.0)),
-        thrown_out: path(What::ThrownOut, &|x| format!("M{} {}h10l-5 8z", x - 5.0, y + 12.0)),
-        thief_refreshes: path(What::ThiefRefreshes, &|x| format!("M{x} {}l6 6l-6 6l-6 -6z", y - 6.0)),
-        expiries: path(What::Expiry, &|x| format!("M{x} {}v7m-4 0h8", y + 12.0)),
-        accepted: apart(verdict_of(true), &|x| {
-            format!("M{} {y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", x - 3.5)
-        }),
-        refused: apart(verdict_of(false), &|x| {
-            format!("M{} {}l8 8m0 -8l-8 8", x - HALF, y - HALF)
-        }),
+        marks,
     }
 }
 
@@ -399,7 +345,7 @@ fn bands(scenario: &Scenario, lane: &Lane, axis: &Axis) -> Vec<Band> {
     bands
 }
 
-fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) -> Verdict {
+fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) -> (&'static str, Label) {
     let after = lane.seconds_inside_after(scenario.logout);
     let was_inside = lane.inside.iter().any(|(_, to)| *to >= scenario.logout);
     let (class, text) = match (after, was_inside, lane.inside.is_empty()) {
@@ -417,14 +363,8 @@ fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) ->
             ("refused", format!("{} {longer}", length(Duration::from_secs(after))))
         }
     };
-    let (x, anchor) = beside(axis.x(scenario.logout), &text, axis.right);
-    Verdict {
-        x,
-        y: y - 16.0,
-        anchor,
-        class,
-        text,
-    }
+    let line = axis.x(scenario.logout);
+    (class, Label::beside(line, y - 16.0, text, axis.right))
 }
 
 fn costs(lane: &Lane) -> [String; 2] {
@@ -458,10 +398,10 @@ mod tests {
             let timeline = drawn(Scenario::default(), room).await;
             assert_eq!(timeline.rows.len(), Answer::ALL.len());
             for band in timeline.rows.iter().flat_map(|row| &row.bands) {
-                assert!(band.x >= timeline.left && band.x + band.width <= timeline.right + 2.0);
+                assert!(band.x >= timeline.layout.left && band.x + band.width <= timeline.layout.right + 2.0);
             }
-            assert!(timeline.ticks.iter().all(|tick| tick.x <= timeline.width));
-            assert!(timeline.logout.x > timeline.theft.x);
+            assert!(timeline.ticks.iter().all(|(x, _)| *x <= timeline.layout.width));
+            assert!(timeline.logout.0 > timeline.theft.0);
         }
     }
 

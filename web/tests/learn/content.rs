@@ -1,0 +1,191 @@
+//! What stands in the files of `content/`, as it has to be for the pages that are made of it.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+#[derive(Deserialize)]
+struct Glossary {
+    term: Vec<Term>,
+}
+
+#[derive(Deserialize)]
+struct Term {
+    anchor: String,
+    name: String,
+    says: String,
+}
+
+#[derive(Deserialize)]
+struct Members {
+    parameter: Vec<Member>,
+    claim: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    name: String,
+    full: String,
+    says: String,
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn content<T: DeserializeOwned>(name: &str) -> T {
+    toml::from_str(&fs::read_to_string(folder("content").join(name)).unwrap()).unwrap()
+}
+
+fn terms() -> Vec<Term> {
+    content::<Glossary>("glossary.toml").term
+}
+
+#[test]
+fn terms_stand_in_the_order_of_the_alphabet_and_each_has_an_anchor_of_its_own() {
+    let terms = terms();
+    let names: Vec<_> = terms
+        .iter()
+        .map(|term| term.name.trim_start_matches('_').to_lowercase())
+        .collect();
+    assert!(names.is_sorted(), "{names:?}");
+    let anchors: BTreeSet<_> = terms.iter().map(|term| term.anchor.as_str()).collect();
+    assert_eq!(anchors.len(), terms.len());
+}
+
+#[test]
+fn a_term_is_explained_in_one_to_four_sentences() {
+    for term in terms() {
+        let sentences = term
+            .says
+            .split(['.', ';'])
+            .filter(|part| !part.trim().is_empty())
+            .count();
+        assert!((1..=5).contains(&sentences), "{}: {sentences}", term.name);
+        assert!(term.says.ends_with('.'), "{}", term.name);
+    }
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_link_into_the_glossary_has_its_anchor() {
+    let mut found = Vec::new();
+    for name in ["templates", "content"] {
+        files(&folder(name), &mut found);
+    }
+    let anchors: BTreeSet<_> = terms().into_iter().map(|term| term.anchor).collect();
+    let mut links = 0;
+    for file in found {
+        let html = fs::read_to_string(&file).unwrap();
+        for link in html.split("/glossary#").skip(1) {
+            let anchor = link.split(['"', '\'', ')']).next().unwrap();
+            // The glossary itself makes its links from the terms.
+            if !anchor.starts_with("{{") {
+                assert!(anchors.contains(anchor), "{} leads to {anchor}", file.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 40, "{links} links: are they written as they are read?");
+}
+
+#[test]
+fn every_term_of_the_design_is_there() {
+    let terms = terms();
+    for name in [
+        "access token",
+        "refresh token",
+        "session",
+        "generation",
+        "rotation",
+        "reuse",
+        "grace",
+        "revocation",
+        "blacklist",
+        "policy",
+    ] {
+        assert!(terms.iter().any(|term| term.name == name), "{name}");
+    }
+}
+
+#[test]
+fn no_member_is_explained_twice_and_each_says_something() {
+    let Members { parameter, claim } = content("members.toml");
+    for table in [&parameter, &claim] {
+        let names: BTreeSet<_> = table.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names.len(), table.len());
+        for member in table {
+            assert!(member.says.ends_with('.') && !member.full.is_empty(), "{}", member.name);
+        }
+    }
+}
+
+/// Name and front matter of every chapter.
+fn chapters() -> Vec<(String, Table)> {
+    let mut found = Vec::new();
+    files(&folder("content/chapters"), &mut found);
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let (front, _) = text.strip_prefix("+++\n").unwrap().split_once("\n+++\n").unwrap();
+        (path.display().to_string(), toml::from_str(front).unwrap())
+    };
+    found.into_iter().map(read).collect()
+}
+
+fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
+    of.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[test]
+fn each_control_has_a_usual_choice_that_it_offers() {
+    let chapters = chapters();
+    assert_eq!(chapters.len(), 12);
+    for (chapter, front) in chapters {
+        let controls = front["controls"].as_array().unwrap();
+        assert!((1..=3).contains(&controls.len()), "{chapter}");
+        for control in controls {
+            let options = list(control, "options");
+            assert!(
+                options.iter().any(|option| option[0] == control["usual"]),
+                "{chapter}: {control:?}"
+            );
+            assert!(options.len() > 1, "{chapter}: {control:?}");
+        }
+    }
+}
+
+/// Which facts there are is said in `src/learn/experiment/script.rs`.
+#[test]
+fn a_story_asks_only_for_facts_that_there_are() {
+    const FACTS: [&str; 6] = ["you", "thief", "tries", "copy", "again", "token"];
+    for (chapter, front) in chapters() {
+        let controls = front["controls"].as_array().unwrap();
+        let is_known =
+            |name: &str| FACTS.contains(&name) || controls.iter().any(|control| control["name"].as_str() == Some(name));
+        let story = &front["story"];
+        for case in ["answers", "steps", "findings"]
+            .iter()
+            .flat_map(|cases| list(story, cases))
+        {
+            let asked = case.get("when").and_then(Value::as_table);
+            for name in asked.into_iter().flat_map(Table::keys) {
+                assert!(is_known(name), "{chapter}: {name}");
+            }
+        }
+    }
+}
