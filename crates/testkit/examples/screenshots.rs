@@ -4,12 +4,12 @@
 //! cargo run -p rescind-testkit --example screenshots -- <the binary rescind> <a directory>
 //! ```
 //!
-//! Each scene is taken four times: as wide as a desk and as a telephone, light and dark. A picture that had to be arranged
-//! by hand would show what the program once was; these can be taken again after each change.
+//! Each scene is taken four times: desk and telephone width, light and dark. Pictures that are taken automatically can
+//! be updated after each change.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "whoever takes pictures wants to be told what went wrong, and nothing else"
+    reason = "an error of this tool ends it with a message"
 )]
 
 use std::{
@@ -21,19 +21,19 @@ use std::{
 use rescind_testkit::{Browser, ColourScheme, JavaScript, PostgresServer, Program, RedisServer, Running, Tool, needs};
 use serde_json::json;
 
-/// In CSS pixels: a desk and a telephone.
+/// In CSS pixels: desk and telephone.
 const WIDTHS: [u32; 2] = [1280, 390];
-/// What a picture may weigh, so that the README loads, and so that all of them can be taken again without the repository
-/// growing out of hand. They are WebP for the same reason: a third of what they would be as PNG.
+/// The largest size of a picture, so that the README loads fast, and the repository does not grow too much when all are
+/// taken again. They are WebP for the same reason: a third of their size as PNG.
 const MOST_BYTES: u64 = 120 * 1024;
 const WHOLE: &[&str] = &[];
-/// What happens, without the log of it.
+/// The stage, without its log.
 const STAGE: &[&str] = &["header", ".lanes"];
 /// The answer to the question, for the README.
 const DOORS: &[&str] = &["header", ".doors"];
-/// What every node said, below the doors.
+/// The answers of the nodes, below the doors.
 const NODES: &[&str] = &["header", "#nodes"];
-/// Where people come to the three nodes: it stands in the commands on the page.
+/// The address of the three nodes, which the commands on the page contain.
 const ADDRESS: &str = "http://127.0.0.1:8080";
 /// The account page, in two pictures: one would be too heavy.
 const TOKEN: &[&str] = &["header", "#access-token"];
@@ -42,7 +42,7 @@ const LOG: &[&str] = &["#log", "#diagram"];
 /// The question, and the picture that answers it, for the README.
 const PICTURE: &[&str] = &["header", ".timelines"];
 const EXERCISE: &[&str] = &["#exercise"];
-/// How much of a long page a picture of each width holds.
+/// The height of the beginning of a long page, for each width.
 const BEGINNINGS: [u32; 2] = [1_100, 1_500];
 const ANSWERS: [&str; 6] = [
     "stored",
@@ -86,7 +86,7 @@ struct Album {
 }
 
 impl Album {
-    /// Lives through the demo once, and stops at each scene.
+    /// Goes through the demo once, and takes a picture of each scene.
     async fn fill(&self) {
         let running = Program::new(&self.program).start().await.unwrap();
         running.ready().await.unwrap();
@@ -208,7 +208,7 @@ impl Album {
         self.take_beginning(&browser, "glossary").await;
     }
 
-    /// The beginning of the page, as much of it as a picture of that width may hold.
+    /// The beginning of the page, up to the height for a picture of that width.
     async fn take_beginning(&self, browser: &Browser, scene: &str) {
         for (width, most) in WIDTHS.into_iter().zip(BEGINNINGS) {
             let file = self.file(scene, width);
@@ -225,7 +225,7 @@ impl Album {
         self.directory.join(format!("{scene}-{width}-{scheme}.webp"))
     }
 
-    /// The page as it is open now, or the strip of it that holds these elements.
+    /// The current page, or the strip of it with these elements.
     async fn take(&self, browser: &Browser, scene: &str, elements: &[&str]) {
         for width in WIDTHS {
             let file = self.file(scene, width);

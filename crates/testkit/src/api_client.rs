@@ -1,4 +1,4 @@
-//! Somebody who speaks JSON and carries bearer tokens, and somebody who stole one.
+//! A client of the JSON API with bearer tokens, and a thief with copies of them.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use tokio::time::{interval, timeout};
 
 use crate::{Reply, Tokens};
 
-/// Longer than any timeout of the program, so that a hang shows as a failure and not as a patient client.
+/// Longer than any timeout of the program, so that a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a connection is kept for the next request: less than the five seconds after which the program closes it, since a
-/// request that meets the closing is lost.
+/// How long an idle connection is kept: less than the five seconds after which the program closes it, since a request
+/// that meets the closing is lost.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// A client of the JSON API. It keeps no token and no cookie and follows no redirect: what a call sends stands in the call.
+/// A client of the JSON API. It keeps no token and no cookie and follows no redirect: a call sends only its arguments.
 /// Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
@@ -28,7 +28,7 @@ impl ApiClient {
     /// A client of the program at `base_url`, which has no slash at its end.
     ///
     /// # Panics
-    /// If the machine has no means to speak HTTP.
+    /// If no HTTP client can be made.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         let http = Client::builder()
@@ -55,7 +55,7 @@ impl ApiClient {
         .await
     }
 
-    /// `POST /api/login`. [`Reply::tokens`] takes the tokens out.
+    /// `POST /api/login`. [`Reply::tokens`] returns the tokens.
     pub async fn log_in(&self, username: &str, password: &str) -> Reply {
         self.post(
             "/api/login",
@@ -80,7 +80,7 @@ impl ApiClient {
         self.post("/api/logout", Some(access_token), None).await
     }
 
-    /// `POST /api/logout` with the refresh token alone, as a client does whose access token has expired.
+    /// `POST /api/logout` with the refresh token only, like a client whose access token has expired.
     pub async fn log_out_by_refresh_token(&self, refresh_token: &SecretString) -> Reply {
         self.post(
             "/api/logout",
@@ -100,8 +100,8 @@ impl ApiClient {
         self.get("/api/me", Some(access_token)).await
     }
 
-    /// Waits until an access token has run out: until `GET /api/me` says `token_expired`. Its life is real time; start the
-    /// program with a short one.
+    /// Waits until an access token has expired: until `GET /api/me` answers `token_expired`. Its lifetime is real time;
+    /// start the program with a short one.
     ///
     /// # Panics
     /// If it is refused for another reason, or still accepted after 30 s.
@@ -152,7 +152,7 @@ impl ApiClient {
         self.send(bearing(self.request("DELETE", path), access_token)).await
     }
 
-    /// An odd request to be furnished by the test, for [`send`](Self::send) or [`attempt`](Self::attempt).
+    /// Starts a request that the test completes, for [`send`](Self::send) or [`attempt`](Self::attempt).
     ///
     /// # Panics
     /// If `method` is no token (RFC 9110, section 9.1).
@@ -161,7 +161,7 @@ impl ApiClient {
         self.http.request(method, format!("{}{path}", self.base_url))
     }
 
-    /// Sends a request that must be answered, whatever the answer.
+    /// Sends a request that must be answered, with any status.
     ///
     /// # Panics
     /// If there is none within 30 s.
@@ -171,10 +171,10 @@ impl ApiClient {
             .unwrap_or_else(|e| panic!("no answer: {e:?}"))
     }
 
-    /// Sends a request that may come to nothing, because the program is being killed meanwhile.
+    /// Sends a request that may get no answer, because the program is being killed meanwhile.
     ///
     /// # Errors
-    /// Whatever kept the answer from coming.
+    /// The error of the connection.
     pub async fn attempt(&self, request: RequestBuilder) -> reqwest::Result<Reply> {
         Reply::read(request.send().await?).await
     }
@@ -187,7 +187,7 @@ fn bearing(request: RequestBuilder, access_token: Option<&SecretString>) -> Requ
     }
 }
 
-/// Somebody with a copy of another's tokens, who tries what they still open.
+/// Somebody with copies of another's tokens, who tries to use them.
 #[derive(Debug)]
 pub struct Thief {
     client: ApiClient,
@@ -195,7 +195,7 @@ pub struct Thief {
 }
 
 impl Thief {
-    /// Copies the tokens; their owner notices nothing.
+    /// Copies the tokens; their owner does not notice.
     #[must_use]
     pub fn copying(client: &ApiClient, tokens: &Tokens) -> Self {
         Self {
@@ -209,7 +209,7 @@ impl Thief {
         self.client.me(self.loot.access()).await
     }
 
-    /// Tries to buy new tokens with the stolen refresh token; a success replaces the loot.
+    /// Tries to buy new tokens with the stolen refresh token; on success the new ones replace the copies.
     pub async fn tries_refresh(&mut self) -> Reply {
         let reply = self.client.refresh(self.loot.refresh()).await;
         if let (200, Some(tokens)) = (reply.status, Tokens::of(&reply.body)) {

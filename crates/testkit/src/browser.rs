@@ -1,11 +1,11 @@
-//! Somebody with a real browser: Chromium without a window, driven through chromedriver (W3C WebDriver).
+//! A real browser: Chromium without a window, driven through chromedriver (W3C WebDriver).
 //!
-//! Each [`Browser`] has a chromedriver, a profile and a temporary directory of its own, and takes all of them with it when it
-//! is dropped, also by a panic. thirtyfour could download and start drivers by itself; tests that fetch programs from the
+//! Each [`Browser`] has a chromedriver, a profile and a temporary directory of its own, and removes them when it is
+//! dropped, also by a panic. thirtyfour could download and start drivers by itself; tests that fetch programs from the
 //! network are neither repeatable nor safe, so the machine's own are used.
 //!
-//! Pages are addressed as people see them: fields by their label, buttons by their text. Pressing a button and following a
-//! link return when the next page is there: WebDriver's own click returns earlier, now and then, and a test that read on
+//! Elements are found as people see them: fields by their label, buttons by their text. Pressing a button and following
+//! a link return when the next page is there: WebDriver's own click sometimes returns earlier, and a test that read on
 //! would read the old page.
 
 use std::path::Path;
@@ -32,22 +32,22 @@ use crate::{ConsoleEntry, tool};
 
 /// How long chromedriver may take to start, and the browser to answer a command.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a page may take to show what was asked for, also on a machine that has much else to do.
+/// How long a page may take to show the expected text, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
-/// Of a picture that is not exact, in percent: beyond it the eye sees no difference in letters, and the file grows.
+/// The quality of a lossy picture, in percent: above it letters look the same, and the file grows.
 const QUALITY: u32 = 85;
-/// What a picture of some elements shows around them, in CSS pixels.
+/// The margin of a picture of some elements, in CSS pixels.
 const MARGIN: f64 = 24.0;
 
 const FLAGS: [&str; 12] = [
     "--headless=new",
-    // Tests run as root in containers, where the sandbox cannot; the pages are our own.
+    // Tests run as root in containers, where the sandbox does not work; the pages are our own.
     "--no-sandbox",
     "--disable-gpu",
     // Containers give /dev/shm 64 MB, and pages crash there.
     "--disable-dev-shm-usage",
-    // Nothing may go out to the network but what the test asks for.
+    // Only the test's own requests may go to the network.
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
@@ -61,13 +61,13 @@ const FLAGS: [&str; 12] = [
 /// Whether pages may run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JavaScript {
-    /// They may.
+    /// Scripts run.
     On,
-    /// They may not: the site setting is "blocked", so `<noscript>` shows. WebDriver itself still works.
+    /// Scripts do not run: the site setting is "blocked", so `<noscript>` shows. WebDriver itself still works.
     Off,
 }
 
-/// What `prefers-color-scheme` says.
+/// The value of `prefers-color-scheme`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColourScheme {
     /// `light`.
@@ -76,8 +76,8 @@ pub enum ColourScheme {
     Dark,
 }
 
-/// A browser with one tab or several. Methods act on the current tab, and panic with what the page shows instead when it does
-/// not show what they need.
+/// A browser with one tab or several. Methods act on the current tab. If the page does not show what they need, they
+/// panic with what it shows instead.
 #[derive(Debug)]
 pub struct Browser {
     driver: WebDriver,
@@ -87,7 +87,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser. Ask [`needs`](crate::needs)`(Tool::Chromium)` before.
+    /// Starts a browser. Call [`needs`](crate::needs)`(Tool::Chromium)` before.
     ///
     /// # Panics
     /// If there is no Chromium, or it does not start, with chromedriver's log.
@@ -98,7 +98,7 @@ impl Browser {
         let base_url = Url::parse(base_url).unwrap_or_else(|e| panic!("{base_url:?} is no URL: {e}"));
         let directory = TempDir::with_prefix("chrome-").unwrap_or_else(|e| panic!("no temporary directory: {e}"));
         let mut command = Command::new(chromedriver);
-        // Port 0: it takes a free one and says which, so no two tests race for one.
+        // With port 0 it takes a free one and prints it, so no two tests race for one.
         command
             .arg("--port=0")
             .env("TMPDIR", directory.path())
@@ -144,7 +144,7 @@ impl Browser {
         done(self.driver.back().await);
     }
 
-    /// Writes into the field with this label or this `name`, in place of what it held.
+    /// Writes into the field with this label or this `name`, replacing its value.
     pub async fn fill(&self, label_or_name: &str, text: &str) {
         let wanted = literal(label_or_name);
         let field = self
@@ -160,7 +160,7 @@ impl Browser {
         done(field.send_keys(text).await);
     }
 
-    /// Presses the one button with this text, and waits for the page that it leads to.
+    /// Presses the one button with this text, and waits for the next page.
     pub async fn press(&self, text: &str) {
         let button = self.one(&format!("button {text:?}"), &button(text)).await;
         self.leave_by(&button).await;
@@ -177,12 +177,12 @@ impl Browser {
         self.leave_by(&button).await;
     }
 
-    /// Presses the one button with this text, which a script answers without leaving the page.
+    /// Presses the one button with this text, which a script handles without leaving the page.
     pub async fn press_in_place(&self, text: &str) {
         done(self.one(&format!("button {text:?}"), &button(text)).await.click().await);
     }
 
-    /// Follows the one link with this text, and waits for the page that it leads to.
+    /// Follows the one link with this text, and waits for the next page.
     pub async fn follow(&self, text: &str) {
         let link = self
             .one(
@@ -193,7 +193,7 @@ impl Browser {
         self.leave_by(&link).await;
     }
 
-    /// What a person can read on the page.
+    /// The visible text of the page.
     pub async fn text(&self) -> String {
         done(asked_again(|| async { self.driver.find(By::Tag("body")).await?.text().await }).await)
     }
@@ -203,7 +203,7 @@ impl Browser {
         done(self.driver.title().await)
     }
 
-    /// The address of the page, without the site's own part: `/account?x=1`.
+    /// The address of the page, without the origin: `/account?x=1`.
     pub async fn path(&self) -> String {
         let url = done(self.driver.current_url().await);
         match url.query() {
@@ -221,7 +221,8 @@ impl Browser {
         .await;
     }
 
-    /// The value of a cookie, HTTP-only ones included, under its name with the prefix `__Host-` and the port or without.
+    /// The value of a cookie, HTTP-only ones included; the name may be given with or without the prefix `__Host-` and
+    /// the port.
     pub async fn cookie(&self, name: &str) -> Option<SecretString> {
         let cookies = done(self.driver.get_all_cookies().await);
         cookies
@@ -230,7 +231,7 @@ impl Browser {
             .map(|cookie| cookie.value.into())
     }
 
-    /// What the console has said since the last call, violations of the content security policy included.
+    /// The console's new entries since the last call, violations of the content security policy included.
     pub async fn console(&self) -> Vec<ConsoleEntry> {
         done(self.driver.browser_log().await)
     }
@@ -252,13 +253,13 @@ impl Browser {
         done(self.driver.switch_to_window(tab.clone()).await);
     }
 
-    /// Sizes the viewport of the current tab, in CSS pixels. A window cannot be narrower than 500; a telephone is.
+    /// Sets the viewport of the current tab, in CSS pixels. A window cannot be narrower than 500; a telephone is.
     pub async fn set_viewport(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Lets the current tab prefer light or dark.
+    /// Sets the colour scheme of the current tab.
     pub async fn set_colour_scheme(&self, scheme: ColourScheme) {
         let value = match scheme {
             ColourScheme::Light => "light",
@@ -268,7 +269,7 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Width and height of all there is on the page, in CSS pixels: wider than the viewport means that it scrolls sideways.
+    /// Width and height of the page's content, in CSS pixels: wider than the viewport means that it scrolls sideways.
     pub async fn content_size(&self) -> (u32, u32) {
         let metrics = self.devtools("Page.getLayoutMetrics", json!({})).await;
         let side = |name: &str| {
@@ -282,21 +283,21 @@ impl Browser {
         (side("width"), side("height"))
     }
 
-    /// Writes a picture (WebP where the file is called so, else PNG) of the whole page, to its very end, at this viewport width.
+    /// Writes a picture (WebP if the file has that extension, else PNG) of the whole page at this viewport width.
     pub async fn screenshot(&self, file: &Path, width: u32) {
         self.set_viewport(width, 900).await;
         let (_, height) = self.content_size().await;
         self.picture(file, width, 0.0, height.into()).await;
     }
 
-    /// The same of the page's beginning, at most so high: of a page that is read, and too long for one picture.
+    /// The same for the beginning of the page, with a maximum height: for a page that is too long for one picture.
     pub async fn screenshot_of_beginning(&self, file: &Path, width: u32, most: u32) {
         self.set_viewport(width, 900).await;
         let (_, height) = self.content_size().await;
         self.picture(file, width, 0.0, height.min(most).into()).await;
     }
 
-    /// The same of the strip of the page, as wide as the viewport, in which the elements lie that these CSS selectors find.
+    /// The same for the strip of the page, as wide as the viewport, with the elements that these CSS selectors find.
     pub async fn screenshot_of(&self, file: &Path, width: u32, selectors: &[&str]) {
         self.set_viewport(width, 900).await;
         let (_, end) = self.content_size().await;
@@ -337,13 +338,13 @@ impl Browser {
             .unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
     }
 
-    /// The WebDriver session, for what has no name here.
+    /// The WebDriver session, for other commands.
     #[must_use]
     pub fn driver(&self) -> &WebDriver {
         &self.driver
     }
 
-    /// The one visible element, awaited.
+    /// Waits for the one visible element.
     async fn one(&self, what: &str, xpath: &str) -> WebElement {
         let found = asked_again(|| async {
             let query = self.driver.query(By::XPath(xpath)).wait(PATIENCE, GLANCE);
@@ -355,7 +356,7 @@ impl Browser {
         }
     }
 
-    /// Clicks, and waits until this document has made room for the next one.
+    /// Clicks, and waits until the next document has replaced this one.
     async fn leave_by(&self, element: &WebElement) {
         let document = done(self.driver.find(By::Tag("html")).await);
         done(element.click().await);
@@ -374,7 +375,7 @@ impl Browser {
         }
     }
 
-    /// One or more elements, awaited.
+    /// Waits for one or more elements.
     async fn one_of(&self, what: &str, xpath: &str) -> WebElement {
         let found = asked_again(|| async {
             let query = self.driver.query(By::XPath(xpath)).wait(PATIENCE, GLANCE);
@@ -394,7 +395,7 @@ impl Browser {
         )
     }
 
-    /// A command of the DevTools protocol, to the current tab.
+    /// A command of the DevTools protocol for the current tab.
     async fn devtools(&self, command: &str, parameters: Value) -> Value {
         match self.driver.cdp().send_raw(command, parameters).await {
             Ok(answer) => answer,
@@ -405,10 +406,12 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // thirtyfour would end the session politely, and block this thread for it. Nobody misses the profile: kill them all.
+        // thirtyfour would end the session in order, and block this thread for it. The profile is not needed any more:
+        // kill all.
         let _ = self.driver.clone().leak();
         let _ = self.chromedriver.kill();
-        // What is being killed may still hold a file, and nothing tells when the last one has let go.
+        // A process that is being killed may still hold a file, and there is no event for when the last one has
+        // released it.
         for _ in 0..50 {
             match std::fs::remove_dir_all(self.directory.path()) {
                 Ok(()) => return,
@@ -418,7 +421,7 @@ impl Drop for Browser {
     }
 }
 
-/// Asks until there is an answer. A page that is about to be replaced has an error for one.
+/// Repeats until there is an answer. A page that is about to be replaced returns an error.
 async fn asked_again<T, F: Future<Output = WebDriverResult<T>>>(ask: impl Fn() -> F) -> WebDriverResult<T> {
     let (began, mut tick) = (Instant::now(), interval(GLANCE));
     loop {
@@ -437,7 +440,7 @@ fn done<T>(result: WebDriverResult<T>) -> T {
 
 fn capabilities(chromium: &Path, profile: &Path, javascript: JavaScript) -> ChromeCapabilities {
     let mut preferences = json!({
-        // A window that offers to keep the password would cover the page.
+        // A window that offers to save the password would cover the page.
         "credentials_enable_service": false,
         "profile.password_manager_enabled": false,
         "profile.password_manager_leak_detection": false,
@@ -484,13 +487,13 @@ mod tests {
     use super::{literal, port};
 
     #[test]
-    fn an_xpath_literal_holds_quotes_of_both_kinds() {
+    fn an_xpath_literal_can_contain_both_kinds_of_quotes() {
         assert_eq!(literal("it's"), r#""it's""#);
         assert_eq!(literal(r#"it's "this""#), r#"concat("it's ", '"', "this", '"', "")"#);
     }
 
     #[test]
-    fn the_port_is_read_from_the_line_that_tells_it_and_from_no_other() {
+    fn the_port_is_read_from_the_announcing_line_only() {
         assert_eq!(
             port("ChromeDriver was started successfully on port 40123."),
             Some(40123)

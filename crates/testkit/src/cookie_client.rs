@@ -1,5 +1,5 @@
-//! Somebody who visits the pages with cookies and forms. Not a browser, but it sends what one sends, and a thousand of them
-//! cost nothing; what only a real browser can prove is left to [`Browser`](crate::Browser).
+//! A visitor of the pages with cookies and forms. It is not a browser, but it sends what one sends, and a thousand of
+//! them are cheap; [`Browser`](crate::Browser) is for tests that need a real one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use secrecy::SecretString;
 use crate::Reply;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a connection is kept for the next request: less than the five seconds after which the program closes it, since a
-/// request that meets the closing is lost.
+/// How long an idle connection is kept: less than the five seconds after which the program closes it, since a request
+/// that meets the closing is lost.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// What a request tells of where it comes from (Fetch Metadata, and `Origin`).
+/// The origin headers of a request (Fetch Metadata, and `Origin`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Provenance {
     /// A current browser, on a page of the program itself.
@@ -26,12 +26,11 @@ pub enum Provenance {
     OldBrowser,
     /// A current browser, on a page of this other origin.
     OtherOrigin(String),
-    /// No browser at all: neither header.
+    /// No browser: neither header.
     Silent,
 }
 
-/// What the program at an address calls its cookie `rescind_…`: with the port, where there is one. Anything after the name
-/// stays.
+/// The program's own name for its cookie `rescind_…`: with the port, if the address has one. Text after the name stays.
 #[must_use]
 pub fn cookie_name(base_url: &str, name: &str) -> String {
     let port = Url::parse(base_url).ok().and_then(|url| url.port());
@@ -47,7 +46,7 @@ pub(crate) fn plain_cookie_name(name: &str) -> String {
     name.replace(|c: char| c.is_ascii_digit(), "").replace("__", "_")
 }
 
-/// A visitor with a cookie jar, who follows no redirect, so that a test sees each answer.
+/// A visitor with a cookie jar, who follows no redirect, so that a test sees each reply.
 /// Clones share the jar: two tabs of one browser.
 #[derive(Debug, Clone)]
 pub struct CookieClient {
@@ -61,7 +60,7 @@ impl CookieClient {
     /// A visitor of the program at `base_url`, with an empty jar.
     ///
     /// # Panics
-    /// If `base_url` is no URL, or the machine has no means to speak HTTP.
+    /// If `base_url` is not a URL, or no HTTP client can be made.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         let jar = Arc::new(Jar::default());
@@ -83,7 +82,7 @@ impl CookieClient {
         }
     }
 
-    /// The same visitor, with the same jar, whose requests come from elsewhere.
+    /// The same visitor, with the same jar, with another origin of requests.
     #[must_use]
     pub fn with_provenance(&self, provenance: Provenance) -> Self {
         Self {
@@ -92,7 +91,7 @@ impl CookieClient {
         }
     }
 
-    /// Opens a page, as typing its address or following a link would.
+    /// Opens a page, as by typing its address or following a link.
     pub async fn open(&self, path: &str) -> Reply {
         self.send(self.request("GET", path)).await
     }
@@ -113,12 +112,12 @@ impl CookieClient {
         self.post("/logout", &[]).await
     }
 
-    /// Sends the form of `/refresh`, as a page's script does ahead of the expiry.
+    /// Sends the form of `/refresh`, as a page's script does before the expiry.
     pub async fn refresh(&self) -> Reply {
         self.post("/refresh", &[]).await
     }
 
-    /// Opens what a redirect points at.
+    /// Opens the target of a redirect.
     ///
     /// # Panics
     /// If `reply` is no redirect.
@@ -129,8 +128,8 @@ impl CookieClient {
         }
     }
 
-    /// The value of a cookie that the visitor would send, under its name with the prefix `__Host-` and the port or without:
-    /// `rescind_access` finds `rescind_8080_access`.
+    /// The value of a cookie that the visitor would send; the name may be given with or without the prefix `__Host-`
+    /// and the port: `rescind_access` finds `rescind_8080_access`.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<SecretString> {
         let header = self.jar.cookies(&self.base_url)?;
@@ -140,14 +139,14 @@ impl CookieClient {
         })
     }
 
-    /// Puts a cookie into the jar, written as in `Set-Cookie`: a stolen one, or one that was kept. One whose name begins
-    /// with `rescind_` gets the name that the program gives it.
+    /// Puts a cookie into the jar, written as in `Set-Cookie`, for instance a stolen one. A name that begins with
+    /// `rescind_` is replaced by the program's own name for that cookie.
     pub fn plant_cookie(&self, cookie: &str) {
         self.jar
             .add_cookie_str(&cookie_name(self.base_url.as_str(), cookie), &self.base_url);
     }
 
-    /// A request with the headers of the [`Provenance`], to be furnished by the test.
+    /// Starts a request with the headers of the [`Provenance`], which the test completes.
     ///
     /// # Panics
     /// If `method` is no token (RFC 9110, section 9.1) or `path` leads nowhere.
@@ -161,7 +160,7 @@ impl CookieClient {
         let safe = method.is_safe();
         let request = self.http.request(method, url);
         let (site, origin) = match &self.provenance {
-            // An address that was typed comes from nowhere; a form comes from a page.
+            // A typed address has no origin; a form has its page's.
             Provenance::SameOrigin if safe => (Some("none"), None),
             Provenance::SameOrigin => (Some("same-origin"), Some(own)),
             Provenance::OldBrowser if safe => (None, None),
@@ -184,7 +183,7 @@ impl CookieClient {
         }
     }
 
-    /// Sends a request that must be answered, whatever the answer.
+    /// Sends a request that must be answered, with any status.
     ///
     /// # Panics
     /// If there is none within 30 s.

@@ -1,16 +1,18 @@
-//! A store's server process: private to a test, abused by it, and gone after it.
+//! A store's server process, private to a test, which ends with it.
 //!
 //! [`Process`](crate::process::Process) is not enough for a server, for three reasons.
 //! - **It may outlive the runtime that started it.** Each `#[tokio::test]` has a runtime of its own, and a server that
-//!   tests share belongs to none of them. So this is a plain child, with its output in a file instead of in pipes that
-//!   somebody would have to keep reading.
-//! - **A static is never dropped.** What a test process shares has to end with that process, however that ends. The
-//!   kernel's own means (`PR_SET_PDEATHSIG`) looks at the *thread* that started the child, and a test is a thread: the
-//!   server would die with the first test. So a watchdog, a line of shell, reads a pipe that nobody writes to. When the
-//!   last holder of the other end is gone, so is the test process, and the watchdog ends the server and removes its
-//!   directory. It is a member of the server's process group, so that the number of the group can't become another's
-//!   while there is a watchdog that would kill by it.
-//! - **The group is not the family.** Postgres gives every backend a session of its own, so killing or stopping the group
+//!   tests share belongs to none of them. So this is a plain child, with its output in a file and not in pipes that a
+//!   task would have to read.
+//! - **A static is never dropped.** A server that a test process shares has to end with that process, in every case.
+//!   The kernel's own means (`PR_SET_PDEATHSIG`) follows the *thread* that started the child, and a test is a thread:
+//!   the server would end with the first test. So a watchdog, a line of shell, reads a pipe without writers. When the
+//!   last holder of the other end is gone, the test process has ended, and the watchdog ends the server and removes its
+//!   directory. It is a member of the server's process group, so that the group's number can't be reused while there is
+//!   a watchdog that would kill by it.
+//! - **The group is not the family.** Postgres gives every backend a session of its own, so killing or stopping the
+//!   group would leave backends running. The family is found in `/proc`, while its head is stopped and can't have more
+//!   children.
 //!   would leave backends at work. The family is found in `/proc`, while its head is stopped and can't have more children.
 
 use std::fs::File;
@@ -23,10 +25,10 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::kernel::{await_end, await_stop, children, patiently};
 
-/// `$1`: the server, `$2`: its farewell, `$3`: its directory. `kill 0` is the own group.
+/// `$1`: the server, `$2`: the signal that ends it, `$3`: its directory. `kill 0` is the own group.
 ///
-/// It is deaf to SIGHUP: when the parent of a stopped process dies, the kernel sends that to the whole group, to the watchdog
-/// too, just when its hour has come.
+/// It ignores SIGHUP: when the parent of a stopped process ends, the kernel sends that to the whole group, also to the
+/// watchdog, just when it is needed.
 const WATCHDOG: &str = r#"
 trap '' HUP
 cat
@@ -37,16 +39,16 @@ rm -rf -- "$3"
 kill -KILL 0
 "#;
 
-/// How a server is told that its time has come when nobody will use its data again.
+/// How a server is ended when its data is not needed any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Farewell {
-    /// It leaves nothing behind that would need tidying.
+    /// It leaves nothing behind that needs cleaning up.
     Kill,
-    /// SIGQUIT: it hurries, and gives back what the kernel would keep (shared memory of System V).
+    /// SIGQUIT: it ends fast, and releases what the kernel would keep (shared memory of System V).
     Quit,
 }
 
-/// A running server. Dropping it ends it, with all that it started.
+/// A running server. Dropping it ends it, with all of its children.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     server: Child,
@@ -56,7 +58,8 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `command`, whose output goes to `log`. If this process dies, so does the server, and `directory` with it.
+    /// Starts `command`, whose output goes to `log`. If this process ends, so does the server, and `directory` is
+    /// removed.
     pub(crate) fn spawn(mut command: Command, log: &Path, directory: &Path, farewell: Farewell) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         let server = command
@@ -92,7 +95,7 @@ impl Daemon {
             .args(["-c", WATCHDOG, "watchdog", &id.to_string(), farewell])
             .arg(directory)
             .stdin(Stdio::piped())
-            // Never the streams of the test: who reads those to their end would wait for the watchdog.
+            // Never the streams of the test: a reader of those would wait for the watchdog.
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         if let Ok(group) = i32::try_from(id) {
@@ -116,7 +119,7 @@ impl Daemon {
         send(self.living_head()?, signal)
     }
 
-    /// Stops the whole family where it stands (SIGSTOP), and returns when it does stand.
+    /// Stops the whole family (SIGSTOP), and returns when it has stopped.
     pub(crate) fn pause(&mut self) -> io::Result<()> {
         let head = self.living_head()?;
         send(head, Signal::STOP)?;
@@ -129,7 +132,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Resumes it (SIGCONT).
     pub(crate) fn resume(&mut self) -> io::Result<()> {
         let head = self.living_head()?;
         for member in children(head).into_iter().chain([head]) {
@@ -145,7 +148,7 @@ impl Daemon {
                 send(head, Signal::STOP)?;
                 await_stop(head);
                 let mut family = children(head);
-                // While the head is stopped, it can't collect its dead, and no number of them becomes another's.
+                // While the head is stopped, it can't reap its children, so their numbers are not reused.
                 for child in &family {
                     send(*child, Signal::KILL)?;
                 }
@@ -157,7 +160,7 @@ impl Daemon {
             None => Vec::new(),
         };
         if let Some(mut watchdog) = self.watchdog.take() {
-            // It has not been awaited, so the group is still the server's: what else is in it dies too.
+            // It has not been awaited, so the group is still the server's: the rest of the group ends too.
             if let Some(group) = pid(self.server.id()) {
                 let _ = kill_process_group(group, Signal::KILL);
             }
@@ -192,7 +195,7 @@ impl Drop for Daemon {
     }
 }
 
-/// A process that is gone meanwhile got what it was due.
+/// It is no error if the process is gone meanwhile.
 fn send(member: Pid, signal: Signal) -> io::Result<()> {
     match kill_process(member, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),

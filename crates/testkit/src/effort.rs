@@ -1,4 +1,4 @@
-//! How much a test works: little on every change, much in the second tier.
+//! How many rounds a test runs: few on every change, many in the second tier.
 
 /// The number of rounds of a repeated test: `reduced`, or `full` when `RESCIND_TEST_FULL` is `1`
 /// (as `scripts/test.sh --full` sets it).
@@ -19,7 +19,7 @@ mod tests {
     use super::rounds_for;
 
     #[test]
-    fn only_the_second_tier_works_in_full() {
+    fn the_second_tier_runs_the_full_number_of_rounds() {
         assert_eq!(rounds_for(Some("1"), 10, 1000), 1000);
         assert_eq!(rounds_for(Some("0"), 10, 1000), 10);
         assert_eq!(rounds_for(None, 10, 1000), 10);

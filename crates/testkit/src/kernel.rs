@@ -1,4 +1,4 @@
-//! What the kernel tells about processes, in `/proc`.
+//! What the kernel reports about processes, in `/proc`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
-/// How long the kernel gets to stop a process, and a server to obey its farewell: far more than either needs.
+/// How long the kernel may take to stop a process, and a server to end: far more than either needs.
 const OBEDIENCE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(2);
 
-/// State and parent from `/proc/…/stat`; the name before them may hold anything, a bracket too.
+/// State and parent from `/proc/…/stat`; the name before them may contain any character, also a bracket.
 fn status(process: &OsStr) -> Option<(char, i32)> {
     let stat = fs::read_to_string(PathBuf::from("/proc").join(process).join("stat")).ok()?;
     let (_, rest) = stat.rsplit_once(") ")?;
@@ -20,7 +20,7 @@ fn status(process: &OsStr) -> Option<(char, i32)> {
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
-/// Whom `parent` has started and not yet buried.
+/// The children of `parent` that it has not reaped yet.
 pub(crate) fn children(parent: Pid) -> Vec<Pid> {
     let parent = parent.as_raw_nonzero().get();
     let Ok(processes) = fs::read_dir("/proc") else {
@@ -36,12 +36,12 @@ pub(crate) fn children(parent: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// Waits until it stands still, or is gone.
+/// Waits until it has stopped, or is gone.
 pub(crate) fn await_stop(process: Pid) {
     await_state(process, |state| matches!(state, None | Some('T' | 'Z')));
 }
 
-/// Waits until it is gone. A zombie is: whether anybody buries it is not its affair.
+/// Waits until it is gone. A zombie counts as gone, even if no parent reaps it.
 pub(crate) fn await_end(process: Pid) {
     await_state(process, |state| matches!(state, None | Some('Z' | 'X')));
 }
@@ -51,7 +51,7 @@ fn await_state(process: Pid, wanted: impl Fn(Option<char>) -> bool) {
     let _ = patiently(|| wanted(status(OsStr::new(&name)).map(|(state, _)| state)));
 }
 
-/// Whether `done` came true in time. Blocks: these are moments, and also a destructor has to wait.
+/// Whether `done` became true in time. Blocks: the waits are short, and a destructor also has to wait.
 pub(crate) fn patiently(mut done: impl FnMut() -> bool) -> bool {
     let tries = OBEDIENCE.as_millis() / STEP.as_millis();
     (0..tries).any(|_| {

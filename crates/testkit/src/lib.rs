@@ -1,26 +1,25 @@
-//! Starts what Rescind's tests need, and speaks like those who use it.
+//! Starts what Rescind's tests need, and acts as its clients.
 //!
 //! | to have | take |
-//! | --- | --- |
+//! | need | type |
 //! | the real program, its own data directory, a crash, a pause, a restart, a clock that is an hour off, a second node | [`Program`], [`Running`] |
-//! | somebody with bearer tokens | [`ApiClient`], [`Tokens`] |
-//! | somebody with a copy of another's token | [`Thief`] |
-//! | somebody with cookies and without JavaScript, fast | [`CookieClient`] |
+//! | a client with bearer tokens | [`ApiClient`], [`Tokens`] |
+//! | a thief with a copy of another's token | [`Thief`] |
+//! | a visitor with cookies and without JavaScript, fast | [`CookieClient`] |
 //! | the same in a real Chromium | [`Browser`] |
 //! | a private Redis that can be flushed, paused, killed, restored from an old snapshot | [`RedisServer`] |
 //! | two Redis servers with three sentinels, or a Redis Cluster of six | [`RedisSentinels`], [`RedisCluster`] |
 //! | a private Postgres that can be paused and killed, or an empty database in a shared one, or a standby | [`PostgresServer`] |
-//! | a cable between one node and its store, to be cut | [`TcpRelay`] |
-//! | to skip loudly where a tool is missing | [`needs`] |
+//! | a connection between one node and its store that can be cut | [`TcpRelay`] |
+//! | a loud skip if a tool is missing | [`needs`] |
 //! | many rounds in the second tier, a few in the first | [`rounds`] |
 //!
-//! The crate depends on no other crate of the workspace: it knows the wire formats as an outsider does, so a change that
-//! would break outsiders breaks tests. Only the start of a program returns errors, because refusing to start is something
-//! to test. The actors panic when they cannot do what they are named for, and say what they saw instead: a test then
-//! reads as a story, without an `unwrap` after each sentence.
+//! The crate depends on no other crate of the workspace: it knows the wire formats as an outsider does, so a change
+//! that would break outsiders breaks tests. Only the start of a program returns errors, because refusing to start is a
+//! tested case. The other functions panic with what they saw, so that a test reads without an `unwrap` after each line.
 #![expect(
     clippy::panic,
-    reason = "an actor that cannot play its part fails the test, with what it saw in words"
+    reason = "a function that cannot do its task fails the test, with what it saw"
 )]
 
 mod api_client;

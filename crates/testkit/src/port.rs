@@ -1,22 +1,22 @@
-//! A port for a server that has to be told one.
+//! A free port for a server that needs a given one.
 //!
-//! Port 0 would be the better answer, but neither Redis nor Postgres can say which one it got, and after a crash it has to
-//! come back on the same. So a port is looked for that was free a moment ago, **below** the range that the kernel hands
-//! out by itself. Inside that range a dead server's port may become the local end of somebody's connection, even of the
-//! very connection that is being tried: a client that keeps knocking on a dead port of its own machine connects to itself
-//! sooner or later (TCP's simultaneous open), and the server does not get its port back.
+//! Port 0 would be better, but neither Redis nor Postgres can report which one it got, and after a crash it has to use
+//! the same one again. So this looks for a port that was free a moment ago, **below** the range that the kernel assigns
+//! by itself. Inside that range the port of a stopped server may become the local end of some connection, even of the
+//! very connection that is being tried: a client that keeps connecting to a closed port of its own machine connects to
+//! itself sooner or later (TCP's simultaneous open), and the server does not get its port back.
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 
-/// The lowest port to use: below are those of well-known services.
+/// The lowest port to use: those of well-known services are below.
 const LOWEST: u16 = 10_000;
 /// Linux's default, where the range cannot be read.
 const USUAL_FIRST_EPHEMERAL: u16 = 32_768;
 const TRIES: usize = 1_000;
 
-/// A port of 127.0.0.1 that nobody listens on. It may be taken before it is used: try again then.
+/// A port of 127.0.0.1 on which no program listens. It may be taken before it is used: try again then.
 ///
 /// # Panics
 /// If a thousand ports are taken.

@@ -1,11 +1,11 @@
-//! A private Postgres, and everything that can befall one.
+//! A private Postgres, and the faults that a test can cause in it.
 //!
-//! Two kinds, for two needs. A test that kills or pauses its server takes one of its own ([`PostgresServer::start`]). Tests
-//! that only want an empty database each share one per test process ([`PostgresServer::shared`]) and take
-//! [a fresh database](PostgresServer::fresh_database) from it.
+//! There are two kinds. A test that kills or pauses its server takes one of its own ([`PostgresServer::start`]). Tests
+//! that need only an empty database share one server per test process ([`PostgresServer::shared`]) and take [a fresh
+//! database](PostgresServer::fresh_database) from it.
 //!
-//! Making a cluster takes a second of work, copying one takes a twentieth. So the first to need one makes it, and keeps it
-//! as a template for everybody: beside the test programs, in Cargo's target directory, where `cargo clean` finds it.
+//! Making a cluster takes a second of work, copying one takes a twentieth. So the first test that needs one makes it
+//! and keeps it as a template for all: in Cargo's target directory, where `cargo clean` removes it.
 
 use std::env;
 use std::ffi::OsString;
@@ -28,20 +28,20 @@ use crate::Tool;
 use crate::daemon::{Daemon, Farewell};
 use crate::port::free_port;
 
-/// Far more than a start, a recovery or a statement of a test takes, even on a machine that compiles beside it.
+/// Far more than a start, a recovery or a statement of a test takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 const PORTS_TO_TRY: usize = 5;
-/// The owner of everything, who needs no password. (One that stands in a URL is ignored.)
+/// The superuser, who needs no password. (A password in a URL is ignored.)
 const USER: &str = "rescind";
-/// How much of the machine's memory must be free for a data directory to be put there.
+/// How much of the machine's memory must be free to put a data directory there.
 const ROOMY: u64 = 2 << 30;
 
 static SHARED: OnceCell<PostgresServer> = OnceCell::const_new();
 
 /// A Postgres server on a free port of 127.0.0.1. Dropping it ends it.
 ///
-/// It makes commits durable as a real one does (`fsync` and `synchronous_commit` are on), but its disk may be the machine's
-/// memory: what is asked of it is to survive its own death, not the machine's.
+/// It makes commits durable as a real one does (`fsync` and `synchronous_commit` are on), but its disk may be the
+/// machine's memory: it has to survive the end of its own process, not of the machine.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -66,7 +66,7 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// A server with one empty database. The test has asked [`needs`](crate::needs) before.
+    /// A server with one empty database. Call [`needs`](crate::needs) before.
     ///
     /// # Panics
     /// If it does not come up.
@@ -74,7 +74,7 @@ impl PostgresServer {
         Self::with(&[]).await
     }
 
-    /// The same with settings of its own, as `&["synchronous_commit=off", "max_connections=20"]`.
+    /// The same with further settings, such as `&["synchronous_commit=off", "max_connections=20"]`.
     ///
     /// # Panics
     /// If it does not come up.
@@ -106,17 +106,17 @@ impl PostgresServer {
         self.until_sql(synchronous, "t").await;
     }
 
-    /// Has a standby hear nothing more from its primary: what is committed there from now on, it does not have.
+    /// Stops replication to this standby: it does not get later commits of its primary.
     ///
     /// # Panics
-    /// If it goes on.
+    /// If replication continues.
     pub async fn stop_following(&self) {
         self.sql("ALTER SYSTEM SET primary_conninfo = ''").await;
         self.sql("SELECT pg_reload_conf()").await;
         self.until_sql("SELECT count(*) FROM pg_stat_wal_receiver", "0").await;
     }
 
-    /// Makes a standby a primary, with what it has.
+    /// Makes a standby a primary, with the data that it has.
     ///
     /// # Panics
     /// If it stays one.
@@ -154,7 +154,7 @@ impl PostgresServer {
             directory,
         };
         lay_out(&server);
-        // Somebody else may take a free port before the server does.
+        // Another program may take a free port before the server does.
         for _ in 0..PORTS_TO_TRY {
             server.port = free_port();
             if server.come_up().await {
@@ -167,8 +167,8 @@ impl PostgresServer {
         panic!("Postgres ended instead of listening:\n{}", server.logs());
     }
 
-    /// The server that the tests of this process share. It ends with the process, so it must not be killed, stopped or
-    /// paused: others are using it.
+    /// The server that the tests of this process share. It ends with the process. Do not kill, stop or pause it: other
+    /// tests use it.
     ///
     /// # Panics
     /// If it does not come up.
@@ -179,19 +179,19 @@ impl PostgresServer {
             .await
     }
 
-    /// `postgres://rescind@127.0.0.1:PORT/postgres`: the database that is there from the start.
+    /// `postgres://rescind@127.0.0.1:PORT/postgres`: the database that exists from the start.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of("postgres")
     }
 
-    /// The port, in all lives of the server.
+    /// The port, which stays the same after a restart.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// All that the server wrote in all its lives.
+    /// All output of the server, also from before a restart.
     #[must_use]
     pub fn logs(&self) -> String {
         fs::read(self.log_file()).map_or_else(
@@ -210,8 +210,8 @@ impl PostgresServer {
         self.url_of(&name)
     }
 
-    /// Makes a database that holds what the one at `url` does, and returns its URL. Nobody may be connected to that one.
-    /// Faster than to migrate a fresh one.
+    /// Makes a copy of the database at `url`, and returns its URL. That database must have no connections. Faster than
+    /// migrating a fresh one.
     ///
     /// # Panics
     /// If the server would not.
@@ -246,8 +246,8 @@ impl PostgresServer {
         text(&output.stdout)
     }
 
-    /// Stops all processes of the server where they stand (SIGSTOP): connections stay open, the kernel still accepts new
-    /// ones, and nobody is answered.
+    /// Stops all processes of the server (SIGSTOP): connections stay open, the kernel still accepts new ones, and there
+    /// are no replies.
     ///
     /// # Panics
     /// If it does not run.
@@ -255,7 +255,7 @@ impl PostgresServer {
         self.running(Daemon::pause);
     }
 
-    /// Lets it go on (SIGCONT); it answers what it was asked meanwhile.
+    /// Resumes it (SIGCONT); it answers the requests that it got meanwhile.
     ///
     /// # Panics
     /// If it does not run.
@@ -275,7 +275,7 @@ impl PostgresServer {
         }
     }
 
-    /// Asks it to end (SIGINT: connections are closed, what they were doing is rolled back) and waits until it has.
+    /// Ends it (SIGINT: connections are closed, their transactions rolled back) and waits for the end.
     ///
     /// # Panics
     /// If it goes on.
@@ -303,7 +303,7 @@ impl PostgresServer {
         assert!(self.come_up().await, "Postgres did not come up again:\n{}", self.logs());
     }
 
-    /// Starts the server on its port and says whether it is ready; otherwise it has ended.
+    /// Starts the server on its port, and returns whether it is ready; otherwise it has ended.
     async fn come_up(&self) -> bool {
         let mut command = as_owner(Command::new(self.binaries.join("postgres")));
         command
@@ -312,7 +312,7 @@ impl PostgresServer {
             .args(["-p", &self.port.to_string(), "-h", "127.0.0.1"])
             .args([
                 "-cunix_socket_directories=",
-                // In the data directory instead of /dev/shm, where a killed server would leave it.
+                // In the data directory and not in /dev/shm, where a killed server would leave it.
                 "-cdynamic_shared_memory_type=mmap",
             ])
             .args(&self.arguments)
@@ -325,7 +325,7 @@ impl PostgresServer {
         let up = async {
             loop {
                 tick.tick().await;
-                // The server's own word, which names its process; an answer on the port might be another's.
+                // The lock file names the server's process; an answer on the port might be another server's.
                 let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
                 let mut lines = lock.lines();
                 if lines.next() == Some(&id) && lines.nth(6).is_some_and(|status| status.trim() == "ready") {
@@ -347,7 +347,7 @@ impl PostgresServer {
     }
 
     async fn psql(&self, url: &str, statements: &str) -> io::Result<Output> {
-        // Debian's `psql` on the path is a script that looks for clusters; the real one lies beside the server.
+        // Debian's `psql` on the path is a script that looks for clusters; the real one is in the server's directory.
         let beside = self.binaries.join("psql");
         let psql = if beside.is_file() {
             beside
@@ -372,7 +372,7 @@ impl PostgresServer {
             .await
     }
 
-    /// Lays out a new cluster, as a copy of the template.
+    /// Creates a new cluster, as a copy of the template.
     fn lay_out(&self) {
         let template = template(&self.binaries).unwrap_or_else(|e| panic!("no Postgres cluster can be made: {e}"));
         let mut copy = Command::new("cp");
@@ -382,7 +382,7 @@ impl PostgresServer {
             .unwrap_or_else(|e| panic!("no Postgres cluster can be copied: {e}"));
     }
 
-    /// Lays out a copy of a running server that will follow it.
+    /// Creates a copy of a running server that will follow it.
     fn copy_from(&self, primary: &str) {
         let mut backup = as_owner(Command::new(self.binaries.join("pg_basebackup")));
         backup
@@ -410,7 +410,7 @@ impl PostgresServer {
     }
 
     fn daemon(&self) -> MutexGuard<'_, Option<Daemon>> {
-        // A test that failed while it held the lock has told its story already.
+        // A test that failed while it held the lock has reported its failure already.
         self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -436,8 +436,8 @@ impl PostgresServer {
     }
 }
 
-/// A killed server leaves a few bytes of System V's shared memory in the kernel, which its next start would give back; the
-/// kernel has room for some thousands of them.
+/// A killed server leaves a few bytes of System V's shared memory in the kernel, which its next start would release;
+/// the kernel has room for some thousands of them.
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         *self.daemon() = None;
@@ -454,7 +454,7 @@ fn ticks() -> tokio::time::Interval {
     tick
 }
 
-/// Memory, if there is plenty of it: a cluster is 40 MB and a container's `/dev/shm` is often 64. Otherwise the usual place.
+/// Memory, if there is enough: a cluster is 40 MB and a container's `/dev/shm` is often 64. Otherwise the usual place.
 fn roomiest() -> PathBuf {
     let memory = Path::new("/dev/shm");
     match statvfs(memory) {
@@ -463,11 +463,12 @@ fn roomiest() -> PathBuf {
     }
 }
 
-/// A cluster to copy. Whoever comes first makes it; of two at once one renames its own into place, and the other's goes.
+/// A cluster to copy. The first caller makes it; if two do so at once, one renames its own into place, and the other's
+/// is removed.
 fn template(binaries: &Path) -> io::Result<PathBuf> {
     let test_program = env::current_exe()?;
     let cache = test_program.parent().unwrap_or(Path::new("."));
-    // Another version's clusters are of no use, and neither are those of other binaries of the same version.
+    // A cluster needs the same version, and the same binaries of that version.
     let version = run_for_output(Command::new(binaries.join("postgres")).arg("--version"))?;
     let name: String = format!("{version} {}", binaries.display())
         .chars()
@@ -499,7 +500,7 @@ fn template(binaries: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Postgres refuses to run as root. Where the tests do (in a container), it runs as somebody with less to lose.
+/// Postgres refuses to run as root. Where the tests do (in a container), it runs as another user.
 fn as_owner(mut command: Command) -> Command {
     if let Some((user, group)) = owner() {
         command.uid(user).gid(group);
@@ -507,7 +508,7 @@ fn as_owner(mut command: Command) -> Command {
     command
 }
 
-/// Lets the same somebody own a directory with all that is in it.
+/// Makes that user the owner of a directory with all of its contents.
 fn give_away(directory: &Path) -> io::Result<()> {
     let Some((user, group)) = owner() else { return Ok(()) };
     let mut command = Command::new("chown");
@@ -515,7 +516,7 @@ fn give_away(directory: &Path) -> io::Result<()> {
     run(command)
 }
 
-/// Who owns clusters, if it is not us.
+/// The owner of clusters, if it is not the current user.
 fn owner() -> Option<(u32, u32)> {
     if !getuid().is_root() {
         return None;

@@ -1,7 +1,7 @@
-//! A child process with its output collected and nothing left behind.
+//! A child process with its output collected, and no processes left behind.
 //!
-//! Each one leads a process group of its own: a browser starts a dozen helpers, and killing the leader alone would leave
-//! them running. What the group has left when the owner is dropped is killed.
+//! Each one leads a process group of its own: a browser starts a dozen helpers, and killing only the leader would leave
+//! them running. When the owner is dropped, the rest of the group is killed.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::kernel::await_stop;
 
-/// How long the pipes of an ended process may stay open, in the hands of something it started.
+/// How long the pipes of an ended process may stay open in one of its children.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Everything a process has written so far.
@@ -96,7 +96,7 @@ impl Process {
         Ok(self.pid().map_or(Ok(()), |pid| kill_process(pid, Signal::TERM))?)
     }
 
-    /// Stops the whole group where it stands (SIGSTOP), and returns when its leader does stand.
+    /// Stops the whole group (SIGSTOP), and returns when its leader has stopped.
     pub(crate) fn pause(&self) -> io::Result<()> {
         let Some(pid) = self.pid() else { return Ok(()) };
         kill_process_group(pid, Signal::STOP)?;
@@ -104,17 +104,17 @@ impl Process {
         Ok(())
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Resumes it (SIGCONT).
     pub(crate) fn resume(&self) -> io::Result<()> {
         Ok(self.pid().map_or(Ok(()), |pid| kill_process_group(pid, Signal::CONT))?)
     }
 
-    /// Kills the whole group (SIGKILL): nobody gets to say goodbye.
+    /// Kills the whole group (SIGKILL).
     pub(crate) fn kill(&self) -> io::Result<()> {
         Ok(self.pid().map_or(Ok(()), |pid| kill_process_group(pid, Signal::KILL))?)
     }
 
-    /// `None` once the end was awaited: from then on the number may belong to somebody else.
+    /// `None` once the end was awaited: from then on the number may belong to another process.
     fn pid(&self) -> Option<Pid> {
         self.child
             .id()
@@ -132,7 +132,7 @@ impl Drop for Process {
 async fn collect(stream: impl AsyncRead + Unpin, which: Stream, output: watch::Sender<Output>) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
-    // Bytes, not `lines()`: a program that writes something else than UTF-8 shall be shown, not cut off.
+    // Bytes, not `lines()`: output that is not UTF-8 must be shown, not cut off.
     while matches!(stream.read_until(b'\n', &mut line).await, Ok(1..)) {
         let text = String::from_utf8_lossy(&line);
         output.send_modify(|output| {

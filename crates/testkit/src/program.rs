@@ -1,7 +1,7 @@
-//! The real program, started as a person would start it, and treated worse.
+//! The real program, started as a person would start it, with faults.
 //!
 //! A [`Program`] is what to start: the binary, its settings and its data directory. [`Program::start`] turns it into a
-//! [`Running`] one, and however that ends, the `Program` comes back with its data, to be started again:
+//! [`Running`] one. After any end of that, the `Program` is returned with its data, to be started again:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), rescind_testkit::ProgramError> {
@@ -12,7 +12,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A restarted program gets the port that it had: its public URL is the issuer of its tokens, and on another port it would
+//! A restarted program gets the same port: its public URL is the issuer of its tokens, and on another port it would
 //! refuse the old ones for that reason alone.
 
 use std::collections::BTreeMap;
@@ -35,15 +35,15 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::process::Process;
 use crate::{ApiClient, Browser, CookieClient, JavaScript, Tool};
 
-/// What the program says on standard output, followed by its base URL, when it accepts connections.
+/// The program prints this on standard output, followed by its base URL, when it accepts connections.
 const ANNOUNCEMENT: &str = "Rescind listens on ";
-/// Far more than a start, a stop or a recovery takes, even on a machine that compiles beside it.
+/// Far more than a start, a stop or a recovery takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// So that nodes which share a directory can have clocks that differ.
+/// Lets nodes that share a directory have different clocks.
 static CLOCKS: AtomicU32 = AtomicU32::new(0);
 
-/// The program before a start or after an end. Its data directory lives as long as anything that came from it.
+/// The program before a start or after an end. Its data directory exists as long as any value that was made from it.
 pub struct Program {
     executable: PathBuf,
     arguments: Vec<OsString>,
@@ -55,11 +55,11 @@ pub struct Program {
     earlier_logs: String,
 }
 
-/// What can go wrong with a program. Each holds the program's output as far as there was any.
+/// Why a program failed. Each variant has the program's output so far.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ProgramError {
-    /// The machine would not start it, or would not talk about it.
+    /// The system could not start or query it.
     #[error("cannot run {}: {source}", executable.display())]
     Machine {
         /// The binary.
@@ -75,7 +75,7 @@ pub enum ProgramError {
         /// What it wrote.
         logs: String,
     },
-    /// It did not do in time what it should.
+    /// It did not do the expected thing in time.
     #[error("the program did not {what} within {} s:\n{logs}", DEADLINE.as_secs())]
     TooSlow {
         /// What was awaited.
@@ -91,7 +91,7 @@ pub enum ProgramError {
     RealClock,
 }
 
-/// The same as `Display`: this is what a failed `unwrap` prints, and logs are read in lines.
+/// The same as `Display`: a failed `unwrap` prints this, and logs are read in lines.
 impl fmt::Debug for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -135,7 +135,7 @@ impl Program {
         }
     }
 
-    /// Sets an environment variable. Those of the test runner that would steer the program are not passed on.
+    /// Sets an environment variable. The test runner's own settings for the program are not passed on.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment
@@ -150,7 +150,8 @@ impl Program {
         self
     }
 
-    /// Shifts the wall clock that the program sees, from its next start: `-1h`, `+2d`, `+0`. The monotonic clocks stay real.
+    /// Shifts the wall clock that the program sees, from its next start: `-1h`, `+2d`, `+0`. The monotonic clocks stay
+    /// real.
     ///
     /// Needs [`Tool::Faketime`]. A running program's clock is moved with [`Running::step_clock`].
     #[must_use]
@@ -159,13 +160,13 @@ impl Program {
         self
     }
 
-    /// The directory that holds the database and the keys; also the working directory, so that no stray `.env` is read.
+    /// The directory of the database and the keys; also the working directory, so that no stray `.env` is read.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
-    /// All that the program wrote in all its lives.
+    /// All output of the program, also from before a restart.
     #[must_use]
     pub fn logs(&self) -> &str {
         &self.earlier_logs
@@ -224,7 +225,7 @@ impl Program {
             self.write_clock(offset)?;
             command
                 .env("LD_PRELOAD", library)
-                // A file instead of `FAKETIME`, read at each question, so that the clock can step while the program runs.
+                // A file and not `FAKETIME`, read on each call, so that the clock can step while the program runs.
                 .env("FAKETIME_TIMESTAMP_FILE", self.clock_file())
                 .env("FAKETIME_NO_CACHE", "1")
                 .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
@@ -284,7 +285,7 @@ fn new_clock() -> String {
     format!("clock-{}", CLOCKS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The program while it listens. Dropping it kills it, with all that it started.
+/// The program while it listens. Dropping it kills it, with all of its children.
 #[derive(Debug)]
 pub struct Running {
     program: Program,
@@ -305,7 +306,7 @@ impl Running {
         format!("{}{path}", self.base_url)
     }
 
-    /// All that the program has written to both streams, in this life and the earlier ones.
+    /// All output of the program on both streams, also from before a restart.
     #[must_use]
     pub fn logs(&self) -> String {
         format!("{}{}", self.program.earlier_logs, self.process.output().both)
@@ -323,19 +324,19 @@ impl Running {
         self.process.id()
     }
 
-    /// Somebody who speaks JSON to this program.
+    /// A client of this program's JSON API.
     #[must_use]
     pub fn api_client(&self) -> ApiClient {
         ApiClient::new(&self.base_url)
     }
 
-    /// Somebody who visits this program's pages without a browser.
+    /// A visitor of this program's pages without a browser.
     #[must_use]
     pub fn cookie_client(&self) -> CookieClient {
         CookieClient::new(&self.base_url)
     }
 
-    /// Somebody who visits this program's pages in Chromium. The test has asked [`needs`](crate::needs) before.
+    /// A visitor of this program's pages in Chromium. Call [`needs`](crate::needs) before.
     pub async fn browser(&self, javascript: JavaScript) -> Browser {
         Browser::start(&self.base_url, javascript).await
     }
@@ -346,7 +347,7 @@ impl Running {
     /// [`ProgramError::TooSlow`], with the logs.
     pub async fn ready(&self) -> Result<(), ProgramError> {
         let client = self.api_client();
-        // Readiness cannot be awaited from outside, only asked for.
+        // There is no event for readiness, so it is polled.
         let mut tick = interval(Duration::from_millis(50));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let answered_200 = async {
@@ -380,8 +381,8 @@ impl Running {
         self.program.write_clock(offset)
     }
 
-    /// The same program on the same data, with the same settings, but with a port and a clock of its own: a second node, or
-    /// one that must be refused. What shall differ is said before its start:
+    /// The same program on the same data, with the same settings, but with a port and a clock of its own: a second
+    /// node, or one that must be refused. Set the differences before its start:
     ///
     /// ```no_run
     /// # async fn test(a: rescind_testkit::Running, cable: rescind_testkit::TcpRelay) -> Result<(), rescind_testkit::ProgramError> {
@@ -403,8 +404,8 @@ impl Running {
         }
     }
 
-    /// Stops it where it stands (SIGSTOP): connections stay open, the kernel still accepts new ones, and nobody is answered.
-    /// When this returns, it does stand.
+    /// Stops it (SIGSTOP): connections stay open, the kernel still accepts new ones, and there are no replies. When
+    /// this returns, it has stopped.
     ///
     /// # Errors
     /// [`ProgramError::Machine`] if it cannot be reached.
@@ -412,7 +413,7 @@ impl Running {
         self.process.pause().map_err(|source| self.program.machine(source))
     }
 
-    /// Lets it go on (SIGCONT); it answers what it was asked meanwhile.
+    /// Resumes it (SIGCONT); it answers the requests that it got meanwhile.
     ///
     /// # Errors
     /// [`ProgramError::Machine`] if it cannot be reached.
@@ -420,7 +421,7 @@ impl Running {
         self.process.resume().map_err(|source| self.program.machine(source))
     }
 
-    /// Kills it without a warning, as a power cut would.
+    /// Kills it without a warning, like a power cut.
     pub async fn kill_9(mut self) -> Program {
         let _ = self.process.kill();
         match self.process.ended().await {
@@ -429,7 +430,7 @@ impl Running {
         }
     }
 
-    /// Asks it to end (SIGTERM) and waits until it has.
+    /// Sends it SIGTERM and waits for its end.
     ///
     /// # Errors
     /// [`ProgramError::TooSlow`], with the logs, if it does not.
@@ -440,7 +441,7 @@ impl Running {
         self.ended().await
     }
 
-    /// Waits until it has ended: by itself, or after a signal.
+    /// Waits until it has ended, by itself or after a signal.
     ///
     /// # Errors
     /// [`ProgramError::TooSlow`], with the logs, if it goes on running.
@@ -458,14 +459,14 @@ impl Running {
     }
 }
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug)]
 pub struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
-    /// What it wrote to standard output in the life that ended.
+    /// Its standard output since the last start.
     pub stdout: String,
-    /// What it wrote to standard error in the life that ended.
+    /// Its standard error since the last start.
     pub stderr: String,
     /// The program, ready for another start on the same data.
     pub program: Program,

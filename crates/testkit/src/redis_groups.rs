@@ -1,4 +1,4 @@
-//! Several Redis servers that fail over among themselves: by sentinels, and as a cluster.
+//! Several Redis servers with failover: by sentinels, and as a cluster.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::port::free_port;
 use crate::redis_server::RedisServer;
 
-/// Far more than a failover takes, even on a machine that compiles beside it.
+/// Far more than a failover takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How long one server may take to answer before another is asked.
 const ONE_ANSWER: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ pub struct RedisSentinels {
 }
 
 impl RedisSentinels {
-    /// Starts all five, and waits until each sentinel knows everybody.
+    /// Starts all five, and waits until each sentinel knows all others.
     ///
     /// # Panics
     /// If that does not happen.
@@ -36,7 +36,7 @@ impl RedisSentinels {
         let primary = RedisServer::start().await;
         let (host, port) = ("127.0.0.1", primary.port().to_string());
         let replica = RedisServer::with(&["--repl-diskless-sync-delay", "0", "--replicaof", host, &port]).await;
-        // The primary becomes a replica one day.
+        // The primary becomes a replica later.
         primary
             .command(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])
             .await;
@@ -87,7 +87,7 @@ impl RedisSentinels {
         format!("redis+sentinel://{}/{NAME}", hosts.join(","))
     }
 
-    /// Which of [`servers`](Self::servers) most of the sentinels that answer name.
+    /// Which of [`servers`](Self::servers) the majority of the answering sentinels names.
     pub async fn primary(&self) -> usize {
         let mut votes = [0, 0];
         for sentinel in &self.sentinels {
@@ -100,16 +100,17 @@ impl RedisSentinels {
         usize::from(votes[1] > votes[0])
     }
 
-    /// A planned failover: nothing is down. Returns when the sentinels name the other server and it is a primary. The old
-    /// one goes on as a primary for some seconds.
+    /// A planned failover: no server is down. Returns when the sentinels name the other server and it is a primary. The
+    /// old one continues as a primary for some seconds.
     ///
     /// # Panics
     /// If that does not happen.
     pub async fn fail_over(&self) {
         let before = self.primary().await;
         let leaving = self.servers[before].port().to_string();
-        // Refused while an earlier failover is settled, or the replica has not been seen lately; and one that was begun may be
-        // given up. Not asked again once this sentinel names the other server: that would lead back.
+        // It is refused while an earlier failover is not settled, or the replica has not been seen lately; and one that
+        // was begun may be given up. It is not requested again once this sentinel names the other server: that would
+        // lead back.
         until("a sentinel names the other server", async || {
             let named = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME];
             let named = self.sentinels[0].attempt(&named).await;
@@ -142,7 +143,7 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts all six and waits until the cluster is whole.
+    /// Starts all six and waits until the cluster is complete.
     ///
     /// # Panics
     /// If that does not happen.
@@ -174,7 +175,7 @@ impl RedisCluster {
         for (index, server) in cluster.servers[..CLUSTER_PRIMARIES].iter().enumerate() {
             let bound = |index: usize| (CLUSTER_SLOTS * index).div_ceil(CLUSTER_PRIMARIES);
             let (first, last) = (bound(index).to_string(), (bound(index + 1) - 1).to_string());
-            // Otherwise all of them begin at the same epoch, and quarrel about it for a while.
+            // Otherwise all of them begin at the same epoch, and take a while to resolve the conflict.
             let epoch = (index + 1).to_string();
             let _ = server.attempt(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await;
             server.command(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await;
@@ -209,7 +210,7 @@ impl RedisCluster {
         slot.parse().unwrap_or_else(|_| panic!("no slot: {slot}"))
     }
 
-    /// The primary that has a slot, as the server `asked` sees it; `None` if it does not answer.
+    /// The primary of a slot, as the server `asked` sees it; `None` if it does not answer.
     pub async fn owner(&self, slot: usize, asked: usize) -> Option<usize> {
         let question = self.servers[asked].attempt(&["CLUSTER", "NODES"]);
         let nodes = timeout(ONE_ANSWER, question).await.ok()?.ok()?;
@@ -281,7 +282,7 @@ impl RedisCluster {
     }
 }
 
-/// The line after the one that holds the name, in the answer of `SENTINEL MASTER`.
+/// The line after the one with the name, in the answer of `SENTINEL MASTER`.
 fn field_after<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     answer.lines().skip_while(|line| *line != name).nth(1)
 }

@@ -1,8 +1,8 @@
-//! A private Redis, and everything that can befall one.
+//! A private Redis, and the faults that a test can cause in it.
 //!
-//! What a test does to its server it does to nobody else's: the port, the directory and the process are its own, and no
-//! configuration file of the machine is read. The data is in memory only, unless the test asks for more: a Redis that
-//! forgets everything in a restart is the hard case for whoever keeps something in it.
+//! The port, the directory and the process belong to one test, and no configuration file of the machine is read. The
+//! data is in memory only, unless the test needs more: a Redis that loses everything in a restart is the hard case for
+//! its users.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::daemon::{Daemon, Farewell};
 use crate::port::free_port;
 use crate::resp::Resp;
 
-/// Far more than a start or an answer takes, even on a machine that compiles beside it.
+/// Far more than a start or an answer takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 const PORTS_TO_TRY: usize = 5;
 
@@ -47,7 +47,7 @@ pub struct RedisServer {
     directory: TempDir,
 }
 
-/// What a Redis held at one moment, to be [restarted from](RedisServer::restart_from) later.
+/// The data of a Redis at one moment, to be [restarted from](RedisServer::restart_from) later.
 #[derive(Clone)]
 pub struct RedisSnapshot(Vec<u8>);
 
@@ -58,7 +58,7 @@ impl std::fmt::Debug for RedisSnapshot {
 }
 
 impl RedisServer {
-    /// A server with nothing in it, that saves nothing. The test has asked [`needs`](crate::needs) before.
+    /// An empty server without persistence. Call [`needs`](crate::needs) before.
     ///
     /// # Panics
     /// If it does not come up.
@@ -66,9 +66,9 @@ impl RedisServer {
         Self::with(&[]).await
     }
 
-    /// The same with more on its command line, as `&["--appendonly", "yes"]` or `&["--maxmemory-policy", "allkeys-lru"]`.
-    /// With `--requirepass` the password stands in the [`url`](Self::url) too. With `--sentinel` it is a sentinel that
-    /// watches nobody until it is told to (`SENTINEL MONITOR`).
+    /// The same with further arguments, such as `&["--appendonly", "yes"]` or `&["--maxmemory-policy", "allkeys-lru"]`.
+    /// With `--requirepass` the [`url`](Self::url) has the password too. With `--sentinel` it is a sentinel that
+    /// watches no server before `SENTINEL MONITOR`.
     ///
     /// # Panics
     /// If it does not come up.
@@ -90,7 +90,7 @@ impl RedisServer {
             directory,
         };
         server.make_data_dir();
-        // Somebody else may take a free port before the server does.
+        // Another program may take a free port before the server does.
         for _ in 0..PORTS_TO_TRY {
             server.port = free_port();
             if server.come_up().await {
@@ -109,7 +109,7 @@ impl RedisServer {
         self.url_through(self.port)
     }
 
-    /// The same by another port of this machine: that of a [`TcpRelay`](crate::TcpRelay).
+    /// The same through another port of this machine: that of a [`TcpRelay`](crate::TcpRelay).
     #[must_use]
     pub fn url_through(&self, port: u16) -> String {
         match &self.password {
@@ -118,13 +118,13 @@ impl RedisServer {
         }
     }
 
-    /// The port, in all lives of the server.
+    /// The port, which stays the same after a restart.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// All that the server wrote in all its lives.
+    /// All output of the server, also from before a restart.
     #[must_use]
     pub fn logs(&self) -> String {
         fs::read(self.log_file()).map_or_else(
@@ -133,7 +133,8 @@ impl RedisServer {
         )
     }
 
-    /// Gives the server a command and returns its answer: the lines of a list one below the other, nothing for nil.
+    /// Sends the server a command and returns its answer: the elements of a list on separate lines, an empty text for
+    /// nil.
     ///
     /// # Panics
     /// If the server refuses it or does not answer within a minute.
@@ -145,21 +146,20 @@ impl RedisServer {
         }
     }
 
-    /// Gives the server a command that it may not obey, and waits as long as it takes.
+    /// Sends the server a command that it may refuse, and waits as long as it takes.
     ///
     /// # Errors
-    /// Those of the connection; [`io::ErrorKind::Other`] with the server's words if it refuses.
+    /// Those of the connection; [`io::ErrorKind::Other`] with the server's message if it refuses.
     pub async fn attempt(&self, command: &[&str]) -> io::Result<String> {
         self.connection().await?.ask(command).await
     }
 
-    /// Loses everything (`FLUSHALL`).
+    /// Deletes everything (`FLUSHALL`).
     pub async fn flush_all(&self) {
         self.command(&["FLUSHALL", "SYNC"]).await;
     }
 
-    /// Stops the server where it stands (SIGSTOP): connections stay open, the kernel still accepts new ones, and nobody is
-    /// answered.
+    /// Stops the server (SIGSTOP): connections stay open, the kernel still accepts new ones, and there are no replies.
     ///
     /// # Panics
     /// If it does not run.
@@ -167,7 +167,7 @@ impl RedisServer {
         self.running(Daemon::pause);
     }
 
-    /// Lets it go on (SIGCONT); it answers what it was asked meanwhile.
+    /// Resumes it (SIGCONT); it answers the requests that it got meanwhile.
     ///
     /// # Panics
     /// If it does not run.
@@ -185,8 +185,8 @@ impl RedisServer {
         }
     }
 
-    /// Starts the server again after [`kill_9`](Self::kill_9), with what is on its disk: nothing, unless it was started with
-    /// `--appendonly yes` or has been told to `SAVE`.
+    /// Starts the server again after [`kill_9`](Self::kill_9), with the data on its disk: none, unless it was started
+    /// with `--appendonly yes` or got a `SAVE`.
     ///
     /// # Panics
     /// If it does not come up.
@@ -195,7 +195,7 @@ impl RedisServer {
         assert!(self.come_up().await, "Redis did not come up again:\n{}", self.logs());
     }
 
-    /// Kills the server and starts it with nothing, whatever was on its disk.
+    /// Kills the server and starts it empty, without the data on its disk.
     ///
     /// # Panics
     /// If it does not come up.
@@ -205,7 +205,7 @@ impl RedisServer {
         self.start_again().await;
     }
 
-    /// Restarts the server in good order: it saves, ends, and comes back with all its data under a new `run_id`.
+    /// Restarts the server cleanly: it saves, ends, and starts with all its data under a new `run_id`.
     ///
     /// # Panics
     /// If it does not come up.
@@ -215,7 +215,7 @@ impl RedisServer {
         self.start_again().await;
     }
 
-    /// A copy of what it holds now.
+    /// A copy of its current data.
     ///
     /// # Panics
     /// If the server cannot save.
@@ -225,7 +225,7 @@ impl RedisServer {
         RedisSnapshot(fs::read(&dump).unwrap_or_else(|e| panic!("no snapshot in {}: {e}", dump.display())))
     }
 
-    /// Kills the server and starts it with what it held then, as a restore from a backup does.
+    /// Kills the server and starts it with the data of the snapshot, like a restore from a backup.
     ///
     /// # Panics
     /// If it does not come up, or was started with `--appendonly yes`: it would not read a snapshot.
@@ -248,8 +248,8 @@ impl RedisServer {
         info_field(&info, field).unwrap_or_else(|| panic!("no {field} in INFO"))
     }
 
-    /// How often each command has been called since the start or `CONFIG RESETSTAT`, those within scripts too, in lower
-    /// case. `info` is left out: it is how this is found out. Round trips are counted by
+    /// How often each command was called since the start or `CONFIG RESETSTAT`, those within scripts too, in lower
+    /// case. `info` is left out, because this function uses it. Round trips are counted by
     /// [`TcpRelay::round_trips`](crate::TcpRelay::round_trips).
     pub async fn commands_processed(&self) -> BTreeMap<String, u64> {
         let info = self.command(&["INFO", "commandstats"]).await;
@@ -262,11 +262,11 @@ impl RedisServer {
         counts
     }
 
-    /// Starts the server on its port and says whether it listens there; otherwise it has ended.
+    /// Starts the server on its port, and returns whether it listens there; otherwise it has ended.
     async fn come_up(&self) -> bool {
         let mut command = Command::new(&self.executable);
         command
-            // A file of its own: a sentinel and a cluster's node write down what they learn.
+            // A file of its own: a sentinel and a cluster's node store what they learn.
             .arg(self.config_file())
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .arg("--dir")
@@ -283,7 +283,7 @@ impl RedisServer {
         let up = async {
             loop {
                 tick.tick().await;
-                // Another server may have taken the port: this one is told by its process id.
+                // Another server may have taken the port: this one is recognised by its process id.
                 let info = self.attempt(&["INFO", "everything"]).await.unwrap_or_default();
                 let is = |field, value: &str| info_field(&info, field).is_none_or(|found| found == value);
                 if !info.is_empty() && is("process_id", &id) && is("loading", "0") {
@@ -309,7 +309,7 @@ impl RedisServer {
     }
 
     fn daemon(&self) -> MutexGuard<'_, Option<Daemon>> {
-        // A test that failed while it held the lock has told its story already.
+        // A test that failed while it held the lock has reported its failure already.
         self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -322,7 +322,7 @@ impl RedisServer {
         }
     }
 
-    /// Empty, whatever was in it.
+    /// Makes an empty directory, without its earlier contents.
     fn make_data_dir(&self) {
         let directory = self.data_dir();
         let _ = fs::remove_dir_all(&directory);

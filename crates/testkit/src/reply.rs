@@ -1,4 +1,4 @@
-//! An answer of the program, read to its end.
+//! A reply of the program, read to its end.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::Tokens;
 
-/// An answer: status, headers, body. Its `Debug` redacts tokens, so that it can go into any assertion's message.
+/// A reply: status, headers, body. Its `Debug` redacts tokens, so that any assertion message can print it.
 #[derive(Clone)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as JSON, or `Null` if it is none.
+    /// The body as JSON, or `Null` if it is not JSON.
     pub body: Value,
-    /// The body as it came.
+    /// The body as it was received.
     pub text: String,
 }
 
@@ -43,7 +43,7 @@ impl Reply {
             .unwrap_or_default()
     }
 
-    /// All values of a header that may come more than once, as `Set-Cookie` does.
+    /// All values of a header that may occur more than once, such as `Set-Cookie`.
     pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers
             .get_all(name)
@@ -57,20 +57,20 @@ impl Reply {
         self.body.get("code").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Itself, if the status is this one.
+    /// Returns itself, if it has this status.
     ///
     /// # Panics
-    /// Otherwise, showing the answer.
+    /// Otherwise, with the reply.
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "unexpected status: {self:?}");
         self
     }
 
-    /// Itself, if it is a problem document with this status and this `code`.
+    /// Returns itself, if it is a problem document with this status and this `code`.
     ///
     /// # Panics
-    /// Otherwise, showing the answer.
+    /// Otherwise, with the reply.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let media_type = self.header("content-type").split(';').next().unwrap_or_default().trim();
@@ -85,7 +85,7 @@ impl Reply {
     /// The tokens of a successful login or refresh.
     ///
     /// # Panics
-    /// If the answer is anything else, showing it.
+    /// If the reply is anything else, with the reply.
     #[track_caller]
     #[must_use]
     pub fn tokens(&self) -> Tokens {
@@ -106,7 +106,7 @@ impl fmt::Debug for Reply {
             }
         }
         if self.body.is_null() {
-            // A page may show a token in full to the person it belongs to; a test log is not that person.
+            // A page may show a token in full to its owner; a test log must not.
             out.field("text", &redacted_text(&self.text));
         } else {
             out.field("body", &format_args!("{}", redacted(self.body.clone())));
@@ -133,7 +133,7 @@ fn redacted(mut value: Value) -> Value {
     value
 }
 
-/// Hides every word that begins as Rescind's tokens do: `eyJ` for a JWT, `rrt_` for a refresh token.
+/// Hides every word that begins like Rescind's tokens: `eyJ` for a JWT, `rrt_` for a refresh token.
 fn redacted_text(text: &str) -> String {
     let is_token_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut out = String::with_capacity(text.len());
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_printed_answer_holds_no_token_at_any_depth() {
+    fn a_printed_reply_contains_no_token_at_any_depth() {
         let text =
             json!({"list": [{"access_token": "eyJhIjoi", "refresh_token": "rrt_abc", "expires_in": 60}]}).to_string();
         let printed = format!("{:?}", reply(&text));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_printed_page_holds_no_token() {
+    fn a_printed_page_contains_no_token() {
         let printed = format!(
             "{:?}",
             reply("<code>eyJh.eyJi.sig</code> <input value=\"rrt_abc\"> Hello")
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_answer_is_still_there_for_the_test() {
+    fn the_test_can_still_read_the_whole_reply() {
         let reply = reply(r#"{"access_token": "eyJhIjoi", "session_id": "s", "expires_in": 60}"#);
         assert_eq!(reply.body["access_token"], "eyJhIjoi");
     }

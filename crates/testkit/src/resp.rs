@@ -1,7 +1,7 @@
-//! As much of Redis's protocol (RESP 2) as it takes to ask one question.
+//! The part of Redis's protocol (RESP 2) that one command needs.
 //!
-//! A client library would do, but the testkit would then trust what it tests with; and a reader of forty lines is less
-//! to bring along than one.
+//! A client library would do, but then the testkit would depend on the library that it tests; and a reader of forty
+//! lines is smaller than one.
 
 use std::io;
 
@@ -17,10 +17,10 @@ impl Resp {
         Ok(Self(BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?)))
     }
 
-    /// Sends a command and reads its answer: the lines of a list one below the other, nothing for nil.
+    /// Sends a command and reads its answer: the elements of a list on separate lines, an empty text for nil.
     ///
     /// # Errors
-    /// Those of the connection, and what the server says in error, which is [`io::ErrorKind::Other`].
+    /// Those of the connection, and an error reply of the server, as [`io::ErrorKind::Other`].
     pub(crate) async fn ask(&mut self, command: &[&str]) -> io::Result<String> {
         let mut request = format!("*{}\r\n", command.len());
         for word in command {

@@ -1,7 +1,8 @@
-//! A cable between one node and one of its stores, on loopback, so that it can be cut while other nodes keep theirs.
+//! A relay between one node and one of its stores, on loopback, that can be cut while other nodes keep their
+//! connections.
 //!
-//! Killing or pausing a store hits every node alike. What a network does is meaner: one node loses its store, another goes
-//! on revoking in it. So the node that is to be cut off is told the relay's port instead of the store's.
+//! Killing or pausing a store affects every node alike. A network fault is harder: one node loses its store, and
+//! another still revokes in it. So the node that is to be cut off gets the relay's port instead of the store's.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
@@ -17,11 +18,11 @@ use crate::port::free_port;
 
 const TRIES: usize = 100;
 const BACKLOG: u32 = 1024;
-/// As much as is carried at once.
+/// How many bytes are forwarded at once.
 const PIECE: usize = 16 * 1024;
 
-/// Carries the bytes of any number of connections from its own port to another one of 127.0.0.1. Dropping it cuts them all.
-/// It lives in the runtime that made it.
+/// Forwards the bytes of any number of connections from its own port to another one of 127.0.0.1. Dropping it cuts them
+/// all. It runs in the runtime that made it.
 ///
 /// ```no_run
 /// # async fn test() {
@@ -41,7 +42,7 @@ pub struct TcpRelay {
     open: Mutex<Option<Open>>,
 }
 
-/// What the connections share.
+/// The shared state of the connections.
 #[derive(Debug, Clone)]
 struct Cable {
     to: Arc<AtomicU16>,
@@ -56,7 +57,7 @@ struct Open {
 }
 
 impl TcpRelay {
-    /// A relay to this port of 127.0.0.1. Nobody needs to listen there yet.
+    /// A relay to this port of 127.0.0.1. No program has to listen there yet.
     ///
     /// # Panics
     /// If there is no port to listen on.
@@ -86,13 +87,13 @@ impl TcpRelay {
         self.port
     }
 
-    /// Leads new connections to another port of 127.0.0.1, as a name or a proxy does that was moved. Those that are open stay
-    /// where they are.
+    /// Forwards new connections to another port of 127.0.0.1, like a name or a proxy that was moved. Open connections
+    /// keep their target.
     pub fn lead_to(&self, port: u16) {
         self.cable.to.store(port, Ordering::SeqCst);
     }
 
-    /// Ends all connections and refuses new ones. When this returns, it is so.
+    /// Ends all connections and refuses new ones, before this returns.
     pub async fn cut(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Open { close, closed }) = open {
@@ -101,15 +102,15 @@ impl TcpRelay {
         }
     }
 
-    /// Keeps connections open, accepts new ones, and carries nothing: what is sent meanwhile waits, a farewell too.
+    /// Keeps connections open, accepts new ones, and forwards nothing: bytes and ends wait.
     pub fn freeze(&self) {
         self.cable.frozen.send_replace(true);
     }
 
-    /// Undoes [`cut`](Self::cut) and [`freeze`](Self::freeze); what waited is carried.
+    /// Undoes [`cut`](Self::cut) and [`freeze`](Self::freeze); waiting bytes are forwarded.
     ///
     /// # Panics
-    /// If somebody else has taken the port and keeps it.
+    /// If another program has taken the port and keeps it.
     pub async fn mend(&self) {
         self.cable.frozen.send_replace(false);
         if self.is_open() {
@@ -126,9 +127,9 @@ impl TcpRelay {
         panic!("port {} of the relay is taken", self.port);
     }
 
-    /// How often somebody asked something and waited: a burst of bytes towards the store counts once, however many pieces it
-    /// comes in and however many commands it holds, until something comes back. Opening a connection does not count, its
-    /// first question does.
+    /// The number of requests that waited for a reply: a burst of bytes towards the store counts once, in any number of
+    /// pieces and with any number of commands, until bytes come back. Opening a connection does not count; its first
+    /// request does.
     #[must_use]
     pub fn round_trips(&self) -> u64 {
         self.cable.round_trips.load(Ordering::SeqCst)
@@ -140,7 +141,7 @@ impl TcpRelay {
 }
 
 impl Open {
-    /// Carries until it is told to close, or dropped.
+    /// Forwards until it is closed or dropped.
     fn start(listener: TcpListener, cable: Cable) -> Self {
         let (close, mut told) = oneshot::channel();
         let closed = tokio::spawn(async move {
@@ -164,7 +165,7 @@ impl Open {
 }
 
 impl Cable {
-    /// An error means that one side is gone, and then so is the other.
+    /// An error means that one side is gone, and then the other is closed too.
     async fn carry(self, mut near: TcpStream) -> io::Result<()> {
         self.whole().await;
         let mut far = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::SeqCst))).await?;
@@ -195,7 +196,7 @@ impl Cable {
         let mut piece = vec![0; PIECE];
         loop {
             let read = from.read(&mut piece).await;
-            // It may have been frozen while this waited; then nothing gets through, not even an end.
+            // It may have been frozen while this waited; then nothing is forwarded, not even an end.
             self.whole().await;
             let length = read?;
             if length == 0 {
@@ -213,7 +214,7 @@ impl Cable {
 
 fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
-    // The ends of connections that were cut a moment ago still haunt the port.
+    // The ends of recently cut connections still occupy the port.
     socket.set_reuseaddr(true)?;
     socket.bind(([127, 0, 0, 1], port).into())?;
     socket.listen(BACKLOG)

@@ -1,9 +1,9 @@
-//! Tokens as a reply brings them.
+//! The tokens of a reply.
 
 use secrecy::SecretString;
 use serde_json::Value;
 
-/// What a login or a refresh handed out. Prints without the tokens.
+/// The tokens of a login or a refresh. Prints without them.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     access: SecretString,
@@ -37,7 +37,7 @@ impl Tokens {
     /// The refresh token.
     ///
     /// # Panics
-    /// If the policy gives none; [`has_refresh`](Self::has_refresh) asks.
+    /// If the policy gives none; check [`has_refresh`](Self::has_refresh).
     #[track_caller]
     #[must_use]
     pub fn refresh(&self) -> &SecretString {

@@ -1,15 +1,15 @@
 //! Programs that a test needs and a machine may lack.
 //!
-//! `cargo test` has to pass on a machine with nothing but Rust, and a test that was left out must not look like one that
-//! passed. So a gate speaks up, past the capture that `cargo test` puts on passing tests; and where everything was
-//! installed on purpose (`scripts/test.sh` sets `RESCIND_TEST_REQUIRE_ALL=1`) a missing tool is a failure.
+//! `cargo test` has to pass on a machine with Rust only, but a skipped test must not look like one that passed. So a
+//! skip is printed, past the capture that `cargo test` puts on passing tests. And where all tools were installed on
+//! purpose (`scripts/test.sh` sets `RESCIND_TEST_REQUIRE_ALL=1`) a missing tool is a failure.
 
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-/// Something that a test needs and that Cargo does not bring.
+/// A tool that a test needs and that Cargo does not install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
     /// Chromium or Chrome, together with the chromedriver of the same version.
@@ -20,7 +20,7 @@ pub enum Tool {
     Curl,
     /// The command `jq`.
     Jq,
-    /// The script of axe-core, which looks for what keeps people from using a page. From npm, into `web/tests/look`.
+    /// The script of axe-core, which finds accessibility problems. From npm, into `web/tests/look`.
     Axe,
     /// The command `redis-server`, for [`RedisServer`](crate::RedisServer).
     Redis,
@@ -28,7 +28,7 @@ pub enum Tool {
     Postgres,
     /// The command `pgbouncer`, a pooler in front of Postgres.
     PgBouncer,
-    /// The command `nginx`, which Debian keeps out of most people's path.
+    /// The command `nginx`, which Debian installs outside of most users' path.
     Nginx,
 }
 
@@ -47,7 +47,7 @@ impl Tool {
         }
     }
 
-    /// The command that brings it.
+    /// The command that installs it.
     fn install(self) -> &'static str {
         match self {
             Self::Chromium => "apt-get install chromium chromium-driver",
@@ -82,7 +82,7 @@ impl Tool {
     }
 }
 
-/// Where `tool` is, or `None` after having said aloud that the calling test is left out.
+/// The place of `tool`, or `None` after printing that the calling test is skipped.
 ///
 /// ```no_run
 /// use rescind_testkit::{Tool, needs};
@@ -93,7 +93,7 @@ impl Tool {
 ///
 /// # Panics
 /// When the tool is missing and `RESCIND_TEST_REQUIRE_ALL` is `1`.
-#[must_use = "a test that goes on without the tool fails in a confusing place"]
+#[must_use = "a test that continues without the tool fails in a confusing place"]
 pub fn needs(tool: Tool) -> Option<PathBuf> {
     if let Some(path) = tool.find() {
         return Some(path);
@@ -118,7 +118,7 @@ fn complaint(test: &str, tool: Tool) -> String {
     )
 }
 
-/// The browser. If `RESCIND_TEST_CHROMIUM` is set, that file and no other.
+/// The browser. If `RESCIND_TEST_CHROMIUM` is set, only that file.
 pub(crate) fn chromium() -> Option<PathBuf> {
     match env::var_os("RESCIND_TEST_CHROMIUM") {
         Some(path) => existing(path),
@@ -126,7 +126,7 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     }
 }
 
-/// Its driver. If `RESCIND_TEST_CHROMEDRIVER` is set, that file and no other.
+/// Its driver. If `RESCIND_TEST_CHROMEDRIVER` is set, only that file.
 pub(crate) fn chromedriver() -> Option<PathBuf> {
     match env::var_os("RESCIND_TEST_CHROMEDRIVER") {
         Some(path) => existing(path),
@@ -134,7 +134,7 @@ pub(crate) fn chromedriver() -> Option<PathBuf> {
     }
 }
 
-/// The server. If `RESCIND_TEST_REDIS_SERVER` is set, that file and no other.
+/// The server. If `RESCIND_TEST_REDIS_SERVER` is set, only that file.
 fn redis_server() -> Option<PathBuf> {
     match env::var_os("RESCIND_TEST_REDIS_SERVER") {
         Some(path) => existing(path),
@@ -142,8 +142,8 @@ fn redis_server() -> Option<PathBuf> {
     }
 }
 
-/// The directory that holds `initdb`, `postgres` and `psql`. If `RESCIND_TEST_POSTGRES_BIN` is set, that one and no other.
-/// Debian keeps the server's programs off the path, in a directory for each version.
+/// The directory that holds `initdb`, `postgres` and `psql`. If `RESCIND_TEST_POSTGRES_BIN` is set, only that one.
+/// Debian installs the server's programs outside of the path, in a directory per version.
 fn postgres_binaries() -> Option<PathBuf> {
     let whole = |directory: &PathBuf| {
         ["initdb", "postgres"]
@@ -153,7 +153,7 @@ fn postgres_binaries() -> Option<PathBuf> {
     if let Some(directory) = env::var_os("RESCIND_TEST_POSTGRES_BIN") {
         return Some(PathBuf::from(directory)).filter(whole);
     }
-    // A link on the path leads to the place where the others are.
+    // A link on the path leads to the directory of the others.
     let linked = on_path("initdb").and_then(|initdb| Some(initdb.canonicalize().ok()?.parent()?.to_owned()));
     linked.filter(whole).or_else(|| {
         let version = |directory: &PathBuf| {
@@ -169,8 +169,8 @@ fn postgres_binaries() -> Option<PathBuf> {
     })
 }
 
-/// The library, rather than the command `faketime`: a wrapper would receive the signals that are meant for the program.
-/// Debian keeps it in a directory named after the machine; the variant for programs with threads is the right one here.
+/// The library and not the command `faketime`: a wrapper would receive the signals for the program. Debian installs it
+/// in a directory named after the machine; the variant for programs with threads is the right one here.
 fn faketime_library() -> Option<PathBuf> {
     let machine = format!("/usr/lib/{}-linux-gnu/faketime", env::consts::ARCH);
     [
@@ -186,7 +186,7 @@ fn faketime_library() -> Option<PathBuf> {
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)
-        // Debian's places, for a runner with a path of its own.
+        // Debian's directories, for a runner with a path of its own.
         .chain(["/usr/bin".into(), "/usr/local/bin".into(), "/usr/lib/chromium".into()])
         .find_map(|directory| existing(directory.join(program)))
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::{Tool, complaint, existing, on_path};
 
     #[test]
-    fn a_complaint_names_the_test_the_tool_and_the_way_out() {
+    fn a_skip_message_names_the_test_the_tool_and_the_remedy() {
         assert_eq!(
             complaint("logout_in_a_browser", Tool::Chromium),
             "LEFT OUT: logout_in_a_browser needs Chromium with chromedriver; \
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_there_is_found_and_one_that_is_not_is_not() {
+    fn an_existing_program_is_found_and_a_missing_one_is_not() {
         assert!(on_path("sh").is_some());
         assert_eq!(on_path("no-such-program-anywhere"), None);
         assert_eq!(existing("/usr"), None, "a directory is no program");

@@ -1,4 +1,4 @@
-//! What the browser can do for a test, in a real Chromium.
+//! The browser's functions, in a real Chromium.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its fixtures included")]
 
 mod canned;
@@ -44,7 +44,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn with_javascript_off_no_script_runs_and_noscript_shows() {
+async fn with_javascript_off_no_script_runs_and_noscript_is_shown() {
     let Some(_) = needs(Tool::Chromium) else { return };
     let server = Canned::start(ANSWERS).await;
     let browser = Browser::start(&server.base_url, JavaScript::Off).await;
@@ -57,7 +57,7 @@ async fn with_javascript_off_no_script_runs_and_noscript_shows() {
 }
 
 #[tokio::test]
-async fn with_javascript_on_scripts_run_unless_the_policy_forbids_and_then_the_console_says_so() {
+async fn scripts_run_unless_the_policy_forbids_them_which_the_console_shows() {
     let Some(_) = needs(Tool::Chromium) else { return };
     let server = Canned::start(ANSWERS).await;
     let browser = Browser::start(&server.base_url, JavaScript::On).await;
@@ -73,11 +73,14 @@ async fn with_javascript_on_scripts_run_unless_the_policy_forbids_and_then_the_c
             .any(|entry| entry.message.contains("Content Security Policy")),
         "{console:?}"
     );
-    assert!(browser.console().await.is_empty(), "what was read is not told twice");
+    assert!(
+        browser.console().await.is_empty(),
+        "read entries are not returned again"
+    );
 }
 
 #[tokio::test]
-async fn a_person_finds_fields_buttons_links_and_rows_by_what_they_read() {
+async fn fields_buttons_links_and_rows_are_found_by_their_text() {
     let Some(_) = needs(Tool::Chromium) else { return };
     let server = Canned::start(ANSWERS).await;
     let browser = Browser::start(&server.base_url, JavaScript::Off).await;
@@ -115,7 +118,7 @@ async fn tabs_share_cookies_and_keep_their_pages() {
 }
 
 #[tokio::test]
-async fn pictures_have_the_width_that_was_asked_for_and_reach_to_the_end_of_the_page() {
+async fn screenshots_have_the_given_width_and_the_full_height() {
     let Some(_) = needs(Tool::Chromium) else { return };
     let server = Canned::start(ANSWERS).await;
     let browser = Browser::start(&server.base_url, JavaScript::Off).await;
@@ -132,7 +135,7 @@ async fn pictures_have_the_width_that_was_asked_for_and_reach_to_the_end_of_the_
         width > 700 && height > 3000,
         "{width} x {height}: the wide part scrolls sideways"
     );
-    // PNG: width and height stand at bytes 16 and 20.
+    // PNG: width and height are at bytes 16 and 20.
     let png = std::fs::read(&file).unwrap();
     let side = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
     assert_eq!((side(16), side(20)), (390, height));
@@ -150,8 +153,5 @@ async fn an_ambiguous_button_is_not_pressed() {
         .into_panic();
     let message = panic.downcast::<String>().unwrap();
     assert!(message.contains("not exactly one button \"Log out\" on /"), "{message}");
-    assert!(
-        message.contains("tall and wide"),
-        "it shows what the page reads: {message}"
-    );
+    assert!(message.contains("tall and wide"), "it shows the page's text: {message}");
 }

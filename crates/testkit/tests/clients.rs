@@ -1,4 +1,4 @@
-//! What the actors without a browser send, keep and print.
+//! What the clients without a browser send, keep and print.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its fixtures included")]
 
 mod canned;
@@ -25,7 +25,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn an_api_client_sends_only_what_the_call_says() {
+async fn an_api_client_sends_only_the_arguments_of_the_call() {
     let server = Canned::start(ANSWERS).await;
     let client = ApiClient::new(&server.base_url);
     let tokens = client.log_in("alice", "secret words").await.tokens();
@@ -43,7 +43,7 @@ async fn an_api_client_sends_only_what_the_call_says() {
 }
 
 #[tokio::test]
-async fn tokens_and_the_thief_who_holds_them_print_without_them() {
+async fn tokens_and_a_thief_print_as_redacted() {
     let server = Canned::start(ANSWERS).await;
     let client = ApiClient::new(&server.base_url);
     let tokens = client.log_in("alice", "secret words").await.tokens();
@@ -64,7 +64,7 @@ async fn a_problem_with_another_code_is_not_the_expected_one() {
 }
 
 #[tokio::test]
-async fn a_visitor_keeps_cookies_follows_nothing_by_itself_and_shares_them_between_tabs() {
+async fn a_visitor_keeps_and_shares_cookies_and_follows_no_redirect() {
     let server = Canned::start(ANSWERS).await;
     let visitor = CookieClient::new(&server.base_url);
     let answer = visitor.log_in("alice", "secret words").await.expect_status(303);
@@ -83,7 +83,7 @@ async fn a_visitor_keeps_cookies_follows_nothing_by_itself_and_shares_them_betwe
 }
 
 #[tokio::test]
-async fn a_form_tells_where_it_comes_from_as_the_named_browser_would() {
+async fn a_form_has_the_origin_headers_of_the_named_browser() {
     let server = Canned::start(ANSWERS).await;
     let visitor = CookieClient::new(&server.base_url);
     let own = format!("origin: {}", server.base_url);

@@ -1,4 +1,4 @@
-//! How programs are started and ended, shown on scripts that stand in for the real one.
+//! Starting and ending programs, tested with scripts in place of the real one.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its fixtures included")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rescind_testkit::{Program, ProgramError, Tool, needs};
 use tempfile::TempDir;
 
-/// Announces itself as the real program does, on the port it was told or on one it makes up, then waits for the end.
+/// Announces itself like the real program, on the given port or an invented one, then waits for the end.
 const LISTENS: &str = r#"
 port=${RESCIND_BIND##*:}; [ "$port" != 0 ] || port=45678
 sleep 600 & helper=$!
@@ -26,7 +26,7 @@ fn script(body: &str) -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_program_is_started_asked_to_end_and_tells_how_it_did() {
+async fn a_program_is_started_and_terminated_with_its_exit_status() {
     let (_keep, path) = script(LISTENS);
     let program = Program::new(path).env("GREETING", "a greeting").start().await.unwrap();
     assert_eq!(program.base_url(), "http://127.0.0.1:45678");
@@ -53,12 +53,12 @@ async fn a_restart_keeps_data_port_and_logs() {
     assert_eq!(
         logs.matches("saying goodbye").count(),
         1,
-        "killing is not asking: {logs}"
+        "a kill is no SIGTERM: {logs}"
     );
 }
 
 #[tokio::test]
-async fn a_second_node_shares_the_data_and_not_the_port() {
+async fn a_second_node_shares_the_data_but_not_the_port() {
     let (_keep, path) = script(LISTENS);
     let first = Program::new(path).env("GREETING", "hello").start().await.unwrap();
     std::fs::write(first.data_dir().join("shared"), "").unwrap();
@@ -67,7 +67,7 @@ async fn a_second_node_shares_the_data_and_not_the_port() {
     drop(first);
     assert!(
         second.data_dir().join("shared").exists(),
-        "the data lives as long as anybody uses it"
+        "the data exists as long as it is used"
     );
 }
 
@@ -101,7 +101,7 @@ async fn a_program_sees_its_own_settings_and_its_own_directory() {
 }
 
 #[tokio::test]
-async fn a_dropped_program_takes_with_it_what_it_started() {
+async fn a_dropped_program_ends_with_all_its_children() {
     let (_keep, path) = script(&format!("sleep 600 & echo $! > helper\n{LISTENS}"));
     let program = Program::new(path).start().await.unwrap();
     let helper = std::fs::read_to_string(program.data_dir().join("helper")).unwrap();
@@ -118,19 +118,19 @@ async fn a_dropped_program_takes_with_it_what_it_started() {
         .unwrap();
 }
 
-/// A killed process without a parent that cares stays as a zombie, and that is dead enough.
+/// A killed process stays as a zombie until its parent reaps it, and that counts as ended.
 fn is_alive(stat: &str) -> bool {
     std::fs::read_to_string(stat).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// Tells the time when it starts and when it is asked to end; one process, so that it would notice a clock it had cached.
+/// Prints the time when it starts and on SIGTERM; one process, so that a cached clock would be noticed.
 const TELLS_TIME: &str = r#"exec perl -e '
 $| = 1; $SIG{TERM} = sub { print time, "\n"; exit };
 print time, "\n", "Rescind listens on http://127.0.0.1:1\n"; sleep 600 while 1'
 "#;
 
 #[tokio::test]
-async fn a_shifted_clock_moves_the_wall_and_steps_while_the_program_runs() {
+async fn a_shifted_clock_moves_the_wall_clock_and_can_step_at_run_time() {
     let Some(_) = needs(Tool::Faketime) else { return };
     let (_keep, path) = script(TELLS_TIME);
     let program = Program::new(path).with_clock_offset("-1h").start().await.unwrap();
@@ -154,7 +154,7 @@ async fn a_shifted_clock_moves_the_wall_and_steps_while_the_program_runs() {
 }
 
 #[tokio::test]
-async fn nodes_that_share_their_data_have_clocks_of_their_own() {
+async fn nodes_that_share_data_have_separate_clocks() {
     let Some(_) = needs(Tool::Faketime) else { return };
     let (_keep, path) = script(TELLS_TIME);
     let behind = Program::new(path).with_clock_offset("-1h").start().await.unwrap();
@@ -176,14 +176,14 @@ async fn nodes_that_share_their_data_have_clocks_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_paused_program_stands_still_with_all_that_it_started_until_it_may_go_on() {
+async fn a_paused_program_stops_with_all_its_children_until_resumed() {
     let (_keep, path) = script(&format!("sleep 600 & echo $! > helper\n{LISTENS}"));
     let program = Program::new(path).start().await.unwrap();
     let helper = std::fs::read_to_string(program.data_dir().join("helper")).unwrap();
     let stat = |id: &str| std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap();
     let leader = program.process_id().unwrap().to_string();
     program.pause().unwrap();
-    // The signal is sent to all at once, and each stops as soon as its processor looks.
+    // The signal is sent to all at once, and each stops when its processor handles it.
     let stands_still = async {
         while ![&leader, &helper].into_iter().all(|id| stat(id).contains(") T ")) {
             tokio::task::yield_now().await;
@@ -199,7 +199,7 @@ async fn a_paused_program_stands_still_with_all_that_it_started_until_it_may_go_
 }
 
 #[tokio::test]
-async fn the_clock_of_a_program_that_was_started_on_the_real_one_is_not_moved_silently() {
+async fn stepping_a_clock_that_was_not_shifted_at_start_is_an_error() {
     let (_keep, path) = script(LISTENS);
     let program = Program::new(path).start().await.unwrap();
     assert!(matches!(program.step_clock("-1h"), Err(ProgramError::RealClock)));

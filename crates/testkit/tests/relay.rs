@@ -1,4 +1,4 @@
-//! What a cable does to those who talk through it.
+//! The relay's effect on its connections.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its fixtures included")]
 
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// Long enough for an answer to come through a whole cable, nearly always; through a frozen one none must.
+/// Long enough, nearly always, for an answer through an open relay; through a frozen one there must be none.
 const A_WHILE: Duration = Duration::from_millis(300);
 /// Far more than the end of a connection takes.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Says everything back, on a port of its own.
+/// Sends everything back, on a port of its own.
 async fn echo() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -56,7 +56,7 @@ async fn heard(connection: &mut TcpStream) -> String {
     }
 }
 
-/// A deadline, since an end that does not come could be awaited for ever.
+/// With a deadline, since an end that does not happen would be awaited for ever.
 async fn has_ended(connection: &mut TcpStream) -> bool {
     matches!(timeout(DEADLINE, connection.read(&mut [0])).await, Ok(Ok(0) | Err(_)))
 }
@@ -69,11 +69,11 @@ async fn ask(connection: &mut TcpStream, question: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_whole_cable_carries_both_ways_to_the_last_byte() {
+async fn a_relay_forwards_both_ways_to_the_last_byte() {
     let cable = TcpRelay::to(echo().await).await;
     let mut connection = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
     for round in 1..=3 {
-        // More than is carried at once, so that it comes in pieces.
+        // More than is forwarded at once, so that it arrives in pieces.
         let question = "to be or not to be ".repeat(round * 2_000);
         assert!(ask(&mut connection, &question).await == question);
     }
@@ -82,7 +82,7 @@ async fn a_whole_cable_carries_both_ways_to_the_last_byte() {
 }
 
 #[tokio::test]
-async fn a_cable_that_leads_elsewhere_does_so_for_new_connections() {
+async fn a_redirected_relay_redirects_new_connections_only() {
     let (here, there) = (saying("here").await, saying("there").await);
     let cable = TcpRelay::to(here).await;
     let mut old = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_cable_that_leads_elsewhere_does_so_for_new_connections() {
 }
 
 #[tokio::test]
-async fn one_question_is_one_round_trip_whatever_its_size() {
+async fn a_request_of_any_size_is_one_round_trip() {
     let store = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let cable = TcpRelay::to(store.local_addr().unwrap().port()).await;
     let mut near = TcpStream::connect(("127.0.0.1", cable.port())).await.unwrap();
@@ -113,7 +113,7 @@ async fn one_question_is_one_round_trip_whatever_its_size() {
 }
 
 #[tokio::test]
-async fn a_cut_cable_ends_what_was_open_and_refuses_what_is_new_until_it_is_mended() {
+async fn a_cut_relay_ends_and_refuses_connections_until_restored() {
     let cable = TcpRelay::to(echo().await).await;
     let address = ("127.0.0.1", cable.port());
     let mut before = TcpStream::connect(address).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_cut_cable_ends_what_was_open_and_refuses_what_is_new_until_it_is_mend
 }
 
 #[tokio::test]
-async fn a_frozen_cable_keeps_everything_open_and_carries_nothing_until_it_is_mended() {
+async fn a_frozen_relay_keeps_connections_open_and_forwards_no_byte() {
     let cable = TcpRelay::to(echo().await).await;
     let address = ("127.0.0.1", cable.port());
     let mut old = TcpStream::connect(address).await.unwrap();

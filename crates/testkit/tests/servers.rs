@@ -1,6 +1,6 @@
-//! What can be done to a store, done to real ones.
+//! The faults of a store, caused in real ones.
 //!
-//! Each verb is shown to do what its name says: a fault suite that rests on a fault which did not happen proves nothing.
+//! Each function is shown to do what its name says: a fault suite whose fault did not happen proves nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its fixtures included")]
 
 use std::future::Future;
@@ -12,13 +12,13 @@ use std::time::Duration;
 use rescind_testkit::{PostgresServer, RedisCluster, RedisSentinels, RedisServer, Tool, needs};
 use tokio::time::timeout;
 
-/// Long enough for a server that is not paused to answer, nearly always; one that is must not.
+/// Long enough, nearly always, for a running server to answer; a paused one must not.
 const A_WHILE: Duration = Duration::from_millis(300);
 /// Far more than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_flushed_redis_has_lost_everything() {
+async fn a_flushed_redis_is_empty() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
     redis.command(&["SET", "key", "value"]).await;
@@ -28,7 +28,7 @@ async fn a_flushed_redis_has_lost_everything() {
 }
 
 #[tokio::test]
-async fn a_paused_redis_answers_nobody_and_a_resumed_one_answers_what_it_was_asked_meanwhile() {
+async fn a_paused_redis_answers_after_it_is_resumed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
     redis.pause();
@@ -40,7 +40,7 @@ async fn a_paused_redis_answers_nobody_and_a_resumed_one_answers_what_it_was_ask
 }
 
 #[tokio::test]
-async fn a_killed_redis_is_gone_and_comes_back_on_its_port_without_its_memory() {
+async fn a_killed_redis_restarts_empty_on_its_port() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
     let (url, run) = (redis.url(), redis.info("run_id").await);
@@ -54,7 +54,7 @@ async fn a_killed_redis_is_gone_and_comes_back_on_its_port_without_its_memory() 
 }
 
 #[tokio::test]
-async fn a_redis_that_writes_to_its_disk_keeps_what_it_wrote_unless_it_is_restarted_empty() {
+async fn an_append_only_redis_keeps_its_data_unless_restarted_empty() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]).await;
     redis.command(&["SET", "key", "value"]).await;
@@ -66,7 +66,7 @@ async fn a_redis_that_writes_to_its_disk_keeps_what_it_wrote_unless_it_is_restar
 }
 
 #[tokio::test]
-async fn a_redis_restarted_in_good_order_is_another_run_with_the_same_data() {
+async fn a_cleanly_restarted_redis_has_a_new_run_id_and_the_same_data() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
     let run = redis.info("run_id").await;
@@ -77,7 +77,7 @@ async fn a_redis_restarted_in_good_order_is_another_run_with_the_same_data() {
 }
 
 #[tokio::test]
-async fn a_redis_restored_from_a_snapshot_has_what_it_had_then_and_not_what_came_later() {
+async fn a_redis_restored_from_a_snapshot_has_only_the_older_data() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
     redis.command(&["SET", "early", "1"]).await;
@@ -88,7 +88,7 @@ async fn a_redis_restored_from_a_snapshot_has_what_it_had_then_and_not_what_came
 }
 
 #[tokio::test]
-async fn redis_counts_what_it_was_told_to_do() {
+async fn redis_counts_the_commands_that_it_ran() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
     redis.command(&["CONFIG", "RESETSTAT"]).await;
@@ -101,13 +101,13 @@ async fn redis_counts_what_it_was_told_to_do() {
 }
 
 #[tokio::test]
-async fn redis_takes_other_settings_a_password_a_cluster_and_a_sentinel_among_them() {
+async fn redis_starts_with_a_password_as_a_cluster_and_as_a_sentinel() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::with(&["--maxmemory-policy", "allkeys-lru", "--requirepass", "sesame"]).await;
     assert_eq!(
         redis.url(),
         format!("redis://:sesame@127.0.0.1:{}", redis.port()),
-        "a URL that opens the door"
+        "a URL with the password"
     );
     let policy = redis.command(&["CONFIG", "GET", "maxmemory-policy"]).await;
     assert_eq!(policy, "maxmemory-policy\nallkeys-lru");
@@ -144,7 +144,7 @@ async fn a_planned_failover_leaves_two_primaries_and_then_one() {
 }
 
 #[tokio::test]
-async fn a_primary_that_is_killed_has_a_successor_by_its_sentinels() {
+async fn sentinels_replace_a_killed_primary() {
     let Some(_) = needs(Tool::Redis) else { return };
     let group = RedisSentinels::start().await;
     group.servers[0].kill_9();
@@ -152,7 +152,7 @@ async fn a_primary_that_is_killed_has_a_successor_by_its_sentinels() {
 }
 
 #[tokio::test]
-async fn a_cluster_moves_a_slot_and_replaces_a_primary_that_stands_still() {
+async fn a_cluster_moves_a_slot_and_replaces_a_paused_primary() {
     let Some(_) = needs(Tool::Redis) else { return };
     let cluster = RedisCluster::start().await;
     let slot = cluster.slot_of("{test}:key").await;
@@ -163,7 +163,7 @@ async fn a_cluster_moves_a_slot_and_replaces_a_primary_that_stands_still() {
     assert_eq!(cluster.servers[other].command(&["GET", "{test}:key"]).await, "value");
 
     let (replica, witness) = (cluster.replica_of(other).await, (other + 1) % 3);
-    // It follows without being waited for.
+    // The replica follows without being waited for.
     until(async || cluster.servers[replica].command(&["DBSIZE"]).await == "1").await;
     cluster.servers[other].pause();
     until(async || cluster.owner(slot, witness).await == Some(replica)).await;
@@ -171,7 +171,7 @@ async fn a_cluster_moves_a_slot_and_replaces_a_primary_that_stands_still() {
 }
 
 #[tokio::test]
-async fn a_synchronous_standby_has_every_answered_commit_and_its_silence_holds_them_up() {
+async fn a_commit_waits_for_the_synchronous_standby() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let primary = PostgresServer::start().await;
     let standby = primary.standby().await;
@@ -188,7 +188,7 @@ async fn a_synchronous_standby_has_every_answered_commit_and_its_silence_holds_t
 }
 
 #[tokio::test]
-async fn an_asynchronous_standby_lacks_what_it_did_not_hear() {
+async fn an_asynchronous_standby_lacks_commits_after_it_stopped_following() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let primary = PostgresServer::start().await;
     primary.sql("CREATE TABLE kept (n INT)").await;
@@ -201,13 +201,13 @@ async fn an_asynchronous_standby_lacks_what_it_did_not_hear() {
 }
 
 #[tokio::test]
-async fn a_killed_postgres_leaves_nobody_at_work_and_comes_back_with_what_was_committed() {
+async fn a_killed_postgres_leaves_no_backend_and_restarts_with_its_commits() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = Arc::new(PostgresServer::start().await);
     postgres
         .sql("CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)")
         .await;
-    // A backend in the middle of something is in a session of its own, and does not look after its parent.
+    // A backend in the middle of a statement is in a session of its own, and does not watch its parent.
     let working = Arc::clone(&postgres);
     let statement = "INSERT INTO kept VALUES (2); SELECT count(*) FROM generate_series(1, 1e12)";
     let working = tokio::spawn(async move { working.sql(statement).await });
@@ -226,7 +226,7 @@ async fn a_killed_postgres_leaves_nobody_at_work_and_comes_back_with_what_was_co
 }
 
 #[tokio::test]
-async fn a_paused_postgres_answers_nobody_and_a_resumed_one_answers_what_it_was_asked_meanwhile() {
+async fn a_paused_postgres_answers_after_it_is_resumed() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::start().await;
     let processes = postgres.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
@@ -236,7 +236,7 @@ async fn a_paused_postgres_answers_nobody_and_a_resumed_one_answers_what_it_was_
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
         assert!(
             stat.contains(") T "),
-            "who was connected before must not be answered either: {stat}"
+            "an earlier connection must not be answered either: {stat}"
         );
     }
     let asked = postgres.sql("SELECT 1 + 1");
@@ -247,7 +247,7 @@ async fn a_paused_postgres_answers_nobody_and_a_resumed_one_answers_what_it_was_
 }
 
 #[tokio::test]
-async fn a_stopped_postgres_comes_back_on_its_port_with_its_data() {
+async fn a_stopped_postgres_restarts_on_its_port_with_its_data() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::with(&["max_connections=7"]).await;
     let url = postgres.url();
@@ -264,7 +264,7 @@ async fn a_stopped_postgres_comes_back_on_its_port_with_its_data() {
 }
 
 #[tokio::test]
-async fn databases_of_the_shared_postgres_are_empty_apart_and_can_be_copied() {
+async fn databases_of_the_shared_postgres_are_empty_separate_and_copyable() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     let (one, other) = (postgres.fresh_database().await, postgres.fresh_database().await);
@@ -278,7 +278,7 @@ async fn databases_of_the_shared_postgres_are_empty_apart_and_can_be_copied() {
 }
 
 #[tokio::test]
-async fn dropped_servers_leave_neither_process_nor_file_even_when_they_are_paused() {
+async fn dropped_servers_leave_no_process_and_no_file_even_when_paused() {
     let (Some(_), Some(_)) = (needs(Tool::Redis), needs(Tool::Postgres)) else {
         return;
     };
@@ -302,8 +302,8 @@ async fn dropped_servers_leave_neither_process_nor_file_even_when_they_are_pause
 
 /// The test runs itself once more, as a process that shares a Postgres and has a Redis of its own.
 #[tokio::test]
-async fn a_test_process_leaves_no_server_behind_however_it_ends() {
-    const SELF: &str = "a_test_process_leaves_no_server_behind_however_it_ends";
+async fn a_killed_test_process_leaves_no_server_behind() {
+    const SELF: &str = "a_killed_test_process_leaves_no_server_behind";
     const ENDING: &str = "RESCIND_TESTKIT_ENDING";
     let (Some(_), Some(_)) = (needs(Tool::Redis), needs(Tool::Postgres)) else {
         return;
@@ -314,7 +314,7 @@ async fn a_test_process_leaves_no_server_behind_however_it_ends() {
         let left = Left::by(&redis, postgres).await;
         println!("{}\nLEFT {}", left.processes.join(" "), left.directories.join(" "));
         if ending == "crash" {
-            // The hardest: no destructor runs, and the server can't even hear.
+            // The hardest case: no destructor runs, and the server is paused.
             redis.pause();
             std::process::abort();
         }
@@ -327,7 +327,7 @@ async fn a_test_process_leaves_no_server_behind_however_it_ends() {
             again.args(["--exact", SELF, "--nocapture"]).env(ENDING, ending);
             again.output().unwrap()
         });
-        // It would not end either, if a server or a watchdog had inherited its output.
+        // It would not end either if a server or a watchdog had inherited its output.
         let output = soon(output).await.unwrap();
         assert_eq!(output.status.success(), ending == "return", "{output:?}");
         let told = String::from_utf8(output.stdout).unwrap();
@@ -373,7 +373,7 @@ impl Left {
     }
 }
 
-/// A killed process without a parent that cares stays as a zombie, and that is dead enough.
+/// A killed process stays as a zombie until its parent reaps it, and that counts as ended.
 fn is_alive(id: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -382,7 +382,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.unwrap()
 }
 
-/// Waits for what can only be asked for.
+/// Polls until it is done.
 async fn until(mut done: impl AsyncFnMut() -> bool) {
     soon(async {
         while !done().await {

@@ -1,11 +1,11 @@
-//! A server that knows a few answers by heart and remembers the questions.
+//! A server with fixed answers that records the requests.
 
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Answers each request by what its request line contains, and closes the connection.
+/// Answers each request by the contents of its request line, and closes the connection.
 pub(crate) struct Canned {
     pub(crate) base_url: String,
     requests: Arc<Mutex<Vec<String>>>,
