@@ -82,8 +82,8 @@ impl PostgresServer {
         Self::on(settings, Self::lay_out).await
     }
 
-    /// A standby that follows this server and answers readers (streaming replication, asynchronous unless the primary is
-    /// told to [wait for it](Self::wait_for_standbys)).
+    /// A standby that follows this server and answers reads (streaming replication, asynchronous unless the primary
+    /// [waits for it](Self::wait_for_standbys)).
     ///
     /// # Panics
     /// If it does not come up.

@@ -1,4 +1,4 @@
-//! Stores that fail or hang when they are told to.
+//! Stores that fail or hang on demand.
 
 use std::{
     ops::Deref,

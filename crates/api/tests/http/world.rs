@@ -141,7 +141,7 @@ impl World {
         .await
     }
 
-    /// Sends one request to a fresh application: whatever lasts, lasts in [`Rescind`].
+    /// Sends one request to a fresh application: state that lasts is in [`Rescind`].
     pub(crate) async fn send(&self, request: TestRequest) -> Reply {
         self.send_with(request, None).await
     }

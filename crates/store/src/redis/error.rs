@@ -39,7 +39,7 @@ pub enum RedisConnectError {
     Replica,
     /// Redis evicts entries when its memory is full.
     #[error(
-        "Redis may throw revocations away when its memory is full: `maxmemory-policy` is `{policy}`; set \
+        "Redis may evict revocations when its memory is full: `maxmemory-policy` is `{policy}`; set \
          `maxmemory-policy noeviction`"
     )]
     Evicts {
@@ -106,24 +106,24 @@ pub(super) enum Failure {
     Credentials,
     #[error("Redis is a replica here; revocations are on the primary only")]
     Replica,
-    #[error("Redis may throw revocations away: `maxmemory-policy` is `{0}`; set `maxmemory-policy noeviction`")]
+    #[error("Redis may evict revocations: `maxmemory-policy` is `{0}`; set `maxmemory-policy noeviction`")]
     Evicts(String),
     #[error(
         "another database's nodes keep their blacklist in this Redis under the same namespace: set RESCIND_REDIS_NAMESPACE to \
          a name of its own for each database, or stop them"
     )]
     InUse,
-    #[error("another server has the keys than the one that was named: a failover may be under way")]
+    #[error("another server than the named one has the keys: a failover may be running")]
     Moved,
-    #[error("this Redis is not known to be the one that counts")]
+    #[error("it is not confirmed that this Redis is the one in force")]
     NotInForce,
-    #[error("nodes find different Redis servers in turns; each has to reach the same one")]
+    #[error("nodes reach different Redis servers in turns; all must reach the same one")]
     Alternating,
-    #[error("the database that names the Redis that counts is a standby, or goes on from a history that was left")]
+    #[error("the database that names the Redis in force is a standby, or continues an abandoned history")]
     NotPrimary,
-    #[error("the database does not say which Redis counts")]
+    #[error("the database does not name the Redis in force")]
     Register(#[source] StoreError),
-    #[error("Redis answered with something that this program does not understand")]
+    #[error("Redis sent a reply that this program cannot parse")]
     Unreadable,
     #[error("Redis")]
     Redis(#[source] RedisError),

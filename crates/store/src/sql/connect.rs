@@ -51,7 +51,7 @@ pub enum ConnectError {
     #[error("DATABASE_URL must begin with `sqlite:`, followed by the path of a file, or with `postgres://`")]
     UnknownScheme,
     /// A database in memory.
-    #[error("DATABASE_URL names a database in memory: a restart would forget what was revoked; name a file")]
+    #[error("DATABASE_URL names a database in memory: a restart would lose the revocations; name a file")]
     InMemory,
     /// The URL has no path, or it cannot be decoded.
     #[error("DATABASE_URL names no file: write `sqlite:` and a path")]
@@ -60,7 +60,7 @@ pub enum ConnectError {
     #[error("DATABASE_URL has the parameter `{0}`: only `mode=rw` and `mode=rwc` are supported")]
     Parameter(String),
     /// The file, or its directory, cannot be created.
-    #[error("the database file {} cannot be made", path.display())]
+    #[error("the database file {} cannot be created", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -79,14 +79,12 @@ pub enum ConnectError {
     },
     /// The URL has the scheme of Postgres, but cannot be parsed.
     #[error(
-        "DATABASE_URL cannot be read: write `postgres://user:password@host:port/database`, with `%` escapes for what is \
-         special in it, such as `%23` for `#`"
+        "DATABASE_URL cannot be read: write `postgres://user:password@host:port/database`, with `%` escapes for \
+         special characters, such as `%23` for `#`"
     )]
     PostgresUrl,
     /// A parameter that is unknown, or would change the store's guarantees. Its name, not its value.
-    #[error(
-        "DATABASE_URL has the parameter `{0}`: it may say where the server is and how to get there, such as `sslmode`, and nothing else"
-    )]
+    #[error("DATABASE_URL has the parameter `{0}`: only parameters of the connection are supported, such as `sslmode`")]
     PostgresParameter(String),
     /// The server cannot be reached, or refuses the connection.
     #[error("the database cannot be reached")]
@@ -105,7 +103,7 @@ pub enum ConnectError {
         found: String,
     },
     /// The server is a standby. Its data is old.
-    #[error("the database is a standby: it would not know yet of sessions that were just closed; name the primary")]
+    #[error("the database is a standby, which may lack the latest logouts; name the primary")]
     Standby,
     /// The database is read-only for new sessions.
     #[error(
@@ -114,7 +112,7 @@ pub enum ConnectError {
     )]
     ReadOnly,
     /// The database could lose acknowledged commits, for instance on a file system without shared memory.
-    #[error("the database does not keep its promises: `{setting}` is {found}, and {wanted} was asked for")]
+    #[error("the database does not make commits durable: `{setting}` is {found}, but {wanted} is required")]
     NotDurable {
         /// The name of the setting.
         setting: String,

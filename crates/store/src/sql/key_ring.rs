@@ -66,7 +66,7 @@ impl SqlStore {
             Claimed::First
         } else {
             let kept = Entity::find_by_id(THE_ROW).one(&transaction).await.map_err(failed)?;
-            let kept = kept.ok_or_else(|| unreadable("a key ring that is taken and not there"))?;
+            let kept = kept.ok_or_else(|| unreadable("a claimed key ring without a row"))?;
             if kept.fingerprint == fingerprint {
                 Claimed::Same
             } else {

@@ -180,7 +180,7 @@ async fn question(session: &mut PgConnection, bounds: Bounds) -> Result<(), Conn
     }
     let found: String = answers.try_get("synchronous_commit").map_err(unreachable)?;
     if found == "off" {
-        return Err(not_durable("synchronous_commit", "anything else", found));
+        return Err(not_durable("synchronous_commit", "another value", found));
     }
     Ok(())
 }

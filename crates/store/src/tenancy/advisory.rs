@@ -219,7 +219,7 @@ enum LockError {
     Sql(#[from] sqlx::Error),
     #[error("it did not answer in time")]
     Silent,
-    #[error("the session does not hold the lock it was granted: a pooler may stand in between that changes sessions")]
+    #[error("the session does not hold its granted lock: there may be a pooler that changes sessions")]
     NotHeld,
     #[error("the server has become a standby")]
     Standby,
@@ -255,7 +255,7 @@ impl Keeper {
                 "the lock on the database may be lost: this node cannot check revocations until it holds it again"
             );
             (held, last) = self.regain(Some(&held.name), last).await;
-            tracing::info!("the lock on the database is held again");
+            tracing::info!("this node holds the lock on the database again");
         }
     }
 
@@ -315,7 +315,7 @@ impl Keeper {
             .await
             .map_err(|_| LockError::Silent)??;
         // If a client vanishes silently, the server must notice within seconds, not within its default of two hours.
-        // And the mark must be on this server's disk before the lock counts, whatever the server's setting is; a
+        // And the mark must be on this server's disk before the lock counts, with any setting of the server; a
         // standby that lacks the mark is recognised by its history.
         let greeting = "SELECT set_config('default_transaction_read_only', 'off', false),
                 set_config('synchronous_commit', 'local', false),
