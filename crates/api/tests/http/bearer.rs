@@ -142,7 +142,7 @@ async fn a_refresh_token_buys_the_next_tokens_once() {
 }
 
 #[tokio::test]
-async fn a_forged_refresh_token_closes_nothing() {
+async fn a_forged_refresh_token_closes_no_session() {
     let world = World::new().await;
     let tokens = world.login().await;
     let forged = format!("{}AAAA", &tokens.refresh[..tokens.refresh.len() - 4]);

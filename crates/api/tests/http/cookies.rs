@@ -174,7 +174,7 @@ async fn a_login_ends_the_session_that_the_browser_held() {
 }
 
 #[tokio::test]
-async fn a_failed_login_ends_nothing() {
+async fn a_failed_login_ends_no_session() {
     let world = World::new().await;
     let browser = world.browser();
     let session = browser.log_in("alice").await;

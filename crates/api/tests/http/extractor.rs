@@ -77,7 +77,7 @@ async fn a_hanging_blacklist_is_a_503_within_the_timeout() {
 }
 
 #[tokio::test]
-async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
+async fn an_incomplete_blacklist_accepts_no_token() {
     let world = crate::world::Make::default().cold();
     let password = rescind_session::Password::new(crate::world::PASSWORD);
     world.service.sign_up("alice", &password).await.unwrap();

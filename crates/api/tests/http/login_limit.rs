@@ -127,7 +127,7 @@ async fn after_retry_after_one_more_attempt_is_allowed() {
 }
 
 #[tokio::test]
-async fn logins_that_succeed_cost_nothing() {
+async fn successful_logins_do_not_use_the_budget() {
     let world = limited("1/hour").await;
     for _ in 0..5 {
         world.try_login("alice", PASSWORD).await.is(200);

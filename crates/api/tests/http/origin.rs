@@ -84,7 +84,7 @@ async fn a_write_without_origin_headers_passes_only_without_cookies() {
 }
 
 #[tokio::test]
-async fn a_forged_logout_changes_nothing() {
+async fn forged_logouts_and_refreshes_are_refused_and_end_no_session() {
     let world = World::new().await;
     let browser = world.browser();
     browser.log_in("alice").await;

@@ -67,7 +67,7 @@ async fn assert_uses(index: &str, statement: impl QueryTrait) {
     assert!(!found.contains("Seq Scan"), "a table is scanned:\n{found}");
 }
 
-fn somebody() -> UserId {
+fn a_user() -> UserId {
     UserId::from_uuid(Uuid::from_u128(1))
 }
 
@@ -77,7 +77,7 @@ fn a_session() -> SessionId {
 
 #[tokio::test]
 async fn listing_open_sessions_reads_only_the_users_open_sessions() {
-    assert_uses("sessions_open_by_user", select_open(somebody())).await;
+    assert_uses("sessions_open_by_user", select_open(a_user())).await;
 }
 
 #[tokio::test]
@@ -88,14 +88,14 @@ async fn closing_all_sessions_reads_only_the_users_open_sessions() {
         margin: Default::default(),
     };
     let which = Condition::all()
-        .add(Column::UserId.eq(somebody().as_uuid()))
+        .add(Column::UserId.eq(a_user().as_uuid()))
         .add(Column::Id.ne(a_session().as_uuid()));
     assert_uses("sessions_open_by_user", close_open(which, &closing)).await;
 }
 
 #[tokio::test]
 async fn the_revocations_of_a_user_are_found_by_user() {
-    assert_uses("revocations_by_user", of_users_sessions(somebody(), Some(a_session()))).await;
+    assert_uses("revocations_by_user", of_users_sessions(a_user(), Some(a_session()))).await;
 }
 
 #[tokio::test]

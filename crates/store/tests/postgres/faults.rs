@@ -21,15 +21,15 @@ use crate::fixture::{PATIENCE, closing, impatient, opened, own_server, rotation,
 
 /// The replies that one client got, and the operations whose outcome it does not know.
 #[derive(Default)]
-struct Told {
+struct Outcomes {
     /// For each session the acknowledged generation, and the one that may have been reached.
     rotated: HashMap<SessionId, (u32, u32)>,
     closed: Vec<SessionId>,
 }
 
 /// Logs in, refreshes three times and logs out in a loop, and records the acknowledged outcomes.
-async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: Arc<AtomicBool>) -> Told {
-    let mut told = Told::default();
+async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: Arc<AtomicBool>) -> Outcomes {
+    let mut told = Outcomes::default();
     let mut seed = client * 1_000_000;
     while !over.load(Ordering::SeqCst) {
         seed += 1;
@@ -104,7 +104,7 @@ async fn kill_9_loses_no_acknowledged_commit_and_the_store_recovers() {
 }
 
 /// Every caller gets Unavailable, in bounded time, even with many callers.
-async fn assert_nobody_is_answered(store: &SqlStore, id: SessionId) {
+async fn assert_every_caller_is_unavailable(store: &SqlStore, id: SessionId) {
     let asking: Vec<_> = (0..20)
         .map(|nth| {
             let store = store.clone();
@@ -139,7 +139,7 @@ async fn a_paused_server_is_unavailable_in_bounded_time_and_then_serves() {
     let store = store_with(&server.url(), &impatient()).await;
     let session = opened(&store, 1).await;
     server.pause();
-    assert_nobody_is_answered(&store, session.id).await;
+    assert_every_caller_is_unavailable(&store, session.id).await;
     server.resume();
     assert_it_works_again(&store, session.id).await;
 }
@@ -155,9 +155,9 @@ async fn a_silent_network_is_unavailable_in_bounded_time() {
     let session = opened(&store, 1).await;
 
     relay.freeze();
-    assert_nobody_is_answered(&store, session.id).await;
+    assert_every_caller_is_unavailable(&store, session.id).await;
     relay.cut().await;
-    assert_nobody_is_answered(&store, session.id).await;
+    assert_every_caller_is_unavailable(&store, session.id).await;
     relay.mend().await;
     assert_it_works_again(&store, session.id).await;
 }

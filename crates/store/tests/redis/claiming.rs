@@ -66,7 +66,7 @@ async fn a_silent_fillers_claim_lapses_and_its_late_pages_are_lost() {
     assert_eq!(says(&alive).await, Standing::NotWhole);
     assert_eq!(alive.fill(new, &log.entries).await.unwrap(), Filling::Stands);
     assert_eq!(alive.complete(new).await.unwrap(), Filling::Stands);
-    log.assert_nobody_passes(&dead).await;
+    log.assert_no_session_passes(&dead).await;
     log.goes_on(&dead).await;
     log.assert_all_is_well(&dead).await;
 }
@@ -97,7 +97,7 @@ async fn the_mark_lapses_unless_it_is_renewed() {
     let left: i64 = server.command(&["PTTL", "{test}:mark"]).await.parse().unwrap();
     assert!((600_001..=half_an_hour).contains(&left), "{left}");
     server.command(&["PEXPIRE", "{test}:mark", "0"]).await;
-    log.assert_nobody_passes(&node).await;
+    log.assert_no_session_passes(&node).await;
     log.rebuild(&node).await;
 }
 
@@ -119,9 +119,9 @@ async fn a_copy_of_another_log_is_incomplete_for_every_node() {
         .command(&["PEXPIRE", "{test}:mark", &six_seconds_ago.to_string()])
         .await;
     assert_eq!(other.claim(claim).await.unwrap(), Copied::ToBeFilled);
-    log.assert_nobody_passes(&one).await;
+    log.assert_no_session_passes(&one).await;
     assert_eq!(other.complete(claim).await.unwrap(), Filling::Stands);
-    log.assert_nobody_passes(&one).await;
+    log.assert_no_session_passes(&one).await;
     // Until that node has synced its log, too.
     restored.goes_on(&one).await;
     log.entries.clear();

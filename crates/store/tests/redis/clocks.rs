@@ -33,7 +33,7 @@ async fn a_step_ahead_drops_no_entry_early() {
         let standing = node.check(new_token(), session_of(entry)).await.unwrap();
         assert_eq!(standing, Standing::Revoked(entry.scope));
     }
-    log.assert_nobody_passes(&node).await;
+    log.assert_no_session_passes(&node).await;
     log.rebuild(&node).await;
 }
 
@@ -44,7 +44,7 @@ async fn a_step_ahead_that_drops_entries_has_dropped_the_mark() {
     for by in [31, 59, 61, 74, 76, 24 * 60] {
         let (server, node, log) = whole().await;
         step_ahead(&server, by * MINUTE).await;
-        log.assert_nobody_passes(&node).await;
+        log.assert_no_session_passes(&node).await;
         assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::ToBeFilled, "{by} min");
     }
 }

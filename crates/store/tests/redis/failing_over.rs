@@ -58,13 +58,13 @@ async fn a_sentinel_failover_to_a_replica_that_missed_a_logout_is_noticed() {
     replica.resume();
 
     until("the replica is promoted", || async {
-        log.assert_nobody_passes(&node).await;
+        log.assert_no_session_passes(&node).await;
         node.claim(log.claim()).await.is_ok()
     })
     .await;
     assert_eq!(replica.info("role").await, "master");
     // Its data and its mark are a prefix of the old primary's. Later entries are in the log.
-    log.assert_nobody_passes(&node).await;
+    log.assert_no_session_passes(&node).await;
     log.goes_on(&node).await;
     log.assert_all_is_well(&node).await;
 }
@@ -97,7 +97,7 @@ async fn a_double_failover_is_noticed() {
 
         if throws_out {
             throw_clients_out(&a).await;
-            log.assert_nobody_passes(&node).await;
+            log.assert_no_session_passes(&node).await;
             log.rebuild(&node).await;
         } else {
             // A failover by hand that leaves the clients connected is noticed at the next check of the server, twice a
@@ -139,14 +139,14 @@ async fn a_demoted_primary_accepts_no_revocation() {
         }
         let told = node.insert(&[revocation(new_session())]).await;
         assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
-        log.assert_nobody_passes(&node).await;
+        log.assert_no_session_passes(&node).await;
         let looked = node.claim(log.claim()).await;
         let words = super::fixture::in_full(&looked.unwrap_err());
         assert!(words.contains("primary"), "{words}");
         assert!(node.check(new_token(), new_session()).await.is_err());
 
         a.command(&["REPLICAOF", "NO", "ONE"]).await;
-        log.assert_nobody_passes(&node).await;
+        log.assert_no_session_passes(&node).await;
         log.rebuild(&node).await;
     }
 }
@@ -177,7 +177,7 @@ async fn in_a_cluster_a_server_that_returns_with_an_old_copy_is_noticed() {
         "the mark came back"
     );
     until("the node has found it again", || async {
-        log.assert_nobody_passes(&node).await;
+        log.assert_no_session_passes(&node).await;
         node.check(new_token(), new_session()).await.ok() == Some(Standing::NotWhole)
     })
     .await;

@@ -155,7 +155,7 @@ impl Log {
     }
 
     /// No session is accepted, revoked or not. A failed check also accepts none.
-    pub(crate) async fn assert_nobody_passes(&self, node: &RedisBlacklist) {
+    pub(crate) async fn assert_no_session_passes(&self, node: &RedisBlacklist) {
         for entry in &self.entries {
             if let Ok(standing) = node.check(new_token(), session_of(entry)).await {
                 assert_ne!(standing, Standing::Clear, "a revoked session was let in");

@@ -6,10 +6,10 @@ use rescind_testkit::{RedisServer, Tool, needs};
 use super::fixture::{Log, node, whole};
 
 /// After the fault no token is accepted, and a new node sees the same as one that was running.
-async fn is_noticed_and_mended(server: &RedisServer, witness: &rescind_store::RedisBlacklist, log: &Log) {
-    log.assert_nobody_passes(witness).await;
+async fn is_noticed_and_recovers(server: &RedisServer, witness: &rescind_store::RedisBlacklist, log: &Log) {
+    log.assert_no_session_passes(witness).await;
     let newcomer = node(&server.url()).await;
-    log.assert_nobody_passes(&newcomer).await;
+    log.assert_no_session_passes(&newcomer).await;
 
     let claim = log.claim();
     assert_eq!(witness.claim(claim).await.unwrap(), Copied::ToBeFilled);
@@ -17,11 +17,11 @@ async fn is_noticed_and_mended(server: &RedisServer, witness: &rescind_store::Re
     let (some, rest) = log.entries.split_at(3);
     assert_eq!(witness.fill(claim, some).await.unwrap(), Filling::Stands);
     for node in [witness, &newcomer] {
-        log.assert_nobody_passes(node).await;
+        log.assert_no_session_passes(node).await;
     }
     assert_eq!(witness.fill(claim, rest).await.unwrap(), Filling::Stands);
     for node in [witness, &newcomer] {
-        log.assert_nobody_passes(node).await;
+        log.assert_no_session_passes(node).await;
     }
     assert_eq!(witness.complete(claim).await.unwrap(), Filling::Stands);
     log.goes_on(&newcomer).await;
@@ -35,7 +35,7 @@ async fn a_flush_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.flush_all().await;
-    is_noticed_and_mended(&server, &node, &log).await;
+    is_noticed_and_recovers(&server, &node, &log).await;
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_restart_without_data_is_noticed() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.restart_empty().await;
-    is_noticed_and_mended(&server, &node, &log).await;
+    is_noticed_and_recovers(&server, &node, &log).await;
 }
 
 /// All data is there, but that cannot be proved.
@@ -52,7 +52,7 @@ async fn a_restart_with_all_data_makes_the_copy_incomplete() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
     server.restart_keeping_data().await;
-    is_noticed_and_mended(&server, &node, &log).await;
+    is_noticed_and_recovers(&server, &node, &log).await;
 }
 
 /// It holds the mark and most entries: a mark without a server's name would be trusted.
@@ -67,7 +67,7 @@ async fn an_old_snapshot_with_the_mark_in_it_is_noticed() {
         server.command(&["GET", "{test}:mark"]).await.contains('/'),
         "the mark came back"
     );
-    is_noticed_and_mended(&server, &node, &log).await;
+    is_noticed_and_recovers(&server, &node, &log).await;
 }
 
 /// It holds the claim, which must not be valid in the new life: neither may its node go on, nor may it delay others.
@@ -90,7 +90,7 @@ async fn a_snapshot_taken_during_a_rebuild_is_not_completed() {
     );
     assert_eq!(node.fill(claim, &[]).await.unwrap(), Filling::Lost);
     assert_eq!(node.complete(claim).await.unwrap(), Filling::Lost);
-    is_noticed_and_mended(&server, &node, &log).await;
+    is_noticed_and_recovers(&server, &node, &log).await;
 }
 
 /// At any point of a rebuild a flush ends that rebuild.
@@ -111,9 +111,9 @@ async fn a_flush_during_a_rebuild_ends_it() {
             assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Lost);
         }
         assert_eq!(node.complete(claim).await.unwrap(), Filling::Lost);
-        log.assert_nobody_passes(&node).await;
+        log.assert_no_session_passes(&node).await;
     }
-    is_noticed_and_mended(&server, &node, &log).await;
+    is_noticed_and_recovers(&server, &node, &log).await;
 }
 
 /// A logout during a rebuild counts, whether the sync has passed its entry or not: it also inserts by itself.

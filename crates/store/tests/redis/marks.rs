@@ -66,7 +66,7 @@ async fn a_flush_between_two_pages_leaves_no_gap() {
     let taken = node.advance(claim, mark.position, place(end), &[next]).await;
     assert_eq!(taken.unwrap(), Filling::Lost);
     assert_eq!(node.complete_to(claim, place(end)).await.unwrap(), Filling::Lost);
-    log.assert_nobody_passes(&node).await;
+    log.assert_no_session_passes(&node).await;
     log.rebuild(&node).await;
 }
 

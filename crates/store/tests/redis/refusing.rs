@@ -41,7 +41,7 @@ async fn after_eviction_began_no_token_is_accepted_until_a_rebuild() {
         "{}",
         in_full(&error)
     );
-    log.assert_nobody_passes(&node).await;
+    log.assert_no_session_passes(&node).await;
     let error = node
         .check(super::fixture::new_token(), super::fixture::new_session())
         .await
@@ -55,7 +55,7 @@ async fn after_eviction_began_no_token_is_accepted_until_a_rebuild() {
     server
         .command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
         .await;
-    log.assert_nobody_passes(&node).await;
+    log.assert_no_session_passes(&node).await;
     log.rebuild(&node).await;
 }
 
