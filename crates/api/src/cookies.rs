@@ -31,7 +31,7 @@ use actix_web::{
 };
 use jiff::Timestamp;
 use rescind_session::{
-    Grant, Presented, SessionService,
+    IssuedTokens, LogoutCredential, SessionService,
     token::{AccessClaims, AccessToken, PresentedRefreshToken, RefreshToken, SessionId},
 };
 
@@ -61,14 +61,14 @@ impl CookieNames {
     }
 
     /// The cookies with the tokens of a grant.
-    pub(crate) fn of_grant(&self, grant: &Grant) -> [Cookie<'static>; 2] {
-        let until = grant
+    pub(crate) fn of_grant(&self, issued: &IssuedTokens) -> [Cookie<'static>; 2] {
+        let until = issued
             .refresh
             .as_ref()
-            .map_or(grant.claims.expires_at, |refresh| refresh.expires_at);
-        let life = Duration::seconds(until.duration_since(grant.at).as_secs());
-        let access = self.cookie(&self.access, grant.access_token.expose_secret(), life);
-        let refresh = match &grant.refresh {
+            .map_or(issued.claims.expires_at, |refresh| refresh.expires_at);
+        let life = Duration::seconds(until.duration_since(issued.at).as_secs());
+        let access = self.cookie(&self.access, issued.access_token.expose_secret(), life);
+        let refresh = match &issued.refresh {
             Some(refresh) => self.cookie(&self.refresh, refresh.token.expose_secret(), life),
             // A refresh token that is left from another policy would be of another session.
             None => self.dropped(&self.refresh),
@@ -179,8 +179,8 @@ impl CookieTokens {
     }
 
     /// The tokens as credentials for the service.
-    pub(crate) fn presented(&self) -> Presented<'_> {
-        Presented {
+    pub(crate) fn presented(&self) -> LogoutCredential<'_> {
+        LogoutCredential {
             access: self.access.as_ref().map(AccessToken::expose_secret),
             refresh: self.refresh.as_ref().map(RefreshToken::expose_secret),
         }

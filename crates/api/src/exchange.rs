@@ -1,11 +1,11 @@
 //! Exchanges the refresh token in the cookies, for pages and for JSON calls.
 
 use actix_web::HttpRequest;
-use rescind_session::Grant;
+use rescind_session::IssuedTokens;
 
 use crate::{cookies::CookieTokens, login::device, problem::Problem, rescind::Rescind};
 
-pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<Grant, Problem> {
+pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<IssuedTokens, Problem> {
     let cookies = CookieTokens::read(request, rescind.cookie_names())?;
     if let Some(access) = &cookies.access
         && let Ok(claims) = rescind.service().genuine_claims(access.expose_secret())

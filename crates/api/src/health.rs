@@ -1,7 +1,7 @@
 //! Health checks for a load balancer.
 
 use actix_web::{HttpResponse, http::header, web};
-use rescind_session::{Check, NotReady, Picture};
+use rescind_session::{Check, NotReady, SyncStatus};
 use serde::Serialize;
 
 use crate::{problem::Problem, rescind::Rescind};
@@ -33,7 +33,9 @@ async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
     let service = rescind.service();
     service.ready().await?;
     let blacklist = match service.policy().check {
-        Check::Blacklist => Some(Blacklist::of(service.picture().ok_or(NotReady::NotWhole)?)),
+        Check::Blacklist => Some(Blacklist::of(
+            service.sync_status().ok_or(NotReady::BlacklistRebuilding)?,
+        )),
         Check::Nothing | Check::Session => None,
     };
     Ok(say(&Ready {
@@ -66,11 +68,11 @@ struct Blacklist {
 }
 
 impl Blacklist {
-    fn of(picture: Picture) -> Self {
+    fn of(status: SyncStatus) -> Self {
         Self {
             whole: true,
-            age_ms: u64::try_from(picture.age.as_millis()).unwrap_or(u64::MAX),
-            position: picture.to.get(),
+            age_ms: u64::try_from(status.age.as_millis()).unwrap_or(u64::MAX),
+            position: status.to.get(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
-use rescind_session::WithCauses;
+use rescind_session::ErrorChain;
 
 /// The cause of a server-side problem. It goes to the log and never into a reply.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ impl Hidden {
 /// The error and its causes, in one line, for the log.
 impl fmt::Display for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        WithCauses(self.error()).fmt(f)
+        ErrorChain(self.error()).fmt(f)
     }
 }
 

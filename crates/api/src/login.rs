@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, http::header};
 use rescind_session::{
-    Device, Grant, LoginError, Password, Unclaimed, User, Username,
+    Device, IssuedTokens, LoginError, Password, Unclaimed, User, Username,
     token::{ClientId, RefreshToken, UserId},
 };
 
@@ -80,11 +80,11 @@ pub(crate) async fn log_in(
         turn.settle();
     }
     match outcome {
-        Ok(grant) => {
-            let login = Undelivered::new(rescind, grant);
+        Ok(issued) => {
+            let login = Undelivered::new(rescind, issued);
             limiter.admit(address)?;
-            let grant = login.grant();
-            let (session, user): (_, UserId) = (grant.claims.session_id, grant.claims.subject);
+            let issued = login.issued();
+            let (session, user): (_, UserId) = (issued.claims.session_id, issued.claims.subject);
             tracing::info!(%session, %user, "logged in");
             Ok(login)
         }
@@ -118,25 +118,25 @@ async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: 
 
 /// A login whose tokens are not in a reply yet. If it is dropped before that, its session is ended ([`Unclaimed`]).
 pub(crate) struct Undelivered {
-    grant: Grant,
+    issued: IssuedTokens,
     session: Unclaimed,
 }
 
 impl Undelivered {
-    pub(crate) fn new(rescind: &Rescind, grant: Grant) -> Self {
+    pub(crate) fn new(rescind: &Rescind, issued: IssuedTokens) -> Self {
         Self {
-            session: rescind.service().unclaimed(grant.claims.session_id),
-            grant,
+            session: rescind.service().unclaimed(issued.claims.session_id),
+            issued,
         }
     }
 
-    pub(crate) fn grant(&self) -> &Grant {
-        &self.grant
+    pub(crate) fn issued(&self) -> &IssuedTokens {
+        &self.issued
     }
 
     /// Call this when the tokens go into a reply.
-    pub(crate) fn deliver(self) -> Grant {
+    pub(crate) fn deliver(self) -> IssuedTokens {
         self.session.claim();
-        self.grant
+        self.issued
     }
 }

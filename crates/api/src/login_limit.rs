@@ -87,7 +87,7 @@ impl Limiter {
 
     /// Counts a sign-up of the address, if it costs a hash.
     pub(crate) fn sign_up(&self, address: Option<IpAddr>, username: &str, password: &Password) -> Result<(), Problem> {
-        if Username::parse(username).is_err() || password.fit_to_be_set().is_err() {
+        if Username::parse(username).is_err() || password.check_rules().is_err() {
             return Ok(());
         }
         self.check(self.sign_ups.as_ref(), &Call::Take(address.map(network_of)))

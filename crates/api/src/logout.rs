@@ -6,7 +6,7 @@
 //! unreadable credential reported as an error, because its session may still be open.
 
 use actix_web::{HttpRequest, HttpResponse, cookie::Cookie};
-use rescind_session::{Cause, Presented, StolenTokenDies};
+use rescind_session::{EndReason, LogoutCredential, StolenTokenDies};
 
 use crate::{authenticated::bearers, body::LogoutBody, cookies::CookieTokens, problem::Problem, rescind::Rescind};
 
@@ -44,7 +44,7 @@ pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: Logo
         [] => CookieTokens::each(request, rescind.cookie_names()),
         _ => Vec::new(),
     };
-    let of_bearer = bearers.iter().flatten().map(|token| Presented {
+    let of_bearer = bearers.iter().flatten().map(|token| LogoutCredential {
         access: Some(token),
         refresh: None,
     });
@@ -52,7 +52,7 @@ pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: Logo
     match (bearers.as_slice(), body.0.as_slice()) {
         // A program's two credentials must be of one session.
         ([Some(_)], [Some(token)]) => presented.iter_mut().for_each(|one| one.refresh = Some(token)),
-        (_, tokens) => presented.extend(tokens.iter().flatten().map(|token| Presented {
+        (_, tokens) => presented.extend(tokens.iter().flatten().map(|token| LogoutCredential {
             access: None,
             refresh: Some(token),
         })),
@@ -63,7 +63,7 @@ pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: Logo
     if presented.is_empty() && unreadable == 0 {
         return Err(Problem::TokenMissing);
     }
-    let all = service.log_out_all(&presented, Cause::Logout).await?;
+    let all = service.log_out_all(&presented, EndReason::Logout).await?;
     for done in &all.ended {
         tracing::info!(session = %done.session, user = %done.user, "logged out");
     }

@@ -74,7 +74,7 @@ pub enum Problem {
     /// 503: the service is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for the missing part.
     /// If the time is not known, calls other than `/health/ready` answer this too.
     NotReady {
-        /// `database`, `blacklist`, `blacklist_not_whole`, `blacklist_behind`, `clock`, `lock` or `maintenance`.
+        /// `database`, `blacklist`, `blacklist_rebuilding`, `blacklist_behind`, `clock`, `lock` or `maintenance`.
         reason: &'static str,
         /// The cause, for the log.
         cause: Hidden,

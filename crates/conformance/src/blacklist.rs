@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope,
-    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    EndReason, LogId, Position, Revocation, Scope,
+    ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus},
     token::{SessionId, TokenId},
 };
 use uuid::Uuid;
@@ -24,16 +24,16 @@ fn entry(scope: Scope, until: Timestamp) -> Revocation {
         user: new_user(),
         at: NOON,
         until,
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
     }
 }
 
-fn is_complete(copied: Copied) -> bool {
-    matches!(copied, Copied::Whole | Copied::CompleteTo(_))
+fn is_complete(copied: ClaimOutcome) -> bool {
+    matches!(copied, ClaimOutcome::Complete | ClaimOutcome::CompleteTo(_))
 }
 
-fn claim(log: u128, nonce: u128) -> Claim {
-    Claim {
+fn claim(log: u128, nonce: u128) -> RebuildClaim {
+    RebuildClaim {
         log: LogId::from_uuid(Uuid::from_u128(log)),
         nonce: Uuid::from_u128(nonce),
     }
@@ -41,22 +41,25 @@ fn claim(log: u128, nonce: u128) -> Claim {
 
 /// As after a walk through a log that is empty.
 async fn made_whole(store: &Store) {
-    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
-    assert_eq!(store.complete(claim(1, 1)).await.answer(), Filling::Stands);
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
+    assert_eq!(store.complete(claim(1, 1)).await.answer(), RebuildStep::Accepted);
 }
 
 async fn insert(store: &Store, scope: Scope, until: Timestamp) {
     store.insert(&[entry(scope, until)]).await.answer();
 }
 
-async fn check(store: &Store, token: TokenId, session: SessionId) -> Standing {
+async fn check(store: &Store, token: TokenId, session: SessionId) -> RevocationStatus {
     store.check(token, session).await.answer()
 }
 
 /// There was nothing to fill it with.
 pub async fn an_empty_blacklist_refuses_nothing(store: Store) {
     made_whole(&store).await;
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::NotRevoked
+    );
     assert_eq!(store.prune(noon_plus(10_000), 10).await.answer(), 0);
 }
 
@@ -64,7 +67,10 @@ pub async fn an_empty_blacklist_refuses_nothing(store: Store) {
 pub async fn inserting_nothing_is_harmless(store: Store) {
     made_whole(&store).await;
     store.insert(&[]).await.answer();
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::NotRevoked
+    );
 }
 
 /// Whenever it was issued.
@@ -75,10 +81,13 @@ pub async fn a_session_entry_refuses_every_token_of_it(store: Store) {
     for _ in 0..3 {
         assert_eq!(
             check(&store, new_token(), session).await,
-            Standing::Revoked(Scope::Session(session))
+            RevocationStatus::Revoked(Scope::Session(session))
         );
     }
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::NotRevoked
+    );
 }
 
 /// The session goes on, with its other tokens.
@@ -88,9 +97,9 @@ pub async fn a_token_entry_refuses_that_token_alone(store: Store) {
     insert(&store, Scope::Token(token), noon_plus(60)).await;
     assert_eq!(
         check(&store, token, session).await,
-        Standing::Revoked(Scope::Token(token))
+        RevocationStatus::Revoked(Scope::Token(token))
     );
-    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
 }
 
 /// The two kinds of ids are apart, whatever their numbers.
@@ -98,10 +107,10 @@ pub async fn a_token_and_a_session_of_one_number_are_not_mixed_up(store: Store) 
     made_whole(&store).await;
     let (token, session) = namesakes();
     insert(&store, Scope::Token(token), noon_plus(60)).await;
-    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
     let (token, session) = namesakes();
     insert(&store, Scope::Session(session), noon_plus(60)).await;
-    assert_eq!(check(&store, token, new_session()).await, Standing::Clear);
+    assert_eq!(check(&store, token, new_session()).await, RevocationStatus::NotRevoked);
 }
 
 /// By which of the two entries is the store's choice.
@@ -112,11 +121,11 @@ pub async fn a_token_revoked_by_both_scopes_is_refused(store: Store) {
     insert(&store, Scope::Session(session), noon_plus(60)).await;
     let scopes = [Scope::Token(token), Scope::Session(session)];
     match check(&store, token, session).await {
-        Standing::Revoked(scope) => assert!(
+        RevocationStatus::Revoked(scope) => assert!(
             scopes.contains(&scope),
             "refused by an entry that is not there: {scope:?}"
         ),
-        Standing::Clear | Standing::NotWhole => panic!("revoked twice, and not refused"),
+        RevocationStatus::NotRevoked | RevocationStatus::Incomplete => panic!("revoked twice, and not refused"),
     }
 }
 
@@ -134,11 +143,11 @@ pub async fn one_insert_takes_many_entries(store: Store) {
     for (token, session) in tokens.into_iter().zip(sessions) {
         assert_eq!(
             check(&store, token, new_session()).await,
-            Standing::Revoked(Scope::Token(token))
+            RevocationStatus::Revoked(Scope::Token(token))
         );
         assert_eq!(
             check(&store, new_token(), session).await,
-            Standing::Revoked(Scope::Session(session))
+            RevocationStatus::Revoked(Scope::Session(session))
         );
     }
 }
@@ -153,13 +162,13 @@ pub async fn an_entry_goes_at_its_until_and_not_before(store: Store) {
     assert_eq!(store.prune(until - A_MILLISECOND, 10).await.answer(), 0);
     assert_eq!(
         check(&store, new_token(), early).await,
-        Standing::Revoked(Scope::Session(early))
+        RevocationStatus::Revoked(Scope::Session(early))
     );
     assert_eq!(store.prune(until, 10).await.answer(), 1);
-    assert_eq!(check(&store, new_token(), early).await, Standing::Clear);
+    assert_eq!(check(&store, new_token(), early).await, RevocationStatus::NotRevoked);
     assert_eq!(
         check(&store, new_token(), late).await,
-        Standing::Revoked(Scope::Session(late))
+        RevocationStatus::Revoked(Scope::Session(late))
     );
 }
 
@@ -171,7 +180,7 @@ pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
     store.insert(&[revocation.clone(), revocation.clone()]).await.answer();
     store.insert(&[revocation]).await.answer();
     assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 1);
-    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
     assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 0);
 }
 
@@ -190,10 +199,10 @@ pub async fn the_later_until_stays(store: Store) {
         );
         assert_eq!(
             check(&store, token, new_session()).await,
-            Standing::Revoked(Scope::Token(token))
+            RevocationStatus::Revoked(Scope::Token(token))
         );
         assert_eq!(store.prune(noon_plus(600), 10).await.answer(), 1);
-        assert_eq!(check(&store, token, new_session()).await, Standing::Clear);
+        assert_eq!(check(&store, token, new_session()).await, RevocationStatus::NotRevoked);
     }
 }
 
@@ -205,10 +214,10 @@ pub async fn an_entry_whose_until_has_passed_refuses_until_it_is_removed(store: 
         insert(&store, Scope::Session(session), until).await;
         assert_eq!(
             check(&store, new_token(), session).await,
-            Standing::Revoked(Scope::Session(session))
+            RevocationStatus::Revoked(Scope::Session(session))
         );
         assert_eq!(store.prune(NOON, 10).await.answer(), 1);
-        assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+        assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
     }
 }
 
@@ -221,9 +230,9 @@ pub async fn one_scope_stays_when_the_other_is_removed(store: Store) {
     assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 1);
     assert_eq!(
         check(&store, token, session).await,
-        Standing::Revoked(Scope::Token(token))
+        RevocationStatus::Revoked(Scope::Token(token))
     );
-    assert_eq!(check(&store, new_token(), session).await, Standing::Clear);
+    assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
 }
 
 /// Nobody who asks waits long for whoever prunes; the rest goes with the next batch.
@@ -239,7 +248,7 @@ pub async fn a_pruned_batch_is_bounded(store: Store) {
         removed += expected;
         let mut refused = 0;
         for session in &sessions {
-            refused += u64::from(check(&store, new_token(), *session).await != Standing::Clear);
+            refused += u64::from(check(&store, new_token(), *session).await != RevocationStatus::NotRevoked);
         }
         assert_eq!(refused, 7 - removed, "what was told is not what was removed");
     }
@@ -253,17 +262,17 @@ pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
         async move {
             for nth in 0..50 {
                 let (token, session) = (new_token(), new_session());
-                assert_eq!(check(&store, token, session).await, Standing::Clear);
+                assert_eq!(check(&store, token, session).await, RevocationStatus::NotRevoked);
                 let scope = if nth % 2 == 0 {
                     Scope::Session(session)
                 } else {
                     Scope::Token(token)
                 };
                 insert(&store, scope, noon_plus(600)).await;
-                assert_eq!(check(&store, token, session).await, Standing::Revoked(scope));
+                assert_eq!(check(&store, token, session).await, RevocationStatus::Revoked(scope));
                 // Beside it others prune, and take away only what has passed.
                 assert_eq!(store.prune(noon_plus(500), 10).await.answer(), 0);
-                assert_eq!(check(&store, token, session).await, Standing::Revoked(scope));
+                assert_eq!(check(&store, token, session).await, RevocationStatus::Revoked(scope));
             }
         }
     })
@@ -272,16 +281,25 @@ pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
 
 /// Whoever has just started knows nothing, and accepts nobody.
 pub async fn a_new_blacklist_is_not_whole(store: Store) {
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::Incomplete
+    );
 }
 
 /// It vouches for nothing but itself.
 pub async fn an_insert_makes_nothing_whole(store: Store) {
     insert(&store, Scope::Session(new_session()), noon_plus(60)).await;
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
-    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::Incomplete
+    );
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
     insert(&store, Scope::Session(new_session()), noon_plus(60)).await;
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::Incomplete
+    );
 }
 
 /// What is known is said, also by one who does not know everything.
@@ -291,28 +309,34 @@ pub async fn an_entry_refuses_before_the_blacklist_is_whole(store: Store) {
     insert(&store, Scope::Token(token), noon_plus(60)).await;
     assert_eq!(
         check(&store, new_token(), session).await,
-        Standing::Revoked(Scope::Session(session))
+        RevocationStatus::Revoked(Scope::Session(session))
     );
     assert_eq!(
         check(&store, token, new_session()).await,
-        Standing::Revoked(Scope::Token(token))
+        RevocationStatus::Revoked(Scope::Token(token))
     );
 }
 
 /// A page after a page, and the mark at the end.
 pub async fn a_blacklist_is_whole_when_it_was_filled_to_the_end(store: Store) {
     let (filled, beside) = (new_session(), new_session());
-    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
     let page = [entry(Scope::Session(filled), noon_plus(60))];
-    assert_eq!(store.fill(claim(1, 1), &page).await.answer(), Filling::Stands);
+    assert_eq!(store.fill(claim(1, 1), &page).await.answer(), RebuildStep::Accepted);
     insert(&store, Scope::Session(beside), noon_plus(60)).await;
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
-    assert_eq!(store.complete(claim(1, 1)).await.answer(), Filling::Stands);
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::Incomplete
+    );
+    assert_eq!(store.complete(claim(1, 1)).await.answer(), RebuildStep::Accepted);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::NotRevoked
+    );
     for session in [filled, beside] {
         assert_eq!(
             check(&store, new_token(), session).await,
-            Standing::Revoked(Scope::Session(session))
+            RevocationStatus::Revoked(Scope::Session(session))
         );
     }
 }
@@ -321,15 +345,21 @@ pub async fn a_blacklist_is_whole_when_it_was_filled_to_the_end(store: Store) {
 pub async fn a_whole_blacklist_is_not_claimed(store: Store) {
     made_whole(&store).await;
     assert!(is_complete(store.claim(claim(1, 2)).await.answer()));
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::NotRevoked
+    );
 }
 
 /// The mark is set by whoever claimed, and by nobody who only says so.
 pub async fn a_claim_that_was_not_granted_completes_nothing(store: Store) {
-    assert_eq!(store.claim(claim(1, 1)).await.answer(), Copied::ToBeFilled);
-    assert_eq!(store.complete(claim(1, 2)).await.answer(), Filling::Lost);
-    assert_eq!(store.fill(claim(1, 2), &[]).await.answer(), Filling::Lost);
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
+    assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
+    assert_eq!(store.complete(claim(1, 2)).await.answer(), RebuildStep::ClaimLost);
+    assert_eq!(store.fill(claim(1, 2), &[]).await.answer(), RebuildStep::ClaimLost);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::Incomplete
+    );
 }
 
 /// Of a database that was emptied, or restored: what is in the copy says nothing about that one.
@@ -340,13 +370,19 @@ pub async fn a_blacklist_that_is_whole_of_one_log_is_not_of_another(store: Store
         match store.claim(claim(2, 2)).await {
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             claimed => {
-                assert_eq!(claimed.answer(), Copied::ToBeFilled);
+                assert_eq!(claimed.answer(), ClaimOutcome::Granted);
                 break;
             }
         }
     }
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::NotWhole);
-    assert_eq!(store.complete(claim(2, 2)).await.answer(), Filling::Stands);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::Incomplete
+    );
+    assert_eq!(store.complete(claim(2, 2)).await.answer(), RebuildStep::Accepted);
     assert!(is_complete(store.claim(claim(2, 3)).await.answer()));
-    assert_eq!(check(&store, new_token(), new_session()).await, Standing::Clear);
+    assert_eq!(
+        check(&store, new_token(), new_session()).await,
+        RevocationStatus::NotRevoked
+    );
 }

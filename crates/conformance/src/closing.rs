@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Revocation, Scope, Session, SessionState,
+    EndReason, Revocation, Scope, Session, SessionState,
     ports::{Closed, Closing, Epoch, NewRevocation, Rotation, SessionStore},
     token::SessionId,
 };
@@ -34,7 +34,7 @@ fn scopes(sessions: &[&Session]) -> BTreeSet<Scope> {
 pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
     let (other, session) = (opened(&*store).await, opened(&*store).await);
     let closing = Closing {
-        cause: Cause::LogoutElsewhere,
+        cause: EndReason::LogoutElsewhere,
         at: noon_plus(60) + A_MILLISECOND,
         margin: MARGIN,
     };
@@ -45,7 +45,7 @@ pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
         user: session.user,
         at: closing.at,
         until: session.access_until + MARGIN,
-        cause: Cause::LogoutElsewhere,
+        cause: EndReason::LogoutElsewhere,
     };
     assert_eq!(revocation, expected);
     assert_eq!(whole_log(&*store).await, [revocation]);
@@ -59,7 +59,7 @@ pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
 
 /// None of them comes back as another.
 pub async fn every_cause_is_kept(store: Store) {
-    for cause in Cause::ALL {
+    for cause in EndReason::ALL {
         let session = opened(&*store).await;
         let revocation = close(&*store, session.id, &closing(cause)).await;
         assert_eq!(revocation.cause, cause);
@@ -73,7 +73,7 @@ pub async fn every_cause_is_kept(store: Store) {
         );
     }
     let logged: Vec<_> = whole_log(&*store).await.iter().map(|entry| entry.cause).collect();
-    assert_eq!(logged, Cause::ALL);
+    assert_eq!(logged, EndReason::ALL);
 }
 
 /// A node whose clock is an hour off, or a century, must not shorten the life of a revocation.
@@ -83,7 +83,7 @@ pub async fn until_comes_from_the_row_and_not_from_the_revokers_clock(store: Sto
         let session = opened(&*store).await;
         let closing = Closing {
             at: noon_plus(off),
-            ..closing(Cause::Logout)
+            ..closing(EndReason::Logout)
         };
         let revocation = close(&*store, session.id, &closing).await;
         assert_eq!(
@@ -103,7 +103,7 @@ pub async fn until_follows_the_latest_rotation(store: Store) {
         ..rotation_of(&session)
     };
     rotate(&*store, &rotation).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     assert_eq!(revocation.until, noon_plus(1234) + MARGIN);
     let closed = row(&*store, session.id).await;
     assert_eq!(
@@ -116,9 +116,9 @@ pub async fn until_follows_the_latest_rotation(store: Store) {
 /// Repeating a logout is harmless, and hands out again what the first may have failed to carry to the blacklist.
 pub async fn closing_again_returns_the_first_revocation_and_keeps_the_first_cause(store: Store) {
     let session = opened(&*store).await;
-    let first = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let first = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
-    for cause in [Cause::Logout, Cause::Administrator, Cause::LostCommit] {
+    for cause in [EndReason::Logout, EndReason::Administrator, EndReason::LostCommit] {
         let again = Closing {
             cause,
             at: noon_plus(3600),
@@ -136,9 +136,12 @@ pub async fn closing_again_returns_the_first_revocation_and_keeps_the_first_caus
 /// The row stays longer than its revocation.
 pub async fn closing_again_after_the_log_was_pruned_returns_no_revocation(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     store.prune(revocation.until, NOON, 10).await.answer();
-    let again = store.close(session.id, &closing(Cause::Administrator)).await.answer();
+    let again = store
+        .close(session.id, &closing(EndReason::Administrator))
+        .await
+        .answer();
     assert_eq!(again, Closed::Already(None));
     assert_eq!(whole_log(&*store).await, [], "a dead session was revoked anew");
 }
@@ -146,7 +149,7 @@ pub async fn closing_again_after_the_log_was_pruned_returns_no_revocation(store:
 /// An id that nobody has may come from a forged token.
 pub async fn closing_what_is_not_there_is_told_and_logs_nothing(store: Store) {
     let session = opened(&*store).await;
-    for cause in [Cause::Logout, Cause::Reuse] {
+    for cause in [EndReason::Logout, EndReason::Reuse] {
         assert_eq!(
             store.close(new_session(), &closing(cause)).await.answer(),
             Closed::NoSuchSession
@@ -164,7 +167,7 @@ pub async fn of_fifty_closings_exactly_one_closes(store: Store) {
             let (store, id) = (Arc::clone(&store), session.id);
             let closing = Closing {
                 at: noon_plus(caller as i64),
-                ..closing(Cause::Logout)
+                ..closing(EndReason::Logout)
             };
             async move { store.close(id, &closing).await.answer() }
         })
@@ -185,7 +188,7 @@ pub async fn of_fifty_closings_exactly_one_closes(store: Store) {
         assert_eq!((now, already), (1, 49), "{outcomes:?}");
         let state = SessionState::Closed {
             at: revocation.at,
-            cause: Cause::Logout,
+            cause: EndReason::Logout,
         };
         assert_eq!(
             row(&*store, session.id).await.state,
@@ -198,12 +201,12 @@ pub async fn of_fifty_closings_exactly_one_closes(store: Store) {
 /// The usual way: an old refresh token comes in, and the session ends for it.
 pub async fn reuse_of_an_open_session_closes_it_and_is_noted(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Reuse)).await;
-    assert_eq!(revocation.cause, Cause::Reuse);
-    let at = closing(Cause::Reuse).at;
+    let revocation = close(&*store, session.id, &closing(EndReason::Reuse)).await;
+    assert_eq!(revocation.cause, EndReason::Reuse);
+    let at = closing(EndReason::Reuse).at;
     let state = SessionState::Closed {
         at,
-        cause: Cause::Reuse,
+        cause: EndReason::Reuse,
     };
     assert_eq!(
         row(&*store, session.id).await,
@@ -218,13 +221,13 @@ pub async fn reuse_of_an_open_session_closes_it_and_is_noted(store: Store) {
 /// Somebody logged out, and a copy turned up afterwards: worth knowing, but it is not why the session ended.
 pub async fn reuse_of_a_closed_session_is_noted_once_and_its_cause_stays(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
     let first = noon_plus(120) + A_MILLISECOND;
     for at in [first, noon_plus(180), noon_plus(90)] {
         let reuse = Closing {
             at,
-            ..closing(Cause::Reuse)
+            ..closing(EndReason::Reuse)
         };
         assert_eq!(
             store.close(session.id, &reuse).await.answer(),
@@ -241,7 +244,7 @@ pub async fn reuse_of_a_closed_session_is_noted_once_and_its_cause_stays(store: 
 
 /// A suspicion is not raised by an ordinary logout.
 pub async fn no_other_cause_notes_reuse(store: Store) {
-    for cause in Cause::ALL.into_iter().filter(|cause| *cause != Cause::Reuse) {
+    for cause in EndReason::ALL.into_iter().filter(|cause| *cause != EndReason::Reuse) {
         let session = opened(&*store).await;
         close(&*store, session.id, &closing(cause)).await;
         let _ = store.close(session.id, &closing(cause)).await.answer();
@@ -256,7 +259,7 @@ pub async fn close_all_closes_every_open_session_but_the_exception(store: Store)
     for session in [&here, &there, &elsewhere] {
         open(&*store, session).await;
     }
-    let closing = closing(Cause::PasswordChange);
+    let closing = closing(EndReason::PasswordChange);
     let others = store.close_all(user, Some(here.id), &closing).await.answer();
     assert_eq!(covered(&others), scopes(&[&there, &elsewhere]));
     assert_eq!(store.list_open(user).await.answer(), std::slice::from_ref(&here));
@@ -297,7 +300,7 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
     }
     let closing = Closing {
         at: noon_plus(100 * 24 * 3600),
-        ..closing(Cause::LogoutEverywhere)
+        ..closing(EndReason::LogoutEverywhere)
     };
     let revocations = store.close_all(user, None, &closing).await.answer();
     for session in sessions {
@@ -327,7 +330,7 @@ pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: St
     let before = row(&*store, earlier.id).await;
     let later = Closing {
         at: noon_plus(600),
-        ..closing(Cause::LogoutEverywhere)
+        ..closing(EndReason::LogoutEverywhere)
     };
     assert_eq!(
         store.close_all(user, Some(excepted.id), &later).await.answer(),
@@ -355,10 +358,10 @@ pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: St
 /// What nothing can be alive of needs no carrying.
 pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     store.prune(revocation.until, NOON, 10).await.answer();
     let again = store
-        .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+        .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
         .await
         .answer();
     assert_eq!(again, []);
@@ -372,7 +375,7 @@ pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
     for _ in 0..3 {
         assert_eq!(
             store
-                .close_all(user, None, &closing(Cause::Administrator))
+                .close_all(user, None, &closing(EndReason::Administrator))
                 .await
                 .answer(),
             []
@@ -388,7 +391,7 @@ pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
 pub async fn close_all_leaves_other_users_alone(store: Store) {
     let (mine, theirs) = (opened(&*store).await, opened(&*store).await);
     let revocations = store
-        .close_all(mine.user, Some(theirs.id), &closing(Cause::LogoutEverywhere))
+        .close_all(mine.user, Some(theirs.id), &closing(EndReason::LogoutEverywhere))
         .await
         .answer();
     assert_eq!(covered(&revocations), scopes(&[&mine]));
@@ -410,7 +413,7 @@ pub async fn closings_of_all_and_of_one_at_once_log_each_session_once(store: Sto
             let (store, ids) = (Arc::clone(&store), ids.clone());
             async move {
                 for id in ids {
-                    match store.close(id, &closing(Cause::Logout)).await.answer() {
+                    match store.close(id, &closing(EndReason::Logout)).await.answer() {
                         Closed::Now(revocation) | Closed::Already(Some(revocation)) => {
                             assert_eq!(revocation.scope, Scope::Session(id));
                         }
@@ -423,7 +426,7 @@ pub async fn closings_of_all_and_of_one_at_once_log_each_session_once(store: Sto
             let store = Arc::clone(&store);
             async move {
                 store
-                    .close_all(user, None, &closing(Cause::LogoutEverywhere))
+                    .close_all(user, None, &closing(EndReason::LogoutEverywhere))
                     .await
                     .answer()
             }

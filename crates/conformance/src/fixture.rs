@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
-    Cause, Device, Position, RefreshState, Revocation, Scope, Session, SessionState,
+    Device, EndReason, Position, RefreshState, Revocation, Scope, Session, SessionState,
     ports::{Closed, Closing, NewRevocation, Opened, Rotated, Rotation, SessionStore, StoreError, Tail},
     token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
 };
@@ -142,7 +142,7 @@ pub(crate) async fn rotate(store: &dyn SessionStore, rotation: &Rotation) {
 }
 
 /// A closing for that cause, a minute after noon.
-pub(crate) fn closing(cause: Cause) -> Closing {
+pub(crate) fn closing(cause: EndReason) -> Closing {
     Closing {
         cause,
         at: noon_plus(60),
@@ -161,7 +161,7 @@ pub(crate) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Clo
 /// A session that was opened and closed, and its revocation.
 pub(crate) async fn closed(store: &dyn SessionStore, session: &Session) -> Revocation {
     open(store, session).await;
-    close(store, session.id, &closing(Cause::Logout)).await
+    close(store, session.id, &closing(EndReason::Logout)).await
 }
 
 /// A token to be revoked a minute after noon, kept until ten past.
@@ -171,7 +171,7 @@ pub(crate) fn a_token() -> NewRevocation {
         user: new_user(),
         at: noon_plus(60),
         until: noon_plus(600),
-        cause: Cause::TokenRevoked,
+        cause: EndReason::TokenRevoked,
     }
 }
 

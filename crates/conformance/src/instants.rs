@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use rescind_session::{
-    Cause, Session,
+    EndReason, Session,
     ports::{Closing, NewRevocation, Rotation, SessionStore},
 };
 
@@ -18,18 +18,22 @@ type Store = Arc<dyn SessionStore>;
 
 /// There is nothing that the clock could not be before.
 pub async fn an_empty_store_has_recorded_nothing(store: Store) {
-    assert_eq!(store.instants().await.answer().newest, None);
+    assert_eq!(store.store_clock().await.answer().newest, None);
     assert_eq!(
         store.epoch(new_user()).await.answer(),
         rescind_session::ports::Epoch::FIRST
     );
-    assert_eq!(store.instants().await.answer().newest, None, "a question is no record");
+    assert_eq!(
+        store.store_clock().await.answer().newest,
+        None,
+        "a question is no record"
+    );
 }
 
 /// To the millisecond.
 pub async fn a_login_is_recorded(store: Store) {
     opened(&*store).await;
-    assert_eq!(store.instants().await.answer().newest, Some(NOON));
+    assert_eq!(store.store_clock().await.answer().newest, Some(NOON));
     let at = NOON + SignedDuration::from_millis(5);
     open(
         &*store,
@@ -40,7 +44,7 @@ pub async fn a_login_is_recorded(store: Store) {
         },
     )
     .await;
-    assert_eq!(store.instants().await.answer().newest, Some(at));
+    assert_eq!(store.store_clock().await.answer().newest, Some(at));
 }
 
 /// In a quiet night refreshes are all that happens.
@@ -51,7 +55,7 @@ pub async fn a_rotation_is_recorded(store: Store) {
         ..rotation_of(&session)
     };
     rotate(&*store, &rotation).await;
-    assert_eq!(store.instants().await.answer().newest, Some(rotation.at));
+    assert_eq!(store.store_clock().await.answer().newest, Some(rotation.at));
 }
 
 /// One of a session, or of all.
@@ -59,17 +63,17 @@ pub async fn a_closing_is_recorded(store: Store) {
     let session = opened(&*store).await;
     let logout = Closing {
         at: noon_plus(800),
-        ..closing(Cause::Logout)
+        ..closing(EndReason::Logout)
     };
     close(&*store, session.id, &logout).await;
-    assert_eq!(store.instants().await.answer().newest, Some(logout.at));
+    assert_eq!(store.store_clock().await.answer().newest, Some(logout.at));
     let another = opened(&*store).await;
     let everywhere = Closing {
         at: noon_plus(900) + A_MILLISECOND,
-        ..closing(Cause::LogoutEverywhere)
+        ..closing(EndReason::LogoutEverywhere)
     };
     store.close_all(another.user, None, &everywhere).await.answer();
-    assert_eq!(store.instants().await.answer().newest, Some(everywhere.at));
+    assert_eq!(store.store_clock().await.answer().newest, Some(everywhere.at));
 }
 
 /// Even where no session is.
@@ -77,7 +81,7 @@ pub async fn a_revoked_token_is_recorded(store: Store) {
     let token = a_token();
     store.revoke(&token).await.answer();
     assert_eq!(
-        store.instants().await.answer().newest,
+        store.store_clock().await.answer().newest,
         Some(token.at),
         "and not its `until`"
     );
@@ -92,9 +96,9 @@ pub async fn the_newest_instant_is_the_latest_and_not_the_last_written(store: St
     store.revoke(&latest).await.answer();
     let session = opened(&*store).await;
     rotate(&*store, &rotation_of(&session)).await;
-    close(&*store, session.id, &closing(Cause::Logout)).await;
+    close(&*store, session.id, &closing(EndReason::Logout)).await;
     store.revoke(&a_token()).await.answer();
-    assert_eq!(store.instants().await.answer().newest, Some(latest.at));
+    assert_eq!(store.store_clock().await.answer().newest, Some(latest.at));
 }
 
 /// What is forgotten because of a time, that time is recorded. A start with an earlier clock would accept a token whose
@@ -111,17 +115,17 @@ pub async fn pruning_records_the_time_by_which_something_went(store: Store) {
         (late, later),
     ] {
         let _ = store.prune(now, now, 10).await.answer();
-        assert_eq!(store.instants().await.answer().newest, Some(newest));
+        assert_eq!(store.store_clock().await.answer().newest, Some(newest));
     }
 }
 
 /// To the millisecond. It is no instant that the store has seen.
 pub async fn an_issue_floor_is_kept_and_never_lowered(store: Store) {
-    assert_eq!(store.instants().await.answer().issue_floor, None);
+    assert_eq!(store.store_clock().await.answer().issue_floor, None);
     let floor = noon_plus(5) + A_MILLISECOND;
     for to in [noon_plus(4), floor, noon_plus(3), floor] {
         store.raise_issue_floor(to).await.answer();
     }
-    let instants = store.instants().await.answer();
+    let instants = store.store_clock().await.answer();
     assert_eq!((instants.issue_floor, instants.newest), (Some(floor), None));
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use rescind_session::{
-    Cause, Position, Revocation, Scope, SessionState,
+    EndReason, Position, Revocation, Scope, SessionState,
     ports::{NewRevocation, SessionStore, Tail},
 };
 
@@ -49,7 +49,7 @@ pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
         let session = opened(&*store).await;
         revocations.extend(
             store
-                .close_all(session.user, None, &closing(Cause::Administrator))
+                .close_all(session.user, None, &closing(EndReason::Administrator))
                 .await
                 .answer(),
         );
@@ -104,7 +104,7 @@ pub async fn a_reader_beside_eight_writers_sees_every_revocation_once_and_in_ord
             }
             let mut written = Vec::new();
             for (nth, id) in mine.into_iter().enumerate() {
-                written.push(close(&*store, id, &closing(Cause::Logout)).await);
+                written.push(close(&*store, id, &closing(EndReason::Logout)).await);
                 if nth % 3 == 0 {
                     written.push(store.revoke(&a_token()).await.answer());
                 }
@@ -173,7 +173,7 @@ pub async fn a_position_beyond_the_end_starts_over(store: Store) {
 pub async fn a_token_is_revoked_as_it_was_told(store: Store) {
     let session = NewRevocation {
         scope: Scope::Session(new_session()),
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
         ..a_token()
     };
     let mut log = Vec::new();

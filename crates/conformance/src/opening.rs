@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, sync::Arc};
 
 use jiff::SignedDuration;
 use rescind_session::{
-    Cause, Device, RefreshState, Scope, Session, SessionState,
+    Device, EndReason, RefreshState, Scope, Session, SessionState,
     ports::{Epoch, Opened, SessionStore},
     token::{ClientId, Generation, Salt},
 };
@@ -66,7 +66,7 @@ pub async fn an_unknown_session_is_none(store: Store) {
 /// Opening inserts and never writes over: otherwise it could open a closed session again.
 pub async fn an_id_that_is_taken_is_an_error_and_changes_nothing(store: Store) {
     let session = opened(&*store).await;
-    close(&*store, session.id, &closing(Cause::Logout)).await;
+    close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
     for again in [
         session.clone(),
@@ -93,7 +93,7 @@ pub async fn an_epoch_starts_first(store: Store) {
         Epoch::FIRST,
         "a login raises no epoch"
     );
-    close(&*store, session.id, &closing(Cause::Logout)).await;
+    close(&*store, session.id, &closing(EndReason::Logout)).await;
     assert_eq!(
         store.epoch(session.user).await.answer(),
         Epoch::FIRST,
@@ -106,7 +106,7 @@ pub async fn a_superseded_login_writes_nothing(store: Store) {
     let late = session_of(new_user());
     let epoch = store.epoch(late.user).await.answer();
     store
-        .close_all(late.user, None, &closing(Cause::LogoutEverywhere))
+        .close_all(late.user, None, &closing(EndReason::LogoutEverywhere))
         .await
         .answer();
     assert_eq!(store.open(&late, epoch).await.answer(), Opened::Superseded);
@@ -119,7 +119,7 @@ pub async fn a_login_with_the_present_epoch_opens(store: Store) {
     let session = session_of(new_user());
     for _ in 0..3 {
         store
-            .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+            .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
             .await
             .answer();
     }
@@ -133,7 +133,7 @@ pub async fn closing_all_of_one_user_supersedes_no_login_of_another(store: Store
     let session = session_of(new_user());
     let epoch = store.epoch(session.user).await.answer();
     store
-        .close_all(new_user(), None, &closing(Cause::LogoutEverywhere))
+        .close_all(new_user(), None, &closing(EndReason::LogoutEverywhere))
         .await
         .answer();
     assert_eq!(store.open(&session, epoch).await.answer(), Opened::Opened);
@@ -160,7 +160,7 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
             let store = Arc::clone(&store);
             async move {
                 store
-                    .close_all(user, None, &closing(Cause::LogoutEverywhere))
+                    .close_all(user, None, &closing(EndReason::LogoutEverywhere))
                     .await
                     .answer()
             }
@@ -187,7 +187,7 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
     let open_yet = whole_log(&*store)
         .await
         .iter()
-        .filter(|entry| entry.cause != Cause::LogoutEverywhere)
+        .filter(|entry| entry.cause != EndReason::LogoutEverywhere)
         .count();
     assert_eq!(open_yet, 0, "the log holds what nobody did");
 }
@@ -209,7 +209,7 @@ pub async fn only_open_sessions_of_the_user_are_listed_oldest_first(store: Store
         open(&*store, session).await;
     }
     open(&*store, &session_of(new_user())).await;
-    close(&*store, third.id, &closing(Cause::Logout)).await;
+    close(&*store, third.id, &closing(EndReason::Logout)).await;
     assert_eq!(store.list_open(user).await.answer(), [run_out, first, second, fourth]);
     assert_eq!(store.list_open(new_user()).await.answer(), []);
 }

@@ -4,7 +4,7 @@ use std::{slice, sync::Arc};
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Position, Revocation, Session,
+    EndReason, Position, Revocation, Session,
     ports::{NewRevocation, Opened, Pruned, SessionStore, Tail},
 };
 
@@ -74,7 +74,7 @@ pub async fn a_session_goes_after_its_absolute_end_and_not_before(store: Store) 
 /// Until then reuse of one of its refresh tokens must be recognised, long after its revocation has gone.
 pub async fn a_closed_session_stays_until_its_absolute_end(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
     let pruned = store.prune(revocation.until, session.expires_at, 10).await.answer();
     assert_eq!(
@@ -114,7 +114,7 @@ pub async fn a_rotation_does_not_change_when_a_session_goes(store: Store) {
 /// The log does not hang on the rows.
 pub async fn a_pruned_session_leaves_its_revocation(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(Cause::Logout)).await;
+    let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let pruned = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
     assert_eq!(
         pruned,
@@ -279,7 +279,7 @@ pub async fn epochs_survive_pruning(store: Store) {
     let session = opened(&*store).await;
     let before = store.epoch(session.user).await.answer();
     store
-        .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+        .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
         .await
         .answer();
     let raised = store.epoch(session.user).await.answer();

@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, sync::Arc};
 
 use jiff::SignedDuration;
 use rescind_session::{
-    Cause, Device, Scope, Session, SessionState,
+    Device, EndReason, Scope, Session, SessionState,
     ports::{Rotated, Rotation, SessionStore},
     token::Generation,
 };
@@ -165,7 +165,7 @@ pub async fn a_session_that_is_not_there_does_not_rotate(store: Store) {
 /// Logout wins, whichever generation comes after it.
 pub async fn a_closed_session_does_not_rotate_and_stays_closed(store: Store) {
     let session = opened(&*store).await;
-    close(&*store, session.id, &closing(Cause::Logout)).await;
+    close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
     for from in [0, 1] {
         let rotation = Rotation {
@@ -201,7 +201,7 @@ pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: S
         };
         let logging_out = {
             let (store, id) = (Arc::clone(&store), session.id);
-            async move { close(&*store, id, &closing(Cause::Logout)).await }
+            async move { close(&*store, id, &closing(EndReason::Logout)).await }
         };
         let (last, revocation) = race(round, rotating, logging_out).await;
         assert_eq!(
@@ -211,8 +211,8 @@ pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: S
             last.generation().get(),
         );
         let state = SessionState::Closed {
-            at: closing(Cause::Logout).at,
-            cause: Cause::Logout,
+            at: closing(EndReason::Logout).at,
+            cause: EndReason::Logout,
         };
         assert_eq!(
             row(&*store, session.id).await,
@@ -234,7 +234,7 @@ pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
             let (store, user) = (Arc::clone(&store), session.user);
             async move {
                 store
-                    .close_all(user, None, &closing(Cause::LogoutEverywhere))
+                    .close_all(user, None, &closing(EndReason::LogoutEverywhere))
                     .await
                     .answer()
             }

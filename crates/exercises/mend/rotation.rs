@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_exercises::checks::{Answer, GRACE, Refreshing, Rows, Where};
 use rescind_session::{
-    Cause, Judgement, SessionState, judge,
+    EndReason, Judgement, SessionState, judge,
     ports::{Rotated, Rotation, StoreError},
     token::{Generation, SessionId},
 };
@@ -55,7 +55,7 @@ impl Refreshing for HomeMade {
                 Rotated::Won => Ok(Answer::Successor(to)),
                 // Somebody else has used this token: it must be a thief.
                 Rotated::Lost => {
-                    rows.close(session, Cause::Reuse, now).await?;
+                    rows.close(session, EndReason::Reuse, now).await?;
                     Ok(Answer::LoggedOut)
                 }
             },

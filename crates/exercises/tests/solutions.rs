@@ -229,7 +229,7 @@ impl Refreshing for Strict {
         match self.rotate(rows, &rotation).await? {
             Rotated::Won => Ok(Answer::Successor(to)),
             Rotated::Lost => {
-                rows.close(id, rescind_session::Cause::Reuse, now).await?;
+                rows.close(id, rescind_session::EndReason::Reuse, now).await?;
                 Ok(Answer::LoggedOut)
             }
         }

@@ -14,9 +14,9 @@ use std::{
 };
 
 use rescind_session::{
-    Cause, Ports, SessionState,
+    EndReason, Ports, SessionState,
     decorate::{self, Around, Reply},
-    ports::{Closed, Inserted, Opened, PasswordSet, Rotated, Standing, StoreError},
+    ports::{Closed, Inserted, Opened, PasswordSet, RevocationStatus, Rotated, StoreError},
     token::{Generation, SessionId},
 };
 use tokio::time::Instant;
@@ -117,7 +117,7 @@ pub enum Operation {
     /// `prune`, of either store.
     Prune,
     /// `SessionStore::instants`.
-    Instants,
+    StoreClock,
     /// `Blacklist::insert`.
     Insert,
     /// `Blacklist::check`.
@@ -151,7 +151,7 @@ impl Operation {
             Self::Log => "which log?",
             Self::Tail => "what was revoked?",
             Self::Prune => "remove what has passed",
-            Self::Instants => "what time?",
+            Self::StoreClock => "what time?",
             Self::Insert => "add the revocation",
             Self::Check => "token or session on it?",
             Self::Claim => "is it whole?",
@@ -169,7 +169,7 @@ impl Operation {
             | Self::ListOpen
             | Self::Log
             | Self::Tail
-            | Self::Instants
+            | Self::StoreClock
             | Self::Check => Access::Read,
             Self::InsertUser
             | Self::SetPassword
@@ -210,7 +210,7 @@ pub enum Answer {
     /// There is none.
     NotOnTheList,
     /// It is not there, but neither may be what was revoked.
-    NotWhole,
+    Incomplete,
     /// It said that it cannot answer.
     Failed,
     /// Nobody waited for it any longer.
@@ -231,7 +231,7 @@ impl Answer {
             Self::WasClosed => "was closed already",
             Self::OnTheList => "on it",
             Self::NotOnTheList => "not on it",
-            Self::NotWhole => "does not know its past",
+            Self::Incomplete => "does not know its past",
             Self::Failed => "failed",
             Self::None => "no answer in time",
         }
@@ -356,15 +356,15 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
         Call::Rotate(rotation) => (Store::Sessions, Operation::Rotate, Some(rotation.session)),
         Call::ListOpen(_) => (Store::Sessions, Operation::ListOpen, None),
         Call::Close(id, closing) => match closing.cause {
-            Cause::Reuse | Cause::LostCommit => (Store::Sessions, Operation::CloseForReuse, Some(id)),
+            EndReason::Reuse | EndReason::LostCommit => (Store::Sessions, Operation::CloseForReuse, Some(id)),
             _ => (Store::Sessions, Operation::Close, Some(id)),
         },
         Call::CloseAll(..) => (Store::Sessions, Operation::CloseAll, None),
         Call::Revoke(_) => (Store::Sessions, Operation::RevokeToken, None),
-        Call::Log | Call::Sight(_) => (Store::Sessions, Operation::Log, None),
+        Call::Log | Call::Snapshot(_) => (Store::Sessions, Operation::Log, None),
         Call::RevocationsAfter(_) => (Store::Sessions, Operation::Tail, None),
         Call::PruneSessions => (Store::Sessions, Operation::Prune, None),
-        Call::Instants => (Store::Sessions, Operation::Instants, None),
+        Call::StoreClock => (Store::Sessions, Operation::StoreClock, None),
         Call::Insert(_) | Call::Advance(..) => (Store::Blacklist, Operation::Insert, None),
         Call::Check(_, session) => (Store::Blacklist, Operation::Check, Some(session)),
         Call::PruneBlacklist => (Store::Blacklist, Operation::Prune, None),
@@ -391,18 +391,18 @@ fn told(call: decorate::Call<'_>, reply: &Reply<'_>) -> Told {
             Answer::TooLate
         }
         Reply::Closed(Closed::Already(_)) => Answer::WasClosed,
-        Reply::Standing(Standing::Clear) => Answer::NotOnTheList,
-        Reply::Standing(Standing::Revoked(_)) => Answer::OnTheList,
-        Reply::Standing(Standing::NotWhole) => Answer::NotWhole,
+        Reply::RevocationStatus(RevocationStatus::NotRevoked) => Answer::NotOnTheList,
+        Reply::RevocationStatus(RevocationStatus::Revoked(_)) => Answer::OnTheList,
+        Reply::RevocationStatus(RevocationStatus::Incomplete) => Answer::Incomplete,
         Reply::User(_)
         | Reply::Credentials(_)
         | Reply::Epoch(_)
         | Reply::Sessions(_)
         | Reply::LogId(_)
-        | Reply::LogSight(_)
+        | Reply::LogSnapshot(_)
         | Reply::Tail(_)
-        | Reply::Instants(_)
-        | Reply::Copied(_) => Answer::Found,
+        | Reply::StoreClock(_)
+        | Reply::ClaimOutcome(_) => Answer::Found,
         _ => Answer::Done,
     };
     let generation = match (call, reply) {
@@ -448,15 +448,15 @@ mod tests {
             user: UserId::from_uuid(Default::default()),
             at: Timestamp::UNIX_EPOCH,
             until: Timestamp::MAX,
-            cause: Cause::Logout,
+            cause: EndReason::Logout,
         };
 
         let fresh = metered.blacklist.check(token, session).await.unwrap();
-        assert_eq!(fresh, Standing::NotWhole, "a new one does not know its past");
+        assert_eq!(fresh, RevocationStatus::Incomplete, "a new one does not know its past");
         metered.blacklist.insert(&[revocation]).await.unwrap();
         for blacklist in [&metered.blacklist, &own.blacklist] {
             let found = blacklist.check(token, session).await.unwrap();
-            assert!(matches!(found, Standing::Revoked(_)), "{found:?}");
+            assert!(matches!(found, RevocationStatus::Revoked(_)), "{found:?}");
         }
 
         let seen: Vec<_> = meter
@@ -465,7 +465,7 @@ mod tests {
             .map(|call| (call.access(), call.operation, call.answer))
             .collect();
         let expected = [
-            (Access::Read, Operation::Check, Answer::NotWhole),
+            (Access::Read, Operation::Check, Answer::Incomplete),
             (Access::Write, Operation::Insert, Answer::Done),
             (Access::Read, Operation::Check, Answer::OnTheList),
         ];

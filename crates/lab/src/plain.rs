@@ -188,13 +188,13 @@ async fn log_in(
     // The same accounts, and the same code that checks a password; its token is thrown away.
     let password = Password::new(form.password.as_str());
     let service = rescind.service();
-    let grant = service
+    let issued = service
         .log_in(&form.username, &password, ClientId::first_party(), Device::default())
         .await
         .map_err(Problem::from)?;
     // A key that was there before the login may be known to somebody else.
     session.renew();
-    session.insert(USER, grant.claims.subject.to_string())?;
+    session.insert(USER, issued.claims.subject.to_string())?;
     Ok(to_the_start())
 }
 

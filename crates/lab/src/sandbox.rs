@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rescind_session::{
     Check, MachineClock, Policy, Position,
-    ports::{Blacklist, SessionStore, Standing, Tail},
+    ports::{Blacklist, RevocationStatus, SessionStore, Tail},
     token::{SessionId, TokenId},
 };
 
@@ -256,8 +256,8 @@ impl Sandbox {
                 Vec::new()
             }
         };
-        let upkeep = if self.upkeep_follows(action, &exchanges) {
-            self.keep_up().await
+        let maintenance = if self.maintenance_follows(action, &exchanges) {
+            self.run_maintenance().await
         } else {
             Vec::new()
         };
@@ -266,7 +266,7 @@ impl Sandbox {
             at: self.now,
             action,
             exchanges,
-            upkeep,
+            maintenance,
             after: self.picture().await,
         };
         self.steps.push(step);
@@ -307,7 +307,7 @@ impl Sandbox {
 
     /// The program looks at the log twice a second. In a world whose time stands still it does so when time passes, when
     /// something is mended, and right after a check found the blacklist not whole: in between, a learner sees the gap.
-    fn upkeep_follows(&self, action: Action, exchanges: &[Exchange]) -> bool {
+    fn maintenance_follows(&self, action: Action, exchanges: &[Exchange]) -> bool {
         let passes = matches!(
             action,
             Action::Wait30s | Action::Wait5m | Action::WaitBeforeExpiry | Action::WaitAfterExpiry
@@ -323,9 +323,9 @@ impl Sandbox {
         self.hardware.machine.pass(by);
     }
 
-    pub(crate) async fn keep_up(&self) -> Vec<crate::meter::Call> {
+    pub(crate) async fn run_maintenance(&self) -> Vec<crate::meter::Call> {
         match &self.server {
-            Some(server) => server.keep_up().await,
+            Some(server) => server.run_maintenance().await,
             None => Vec::new(),
         }
     }
@@ -526,7 +526,7 @@ impl Sandbox {
                 rescind_session::Scope::Token(token) => (token, nobody.1),
                 rescind_session::Scope::Session(session) => (nobody.0, session),
             };
-            if matches!(blacklist.check(token, session).await, Ok(Standing::Revoked(_))) {
+            if matches!(blacklist.check(token, session).await, Ok(RevocationStatus::Revoked(_))) {
                 on_it.push(entry.clone());
             }
         }
@@ -540,7 +540,10 @@ impl Sandbox {
             plain: self.hardware.plain.rows().into_iter().map(plain_row).collect(),
             log,
             blacklist: on_it,
-            blacklist_is_whole: matches!(blacklist.check(nobody.0, nobody.1).await, Ok(Standing::Clear)),
+            blacklist_is_whole: matches!(
+                blacklist.check(nobody.0, nobody.1).await,
+                Ok(RevocationStatus::NotRevoked)
+            ),
             mood: self.hardware.blacklist.mood(),
             loses_next_reply: self.loses_next_reply,
         }

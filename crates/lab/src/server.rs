@@ -142,7 +142,7 @@ impl Server {
     pub(crate) async fn start(hardware: &Arc<Hardware>, kind: Kind) -> Result<Self, SandboxError> {
         let clock = AnchoredClock::new(hardware.machine.clone());
         // Stores in memory have no clock of their own that it could disagree with.
-        let _ = clock.anchor(hardware.sessions.instants().await?);
+        let _ = clock.anchor(hardware.sessions.store_clock().await?);
         let policy = match &kind {
             Kind::Tokens(policy) => policy.clone(),
             Kind::Sessions(_) => Policy::client_delete(),
@@ -165,7 +165,7 @@ impl Server {
             rescind: Rescind::new(service, settings),
             hardware: Arc::clone(hardware),
         };
-        server.keep_up().await;
+        server.run_maintenance().await;
         Ok(server)
     }
 
@@ -179,12 +179,12 @@ impl Server {
     }
 
     /// What the program does twice a second and each minute, once: carries revocations over, and removes what has passed.
-    pub(crate) async fn keep_up(&self) -> Vec<Call> {
+    pub(crate) async fn run_maintenance(&self) -> Vec<Call> {
         let meter = Meter::default();
         let service = self.service().with_ports(metered(self.service().ports(), &meter));
         let once = async {
             // A store that does not answer is asked again the next time.
-            let _ = service.carry_over(BATCH).await;
+            let _ = service.sync_blacklist(BATCH).await;
             let _ = service.prune(BATCH).await;
         };
         let _ = tokio::time::timeout(STORE_TIMEOUT, once.with_subscriber(NoSubscriber::default())).await;

@@ -15,8 +15,8 @@ pub struct Step {
     pub action: Action,
     /// What went over the wire, in order. None, where only time passed or something was broken.
     pub exchanges: Vec<Exchange>,
-    /// What the upkeep asked of the stores afterwards, nobody having pressed anything.
-    pub upkeep: Vec<Call>,
+    /// What the maintenance asked of the stores afterwards, nobody having pressed anything.
+    pub maintenance: Vec<Call>,
     /// How everything stood afterwards.
     pub after: Picture,
 }
@@ -26,7 +26,7 @@ impl Step {
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.exchanges.iter().map(Exchange::bytes).sum::<usize>()
-            + size_of_val(self.upkeep.as_slice())
+            + size_of_val(self.maintenance.as_slice())
             + self.after.bytes()
     }
 }

@@ -100,7 +100,7 @@ async fn a_blacklist_that_forgot_accepts_nobody_until_it_is_filled_again() {
     }
     let step = sandbox.press(Action::Replay).await.unwrap();
     assert_eq!(outcome(step), Outcome::CannotTell);
-    assert!(!step.upkeep.is_empty(), "it is filled at once");
+    assert!(!step.maintenance.is_empty(), "it is filled at once");
     let step = sandbox.press(Action::Replay).await.unwrap();
     assert_eq!(
         (outcome(step), step.exchanges[0].decided),

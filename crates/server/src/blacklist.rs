@@ -1,6 +1,6 @@
 //! The blacklist, chosen: in the memory of a node that is alone on its database, or in a Redis that nodes share.
 //!
-//! Which of the two decides how the database is taken ([`Tenancy`]), and what may be wrong at the start. **A mistake in the
+//! Which of the two decides how the database is taken ([`LockMode`]), and what may be wrong at the start. **A mistake in the
 //! configuration stops it**: a URL that cannot be read, a password that is refused, a Redis that may drop entries. **A Redis
 //! that is away does not**: the node starts, answers 503, and serves within a second of its return; a fleet that is
 //! restarted during an outage would otherwise stay down after it. What is found wrong only then (an eviction policy, say)
@@ -10,12 +10,12 @@
 use std::sync::Arc;
 
 use rescind_session::{
-    Policy, SessionService, Upkeep, WithCauses,
+    ErrorChain, Maintenance, Policy, SessionService,
     life::{RENEW_EVERY, Timing},
     memory::MemoryBlacklist,
     ports::Blacklist,
 };
-use rescind_store::{RedisBlacklist, RedisSettings, SqlStore, Tenancy, Tenant, Tenanted};
+use rescind_store::{DatabaseLock, LockMode, LockedBlacklist, RedisBlacklist, RedisSettings, SqlStore};
 use tokio::time::{sleep, timeout};
 
 use crate::{failure::Failure, settings::Settings};
@@ -50,10 +50,10 @@ impl Chosen {
     }
 
     /// How a node with this blacklist uses its database.
-    pub(crate) fn tenancy(&self) -> Tenancy {
+    pub(crate) fn lock_mode(&self) -> LockMode {
         match self {
-            Self::InProcess(_) => Tenancy::Alone,
-            Self::Redis(_) => Tenancy::Shared,
+            Self::InProcess(_) => LockMode::Exclusive,
+            Self::Redis(_) => LockMode::Shared,
         }
     }
 
@@ -92,11 +92,11 @@ impl Chosen {
                  another policy"
             );
         }
-        match redis.look().await {
+        match redis.verify_server().await {
             Ok(()) => Ok(()),
             Err(error) if error.may_pass() => {
                 tracing::error!(
-                    error = %WithCauses(&error),
+                    error = %ErrorChain(&error),
                     "Redis does not answer; what has to ask it or to tell it something is answered 503 until it does"
                 );
                 Ok(())
@@ -106,26 +106,26 @@ impl Chosen {
     }
 
     /// The port, for as long as this node is a tenant of its database.
-    pub(crate) fn of_tenant(&self, tenant: &Arc<Tenant>) -> Arc<dyn Blacklist> {
+    pub(crate) fn behind_lock(&self, database_lock: &Arc<DatabaseLock>) -> Arc<dyn Blacklist> {
         let blacklist: Arc<dyn Blacklist> = match self {
             Self::InProcess(memory) => Arc::clone(memory) as _,
             Self::Redis(redis) => Arc::clone(redis) as _,
         };
-        Arc::new(Tenanted::new(blacklist, Arc::clone(tenant)))
+        Arc::new(LockedBlacklist::new(blacklist, Arc::clone(database_lock)))
     }
 
     /// Has what this node knows doubted before a lock that it had lost counts again: somebody else may have been on the
     /// database meanwhile.
-    pub(crate) fn doubt_when_regained(&self, tenant: &Tenant, service: &SessionService) {
+    pub(crate) fn resync_when_regained(&self, database_lock: &DatabaseLock, service: &SessionService) {
         let (blacklist, service) = (self.clone(), service.clone());
-        tenant.when_regained(move || {
+        database_lock.when_regained(move || {
             if let Self::InProcess(memory) = &blacklist
                 && let Err(error) = memory.forget()
             {
                 // Then a panic has poisoned it, and it answers nobody.
-                tracing::error!(error = %WithCauses(&error), "the blacklist cannot be emptied");
+                tracing::error!(error = %ErrorChain(&error), "the blacklist cannot be emptied");
             }
-            service.look_again();
+            service.require_resync();
         });
     }
 
@@ -142,19 +142,19 @@ impl Chosen {
     }
 
     /// Fills it before the port answers. One in Redis may be filled by another node at this moment, or not answer just
-    /// now: then the upkeep goes on with it.
+    /// now: then the maintenance goes on with it.
     ///
     /// # Errors
     /// The database failed, and nobody else will fill this one.
     pub(crate) async fn fill(&self, service: &SessionService) -> Result<(), Failure> {
-        match service.carry_over(Upkeep::default().batch).await {
+        match service.sync_blacklist(Maintenance::default().batch).await {
             Ok(carried) if carried.whole => Ok(()),
             Ok(_) => {
                 tracing::warn!("another node is filling the blacklist; this one is ready when that is done");
                 Ok(())
             }
             Err(error) if self.is_shared() => {
-                tracing::error!(error = %WithCauses(&error), "the blacklist cannot be filled yet; this node is ready when it is");
+                tracing::error!(error = %ErrorChain(&error), "the blacklist cannot be filled yet; this node is ready when it is");
                 Ok(())
             }
             Err(error) => Err(error.into()),

@@ -74,7 +74,7 @@ async fn tell(size: usize, counted: Timestamp, drift: SignedDuration, store: &Sq
             tracing::warn!(%wall, %counted, apart, "this machine's clock differs from the counted time, by which requests are judged")
         }
         _ => {
-            let newest = store.instants().await.ok().and_then(|instants| instants.newest);
+            let newest = store.store_clock().await.ok().and_then(|instants| instants.newest);
             let way_back = match newest {
                 Some(newest) if newest.duration_since(wall).as_secs() >= 30 => {
                     "the database has recorded a time ahead of this machine's clock, and a restart would begin there. Correct the \

@@ -6,11 +6,11 @@ use std::{
 };
 
 use rescind_session::{
-    AnchoredClock, Cause, Clock,
-    ports::{Closing, Instants, SessionStore},
+    AnchoredClock, Clock, EndReason,
+    ports::{Closing, SessionStore, StoreClock},
     token::{Algorithm, RefreshKey},
 };
-use rescind_store::{MigrationState, SqlStore, SystemClock, Tenancy, TenancyError, Tenant};
+use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState, SqlStore, SystemClock};
 
 use crate::{
     blacklist::Chosen,
@@ -35,11 +35,11 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Fai
 }
 
 /// Takes the database for this command alone: nodes that run would go on with what it is about to change.
-async fn alone(storage: &Storage) -> Result<Arc<Tenant>, Failure> {
-    database::claim(storage, Tenancy::Alone)
+async fn alone(storage: &Storage) -> Result<Arc<DatabaseLock>, Failure> {
+    database::claim(storage, LockMode::Exclusive)
         .await
         .map_err(|failure| match failure {
-            Failure::Tenancy(TenancyError::InUse { lock, .. }) => Failure::Running { lock },
+            Failure::LockMode(DatabaseLockError::InUse { lock, .. }) => Failure::Running { lock },
             other => other,
         })
 }
@@ -52,9 +52,9 @@ async fn move_schema(migrate: Migrate, settings: &Settings) -> Result<(), Failur
         // It takes nothing away: no need to wait until the lock counts.
         Migrate::Up => Some(alone(storage).await?),
         Migrate::Down | Migrate::Fresh { .. } => {
-            let tenant = alone(storage).await?;
-            database::settled(&tenant).await?;
-            Some(tenant)
+            let database_lock = alone(storage).await?;
+            database::settled(&database_lock).await?;
+            Some(database_lock)
         }
     };
     let store = database::connect(settings).await?;
@@ -146,16 +146,16 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let directory = KeyDirectory::open(&storage.keys)?;
     // Before anything is made: a directory without keys is not the one that is meant.
     directory.load()?;
-    let tenant = alone(storage).await?;
-    database::settled(&tenant).await?;
+    let database_lock = alone(storage).await?;
+    database::settled(&database_lock).await?;
     let store = database::open(settings).await?;
     let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
-    clock.anchor(Instants {
+    clock.anchor(StoreClock {
         newest: None,
-        ..store.instants().await?
+        ..store.store_clock().await?
     })?;
     let closing = Closing {
-        cause: Cause::Administrator,
+        cause: EndReason::Administrator,
         at: clock.now()?,
         // The rows know nothing of the tokens that were issued since the backup.
         margin: settings.tokens.margin(),

@@ -6,11 +6,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rescind_session::{
-    WithCauses,
+    ErrorChain,
     ports::{ISSUE_FLOOR_MARGIN, SessionStore},
     token::RefreshKey,
 };
-use rescind_store::{Claimed, SqlSettings, SqlStore, Tenancy, Tenant, sqlite_file};
+use rescind_store::{Claimed, DatabaseLock, LockMode, SqlSettings, SqlStore, sqlite_file};
 
 use crate::{
     clock,
@@ -20,7 +20,7 @@ use crate::{
     settings::{Database, Faults, Settings, Storage},
 };
 
-/// The least that the database is waited for where no request does: at the start, by the upkeep, and for the end of a
+/// The least that the database is waited for where no request does: at the start, by the maintenance, and for the end of a
 /// write whose client was told that it took too long.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than any node goes without comparing the log with what it has seen of it.
@@ -33,21 +33,21 @@ const UNTIL_CLOSED: Duration = Duration::from_secs(10);
 /// Takes the database: for this process alone, or beside others that share a blacklist.
 ///
 /// # Errors
-/// [`Failure::Tenancy`] if another has it and this is not how it can be shared; [`Failure::Public`] if everybody can
+/// [`Failure::LockMode`] if another has it and this is not how it can be shared; [`Failure::Public`] if everybody can
 /// write to its files.
-pub(crate) async fn claim(storage: &Storage, tenancy: Tenancy) -> Result<Arc<Tenant>, Failure> {
+pub(crate) async fn claim(storage: &Storage, lock_mode: LockMode) -> Result<Arc<DatabaseLock>, Failure> {
     refuse_public_files(storage)?;
-    let tenant = match &storage.database {
+    let database_lock = match &storage.database {
         Database::Embedded(path) => {
             make_directory(&storage.data_dir).map_err(|source| Failure::DataDirectory {
                 path: storage.data_dir.clone(),
                 source,
             })?;
-            Tenant::claim_file(path, tenancy).await?
+            DatabaseLock::claim_file(path, lock_mode).await?
         }
-        Database::Chosen(url) => Tenant::claim(url, tenancy).await?,
+        Database::Chosen(url) => DatabaseLock::claim(url, lock_mode).await?,
     };
-    Ok(Arc::new(tenant))
+    Ok(Arc::new(database_lock))
 }
 
 fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
@@ -72,8 +72,8 @@ fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Failure::Unsettled`] if the lock was lost before, and is not to be had again.
-pub(crate) async fn settled(tenant: &Tenant) -> Result<(), Failure> {
-    tokio::time::timeout(UNTIL_SETTLED, tenant.settled())
+pub(crate) async fn settled(database_lock: &DatabaseLock) -> Result<(), Failure> {
+    tokio::time::timeout(UNTIL_SETTLED, database_lock.settled())
         .await
         .map_err(|_| Failure::Unsettled)
 }
@@ -172,7 +172,7 @@ pub(crate) async fn claim_for(
     // Read after the mark, which is never ahead of its database.
     if claimed == Claimed::Same
         && let Some(remembered) = remembered
-        && Some(remembered) > store.instants().await?.newest
+        && Some(remembered) > store.store_clock().await?.newest
     {
         let floor = remembered.checked_add(ISSUE_FLOOR_MARGIN).unwrap_or(remembered);
         store.raise_issue_floor(floor).await?;
@@ -191,7 +191,7 @@ pub(crate) async fn claim_for(
 pub(crate) async fn close(store: &SqlStore) {
     match tokio::time::timeout(UNTIL_CLOSED, store.close_connections()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(error = %WithCauses(&error), "the database was not closed properly"),
+        Ok(Err(error)) => tracing::warn!(error = %ErrorChain(&error), "the database was not closed properly"),
         Err(_) => tracing::warn!("the database was still in use and is closed without waiting"),
     }
 }

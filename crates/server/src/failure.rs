@@ -9,8 +9,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rescind_session::{ClockNotReady, ConfigError, WithCauses, ports::StoreError};
-use rescind_store::{ConnectError, RedisConnectError, Tenancy, TenancyError};
+use rescind_session::{ClockNotReady, ConfigError, ErrorChain, ports::StoreError};
+use rescind_store::{ConnectError, DatabaseLockError, LockMode, RedisConnectError};
 
 use crate::{
     keys::KeysError,
@@ -44,7 +44,7 @@ pub enum Failure {
         mode: u32,
     },
     #[error("{}", in_use(.0))]
-    Tenancy(#[from] TenancyError),
+    LockMode(#[from] DatabaseLockError),
     #[error(
         "another rescind is using the database{}: this changes what a running program relies on. Stop all that use it first",
         holding(.lock.as_deref())
@@ -103,32 +103,32 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) => ExitCode::from(2),
-            Self::Connect(error) if error.is_the_urls_fault() => ExitCode::from(2),
-            Self::Tenancy(TenancyError::Url(error)) if error.is_the_urls_fault() => ExitCode::from(2),
-            Self::Redis(error) if error.is_the_urls_fault() => ExitCode::from(2),
+            Self::Connect(error) if error.is_url_error() => ExitCode::from(2),
+            Self::LockMode(DatabaseLockError::Url(error)) if error.is_url_error() => ExitCode::from(2),
+            Self::Redis(error) if error.is_url_error() => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
 
     /// The failure and everything behind it.
     pub fn told(&self) -> String {
-        WithCauses(self).to_string()
+        ErrorChain(self).to_string()
     }
 }
 
 /// What to do when somebody else has the database.
-fn in_use(error: &TenancyError) -> String {
-    let TenancyError::InUse { asked, lock } = error else {
+fn in_use(error: &DatabaseLockError) -> String {
+    let DatabaseLockError::InUse { asked, lock } = error else {
         return error.to_string();
     };
     let holder = holding(lock.as_deref());
     match asked {
-        Tenancy::Alone => format!(
+        LockMode::Exclusive => format!(
             "another rescind is using the database{holder}: without Redis one node alone may use a database, because what is \
              revoked on one would be accepted by the other. Stop it, or set REDIS_URL to the same Redis for every node, or \
              set RESCIND_DATA_DIR or DATABASE_URL to a place of its own for this one"
         ),
-        Tenancy::Shared => format!(
+        LockMode::Shared => format!(
             "another rescind has the database for itself{holder}: it runs without REDIS_URL, and would not hear in time what \
              is revoked here, or it is a command that changes the database. Stop it, or give it the same REDIS_URL"
         ),

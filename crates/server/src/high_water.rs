@@ -24,10 +24,10 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Position, WithCauses,
+    EndReason, ErrorChain, Position,
     ports::{Closing, SessionStore, StoreError},
 };
-use rescind_store::{DatabaseGuard, HighWater, RedisBlacklist, SqlStore, Tenant};
+use rescind_store::{DatabaseGuard, DatabaseLock, HighWater, RedisBlacklist, SqlStore};
 
 use crate::{
     failure::Failure,
@@ -84,7 +84,7 @@ impl HighWaterMark {
         if let Some(redis) = &self.redis {
             match redis.raise_high_water(known, false).await {
                 Ok(shared) => remembered = shared,
-                Err(error) => tracing::debug!(error = %WithCauses(&error), "Redis does not take the high-water mark"),
+                Err(error) => tracing::debug!(error = %ErrorChain(&error), "Redis does not take the high-water mark"),
             }
         }
         for place in &self.places {
@@ -114,9 +114,14 @@ impl HighWaterMark {
                  closed now, and everybody has to log in again"
             );
             let closing = Closing {
-                cause: Cause::LostCommit,
+                cause: EndReason::LostCommit,
                 // The database's clock: this node's may not be anchored yet.
-                at: store.instants().await?.clock.or(remembered.newest).unwrap_or_default(),
+                at: store
+                    .store_clock()
+                    .await?
+                    .clock
+                    .or(remembered.newest)
+                    .unwrap_or_default(),
                 margin,
             };
             store.begin_again_after_loss(known.log, &closing).await?;
@@ -181,7 +186,7 @@ impl HighWaterMark {
         if let Some(redis) = &self.redis
             && let Err(error) = redis.raise_high_water(known, true).await
         {
-            tracing::warn!(error = %WithCauses(&error), "Redis goes on remembering the time; repeat this when it answers");
+            tracing::warn!(error = %ErrorChain(&error), "Redis goes on remembering the time; repeat this when it answers");
         }
         Ok(())
     }
@@ -200,13 +205,13 @@ impl HighWaterMark {
 /// What stands before the store of a node: the database has to be in its place, and revocations have to be in the mark.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) database_lock: Arc<DatabaseLock>,
     pub(crate) mark: Arc<HighWaterMark>,
 }
 
 impl DatabaseGuard for Guard {
     fn verify(&self) -> Result<(), StoreError> {
-        self.tenant.verify()
+        self.database_lock.verify()
     }
 
     fn record(&self, known: HighWater) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use rescind_api::Rescind;
-use rescind_session::{AnchoredClock, Config, Ports, SessionService, Upkeep};
+use rescind_session::{AnchoredClock, Config, Maintenance, Ports, SessionService};
 use rescind_store::{SqlStore, SystemClock};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -39,7 +39,7 @@ pub struct Node {
     pub(crate) mark: Arc<HighWaterMark>,
     pub(crate) clock: Arc<AnchoredClock>,
     pub(crate) rescind: Rescind,
-    pub(crate) upkeep: JoinHandle<Infallible>,
+    pub(crate) maintenance: JoinHandle<Infallible>,
     pub(crate) when_ending: Box<dyn FnOnce()>,
 }
 
@@ -66,7 +66,7 @@ impl Node {
         // First what leaves nothing behind if it is refused.
         let blacklist = Chosen::by(&settings)?;
         blacklist.look(&settings.tokens.policy).await?;
-        let tenant = database::claim(&settings.storage, blacklist.tenancy()).await?;
+        let database_lock = database::claim(&settings.storage, blacklist.lock_mode()).await?;
         let store = database::open(&settings).await?;
         let mark = Arc::new(HighWaterMark::of_node(&settings, blacklist.redis()));
         let remembered = mark.compare(&store).await?.newest;
@@ -74,7 +74,7 @@ impl Node {
         let ring = database::load_keys(&settings.storage, &store, &mut rng, remembered).await?;
         mark.raise(&store).await?;
         let guard = Guard {
-            tenant: Arc::clone(&tenant),
+            database_lock: Arc::clone(&database_lock),
             mark: Arc::clone(&mark),
         };
         let store = store.guarded(Arc::new(guard));
@@ -91,14 +91,14 @@ impl Node {
         let ports = Ports {
             users: Arc::new(store.clone()),
             sessions: Arc::new(store.clone()),
-            blacklist: blacklist.of_tenant(&tenant),
+            blacklist: blacklist.behind_lock(&database_lock),
             clock: clock.clone(),
         };
         let mut config = config(&settings, &public_url);
         configure(&mut config);
         let service = SessionService::new(config, ring.keys, ports, rng)?;
-        blacklist.doubt_when_regained(&tenant, &service);
-        tokio::join!(database::settled(&tenant), blacklist.trust()).0?;
+        blacklist.resync_when_regained(&database_lock, &service);
+        tokio::join!(database::settled(&database_lock), blacklist.trust()).0?;
         blacklist.fill(&service).await?;
 
         let readiness = Readiness {
@@ -110,9 +110,9 @@ impl Node {
             session_max: settings.tokens.policy.session_max,
         };
         readiness.begin().await?;
-        let upkeep = tokio::spawn({
+        let maintenance = tokio::spawn({
             let service = service.clone();
-            async move { service.keep_up(Upkeep::default()).await }
+            async move { service.run_maintenance(Maintenance::default()).await }
         });
         Ok(Self {
             rescind: Rescind::new(service, api(&settings, public_url)),
@@ -123,7 +123,7 @@ impl Node {
             store,
             mark,
             clock,
-            upkeep,
+            maintenance,
             when_ending: Box::new(|| ()),
         })
     }

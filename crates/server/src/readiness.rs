@@ -59,7 +59,7 @@ impl Readiness {
 
     /// Anchors the clock and does what the program wants done. The inner error says why the time is not known.
     async fn try_once(&self) -> Result<Result<(), NotReady>, Failure> {
-        let anchored = match self.store.instants().await {
+        let anchored = match self.store.store_clock().await {
             Ok(instants) => {
                 let anchored = self.clock.anchor(instants).map_err(NotReady::from);
                 // Of a file nothing else can tell whether it lay untouched or the clock is wrong.

@@ -116,7 +116,7 @@ impl Node {
             failure = clock::watch(self.clock, service, self.store.clone()) => Err(failure),
             failure = self.mark.follow(&self.store) => Err(failure),
         };
-        self.upkeep.abort();
+        self.maintenance.abort();
         if let Err(failure) = self.mark.raise(&self.store).await {
             tracing::error!(
                 error = failure.told(),

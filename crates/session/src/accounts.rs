@@ -9,7 +9,7 @@ use crate::{
     logout::EndSessionError,
     password::{HashingError, InvalidPassword, Password},
     ports::{Inserted, PasswordSet, StoreError},
-    revocation::Cause,
+    revocation::EndReason,
     service::{SessionService, spawn},
     unavailable::{CloseError, Unavailable, from_close_error},
     user::{InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
@@ -86,7 +86,7 @@ impl SessionService {
     }
 
     async fn create(&self, username: &str, password: &Password, kind: UserKind) -> Result<User, SignUpError> {
-        let username = match (Username::parse(username), password.fit_to_be_set()) {
+        let username = match (Username::parse(username), password.check_rules()) {
             (Ok(username), Ok(())) => username,
             (username, password) => {
                 return Err(SignUpError::Invalid {
@@ -153,7 +153,7 @@ impl SessionService {
         let expected = expected.map(|found| &found.password_hash);
         let (passwords, caller) = (&self.parts.passwords, self.caller(false));
         let password_hash = if passwords.verify(old, expected, caller).await? {
-            new.fit_to_be_set()?;
+            new.check_rules()?;
             Some(passwords.hash(new, self.salt(), caller).await?)
         } else if passwords.verify(new, expected, caller).await? {
             // A repeat: the new password is stored, and the other sessions may not have been ended.
@@ -193,7 +193,7 @@ impl SessionService {
         for _ in 0..TRIES {
             // Also if the store failed: the password may be stored all the same, and ending sessions in vain is harmless. And
             // under every policy: there may be sessions of another one.
-            let ended = self.close_all(user, Some(keep), Cause::PasswordChange).await;
+            let ended = self.close_all(user, Some(keep), EndReason::PasswordChange).await;
             let is_done = !matches!(ended, Err(CloseError::Unknown(_)));
             if let Some((set, tell)) = first_try.take() {
                 let set = set.map_err(|error| Unavailable::from(error).into());

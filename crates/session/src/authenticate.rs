@@ -5,7 +5,9 @@
 
 use rescind_token::{AccessClaims, Inspection, VerifyError};
 
-use crate::{policy::Check, ports::Standing, service::SessionService, session::SessionState, unavailable::Unavailable};
+use crate::{
+    policy::Check, ports::RevocationStatus, service::SessionService, session::SessionState, unavailable::Unavailable,
+};
 
 /// Why an access token was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -101,17 +103,17 @@ impl SessionService {
                 Ok(session.is_none_or(|session| session.state != SessionState::Open || session.user != claims.subject))
             }
             Check::Blacklist => {
-                let carrying = &self.parts.carrying;
-                carrying.is_current()?;
+                let sync = &self.parts.sync;
+                sync.is_current()?;
                 // Before the question: what is removed from there while it is under way has reached the blacklist too late.
-                let is_pending = carrying.pending.covers(claims.token_id, claims.session_id);
+                let is_pending = sync.pending.covers(claims.token_id, claims.session_id);
                 let check = ports.blacklist.check(claims.token_id, claims.session_id);
                 match self.read(self.deadline(), check).await? {
-                    Standing::Clear => Ok(is_pending),
-                    Standing::Revoked(_) => Ok(true),
-                    Standing::NotWhole => {
-                        self.parts.carrying.hurry();
-                        Err(Unavailable::NotWhole)
+                    RevocationStatus::NotRevoked => Ok(is_pending),
+                    RevocationStatus::Revoked(_) => Ok(true),
+                    RevocationStatus::Incomplete => {
+                        self.parts.sync.hurry();
+                        Err(Unavailable::BlacklistRebuilding)
                     }
                 }
             }

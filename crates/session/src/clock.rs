@@ -20,7 +20,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::Instants;
+use crate::ports::StoreClock;
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -104,7 +104,7 @@ impl AnchoredClock {
     ///
     /// # Errors
     /// [`ClockNotReady::Apart`] if the two clocks disagree: which one is wrong cannot be told from here.
-    pub fn anchor(&self, database: Instants) -> Result<(), ClockNotReady> {
+    pub fn anchor(&self, database: StoreClock) -> Result<(), ClockNotReady> {
         let mut anchor = self.anchor.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if anchor.is_err() {
             *anchor = self.reading(database);
@@ -112,7 +112,7 @@ impl AnchoredClock {
         anchor.map(drop)
     }
 
-    fn reading(&self, database: Instants) -> Result<Anchor, ClockNotReady> {
+    fn reading(&self, database: StoreClock) -> Result<Anchor, ClockNotReady> {
         let (wall, since_boot) = (self.machine.wall(), self.machine.since_boot());
         if let Some(theirs) = database.clock {
             let apart = wall.duration_since(theirs);

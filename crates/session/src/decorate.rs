@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use rescind_token::{SessionId, TokenId, UserId};
 
 use crate::{
-    life::{LogSight, Place},
+    life::{LogPosition, LogSnapshot},
     ports::{
-        Blacklist, Claim, Closed, Closing, Copied, Epoch, Filling, Inserted, Instants, NewRevocation, Opened,
-        PasswordSet, Pruned, Rotated, Rotation, SessionStore, Standing, StoreError, Tail, UserStore,
+        Blacklist, ClaimOutcome, Closed, Closing, Epoch, Inserted, NewRevocation, Opened, PasswordSet, Pruned,
+        RebuildClaim, RebuildStep, RevocationStatus, Rotated, Rotation, SessionStore, StoreClock, StoreError, Tail,
+        UserStore,
     },
     revocation::{LogId, Position, Revocation},
     session::Session,
@@ -60,20 +61,20 @@ pub enum Call<'a> {
     Revoke(&'a NewRevocation),
     Log,
     RevocationsAfter(Position),
-    Sight(Position),
+    Snapshot(Position),
     BeginAgainAfterLoss(LogId),
     PruneSessions,
-    Instants,
+    StoreClock,
     RaiseIssueFloor(Timestamp),
     TryWrite,
     Insert(&'a [Revocation]),
     Check(TokenId, SessionId),
     PruneBlacklist,
-    Claim(Claim),
-    Fill(Claim, &'a [Revocation]),
-    Complete(Claim),
-    Advance(Claim, &'a [Revocation]),
-    CompleteTo(Claim),
+    Claim(RebuildClaim),
+    Fill(RebuildClaim, &'a [Revocation]),
+    Complete(RebuildClaim),
+    Advance(RebuildClaim, &'a [Revocation]),
+    CompleteTo(RebuildClaim),
     Renew,
 }
 
@@ -125,12 +126,12 @@ replies! {
     Revocations(Vec<Revocation>)
     LogId(LogId)
     Tail(Tail)
-    LogSight(LogSight)
+    LogSnapshot(LogSnapshot)
     Pruned(Pruned)
-    Instants(Instants)
-    Standing(Standing)
-    Copied(Copied)
-    Filling(Filling)
+    StoreClock(StoreClock)
+    RevocationStatus(RevocationStatus)
+    ClaimOutcome(ClaimOutcome)
+    RebuildStep(RebuildStep)
 }
 
 macro_rules! decorate {
@@ -177,22 +178,22 @@ decorate! {
         revoke(revocation: &NewRevocation) -> Revocation as Revoke(revocation);
         log() -> LogId as Log;
         revocations_after(position: Position, limit: u32) -> Tail as RevocationsAfter(position);
-        sight(position: Position) -> LogSight as Sight(position);
+        snapshot(position: Position) -> LogSnapshot as Snapshot(position);
         begin_again_after_loss(lost: LogId, closing: &Closing) -> () as BeginAgainAfterLoss(lost);
         prune(now: Timestamp, sessions_before: Timestamp, limit: u32) -> Pruned as PruneSessions;
-        instants() -> Instants as Instants;
+        store_clock() -> StoreClock as StoreClock;
         raise_issue_floor(floor: Timestamp) -> () as RaiseIssueFloor(floor);
         try_write() -> () as TryWrite;
     }
     Blacklist {
         insert(revocations: &[Revocation]) -> () as Insert(revocations);
-        check(token: TokenId, session: SessionId) -> Standing as Check(token, session);
+        check(token: TokenId, session: SessionId) -> RevocationStatus as Check(token, session);
         prune(now: Timestamp, limit: u32) -> u64 as PruneBlacklist;
-        claim(claim: Claim) -> Copied as Claim(claim);
-        fill(claim: Claim, revocations: &[Revocation]) -> Filling as Fill(claim, revocations);
-        complete(claim: Claim) -> Filling as Complete(claim);
-        advance(claim: Claim, from: Position, to: Place, revocations: &[Revocation]) -> Filling as Advance(claim, revocations);
-        complete_to(claim: Claim, to: Place) -> Filling as CompleteTo(claim);
+        claim(claim: RebuildClaim) -> ClaimOutcome as Claim(claim);
+        fill(claim: RebuildClaim, revocations: &[Revocation]) -> RebuildStep as Fill(claim, revocations);
+        complete(claim: RebuildClaim) -> RebuildStep as Complete(claim);
+        advance(claim: RebuildClaim, from: Position, to: LogPosition, revocations: &[Revocation]) -> RebuildStep as Advance(claim, revocations);
+        complete_to(claim: RebuildClaim, to: LogPosition) -> RebuildStep as CompleteTo(claim);
         renew() -> () as Renew;
         + {
             fn is_shared(&self) -> bool {

@@ -12,16 +12,16 @@
 
 use std::{future::pending, sync::Once, time::Duration};
 
-use crate::upkeep::Upkeep;
+use crate::maintenance::Maintenance;
 
-/// The upkeep as it was asked for, or with more pruning if `FAILPOINTS` has it so.
-pub(crate) fn prune_often(upkeep: Upkeep) -> Upkeep {
-    Upkeep {
+/// The maintenance as it was asked for, or with more pruning if `FAILPOINTS` has it so.
+pub(crate) fn prune_often(maintenance: Maintenance) -> Maintenance {
+    Maintenance {
         prune_every: match stays("prune-often") {
             true => Duration::from_millis(100),
-            false => upkeep.prune_every,
+            false => maintenance.prune_every,
         },
-        ..upkeep
+        ..maintenance
     }
 }
 
@@ -36,10 +36,10 @@ pub(crate) async fn stay_at(failpoint: &'static str) {
     }
 }
 
-/// Panics in the background task, if `FAILPOINTS` has it panic: `in-upkeep=2*panic` twice.
-pub(crate) fn in_upkeep() {
+/// Panics in the background task, if `FAILPOINTS` has it panic: `in-maintenance=2*panic` twice.
+pub(crate) fn in_maintenance() {
     set_up();
-    fail::fail_point!("in-upkeep");
+    fail::fail_point!("in-maintenance");
 }
 
 fn stays(failpoint: &'static str) -> bool {

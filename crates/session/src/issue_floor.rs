@@ -26,12 +26,12 @@ const NONE: i64 = ISSUE_FLOOR_UNKNOWN + 1;
 
 impl SessionService {
     /// Takes over the issue floor that the store has recorded, which is never lowered while the program runs, and the newest
-    /// instant. The first check and the first login do so by themselves, and [`carry_over`](Self::carry_over) does each time.
+    /// instant. The first check and the first login do so by themselves, and [`sync_blacklist`](Self::sync_blacklist) does each time.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn learn_issue_floor(&self) -> Result<(), StoreError> {
-        let instants = self.ports.sessions.instants().await?;
+    pub async fn load_issue_floor(&self) -> Result<(), StoreError> {
+        let instants = self.ports.sessions.store_clock().await?;
         let newest = instants.newest.map_or(i64::MIN, Timestamp::as_millisecond);
         self.parts.newest.fetch_max(newest, Ordering::AcqRel);
         let floor = instants.issue_floor.map_or(NONE, Timestamp::as_millisecond);
@@ -70,7 +70,7 @@ impl SessionService {
 
     async fn know_issue_floor(&self) -> Result<(), Unavailable> {
         if self.parts.issue_floor.load(Ordering::Acquire) == ISSUE_FLOOR_UNKNOWN {
-            self.read(self.deadline(), self.learn_issue_floor()).await?;
+            self.read(self.deadline(), self.load_issue_floor()).await?;
         }
         Ok(())
     }

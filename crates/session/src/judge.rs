@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rescind_token::Generation;
 
 use crate::{
-    revocation::Cause,
+    revocation::EndReason,
     session::{RefreshState, Session, SessionState},
 };
 
@@ -37,7 +37,7 @@ pub enum Judgement {
     /// The session has run out.
     Expired,
     /// The token must not exist any more, or not yet: close the session for this cause.
-    Reused(Cause),
+    Reused(EndReason),
 }
 
 /// Judges a genuine refresh token of generation `presented` against its session's row.
@@ -50,11 +50,11 @@ pub fn judge(session: &Session, presented: Generation, now: Timestamp) -> Judgem
         let innocent = presented == refresh.generation || in_grace(refresh, presented, now);
         return Judgement::Closed { reuse: !innocent };
     }
-    if session.has_run_out(now) {
+    if session.is_expired(now) {
         return Judgement::Expired;
     }
     if presented > refresh.generation {
-        return Judgement::Reused(Cause::LostCommit);
+        return Judgement::Reused(EndReason::LostCommit);
     }
     if presented == refresh.generation {
         return match presented.next() {
@@ -68,7 +68,7 @@ pub fn judge(session: &Session, presented: Generation, now: Timestamp) -> Judgem
             current: refresh.generation,
         };
     }
-    Judgement::Reused(Cause::Reuse)
+    Judgement::Reused(EndReason::Reuse)
 }
 
 fn in_grace(refresh: &RefreshState, presented: Generation, now: Timestamp) -> bool {

@@ -10,12 +10,11 @@
 
 mod accounts;
 mod authenticate;
-mod carrying;
-mod causes;
 mod clock;
 mod config;
 #[cfg(feature = "decorate")]
 pub mod decorate;
+mod error_chain;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod issue_floor;
@@ -23,6 +22,7 @@ mod judge;
 pub mod life;
 mod login;
 mod logout;
+mod maintenance;
 pub mod memory;
 mod password;
 mod pending;
@@ -34,27 +34,27 @@ mod revocation;
 mod service;
 mod session;
 mod supervise;
+mod sync;
 mod unavailable;
-mod upkeep;
 mod user;
 
 pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
 pub use authenticate::{AuthenticateError, Inspected};
-pub use causes::WithCauses;
 pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};
 pub use config::{Config, ConfigError, DemoAccounts, HashingSettings, Keys, Ports};
+pub use error_chain::ErrorChain;
 pub use judge::{Judgement, judge};
-pub use login::{Grant, LoginError, RefreshGrant, Unclaimed};
-pub use logout::{EndSessionError, LoggedOut, LoggedOutAll, LogoutError, Presented, StolenTokenDies};
+pub use login::{IssuedRefreshToken, IssuedTokens, LoginError, Unclaimed};
+pub use logout::{EndSessionError, LoggedOut, LoggedOutAll, LogoutCredential, LogoutError, StolenTokenDies};
+pub use maintenance::{Maintenance, SyncStatus, Synced};
 pub use password::{HashingError, InvalidPassword, Password};
 pub use policy::{Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};
 pub use readiness::NotReady;
 pub use refresh::RefreshError;
 pub use rescind_token as token;
-pub use revocation::{Cause, LogId, MARGIN, Position, Revocation, Scope};
+pub use revocation::{EndReason, LogId, MARGIN, Position, Revocation, Scope};
 pub use service::SessionService;
 pub use session::{Device, RefreshState, Session, SessionState, network_of};
 pub use supervise::supervise;
 pub use unavailable::Unavailable;
-pub use upkeep::{CarriedOver, Picture, Upkeep};
 pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};

@@ -16,7 +16,7 @@
 //! 5. A confirmation looks at the lease after the insert's reply, which must be of that life ([`Trust::confirms`]).
 //! 6. A copy says itself how far it is complete, and in which life. The node keeps no position of its own. (Redis decides that
 //!    in scripts; `tests/life_model/mark.rs` is their mirror.)
-//! 7. A log that lacks what a mark names has lost commits ([`LogSight::judge`]).
+//! 7. A log that lacks what a mark names has lost commits ([`LogSnapshot::judge`]).
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -237,14 +237,14 @@ impl Trust {
 
 /// One entry of the log, to be recognised: positions that a lost commit had are given a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct LogPosition {
     /// Where it stands.
     pub position: Position,
     /// Its own id; none for the beginning of a log, and for entries that are older than ids.
     pub entry: Option<Uuid>,
 }
 
-impl Place {
+impl LogPosition {
     /// Before the first entry.
     pub const START: Self = Self {
         position: Position::START,
@@ -254,7 +254,7 @@ impl Place {
 
 /// What one statement sees of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogSight {
+pub struct LogSnapshot {
     /// Its identity.
     pub log: LogId,
     /// The history of the database; 0 where there is only one.
@@ -279,10 +279,10 @@ pub enum LogState {
     LostCommits,
 }
 
-impl LogSight {
+impl LogSnapshot {
     /// Compares the log with an entry of it that was seen before, at a place that was asked about in the same statement.
     /// An entry that is absent was pruned; one that is another, or a log that ends before it, lost what was there.
-    pub fn judge(&self, newest_timeline: u32, seen: Option<&Place>) -> LogState {
+    pub fn judge(&self, newest_timeline: u32, seen: Option<&LogPosition>) -> LogState {
         if self.is_standby || self.timeline < newest_timeline {
             return LogState::NotPrimary;
         }

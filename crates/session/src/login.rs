@@ -11,13 +11,13 @@ use rescind_token::{
 use tokio::runtime::Handle;
 
 use crate::{
-    causes::WithCauses,
     clock::later,
     config::DemoAccounts,
+    error_chain::ErrorChain,
     logout::EndSessionError,
     password::{HashingError, Password},
     ports::{Epoch, Opened, StoreError},
-    revocation::Cause,
+    revocation::EndReason,
     service::{SessionService, TokenOwner, spawn},
     session::{Device, RefreshState, Session, SessionState},
     unavailable::Unavailable,
@@ -26,20 +26,20 @@ use crate::{
 
 /// The tokens that a login or a refresh gives.
 #[derive(Debug, Clone)]
-pub struct Grant {
+pub struct IssuedTokens {
     /// The access token.
     pub access_token: AccessToken,
     /// What it says.
     pub claims: AccessClaims,
     /// The refresh token, where the policy has one.
-    pub refresh: Option<RefreshGrant>,
+    pub refresh: Option<IssuedRefreshToken>,
     /// When it was given.
     pub at: Timestamp,
 }
 
-/// The part of a [`Grant`] that buys the next one.
+/// The part of a [`IssuedTokens`] that buys the next one.
 #[derive(Debug, Clone)]
-pub struct RefreshGrant {
+pub struct IssuedRefreshToken {
     /// The refresh token.
     pub token: RefreshToken,
     /// Its generation.
@@ -70,10 +70,10 @@ impl Drop for Unclaimed {
         };
         let session = self.session;
         runtime.spawn(async move {
-            match service.close_one(service.deadline(), session, Cause::Logout).await {
+            match service.close_one(service.deadline(), session, EndReason::Logout).await {
                 Ok(_) => tracing::info!(%session, "ended a session whose tokens were not handed over"),
                 Err(error) => {
-                    let error = WithCauses(&error);
+                    let error = ErrorChain(&error);
                     tracing::warn!(%session, %error, "a session whose tokens were not handed over was left open");
                 }
             }
@@ -116,18 +116,18 @@ impl SessionService {
         password: &Password,
         client_id: ClientId,
         device: Device,
-    ) -> Result<Grant, LoginError> {
+    ) -> Result<IssuedTokens, LoginError> {
         let request = self.for_request();
         request.until_tokens_count().await?;
         for _ in 0..TRIES {
             let (user, epoch) = request.check_password(username, password).await?;
             let opened = request.open(&user, epoch, client_id.clone(), device.clone()).await?;
-            if let Some((grant, unclaimed)) = opened {
-                request.end_excess_sessions(&user, grant.claims.session_id).await;
+            if let Some((issued, unclaimed)) = opened {
+                request.end_excess_sessions(&user, issued.claims.session_id).await;
                 if let Some(unclaimed) = unclaimed {
                     unclaimed.claim();
                 }
-                return Ok(grant);
+                return Ok(issued);
             }
         }
         Err(Unavailable::Store(StoreError::unavailable(OvertakenTooOften)).into())
@@ -189,13 +189,13 @@ impl SessionService {
             for session in open.iter().filter(|session| session.id != new).take(excess) {
                 tracing::info!(session = %session.id, %user, "too many sessions; the oldest is ended");
                 service
-                    .close_one(service.deadline(), session.id, Cause::TooMany)
+                    .close_one(service.deadline(), session.id, EndReason::TooMany)
                     .await?;
             }
             Ok::<_, EndSessionError>(())
         });
         if let Ok(Err(error)) = ending.await {
-            tracing::warn!(%user, error = %WithCauses(&error), "the oldest sessions of a user were not ended");
+            tracing::warn!(%user, error = %ErrorChain(&error), "the oldest sessions of a user were not ended");
         }
     }
 
@@ -210,7 +210,7 @@ impl SessionService {
         epoch: Epoch,
         client_id: ClientId,
         device: Device,
-    ) -> Result<Option<(Grant, Option<Unclaimed>)>, Unavailable> {
+    ) -> Result<Option<(IssuedTokens, Option<Unclaimed>)>, Unavailable> {
         let now = self.now()?;
         let policy = self.policy();
         let id = self.with_rng(|rng| SessionId::new(now, rng));
@@ -222,13 +222,13 @@ impl SessionService {
         };
         let (access_token, claims) = self.mint(owner, now, oldest)?;
         if !policy.keeps_sessions() {
-            let grant = Grant {
+            let issued = IssuedTokens {
                 access_token,
                 claims,
                 refresh: None,
                 at: now,
             };
-            return Ok(Some((grant, None)));
+            return Ok(Some((issued, None)));
         }
         let session = Session {
             id,
@@ -262,13 +262,13 @@ impl SessionService {
         // Given up, the write goes on, and what it answers is dropped.
         let unclaimed = self.write(self.deadline(), open).await?;
         Ok(unclaimed.map(|unclaimed| {
-            let grant = Grant {
+            let issued = IssuedTokens {
                 access_token,
                 claims,
                 refresh,
                 at: now,
             };
-            (grant, Some(unclaimed))
+            (issued, Some(unclaimed))
         }))
     }
 
@@ -281,8 +281,8 @@ impl SessionService {
     }
 
     /// The refresh token of the row's current generation, made anew: the row holds none.
-    pub(crate) fn refresh_grant(&self, session: &Session) -> Option<RefreshGrant> {
-        session.refresh.as_ref().map(|refresh| RefreshGrant {
+    pub(crate) fn refresh_grant(&self, session: &Session) -> Option<IssuedRefreshToken> {
+        session.refresh.as_ref().map(|refresh| IssuedRefreshToken {
             token: self
                 .parts
                 .keys

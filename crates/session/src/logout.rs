@@ -20,7 +20,7 @@ use crate::{
     clock::later,
     policy::Check,
     ports::{Closed, NewRevocation, StoreError},
-    revocation::{Cause, Scope},
+    revocation::{EndReason, Scope},
     service::{Deadline, SessionService},
     session::Session,
     unavailable::{CloseError, Unavailable, from_close_error},
@@ -28,16 +28,16 @@ use crate::{
 
 /// What somebody who wants out presents. Prints as redacted.
 #[derive(Clone, Copy, Default)]
-pub struct Presented<'a> {
+pub struct LogoutCredential<'a> {
     /// An access token, live or expired.
     pub access: Option<&'a str>,
     /// A refresh token, of whatever generation.
     pub refresh: Option<&'a str>,
 }
 
-impl fmt::Debug for Presented<'_> {
+impl fmt::Debug for LogoutCredential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presented([redacted])")
+        f.write_str("LogoutCredential([redacted])")
     }
 }
 
@@ -149,19 +149,23 @@ impl SessionService {
     ///
     /// # Errors
     /// [`LogoutError`]; on the last two the client keeps its tokens and tries again.
-    pub async fn log_out(&self, presented: Presented<'_>) -> Result<LoggedOut, LogoutError> {
-        let (done, _) = self.end(self.deadline(), presented, Cause::Logout).await?;
+    pub async fn log_out(&self, presented: LogoutCredential<'_>) -> Result<LoggedOut, LogoutError> {
+        let (done, _) = self.end(self.deadline(), presented, EndReason::Logout).await?;
         Ok(done)
     }
 
-    /// Ends every session that one of several credentials names, within one store timeout: [`Cause::Logout`], or
-    /// [`Cause::Replaced`] for those that a browser still holds when somebody logs in. Whatever is not genuine is counted
+    /// Ends every session that one of several credentials names, within one store timeout: [`EndReason::Logout`], or
+    /// [`EndReason::Replaced`] for those that a browser still holds when somebody logs in. Whatever is not genuine is counted
     /// and hides nothing. The two tokens of one element must be of one session.
     ///
     /// # Errors
     /// [`LogoutError::DifferentSessions`]: neither that element nor a later one changed anything. The last two errors, if a
     /// session could not be ended; all others were tried.
-    pub async fn log_out_all(&self, presented: &[Presented<'_>], cause: Cause) -> Result<LoggedOutAll, LogoutError> {
+    pub async fn log_out_all(
+        &self,
+        presented: &[LogoutCredential<'_>],
+        cause: EndReason,
+    ) -> Result<LoggedOutAll, LogoutError> {
         let deadline = self.deadline();
         let (mut all, mut failed) = (LoggedOutAll::default(), None);
         for one in presented {
@@ -196,8 +200,8 @@ impl SessionService {
     async fn end(
         &self,
         deadline: Deadline,
-        presented: Presented<'_>,
-        cause: Cause,
+        presented: LogoutCredential<'_>,
+        cause: EndReason,
     ) -> Result<(LoggedOut, bool), LogoutError> {
         let (genuine, is_all_genuine) = self.genuine(deadline, presented).await?;
         let (session, user) = (genuine.session(), genuine.user());
@@ -234,7 +238,11 @@ impl SessionService {
 
     /// What of the presented is genuine, and whether all of it is; an error if nothing is, or if two are of different
     /// sessions.
-    async fn genuine(&self, deadline: Deadline, presented: Presented<'_>) -> Result<(Genuine, bool), LogoutError> {
+    async fn genuine(
+        &self,
+        deadline: Deadline,
+        presented: LogoutCredential<'_>,
+    ) -> Result<(Genuine, bool), LogoutError> {
         let access = presented.access.map(|token| self.genuine_claims(token));
         let refresh = match presented.refresh {
             Some(token) => Some(self.session_of_refresh_token(deadline, token).await?),
@@ -276,7 +284,7 @@ impl SessionService {
         &self,
         deadline: Deadline,
         id: SessionId,
-        cause: Cause,
+        cause: EndReason,
     ) -> Result<Option<Timestamp>, CloseError> {
         let closing = self.closing(cause)?;
         let sessions = self.ports.sessions.clone();
@@ -326,7 +334,7 @@ impl SessionService {
         if session.is_none_or(|session| session.user != user) {
             return Err(EndSessionError::NotFound);
         }
-        self.close_one(deadline, id, Cause::LogoutElsewhere).await?;
+        self.close_one(deadline, id, EndReason::LogoutElsewhere).await?;
         Ok(())
     }
 
@@ -339,7 +347,7 @@ impl SessionService {
     /// [`EndSessionError`].
     pub async fn log_out_everywhere(&self, claims: &AccessClaims) -> Result<(), EndSessionError> {
         self.require_sessions()?;
-        let closing = self.closing(Cause::LogoutEverywhere)?;
+        let closing = self.closing(EndReason::LogoutEverywhere)?;
         let own = self.without_row(claims, closing.cause)?;
         let (sessions, user, id) = (self.ports.sessions.clone(), claims.subject, claims.session_id);
         let close = async move {
@@ -359,14 +367,14 @@ impl SessionService {
     /// [`EndSessionError`].
     pub async fn end_all_sessions(&self, user: UserId) -> Result<(), EndSessionError> {
         self.require_sessions()?;
-        Ok(self.close_all(user, None, Cause::Administrator).await?)
+        Ok(self.close_all(user, None, EndReason::Administrator).await?)
     }
 
     pub(crate) async fn close_all(
         &self,
         user: UserId,
         except: Option<SessionId>,
-        cause: Cause,
+        cause: EndReason,
     ) -> Result<(), CloseError> {
         let closing = self.closing(cause)?;
         let sessions = self.ports.sessions.clone();
@@ -386,7 +394,7 @@ impl SessionService {
             user: claims.subject,
             at: self.now()?,
             until: later(claims.expires_at, self.margin()),
-            cause: Cause::TokenRevoked,
+            cause: EndReason::TokenRevoked,
         };
         self.append(self.deadline(), revocation).await?;
         Ok(match self.policy().check {
@@ -403,7 +411,7 @@ impl SessionService {
     }
 
     /// The revocation of a session that has no row: kept until the longest that any of its tokens can live.
-    fn without_row(&self, claims: &AccessClaims, cause: Cause) -> Result<NewRevocation, Unavailable> {
+    fn without_row(&self, claims: &AccessClaims, cause: EndReason) -> Result<NewRevocation, Unavailable> {
         let longest = later(claims.issued_at, self.policy().session_max).max(claims.expires_at);
         Ok(NewRevocation {
             scope: Scope::Session(claims.session_id),

@@ -50,7 +50,7 @@ impl Password {
     ///
     /// # Errors
     /// [`InvalidPassword`] if it is too short or too long.
-    pub fn fit_to_be_set(&self) -> Result<(), InvalidPassword> {
+    pub fn check_rules(&self) -> Result<(), InvalidPassword> {
         let length = self.0.expose_secret().chars().count();
         if (Self::SHORTEST..=Self::LONGEST).contains(&length) {
             Ok(())

@@ -13,7 +13,7 @@ use rescind_token::{SessionId, TokenId};
 
 use crate::revocation::{Position, Revocation, Scope};
 
-/// Bounded: this node's own, and those of the log that were made within [`Upkeep::behind_after`](crate::Upkeep).
+/// Bounded: this node's own, and those of the log that were made within [`Maintenance::behind_after`](crate::Maintenance).
 #[derive(Default)]
 pub(crate) struct Pending(RwLock<HashMap<Scope, Position>>);
 

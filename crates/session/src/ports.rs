@@ -14,8 +14,8 @@ use rescind_token::{Generation, SessionId, TokenId, UserId};
 use uuid::Uuid;
 
 use crate::{
-    life::{LogSight, Place, Register},
-    revocation::{Cause, LogId, Position, Revocation, Scope},
+    life::{LogPosition, LogSnapshot, Register},
+    revocation::{EndReason, LogId, Position, Revocation, Scope},
     session::{Device, Session},
     user::{Credentials, NewUser, PasswordHash, User, Username},
 };
@@ -107,7 +107,7 @@ pub trait SessionStore: Send + Sync {
 
     /// Closes a session and appends its revocation, in one transaction. The revocation's `until` is the row's
     /// `access_until` plus [`Closing::margin`]: never the revoker's clock. Closing a closed session changes neither its
-    /// cause nor its revocation; with [`Cause::Reuse`] it notes when reuse was first noticed.
+    /// cause nor its revocation; with [`EndReason::Reuse`] it notes when reuse was first noticed.
     async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError>;
 
     /// Closes every open session of the user but `except`, and raises the epoch, in one transaction. Returns the
@@ -133,8 +133,8 @@ pub trait SessionStore: Send + Sync {
 
     /// What one statement sees of the log, and of its entry at that position: whether it goes on from where it was seen last.
     /// An adapter whose store cannot lose a commit, nor follow another one, keeps this default.
-    async fn sight(&self, _position: Position) -> Result<LogSight, StoreError> {
-        Ok(LogSight {
+    async fn snapshot(&self, _position: Position) -> Result<LogSnapshot, StoreError> {
+        Ok(LogSnapshot {
             log: self.log().await?,
             timeline: 0,
             is_standby: false,
@@ -155,13 +155,13 @@ pub trait SessionStore: Send + Sync {
     /// lies before `sessions_before`. Costs in proportion to what it removes. Records how far the log was pruned: to just
     /// below the first entry that is kept, so that a reader who starts over comes to the end.
     ///
-    /// If it removes anything it records `now` as an instant of the store ([`Instants::newest`]) in the same transaction.
+    /// If it removes anything it records `now` as an instant of the store ([`StoreClock::newest`]) in the same transaction.
     /// Otherwise a later start with an earlier clock would accept tokens whose revocations are gone. If it removes nothing
     /// it records nothing.
     async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
 
     /// What the store knows of the time.
-    async fn instants(&self) -> Result<Instants, StoreError>;
+    async fn store_clock(&self) -> Result<StoreClock, StoreError>;
 
     /// Records that no token counts whose `iat` is at or before `floor`: the store does not know what was revoked until
     /// then. The floor is never lowered.
@@ -240,7 +240,7 @@ pub enum Rotated {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closing {
     /// Why.
-    pub cause: Cause,
+    pub cause: EndReason,
     /// When.
     pub at: Timestamp,
     /// How much longer than the latest access token the revocation is kept: leeway plus [`MARGIN`](crate::MARGIN).
@@ -271,7 +271,7 @@ pub struct NewRevocation {
     /// From when on the entry may be removed.
     pub until: Timestamp,
     /// Why.
-    pub cause: Cause,
+    pub cause: EndReason,
 }
 
 /// The outcome of [`SessionStore::revocations_after`].
@@ -295,7 +295,7 @@ pub struct Pruned {
 
 /// What a store knows of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Instants {
+pub struct StoreClock {
     /// The store's own clock, where it has one.
     pub clock: Option<Timestamp>,
     /// The latest moment that it recorded: a login, a rotation, a revocation, or the time of a pruning.
@@ -312,7 +312,7 @@ pub const ISSUE_FLOOR_MARGIN: std::time::Duration = std::time::Duration::from_se
 ///
 /// **A copy knows whether it is whole.** An empty blacklist and one that has lost everything look alike: neither refuses
 /// anybody. So a copy carries a mark that says of which log it is whole, and [`check`](Self::check) answers
-/// [`Standing::NotWhole`] wherever the mark is missing. Only [`complete`](Self::complete) sets the mark, at the end of a
+/// [`RevocationStatus::Incomplete`] wherever the mark is missing. Only [`complete`](Self::complete) sets the mark, at the end of a
 /// walk through the whole log that began *after* [`claim`](Self::claim) had found it missing. [`insert`](Self::insert) never
 /// does: it would vouch for what it has not seen.
 #[async_trait]
@@ -323,7 +323,7 @@ pub trait Blacklist: Send + Sync {
     /// Whether a token or its session is revoked: one question, one answer, composed here and nowhere else.
     ///
     /// An entry that is there refuses, whole or not.
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError>;
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError>;
 
     /// Removes at most `limit` entries whose `until` has passed, and tells how many.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
@@ -331,29 +331,29 @@ pub trait Blacklist: Send + Sync {
     /// Whether the copy is whole, and if not, who fills it: whoever asks, unless somebody else is at it.
     ///
     /// Every node asks this twice a second, so an adapter may renew here what the trust in a whole copy hangs on.
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError>;
+    async fn claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, StoreError>;
 
     /// Adds a page of the log to a copy that is being filled, and keeps the claim alive.
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError>;
+    async fn fill(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, StoreError>;
 
     /// Marks the copy whole, if the claim still stands: if nothing was lost since it was made, and nobody else took it.
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError>;
+    async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError>;
 
-    /// Adds a page of the log to a copy that is [complete up to a place](Copied::CompleteTo): the entries after `from`, of
+    /// Adds a page of the log to a copy that is [complete up to a place](ClaimOutcome::CompleteTo): the entries after `from`, of
     /// which the last is at `to`. Lost, if the copy is no longer complete up to `from`; then nothing was added.
     async fn advance(
         &self,
-        _claim: Claim,
+        _claim: RebuildClaim,
         _from: Position,
-        _to: Place,
+        _to: LogPosition,
         revocations: &[Revocation],
-    ) -> Result<Filling, StoreError> {
+    ) -> Result<RebuildStep, StoreError> {
         self.insert(revocations).await?;
-        Ok(Filling::Stands)
+        Ok(RebuildStep::Accepted)
     }
 
     /// The end of a sync, filling or not: this copy has the log up to that place, which was its end.
-    async fn complete_to(&self, claim: Claim, _to: Place) -> Result<Filling, StoreError> {
+    async fn complete_to(&self, claim: RebuildClaim, _to: LogPosition) -> Result<RebuildStep, StoreError> {
         self.complete(claim).await
     }
 
@@ -373,18 +373,18 @@ pub trait Blacklist: Send + Sync {
 /// What the blacklist says of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Standing {
+pub enum RevocationStatus {
     /// Neither the token nor its session is revoked.
-    Clear,
+    NotRevoked,
     /// Revoked, by an entry of this scope.
     Revoked(Scope),
     /// There is no entry, but the copy does not know its past: it may be missing. Nobody can be accepted.
-    NotWhole,
+    Incomplete,
 }
 
 /// The right to fill a copy, as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
+pub struct RebuildClaim {
     /// Of which log the copy is to be.
     pub log: LogId,
     /// A random number that tells this claim from every other.
@@ -394,33 +394,33 @@ pub struct Claim {
 /// The outcome of [`Blacklist::claim`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Copied {
+pub enum ClaimOutcome {
     /// The copy knows its past. The claim was not made.
-    Whole,
+    Complete,
     /// The copy is complete up to that place. Go on from there, and from no place that was remembered elsewhere: by
     /// [`advance`](Blacklist::advance), then [`complete_to`](Blacklist::complete_to).
-    CompleteTo(Place),
+    CompleteTo(LogPosition),
     /// It does not, and whoever asked fills it now: reads the log from its start, and nothing that was read before.
-    ToBeFilled,
+    Granted,
     /// It does not, and somebody else fills it.
-    ByAnother,
+    HeldByOther,
 }
 
 /// The outcome of a step of filling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Filling {
+pub enum RebuildStep {
     /// The claim stands.
-    Stands,
+    Accepted,
     /// It does not: the store has lost it, or somebody else has it. What was filled in stays, and vouches for nothing.
-    Lost,
+    ClaimLost,
 }
 
 /// Where the life in force stands: see [`life`](crate::life). In the database, beside the end of the log.
 #[async_trait]
 pub trait LifeRegister: Send + Sync {
     /// The log, and the life in force, as one statement sees them.
-    async fn life_in_force(&self) -> Result<(LogSight, Register), StoreError>;
+    async fn life_in_force(&self) -> Result<(LogSnapshot, Register), StoreError>;
 
     /// Sets the life in force, if the generation is still `over`; tells whether it was.
     async fn set_life(&self, over: u64, next: &Register) -> Result<bool, StoreError>;

@@ -8,7 +8,7 @@ use crate::{
     clock::{ClockNotReady, later},
     issue_floor::LONGEST_WAIT,
     policy::Check,
-    ports::{LockLost, Standing, StoreError},
+    ports::{LockLost, RevocationStatus, StoreError},
     service::SessionService,
     unavailable::Unavailable,
 };
@@ -30,11 +30,11 @@ pub enum NotReady {
     Blacklist(#[source] Unavailable),
     /// The blacklist answers, and does not know its past yet.
     #[error("the blacklist is being filled from the revocation log")]
-    NotWhole,
+    BlacklistRebuilding,
     /// The blacklist answers, and may lack revocations.
     #[error("the revocation log has not been synced to the blacklist for too long")]
     Behind,
-    /// [`SessionService::keep_up`] has ended, or panicked and has not begun again.
+    /// [`SessionService::run_maintenance`] has ended, or panicked and has not begun again.
     #[error("the maintenance of the stores does not run")]
     Maintenance,
     /// The node may have lost the lock on its database.
@@ -53,7 +53,7 @@ impl NotReady {
             Self::Database(_) | Self::Writes => "database",
             Self::Clock(_) => "clock",
             Self::Blacklist(_) => "blacklist",
-            Self::NotWhole => "blacklist_not_whole",
+            Self::BlacklistRebuilding => "blacklist_rebuilding",
             Self::Behind => "blacklist_behind",
             Self::Maintenance => "maintenance",
             Self::Lock => "lock",
@@ -78,7 +78,7 @@ impl SessionService {
             .await
             .map_err(NotReady::Database)?;
         let now = self.now().map_err(NotReady::Clock)?;
-        if self.parts.carrying.begins_again.load(Ordering::SeqCst) {
+        if self.parts.sync.begins_again.load(Ordering::SeqCst) {
             return Err(NotReady::LostCommits);
         }
         let drift = ports.clock.drift();
@@ -91,11 +91,11 @@ impl SessionService {
         if let Some(clock) = clock {
             return Err(NotReady::Clock(clock.into()));
         }
-        let (carrying, writing) = (&self.parts.carrying, &self.parts.writing);
+        let (sync, writing) = (&self.parts.sync, &self.parts.writing);
         if writing.refused.load(Ordering::SeqCst) {
             return Err(NotReady::Writes);
         }
-        if carrying.ended.load(Ordering::SeqCst) {
+        if sync.ended.load(Ordering::SeqCst) {
             return Err(NotReady::Maintenance);
         }
         if self.policy().check == Check::Blacklist {
@@ -106,10 +106,10 @@ impl SessionService {
                 Unavailable::Store(StoreError::Unavailable(source)) if source.is::<LockLost>() => NotReady::Lock,
                 other => NotReady::Blacklist(other),
             })?;
-            let current = carrying.is_current();
-            if standing == Standing::NotWhole || matches!(current, Err(Unavailable::NotWhole)) {
-                carrying.hurry();
-                return Err(NotReady::NotWhole);
+            let current = sync.is_current();
+            if standing == RevocationStatus::Incomplete || matches!(current, Err(Unavailable::BlacklistRebuilding)) {
+                sync.hurry();
+                return Err(NotReady::BlacklistRebuilding);
             }
             current.map_err(|_| NotReady::Behind)?;
         }

@@ -11,10 +11,10 @@ use rescind_token::PresentedRefreshToken;
 use crate::{
     clock::later,
     judge::{Judgement, judge},
-    login::Grant,
+    login::IssuedTokens,
     policy::Refresh,
     ports::{Rotated, Rotation, StoreError},
-    revocation::Cause,
+    revocation::EndReason,
     service::{Deadline, SessionService, TokenOwner},
     session::{Device, RefreshState, Session},
     unavailable::{CloseError, Unavailable, from_close_error},
@@ -60,7 +60,7 @@ impl SessionService {
     ///
     /// # Errors
     /// [`RefreshError`], in the order of the verdicts that [`judge`] gives.
-    pub async fn refresh(&self, token: &str, device: Device) -> Result<Grant, RefreshError> {
+    pub async fn refresh(&self, token: &str, device: Device) -> Result<IssuedTokens, RefreshError> {
         let Some(policy) = self.policy().refresh else {
             return Err(RefreshError::PolicyHasNoRefresh);
         };
@@ -89,15 +89,15 @@ impl SessionService {
                         now,
                         device: device.clone(),
                     };
-                    if let Some(grant) = self.rotate(deadline, session, exchange).await? {
-                        return Ok(grant);
+                    if let Some(issued) = self.rotate(deadline, session, exchange).await? {
+                        return Ok(issued);
                     }
                 }
                 Judgement::Repeat { .. } => return Ok(self.repeat(&session, now)?),
                 Judgement::Expired => return Err(RefreshError::Expired),
                 Judgement::Closed { reuse } => {
                     if reuse {
-                        self.close_for(deadline, &session, Cause::Reuse).await?;
+                        self.close_for(deadline, &session, EndReason::Reuse).await?;
                     }
                     return Err(RefreshError::Closed);
                 }
@@ -135,7 +135,7 @@ impl SessionService {
         deadline: Deadline,
         mut session: Session,
         exchange: Exchange,
-    ) -> Result<Option<Grant>, Unavailable> {
+    ) -> Result<Option<IssuedTokens>, Unavailable> {
         let Exchange {
             policy,
             from,
@@ -165,7 +165,7 @@ impl SessionService {
             .write(deadline, async move { sessions.rotate(&rotation).await })
             .await?
         {
-            Rotated::Won => Ok(Some(Grant {
+            Rotated::Won => Ok(Some(IssuedTokens {
                 access_token,
                 claims,
                 refresh: self.refresh_grant(&session),
@@ -177,9 +177,9 @@ impl SessionService {
 
     /// The successor that exists, with a fresh access token. It lives no longer than the row says that any does, so that
     /// a revocation made from that row outlives it; nothing needs to be written.
-    fn repeat(&self, session: &Session, now: jiff::Timestamp) -> Result<Grant, Unavailable> {
+    fn repeat(&self, session: &Session, now: jiff::Timestamp) -> Result<IssuedTokens, Unavailable> {
         let (access_token, claims) = self.mint(owner(session), now, session.access_until)?;
-        Ok(Grant {
+        Ok(IssuedTokens {
             access_token,
             claims,
             refresh: self.refresh_grant(session),
@@ -187,7 +187,7 @@ impl SessionService {
         })
     }
 
-    async fn close_for(&self, deadline: Deadline, session: &Session, cause: Cause) -> Result<(), CloseError> {
+    async fn close_for(&self, deadline: Deadline, session: &Session, cause: EndReason) -> Result<(), CloseError> {
         tracing::warn!(session = %session.id, user = %session.user, cause = cause.name(), "a copy of a refresh token was used");
         self.close_one(deadline, session.id, cause).await.map(drop)
     }

@@ -27,7 +27,7 @@ pub struct Revocation {
     /// From when on the entry may be removed. It only permits removal: an entry that is present refuses, whatever its `until`.
     pub until: Timestamp,
     /// Why.
-    pub cause: Cause,
+    pub cause: EndReason,
 }
 
 /// What a revocation covers.
@@ -41,7 +41,7 @@ pub enum Scope {
 
 /// Why a session or a token was revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum EndReason {
     /// Its owner logged out.
     Logout,
     /// Its owner ended it from the list of devices.
@@ -64,9 +64,9 @@ pub enum Cause {
     TokenRevoked,
 }
 
-impl Cause {
+impl EndReason {
     /// All of them: for adapters that keep causes by name.
-    pub const ALL: [Cause; 10] = [
+    pub const ALL: [EndReason; 10] = [
         Self::Logout,
         Self::LogoutElsewhere,
         Self::LogoutEverywhere,

@@ -1,7 +1,7 @@
 //! The service: one login from its first token to its last.
 //!
 //! The life of a session is told in the modules beside this one, a file a step: [`login`](crate::login), `refresh`,
-//! `authenticate`, `logout`, and `upkeep` for what happens when nobody asks. Here stands what they share: the parts, the
+//! `authenticate`, `logout`, and `maintenance` for what happens when nobody asks. Here stands what they share: the parts, the
 //! time, the randomness, and the two ways of waiting for a store.
 
 use std::{
@@ -26,15 +26,15 @@ use tokio::{
 use tracing::{Instrument, instrument::WithSubscriber};
 
 use crate::{
-    carrying::{Carrying, Writing},
-    causes::WithCauses,
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
+    error_chain::ErrorChain,
     password::{Caller, Passwords},
     policy::{Check, Policy},
     ports::{Closing, StoreError},
-    revocation::{Cause, MARGIN, Revocation},
+    revocation::{EndReason, MARGIN, Revocation},
     session::network_of,
+    sync::{BlacklistSync, Writing},
     unavailable::{CloseError, Unavailable},
 };
 
@@ -57,7 +57,7 @@ pub(crate) struct Parts {
     pub(crate) verifier: Verifier,
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
-    pub(crate) carrying: Carrying,
+    pub(crate) sync: BlacklistSync,
     pub(crate) issue_floor: AtomicI64,
     /// The newest instant that the store has recorded, in milliseconds, as of the last sync.
     pub(crate) newest: AtomicI64,
@@ -78,7 +78,7 @@ pub(crate) struct Deadline(Instant);
 impl SessionService {
     /// A service of these parts. `rng` must be cryptographically secure, and is the only source of randomness.
     ///
-    /// Under [`Policy::blacklist`] it accepts no access token until [`carry_over`](Self::carry_over) has run once. Logins,
+    /// Under [`Policy::blacklist`] it accepts no access token until [`sync_blacklist`](Self::sync_blacklist) has run once. Logins,
     /// refreshes and logouts do not wait for that: they need the log, not the copy.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl SessionService {
             verifier,
             keys,
             passwords,
-            carrying: Carrying::default(),
+            sync: BlacklistSync::default(),
             issue_floor: ISSUE_FLOOR_UNKNOWN.into(),
             newest: i64::MIN.into(),
             writing: Writing::default(),
@@ -239,7 +239,7 @@ impl SessionService {
         self.parts.config.leeway.saturating_add(MARGIN)
     }
 
-    pub(crate) fn closing(&self, cause: Cause) -> Result<Closing, Unavailable> {
+    pub(crate) fn closing(&self, cause: EndReason) -> Result<Closing, Unavailable> {
         Ok(Closing {
             cause,
             at: self.now()?,
@@ -322,14 +322,14 @@ impl SessionService {
             return Ok(());
         }
         // From here on this node refuses them, whatever the blacklist says.
-        self.parts.carrying.pending.add(revocations);
+        self.parts.sync.pending.add(revocations);
         self.ports.blacklist.insert(revocations).await.inspect_err(|error| {
             tracing::error!(
-                error = %WithCauses(error),
+                error = %ErrorChain(error),
                 "a revocation is in the log but not in the blacklist; it will be carried over"
             );
         })?;
-        self.parts.carrying.pending.remove(revocations);
+        self.parts.sync.pending.remove(revocations);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use jiff::Timestamp;
 use rescind_token::{ClientId, Generation, Salt, SessionId, UserId};
 
-use crate::revocation::Cause;
+use crate::revocation::EndReason;
 
 /// One login on one device.
 ///
@@ -61,7 +61,7 @@ pub enum SessionState {
         /// When.
         at: Timestamp,
         /// Why.
-        cause: Cause,
+        cause: EndReason,
     },
 }
 
@@ -69,12 +69,12 @@ impl Session {
     /// Open, and neither idle for too long nor too old.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.state == SessionState::Open && !self.has_run_out(now)
+        self.state == SessionState::Open && !self.is_expired(now)
     }
 
     /// Whether the idle or the absolute end has passed.
     #[must_use]
-    pub fn has_run_out(&self, now: Timestamp) -> bool {
+    pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.ends_at()
     }
 

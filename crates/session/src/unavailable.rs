@@ -11,12 +11,12 @@ pub enum Unavailable {
     /// The time is not known.
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
-    /// The blacklist does not know its past: [`SessionService::carry_over`](crate::SessionService::carry_over) has not come to the end of the log yet, or the
+    /// The blacklist does not know its past: [`SessionService::sync_blacklist`](crate::SessionService::sync_blacklist) has not come to the end of the log yet, or the
     /// blacklist has lost what it was told.
     #[error("the blacklist has not been filled from the revocation log yet")]
-    NotWhole,
+    BlacklistRebuilding,
     /// The blacklist may lack revocations: the log has not been synced to it for longer than
-    /// [`Upkeep::behind_after`](crate::Upkeep::behind_after).
+    /// [`Maintenance::behind_after`](crate::Maintenance::behind_after).
     #[error("the revocation log has not been synced to the blacklist for too long")]
     Behind,
 }

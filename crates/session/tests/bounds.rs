@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    Cause, Config, ConfigError, Device, HashingSettings, InvalidUsername, Keys, LogId, MARGIN, ManualClock, Policy,
+    Config, ConfigError, Device, EndReason, HashingSettings, InvalidUsername, Keys, LogId, MARGIN, ManualClock, Policy,
     PolicyError, Ports, Position, RefreshState, Session, SessionService, SessionState, Username,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     network_of,
@@ -166,7 +166,7 @@ fn a_session_runs_out_at_the_first_instant_of_its_end() {
     let assert_ends = |session: &Session, end: Timestamp| {
         let before = end - SignedDuration::from_nanos(1);
         assert_eq!(session.ends_at(), end);
-        assert_eq!((session.has_run_out(before), session.has_run_out(end)), (false, true));
+        assert_eq!((session.is_expired(before), session.is_expired(end)), (false, true));
         assert_eq!((session.is_live(before), session.is_live(end)), (true, false));
     };
     assert_ends(&session, noon() + minutes(10));
@@ -178,7 +178,7 @@ fn a_session_runs_out_at_the_first_instant_of_its_end() {
     assert_eq!(session.generation(), Generation::FIRST);
     session.state = SessionState::Closed {
         at: noon(),
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
     };
     assert!(!session.is_live(noon()));
 }

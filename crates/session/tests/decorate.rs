@@ -9,11 +9,11 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, LogId, Position,
+    EndReason, LogId, Position,
     decorate::{Answer, Around, Call, Reply},
-    life::Place,
+    life::LogPosition,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
-    ports::{Blacklist, Claim, Closing, Rotated, SessionStore, StoreError, UserStore},
+    ports::{Blacklist, Closing, RebuildClaim, Rotated, SessionStore, StoreError, UserStore},
     token::UserId,
 };
 use uuid::Uuid;
@@ -86,23 +86,26 @@ async fn methods_with_a_default_are_passed_on_as_well() {
     let inner = Noting::<dyn SessionStore>::new(Arc::new(MemorySessions::new()));
     let outer = Noting::<dyn SessionStore>::new(inner.clone());
     let closing = Closing {
-        cause: Cause::LostCommit,
+        cause: EndReason::LostCommit,
         at: Timestamp::UNIX_EPOCH,
         margin: std::time::Duration::ZERO,
     };
     let log = LogId::from_uuid(Uuid::nil());
-    outer.sight(Position::START).await.unwrap();
+    outer.snapshot(Position::START).await.unwrap();
     let _ = outer.begin_again_after_loss(log, &closing).await;
     outer.try_write().await.unwrap();
-    assert_eq!(outer.calls(), ["sight", "begin_again_after_loss", "try_write"]);
+    assert_eq!(outer.calls(), ["snapshot", "begin_again_after_loss", "try_write"]);
     assert_eq!(inner.calls(), outer.calls());
 
     let inner = Noting::<dyn Blacklist>::new(Arc::new(MemoryBlacklist::new()));
     let outer = Noting::<dyn Blacklist>::new(inner.clone());
     let nonce = Uuid::nil();
-    let claim = Claim { log, nonce };
-    let _ = outer.advance(claim, Position::START, Place::START, &[]).await.unwrap();
-    let _ = outer.complete_to(claim, Place::START).await.unwrap();
+    let claim = RebuildClaim { log, nonce };
+    let _ = outer
+        .advance(claim, Position::START, LogPosition::START, &[])
+        .await
+        .unwrap();
+    let _ = outer.complete_to(claim, LogPosition::START).await.unwrap();
     outer.renew().await.unwrap();
     assert_eq!(outer.calls(), ["advance", "complete_to", "renew"]);
     assert_eq!(inner.calls(), outer.calls());

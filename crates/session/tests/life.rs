@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rescind_session::{
     LogId, Position,
-    life::{Life, LogSight, LogState, Place, Proposals, Register, Term, Timing, Trust},
+    life::{Life, LogPosition, LogSnapshot, LogState, Proposals, Register, Term, Timing, Trust},
 };
 use uuid::Uuid;
 
@@ -14,8 +14,8 @@ fn log(id: u128) -> LogId {
     LogId::from_uuid(Uuid::from_u128(id))
 }
 
-fn place(position: u64, entry: u128) -> Place {
-    Place {
+fn place(position: u64, entry: u128) -> LogPosition {
+    LogPosition {
         position: Position::new(position),
         entry: Some(Uuid::from_u128(entry)),
     }
@@ -174,7 +174,7 @@ fn lives_that_alternate_are_set_ever_more_rarely() {
 
 #[test]
 fn a_log_that_lacks_what_was_seen_has_lost_commits_unless_it_is_no_primary() {
-    let sight = LogSight {
+    let sight = LogSnapshot {
         log: log(1),
         timeline: 2,
         is_standby: false,
@@ -184,20 +184,20 @@ fn a_log_that_lacks_what_was_seen_has_lost_commits_unless_it_is_no_primary() {
     let seen = place(7, 7);
     assert_eq!(sight.judge(2, Some(&seen)), LogState::Sound);
     assert_eq!(sight.judge(1, None), LogState::Sound);
-    let pruned = LogSight { found: None, ..sight };
+    let pruned = LogSnapshot { found: None, ..sight };
     assert_eq!(pruned.judge(2, Some(&seen)), LogState::Sound);
-    let shorter = LogSight {
+    let shorter = LogSnapshot {
         head: Position::new(6),
         found: None,
         ..sight
     };
     assert_eq!(shorter.judge(2, Some(&seen)), LogState::LostCommits);
-    let another = LogSight {
+    let another = LogSnapshot {
         found: Some(Uuid::from_u128(8)),
         ..sight
     };
     assert_eq!(another.judge(2, Some(&seen)), LogState::LostCommits);
-    let standby = LogSight {
+    let standby = LogSnapshot {
         is_standby: true,
         ..shorter
     };

@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::{collection::vec, prelude::*};
 use rescind_session::{
-    Cause, Device, Position, RefreshState, Revocation, Scope, Session, SessionState,
+    Device, EndReason, Position, RefreshState, Revocation, Scope, Session, SessionState,
     memory::MemorySessions,
     ports::{Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, Tail},
     token::{ClientId, Salt, SessionId, TokenId, UserId},
@@ -54,13 +54,13 @@ enum Call {
     Close {
         session: u8,
         at: u8,
-        cause: Cause,
+        cause: EndReason,
     },
     CloseAll {
         user: u8,
         except: Option<u8>,
         at: u8,
-        cause: Cause,
+        cause: EndReason,
     },
     RevokeToken {
         token: u8,
@@ -79,8 +79,8 @@ enum Call {
     },
 }
 
-fn a_cause() -> impl Strategy<Value = Cause> {
-    prop::sample::select(vec![Cause::Logout, Cause::Reuse, Cause::Administrator])
+fn a_cause() -> impl Strategy<Value = EndReason> {
+    prop::sample::select(vec![EndReason::Logout, EndReason::Reuse, EndReason::Administrator])
 }
 
 fn a_call() -> impl Strategy<Value = Call> {
@@ -148,7 +148,7 @@ fn rotation(id: u8, from: u32, at: u8, access: u8) -> Rotation {
     }
 }
 
-fn closing(at: u8, cause: Cause) -> Closing {
+fn closing(at: u8, cause: EndReason) -> Closing {
     Closing {
         cause,
         at: second(at),
@@ -162,7 +162,7 @@ fn revocation(token: u8, of: u8, at: u8, until: u8) -> NewRevocation {
         user: user(of),
         at: second(at),
         until: second(until),
-        cause: Cause::TokenRevoked,
+        cause: EndReason::TokenRevoked,
     }
 }
 
@@ -245,8 +245,8 @@ impl Model {
                 let token = revocation(token, user, at, until);
                 let scope = token.scope;
                 let kept = self.entry(scope).cloned();
-                let entry =
-                    kept.unwrap_or_else(|| self.append(scope, token.user, token.at, token.until, Cause::TokenRevoked));
+                let entry = kept
+                    .unwrap_or_else(|| self.append(scope, token.user, token.at, token.until, EndReason::TokenRevoked));
                 Answer::Revocations(vec![entry])
             }
             Call::Prune { now, before, limit } => {
@@ -294,7 +294,7 @@ impl Model {
         self.log.iter().find(|entry| entry.scope == scope)
     }
 
-    fn append(&mut self, scope: Scope, user: UserId, at: Timestamp, until: Timestamp, cause: Cause) -> Revocation {
+    fn append(&mut self, scope: Scope, user: UserId, at: Timestamp, until: Timestamp, cause: EndReason) -> Revocation {
         self.last += 1;
         let entry = Revocation {
             position: Position::new(self.last),
@@ -312,7 +312,7 @@ impl Model {
         let Some(row) = self.row(id) else {
             return Closed::NoSuchSession;
         };
-        if closing.cause == Cause::Reuse && row.reuse_noticed_at.is_none() {
+        if closing.cause == EndReason::Reuse && row.reuse_noticed_at.is_none() {
             row.reuse_noticed_at = Some(closing.at);
         }
         if row.state != SessionState::Open {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope,
+    EndReason, LogId, Position, Revocation, Scope,
     memory::MemoryBlacklist,
-    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus},
     token::{SessionId, TokenId, UserId},
 };
 use uuid::Uuid;
@@ -38,18 +38,18 @@ proptest! {
                 user: UserId::from_uuid(Uuid::nil()),
                 at: Timestamp::UNIX_EPOCH,
                 until: Timestamp::UNIX_EPOCH,
-                cause: Cause::Logout,
+                cause: EndReason::Logout,
             })
             .collect();
         let expected = revoked.contains(&Scope::Token(token)) || revoked.contains(&Scope::Session(session));
         let blacklist = MemoryBlacklist::new();
-        let claim = Claim { log: LogId::from_uuid(Uuid::nil()), nonce: Uuid::nil() };
+        let claim = RebuildClaim { log: LogId::from_uuid(Uuid::nil()), nonce: Uuid::nil() };
         let verdict = futures::executor::block_on(async {
-            assert_eq!(blacklist.claim(claim).await.unwrap(), Copied::ToBeFilled);
-            assert_eq!(blacklist.fill(claim, &entries).await.unwrap(), Filling::Stands);
-            assert_eq!(blacklist.complete(claim).await.unwrap(), Filling::Stands);
+            assert_eq!(blacklist.claim(claim).await.unwrap(), ClaimOutcome::Granted);
+            assert_eq!(blacklist.fill(claim, &entries).await.unwrap(), RebuildStep::Accepted);
+            assert_eq!(blacklist.complete(claim).await.unwrap(), RebuildStep::Accepted);
             blacklist.check(token, session).await.unwrap()
         });
-        prop_assert_eq!(verdict != Standing::Clear, expected);
+        prop_assert_eq!(verdict != RevocationStatus::NotRevoked, expected);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rescind_session::{Cause, Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};
+use rescind_session::{Check, EndReason, Policy, PolicyError, Preset, Refresh, UnknownPreset};
 
 const README: &str = include_str!("../../../README.md");
 const SECOND: Duration = Duration::from_secs(1);
@@ -144,23 +144,23 @@ fn the_grace_is_at_most_the_life_of_an_access_token() {
 /// Rows of every database that was ever written hold these words: none may change.
 #[test]
 fn causes_are_kept_under_these_names() {
-    let names: Vec<_> = Cause::ALL.into_iter().map(|cause| (cause, cause.name())).collect();
+    let names: Vec<_> = EndReason::ALL.into_iter().map(|cause| (cause, cause.name())).collect();
     let kept = [
-        (Cause::Logout, "logout"),
-        (Cause::LogoutElsewhere, "logout_elsewhere"),
-        (Cause::LogoutEverywhere, "logout_everywhere"),
-        (Cause::Replaced, "replaced"),
-        (Cause::TooMany, "too_many"),
-        (Cause::PasswordChange, "password_change"),
-        (Cause::Reuse, "reuse"),
-        (Cause::LostCommit, "lost_commit"),
-        (Cause::Administrator, "administrator"),
-        (Cause::TokenRevoked, "token_revoked"),
+        (EndReason::Logout, "logout"),
+        (EndReason::LogoutElsewhere, "logout_elsewhere"),
+        (EndReason::LogoutEverywhere, "logout_everywhere"),
+        (EndReason::Replaced, "replaced"),
+        (EndReason::TooMany, "too_many"),
+        (EndReason::PasswordChange, "password_change"),
+        (EndReason::Reuse, "reuse"),
+        (EndReason::LostCommit, "lost_commit"),
+        (EndReason::Administrator, "administrator"),
+        (EndReason::TokenRevoked, "token_revoked"),
     ];
     assert_eq!(names, kept);
     for (cause, name) in kept {
-        assert_eq!(Cause::from_name(name), Some(cause));
+        assert_eq!(EndReason::from_name(name), Some(cause));
     }
-    assert_eq!(Cause::from_name("Logout"), None);
-    assert_eq!(Cause::from_name(""), None);
+    assert_eq!(EndReason::from_name("Logout"), None);
+    assert_eq!(EndReason::from_name(""), None);
 }

@@ -2,13 +2,13 @@
 #![deny(missing_docs)]
 
 mod clock;
+mod database_lock;
 mod redis;
 mod sql;
-mod tenancy;
 
 pub use clock::SystemClock;
+pub use database_lock::{DatabaseLock, DatabaseLockError, DatabaseLost, LockMode, LockedBlacklist};
 pub use redis::{RedisBlacklist, RedisConnectError, RedisSettings};
 pub use sql::{
     Claimed, ConnectError, DatabaseGuard, HighWater, MigrationState, MigrationStep, SqlSettings, SqlStore, sqlite_file,
 };
-pub use tenancy::{DatabaseLost, Tenancy, TenancyError, Tenant, Tenanted};

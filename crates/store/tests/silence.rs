@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Device, NewUser, PasswordHash, RefreshState, Session, SessionState, User, UserKind, Username,
+    Device, EndReason, NewUser, PasswordHash, RefreshState, Session, SessionState, User, UserKind, Username,
     ports::{Closing, SessionStore, UserStore},
     token::{ClientId, Generation, Salt, SessionId, UserId},
 };
@@ -100,7 +100,7 @@ async fn at_trace_level_no_bound_value_is_logged() {
     taken.user.username = Username::parse("mallory").unwrap();
     let error = store.insert(taken).await.expect_err("the id is taken");
     let closing = Closing {
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
         at: noon,
         margin: Default::default(),
     };

@@ -46,7 +46,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use rescind_lab::Asked;
-    use rescind_session::Cause;
+    use rescind_session::EndReason;
 
     use super::*;
     use crate::demo::scene::Step;
@@ -61,16 +61,16 @@ mod tests {
         let asked = Asked::ALL.each_ref().map(|asked| asked as &dyn std::fmt::Debug);
         assert_eq!(known(&WORDS.asked), names(&asked));
         for cause in [
-            Cause::Logout,
-            Cause::LogoutElsewhere,
-            Cause::LogoutEverywhere,
-            Cause::Replaced,
-            Cause::TooMany,
-            Cause::PasswordChange,
-            Cause::Reuse,
-            Cause::LostCommit,
-            Cause::Administrator,
-            Cause::TokenRevoked,
+            EndReason::Logout,
+            EndReason::LogoutElsewhere,
+            EndReason::LogoutEverywhere,
+            EndReason::Replaced,
+            EndReason::TooMany,
+            EndReason::PasswordChange,
+            EndReason::Reuse,
+            EndReason::LostCommit,
+            EndReason::Administrator,
+            EndReason::TokenRevoked,
         ] {
             assert!(WORDS.causes.contains_key(&format!("{cause:?}")), "{cause:?}");
         }

@@ -96,7 +96,7 @@ fn said_in(step: &Step, answer: Answer) -> Vec<Message> {
     if let (Some(from), Some(to)) = (words.from, words.to) {
         said.push(Message::new(from, to, words.says.as_str()));
     }
-    if step.upkeep.iter().any(|call| call.operation == Operation::Fill) {
+    if step.maintenance.iter().any(|call| call.operation == Operation::Fill) {
         let says = "what was revoked, from the log";
         said.push(Message::new(Lane::Database, Lane::Blacklist, says));
     }

@@ -69,7 +69,7 @@ impl<'a> Context<'a> {
             Who::Thief => ("thief", "The thief", "The thief is"),
         };
         let refreshes = matches!(self.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
-        let forgot = !step.upkeep.is_empty() && step.after.mood != Mood::Stopped;
+        let forgot = !step.maintenance.is_empty() && step.after.mood != Mood::Stopped;
         let mut facts = Facts::default()
             .with("who", who)
             .with("You", you)

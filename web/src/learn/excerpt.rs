@@ -23,7 +23,7 @@ const SOURCES: [(&str, &str); 11] = sources![
     "crates/session/src/memory/blacklist.rs",
     "crates/session/src/memory/sessions.rs",
     "crates/session/src/service.rs",
-    "crates/session/src/upkeep.rs",
+    "crates/session/src/maintenance.rs",
     "crates/store/src/redis/mod.rs",
     "crates/token/src/key_ring.rs",
     "crates/token/src/refresh.rs",

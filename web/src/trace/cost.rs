@@ -84,7 +84,7 @@ fn figures(sandbox: &Sandbox) -> [String; FIGURES.len()] {
     let all = |stores: &[Store]| {
         let asked = steps.iter().flat_map(|step| {
             let sent = step.exchanges.iter().flat_map(|exchange| &exchange.calls);
-            sent.chain(&step.upkeep)
+            sent.chain(&step.maintenance)
         });
         Count::of(asked, stores).to_string()
     };

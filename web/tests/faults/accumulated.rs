@@ -10,7 +10,7 @@ use crate::{
     report::{Times, held, thousands},
 };
 
-/// A batch of the program's upkeep.
+/// A batch of the program's maintenance.
 const BATCH: u64 = 500;
 const WRITTEN_AT_ONCE: u32 = 50_000;
 /// Every answer comes within this, on a machine that is busy with all else.

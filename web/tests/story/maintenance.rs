@@ -4,7 +4,11 @@ use crate::stage::program;
 
 #[tokio::test]
 async fn the_upkeep_of_the_program_survives_a_panic_and_is_not_ready_meanwhile() {
-    let running = program().env("FAILPOINTS", "in-upkeep=2*panic").start().await.unwrap();
+    let running = program()
+        .env("FAILPOINTS", "in-maintenance=2*panic")
+        .start()
+        .await
+        .unwrap();
     let api = running.api_client();
     let panics = || running.logs().matches("a background task failed").count();
     let mut unready = false;
@@ -17,6 +21,6 @@ async fn the_upkeep_of_the_program_survives_a_panic_and_is_not_ready_meanwhile()
         }
         unready |= ready.body["reason"] == "maintenance";
     }
-    assert!(unready, "it never said that its upkeep had ended");
+    assert!(unready, "it never said that its maintenance had ended");
     assert_eq!(panics(), 2, "{}", running.logs());
 }

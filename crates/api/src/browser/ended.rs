@@ -19,8 +19,8 @@ pub async fn ended_session(request: &HttpRequest, rescind: &Rescind) -> Result<O
     request.extensions_mut().insert(Personal);
     let found = closed_session(request, rescind).await?;
     Ok(found.map(|(session, presented)| match presented {
-        Presented::RefreshToken => session,
-        Presented::AccessToken => Session {
+        LogoutCredential::RefreshToken => session,
+        LogoutCredential::AccessToken => Session {
             device: Device::default(),
             ..session
         },
@@ -28,7 +28,7 @@ pub async fn ended_session(request: &HttpRequest, rescind: &Rescind) -> Result<O
 }
 
 /// Which token showed that the browser held the session.
-pub(super) enum Presented {
+pub(super) enum LogoutCredential {
     RefreshToken,
     AccessToken,
 }
@@ -37,7 +37,7 @@ pub(super) enum Presented {
 pub(super) async fn closed_session(
     request: &HttpRequest,
     rescind: &Rescind,
-) -> Result<Option<(Session, Presented)>, Problem> {
+) -> Result<Option<(Session, LogoutCredential)>, Problem> {
     let service = rescind.service();
     let Ok(cookies) = CookieTokens::read(request, rescind.cookie_names()) else {
         return Ok(None);
@@ -49,12 +49,12 @@ pub(super) async fn closed_session(
     if let Some(token) = &cookies.refresh
         && let Some(session) = service.session_of(token.expose_secret()).await?
     {
-        return Ok(closed(session).map(|session| (session, Presented::RefreshToken)));
+        return Ok(closed(session).map(|session| (session, LogoutCredential::RefreshToken)));
     }
     let token = cookies.access.as_ref().map(AccessToken::expose_secret);
     let Some(claims) = token.and_then(|token| service.genuine_claims(token).ok()) else {
         return Ok(None);
     };
     let session = service.session(claims.session_id).await?.and_then(closed);
-    Ok(session.map(|session| (session, Presented::AccessToken)))
+    Ok(session.map(|session| (session, LogoutCredential::AccessToken)))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, cookie::Cookie};
 use rescind_session::{
-    Cause, Grant, Password,
+    EndReason, IssuedTokens, Password,
     token::{AccessClaims, AccessToken, ClientId},
 };
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// Tokens for a browser. [`Rescind::guard`] puts their cookies on every reply: an error after a login or a renewal must
 /// not lose them.
-pub struct BrowserLogin(Grant);
+pub struct BrowserLogin(IssuedTokens);
 
 /// The cookies of a [`BrowserLogin`], kept with the request until there is a reply.
 pub(crate) struct HandOver {
@@ -40,14 +40,14 @@ impl BrowserLogin {
     fn new(
         request: &HttpRequest,
         rescind: &Rescind,
-        grant: Grant,
+        issued: IssuedTokens,
         login: Option<Undelivered>,
         notice: Option<Cookie<'static>>,
     ) -> Self {
-        let mut cookies = Vec::from(rescind.cookie_names().of_grant(&grant));
+        let mut cookies = Vec::from(rescind.cookie_names().of_grant(&issued));
         cookies.extend(notice);
         request.extensions_mut().insert(HandOver { cookies, login });
-        Self(grant)
+        Self(issued)
     }
 
     /// The claims of the new access token.
@@ -99,17 +99,17 @@ pub async fn log_in_without_limit(
     let device = login::device(request, rescind);
     let first_party = ClientId::first_party();
     let service = rescind.service().for_client(device.address);
-    let grant = service.log_in(username, password, first_party, device).await?;
-    tracing::info!(session = %grant.claims.session_id, user = %grant.claims.subject, "logged in");
-    replace(request, rescind, Undelivered::new(rescind, grant)).await
+    let issued = service.log_in(username, password, first_party, device).await?;
+    tracing::info!(session = %issued.claims.session_id, user = %issued.claims.subject, "logged in");
+    replace(request, rescind, Undelivered::new(rescind, issued)).await
 }
 
 /// The login replaces the session that the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
     end_replaced(request, rescind).await?;
-    let grant = login.grant().clone();
-    let notice = copy_was_used(request, rescind, &grant.claims).await;
-    Ok(BrowserLogin::new(request, rescind, grant, Some(login), notice))
+    let issued = login.issued().clone();
+    let notice = copy_was_used(request, rescind, &issued.claims).await;
+    Ok(BrowserLogin::new(request, rescind, issued, Some(login), notice))
 }
 
 /// The notice for a user who logs in after a session of theirs was ended because of a copied token: who used it last.
@@ -133,8 +133,8 @@ async fn copy_was_used(request: &HttpRequest, rescind: &Rescind, claims: &Access
 /// # Errors
 /// [`Problem`]: the 401s of a refresh lead to the login.
 pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLogin, Problem> {
-    let grant = exchange(request, rescind).await?;
-    Ok(BrowserLogin::new(request, rescind, grant, None, None))
+    let issued = exchange(request, rescind).await?;
+    Ok(BrowserLogin::new(request, rescind, issued, None, None))
 }
 
 /// Ends every session that the browser's cookies name. Each token is taken by itself. Everywhere else contradictory
@@ -143,6 +143,6 @@ async fn end_replaced(request: &HttpRequest, rescind: &Rescind) -> Result<(), Pr
     let cookies = CookieTokens::each(request, rescind.cookie_names());
     let presented: Vec<_> = cookies.iter().map(CookieTokens::presented).collect();
     // A token that is not genuine names no session. Its cookie is replaced with the others.
-    let _ = rescind.service().log_out_all(&presented, Cause::Replaced).await?;
+    let _ = rescind.service().log_out_all(&presented, EndReason::Replaced).await?;
     Ok(())
 }

@@ -37,7 +37,7 @@ use actix_web::{
     web::{self, PayloadConfig, Query},
 };
 use rescind_session::{
-    Grant,
+    IssuedTokens,
     token::{RefreshToken, SessionId},
 };
 use serde::Deserialize;
@@ -145,10 +145,10 @@ async fn refresh_on_the_way(request: HttpRequest, rescind: Rescind, way: Query<W
         tracing::info!("a browser did not accept its new cookies");
         return Ok(see_other(&with_next("/login", &next)));
     }
-    let grant = exchange(&request, &rescind).await;
+    let issued = exchange(&request, &rescind).await;
     answer(
         &rescind,
-        grant,
+        issued,
         &format!("{}&renewed=1", with_next("/refresh", &next)),
         &next,
     )
@@ -161,17 +161,22 @@ async fn refresh_by_form(
     way: Option<Form<Way>>,
 ) -> Result<HttpResponse, Problem> {
     let next = way.map_or_else(|| "/".to_owned(), |Form(way)| way.next());
-    let grant = exchange(&request, &rescind).await;
-    answer(&rescind, grant, &next, &next)
+    let issued = exchange(&request, &rescind).await;
+    answer(&rescind, issued, &next, &next)
 }
 
 /// Redirects to `on` with new cookies, or to the login with the old ones: these are not dropped, see
 /// [`cookies`](crate::cookies).
-fn answer(rescind: &Rescind, grant: Result<Grant, Problem>, on: &str, next: &str) -> Result<HttpResponse, Problem> {
-    match grant {
-        Ok(grant) => {
+fn answer(
+    rescind: &Rescind,
+    issued: Result<IssuedTokens, Problem>,
+    on: &str,
+    next: &str,
+) -> Result<HttpResponse, Problem> {
+    match issued {
+        Ok(issued) => {
             let mut reply = see_other(on);
-            add_cookies(&mut reply, &rescind.cookie_names().of_grant(&grant))?;
+            add_cookies(&mut reply, &rescind.cookie_names().of_grant(&issued))?;
             Ok(reply)
         }
         Err(problem)

@@ -1,7 +1,7 @@
 //! Login, refresh, logout.
 
 use actix_web::{HttpRequest, HttpResponse};
-use rescind_session::{Grant, token::SessionId};
+use rescind_session::{IssuedTokens, token::SessionId};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::NameAndPassword;
@@ -31,24 +31,24 @@ struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    fn told(grant: &'a Grant) -> Self {
+    fn told(issued: &'a IssuedTokens) -> Self {
         Self {
-            access_token: Some(grant.access_token.expose_secret()),
+            access_token: Some(issued.access_token.expose_secret()),
             token_type: Some("Bearer"),
-            refresh_token: grant.refresh.as_ref().map(|refresh| refresh.token.expose_secret()),
-            ..Self::untold(grant)
+            refresh_token: issued.refresh.as_ref().map(|refresh| refresh.token.expose_secret()),
+            ..Self::untold(issued)
         }
     }
 
-    fn untold(grant: &'a Grant) -> Self {
-        let left = |until: jiff::Timestamp| until.duration_since(grant.at).as_secs();
+    fn untold(issued: &'a IssuedTokens) -> Self {
+        let left = |until: jiff::Timestamp| until.duration_since(issued.at).as_secs();
         Self {
             access_token: None,
             token_type: None,
-            expires_in: left(grant.claims.expires_at),
+            expires_in: left(issued.claims.expires_at),
             refresh_token: None,
-            refresh_expires_in: grant.refresh.as_ref().map(|refresh| left(refresh.expires_at)),
-            session_id: grant.claims.session_id,
+            refresh_expires_in: issued.refresh.as_ref().map(|refresh| left(refresh.expires_at)),
+            session_id: issued.claims.session_id,
         }
     }
 }
@@ -80,10 +80,10 @@ pub(super) async fn refresh(
         return Err(Problem::PolicyHasNoRefresh);
     }
     if let Some(token) = body.0.refresh_token.optional("refresh_token")? {
-        let grant = rescind.service().refresh(&token, device(&request, &rescind)).await?;
-        return Ok(HttpResponse::Ok().json(Tokens::told(&grant)));
+        let issued = rescind.service().refresh(&token, device(&request, &rescind)).await?;
+        return Ok(HttpResponse::Ok().json(Tokens::told(&issued)));
     }
-    let grant = exchange(&request, &rescind).await.map_err(|problem| match problem {
+    let issued = exchange(&request, &rescind).await.map_err(|problem| match problem {
         Problem::TokenMissing => {
             let detail = "is required, unless the browser's cookies are sent".to_owned();
             Problem::InvalidInput(vec![FieldError {
@@ -94,10 +94,10 @@ pub(super) async fn refresh(
         problem => problem,
     })?;
     let mut reply = HttpResponse::Ok();
-    for cookie in rescind.cookie_names().of_grant(&grant) {
+    for cookie in rescind.cookie_names().of_grant(&issued) {
         reply.cookie(cookie);
     }
-    Ok(reply.json(Tokens::untold(&grant)))
+    Ok(reply.json(Tokens::untold(&issued)))
 }
 
 pub(super) async fn log_out(request: HttpRequest, rescind: Rescind, body: LogoutBody) -> Result<HttpResponse, Problem> {

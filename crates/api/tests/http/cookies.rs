@@ -4,7 +4,7 @@ use actix_web::{
     cookie::{Cookie, SameSite, time::Duration},
     http::{Method, header},
 };
-use rescind_session::{Cause, Policy, SessionState};
+use rescind_session::{EndReason, Policy, SessionState};
 
 use crate::{
     faulty::Fault,
@@ -121,7 +121,7 @@ async fn cookies_of_different_sessions_are_refused_everywhere_and_a_login_ends_b
             matches!(
                 state,
                 SessionState::Closed {
-                    cause: Cause::Replaced,
+                    cause: EndReason::Replaced,
                     ..
                 }
             ),
@@ -165,7 +165,7 @@ async fn a_login_ends_the_session_that_the_browser_held() {
     assert!(matches!(
         world.row(old).await.state,
         SessionState::Closed {
-            cause: Cause::Replaced,
+            cause: EndReason::Replaced,
             ..
         }
     ));

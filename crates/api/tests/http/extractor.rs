@@ -86,7 +86,7 @@ async fn an_incomplete_blacklist_accepts_no_token() {
         .get("/mine", &tokens.access)
         .await
         .is_problem(503, "store_unavailable");
-    world.service.carry_over(100).await.unwrap();
+    world.service.sync_blacklist(100).await.unwrap();
     world.get("/mine", &tokens.access).await.is(200);
 }
 

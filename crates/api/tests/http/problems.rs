@@ -222,10 +222,10 @@ async fn an_applications_own_404_page_is_not_replaced() {
 fn a_problem_prints_as_its_code_and_keeps_its_cause() {
     assert_eq!(Problem::NotFound.to_string(), "not_found");
     assert!(Problem::NotFound.source().is_none());
-    let problem = Problem::from(Unavailable::NotWhole);
+    let problem = Problem::from(Unavailable::BlacklistRebuilding);
     assert_eq!(problem.to_string(), "store_unavailable");
     let cause = problem.source().unwrap().to_string();
-    assert_eq!(cause, Unavailable::NotWhole.to_string());
+    assert_eq!(cause, Unavailable::BlacklistRebuilding.to_string());
 }
 
 #[tokio::test]
@@ -428,7 +428,7 @@ async fn liveness_and_readiness_differ() {
         .send(call(Method::GET, "/health/ready"))
         .await
         .is_problem(503, "store_unavailable");
-    world.service.carry_over(100).await.unwrap();
+    world.service.sync_blacklist(100).await.unwrap();
     world.send(call(Method::GET, "/health/ready")).await.is(200);
     for store in ["sessions", "blacklist"] {
         let both = |fault| {
@@ -460,8 +460,8 @@ async fn a_node_that_is_not_ready_names_the_reason_in_one_word() {
         let all = format!("{:?} {}", reply.headers, reply.body);
         assert!(!all.contains(INTERNAL), "the cause is for the log: {all}");
     };
-    is_missing("blacklist_not_whole").await;
-    world.service.carry_over(100).await.unwrap();
+    is_missing("blacklist_rebuilding").await;
+    world.service.sync_blacklist(100).await.unwrap();
     ready().await.is(200);
 
     for fault in [Fault::Fails, Fault::Hangs] {
@@ -478,10 +478,10 @@ async fn a_node_that_is_not_ready_names_the_reason_in_one_word() {
     world.time.now(Fault::Fails);
     is_missing("clock").await;
     world.time.now(Fault::None);
-    world.service.look_again();
-    is_missing("blacklist_not_whole").await;
+    world.service.require_resync();
+    is_missing("blacklist_rebuilding").await;
 
-    world.service.carry_over(100).await.unwrap();
+    world.service.sync_blacklist(100).await.unwrap();
     let reply = ready().await;
     reply.is(200);
     assert!(reply.json().get("reason").is_none(), "{}", reply.body);

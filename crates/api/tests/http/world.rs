@@ -73,7 +73,7 @@ impl Default for Make {
 impl Make {
     pub(crate) async fn world(self) -> World {
         let world = self.cold();
-        world.service.carry_over(100).await.unwrap();
+        world.service.sync_blacklist(100).await.unwrap();
         for name in ["alice", "bob"] {
             world.service.sign_up(name, &Password::new(PASSWORD)).await.unwrap();
         }

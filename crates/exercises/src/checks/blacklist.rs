@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope,
-    ports::{Blacklist, Claim, Standing, StoreError},
+    EndReason, LogId, Position, Revocation, Scope,
+    ports::{Blacklist, RebuildClaim, RevocationStatus, StoreError},
     token::{SessionId, TokenId, UserId},
 };
 use uuid::Uuid;
@@ -67,7 +67,7 @@ struct World {
 
 impl World {
     async fn with(blacklist: Arc<dyn Blacklist>) -> Result<Self, String> {
-        let claim = Claim {
+        let claim = RebuildClaim {
             log: LogId::from_uuid(Uuid::from_u128(1)),
             nonce: Uuid::from_u128(2),
         };
@@ -90,7 +90,7 @@ impl World {
             user: UserId::from_uuid(Uuid::from_u128(3)),
             at: minute(0),
             until: minute(until_minute),
-            cause: Cause::Logout,
+            cause: EndReason::Logout,
         };
         answer(self.blacklist.insert(&[revocation]).await)
     }
@@ -101,9 +101,9 @@ impl World {
 
     async fn lets_in(&self, token: TokenId) -> Result<bool, String> {
         match answer(self.blacklist.check(token, self.session).await)? {
-            Standing::Clear => Ok(true),
-            Standing::Revoked(_) => Ok(false),
-            Standing::NotWhole => {
+            RevocationStatus::NotRevoked => Ok(true),
+            RevocationStatus::Revoked(_) => Ok(false),
+            RevocationStatus::Incomplete => {
                 Err("The blacklist says that it is not whole, though it was filled: nobody gets in.".into())
             }
         }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rescind_conformance::rotating;
 use rescind_session::{
-    Cause, Device, RefreshState, Session, SessionState,
+    Device, EndReason, RefreshState, Session, SessionState,
     decorate::{self, Around, Call},
     ports::{Epoch, Rotated, Rotation, SessionStore, StoreError},
     token::{ClientId, Generation, Salt, SessionId, UserId},
@@ -154,7 +154,7 @@ impl World {
         Ok(self.row().await?.state == SessionState::Open)
     }
 
-    async fn was_closed_for(&self, cause: Cause) -> Result<bool, String> {
+    async fn was_closed_for(&self, cause: EndReason) -> Result<bool, String> {
         let state = self.row().await?.state;
         Ok(matches!(state, SessionState::Closed { cause: noted, .. } if noted == cause))
     }
@@ -242,14 +242,14 @@ async fn a_copy_two_generations_old_buys_nothing_however_slow_it_comes(world: &W
          the row back to generation 1, and bought him a token.",
     )?;
     tell(
-        world.was_closed_for(Cause::Reuse).await?,
+        world.was_closed_for(EndReason::Reuse).await?,
         "A thief's copy was two generations old when it was judged, and nobody noticed the theft.",
     )
 }
 
 async fn a_logout_beside_a_refresh_wins(world: &World) -> Told {
     let (slow, gate) = world.rows.held_at(Moment::BeforeWriting);
-    let logout = async { answer(world.rows.close(world.session, Cause::Logout, seconds(1)).await) };
+    let logout = async { answer(world.rows.close(world.session, EndReason::Logout, seconds(1)).await) };
     let (bought, ()) = overtaken(&gate, world.refresh_over(&slow, 0, 1), logout).await?;
     tell(
         bought == Answer::LoggedOut,
@@ -308,7 +308,7 @@ async fn a_copy_that_comes_after_the_grace_is_noticed(world: &World) -> Told {
         "A token was presented 11 seconds after it had been exchanged, and bought another one.",
     )?;
     tell(
-        world.was_closed_for(Cause::Reuse).await?,
+        world.was_closed_for(EndReason::Reuse).await?,
         "A token was presented 11 seconds after it had been exchanged. Somebody has a copy, and the session goes on.",
     )
 }

@@ -18,7 +18,7 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, MARGIN, Session, SessionState,
+    EndReason, MARGIN, Session, SessionState,
     memory::MemorySessions,
     ports::{Closing, Rotated, Rotation, SessionStore, StoreError},
     token::{Generation, SessionId},
@@ -104,7 +104,7 @@ impl Rows {
     ///
     /// # Errors
     /// If the table cannot answer.
-    pub async fn close(&self, id: SessionId, cause: Cause, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn close(&self, id: SessionId, cause: EndReason, at: Timestamp) -> Result<(), StoreError> {
         self.pass(Moment::BeforeWriting).await;
         tokio::time::sleep(WIRE).await;
         let closing = Closing {

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use rescind_session::{
     Revocation, Scope,
     memory::MemoryBlacklist,
-    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
+    ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus, StoreError},
     token::{SessionId, TokenId},
 };
 use tokio::sync::Mutex;
@@ -46,10 +46,10 @@ impl Blacklist for HomeMade {
         Ok(())
     }
 
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
         let entries = self.entries.lock().await;
         if entries.contains_key(&Scope::Token(token)) {
-            return Ok(Standing::Revoked(Scope::Token(token)));
+            return Ok(RevocationStatus::Revoked(Scope::Token(token)));
         }
         self.mark.check(token, session).await
     }
@@ -65,16 +65,16 @@ impl Blacklist for HomeMade {
         Ok(passed.len() as u64)
     }
 
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+    async fn claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, StoreError> {
         self.mark.claim(claim).await
     }
 
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+    async fn fill(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, StoreError> {
         self.insert(revocations).await?;
         self.mark.fill(claim, &[]).await
     }
 
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+    async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError> {
         self.mark.complete(claim).await
     }
 }

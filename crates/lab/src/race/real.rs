@@ -12,7 +12,8 @@ use std::{
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    Device, Grant, Keys, ManualClock, Password, Policy, Ports, Refresh, RefreshError, SessionService, SessionState,
+    Device, IssuedTokens, Keys, ManualClock, Password, Policy, Ports, Refresh, RefreshError, SessionService,
+    SessionState,
     decorate::{self, Around, Call},
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     ports::{SessionStore, StoreError},
@@ -65,19 +66,19 @@ impl Real {
         };
         let service = SessionService::new(config, keys, metered(&ports, &meter), rng.fork())?;
         // The blacklist counts as whole once it has seen the log.
-        service.carry_over(BATCH).await?;
+        service.sync_blacklist(BATCH).await?;
         let password = Password::new(PASSWORD);
         service.sign_up(USERNAME, &password).await?;
-        let grant = service
+        let issued = service
             .log_in(USERNAME, &password, ClientId::first_party(), Device::default())
             .await?;
         let real = Self {
-            session: grant.claims.session_id,
+            session: issued.claims.session_id,
             service,
             clock,
             meter,
         };
-        Ok((real, tokens(&grant)?))
+        Ok((real, tokens(&issued)?))
     }
 
     pub(super) async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<Answer, RaceError> {
@@ -97,7 +98,7 @@ impl Real {
             }
         };
         match service.refresh(token, Device::default()).await {
-            Ok(grant) => Ok(Answer::Given(tokens(&grant)?)),
+            Ok(issued) => Ok(Answer::Given(tokens(&issued)?)),
             Err(RefreshError::Reused) => Ok(Answer::Reused),
             Err(RefreshError::Closed) => Ok(Answer::Closed),
             Err(error) => Err(error.into()),
@@ -119,10 +120,10 @@ impl Real {
     }
 }
 
-fn tokens(grant: &Grant) -> Result<Tokens, RaceError> {
-    let refresh = grant.refresh.as_ref().ok_or(RaceError::NoRefreshToken)?;
+fn tokens(issued: &IssuedTokens) -> Result<Tokens, RaceError> {
+    let refresh = issued.refresh.as_ref().ok_or(RaceError::NoRefreshToken)?;
     Ok(Tokens {
-        access: grant.access_token.expose_secret().to_owned(),
+        access: issued.access_token.expose_secret().to_owned(),
         refresh: refresh.token.expose_secret().to_owned(),
     })
 }

@@ -11,13 +11,13 @@ use rescind_token::{SessionId, TokenId};
 
 use super::whole;
 use crate::{
-    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
+    ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus, StoreError},
     revocation::{LogId, Revocation, Scope},
 };
 
 /// The blacklist of a single node, asked on every request.
 ///
-/// A new one is empty, knows it, and says [`Standing::NotWhole`] of everything until it has been filled from the log.
+/// A new one is empty, knows it, and says [`RevocationStatus::Incomplete`] of everything until it has been filled from the log.
 ///
 /// One [`RwLock`], since checks come with every request and changes only with a logout: readers do not keep each other
 /// out, and each holds the lock for two look-ups: nanoseconds, where verifying the signature took microseconds.
@@ -41,7 +41,7 @@ struct Entries {
 enum Past {
     #[default]
     Unknown,
-    Filling(Claim),
+    Filling(RebuildClaim),
     Whole(LogId),
 }
 
@@ -77,42 +77,42 @@ impl Entries {
 
     // ANCHOR: check
     /// An entry that is here refuses. Its `until` is not asked: that only says when it may be removed.
-    fn check(&self, token: TokenId, session: SessionId) -> Standing {
+    fn check(&self, token: TokenId, session: SessionId) -> RevocationStatus {
         [Scope::Session(session), Scope::Token(token)]
             .into_iter()
             .find(|scope| self.until.contains_key(scope))
-            .map_or_else(|| self.standing_of_the_absent(), Standing::Revoked)
+            .map_or_else(|| self.standing_of_the_absent(), RevocationStatus::Revoked)
     }
     // ANCHOR_END: check
 
-    fn standing_of_the_absent(&self) -> Standing {
+    fn standing_of_the_absent(&self) -> RevocationStatus {
         match self.past {
-            Past::Whole(_) => Standing::Clear,
-            Past::Unknown | Past::Filling(_) => Standing::NotWhole,
+            Past::Whole(_) => RevocationStatus::NotRevoked,
+            Past::Unknown | Past::Filling(_) => RevocationStatus::Incomplete,
         }
     }
 
     /// Nobody else can be at it: the copy belongs to one process, which fills it once at a time. A claim that was left
     /// behind half-way gives way to the next.
-    fn claim(&mut self, claim: Claim) -> Copied {
+    fn claim(&mut self, claim: RebuildClaim) -> ClaimOutcome {
         if self.past == Past::Whole(claim.log) {
-            return Copied::Whole;
+            return ClaimOutcome::Complete;
         }
         self.past = Past::Filling(claim);
-        Copied::ToBeFilled
+        ClaimOutcome::Granted
     }
 
-    fn filling(&self, claim: Claim) -> Filling {
+    fn filling(&self, claim: RebuildClaim) -> RebuildStep {
         if self.past == Past::Filling(claim) {
-            Filling::Stands
+            RebuildStep::Accepted
         } else {
-            Filling::Lost
+            RebuildStep::ClaimLost
         }
     }
 
-    fn complete(&mut self, claim: Claim) -> Filling {
+    fn complete(&mut self, claim: RebuildClaim) -> RebuildStep {
         let filling = self.filling(claim);
-        if filling == Filling::Stands {
+        if filling == RebuildStep::Accepted {
             self.past = Past::Whole(claim.log);
         }
         filling
@@ -144,7 +144,7 @@ impl Blacklist for MemoryBlacklist {
         Ok(())
     }
 
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
         Ok(whole(self.entries.read())?.check(token, session))
     }
 
@@ -152,16 +152,16 @@ impl Blacklist for MemoryBlacklist {
         Ok(whole(self.entries.write())?.prune(now, limit))
     }
 
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+    async fn claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, StoreError> {
         Ok(whole(self.entries.write())?.claim(claim))
     }
 
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+    async fn fill(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, StoreError> {
         self.insert(revocations).await?;
         Ok(whole(self.entries.read())?.filling(claim))
     }
 
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
+    async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError> {
         Ok(whole(self.entries.write())?.complete(claim))
     }
 

@@ -14,10 +14,10 @@ use super::{log::Log, whole};
 use crate::{
     clock::later,
     ports::{
-        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
+        Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreClock, StoreError,
         Tail,
     },
-    revocation::{Cause, LogId, Position, Revocation, Scope},
+    revocation::{EndReason, LogId, Position, Revocation, Scope},
     session::{Session, SessionState},
 };
 
@@ -111,7 +111,7 @@ impl Store {
         let Some(row) = self.rows.get_mut(&id) else {
             return Closed::NoSuchSession;
         };
-        if closing.cause == Cause::Reuse {
+        if closing.cause == EndReason::Reuse {
             row.reuse_noticed_at.get_or_insert(closing.at);
         }
         if row.state != SessionState::Open {
@@ -263,9 +263,9 @@ impl SessionStore for MemorySessions {
         Ok(whole(self.store.lock())?.prune(now, sessions_before, limit))
     }
 
-    async fn instants(&self) -> Result<Instants, StoreError> {
+    async fn store_clock(&self) -> Result<StoreClock, StoreError> {
         let store = whole(self.store.lock())?;
-        Ok(Instants {
+        Ok(StoreClock {
             // No clock of its own: it lives in the process whose clock is in question.
             clock: None,
             newest: store.newest,

@@ -2,7 +2,7 @@
 
 use rescind_session::{
     LogId, Position,
-    life::{Life, Place},
+    life::{Life, LogPosition},
 };
 
 /// The history of the data (`master_replid`), the second part of a life's name.
@@ -19,14 +19,14 @@ pub(crate) struct Mark {
     /// In which life.
     pub(crate) life: Life,
     /// Up to where.
-    pub(crate) place: Place,
+    pub(crate) place: LogPosition,
 }
 
 /// How a sync begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SyncFrom {
     /// The copy is complete up to there.
-    Mark(Place),
+    Mark(LogPosition),
     /// What the copy lacks is unknown: it is filled from the start.
     Start,
 }
@@ -63,7 +63,7 @@ fn a_sync_goes_on_from_a_mark_of_this_log_in_this_life_or_in_the_one_before_it()
     let mark = Mark {
         log: log(1),
         life: old.clone(),
-        place: Place {
+        place: LogPosition {
             position: Position::new(7),
             entry: None,
         },

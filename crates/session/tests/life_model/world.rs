@@ -4,7 +4,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use rescind_session::{
     LogId, Position,
-    life::{Check, Life, LogSight, LogState, Place, Register, SyncBegun, Term, Timing, Trust},
+    life::{Check, Life, LogPosition, LogSnapshot, LogState, Register, SyncBegun, Term, Timing, Trust},
 };
 use stateright::{Model, Property};
 use uuid::Uuid;
@@ -207,7 +207,7 @@ struct Node {
     sync: Option<Sync>,
     check: Option<Check>,
     /// What it would remember of the log if it kept a place of its own.
-    own_place: Place,
+    own_place: LogPosition,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -222,7 +222,7 @@ struct Sync {
     begun: Option<SyncBegun>,
     life: Life,
     fills: bool,
-    place: Place,
+    place: LogPosition,
     page: Vec<(u8, u8)>,
     is_at_end: bool,
 }
@@ -335,7 +335,7 @@ impl Model for Histories {
             connected: 0,
             sync: None,
             check: None,
-            own_place: Place::START,
+            own_place: LogPosition::START,
         };
         let server = |id, mark| Server {
             id,
@@ -348,7 +348,7 @@ impl Model for Histories {
         let mark = Mark {
             log: log_id(),
             life: life(0, 0),
-            place: Place::START,
+            place: LogPosition::START,
         };
         vec![World {
             clocks: [BEGIN; 2],
@@ -731,7 +731,7 @@ impl Histories {
                 (
                     true,
                     if self.holds(Rule::FillFromStart) {
-                        Place::START
+                        LogPosition::START
                     } else {
                         own_place
                     },
@@ -752,7 +752,7 @@ impl Histories {
     fn read_log(&self, world: &mut World, index: usize) -> Option<()> {
         let sync = world.nodes[index].sync.as_mut()?;
         let sql = &mut world.sql;
-        let sight = LogSight {
+        let sight = LogSnapshot {
             log: log_id(),
             timeline: sql.timeline,
             is_standby: false,
@@ -781,7 +781,7 @@ impl Histories {
         let index = usize::from(node);
         let mut sync = world.nodes[index].sync.take()?;
         let end = Position::new(sync.place.position.get() + sync.page.len() as u64);
-        let place = Place {
+        let place = LogPosition {
             position: end,
             entry: sync.page.last().map(|(_, entry)| Uuid::from_u128(u128::from(*entry))),
         };

@@ -7,9 +7,9 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
-    AnchoredClock, Cause, Clock, ClockNotReady, Device, MachineClock, ManualClock, NotReady, Password, Policy, Scope,
-    Unavailable,
-    ports::{Instants, NewRevocation, SessionStore},
+    AnchoredClock, Clock, ClockNotReady, Device, EndReason, MachineClock, ManualClock, NotReady, Password, Policy,
+    Scope, Unavailable,
+    ports::{NewRevocation, SessionStore, StoreClock},
     token::{ClientId, TokenId, UserId},
 };
 use uuid::Uuid;
@@ -44,9 +44,9 @@ fn anchored(newest: Option<Timestamp>) -> (Arc<Machine>, Arc<AnchoredClock>) {
     let machine = Machine::booted_at(noon());
     let clock = Arc::new(AnchoredClock::new(machine.clone()));
     assert_eq!(clock.drift(), SignedDuration::ZERO, "nothing is counted yet");
-    let instants = Instants {
+    let instants = StoreClock {
         newest,
-        ..Instants::default()
+        ..StoreClock::default()
     };
     clock.anchor(instants).unwrap();
     (machine, clock)
@@ -66,7 +66,7 @@ fn a_wall_clock_that_steps_while_the_program_runs_changes_nothing() {
     machine.count(HOUR);
     machine.set_wall(noon() - HOUR);
     assert_eq!(clock.now(), Ok(noon() + HOUR));
-    clock.anchor(Instants::default()).unwrap();
+    clock.anchor(StoreClock::default()).unwrap();
     assert_eq!(
         clock.now(),
         Ok(noon() + HOUR),
@@ -77,10 +77,10 @@ fn a_wall_clock_that_steps_while_the_program_runs_changes_nothing() {
 #[test]
 fn after_a_restart_the_time_is_not_before_the_newest_instant_in_the_database() {
     let clock = AnchoredClock::new(Machine::booted_at(noon() - HOUR));
-    let instants = Instants {
+    let instants = StoreClock {
         clock: Some(noon() - HOUR),
         newest: Some(noon()),
-        ..Instants::default()
+        ..StoreClock::default()
     };
     clock.anchor(instants).unwrap();
     assert_eq!(clock.now(), Ok(noon()));
@@ -89,9 +89,9 @@ fn after_a_restart_the_time_is_not_before_the_newest_instant_in_the_database() {
 #[test]
 fn a_clock_more_than_two_seconds_from_the_databases_is_not_ready_and_says_so() {
     let clock = AnchoredClock::new(Machine::booted_at(noon()));
-    let off = |seconds: i64| Instants {
+    let off = |seconds: i64| StoreClock {
         clock: Some(noon() + SignedDuration::from_secs(seconds)),
-        ..Instants::default()
+        ..StoreClock::default()
     };
     for apart in [3, -3] {
         let expected = ClockNotReady::Apart(SignedDuration::from_secs(-apart));
@@ -124,7 +124,7 @@ fn drift_is_the_wall_clock_minus_the_counted_time() {
 async fn a_node_whose_clock_drifts_30_seconds_is_not_ready_and_goes_on() {
     let (machine, clock) = anchored(None);
     let (service, ..) = service(config(Policy::blacklist()), clock);
-    service.carry_over(10).await.unwrap();
+    service.sync_blacklist(10).await.unwrap();
     let password = Password::new(PASSWORD);
     service.sign_up("alice", &password).await.unwrap();
     for direction in [1, -1] {
@@ -138,12 +138,12 @@ async fn a_node_whose_clock_drifts_30_seconds_is_not_ready_and_goes_on() {
             panic!("{not_ready:?}");
         };
         assert_eq!(by.as_secs(), direction * 30);
-        let grant = service
+        let issued = service
             .log_in("alice", &password, ClientId::first_party(), Device::default())
             .await
             .unwrap();
-        assert_eq!(grant.at, noon(), "requests go on by the counted time");
-        service.authenticate(grant.access_token.expose_secret()).await.unwrap();
+        assert_eq!(issued.at, noon(), "requests go on by the counted time");
+        service.authenticate(issued.access_token.expose_secret()).await.unwrap();
         drift(0);
         service.ready().await.unwrap();
     }
@@ -154,17 +154,17 @@ async fn a_node_whose_clock_drifts_30_seconds_is_not_ready_and_goes_on() {
 async fn a_node_that_another_one_has_overtaken_answers_nobody() {
     let clock = Arc::new(ManualClock::at(noon()));
     let (service, _, sessions, _) = service(config(Policy::blacklist()), clock);
-    service.carry_over(100).await.unwrap();
+    service.sync_blacklist(100).await.unwrap();
     let revoked_at = |at, id| NewRevocation {
         scope: Scope::Token(TokenId::from_uuid(Uuid::from_u128(id))),
         user: UserId::from_uuid(Uuid::nil()),
         at,
         until: at,
-        cause: Cause::TokenRevoked,
+        cause: EndReason::TokenRevoked,
     };
     let ahead = noon() + SignedDuration::from_mins(5);
     sessions.revoke(&revoked_at(ahead, 1)).await.unwrap();
-    service.carry_over(100).await.unwrap();
+    service.sync_blacklist(100).await.unwrap();
     assert_eq!(
         service.now().unwrap(),
         noon(),
@@ -175,7 +175,7 @@ async fn a_node_that_another_one_has_overtaken_answers_nobody() {
         .revoke(&revoked_at(ahead + SignedDuration::from_secs(1), 2))
         .await
         .unwrap();
-    service.carry_over(100).await.unwrap();
+    service.sync_blacklist(100).await.unwrap();
     let refused = service.now().unwrap_err();
     assert!(
         matches!(refused, Unavailable::Clock(ClockNotReady::Behind(_))),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    Cause, Device, Grant, Keys, LogoutError, ManualClock, Password, Policy, Presented, SessionService, SessionState,
+    Device, EndReason, IssuedTokens, Keys, LogoutCredential, LogoutError, ManualClock, Password, Policy,
+    SessionService, SessionState,
     token::{Algorithm, ClientId, KeyRing, SigningKey},
 };
 use secrecy::ExposeSecret;
@@ -14,15 +15,15 @@ use crate::{
     world::{PASSWORD, World, config, forge, noon, refresh_keys, refresh_token, service, with_access},
 };
 
-fn both<'a>(access: &'a str, refresh: &'a str) -> Presented<'a> {
-    Presented {
+fn both<'a>(access: &'a str, refresh: &'a str) -> LogoutCredential<'a> {
+    LogoutCredential {
         access: Some(access),
         refresh: Some(refresh),
     }
 }
 
 /// A login under `blacklist`, and a service under `client_delete` on the same stores.
-async fn changed_to_client_delete() -> (SessionService, Grant, Arc<FaultySessions>) {
+async fn changed_to_client_delete() -> (SessionService, IssuedTokens, Arc<FaultySessions>) {
     let (first, _, sessions, _) = service(config(Policy::blacklist()), Arc::new(ManualClock::at(noon())));
     let key = SigningKey::generate(Algorithm::EdDsa).unwrap().to_pkcs8_pem().unwrap();
     let start = |policy, seed| {
@@ -37,58 +38,58 @@ async fn changed_to_client_delete() -> (SessionService, Grant, Arc<FaultySession
     let password = Password::new(PASSWORD);
     before.sign_up("alice", &password).await.unwrap();
     let login = before.log_in("alice", &password, ClientId::first_party(), Device::default());
-    let grant = login.await.unwrap();
-    (start(Policy::client_delete(), 2), grant, sessions)
+    let issued = login.await.unwrap();
+    (start(Policy::client_delete(), 2), issued, sessions)
 }
 
 #[tokio::test]
 async fn a_genuine_refresh_token_closes_its_row_also_under_a_policy_without_rows() {
     for access in ["genuine", "forged", "none"] {
-        let (service, grant, _) = changed_to_client_delete().await;
+        let (service, issued, _) = changed_to_client_delete().await;
         let (token, forged) = (
-            grant.access_token.expose_secret(),
-            forge(grant.access_token.expose_secret()),
+            issued.access_token.expose_secret(),
+            forge(issued.access_token.expose_secret()),
         );
-        let presented = Presented {
+        let presented = LogoutCredential {
             access: match access {
                 "genuine" => Some(token),
                 "forged" => Some(&forged),
                 _ => None,
             },
-            refresh: Some(refresh_token(&grant)),
+            refresh: Some(refresh_token(&issued)),
         };
         service.log_out(presented).await.unwrap();
-        let row = service.session(grant.claims.session_id).await.unwrap().unwrap();
+        let row = service.session(issued.claims.session_id).await.unwrap().unwrap();
         assert!(matches!(row.state, SessionState::Closed { .. }), "{access}: {row:?}");
     }
 }
 
 #[tokio::test]
 async fn an_access_token_alone_asks_no_store_under_a_policy_without_rows() {
-    let (service, grant, sessions) = changed_to_client_delete().await;
+    let (service, issued, sessions) = changed_to_client_delete().await;
     for method in ["find", "close", "revoke"] {
         sessions.faults.set(method, Fault::Fails);
     }
-    service.log_out(with_access(&grant)).await.unwrap();
+    service.log_out(with_access(&issued)).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_pair_of_which_one_is_genuine_ends_its_session_and_is_counted() {
     let world = World::new().await;
     let grants = [world.log_in().await, world.log_in().await, world.log_in().await];
-    let tokens = grants.each_ref().map(|grant| grant.access_token.expose_secret());
+    let tokens = grants.each_ref().map(|issued| issued.access_token.expose_secret());
     let forged = forge(tokens[2]);
     let presented = [
         both(tokens[0], "nonsense"),
         both(tokens[1], refresh_token(&grants[1])),
         both(&forged, refresh_token(&grants[2])),
     ];
-    let done = world.service.log_out_all(&presented, Cause::Logout).await.unwrap();
+    let done = world.service.log_out_all(&presented, EndReason::Logout).await.unwrap();
     assert_eq!((done.ended.len(), done.unrecognised), (3, 2));
     world.assert_dead(&grants).await;
     let nothing = world
         .service
-        .log_out_all(&[both("a", "b")], Cause::Logout)
+        .log_out_all(&[both("a", "b")], EndReason::Logout)
         .await
         .unwrap();
     assert_eq!((nothing.ended.len(), nothing.unrecognised), (0, 1));
@@ -105,10 +106,10 @@ async fn a_session_is_found_by_its_id_and_by_each_genuine_refresh_token() {
     world.log_out(&second).await.unwrap();
     let row = world.row(id).await;
     assert_eq!(world.service.session(id).await.unwrap(), Some(row.clone()));
-    for grant in [&first, &second] {
-        let found = world.service.session_of(refresh_token(grant)).await.unwrap();
+    for issued in [&first, &second] {
+        let found = world.service.session_of(refresh_token(issued)).await.unwrap();
         assert_eq!(found, Some(row.clone()));
-        let forged = forge(refresh_token(grant));
+        let forged = forge(refresh_token(issued));
         assert_eq!(world.service.session_of(&forged).await.unwrap(), None);
     }
 }

@@ -9,19 +9,19 @@ use rescind_session::{
     AnchoredClock, AuthenticateError, LoginError, LogoutError, MachineClock, Password, Policy, Ports, RefreshError,
     Unavailable,
     memory::MemorySessions,
-    ports::{Epoch, Instants, Opened, SessionStore},
+    ports::{Epoch, Opened, SessionStore, StoreClock},
     token::UserId,
 };
 
 #[tokio::test]
 async fn a_blacklist_that_fails_or_hangs_accepts_nobody() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     tokio::time::pause();
     for fault in [Fault::Fails, Fault::Hangs] {
         world.blacklist.faults.set("check", fault);
         let asked = tokio::time::Instant::now();
-        let verdict = world.me(&grant).await;
+        let verdict = world.me(&issued).await;
         assert!(
             matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::Store(_)))),
             "{verdict:?}"
@@ -29,17 +29,17 @@ async fn a_blacklist_that_fails_or_hangs_accepts_nobody() {
         assert!(asked.elapsed() < seconds(1), "{:?}", asked.elapsed());
     }
     world.blacklist.faults.mend();
-    world.me(&grant).await.unwrap();
+    world.me(&issued).await.unwrap();
 }
 
 /// Whoever has the signing key can write any user into a token, but not into a row.
 #[tokio::test]
 async fn under_stored_the_row_of_one_user_vouches_for_no_other() {
     let world = World::with(config(Policy::stored())).await;
-    let grant = world.log_in().await;
-    world.me(&grant).await.unwrap();
+    let issued = world.log_in().await;
+    world.me(&issued).await.unwrap();
     let elsewhere = Arc::new(MemorySessions::new());
-    let mut row = world.row(grant.claims.session_id).await;
+    let mut row = world.row(issued.claims.session_id).await;
     row.user = UserId::from_uuid(Default::default());
     let opened = elsewhere.open(&row, Epoch::FIRST).await.unwrap();
     assert_eq!(opened, Opened::Opened);
@@ -48,18 +48,18 @@ async fn under_stored_the_row_of_one_user_vouches_for_no_other() {
         ..world.service.ports().clone()
     };
     let service = world.service.with_ports(ports);
-    let verdict = service.authenticate(grant.access_token.expose_secret()).await;
+    let verdict = service.authenticate(issued.access_token.expose_secret()).await;
     assert!(matches!(verdict, Err(AuthenticateError::Revoked(_))), "{verdict:?}");
 }
 
 #[tokio::test]
 async fn under_stored_a_database_that_fails_or_hangs_accepts_nobody() {
     let world = World::with(config(Policy::stored())).await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     tokio::time::pause();
     for fault in [Fault::Fails, Fault::Hangs] {
         world.sessions.faults.set("find", fault);
-        let verdict = world.me(&grant).await;
+        let verdict = world.me(&issued).await;
         assert!(
             matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::Store(_)))),
             "{verdict:?}"
@@ -70,24 +70,27 @@ async fn under_stored_a_database_that_fails_or_hangs_accepts_nobody() {
 #[tokio::test]
 async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
     let world = World::cold(config(Policy::blacklist())).await;
-    let grant = world.log_in().await;
-    let verdict = world.me(&grant).await;
+    let issued = world.log_in().await;
+    let verdict = world.me(&issued).await;
     assert!(
-        matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::NotWhole))),
+        matches!(
+            verdict,
+            Err(AuthenticateError::Unavailable(Unavailable::BlacklistRebuilding))
+        ),
         "{verdict:?}"
     );
     world.sessions.faults.set("revocations_after", Fault::Fails);
-    assert!(world.service.carry_over(100).await.is_err());
-    assert!(world.me(&grant).await.is_err());
+    assert!(world.service.sync_blacklist(100).await.is_err());
+    assert!(world.me(&issued).await.is_err());
     world.sessions.faults.mend();
-    world.service.carry_over(100).await.unwrap();
-    world.me(&grant).await.unwrap();
+    world.service.sync_blacklist(100).await.unwrap();
+    world.me(&issued).await.unwrap();
 }
 
 #[tokio::test]
 async fn every_step_of_a_session_gives_up_within_the_store_timeout() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     tokio::time::pause();
     let timeout = seconds(1);
     for (method, step) in [
@@ -107,35 +110,35 @@ async fn every_step_of_a_session_gives_up_within_the_store_timeout() {
                 "{method}"
             );
         } else {
-            let refreshed = tokio::time::timeout(timeout, world.refresh(&grant)).await.unwrap();
+            let refreshed = tokio::time::timeout(timeout, world.refresh(&issued)).await.unwrap();
             assert!(matches!(refreshed, Err(RefreshError::Unavailable(_))), "{method}");
         }
         world.sessions.faults.mend();
     }
     world.sessions.faults.set("close", Fault::Hangs);
-    let left = tokio::time::timeout(timeout, world.log_out(&grant)).await.unwrap();
+    let left = tokio::time::timeout(timeout, world.log_out(&issued)).await.unwrap();
     assert!(matches!(left, Err(LogoutError::Unavailable(_))), "{left:?}");
     world.sessions.faults.mend();
     world.blacklist.faults.set("insert", Fault::Hangs);
-    let left = tokio::time::timeout(timeout, world.log_out(&grant)).await.unwrap();
+    let left = tokio::time::timeout(timeout, world.log_out(&issued)).await.unwrap();
     assert!(matches!(left, Err(LogoutError::RevocationPending(_))), "{left:?}");
 }
 
 #[tokio::test]
 async fn a_logout_that_was_given_up_on_is_finished_all_the_same() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let gate = Gate::new();
     world.sessions.faults.set("close", Fault::Waits(gate.clone()));
     tokio::time::pause();
-    assert!(matches!(world.log_out(&grant).await, Err(LogoutError::Unavailable(_))));
+    assert!(matches!(world.log_out(&issued).await, Err(LogoutError::Unavailable(_))));
     tokio::time::resume();
     world.sessions.faults.mend();
     gate.let_go();
-    while !world.is_in_blacklist(&grant).await {
+    while !world.is_in_blacklist(&issued).await {
         tokio::task::yield_now().await;
     }
-    world.assert_dead(&[grant]).await;
+    world.assert_dead(&[issued]).await;
 }
 
 #[tokio::test]
@@ -162,7 +165,7 @@ async fn a_clock_that_is_not_ready_answers_nothing() {
             .await
             .is_err()
     );
-    clock.anchor(Instants::default()).unwrap();
+    clock.anchor(StoreClock::default()).unwrap();
     assert!(matches!(
         service.authenticate("whatever").await,
         Err(AuthenticateError::Invalid(_))

@@ -74,7 +74,7 @@ impl Faults {
     ) -> Result<T, StoreError> {
         // A fault of a method is one of those that do the same at another place of the log, too.
         let method = match call {
-            Call::Sight(_) => "log",
+            Call::Snapshot(_) => "log",
             Call::Advance(..) => "insert",
             Call::CompleteTo(_) => "complete",
             _ => call.method(),
@@ -148,7 +148,7 @@ impl Around<dyn SessionStore> for FaultySessions {
         if let Some(another) = *self.another_log.lock().unwrap() {
             match answer.reply() {
                 Reply::LogId(log) => *log = another,
-                Reply::LogSight(sight) => sight.log = another,
+                Reply::LogSnapshot(sight) => sight.log = another,
                 _ => {}
             }
         }

@@ -214,6 +214,6 @@ fn only_the_length_makes_a_password_fit_to_be_set() {
     for (length, fits) in [(0, false), (14, false), (15, true), (256, true), (257, false)] {
         // Two bytes each.
         let password = Password::new("ä".repeat(length));
-        assert_eq!(password.fit_to_be_set().is_ok(), fits, "{length}");
+        assert_eq!(password.check_rules().is_ok(), fits, "{length}");
     }
 }

@@ -42,11 +42,11 @@ async fn an_inspection_agrees_with_authenticate_under_every_policy() {
     ] {
         let life = policy.access_ttl;
         let world = World::with(config(policy)).await;
-        let grant = world.log_in().await;
-        let token = grant.access_token.expose_secret();
+        let issued = world.log_in().await;
+        let token = issued.access_token.expose_secret();
         assert_agrees(&world, token, "accepted").await;
         assert_agrees(&world, &format!("{token}A"), "invalid").await;
-        world.log_out(&grant).await.unwrap();
+        world.log_out(&issued).await.unwrap();
         assert_agrees(&world, token, after_logout).await;
         world.clock.advance(life + seconds(1));
         assert_agrees(&world, token, "expired").await;
@@ -56,8 +56,8 @@ async fn an_inspection_agrees_with_authenticate_under_every_policy() {
 #[tokio::test]
 async fn a_question_that_cannot_be_answered_is_told_as_such_and_a_refused_token_is_not_asked_about() {
     let world = World::cold(config(Policy::blacklist())).await;
-    let grant = world.log_in().await;
-    let token = grant.access_token.expose_secret();
+    let issued = world.log_in().await;
+    let token = issued.access_token.expose_secret();
     assert_agrees(&world, token, "unavailable").await;
     let forged = world.service.inspect(&format!("{token}A")).await.unwrap();
     assert_eq!(forged.token.refused_by(), Some(TokenCheck::Signature));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    AuthenticateError, Clock, ClockNotReady, Device, Keys, LoginError, ManualClock, Password, Policy, RefreshError,
-    SessionService, Unavailable, Upkeep,
+    AuthenticateError, Clock, ClockNotReady, Device, Keys, LoginError, Maintenance, ManualClock, Password, Policy,
+    RefreshError, SessionService, Unavailable,
     ports::SessionStore,
     token::{Algorithm, ClientId, KeyRing, SigningKey},
 };
@@ -50,7 +50,7 @@ async fn a_token_issued_up_to_the_floor_is_refused_under_every_policy() {
         world.me(&old).await.unwrap();
         world.sessions.raise_issue_floor(noon()).await.unwrap();
         world.me(&old).await.unwrap();
-        world.service.learn_issue_floor().await.unwrap();
+        world.service.load_issue_floor().await.unwrap();
         let refused = world.me(&old).await;
         assert!(
             matches!(refused, Err(AuthenticateError::Revoked(_))),
@@ -70,7 +70,7 @@ async fn a_token_issued_up_to_the_floor_is_refused_under_every_policy() {
 async fn logins_and_refreshes_wait_until_their_tokens_count() {
     tokio::time::pause();
     let (service, _, sessions, _) = service(config(Policy::blacklist()), Arc::new(Ticking(Instant::now())));
-    service.carry_over(10).await.unwrap();
+    service.sync_blacklist(10).await.unwrap();
     let password = Password::new(PASSWORD);
     service.sign_up("alice", &password).await.unwrap();
     let log_in = || service.log_in("alice", &password, ClientId::first_party(), Device::default());
@@ -78,7 +78,7 @@ async fn logins_and_refreshes_wait_until_their_tokens_count() {
     for (ahead, refreshes) in [(seconds(5), false), (seconds(18), true)] {
         let floor = service.now().unwrap() + ahead;
         sessions.raise_issue_floor(floor).await.unwrap();
-        service.learn_issue_floor().await.unwrap();
+        service.load_issue_floor().await.unwrap();
         let given = match refreshes {
             true => {
                 let token = first.refresh.as_ref().unwrap().token.expose_secret();
@@ -99,12 +99,12 @@ async fn a_login_waits_20_seconds_for_the_floor_and_no_longer() {
     tokio::time::pause();
     for (ahead, waits) in [(19, true), (20, false)] {
         let (service, _, sessions, _) = service(config(Policy::blacklist()), Arc::new(Ticking(Instant::now())));
-        service.carry_over(10).await.unwrap();
+        service.sync_blacklist(10).await.unwrap();
         let password = Password::new(PASSWORD);
         service.sign_up("alice", &password).await.unwrap();
         // Tokens are issued from the next whole second on.
         sessions.raise_issue_floor(noon() + seconds(ahead)).await.unwrap();
-        service.learn_issue_floor().await.unwrap();
+        service.load_issue_floor().await.unwrap();
         assert_eq!(service.now().unwrap(), noon());
         assert_eq!(service.ready().await.is_ok(), waits, "{ahead}");
         let login = service.log_in("alice", &password, ClientId::first_party(), Device::default());
@@ -115,21 +115,21 @@ async fn a_login_waits_20_seconds_for_the_floor_and_no_longer() {
 #[tokio::test]
 async fn a_floor_that_is_far_away_is_unavailable_and_not_ready() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let from = noon() + seconds(3601);
     world.sessions.raise_issue_floor(noon() + seconds(3600)).await.unwrap();
-    world.service.learn_issue_floor().await.unwrap();
+    world.service.load_issue_floor().await.unwrap();
     let Err(LoginError::Unavailable(refused)) = world.try_log_in(PASSWORD).await else {
         panic!("a login was answered");
     };
     assert!(is_floor(&refused, from), "{refused:?}");
-    let Err(RefreshError::Unavailable(refused)) = world.refresh(&grant).await else {
+    let Err(RefreshError::Unavailable(refused)) = world.refresh(&issued).await else {
         panic!("a refresh was answered");
     };
     assert!(is_floor(&refused, from), "{refused:?}");
     assert_eq!(world.service.ready().await.unwrap_err().reason(), "clock");
     // Nobody is kept in: a logout takes no token.
-    world.log_out(&grant).await.unwrap();
+    world.log_out(&issued).await.unwrap();
     world.clock.set(from);
     world.service.ready().await.unwrap();
     world.log_in().await;
@@ -158,21 +158,21 @@ async fn a_store_that_does_not_tell_its_floor_accepts_nobody() {
         let password = Password::new(PASSWORD);
         service.sign_up("alice", &password).await.unwrap();
         let log_in = || service.log_in("alice", &password, ClientId::first_party(), Device::default());
-        sessions.faults.set("instants", Fault::Fails);
+        sessions.faults.set("store_clock", Fault::Fails);
         assert!(matches!(log_in().await, Err(LoginError::Unavailable(_))), "{preset}");
         sessions.faults.mend();
-        let grant = log_in().await.unwrap();
+        let issued = log_in().await.unwrap();
 
-        let token = grant.access_token.expose_secret();
-        sessions.faults.set("instants", Fault::Fails);
-        restarted.carry_over(10).await.unwrap_err();
+        let token = issued.access_token.expose_secret();
+        sessions.faults.set("store_clock", Fault::Fails);
+        restarted.sync_blacklist(10).await.unwrap_err();
         let refused = restarted.authenticate(token).await;
         assert!(
             matches!(refused, Err(AuthenticateError::Unavailable(_))),
             "{preset}: {refused:?}"
         );
         sessions.faults.mend();
-        restarted.carry_over(10).await.unwrap();
+        restarted.sync_blacklist(10).await.unwrap();
         restarted.authenticate(token).await.unwrap();
     }
 }
@@ -181,17 +181,17 @@ async fn a_store_that_does_not_tell_its_floor_accepts_nobody() {
 async fn a_floor_that_is_raised_while_the_program_runs_is_noticed() {
     tokio::time::pause();
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let service = world.service.clone();
-    let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+    let maintenance = tokio::spawn(async move { service.run_maintenance(Maintenance::default()).await });
     tokio::time::sleep(seconds(3)).await;
-    world.me(&grant).await.unwrap();
+    world.me(&issued).await.unwrap();
     world.sessions.raise_issue_floor(noon()).await.unwrap();
     tokio::time::sleep(seconds(2)).await;
-    assert!(matches!(world.me(&grant).await, Err(AuthenticateError::Revoked(_))));
+    assert!(matches!(world.me(&issued).await, Err(AuthenticateError::Revoked(_))));
     // Lowered it is not, whatever a store says later.
     assert_eq!(world.service.issues_from(), Some(noon() + seconds(1)));
-    upkeep.abort();
+    maintenance.abort();
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn a_login_beside_a_floor_that_is_raised_gives_no_dead_token() {
     });
     gate.arrival().await;
     world.sessions.raise_issue_floor(clock.now().unwrap()).await.unwrap();
-    world.service.learn_issue_floor().await.unwrap();
+    world.service.load_issue_floor().await.unwrap();
     world.sessions.faults.mend();
     gate.let_go();
     let refused = login.await.unwrap();

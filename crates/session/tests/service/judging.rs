@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, ToSpan};
 use rescind_session::{
-    Cause, Device, Judgement, RefreshState, Session, SessionState, judge,
+    Device, EndReason, Judgement, RefreshState, Session, SessionState, judge,
     token::{ClientId, Generation, Salt, SessionId, UserId},
 };
 
@@ -40,7 +40,7 @@ fn closed() -> Session {
     Session {
         state: SessionState::Closed {
             at: now(),
-            cause: Cause::Logout,
+            cause: EndReason::Logout,
         },
         ..session()
     }
@@ -59,18 +59,21 @@ fn the_previous_generation_repeats_within_the_grace_and_is_reuse_from_its_end_on
     );
     assert_eq!(
         judge(&session(), 1.into(), now() + 10.seconds()),
-        Judgement::Reused(Cause::Reuse)
+        Judgement::Reused(EndReason::Reuse)
     );
 }
 
 #[test]
 fn an_older_generation_is_reuse_even_within_the_grace() {
-    assert_eq!(judge(&session(), 0.into(), now()), Judgement::Reused(Cause::Reuse));
+    assert_eq!(judge(&session(), 0.into(), now()), Judgement::Reused(EndReason::Reuse));
 }
 
 #[test]
 fn a_generation_above_the_rows_means_that_the_database_lost_a_commit() {
-    assert_eq!(judge(&session(), 3.into(), now()), Judgement::Reused(Cause::LostCommit));
+    assert_eq!(
+        judge(&session(), 3.into(), now()),
+        Judgement::Reused(EndReason::LostCommit)
+    );
 }
 
 #[test]

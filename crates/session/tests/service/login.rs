@@ -35,7 +35,7 @@ async fn a_name_is_one_whatever_its_case_and_is_taken_once() {
     let world = World::new().await;
     let again = world.service.sign_up("ALICE", &Password::new(PASSWORD)).await;
     assert!(matches!(again, Err(SignUpError::NameTaken)), "{again:?}");
-    let grant = world
+    let issued = world
         .service
         .log_in(
             " Alice",
@@ -45,7 +45,7 @@ async fn a_name_is_one_whatever_its_case_and_is_taken_once() {
         )
         .await
         .unwrap();
-    assert_eq!(grant.claims.subject, world.user.id);
+    assert_eq!(issued.claims.subject, world.user.id);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_retired_demo_account_leaves_no_session_behind() {
     let password = Password::new(PASSWORD);
     let _ = world.service.ensure_demo_account("mallory", &password).await.unwrap();
     let client = rescind_session::token::ClientId::first_party();
-    let grant = world
+    let issued = world
         .service
         .log_in("mallory", &password, client, Default::default())
         .await
@@ -112,7 +112,7 @@ async fn a_retired_demo_account_leaves_no_session_behind() {
     let persons = world.log_in().await;
     world.service.retire_demo_account("mallory").await.unwrap();
     world.service.retire_demo_account("alice").await.unwrap();
-    world.assert_dead(&[grant]).await;
+    world.assert_dead(&[issued]).await;
     world.me(&persons).await.unwrap();
 }
 
@@ -131,10 +131,10 @@ async fn two_hashes_of_one_password_differ() {
 #[tokio::test]
 async fn a_refresh_token_makes_its_device_known_for_its_owner_alone() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let bob = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
     let nobody = Username::parse("nobody").unwrap();
-    let (alice, token, id) = (&world.user.username, refresh_token(&grant), grant.claims.session_id);
+    let (alice, token, id) = (&world.user.username, refresh_token(&issued), issued.claims.session_id);
     let forged = forge(token);
     for (name, token, known) in [
         (alice, token, Some(id)),
@@ -146,7 +146,7 @@ async fn a_refresh_token_makes_its_device_known_for_its_owner_alone() {
         let device = world.service.known_device(name, token).await.unwrap();
         assert_eq!(device, known, "{name:?} {token}");
     }
-    world.log_out(&grant).await.unwrap();
+    world.log_out(&issued).await.unwrap();
     assert_eq!(world.service.known_device(alice, token).await.unwrap(), Some(id));
 }
 

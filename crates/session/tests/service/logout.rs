@@ -3,28 +3,28 @@
 use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, config, forge, noon, refresh_token, seconds, with_access, with_refresh};
 use rescind_session::{
-    AuthenticateError, Cause, Check, EndSessionError, LogoutError, Password, Policy, Presented, Preset, RefreshError,
-    SessionState, StolenTokenDies,
-    ports::{Blacklist, SessionStore, Standing},
+    AuthenticateError, Check, EndReason, EndSessionError, LogoutCredential, LogoutError, Password, Policy, Preset,
+    RefreshError, SessionState, StolenTokenDies,
+    ports::{Blacklist, RevocationStatus, SessionStore},
     token::SessionId,
 };
 
 #[tokio::test]
 async fn a_live_access_token_logs_out_and_is_dead_at_once() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    world.me(&grant).await.unwrap();
-    assert_eq!(world.log_out(&grant).await.unwrap().stolen_token, StolenTokenDies::Now);
-    world.assert_dead(&[grant]).await;
+    let issued = world.log_in().await;
+    world.me(&issued).await.unwrap();
+    assert_eq!(world.log_out(&issued).await.unwrap().stolen_token, StolenTokenDies::Now);
+    world.assert_dead(&[issued]).await;
 }
 
 #[tokio::test]
 async fn a_look_at_the_signature_alone_knows_expiry_and_forgery_and_no_logout() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    let token = grant.access_token.expose_secret();
-    world.log_out(&grant).await.unwrap();
-    assert_eq!(world.service.verify_signature_only(token).unwrap(), grant.claims);
+    let issued = world.log_in().await;
+    let token = issued.access_token.expose_secret();
+    world.log_out(&issued).await.unwrap();
+    assert_eq!(world.service.verify_signature_only(token).unwrap(), issued.claims);
     let forged = format!("{token}A");
     let refused = world.service.verify_signature_only(&forged);
     assert!(matches!(refused, Err(AuthenticateError::Invalid(_))), "{refused:?}");
@@ -59,16 +59,16 @@ async fn an_expired_access_token_is_enough() {
 #[tokio::test]
 async fn the_refresh_token_alone_is_enough() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    world.service.log_out(with_refresh(&grant)).await.unwrap();
-    world.assert_dead(&[grant]).await;
+    let issued = world.log_in().await;
+    world.service.log_out(with_refresh(&issued)).await.unwrap();
+    world.assert_dead(&[issued]).await;
 }
 
 #[tokio::test]
 async fn tokens_of_different_sessions_are_refused_and_change_nothing() {
     let world = World::new().await;
     let (one, other) = (world.log_in().await, world.log_in().await);
-    let both = Presented {
+    let both = LogoutCredential {
         access: Some(one.access_token.expose_secret()),
         refresh: Some(refresh_token(&other)),
     };
@@ -83,12 +83,12 @@ async fn tokens_of_different_sessions_are_refused_and_change_nothing() {
 #[tokio::test]
 async fn forged_tokens_close_nothing() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    let access = forge(grant.access_token.expose_secret());
-    let refresh = forge(refresh_token(&grant));
+    let issued = world.log_in().await;
+    let access = forge(issued.access_token.expose_secret());
+    let refresh = forge(refresh_token(&issued));
     let verdict = world
         .service
-        .log_out(Presented {
+        .log_out(LogoutCredential {
             access: Some(&access),
             refresh: None,
         })
@@ -96,37 +96,37 @@ async fn forged_tokens_close_nothing() {
     assert!(matches!(verdict, Err(LogoutError::Invalid(_))), "{verdict:?}");
     let verdict = world
         .service
-        .log_out(Presented {
+        .log_out(LogoutCredential {
             access: None,
             refresh: Some(&refresh),
         })
         .await;
     assert!(matches!(verdict, Err(LogoutError::RefreshInvalid)), "{verdict:?}");
     assert!(matches!(
-        world.service.log_out(Presented::default()).await,
+        world.service.log_out(LogoutCredential::default()).await,
         Err(LogoutError::Missing)
     ));
-    world.me(&grant).await.unwrap();
+    world.me(&issued).await.unwrap();
 }
 
 #[tokio::test]
 async fn logging_out_twice_is_harmless_and_keeps_the_first_cause() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    world.log_out(&grant).await.unwrap();
+    let issued = world.log_in().await;
+    world.log_out(&issued).await.unwrap();
     world.clock.advance(seconds(5));
     let again = world
         .service
-        .log_out_all(&[with_access(&grant)], Cause::Replaced)
+        .log_out_all(&[with_access(&issued)], EndReason::Replaced)
         .await
         .unwrap();
     assert_eq!((again.ended.len(), again.unrecognised), (1, 0));
-    let row = world.row(grant.claims.session_id).await;
+    let row = world.row(issued.claims.session_id).await;
     assert_eq!(
         row.state,
         SessionState::Closed {
             at: noon(),
-            cause: Cause::Logout
+            cause: EndReason::Logout
         }
     );
 }
@@ -137,7 +137,7 @@ async fn several_credentials_end_every_session_that_a_genuine_one_names() {
     let (one, two) = (world.log_in().await, world.log_in().await);
     let forged = forge(refresh_token(&two));
     let presented = [
-        Presented {
+        LogoutCredential {
             access: None,
             refresh: Some(&forged),
         },
@@ -145,12 +145,12 @@ async fn several_credentials_end_every_session_that_a_genuine_one_names() {
         with_access(&one),
         with_refresh(&one),
         with_refresh(&two),
-        Presented {
+        LogoutCredential {
             access: Some("nonsense"),
             refresh: None,
         },
     ];
-    let all = world.service.log_out_all(&presented, Cause::Logout).await.unwrap();
+    let all = world.service.log_out_all(&presented, EndReason::Logout).await.unwrap();
     let ended: Vec<_> = all.ended.iter().map(|done| done.session).collect();
     assert_eq!(ended, [one.claims.session_id, two.claims.session_id]);
     assert_eq!(all.unrecognised, 2);
@@ -167,10 +167,10 @@ async fn each_of_several_tokens_without_a_row_is_revoked() {
         .restore(&world.row(world.log_in().await.claims.session_id).await)
         .await;
     let presented = [with_access(&first), with_access(&second)];
-    let all = world.service.log_out_all(&presented, Cause::Logout).await.unwrap();
+    let all = world.service.log_out_all(&presented, EndReason::Logout).await.unwrap();
     assert_eq!((all.ended.len(), all.unrecognised), (1, 0), "two tokens of one session");
-    for grant in [first, second] {
-        assert!(matches!(world.me(&grant).await, Err(AuthenticateError::Revoked(_))));
+    for issued in [first, second] {
+        assert!(matches!(world.me(&issued).await, Err(AuthenticateError::Revoked(_))));
     }
 }
 
@@ -180,23 +180,23 @@ async fn after_logout_a_stolen_token_lives_as_long_as_its_policy_says() {
     for preset in Preset::ALL {
         let policy = Policy::preset(preset);
         let world = World::with(config(policy.clone())).await;
-        let grant = world.log_in().await;
-        let expires = grant.claims.expires_at;
-        assert_eq!(grant.refresh.is_some(), policy.refresh.is_some(), "{preset}");
+        let issued = world.log_in().await;
+        let expires = issued.claims.expires_at;
+        assert_eq!(issued.refresh.is_some(), policy.refresh.is_some(), "{preset}");
         let rows = world.sessions.list_open(world.user.id).await.unwrap().len();
         assert_eq!(rows == 1, policy.keeps_sessions(), "{preset}");
-        world.me(&grant).await.unwrap();
-        let dies = world.log_out(&grant).await.unwrap().stolen_token;
-        let verdict = world.me(&grant).await;
+        world.me(&issued).await.unwrap();
+        let dies = world.log_out(&issued).await.unwrap().stolen_token;
+        let verdict = world.me(&issued).await;
         match policy.check {
             Check::Nothing => {
                 assert_eq!(dies, StolenTokenDies::At(expires), "{preset}");
                 assert!(verdict.is_ok(), "{preset}: {verdict:?}");
                 world.clock.set(expires - seconds(1));
-                assert!(world.me(&grant).await.is_ok(), "{preset}");
+                assert!(world.me(&issued).await.is_ok(), "{preset}");
                 world.clock.set(expires);
                 assert!(
-                    matches!(world.me(&grant).await, Err(AuthenticateError::Expired(_))),
+                    matches!(world.me(&issued).await, Err(AuthenticateError::Expired(_))),
                     "{preset}"
                 );
             }
@@ -210,7 +210,7 @@ async fn after_logout_a_stolen_token_lives_as_long_as_its_policy_says() {
         }
         if policy.refresh.is_some() {
             assert!(
-                matches!(world.refresh(&grant).await, Err(RefreshError::Closed)),
+                matches!(world.refresh(&issued).await, Err(RefreshError::Closed)),
                 "{preset}: no new ones"
             );
         }
@@ -244,17 +244,17 @@ async fn under_rotation_a_logout_says_when_the_newest_token_dies_even_if_an_olde
 async fn policies_without_rows_say_that_they_keep_no_session() {
     for preset in [Preset::ClientDelete, Preset::ShortLived] {
         let world = World::with(config(Policy::preset(preset))).await;
-        let grant = world.log_in().await;
+        let issued = world.log_in().await;
         let user = world.user.id;
         assert!(matches!(
             world.service.sessions(user).await,
             Err(EndSessionError::PolicyKeepsNoSession)
         ));
         assert!(matches!(
-            world.service.log_out_everywhere(&grant.claims).await,
+            world.service.log_out_everywhere(&issued.claims).await,
             Err(EndSessionError::PolicyKeepsNoSession)
         ));
-        let ended = world.service.end_session(user, grant.claims.session_id).await;
+        let ended = world.service.end_session(user, issued.claims.session_id).await;
         assert!(matches!(ended, Err(EndSessionError::PolicyKeepsNoSession)));
         let refreshed = world.service.refresh("rrt_whatever", Default::default()).await;
         assert!(matches!(refreshed, Err(RefreshError::PolicyHasNoRefresh)));
@@ -265,14 +265,14 @@ async fn policies_without_rows_say_that_they_keep_no_session() {
 async fn a_token_issued_under_a_policy_without_rows_can_be_taken_back_after_the_policy_changed() {
     // Same lifetime, so that the token is still one of this policy's.
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     world
         .sessions
         .restore(&world.row(world.log_in().await.claims.session_id).await)
         .await;
-    world.me(&grant).await.unwrap();
-    assert_eq!(world.log_out(&grant).await.unwrap().stolen_token, StolenTokenDies::Now);
-    assert!(matches!(world.me(&grant).await, Err(AuthenticateError::Revoked(_))));
+    world.me(&issued).await.unwrap();
+    assert_eq!(world.log_out(&issued).await.unwrap().stolen_token, StolenTokenDies::Now);
+    assert!(matches!(world.me(&issued).await, Err(AuthenticateError::Revoked(_))));
 }
 
 #[tokio::test]
@@ -365,11 +365,11 @@ async fn the_password_of_a_demo_account_is_nobodys_to_change() {
         let client = rescind_session::token::ClientId::first_party();
         world.service.log_in("carol", &known, client, Default::default())
     };
-    let grant = log_in().await.unwrap();
-    let carol = world.service.user(grant.claims.subject).await.unwrap().unwrap();
+    let issued = log_in().await.unwrap();
+    let carol = world.service.user(issued.claims.subject).await.unwrap().unwrap();
     let refused = world
         .service
-        .change_password(&carol, &known, &new, grant.claims.session_id)
+        .change_password(&carol, &known, &new, issued.claims.session_id)
         .await;
     assert!(matches!(
         refused,
@@ -382,28 +382,28 @@ async fn the_password_of_a_demo_account_is_nobodys_to_change() {
 async fn a_log_that_fails_leaves_the_outcome_unknown_and_repeating_is_harmless() {
     for fault in [Fault::Fails, Fault::LosesReply] {
         let world = World::new().await;
-        let grant = world.log_in().await;
+        let issued = world.log_in().await;
         world.sessions.faults.set("close", fault);
-        assert!(matches!(world.log_out(&grant).await, Err(LogoutError::Unavailable(_))));
+        assert!(matches!(world.log_out(&issued).await, Err(LogoutError::Unavailable(_))));
         world.sessions.faults.mend();
-        world.log_out(&grant).await.unwrap();
-        world.assert_dead(&[grant]).await;
+        world.log_out(&issued).await.unwrap();
+        world.assert_dead(&[issued]).await;
     }
 }
 
 #[tokio::test]
 async fn a_blacklist_that_fails_is_said_and_a_repeat_takes_the_second_step() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     world.blacklist.faults.set("insert", Fault::Fails);
     assert!(matches!(
-        world.log_out(&grant).await,
+        world.log_out(&issued).await,
         Err(LogoutError::RevocationPending(_))
     ));
     world.blacklist.faults.mend();
-    assert!(!world.is_in_blacklist(&grant).await);
-    world.log_out(&grant).await.unwrap();
-    world.assert_dead(&[grant]).await;
+    assert!(!world.is_in_blacklist(&issued).await);
+    world.log_out(&issued).await.unwrap();
+    world.assert_dead(&[issued]).await;
 }
 
 #[tokio::test]
@@ -429,21 +429,21 @@ async fn reuse_that_is_found_while_the_blacklist_fails_is_pending_and_carried_ov
         Err(RefreshError::RevocationPending(_))
     ));
     world.blacklist.faults.mend();
-    world.service.carry_over(100).await.unwrap();
+    world.service.sync_blacklist(100).await.unwrap();
     world.assert_dead(&[first, second, third]).await;
 }
 
 #[tokio::test]
 async fn a_client_that_hangs_up_between_the_two_steps_cancels_nothing() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let gate = Gate::new();
     world.sessions.faults.set("close", Fault::Waits(gate.clone()));
     let insert = Gate::new();
     world.blacklist.faults.set("insert", Fault::Waits(insert.clone()));
     let request = {
-        let (world, grant) = (world.clone(), grant.clone());
-        tokio::spawn(async move { world.log_out(&grant).await })
+        let (world, issued) = (world.clone(), issued.clone());
+        tokio::spawn(async move { world.log_out(&issued).await })
     };
     gate.arrival().await;
     request.abort();
@@ -453,10 +453,10 @@ async fn a_client_that_hangs_up_between_the_two_steps_cancels_nothing() {
     insert.let_go();
     world.sessions.faults.mend();
     world.blacklist.faults.mend();
-    while !world.is_in_blacklist(&grant).await {
+    while !world.is_in_blacklist(&issued).await {
         tokio::task::yield_now().await;
     }
-    world.assert_dead(&[grant]).await;
+    world.assert_dead(&[issued]).await;
 }
 
 /// Nodes that share a blacklist may have different policies. The policy decides what is asked, not what is told.
@@ -465,15 +465,15 @@ async fn a_blacklist_that_others_may_ask_is_told_of_every_revocation_under_every
     for preset in Preset::ALL {
         let world = World::with(config(Policy::preset(preset))).await;
         assert!(world.blacklist.is_shared());
-        let grant = world.log_in().await;
+        let issued = world.log_in().await;
         let everywhere = world.log_in().await;
-        world.log_out(&grant).await.unwrap();
+        world.log_out(&issued).await.unwrap();
         let ended = world.service.log_out_everywhere(&everywhere.claims).await;
         assert_eq!(ended.is_ok(), world.service.policy().keeps_sessions(), "{preset}");
-        for claims in [grant.claims, everywhere.claims] {
+        for claims in [issued.claims, everywhere.claims] {
             let standing = world.blacklist.check(claims.token_id, claims.session_id).await.unwrap();
             assert_eq!(
-                matches!(standing, Standing::Revoked(_)),
+                matches!(standing, RevocationStatus::Revoked(_)),
                 world.service.policy().keeps_sessions(),
                 "{preset}: {standing:?}"
             );
@@ -484,15 +484,15 @@ async fn a_blacklist_that_others_may_ask_is_told_of_every_revocation_under_every
 #[tokio::test]
 async fn a_shared_blacklist_that_fails_leaves_a_logout_pending_also_where_it_is_never_asked() {
     let world = World::with(config(Policy::rotation())).await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     world.blacklist.faults.set("insert", Fault::Fails);
-    let pending = world.log_out(&grant).await;
+    let pending = world.log_out(&issued).await;
     assert!(matches!(pending, Err(LogoutError::RevocationPending(_))), "{pending:?}");
     world.blacklist.faults.mend();
-    world.log_out(&grant).await.unwrap();
+    world.log_out(&issued).await.unwrap();
     let standing = world
         .blacklist
-        .check(grant.claims.token_id, grant.claims.session_id)
+        .check(issued.claims.token_id, issued.claims.session_id)
         .await;
-    assert!(matches!(standing, Ok(Standing::Revoked(_))), "{standing:?}");
+    assert!(matches!(standing, Ok(RevocationStatus::Revoked(_))), "{standing:?}");
 }

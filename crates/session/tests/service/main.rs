@@ -5,7 +5,6 @@
     reason = "a test fails by panicking, and a store panics on purpose"
 )]
 
-mod chores;
 mod clock;
 mod credentials;
 mod fail_closed;
@@ -16,6 +15,8 @@ mod issue_floor;
 mod judging;
 mod login;
 mod logout;
+mod maintenance;
+mod maintenance_tasks;
 mod pending;
 mod policy_changes;
 mod pruning;
@@ -23,5 +24,4 @@ mod races;
 mod refresh;
 mod requests;
 mod two_steps;
-mod upkeep;
 mod world;

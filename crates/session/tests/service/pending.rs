@@ -1,8 +1,8 @@
 //! Revocations that a node refuses by itself: from the closing until the blacklist has them, and no longer.
 
 use rescind_session::{
-    AuthenticateError, Cause, Grant, LogId, Policy, Position, Session,
-    ports::{Blacklist, Claim, Closed, Closing, Copied, Filling, SessionStore},
+    AuthenticateError, EndReason, IssuedTokens, LogId, Policy, Position, Session,
+    ports::{Blacklist, ClaimOutcome, Closed, Closing, RebuildClaim, RebuildStep, SessionStore},
 };
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ use crate::{
     world::{World, config, noon, seconds},
 };
 
-async fn assert_revoked(world: &World, grant: &Grant) {
-    let verdict = world.me(grant).await;
+async fn assert_revoked(world: &World, issued: &IssuedTokens) {
+    let verdict = world.me(issued).await;
     assert!(matches!(verdict, Err(AuthenticateError::Revoked(_))), "{verdict:?}");
 }
 
@@ -20,7 +20,7 @@ async fn assert_revoked(world: &World, grant: &Grant) {
 async fn restore(world: &World, row: &Session) {
     world.sessions.restore(row).await;
     world.blacklist.inner.forget().unwrap();
-    assert!(world.service.carry_over(10).await.unwrap().whole);
+    assert!(world.service.sync_blacklist(10).await.unwrap().whole);
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn a_revocation_made_during_a_sync_is_held_after_it() {
     world.blacklist.faults.set("complete", Fault::Waits(gate.clone()));
     let sync = tokio::spawn({
         let service = world.service.clone();
-        async move { service.carry_over(10).await }
+        async move { service.sync_blacklist(10).await }
     });
     // The log has been read to its end by now.
     gate.arrival().await;
@@ -48,34 +48,34 @@ async fn a_revocation_made_during_a_sync_is_held_after_it() {
 async fn what_the_blacklist_has_is_no_longer_held() {
     for insert in ["works", "fails"] {
         let world = World::new().await;
-        let grant = world.log_in().await;
-        let row = world.row(grant.claims.session_id).await;
+        let issued = world.log_in().await;
+        let row = world.row(issued.claims.session_id).await;
         if insert == "fails" {
             world.blacklist.faults.set("insert", Fault::Fails);
         }
-        assert_eq!(world.log_out(&grant).await.is_ok(), insert == "works");
+        assert_eq!(world.log_out(&issued).await.is_ok(), insert == "works");
         if insert == "fails" {
             world.blacklist.faults.mend();
-            world.service.carry_over(10).await.unwrap();
+            world.service.sync_blacklist(10).await.unwrap();
         }
-        assert_revoked(&world, &grant).await;
+        assert_revoked(&world, &issued).await;
         // Blacklist and database both forget it, so only this node could still refuse it.
         restore(&world, &row).await;
-        world.me(&grant).await.unwrap();
+        world.me(&issued).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn what_one_log_says_is_not_held_under_another() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    let row = world.row(grant.claims.session_id).await;
+    let issued = world.log_in().await;
+    let row = world.row(issued.claims.session_id).await;
     world.blacklist.faults.set("insert", Fault::Fails);
-    world.log_out(&grant).await.unwrap_err();
+    world.log_out(&issued).await.unwrap_err();
     world.blacklist.faults.mend();
     world.sessions.begin_log(LogId::from_uuid(Uuid::from_u128(2)));
     restore(&world, &row).await;
-    world.me(&grant).await.unwrap();
+    world.me(&issued).await.unwrap();
 }
 
 #[tokio::test]
@@ -84,28 +84,28 @@ async fn another_log_is_read_from_its_start() {
     let (first, second) = (world.log_in().await, world.log_in().await);
     let row = world.row(second.claims.session_id).await;
     world.log_out(&first).await.unwrap();
-    let synced = world.service.carry_over(10).await.unwrap();
+    let synced = world.service.sync_blacklist(10).await.unwrap();
     assert_eq!((synced.entries, synced.to), (1, Position::new(1)));
-    assert_eq!(world.service.carry_over(10).await.unwrap().entries, 0, "read twice");
+    assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 0, "read twice");
 
     let log = LogId::from_uuid(Uuid::from_u128(2));
     world.sessions.begin_log(log);
     world.sessions.restore(&row).await;
     // Another node has filled the blacklist, and died between the two steps of a logout.
     world.blacklist.inner.forget().unwrap();
-    let claim = Claim {
+    let claim = RebuildClaim {
         log,
         nonce: Uuid::from_u128(1),
     };
-    assert_eq!(world.blacklist.claim(claim).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(world.blacklist.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(world.blacklist.claim(claim).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(world.blacklist.complete(claim).await.unwrap(), RebuildStep::Accepted);
     let closing = Closing {
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
         at: noon(),
         margin: seconds(300),
     };
     let closed = world.sessions.close(second.claims.session_id, &closing).await.unwrap();
     assert!(matches!(closed, Closed::Now(_)));
-    assert_eq!(world.service.carry_over(10).await.unwrap().entries, 1);
+    assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 1);
     world.assert_dead(&[second]).await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::world::{PASSWORD, config, noon, refresh_keys, seconds};
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    Check, Device, Grant, Keys, ManualClock, Password, Policy, Ports, Presented, Preset, SessionService,
+    Check, Device, IssuedTokens, Keys, LogoutCredential, ManualClock, Password, Policy, Ports, Preset, SessionService,
     StolenTokenDies,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     token::{Algorithm, ClientId, KeyRing, SigningKey},
@@ -39,7 +39,7 @@ impl Machine {
         // Thousands of starts, and each hashes a password.
         config.hashing.memory_kib = 8;
         let service = SessionService::new(config, keys, ports, rng).unwrap();
-        service.carry_over(100).await.unwrap();
+        service.sync_blacklist(100).await.unwrap();
         service
     }
 }
@@ -52,17 +52,17 @@ enum Leaving {
 }
 
 /// Whether the answer was that the token is refused from now on.
-async fn says_now(service: &SessionService, grant: &Grant, leaving: Leaving) -> bool {
-    let refresh = grant.refresh.as_ref().map(|refresh| refresh.token.expose_secret());
+async fn says_now(service: &SessionService, issued: &IssuedTokens, leaving: Leaving) -> bool {
+    let refresh = issued.refresh.as_ref().map(|refresh| refresh.token.expose_secret());
     let presented = match leaving {
-        Leaving::ByAccessToken => Presented {
-            access: Some(grant.access_token.expose_secret()),
+        Leaving::ByAccessToken => LogoutCredential {
+            access: Some(issued.access_token.expose_secret()),
             refresh: None,
         },
-        Leaving::ByRefreshToken => Presented { access: None, refresh },
+        Leaving::ByRefreshToken => LogoutCredential { access: None, refresh },
         Leaving::Everywhere => {
             // It needs an accepted token, and says "now" where the policy asks on every request.
-            let accepted = service.authenticate(grant.access_token.expose_secret()).await;
+            let accepted = service.authenticate(issued.access_token.expose_secret()).await;
             let asks = service.policy().check != Check::Nothing;
             return match accepted {
                 Ok(claims) => service.log_out_everywhere(&claims).await.is_ok() && asks,
@@ -74,13 +74,13 @@ async fn says_now(service: &SessionService, grant: &Grant, leaving: Leaving) -> 
     done.is_ok_and(|done| done.stolen_token == StolenTokenDies::Now)
 }
 
-async fn assert_dead(service: &SessionService, grants: &[Grant], story: &str) {
-    for grant in grants {
+async fn assert_dead(service: &SessionService, grants: &[IssuedTokens], story: &str) {
+    for issued in grants {
         if service.policy().check != Check::Nothing {
-            let verdict = service.authenticate(grant.access_token.expose_secret()).await;
+            let verdict = service.authenticate(issued.access_token.expose_secret()).await;
             assert!(verdict.is_err(), "accepted under {}: {story}", service.policy().preset);
         }
-        if let Some(refresh) = &grant.refresh {
+        if let Some(refresh) = &issued.refresh {
             let verdict = service.refresh(refresh.token.expose_secret(), Device::default()).await;
             assert!(verdict.is_err(), "refreshed under {}: {story}", service.policy().preset);
         }
@@ -124,14 +124,14 @@ async fn after_a_logout_that_said_now_no_policy_that_asks_accepts_the_token() {
                         [Leaving::ByAccessToken, Leaving::ByRefreshToken, Leaving::Everywhere].map(|how| (at, how))
                     }) {
                         let story = format!("{first}, {second}, {third}; {leaving:?} at {leaving_at}, {age} s each");
-                        let (machine, mut grants, mut ended) = (machine(), Vec::<Grant>::new(), false);
+                        let (machine, mut grants, mut ended) = (machine(), Vec::<IssuedTokens>::new(), false);
                         for (at, preset) in [first, second, third].into_iter().enumerate() {
                             let service = machine.start(preset).await;
                             if at == 0 {
                                 let (password, client) = (Password::new(PASSWORD), ClientId::first_party());
                                 let login = service.log_in("alice", &password, client, Device::default()).await;
                                 grants.push(login.unwrap());
-                            } else if let Some(refresh) = grants.last().and_then(|grant| grant.refresh.as_ref())
+                            } else if let Some(refresh) = grants.last().and_then(|issued| issued.refresh.as_ref())
                                 && let Ok(next) =
                                     service.refresh(refresh.token.expose_secret(), Device::default()).await
                             {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rescind_session::{
-    Cause, Policy, Ports, Position, Revocation, Scope,
+    EndReason, Policy, Ports, Position, Revocation, Scope,
     memory::MemoryBlacklist,
-    ports::{Blacklist, Pruned, Standing},
+    ports::{Blacklist, Pruned, RevocationStatus},
     token::{SessionId, TokenId, UserId},
 };
 use uuid::Uuid;
@@ -27,7 +27,7 @@ async fn fill(blacklist: &dyn Blacklist, entries: u64) {
             user: UserId::from_uuid(Uuid::nil()),
             at: noon(),
             until: noon(),
-            cause: Cause::Logout,
+            cause: EndReason::Logout,
         })
         .collect();
     blacklist.insert(&entries).await.unwrap();
@@ -38,7 +38,7 @@ async fn remaining(blacklist: &dyn Blacklist, entries: u64) -> usize {
     let mut count = 0;
     for number in 1..=entries {
         let standing = blacklist.check(token, session(number)).await.unwrap();
-        count += usize::from(matches!(standing, Standing::Revoked(_)));
+        count += usize::from(matches!(standing, RevocationStatus::Revoked(_)));
     }
     count
 }
@@ -57,8 +57,8 @@ async fn a_round_goes_on_while_any_of_the_three_kinds_fills_a_batch() {
 
         let revocations = World::new().await;
         for _ in 0..count {
-            let grant = revocations.log_in().await;
-            let token = grant.access_token.expose_secret();
+            let issued = revocations.log_in().await;
+            let token = issued.access_token.expose_secret();
             revocations.service.revoke_token(token).await.unwrap();
         }
         revocations.blacklist.inner.forget().unwrap();
@@ -85,7 +85,7 @@ async fn a_shared_blacklist_is_pruned_only_by_a_node_that_keeps_it_in_sync() {
     fill(&*world.blacklist, 1).await;
     world.service.prune(2).await.unwrap();
     assert_eq!(remaining(&*world.blacklist, 1).await, 1);
-    world.service.carry_over(10).await.unwrap();
+    world.service.sync_blacklist(10).await.unwrap();
     world.service.prune(2).await.unwrap();
     assert_eq!(remaining(&*world.blacklist, 1).await, 0);
 }

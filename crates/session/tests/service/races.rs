@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, rounds};
-use rescind_session::{Grant, RefreshError, ports::SessionStore};
+use rescind_session::{IssuedTokens, RefreshError, ports::SessionStore};
 use tokio::sync::Barrier;
 
 /// Runs two futures from one starting line on two threads.
@@ -38,7 +38,7 @@ enum Order {
 const ORDERS: [Order; 3] = [Order::AsItComes, Order::OtherFirst, Order::EndFirst];
 
 /// Races refreshes against an ending of the session, in every order, and tells how often each side came first.
-async fn refresh_against<E, F>(close: &'static str, end: impl Fn(World, Grant) -> F) -> [usize; 2]
+async fn refresh_against<E, F>(close: &'static str, end: impl Fn(World, IssuedTokens) -> F) -> [usize; 2]
 where
     E: std::fmt::Debug + Send + 'static,
     F: Future<Output = Result<(), E>> + Send + 'static,
@@ -79,7 +79,7 @@ where
             Order::EndFirst => assert!(matches!(refreshed, Err(RefreshError::Closed)), "{refreshed:?}"),
         }
         wins[usize::from(refreshed.is_err())] += 1;
-        let grants: Vec<Grant> = refreshed.into_iter().chain([first]).collect();
+        let grants: Vec<IssuedTokens> = refreshed.into_iter().chain([first]).collect();
         world.assert_dead(&grants).await;
     }
     wins
@@ -87,8 +87,8 @@ where
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refresh_racing_logout_leaves_nothing_alive() {
-    let wins = refresh_against("close", |world: World, grant: Grant| async move {
-        world.log_out(&grant).await.map(drop)
+    let wins = refresh_against("close", |world: World, issued: IssuedTokens| async move {
+        world.log_out(&issued).await.map(drop)
     })
     .await;
     assert!(wins.iter().all(|wins| *wins > 0), "one side always won: {wins:?}");
@@ -96,8 +96,8 @@ async fn a_refresh_racing_logout_leaves_nothing_alive() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_refresh_racing_logout_everywhere_leaves_nothing_alive() {
-    let wins = refresh_against("close_all", |world: World, grant: Grant| async move {
-        world.service.log_out_everywhere(&grant.claims).await
+    let wins = refresh_against("close_all", |world: World, issued: IssuedTokens| async move {
+        world.service.log_out_everywhere(&issued.claims).await
     })
     .await;
     assert!(wins.iter().all(|wins| *wins > 0), "one side always won: {wins:?}");

@@ -6,7 +6,7 @@ use crate::faulty::Fault;
 use crate::world::{World, config, forge, noon, refresh_keys, refresh_token, seconds};
 use futures::future::join_all;
 use rescind_session::{
-    AuthenticateError, Cause, Device, Policy, Refresh, RefreshError, SessionState,
+    AuthenticateError, Device, EndReason, Policy, Refresh, RefreshError, SessionState,
     token::{Generation, Salt},
 };
 
@@ -39,9 +39,9 @@ async fn of_200_concurrent_refreshes_one_rotates_and_all_get_the_same_successor(
         1,
         "one rotation"
     );
-    for grant in &grants {
+    for issued in &grants {
         // Failure 2 of the field: whoever lost the race is as authenticated as who won it.
-        world.me(grant).await.unwrap();
+        world.me(issued).await.unwrap();
     }
     world.refresh(&grants[0]).await.unwrap();
 }
@@ -109,7 +109,7 @@ async fn a_token_two_generations_old_closes_the_session_and_its_newest_access_to
         row.state,
         SessionState::Closed {
             at: noon(),
-            cause: Cause::Reuse
+            cause: EndReason::Reuse
         }
     );
     assert_eq!(row.reuse_noticed_at, Some(noon()));
@@ -152,7 +152,7 @@ async fn a_closed_session_is_told_and_an_old_generation_is_recorded_as_reuse_all
         matches!(
             row.state,
             SessionState::Closed {
-                cause: Cause::Logout,
+                cause: EndReason::Logout,
                 ..
             }
         ),
@@ -172,7 +172,7 @@ async fn a_generation_above_the_rows_closes_the_session_since_the_database_lost_
     assert!(matches!(
         row.state,
         SessionState::Closed {
-            cause: Cause::LostCommit,
+            cause: EndReason::LostCommit,
             ..
         }
     ));
@@ -287,9 +287,9 @@ async fn no_two_sessions_share_a_salt() {
     let world = World::new().await;
     let mut salts = HashSet::new();
     for _ in 0..50 {
-        let grant = world.log_in().await;
-        let salt = world.row(grant.claims.session_id).await.refresh.unwrap().salt;
-        let id = grant.claims.session_id.as_uuid();
+        let issued = world.log_in().await;
+        let salt = world.row(issued.claims.session_id).await.refresh.unwrap().salt;
+        let id = issued.claims.session_id.as_uuid();
         assert!(
             !salt
                 .as_bytes()

@@ -3,13 +3,13 @@
 use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, seconds, service};
 use rescind_session::{
-    ChangePasswordError, Grant, LoginError, Password, User,
+    ChangePasswordError, IssuedTokens, LoginError, Password, User,
     ports::{SessionStore, UserStore},
 };
 
 const NEW: &str = "a new password, as long";
 
-async fn change(world: &World, old: &str, new: &str, here: &Grant) -> Result<(), ChangePasswordError> {
+async fn change(world: &World, old: &str, new: &str, here: &IssuedTokens) -> Result<(), ChangePasswordError> {
     let (old, new) = (Password::new(old), Password::new(new));
     world
         .service
@@ -18,9 +18,9 @@ async fn change(world: &World, old: &str, new: &str, here: &Grant) -> Result<(),
 }
 
 /// Waits until the access token is refused: under paused time this takes none.
-async fn until_dead(world: &World, grant: &Grant) {
+async fn until_dead(world: &World, issued: &IssuedTokens) {
     let dead = async {
-        while world.me(grant).await.is_ok() {
+        while world.me(issued).await.is_ok() {
             tokio::time::sleep(seconds(1)).await;
         }
     };
@@ -169,10 +169,10 @@ async fn a_login_that_nobody_waits_for_leaves_no_session_open() {
 #[tokio::test]
 async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    let grant = world.refresh(&grant).await.unwrap();
+    let issued = world.log_in().await;
+    let issued = world.refresh(&issued).await.unwrap();
     world.users.remove(world.user.id);
-    let refused = world.refresh(&grant).await;
+    let refused = world.refresh(&issued).await;
     assert!(
         matches!(refused, Err(rescind_session::RefreshError::Closed)),
         "{refused:?}"
@@ -183,7 +183,7 @@ async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
     let known = Password::new(PASSWORD);
     let _ = world.service.ensure_demo_account("carol", &known).await.unwrap();
     let client = rescind_session::token::ClientId::first_party();
-    let grant = world
+    let issued = world
         .service
         .log_in("carol", &known, client, Default::default())
         .await
@@ -195,7 +195,7 @@ async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
     let (off, ..) = service(without_demo, std::sync::Arc::new(world.clock.clone()));
     let off = off.with_ports(world.service.ports().clone());
     let refused = off
-        .refresh(crate::world::refresh_token(&grant), Default::default())
+        .refresh(crate::world::refresh_token(&issued), Default::default())
         .await;
     assert!(
         matches!(refused, Err(rescind_session::RefreshError::Closed)),
@@ -207,11 +207,11 @@ async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
 #[tokio::test]
 async fn a_user_store_that_hangs_holds_up_a_refresh_no_longer_than_the_timeout() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     tokio::time::pause();
     world.users.faults.set("find", Fault::Hangs);
     let asked = tokio::time::Instant::now();
-    let refused = world.refresh(&grant).await;
+    let refused = world.refresh(&issued).await;
     assert!(
         matches!(refused, Err(rescind_session::RefreshError::Unavailable(_))),
         "{refused:?}"
@@ -222,7 +222,7 @@ async fn a_user_store_that_hangs_holds_up_a_refresh_no_longer_than_the_timeout()
         asked.elapsed()
     );
     world.users.faults.mend();
-    world.refresh(&grant).await.unwrap();
+    world.refresh(&issued).await.unwrap();
 }
 
 /// A login ends the oldest of too many sessions before it is answered, and may be given up there.

@@ -7,9 +7,9 @@ use crate::faulty::{FaultyBlacklist, FaultySessions, FaultyUsers};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    AuthenticateError, Check, Clock, Config, DemoAccounts, Device, Grant, HashingSettings, Keys, ManualClock, Password,
-    Policy, Ports, Presented, RefreshError, Session, SessionService, User,
-    ports::{Blacklist, SessionStore, Standing},
+    AuthenticateError, Check, Clock, Config, DemoAccounts, Device, HashingSettings, IssuedTokens, Keys,
+    LogoutCredential, ManualClock, Password, Policy, Ports, RefreshError, Session, SessionService, User,
+    ports::{Blacklist, RevocationStatus, SessionStore},
     token::{AccessClaims, Algorithm, ClientId, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
 };
 
@@ -65,7 +65,7 @@ impl World {
 
     pub(crate) async fn with(config: Config) -> Self {
         let world = Self::cold(config).await;
-        world.service.carry_over(100).await.unwrap();
+        world.service.sync_blacklist(100).await.unwrap();
         world
     }
 
@@ -84,30 +84,30 @@ impl World {
         }
     }
 
-    pub(crate) async fn log_in(&self) -> Grant {
+    pub(crate) async fn log_in(&self) -> IssuedTokens {
         self.try_log_in(PASSWORD).await.unwrap()
     }
 
-    pub(crate) async fn try_log_in(&self, password: &str) -> Result<Grant, rescind_session::LoginError> {
+    pub(crate) async fn try_log_in(&self, password: &str) -> Result<IssuedTokens, rescind_session::LoginError> {
         let password = Password::new(password);
         self.service
             .log_in("alice", &password, ClientId::first_party(), Device::default())
             .await
     }
 
-    pub(crate) async fn refresh(&self, grant: &Grant) -> Result<Grant, RefreshError> {
-        self.service.refresh(refresh_token(grant), Device::default()).await
+    pub(crate) async fn refresh(&self, issued: &IssuedTokens) -> Result<IssuedTokens, RefreshError> {
+        self.service.refresh(refresh_token(issued), Device::default()).await
     }
 
-    pub(crate) async fn me(&self, grant: &Grant) -> Result<AccessClaims, AuthenticateError> {
-        self.service.authenticate(grant.access_token.expose_secret()).await
+    pub(crate) async fn me(&self, issued: &IssuedTokens) -> Result<AccessClaims, AuthenticateError> {
+        self.service.authenticate(issued.access_token.expose_secret()).await
     }
 
     pub(crate) async fn log_out(
         &self,
-        grant: &Grant,
+        issued: &IssuedTokens,
     ) -> Result<rescind_session::LoggedOut, rescind_session::LogoutError> {
-        self.service.log_out(with_access(grant)).await
+        self.service.log_out(with_access(issued)).await
     }
 
     pub(crate) async fn row(&self, id: SessionId) -> Session {
@@ -115,24 +115,24 @@ impl World {
     }
 
     /// Whether the blacklist itself refuses it. A node also refuses what it only knows to be missing there.
-    pub(crate) async fn is_in_blacklist(&self, grant: &Grant) -> bool {
-        let claims = &grant.claims;
+    pub(crate) async fn is_in_blacklist(&self, issued: &IssuedTokens) -> bool {
+        let claims = &issued.claims;
         let standing = self.blacklist.inner.check(claims.token_id, claims.session_id).await;
-        matches!(standing, Ok(Standing::Revoked(_)))
+        matches!(standing, Ok(RevocationStatus::Revoked(_)))
     }
 
     /// Asserts that every access token of these is refused as revoked, and every refresh token too.
-    pub(crate) async fn assert_dead(&self, grants: &[Grant]) {
-        for grant in grants {
-            let verdict = self.me(grant).await;
+    pub(crate) async fn assert_dead(&self, grants: &[IssuedTokens]) {
+        for issued in grants {
+            let verdict = self.me(issued).await;
             assert!(
                 matches!(verdict, Err(AuthenticateError::Revoked(_))),
                 "access token: {verdict:?}"
             );
             if self.service.policy().check == Check::Blacklist {
-                assert!(self.is_in_blacklist(grant).await, "it is not in the blacklist");
+                assert!(self.is_in_blacklist(issued).await, "it is not in the blacklist");
             }
-            let verdict = self.refresh(grant).await;
+            let verdict = self.refresh(issued).await;
             assert!(verdict.is_err(), "refresh token: {verdict:?}");
         }
     }
@@ -175,21 +175,21 @@ pub(crate) fn refresh_keys(seed: u64) -> RefreshKeys {
     RefreshKeys::new(RefreshKey::generate(&mut StdRng::seed_from_u64(seed)), Vec::new()).unwrap()
 }
 
-pub(crate) fn refresh_token(grant: &Grant) -> &str {
-    grant.refresh.as_ref().unwrap().token.expose_secret()
+pub(crate) fn refresh_token(issued: &IssuedTokens) -> &str {
+    issued.refresh.as_ref().unwrap().token.expose_secret()
 }
 
-pub(crate) fn with_access(grant: &Grant) -> Presented<'_> {
-    Presented {
-        access: Some(grant.access_token.expose_secret()),
+pub(crate) fn with_access(issued: &IssuedTokens) -> LogoutCredential<'_> {
+    LogoutCredential {
+        access: Some(issued.access_token.expose_secret()),
         refresh: None,
     }
 }
 
-pub(crate) fn with_refresh(grant: &Grant) -> Presented<'_> {
-    Presented {
+pub(crate) fn with_refresh(issued: &IssuedTokens) -> LogoutCredential<'_> {
+    LogoutCredential {
         access: None,
-        refresh: Some(refresh_token(grant)),
+        refresh: Some(refresh_token(issued)),
     }
 }
 

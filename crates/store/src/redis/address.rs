@@ -185,7 +185,7 @@ mod tests {
             ("redis+sentinel://:secret@host/name/secret", "no number"),
         ] {
             let error = Address::read(url).unwrap_err();
-            assert!(error.is_the_urls_fault());
+            assert!(error.is_url_error());
             let words = format!("{error} {error:?}");
             assert!(words.contains(says), "{url}: {words}");
             assert!(

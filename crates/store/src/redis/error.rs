@@ -54,7 +54,7 @@ pub enum RedisConnectError {
 impl RedisConnectError {
     /// Whether the URL itself is wrong, and not the server that it names.
     #[must_use]
-    pub fn is_the_urls_fault(&self) -> bool {
+    pub fn is_url_error(&self) -> bool {
         match self {
             Self::UnknownScheme
             | Self::Host

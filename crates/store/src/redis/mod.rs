@@ -38,8 +38,8 @@ use deadpool_redis::redis::FromRedisValue;
 use jiff::Timestamp;
 use rescind_session::{
     Position, Revocation, Scope,
-    life::{Life, Place, Timing},
-    ports::{Blacklist, Claim, Copied, Filling, LifeRegister, Standing, StoreError},
+    life::{Life, LogPosition, Timing},
+    ports::{Blacklist, ClaimOutcome, LifeRegister, RebuildClaim, RebuildStep, RevocationStatus, StoreError},
 };
 use rescind_token::{SessionId, TokenId};
 use uuid::Uuid;
@@ -126,7 +126,7 @@ impl RedisBlacklist {
     /// [`RedisConnectError`]: the URL cannot be read, Redis cannot be reached, it is a replica, or it may evict entries.
     pub async fn connect(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
         let blacklist = Self::unconnected(url, settings)?;
-        blacklist.look().await?;
+        blacklist.verify_server().await?;
         Ok(blacklist)
     }
 
@@ -154,7 +154,7 @@ impl RedisBlacklist {
     ///
     /// # Errors
     /// [`RedisConnectError`]; [`may_pass`](RedisConnectError::may_pass) returns whether a retry may help.
-    pub async fn look(&self) -> Result<(), RedisConnectError> {
+    pub async fn verify_server(&self) -> Result<(), RedisConnectError> {
         // Making a connection includes all checks.
         match tokio::time::timeout(self.timeout, self.connection()).await {
             Ok(connection) => {
@@ -190,14 +190,14 @@ impl RedisBlacklist {
 
     /// Sends a command, within the time limit of a request.
     async fn ask<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<(T, Object<Connections>), Failure> {
-        tokio::time::timeout(self.timeout, self.ask_at_leisure(question))
+        tokio::time::timeout(self.timeout, self.query_without_timeout(question))
             .await
             .unwrap_or(Err(Failure::TimedOut(self.timeout)))
     }
 
     /// If the server was restarted, a pooled connection fails when it is used. Then all connections are replaced and
     /// the command is sent once more: every command here may be repeated.
-    async fn ask_at_leisure<T: FromRedisValue>(
+    async fn query_without_timeout<T: FromRedisValue>(
         &self,
         question: &Question<'_>,
     ) -> Result<(T, Object<Connections>), Failure> {
@@ -246,13 +246,13 @@ impl RedisBlacklist {
     }
 
     /// Writes a page, on that condition. Returns in which life it ran, and whether the condition held.
-    async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<(Life, Filling), Failure> {
+    async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<(Life, RebuildStep), Failure> {
         let (name, claim, from, to) = match condition {
-            Condition::Always => ("always", None, Position::START, Place::START),
-            Condition::Fill(claim) => ("fill", Some(claim), Position::START, Place::START),
+            Condition::Always => ("always", None, Position::START, LogPosition::START),
+            Condition::Fill(claim) => ("fill", Some(claim), Position::START, LogPosition::START),
             Condition::Advance(claim, from, to) => ("advance", Some(claim), from, to),
         };
-        let (log, nonce) = claim.map_or_else(Default::default, in_words);
+        let (log, nonce) = claim.map_or_else(Default::default, claim_args);
         let keys = [&self.keys.mark, &self.keys.claim, &self.keys.until]
             .into_iter()
             .cloned()
@@ -271,7 +271,7 @@ impl RedisBlacklist {
         ];
         for revocation in page {
             arguments.push(revocation.until.as_millisecond().to_string());
-            arguments.push(stays(revocation).to_string());
+            arguments.push(entry_ttl(revocation).to_string());
         }
         let question = Question::Script(&INSERT, keys, arguments);
         let ((life, holds), _) = self.ask::<(String, bool)>(&question).await?;
@@ -279,7 +279,7 @@ impl RedisBlacklist {
     }
 
     /// The parts of a page, one per script. Only the last part's end has an entry id.
-    async fn write_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<Filling, Failure> {
+    async fn write_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<RebuildStep, Failure> {
         let mut parts = revocations.chunks(AT_ONCE).peekable();
         let mut from = match condition {
             Condition::Advance(_, from, _) => from,
@@ -293,7 +293,7 @@ impl RedisBlacklist {
             let condition = match condition {
                 Condition::Advance(claim, _, to) => {
                     let to = match (parts.peek(), part.last()) {
-                        (Some(_), Some(last)) => Place {
+                        (Some(_), Some(last)) => LogPosition {
                             position: last.position,
                             entry: None,
                         },
@@ -305,11 +305,11 @@ impl RedisBlacklist {
                 }
                 other => other,
             };
-            if self.write(condition, part).await?.1 == Filling::Lost {
-                return Ok(Filling::Lost);
+            if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
+                return Ok(RebuildStep::ClaimLost);
             }
         }
-        Ok(Filling::Stands)
+        Ok(RebuildStep::Accepted)
     }
 
     async fn try_insert(&self, revocations: &[Revocation]) -> Result<(), Failure> {
@@ -324,7 +324,7 @@ impl RedisBlacklist {
     }
 
     // ANCHOR: standing
-    async fn standing(&self, token: TokenId, session: SessionId) -> Result<Standing, Failure> {
+    async fn standing(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, Failure> {
         let check = self.trust.check_begins();
         let scopes = [Scope::Token(token), Scope::Session(session)];
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
@@ -332,10 +332,10 @@ impl RedisBlacklist {
         let ((mark, token_entry, session_entry), mut connection) = self.ask::<(Value, Value, Value)>(&question).await?;
         // An entry that is there refuses, whatever its `until`, and whoever has it.
         if session_entry.is_some() {
-            return Ok(Standing::Revoked(Scope::Session(session)));
+            return Ok(RevocationStatus::Revoked(Scope::Session(session)));
         }
         if token_entry.is_some() {
-            return Ok(Standing::Revoked(Scope::Token(token)));
+            return Ok(RevocationStatus::Revoked(Scope::Token(token)));
         }
         let life = connection.life();
         let is_clear = self.trust.term().is_some_and(|term| {
@@ -343,16 +343,16 @@ impl RedisBlacklist {
             mark.is_some_and(|mark| mark.starts_with(of.as_bytes()))
         }) && check.is_some_and(|check| self.trust.accepts(&check, life));
         if is_clear {
-            return Ok(Standing::Clear);
+            return Ok(RevocationStatus::NotRevoked);
         }
         if self.trust.term().is_none_or(|term| term.life != *life) {
             connection.give_up();
         }
-        Ok(Standing::NotWhole)
+        Ok(RevocationStatus::Incomplete)
     }
     // ANCHOR_END: standing
 
-    async fn try_claim(&self, claim: Claim) -> Result<Copied, Failure> {
+    async fn try_claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, Failure> {
         if !self.trust.is_of(claim.log) {
             self.try_renew().await?;
         }
@@ -367,12 +367,12 @@ impl RedisBlacklist {
         }
     }
 
-    async fn claim_once(&self, claim: Claim) -> Result<Option<Copied>, Failure> {
+    async fn claim_once(&self, claim: RebuildClaim) -> Result<Option<ClaimOutcome>, Failure> {
         let Some(term) = self.trust.term().filter(|term| term.log == claim.log) else {
             return Err(Failure::NotInForce);
         };
         self.trust.sync_begins(claim.nonce);
-        let (log, nonce) = in_words(claim);
+        let (log, nonce) = claim_args(claim);
         let arguments = vec![
             log,
             nonce,
@@ -392,21 +392,21 @@ impl RedisBlacklist {
         match outcome.as_str() {
             "complete" => {
                 self.trust.goes_on(claim.nonce);
-                Ok(Some(Copied::CompleteTo(Place {
+                Ok(Some(ClaimOutcome::CompleteTo(LogPosition {
                     position: Position::new(position),
                     entry: Uuid::parse_str(&entry).ok(),
                 })))
             }
-            "to be filled" => Ok(Some(Copied::ToBeFilled)),
-            "by another" => Ok(Some(Copied::ByAnother)),
+            "to be filled" => Ok(Some(ClaimOutcome::Granted)),
+            "by another" => Ok(Some(ClaimOutcome::HeldByOther)),
             "another life" => Ok(None),
             "in use" => Err(Failure::InUse),
             _ => Err(Failure::Unreadable),
         }
     }
 
-    async fn try_complete(&self, claim: Claim, to: Place) -> Result<Filling, Failure> {
-        let (log, nonce) = in_words(claim);
+    async fn try_complete(&self, claim: RebuildClaim, to: LogPosition) -> Result<RebuildStep, Failure> {
+        let (log, nonce) = claim_args(claim);
         let keys = vec![self.keys.mark.clone(), self.keys.claim.clone()];
         let [position, entry] = place_in_words(to);
         let how = if self.trust.fills(claim.nonce) {
@@ -455,20 +455,20 @@ enum Condition {
     /// A logout: always.
     Always,
     /// The claim is still valid.
-    Fill(Claim),
+    Fill(RebuildClaim),
     /// The copy is complete up to that position; then it is complete up to the end of the page.
-    Advance(Claim, Position, Place),
+    Advance(RebuildClaim, Position, LogPosition),
 }
 
 /// A place as arguments for the scripts.
-fn place_in_words(place: Place) -> [String; 2] {
+fn place_in_words(place: LogPosition) -> [String; 2] {
     let entry = place.entry.map_or_else(|| "-".to_owned(), |entry| entry.to_string());
     [place.position.get().to_string(), entry]
 }
 
 /// How long Redis keeps an entry, counted from when Redis receives it, which is never before `at`. So no clock of ours
 /// is compared with Redis's.
-fn stays(revocation: &Revocation) -> u64 {
+fn entry_ttl(revocation: &Revocation) -> u64 {
     let needed = revocation.until.duration_since(revocation.at);
     let needed = Duration::try_from(needed).unwrap_or_default();
     millis(needed.min(LONGEST) + SLACK)
@@ -478,12 +478,16 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn in_words(claim: Claim) -> (String, String) {
+fn claim_args(claim: RebuildClaim) -> (String, String) {
     (claim.log.as_uuid().to_string(), claim.nonce.to_string())
 }
 
-fn filling(stands: bool) -> Filling {
-    if stands { Filling::Stands } else { Filling::Lost }
+fn filling(stands: bool) -> RebuildStep {
+    if stands {
+        RebuildStep::Accepted
+    } else {
+        RebuildStep::ClaimLost
+    }
 }
 
 #[async_trait]
@@ -492,7 +496,7 @@ impl Blacklist for RedisBlacklist {
         Ok(self.try_insert(revocations).await?)
     }
 
-    async fn check(&self, token: TokenId, session: SessionId) -> Result<Standing, StoreError> {
+    async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
         Ok(self.standing(token, session).await?)
     }
 
@@ -500,30 +504,30 @@ impl Blacklist for RedisBlacklist {
         Ok(self.try_prune(now, limit).await?)
     }
 
-    async fn claim(&self, claim: Claim) -> Result<Copied, StoreError> {
+    async fn claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, StoreError> {
         Ok(self.try_claim(claim).await?)
     }
 
-    async fn fill(&self, claim: Claim, revocations: &[Revocation]) -> Result<Filling, StoreError> {
+    async fn fill(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, StoreError> {
         Ok(self.write_all(Condition::Fill(claim), revocations).await?)
     }
 
     async fn advance(
         &self,
-        claim: Claim,
+        claim: RebuildClaim,
         from: Position,
-        to: Place,
+        to: LogPosition,
         revocations: &[Revocation],
-    ) -> Result<Filling, StoreError> {
+    ) -> Result<RebuildStep, StoreError> {
         Ok(self.write_all(Condition::Advance(claim, from, to), revocations).await?)
     }
 
     /// The copy is marked as of the log's start: the next sync reads all of it.
-    async fn complete(&self, claim: Claim) -> Result<Filling, StoreError> {
-        self.complete_to(claim, Place::START).await
+    async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError> {
+        self.complete_to(claim, LogPosition::START).await
     }
 
-    async fn complete_to(&self, claim: Claim, to: Place) -> Result<Filling, StoreError> {
+    async fn complete_to(&self, claim: RebuildClaim, to: LogPosition) -> Result<RebuildStep, StoreError> {
         Ok(self.try_complete(claim, to).await?)
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use rescind_session::{
     LogId, MachineClock,
-    life::{Check, Life, LogSight, Proposals, Register, SyncBegun, Term, Timing, Trust},
+    life::{Check, Life, LogSnapshot, Proposals, Register, SyncBegun, Term, Timing, Trust},
     ports::LifeRegister,
 };
 use uuid::Uuid;
@@ -114,7 +114,7 @@ impl Trusted {
         Ok(())
     }
 
-    async fn by_register(&self, register: &dyn LifeRegister, life: &Life) -> Result<(LogSight, u64), Failure> {
+    async fn by_register(&self, register: &dyn LifeRegister, life: &Life) -> Result<(LogSnapshot, u64), Failure> {
         let (sight, in_force) = register.life_in_force().await.map_err(Failure::Register)?;
         {
             let mut state = self.state();
@@ -145,13 +145,13 @@ impl Trusted {
         Ok((sight, next.generation))
     }
 
-    fn alone(&self, life: &Life) -> Result<(LogSight, u64), Failure> {
+    fn alone(&self, life: &Life) -> Result<(LogSnapshot, u64), Failure> {
         let mut state = self.state();
         let (log, register) = state.own.as_mut().ok_or(Failure::NotInForce)?;
         if let Some(next) = register.replaced_by(life) {
             *register = next;
         }
-        let sight = LogSight {
+        let sight = LogSnapshot {
             log: *log,
             timeline: 0,
             is_standby: false,

@@ -126,7 +126,7 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether the URL itself is wrong, and not the database that it names.
     #[must_use]
-    pub fn is_the_urls_fault(&self) -> bool {
+    pub fn is_url_error(&self) -> bool {
         match self {
             Self::UnknownScheme
             | Self::InMemory

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rescind_session::{
     LogId, Position,
-    life::{Life, LogSight, Register},
+    life::{Life, LogSnapshot, Register},
     ports::{Closing, ISSUE_FLOOR_MARGIN, LifeRegister, SessionStore, StoreError},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -26,8 +26,8 @@ const NO_HISTORY: &str = "FALSE AS is_standby, 0 AS timeline";
 
 #[async_trait]
 impl LifeRegister for SqlStore {
-    async fn life_in_force(&self) -> Result<(LogSight, Register), StoreError> {
-        self.retry(|| self.sight_once(Position::START)).await
+    async fn life_in_force(&self) -> Result<(LogSnapshot, Register), StoreError> {
+        self.retry(|| self.snapshot_once(Position::START)).await
     }
 
     async fn set_life(&self, over: u64, next: &Register) -> Result<bool, StoreError> {
@@ -36,7 +36,7 @@ impl LifeRegister for SqlStore {
 }
 
 impl SqlStore {
-    pub(super) async fn sight_once(&self, position: Position) -> Result<(LogSight, Register), Failure> {
+    pub(super) async fn snapshot_once(&self, position: Position) -> Result<(LogSnapshot, Register), Failure> {
         let backend = self.readers.get_database_backend();
         let history = if backend == DbBackend::Postgres {
             HISTORY
@@ -51,7 +51,7 @@ impl SqlStore {
         let log: Option<Uuid> = row.try_get("", "log_id").map_err(failed)?;
         let life: Option<String> = row.try_get("", "life").map_err(failed)?;
         let unsigned = |number: i64| u64::try_from(number).map_err(StoreError::corrupt);
-        let sight = LogSight {
+        let sight = LogSnapshot {
             log: LogId::from_uuid(log.ok_or_else(|| unreadable("a revocation log without an identity"))?),
             timeline: row.try_get::<i32>("", "timeline").map_err(failed)?.cast_unsigned(),
             is_standby: row.try_get("", "is_standby").map_err(failed)?,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause,
+    EndReason,
     ports::Closing,
     token::{SessionId, UserId},
 };
@@ -83,7 +83,7 @@ async fn listing_open_sessions_reads_only_the_users_open_sessions() {
 #[tokio::test]
 async fn closing_all_sessions_reads_only_the_users_open_sessions() {
     let closing = Closing {
-        cause: Cause::Reuse,
+        cause: EndReason::Reuse,
         at: Timestamp::UNIX_EPOCH,
         margin: Default::default(),
     };

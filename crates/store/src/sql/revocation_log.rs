@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope,
+    EndReason, LogId, Position, Revocation, Scope,
     ports::{StoreError, Tail},
     token::{SessionId, UserId},
 };
@@ -36,7 +36,7 @@ pub(super) struct Entry {
     pub(super) at: Timestamp,
     /// In milliseconds.
     pub(super) until: i64,
-    pub(super) cause: Cause,
+    pub(super) cause: EndReason,
 }
 
 impl Entry {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, Credentials, Device, PasswordHash, Position, RefreshState, Revocation, Scope, Session, SessionState, User,
-    UserKind, Username,
+    Credentials, Device, EndReason, PasswordHash, Position, RefreshState, Revocation, Scope, Session, SessionState,
+    User, UserKind, Username,
     ports::{Epoch, StoreError},
     token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
 };
@@ -45,8 +45,8 @@ pub(super) fn position(position: i64) -> Result<Position, StoreError> {
     u64::try_from(position).map(Position::new).map_err(StoreError::corrupt)
 }
 
-fn cause(name: &str) -> Result<Cause, StoreError> {
-    Cause::from_name(name).ok_or_else(|| unreadable("an unknown cause"))
+fn cause(name: &str) -> Result<EndReason, StoreError> {
+    EndReason::from_name(name).ok_or_else(|| unreadable("an unknown cause"))
 }
 
 // Users

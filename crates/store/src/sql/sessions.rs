@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope, Session,
-    life::LogSight,
+    EndReason, LogId, Position, Revocation, Scope, Session,
+    life::LogSnapshot,
     ports::{
-        Closed, Closing, Epoch, Instants, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreError,
+        Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreClock, StoreError,
         Tail,
     },
     token::{SessionId, UserId},
@@ -85,12 +85,12 @@ impl SessionStore for SqlStore {
         self.retry(|| self.prune_once(now, sessions_before, limit)).await
     }
 
-    async fn instants(&self) -> Result<Instants, StoreError> {
-        self.retry(|| self.instants_once()).await
+    async fn store_clock(&self) -> Result<StoreClock, StoreError> {
+        self.retry(|| self.store_clock_once()).await
     }
 
-    async fn sight(&self, position: Position) -> Result<LogSight, StoreError> {
-        Ok(self.retry(|| self.sight_once(position)).await?.0)
+    async fn snapshot(&self, position: Position) -> Result<LogSnapshot, StoreError> {
+        Ok(self.retry(|| self.snapshot_once(position)).await?.0)
     }
 
     async fn begin_again_after_loss(&self, lost: LogId, closing: &Closing) -> Result<(), StoreError> {
@@ -253,10 +253,10 @@ impl SqlStore {
         })
     }
 
-    async fn instants_once(&self) -> Result<Instants, Failure> {
+    async fn store_clock_once(&self) -> Result<StoreClock, Failure> {
         let clock = clock(&self.readers).await?;
         let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
-        Ok(Instants {
+        Ok(StoreClock {
             clock: Some(moment(clock)?),
             newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
             issue_floor: head.issue_floor.map(moment).transpose()?,
@@ -347,7 +347,7 @@ pub(super) fn close_open(which: impl IntoCondition, closing: &Closing) -> Update
         .filter(which.into_condition())
         .filter(Column::ClosedAt.is_null());
     match closing.cause {
-        Cause::Reuse => close.col_expr(
+        EndReason::Reuse => close.col_expr(
             Column::ReuseNoticedAt,
             Func::coalesce([Expr::col(Column::ReuseNoticedAt), Expr::val(millis(closing.at))]).into(),
         ),
@@ -379,7 +379,7 @@ async fn already_closed(
     let Some(row) = row else {
         return Ok(Closed::NoSuchSession);
     };
-    if closing.cause == Cause::Reuse && row.reuse_noticed_at.is_none() {
+    if closing.cause == EndReason::Reuse && row.reuse_noticed_at.is_none() {
         session::Entity::update_many()
             .col_expr(Column::ReuseNoticedAt, Expr::val(millis(closing.at)))
             .filter(Column::Id.eq(id.as_uuid()))

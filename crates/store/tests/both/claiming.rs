@@ -7,11 +7,11 @@ use rescind_store::{Claimed, SqlStore};
 use crate::place::{self, Place};
 
 async fn floor(store: &SqlStore) -> Option<Timestamp> {
-    store.instants().await.unwrap().issue_floor
+    store.store_clock().await.unwrap().issue_floor
 }
 
 async fn clock(store: &SqlStore) -> Timestamp {
-    store.instants().await.unwrap().clock.unwrap()
+    store.store_clock().await.unwrap().clock.unwrap()
 }
 
 async fn older_keys_leave_a_floor(place: Place, fresh: Place) {

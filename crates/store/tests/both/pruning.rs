@@ -10,7 +10,7 @@ use std::{
 
 use jiff::SignedDuration;
 use rescind_session::{
-    Cause,
+    EndReason,
     ports::{Closed, Closing, SessionStore},
 };
 use rescind_store::SqlStore;
@@ -127,7 +127,7 @@ async fn a_passed_entry_stays_on_postgres_for_an_hour_after_its_commit() {
     let store = place.store_that_keeps(Duration::from_secs(3_600)).await;
     let session = opened(&store, 1).await;
     let closing = Closing {
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
         at: NOON,
         margin: Duration::ZERO,
     };

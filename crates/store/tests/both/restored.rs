@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use rescind_session::{
-    Cause, Position, Scope, SessionState,
+    EndReason, Position, Scope, SessionState,
     ports::{Closing, Opened, SessionStore, Tail, UserStore},
 };
 
@@ -20,7 +20,10 @@ async fn everything_is_closed(place: Place) {
     let store = place.store().await;
     let before = store.log().await.unwrap();
     let closed_before = opened(&store, 1).await;
-    let _ = store.close(closed_before.id, &closing(Cause::Logout)).await.unwrap();
+    let _ = store
+        .close(closed_before.id, &closing(EndReason::Logout))
+        .await
+        .unwrap();
     for seed in 10..10 + OPEN {
         opened(&store, seed).await;
     }
@@ -35,7 +38,7 @@ async fn everything_is_closed(place: Place) {
     ];
 
     let closing = Closing {
-        cause: Cause::Administrator,
+        cause: EndReason::Administrator,
         at: NOON + SignedDuration::from_hours(48),
         margin: Duration::from_secs(900),
     };
@@ -56,7 +59,7 @@ async fn everything_is_closed(place: Place) {
         assert!(matches!(
             row.state,
             SessionState::Closed {
-                cause: Cause::Administrator,
+                cause: EndReason::Administrator,
                 ..
             }
         ));
@@ -88,16 +91,16 @@ async fn the_time_begins_again(place: Place) {
     let at = NOON + SignedDuration::from_hours(1);
     let late = Closing {
         at: NOON + year,
-        ..closing(Cause::Logout)
+        ..closing(EndReason::Logout)
     };
     let other = opened(&store, 2).await;
     let _ = store.close(other.id, &late).await.unwrap();
     store.raise_issue_floor(NOON + year).await.unwrap();
-    assert_eq!(store.instants().await.unwrap().newest, Some(NOON + year));
+    assert_eq!(store.store_clock().await.unwrap().newest, Some(NOON + year));
 
     let closing = Closing { at, ..late };
     assert_eq!(store.close_everything(&closing).await.unwrap(), 1);
-    let instants = store.instants().await.unwrap();
+    let instants = store.store_clock().await.unwrap();
     assert_eq!((instants.newest, instants.issue_floor), (Some(at), None));
 }
 

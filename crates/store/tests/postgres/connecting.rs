@@ -7,7 +7,7 @@ use crate::fixture::{fresh, impatient, opened, store};
 
 async fn refused(url: &str) -> ConnectError {
     let error = SqlStore::connect(url, &impatient()).await.unwrap_err();
-    let printed = format!("{error} {error:?} {}", rescind_session::WithCauses(&error));
+    let printed = format!("{error} {error:?} {}", rescind_session::ErrorChain(&error));
     assert!(!printed.contains("hunter2"), "the password is printed: {printed}");
     error
 }
@@ -25,7 +25,7 @@ async fn a_parameter_that_would_change_a_session_is_refused_by_name() {
             matches!(&error, ConnectError::PostgresParameter(found) if found == name),
             "{error:?}"
         );
-        assert!(error.is_the_urls_fault());
+        assert!(error.is_url_error());
     }
 }
 
@@ -46,7 +46,7 @@ async fn an_unreadable_url_is_refused_without_quoting_it() {
 async fn an_unreachable_server_is_reported_without_the_password() {
     let error = refused("postgres://rescind:hunter2@127.0.0.1:1/x").await;
     assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
-    assert!(!error.is_the_urls_fault());
+    assert!(!error.is_url_error());
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_missing_database_is_reported_with_postgres_own_message() {
     let Some(_) = fresh().await else { return };
     let port = PostgresServer::shared().await.port();
     let error = refused(&format!("postgresql://rescind:hunter2@127.0.0.1:{port}/nowhere")).await;
-    let told = rescind_session::WithCauses(&error).to_string();
+    let told = rescind_session::ErrorChain(&error).to_string();
     assert!(told.contains("\"nowhere\" does not exist"), "{told}");
 }
 
@@ -87,7 +87,7 @@ async fn connecting_leaves_the_schema_alone() {
 #[tokio::test]
 async fn the_database_clock_matches_the_machines() {
     let Some(url) = fresh().await else { return };
-    let instants = rescind_session::ports::SessionStore::instants(&store(&url).await)
+    let instants = rescind_session::ports::SessionStore::store_clock(&store(&url).await)
         .await
         .unwrap();
     let machine = rescind_session::MachineClock::wall(&rescind_store::SystemClock::new());

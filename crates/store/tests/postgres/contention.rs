@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rescind_session::{
-    Cause, Position,
+    EndReason, Position,
     ports::{Closed, Rotated, SessionStore, StoreError, Tail},
     token::{Generation, SessionId},
 };
@@ -98,7 +98,7 @@ async fn under_deadlocks_and_serialization_failures_a_rotation_wins_once() {
         let closings: Vec<_> = (0..16)
             .map(|nth| {
                 let store = if nth % 2 == 0 { one.clone() } else { other.clone() };
-                tokio::spawn(async move { store.close(session.id, &closing(Cause::Logout)).await })
+                tokio::spawn(async move { store.close(session.id, &closing(EndReason::Logout)).await })
             })
             .collect();
         let mut closed = 0;
@@ -177,7 +177,7 @@ async fn a_writer_behind_a_lock_gets_unavailable_in_bounded_time() {
         .await
         .unwrap();
 
-    let refused = timeout(PATIENCE, store.close(session.id, &closing(Cause::Logout)))
+    let refused = timeout(PATIENCE, store.close(session.id, &closing(EndReason::Logout)))
         .await
         .expect("it hangs");
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
@@ -188,7 +188,7 @@ async fn a_writer_behind_a_lock_gets_unavailable_in_bounded_time() {
     );
 
     lock.rollback().await.unwrap();
-    let closed = store.close(session.id, &closing(Cause::Logout)).await;
+    let closed = store.close(session.id, &closing(EndReason::Logout)).await;
     assert!(
         matches!(closed, Ok(Closed::Now(_))),
         "the lock is free again: {closed:?}"

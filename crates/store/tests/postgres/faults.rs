@@ -9,7 +9,7 @@ use std::{
 };
 
 use rescind_session::{
-    Cause, SessionState,
+    EndReason, SessionState,
     ports::{Closed, Epoch, Opened, Rotated, SessionStore, StoreError},
     token::SessionId,
 };
@@ -50,7 +50,7 @@ async fn live(store: SqlStore, client: u64, acknowledged: Arc<AtomicU64>, over: 
             acknowledged.fetch_add(1, Ordering::SeqCst);
         }
         told.rotated.insert(new.id, (sure, perhaps));
-        if let Ok(Closed::Now(_)) = store.close(new.id, &closing(Cause::Logout)).await {
+        if let Ok(Closed::Now(_)) = store.close(new.id, &closing(EndReason::Logout)).await {
             told.closed.push(new.id);
         }
     }

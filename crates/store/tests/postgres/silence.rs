@@ -6,7 +6,7 @@ use std::{
 };
 
 use rescind_session::{
-    Cause, PasswordHash, WithCauses,
+    EndReason, ErrorChain, PasswordHash,
     ports::{SessionStore, UserStore},
 };
 use sea_orm::ConnectionTrait;
@@ -63,7 +63,7 @@ async fn at_trace_level_no_bound_value_or_password_is_logged() {
         .unwrap();
     let session_row = opened(&store, 1).await;
     let _ = store.rotate(&rotation(session_row.id, 0)).await.unwrap();
-    let _ = store.close(session_row.id, &closing(Cause::Logout)).await.unwrap();
+    let _ = store.close(session_row.id, &closing(EndReason::Logout)).await.unwrap();
 
     // Refused rows, which the error details would quote.
     for refuse in [
@@ -81,7 +81,7 @@ async fn at_trace_level_no_bound_value_or_password_is_logged() {
     let epoch = store.epoch(refused.user).await.unwrap();
     let other = store.open(&refused, epoch).await.expect_err("the check refuses it");
     for error in [&error, &other] {
-        tracing::error!(?error, causes = %WithCauses(error), ?store, "printed on purpose");
+        tracing::error!(?error, causes = %ErrorChain(error), ?store, "printed on purpose");
     }
 
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

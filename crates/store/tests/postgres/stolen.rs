@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_session::{
-    Cause,
+    EndReason,
     ports::SessionStore,
     token::{Generation, RefreshKey, RefreshKeys},
 };
@@ -26,7 +26,7 @@ async fn a_stolen_database_holds_no_token_no_tag_and_no_key() {
     let salt = session.refresh.clone().unwrap().salt;
     let tokens = [0, 1].map(|generation| keys.issue(session.id, Generation::from(generation), &salt));
     let _ = store.rotate(&rotation(session.id, 0)).await.unwrap();
-    let _ = store.close(session.id, &closing(Cause::Logout)).await.unwrap();
+    let _ = store.close(session.id, &closing(EndReason::Logout)).await.unwrap();
 
     let everything = "SELECT string_agg(query_to_xml(format('SELECT * FROM %I', tablename), true, true, '')::text, '')
                       FROM pg_tables WHERE schemaname = 'public'";

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use rescind_session::{
     Revocation, Scope,
-    ports::{Blacklist, Copied, Standing, StoreError},
+    ports::{Blacklist, ClaimOutcome, RevocationStatus, StoreError},
 };
 use rescind_store::{RedisBlacklist, RedisSettings};
 use rescind_testkit::{RedisServer, TcpRelay, Tool, needs};
@@ -31,7 +31,7 @@ async fn one_check_is_one_round_trip_and_one_command() {
     server.command(&["CONFIG", "RESETSTAT"]).await;
     let before = relay.round_trips();
     for _ in 0..50 {
-        assert_eq!(says(&node).await, Standing::Clear);
+        assert_eq!(says(&node).await, RevocationStatus::NotRevoked);
         log.assert_all_is_well(&node).await;
     }
     assert_eq!(relay.round_trips() - before, 150);
@@ -51,7 +51,7 @@ async fn all_keys_are_under_the_namespace_and_of_one_slot() {
     };
     node.insert(&[token]).await.unwrap();
     server.command(&["DEL", "{test}:mark"]).await;
-    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(node.claim(log.claim()).await.unwrap(), ClaimOutcome::Granted);
     let keys = server.command(&["KEYS", "*"]).await;
     assert_eq!(keys.lines().count(), log.entries.len() + 3, "{keys}");
     assert!(keys.lines().all(|key| key.starts_with("{test}:")), "{keys}");
@@ -67,14 +67,14 @@ async fn namespaces_do_not_mix() {
         ..settings()
     };
     let other = RedisBlacklist::connect(&server.url(), &other).await.unwrap();
-    assert_eq!(says(&other).await, Standing::NotWhole);
+    assert_eq!(says(&other).await, RevocationStatus::Incomplete);
     Log::new().rebuild(&other).await;
     assert_eq!(
         other
             .check(new_token(), super::fixture::session_of(&log.entries[0]))
             .await
             .unwrap(),
-        Standing::Clear
+        RevocationStatus::NotRevoked
     );
     log.assert_all_is_well(&node).await;
 }
@@ -109,7 +109,7 @@ async fn redis_keeps_an_entry_longer_than_needed_but_not_forever() {
         );
         assert_eq!(
             node.check(new_token(), session).await.unwrap(),
-            Standing::Revoked(Scope::Session(session))
+            RevocationStatus::Revoked(Scope::Session(session))
         );
     }
 }
@@ -188,7 +188,7 @@ async fn a_paused_redis_is_unavailable_in_time_and_then_answers() {
     let (server, patient, log) = whole().await;
     let node = RedisBlacklist::connect(&server.url(), &impatient()).await.unwrap();
     until("the copy is complete", || async {
-        matches!(node.claim(log.claim()).await, Ok(Copied::CompleteTo(_)))
+        matches!(node.claim(log.claim()).await, Ok(ClaimOutcome::CompleteTo(_)))
     })
     .await;
     server.pause();
@@ -221,13 +221,13 @@ async fn a_cut_off_node_fails_in_time_and_later_sees_what_it_missed() {
         relay.mend().await;
         until("it answers again", || async {
             let standing = node.check(new_token(), session).await;
-            assert_ne!(standing.as_ref().ok(), Some(&Standing::Clear));
+            assert_ne!(standing.as_ref().ok(), Some(&RevocationStatus::NotRevoked));
             standing.is_ok()
         })
         .await;
         until("all is well", || async {
             let _ = node.claim(log.claim()).await;
-            node.check(new_token(), new_session()).await.ok() == Some(Standing::Clear)
+            node.check(new_token(), new_session()).await.ok() == Some(RevocationStatus::NotRevoked)
         })
         .await;
     }
@@ -250,7 +250,7 @@ async fn the_reply_to_a_cancelled_command_is_discarded() {
         let _ = broken_off.await;
         assert_eq!(
             node.check(new_token(), revoked).await.unwrap(),
-            Standing::Revoked(Scope::Session(revoked))
+            RevocationStatus::Revoked(Scope::Session(revoked))
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Who fills the copy, and a filler that fails, pauses, or fills a copy that was lost meanwhile.
 
-use rescind_session::ports::{Blacklist, Copied, Filling, Standing};
+use rescind_session::ports::{Blacklist, ClaimOutcome, RebuildStep, RevocationStatus};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, in_full, node, says, whole};
@@ -19,12 +19,12 @@ async fn of_two_nodes_one_fills_and_both_see_a_complete_copy() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (_server, [one, other], log) = two_nodes().await;
     let claim = log.claim();
-    assert_eq!(one.claim(claim).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(other.claim(log.claim()).await.unwrap(), Copied::ByAnother);
-    assert_eq!(one.fill(claim, &log.entries).await.unwrap(), Filling::Stands);
-    assert_eq!(other.claim(log.claim()).await.unwrap(), Copied::ByAnother);
-    assert_eq!(says(&other).await, Standing::NotWhole);
-    assert_eq!(one.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(one.claim(claim).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(other.claim(log.claim()).await.unwrap(), ClaimOutcome::HeldByOther);
+    assert_eq!(one.fill(claim, &log.entries).await.unwrap(), RebuildStep::Accepted);
+    assert_eq!(other.claim(log.claim()).await.unwrap(), ClaimOutcome::HeldByOther);
+    assert_eq!(says(&other).await, RevocationStatus::Incomplete);
+    assert_eq!(one.complete(claim).await.unwrap(), RebuildStep::Accepted);
     log.goes_on(&other).await;
     for node in [one, other] {
         log.assert_all_is_well(&node).await;
@@ -38,11 +38,11 @@ async fn a_claim_may_be_repeated_and_completed_once() {
     let (_server, [one, _], log) = two_nodes().await;
     let claim = log.claim();
     for _ in 0..2 {
-        assert_eq!(one.claim(claim).await.unwrap(), Copied::ToBeFilled);
+        assert_eq!(one.claim(claim).await.unwrap(), ClaimOutcome::Granted);
     }
-    assert_eq!(one.complete(claim).await.unwrap(), Filling::Stands);
-    assert_eq!(one.complete(claim).await.unwrap(), Filling::Lost);
-    assert!(matches!(one.claim(claim).await.unwrap(), Copied::CompleteTo(_)));
+    assert_eq!(one.complete(claim).await.unwrap(), RebuildStep::Accepted);
+    assert_eq!(one.complete(claim).await.unwrap(), RebuildStep::ClaimLost);
+    assert!(matches!(one.claim(claim).await.unwrap(), ClaimOutcome::CompleteTo(_)));
 }
 
 /// The claim lapses after a few seconds; the test shortens that. When the filler continues, it has lost.
@@ -51,36 +51,36 @@ async fn a_silent_fillers_claim_lapses_and_its_late_pages_are_lost() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, [dead, alive], log) = two_nodes().await;
     let old = log.claim();
-    assert_eq!(dead.claim(old).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(dead.claim(old).await.unwrap(), ClaimOutcome::Granted);
     let left: i64 = server.command(&["PTTL", "{test}:filling"]).await.parse().unwrap();
     assert!((1..=5000).contains(&left), "{left}");
 
     server.command(&["PEXPIRE", "{test}:filling", "0"]).await;
     // Before another node has claimed.
-    assert_eq!(dead.fill(old, &[]).await.unwrap(), Filling::Lost);
-    assert_eq!(dead.complete(old).await.unwrap(), Filling::Lost);
+    assert_eq!(dead.fill(old, &[]).await.unwrap(), RebuildStep::ClaimLost);
+    assert_eq!(dead.complete(old).await.unwrap(), RebuildStep::ClaimLost);
     let new = log.claim();
-    assert_eq!(alive.claim(new).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(dead.fill(old, &log.entries).await.unwrap(), Filling::Lost);
-    assert_eq!(dead.complete(old).await.unwrap(), Filling::Lost);
-    assert_eq!(says(&alive).await, Standing::NotWhole);
-    assert_eq!(alive.fill(new, &log.entries).await.unwrap(), Filling::Stands);
-    assert_eq!(alive.complete(new).await.unwrap(), Filling::Stands);
+    assert_eq!(alive.claim(new).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(dead.fill(old, &log.entries).await.unwrap(), RebuildStep::ClaimLost);
+    assert_eq!(dead.complete(old).await.unwrap(), RebuildStep::ClaimLost);
+    assert_eq!(says(&alive).await, RevocationStatus::Incomplete);
+    assert_eq!(alive.fill(new, &log.entries).await.unwrap(), RebuildStep::Accepted);
+    assert_eq!(alive.complete(new).await.unwrap(), RebuildStep::Accepted);
     log.assert_no_session_passes(&dead).await;
     log.goes_on(&dead).await;
     log.assert_all_is_well(&dead).await;
 }
 
-/// Filling a log of many pages takes longer than a claim lasts.
+/// RebuildStep a log of many pages takes longer than a claim lasts.
 #[tokio::test]
 async fn each_page_renews_the_claim() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, [one, _], log) = two_nodes().await;
     let claim = log.claim();
-    assert_eq!(one.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(one.claim(claim).await.unwrap(), ClaimOutcome::Granted);
     for page in [&log.entries[..], &[]] {
         server.command(&["PERSIST", "{test}:filling"]).await;
-        assert_eq!(one.fill(claim, page).await.unwrap(), Filling::Stands);
+        assert_eq!(one.fill(claim, page).await.unwrap(), RebuildStep::Accepted);
         let left: i64 = server.command(&["PTTL", "{test}:filling"]).await.parse().unwrap();
         assert!((1..=5000).contains(&left), "{left}");
     }
@@ -113,14 +113,14 @@ async fn a_copy_of_another_log_is_incomplete_for_every_node() {
     let refused = other.claim(claim).await.unwrap_err();
     assert!(in_full(&refused).contains("RESCIND_REDIS_NAMESPACE"), "{refused:?}");
     log.assert_all_is_well(&one).await;
-    assert_eq!(says(&other).await, Standing::NotWhole);
+    assert_eq!(says(&other).await, RevocationStatus::Incomplete);
     let six_seconds_ago = (30 * 60 - 6) * 1000;
     server
         .command(&["PEXPIRE", "{test}:mark", &six_seconds_ago.to_string()])
         .await;
-    assert_eq!(other.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(other.claim(claim).await.unwrap(), ClaimOutcome::Granted);
     log.assert_no_session_passes(&one).await;
-    assert_eq!(other.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(other.complete(claim).await.unwrap(), RebuildStep::Accepted);
     log.assert_no_session_passes(&one).await;
     // Until that node has synced its log, too.
     restored.goes_on(&one).await;

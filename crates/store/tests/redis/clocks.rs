@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rescind_session::ports::{Blacklist, Copied, Standing};
+use rescind_session::ports::{Blacklist, ClaimOutcome, RevocationStatus};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{new_token, session_of, whole};
@@ -31,7 +31,7 @@ async fn a_step_ahead_drops_no_entry_early() {
     step_ahead(&server, 59 * MINUTE).await;
     for entry in &log.entries {
         let standing = node.check(new_token(), session_of(entry)).await.unwrap();
-        assert_eq!(standing, Standing::Revoked(entry.scope));
+        assert_eq!(standing, RevocationStatus::Revoked(entry.scope));
     }
     log.assert_no_session_passes(&node).await;
     log.rebuild(&node).await;
@@ -45,7 +45,11 @@ async fn a_step_ahead_that_drops_entries_has_dropped_the_mark() {
         let (server, node, log) = whole().await;
         step_ahead(&server, by * MINUTE).await;
         log.assert_no_session_passes(&node).await;
-        assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::ToBeFilled, "{by} min");
+        assert_eq!(
+            node.claim(log.claim()).await.unwrap(),
+            ClaimOutcome::Granted,
+            "{by} min"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! A failover to a replica that had missed the last writes: by sentinels, and by hand.
 
-use rescind_session::ports::{Blacklist, Standing, StoreError};
+use rescind_session::ports::{Blacklist, RevocationStatus, StoreError};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, follow, join_all, new_session, new_token, node, revocation, until, whole};
@@ -114,7 +114,7 @@ async fn after_a_check_of_the_server_no_connection_of_an_earlier_life_is_used() 
     let (a, node, log) = whole().await;
     let ask_at_once = || join_all((0..8).map(|_| node.check(new_token(), new_session())));
     for standing in ask_at_once().await {
-        assert_eq!(standing.unwrap(), Standing::Clear);
+        assert_eq!(standing.unwrap(), RevocationStatus::NotRevoked);
     }
     let b = RedisServer::start().await;
     b.command(&["SET", "{test}:mark", "a mark of another life"]).await;
@@ -122,7 +122,7 @@ async fn after_a_check_of_the_server_no_connection_of_an_earlier_life_is_used() 
     a.command(&["REPLICAOF", "NO", "ONE"]).await;
     log.rebuild(&node).await;
     for standing in ask_at_once().await {
-        assert_eq!(standing.unwrap(), Standing::Clear);
+        assert_eq!(standing.unwrap(), RevocationStatus::NotRevoked);
     }
 }
 
@@ -178,7 +178,7 @@ async fn in_a_cluster_a_server_that_returns_with_an_old_copy_is_noticed() {
     );
     until("the node has found it again", || async {
         log.assert_no_session_passes(&node).await;
-        node.check(new_token(), new_session()).await.ok() == Some(Standing::NotWhole)
+        node.check(new_token(), new_session()).await.ok() == Some(RevocationStatus::Incomplete)
     })
     .await;
     log.rebuild(&node).await;

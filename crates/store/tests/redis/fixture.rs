@@ -8,9 +8,9 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{
-    Cause, LogId, Position, Revocation, Scope,
-    life::Place,
-    ports::{Blacklist, Claim, Copied, Filling, Standing, StoreError},
+    EndReason, LogId, Position, Revocation, Scope,
+    life::LogPosition,
+    ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus, StoreError},
     token::{SessionId, TokenId, UserId},
 };
 use rescind_store::{RedisBlacklist, RedisSettings};
@@ -58,7 +58,7 @@ pub(crate) fn revocation(session: SessionId) -> Revocation {
         user: UserId::from_uuid(uuid()),
         at,
         until: at + Duration::from_secs(15 * 60),
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
     }
 }
 
@@ -77,8 +77,8 @@ impl Log {
     }
 
     /// A claim with a new nonce.
-    pub(crate) fn claim(&self) -> Claim {
-        Claim {
+    pub(crate) fn claim(&self) -> RebuildClaim {
+        RebuildClaim {
             log: self.id,
             nonce: uuid(),
         }
@@ -102,11 +102,11 @@ impl Log {
     /// Claims, fills and completes, as a node does with an incomplete copy.
     pub(crate) async fn rebuild(&self, node: &RedisBlacklist) {
         let claim = self.claim();
-        assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+        assert_eq!(node.claim(claim).await.unwrap(), ClaimOutcome::Granted);
         for page in self.entries.chunks(3) {
-            assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Stands);
+            assert_eq!(node.fill(claim, page).await.unwrap(), RebuildStep::Accepted);
         }
-        assert_eq!(node.complete(claim).await.unwrap(), Filling::Stands);
+        assert_eq!(node.complete(claim).await.unwrap(), RebuildStep::Accepted);
         self.assert_all_is_well(node).await;
     }
 
@@ -114,18 +114,21 @@ impl Log {
     pub(crate) async fn goes_on(&self, node: &RedisBlacklist) {
         let claim = self.claim();
         let copied = node.claim(claim).await.unwrap();
-        let Copied::CompleteTo(place) = copied else {
+        let ClaimOutcome::CompleteTo(place) = copied else {
             panic!("{copied:?}");
         };
-        assert_eq!(self.advance_from(node, claim, place).await.unwrap(), Filling::Stands);
+        assert_eq!(
+            self.advance_from(node, claim, place).await.unwrap(),
+            RebuildStep::Accepted
+        );
     }
 
     pub(crate) async fn advance_from(
         &self,
         node: &RedisBlacklist,
-        claim: Claim,
-        mut from: Place,
-    ) -> Result<Filling, StoreError> {
+        claim: RebuildClaim,
+        mut from: LogPosition,
+    ) -> Result<RebuildStep, StoreError> {
         let later: Vec<_> = self
             .entries
             .iter()
@@ -133,12 +136,12 @@ impl Log {
             .cloned()
             .collect();
         for page in later.chunks(3) {
-            let to = Place {
+            let to = LogPosition {
                 position: page[page.len() - 1].position,
                 entry: None,
             };
-            if node.advance(claim, from.position, to, page).await? == Filling::Lost {
-                return Ok(Filling::Lost);
+            if node.advance(claim, from.position, to, page).await? == RebuildStep::ClaimLost {
+                return Ok(RebuildStep::ClaimLost);
             }
             from = to;
         }
@@ -149,20 +152,20 @@ impl Log {
     pub(crate) async fn assert_all_is_well(&self, node: &RedisBlacklist) {
         for entry in &self.entries {
             let standing = node.check(new_token(), session_of(entry)).await.unwrap();
-            assert_eq!(standing, Standing::Revoked(entry.scope));
+            assert_eq!(standing, RevocationStatus::Revoked(entry.scope));
         }
-        assert_eq!(says(node).await, Standing::Clear);
+        assert_eq!(says(node).await, RevocationStatus::NotRevoked);
     }
 
     /// No session is accepted, revoked or not. A failed check also accepts none.
     pub(crate) async fn assert_no_session_passes(&self, node: &RedisBlacklist) {
         for entry in &self.entries {
             if let Ok(standing) = node.check(new_token(), session_of(entry)).await {
-                assert_ne!(standing, Standing::Clear, "a revoked session was let in");
+                assert_ne!(standing, RevocationStatus::NotRevoked, "a revoked session was let in");
             }
         }
         if let Ok(standing) = node.check(new_token(), new_session()).await {
-            assert_eq!(standing, Standing::NotWhole);
+            assert_eq!(standing, RevocationStatus::Incomplete);
         }
     }
 }
@@ -175,7 +178,7 @@ pub(crate) fn session_of(entry: &Revocation) -> SessionId {
 }
 
 /// The answer for a session that is not revoked.
-pub(crate) async fn says(node: &RedisBlacklist) -> Standing {
+pub(crate) async fn says(node: &RedisBlacklist) -> RevocationStatus {
     node.check(new_token(), new_session()).await.unwrap()
 }
 

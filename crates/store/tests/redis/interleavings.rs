@@ -6,7 +6,7 @@
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rescind_session::{
     Revocation,
-    ports::{Blacklist, Claim, Copied, Filling, Standing},
+    ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus},
     token::SessionId,
 };
 use rescind_store::RedisBlacklist;
@@ -17,7 +17,7 @@ use super::fixture::{Log, new_session, new_token, node};
 struct Node {
     blacklist: RedisBlacklist,
     /// The claim that it fills, and how far it has read.
-    filling: Option<(Claim, usize)>,
+    filling: Option<(RebuildClaim, usize)>,
 }
 
 struct World {
@@ -86,8 +86,8 @@ impl World {
         let copied = self.nodes[which].blacklist.claim(claim).await;
         self.tell(&format!("claim, {copied:?}"), which);
         match copied {
-            Ok(Copied::ToBeFilled) => self.nodes[which].filling = Some((claim, 0)),
-            Ok(Copied::CompleteTo(place)) => {
+            Ok(ClaimOutcome::Granted) => self.nodes[which].filling = Some((claim, 0)),
+            Ok(ClaimOutcome::CompleteTo(place)) => {
                 let went_on = self.log.advance_from(&self.nodes[which].blacklist, claim, place).await;
                 self.tell(&format!("goes on, {went_on:?}"), which);
             }
@@ -109,8 +109,8 @@ impl World {
         };
         self.tell(&format!("{what}, {filling:?}"), which);
         self.nodes[which].filling = match filling {
-            Ok(Filling::Stands) if what == "fill" => Some((claim, read + page.len())),
-            Ok(Filling::Stands) => {
+            Ok(RebuildStep::Accepted) if what == "fill" => Some((claim, read + page.len())),
+            Ok(RebuildStep::Accepted) => {
                 self.completed += 1;
                 None
             }
@@ -126,7 +126,7 @@ impl World {
                 suspects.push(self.acknowledged[rng.random_range(0..self.acknowledged.len())]);
             }
             for session in suspects {
-                if let Ok(Standing::Clear) = blacklist.check(new_token(), session).await {
+                if let Ok(RevocationStatus::NotRevoked) = blacklist.check(new_token(), session).await {
                     let story = self.story[self.story.len().saturating_sub(60)..].join("\n");
                     panic!(
                         "{session:?} was revoked, and node {which} accepts it; seed {}:\n{story}",
@@ -134,7 +134,7 @@ impl World {
                     );
                 }
             }
-            if let Ok(Standing::Clear) = blacklist.check(new_token(), new_session()).await {
+            if let Ok(RevocationStatus::NotRevoked) = blacklist.check(new_token(), new_session()).await {
                 self.cleared += 1;
             }
         }

@@ -1,6 +1,6 @@
 //! All the ways in which Redis loses data. After each of them no token is accepted until the copy is complete again.
 
-use rescind_session::ports::{Blacklist, Copied, Filling};
+use rescind_session::ports::{Blacklist, ClaimOutcome, RebuildStep};
 use rescind_testkit::{RedisServer, Tool, needs};
 
 use super::fixture::{Log, node, whole};
@@ -12,18 +12,18 @@ async fn is_noticed_and_recovers(server: &RedisServer, witness: &rescind_store::
     log.assert_no_session_passes(&newcomer).await;
 
     let claim = log.claim();
-    assert_eq!(witness.claim(claim).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(newcomer.claim(log.claim()).await.unwrap(), Copied::ByAnother);
+    assert_eq!(witness.claim(claim).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(newcomer.claim(log.claim()).await.unwrap(), ClaimOutcome::HeldByOther);
     let (some, rest) = log.entries.split_at(3);
-    assert_eq!(witness.fill(claim, some).await.unwrap(), Filling::Stands);
+    assert_eq!(witness.fill(claim, some).await.unwrap(), RebuildStep::Accepted);
     for node in [witness, &newcomer] {
         log.assert_no_session_passes(node).await;
     }
-    assert_eq!(witness.fill(claim, rest).await.unwrap(), Filling::Stands);
+    assert_eq!(witness.fill(claim, rest).await.unwrap(), RebuildStep::Accepted);
     for node in [witness, &newcomer] {
         log.assert_no_session_passes(node).await;
     }
-    assert_eq!(witness.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(witness.complete(claim).await.unwrap(), RebuildStep::Accepted);
     log.goes_on(&newcomer).await;
     for node in [witness, &newcomer] {
         log.assert_all_is_well(node).await;
@@ -77,10 +77,16 @@ async fn a_snapshot_taken_during_a_rebuild_is_not_completed() {
     let (server, node, mut log) = whole().await;
     server.flush_all().await;
     let claim = log.claim();
-    assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(node.fill(claim, &log.entries[..4]).await.unwrap(), Filling::Stands);
+    assert_eq!(node.claim(claim).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(
+        node.fill(claim, &log.entries[..4]).await.unwrap(),
+        RebuildStep::Accepted
+    );
     let snapshot = server.save_snapshot().await;
-    assert_eq!(node.fill(claim, &log.entries[4..]).await.unwrap(), Filling::Stands);
+    assert_eq!(
+        node.fill(claim, &log.entries[4..]).await.unwrap(),
+        RebuildStep::Accepted
+    );
     log.log_out(&node).await;
     server.restart_from(&snapshot).await;
     assert_eq!(
@@ -88,8 +94,8 @@ async fn a_snapshot_taken_during_a_rebuild_is_not_completed() {
         "1",
         "the claim came back"
     );
-    assert_eq!(node.fill(claim, &[]).await.unwrap(), Filling::Lost);
-    assert_eq!(node.complete(claim).await.unwrap(), Filling::Lost);
+    assert_eq!(node.fill(claim, &[]).await.unwrap(), RebuildStep::ClaimLost);
+    assert_eq!(node.complete(claim).await.unwrap(), RebuildStep::ClaimLost);
     is_noticed_and_recovers(&server, &node, &log).await;
 }
 
@@ -101,16 +107,16 @@ async fn a_flush_during_a_rebuild_ends_it() {
     for after_pages in 0..=2 {
         server.flush_all().await;
         let claim = log.claim();
-        assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+        assert_eq!(node.claim(claim).await.unwrap(), ClaimOutcome::Granted);
         let mut pages = log.entries.chunks(4);
         for page in pages.by_ref().take(after_pages) {
-            assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Stands);
+            assert_eq!(node.fill(claim, page).await.unwrap(), RebuildStep::Accepted);
         }
         server.flush_all().await;
         for page in pages {
-            assert_eq!(node.fill(claim, page).await.unwrap(), Filling::Lost);
+            assert_eq!(node.fill(claim, page).await.unwrap(), RebuildStep::ClaimLost);
         }
-        assert_eq!(node.complete(claim).await.unwrap(), Filling::Lost);
+        assert_eq!(node.complete(claim).await.unwrap(), RebuildStep::ClaimLost);
         log.assert_no_session_passes(&node).await;
     }
     is_noticed_and_recovers(&server, &node, &log).await;
@@ -123,12 +129,12 @@ async fn a_logout_beside_a_rebuild_counts() {
     let (server, node, mut log) = whole().await;
     server.flush_all().await;
     let claim = log.claim();
-    assert_eq!(node.claim(claim).await.unwrap(), Copied::ToBeFilled);
+    assert_eq!(node.claim(claim).await.unwrap(), ClaimOutcome::Granted);
     let read_before = log.entries.clone();
     log.log_out(&node).await;
-    assert_eq!(node.fill(claim, &read_before).await.unwrap(), Filling::Stands);
+    assert_eq!(node.fill(claim, &read_before).await.unwrap(), RebuildStep::Accepted);
     log.log_out(&node).await;
-    assert_eq!(node.complete(claim).await.unwrap(), Filling::Stands);
+    assert_eq!(node.complete(claim).await.unwrap(), RebuildStep::Accepted);
     log.assert_all_is_well(&node).await;
 }
 

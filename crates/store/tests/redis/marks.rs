@@ -2,15 +2,15 @@
 
 use rescind_session::{
     Position,
-    life::Place,
-    ports::{Blacklist, Copied, Filling, Standing},
+    life::LogPosition,
+    ports::{Blacklist, ClaimOutcome, RebuildStep, RevocationStatus},
 };
 use rescind_testkit::{Tool, needs};
 
 use super::fixture::{new_token, revocation, session_of, whole};
 
-fn place(position: u64) -> Place {
-    Place {
+fn place(position: u64) -> LogPosition {
+    LogPosition {
         position: Position::new(position),
         entry: None,
     }
@@ -25,7 +25,7 @@ async fn a_page_after_a_gap_is_refused() {
     let (_, next) = log.append();
     let end = next.position.get();
     let claim = log.claim();
-    let Copied::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
+    let ClaimOutcome::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
         panic!("the copy was complete");
     };
     // A page that begins beyond the mark, as if an earlier one had been lost.
@@ -37,17 +37,23 @@ async fn a_page_after_a_gap_is_refused() {
             std::slice::from_ref(&next),
         )
         .await;
-    assert_eq!(beyond.unwrap(), Filling::Lost);
+    assert_eq!(beyond.unwrap(), RebuildStep::ClaimLost);
     let standing = node.check(new_token(), session_of(&next)).await.unwrap();
-    assert_eq!(standing, Standing::Clear, "nothing of it was added");
+    assert_eq!(standing, RevocationStatus::NotRevoked, "nothing of it was added");
     // The same page from the mark, and again, and one that begins below.
     for from in [mark.position.get(), mark.position.get(), 0] {
         let page = [next.clone()];
         let taken = node.advance(claim, Position::new(from), place(end), &page).await;
-        assert_eq!(taken.unwrap(), Filling::Stands);
+        assert_eq!(taken.unwrap(), RebuildStep::Accepted);
     }
-    assert_eq!(node.complete_to(claim, place(end)).await.unwrap(), Filling::Stands);
-    assert_eq!(node.claim(log.claim()).await.unwrap(), Copied::CompleteTo(place(end)));
+    assert_eq!(
+        node.complete_to(claim, place(end)).await.unwrap(),
+        RebuildStep::Accepted
+    );
+    assert_eq!(
+        node.claim(log.claim()).await.unwrap(),
+        ClaimOutcome::CompleteTo(place(end))
+    );
     log.assert_all_is_well(&node).await;
 }
 
@@ -59,13 +65,16 @@ async fn a_flush_between_two_pages_leaves_no_gap() {
     log.goes_on(&node).await;
     let (_, next) = log.append();
     let (claim, end) = (log.claim(), next.position.get());
-    let Copied::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
+    let ClaimOutcome::CompleteTo(mark) = node.claim(claim).await.unwrap() else {
         panic!("the copy was complete");
     };
     server.flush_all().await;
     let taken = node.advance(claim, mark.position, place(end), &[next]).await;
-    assert_eq!(taken.unwrap(), Filling::Lost);
-    assert_eq!(node.complete_to(claim, place(end)).await.unwrap(), Filling::Lost);
+    assert_eq!(taken.unwrap(), RebuildStep::ClaimLost);
+    assert_eq!(
+        node.complete_to(claim, place(end)).await.unwrap(),
+        RebuildStep::ClaimLost
+    );
     log.assert_no_session_passes(&node).await;
     log.rebuild(&node).await;
 }

@@ -17,7 +17,7 @@ async fn a_redis_that_evicts_is_refused_naming_the_setting() {
         let server = RedisServer::with(&["--maxmemory-policy", policy]).await;
         let error = refused(&server.url()).await;
         assert!(matches!(&error, RedisConnectError::Evicts { policy: found } if found == policy));
-        assert!(!error.is_the_urls_fault() && !error.may_pass());
+        assert!(!error.is_url_error() && !error.may_pass());
         let words = error.to_string();
         assert!(
             words.contains(policy) && words.contains("maxmemory-policy noeviction"),
@@ -81,7 +81,7 @@ async fn a_replica_is_refused() {
     let error = refused(&replica.url()).await;
     assert!(matches!(error, RedisConnectError::Replica));
     assert!(error.to_string().contains("primary"), "{error}");
-    assert!(error.is_the_urls_fault() && !error.may_pass());
+    assert!(error.is_url_error() && !error.may_pass());
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_password_is_accepted_and_never_printed() {
         let error = refused(&format!("redis://{bad}{at}")).await;
         let words = format!("{} {error:?}", in_full(&error));
         assert!(!words.contains("horse"), "{words}");
-        assert!(!error.is_the_urls_fault());
+        assert!(!error.is_url_error());
         // Without any password the first command is refused, and its error could have another cause.
         assert!(bad.is_empty() || !error.may_pass(), "{words}");
     }
@@ -147,6 +147,6 @@ async fn an_unreachable_redis_is_reported() {
     ] {
         let error = RedisBlacklist::connect(url, &settings).await.unwrap_err();
         assert!(matches!(error, RedisConnectError::Unusable(_)), "{url}: {error:?}");
-        assert!(error.may_pass() && !error.is_the_urls_fault(), "{url}: {error:?}");
+        assert!(error.may_pass() && !error.is_url_error(), "{url}: {error:?}");
     }
 }

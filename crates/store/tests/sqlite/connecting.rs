@@ -206,13 +206,13 @@ async fn connecting_leaves_the_schema_alone() {
 async fn a_wrong_url_and_an_unopenable_file_are_different_errors() {
     for url in ["mysql://db", "sqlite::memory:", "sqlite:x.db?mode=ro", "sqlite:"] {
         let error = refused(url).await;
-        assert!(error.is_the_urls_fault(), "{url}: {error:?}");
+        assert!(error.is_url_error(), "{url}: {error:?}");
     }
     let place = Place::new();
     let missing = format!("sqlite:{}?mode=rw", place.file().display());
-    assert!(!refused(&missing).await.is_the_urls_fault());
+    assert!(!refused(&missing).await.is_url_error());
     // The directory is a file.
     std::fs::write(place.file(), "").unwrap();
     let below_a_file = format!("sqlite:{}/rescind.db", place.file().display());
-    assert!(!refused(&below_a_file).await.is_the_urls_fault());
+    assert!(!refused(&below_a_file).await.is_url_error());
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rescind_session::{
-    Cause,
+    EndReason,
     ports::{Closed, Rotated, SessionStore, StoreError},
     token::{Generation, SessionId},
 };
@@ -174,13 +174,13 @@ async fn a_writer_behind_another_process_gets_unavailable_in_time() {
         .await
         .unwrap();
 
-    let refused = timeout(PATIENCE, store.close(session.id, &closing(Cause::Logout)))
+    let refused = timeout(PATIENCE, store.close(session.id, &closing(EndReason::Logout)))
         .await
         .expect("it hangs");
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 
     lock.rollback().await.unwrap();
-    let closed = store.close(session.id, &closing(Cause::Logout)).await;
+    let closed = store.close(session.id, &closing(EndReason::Logout)).await;
     assert!(
         matches!(closed, Ok(Closed::Now(_))),
         "the lock is free again: {closed:?}"

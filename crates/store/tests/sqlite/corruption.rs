@@ -4,7 +4,7 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use rescind_session::{
-    Cause, Position, Scope, UserKind,
+    EndReason, Position, Scope, UserKind,
     ports::{Inserted, NewRevocation, SessionStore, StoreError, UserStore},
     token::TokenId,
 };
@@ -80,10 +80,10 @@ async fn an_unreadable_revocation_is_corrupt() {
         let place = Place::new();
         let store = place.store().await;
         let session = opened(&store, 1).await;
-        let _ = store.close(session.id, &closing(Cause::Logout)).await.unwrap();
+        let _ = store.close(session.id, &closing(EndReason::Logout)).await.unwrap();
         tamper(&place, &format!("UPDATE revocations SET {change}")).await;
         let everything = store
-            .close_all(session.user, None, &closing(Cause::LogoutEverywhere))
+            .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
             .await;
         if change.starts_with("position") {
             assert_corrupt(&everything, change);
@@ -104,13 +104,16 @@ async fn stored_words_for_kinds_and_causes_do_not_change() {
         assert_eq!(store.insert(new).await.unwrap(), Inserted::Created);
     }
     let session = opened(&store, 3).await;
-    let _ = store.close(session.id, &closing(Cause::LogoutElsewhere)).await.unwrap();
+    let _ = store
+        .close(session.id, &closing(EndReason::LogoutElsewhere))
+        .await
+        .unwrap();
     let token = NewRevocation {
         scope: Scope::Token(TokenId::random(&mut rng(4))),
         user: session.user,
         at: NOON,
         until: NOON,
-        cause: Cause::TokenRevoked,
+        cause: EndReason::TokenRevoked,
     };
     store.revoke(&token).await.unwrap();
     for (table, row) in [
@@ -131,7 +134,7 @@ async fn a_log_without_its_head_is_corrupt_and_revokes_no_session() {
     let store = place.store().await;
     let session = opened(&store, 1).await;
     tamper(&place, "DELETE FROM log_head").await;
-    assert_corrupt(&store.close(session.id, &closing(Cause::Logout)).await, "close");
+    assert_corrupt(&store.close(session.id, &closing(EndReason::Logout)).await, "close");
     assert_corrupt(&store.revocations_after(Position::START, 10).await, "read");
     let row = SessionStore::find(&store, session.id).await.unwrap();
     assert_eq!(row, Some(session), "closed without a revocation");
@@ -193,7 +196,7 @@ async fn a_damaged_file_is_an_error_for_every_call() {
         .unwrap();
     assert_corrupt(&SessionStore::find(&store, session.id).await, "find");
     assert_corrupt(&store.list_open(session.user).await, "list");
-    assert_corrupt(&store.close(session.id, &closing(Cause::Logout)).await, "close");
+    assert_corrupt(&store.close(session.id, &closing(EndReason::Logout)).await, "close");
     assert_corrupt(&store.revocations_after(Position::START, 10).await, "tail");
     assert_corrupt(&store.is_current().await, "schema");
 }

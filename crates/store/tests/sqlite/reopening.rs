@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use rescind_session::{
-    Cause, Position, SessionState,
-    ports::{Closed, Epoch, Instants, Rotated, SessionStore, Tail, UserStore},
+    EndReason, Position, SessionState,
+    ports::{Closed, Epoch, Rotated, SessionStore, StoreClock, Tail, UserStore},
 };
 
 use crate::fixture::{NOON, Place, closing, opened, rotation, user};
@@ -16,11 +16,11 @@ async fn acknowledged_changes_are_there_after_reopening() {
     let _ = store.insert(alice.clone()).await.unwrap();
     let (rotated, closed) = (opened(&store, 1).await, opened(&store, 2).await);
     assert_eq!(store.rotate(&rotation(rotated.id, 0)).await.unwrap(), Rotated::Won);
-    let Closed::Now(revocation) = store.close(closed.id, &closing(Cause::Logout)).await.unwrap() else {
+    let Closed::Now(revocation) = store.close(closed.id, &closing(EndReason::Logout)).await.unwrap() else {
         panic!("it was open");
     };
     store
-        .close_all(alice.user.id, None, &closing(Cause::PasswordChange))
+        .close_all(alice.user.id, None, &closing(EndReason::PasswordChange))
         .await
         .unwrap();
     let (rotated, closed) = (
@@ -42,7 +42,7 @@ async fn acknowledged_changes_are_there_after_reopening() {
     assert!(matches!(
         closed.state,
         SessionState::Closed {
-            cause: Cause::Logout,
+            cause: EndReason::Logout,
             ..
         }
     ));
@@ -59,7 +59,7 @@ async fn positions_are_not_reused_after_pruning_and_reopening() {
     let place = Place::new();
     let store = place.store().await;
     let (first, second) = (opened(&store, 1).await, opened(&store, 2).await);
-    let Closed::Now(before) = store.close(first.id, &closing(Cause::Logout)).await.unwrap() else {
+    let Closed::Now(before) = store.close(first.id, &closing(EndReason::Logout)).await.unwrap() else {
         panic!("it was open");
     };
     let pruned = store.prune(before.until, NOON, 100).await.unwrap();
@@ -67,7 +67,7 @@ async fn positions_are_not_reused_after_pruning_and_reopening() {
     drop(store);
 
     let store = place.store().await;
-    let Closed::Now(after) = store.close(second.id, &closing(Cause::Logout)).await.unwrap() else {
+    let Closed::Now(after) = store.close(second.id, &closing(EndReason::Logout)).await.unwrap() else {
         panic!("it was open");
     };
     assert!(
@@ -91,14 +91,14 @@ async fn the_newest_instant_survives_pruning_and_reopening() {
     assert_eq!(pruned.sessions, 1);
     drop(store);
 
-    let Instants { newest, .. } = place.store().await.instants().await.unwrap();
+    let StoreClock { newest, .. } = place.store().await.store_clock().await.unwrap();
     assert_eq!(newest, Some(late.at));
 }
 
 #[tokio::test]
 async fn the_database_clock_matches_the_machines() {
     let place = Place::new();
-    let clock = place.store().await.instants().await.unwrap().clock.unwrap();
+    let clock = place.store().await.store_clock().await.unwrap().clock.unwrap();
     let machine = rescind_session::MachineClock::wall(&rescind_store::SystemClock::new());
     let apart = machine.duration_since(clock).unsigned_abs();
     assert!(apart < std::time::Duration::from_secs(2), "{apart:?} apart");

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_session::{
-    Cause, RefreshState,
+    EndReason, RefreshState,
     ports::SessionStore,
     token::{
         AccessClaims, Algorithm, Generation, KeyRing, RefreshKey, RefreshKeys, RingFingerprint, SigningKey, TokenId,
@@ -46,7 +46,7 @@ async fn a_stolen_database_holds_no_token_no_tag_and_no_key() {
         })
         .unwrap();
     let _ = store.rotate(&rotation(session.id, 0)).await.unwrap();
-    let _ = store.close(session.id, &closing(Cause::Logout)).await.unwrap();
+    let _ = store.close(session.id, &closing(EndReason::Logout)).await.unwrap();
     let _ = store
         .claim_fingerprint(&RingFingerprint::of(&ring, &keys).to_string(), None)
         .await

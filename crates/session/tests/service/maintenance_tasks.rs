@@ -1,8 +1,8 @@
-//! How often the upkeep looks, and how often it says that something fails.
+//! How often the maintenance looks, and how often it says that something fails.
 
 use std::{cell::RefCell, fmt::Debug, sync::Once};
 
-use rescind_session::{AuthenticateError, Policy, Unavailable, Upkeep, token::AccessClaims};
+use rescind_session::{AuthenticateError, Maintenance, Policy, Unavailable, token::AccessClaims};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -75,10 +75,10 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-fn keep_up(world: &World, upkeep: Upkeep) -> tokio::task::JoinHandle<()> {
+fn run_maintenance(world: &World, maintenance: Maintenance) -> tokio::task::JoinHandle<()> {
     let service = world.service.clone();
     tokio::spawn(async move {
-        service.keep_up(upkeep).await;
+        service.run_maintenance(maintenance).await;
     })
 }
 
@@ -87,7 +87,7 @@ async fn a_failing_store_is_reported_once_and_so_is_its_recovery() {
     listen_to("writing into the database");
     tokio::time::pause();
     let world = World::new().await;
-    let upkeep = keep_up(&world, Upkeep::default());
+    let maintenance = run_maintenance(&world, Maintenance::default());
     tokio::time::sleep(seconds(60)).await;
     assert_eq!(heard(), [""; 0]);
     for fault in [Fault::Fails, Fault::LosesLock] {
@@ -96,9 +96,9 @@ async fn a_failing_store_is_reported_once_and_so_is_its_recovery() {
     }
     world.sessions.faults.mend();
     tokio::time::sleep(seconds(60)).await;
-    let expected = ["upkeep fails", "upkeep fails", "upkeep works again"];
+    let expected = ["maintenance fails", "maintenance fails", "maintenance works again"];
     assert_eq!(heard(), expected, "each reason once");
-    upkeep.abort();
+    maintenance.abort();
 }
 
 fn is_behind(verdict: &Result<AccessClaims, AuthenticateError>) -> bool {
@@ -109,60 +109,60 @@ fn is_behind(verdict: &Result<AccessClaims, AuthenticateError>) -> bool {
 async fn a_look_counts_for_as_long_as_was_set_and_no_longer() {
     tokio::time::pause();
     let world = World::new().await;
-    let grant = world.log_in().await;
-    let upkeep = Upkeep {
-        carry_every: seconds(60),
+    let issued = world.log_in().await;
+    let maintenance = Maintenance {
+        sync_every: seconds(60),
         behind_after: seconds(5),
-        ..Upkeep::default()
+        ..Maintenance::default()
     };
-    let upkeep = keep_up(&world, upkeep);
+    let maintenance = run_maintenance(&world, maintenance);
     tokio::task::yield_now().await;
-    while world.service.picture().unwrap().age < seconds(5) {
-        world.me(&grant).await.unwrap();
+    while world.service.sync_status().unwrap().age < seconds(5) {
+        world.me(&issued).await.unwrap();
         tokio::time::advance(seconds(1)).await;
     }
-    assert_eq!(world.service.picture().unwrap().age, seconds(5));
-    world.me(&grant).await.unwrap();
+    assert_eq!(world.service.sync_status().unwrap().age, seconds(5));
+    world.me(&issued).await.unwrap();
     tokio::time::advance(std::time::Duration::from_nanos(1)).await;
-    let verdict = world.me(&grant).await;
+    let verdict = world.me(&issued).await;
     assert!(is_behind(&verdict), "{verdict:?}");
-    upkeep.abort();
+    maintenance.abort();
 }
 
 #[tokio::test]
 async fn a_look_that_took_too_long_is_followed_by_another_at_once() {
     tokio::time::pause();
     let world = World::cold(config(Policy::blacklist())).await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let gate = Gate::new();
     world.blacklist.faults.set("complete", Fault::Waits(gate.clone()));
-    let upkeep = Upkeep {
-        carry_every: seconds(60),
+    let maintenance = Maintenance {
+        sync_every: seconds(60),
         behind_after: seconds(5),
-        ..Upkeep::default()
+        ..Maintenance::default()
     };
-    let upkeep = keep_up(&world, upkeep);
+    let maintenance = run_maintenance(&world, maintenance);
     gate.arrival().await;
     tokio::time::sleep(seconds(6)).await;
     gate.let_go();
     tokio::time::sleep(seconds(1)).await;
-    world.me(&grant).await.unwrap();
-    upkeep.abort();
+    world.me(&issued).await.unwrap();
+    maintenance.abort();
 }
 
 #[tokio::test]
 async fn a_node_in_sync_looks_as_often_as_was_set() {
     tokio::time::pause();
     let world = World::new().await;
-    let upkeep = keep_up(&world, Upkeep::default());
+    let maintenance = run_maintenance(&world, Maintenance::default());
     tokio::time::sleep(seconds(10)).await;
     let mut oldest = seconds(0);
     for _ in 0..100 {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        oldest = oldest.max(world.service.picture().unwrap().age);
+        oldest = oldest.max(world.service.sync_status().unwrap().age);
     }
     // Half a second apart. With timers of whole milliseconds a look may come one later.
     assert!(oldest >= std::time::Duration::from_millis(300), "{oldest:?}");
     assert!(oldest <= std::time::Duration::from_millis(600), "{oldest:?}");
-    upkeep.abort();
+    maintenance.abort();
 }

@@ -8,7 +8,7 @@
 //!
 //! **A blacklist that refuses writes** may answer questions all the same. What it lacks is then refused by the node that
 //! knows it ([`Pending`](crate::pending::Pending)), and a node that has not been able to sync for
-//! [`Upkeep::behind_after`] answers no question, since there may be revocations that it could not read either.
+//! [`Maintenance::behind_after`] answers no question, since there may be revocations that it could not read either.
 
 use std::{
     convert::Infallible,
@@ -23,13 +23,13 @@ use tokio::{
 };
 
 use crate::{
-    carrying::Place,
-    causes::WithCauses,
-    life::{LogState, Place as LogPlace, RENEW_EVERY},
-    ports::{Claim, Closing, Copied, Filling, Pruned, StoreError, Tail},
-    revocation::{Cause, LogId, MARGIN, Position},
+    error_chain::ErrorChain,
+    life::{LogPosition, LogState, RENEW_EVERY},
+    ports::{ClaimOutcome, Closing, Pruned, RebuildClaim, RebuildStep, StoreError, Tail},
+    revocation::{EndReason, LogId, MARGIN, Position},
     service::SessionService,
     supervise,
+    sync::SyncPosition,
     unavailable::Unavailable,
 };
 
@@ -39,13 +39,13 @@ const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
 /// How many renewals may be under way at once: as many as begin within a lease.
 const RENEWALS: usize = 4;
 
-/// How often the upkeep is done, and how much of it at once.
+/// How often the maintenance is done, and how much of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upkeep {
+pub struct Maintenance {
     /// How long to wait between two looks at the tail of the log.
-    pub carry_every: Duration,
+    pub sync_every: Duration,
     /// How old the last completed look may be before the service answers no question that a blacklist decides which other
-    /// nodes share. More than `carry_every` and the time that the stores may take.
+    /// nodes share. More than `sync_every` and the time that the stores may take.
     pub behind_after: Duration,
     /// How long to wait between two rounds of pruning.
     pub prune_every: Duration,
@@ -55,11 +55,11 @@ pub struct Upkeep {
     pub batch: u32,
 }
 
-impl Default for Upkeep {
+impl Default for Maintenance {
     /// Two looks each second, behind after five, pruning each minute, a try to write each ten seconds, five hundred at once.
     fn default() -> Self {
         Self {
-            carry_every: Duration::from_millis(500),
+            sync_every: Duration::from_millis(500),
             behind_after: Duration::from_secs(5),
             prune_every: Duration::from_secs(60),
             write_every: Duration::from_secs(10),
@@ -68,9 +68,9 @@ impl Default for Upkeep {
     }
 }
 
-/// What [`SessionService::carry_over`] found.
+/// What [`SessionService::sync_blacklist`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CarriedOver {
+pub struct Synced {
     /// How many entries were inserted into the blacklist.
     pub entries: u64,
     /// Where the log ended.
@@ -90,10 +90,10 @@ enum LogRefused {
 
 /// What this node knows of the revocation log, as far as its blacklist goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Picture {
+pub struct SyncStatus {
     /// Up to where the log has been carried over.
     pub to: Position,
-    /// How long ago the end of the log was last reached. Longer than [`Upkeep::carry_every`] means that a store does not
+    /// How long ago the end of the log was last reached. Longer than [`Maintenance::sync_every`] means that a store does not
     /// answer.
     pub age: Duration,
 }
@@ -125,57 +125,57 @@ impl SessionService {
     ///
     /// # Errors
     /// A store failed. What was carried so far stays, and the next call goes on from there.
-    pub async fn carry_over(&self, batch: u32) -> Result<CarriedOver, StoreError> {
-        self.learn_issue_floor().await?;
-        let carrying = &self.parts.carrying;
-        let mut place = carrying.place.lock().await;
+    pub async fn sync_blacklist(&self, batch: u32) -> Result<Synced, StoreError> {
+        self.load_issue_floor().await?;
+        let sync = &self.parts.sync;
+        let mut place = sync.place.lock().await;
         // Both before the first look: what happens beside the walk must not count as seen by it.
-        let (began, doubts) = (Instant::now(), carrying.doubts.load(Ordering::SeqCst));
+        let (began, doubts) = (Instant::now(), sync.doubts.load(Ordering::SeqCst));
         let carried = if self.parts.fills_blacklist {
-            let carried = self.carry_into_blacklist(&mut place, batch.max(1)).await;
+            let carried = self.sync_into_blacklist(&mut place, batch.max(1)).await;
             if carried.is_err() {
-                self.hold_the_tail(place.to, batch.max(1)).await;
+                self.refuse_the_tail(place.to, batch.max(1)).await;
             }
             carried?
         } else {
-            CarriedOver {
+            Synced {
                 entries: 0,
                 to: place.to,
                 whole: true,
             }
         };
         if carried.whole {
-            carrying.pending.remove_up_to(carried.to);
-            carrying.reached(carried.to, began, doubts);
+            sync.pending.remove_up_to(carried.to);
+            sync.reached(carried.to, began, doubts);
         }
         Ok(carried)
     }
 
     /// What the blacklist does not take, this node refuses by itself. It does so for as long as it answers at all, so that
     /// what it holds is bounded.
-    async fn hold_the_tail(&self, mut after: Position, batch: u32) {
-        let carrying = &self.parts.carrying;
-        while carrying.is_current().is_ok()
+    async fn refuse_the_tail(&self, mut after: Position, batch: u32) {
+        let sync = &self.parts.sync;
+        while sync.is_current().is_ok()
             && let Ok(Tail::Entries(tail)) = self.ports.sessions.revocations_after(after, batch).await
             && let Some(last) = tail.last()
         {
-            carrying.pending.add(&tail);
+            sync.pending.add(&tail);
             after = last.position;
         }
     }
 
-    async fn carry_into_blacklist(&self, place: &mut Place, batch: u32) -> Result<CarriedOver, StoreError> {
+    async fn sync_into_blacklist(&self, place: &mut SyncPosition, batch: u32) -> Result<Synced, StoreError> {
         let blacklist = &self.ports.blacklist;
         let log = self.ports.sessions.log().await?;
         if place.log != Some(log) {
-            *place = Place {
+            *place = SyncPosition {
                 log: Some(log),
                 timeline: place.timeline,
-                ..Place::default()
+                ..SyncPosition::default()
             };
-            self.parts.carrying.pending.clear();
+            self.parts.sync.pending.clear();
         }
-        let claim = Claim {
+        let claim = RebuildClaim {
             log,
             nonce: self.with_rng(|rng| {
                 let mut nonce = [0; 16];
@@ -183,29 +183,30 @@ impl SessionService {
                 uuid::Uuid::from_bytes(nonce)
             }),
         };
-        let carried = |entries, to, whole| CarriedOver { entries, to, whole };
+        let carried = |entries, to, whole| Synced { entries, to, whole };
         let seen = place.seen;
         self.compare_with_log(place, log, seen).await?;
         match blacklist.claim(claim).await? {
-            Copied::CompleteTo(mark) => {
+            ClaimOutcome::CompleteTo(mark) => {
                 self.compare_with_log(place, log, mark).await?;
                 place.to = mark.position;
                 let (entries, filling) = self.walk(place, batch, claim, Target::CompleteCopy).await?;
-                let whole = filling == Filling::Stands
-                    && blacklist.complete_to(claim, place.end(mark)).await? == Filling::Stands;
+                let whole = filling == RebuildStep::Accepted
+                    && blacklist.complete_to(claim, place.end(mark)).await? == RebuildStep::Accepted;
                 Ok(carried(entries, place.to, whole))
             }
-            Copied::Whole => {
+            ClaimOutcome::Complete => {
                 let (entries, _) = self.walk(place, batch, claim, Target::OwnCopy).await?;
                 Ok(carried(entries, place.to, true))
             }
-            Copied::ByAnother => Ok(carried(0, place.to, false)),
-            Copied::ToBeFilled => {
+            ClaimOutcome::HeldByOther => Ok(carried(0, place.to, false)),
+            ClaimOutcome::Granted => {
                 // Only now, and from the start: what was read before the claim may be what was lost.
                 place.to = Position::START;
                 let (entries, filling) = self.walk(place, batch, claim, Target::Fill).await?;
-                let end = place.end(LogPlace::START);
-                let whole = filling == Filling::Stands && blacklist.complete_to(claim, end).await? == Filling::Stands;
+                let end = place.end(LogPosition::START);
+                let whole = filling == RebuildStep::Accepted
+                    && blacklist.complete_to(claim, end).await? == RebuildStep::Accepted;
                 if whole {
                     tracing::info!(entries, "the blacklist was filled from the revocation log");
                 } else {
@@ -219,11 +220,11 @@ impl SessionService {
     /// Carries what the log holds after a place, to its end, and moves the place along.
     async fn walk(
         &self,
-        place: &mut Place,
+        place: &mut SyncPosition,
         batch: u32,
-        claim: Claim,
+        claim: RebuildClaim,
         into: Target,
-    ) -> Result<(u64, Filling), StoreError> {
+    ) -> Result<(u64, RebuildStep), StoreError> {
         let ports = &self.ports;
         let mut entries = 0;
         // ANCHOR: walk
@@ -232,22 +233,22 @@ impl SessionService {
                 Tail::StartOver => place.to = Position::START,
                 Tail::Entries(tail) => {
                     let Some(last) = tail.last().map(|last| last.position) else {
-                        return Ok((entries, Filling::Stands));
+                        return Ok((entries, RebuildStep::Accepted));
                     };
-                    let end = LogPlace {
+                    let end = LogPosition {
                         position: last,
-                        entry: ports.sessions.sight(last).await?.found,
+                        entry: ports.sessions.snapshot(last).await?.found,
                     };
                     let filling = match into {
                         Target::OwnCopy => {
                             ports.blacklist.insert(&tail).await?;
-                            Filling::Stands
+                            RebuildStep::Accepted
                         }
                         Target::CompleteCopy => ports.blacklist.advance(claim, place.to, end, &tail).await?,
                         Target::Fill => ports.blacklist.fill(claim, &tail).await?,
                     };
-                    if filling == Filling::Lost {
-                        return Ok((entries, Filling::Lost));
+                    if filling == RebuildStep::ClaimLost {
+                        return Ok((entries, RebuildStep::ClaimLost));
                     }
                     place.to = last;
                     if end.position > place.seen.position {
@@ -262,8 +263,13 @@ impl SessionService {
 
     /// Whether the log still has what was seen of it: in a copy's mark, or by this node. If it has not, the database has lost
     /// commits, as after the promotion of a standby that was behind. Nothing tells which; so every session is closed.
-    async fn compare_with_log(&self, place: &mut Place, log: LogId, seen: LogPlace) -> Result<(), StoreError> {
-        let sight = self.ports.sessions.sight(seen.position).await?;
+    async fn compare_with_log(
+        &self,
+        place: &mut SyncPosition,
+        log: LogId,
+        seen: LogPosition,
+    ) -> Result<(), StoreError> {
+        let sight = self.ports.sessions.snapshot(seen.position).await?;
         if sight.log != log {
             // It is another one by now: the next sync begins with that.
             return Err(StoreError::unavailable(LogRefused::LostCommits));
@@ -271,7 +277,7 @@ impl SessionService {
         match sight.judge(place.timeline, Some(&seen)) {
             LogState::Sound => {
                 place.timeline = sight.timeline;
-                self.parts.carrying.begins_again.store(false, Ordering::SeqCst);
+                self.parts.sync.begins_again.store(false, Ordering::SeqCst);
                 Ok(())
             }
             LogState::NotPrimary => Err(StoreError::unavailable(LogRefused::NotPrimary)),
@@ -282,39 +288,39 @@ impl SessionService {
         }
     }
 
-    async fn begin_again_after_loss(&self, log: LogId, seen: LogPlace, head: Position) -> Result<(), StoreError> {
-        let carrying = &self.parts.carrying;
+    async fn begin_again_after_loss(&self, log: LogId, seen: LogPosition, head: Position) -> Result<(), StoreError> {
+        let sync = &self.parts.sync;
         tracing::error!(
             seen = seen.position.get(),
             head = head.get(),
             "THE DATABASE HAS LOST COMMITS: it lacks revocations that were answered. Every session is closed now, and everybody \
              has to log in again"
         );
-        carrying.begins_again.store(true, Ordering::SeqCst);
-        self.look_again();
+        sync.begins_again.store(true, Ordering::SeqCst);
+        self.require_resync();
         let closing = Closing {
-            cause: Cause::LostCommit,
+            cause: EndReason::LostCommit,
             at: self.now().map_err(StoreError::unavailable)?,
             // The rows know nothing of the tokens that were issued by commits that are lost.
             margin: self.margin().saturating_add(self.policy().access_ttl),
         };
         self.ports.sessions.begin_again_after_loss(log, &closing).await?;
-        self.learn_issue_floor().await
+        self.load_issue_floor().await
     }
 
     /// Accepts no token until the log has been walked to its end once more: for a node that may have missed something, as
     /// one that was not alone on its database for a while.
-    pub fn look_again(&self) {
-        self.parts.carrying.doubts.fetch_add(1, Ordering::SeqCst);
-        self.parts.carrying.hurry();
+    pub fn require_resync(&self) {
+        self.parts.sync.doubts.fetch_add(1, Ordering::SeqCst);
+        self.parts.sync.hurry();
     }
 
-    /// What this node knows of the revocation log; nothing before [`carry_over`](Self::carry_over) has come to its end, and
-    /// after [`look_again`](Self::look_again).
+    /// What this node knows of the revocation log; nothing before [`sync_blacklist`](Self::sync_blacklist) has come to its end, and
+    /// after [`require_resync`](Self::require_resync).
     #[must_use]
-    pub fn picture(&self) -> Option<Picture> {
-        let (to, reached) = self.parts.carrying.current()?;
-        Some(Picture {
+    pub fn sync_status(&self) -> Option<SyncStatus> {
+        let (to, reached) = self.parts.sync.current()?;
+        Some(SyncStatus {
             to,
             age: reached.elapsed(),
         })
@@ -337,9 +343,9 @@ impl SessionService {
         let mut total = Pruned::default();
         loop {
             let pruned = ports.sessions.prune(now, sessions_before, batch).await?;
-            let recorded = ports.sessions.instants().await?.newest.unwrap_or(Timestamp::MIN);
+            let recorded = ports.sessions.store_clock().await?.newest.unwrap_or(Timestamp::MIN);
             // A shared copy that this node does not keep in sync may be another log's.
-            let is_own = !ports.blacklist.is_shared() || self.parts.carrying.is_current().is_ok();
+            let is_own = !ports.blacklist.is_shared() || self.parts.sync.is_current().is_ok();
             let forgotten = match is_own {
                 true => ports.blacklist.prune(recorded.min(now), batch).await?,
                 false => 0,
@@ -355,45 +361,45 @@ impl SessionService {
         }
     }
 
-    /// Does the upkeep until it is dropped. A store that fails is reported when it begins to and when it ends to, and
-    /// asked again in between. A panic is reported, and a second later the upkeep is begun again; until it has made a round
+    /// Does the maintenance until it is dropped. A store that fails is reported when it begins to and when it ends to, and
+    /// asked again in between. A panic is reported, and a second later the maintenance is begun again; until it has made a round
     /// the service is not [`ready`](Self::ready).
-    pub async fn keep_up(&self, upkeep: Upkeep) -> Infallible {
+    pub async fn run_maintenance(&self, maintenance: Maintenance) -> Infallible {
         if self.ports.blacklist.is_shared() {
-            let _ = self.parts.carrying.behind_after.set(upkeep.behind_after);
+            let _ = self.parts.sync.behind_after.set(maintenance.behind_after);
         }
-        supervise::supervise("upkeep", || {
+        supervise::supervise("maintenance", || {
             let service = self.clone();
-            async move { service.do_chores(upkeep).await }
+            async move { service.maintain(maintenance).await }
         })
         .await
     }
 
-    async fn do_chores(&self, upkeep: Upkeep) -> Infallible {
+    async fn maintain(&self, maintenance: Maintenance) -> Infallible {
         #[cfg(feature = "failpoints")]
-        let upkeep = crate::failpoints::prune_often(upkeep);
-        let (carrying, writing) = (&self.parts.carrying, &self.parts.writing);
-        let _end = NoteEnd(&carrying.ended);
-        let carrying = async {
+        let maintenance = crate::failpoints::prune_often(maintenance);
+        let (sync, writing) = (&self.parts.sync, &self.parts.writing);
+        let _end = NoteEnd(&sync.ended);
+        let sync = async {
             let mut health = Health::Good;
             loop {
                 #[cfg(feature = "failpoints")]
-                crate::failpoints::in_upkeep();
-                let outcome = self.carry_over(upkeep.batch).await;
-                carrying.ended.store(false, Ordering::SeqCst);
-                let is_done = matches!(outcome, Ok(CarriedOver { whole: true, .. }));
+                crate::failpoints::in_maintenance();
+                let outcome = self.sync_blacklist(maintenance.batch).await;
+                sync.ended.store(false, Ordering::SeqCst);
+                let is_done = matches!(outcome, Ok(Synced { whole: true, .. }));
                 let wait = tokio::time::sleep(match &outcome {
                     // Another node fills it and will be done soon, or has died; or this one has filled it for long.
-                    Ok(_) if !is_done || carrying.is_current().is_err() => {
-                        BETWEEN_LOOKS_AT_ANOTHER.min(upkeep.carry_every)
+                    Ok(_) if !is_done || sync.is_current().is_err() => {
+                        BETWEEN_LOOKS_AT_ANOTHER.min(maintenance.sync_every)
                     }
-                    _ => upkeep.carry_every,
+                    _ => maintenance.sync_every,
                 });
-                health = health.after("carrying revocations over", outcome.err().map(Unavailable::Store));
+                health = health.after("sync revocations over", outcome.err().map(Unavailable::Store));
                 tokio::select! {
                     () = wait => {}
                     // A store that failed a moment ago is not asked again by every request that is refused for it.
-                    () = carrying.hurry.notified(), if is_done => {}
+                    () = sync.hurry.notified(), if is_done => {}
                 }
             }
         };
@@ -405,17 +411,17 @@ impl SessionService {
                 writing.refused.store(refused, Ordering::SeqCst);
                 health = health.after("writing into the database", outcome.err().map(Unavailable::Store));
                 // However many writes fail, one try follows the other at this distance.
-                tokio::time::sleep(upkeep.carry_every).await;
+                tokio::time::sleep(maintenance.sync_every).await;
                 if !refused {
-                    let _ = tokio::time::timeout(upkeep.write_every, writing.suspected.notified()).await;
+                    let _ = tokio::time::timeout(maintenance.write_every, writing.suspected.notified()).await;
                 }
             }
         };
         let pruning = async {
             let mut health = Health::Good;
             loop {
-                tokio::time::sleep(upkeep.prune_every).await;
-                let outcome = self.prune(upkeep.batch).await;
+                tokio::time::sleep(maintenance.prune_every).await;
+                let outcome = self.prune(maintenance.batch).await;
                 if let Ok(pruned) = outcome {
                     tracing::debug!(sessions = pruned.sessions, revocations = pruned.revocations, "pruned");
                 }
@@ -442,7 +448,7 @@ impl SessionService {
         };
         tokio::select! {
             never = renewing => never,
-            never = carrying => never,
+            never = sync => never,
             never = writing => never,
             never = pruning => never,
         }
@@ -461,13 +467,13 @@ impl Health {
     /// Another reason is news: a store that was away may be back, and be one that must not be used.
     fn after(self, chore: &'static str, error: Option<Unavailable>) -> Self {
         let now = match error {
-            Some(error) => Self::Failing(WithCauses(&error).to_string()),
+            Some(error) => Self::Failing(ErrorChain(&error).to_string()),
             None => Self::Good,
         };
         match &now {
             _ if now == self => {}
-            Self::Failing(error) => tracing::error!(chore, error, "upkeep fails"),
-            Self::Good => tracing::info!(chore, "upkeep works again"),
+            Self::Failing(error) => tracing::error!(chore, error, "maintenance fails"),
+            Self::Good => tracing::info!(chore, "maintenance works again"),
         }
         now
     }

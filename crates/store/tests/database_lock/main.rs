@@ -6,6 +6,6 @@
 )]
 
 mod files;
+mod locked_blacklist;
 mod patience;
 mod postgres;
-mod tenanted;

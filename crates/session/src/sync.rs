@@ -1,4 +1,4 @@
-//! How far this node has come with carrying the log over, and whether the database takes writes: written by the upkeep, read by
+//! How far this node has come with carrying the log over, and whether the database takes writes: written by the maintenance, read by
 //! every request.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    life::Place as LogPlace,
+    life::LogPosition,
     pending::Pending,
     revocation::{LogId, Position},
     unavailable::Unavailable,
@@ -20,14 +20,14 @@ use crate::{
 
 /// How far this node has come with carrying the log over, and whether that still counts.
 #[derive(Default)]
-pub(crate) struct Carrying {
+pub(crate) struct BlacklistSync {
     /// Held by whoever carries: one walk at a time.
-    pub(crate) place: tokio::sync::Mutex<Place>,
+    pub(crate) place: tokio::sync::Mutex<SyncPosition>,
     /// How often the node was told that it may have missed something.
     pub(crate) doubts: AtomicU64,
-    /// The last picture, and how many doubts there had been when the walk to it began.
-    picture: Mutex<Option<(Position, Instant, u64)>>,
-    /// How old the last picture may be, once somebody keeps it new.
+    /// The last sync status, and how many doubts there had been when the walk to it began.
+    status: Mutex<Option<(Position, Instant, u64)>>,
+    /// How old the last sync status may be, once somebody keeps it new.
     pub(crate) behind_after: OnceLock<Duration>,
     pub(crate) pending: Pending,
     /// Set when the maintenance ends, until it has made a round again.
@@ -53,17 +53,17 @@ impl Writing {
 
 /// How far a log has been carried over.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct SyncPosition {
     pub(crate) log: Option<LogId>,
     pub(crate) to: Position,
     /// The highest entry that was seen in this log, and the newest history of the database.
-    pub(crate) seen: LogPlace,
+    pub(crate) seen: LogPosition,
     pub(crate) timeline: u32,
 }
 
-impl Place {
+impl SyncPosition {
     /// Where a walk that began at `begin` has come to.
-    pub(crate) fn end(&self, begin: LogPlace) -> LogPlace {
+    pub(crate) fn end(&self, begin: LogPosition) -> LogPosition {
         if self.seen.position == self.to {
             self.seen
         } else {
@@ -72,21 +72,21 @@ impl Place {
     }
 }
 
-impl Default for Place {
+impl Default for SyncPosition {
     fn default() -> Self {
         Self {
             log: None,
             to: Position::START,
-            seen: LogPlace::START,
+            seen: LogPosition::START,
             timeline: 0,
         }
     }
 }
 
-impl Carrying {
+impl BlacklistSync {
     /// Whether the blacklist has what the log has: the log was walked to its end, and not too long ago.
     pub(crate) fn is_current(&self) -> Result<(), Unavailable> {
-        let (_, began) = self.current().ok_or(Unavailable::NotWhole)?;
+        let (_, began) = self.current().ok_or(Unavailable::BlacklistRebuilding)?;
         match self.behind_after.get() {
             Some(longest) if began.elapsed() > *longest => Err(Unavailable::Behind),
             _ => Ok(()),
@@ -96,8 +96,8 @@ impl Carrying {
     /// Where the log ended, and when the walk to it began, if that was since the last doubt.
     pub(crate) fn current(&self) -> Option<(Position, Instant)> {
         let doubts = self.doubts.load(Ordering::SeqCst);
-        let picture = *self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        picture.and_then(|(to, began, settled)| (settled == doubts).then_some((to, began)))
+        let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.and_then(|(to, began, settled)| (settled == doubts).then_some((to, began)))
     }
 
     /// Has the next look at the log come at once.
@@ -106,7 +106,7 @@ impl Carrying {
     }
 
     pub(crate) fn reached(&self, to: Position, began: Instant, doubts: u64) {
-        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        *picture = Some((to, began, doubts));
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        *status = Some((to, began, doubts));
     }
 }

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use rescind_session::{
     LogId,
     memory::MemoryBlacklist,
-    ports::{Blacklist, Claim, Copied, Filling, LockLost, Standing, StoreError},
+    ports::{Blacklist, ClaimOutcome, LockLost, RebuildClaim, RebuildStep, RevocationStatus, StoreError},
     token::{SessionId, TokenId},
 };
-use rescind_store::{Tenancy, Tenant, Tenanted};
+use rescind_store::{DatabaseLock, LockMode, LockedBlacklist};
 use rescind_testkit::{PostgresServer, Tool, needs};
 use uuid::Uuid;
 
 use crate::patience::until;
 
-fn a_claim() -> Claim {
-    Claim {
+fn a_claim() -> RebuildClaim {
+    RebuildClaim {
         log: LogId::from_uuid(Uuid::nil()),
         nonce: Uuid::nil(),
     }
 }
 
-async fn check(blacklist: &Tenanted) -> Result<Standing, StoreError> {
+async fn check(blacklist: &LockedBlacklist) -> Result<RevocationStatus, StoreError> {
     let nobody = Uuid::nil();
     blacklist
         .check(TokenId::from_uuid(nobody), SessionId::from_uuid(nobody))
@@ -40,16 +40,16 @@ fn assert_lock_lost<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
 async fn without_the_lock_every_blacklist_call_is_unavailable() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::start().await;
-    let tenant = Arc::new(Tenant::claim(&postgres.url(), Tenancy::Alone).await.unwrap());
-    tenant.settled().await;
+    let database_lock = Arc::new(DatabaseLock::claim(&postgres.url(), LockMode::Exclusive).await.unwrap());
+    database_lock.settled().await;
     let own = Arc::new(MemoryBlacklist::new());
-    let blacklist = Tenanted::new(own, Arc::clone(&tenant));
-    assert_eq!(blacklist.claim(a_claim()).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(blacklist.complete(a_claim()).await.unwrap(), Filling::Stands);
-    assert_eq!(check(&blacklist).await.unwrap(), Standing::Clear);
+    let blacklist = LockedBlacklist::new(own, Arc::clone(&database_lock));
+    assert_eq!(blacklist.claim(a_claim()).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(blacklist.complete(a_claim()).await.unwrap(), RebuildStep::Accepted);
+    assert_eq!(check(&blacklist).await.unwrap(), RevocationStatus::NotRevoked);
 
     postgres.kill_9();
-    until("it stops believing", || !tenant.holds()).await;
+    until("it stops believing", || !database_lock.holds()).await;
     assert_lock_lost(check(&blacklist).await);
     assert_lock_lost(blacklist.insert(&[]).await);
     assert_lock_lost(blacklist.claim(a_claim()).await);
@@ -57,6 +57,6 @@ async fn without_the_lock_every_blacklist_call_is_unavailable() {
     assert_lock_lost(blacklist.complete(a_claim()).await);
 
     postgres.start_again().await;
-    until("it is back", || tenant.holds()).await;
-    assert_eq!(check(&blacklist).await.unwrap(), Standing::Clear);
+    until("it is back", || database_lock.holds()).await;
+    assert_eq!(check(&blacklist).await.unwrap(), RevocationStatus::NotRevoked);
 }

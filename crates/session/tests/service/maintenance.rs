@@ -1,9 +1,9 @@
 //! What happens when nobody asks.
 
 use rescind_session::{
-    AuthenticateError, Cause, EndSessionError, LogId, LogoutError, NotReady, Policy, Position, RefreshError,
-    Revocation, Scope, Unavailable, Upkeep,
-    ports::{Blacklist, Claim, Closed, Closing, Copied, Filling, SessionStore, Standing},
+    AuthenticateError, EndReason, EndSessionError, LogId, LogoutError, Maintenance, NotReady, Policy, Position,
+    RefreshError, Revocation, Scope, Unavailable,
+    ports::{Blacklist, ClaimOutcome, Closed, Closing, RebuildClaim, RebuildStep, RevocationStatus, SessionStore},
 };
 use uuid::Uuid;
 
@@ -21,45 +21,45 @@ async fn a_half_done_logout_is_carried_over_without_anybody_asking() {
     ));
     let everywhere = world.service.log_out_everywhere(&grants[1].claims).await;
     assert!(matches!(everywhere, Err(EndSessionError::RevocationPending(_))));
-    assert!(world.service.carry_over(1).await.is_err());
+    assert!(world.service.sync_blacklist(1).await.is_err());
     world.blacklist.faults.mend();
-    assert_eq!(world.service.carry_over(1).await.unwrap().entries, 2);
+    assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 2);
     world.assert_dead(&grants).await;
 }
 
 #[tokio::test]
-async fn the_upkeep_carries_over_by_itself() {
+async fn maintenance_syncs_the_blacklist_by_itself() {
     tokio::time::pause();
     let world = World::cold(config(Policy::blacklist())).await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     assert!(
-        matches!(world.me(&grant).await, Err(AuthenticateError::Unavailable(_))),
+        matches!(world.me(&issued).await, Err(AuthenticateError::Unavailable(_))),
         "the past is not known yet"
     );
     let service = world.service.clone();
-    let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
-    while world.me(&grant).await.is_err() {
+    let maintenance = tokio::spawn(async move { service.run_maintenance(Maintenance::default()).await });
+    while world.me(&issued).await.is_err() {
         tokio::time::sleep(seconds(1)).await;
     }
     world.blacklist.faults.set("insert", Fault::Fails);
-    world.log_out(&grant).await.unwrap_err();
+    world.log_out(&issued).await.unwrap_err();
     world.blacklist.faults.mend();
-    while !world.is_in_blacklist(&grant).await {
+    while !world.is_in_blacklist(&issued).await {
         tokio::time::sleep(seconds(1)).await;
     }
-    upkeep.abort();
+    maintenance.abort();
 }
 
 #[tokio::test]
 async fn a_revocation_is_pruned_only_when_no_token_it_covers_can_be_alive() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    world.log_out(&grant).await.unwrap();
-    world.clock.set(grant.claims.expires_at + seconds(299));
+    let issued = world.log_in().await;
+    world.log_out(&issued).await.unwrap();
+    world.clock.set(issued.claims.expires_at + seconds(299));
     assert_eq!(world.service.prune(10).await.unwrap().revocations, 0);
-    world.clock.set(grant.claims.expires_at + seconds(300));
+    world.clock.set(issued.claims.expires_at + seconds(300));
     assert_eq!(world.service.prune(10).await.unwrap().revocations, 1);
-    assert!(matches!(world.me(&grant).await, Err(AuthenticateError::Expired(_))));
+    assert!(matches!(world.me(&issued).await, Err(AuthenticateError::Expired(_))));
 }
 
 #[tokio::test]
@@ -81,8 +81,8 @@ async fn a_closed_session_stays_until_its_absolute_age_so_that_reuse_is_still_re
 async fn pruning_removes_everything_that_has_passed_in_batches() {
     let world = World::new().await;
     for _ in 0..25 {
-        let grant = world.log_in().await;
-        world.log_out(&grant).await.unwrap();
+        let issued = world.log_in().await;
+        world.log_out(&issued).await.unwrap();
     }
     world.clock.advance(seconds(40 * 24 * 60 * 60));
     let pruned = world.service.prune(10).await.unwrap();
@@ -92,34 +92,41 @@ async fn pruning_removes_everything_that_has_passed_in_batches() {
 #[tokio::test]
 async fn the_blacklist_forgets_by_a_recorded_time_only() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     // It is in the copy alone: nothing is pruned with it, so that nothing records the time.
     let revocation = Revocation {
         position: Position::START.next(),
-        scope: Scope::Session(grant.claims.session_id),
+        scope: Scope::Session(issued.claims.session_id),
         user: world.user.id,
         at: noon(),
         until: noon() + seconds(600),
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
     };
     world.blacklist.insert(&[revocation]).await.unwrap();
     world.clock.advance(seconds(3600));
     world.service.prune(10).await.unwrap();
     let check = async || {
-        let check = world.blacklist.check(grant.claims.token_id, grant.claims.session_id);
+        let check = world.blacklist.check(issued.claims.token_id, issued.claims.session_id);
         check.await.unwrap()
     };
     assert!(
-        matches!(check().await, Standing::Revoked(_)),
+        matches!(check().await, RevocationStatus::Revoked(_)),
         "forgotten by a time that nothing recorded"
     );
     world.log_in().await;
     world.service.prune(10).await.unwrap();
-    assert_eq!(check().await, Standing::Clear, "the login recorded a later time");
+    assert_eq!(
+        check().await,
+        RevocationStatus::NotRevoked,
+        "the login recorded a later time"
+    );
 }
 
 fn is_not_whole<T>(verdict: &Result<T, AuthenticateError>) -> bool {
-    matches!(verdict, Err(AuthenticateError::Unavailable(Unavailable::NotWhole)))
+    matches!(
+        verdict,
+        Err(AuthenticateError::Unavailable(Unavailable::BlacklistRebuilding))
+    )
 }
 
 #[tokio::test]
@@ -128,15 +135,15 @@ async fn a_blacklist_that_has_lost_everything_accepts_nobody_until_it_was_filled
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
     // The tail has been read: who went on from there would carry nothing.
-    assert_eq!(world.service.carry_over(1).await.unwrap().entries, 1);
+    assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 1);
     world.blacklist.inner.forget().unwrap();
-    for grant in [&kept, &ended] {
-        let verdict = world.me(grant).await;
+    for issued in [&kept, &ended] {
+        let verdict = world.me(issued).await;
         assert!(is_not_whole(&verdict), "{verdict:?}");
     }
     assert!(world.service.ready().await.is_err());
     assert_eq!(
-        world.service.carry_over(1).await.unwrap().entries,
+        world.service.sync_blacklist(1).await.unwrap().entries,
         1,
         "the whole log, also what was carried before"
     );
@@ -148,12 +155,12 @@ async fn a_blacklist_that_has_lost_everything_accepts_nobody_until_it_was_filled
 #[tokio::test]
 async fn a_logout_during_the_loss_is_not_forgotten_by_the_filling() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     world.blacklist.inner.forget().unwrap();
-    world.log_out(&grant).await.unwrap();
+    world.log_out(&issued).await.unwrap();
     world.blacklist.inner.forget().unwrap();
-    world.service.carry_over(1).await.unwrap();
-    world.assert_dead(&[grant]).await;
+    world.service.sync_blacklist(1).await.unwrap();
+    world.assert_dead(&[issued]).await;
 }
 
 #[tokio::test]
@@ -164,12 +171,12 @@ async fn a_filling_that_fails_half_way_makes_nothing_whole() {
     for method in ["claim", "fill", "complete"] {
         world.blacklist.inner.forget().unwrap();
         world.blacklist.faults.set(method, Fault::Fails);
-        assert!(world.service.carry_over(1).await.is_err(), "{method}");
+        assert!(world.service.sync_blacklist(1).await.is_err(), "{method}");
         world.blacklist.faults.mend();
         let verdict = world.me(&kept).await;
         assert!(is_not_whole(&verdict), "{method}: {verdict:?}");
     }
-    world.service.carry_over(1).await.unwrap();
+    world.service.sync_blacklist(1).await.unwrap();
     world.me(&kept).await.unwrap();
     world.assert_dead(&[ended]).await;
 }
@@ -178,54 +185,54 @@ async fn a_filling_that_fails_half_way_makes_nothing_whole() {
 async fn a_loss_that_a_request_meets_is_made_good_at_once() {
     tokio::time::pause();
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     let service = world.service.clone();
-    let never = Upkeep {
-        carry_every: seconds(1_000_000),
-        ..Upkeep::default()
+    let never = Maintenance {
+        sync_every: seconds(1_000_000),
+        ..Maintenance::default()
     };
-    let upkeep = tokio::spawn(async move { service.keep_up(never).await });
+    let maintenance = tokio::spawn(async move { service.run_maintenance(never).await });
     tokio::task::yield_now().await;
     world.blacklist.inner.forget().unwrap();
     let asked = tokio::time::Instant::now();
-    while world.me(&grant).await.is_err() {
+    while world.me(&issued).await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert!(asked.elapsed() < seconds(1), "{:?}", asked.elapsed());
-    upkeep.abort();
+    maintenance.abort();
 }
 
 #[tokio::test]
 async fn a_node_that_may_have_missed_something_accepts_nobody_until_it_has_looked_again() {
     let world = World::new().await;
-    let grant = world.log_in().await;
-    assert!(world.service.picture().is_some());
-    world.service.look_again();
-    let verdict = world.me(&grant).await;
+    let issued = world.log_in().await;
+    assert!(world.service.sync_status().is_some());
+    world.service.require_resync();
+    let verdict = world.me(&issued).await;
     assert!(is_not_whole(&verdict), "{verdict:?}");
-    assert!(world.service.picture().is_none() && world.service.ready().await.is_err());
+    assert!(world.service.sync_status().is_none() && world.service.ready().await.is_err());
     // As by another node that was alone in between: in the log, and not in this blacklist.
     world.blacklist.faults.set("insert", Fault::Fails);
-    world.log_out(&grant).await.unwrap_err();
+    world.log_out(&issued).await.unwrap_err();
     world.blacklist.faults.mend();
-    world.service.carry_over(1).await.unwrap();
-    world.assert_dead(&[grant]).await;
+    world.service.sync_blacklist(1).await.unwrap();
+    world.assert_dead(&[issued]).await;
 }
 
 #[tokio::test]
 async fn the_picture_says_how_far_and_how_old() {
     tokio::time::pause();
     let world = World::new().await;
-    let grant = world.log_in().await;
-    world.log_out(&grant).await.unwrap();
-    world.service.carry_over(10).await.unwrap();
+    let issued = world.log_in().await;
+    world.log_out(&issued).await.unwrap();
+    world.service.sync_blacklist(10).await.unwrap();
     tokio::time::advance(seconds(7)).await;
-    let picture = world.service.picture().unwrap();
-    assert_eq!((picture.to.get(), picture.age), (1, seconds(7)));
+    let status = world.service.sync_status().unwrap();
+    assert_eq!((status.to.get(), status.age), (1, seconds(7)));
     world.sessions.faults.set("revocations_after", Fault::Fails);
-    assert!(world.service.carry_over(10).await.is_err());
+    assert!(world.service.sync_blacklist(10).await.is_err());
     assert_eq!(
-        world.service.picture().unwrap().age,
+        world.service.sync_status().unwrap().age,
         seconds(7),
         "it has not been renewed"
     );
@@ -237,13 +244,13 @@ async fn a_blacklist_that_is_whole_of_another_log_is_filled_from_this_one() {
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
     world.blacklist.inner.forget().unwrap();
-    let foreign = Claim {
+    let foreign = RebuildClaim {
         log: LogId::from_uuid(Uuid::from_u128(7)),
         nonce: Uuid::from_u128(1),
     };
-    assert_eq!(world.blacklist.claim(foreign).await.unwrap(), Copied::ToBeFilled);
-    assert_eq!(world.blacklist.complete(foreign).await.unwrap(), Filling::Stands);
-    assert_eq!(world.service.carry_over(10).await.unwrap().entries, 1);
+    assert_eq!(world.blacklist.claim(foreign).await.unwrap(), ClaimOutcome::Granted);
+    assert_eq!(world.blacklist.complete(foreign).await.unwrap(), RebuildStep::Accepted);
+    assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 1);
     world.me(&kept).await.unwrap();
     world.assert_dead(&[ended]).await;
 }
@@ -258,7 +265,7 @@ async fn what_the_blacklist_does_not_take_is_refused_by_the_node_that_knows_it()
     assert!(matches!(known, Err(AuthenticateError::Revoked(_))), "{known:?}");
     // As by another node, which came as far as the log.
     let closing = Closing {
-        cause: Cause::Logout,
+        cause: EndReason::Logout,
         at: noon(),
         margin: seconds(300),
     };
@@ -268,7 +275,7 @@ async fn what_the_blacklist_does_not_take_is_refused_by_the_node_that_knows_it()
         if claim == "fails" {
             world.blacklist.faults.set("claim", Fault::Fails);
         }
-        assert!(world.service.carry_over(1).await.is_err());
+        assert!(world.service.sync_blacklist(1).await.is_err());
         for ended in [&own, &others] {
             let verdict = world.me(ended).await;
             assert!(matches!(verdict, Err(AuthenticateError::Revoked(_))), "{verdict:?}");
@@ -276,7 +283,7 @@ async fn what_the_blacklist_does_not_take_is_refused_by_the_node_that_knows_it()
         world.me(&kept).await.unwrap();
     }
     world.blacklist.faults.mend();
-    assert_eq!(world.service.carry_over(1).await.unwrap().entries, 2);
+    assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 2);
     world.assert_dead(&[own, others]).await;
     world.me(&kept).await.unwrap();
 }
@@ -292,7 +299,7 @@ async fn a_node_that_has_not_synced_for_too_long_accepts_nobody() {
         let (kept, ended) = (world.log_in().await, world.log_in().await);
         tokio::time::pause();
         let service = world.service.clone();
-        let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+        let maintenance = tokio::spawn(async move { service.run_maintenance(Maintenance::default()).await });
         tokio::time::sleep(seconds(60)).await;
         world.me(&kept).await.unwrap();
         world.service.ready().await.unwrap();
@@ -319,19 +326,19 @@ async fn a_node_that_has_not_synced_for_too_long_accepts_nobody() {
         world.me(&kept).await.unwrap();
         world.service.ready().await.unwrap();
         world.assert_dead(&[ended]).await;
-        upkeep.abort();
+        maintenance.abort();
         tokio::time::resume();
     }
 }
 
 #[tokio::test]
-async fn a_panic_of_the_upkeep_makes_the_node_unready_until_it_runs_again() {
+async fn a_panic_of_the_maintenance_makes_the_node_unready_until_it_runs_again() {
     for method in ["revocations_after", "prune", "try_write"] {
         let world = World::new().await;
-        let grant = world.log_in().await;
+        let issued = world.log_in().await;
         tokio::time::pause();
         let service = world.service.clone();
-        let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+        let maintenance = tokio::spawn(async move { service.run_maintenance(Maintenance::default()).await });
         tokio::time::sleep(seconds(1)).await;
         world.service.ready().await.unwrap();
         world.sessions.faults.set(method, Fault::Panics);
@@ -346,11 +353,11 @@ async fn a_panic_of_the_upkeep_makes_the_node_unready_until_it_runs_again() {
         world.service.ready().await.unwrap();
         // It works, too.
         world.blacklist.faults.set("insert", Fault::Fails);
-        world.log_out(&grant).await.unwrap_err();
+        world.log_out(&issued).await.unwrap_err();
         world.blacklist.faults.mend();
         tokio::time::sleep(seconds(1)).await;
-        assert_eq!(world.service.picture().unwrap().to.get(), 1, "{method}");
-        upkeep.abort();
+        assert_eq!(world.service.sync_status().unwrap().to.get(), 1, "{method}");
+        maintenance.abort();
         tokio::time::resume();
     }
 }
@@ -358,10 +365,10 @@ async fn a_panic_of_the_upkeep_makes_the_node_unready_until_it_runs_again() {
 #[tokio::test]
 async fn a_database_that_refuses_writes_makes_the_node_unready() {
     let world = World::new().await;
-    let grant = world.log_in().await;
+    let issued = world.log_in().await;
     tokio::time::pause();
     let service = world.service.clone();
-    let upkeep = tokio::spawn(async move { service.keep_up(Upkeep::default()).await });
+    let maintenance = tokio::spawn(async move { service.run_maintenance(Maintenance::default()).await });
     tokio::time::sleep(seconds(1)).await;
     world.service.ready().await.unwrap();
     // A write that fails has it looked into at once; otherwise it is tried now and then.
@@ -369,17 +376,17 @@ async fn a_database_that_refuses_writes_makes_the_node_unready() {
         world.sessions.faults.set("try_write", Fault::Fails);
         world.sessions.faults.set("rotate", Fault::Fails);
         if has_client {
-            world.refresh(&grant).await.unwrap_err();
+            world.refresh(&issued).await.unwrap_err();
         }
         tokio::time::sleep(seconds(if has_client { 1 } else { 11 })).await;
         let ready = world.service.ready().await;
         assert!(matches!(ready, Err(NotReady::Writes)), "{has_client}: {ready:?}");
-        world.me(&grant).await.unwrap();
+        world.me(&issued).await.unwrap();
         world.sessions.faults.mend();
         tokio::time::sleep(seconds(1)).await;
         world.service.ready().await.unwrap();
     }
-    upkeep.abort();
+    maintenance.abort();
 }
 
 /// A node whose policy asks no blacklist fills the one that others may ask.
@@ -387,11 +394,11 @@ async fn a_database_that_refuses_writes_makes_the_node_unready() {
 async fn under_every_policy_with_rows_a_shared_blacklist_is_synced() {
     for policy in [Policy::stored(), Policy::rotation()] {
         let world = World::with(config(policy)).await;
-        let grant = world.log_in().await;
+        let issued = world.log_in().await;
         world.blacklist.faults.set("insert", Fault::Fails);
-        world.log_out(&grant).await.unwrap_err();
+        world.log_out(&issued).await.unwrap_err();
         world.blacklist.faults.mend();
-        assert_eq!(world.service.carry_over(10).await.unwrap().entries, 1);
-        assert!(world.is_in_blacklist(&grant).await);
+        assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 1);
+        assert!(world.is_in_blacklist(&issued).await);
     }
 }

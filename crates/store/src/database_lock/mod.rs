@@ -4,13 +4,13 @@
 //! would learn of a logout from the log, a moment later, and until then accept a revoked token. So such a node has to
 //! be alone, and has to know it: not only when it starts, but at every check.
 //!
-//! **The choice.** A lock, held for as long as the node serves: [`Tenancy::Alone`] by a node whose blacklist is in its
-//! memory, [`Tenancy::Shared`] by those that share a blacklist in Redis, so that the two kinds exclude each other. On
+//! **The choice.** A lock, held for as long as the node serves: [`LockMode::Exclusive`] by a node whose blacklist is in its
+//! memory, [`LockMode::Shared`] by those that share a blacklist in Redis, so that the two kinds exclude each other. On
 //! SQLite it is the kernel's lock on the database file, which ends with the process and cannot be lost before. On
 //! Postgres it is an advisory lock of a session, see [`advisory`]: a session can end without its client noticing, so
-//! there [`Tenant::holds`] is a belief that must be renewed, and that expires by itself.
+//! there [`DatabaseLock::holds`] is a belief that must be renewed, and that expires by itself.
 //!
-//! **Where it is checked.** [`Tenanted`] wraps a blacklist and refuses to answer for a node that may have lost its
+//! **Where it is checked.** [`LockedBlacklist`] wraps a blacklist and refuses to answer for a node that may have lost its
 //! lock. Checks in SQL need no lock: every node reads the same rows.
 //!
 //! Rejected: a row with a heartbeat and a deadline in it. It compares clocks of several machines, and a node that was
@@ -19,7 +19,7 @@
 
 mod advisory;
 mod file;
-mod tenanted;
+mod locked_blacklist;
 
 use std::{
     error::Error,
@@ -32,26 +32,26 @@ use rescind_session::ports::StoreError;
 
 use crate::sql::{ConnectError, is_postgres, makes_missing_file, sqlite_file};
 
-pub use tenanted::Tenanted;
+pub use locked_blacklist::LockedBlacklist;
 
 /// How a database is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tenancy {
+pub enum LockMode {
     /// By this node only: for a node that keeps its blacklist in the process, and for commands that move tables or
     /// close everything.
-    Alone,
+    Exclusive,
     /// By any number of nodes whose blacklist is in one Redis.
     Shared,
 }
 
 /// Why a database cannot be used in the requested way. No variant prints a URL.
 #[derive(Debug, thiserror::Error)]
-pub enum TenancyError {
+pub enum DatabaseLockError {
     /// Another process uses it in a way that excludes this one.
     #[error("another rescind is using the database")]
     InUse {
         /// The requested use.
-        asked: Tenancy,
+        asked: LockMode,
         /// The database file, on SQLite: the lock is on it.
         lock: Option<PathBuf>,
     },
@@ -82,7 +82,7 @@ pub struct DatabaseLost;
 /// On SQLite, claim it before the file is opened and drop it after the file was closed
 /// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)). A process must not claim one file twice:
 /// closing a descriptor of the file releases SQLite's own locks.
-pub struct Tenant {
+pub struct DatabaseLock {
     lock: Lock,
     /// The result of the last check.
     is_in_place: AtomicBool,
@@ -93,7 +93,7 @@ enum Lock {
     Session(advisory::Kept),
 }
 
-impl From<Lock> for Tenant {
+impl From<Lock> for DatabaseLock {
     fn from(lock: Lock) -> Self {
         Self {
             lock,
@@ -102,31 +102,31 @@ impl From<Lock> for Tenant {
     }
 }
 
-impl Tenant {
+impl DatabaseLock {
     /// Claims the database of a `DATABASE_URL`. On Postgres the lock does not count yet: see
     /// [`settled`](Self::settled). There a task of the current runtime keeps the lock.
     ///
     /// # Errors
-    /// [`TenancyError::InUse`] if others have it and the two uses exclude each other.
-    pub async fn claim(url: &str, tenancy: Tenancy) -> Result<Self, TenancyError> {
+    /// [`DatabaseLockError::InUse`] if others have it and the two uses exclude each other.
+    pub async fn claim(url: &str, lock_mode: LockMode) -> Result<Self, DatabaseLockError> {
         if is_postgres(url) {
-            return Ok(Lock::Session(advisory::claim(url, tenancy).await?).into());
+            return Ok(Lock::Session(advisory::claim(url, lock_mode).await?).into());
         }
-        Self::claim_sqlite(&sqlite_file(url)?, tenancy, makes_missing_file(url)?).await
+        Self::claim_sqlite(&sqlite_file(url)?, lock_mode, makes_missing_file(url)?).await
     }
 
     /// Claims the SQLite database in that file, which need not exist yet. Its directory is created.
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
-    pub async fn claim_file(database: &Path, tenancy: Tenancy) -> Result<Self, TenancyError> {
-        Self::claim_sqlite(database, tenancy, true).await
+    pub async fn claim_file(database: &Path, lock_mode: LockMode) -> Result<Self, DatabaseLockError> {
+        Self::claim_sqlite(database, lock_mode, true).await
     }
 
-    async fn claim_sqlite(database: &Path, tenancy: Tenancy, make: bool) -> Result<Self, TenancyError> {
+    async fn claim_sqlite(database: &Path, lock_mode: LockMode, make: bool) -> Result<Self, DatabaseLockError> {
         let path = database.to_owned();
-        let claimed = tokio::task::spawn_blocking(move || file::DatabaseFile::claim(&path, tenancy, make)).await;
-        let file = claimed.map_err(|error| TenancyError::File {
+        let claimed = tokio::task::spawn_blocking(move || file::DatabaseFile::claim(&path, lock_mode, make)).await;
+        let file = claimed.map_err(|error| DatabaseLockError::File {
             path: database.to_owned(),
             source: io::Error::other(error),
         })??;
@@ -178,8 +178,8 @@ impl Tenant {
     }
 }
 
-impl fmt::Debug for Tenant {
+impl fmt::Debug for DatabaseLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tenant").field("holds", &self.holds()).finish()
+        f.debug_struct("DatabaseLock").field("holds", &self.holds()).finish()
     }
 }

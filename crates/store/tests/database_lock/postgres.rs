@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rescind_store::{SqlSettings, SqlStore, Tenancy, TenancyError, Tenant};
+use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, SqlSettings, SqlStore};
 use rescind_testkit::{PostgresServer, TcpRelay, Tool, needs};
 use tokio::time::{Instant, sleep};
 
@@ -19,10 +19,10 @@ const MARK: &str = "SELECT holder FROM database_lock";
 const LOCK_SESSIONS: &str =
     "FROM pg_stat_activity WHERE application_name = 'rescind lock' AND datname = current_database()";
 
-async fn claimed(url: &str, tenancy: Tenancy) -> Tenant {
-    let tenant = Tenant::claim(url, tenancy).await.unwrap();
-    tenant.settled().await;
-    tenant
+async fn claimed(url: &str, lock_mode: LockMode) -> DatabaseLock {
+    let database_lock = DatabaseLock::claim(url, lock_mode).await.unwrap();
+    database_lock.settled().await;
+    database_lock
 }
 
 /// A database with the schema, where nodes store their mark.
@@ -32,10 +32,10 @@ async fn with_schema(url: String) -> String {
     url
 }
 
-async fn assert_in_use(url: &str, tenancy: Tenancy) {
-    match Tenant::claim(url, tenancy).await {
-        Err(TenancyError::InUse { asked, lock: None }) => assert_eq!(asked, tenancy),
-        other => panic!("{tenancy:?} should have been refused: {other:?}"),
+async fn assert_in_use(url: &str, lock_mode: LockMode) {
+    match DatabaseLock::claim(url, lock_mode).await {
+        Err(DatabaseLockError::InUse { asked, lock: None }) => assert_eq!(asked, lock_mode),
+        other => panic!("{lock_mode:?} should have been refused: {other:?}"),
     }
 }
 
@@ -45,33 +45,40 @@ async fn an_exclusive_lock_excludes_all_and_shared_locks_exclude_an_exclusive_on
     let postgres = PostgresServer::shared().await;
     let (url, elsewhere) = (postgres.fresh_database().await, postgres.fresh_database().await);
 
-    let (alone, unrelated) = tokio::join!(claimed(&url, Tenancy::Alone), claimed(&elsewhere, Tenancy::Alone));
+    let (alone, unrelated) = tokio::join!(
+        claimed(&url, LockMode::Exclusive),
+        claimed(&elsewhere, LockMode::Exclusive)
+    );
     assert!(alone.holds() && unrelated.holds(), "a lock is of one database");
     tokio::join!(
-        assert_in_use(&url, Tenancy::Alone),
-        assert_in_use(&url, Tenancy::Shared)
+        assert_in_use(&url, LockMode::Exclusive),
+        assert_in_use(&url, LockMode::Shared)
     );
     assert!(alone.holds());
     drop(alone);
 
-    let one = claimed(&url, Tenancy::Shared).await;
-    let another = claimed(&url, Tenancy::Shared).await;
+    let one = claimed(&url, LockMode::Shared).await;
+    let another = claimed(&url, LockMode::Shared).await;
     assert!(one.holds() && another.holds());
-    assert_in_use(&url, Tenancy::Alone).await;
+    assert_in_use(&url, LockMode::Exclusive).await;
 }
 
 #[tokio::test]
 async fn a_node_whose_lock_session_ended_resyncs_before_it_regains_the_lock() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
-    for tenancy in [Tenancy::Alone, Tenancy::Shared] {
+    for lock_mode in [LockMode::Exclusive, LockMode::Shared] {
         let url = postgres.fresh_database().await;
-        let tenant = Arc::new(claimed(&url, tenancy).await);
+        let database_lock = Arc::new(claimed(&url, lock_mode).await);
         let (doubts, believed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        tenant.when_regained({
-            let (tenant, doubts, believed) = (Arc::downgrade(&tenant), Arc::clone(&doubts), Arc::clone(&believed));
+        database_lock.when_regained({
+            let (database_lock, doubts, believed) = (
+                Arc::downgrade(&database_lock),
+                Arc::clone(&doubts),
+                Arc::clone(&believed),
+            );
             move || {
-                believed.fetch_or(tenant.upgrade().unwrap().holds(), Ordering::SeqCst);
+                believed.fetch_or(database_lock.upgrade().unwrap().holds(), Ordering::SeqCst);
                 doubts.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -81,7 +88,7 @@ async fn a_node_whose_lock_session_ended_resyncs_before_it_regains_the_lock() {
             doubts.load(Ordering::SeqCst) == 1
         })
         .await;
-        until("it is back", || tenant.holds()).await;
+        until("it is back", || database_lock.holds()).await;
         assert!(
             !believed.load(Ordering::SeqCst),
             "the lock counted before the node's memory was marked as out of date"
@@ -96,8 +103,8 @@ async fn without_the_server_no_node_holds_the_lock_and_with_it_all_do_again() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::start().await;
     let url = with_schema(postgres.url()).await;
-    let one = claimed(&url, Tenancy::Shared).await;
-    let another = claimed(&url, Tenancy::Shared).await;
+    let one = claimed(&url, LockMode::Shared).await;
+    let another = claimed(&url, LockMode::Shared).await;
     let mark = postgres.sql_in(&url, MARK).await;
 
     postgres.pause();
@@ -128,13 +135,13 @@ async fn without_the_server_no_node_holds_the_lock_and_with_it_all_do_again() {
 async fn a_new_holder_waits_until_a_cut_off_predecessor_has_stopped() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
-    for newcomers in [Tenancy::Alone, Tenancy::Shared] {
+    for newcomers in [LockMode::Exclusive, LockMode::Shared] {
         let url = postgres.fresh_database().await;
         let cable = TcpRelay::to(postgres.port()).await;
         let port = |port: u16| format!("127.0.0.1:{port}/");
         let old = claimed(
             &url.replace(&port(postgres.port()), &port(cable.port())),
-            Tenancy::Alone,
+            LockMode::Exclusive,
         )
         .await;
         let doubted = Arc::new(AtomicBool::new(false));
@@ -178,13 +185,13 @@ async fn a_returning_node_waits_until_a_cut_off_holder_has_stopped() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     let port = |port: u16| format!("127.0.0.1:{port}/");
-    for newcomers in [Tenancy::Alone, Tenancy::Shared] {
+    for newcomers in [LockMode::Exclusive, LockMode::Shared] {
         let url = with_schema(postgres.fresh_database().await).await;
         let cables = [TcpRelay::to(postgres.port()).await, TcpRelay::to(postgres.port()).await];
         let through = |cable: &TcpRelay| url.replace(&port(postgres.port()), &port(cable.port()));
         let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
 
-        let first = claimed(&through(&cables[0]), Tenancy::Alone).await;
+        let first = claimed(&through(&cables[0]), LockMode::Exclusive).await;
         cables[0].freeze();
         postgres.sql_in(&url, &end_it).await;
         let second = claimed(&through(&cables[1]), newcomers).await;
@@ -208,17 +215,17 @@ async fn a_cut_off_node_regains_the_lock_once_it_is_reconnected() {
     let url = postgres.fresh_database().await;
     let cable = TcpRelay::to(postgres.port()).await;
     let port = |port: u16| format!("127.0.0.1:{port}/");
-    let tenant = claimed(
+    let database_lock = claimed(
         &url.replace(&port(postgres.port()), &port(cable.port())),
-        Tenancy::Alone,
+        LockMode::Exclusive,
     )
     .await;
     cable.freeze();
-    until("it stops believing", || !tenant.holds()).await;
+    until("it stops believing", || !database_lock.holds()).await;
     // Longer than it waits for a reply: it has given the session up, and the server has not.
     sleep(Duration::from_secs(6)).await;
     cable.mend().await;
-    until("it is back, with or without its old session", || tenant.holds()).await;
+    until("it is back, with or without its old session", || database_lock.holds()).await;
 }
 
 /// The callback panics in the task that keeps the lock. No other task waits for that one, so it must be restarted.
@@ -226,19 +233,19 @@ async fn a_cut_off_node_regains_the_lock_once_it_is_reconnected() {
 async fn a_lock_whose_task_panicked_is_taken_again() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
-    for tenancy in [Tenancy::Alone, Tenancy::Shared] {
+    for lock_mode in [LockMode::Exclusive, LockMode::Shared] {
         let url = postgres.fresh_database().await;
-        let tenant = claimed(&url, tenancy).await;
+        let database_lock = claimed(&url, lock_mode).await;
         let acts = Arc::new(AtomicUsize::new(0));
-        tenant.when_regained({
+        database_lock.when_regained({
             let acts = Arc::clone(&acts);
             move || assert!(acts.fetch_add(1, Ordering::SeqCst) > 0, "on purpose")
         });
         let end_it = format!("SELECT pg_terminate_backend(pid) {LOCK_SESSIONS}");
         assert_eq!(postgres.sql_in(&url, &end_it).await, "t");
         until("it has panicked", || acts.load(Ordering::SeqCst) == 1).await;
-        assert!(!tenant.holds());
-        until("it is back, after a second call", || tenant.holds()).await;
+        assert!(!database_lock.holds());
+        until("it is back, after a second call", || database_lock.holds()).await;
         assert_eq!(acts.load(Ordering::SeqCst), 2);
     }
 }
@@ -249,8 +256,8 @@ async fn no_lock_error_contains_the_password() {
     let nobody = TcpRelay::to(1).await;
     let url = format!("postgres://rescind:s3cret@127.0.0.1:{}/nowhere", nobody.port());
     nobody.cut().await;
-    let error = Tenant::claim(&url, Tenancy::Alone).await.unwrap_err();
-    let told = rescind_session::WithCauses(&error).to_string();
+    let error = DatabaseLock::claim(&url, LockMode::Exclusive).await.unwrap_err();
+    let told = rescind_session::ErrorChain(&error).to_string();
     assert!(!format!("{told} {error:?}").contains("s3cret"), "{error:?}");
-    assert!(matches!(error, TenancyError::Unreachable(_)), "{error:?}");
+    assert!(matches!(error, DatabaseLockError::Unreachable(_)), "{error:?}");
 }

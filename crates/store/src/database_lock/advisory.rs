@@ -53,7 +53,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{Tenancy, TenancyError};
+use super::{DatabaseLockError, LockMode};
 use crate::{
     SystemClock,
     sql::{ConnectError, read_postgres_url, refuse_pooler},
@@ -141,14 +141,14 @@ impl Belief {
 }
 
 /// Takes the lock, and starts the task that keeps it. The lock does not count yet.
-pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyError> {
+pub(super) async fn claim(url: &str, lock_mode: LockMode) -> Result<Kept, DatabaseLockError> {
     let keeper = Keeper {
         options: read_postgres_url(url)?.application_name("rescind lock"),
-        tenancy,
+        lock_mode,
         belief: Arc::default(),
     };
     match timeout(GIVE_UP, refuse_pooler(&keeper.options)).await {
-        Ok(Err(ConnectError::Unreachable(source))) => return Err(TenancyError::Unreachable(source)),
+        Ok(Err(ConnectError::Unreachable(source))) => return Err(DatabaseLockError::Unreachable(source)),
         Ok(looked) => looked?,
         Err(_) => return Err(unreachable(LockError::Silent)),
     }
@@ -158,8 +158,8 @@ pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyEr
             Some(held) => break held,
             None if tokio::time::Instant::now() < patience => sleep(BETWEEN_TRIES).await,
             None => {
-                return Err(TenancyError::InUse {
-                    asked: tenancy,
+                return Err(DatabaseLockError::InUse {
+                    asked: lock_mode,
                     lock: None,
                 });
             }
@@ -178,7 +178,7 @@ pub(super) async fn claim(url: &str, tenancy: Tenancy) -> Result<Kept, TenancyEr
 
 struct Keeper {
     options: PgConnectOptions,
-    tenancy: Tenancy,
+    lock_mode: LockMode,
     belief: Arc<Belief>,
 }
 
@@ -225,13 +225,13 @@ enum LockError {
     Standby,
 }
 
-fn unreachable(error: LockError) -> TenancyError {
+fn unreachable(error: LockError) -> DatabaseLockError {
     let source: Box<dyn Error + Send + Sync> = match error {
         // Without its details.
         LockError::Sql(sqlx::Error::Database(error)) => error.message().to_owned().into(),
         other => other.into(),
     };
-    TenancyError::Unreachable(source)
+    DatabaseLockError::Unreachable(source)
 }
 
 impl Keeper {
@@ -336,19 +336,19 @@ impl Keeper {
             );
             ask(&mut session, end).await?;
         }
-        let how = match self.tenancy {
-            Tenancy::Alone => "pg_try_advisory_lock",
-            Tenancy::Shared => "pg_try_advisory_lock_shared",
+        let how = match self.lock_mode {
+            LockMode::Exclusive => "pg_try_advisory_lock",
+            LockMode::Shared => "pg_try_advisory_lock_shared",
         };
         let granted = ask(&mut session, format!("SELECT {how}({CLASS}, {DATABASE})")).await?;
         if !granted.try_get::<bool, _>(0)? {
             return Ok(None);
         }
         let since = self.belief.clock.since_boot();
-        let joined = match self.tenancy {
-            Tenancy::Alone => false,
+        let joined = match self.lock_mode {
+            LockMode::Exclusive => false,
             // Only now, because this session already excludes nodes that want to be alone.
-            Tenancy::Shared => {
+            LockMode::Shared => {
                 let others = format!("SELECT EXISTS ({})", locks(SETTLED, "pid <> pg_backend_pid()"));
                 ask(&mut session, others).await?.try_get(0)?
             }
@@ -380,7 +380,7 @@ impl Keeper {
                     unless_no_schema(ask(&mut held.session, DRAW_MARK.to_owned()).await)?;
                 }
                 let mark = read_mark(held).await?;
-                if self.tenancy == Tenancy::Shared {
+                if self.lock_mode == LockMode::Shared {
                     let settled = format!("SELECT pg_advisory_lock_shared({CLASS}, {SETTLED})");
                     ask(&mut held.session, settled).await?;
                 }
@@ -398,9 +398,9 @@ impl Keeper {
 
     /// One heartbeat. Returns when it began.
     async fn beat(&self, held: &mut Held) -> Result<Duration, LockError> {
-        let mode = match self.tenancy {
-            Tenancy::Alone => "ExclusiveLock",
-            Tenancy::Shared => "ShareLock",
+        let mode = match self.lock_mode {
+            LockMode::Exclusive => "ExclusiveLock",
+            LockMode::Shared => "ShareLock",
         };
         let own = format!("pid = pg_backend_pid() AND mode = '{mode}'");
         let question = format!(

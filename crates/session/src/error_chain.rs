@@ -5,9 +5,9 @@ use std::{error::Error, fmt};
 /// Prints an error and everything that caused it, in one line: what a log keeps. An error by itself prints only its own
 /// words, and that a store is unavailable helps nobody who does not learn why.
 #[derive(Debug, Clone, Copy)]
-pub struct WithCauses<'a>(pub &'a dyn Error);
+pub struct ErrorChain<'a>(pub &'a dyn Error);
 
-impl fmt::Display for WithCauses<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut error = self.0.source();
@@ -28,7 +28,7 @@ mod tests {
     fn an_error_is_told_with_what_caused_it() {
         let error = StoreError::unavailable(std::io::Error::other("the disk is on fire"));
         assert_eq!(
-            WithCauses(&error).to_string(),
+            ErrorChain(&error).to_string(),
             "the store is unavailable: the disk is on fire"
         );
     }

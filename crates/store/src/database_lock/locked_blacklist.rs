@@ -7,7 +7,7 @@ use rescind_session::{
     ports::{Blacklist, LockLost, StoreError},
 };
 
-use super::Tenant;
+use super::DatabaseLock;
 
 /// A blacklist behind the database lock: while the lock may be lost, every call is [`StoreError::Unavailable`], with
 /// [`LockLost`] as its source.
@@ -15,21 +15,24 @@ use super::Tenant;
 /// The lock is checked *before* the blacklist. A check that then takes its time began while the node held the lock;
 /// until then no other node could have confirmed a logout.
 ///
-/// **Before a regained lock counts**, the node's memory must be marked as out of date: see [`Tenant::when_regained`].
-pub struct Tenanted {
+/// **Before a regained lock counts**, the node's memory must be marked as out of date: see [`DatabaseLock::when_regained`].
+pub struct LockedBlacklist {
     blacklist: Arc<dyn Blacklist>,
-    tenant: Arc<Tenant>,
+    database_lock: Arc<DatabaseLock>,
 }
 
-impl Tenanted {
+impl LockedBlacklist {
     /// Puts that blacklist behind that lock.
     #[must_use]
-    pub fn new(blacklist: Arc<dyn Blacklist>, tenant: Arc<Tenant>) -> Self {
-        Self { blacklist, tenant }
+    pub fn new(blacklist: Arc<dyn Blacklist>, database_lock: Arc<DatabaseLock>) -> Self {
+        Self {
+            blacklist,
+            database_lock,
+        }
     }
 }
 
-impl Around<dyn Blacklist> for Tenanted {
+impl Around<dyn Blacklist> for LockedBlacklist {
     fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
         &*self.blacklist
     }
@@ -39,7 +42,7 @@ impl Around<dyn Blacklist> for Tenanted {
         _: Call<'_>,
         next: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        if self.tenant.holds() {
+        if self.database_lock.holds() {
             next.await
         } else {
             Err(StoreError::unavailable(LockLost))

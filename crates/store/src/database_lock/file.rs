@@ -18,7 +18,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Tenancy, TenancyError};
+use super::{DatabaseLockError, LockMode};
 use crate::sql::make_file;
 
 /// A database file that is locked while this value exists.
@@ -30,8 +30,8 @@ pub(super) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    pub(super) fn claim(database: &Path, tenancy: Tenancy, make: bool) -> Result<Self, TenancyError> {
-        let failed = |source| TenancyError::File {
+    pub(super) fn claim(database: &Path, lock_mode: LockMode, make: bool) -> Result<Self, DatabaseLockError> {
+        let failed = |source| DatabaseLockError::File {
             path: database.to_owned(),
             source,
         };
@@ -48,13 +48,13 @@ impl DatabaseFile {
             return Err(failed(io::Error::other("it is not a regular file")));
         }
         refuse_network(&descriptor).map_err(failed)?;
-        let locked = match tenancy {
-            Tenancy::Alone => descriptor.try_lock(),
-            Tenancy::Shared => descriptor.try_lock_shared(),
+        let locked = match lock_mode {
+            LockMode::Exclusive => descriptor.try_lock(),
+            LockMode::Shared => descriptor.try_lock_shared(),
         };
         locked.map_err(|error| match error {
-            TryLockError::WouldBlock => TenancyError::InUse {
-                asked: tenancy,
+            TryLockError::WouldBlock => DatabaseLockError::InUse {
+                asked: lock_mode,
                 lock: Some(database.to_owned()),
             },
             TryLockError::Error(source) => failed(source),
@@ -140,9 +140,9 @@ mod tests {
     fn dropping_the_lock_frees_it_despite_a_forked_childs_descriptor() {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("rescind.db");
-        let first = DatabaseFile::claim(&database, Tenancy::Alone, true).unwrap();
+        let first = DatabaseFile::claim(&database, LockMode::Exclusive, true).unwrap();
         let _of_child = first.descriptor.try_clone().unwrap();
         drop(first);
-        DatabaseFile::claim(&database, Tenancy::Alone, true).unwrap();
+        DatabaseFile::claim(&database, LockMode::Exclusive, true).unwrap();
     }
 }
