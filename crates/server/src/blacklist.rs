@@ -1,10 +1,10 @@
-//! The blacklist, chosen: in the memory of a node that is alone on its database, or in a Redis that nodes share.
+//! The choice of a blacklist: in the memory of a node that is alone on its database, or in a Redis that nodes share.
 //!
-//! Which of the two decides how the database is taken ([`LockMode`]), and what may be wrong at the start. **A mistake in the
-//! configuration stops it**: a URL that cannot be read, a password that is refused, a Redis that may drop entries. **A Redis
-//! that is away does not**: the node starts, answers 503, and serves within a second of its return; a fleet that is
-//! restarted during an outage would otherwise stay down after it. What is found wrong only then (an eviction policy, say)
-//! keeps the node unready and stands in the log. The database has no such grace: without it neither the schema nor the
+//! The choice decides how the database is locked ([`LockMode`]). It also decides which errors stop the start. **A wrong
+//! configuration stops it**: a URL that cannot be parsed, a refused password, a Redis that may evict entries. **A Redis that
+//! does not answer does not stop it**: the node starts, answers 503, and serves within a second of Redis's return. Otherwise
+//! a fleet restarted during an outage would stay down after it. An error that is found only later (an eviction policy, say)
+//! keeps the node unready and is logged. A missing database always stops the start: without it neither the schema nor the
 //! keys can be compared, and a node that starts on the wrong ones is worse than one that does not start.
 
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::{failure::Failure, settings::Settings};
 /// The blacklist of this node.
 #[derive(Clone)]
 pub(crate) enum Chosen {
-    /// For a node that is alone.
+    /// For a single node.
     InProcess(Arc<MemoryBlacklist>),
-    /// For any number.
+    /// For any number of nodes.
     Redis(Arc<RedisBlacklist>),
 }
 
 impl Chosen {
-    /// The one that the settings ask for. Nothing is asked of it yet.
+    /// The blacklist that the settings choose, not yet connected.
     ///
     /// # Errors
     /// `REDIS_URL` cannot be read.
@@ -40,7 +40,7 @@ impl Chosen {
         };
         let settings = RedisSettings {
             connections: redis.connections,
-            // No request waits for longer.
+            // No request waits longer.
             timeout: settings.limits.store_timeout,
             namespace: redis.namespace.clone(),
         };
@@ -49,7 +49,7 @@ impl Chosen {
         )?)))
     }
 
-    /// How a node with this blacklist uses its database.
+    /// How a node with this blacklist locks its database.
     pub(crate) fn lock_mode(&self) -> LockMode {
         match self {
             Self::InProcess(_) => LockMode::Exclusive,
@@ -57,7 +57,7 @@ impl Chosen {
         }
     }
 
-    /// Has the database say which Redis counts.
+    /// Records in the database which Redis is in use.
     pub(crate) fn register_in(&self, store: &SqlStore) {
         if let Self::Redis(redis) = self {
             redis.set_register(Arc::new(store.clone()));
@@ -69,7 +69,7 @@ impl Chosen {
         self.redis().is_some()
     }
 
-    /// Redis, if it is there.
+    /// The Redis blacklist, if it is the chosen one.
     pub(crate) fn redis(&self) -> Option<Arc<RedisBlacklist>> {
         match self {
             Self::InProcess(_) => None,
@@ -77,19 +77,19 @@ impl Chosen {
         }
     }
 
-    /// Asks Redis whether it will do. One that does not answer may do later.
+    /// Checks that Redis is usable. One that does not answer is no error: it may answer later.
     ///
-    /// Under every policy: one that never asks the blacklist fills it all the same, for the nodes that do.
+    /// Runs under every policy: a node whose policy never checks the blacklist still fills it, for the nodes that do.
     ///
     /// # Errors
-    /// [`Failure::Redis`] if somebody has to change something first.
+    /// [`Failure::Redis`] if the configuration has to be changed first.
     pub(crate) async fn look(&self, policy: &Policy) -> Result<(), Failure> {
         let Self::Redis(redis) = self else { return Ok(()) };
         if !policy.keeps_sessions() {
             tracing::warn!(
                 policy = %policy.preset,
-                "a logout under this RESCIND_POLICY takes nothing back, at no node: no other node of this database may have \
-                 another policy"
+                "a logout under this RESCIND_POLICY revokes no token at any node: every node of this database must have the \
+                 same policy"
             );
         }
         match redis.verify_server().await {
@@ -97,7 +97,7 @@ impl Chosen {
             Err(error) if error.may_pass() => {
                 tracing::error!(
                     error = %ErrorChain(&error),
-                    "Redis does not answer; what has to ask it or to tell it something is answered 503 until it does"
+                    "Redis does not answer; requests that read or write it are answered 503 until it does"
                 );
                 Ok(())
             }
@@ -105,7 +105,7 @@ impl Chosen {
         }
     }
 
-    /// The port, for as long as this node is a tenant of its database.
+    /// The port, which works only while this node holds its database lock.
     pub(crate) fn behind_lock(&self, database_lock: &Arc<DatabaseLock>) -> Arc<dyn Blacklist> {
         let blacklist: Arc<dyn Blacklist> = match self {
             Self::InProcess(memory) => Arc::clone(memory) as _,
@@ -114,22 +114,21 @@ impl Chosen {
         Arc::new(LockedBlacklist::new(blacklist, Arc::clone(database_lock)))
     }
 
-    /// Has what this node knows doubted before a lock that it had lost counts again: somebody else may have been on the
-    /// database meanwhile.
+    /// Requires a resync before a lock that was lost counts again: another node may have used the database meanwhile.
     pub(crate) fn resync_when_regained(&self, database_lock: &DatabaseLock, service: &SessionService) {
         let (blacklist, service) = (self.clone(), service.clone());
         database_lock.when_regained(move || {
             if let Self::InProcess(memory) = &blacklist
                 && let Err(error) = memory.forget()
             {
-                // Then a panic has poisoned it, and it answers nobody.
+                // A panic has poisoned it, so it answers no request.
                 tracing::error!(error = %ErrorChain(&error), "the blacklist cannot be emptied");
             }
             service.require_resync();
         });
     }
 
-    /// Trusts Redis by the time at which the start is over, if it answers: until then others may trust an earlier one.
+    /// Renews the trust in Redis, if it answers, until no node can trust an earlier one.
     pub(crate) async fn trust(&self) {
         let Self::Redis(redis) = self else { return };
         let renewing = async {
@@ -141,11 +140,11 @@ impl Chosen {
         let _: Result<(), _> = timeout(Timing::FORMAT.wait + RENEW_EVERY, renewing).await;
     }
 
-    /// Fills it before the port answers. One in Redis may be filled by another node at this moment, or not answer just
-    /// now: then the maintenance goes on with it.
+    /// Fills it before the port answers. If another node is filling the one in Redis, or Redis does not answer, maintenance
+    /// fills it later.
     ///
     /// # Errors
-    /// The database failed, and nobody else will fill this one.
+    /// The database failed, and the blacklist is in the process, so no other node can fill it.
     pub(crate) async fn fill(&self, service: &SessionService) -> Result<(), Failure> {
         match service.sync_blacklist(Maintenance::default().batch).await {
             Ok(carried) if carried.whole => Ok(()),

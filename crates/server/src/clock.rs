@@ -1,7 +1,7 @@
-//! The machine's wall clock: refused where the program cannot work by it, and watched while it serves.
+//! The machine's wall clock: refused if its time is unusable, and watched while the program serves.
 //!
 //! Requests are judged by a clock that reads the wall clock once and counts from then on ([`AnchoredClock`]). If the two
-//! part, the program cannot tell which is right: it says so here and in `/health/ready`, and goes on by the counted time.
+//! differ, the program cannot know which is right: it logs that, `/health/ready` reports it, and the counted time stays in use.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +11,10 @@ use rescind_store::{SqlStore, SystemClock};
 
 use crate::failure::Failure;
 
-/// A smaller difference is usual where a clock is corrected slowly.
+/// A clock that is corrected slowly has smaller differences.
 const WORTH_A_WARNING: Duration = Duration::from_secs(5);
 
-/// What the wall clock says now.
+/// The wall clock's time.
 pub(crate) fn wall() -> Timestamp {
     SystemClock::new().wall()
 }
@@ -30,10 +30,10 @@ pub(crate) fn require_usable() -> Result<(), Failure> {
         .map_or(Ok(()), |wall| Err(Failure::WallClock(wall)))
 }
 
-/// Compares the wall clock with the counted time each second, and logs when they part and when they agree again. Ends only
-/// if the program cannot go on.
+/// Compares the wall clock with the counted time each second, and logs when they differ and when they agree again. Returns
+/// only if the program cannot go on.
 pub(crate) async fn watch(clock: Arc<AnchoredClock>, service: SessionService, store: SqlStore) -> Failure {
-    // What was told already: no difference, one worth a warning, or one with which the node is not ready.
+    // What was logged: no difference (0), one worth a warning (1), one that makes the node unready (2).
     let (mut told, mut told_of_floor) = (0, false);
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -47,7 +47,7 @@ pub(crate) async fn watch(clock: Arc<AnchoredClock>, service: SessionService, st
             .iter()
             .filter(|limit| drift.unsigned_abs() >= **limit)
             .count();
-        // Not each time that it shrinks: a difference near a limit would fill the log.
+        // A smaller difference is not logged: one near a limit would fill the log.
         if size > told || (size == 0 && told > 0) {
             told = size;
             tell(size, now, drift, &store).await;
@@ -71,7 +71,7 @@ async fn tell(size: usize, counted: Timestamp, drift: SignedDuration, store: &Sq
     match size {
         0 => tracing::info!("this machine's clock agrees with the counted time again"),
         1 => {
-            tracing::warn!(%wall, %counted, apart, "this machine's clock differs from the counted time, by which requests are judged")
+            tracing::warn!(%wall, %counted, apart, "this machine's clock differs from the counted time, which requests use")
         }
         _ => {
             let newest = store.store_clock().await.ok().and_then(|instants| instants.newest);

@@ -1,4 +1,4 @@
-//! The commands that are not serving: moving the schema, changing the keys, starting over after a restore.
+//! The commands other than serving: migrate the schema, change the keys, start over after a restore.
 
 use std::{
     io::{Write, stdout},
@@ -22,10 +22,10 @@ use crate::{
     settings::{Command, Keys, Migrate, Settings, Storage},
 };
 
-/// Carries out a command.
+/// Runs a command.
 ///
 /// # Errors
-/// [`Failure`]; what was printed before it was done.
+/// [`Failure`]; steps printed before it are done.
 pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
     match command {
         Command::Migrate(migrate) => move_schema(migrate, settings).await,
@@ -34,7 +34,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Fai
     }
 }
 
-/// Takes the database for this command alone: nodes that run would go on with what it is about to change.
+/// Takes the database for this command alone: running nodes would keep using what it is about to change.
 async fn alone(storage: &Storage) -> Result<Arc<DatabaseLock>, Failure> {
     database::claim(storage, LockMode::Exclusive)
         .await
@@ -46,10 +46,10 @@ async fn alone(storage: &Storage) -> Result<Arc<DatabaseLock>, Failure> {
 
 async fn move_schema(migrate: Migrate, settings: &Settings) -> Result<(), Failure> {
     let storage = &settings.storage;
-    // Looking is harmless; moving the tables under a program that uses them is not.
+    // Reading is harmless; changing tables under a running program is not.
     let _alone = match migrate {
         Migrate::Status => None,
-        // It takes nothing away: no need to wait until the lock counts.
+        // It removes no data, so it need not wait until the lock counts.
         Migrate::Up => Some(alone(storage).await?),
         Migrate::Down | Migrate::Fresh { .. } => {
             let database_lock = alone(storage).await?;
@@ -62,8 +62,8 @@ async fn move_schema(migrate: Migrate, settings: &Settings) -> Result<(), Failur
         Migrate::Status => {}
         Migrate::Up => store.migrate_up().await?,
         Migrate::Down | Migrate::Fresh { .. } => {
-            // A database that forgets what was revoked must not meet the tokens again. The keys go first: if the tables
-            // cannot follow, the next start finds keys that are not the database's, and stops.
+            // Once the database has lost its revocations, the old tokens must not verify. The keys are replaced first: if the
+            // tables cannot be changed then, the next start finds keys that are not the database's, and stops.
             KeyDirectory::open(&storage.keys)?.replace_access_keys(storage.algorithm)?;
             match migrate {
                 Migrate::Down => store.migrate_down(1).await?,
@@ -101,7 +101,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
             rotate(&directory, &ring, &store, storage).await?;
         }
         Keys::Adopt => {
-            // A database of no keys gets its issue floor with its first ones.
+            // A database that no keys have claimed gets its issue floor with its first keys.
             match database::claim_for(&store, &ring, storage, remembered).await {
                 Ok(()) | Err(Failure::ForeignKeys(_)) => {}
                 Err(failure) => return Err(failure),
@@ -117,7 +117,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Adds a signing key. Only to the ring that the database knows: a key added to a foreign one would adopt that ring unseen.
+/// Adds a signing key. The caller has checked that the ring is the database's: adding to a foreign one would adopt it unseen.
 async fn rotate(directory: &KeyDirectory, present: &Ring, store: &SqlStore, storage: &Storage) -> Result<(), Failure> {
     let algorithm: Algorithm = storage.algorithm.unwrap_or(present.keys.ring.active().algorithm());
     let added = directory.add_access_key(algorithm)?;
@@ -132,19 +132,19 @@ async fn rotate(directory: &KeyDirectory, present: &Ring, store: &SqlStore, stor
     ))
 }
 
-/// Everybody out, after a restore from a backup: the database has forgotten what was taken back since.
+/// Ends every session after a restore from a backup: the database has lost the revocations made since.
 ///
-/// **The keys go first.** Sessions that began after the backup are not in it, so nothing can be said of them; only new keys
-/// refuse their tokens. If anything after that fails, the next start finds keys that are not the database's, and stops
-/// until this was done again. The fingerprint goes last, for the same reason. The refresh keys stay: a refresh token is
-/// nothing without its session's row.
+/// **The keys are replaced first.** Sessions that began after the backup have no row, so they cannot be closed; only new keys
+/// refuse their tokens. If a later step fails, the next start finds keys that are not the database's, and stops until this
+/// command succeeds. The fingerprint is replaced last, for the same reason. The refresh keys stay: a refresh token is
+/// useless without its session's row.
 ///
-/// **The time begins again** at this machine's clock, whatever the database has recorded, and an issue floor is taken away:
-/// this is also the way back after a clock was wrong. No token that could profit verifies any more.
+/// **The time restarts** at this machine's clock, ignoring the time in the database, and the issue floor is removed: this is
+/// also the remedy after a clock was wrong. No token that could profit verifies any more.
 async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let storage = &settings.storage;
     let directory = KeyDirectory::open(&storage.keys)?;
-    // Before anything is made: a directory without keys is not the one that is meant.
+    // Before any file is made: a directory without keys is the wrong one.
     directory.load()?;
     let database_lock = alone(storage).await?;
     database::settled(&database_lock).await?;
@@ -157,13 +157,13 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let closing = Closing {
         cause: EndReason::Administrator,
         at: clock.now()?,
-        // The rows know nothing of the tokens that were issued since the backup.
+        // Tokens issued since the backup are missing from the rows.
         margin: settings.tokens.margin(),
     };
     directory.replace_access_keys(storage.algorithm)?;
     let ring = directory.load()?;
     let closed = store.close_everything(&closing).await?;
-    // The log has another identity now. What is remembered of the time may be what was wrong.
+    // The log has a new identity. The remembered time may be the wrong one.
     let mark = HighWaterMark::of(storage, Chosen::by(settings)?.redis());
     mark.reset(&store).await?;
     store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
@@ -179,7 +179,7 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     ))
 }
 
-/// A line on standard output, which belongs to the command's answer; the log goes to standard error.
+/// Prints a line of the command's answer on standard output; the log goes to standard error.
 fn say(line: &str) -> Result<(), Failure> {
     writeln!(stdout(), "{line}").map_err(|error| Failure::other("standard output cannot be written to", error))
 }

@@ -1,11 +1,11 @@
-//! Connections: how many, and for how long a client may keep one waiting.
+//! Connections: how many, and how long a client may stall one.
 //!
-//! actix puts a deadline on the first head of a connection, and `rescind_api` on every body. Neither ends a later head that
-//! stays unfinished, the rest of a body that nobody reads, or an answer that the client does not read. So the socket
-//! itself is timed, beneath HTTP: a connection to which nothing could be sent for a while is closed.
+//! actix sets a deadline for the first head of a connection, `rescind_api` for every body. Neither ends a later head that
+//! stays unfinished, the unread rest of a body, or an answer that the client does not read. So the socket itself has a
+//! timeout, beneath HTTP: a connection is closed when no byte could be sent for a while.
 //!
-//! There is no bound per address: behind a proxy, or in a class, many people share one. `docs/load.md` has what the proxy
-//! is for.
+//! There is no bound per address: behind a proxy, or in a class, many people share one. `docs/load.md` explains what the
+//! proxy does.
 
 use std::{
     future::Future,
@@ -24,19 +24,19 @@ use tokio::{
 
 /// The deadline of the first head.
 pub(crate) const HEAD: Duration = Duration::from_secs(5);
-/// The longest that nothing is sent to a client. More than the slowest answer takes, a login that waits until tokens can be
-/// issued, and than the silence of a stream.
+/// The longest time without a byte sent to a client. Longer than the slowest answer takes (a login that waits until tokens
+/// can be issued), and than the silence of a stream.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Files beside the connections: the database, keys, Redis, the program's own requests, and what the libraries open.
 const OTHER_FILES: u64 = 256;
-/// More connections need more memory than anybody expects of a default.
+/// More connections need more memory than a default should take.
 const MOST_BY_DEFAULT: usize = 16_384;
-/// Enough for anybody; some machines say that there is no limit.
+/// Enough for every use; some machines report no limit.
 const MOST_FILES: u64 = 1 << 20;
 
-/// Raises the soft limit on open files as far as it goes, and returns how many connections there may be. The error is how
-/// many are possible, if more are asked for.
+/// Raises the soft limit on open files to the hard limit, and returns the largest number of connections. If `asked` is
+/// larger than possible, the error is the possible number.
 pub(crate) fn most(asked: Option<NonZeroUsize>) -> Result<usize, usize> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = maximum.unwrap_or(MOST_FILES).min(MOST_FILES).max(current.unwrap_or(0));
@@ -52,7 +52,7 @@ pub(crate) fn most(asked: Option<NonZeroUsize>) -> Result<usize, usize> {
     }
 }
 
-/// A connection that fails when nothing could be sent for a while.
+/// A connection that fails when no byte could be sent for [`SILENCE`].
 pub(crate) struct Timed<S> {
     socket: S,
     over: Pin<Box<Sleep>>,
@@ -64,7 +64,7 @@ impl<S> Timed<S> {
         Self { socket, over }
     }
 
-    /// An operation that cannot go on waits no longer than the silence may.
+    /// Turns a pending operation into a timeout once the silence is over.
     fn or_over<T>(&mut self, done: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if done.is_pending() && self.over.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

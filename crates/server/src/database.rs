@@ -1,5 +1,4 @@
-//! Opening the database: as a tenant that may, in files of its own, with a schema that fits, and for the keys that it was
-//! claimed for. And closing it.
+//! Opening the database: checks its lock, the mode of its files, its schema, and that it belongs to the keys. And closing it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,21 +19,21 @@ use crate::{
     settings::{Database, Faults, Settings, Storage},
 };
 
-/// The least that the database is waited for where no request does: at the start, by the maintenance, and for the end of a
-/// write whose client was told that it took too long.
+/// The shortest wait for the database where no request waits: at the start, in maintenance, and for the end of a write whose
+/// client was answered that it took too long.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Longer than any node goes without comparing the log with what it has seen of it.
+/// Longer than any node goes without reading the log.
 const KEEP_ENTRIES: Duration = Duration::from_secs(60 * 60);
 /// Longer than a lock takes to count.
 const UNTIL_SETTLED: Duration = Duration::from_secs(20);
 /// How long a stop waits for connections that are in use, and for a write-ahead log to be moved into its file.
 const UNTIL_CLOSED: Duration = Duration::from_secs(10);
 
-/// Takes the database: for this process alone, or beside others that share a blacklist.
+/// Locks the database: for this process alone, or shared with others that use one blacklist.
 ///
 /// # Errors
-/// [`Failure::LockMode`] if another has it and this is not how it can be shared; [`Failure::Public`] if everybody can
-/// write to its files.
+/// [`Failure::LockMode`] if another process holds a lock that excludes this one; [`Failure::Public`] if everybody can write
+/// to its files.
 pub(crate) async fn claim(storage: &Storage, lock_mode: LockMode) -> Result<Arc<DatabaseLock>, Failure> {
     refuse_public_files(storage)?;
     let database_lock = match &storage.database {
@@ -57,7 +56,7 @@ fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
         Database::Chosen(url) => ("DATABASE_URL", sqlite_file(url).unwrap_or_default()),
     };
     if !storage.database.is_postgres() {
-        // Who can write to the directory can put another file in the place of this one.
+        // A user who can write to the directory can replace the file.
         let directory = file.parent().filter(|directory| *directory != storage.data_dir);
         paths.extend(directory.map(|directory| (setting, directory.join("."))));
         paths.extend(["", "-wal", "-shm"].map(|suffix| (setting, format!("{}{suffix}", file.display()).into())));
@@ -68,22 +67,22 @@ fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until nobody can believe any more that the database is theirs.
+/// Waits until no earlier holder can believe that it still holds the lock.
 ///
 /// # Errors
-/// [`Failure::Unsettled`] if the lock was lost before, and is not to be had again.
+/// [`Failure::Unsettled`] if the lock was lost meanwhile and cannot be taken again.
 pub(crate) async fn settled(database_lock: &DatabaseLock) -> Result<(), Failure> {
     tokio::time::timeout(UNTIL_SETTLED, database_lock.settled())
         .await
         .map_err(|_| Failure::Unsettled)
 }
 
-/// Connects. The schema is left as it is.
+/// Connects, without changing the schema.
 ///
 /// # Errors
 /// [`Failure`].
 pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
-    // A request that has to be answered sooner is: it does not wait for its statements.
+    // A request with a shorter deadline is answered in time: it does not wait for its statements.
     let patience = settings.limits.store_timeout.max(PATIENCE);
     let storage = &settings.storage;
     let settings = SqlSettings {
@@ -98,7 +97,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
     })
 }
 
-/// Connects to a database whose schema fits. The embedded one is moved there; one that somebody chose is theirs to move.
+/// Connects, and migrates the embedded database. A database from `DATABASE_URL` is migrated by its owner.
 ///
 /// # Errors
 /// [`Failure`], also if the schema does not fit.
@@ -112,10 +111,10 @@ pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
     Ok(store)
 }
 
-/// Loads the keys, or makes those that are missing if no node has used the database, and claims it for them.
+/// Loads the keys and claims the database for them. If no node has used it yet, missing keys are made.
 ///
 /// # Errors
-/// [`Failure`], also if it belongs to other keys.
+/// [`Failure`], also if the database belongs to other keys.
 pub(crate) async fn load_keys(
     storage: &Storage,
     store: &SqlStore,
@@ -124,7 +123,7 @@ pub(crate) async fn load_keys(
 ) -> Result<Ring, Failure> {
     let directory = KeyDirectory::open(&storage.keys)?;
     let ring = if store.is_claimed().await? {
-        // New keys would be refused, and would stay there.
+        // New keys would be refused, and their files would stay.
         directory.load().map_err(|error| match error {
             KeysError::Missing { path } => Failure::ForeignKeys(path),
             other => other.into(),
@@ -150,11 +149,11 @@ pub(crate) async fn load_keys(
 
 /// Claims the database for these keys. `remembered`: the newest instant of the high-water mark.
 ///
-/// A database that belonged to no keys gets an issue floor if these are older than this start. So does one that these keys
-/// come back to from another: what was revoked there is not known here.
+/// An unclaimed database gets an issue floor if the keys are older than this start. So does one that the keys return to after
+/// use with another: it lacks the revocations made there.
 ///
 /// # Errors
-/// [`Failure::ForeignKeys`] if it belongs to others.
+/// [`Failure::ForeignKeys`] if it belongs to other keys.
 pub(crate) async fn claim_for(
     store: &SqlStore,
     ring: &Ring,
@@ -169,7 +168,7 @@ pub(crate) async fn claim_for(
              logins wait for a few seconds"
         );
     }
-    // Read after the mark, which is never ahead of its database.
+    // The clock is read after the mark, which is never ahead of its database.
     if claimed == Claimed::Same
         && let Some(remembered) = remembered
         && Some(remembered) > store.store_clock().await?.newest
@@ -187,7 +186,7 @@ pub(crate) async fn claim_for(
     }
 }
 
-/// Closes the database, so that its file is whole without a log beside it. What fails here has lost nothing.
+/// Closes the database, so that its file is complete without a log beside it. A failure here loses no data.
 pub(crate) async fn close(store: &SqlStore) {
     match tokio::time::timeout(UNTIL_CLOSED, store.close_connections()).await {
         Ok(Ok(())) => {}

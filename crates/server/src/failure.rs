@@ -1,4 +1,4 @@
-//! Why the program does not start, in words that say what to do.
+//! Why the program does not start, with messages that name the remedy.
 
 use std::{
     error::Error,
@@ -17,13 +17,13 @@ use crate::{
     settings::{DotEnvError, Faults},
 };
 
-/// What happened to a server that ended for it.
+/// The message of a server that ended with an error.
 pub(crate) const SERVER_FAILED: &str = "the server failed";
 
-/// Why the program does not start, or a command was not carried out.
+/// Why the program does not start, or a command failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "each says it in its message")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum Failure {
     #[error(transparent)]
     Settings(#[from] Faults),
@@ -50,7 +50,7 @@ pub enum Failure {
         holding(.lock.as_deref())
     )]
     Running { lock: Option<PathBuf> },
-    #[error("the lock on the database was granted and lost again; is the server in DATABASE_URL well?")]
+    #[error("the lock on the database was granted and lost again; is the server in DATABASE_URL healthy?")]
     Unsettled,
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -85,7 +85,7 @@ pub enum Failure {
     Mark(PathBuf, #[source] io::Error),
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
-    #[error("this machine's clock says {0}, by which the program cannot work: set it, then start again")]
+    #[error("this machine's clock says {0}, which is outside the years 1970 to 9999: set it, then start again")]
     WallClock(Timestamp),
     #[error("RESCIND_BIND: cannot listen on {address}")]
     Bind { address: SocketAddr, source: io::Error },
@@ -94,12 +94,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Something that failed, and why: "the server failed".
+    /// Any other failure, with its cause. `what` is a sentence: "the server failed".
     pub fn other(what: &'static str, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other(what, why.into())
     }
 
-    /// 2 if the settings are to blame, else 1.
+    /// 2 if a setting is wrong, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) => ExitCode::from(2),
@@ -110,13 +110,13 @@ impl Failure {
         }
     }
 
-    /// The failure and everything behind it.
+    /// The failure with its causes.
     pub fn told(&self) -> String {
         ErrorChain(self).to_string()
     }
 }
 
-/// What to do when somebody else has the database.
+/// The remedy if another process holds the database.
 fn in_use(error: &DatabaseLockError) -> String {
     let DatabaseLockError::InUse { asked, lock } = error else {
         return error.to_string();

@@ -1,18 +1,18 @@
-//! The high-water mark: what a database has known, remembered outside of it.
+//! The high-water mark: where the revocation log of a database ended, recorded outside of the database.
 //!
 //! A database that was restored from a backup, or that lost its last changes with its disk, looks like any other, and
-//! accepts again what was logged out since. So where its revocation log ends is recorded in a file beside the keys (beside
-//! the data where the keys are read-only), and in Redis where there is one. A database whose log ends before that is
-//! refused, until `rescind restored` has closed everything. On Postgres a standby that was promoted may be such a database:
-//! there a node that serves does the like by itself.
+//! accepts again what was logged out since. So the end of its revocation log is recorded in a file beside the keys (beside
+//! the data if the keys are read-only), and in Redis if there is one. A database whose log ends before that is refused, until
+//! `rescind restored` has closed all sessions. On Postgres, a promoted standby may be such a database: there a serving node
+//! closes them by itself.
 //!
-//! **The mark is never ahead of an honest database**: it takes only what was read after its commit, and it is read before
-//! the database that it is compared with. It may be behind: a node that is killed before the mark was written has confirmed
-//! nothing. On SQLite a revocation is answered only when it is in the file. On Postgres, which has backups and standbys of
-//! its own, the mark follows within a second.
+//! **The mark is never ahead of a database that lost no commit**: it records only committed positions, and it is read before
+//! the database that it is compared with. It may be behind: a node that is killed before it wrote the mark has not confirmed
+//! the revocation. On SQLite a revocation is answered only when it is in the file. On Postgres, which has backups and
+//! standbys of its own, the mark follows within a second.
 //!
-//! **Not noticed**: a snapshot that takes the mark back together with the database; and a loss of what is no revocation,
-//! such as a login.
+//! **Not noticed**: a snapshot that restores the mark together with the database; and lost commits without a revocation, such
+//! as a login.
 
 use std::{
     collections::BTreeMap,
@@ -38,19 +38,19 @@ use crate::{
 const FILE: &str = "high-water.json";
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// The contents of a file: of each log that these keys have met the last position and the newest instant. Two databases may
-/// share a directory of keys.
+/// The contents of a file: the last position and the newest instant of each log that these keys were used with. Two databases
+/// may share a directory of keys.
 type Logs = BTreeMap<String, (u64, Option<Timestamp>)>;
 
-/// The mark of the databases that some keys have met.
+/// The mark of the databases that these keys were used with.
 #[derive(Debug)]
 pub(crate) struct HighWaterMark {
-    /// The directories of the keys and of the data. It is written to the first that takes it, and read from both.
+    /// The directories of the keys and of the data. The mark is written to the first writable one, and read from both.
     places: [PathBuf; 2],
     redis: Option<Arc<RedisBlacklist>>,
-    /// On SQLite no revocation is answered before it is in a file.
+    /// Whether Redis alone may hold the mark. Not on SQLite: there a revocation is answered only when it is in a file.
     redis_suffices: bool,
-    /// How long revocations are kept with which lost commits are answered; none where that is refused.
+    /// How long to keep the revocations that answer lost commits; none if such a database is refused.
     after_loss: Option<Duration>,
 }
 
@@ -73,11 +73,11 @@ impl HighWaterMark {
         }
     }
 
-    /// Compares a database with what is remembered, and returns that: the highest position of its log, and the newest
-    /// instant of all logs. Redis remembers what the database knows now; one that is away does so later.
+    /// Compares a database with the mark, and returns the mark: the highest position of its log, and the newest instant of
+    /// all logs. Also raises the mark in Redis; a Redis that does not answer gets it later.
     ///
     /// # Errors
-    /// [`Failure::OlderDatabase`] if the database knows less.
+    /// [`Failure::OlderDatabase`] if the database's log ends before the mark.
     pub(crate) async fn compare(&self, store: &SqlStore) -> Result<HighWater, Failure> {
         let mut known = store.high_water().await?;
         let mut remembered = known;
@@ -97,7 +97,7 @@ impl HighWaterMark {
                 .fold(remembered.newest, Ord::max);
         }
         if remembered.position > known.position {
-            // Another node may have committed and recorded something between the two questions.
+            // Another node may have committed and recorded a revocation between the two reads.
             known = store.high_water().await?;
         }
         if known.log == remembered.log && remembered.position > known.position {
@@ -134,27 +134,27 @@ impl HighWaterMark {
         Ok(remembered)
     }
 
-    /// Compares a database with the mark, and raises that to it.
+    /// Compares a database with the mark, and raises the mark.
     ///
     /// # Errors
-    /// As [`compare`](Self::compare); [`Failure::Mark`] if it can be written nowhere.
+    /// As [`compare`](Self::compare); [`Failure::Mark`] if no place is writable.
     pub(crate) async fn raise(&self, store: &SqlStore) -> Result<HighWater, Failure> {
         self.compare(store).await?;
         let known = store.high_water().await?;
         match tokio::task::block_in_place(|| self.write(known)) {
             Err(error) if !self.redis_suffices => Err(self.unwritten(error)),
-            // Where both directories are read-only, Redis remembers alone.
+            // If both directories are read-only, only Redis holds the mark.
             _ => Ok(known),
         }
     }
 
-    /// Raises the mark each second, while the database changes. Ends only if the database comes to know less, and nothing but
-    /// `rescind restored` is the answer.
+    /// Raises the mark each second, while the database changes. Returns only if the database lost revocations and
+    /// `rescind restored` has to be run.
     pub(crate) async fn follow(&self, store: &SqlStore) -> Failure {
         let (mut last, mut told) = (None, false);
         loop {
             tokio::time::sleep(BETWEEN_LOOKS).await;
-            // A database that does not answer is the business of others.
+            // Readiness reports a database that does not answer.
             let Ok(known) = store.high_water().await else { continue };
             if last == Some(known) {
                 continue;
@@ -163,10 +163,7 @@ impl HighWaterMark {
                 Ok(raised) => (last, told) = (Some(raised), false),
                 Err(failure @ Failure::OlderDatabase { .. }) => return failure,
                 Err(failure) if !told => {
-                    tracing::error!(
-                        error = failure.told(),
-                        "what the database knows is not recorded outside of it"
-                    );
+                    tracing::error!(error = failure.told(), "the high-water mark is not recorded");
                     told = true;
                 }
                 Err(_) => {}
@@ -174,10 +171,10 @@ impl HighWaterMark {
         }
     }
 
-    /// Forgets everything but what the database knows.
+    /// Replaces the mark by the end of the database's log.
     ///
     /// # Errors
-    /// [`Failure::Mark`] if a mark that is there cannot be replaced.
+    /// [`Failure::Mark`] if an existing mark cannot be replaced.
     pub(crate) async fn reset(&self, store: &SqlStore) -> Result<(), Failure> {
         let known = store.high_water().await?;
         for place in self.places.iter().filter(|place| place.join(FILE).exists()) {
@@ -186,7 +183,7 @@ impl HighWaterMark {
         if let Some(redis) = &self.redis
             && let Err(error) = redis.raise_high_water(known, true).await
         {
-            tracing::warn!(error = %ErrorChain(&error), "Redis goes on remembering the time; repeat this when it answers");
+            tracing::warn!(error = %ErrorChain(&error), "Redis still has the old high-water mark; repeat this when it answers");
         }
         Ok(())
     }
@@ -202,7 +199,7 @@ impl HighWaterMark {
     }
 }
 
-/// What stands before the store of a node: the database has to be in its place, and revocations have to be in the mark.
+/// Guards the store of a node: the database lock must be held, and revocations must be in the mark.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) database_lock: Arc<DatabaseLock>,
@@ -232,7 +229,7 @@ fn read(place: &Path) -> io::Result<Logs> {
     }
 }
 
-/// Takes what a database knows into the file of a directory; with `reset`, in place of what is there.
+/// Raises the mark in the file of a directory; with `reset`, replaces the file's contents.
 fn update(place: &Path, reset: bool, known: HighWater) -> io::Result<()> {
     let _lock = lock_directory(place)?;
     let mut logs = if reset { Logs::new() } else { read(place)? };

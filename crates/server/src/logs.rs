@@ -1,10 +1,10 @@
-//! What the program says while it runs, on standard error: text for a person at a terminal, JSON lines for a machine.
+//! The log, on standard error: text at a terminal, otherwise JSON lines.
 //!
-//! `RUST_LOG` chooses how much, `info` by default. It does not choose everything. Below `info` the libraries underneath
-//! print what passes through them: actix the heads and bodies of requests, h2 every header, the database drivers their
-//! statements. That is where tokens and passwords are, and a token in a log is a session in a log. So everything but
-//! Rescind's own crates is capped at `info`, whatever `RUST_LOG` says. Rejected: a list of the crates that are known to
-//! talk, because the one that is added next year would not be on it.
+//! `RUST_LOG` sets the level, by default `info`, but not of every crate. Below `info`, dependencies log what passes through
+//! them: actix the heads and bodies of requests, h2 every header, the database drivers their statements. These contain tokens
+//! and passwords, and a token in a log is a session in a log. So every crate but Rescind's own is capped at `info`, for any
+//! value of `RUST_LOG`. Rejected: a list of the crates that log secrets, because the one that is added next year would not be
+//! on it.
 
 use std::io::{IsTerminal, stderr};
 
@@ -15,13 +15,13 @@ use tracing_subscriber::{
 
 use crate::settings::{Faults, LOG};
 
-/// At `info`, without how many threads a server has and which steps a schema did not need.
+/// `info`, without the number of a server's threads and the migrations that were not needed.
 const BY_DEFAULT: &str = "info,actix_server=warn,sea_orm_migration=warn";
 
 /// The prefix of Rescind's own crates, as log targets spell it.
 const OWN: &str = "rescind";
 
-/// Begins to log, unless the program has begun to by its own means.
+/// Begins to log, unless the program has set a subscriber.
 ///
 /// # Errors
 /// `RUST_LOG` is wrong.
@@ -44,7 +44,7 @@ pub(crate) fn begin() -> Result<(), Faults> {
     let layer = if stderr().is_terminal() {
         layer.with_filter(filter).boxed()
     } else {
-        // The list of spans, because the request's id stands in the outermost one.
+        // The list of spans, because the outermost one has the request's id.
         layer
             .json()
             .flatten_event(true)

@@ -1,9 +1,11 @@
-//! A node: the parts put together, in the order in which each can rely on the one before.
+//! A node, and the order of its start.
 //!
-//! The order is the point. The database is taken, for this process alone or beside others on one Redis, before it is
-//! opened; it is compared with the high-water mark before keys are made for it; the keys are compared with it before a token
-//! is signed; and the revocation log is carried over before the port answers, or requests are refused until it is: at no
-//! moment does a program accept that does not know yet what was revoked.
+//! 1. The database is locked before it is opened: for this process alone, or shared with others on one Redis.
+//! 2. The database is compared with the high-water mark before keys are made for it.
+//! 3. The keys are compared with the database before a token is signed.
+//! 4. The revocation log is synced to the blacklist before the port answers, or requests are refused until it is.
+//!
+//! So a node never accepts a token while it lacks revocations.
 
 use std::{
     convert::Infallible,
@@ -44,7 +46,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node as the settings say: takes the database, binds the port, and starts what runs in the background.
+    /// Starts a node: locks the database, binds the port, and starts the background tasks.
     ///
     /// # Errors
     /// [`Failure`], before anything is served.
@@ -52,9 +54,9 @@ impl Node {
         Self::start_with(settings, |_| (), |_| Box::pin(async { Ok(()) })).await
     }
 
-    /// The same, with a service that `configure` changes where the settings say nothing, and that answers requests only after
-    /// `before_ready` succeeded. That runs when the time is known, and again until it succeeds: with Redis each second, without
-    /// it for ten seconds, after which the start fails.
+    /// The same, with two additions. `configure` changes what no setting covers. Requests are answered only after
+    /// `before_ready` succeeded: it runs when the time is known, and again until it succeeds. With Redis it is repeated each
+    /// second; without Redis for ten seconds, after which the start fails.
     ///
     /// # Errors
     /// [`Failure`], before anything is served.
@@ -63,7 +65,7 @@ impl Node {
         configure: impl FnOnce(&mut Config),
         before_ready: impl Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
-        // First what leaves nothing behind if it is refused.
+        // The checks that leave no file behind come first.
         let blacklist = Chosen::by(&settings)?;
         blacklist.look(&settings.tokens.policy).await?;
         let database_lock = database::claim(&settings.storage, blacklist.lock_mode()).await?;
@@ -81,7 +83,7 @@ impl Node {
         blacklist.register_in(&store);
 
         let (listener, bound) = listen(settings.listening.bind)?;
-        // Until this one serves, it says so.
+        // Answers 503 until this node serves.
         let starting = Starting::on(&listener).map_err(|error| Failure::other(SERVER_FAILED, error))?;
         let unfit = Faults::one("RESCIND_BIND", "must be an address that can stand in a URL");
         let public_url = settings.listening.public_url(bound).map_err(|_| unfit)?;
@@ -128,19 +130,19 @@ impl Node {
         })
     }
 
-    /// The service on HTTP, for the application.
+    /// The HTTP side of the service, for the application.
     #[must_use]
     pub fn rescind(&self) -> &Rescind {
         &self.rescind
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     #[must_use]
     pub fn bound(&self) -> SocketAddr {
         self.bound
     }
 
-    /// Runs this when the program was asked to end, to end what would go on for ever.
+    /// Runs this when the program has to end, to close streams that would stay open.
     #[must_use]
     pub fn when_ending(mut self, run: impl FnOnce() + 'static) -> Self {
         self.when_ending = Box::new(run);
@@ -190,7 +192,7 @@ fn warn_of_what_is_legal_and_risky(settings: &Settings) {
     for variable in settings.unknown_variables() {
         tracing::warn!(
             variable,
-            "this variable begins like a setting and is none; `rescind --help` lists them"
+            "this variable begins like a setting but is none; `rescind --help` lists them"
         );
     }
 }

@@ -6,14 +6,14 @@ use std::{
     path::Path,
 };
 
-/// Makes a directory, and those above it that are missing, for their owner alone. One that is there keeps its mode.
+/// Makes a directory and its missing parents, private to their owner. An existing one keeps its mode.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(path)
 }
 
-/// Opens a file to be read. What is none is refused: opening a FIFO would wait for somebody who writes to it.
+/// Opens a regular file for reading. Others are refused: opening a FIFO would wait for a writer.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     is_regular(&fs::metadata(path)?)?;
     File::open(path)
@@ -27,10 +27,10 @@ fn is_regular(metadata: &fs::Metadata) -> io::Result<()> {
     }
 }
 
-/// Waits for the lock on what this program keeps in a directory, and holds it until the file is dropped.
+/// Waits for the lock on a directory, and holds it until the file is dropped.
 ///
-/// The lock is the kernel's, on a file that has no other purpose: it goes when the process does, whatever killed it. The
-/// file stays. Removing it would let two processes hold locks on two files of one name.
+/// The lock is the kernel's, on a file that has no other purpose: it ends with the process, also if that is killed. The file
+/// stays. Removing it would let two processes hold locks on two files of one name.
 pub(crate) fn lock_directory(directory: &Path) -> io::Result<File> {
     let path = directory.join(".lock");
     if let Ok(metadata) = fs::metadata(&path) {
@@ -41,7 +41,7 @@ pub(crate) fn lock_directory(directory: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Replaces a file of a directory that is locked, for its owner alone. A crash leaves the old contents or the new.
+/// Replaces a file of a locked directory, private to its owner. A crash leaves the old contents or the new.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = open_private(OpenOptions::new().create(true).truncate(true), &draft)?;
@@ -51,7 +51,7 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     sync_directory_of(path)
 }
 
-/// A new name is in the directory, and has to reach the disk too.
+/// A new name is data of the directory, which has to reach the disk too.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(())
@@ -62,8 +62,8 @@ fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.write(true).open(path)
 }
 
-/// Writes a new file for its owner alone: under another name first, and under its own only when all of it is on the
-/// disk. A crash leaves the whole file or none.
+/// Writes a new file, private to its owner: under another name first, and renames it when all of it is on the disk. A crash
+/// leaves the complete file or none.
 pub(crate) fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut draft = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
@@ -73,13 +73,13 @@ pub(crate) fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     sync_directory_of(path)
 }
 
-/// Looks whether others can change a file or a directory. If a group can use it or others can read it, that is logged.
+/// Checks whether others can change a file or a directory. Logs a warning if its group can use it or others can read it.
 ///
 /// # Errors
 /// Its mode, if everybody can write to it.
 pub(crate) fn refuse_public(path: &Path) -> Result<(), u32> {
     let Ok(metadata) = fs::metadata(path) else {
-        // Not there yet, or it cannot be opened either, which will be told.
+        // Missing yet, or it cannot be opened either, which will be reported.
         return Ok(());
     };
     let (mode, own) = (others_may(&metadata), if metadata.is_dir() { 0o700 } else { 0o600 });
@@ -97,7 +97,7 @@ pub(crate) fn refuse_public(path: &Path) -> Result<(), u32> {
     Ok(())
 }
 
-/// The bits of a file's mode that let others than its owner do something.
+/// The bits of a file's mode that give others than its owner access.
 pub(crate) fn others_may(metadata: &std::fs::Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077
 }

@@ -11,10 +11,10 @@ use crate::{
     settings::{CommandLine, Settings, read_dot_env},
 };
 
-/// Reads a `.env` file in the working directory, then the command line: a [`CommandLine`], or a program's own with one in
-/// it. One that cannot be read, or that asks for help, ends the program.
+/// Reads a `.env` file in the working directory, then the command line: a [`CommandLine`], or a program's own that contains
+/// one. Ends the program on a wrong command line and on `--help`.
 ///
-/// To be called before there is a second thread: it changes the environment.
+/// Call it before starting a second thread: it changes the environment.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -24,7 +24,7 @@ pub fn read<L: Parser>() -> Result<L, Failure> {
 }
 
 impl CommandLine {
-    /// Begins to log, and runs the command that was typed; without one, `serve`.
+    /// Begins to log, and runs the command; without one, `serve`.
     ///
     /// # Errors
     /// [`Failure`].
@@ -48,12 +48,12 @@ impl CommandLine {
     }
 }
 
-/// How the program `name` ends: a failure is told on standard error.
+/// The exit code of the program `name`. Prints a failure on standard error.
 pub fn exit(name: &str, outcome: Result<(), Failure>) -> ExitCode {
     let Err(failure) = outcome else {
         return ExitCode::SUCCESS;
     };
-    // Not through the log: whoever typed the command reads this, and RUST_LOG may be what is wrong.
+    // Not through the log: a person at a terminal reads this, and RUST_LOG may be the wrong setting.
     eprintln!("{name}: {}", failure.told());
     failure.exit_code()
 }

@@ -7,10 +7,10 @@ use rand::{
 
 use crate::failure::Failure;
 
-/// A generator of random numbers, seeded by the machine.
+/// A random number generator, seeded by the machine.
 ///
 /// # Errors
-/// The machine has none.
+/// The machine has no randomness.
 pub fn random() -> Result<StdRng, Failure> {
     StdRng::try_from_rng(&mut SysRng)
         .map_err(|error| Failure::other("the machine's random number generator fails", error))

@@ -1,4 +1,4 @@
-//! What is missing until requests can be answered: the time, and what the program wants done before.
+//! What must be done before requests are answered: the clock is anchored, and the program's `before_ready` succeeds.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,14 +14,14 @@ use tokio::time::sleep;
 use crate::failure::Failure;
 
 const BETWEEN_LOOKS_AT_THE_CLOCK: Duration = Duration::from_secs(1);
-/// How often a start tries what the program wants done: a disk that is busy is no reason not to start.
+/// How often a start tries `before_ready`: a busy disk must not stop it.
 const TRIES: usize = 20;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 
-/// What the program wants done.
+/// What the program does before requests are answered.
 type BeforeReady = Box<dyn Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
-/// What is missing until requests can be answered.
+/// The conditions for answering requests.
 pub(crate) struct Readiness {
     pub(crate) store: SqlStore,
     pub(crate) clock: Arc<AnchoredClock>,
@@ -33,10 +33,10 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Tries once, and leaves to later what may pass.
+    /// Tries once. If that fails for a reason that may pass, goes on trying in the background.
     ///
     /// # Errors
-    /// What the program wants done failed, on a database of this node alone.
+    /// `before_ready` failed, and the blacklist is not in Redis.
     pub(crate) async fn begin(self) -> Result<(), Failure> {
         let ready = Arc::new(self);
         let trying = Arc::clone(&ready);
@@ -57,12 +57,12 @@ impl Readiness {
         Ok(())
     }
 
-    /// Anchors the clock and does what the program wants done. The inner error says why the time is not known.
+    /// Anchors the clock and runs `before_ready`. The inner error is why the time is not known.
     async fn try_once(&self) -> Result<Result<(), NotReady>, Failure> {
         let anchored = match self.store.store_clock().await {
             Ok(instants) => {
                 let anchored = self.clock.anchor(instants).map_err(NotReady::from);
-                // Of a file nothing else can tell whether it lay untouched or the clock is wrong.
+                // Whether a file lay untouched or the clock is wrong cannot be decided, so it is only logged.
                 if let (Some(newest), Ok(now)) = (instants.newest, self.clock.now())
                     && now.duration_since(newest).unsigned_abs() > self.session_max
                 {

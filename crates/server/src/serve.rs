@@ -1,4 +1,4 @@
-//! Serving: the HTTP server with its deadlines and limits, and an end that finishes what is under way.
+//! The HTTP server with its deadlines and limits, and a shutdown that finishes the running requests.
 
 use std::{
     fmt,
@@ -25,9 +25,9 @@ use crate::{
     signals::EndSignals,
 };
 
-/// How long requests that are under way may take to end after a SIGTERM. None takes longer than the slowest password.
+/// How long running requests may take after a SIGTERM. None takes longer than the slowest password hash.
 const SECONDS_TO_END: u64 = 10;
-/// Says in every answer which node gave it, where it has a name.
+/// The name of the node, in each of its answers.
 const NODE: HeaderName = HeaderName::from_static("x-rescind-node");
 
 impl Node {
@@ -69,7 +69,7 @@ impl Node {
                 .disable_signals()
                 .listen("http", self.listener, move || {
                     let (ends, node) = (ends.clone(), node.clone());
-                    // Outermost: whatever the answer, it says who gave it.
+                    // Outermost: every answer names its node.
                     let named = move |response: S::Response| {
                         let mut response = response.into();
                         if let Some(node) = &node {
@@ -102,7 +102,7 @@ impl Node {
             let end = EndSignals::listen().map_err(failed)?.end(server.handle(), let_go);
             announce(self.bound)?;
             let mut server = std::pin::pin!(server);
-            // Not in a task of its own: if that failed, no signal would end the program any more.
+            // Not in its own task: if that failed, no signal would end the program any more.
             let served = tokio::select! {
                 served = &mut server => served,
                 () = end => server.await,
@@ -118,17 +118,14 @@ impl Node {
         };
         self.maintenance.abort();
         if let Err(failure) = self.mark.raise(&self.store).await {
-            tracing::error!(
-                error = failure.told(),
-                "what the database knows was not recorded outside of it"
-            );
+            tracing::error!(error = failure.told(), "the high-water mark was not recorded");
         }
         database::close(&self.store).await;
         ended
     }
 }
 
-/// The one line on standard output, for whoever started this with port 0.
+/// Prints the one line on standard output: the address, which a start with port 0 has to learn.
 fn announce(bound: SocketAddr) -> Result<(), Failure> {
     let mut out = stdout().lock();
     writeln!(out, "Rescind listens on http://{bound}")

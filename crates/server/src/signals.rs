@@ -1,17 +1,17 @@
-//! Being asked to end.
+//! The signals that end the program.
 //!
-//! actix handles signals too, but only from the moment at which its server is first polled. A program that says "listens"
-//! and is asked to end in that instant would be killed with its requests. So the handlers are set up before it says so.
+//! actix handles signals too, but only once its server is polled. A signal that comes after the program printed its address
+//! and before that would kill the program with its requests. So the handlers are installed before the address is printed.
 //!
-//! SIGHUP ends the program like SIGTERM: a terminal sends it when it is closed, and there are no settings to read again in a
-//! running program. Where the parent has it ignored, as `nohup` does, it stays ignored.
+//! SIGHUP ends the program like SIGTERM: a closed terminal sends it, and a running program does not reload its settings. If
+//! the parent ignores it, as `nohup` does, it stays ignored.
 
 use std::io;
 
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask a program to end, listened to from now on.
+/// Handlers of the signals that end the program.
 pub(crate) struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
@@ -19,7 +19,7 @@ pub(crate) struct EndSignals {
 }
 
 impl EndSignals {
-    /// Begins to listen.
+    /// Installs the handlers.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -46,11 +46,11 @@ impl EndSignals {
         }
     }
 
-    /// Ends the server when asked to, after the requests that are under way; asked again, without waiting for them.
-    /// `let_go` ends what would go on for ever.
+    /// Ends the server at the first signal, after the running requests; at a second one, without waiting for them. `let_go`
+    /// closes streams that would stay open.
     pub(crate) async fn end(mut self, server: ServerHandle, let_go: impl FnOnce()) {
         self.next().await;
-        tracing::info!("asked to end; requests that are under way are finished first");
+        tracing::info!("received a signal to end; running requests are finished first");
         let_go();
         tokio::select! {
             () = server.stop(true) => {}
@@ -59,7 +59,7 @@ impl EndSignals {
     }
 }
 
-/// Whether SIGHUP, signal 1, is ignored, as far as Linux tells (proc(5), `SigIgn`).
+/// Whether SIGHUP (signal 1) is ignored, from `SigIgn` of proc(5).
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

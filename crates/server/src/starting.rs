@@ -1,7 +1,7 @@
-//! What a node answers before it can serve: 503, and when to come back.
+//! Answers 503 with `Retry-After` before the node can serve.
 //!
-//! The port is bound early, since the public URL may follow from it, and a lock on the database takes seconds to settle.
-//! Requests of that time would wait in the kernel's queue, and nothing would tell them for how long.
+//! The port is bound early, since the public URL may follow from it, and the database lock takes seconds to settle. Without
+//! an answer, requests of that time would wait in the kernel's queue for an unknown time.
 
 use std::{io, net::TcpListener};
 
@@ -9,11 +9,11 @@ use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use rescind_api::Problem;
 use rescind_session::NotReady;
 
-/// Answers on a listener until it is ended.
+/// A server that answers 503 until it is ended.
 pub(crate) struct Starting(ServerHandle);
 
 impl Starting {
-    /// Begins to answer on a copy of that listener.
+    /// Begins to answer on a copy of the listener.
     pub(crate) fn on(listener: &TcpListener) -> io::Result<Self> {
         let app = || App::new().default_service(web::to(refuse));
         let server = HttpServer::new(app).workers(1).disable_signals();

@@ -33,7 +33,7 @@ async fn a_client_that_sends_a_byte_now_and_then_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_reads_ends_the_connection() {
+async fn an_answer_that_is_not_read_ends_the_connection() {
     let (_client, server) = duplex(64);
     let mut server = Timed::new(server);
     sleep(Duration::from_secs(20)).await;

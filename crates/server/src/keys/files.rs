@@ -1,4 +1,4 @@
-//! Which file is which key, and what may be wrong with one.
+//! The names of key files, and the errors of reading them.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use rescind_session::token::KeyError;
 
-/// Why there are no keys to work with. No message holds key material.
+/// Why the keys cannot be used. No message holds key material.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     #[error("RESCIND_KEYS: {} cannot be {what}", path.display())]
@@ -30,7 +30,7 @@ pub enum KeysError {
     )]
     Writable { path: PathBuf, mode: u32 },
     #[error(
-        "RESCIND_KEYS: {} begins like a key file and is none: names are access-0001.pem, access-0001-<kid>.hs256 and \
+        "RESCIND_KEYS: {} begins like a key file but has none of its names: access-0001.pem, access-0001-<kid>.hs256, \
          refresh-0001.key",
         path.display()
     )]
@@ -76,14 +76,14 @@ pub(super) struct KeyFiles {
     pub(super) refresh: BTreeMap<u32, PathBuf>,
 }
 
-/// What a file's name says that it holds.
+/// What a file holds, by its name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A key pair that signs access tokens.
     KeyPair,
-    /// A shared secret that does, and its key id.
+    /// A shared secret that signs access tokens, and its key id.
     SharedSecret(String),
-    /// What refresh tokens are made with.
+    /// The key that refresh tokens are made with.
     Refresh,
 }
 
@@ -96,7 +96,7 @@ impl Kind {
         }
     }
 
-    /// The kind and the number in a file's name; nothing if it is not a key file's.
+    /// The kind and the number in a file's name; `None` if it is no key file.
     pub(super) fn of(path: &Path) -> Option<(Self, u32)> {
         let name = path.file_name()?.to_str()?;
         let (kind, number) = if let Some(rest) = name.strip_prefix("refresh-") {
@@ -117,8 +117,8 @@ impl Kind {
 }
 
 impl KeyFiles {
-    /// Looks through a directory. What does not begin like a key file is somebody else's business; what does and is none
-    /// is a mistake that would leave a key out in silence.
+    /// Lists a directory. A file whose name does not begin like a key file's is skipped. One that begins so and is no key
+    /// file is an error: a mistyped name would leave a key out in silence.
     pub(super) fn list(directory: &Path) -> Result<Self, KeysError> {
         let failed = KeysError::file(directory, "listed");
         let mut files = Self::default();
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_read_as_it_is_written() {
+    fn a_key_file_name_parses_to_its_kind_and_number() {
         for kind in [Kind::KeyPair, Kind::SharedSecret("a-b_c".to_owned()), Kind::Refresh] {
             for number in [1, 42, 9_999, 10_000] {
                 let name = kind.file_name(number);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_file_is_not_taken_for_one() {
+    fn other_file_names_are_not_parsed_as_key_files() {
         for name in [
             "access-1.pem",
             "access-0001.pem.bak",

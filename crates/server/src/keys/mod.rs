@@ -1,23 +1,23 @@
-//! The keys, in files.
+//! The key files.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! | --- | --- |
 //! | `access-0001.pem` | a key pair that signs access tokens, PKCS#8 in PEM |
-//! | `access-0001-<kid>.hs256` | a shared secret that does, in base64url; its name carries its key id |
+//! | `access-0001-<kid>.hs256` | a shared secret that signs access tokens, in base64url; its name contains its key id |
 //! | `refresh-0001.key` | 32 bytes in base64url, which refresh tokens are made with |
 //!
-//! Of each kind the highest number is the active key, and the others still verify; a fifth refresh key is refused, since
-//! each is tried for every refresh. An old key may be deleted when the longest token that it made is dead.
+//! The active key of each kind has the highest number; the others still verify. A fifth refresh key is refused, since each is
+//! tried for every refresh. An old key may be deleted when the longest token that it made has expired.
 //!
-//! **Files, not the database.** A database alone then mints nothing. That the two belong together is remembered as a
-//! fingerprint, and a program that finds other keys than the database knows does not start: it would log everybody out, and
-//! on several nodes half of the requests at random. `rescind keys rotate` and `rescind keys adopt` record a new fingerprint.
+//! **Files, not the database**: a stolen database cannot mint tokens. The database stores a fingerprint of its keys, and a
+//! program with other keys does not start: it would log everybody out, and on several nodes refuse half of the requests at
+//! random. `rescind keys rotate` and `rescind keys adopt` record a new fingerprint.
 //!
 //! **Made on the first start**, while holding a lock, so that two starts at once end with one ring. Rejected: making keys in
 //! memory when there are none, which looks the same until the first restart.
 //!
-//! A key file that others can read stops the start, as it stops ssh: whoever could read it is whoever they want to be. So
-//! does a directory that others can write to, since a file that they put there would be a key.
+//! A key file that others can read stops the start, as it stops ssh: its reader can mint tokens for any user. So does a
+//! directory that others can write to, since a file that they put there would be a key.
 
 mod files;
 
@@ -48,12 +48,12 @@ pub(crate) struct Ring {
     pub(crate) fingerprint: RingFingerprint,
     /// The file of the active signing key, for messages.
     pub(crate) active: PathBuf,
-    /// Whether the signing key was made just now. Then no token was signed yet that verifies.
+    /// Whether the signing key was made just now, so that no token that verifies was signed yet.
     pub(crate) is_new: bool,
 }
 
 impl KeyDirectory {
-    /// The directory there, which is made when the first key is.
+    /// The directory at a path. It is made with the first key.
     ///
     /// # Errors
     /// [`KeysError`], also if others can write to it.
@@ -73,7 +73,7 @@ impl KeyDirectory {
         Ok(Self(path.to_owned()))
     }
 
-    /// Reads the keys; makes those that are missing, the signing key for `algorithm`, `EdDSA` unless somebody said.
+    /// Reads the keys, and makes the missing ones: the signing key for `algorithm`, by default `EdDSA`.
     ///
     /// # Errors
     /// [`KeysError`].
@@ -82,7 +82,7 @@ impl KeyDirectory {
         algorithm: Option<Algorithm>,
         refresh_key: impl FnOnce() -> RefreshKey,
     ) -> Result<Ring, KeysError> {
-        // A directory that has everything is only read: it may be mounted read-only, and several nodes may share it.
+        // A complete directory is only read: it may be mounted read-only, and several nodes may share it.
         if self.files()?.is_complete() {
             return self.load();
         }
@@ -113,8 +113,8 @@ impl KeyDirectory {
         self.write_access(number, algorithm)
     }
 
-    /// Makes a new signing key and deletes all others: nothing that was signed before verifies any more. A directory without
-    /// keys is left alone.
+    /// Makes a new signing key and deletes all others: no token signed before verifies any more. A directory without keys is
+    /// left alone.
     ///
     /// # Errors
     /// [`KeysError`].
@@ -167,7 +167,7 @@ impl KeyDirectory {
         KeyFiles::list(&self.0)
     }
 
-    /// Waits until nobody else makes keys here.
+    /// Waits until no other process makes keys here.
     fn lock(&self) -> Result<fs::File, KeysError> {
         let locked = make_directory(&self.0).and_then(|()| lock_directory(&self.0));
         locked.map_err(KeysError::file(&self.0.join(".lock"), "locked"))
@@ -209,7 +209,7 @@ fn read_refresh(path: &Path) -> Result<RefreshKey, KeysError> {
     RefreshKey::from_base64url(text.trim()).map_err(KeysError::no_key(path))
 }
 
-/// Reads a file, unless others could have done so too. It is asked of the open file, so that nobody can swap it in between.
+/// Reads a file, unless others can read it. The mode is that of the open file, so that the file cannot be swapped in between.
 fn read_private(path: &Path) -> Result<Zeroizing<String>, KeysError> {
     let failed = KeysError::file(path, "read");
     let mut file = open_regular(path).map_err(failed)?;

@@ -56,7 +56,7 @@ fn the_newest_key_signs_and_the_older_ones_still_verify() {
 }
 
 #[test]
-fn of_many_starts_at_once_all_have_the_same_ring() {
+fn concurrent_first_starts_load_the_same_ring() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("keys");
     let start = |seed: u64| {
@@ -83,7 +83,7 @@ fn of_many_starts_at_once_all_have_the_same_ring() {
 }
 
 #[test]
-fn files_are_their_owners_alone() {
+fn key_files_are_private_to_their_owner() {
     let directory = TempDir::new().unwrap();
     made(&directory, Algorithm::EdDsa);
     let keys = directory.path().join("keys");
@@ -100,7 +100,7 @@ fn files_are_their_owners_alone() {
 }
 
 #[test]
-fn what_others_can_read_or_add_is_refused_by_name() {
+fn keys_that_others_can_read_or_add_are_refused_by_name() {
     let directory = TempDir::new().unwrap();
     made(&directory, Algorithm::EdDsa);
     let keys = directory.path().join("keys");
@@ -117,7 +117,7 @@ fn what_others_can_read_or_add_is_refused_by_name() {
 }
 
 #[test]
-fn a_file_that_is_almost_a_key_is_not_left_out_in_silence() {
+fn a_misnamed_or_broken_key_file_is_an_error() {
     let directory = TempDir::new().unwrap();
     made(&directory, Algorithm::EdDsa);
     let keys = KeyDirectory(directory.path().join("keys"));

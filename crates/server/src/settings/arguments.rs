@@ -1,8 +1,7 @@
-//! The command line, as it was typed.
+//! The command line, before its values are parsed.
 //!
-//! Values stay text here. clap would parse them too, but then a wrong one is reported under the flag's name alone, while
-//! most people set variables; and a contradiction between two settings is beyond it. So one place judges them all:
-//! [`Settings::judge`](super::Settings::judge).
+//! Values stay text here. clap would report a wrong one by its flag alone, while most people set variables, and it cannot
+//! find contradictions between two settings. So one place checks them all: [`Settings::judge`](super::Settings::judge).
 
 use std::ffi::OsString;
 
@@ -12,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Without a command it serves.
 #[derive(Debug, Parser)]
-// No group, so that a program may call the command line that it flattens this into what it likes.
+// No group, so that a program that flattens this may give its command line any name.
 #[group(skip)]
 pub struct CommandLine {
     /// The settings.
@@ -79,7 +78,7 @@ macro_rules! given {
         pub struct Given {
             $(
                 $(#[doc = $doc])+
-                // The values are hidden because `--help` would print them, and one may be a URL with a password.
+                // Hidden, because `--help` would print the values, and one may be a URL with a password.
                 #[arg(long, global = true, env = $variable, hide_env_values = true, value_name = $value)]
                 pub(crate) $field: Option<OsString>,
             )+
@@ -155,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_passes_claps_checks() {
         CommandLine::command().debug_assert();
     }
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-/// A `.env` file that is there and cannot be read.
+/// A `.env` file that exists and cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DotEnvError {
-    /// Not `NAME=value`. The line is not repeated: it may hold a secret.
+    /// A line is not `NAME=value`. The message does not repeat it: it may hold a secret.
     #[error("a line of .env cannot be read: it must be NAME=value, with quotes around a value that has spaces")]
     Line,
     /// The file cannot be opened, or is not text.
@@ -13,10 +13,10 @@ pub enum DotEnvError {
     File(#[source] dotenvy::Error),
 }
 
-/// Adds what a `.env` file in the working directory says to the environment. Only there: a file further up belongs to
-/// somebody else. What is set already stays.
+/// Adds the variables of a `.env` file to the environment, unless they are set. Reads only the working directory: a file
+/// further up belongs to another program.
 ///
-/// To be called before there is a second thread.
+/// Call it before starting a second thread.
 pub(crate) fn read() -> Result<(), DotEnvError> {
     match dotenvy::from_path(Path::new(".env")) {
         Ok(()) => Ok(()),

@@ -1,11 +1,11 @@
-//! What is wrong with the settings, all of it at once.
+//! All errors in the settings, reported at once.
 
 use std::{ffi::OsStr, fmt, str::FromStr};
 
-/// Chooses how much is logged: the one variable without a flag.
+/// The log level: the one variable without a flag.
 pub(crate) const LOG: &str = "RUST_LOG";
 
-/// One setting: its name for messages, and what was given for it.
+/// One setting: its name for messages, and its value.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
     /// Its name.
@@ -14,8 +14,8 @@ pub struct Setting<'a> {
 }
 
 impl<'a> Setting<'a> {
-    /// An empty value counts as none: that is what `VARIABLE=` in a `.env` file, or a variable that a compose file passes
-    /// on, means to people.
+    /// An empty value counts as not set: people mean that by `VARIABLE=` in a `.env` file, or by a variable that a compose
+    /// file passes on.
     pub fn new(variable: &'static str, given: &'a Option<std::ffi::OsString>) -> Self {
         Self {
             variable,
@@ -23,14 +23,14 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// Whether it was.
+    /// Whether it has a value.
     pub fn is_given(&self) -> bool {
         self.given.is_some()
     }
 }
 
-/// Settings that stop the start. Each line names one and says what it must be; values are not repeated, since one may be
-/// a URL with a password in it.
+/// Settings that stop the start. Each line names one and what it must be. Values are not repeated: one may be a URL with a
+/// password.
 #[derive(Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Faults(Vec<(&'static str, String)>);
 
@@ -52,17 +52,17 @@ impl fmt::Display for Faults {
 }
 
 impl Faults {
-    /// One fault alone.
+    /// A single fault.
     pub fn one(variable: &'static str, must: impl Into<String>) -> Self {
         Self(vec![(variable, must.into())])
     }
 
-    /// Adds a fault; `must` ends the sentence that its name begins.
+    /// Adds a fault; `must` completes the sentence "`variable` …".
     pub fn add(&mut self, variable: &'static str, must: impl Into<String>) {
         self.0.push((variable, must.into()));
     }
 
-    /// Adds a fault unless something holds.
+    /// Adds a fault unless `holds`.
     pub fn require(&mut self, holds: bool, variable: &'static str, must: &str) {
         if !holds {
             self.add(variable, must);
@@ -73,7 +73,7 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// What was given, as text.
+    /// The value as text.
     pub fn text<'a>(&mut self, setting: Setting<'a>) -> Option<&'a str> {
         let given = setting.given?;
         let text = given.to_str();
@@ -83,7 +83,7 @@ impl Faults {
         text.map(str::trim)
     }
 
-    /// What was given, parsed by `parse`; nothing if nothing was given or it is wrong. `must` ends the sentence "it …".
+    /// The value, parsed by `parse`; `None` if it is missing or wrong. `must` completes the sentence "`variable` …".
     pub fn parsed_by<T, E>(
         &mut self,
         setting: Setting<'_>,
@@ -97,7 +97,7 @@ impl Faults {
         parsed.ok()
     }
 
-    /// The same for what parses by itself.
+    /// The same for a type with `FromStr`.
     pub fn parsed<T: FromStr>(&mut self, setting: Setting<'_>, must: &str) -> Option<T> {
         self.parsed_by(setting, must, str::parse)
     }

@@ -1,4 +1,4 @@
-//! What a stranger may cost, and whose word is taken for who they are.
+//! Limits on what clients may use, and the proxies whose headers are trusted.
 
 use std::{net::IpAddr, num::NonZeroUsize, time::Duration};
 
@@ -8,16 +8,16 @@ use rescind_session::Config;
 
 use super::{Faults, Given, Setting, tokens::duration};
 
-/// What a stranger may cost.
+/// Limits on what clients may use.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How many logins may fail.
+    /// How many logins may fail for an address.
     pub login_limit: RateLimit,
     /// How many accounts an address may make.
     pub signup_limit: RateLimit,
     /// How many open sessions one user may have.
     pub sessions_per_user: Option<NonZeroUsize>,
-    /// How many connections in all, where it does not follow from the limit on open files.
+    /// How many connections in all; by default the limit on open files decides.
     pub max_connections: Option<NonZeroUsize>,
     /// Whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<IpNet>,

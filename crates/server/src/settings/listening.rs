@@ -1,4 +1,4 @@
-//! Where the program listens, and where people find it.
+//! The address that the program listens on, and its public URL.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,13 +6,13 @@ use url::{Host, Url};
 
 use super::{Faults, Given, Setting};
 
-/// Where the program listens, and where people find it.
+/// The address that the program listens on, and its public URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listening {
-    /// What to bind; port 0 takes any.
+    /// The address to bind; port 0 takes any port.
     pub bind: SocketAddr,
     public_url: Option<Url>,
-    /// What the names of the cookies begin with, where it is not what follows from the public URL.
+    /// What cookie names begin with; by default the public URL decides.
     pub cookie_prefix: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Listening {
         );
         let prefix = Setting::new("RESCIND_COOKIE_PREFIX", &given.cookie_prefix);
         let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";
-        // To browsers a name that begins with `__` means something.
+        // Browsers give names that begin with `__` a meaning.
         let name = |text: &str| name(text, 32).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
         Self {
             bind,
@@ -48,7 +48,7 @@ impl Listening {
         }
     }
 
-    /// Where people find it, now that the port is known. An origin: scheme, host and port.
+    /// The public URL, now that the port is known. An origin: scheme, host and port.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> Result<Url, url::ParseError> {
         match &self.public_url {
             Some(url) => Ok(url.clone()),
@@ -85,7 +85,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// A URL that is an origin and nothing more.
+/// Parses a URL that is only an origin.
 #[must_use]
 pub fn origin(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;

@@ -1,8 +1,8 @@
 //! Settings: variables of the environment, each with a flag of the same name without `RESCIND_`.
 //!
-//! A `.env` file in the working directory is read; what the environment says goes before it, and flags before both. An
-//! empty value counts as not set. A wrong value, and one that contradicts another, stops the start with exit code 2: a
-//! program about revocation that runs with half of what it was told is worse than one that does not run.
+//! A `.env` file in the working directory is read. The environment takes precedence over it, and flags over both. An empty
+//! value counts as not set. A wrong value, and one that contradicts another, stops the start with exit code 2: a program
+//! about revocation that runs with half of its settings is worse than one that does not run.
 //!
 //! | setting | default | meaning |
 //! | --- | --- | --- |
@@ -32,11 +32,11 @@
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
 //!
-//! A default gives way to a setting: with an access token of 5 s the grace is 5 s too, unless somebody says otherwise.
+//! Defaults adapt to settings: with an access token of 5 s the grace is 5 s too, unless it is set.
 //! `RESCIND_OAUTH_CLIENTS` is refused by name: it would otherwise be ignored in silence.
-//! A variable that begins with `RESCIND_` and is no setting is only reported: Kubernetes makes up such names by itself.
+//! An unknown variable that begins with `RESCIND_` is only logged: Kubernetes generates such names.
 //!
-//! A program adds settings of its own by [`Settings::judge_with`].
+//! A program adds its own settings with [`Settings::judge_with`].
 
 mod arguments;
 mod dot_env;
@@ -60,18 +60,18 @@ pub use tokens::Tokens;
 
 use std::time::Duration;
 
-/// Every setting, judged. One structure a concern.
+/// Every setting, checked. One structure per concern.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it listens.
+    /// Its address and public URL.
     pub listening: Listening,
-    /// Where it keeps what must not be lost.
+    /// The database, the blacklist and the keys.
     pub storage: Storage,
-    /// How long tokens live.
+    /// The policy and the lifetimes of tokens.
     pub tokens: Tokens,
-    /// What a stranger may cost.
+    /// Limits on what clients may use.
     pub limits: Limits,
-    /// What this node is called, in `X-Rescind-Node` and in `/health/ready`.
+    /// The node's name, in `X-Rescind-Node` and in `/health/ready`.
     pub node: Option<String>,
     own: &'static [&'static str],
 }
@@ -79,25 +79,25 @@ pub struct Settings {
 /// What a program adds to the settings of its node.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Additions {
-    /// Its own variables that begin with `RESCIND_`. Others are reported as unknown.
+    /// Its own variables that begin with `RESCIND_`. Others are logged as unknown.
     pub variables: &'static [&'static str],
-    /// How long an access token lives unless it is set, under a policy that wants it short: in place of 5 minutes.
+    /// The default lifetime of an access token under a policy that wants a short one: in place of 5 minutes.
     pub access_ttl: Option<Duration>,
 }
 
 impl Settings {
-    /// Judges what was given.
+    /// Checks the given values.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// Every wrong setting.
     pub fn judge(given: &Given) -> Result<Self, Faults> {
         Self::judge_with(given, |_, _| Default::default()).map(|(settings, ())| settings)
     }
 
-    /// The same for a program that has settings of its own, which `own` judges; its faults are told with the others.
+    /// The same for a program with its own settings, which `own` checks; its faults are reported with the others.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// Every wrong setting.
     pub fn judge_with<T>(
         given: &Given,
         own: impl FnOnce(&Listening, &mut Faults) -> (Additions, T),
@@ -126,7 +126,7 @@ impl Settings {
         }
     }
 
-    /// Variables that begin like settings and are none: perhaps somebody mistyped one.
+    /// Variables that begin like settings and are none: perhaps a mistyped name.
     pub(crate) fn unknown_variables(&self) -> impl Iterator<Item = String> {
         let known = |name: &str| Given::VARIABLES.contains(&name) || self.own.contains(&name);
         std::env::vars_os()

@@ -1,4 +1,4 @@
-//! Where the program keeps what must not be lost.
+//! The settings of the database, the blacklist and the keys.
 
 use std::{
     ffi::OsString,
@@ -10,7 +10,7 @@ use rescind_session::token::Algorithm;
 
 use super::{Faults, Given, Setting, listening::name};
 
-/// Where the database and the keys are.
+/// The database, the blacklist and the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// Made with mode 0700 if it is missing.
@@ -19,31 +19,31 @@ pub struct Storage {
     pub database: Database,
     /// How many connections to it at most.
     pub database_connections: u32,
-    /// Where the blacklist is; nothing means in the process.
+    /// The Redis of the blacklist; `None` if that is in the process.
     pub redis: Option<Redis>,
     /// The directory of the keys.
     pub keys: PathBuf,
-    /// The algorithm that was asked for; nothing means that of the active key, and EdDSA if there is none yet.
+    /// The algorithm of keys that are made; `None` means that of the active key, and EdDSA if there is none yet.
     pub algorithm: Option<Algorithm>,
 }
 
-/// Which database.
+/// The database.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
-    /// The SQLite file in the data directory. It belongs to this program, which moves its schema by itself.
+    /// The SQLite file in the data directory. The program migrates its schema by itself.
     Embedded(PathBuf),
-    /// A database that somebody chose, and whose schema they move.
+    /// The database in `DATABASE_URL`. Its owner migrates its schema.
     Chosen(String),
 }
 
 impl Database {
-    /// Whether it is a server, which any number of nodes share, and not a file, which one process has for itself.
+    /// Whether it is Postgres.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Chosen(url) if url.starts_with("postgres"))
     }
 }
 
-/// Of the URL only the scheme: it may hold a password.
+/// Prints only the scheme of the URL, which may hold a password.
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -56,11 +56,11 @@ impl fmt::Debug for Database {
 /// The Redis that holds the blacklist, which nodes share.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redis {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     /// How many connections to it at most.
     pub connections: usize,
-    /// What the names of its keys begin with.
+    /// What its key names begin with.
     pub namespace: String,
 }
 
@@ -68,7 +68,7 @@ impl Redis {
     const NAMESPACE: &str = "rescind";
 }
 
-/// Of the URL only the scheme: it may hold a password.
+/// Prints only the scheme of the URL, which may hold a password.
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
@@ -81,7 +81,7 @@ impl fmt::Debug for Redis {
 
 /// As many as requests that wait for a store at once, on one node under moderate load.
 const CONNECTIONS: u16 = 8;
-/// More than any one node has use for, and more than most servers grant.
+/// More than one node needs, and more than most servers allow.
 const MOST_CONNECTIONS: u16 = 1_000;
 
 impl Storage {
@@ -145,7 +145,7 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
     })
 }
 
-/// A URL that begins right. What follows is read by whoever connects.
+/// Checks the scheme of a URL. The rest is parsed when connecting.
 fn redis_url(text: &str) -> Result<String, ()> {
     let kind = scheme(text).strip_prefix("redis").ok_or(())?;
     match kind.strip_prefix('s').unwrap_or(kind) {
@@ -164,7 +164,7 @@ fn connections(setting: Setting<'_>, faults: &mut Faults) -> u16 {
         .unwrap_or(CONNECTIONS)
 }
 
-/// All of a URL that may be printed.
+/// The scheme, the only part of a URL that may be printed.
 fn scheme(url: &str) -> &str {
     url.split_once(':').map_or("", |(scheme, _)| scheme)
 }

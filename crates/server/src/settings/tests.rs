@@ -140,7 +140,7 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_default_gives_way_to_what_was_said() {
+fn defaults_adapt_to_what_is_set() {
     let short = judged(&[("RESCIND_ACCESS_TTL", "3s")]).tokens.policy;
     assert_eq!(short.refresh.unwrap().grace, Duration::from_secs(3));
     let young = judged(&[("RESCIND_SESSION_MAX", "1d")]).tokens.policy;
@@ -173,7 +173,7 @@ fn passwords_in_the_clear_are_noticed() {
 }
 
 #[test]
-fn empty_counts_as_not_set() {
+fn an_empty_value_counts_as_not_set() {
     let given: Vec<_> = Given::VARIABLES.iter().map(|variable| (*variable, "")).collect();
     assert_eq!(judged(&given).listening, judged(&[]).listening);
     assert_eq!(judged(&given).storage, judged(&[]).storage);
@@ -233,7 +233,7 @@ fn what_is_set_is_used() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_not_utf8_is_refused_where_it_must_be_text() {
+fn a_text_setting_that_is_not_utf8_is_refused() {
     use std::os::unix::ffi::OsStringExt;
     let given = Given {
         audience: Some(OsString::from_vec(vec![0xff])),

@@ -1,4 +1,4 @@
-//! How long tokens live, whom they are for, and what is asked about them.
+//! The settings of tokens: policy, lifetimes, audience.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use rescind_session::{MARGIN, Policy, Preset, Refresh};
 
 use super::{Faults, Given, Setting};
 
-/// The policy and what every token says.
+/// The policy, the audience and the leeway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
-    /// Which of the five answers is in force, with its lifetimes.
+    /// The policy with its lifetimes.
     pub policy: Policy,
     /// The `aud` of every token.
     pub audience: String,
@@ -20,7 +20,7 @@ pub struct Tokens {
 const MUST_BE_DURATION: &str = "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
 
 impl Tokens {
-    /// How long a revocation is kept whose tokens the database does not know.
+    /// How long to keep a revocation of tokens that are not in the database.
     pub(crate) fn margin(&self) -> Duration {
         self.leeway
             .saturating_add(MARGIN)
@@ -77,7 +77,7 @@ fn policy(preset: Preset, given: &Given, short: Option<Duration>, faults: &mut F
         return validated(policy, faults);
     };
 
-    // A default gives way to what was said; two things that were said must not contradict each other.
+    // Defaults adapt to what is set; two settings must not contradict each other.
     policy.session_max = session_max.unwrap_or(policy.session_max);
     let refresh = Refresh {
         ttl: refresh_ttl.unwrap_or(defaults.ttl.min(policy.session_max)),
@@ -99,7 +99,7 @@ fn policy(preset: Preset, given: &Given, short: Option<Duration>, faults: &mut F
     validated(policy, faults)
 }
 
-/// What the service would refuse for a reason that is not told above.
+/// Reports what the service would refuse for a reason not checked above.
 fn validated(policy: Policy, faults: &mut Faults) -> Policy {
     if faults.is_empty()
         && let Err(error) = policy.validate()
