@@ -4,12 +4,12 @@
 pub mod blacklist;
 pub mod closing;
 mod fixture;
-pub mod instants;
 pub mod log;
 pub mod opening;
 pub mod pruning;
 mod race;
 pub mod rotating;
+pub mod store_clock;
 pub mod users;
 
 /// What the macros need; no part of the interface.
@@ -172,7 +172,7 @@ macro_rules! session_store_conformance {
                 positions_are_not_reused_after_everything_was_pruned
                 a_token_revoked_again_after_pruning_is_a_new_entry
                 epochs_survive_pruning;
-            instants:
+            store_clock:
                 an_empty_store_has_recorded_nothing
                 a_login_is_recorded
                 a_rotation_is_recorded
@@ -226,7 +226,7 @@ mod tests {
         let modules = [
             include_str!("blacklist.rs"),
             include_str!("closing.rs"),
-            include_str!("instants.rs"),
+            include_str!("store_clock.rs"),
             include_str!("log.rs"),
             include_str!("opening.rs"),
             include_str!("pruning.rs"),

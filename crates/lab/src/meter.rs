@@ -116,7 +116,7 @@ pub enum Operation {
     Tail,
     /// `prune`, of either store.
     Prune,
-    /// `SessionStore::instants`.
+    /// `SessionStore::store_clock`.
     StoreClock,
     /// `Blacklist::insert`.
     Insert,

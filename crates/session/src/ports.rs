@@ -168,7 +168,8 @@ pub trait SessionStore: Send + Sync {
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError>;
 
     /// Commits a write that changes nothing, to learn whether the store takes writes: it may answer questions and be full,
-    /// or read-only. An adapter that cannot be in that state keeps this default.
+    /// or read-only. What was committed before is as durable afterwards as this write: an answer about an earlier commit waits
+    /// for it, since that commit may not have reached a standby. An adapter that cannot be in either state keeps this default.
     async fn try_write(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -93,7 +93,12 @@ impl SessionService {
                         return Ok(issued);
                     }
                 }
-                Judgement::Repeat { .. } => return Ok(self.repeat(&session, now)?),
+                Judgement::Repeat { .. } => {
+                    // The rotation that is answered here may be one that no standby has yet: wait for a commit that follows it.
+                    let sessions = self.ports.sessions.clone();
+                    self.write(deadline, async move { sessions.try_write().await }).await?;
+                    return Ok(self.repeat(&session, now)?);
+                }
                 Judgement::Expired => return Err(RefreshError::Expired),
                 Judgement::Closed { reuse } => {
                     if reuse {
@@ -176,7 +181,7 @@ impl SessionService {
     }
 
     /// The successor that exists, with a fresh access token. It lives no longer than the row says that any does, so that
-    /// a revocation made from that row outlives it; nothing needs to be written.
+    /// a revocation made from that row outlives it; the row needs no change.
     fn repeat(&self, session: &Session, now: jiff::Timestamp) -> Result<IssuedTokens, Unavailable> {
         let (access_token, claims) = self.mint(owner(session), now, session.access_until)?;
         Ok(IssuedTokens {

@@ -146,11 +146,12 @@ async fn a_repeated_logout_waits_for_the_standby_too() {
         .env("RESCIND_STORE_TIMEOUT", "500ms")
         .start()
         .await;
-    let tokens = log_in(&node).await;
+    let (tokens, refreshed) = (log_in(&node).await, log_in(&node).await);
     let standby = primary.standby().await;
     primary.wait_for_standbys().await;
     standby.stop_following().await;
     assert_eq!(node.api.log_out(tokens.access()).await.status, 503);
+    assert_eq!(node.api.refresh(refreshed.refresh()).await.status, 503);
     primary.kill_9();
     primary.start_again().await;
     let closed = "SELECT count(*) FROM sessions WHERE closed_at IS NOT NULL";
@@ -159,14 +160,17 @@ async fn a_repeated_logout_waits_for_the_standby_too() {
         "1",
         "it is written here, and nowhere else"
     );
+    let rotated = "SELECT count(*) FROM sessions WHERE generation = 1";
+    assert_eq!(primary.sql_in(database.url(), rotated).await, "1");
     let until_it_answers = Instant::now();
     while until_it_answers.elapsed() < Duration::from_secs(3) {
         assert_eq!(node.api.log_out(tokens.access()).await.status, 503);
+        assert_eq!(node.api.refresh(refreshed.refresh()).await.status, 503);
     }
     held!(
         Failover,
         a_repeated_logout_waits_for_the_standby_too,
-        "replication frozen, a logout repeated after a restart of the primary: 503, as the first",
+        "replication frozen, a logout and a refresh repeated after a restart of the primary: 503, as the first",
         "{} s of repeats",
         until_it_answers.elapsed().as_secs()
     );

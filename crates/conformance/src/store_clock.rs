@@ -1,4 +1,4 @@
-//! Cases of [`SessionStore::instants`] and [`SessionStore::raise_issue_floor`]: what a program compares its clock with
+//! Cases of [`SessionStore::store_clock`] and [`SessionStore::raise_issue_floor`]: what a program compares its clock with
 //! when it starts, and which tokens it must not accept.
 
 use std::sync::Arc;
