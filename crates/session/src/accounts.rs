@@ -1,4 +1,4 @@
-//! Accounts: signing up, changing a password, and the accounts of the demo.
+//! Accounts: sign-up, password change, and demo accounts.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::{
     user::{InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
 };
 
-/// Why nobody was signed up.
+/// Why a sign-up failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
-    /// What was typed cannot be a name, or a password, or neither.
+    /// The name, the password or both break the rules.
     #[error("the username or the password cannot be used")]
     Invalid {
         /// What is wrong with the name.
@@ -26,7 +26,7 @@ pub enum SignUpError {
         /// What is wrong with the password.
         password: Option<InvalidPassword>,
     },
-    /// Somebody has that name.
+    /// Another user has that name.
     #[error("the username is taken")]
     NameTaken,
     /// The password was not hashed.
@@ -37,16 +37,16 @@ pub enum SignUpError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Why a password was not changed, or not all of it done.
+/// Why a password change failed or is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangePasswordError {
     /// The old password is wrong.
     #[error("the old password is wrong")]
     WrongPassword,
-    /// Everybody knows the password of a demo account, so nobody may take it from the others.
+    /// The password of a demo account is public, so no visitor may change it for the others.
     #[error("the account is the demo's")]
     DemoAccount,
-    /// The new one cannot be used.
+    /// The new password breaks the rules.
     #[error("the new password cannot be used: it {0}")]
     Invalid(#[from] InvalidPassword),
     /// The password was not hashed.
@@ -55,29 +55,29 @@ pub enum ChangePasswordError {
     /// A store failed; whether the password was changed, and the other sessions ended, is unknown.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The password is changed and the other sessions are closed in the log, but the blacklist does not know it yet.
+    /// The password is changed and the other sessions are closed in the log, but the blacklist lacks their revocations.
     #[error("the other sessions are closed, but their revocations have not reached the blacklist")]
     RevocationPending(#[source] StoreError),
 }
 
 from_close_error!(ChangePasswordError);
 
-/// What became of a demo account.
+/// The outcome of [`SessionService::ensure_demo_account`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum DemoAccount {
-    /// It is there.
+    /// It exists.
     Ready,
-    /// The name belongs to a person, whose account was left alone.
+    /// The name belongs to a person, whose account was not changed.
     TakenByPerson,
 }
 
-/// How often the other sessions are tried to be ended after a password change: for ten minutes.
+/// How many tries to end the other sessions after a password change: for ten minutes.
 const TRIES: u32 = 300;
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
 impl SessionService {
-    /// Signs somebody up.
+    /// Creates an account.
     ///
     /// # Errors
     /// [`SignUpError`].
@@ -118,7 +118,7 @@ impl SessionService {
         }
     }
 
-    /// The user of that id.
+    /// The user with that id.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -126,15 +126,15 @@ impl SessionService {
         self.read(self.deadline(), self.ports.users.find(id)).await
     }
 
-    /// Changes a password and ends the user's other sessions. The user is written first: a login beside this one then
-    /// sees the new password, or has its session closed.
+    /// Changes a password and ends the user's other sessions. The user is written first: a concurrent login then sees
+    /// the new password, or its session is closed.
     ///
-    /// The two steps are one task, which goes on when the caller hangs up or has waited too long, and tries the second one
-    /// again when it fails. What a crash cut in half a repeat finishes: with the same two passwords it ends the other
-    /// sessions, although the old one no longer counts.
+    /// Both steps run in one task. It continues when the caller hangs up or times out, and retries the second step when
+    /// that fails. After a crash between the steps, a repeat with the same two passwords ends the other sessions,
+    /// although the old password is no longer valid.
     ///
     /// # Errors
-    /// [`ChangePasswordError`]. Doing it again, with the same passwords, is harmless.
+    /// [`ChangePasswordError`]. A repeat with the same passwords is harmless.
     pub async fn change_password(
         &self,
         user: &User,
@@ -170,8 +170,8 @@ impl SessionService {
         request.read(request.deadline(), told).await?
     }
 
-    /// Both steps of a password change. `tell` is told the outcome of the first try; the second step is repeated until it is
-    /// done.
+    /// Both steps of a password change. `tell` gets the outcome of the first try; the second step is repeated until it
+    /// succeeds, at most [`TRIES`] times.
     async fn set_password_and_end_others(
         self,
         user: UserId,
@@ -191,8 +191,8 @@ impl SessionService {
         crate::failpoints::stay_at("between-password-and-sessions").await;
         let mut first_try = Some((set, tell));
         for _ in 0..TRIES {
-            // Also if the store failed: the password may be stored all the same, and ending sessions in vain is harmless. And
-            // under every policy: there may be sessions of another one.
+            // Also after a store error: the password may have been stored, and ending sessions needlessly is harmless.
+            // And under every policy: sessions of an earlier policy may exist.
             let ended = self.close_all(user, Some(keep), EndReason::PasswordChange).await;
             let is_done = !matches!(ended, Err(CloseError::Unknown(_)));
             if let Some((set, tell)) = first_try.take() {
@@ -207,7 +207,7 @@ impl SessionService {
         tracing::error!(%user, "sessions from before a password change are still open; changing it again ends them");
     }
 
-    /// Makes sure that a demo account is there. It is marked as one, so that it is refused where the demo is off.
+    /// Makes sure that a demo account exists. It is marked as one, so that its logins are refused when the demo is off.
     ///
     /// # Errors
     /// [`SignUpError`].
@@ -221,7 +221,7 @@ impl SessionService {
         }
         match self.create(username, password, UserKind::Demo).await {
             Ok(user) => Ok(of(user)),
-            // Another node was faster, or a person was.
+            // Another node created it first, or a person took the name.
             Err(SignUpError::NameTaken) => {
                 let user = self.demo_account(username).await?;
                 Ok(user.map_or(DemoAccount::TakenByPerson, of))
@@ -230,7 +230,7 @@ impl SessionService {
         }
     }
 
-    /// Ends what a demo account left open. Its logins are refused already; its sessions must not outlive the demo.
+    /// Ends the sessions of a demo account. Its logins are already refused; its sessions must not outlive the demo.
     ///
     /// # Errors
     /// [`EndSessionError`].

@@ -1,7 +1,7 @@
-//! Is this access token good, now?
+//! Authentication: whether an access token is accepted now.
 //!
-//! First what can be told from the token alone, which costs no store; then the one question of the policy. If that
-//! question cannot be answered, neither can the request.
+//! The first checks need only the token and cost no store call. Then comes the policy's check. If that one cannot be
+//! answered, the request is refused as unavailable.
 
 use rescind_token::{AccessClaims, Inspection, VerifyError};
 
@@ -12,16 +12,16 @@ use crate::{
 /// Why an access token was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
-    /// It is not a token of this issuer for this audience. Why is for the log.
+    /// It is not a token of this issuer for this audience. The reason is for the log.
     #[error("the access token is not valid")]
     Invalid(#[source] VerifyError),
-    /// It is genuine, and its time is over.
+    /// It is genuine and has expired.
     #[error("the access token has expired")]
     Expired(Box<AccessClaims>),
-    /// It is genuine, has time left, and was taken back.
+    /// It is genuine, has not expired, and was revoked.
     #[error("the access token was revoked")]
     Revoked(Box<AccessClaims>),
-    /// Whether it was taken back cannot be told.
+    /// Whether it was revoked is unknown.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -29,15 +29,15 @@ pub enum AuthenticateError {
 /// How far an access token gets with [`SessionService::authenticate`].
 #[derive(Debug)]
 pub struct Inspected {
-    /// The checks that ask the token alone.
+    /// The checks that need only the token.
     pub token: Inspection,
-    /// Then whether it was taken back: whether it is older than the store's knowledge, and the policy's question. None, if
-    /// the token was refused before. Under a policy that asks nothing the second answer is no.
+    /// Whether it was revoked: by the issue floor, then by the policy's check. `None` if the token was refused before.
+    /// Under a policy that checks nothing only the floor counts.
     pub revoked: Option<Result<bool, Unavailable>>,
 }
 
 impl SessionService {
-    /// Accepts an access token, or says why not.
+    /// Accepts an access token, or returns why not.
     ///
     /// # Errors
     /// [`AuthenticateError`]; never an acceptance that could not be checked.
@@ -51,11 +51,11 @@ impl SessionService {
     }
 
     // ANCHOR: verify_signature_only
-    /// Asks the token alone: is it genuine, for us, and in time? What a service does that has nothing but the public key.
+    /// Checks only the token: genuine, for this audience, not expired. All that the public key alone allows.
     ///
-    /// **It cannot know whether the token was taken back**: that is written down elsewhere, and here nobody looks. A token
-    /// whose session was ended an hour ago is accepted until it expires. Guard nothing with it that a logout is supposed
-    /// to end; it is here to be compared with [`authenticate`](Self::authenticate).
+    /// **It cannot know whether the token was revoked**: that is stored elsewhere and not checked here. A token whose
+    /// session was ended an hour ago is accepted until it expires. Do not guard with it what a logout must end. It
+    /// exists for comparison with [`authenticate`](Self::authenticate).
     ///
     /// # Errors
     /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`], for the same reason.
@@ -69,12 +69,12 @@ impl SessionService {
     }
     // ANCHOR_END: verify_signature_only
 
-    /// Makes the checks of [`authenticate`](Self::authenticate), and tells what each came to: for a page that shows them.
+    /// Makes the checks of [`authenticate`](Self::authenticate) and returns each result, for a page that shows them.
     ///
-    /// **For whoever the token belongs to, and nobody else.** To others it would tell which tokens are genuine.
+    /// **Only for the token's owner.** To others it would reveal which tokens are genuine.
     ///
     /// # Errors
-    /// [`Unavailable::Clock`] if the time is not known. That a store does not answer is one of the things to be told.
+    /// [`Unavailable::Clock`] if the time is not known. A store that does not answer is part of the result.
     pub async fn inspect(&self, token: &str) -> Result<Inspected, Unavailable> {
         let token = self.parts.verifier.inspect(&self.parts.keys.ring, token, self.now()?);
         let revoked = match token.outcome() {
@@ -84,13 +84,13 @@ impl SessionService {
         Ok(Inspected { token, revoked })
     }
 
-    /// The issue floor, and the policy's question.
+    /// The issue floor, then the policy's check.
     async fn is_revoked(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
         Ok(self.is_below_floor(claims).await? || self.policy_refuses(claims).await?)
     }
 
     // ANCHOR: policy_refuses
-    /// The one question that the policy asks.
+    /// The policy's check.
     async fn policy_refuses(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
         let ports = &self.ports;
         match self.policy().check {
@@ -99,13 +99,13 @@ impl SessionService {
                 let session = self
                     .read(self.deadline(), ports.sessions.find(claims.session_id))
                     .await?;
-                // No row, no session: under this policy the row *is* the token, and vouches for nobody but its user.
+                // No row, no session: under this policy the row *is* the token, and is valid only for its user.
                 Ok(session.is_none_or(|session| session.state != SessionState::Open || session.user != claims.subject))
             }
             Check::Blacklist => {
                 let sync = &self.parts.sync;
                 sync.is_current()?;
-                // Before the question: what is removed from there while it is under way has reached the blacklist too late.
+                // Before the check: an entry removed from `pending` during it may have reached the blacklist too late.
                 let is_pending = sync.pending.covers(claims.token_id, claims.session_id);
                 let check = ports.blacklist.check(claims.token_id, claims.session_id);
                 match self.read(self.deadline(), check).await? {
@@ -121,7 +121,7 @@ impl SessionService {
     }
     // ANCHOR_END: policy_refuses
 
-    /// Takes a token apart that is genuine but may have expired or been revoked. Says nothing about whether it counts.
+    /// The claims of a genuine token, which may have expired or been revoked. Does not mean that the token is accepted.
     ///
     /// # Errors
     /// [`VerifyError`] if it is not genuine.

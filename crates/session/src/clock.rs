@@ -1,17 +1,17 @@
-//! The time, and why not to believe the machine's.
+//! The clock, and why not to trust the machine's.
 //!
 //! A wall clock steps: an administrator corrects it, a virtual machine is resumed, a virtual machine's host is wrong.
-//! If the time goes back by an hour, expired tokens live again; if it jumps ahead, revocations are pruned early. So the
-//! wall clock is read once, when the program starts, held against the database ([`AnchoredClock::anchor`]), and from
-//! then on the time is that reading plus what the boot-time monotonic clock has counted, which nobody can set.
+//! If it goes back by an hour, expired tokens become valid again; if it jumps ahead, revocations are pruned early. So
+//! the wall clock is read once, when the program starts, and compared with the database ([`AnchoredClock::anchor`]).
+//! From then on the time is that reading plus the count of the boot-time monotonic clock, which cannot be set.
 //!
-//! A restart reads the wall clock again. It may have gone back in between, so the time never begins before the newest
-//! moment that the database has recorded.
+//! A restart reads the wall clock again. It may have gone back meanwhile, so the time never begins before the newest
+//! time that the database has recorded.
 //!
-//! The two clocks can be compared ([`Clock::drift`]). If they part, requests go on by the counted time, by which the tokens in
-//! use were issued, and the service is not ready: others judge its tokens by another time.
+//! The two clocks can be compared ([`Clock::drift`]). If they differ too much, requests still use the counted time, by
+//! which the current tokens were issued, but the service is not ready: other services check its tokens by another time.
 //!
-//! Rejected: asking the database for the time with each request, which costs a round trip for what a counter tells as well.
+//! Rejected: reading the database's time on each request, which costs a round trip for what a counter does as well.
 
 use std::{
     sync::{Arc, RwLock},
@@ -27,7 +27,7 @@ pub trait Clock: Send + Sync {
     /// Now.
     ///
     /// # Errors
-    /// [`ClockNotReady`] as long as the time is not known well enough to judge a token by it.
+    /// [`ClockNotReady`] while the time is not known well enough to check a token.
     fn now(&self) -> Result<Timestamp, ClockNotReady>;
 
     /// How far the machine's wall clock is ahead of [`now`](Self::now); behind, if negative. Zero where there is no wall clock
@@ -37,7 +37,7 @@ pub trait Clock: Send + Sync {
     }
 }
 
-/// Why the time cannot be told yet.
+/// Why the time is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ClockNotReady {
     /// [`AnchoredClock::anchor`] has not been called.
@@ -49,19 +49,19 @@ pub enum ClockNotReady {
     /// The wall clock is this far ahead of the counted time, [`LARGEST_DRIFT`](Self::LARGEST_DRIFT) or more. Requests go on.
     #[error("this machine's clock differs by {0:#} from the time that is counted since the start")]
     Drifted(SignedDuration),
-    /// The store has recorded a time that is more than [`MARGIN`](crate::MARGIN) ahead of this node's: another node's clock
-    /// was ahead of it, and may have had revocations removed. A restart begins at that time.
+    /// The store has recorded a time that is more than [`MARGIN`](crate::MARGIN) ahead of this node's: another node's
+    /// clock was ahead of it, and may have pruned revocations. A restart begins at that time.
     #[error(
         "another node has recorded {0}, which is ahead of the time here; correct the clocks, then restart this node"
     )]
     Behind(Timestamp),
-    /// The store has an issue floor: a token that is issued before this time would not be accepted.
+    /// The store has an issue floor: a token issued before this time would be refused.
     #[error("no token can be issued before {0}, the issue floor of the database")]
     IssueFloor(Timestamp),
 }
 
 impl ClockNotReady {
-    /// How far the wall clock and the counted time may be apart. At this difference a node is not ready.
+    /// How far the wall clock and the counted time may differ. At this difference a node is not ready.
     pub const LARGEST_DRIFT: Duration = Duration::from_secs(30);
 }
 
@@ -74,7 +74,7 @@ pub trait MachineClock: Send + Sync {
     fn since_boot(&self) -> Duration;
 }
 
-/// A clock that was right once and has counted since.
+/// A clock that was compared with the database once and has counted since.
 pub struct AnchoredClock {
     machine: Arc<dyn MachineClock>,
     anchor: RwLock<Result<Anchor, ClockNotReady>>,
@@ -90,7 +90,7 @@ impl AnchoredClock {
     /// How far the machine's clock may be from the database's.
     pub const TOLERANCE: Duration = Duration::from_secs(2);
 
-    /// A clock that is not ready: [`anchor`](Self::anchor) makes it so.
+    /// A clock that is not ready until [`anchor`](Self::anchor) succeeds.
     #[must_use]
     pub fn new(machine: Arc<dyn MachineClock>) -> Self {
         Self {
@@ -99,11 +99,11 @@ impl AnchoredClock {
         }
     }
 
-    /// Reads the wall clock, holds it against what the database knows, and starts counting. A clock that counts already is
-    /// left as it is.
+    /// Reads the wall clock, compares it with the database's, and starts counting. A clock that already counts is
+    /// unchanged.
     ///
     /// # Errors
-    /// [`ClockNotReady::Apart`] if the two clocks disagree: which one is wrong cannot be told from here.
+    /// [`ClockNotReady::Apart`] if the two clocks differ: which one is wrong is unknown here.
     pub fn anchor(&self, database: StoreClock) -> Result<(), ClockNotReady> {
         let mut anchor = self.anchor.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if anchor.is_err() {
@@ -142,23 +142,23 @@ impl Clock for AnchoredClock {
     }
 }
 
-/// `time` plus `by`; at the end of the calendar it stays there.
+/// `time` plus `by`, at most the end of the calendar.
 pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// A clock that stands still until it is moved: for tests, and for lessons in which the reader moves the time.
+/// A clock that only moves when set: for tests, and for lessons in which the reader moves the time.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<RwLock<Timestamp>>);
 
 impl ManualClock {
-    /// A clock that stands at `time`.
+    /// A clock stopped at `time`.
     #[must_use]
     pub fn at(time: Timestamp) -> Self {
         Self(Arc::new(RwLock::new(time)))
     }
 
-    /// Moves the time ahead.
+    /// Advances the time.
     pub fn advance(&self, by: Duration) {
         let mut time = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         *time = later(*time, by);

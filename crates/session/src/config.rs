@@ -1,4 +1,4 @@
-//! What a [`SessionService`](crate::SessionService) is made of.
+//! Settings, keys and ports of a [`SessionService`](crate::SessionService).
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -16,20 +16,20 @@ use crate::{
 pub struct Config {
     /// The `iss` of every token: the public URL.
     pub issuer: String,
-    /// The `aud` of every token: the API they are for.
+    /// The `aud` of every token: the API that accepts it.
     pub audience: String,
-    /// Which of the five answers is in force.
+    /// The policy in force.
     pub policy: Policy,
     /// How long past its `exp` a token is still accepted, for verifiers whose clocks differ. At most [`MARGIN`].
     pub leeway: Duration,
-    /// The longest that a request waits for its stores, all of them together; then it fails closed. Where a request calls
-    /// the service more than once, see [`SessionService::for_request`](crate::SessionService::for_request).
+    /// How long a request waits at most for all its stores together; then it fails closed. If a request calls the
+    /// service more than once, see [`SessionService::for_request`](crate::SessionService::for_request).
     pub store_timeout: Duration,
     /// How passwords are hashed.
     pub hashing: HashingSettings,
     /// How many open sessions one user may have; a login beyond that ends the oldest. Demo accounts are exempt.
     pub sessions_per_user: Option<NonZeroUsize>,
-    /// Whether accounts whose password is public may be used.
+    /// Whether demo accounts, whose password is public, may log in.
     pub demo_accounts: DemoAccounts,
 }
 
@@ -37,7 +37,7 @@ impl Config {
     /// The longest [`store_timeout`](Self::store_timeout).
     pub const LONGEST_STORE_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-    /// Settings for an issuer and an audience; everything else as it is by default.
+    /// Settings for an issuer and an audience, otherwise the defaults.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -70,9 +70,9 @@ pub struct HashingSettings {
     pub memory_kib: u32,
     /// Passes over that memory.
     pub iterations: u32,
-    /// How many are hashed at the same time.
+    /// How many passwords are hashed at the same time.
     pub at_once: usize,
-    /// How many more may wait for their turn, in all; of one network only a part of them.
+    /// How many more may wait in total; one network may use only a part of these places.
     pub waiting: usize,
 }
 
@@ -88,24 +88,24 @@ impl Default for HashingSettings {
     }
 }
 
-/// Whether accounts whose password is public may be used.
+/// Whether demo accounts, whose password is public, may log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoAccounts {
-    /// They log in like anybody.
+    /// They log in like other users.
     Allowed,
     /// Their logins are refused like a wrong password.
     Refused,
 }
 
-/// The server's keys.
+/// The service's keys.
 pub struct Keys {
-    /// What access tokens are signed and verified with.
+    /// The keys that sign and verify access tokens.
     pub ring: KeyRing,
-    /// What refresh tokens are tagged with.
+    /// The keys that authenticate refresh tokens.
     pub refresh: RefreshKeys,
 }
 
-/// The adapters that the service talks to.
+/// The adapters that the service uses.
 #[derive(Clone)]
 pub struct Ports {
     /// Who can log in.
@@ -114,23 +114,24 @@ pub struct Ports {
     pub sessions: Arc<dyn SessionStore>,
     /// The fast copy of the revocation log.
     pub blacklist: Arc<dyn Blacklist>,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
 /// Settings that contradict themselves; each message names the setting and what it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// In the policy.
+    /// The policy is wrong.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The leeway is longer than revocations outlive their tokens, so that raising it could bring one back.
+    /// The leeway is longer than revocations are kept after their tokens expire, so a revoked token could be accepted
+    /// again.
     #[error("the leeway must be at most 5 minutes")]
     Leeway,
-    /// No store could answer in no time, and a deadline that is too far away cannot be computed.
+    /// A store needs some time to answer, and a deadline too far away cannot be computed.
     #[error("the store timeout must be longer than nothing and at most an hour")]
     StoreTimeout,
-    /// Argon2 does not take these parameters.
+    /// Argon2 rejects these parameters.
     #[error("the password hashing settings are out of argon2's range")]
     Hashing,
 }

@@ -1,8 +1,8 @@
-//! Decorators of the ports: code that runs around every call of a store, to count it, delay it or have it fail.
+//! Decorators of the ports: code around every store call, to count, delay or fail it.
 //!
-//! A decorator implements [`Around`], and by that the port itself. The calls of all three stores pass through one function, so
-//! that none of them is forgotten. Everything is passed on, methods with a default included: a decorated adapter answers like
-//! the adapter itself.
+//! A decorator implements [`Around`], and so the port itself. The calls of all three stores pass through one function,
+//! so that none is forgotten. All methods are forwarded, those with a default included: a decorated adapter answers
+//! like the adapter itself.
 
 use std::{any::Any, future::Future, ops::Deref};
 
@@ -24,7 +24,7 @@ use crate::{
 
 /// A decorator of the port `P`: `dyn UserStore`, `dyn SessionStore` or `dyn Blacklist`.
 pub trait Around<P: ?Sized>: Send + Sync {
-    /// The adapter that is decorated.
+    /// The decorated adapter.
     fn inner(&self) -> impl Deref<Target = P> + Send + Sync;
 
     /// Runs around each call. `next` makes the call, when it is awaited.
@@ -34,13 +34,13 @@ pub trait Around<P: ?Sized>: Send + Sync {
         next: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 
-    /// The answer to [`Blacklist::is_shared`], given the adapter's.
+    /// The answer to [`Blacklist::is_shared`], given the adapter's answer.
     fn shared(&self, inner: bool) -> bool {
         inner
     }
 }
 
-/// A call of a port, with those arguments that tell what it is about.
+/// A call of a port, with the arguments that identify its subject.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     missing_docs,
@@ -78,9 +78,9 @@ pub enum Call<'a> {
     Renew,
 }
 
-/// A type that a port answers with.
+/// A type that a port method returns.
 pub trait Answer: Any + Send {
-    /// The answer, to be read or changed.
+    /// The answer, to read or change.
     fn reply(&mut self) -> Reply<'_>;
 
     /// `other`, if it is of this type: for a decorator that answers instead of the adapter.

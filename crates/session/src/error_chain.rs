@@ -1,9 +1,9 @@
-//! An error in one line.
+//! Formats an error with its causes.
 
 use std::{error::Error, fmt};
 
-/// Prints an error and everything that caused it, in one line: what a log keeps. An error by itself prints only its own
-/// words, and that a store is unavailable helps nobody who does not learn why.
+/// Prints an error and its causes in one line, for logs. An error alone prints only its own text: "the store is
+/// unavailable" does not help without the cause.
 #[derive(Debug, Clone, Copy)]
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 
@@ -25,7 +25,7 @@ mod tests {
     use crate::ports::StoreError;
 
     #[test]
-    fn an_error_is_told_with_what_caused_it() {
+    fn an_error_prints_with_its_causes() {
         let error = StoreError::unavailable(std::io::Error::other("the disk is on fire"));
         assert_eq!(
             ErrorChain(&error).to_string(),

@@ -1,20 +1,20 @@
-//! Faults on purpose: where a test stops the program to kill it.
+//! Failpoints: where a test stops the program to kill it.
 //!
-//! The worst moment of a logout is the one between its two steps, and it lasts for less than a millisecond. A test that
-//! kills the program at random hits it once in thousands of rounds; so the tests stop it there. With
-//! `FAILPOINTS=between-log-and-blacklist=return` every closing goes as far as the log and never comes to the blacklist.
+//! The worst moment for a crash during a logout is between its two steps, and lasts less than a millisecond. A test
+//! that kills the program at random hits it once in thousands of rounds, so the tests stop the program there. With
+//! `FAILPOINTS=between-log-and-blacklist=return` every closing reaches the log and never the blacklist.
 //!
-//! This module is there only with the feature `failpoints`, which nothing but the tests of the program asks for: what is
-//! shipped has no such place, whatever its environment says.
+//! This module exists only with the feature `failpoints`, which only the program's tests enable. A released program has
+//! no failpoints, whatever its environment.
 //!
-//! A password change has such a moment too, `between-password-and-sessions`. And with `prune-often` pruning, which takes its
-//! turn each minute, does so ten times a second.
+//! A password change has such a moment too: `between-password-and-sessions`. With `prune-often`, pruning runs ten times
+//! a second instead of once a minute.
 
 use std::{future::pending, sync::Once, time::Duration};
 
 use crate::maintenance::Maintenance;
 
-/// The maintenance as it was asked for, or with more pruning if `FAILPOINTS` has it so.
+/// The maintenance as configured, or with more pruning if `FAILPOINTS` has `prune-often`.
 pub(crate) fn prune_often(maintenance: Maintenance) -> Maintenance {
     Maintenance {
         prune_every: match stays("prune-often") {
@@ -25,10 +25,10 @@ pub(crate) fn prune_often(maintenance: Maintenance) -> Maintenance {
     }
 }
 
-/// Stays here for ever, and says so, if `FAILPOINTS` has it stay.
+/// Logs a warning and waits for ever, if `FAILPOINTS` names this failpoint.
 ///
-/// Not `fail`'s own action `pause`: that one blocks the thread, and with it all that the thread would do next, such as
-/// telling whoever waits that the log was written.
+/// Not `fail`'s action `pause`: it blocks the thread and all its other work, such as the reply that the log was
+/// written.
 pub(crate) async fn stay_at(failpoint: &'static str) {
     if stays(failpoint) {
         tracing::warn!("the failpoint {failpoint} was reached");
@@ -36,7 +36,7 @@ pub(crate) async fn stay_at(failpoint: &'static str) {
     }
 }
 
-/// Panics in the background task, if `FAILPOINTS` has it panic: `in-maintenance=2*panic` twice.
+/// Panics in the background task, if `FAILPOINTS` is set so: `in-maintenance=2*panic` twice.
 pub(crate) fn in_maintenance() {
     set_up();
     fail::fail_point!("in-maintenance");

@@ -1,9 +1,9 @@
 //! The issue floor: tokens that were issued at or before it are refused.
 //!
-//! A database that was lost, or replaced by an empty one, knows of no revocation, and the keys outlive it. So the store keeps
-//! the time from which on its revocation log is complete. The floor holds **under every policy**: under one that checks
-//! nothing the token may have been revoked under another, and the accounts are gone with the database in any case. Only
-//! [`verify_signature_only`](SessionService::verify_signature_only) does not know it, as it knows of no revocation.
+//! A database that was lost or replaced by an empty one has no revocations, and the keys outlive it. So the store keeps
+//! the time from which on its revocation log is complete. The floor applies **under every policy**: if this policy
+//! checks nothing, the token may have been revoked under another, and the accounts are lost with the database in any
+//! case. Only [`verify_signature_only`](SessionService::verify_signature_only) ignores it, as it ignores revocations.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// The longest that a login or a refresh waits until tokens can be issued. Servers and proxies commonly end a connection on
-/// which nothing was sent for 30 s.
+/// How long a login or a refresh waits at most until tokens can be issued. Servers and proxies commonly close a
+/// connection that was silent for 30 s.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// If there is none. Every floor is later.
+/// The value for "no floor". Every floor is later.
 const NONE: i64 = ISSUE_FLOOR_UNKNOWN + 1;
 
 impl SessionService {
-    /// Takes over the issue floor that the store has recorded, which is never lowered while the program runs, and the newest
-    /// instant. The first check and the first login do so by themselves, and [`sync_blacklist`](Self::sync_blacklist) does each time.
+    /// Reads the issue floor and the newest time from the store. The floor is never lowered while the program runs. The
+    /// first check, the first login and each [`sync_blacklist`](Self::sync_blacklist) call this.
     ///
     /// # Errors
     /// The store failed.
@@ -47,7 +47,7 @@ impl SessionService {
         (floor > NONE).then(|| next.unwrap_or(Timestamp::MAX))
     }
 
-    /// Whether a token was issued when the store did not know yet what was revoked.
+    /// Whether a token was issued before the revocation log was complete.
     pub(crate) async fn is_below_floor(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
         self.know_issue_floor().await?;
         Ok(self.issues_from().is_some_and(|from| claims.issued_at < from))

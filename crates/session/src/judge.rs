@@ -1,11 +1,11 @@
-//! The verdict on a refresh token: a pure function of the row, the generation and the time.
+//! The verdict on a refresh token: a pure function of row, generation and time.
 //!
-//! The order of the questions is part of the answer. A closed session is told before an expired one, since its owner
-//! closed it; expiry comes before reuse, since an old token of a dead session proves no theft that matters.
+//! The order of the checks matters. Closed comes before expired, since the owner closed the session; expired comes
+//! before reuse, since an old token of an expired session proves no theft that matters.
 //!
-//! The two people who present generation *n-1* cannot be told apart: a second tab, or a thief. The grace is the price
-//! of the first, and bounds the second: counted from the *first* rotation, never renewed by use, and answering only with
-//! the successor that exists, so that there are never two chains.
+//! A second tab and a thief who present generation *n-1* cannot be distinguished. The grace serves the first and bounds
+//! the second: it is counted from the *first* rotation, is never renewed by use, and answers only with the existing
+//! successor, so that there are never two chains.
 
 use jiff::Timestamp;
 use rescind_token::Generation;
@@ -15,7 +15,7 @@ use crate::{
     session::{RefreshState, Session, SessionState},
 };
 
-/// What is to be done with a genuine refresh token.
+/// What to do with a genuine refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Judgement {
@@ -24,26 +24,26 @@ pub enum Judgement {
         /// The successor.
         to: Generation,
     },
-    /// It is the previous one, within the grace: answer with the successor that exists.
+    /// It is the previous one, within the grace: answer with the existing successor.
     Repeat {
         /// The successor that exists.
         current: Generation,
     },
-    /// The session was closed. If the token is an old one, its reuse is recorded all the same.
+    /// The session was closed. The reuse of an old token is still recorded.
     Closed {
         /// Whether the token had been exchanged already.
         reuse: bool,
     },
-    /// The session has run out.
+    /// The session has expired.
     Expired,
-    /// The token must not exist any more, or not yet: close the session for this cause.
+    /// No such token may be in use, any more or yet: close the session for this cause.
     Reused(EndReason),
 }
 
 /// Judges a genuine refresh token of generation `presented` against its session's row.
 pub fn judge(session: &Session, presented: Generation, now: Timestamp) -> Judgement {
     let Some(refresh) = &session.refresh else {
-        // The row is of a policy without refresh tokens, so nobody ever issued this one.
+        // The row belongs to a policy without refresh tokens, so this one was never issued.
         return Judgement::Closed { reuse: false };
     };
     if matches!(session.state, SessionState::Closed { .. }) {
@@ -59,7 +59,7 @@ pub fn judge(session: &Session, presented: Generation, now: Timestamp) -> Judgem
     if presented == refresh.generation {
         return match presented.next() {
             Some(to) => Judgement::Rotate { to },
-            // Four billion refreshes: more than the age of a session allows.
+            // Four billion refreshes: more than a session's maximum age allows.
             None => Judgement::Expired,
         };
     }

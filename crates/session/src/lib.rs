@@ -1,9 +1,9 @@
 //! Policies, the life of a session, and the ports it needs.
 //!
-//! A JSON Web Token cannot be un-issued: its signature stays good until it expires. To log somebody out, something has
-//! to be remembered and something has to be asked. This crate decides what: [`Policy`] says which of five answers is in
-//! force, [`SessionService`] carries it out from login over refresh to logout, and the [`ports`] say what it needs to
-//! remember with. [`memory`] holds the readable adapters.
+//! A JSON Web Token cannot be un-issued: its signature stays good until it expires. To log a user out, a server must
+//! store something and check it later. This crate decides what: [`Policy`] selects one of five answers,
+//! [`SessionService`] runs it from login over refresh to logout, and the [`ports`] define the storage it needs.
+//! [`memory`] holds the adapters to read first.
 //!
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]

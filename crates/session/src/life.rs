@@ -1,22 +1,23 @@
-//! Which copy of the revocation log counts, and for how long.
+//! Which copy of the revocation log is authoritative, and for how long.
 //!
-//! Several servers may claim at a time to be the one that holds the blacklist: a planned failover leaves the old primary
-//! at work for ten seconds, addresses flip back, and a node keeps its connections. An address alone cannot tell which one
-//! counts. So **the life in force stands in SQL**, with a generation, and a node trusts it for one [lease](Timing) at a
-//! time. Everything here is pure: times come in, decisions go out. `tests/life_model` explores it together with servers,
-//! addresses, clocks and losses, and shows for each rule what happens without it. `docs/amnesia.md` has the argument.
+//! Several servers may claim to hold the blacklist at the same time: a planned failover leaves the old primary running
+//! for ten seconds, addresses flip back, and a node keeps its connections. An address alone does not show which one is
+//! authoritative. So **the life in force is stored in SQL**, with a generation, and a node trusts it for one
+//! [lease](Timing) at a time. Everything here is pure: times are parameters, decisions are results. `tests/life_model`
+//! explores it together with servers, addresses, clocks and losses, and shows for each rule what happens without it.
+//! `docs/amnesia.md` has the argument.
 //!
-//! The rules, in one place:
-//! 1. A node that freshly finds another life than the register names sets it, and the generation grows ([`Register`]).
-//! 2. A lease is counted from *before* the fresh question and the read of the register ([`Trust::observed`]).
-//! 3. At the first sight of a [`Term`] a node waits until no lease of an earlier one can be left, and then syncs to the end
-//!    of the log by a sync that *began* after the wait ([`Trust::sync_begins`]).
-//! 4. A check looks at the lease when it begins, and the reply must be of that life, under the same unbroken trust
+//! The rules:
+//! 1. A node that newly finds another life than the register names sets it and raises the generation ([`Register`]).
+//! 2. A lease is counted from *before* the server is queried and the register is read ([`Trust::observed`]).
+//! 3. When a node first sees a [`Term`], it waits until every lease of an earlier term has expired. Then it syncs to
+//!    the end of the log, by a sync that *began* after the wait ([`Trust::sync_begins`]).
+//! 4. A check needs the lease when it begins, and its reply must come from that life, under the same unbroken trust
 //!    ([`Trust::check_begins`], [`Trust::accepts`]).
-//! 5. A confirmation looks at the lease after the insert's reply, which must be of that life ([`Trust::confirms`]).
-//! 6. A copy says itself how far it is complete, and in which life. The node keeps no position of its own. (Redis decides that
-//!    in scripts; `tests/life_model/mark.rs` is their mirror.)
-//! 7. A log that lacks what a mark names has lost commits ([`LogSnapshot::judge`]).
+//! 5. A confirmation needs the lease after the insert's reply, which must come from that life ([`Trust::confirms`]).
+//! 6. A copy itself records how far it is complete, and in which life. The node keeps no position of its own. (Redis
+//!    decides that in scripts; `tests/life_model/mark.rs` mirrors them.)
+//! 7. A log that lacks the entry that a mark names has lost commits ([`LogSnapshot::judge`]).
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,13 +28,13 @@ use crate::revocation::{LogId, Position};
 /// How often a node renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_millis(250);
 
-/// How long a node trusts what it has read, and how long the others wait for it.
+/// How long a node trusts what it has read, and how long the others wait for that to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// How long a node trusts what it has read.
     pub lease: Duration,
-    /// How long another node waits at the first sight of a term: longer than a lease by as much as two clocks may drift apart
-    /// meanwhile. Clocks are slewed, by far less than a quarter.
+    /// How long another node waits when it first sees a term: a lease plus the drift of two clocks meanwhile. Clocks
+    /// are slewed by far less than a quarter.
     pub wait: Duration,
 }
 
@@ -44,20 +45,20 @@ impl Timing {
         wait: Duration::from_millis(1_250),
     };
 
-    /// For a program that is alone with its copy: there is no other node to wait for.
+    /// For a program that does not share its copy: there is no other node to wait for.
     pub const ALONE: Self = Self {
         lease: Duration::MAX,
         wait: Duration::ZERO,
     };
 }
 
-/// One life of one server: the run of its process, and the history of its data. Neither is ever drawn twice. A server that
-/// was restarted, or promoted, is in another life, whatever it has kept.
+/// One life of one server: one run of its process with one history of its data. Their identifiers are never reused.
+/// After a restart or a promotion the server is in another life, even if it kept its data.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Life(Arc<str>);
 
 impl Life {
-    /// A life by its name: `run_id/master_replid` in Redis.
+    /// A life from its name: `run_id/master_replid` in Redis.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
@@ -76,18 +77,18 @@ impl fmt::Debug for Life {
     }
 }
 
-/// The life in force, as it stands in the row of the log's head.
+/// The life in force, as stored in the row of the log's head.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Register {
-    /// None before a node has found the first one.
+    /// `None` until a node has found the first one.
     pub life: Option<Life>,
     /// How often another life was set.
     pub generation: u64,
 }
 
 impl Register {
-    /// What has to be written where a node freshly found this life: nothing if it is in force. To be written only over the
-    /// generation that was read (compare-and-swap). A life that was in force before returns under a new generation.
+    /// What to write when a node newly finds this life; `None` if it is in force. Write it only over the generation
+    /// that was read (compare-and-swap). A life that was in force earlier returns under a new generation.
     #[must_use]
     pub fn replaced_by(&self, found: &Life) -> Option<Self> {
         (self.life.as_ref() != Some(found)).then(|| Self {
@@ -97,21 +98,21 @@ impl Register {
     }
 }
 
-/// What a node trusts: a life, as it stands in one generation of the register of one history of one log. If any part
-/// changes, trust begins again.
+/// What a node trusts: a life, in one generation of the register, on one timeline of one log. If any part changes,
+/// trust begins again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Term {
-    /// The identity of the log. A restore draws another one.
+    /// The identity of the log. A restore draws a new one.
     pub log: LogId,
-    /// The history of the database. A promoted standby begins another one, in which generations may be used again.
+    /// The timeline of the database. A promoted standby begins a new one, on which generations may repeat.
     pub timeline: u32,
     /// The generation of the register.
     pub generation: u64,
-    /// The life that it names.
+    /// The life that the register names.
     pub life: Life,
 }
 
-/// How far a node trusts the life in force. All times are those of its own boot-time clock.
+/// A node's trust in the life in force. All times are of its own boot-time clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Trust(Option<Held>);
 
@@ -120,9 +121,9 @@ struct Held {
     term: Term,
     /// From when on no node can trust an earlier term.
     alone_from: Duration,
-    /// Whether the copy was synced to the log's end since then.
+    /// Whether the copy was synced to the log's end after that.
     synced: bool,
-    /// Since when the lease was renewed in time, each time.
+    /// Since when each renewal was in time.
     unbroken_since: Duration,
     until: Duration,
 }
@@ -139,7 +140,7 @@ pub struct Check {
 pub struct SyncBegun(Term);
 
 impl Trust {
-    /// A life was found at the address, and the register named it. `asked_at`: before both questions; `now`: after both
+    /// A life was found at the address, and the register named it. `asked_at`: before both queries; `now`: after both
     /// replies.
     pub fn observed(&mut self, asked_at: Duration, now: Duration, term: Term, timing: &Timing) {
         let until = asked_at.saturating_add(timing.lease);
@@ -150,7 +151,7 @@ impl Trust {
                 }
                 held.until = held.until.max(until);
             }
-            // Of two that were under way at once, the earlier one came later.
+            // Of two concurrent observations, the one that began earlier ended later.
             Some(held) if asked_at < held.unbroken_since => {}
             held => {
                 *held = Some(Held {
@@ -164,7 +165,7 @@ impl Trust {
         }
     }
 
-    /// The term that was seen last.
+    /// The last term seen.
     #[must_use]
     pub fn term(&self) -> Option<&Term> {
         self.0.as_ref().map(|held| &held.term)
@@ -180,7 +181,7 @@ impl Trust {
         self.0.as_ref().filter(|held| held.synced && now < held.until)
     }
 
-    /// How long until a sync may count, where one has to.
+    /// How long until a sync may count; `None` if none is needed.
     #[must_use]
     pub fn wait(&self, now: Duration) -> Option<Duration> {
         let held = self.0.as_ref().filter(|held| !held.synced)?;
@@ -194,7 +195,7 @@ impl Trust {
         Some(SyncBegun(held.term.clone()))
     }
 
-    /// That sync has come to the end of the log, in the copy of that life.
+    /// That sync reached the end of the log, in the copy of that life.
     pub fn sync_ended(&mut self, begun: &SyncBegun, life: &Life) {
         if let Some(held) = &mut self.0
             && held.term == begun.0
@@ -204,7 +205,7 @@ impl Trust {
         }
     }
 
-    /// A check begins now; nothing if this node has no lease.
+    /// A check begins now; `None` if this node has no lease.
     #[must_use]
     pub fn check_begins(&self, now: Duration) -> Option<Check> {
         let held = self.in_force(now)?;
@@ -214,7 +215,7 @@ impl Trust {
         })
     }
 
-    /// Whether a copy's word counts that came in reply to a check: the word of the copy in that life.
+    /// Whether the reply to a check counts, given the life of the copy that sent it.
     #[must_use]
     pub fn accepts(&self, check: &Check, replied: &Life, now: Duration) -> bool {
         check.term.life == *replied
@@ -223,24 +224,24 @@ impl Trust {
                 .is_some_and(|held| held.term == check.term && held.unbroken_since == check.unbroken_since)
     }
 
-    /// Whether a logout may be confirmed whose entry was inserted in that life. To be asked after the insert's reply.
+    /// Whether a logout whose entry was inserted in that life may be confirmed. Call it after the insert's reply.
     #[must_use]
     pub fn confirms(&self, inserted: &Life, now: Duration) -> bool {
         self.in_force(now).is_some_and(|held| held.term.life == *inserted)
     }
 
-    /// Nothing that was learned counts any more.
+    /// Discards everything that was learned.
     pub fn lose(&mut self) {
         self.0 = None;
     }
 }
 
-/// One entry of the log, to be recognised: positions that a lost commit had are given a second time.
+/// An entry of the log, with its identity: the position of a lost commit is assigned a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogPosition {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
-    /// Its own id; none for the beginning of a log, and for entries that are older than ids.
+    /// Its id; `None` for the beginning of a log, and for entries from before ids existed.
     pub entry: Option<Uuid>,
 }
 
@@ -252,36 +253,36 @@ impl LogPosition {
     };
 }
 
-/// What one statement sees of the log.
+/// The state of the log, read in one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogSnapshot {
     /// Its identity.
     pub log: LogId,
-    /// The history of the database; 0 where there is only one.
+    /// The timeline of the database; 0 if there is only one.
     pub timeline: u32,
-    /// Whether the database follows another one, and may lack what that has.
+    /// Whether the database follows another one, and may lack its latest commits.
     pub is_standby: bool,
-    /// The last position that was given.
+    /// The last position assigned.
     pub head: Position,
-    /// The entry at the place that was asked about; none if there is none.
+    /// The entry at the requested position, if there is one.
     pub found: Option<Uuid>,
 }
 
-/// What is to be thought of a log.
+/// The verdict on a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum LogState {
-    /// It goes on from where it was.
+    /// It continues what was seen.
     Sound,
-    /// A standby, or a history that was left: nothing follows from what it lacks.
+    /// A standby, or an abandoned timeline: what it lacks proves nothing.
     NotPrimary,
-    /// It lacks an entry that was committed. Everything else that was committed then may be lost as well.
+    /// It lacks a committed entry. Other commits of that time may be lost too.
     LostCommits,
 }
 
 impl LogSnapshot {
-    /// Compares the log with an entry of it that was seen before, at a place that was asked about in the same statement.
-    /// An entry that is absent was pruned; one that is another, or a log that ends before it, lost what was there.
+    /// Compares the log with an entry seen earlier, whose position the same statement read. An absent entry was pruned.
+    /// A different entry, or a log that ends before it, means lost commits.
     pub fn judge(&self, newest_timeline: u32, seen: Option<&LogPosition>) -> LogState {
         if self.is_standby || self.timeline < newest_timeline {
             return LogState::NotPrimary;
@@ -298,8 +299,8 @@ impl LogSnapshot {
     }
 }
 
-/// When a node may set the register again. Two nodes whose addresses lead to different servers would otherwise set it in
-/// turns, for ever; nobody accepts meanwhile.
+/// Limits how often a node may set the register. Otherwise two nodes whose addresses lead to different servers would
+/// set it in turns for ever, and no node accepts tokens meanwhile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proposals {
     last: Option<Duration>,
@@ -308,11 +309,11 @@ pub struct Proposals {
 
 impl Proposals {
     const LONGEST: Duration = Duration::from_secs(30);
-    /// A register that stood for that long does not alternate.
+    /// A register that was stable for that long does not alternate.
     const QUIET: Duration = Duration::from_secs(60);
 
     fn pause(&self) -> Duration {
-        // The first two come at once: a failover, and one that was taken back.
+        // No pause before the first two: a failover, and its reversal.
         match self.in_a_row.checked_sub(2) {
             None => Duration::ZERO,
             Some(doublings) => Duration::from_secs(1 << doublings.min(5)).min(Self::LONGEST),
@@ -325,7 +326,7 @@ impl Proposals {
         self.last.is_none_or(|last| now.saturating_sub(last) >= self.pause())
     }
 
-    /// It was set. Returns whether lives alternate since this time, which is worth one loud line.
+    /// It was set. Returns true the first time that lives alternate, to be logged once as an error.
     #[must_use]
     pub fn made(&mut self, now: Duration) -> bool {
         let is_quiet = self.last.is_none_or(|last| now.saturating_sub(last) >= Self::QUIET);

@@ -1,8 +1,9 @@
 //! Login: from a password to the first tokens.
 //!
-//! The user's epoch is read *before* the credentials, and the session opens only if it still is the same. Whoever
-//! changes a password writes the user first and closes all sessions then, which raises the epoch. So a login beside it
-//! sees the new password, or is superseded, or has its session closed with the others: it never survives.
+//! The user's epoch is read *before* the credentials, and the session opens only if the epoch is still the same. A
+//! password change first writes the user, then closes all sessions, which raises the epoch. So a concurrent login with
+//! the old password never survives: it sees the new password, or is superseded, or its session is closed with the
+//! others.
 
 use jiff::Timestamp;
 use rescind_token::{
@@ -24,32 +25,32 @@ use crate::{
     user::{User, UserKind, Username},
 };
 
-/// The tokens that a login or a refresh gives.
+/// The tokens issued by a login or a refresh.
 #[derive(Debug, Clone)]
 pub struct IssuedTokens {
     /// The access token.
     pub access_token: AccessToken,
-    /// What it says.
+    /// Its claims.
     pub claims: AccessClaims,
     /// The refresh token, where the policy has one.
     pub refresh: Option<IssuedRefreshToken>,
-    /// When it was given.
+    /// When they were issued.
     pub at: Timestamp,
 }
 
-/// The part of a [`IssuedTokens`] that buys the next one.
+/// The refresh token in [`IssuedTokens`].
 #[derive(Debug, Clone)]
 pub struct IssuedRefreshToken {
     /// The refresh token.
     pub token: RefreshToken,
     /// Its generation.
     pub generation: Generation,
-    /// When it dies of idleness or age.
+    /// When it expires: by idleness, or by the session's age.
     pub expires_at: Timestamp,
 }
 
-/// A session whose tokens nobody has yet. Dropped so, by an error, a deadline or a client that hangs up, it ends its session,
-/// which could not be logged out.
+/// A new session whose tokens were not delivered yet. If it is dropped unclaimed, by an error, a deadline or a client
+/// that hangs up, it ends the session, since no client could log it out.
 #[must_use]
 pub struct Unclaimed {
     service: Option<SessionService>,
@@ -57,7 +58,7 @@ pub struct Unclaimed {
 }
 
 impl Unclaimed {
-    /// The tokens are handed over.
+    /// The tokens were delivered: keeps the session.
     pub fn claim(mut self) {
         self.service = None;
     }
@@ -81,28 +82,28 @@ impl Drop for Unclaimed {
     }
 }
 
-/// Why a login gave no tokens.
+/// Why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The name or the password is wrong. Which of the two is nobody's business.
+    /// The name or the password is wrong. Which of the two is not disclosed.
     #[error("the username or the password is wrong")]
     InvalidCredentials,
-    /// The password was not compared.
+    /// The password could not be checked.
     #[error(transparent)]
     Hashing(#[from] HashingError),
-    /// A store failed, or all sessions of the user were closed again and again while the login went on.
+    /// A store failed, or all sessions of the user were closed repeatedly during the login.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// How many sessions one login ends at most, of a user who has too many. The next logins end the rest.
+/// How many excess sessions one login ends at most. The next logins end the rest.
 const ENDED_AT_ONCE: usize = 16;
 
-/// How often a login that was overtaken by the closing of all sessions starts over.
+/// How many tries a login has if all sessions of the user are closed meanwhile.
 const TRIES: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the user's sessions were closed again and again while they logged in")]
+#[error("all sessions of the user were closed during each try to log in")]
 struct OvertakenTooOften;
 
 impl SessionService {
@@ -138,8 +139,8 @@ impl SessionService {
         let (epoch, credentials) = match Username::parse(username) {
             Err(_) => (Epoch::FIRST, None),
             Ok(username) => {
-                // The name has to be looked up to know whose epoch to read, and once more after it, for the credentials that
-                // count. An unknown name takes the same three steps.
+                // The first lookup finds whose epoch to read; the second, after it, reads the credentials that count.
+                // An unknown name takes the same three steps.
                 let known = self.read(deadline, ports.users.credentials(&username)).await?;
                 let id = known.map_or(UserId::from_uuid(uuid::Uuid::nil()), |known| known.user.id);
                 let epoch = self.read(deadline, ports.sessions.epoch(id)).await?;
@@ -155,7 +156,7 @@ impl SessionService {
         }
     }
 
-    /// The session that a genuine refresh token names, if it is one of the user of that name, open or not: it shows that
+    /// The session of a genuine refresh token, open or closed, if it belongs to the user with that name. It proves that
     /// the owner of the account has logged in on that device before.
     ///
     /// # Errors
@@ -175,8 +176,8 @@ impl SessionService {
         Ok(own.map(|(session, _)| session.id))
     }
 
-    /// Ends the oldest sessions of a user who has too many. The login does not fail with it: the next one does what was
-    /// not done.
+    /// Ends the oldest sessions of a user who has too many. A failure does not fail the login: the next login tries
+    /// again.
     async fn end_excess_sessions(&self, user: &User, new: SessionId) {
         let most = self.parts.config.sessions_per_user;
         let Some(most) = most.filter(|_| self.policy().keeps_sessions() && user.kind == UserKind::Person) else {
@@ -203,7 +204,7 @@ impl SessionService {
         user.kind == UserKind::Person || self.parts.config.demo_accounts == DemoAccounts::Allowed
     }
 
-    /// Opens a session and gives its first tokens; nothing if all sessions were closed since the epoch was read.
+    /// Opens a session and issues its first tokens; `None` if all sessions were closed since the epoch was read.
     async fn open(
         &self,
         user: &User,
@@ -236,7 +237,7 @@ impl SessionService {
             client_id,
             created_at: now,
             last_seen_at: now,
-            // Without a refresh token the session is over when its one token is.
+            // Without a refresh token the session ends when its one token expires.
             expires_at: if policy.refresh.is_some() {
                 oldest
             } else {
@@ -259,7 +260,7 @@ impl SessionService {
             let opened = sessions.open(&session, epoch).await?;
             Ok((opened == Opened::Opened).then_some(unclaimed))
         };
-        // Given up, the write goes on, and what it answers is dropped.
+        // After a timeout the write continues, and its result is dropped.
         let unclaimed = self.write(self.deadline(), open).await?;
         Ok(unclaimed.map(|unclaimed| {
             let issued = IssuedTokens {
@@ -272,7 +273,8 @@ impl SessionService {
         }))
     }
 
-    /// Ends the session if it is dropped before [`Unclaimed::claim`]: for a login whose tokens are not handed over yet.
+    /// A guard that ends the session unless [`Unclaimed::claim`] is called: for a login whose tokens were not delivered
+    /// yet.
     pub fn unclaimed(&self, session: SessionId) -> Unclaimed {
         Unclaimed {
             service: self.policy().keeps_sessions().then(|| self.detached()),
@@ -280,7 +282,7 @@ impl SessionService {
         }
     }
 
-    /// The refresh token of the row's current generation, made anew: the row holds none.
+    /// Recomputes the refresh token of the row's current generation: the row holds no token.
     pub(crate) fn refresh_grant(&self, session: &Session) -> Option<IssuedRefreshToken> {
         session.refresh.as_ref().map(|refresh| IssuedRefreshToken {
             token: self

@@ -2,14 +2,14 @@
 //!
 //! 1. In one transaction the session is closed and its revocation appended to the log.
 //! 2. The revocation is inserted into the blacklist.
-//! 3. Only then the client is told.
+//! 3. Only then the client gets its reply.
 //!
-//! If the first step fails, nobody knows whether it happened: [`LogoutError::Unavailable`]. If the second does, the truth
-//! is written and will be carried over: [`LogoutError::RevocationPending`]. Repeating is harmless, and a repeat that finds
+//! If the first step fails, its outcome is unknown: [`LogoutError::Unavailable`]. If the second fails, the revocation
+//! is in the log and will be synced: [`LogoutError::RevocationPending`]. Repeating is harmless, and a repeat that finds
 //! the session closed still takes the second step.
 //!
-//! Logging out takes any genuine credential: a live access token, an expired one, or the refresh token alone. A person
-//! who wants out must not have to log in first.
+//! Logout accepts any genuine credential: a valid access token, an expired one, or the refresh token alone. A user must
+//! not have to log in to log out.
 
 use std::fmt;
 
@@ -26,12 +26,12 @@ use crate::{
     unavailable::{CloseError, Unavailable, from_close_error},
 };
 
-/// What somebody who wants out presents. Prints as redacted.
+/// The tokens presented for a logout. Prints as redacted.
 #[derive(Clone, Copy, Default)]
 pub struct LogoutCredential<'a> {
-    /// An access token, live or expired.
+    /// An access token, valid or expired.
     pub access: Option<&'a str>,
-    /// A refresh token, of whatever generation.
+    /// A refresh token of any generation.
     pub refresh: Option<&'a str>,
 }
 
@@ -41,22 +41,22 @@ impl fmt::Debug for LogoutCredential<'_> {
     }
 }
 
-/// A logout that is done.
+/// A completed logout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoggedOut {
     /// The session that ended.
     pub session: SessionId,
-    /// Whose it was.
+    /// The user of the session.
     pub user: UserId,
-    /// What logging out did not change.
+    /// From when on a stolen access token is refused.
     pub stolen_token: StolenTokenDies,
 }
 
-/// What became of several credentials that were presented together.
+/// The outcome of several credentials presented together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
 pub struct LoggedOutAll {
-    /// Each session that a genuine credential named. It is ended now, or was ended earlier.
+    /// Each session named by a genuine credential. It was ended now or earlier.
     pub ended: Vec<LoggedOut>,
     /// How many of the credentials were not genuine. They changed nothing.
     pub unrecognised: usize,
@@ -67,11 +67,11 @@ pub struct LoggedOutAll {
 pub enum StolenTokenDies {
     /// It is refused already.
     Now,
-    /// It is accepted until then: the policy asks nobody.
+    /// It is accepted until then: the policy checks nothing.
     At(Timestamp),
 }
 
-/// Why a logout is not done, or not known to be.
+/// Why a logout failed, or may have failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogoutError {
     /// Neither token was presented.
@@ -83,7 +83,7 @@ pub enum LogoutError {
     /// The refresh token is not genuine. Nothing was changed.
     #[error("the refresh token is not valid")]
     RefreshInvalid,
-    /// The two tokens are of different sessions. Nothing was changed.
+    /// The two tokens belong to different sessions. Nothing was changed.
     #[error("the access token and the refresh token are of different sessions")]
     DifferentSessions,
     /// A store failed; whether the session is closed is unknown.
@@ -97,10 +97,10 @@ pub enum LogoutError {
 from_close_error!(LogoutError);
 from_close_error!(EndSessionError);
 
-/// Why a session in somebody's list was not ended.
+/// Why a session was not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EndSessionError {
-    /// There is no such session, or it is somebody else's: the two look the same from outside.
+    /// The session does not exist or belongs to another user: a client cannot distinguish the two.
     #[error("there is no such session")]
     NotFound,
     /// The policy in force keeps no sessions that could be listed or ended.
@@ -114,7 +114,7 @@ pub enum EndSessionError {
     RevocationPending(#[source] StoreError),
 }
 
-/// A genuine credential, and what is known of its session.
+/// A genuine credential, and what it reveals about its session.
 enum Genuine {
     Access(AccessClaims),
     Refresh(Box<Session>),
@@ -135,7 +135,7 @@ impl Genuine {
         }
     }
 
-    /// When the last access token that is known of dies by itself.
+    /// When the last known access token expires.
     fn access_until(&self) -> Timestamp {
         match self {
             Self::Access(claims) => claims.expires_at,
@@ -154,13 +154,13 @@ impl SessionService {
         Ok(done)
     }
 
-    /// Ends every session that one of several credentials names, within one store timeout: [`EndReason::Logout`], or
-    /// [`EndReason::Replaced`] for those that a browser still holds when somebody logs in. Whatever is not genuine is counted
-    /// and hides nothing. The two tokens of one element must be of one session.
+    /// Ends every session that the credentials name, within one store timeout. `cause` is [`EndReason::Logout`], or
+    /// [`EndReason::Replaced`] for the sessions a browser still holds at a login. A credential that is not genuine is
+    /// counted and does not stop the others. The two tokens of one element must belong to one session.
     ///
     /// # Errors
-    /// [`LogoutError::DifferentSessions`]: neither that element nor a later one changed anything. The last two errors, if a
-    /// session could not be ended; all others were tried.
+    /// [`LogoutError::DifferentSessions`]: neither that element nor a later one changed anything. The last two errors
+    /// if a session could not be ended; all other elements were tried.
     pub async fn log_out_all(
         &self,
         presented: &[LogoutCredential<'_>],
@@ -189,14 +189,14 @@ impl SessionService {
                     all.unrecognised += 1;
                 }
                 Err(error @ LogoutError::DifferentSessions) => return Err(error),
-                // The first one: whatever comes after it may only have had no time left.
+                // The first error: later ones may only mean that no time was left.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
         failed.map_or(Ok(all), Err)
     }
 
-    /// Ends one session, and says whether everything presented was genuine.
+    /// Ends one session; returns whether all presented tokens were genuine.
     async fn end(
         &self,
         deadline: Deadline,
@@ -206,7 +206,8 @@ impl SessionService {
         let (genuine, is_all_genuine) = self.genuine(deadline, presented).await?;
         let (session, user) = (genuine.session(), genuine.user());
         let check = self.policy().check;
-        // A genuine refresh token has a row, whatever the policy in force: it would buy tokens again under the next one.
+        // A genuine refresh token has a row under any policy. If the row stayed open, the token would work again under
+        // the next one.
         let has_row = presented.refresh.is_some() && (is_all_genuine || matches!(genuine, Genuine::Refresh(_)));
         let closed = if has_row || self.policy().keeps_sessions() {
             self.close_one(deadline, session, cause).await?
@@ -215,8 +216,8 @@ impl SessionService {
         };
         let known = match (closed, &genuine) {
             (Some(access_until), _) => access_until.max(genuine.access_until()),
-            // A genuine token without a row: it was issued under a policy that keeps none, or the row was lost. Its session is
-            // revoked all the same, whatever this policy asks: the next one may ask something else.
+            // A genuine token without a row: it was issued under a policy that keeps none, or the row was lost. Its
+            // session is revoked whatever this policy checks: the next policy may check something else.
             (None, Genuine::Access(claims)) if self.policy().keeps_sessions() => {
                 let revocation = self.without_row(claims, cause)?;
                 self.append(deadline, revocation).await?;
@@ -236,8 +237,8 @@ impl SessionService {
         Ok((done, is_all_genuine))
     }
 
-    /// What of the presented is genuine, and whether all of it is; an error if nothing is, or if two are of different
-    /// sessions.
+    /// The genuine credential, and whether all presented tokens are genuine. An error if none is, or if two belong to
+    /// different sessions.
     async fn genuine(
         &self,
         deadline: Deadline,
@@ -260,7 +261,7 @@ impl SessionService {
         }
     }
 
-    /// The session that a genuine refresh token is of, whatever its generation, open or closed.
+    /// The session of a genuine refresh token of any generation, open or closed.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -278,8 +279,8 @@ impl SessionService {
             .map(|(session, _)| session))
     }
 
-    /// Closes one session, both steps. Returns when its last access token would have died by itself, and nothing if there
-    /// is no such session.
+    /// Closes one session, both steps. Returns when its last access token expires; `None` if the session does not
+    /// exist.
     pub(crate) async fn close_one(
         &self,
         deadline: Deadline,
@@ -303,7 +304,7 @@ impl SessionService {
         .await
     }
 
-    /// The user's sessions that are still alive, oldest first.
+    /// The user's open, unexpired sessions, oldest first.
     ///
     /// # Errors
     /// [`EndSessionError::PolicyKeepsNoSession`] or [`EndSessionError::Unavailable`].
@@ -315,7 +316,7 @@ impl SessionService {
         Ok(sessions)
     }
 
-    /// The session of that id, open or closed.
+    /// The session with that id, open or closed.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -323,7 +324,7 @@ impl SessionService {
         self.read(self.deadline(), self.ports.sessions.find(id)).await
     }
 
-    /// Ends one of the user's own sessions, as from a list of devices. Ending it again is harmless.
+    /// Ends one of the user's own sessions, for example from a list of devices. A repeat is harmless.
     ///
     /// # Errors
     /// [`EndSessionError`].
@@ -338,10 +339,10 @@ impl SessionService {
         Ok(())
     }
 
-    /// Ends all of the user's sessions, the one that the claims are of too, and every login that is under way.
+    /// Ends all of the user's sessions, the one of the claims included, and every login that is in progress.
     ///
-    /// Sessions that have no row, of a time when the policy kept none, cannot be found. The one that the claims are of is
-    /// ended all the same.
+    /// Sessions without a row, from a time when the policy kept none, cannot be found. The session of the claims is
+    /// ended even then.
     ///
     /// # Errors
     /// [`EndSessionError`].
@@ -360,7 +361,7 @@ impl SessionService {
         Ok(self.close_and_carry(self.deadline(), close).await?)
     }
 
-    /// Ends all sessions of a user for whoever is in charge: the second step of disabling an account. The first is to make
+    /// Ends all sessions of a user for an administrator: the second step of disabling an account. The first is to make
     /// the [`UserStore`](crate::ports::UserStore) refuse the login.
     ///
     /// # Errors
@@ -382,8 +383,8 @@ impl SessionService {
         self.close_and_carry(self.deadline(), close).await
     }
 
-    /// Revokes one access token and leaves its session alone: the blacklist of the article, to the letter. It needs the
-    /// policy to ask the blacklist; under the others the entry is kept, and nobody asks for it.
+    /// Revokes one access token and keeps its session: exactly the article's blacklist. It has an effect only if the
+    /// policy checks the blacklist; under other policies the entry is stored and never read.
     ///
     /// # Errors
     /// [`LogoutError`]; [`LogoutError::Invalid`] if the token is not genuine.
@@ -403,14 +404,14 @@ impl SessionService {
         })
     }
 
-    /// Writes a revocation that closes no row, both steps.
+    /// Appends a revocation that closes no row, both steps.
     async fn append(&self, deadline: Deadline, revocation: NewRevocation) -> Result<(), CloseError> {
         let sessions = self.ports.sessions.clone();
         let revoke = async move { Ok(((), vec![sessions.revoke(&revocation).await?])) };
         self.close_and_carry(deadline, revoke).await
     }
 
-    /// The revocation of a session that has no row: kept until the longest that any of its tokens can live.
+    /// The revocation of a session without a row: kept until the latest time at which any of its tokens can expire.
     fn without_row(&self, claims: &AccessClaims, cause: EndReason) -> Result<NewRevocation, Unavailable> {
         let longest = later(claims.issued_at, self.policy().session_max).max(claims.expires_at);
         Ok(NewRevocation {

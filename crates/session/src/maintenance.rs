@@ -1,14 +1,15 @@
-//! What happens when nobody asks: revocations are carried over to the blacklist, and what has passed is removed.
+//! Background maintenance: syncs revocations to the blacklist and removes expired entries.
 //!
-//! A logout that failed between its two steps is in the log and not in the blacklist. Every node therefore follows the
-//! tail of the log, and whatever it finds it inserts. The same walk, from the first entry, fills a blacklist that knows
-//! nothing: a new one, or one that has lost what it was told. Until it has come to the end, the service answers no question.
+//! A logout that failed between its two steps is in the log and not in the blacklist. So every node follows the tail of
+//! the log and inserts what it finds. The same walk, from the first entry, fills a blacklist that is new or has lost
+//! its data. Until the walk reaches the end, the service accepts no token.
 //!
-//! Rejected: a queue of half-done logouts in the process that failed. It dies with that process, which is when it is needed.
+//! Rejected: a queue of half-done logouts in the process that failed. It is lost with that process, which is when it is
+//! needed.
 //!
-//! **A blacklist that refuses writes** may answer questions all the same. What it lacks is then refused by the node that
-//! knows it ([`Pending`](crate::pending::Pending)), and a node that has not been able to sync for
-//! [`Maintenance::behind_after`] answers no question, since there may be revocations that it could not read either.
+//! **A blacklist that refuses writes** may still answer reads. A node refuses by itself the revocations it knows and
+//! the blacklist lacks ([`Pending`](crate::pending::Pending)). A node that could not sync for
+//! [`Maintenance::behind_after`] accepts no token, since there may be revocations that it could not read either.
 
 use std::{
     convert::Infallible,
@@ -36,27 +37,27 @@ use crate::{
 /// How long to wait for another node that fills the blacklist.
 const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
 
-/// How many renewals may be under way at once: as many as begin within a lease.
+/// How many renewals may run at once: as many as begin within a lease.
 const RENEWALS: usize = 4;
 
-/// How often the maintenance is done, and how much of it at once.
+/// How often maintenance runs, and how much it does at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Maintenance {
-    /// How long to wait between two looks at the tail of the log.
+    /// How long to wait between two reads of the log's tail.
     pub sync_every: Duration,
-    /// How old the last completed look may be before the service answers no question that a blacklist decides which other
-    /// nodes share. More than `sync_every` and the time that the stores may take.
+    /// How old the last completed sync may be. Beyond it the service accepts no token that a shared blacklist decides
+    /// on. Longer than `sync_every` plus the time that the stores may take.
     pub behind_after: Duration,
     /// How long to wait between two rounds of pruning.
     pub prune_every: Duration,
-    /// How long to wait between two tries to write into the database. One follows at once where a write failed.
+    /// How long to wait between two test writes to the database. A failed write triggers one at once.
     pub write_every: Duration,
     /// How many entries to read or remove in one transaction.
     pub batch: u32,
 }
 
 impl Default for Maintenance {
-    /// Two looks each second, behind after five, pruning each minute, a try to write each ten seconds, five hundred at once.
+    /// Two syncs a second, behind after 5 s, pruning every minute, a test write every 10 s, 500 entries at once.
     fn default() -> Self {
         Self {
             sync_every: Duration::from_millis(500),
@@ -68,14 +69,14 @@ impl Default for Maintenance {
     }
 }
 
-/// What [`SessionService::sync_blacklist`] found.
+/// What [`SessionService::sync_blacklist`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Synced {
     /// How many entries were inserted into the blacklist.
     pub entries: u64,
     /// Where the log ended.
     pub to: Position,
-    /// Whether the blacklist knows its past now. It does not where another node is filling it: ask again soon.
+    /// Whether the blacklist is complete now. False while another node fills it: call again soon.
     pub whole: bool,
 }
 
@@ -88,17 +89,17 @@ enum LogRefused {
     LostCommits,
 }
 
-/// What this node knows of the revocation log, as far as its blacklist goes.
+/// How far this node's blacklist follows the revocation log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncStatus {
-    /// Up to where the log has been carried over.
+    /// The position up to which the log has been synced.
     pub to: Position,
-    /// How long ago the end of the log was last reached. Longer than [`Maintenance::sync_every`] means that a store does not
-    /// answer.
+    /// How long ago the end of the log was last reached. Longer than [`Maintenance::sync_every`] means that a
+    /// store does not answer.
     pub age: Duration,
 }
 
-/// Notes the end of the maintenance, whatever ends it.
+/// Records the end of the maintenance, also after a panic.
 struct NoteEnd<'a>(&'a AtomicBool);
 
 impl Drop for NoteEnd<'_> {
@@ -107,29 +108,29 @@ impl Drop for NoteEnd<'_> {
     }
 }
 
-/// What a walk carries into.
+/// What a walk inserts into.
 #[derive(Clone, Copy)]
 enum Target {
-    /// A copy that this process has for itself, and whose place it knows.
+    /// A copy that only this process uses, and whose position it knows.
     OwnCopy,
-    /// A copy that says itself how far it is complete.
+    /// A copy that records itself how far it is complete.
     CompleteCopy,
     /// A copy that is being filled.
     Fill,
 }
 
 impl SessionService {
-    /// Inserts into the blacklist what the revocation log holds beyond the last look; into a blacklist that does not know
-    /// its past, the whole log. The service accepts no token under [`Policy::blacklist`](crate::Policy::blacklist) before
-    /// this has succeeded once. Under another policy it does the same for a blacklist that other nodes may ask.
+    /// Inserts into the blacklist what was appended to the revocation log since the last sync; into an incomplete
+    /// blacklist, the entire log. The service accepts no token under [`Policy::blacklist`](crate::Policy::blacklist)
+    /// before this has succeeded once. Under another policy it does the same for a blacklist that other nodes may use.
     ///
     /// # Errors
-    /// A store failed. What was carried so far stays, and the next call goes on from there.
+    /// A store failed. What was inserted so far stays, and the next call continues from there.
     pub async fn sync_blacklist(&self, batch: u32) -> Result<Synced, StoreError> {
         self.load_issue_floor().await?;
         let sync = &self.parts.sync;
         let mut place = sync.place.lock().await;
-        // Both before the first look: what happens beside the walk must not count as seen by it.
+        // Both before the first read: the walk must not count as having seen what happens during it.
         let (began, doubts) = (Instant::now(), sync.doubts.load(Ordering::SeqCst));
         let carried = if self.parts.fills_blacklist {
             let carried = self.sync_into_blacklist(&mut place, batch.max(1)).await;
@@ -151,8 +152,8 @@ impl SessionService {
         Ok(carried)
     }
 
-    /// What the blacklist does not take, this node refuses by itself. It does so for as long as it answers at all, so that
-    /// what it holds is bounded.
+    /// This node refuses by itself what the blacklist could not take. It collects entries only while it answers at all,
+    /// so that their number is bounded.
     async fn refuse_the_tail(&self, mut after: Position, batch: u32) {
         let sync = &self.parts.sync;
         while sync.is_current().is_ok()
@@ -217,7 +218,7 @@ impl SessionService {
         }
     }
 
-    /// Carries what the log holds after a place, to its end, and moves the place along.
+    /// Inserts what the log holds after a position, to its end, and advances the position.
     async fn walk(
         &self,
         place: &mut SyncPosition,
@@ -261,8 +262,9 @@ impl SessionService {
         // ANCHOR_END: walk
     }
 
-    /// Whether the log still has what was seen of it: in a copy's mark, or by this node. If it has not, the database has lost
-    /// commits, as after the promotion of a standby that was behind. Nothing tells which; so every session is closed.
+    /// Whether the log still has the entry that a copy's mark names or that this node saw. If not, the database has
+    /// lost commits, for example because a standby that was behind was promoted. Which commits is unknown, so every
+    /// session is closed.
     async fn compare_with_log(
         &self,
         place: &mut SyncPosition,
@@ -271,7 +273,7 @@ impl SessionService {
     ) -> Result<(), StoreError> {
         let sight = self.ports.sessions.snapshot(seen.position).await?;
         if sight.log != log {
-            // It is another one by now: the next sync begins with that.
+            // The log has been replaced meanwhile; the next sync begins with the new one.
             return Err(StoreError::unavailable(LogRefused::LostCommits));
         }
         match sight.judge(place.timeline, Some(&seen)) {
@@ -301,22 +303,22 @@ impl SessionService {
         let closing = Closing {
             cause: EndReason::LostCommit,
             at: self.now().map_err(StoreError::unavailable)?,
-            // The rows know nothing of the tokens that were issued by commits that are lost.
+            // Tokens may have been issued by commits that are lost, and the rows do not cover them.
             margin: self.margin().saturating_add(self.policy().access_ttl),
         };
         self.ports.sessions.begin_again_after_loss(log, &closing).await?;
         self.load_issue_floor().await
     }
 
-    /// Accepts no token until the log has been walked to its end once more: for a node that may have missed something, as
-    /// one that was not alone on its database for a while.
+    /// Accepts no token until the next complete sync. For a node that may have missed revocations, for example because
+    /// another node used its database for a while.
     pub fn require_resync(&self) {
         self.parts.sync.doubts.fetch_add(1, Ordering::SeqCst);
         self.parts.sync.hurry();
     }
 
-    /// What this node knows of the revocation log; nothing before [`sync_blacklist`](Self::sync_blacklist) has come to its end, and
-    /// after [`require_resync`](Self::require_resync).
+    /// How far the last sync came. `None` until [`sync_blacklist`](Self::sync_blacklist) has reached the end of the
+    /// log, also after [`require_resync`](Self::require_resync).
     #[must_use]
     pub fn sync_status(&self) -> Option<SyncStatus> {
         let (to, reached) = self.parts.sync.current()?;
@@ -326,12 +328,12 @@ impl SessionService {
         })
     }
 
-    /// Removes what has passed, in bounded batches, until nothing is left to remove.
+    /// Removes expired sessions and revocations in bounded batches, until none is left.
     ///
     /// A session stays until its absolute end plus [`MARGIN`], closed or not, so that reuse is still recognised; a
     /// revocation stays until its `until`.
     ///
-    /// The blacklist forgets by the newest time that the store has recorded: a later start may begin there.
+    /// The blacklist is pruned by the newest time that the store has recorded: a later start may begin at that time.
     ///
     /// # Errors
     /// A store failed, or the time is not known.
@@ -344,7 +346,7 @@ impl SessionService {
         loop {
             let pruned = ports.sessions.prune(now, sessions_before, batch).await?;
             let recorded = ports.sessions.store_clock().await?.newest.unwrap_or(Timestamp::MIN);
-            // A shared copy that this node does not keep in sync may be another log's.
+            // A shared copy that this node does not keep in sync may belong to another log.
             let is_own = !ports.blacklist.is_shared() || self.parts.sync.is_current().is_ok();
             let forgotten = match is_own {
                 true => ports.blacklist.prune(recorded.min(now), batch).await?,
@@ -356,14 +358,14 @@ impl SessionService {
             if pruned.sessions < batch && pruned.revocations < batch && forgotten < batch {
                 return Ok(total);
             }
-            // Between two batches others get their turn.
+            // Let other tasks run between two batches.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Does the maintenance until it is dropped. A store that fails is reported when it begins to and when it ends to, and
-    /// asked again in between. A panic is reported, and a second later the maintenance is begun again; until it has made a round
-    /// the service is not [`ready`](Self::ready).
+    /// Runs the maintenance until it is dropped. The first failure of a store and its recovery are logged; in between
+    /// it is tried again. A panic is logged, and the maintenance restarts a second later; until it has made a round the
+    /// service is not [`ready`](Self::ready).
     pub async fn run_maintenance(&self, maintenance: Maintenance) -> Infallible {
         if self.ports.blacklist.is_shared() {
             let _ = self.parts.sync.behind_after.set(maintenance.behind_after);
@@ -389,16 +391,16 @@ impl SessionService {
                 sync.ended.store(false, Ordering::SeqCst);
                 let is_done = matches!(outcome, Ok(Synced { whole: true, .. }));
                 let wait = tokio::time::sleep(match &outcome {
-                    // Another node fills it and will be done soon, or has died; or this one has filled it for long.
+                    // Another node fills it and will finish soon, or has crashed; or this node's fill took too long.
                     Ok(_) if !is_done || sync.is_current().is_err() => {
                         BETWEEN_LOOKS_AT_ANOTHER.min(maintenance.sync_every)
                     }
                     _ => maintenance.sync_every,
                 });
-                health = health.after("sync revocations over", outcome.err().map(Unavailable::Store));
+                health = health.after("syncing the blacklist", outcome.err().map(Unavailable::Store));
                 tokio::select! {
                     () = wait => {}
-                    // A store that failed a moment ago is not asked again by every request that is refused for it.
+                    // After a failure, requests that are refused for it must not each trigger a new try.
                     () = sync.hurry.notified(), if is_done => {}
                 }
             }
@@ -410,7 +412,7 @@ impl SessionService {
                 let refused = outcome.is_err();
                 writing.refused.store(refused, Ordering::SeqCst);
                 health = health.after("writing into the database", outcome.err().map(Unavailable::Store));
-                // However many writes fail, one try follows the other at this distance.
+                // However many writes fail, test writes keep this distance.
                 tokio::time::sleep(maintenance.sync_every).await;
                 if !refused {
                     let _ = tokio::time::timeout(maintenance.write_every, writing.suspected.notified()).await;
@@ -428,7 +430,7 @@ impl SessionService {
                 health = health.after("pruning", outcome.err());
             }
         };
-        // Beside the sync, which may take long; and beside each other, so that one that is slow costs no lease.
+        // Concurrent with the sync, which may take long, and with each other: one slow renewal must not cost the lease.
         let renewing = async {
             let (mut health, mut under_way) = (Health::Good, JoinSet::new());
             let mut every = tokio::time::interval(RENEW_EVERY);
@@ -455,16 +457,16 @@ impl SessionService {
     }
 }
 
-/// Whether a chore worked the last time.
+/// Whether a task worked the last time.
 #[derive(Clone, PartialEq, Eq)]
 enum Health {
     Good,
-    /// For that reason.
+    /// With this reason.
     Failing(String),
 }
 
 impl Health {
-    /// Another reason is news: a store that was away may be back, and be one that must not be used.
+    /// A changed reason is logged too: a store that was away may be back, but unfit for use.
     fn after(self, chore: &'static str, error: Option<Unavailable>) -> Self {
         let now = match error {
             Some(error) => Self::Failing(ErrorChain(&error).to_string()),

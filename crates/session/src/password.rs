@@ -1,12 +1,12 @@
-//! Passwords: hashed slowly, a few at a time, and off the threads that answer requests.
+//! Password hashing: slow on purpose, a few at a time, on the blocking pool.
 //!
-//! Argon2id costs 19 MiB and 20 ms of a core by design. Run on an async thread it would stall every other request;
-//! run without a bound, a handful of clients could take all memory. So a fixed number run at once on the blocking pool,
-//! each in a buffer that is used again: with a new one for each hash, the allocator kept hundreds of MiB.
+//! Argon2id costs 19 MiB and 20 ms of a core by design. On an async thread it would stall every other request; without
+//! a bound, a few clients could use up all memory. So a fixed number run at once on the blocking pool, each in a reused
+//! buffer: with a new one for each hash, the allocator kept hundreds of MiB.
 //!
-//! A bounded number wait, in a fair order. Of each network that requests come from, one login is in the common queue, and
-//! its other logins wait behind it; so a flood from one address delays that address. Sign-ups take at most half of the
-//! places. They have a queue of their own with the same rule, and take at most half of the turns.
+//! A bounded number wait, in a fair order. For each client network, one login is in the common queue and its other
+//! logins wait behind that one, so a flood from one address delays only that address. Sign-ups have their own queue
+//! with the same rule, and use at most half of the places and half of the turns.
 //!
 //! A login under an unknown name verifies a dummy hash, so that its reply takes as long as one for a known name.
 
@@ -26,11 +26,11 @@ use crate::{
     user::PasswordHash,
 };
 
-/// A password as somebody typed it. Prints as redacted.
+/// A password as typed. Prints as redacted.
 #[derive(Debug, Clone)]
 pub struct Password(SecretString);
 
-/// A password that is not fit to be set.
+/// The password breaks the rules for a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 15 to 256 characters long")]
 pub struct InvalidPassword;
@@ -39,14 +39,14 @@ impl Password {
     const SHORTEST: usize = 15;
     const LONGEST: usize = 256;
 
-    /// Takes what was typed, whatever it is: a login compares, it does not judge.
+    /// Accepts any text: a login compares the password and does not check the rules.
     pub fn new(typed: impl Into<String>) -> Self {
         Self(SecretString::from(typed.into()))
     }
 
-    /// Whether it may become somebody's password. Only the length is checked, in code points: NIST SP 800-63B-4, section
-    /// 3.1.1.2, asks for 15 where a password is the only factor, and for no rules about which characters must appear. The
-    /// blocklist of common and leaked passwords that it also asks for is not here: an application has to bring one.
+    /// Whether it may be set as a password. Only the length is checked, in code points: NIST SP 800-63B-4, section
+    /// 3.1.1.2, requires 15 where a password is the only factor, and no rules about which characters must appear. The
+    /// blocklist of common and leaked passwords that it also requires is not here: an application must add one.
     ///
     /// # Errors
     /// [`InvalidPassword`] if it is too short or too long.
@@ -70,20 +70,21 @@ pub enum HashingError {
     /// Too many passwords are being hashed; try again in a moment.
     #[error("too many passwords are being checked at once")]
     Overloaded,
-    /// The stored hash cannot be read, or hashing failed or panicked. The cause is in the log; trying again does not help.
+    /// The stored hash cannot be read, or hashing failed or panicked. The cause is in the log; a retry does not help.
     #[error("hashing a password failed")]
     Failed,
 }
 
-/// What a password is hashed for, and the network that the request comes from.
+/// Login or sign-up, and the network that the request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
     pub(crate) signs_up: bool,
     pub(crate) network: Option<IpAddr>,
 }
 
-/// Of one network: a permit for each hash that runs or waits, one for the login that runs or is next, and one for the
-/// sign-up that runs or is next. With one permit for both, logins would wait for the sign-ups of all networks.
+/// The semaphores of one network: a permit for each hash that runs or waits, one for the login that runs or is next,
+/// and one for the sign-up that runs or is next. With one permit for both, logins would wait for the sign-ups of all
+/// networks.
 type Network = [Arc<Semaphore>; 3];
 
 pub(crate) struct Passwords {
@@ -139,7 +140,7 @@ impl Passwords {
             })
     }
 
-    /// Whether the password fits. Without a hash to fit, the same work is done for nothing.
+    /// Whether the password matches. Without an expected hash the same work is done on a dummy hash.
     pub(crate) async fn verify(
         &self,
         password: &Password,
@@ -190,7 +191,7 @@ impl Passwords {
         })
     }
 
-    /// Waits for a turn. Returns nothing if too many wait.
+    /// Waits for a turn. Returns `None` if too many wait.
     async fn wait(&self, caller: Caller) -> Option<[Option<OwnedSemaphorePermit>; 6]> {
         let sign_up_place = caller
             .signs_up
@@ -208,8 +209,8 @@ impl Passwords {
         Some([Some(turn), sign_up, Some(next), Some(own), Some(place), sign_up_place])
     }
 
-    /// A permit of that network, and what its logins and its sign-ups wait for. A network is forgotten when no permit of it
-    /// is left, so one is taken under the lock.
+    /// A permit of that network, and the semaphores of its logins and its sign-ups. A network without a held permit is
+    /// removed, so a permit is taken under the lock.
     fn place_of_network(&self, network: Option<IpAddr>) -> Option<(OwnedSemaphorePermit, [Arc<Semaphore>; 2])> {
         let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
         networks.retain(|_, [places, ..]| Arc::get_mut(places).is_none());
@@ -240,7 +241,7 @@ fn hash(
     Ok(PasswordHash::new(hash.to_string()))
 }
 
-/// Hashes the password with the parameters that the stored hash names, and compares in constant time.
+/// Hashes the password with the stored hash's parameters, and compares in constant time.
 fn verify(password: &[u8], expected: &str, buffer: &mut Vec<Block>) -> Result<bool, password_hash::Error> {
     let expected = phc::PasswordHash::new(expected)?;
     let (Some(salt), Some(hash)) = (expected.salt, expected.hash) else {

@@ -1,8 +1,7 @@
-//! Revocations that this node knows of and the blacklist may not have yet.
+//! Revocations that this node knows and the blacklist may lack.
 //!
-//! A blacklist can answer every question and refuse every write: its memory is full, or its disk. It would accept an ended
-//! session for as long as that lasts. So a node refuses by itself what it has ended, or has read in the log, until the
-//! blacklist has it.
+//! A blacklist with full memory or a full disk may answer reads and refuse writes. Meanwhile it would accept an ended
+//! session. So a node refuses by itself what it has ended or has read in the log, until the blacklist has the entry.
 
 use std::{
     collections::HashMap,
@@ -36,7 +35,7 @@ impl Pending {
         self.write().retain(|_, position| *position > synced);
     }
 
-    /// The log is another one: its positions say nothing about these entries.
+    /// The log was replaced: its positions do not apply to these entries.
     pub(crate) fn clear(&self) {
         self.write().clear();
     }

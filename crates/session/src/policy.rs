@@ -1,41 +1,41 @@
-//! Five answers, three dials.
+//! Policies: five answers, three dials.
 //!
-//! Every way of taking a JSON Web Token back that people try is a setting of the same three things: how long an access
-//! token lives, whether a refresh token buys the next one, and what is asked on every request. So a policy is data, and
-//! there is one service, not five. Rejected: a trait `Policy` with five implementations. It hides the fact worth
-//! teaching, that the answers differ in nothing but these dials.
+//! Each common way to revoke a JSON Web Token sets the same three things: how long an access token is valid, whether a
+//! refresh token buys the next one, and what is checked on every request. So a policy is data, and there is one
+//! service, not five. Rejected: a trait `Policy` with five implementations. It hides what should be taught: the answers
+//! differ only in these dials.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-/// How long tokens live, whether there is a refresh token, and what is asked on every request.
+/// How long tokens are valid, whether there is a refresh token, and what is checked on every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Which of the five answers this began as; for people to read, no decision hangs on it.
+    /// Which of the five answers this began as. Only for display; no decision depends on it.
     pub preset: Preset,
-    /// How long an access token lives. Counted in whole seconds, since that is what `exp` is written in.
+    /// How long an access token is valid, in whole seconds, since `exp` has that unit.
     pub access_ttl: Duration,
-    /// The refresh token, where the policy has one.
+    /// The refresh token, if the policy has one.
     pub refresh: Option<Refresh>,
-    /// What is asked on every request, after signature and expiry.
+    /// What is checked on every request, after signature and expiry.
     pub check: Check,
-    /// The absolute age at which a session ends, however busy it is.
+    /// The age at which a session ends, even if it is in use.
     pub session_max: Duration,
 }
 
 /// The dial for the refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh {
-    /// How long a session may lie idle: each rotation starts this anew.
+    /// How long a session may be idle: each rotation restarts this time.
     pub ttl: Duration,
-    /// How long after a rotation the previous refresh token still answers with the same successor. Two tabs that
-    /// refresh at once, or a reply that was lost, then log nobody out. Counted from the *first* rotation and never renewed.
+    /// How long after a rotation the previous refresh token still gets the same successor. Two tabs that refresh at
+    /// once, or a lost reply, then do not log the user out. Counted from the *first* rotation and never renewed.
     pub grace: Duration,
 }
 
-/// What is asked on every request.
+/// What is checked on every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// Nothing: a good signature and a future expiry are enough.
+    /// Nothing more: a valid signature and a future expiry are enough.
     Nothing,
     /// The session's row, in the database.
     Session,
@@ -48,19 +48,19 @@ pub enum Check {
 pub enum Preset {
     /// Every token is kept in a database and looked up.
     Stored,
-    /// Logout deletes the token on the client, and nowhere else.
+    /// Logout deletes the token on the client only.
     ClientDelete,
     /// The token is short-lived, and so is the honest user's login.
     ShortLived,
     /// A short access token, and a refresh token that rotates and is closed at logout.
     Rotation,
-    /// Rotation, and a blacklist that is asked on every request.
+    /// Rotation, and a blacklist that is checked on every request.
     #[default]
     Blacklist,
 }
 
 impl Preset {
-    /// All five, in the order in which the article tells them.
+    /// All five, in the article's order.
     pub const ALL: [Preset; 5] = [
         Self::Stored,
         Self::ClientDelete,
@@ -88,7 +88,7 @@ impl fmt::Display for Preset {
     }
 }
 
-/// A policy name that is none of the five.
+/// The name is none of the five.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no such policy; it is one of stored, client_delete, short_lived, rotation, blacklist")]
 pub struct UnknownPreset;
@@ -113,7 +113,7 @@ const REFRESH: Refresh = Refresh {
 };
 
 impl Policy {
-    /// Keep every token in a database and look it up: revocable at once, and a database read for every request.
+    /// Keep every token in a database and look it up: revocable at once, at a database read per request.
     #[must_use]
     pub fn stored() -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Policy {
         }
     }
 
-    /// Delete the token on the client: costs nothing, and whoever copied it keeps it.
+    /// Delete the token on the client: costs nothing, and does not affect a stolen copy.
     #[must_use]
     pub fn client_delete() -> Self {
         Self {
@@ -132,13 +132,14 @@ impl Policy {
         }
     }
 
-    /// Make tokens short-lived: a stolen one dies soon, and the honest user is thrown out as often.
+    /// Make tokens short-lived: a stolen one expires soon, and the honest user must log in as often.
     #[must_use]
     pub fn short_lived() -> Self {
         Self::bare(Preset::ShortLived)
     }
 
-    /// A short access token and a rotating refresh token: logout stops the next access token, not the present one.
+    /// A short access token and a rotating refresh token: logout prevents the next access token but does not revoke the
+    /// current one.
     #[must_use]
     pub fn rotation() -> Self {
         Self {
@@ -147,7 +148,7 @@ impl Policy {
         }
     }
 
-    /// Rotation with a blacklist asked on every request: logout kills the present access token too. The default.
+    /// Rotation with a blacklist checked on every request: logout revokes the current access token too. The default.
     #[must_use]
     pub fn blacklist() -> Self {
         Self {
@@ -157,7 +158,7 @@ impl Policy {
         }
     }
 
-    /// The preset of that name.
+    /// The policy of that preset.
     #[must_use]
     pub fn preset(preset: Preset) -> Self {
         match preset {
@@ -179,7 +180,7 @@ impl Policy {
         }
     }
 
-    /// Whether a login writes a row. It does if there is a refresh token to rotate or a row to ask for.
+    /// Whether a login writes a row. It does if there is a refresh token to rotate or a row to check.
     #[must_use]
     pub fn keeps_sessions(&self) -> bool {
         self.refresh.is_some() || self.check != Check::Nothing
@@ -188,7 +189,7 @@ impl Policy {
     /// Refuses a policy that contradicts itself.
     ///
     /// # Errors
-    /// Names the dial that is wrong and what it must be.
+    /// [`PolicyError`] names the wrong dial and what it must be.
     pub fn validate(&self) -> Result<(), PolicyError> {
         if self.access_ttl < Duration::from_secs(1) || self.access_ttl.subsec_nanos() != 0 {
             return Err(PolicyError::AccessTtl);
@@ -214,22 +215,22 @@ impl Default for Policy {
     }
 }
 
-/// Ten years of 365.25 days. Beyond it arithmetic with times could run out of calendar.
+/// Ten years of 365.25 days. Beyond it, time arithmetic could pass the end of the calendar.
 const LONGEST: Duration = Duration::from_secs(10 * 31_557_600);
 
-/// A policy that contradicts itself; each message says what the dial must be.
+/// A policy that contradicts itself; each message states what the dial must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// `access_ttl` is not a whole number of seconds, or none.
+    /// `access_ttl` is not a whole number of seconds, or is zero.
     #[error("the access lifetime must be a whole number of seconds, at least 1")]
     AccessTtl,
-    /// `session_max` is shorter than one access token, or absurdly long.
+    /// `session_max` is shorter than one access token, or longer than ten years.
     #[error("the longest age of a session must be at least the access lifetime and at most ten years")]
     SessionMax,
     /// `refresh.ttl` does not lie between the other two lifetimes.
     #[error("the refresh lifetime must be at least the access lifetime and at most the longest age of a session")]
     RefreshTtl,
-    /// `refresh.grace` is longer than an access token lives.
+    /// `refresh.grace` is longer than `access_ttl`.
     #[error("the grace must be at most the access lifetime")]
     Grace,
 }

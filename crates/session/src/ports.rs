@@ -1,10 +1,10 @@
-//! What a session needs from the outside: four ports.
+//! The four ports that sessions need.
 //!
 //! They are object-safe, since the adapter is chosen when the program starts. Expected outcomes are enums, not errors;
-//! the one error says that a store could not answer. One method is one transaction, and no transaction shows in a
-//! signature: an adapter is free to use whatever its store calls one, and the service cannot hold one open by mistake.
+//! the one error means that a store could not answer. One method is one transaction. No signature shows a transaction:
+//! an adapter uses its store's own kind, and the service cannot hold one open by mistake.
 //!
-//! All times are handed in. Stores keep them to the millisecond.
+//! All times are parameters. Stores keep them to the millisecond.
 
 use std::error::Error;
 
@@ -20,13 +20,13 @@ use crate::{
     user::{Credentials, NewUser, PasswordHash, User, Username},
 };
 
-/// A store could not answer. Its source is for the log; a client learns nothing of it.
+/// A store could not answer. The source is for the log and never reaches a client.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store did not answer, or not in time. Whether a write happened is unknown.
+    /// The store did not answer in time. Whether a write happened is unknown.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The store answered with something that this program never wrote.
+    /// The store returned data that this program never wrote.
     #[error("the store holds something that cannot be read")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -37,28 +37,28 @@ impl StoreError {
         Self::Unavailable(source.into())
     }
 
-    /// The store holds what it should not.
+    /// The store holds invalid data.
     pub fn corrupt(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Corrupt(source.into())
     }
 }
 
-/// The source of a [`StoreError::Unavailable`]: the node may no longer be the one, or among those, that may use the database.
-/// What it remembers of revocations may be old.
+/// The source of a [`StoreError::Unavailable`]: this node may have lost its right to use the database. The revocations
+/// it remembers may be out of date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the lock on the database may be lost")]
 pub struct LockLost;
 
-/// Who can log in. May be a stranger's table: it shares no transaction with anything.
+/// Who can log in. May be another application's table: it shares no transaction with the other ports.
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// The user of that id.
+    /// The user with that id.
     async fn find(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// What a login under that name is checked against.
+    /// The user with that name, and the hash to check a password against.
     async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError>;
 
-    /// Writes a new user down, unless the name is taken: of two at once exactly one is created.
+    /// Stores a new user, unless the name is taken. Of two concurrent calls exactly one creates the user.
     async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError>;
 
     /// Replaces a password hash.
@@ -71,7 +71,7 @@ pub trait UserStore: Send + Sync {
 pub enum Inserted {
     /// The user can log in now.
     Created,
-    /// Somebody has that name; nothing was written.
+    /// The name is taken; nothing was written.
     NameTaken,
 }
 
@@ -81,38 +81,38 @@ pub enum Inserted {
 pub enum PasswordSet {
     /// The new password counts from now on.
     Set,
-    /// There is no such user.
+    /// The user does not exist.
     NoSuchUser,
 }
 
 /// The sessions *and* the revocation log: one trait, because one transaction spans both.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// The user's epoch, [`Epoch::FIRST`] for one never seen. Read *before* credentials are looked at.
+    /// The user's epoch, [`Epoch::FIRST`] for an unknown user. Read *before* the credentials.
     async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError>;
 
-    /// Writes a new session down, unless the user's epoch is no longer the one that was read. So a login that began
-    /// before [`close_all`](Self::close_all) cannot survive it by committing after.
+    /// Stores a new session, unless the user's epoch has changed since it was read. So a login that began before
+    /// [`close_all`](Self::close_all) cannot survive it by committing later.
     async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError>;
 
-    /// The session of that id, open or closed.
+    /// The session with that id, open or closed.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
 
-    /// Exchanges a generation for the next by one compare-and-swap: only if the session is open and still of
+    /// Exchanges a generation for the next by one compare-and-swap: only if the session is open and still has
     /// generation `from`. Of N callers exactly one wins.
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
 
-    /// The user's sessions that nobody has closed, oldest first. Some may have run out.
+    /// The user's sessions that were not closed, oldest first. Some may have expired.
     async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError>;
 
     /// Closes a session and appends its revocation, in one transaction. The revocation's `until` is the row's
     /// `access_until` plus [`Closing::margin`]: never the revoker's clock. Closing a closed session changes neither its
-    /// cause nor its revocation; with [`EndReason::Reuse`] it notes when reuse was first noticed.
+    /// cause nor its revocation; with [`EndReason::Reuse`] it records when reuse was first noticed.
     async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError>;
 
     /// Closes every open session of the user but `except`, and raises the epoch, in one transaction. Returns the
-    /// revocation of each session of the user's, `except` apart, that the log still holds: of those closed before, too,
-    /// so that a repeat carries again what the first try may have failed to.
+    /// revocations of all the user's sessions but `except` that the log still holds, also of sessions closed earlier: a
+    /// repeat then inserts again what the first try may have failed to insert.
     async fn close_all(
         &self,
         user: UserId,
@@ -120,19 +120,19 @@ pub trait SessionStore: Send + Sync {
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError>;
 
-    /// Appends a revocation and closes no row: of one token, or of a session that has no row. Doing it again returns the
-    /// entry that is there.
+    /// Appends the revocation of one token, or of a session without a row; closes no row. A repeat returns the existing
+    /// entry.
     async fn revoke(&self, revocation: &NewRevocation) -> Result<Revocation, StoreError>;
 
-    /// Which log this is. A copy that was made of another one says nothing about it.
+    /// The identity of this log. A copy of another log is not a copy of this one.
     async fn log(&self) -> Result<LogId, StoreError>;
 
-    /// At most `limit` entries of the log after `position`, in the order of their positions. An empty list means that
-    /// the reader has seen everything. From [`Position::START`] every entry that is still kept is returned.
+    /// At most `limit` entries of the log after `position`, in the order of their positions. An empty list means the
+    /// end of the log. From [`Position::START`] every entry that is still kept is returned.
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError>;
 
-    /// What one statement sees of the log, and of its entry at that position: whether it goes on from where it was seen last.
-    /// An adapter whose store cannot lose a commit, nor follow another one, keeps this default.
+    /// The log and its entry at that position, read in one statement: shows whether the log still continues what was
+    /// seen last. Keep this default if the store can neither lose a commit nor follow another database.
     async fn snapshot(&self, _position: Position) -> Result<LogSnapshot, StoreError> {
         Ok(LogSnapshot {
             log: self.log().await?,
@@ -143,33 +143,34 @@ pub trait SessionStore: Send + Sync {
         })
     }
 
-    /// The answer to lost commits: closes every open session, raises the issue floor beyond `closing.at`, and draws another
-    /// identity for the log, unless another node has done so meanwhile. Doing it again is harmless.
+    /// Recovers from lost commits: closes every open session, raises the issue floor beyond `closing.at`, and draws a
+    /// new identity for the log, unless another node has done so already. A repeat is harmless.
     async fn begin_again_after_loss(&self, _lost: LogId, _closing: &Closing) -> Result<(), StoreError> {
         Err(StoreError::unavailable(
-            "commits were lost, and this store knows no way on",
+            "commits were lost, and this store cannot recover from it",
         ))
     }
 
     /// Removes at most `limit` revocations whose `until` has passed, and at most `limit` sessions whose absolute end
-    /// lies before `sessions_before`. Costs in proportion to what it removes. Records how far the log was pruned: to just
-    /// below the first entry that is kept, so that a reader who starts over comes to the end.
+    /// lies before `sessions_before`. The cost is proportional to what it removes. Records how far the log was pruned:
+    /// to just below the first kept entry, so that a reader who starts over reaches the end.
     ///
-    /// If it removes anything it records `now` as an instant of the store ([`StoreClock::newest`]) in the same transaction.
-    /// Otherwise a later start with an earlier clock would accept tokens whose revocations are gone. If it removes nothing
-    /// it records nothing.
+    /// A call that removes anything records `now` in the store ([`StoreClock::newest`]) in the same transaction.
+    /// Otherwise a later start with an earlier clock would accept tokens whose revocations were pruned. A call that
+    /// removes nothing records nothing.
     async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
 
-    /// What the store knows of the time.
+    /// The times that the store knows.
     async fn store_clock(&self) -> Result<StoreClock, StoreError>;
 
-    /// Records that no token counts whose `iat` is at or before `floor`: the store does not know what was revoked until
-    /// then. The floor is never lowered.
+    /// Records that tokens with an `iat` at or before `floor` are refused: the store does not know what was revoked
+    /// before it. The floor is never lowered.
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError>;
 
-    /// Commits a write that changes nothing, to learn whether the store takes writes: it may answer questions and be full,
-    /// or read-only. What was committed before is as durable afterwards as this write: an answer about an earlier commit waits
-    /// for it, since that commit may not have reached a standby. An adapter that cannot be in either state keeps this default.
+    /// Commits a write that changes nothing, to learn whether the store accepts writes: a full or read-only store still
+    /// answers reads. All earlier commits are afterwards as durable as this write. An answer about an earlier commit
+    /// waits for it, since that commit may not have reached a standby. An adapter that cannot be in either state keeps
+    /// this default.
     async fn try_write(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -180,7 +181,7 @@ pub trait SessionStore: Send + Sync {
 pub struct Epoch(u64);
 
 impl Epoch {
-    /// Of a user whose sessions have never been closed all at once.
+    /// The epoch of a user whose sessions have never been closed all at once.
     pub const FIRST: Epoch = Epoch(0);
 
     /// An epoch as a store keeps it.
@@ -223,7 +224,7 @@ pub struct Rotation {
     pub idle_until: Timestamp,
     /// Until when `from` still answers with `to`.
     pub grace_until: Timestamp,
-    /// The device that asked.
+    /// The device that sent the request.
     pub device: Device,
 }
 
@@ -231,9 +232,9 @@ pub struct Rotation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Rotated {
-    /// This caller rotated.
+    /// This call rotated.
     Won,
-    /// The session is closed, of another generation, or not there; nothing was written. Look at it again.
+    /// The session is closed, has another generation, or does not exist; nothing was written. Read it again.
     Lost,
 }
 
@@ -254,9 +255,9 @@ pub struct Closing {
 pub enum Closed {
     /// This call closed it.
     Now(Revocation),
-    /// It was closed before. The revocation is absent once the log has been pruned of it.
+    /// It was closed earlier. The revocation is absent once it has been pruned from the log.
     Already(Option<Revocation>),
-    /// There is no such session.
+    /// The session does not exist.
     NoSuchSession,
 }
 
@@ -299,49 +300,51 @@ pub struct Pruned {
 pub struct StoreClock {
     /// The store's own clock, where it has one.
     pub clock: Option<Timestamp>,
-    /// The latest moment that it recorded: a login, a rotation, a revocation, or the time of a pruning.
+    /// The latest time that it recorded: a login, a rotation, a revocation, or the time of a pruning.
     pub newest: Option<Timestamp>,
     /// The issue floor, where one was recorded: a token whose `iat` is not later is refused.
     pub issue_floor: Option<Timestamp>,
 }
 
-/// How far an issue floor lies beyond the newest instant that is known when it is recorded. An `iat` may be that far in the
+/// How far an issue floor lies beyond the newest time known when it is recorded. An `iat` may be that far in the
 /// future.
 pub const ISSUE_FLOOR_MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The blacklist: the fast copy of the revocation log, in the process or in a store that several nodes share.
 ///
-/// **A copy knows whether it is whole.** An empty blacklist and one that has lost everything look alike: neither refuses
-/// anybody. So a copy carries a mark that says of which log it is whole, and [`check`](Self::check) answers
-/// [`RevocationStatus::Incomplete`] wherever the mark is missing. Only [`complete`](Self::complete) sets the mark, at the end of a
-/// walk through the whole log that began *after* [`claim`](Self::claim) had found it missing. [`insert`](Self::insert) never
-/// does: it would vouch for what it has not seen.
+/// **A copy knows whether it is complete.** An empty blacklist and one that has lost everything look alike: neither
+/// refuses a token. So a copy has a mark that names the log of which it is complete, and without the mark
+/// [`check`](Self::check) answers [`RevocationStatus::Incomplete`]. Only [`complete`](Self::complete) sets the mark,
+/// after a read of the entire log that began *after* [`claim`](Self::claim) had found it missing.
+/// [`insert`](Self::insert) never does: it would vouch for entries that it has not seen.
 #[async_trait]
 pub trait Blacklist: Send + Sync {
-    /// Adds revocations. Adding one twice is harmless; the later `until` stays.
+    /// Adds revocations. Adding one twice is harmless; the later `until` is kept.
     async fn insert(&self, revocations: &[Revocation]) -> Result<(), StoreError>;
 
-    /// Whether a token or its session is revoked: one question, one answer, composed here and nowhere else.
+    /// Whether a token or its session is revoked. This verdict is composed here and nowhere else.
     ///
-    /// An entry that is there refuses, whole or not.
+    /// An entry that is present refuses, even in an incomplete copy.
     async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError>;
 
-    /// Removes at most `limit` entries whose `until` has passed, and tells how many.
+    /// Removes at most `limit` entries whose `until` has passed, and returns how many.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
-    /// Whether the copy is whole, and if not, who fills it: whoever asks, unless somebody else is at it.
+    /// Whether the copy is complete, and if not, who fills it: the caller, unless another node does already.
     ///
-    /// Every node asks this twice a second, so an adapter may renew here what the trust in a whole copy hangs on.
+    /// Every node calls this twice a second, so an adapter may renew here what its trust in a complete copy depends on.
     async fn claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, StoreError>;
 
-    /// Adds a page of the log to a copy that is being filled, and keeps the claim alive.
+    /// Adds a page of the log to a copy that is being filled, and renews the claim.
     async fn fill(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, StoreError>;
 
-    /// Marks the copy whole, if the claim still stands: if nothing was lost since it was made, and nobody else took it.
+    /// Marks the copy complete, if the claim still stands: nothing was lost since it was made, and no other node took
+    /// it.
     async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError>;
 
-    /// Adds a page of the log to a copy that is [complete up to a place](ClaimOutcome::CompleteTo): the entries after `from`, of
-    /// which the last is at `to`. Lost, if the copy is no longer complete up to `from`; then nothing was added.
+    /// Adds a page of the log to a copy that is [complete up to a position](ClaimOutcome::CompleteTo): the entries
+    /// after `from`, up to `to`. [`RebuildStep::ClaimLost`] if the copy is no longer complete up to `from`; then
+    /// nothing was added.
     async fn advance(
         &self,
         _claim: RebuildClaim,
@@ -353,25 +356,25 @@ pub trait Blacklist: Send + Sync {
         Ok(RebuildStep::Accepted)
     }
 
-    /// The end of a sync, filling or not: this copy has the log up to that place, which was its end.
+    /// Ends a sync, filling or not: this copy has the log up to `to`, which was its end.
     async fn complete_to(&self, claim: RebuildClaim, _to: LogPosition) -> Result<RebuildStep, StoreError> {
         self.complete(claim).await
     }
 
-    /// Renews what this node's trust in a shared copy hangs on. It is called every
-    /// [`RENEW_EVERY`](crate::life::RENEW_EVERY), beside everything else.
+    /// Renews what this node's trust in a shared copy depends on. Called every
+    /// [`RENEW_EVERY`](crate::life::RENEW_EVERY), concurrently with everything else.
     async fn renew(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Whether other nodes may ask this copy, perhaps under another policy. Then what is revoked here is inserted before it
-    /// is answered, also under a policy that never asks. An adapter that does not know says yes.
+    /// Whether other nodes may use this copy, perhaps under another policy. Then a revocation is inserted before the
+    /// reply, also under a policy that never checks the blacklist. An adapter that does not know returns true.
     fn is_shared(&self) -> bool {
         true
     }
 }
 
-/// What the blacklist says of a token.
+/// The blacklist's answer about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum RevocationStatus {
@@ -379,16 +382,16 @@ pub enum RevocationStatus {
     NotRevoked,
     /// Revoked, by an entry of this scope.
     Revoked(Scope),
-    /// There is no entry, but the copy does not know its past: it may be missing. Nobody can be accepted.
+    /// There is no entry, but the copy is incomplete: the entry may be missing. No token can be accepted.
     Incomplete,
 }
 
-/// The right to fill a copy, as it is asked for.
+/// A request for the right to fill a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RebuildClaim {
-    /// Of which log the copy is to be.
+    /// The log to copy.
     pub log: LogId,
-    /// A random number that tells this claim from every other.
+    /// A random number that identifies this claim.
     pub nonce: Uuid,
 }
 
@@ -396,14 +399,15 @@ pub struct RebuildClaim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum ClaimOutcome {
-    /// The copy knows its past. The claim was not made.
+    /// The copy is complete. The claim was not made.
     Complete,
-    /// The copy is complete up to that place. Go on from there, and from no place that was remembered elsewhere: by
+    /// The copy is complete up to that position. Continue from there, never from a position remembered elsewhere: call
     /// [`advance`](Blacklist::advance), then [`complete_to`](Blacklist::complete_to).
     CompleteTo(LogPosition),
-    /// It does not, and whoever asked fills it now: reads the log from its start, and nothing that was read before.
+    /// It is incomplete, and the caller fills it now: it reads the log from the start and uses nothing that was read
+    /// before.
     Granted,
-    /// It does not, and somebody else fills it.
+    /// It is incomplete, and another node fills it.
     HeldByOther,
 }
 
@@ -413,16 +417,16 @@ pub enum ClaimOutcome {
 pub enum RebuildStep {
     /// The claim stands.
     Accepted,
-    /// It does not: the store has lost it, or somebody else has it. What was filled in stays, and vouches for nothing.
+    /// The store has lost the claim, or another node holds it. The entries that were added stay, and prove nothing.
     ClaimLost,
 }
 
-/// Where the life in force stands: see [`life`](crate::life). In the database, beside the end of the log.
+/// Stores the life in force: see [`life`](crate::life). In the database, beside the end of the log.
 #[async_trait]
 pub trait LifeRegister: Send + Sync {
-    /// The log, and the life in force, as one statement sees them.
+    /// The log and the life in force, read in one statement.
     async fn life_in_force(&self) -> Result<(LogSnapshot, Register), StoreError>;
 
-    /// Sets the life in force, if the generation is still `over`; tells whether it was.
+    /// Sets the life in force if the generation is still `over`; returns whether it was.
     async fn set_life(&self, over: u64, next: &Register) -> Result<bool, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Whether a node could serve a request now, for whoever distributes requests.
+//! Readiness: whether a node can serve requests now, for load balancers.
 
 use std::sync::atomic::Ordering;
 
@@ -13,28 +13,28 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// What keeps a service from serving.
+/// Why a service is not ready.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
     /// The users or the sessions cannot be read.
     #[error("the database does not answer")]
     Database(#[source] Unavailable),
-    /// The database can be read, and refused the last try to write.
+    /// The database can be read, but refused the last test write.
     #[error("the database refuses writes")]
     Writes,
     /// The time is not known.
     #[error("the time is not known")]
     Clock(#[source] Unavailable),
-    /// The blacklist cannot be asked.
+    /// The blacklist does not answer.
     #[error("the blacklist does not answer")]
     Blacklist(#[source] Unavailable),
-    /// The blacklist answers, and does not know its past yet.
+    /// The blacklist answers, but is being rebuilt.
     #[error("the blacklist is being filled from the revocation log")]
     BlacklistRebuilding,
-    /// The blacklist answers, and may lack revocations.
+    /// The blacklist answers, but may lack revocations.
     #[error("the revocation log has not been synced to the blacklist for too long")]
     Behind,
-    /// [`SessionService::run_maintenance`] has ended, or panicked and has not begun again.
+    /// [`SessionService::run_maintenance`] has ended, or has panicked and not restarted yet.
     #[error("the maintenance of the stores does not run")]
     Maintenance,
     /// The node may have lost the lock on its database.
@@ -46,7 +46,7 @@ pub enum NotReady {
 }
 
 impl NotReady {
-    /// One word for it, for programs.
+    /// A stable word for programs.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -63,13 +63,13 @@ impl NotReady {
 }
 
 impl SessionService {
-    /// Whether a request could be served now: the stores answer, the time is known, and the blacklist knows its past.
+    /// Whether a request could be served now: the stores answer, the time is known, and the blacklist is complete.
     ///
     /// # Errors
-    /// [`NotReady`] says what is missing. It is said within the store timeout.
+    /// [`NotReady`], within the store timeout.
     pub async fn ready(&self) -> Result<(), NotReady> {
         let (deadline, ports) = (self.deadline(), &self.ports);
-        // Nobody has this id: the question is whether there is an answer.
+        // No user and no session has this id: only whether the store answers matters.
         let nobody = uuid::Uuid::nil();
         self.read(deadline, ports.users.find(UserId::from_uuid(nobody)))
             .await

@@ -1,10 +1,10 @@
 //! Refresh: generation *n* for generation *n+1*, once.
 //!
-//! Read, judge, compare-and-swap; whoever loses the swap reads again and is judged by what the winner wrote. There is no
-//! moment between "consumed" and "successor published", since the row that says the one says the other, and the
-//! successor is computed from the row. So the loser of a race comes out with the same successor, not as a thief.
+//! Read, judge, compare-and-swap. A caller that loses the swap reads again and is judged by what the winner wrote.
+//! There is no moment between "consumed" and "successor published": one row records both, and the successor is computed
+//! from the row. So the loser of a race gets the same successor and is not taken for a thief.
 //!
-//! Tokens are given only to a user who could log in: one more read, of the user, within the same deadline.
+//! Tokens are issued only to a user who may log in: one more read, of the user, within the same deadline.
 
 use rescind_token::PresentedRefreshToken;
 
@@ -20,19 +20,19 @@ use crate::{
     unavailable::{CloseError, Unavailable, from_close_error},
 };
 
-/// Why a refresh token bought nothing.
+/// Why a refresh failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
     /// It was never issued here. Nothing was changed.
     #[error("the refresh token is not valid")]
     Invalid,
-    /// The session lay idle for too long, or is too old.
+    /// The session was idle for too long, or is too old.
     #[error("the session has expired")]
     Expired,
-    /// The session was closed, or its user is gone or may no longer log in.
+    /// The session was closed, or its user was removed or may no longer log in.
     #[error("the session is closed")]
     Closed,
-    /// It had been exchanged already: somebody has a copy. The session is closed now.
+    /// It had been exchanged already, so a copy exists. The session is closed now.
     #[error("the refresh token had been used already; the session is closed")]
     Reused,
     /// The policy in force has no refresh tokens.
@@ -48,11 +48,12 @@ pub enum RefreshError {
 
 from_close_error!(RefreshError);
 
-/// How often a refresh that lost its swap looks again. Losing means that somebody won, and the second look tells.
+/// How many tries a refresh has that loses its swap. A loss means that another caller won, and the second read shows
+/// it.
 const TRIES: usize = 4;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the session changed at each of several looks")]
+#[error("the session changed during each try")]
 struct ChangedTooOften;
 
 impl SessionService {
@@ -115,7 +116,7 @@ impl SessionService {
         Err(Unavailable::Store(StoreError::unavailable(ChangedTooOften)).into())
     }
 
-    /// The session that a refresh token is of, and the token's generation; nothing if it is not genuine.
+    /// The session and generation of a refresh token; `None` if it is not genuine.
     pub(crate) async fn genuine_session(
         &self,
         deadline: Deadline,
@@ -134,7 +135,7 @@ impl SessionService {
         }
     }
 
-    /// Rotates; nothing if somebody else was faster.
+    /// Rotates; `None` if another caller was faster.
     async fn rotate(
         &self,
         deadline: Deadline,
@@ -180,8 +181,8 @@ impl SessionService {
         }
     }
 
-    /// The successor that exists, with a fresh access token. It lives no longer than the row says that any does, so that
-    /// a revocation made from that row outlives it; the row needs no change.
+    /// The existing successor with a new access token. That token expires no later than the row's `access_until`, so a
+    /// revocation made from the row outlives it; the row needs no change.
     fn repeat(&self, session: &Session, now: jiff::Timestamp) -> Result<IssuedTokens, Unavailable> {
         let (access_token, claims) = self.mint(owner(session), now, session.access_until)?;
         Ok(IssuedTokens {

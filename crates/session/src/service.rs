@@ -1,8 +1,8 @@
-//! The service: one login from its first token to its last.
+//! The service: what all steps of a session's life share.
 //!
-//! The life of a session is told in the modules beside this one, a file a step: [`login`](crate::login), `refresh`,
-//! `authenticate`, `logout`, and `maintenance` for what happens when nobody asks. Here stands what they share: the parts, the
-//! time, the randomness, and the two ways of waiting for a store.
+//! Each step has a module of its own: [`login`](crate::login), `refresh`, `authenticate`, `logout`, and `maintenance`
+//! for the background work. This one has the configuration, the time, the randomness, and the two ways to wait for a
+//! store.
 
 use std::{
     future::Future,
@@ -43,7 +43,7 @@ use crate::{
 pub struct SessionService {
     pub(crate) parts: Arc<Parts>,
     pub(crate) ports: Ports,
-    /// How long the request that it is bound to has waited for stores.
+    /// How long the bound request has waited for stores.
     waited: Option<Arc<Mutex<Duration>>>,
     /// The network of the client, for the order in which passwords are hashed.
     network: Option<IpAddr>,
@@ -62,7 +62,7 @@ pub(crate) struct Parts {
     /// The newest instant that the store has recorded, in milliseconds, as of the last sync.
     pub(crate) newest: AtomicI64,
     pub(crate) writing: Writing,
-    /// Whether what is revoked goes into the blacklist: because this policy asks it, or because another node's may.
+    /// Whether revocations go into the blacklist: because this policy checks it, or another node's policy may.
     pub(crate) fills_blacklist: bool,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
 }
@@ -71,15 +71,15 @@ pub(crate) struct Parts {
 #[error("no answer within the store timeout")]
 struct TimedOut;
 
-/// When a request gives up on its stores, if it does nothing but wait for them from now on.
+/// When a request stops waiting for its stores, if it only waits for them from now on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Instant);
 
 impl SessionService {
-    /// A service of these parts. `rng` must be cryptographically secure, and is the only source of randomness.
+    /// Creates a service. `rng` must be cryptographically secure, and is the only source of randomness.
     ///
-    /// Under [`Policy::blacklist`] it accepts no access token until [`sync_blacklist`](Self::sync_blacklist) has run once. Logins,
-    /// refreshes and logouts do not wait for that: they need the log, not the copy.
+    /// Under [`Policy::blacklist`] it accepts no access token until [`sync_blacklist`](Self::sync_blacklist) has run
+    /// once. Logins, refreshes and logouts do not depend on that: they need the log, not the copy.
     ///
     /// # Errors
     /// [`ConfigError`] if the settings contradict themselves.
@@ -117,14 +117,14 @@ impl SessionService {
         })
     }
 
-    /// The adapters that it talks to.
+    /// The adapters in use.
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
     }
 
-    /// The same service, talking to its stores through these ports: adapters around its own, that count or watch what one
-    /// request costs. Keys, passwords under way and what is carried over stay shared.
+    /// The same service with these ports: decorated adapters that count or watch the cost of one request. Keys,
+    /// password hashing and the sync state stay shared.
     #[must_use]
     pub fn with_ports(&self, ports: Ports) -> Self {
         Self { ports, ..self.clone() }
@@ -139,11 +139,11 @@ impl SessionService {
         }
     }
 
-    /// The same service, bound to one request: all calls to it and to its clones together wait for stores no longer than
-    /// [`Config::store_timeout`](crate::Config::store_timeout). Other work, such as hashing a password, is not counted. A
-    /// service that is bound already stays bound to the same request.
+    /// The same service, bound to one request: all calls to it and to its clones together wait for stores no longer
+    /// than [`Config::store_timeout`](crate::Config::store_timeout). Other work, such as hashing a password, is not
+    /// counted. A bound service stays bound to the same request.
     ///
-    /// Calls to a service that is not bound have that time each.
+    /// Without a bound request, each call has that time.
     #[must_use]
     pub fn for_request(&self) -> Self {
         let mut bound = self.clone();
@@ -151,7 +151,7 @@ impl SessionService {
         bound
     }
 
-    /// The same service, bound to no request: for work that goes on after the reply.
+    /// The same service, bound to no request: for work that continues after the reply.
     #[must_use]
     pub fn detached(&self) -> Self {
         Self {
@@ -173,14 +173,14 @@ impl SessionService {
         &self.parts.config.policy
     }
 
-    /// The time by which tokens are judged.
+    /// The time used to check tokens.
     ///
     /// # Errors
     /// [`Unavailable::Clock`] if it is not known.
     pub fn now(&self) -> Result<Timestamp, Unavailable> {
         let now = self.ports.clock.now()?;
         let newest = Timestamp::from_millisecond(self.parts.newest.load(Ordering::Acquire)).unwrap_or(Timestamp::MIN);
-        // Another node may have removed revocations by that time. Up to the margin they are of expired tokens.
+        // Another node may have pruned revocations by that time. Within the margin they belong to expired tokens.
         if newest > later(now, MARGIN) {
             return Err(ClockNotReady::Behind(newest).into());
         }
@@ -188,7 +188,7 @@ impl SessionService {
         Ok(Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
     }
 
-    /// A short text for a browser to bring back, sealed with the refresh keys: every node can check it.
+    /// Seals a short text for a browser to send back. It uses the refresh keys, so every node can check it.
     #[must_use]
     pub fn seal(&self, text: &str) -> String {
         self.parts.keys.refresh.seal(text)
@@ -205,15 +205,15 @@ impl SessionService {
     }
 
     // ANCHOR: mint
-    /// Signs an access token that lives as long as the policy says, but not past `not_after`. None that the issue floor
-    /// would refuse.
+    /// Signs an access token with the policy's lifetime, but at most until `not_after`. Never one that the issue floor
+    /// refuses.
     pub(crate) fn mint(
         &self,
         owner: TokenOwner,
         now: Timestamp,
         not_after: Timestamp,
     ) -> Result<(AccessToken, AccessClaims), Unavailable> {
-        // `iat` and `exp` are whole seconds on the wire. Rounding down errs towards a shorter life.
+        // `iat` and `exp` are whole seconds on the wire. Rounding down errs towards an earlier expiry.
         let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
         let issued_at = whole(now);
         if let Some(from) = self.issues_from().filter(|from| issued_at < *from) {
@@ -234,7 +234,7 @@ impl SessionService {
     }
     // ANCHOR_END: mint
 
-    /// How much longer than the latest token it covers a revocation is kept.
+    /// How long a revocation is kept beyond the latest token that it covers.
     pub(crate) fn margin(&self) -> Duration {
         self.parts.config.leeway.saturating_add(MARGIN)
     }
@@ -249,7 +249,7 @@ impl SessionService {
 
     pub(crate) fn deadline(&self) -> Deadline {
         let waited = self.waited.as_ref().map_or(Duration::ZERO, |waited| *locked(waited));
-        // Not the time that tokens are judged by: a timer of the runtime, which tests can pause.
+        // Not the clock that checks tokens: the runtime's timer, which tests can pause.
         Deadline(Instant::now() + self.parts.config.store_timeout.saturating_sub(waited))
     }
 
@@ -271,8 +271,8 @@ impl SessionService {
         Ok(self.wait(deadline, read).await??)
     }
 
-    /// Runs a write in a task of its own, and waits for it. A client that hangs up, and a deadline that passes, end the
-    /// waiting, not the write: dropped half-way its outcome would be anybody's guess.
+    /// Runs a write in its own task and waits for it. A client that hangs up or a passed deadline ends the wait, not
+    /// the write: a write dropped half-way has an unknown outcome.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         deadline: Deadline,
@@ -284,8 +284,8 @@ impl SessionService {
             .inspect_err(|_| self.parts.writing.suspect())
     }
 
-    /// Both steps of every closing: the log, then the blacklist; in a task of its own, so that a client that hangs up
-    /// between the two cancels nothing.
+    /// Both steps of every closing: the log, then the blacklist. They run in their own task, so that a client that
+    /// hangs up between them cancels neither.
     pub(crate) async fn close_and_carry<T: Send + 'static>(
         &self,
         deadline: Deadline,
@@ -298,7 +298,7 @@ impl SessionService {
                 Ok((outcome, revocations)) => (Ok(outcome), revocations),
                 Err(error) => (Err(error), Vec::new()),
             };
-            // Nobody may be listening any more; the second step is done all the same.
+            // The receiver may be gone; the second step still runs.
             let _ = tell.send(outcome);
             #[cfg(feature = "failpoints")]
             crate::failpoints::stay_at("between-log-and-blacklist").await;
@@ -321,12 +321,12 @@ impl SessionService {
         if !self.parts.fills_blacklist || revocations.is_empty() {
             return Ok(());
         }
-        // From here on this node refuses them, whatever the blacklist says.
+        // From here on this node refuses them, whether or not the blacklist has them.
         self.parts.sync.pending.add(revocations);
         self.ports.blacklist.insert(revocations).await.inspect_err(|error| {
             tracing::error!(
                 error = %ErrorChain(error),
-                "a revocation is in the log but not in the blacklist; it will be carried over"
+                "a revocation is in the log but not in the blacklist; the next sync inserts it"
             );
         })?;
         self.parts.sync.pending.remove(revocations);
@@ -334,8 +334,7 @@ impl SessionService {
     }
 }
 
-/// Runs a task in the span of the request, so that what it logs can be found under the request's id, and where its caller
-/// logs.
+/// Runs a task in the request's span and with the caller's subscriber, so that its log lines have the request's id.
 pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(task.in_current_span().with_current_subscriber())
 }
@@ -344,7 +343,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whose an access token is.
+/// The owner of an access token.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenOwner {
     pub(crate) user: UserId,

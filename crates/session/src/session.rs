@@ -1,4 +1,4 @@
-//! A session: one login on one device, one row.
+//! Sessions: one login on one device, one row.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,54 +9,54 @@ use crate::revocation::EndReason;
 
 /// One login on one device.
 ///
-/// The row holds no token and no hash of one. A refresh token is rebuilt from the session's id, its generation and its
-/// salt under the server's key, so whoever steals the database can mint nothing, and a session costs one row however
-/// often it refreshes.
+/// The row holds no token and no hash of one. A refresh token is recomputed from the session's id, generation and salt
+/// with the server's key. So a stolen database does not allow minting tokens, and a session costs one row however often
+/// it refreshes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The `sid` of every token of this session.
     pub id: SessionId,
-    /// Whose it is. Never changes.
+    /// The user. Never changes.
     pub user: UserId,
     /// The OAuth client that logged in.
     pub client_id: ClientId,
     /// When the login happened.
     pub created_at: Timestamp,
-    /// When the session last proved itself: at login, then at each rotation.
+    /// When the session was last used: at login, then at each rotation.
     pub last_seen_at: Timestamp,
-    /// The absolute end. No token of the session lives past it.
+    /// The absolute end. No token of the session is valid after it.
     pub expires_at: Timestamp,
-    /// The latest `exp` of any access token issued: what a revocation must outlive.
+    /// The latest `exp` of any access token issued: a revocation must be kept longer.
     pub access_until: Timestamp,
-    /// What the refresh token hangs on, where the policy has one.
+    /// The state of the refresh token, if the policy has one.
     pub refresh: Option<RefreshState>,
     /// Whether it is still open.
     pub state: SessionState,
-    /// When a copy of a refresh token was first noticed; recorded even for a session that was closed already.
+    /// When reuse of a refresh token was first noticed; recorded even for a closed session.
     pub reuse_noticed_at: Option<Timestamp>,
-    /// The device that was seen last.
+    /// The device seen last.
     pub device: Device,
 }
 
-/// Where a session's chain of refresh tokens stands.
+/// The state of a session's chain of refresh tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshState {
     /// The generation that buys the next access token.
     pub generation: Generation,
-    /// The session's share of the refresh tag.
+    /// The session's salt for the refresh tag.
     pub salt: Salt,
-    /// When the session ends if nobody refreshes before.
+    /// When the session ends unless it is refreshed.
     pub idle_until: Timestamp,
     /// Until when generation *n-1* still answers with generation *n*; set by the rotation that made *n*.
     pub grace_until: Option<Timestamp>,
 }
 
-/// Open, or closed for a reason. That a session ran out is not written down: it follows from the time.
+/// Open, or closed for a reason. Expiry is not stored: it follows from the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {
-    /// Nobody has ended it.
+    /// Not ended.
     Open,
-    /// Ended, for good: there is no way back to [`SessionState::Open`].
+    /// Ended. It never becomes [`SessionState::Open`] again.
     Closed {
         /// When.
         at: Timestamp,
@@ -78,7 +78,7 @@ impl Session {
         now >= self.ends_at()
     }
 
-    /// When the session ends if it is left alone.
+    /// When the session ends if it is not refreshed.
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {
         match &self.refresh {
@@ -87,7 +87,7 @@ impl Session {
         }
     }
 
-    /// The generation of the current refresh token; the first one where the policy has none.
+    /// The generation of the current refresh token; the first one if the policy has none.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.refresh
@@ -96,7 +96,7 @@ impl Session {
     }
 }
 
-/// What a person needs to recognise a device in a list. Both come from the request and are not to be trusted.
+/// What a user needs to recognise a device in a list. Both values are from the request and must not be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Device {
     /// The `User-Agent` header, cut to [`Device::USER_AGENT_MAX`] characters.
@@ -106,7 +106,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// A longer `User-Agent` is cut: rows are bounded.
+    /// A longer `User-Agent` is cut, to bound the size of rows.
     pub const USER_AGENT_MAX: usize = 256;
 
     /// A device as a request describes it.
@@ -119,8 +119,8 @@ impl Device {
     }
 }
 
-/// The part of an address that limits count as one client: IPv4 whole, and of IPv6 the 64 bits of the network, which is
-/// what one customer gets.
+/// The part of an address that limits count as one client: all of an IPv4 address, and the 64 network bits of an IPv6
+/// address, which is what one customer gets.
 #[must_use]
 pub fn network_of(address: IpAddr) -> IpAddr {
     match address {

@@ -7,9 +7,9 @@ use tracing::{Instrument, instrument::WithSubscriber};
 
 const BEFORE_A_RESTART: Duration = Duration::from_secs(1);
 
-/// Runs a background task to its end. If it panics, that is logged, and a second later `start` makes the next one.
+/// Runs a background task to its end. If it panics, the panic is logged, and `start` restarts it a second later.
 ///
-/// A handle of [`tokio::spawn`] that is dropped would hide the panic, and the work would never be done again. Dropping this
+/// A dropped handle of [`tokio::spawn`] would hide the panic, and the work would never be done again. Dropping this
 /// future ends the task.
 pub async fn supervise<F>(name: &'static str, mut start: impl FnMut() -> F) -> F::Output
 where

@@ -1,5 +1,5 @@
-//! How far this node has come with carrying the log over, and whether the database takes writes: written by the maintenance, read by
-//! every request.
+//! How far this node has synced the blacklist, and whether the database accepts writes. Written by the maintenance,
+//! read by every request.
 
 use std::{
     sync::{
@@ -18,26 +18,26 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// How far this node has come with carrying the log over, and whether that still counts.
+/// How far this node has synced the blacklist, and whether that is still valid.
 #[derive(Default)]
 pub(crate) struct BlacklistSync {
-    /// Held by whoever carries: one walk at a time.
+    /// Held during a sync: one walk at a time.
     pub(crate) place: tokio::sync::Mutex<SyncPosition>,
-    /// How often the node was told that it may have missed something.
+    /// How often a resync was required, because the node may have missed something.
     pub(crate) doubts: AtomicU64,
-    /// The last sync status, and how many doubts there had been when the walk to it began.
+    /// The last sync status, and the value of `doubts` when its walk began.
     status: Mutex<Option<(Position, Instant, u64)>>,
-    /// How old the last sync status may be, once somebody keeps it new.
+    /// How old the last sync status may be. Set once the maintenance runs.
     pub(crate) behind_after: OnceLock<Duration>,
     pub(crate) pending: Pending,
     /// Set when the maintenance ends, until it has made a round again.
     pub(crate) ended: AtomicBool,
     pub(crate) hurry: Notify,
-    /// Whether the answer to lost commits is under way.
+    /// Whether the recovery from lost commits is running.
     pub(crate) begins_again: AtomicBool,
 }
 
-/// Whether the database takes writes, as far as is known.
+/// Whether the database accepted the last test write.
 #[derive(Default)]
 pub(crate) struct Writing {
     pub(crate) refused: AtomicBool,
@@ -45,24 +45,24 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// A write has failed: have the next try come soon.
+    /// A write has failed: triggers the next test write soon.
     pub(crate) fn suspect(&self) {
         self.suspected.notify_one();
     }
 }
 
-/// How far a log has been carried over.
+/// How far a log has been synced.
 #[derive(Clone, Copy)]
 pub(crate) struct SyncPosition {
     pub(crate) log: Option<LogId>,
     pub(crate) to: Position,
-    /// The highest entry that was seen in this log, and the newest history of the database.
+    /// The highest entry seen in this log, and the newest timeline of the database.
     pub(crate) seen: LogPosition,
     pub(crate) timeline: u32,
 }
 
 impl SyncPosition {
-    /// Where a walk that began at `begin` has come to.
+    /// Where a walk that began at `begin` ended.
     pub(crate) fn end(&self, begin: LogPosition) -> LogPosition {
         if self.seen.position == self.to {
             self.seen
@@ -84,7 +84,7 @@ impl Default for SyncPosition {
 }
 
 impl BlacklistSync {
-    /// Whether the blacklist has what the log has: the log was walked to its end, and not too long ago.
+    /// Whether the blacklist is current: the log was walked to its end, and not too long ago.
     pub(crate) fn is_current(&self) -> Result<(), Unavailable> {
         let (_, began) = self.current().ok_or(Unavailable::BlacklistRebuilding)?;
         match self.behind_after.get() {
@@ -93,14 +93,14 @@ impl BlacklistSync {
         }
     }
 
-    /// Where the log ended, and when the walk to it began, if that was since the last doubt.
+    /// Where the log ended and when the walk to it began; `None` if a resync was required since.
     pub(crate) fn current(&self) -> Option<(Position, Instant)> {
         let doubts = self.doubts.load(Ordering::SeqCst);
         let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.and_then(|(to, began, settled)| (settled == doubts).then_some((to, began)))
     }
 
-    /// Has the next look at the log come at once.
+    /// Triggers the next sync at once.
     pub(crate) fn hurry(&self) {
         self.hurry.notify_one();
     }

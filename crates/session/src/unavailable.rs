@@ -1,8 +1,8 @@
-//! That the service cannot answer, and that a closing is not done.
+//! Errors: the service cannot answer, or a closing is incomplete.
 
 use crate::{clock::ClockNotReady, ports::StoreError};
 
-/// The service cannot tell. Whatever was asked, the answer is "try again", never "yes".
+/// The service cannot answer. The reply to every request is "try again", never "yes".
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
     /// A store failed.
@@ -11,8 +11,8 @@ pub enum Unavailable {
     /// The time is not known.
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
-    /// The blacklist does not know its past: [`SessionService::sync_blacklist`](crate::SessionService::sync_blacklist) has not come to the end of the log yet, or the
-    /// blacklist has lost what it was told.
+    /// The blacklist is incomplete: [`SessionService::sync_blacklist`](crate::SessionService::sync_blacklist) has not
+    /// reached the end of the log yet, or the blacklist has lost its data.
     #[error("the blacklist has not been filled from the revocation log yet")]
     BlacklistRebuilding,
     /// The blacklist may lack revocations: the log has not been synced to it for longer than
@@ -21,18 +21,18 @@ pub enum Unavailable {
     Behind,
 }
 
-/// A closing that was not done, or only half.
+/// A closing that was not done, or only its first step.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CloseError {
     /// Whether the session is closed is unknown.
     #[error(transparent)]
     Unknown(#[from] Unavailable),
-    /// The session is closed in the log; the blacklist does not know it yet, and will.
+    /// The session is closed in the log; the blacklist will get the revocation later.
     #[error("the revocation is written, but has not reached the blacklist")]
     Pending(#[source] StoreError),
 }
 
-/// How each operation that ends sessions says that it is not done: all in the same way.
+/// Converts [`CloseError`] in the same way for each operation that ends sessions.
 macro_rules! from_close_error {
     ($error:ty) => {
         impl From<$crate::unavailable::CloseError> for $error {

@@ -1,4 +1,4 @@
-//! Who logs in.
+//! Users, their names and their password hashes.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use jiff::Timestamp;
 use rescind_token::UserId;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Somebody who can log in.
+/// A user who can log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The `sub` of their tokens.
     pub id: UserId,
     /// The name they log in with.
     pub username: Username,
-    /// A person's own account, or one that everybody knows the password of.
+    /// A person's account, or one with a public password.
     pub kind: UserKind,
     /// When they signed up.
     pub created_at: Timestamp,
 }
 
-/// Whose an account is.
+/// The kind of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UserKind {
     /// A person's.
@@ -28,37 +28,37 @@ pub enum UserKind {
     Demo,
 }
 
-/// A user to be written down.
+/// A user to store.
 #[derive(Debug, Clone)]
 pub struct NewUser {
     /// The user.
     pub user: User,
-    /// What their password is checked against.
+    /// The hash of their password.
     pub password_hash: PasswordHash,
 }
 
-/// What a login is checked against.
+/// A user, and the hash to check a password against.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// Who it is if the password fits.
+    /// The user to log in if the password matches.
     pub user: User,
-    /// What the password must fit.
+    /// The hash that the password must match.
     pub password_hash: PasswordHash,
 }
 
 /// A name to log in with: 1 to 64 letters, digits and `. _ - + @`, kept in lower case so that `Alice` is `alice`.
 ///
-/// ASCII only: of two names that look alike one is then never the other's.
+/// ASCII only, so that a lookalike cannot impersonate another name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username(String);
 
-/// A username that cannot be one.
+/// The text is not a valid username.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 letters, digits or any of . _ - + @, and begin with a letter or a digit")]
 pub struct InvalidUsername;
 
 impl Username {
-    /// Takes a name as somebody typed it.
+    /// Parses a name as a user typed it.
     ///
     /// # Errors
     /// [`InvalidUsername`] if it is empty, too long, or has other characters.
@@ -86,18 +86,18 @@ impl fmt::Display for Username {
     }
 }
 
-/// A password hash in PHC string form. It prints as redacted: with it somebody could guess the password at leisure.
+/// A password hash in PHC string form. It prints as redacted: it allows offline guessing of the password.
 #[derive(Debug, Clone)]
 pub struct PasswordHash(SecretString);
 
 impl PasswordHash {
-    /// A hash as a store keeps it. Whether it is well formed shows when a password is checked against it.
+    /// A hash from a store. Its format is validated when a password is checked against it.
     #[must_use]
     pub fn new(phc: impl Into<String>) -> Self {
         Self(SecretString::from(phc.into()))
     }
 
-    /// The PHC string, to be stored.
+    /// The PHC string, for storage.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_one_whatever_their_case() {
+    fn usernames_ignore_case() {
         assert_eq!(Username::parse(" Alice "), Username::parse("alice"));
         assert_eq!(
             Username::parse("ann+x@example.com").unwrap().as_str(),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_refused() {
+    fn invalid_usernames_are_refused() {
         for name in ["", " ", "@alice", "a b", "älice", "a\0", "a/b", &"a".repeat(65)] {
             assert_eq!(Username::parse(name), Err(InvalidUsername), "{name:?}");
         }

@@ -15,20 +15,19 @@ use crate::{
     revocation::{LogId, Revocation, Scope},
 };
 
-/// The blacklist of a single node, asked on every request.
+/// The blacklist of a single node, checked on every request.
 ///
-/// A new one is empty, knows it, and says [`RevocationStatus::Incomplete`] of everything until it has been filled from the log.
+/// A new one is incomplete and answers [`RevocationStatus::Incomplete`] until it has been filled from the log.
 ///
-/// One [`RwLock`], since checks come with every request and changes only with a logout: readers do not keep each other
-/// out, and each holds the lock for two look-ups: nanoseconds, where verifying the signature took microseconds.
-/// Rejected: a map in shards. A token and its session would lie in different ones, and a verdict would be put together
-/// from two moments.
+/// One [`RwLock`], since every request checks and only a logout changes: readers do not block each other, and each
+/// holds the lock for two lookups. These take nanoseconds; verifying the signature took microseconds. Rejected: a
+/// sharded map. A token and its session would be in different shards, and a verdict would combine two moments.
 #[derive(Debug, Default)]
 pub struct MemoryBlacklist {
     entries: RwLock<Entries>,
 }
 
-/// Each entry twice: by what it refuses, to be found, and by when it may go, to be pruned without looking at the rest.
+/// Each entry twice: by scope, for checks, and by `until`, for pruning without a scan.
 #[derive(Debug, Default)]
 struct Entries {
     past: Past,
@@ -36,7 +35,7 @@ struct Entries {
     by_until: BTreeSet<(Timestamp, Scope)>,
 }
 
-/// Whether the copy knows its past.
+/// Whether the copy is complete.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Past {
     #[default]
@@ -46,13 +45,13 @@ enum Past {
 }
 
 impl MemoryBlacklist {
-    /// A blacklist that does not know its past yet.
+    /// An empty, incomplete blacklist.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Loses everything, as a restart does: for a node that was not alone for a while, and for lessons.
+    /// Loses everything, as a restart does: for a node that may have missed revocations, and for lessons.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if a panic may have left it half changed.
@@ -76,7 +75,7 @@ impl Entries {
     }
 
     // ANCHOR: check
-    /// An entry that is here refuses. Its `until` is not asked: that only says when it may be removed.
+    /// An entry that is present refuses. Its `until` does not matter here: it only permits removal.
     fn check(&self, token: TokenId, session: SessionId) -> RevocationStatus {
         [Scope::Session(session), Scope::Token(token)]
             .into_iter()
@@ -92,8 +91,8 @@ impl Entries {
         }
     }
 
-    /// Nobody else can be at it: the copy belongs to one process, which fills it once at a time. A claim that was left
-    /// behind half-way gives way to the next.
+    /// No other node can be filling it: the copy belongs to one process, which runs one fill at a time. The next claim
+    /// replaces an abandoned one.
     fn claim(&mut self, claim: RebuildClaim) -> ClaimOutcome {
         if self.past == Past::Whole(claim.log) {
             return ClaimOutcome::Complete;

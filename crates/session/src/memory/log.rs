@@ -1,4 +1,4 @@
-//! The revocation log in memory: append, read on, prune.
+//! The revocation log in memory: append, read, prune.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,14 +13,14 @@ use crate::{
     revocation::{Position, Revocation, Scope},
 };
 
-/// Entries by position, and what leads to a position: the scope, the user, the moment from which the entry may go.
+/// Entries by position, with indexes by scope, by user, and by the time from which an entry may be removed.
 #[derive(Debug)]
 pub(super) struct Log {
     entries: BTreeMap<Position, Revocation>,
     by_scope: HashMap<Scope, Position>,
     by_user: HashMap<UserId, BTreeSet<Position>>,
     by_until: BTreeSet<(Timestamp, Position)>,
-    /// The last position that was given away. It outlives its entry, or pruning would let it be given away again.
+    /// The last position assigned. Kept after its entry is pruned, or it would be assigned again.
     last: Position,
 }
 
@@ -37,7 +37,7 @@ impl Default for Log {
 }
 
 impl Log {
-    /// Appends what is made for the next position.
+    /// Appends the revocation made for the next position.
     pub(super) fn append(&mut self, revocation: impl FnOnce(Position) -> Revocation) -> Revocation {
         self.last = self.last.next();
         let revocation = revocation(self.last);
@@ -54,7 +54,7 @@ impl Log {
             .and_then(|position| self.entries.get(position))
     }
 
-    /// What is kept of that user's, in the order of positions.
+    /// That user's entries, in the order of positions.
     pub(super) fn of_user(&self, user: UserId) -> impl Iterator<Item = &Revocation> {
         self.by_user
             .get(&user)
@@ -76,12 +76,12 @@ impl Log {
         )
     }
 
-    /// Whether the log was pruned beyond that position. The floor lies just below the first entry that is kept, and at
-    /// the end of a log that holds nothing.
+    /// Whether the log was pruned beyond that position. The floor is just below the first kept entry; in an empty log
+    /// it is the end.
     ///
-    /// Rejected: the highest position ever removed. Entries go in the order of their `until`, so some below that one may
-    /// be kept for long yet; a reader that starts over would stop at the first of them, be told to start over, and never
-    /// get past it.
+    /// Rejected: the highest position ever removed. Entries are removed in the order of their `until`, so some below
+    /// that position may be kept much longer; a reader that starts over would stop at the first of them, have to start
+    /// over again, and never get past it.
     fn is_below_floor(&self, position: Position) -> bool {
         match self.entries.first_key_value() {
             Some((&first, _)) => position.next() < first,

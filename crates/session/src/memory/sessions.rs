@@ -21,25 +21,24 @@ use crate::{
     session::{Session, SessionState},
 };
 
-/// Sessions and their revocations, for as long as the process lives.
+/// Sessions and their revocations, until the process ends.
 ///
-/// One lock around everything, held for the length of one method: that is the transaction. Whatever the method reads is
-/// still true when it writes, which is the whole secret of rotating once, closing once, and logging nobody in beside
-/// "log out everywhere".
+/// One lock around everything, held for one method: that is the transaction. What the method reads is still true when
+/// it writes. So a rotation and a closing happen once, and no login survives a concurrent "log out everywhere".
 #[derive(Debug, Default)]
 pub struct MemorySessions {
     store: Mutex<Store>,
 }
 
-/// What a transaction sees.
+/// The data behind the lock.
 #[derive(Debug, Default)]
 struct Store {
     rows: HashMap<SessionId, Session>,
     /// Oldest first, as they are listed.
     of_user: HashMap<UserId, BTreeSet<(Timestamp, SessionId)>>,
-    /// By absolute end, so that pruning looks only at what it removes.
+    /// By absolute end, so that pruning reads only what it removes.
     by_end: BTreeSet<(Timestamp, SessionId)>,
-    /// Kept for good, unlike the sessions: a login may be under way while the last of them is pruned.
+    /// Never removed, unlike sessions: a login may be in progress while the user's last session is pruned.
     epochs: HashMap<UserId, Epoch>,
     log: Log,
     newest: Option<Timestamp>,
@@ -64,7 +63,7 @@ impl Store {
             return Ok(Opened::Superseded);
         }
         if self.rows.contains_key(&session.id) {
-            // To write over it could open a closed session again.
+            // Overwriting it could reopen a closed session.
             return Err(StoreError::corrupt("a session of that id exists"));
         }
         self.rows.insert(session.id, session.clone());
@@ -78,7 +77,7 @@ impl Store {
     }
 
     // ANCHOR: rotate
-    /// Compare, then swap. Nobody comes in between, because the lock is held.
+    /// Compare, then swap. No other caller can interfere, because the lock is held.
     fn rotate(&mut self, rotation: &Rotation) -> Rotated {
         let Some(row) = self.rows.get_mut(&rotation.session) else {
             return Rotated::Lost;
@@ -142,7 +141,7 @@ impl Store {
             .map(|row| row.id)
             .collect();
         for id in open {
-            // What it answers is in the log, and is read from there along with the revocations of earlier closings.
+            // The revocation is read from the log below, together with those of earlier closings.
             let _ = self.close(id, closing);
         }
         let of_a_session = |scope| matches!(scope, Scope::Session(id) if Some(id) != except);
@@ -251,7 +250,7 @@ impl SessionStore for MemorySessions {
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {
-        // It dies with its process: there is no other that it could be taken for.
+        // It ends with its process, so it cannot be confused with another log.
         Ok(LogId::from_uuid(Uuid::nil()))
     }
 
@@ -266,7 +265,7 @@ impl SessionStore for MemorySessions {
     async fn store_clock(&self) -> Result<StoreClock, StoreError> {
         let store = whole(self.store.lock())?;
         Ok(StoreClock {
-            // No clock of its own: it lives in the process whose clock is in question.
+            // No clock of its own: it runs in the process whose clock is being compared.
             clock: None,
             newest: store.newest,
             issue_floor: store.issue_floor,

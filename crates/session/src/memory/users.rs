@@ -14,7 +14,7 @@ use crate::{
     user::{Credentials, NewUser, PasswordHash, User, Username},
 };
 
-/// Users, for as long as the process lives.
+/// Users, until the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryUsers {
     users: Mutex<Users>,
@@ -54,7 +54,7 @@ impl UserStore for MemoryUsers {
         }
         let (id, username) = (user.id, user.username.clone());
         match users.by_id.entry(id) {
-            // To write over it would be to hand somebody's account to whoever signs up.
+            // Overwriting it would give an existing account to the new user.
             Entry::Occupied(_) => return Err(StoreError::corrupt("a user of that id exists")),
             Entry::Vacant(place) => place.insert(Credentials { user, password_hash }),
         };
