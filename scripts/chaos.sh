@@ -59,7 +59,7 @@ began=$SECONDS
 cargo test "${suite[@]}" --no-fail-fast 2>&1 | tee "$work/log" || status=$?
 minutes=$(((SECONDS - began + 59) / 60))
 
-# "test amnesia::a_flushed_redis_brings_nothing_back ... FAILED"
+# "test amnesia::a_flushed_redis_revives_no_token ... FAILED"
 sed -nE 's/^test ([a-z0-9_]+::)+([a-z0-9_]+) \.\.\. FAILED$/\2/p' "$work/log" >"$work/failed"
 
 table() {

@@ -26,7 +26,7 @@ struct Imports {
 }
 
 #[test]
-fn the_files_of_a_crate_import_each_other_in_no_circle() {
+fn no_crate_has_an_import_circle() {
     let workspace = MetadataCommand::new().no_deps().exec().unwrap();
     let mut circles = Vec::new();
     for package in workspace.workspace_packages() {
@@ -38,7 +38,7 @@ fn the_files_of_a_crate_import_each_other_in_no_circle() {
 }
 
 #[test]
-fn a_circle_of_imports_is_found_through_what_a_file_passes_on() {
+fn an_import_circle_through_a_re_export_is_found() {
     let file = |source: &str| imports(&syn::parse_file(source).unwrap());
     let mut files = BTreeMap::from([
         (vec![], file("pub use low::Low; pub use high::High;")),

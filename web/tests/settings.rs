@@ -86,7 +86,7 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once() {
+async fn all_wrong_settings_are_reported_at_once() {
     let wrong = ["RESCIND_BIND", "RESCIND_DEMO", "RESCIND_LEEWAY"];
     let program = wrong
         .iter()
@@ -99,7 +99,7 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn the_demo_cannot_be_on_where_others_come_in() {
+async fn the_demo_cannot_be_on_at_a_public_address() {
     for elsewhere in [
         ("RESCIND_BIND", "192.0.2.1:80"),
         ("RESCIND_PUBLIC_URL", "http://tokens.example"),
@@ -114,7 +114,7 @@ async fn the_demo_cannot_be_on_where_others_come_in() {
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_the_environment_and_that_before_the_env_file() {
+async fn a_flag_overrides_the_environment_and_that_the_env_file() {
     let started = |program: Program| async {
         fs::write(
             program.data_dir().join(".env"),
@@ -153,7 +153,7 @@ async fn an_env_file_that_cannot_be_read_stops_the_start_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn standard_output_is_the_address_and_nothing_else() {
+async fn standard_output_is_only_the_address() {
     let running = program().start().await.unwrap();
     let url = running.base_url().to_owned();
     let ended = running.terminate().await.unwrap();
@@ -264,7 +264,7 @@ async fn keys_that_are_not_the_databases_are_refused_until_they_are_adopted() {
 }
 
 #[tokio::test]
-async fn rotating_the_keys_logs_nobody_out() {
+async fn rotating_the_keys_ends_no_session() {
     let running = program().start().await.unwrap();
     let old = running
         .api_client()
@@ -289,7 +289,7 @@ async fn rotating_the_keys_logs_nobody_out() {
 /// The way that web/README.md tells, with other means than its shell command.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_refresh_key_added_by_hand_logs_nobody_out() {
+async fn a_refresh_key_added_by_hand_ends_no_session() {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
 
     let running = program().start().await.unwrap();
@@ -326,7 +326,7 @@ async fn a_refresh_key_added_by_hand_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_database_that_was_emptied_meets_no_token_that_it_has_forgotten_the_end_of() {
+async fn after_the_database_was_emptied_no_older_token_is_accepted() {
     let running = program().start().await.unwrap();
     let client = running.api_client();
     let revoked = client.log_in(ALICE.0, ALICE.1).await.expect_status(200).tokens();
@@ -348,7 +348,7 @@ async fn a_database_that_was_emptied_meets_no_token_that_it_has_forgotten_the_en
 }
 
 #[tokio::test]
-async fn an_algorithm_that_the_active_key_is_not_for_stops_the_start() {
+async fn an_algorithm_other_than_the_active_keys_stops_the_start() {
     let stopped = program().start().await.unwrap().terminate().await.unwrap().program;
     let ended = stopped.env("RESCIND_ALGORITHM", "HS256").run_to_exit().await.unwrap();
     assert_eq!(code(&ended), Some(2), "{}", ended.stderr);
@@ -362,7 +362,7 @@ async fn an_algorithm_that_the_active_key_is_not_for_stops_the_start() {
 }
 
 #[tokio::test]
-async fn with_the_demo_off_its_accounts_are_refused_and_what_they_left_open_is_closed() {
+async fn with_the_demo_off_its_accounts_are_refused_and_their_sessions_closed() {
     let running = program().start().await.unwrap();
     let tokens = running
         .api_client()
@@ -409,7 +409,7 @@ async fn a_public_url_that_is_not_loopback_turns_the_demo_off() {
 }
 
 #[tokio::test]
-async fn without_the_demo_no_page_holds_enough_to_make_a_token_of() {
+async fn without_the_demo_no_page_shows_a_tokens_signature() {
     let running = program().env("RESCIND_DEMO", "off").start().await.unwrap();
     let browser = running.cookie_client();
     browser
@@ -427,7 +427,7 @@ async fn without_the_demo_no_page_holds_enough_to_make_a_token_of() {
 }
 
 #[tokio::test]
-async fn a_chosen_database_is_moved_by_hand_and_the_embedded_one_by_itself() {
+async fn a_chosen_database_is_migrated_by_hand_and_the_embedded_one_by_itself() {
     let elsewhere = program();
     let url = format!("sqlite:{}", elsewhere.data_dir().join("chosen.db").display());
     let on_it = |words: &[&str]| {

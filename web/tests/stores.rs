@@ -86,7 +86,7 @@ async fn tell_the_story(program: Program) -> Running {
 }
 
 #[tokio::test]
-async fn the_story_is_the_same_on_postgres_alone_and_a_second_node_is_told_of_redis() {
+async fn the_story_is_the_same_on_postgres_and_a_second_node_is_sent_to_redis() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let url = migrated(PostgresServer::shared().await).await;
     let running = tell_the_story(program().env("DATABASE_URL", &url)).await;
@@ -165,7 +165,7 @@ async fn assert_shared(one: &Running, another: &Running) {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_away_at_the_start_makes_it_wait_and_one_that_evicts_keeps_it_waiting() {
+async fn a_node_waits_for_a_missing_redis_and_stays_unready_if_it_evicts() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::with(&["--maxmemory-policy", "allkeys-lru"]).await;
     let url = redis.url();
@@ -246,7 +246,7 @@ async fn readiness_names_the_store_that_is_silent_and_does_so_in_time() {
 
 /// Cut off from its lock, a node without Redis must neither answer nor, once it has the lock again, go on from what it knew.
 #[tokio::test]
-async fn what_was_taken_back_while_another_was_alone_is_refused_by_the_one_that_comes_back() {
+async fn a_node_that_regains_its_lock_refuses_what_was_revoked_meanwhile() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let postgres = PostgresServer::shared().await;
     let url = migrated(postgres).await;
@@ -306,7 +306,7 @@ async fn a_postgres_that_forgets_commits_or_is_not_there_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_policy_that_never_asks_redis_starts_without_it_and_confirms_no_logout_that_others_have_not_heard_of() {
+async fn other_policies_start_without_redis_but_logout_needs_it() {
     let nobody = TcpRelay::to(1).await;
     let url = format!("redis://:s3cret@127.0.0.1:{}", nobody.port());
     nobody.cut().await;
@@ -333,7 +333,7 @@ async fn a_policy_that_never_asks_redis_starts_without_it_and_confirms_no_logout
 }
 
 #[tokio::test]
-async fn after_a_restore_of_the_file_nobody_is_logged_in_and_no_older_token_lives() {
+async fn restoring_the_file_ends_every_session_and_older_token() {
     let backup = tempfile::tempdir().unwrap();
     let (stopped, ended) = backed_up(program()).await;
     copy_database(&stopped.data_dir(), backup.path());
@@ -343,7 +343,7 @@ async fn after_a_restore_of_the_file_nobody_is_logged_in_and_no_older_token_live
 }
 
 #[tokio::test]
-async fn after_a_restore_of_postgres_nobody_is_logged_in_and_redis_is_filled_anew() {
+async fn restoring_postgres_ends_every_session_and_refills_redis() {
     let (Some(_), Some(_)) = (needs(Tool::Redis), needs(Tool::Postgres)) else {
         return;
     };

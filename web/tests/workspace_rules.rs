@@ -96,7 +96,7 @@ fn every_member_has_its_place_in_the_picture() {
 }
 
 #[test]
-fn a_library_with_keepers_is_named_by_its_keepers_alone() {
+fn only_its_keepers_depend_on_a_library_with_keepers() {
     let workspace = Workspace::read();
     let mut offences = Vec::new();
     for (package, dependency) in workspace.dependencies() {
@@ -251,7 +251,7 @@ fn the_program_that_is_shipped_has_no_suite() {
 /// HTTP/2 is not served, so nothing that speaks it is built, in no member and for no test: `h2` has had advisories
 /// (RUSTSEC-2026-0258). A feature that brings it back brings it into the lock file.
 #[test]
-fn nothing_speaks_http_2() {
+fn no_dependency_speaks_http_2() {
     let lock = Workspace::read().0.workspace_root.join("Cargo.lock");
     let lock = std::fs::read_to_string(lock).unwrap();
     assert!(!lock.contains("name = \"h2\""));
@@ -338,7 +338,7 @@ fn is_test(source: &str, name: &str) -> bool {
 }
 
 #[test]
-fn a_function_that_is_no_test_is_not_taken_for_one() {
+fn a_function_that_is_no_test_does_not_count_as_one() {
     for (source, is) in [
         ("#[test]\nfn name() {}", true),
         (

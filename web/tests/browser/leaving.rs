@@ -30,7 +30,7 @@ async fn log_out_and_go_back(person: &Person) {
 }
 
 #[tokio::test]
-async fn after_a_logout_the_back_button_shows_nothing_private_and_the_old_token_is_dead() {
+async fn after_a_logout_the_back_button_shows_no_private_page_and_the_token_is_refused() {
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };

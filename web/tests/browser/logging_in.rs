@@ -28,7 +28,7 @@ async fn a_new_person_signs_up_and_is_logged_in() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_said_beside_the_form_and_the_name_is_kept() {
+async fn a_wrong_password_is_reported_beside_the_form_and_the_name_is_kept() {
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };
@@ -45,7 +45,7 @@ async fn a_wrong_password_is_said_beside_the_form_and_the_name_is_kept() {
 }
 
 #[tokio::test]
-async fn whoever_wanted_a_private_page_is_led_back_to_it_after_the_login() {
+async fn after_the_login_the_browser_returns_to_the_private_page_it_asked_for() {
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };
@@ -66,7 +66,7 @@ async fn whoever_wanted_a_private_page_is_led_back_to_it_after_the_login() {
 }
 
 #[tokio::test]
-async fn one_click_makes_somebody_of_the_demo() {
+async fn one_click_logs_in_as_a_demo_account() {
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };
@@ -76,7 +76,7 @@ async fn one_click_makes_somebody_of_the_demo() {
 }
 
 #[tokio::test]
-async fn a_login_takes_the_place_of_the_one_that_the_browser_held() {
+async fn a_login_replaces_the_browsers_earlier_login() {
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };

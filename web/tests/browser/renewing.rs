@@ -7,7 +7,7 @@ use thirtyfour::WindowHandle;
 use crate::person::{BRIEF, DEMO_PASSWORD, Person};
 
 #[tokio::test]
-async fn a_page_whose_access_token_ran_out_renews_it_by_itself_and_then_logs_out() {
+async fn a_page_with_an_expired_access_token_renews_it_and_then_logs_out() {
     let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
         return;
     };
@@ -50,7 +50,7 @@ async fn a_page_whose_access_token_ran_out_renews_it_by_itself_and_then_logs_out
 /// A link on another site, such as a mail's, to a page whose access token ran out: the cookies travel with it
 /// (`SameSite=Lax`), and it must not rotate before the request is repeated here.
 #[tokio::test]
-async fn a_link_on_another_site_to_an_expired_page_arrives_renewed() {
+async fn a_link_from_another_site_renews_an_expired_access_token() {
     let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
         return;
     };
@@ -86,7 +86,7 @@ async fn open_in_two_tabs(browser: &Browser, url: &str) -> Vec<WindowHandle> {
 }
 
 #[tokio::test]
-async fn two_tabs_that_open_at_once_after_the_token_ran_out_are_both_logged_in() {
+async fn two_tabs_opened_at_once_after_expiry_are_both_logged_in() {
     let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
         return;
     };
@@ -116,7 +116,7 @@ async fn two_tabs_that_open_at_once_after_the_token_ran_out_are_both_logged_in()
 }
 
 #[tokio::test]
-async fn a_button_pressed_too_late_does_nothing_says_so_and_works_when_pressed_again() {
+async fn a_button_pressed_after_expiry_explains_itself_and_works_the_second_time() {
     let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
         return;
     };

@@ -29,7 +29,7 @@ const WITNESS: &str = "
 /// Takes no turn: it waits for a minute, with one process that has next to nothing to do. And it begins first, being the
 /// longest: tests begin in the order of their names.
 #[tokio::test(flavor = "multi_thread")]
-async fn pruning_a_mountain_keeps_nobody_waiting() {
+async fn pruning_a_large_backlog_delays_no_request() {
     if !has_stores() {
         return;
     }
@@ -110,7 +110,7 @@ async fn pruning_a_mountain_keeps_nobody_waiting() {
     node.assert_alive(&live).await;
     held!(
         Pruning,
-        pruning_a_mountain_keeps_nobody_waiting,
+        pruning_a_large_backlog_delays_no_request,
         "removed in bounded batches, while checks and logins are answered",
         "{} entries in {} batches of at most {} within {} ms; checks: {checks}; logins: {logins}",
         thousands(count.into()),

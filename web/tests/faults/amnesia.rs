@@ -119,7 +119,7 @@ async fn write_old_entries(url: &str, count: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_restarts_empty_brings_nothing_back() {
+async fn a_redis_that_restarts_empty_revives_no_token() {
     if !has_stores() {
         return;
     }
@@ -138,7 +138,7 @@ async fn a_redis_that_restarts_empty_brings_nothing_back() {
     assert!(scene.tally.unknown > 0, "the outage was never noticed");
     held!(
         RedisForgets,
-        a_redis_that_restarts_empty_brings_nothing_back,
+        a_redis_that_restarts_empty_revives_no_token,
         "killed and restarted empty: nothing accepted before, during and after the rebuild",
         "{}",
         scene.figures(faults)
@@ -146,7 +146,7 @@ async fn a_redis_that_restarts_empty_brings_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flushed_redis_brings_nothing_back() {
+async fn a_flushed_redis_revives_no_token() {
     if !has_stores() {
         return;
     }
@@ -167,7 +167,7 @@ async fn a_flushed_redis_brings_nothing_back() {
         .await;
     held!(
         RedisForgets,
-        a_flushed_redis_brings_nothing_back,
+        a_flushed_redis_revives_no_token,
         "FLUSHALL while running, also in the middle of a rebuild: nothing accepted",
         "{}",
         scene.figures(faults + 5)
@@ -175,7 +175,7 @@ async fn a_flushed_redis_brings_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_from_an_old_snapshot_brings_nothing_back() {
+async fn a_redis_from_an_old_snapshot_revives_no_token() {
     if !has_stores() {
         return;
     }
@@ -190,7 +190,7 @@ async fn a_redis_from_an_old_snapshot_brings_nothing_back() {
     }
     held!(
         RedisForgets,
-        a_redis_from_an_old_snapshot_brings_nothing_back,
+        a_redis_from_an_old_snapshot_revives_no_token,
         "restored from a snapshot older than some logouts: nothing accepted",
         "{}",
         scene.figures(faults)

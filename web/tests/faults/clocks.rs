@@ -25,7 +25,7 @@ async fn end_sessions(node: &Node, count: usize) -> Vec<Tokens> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forgets_nothing() {
+async fn a_node_started_with_its_clock_an_hour_off_is_503_and_prunes_no_revocation() {
     if !can_be_shown() {
         return;
     }
@@ -71,7 +71,7 @@ async fn a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forget
     }
     held!(
         Clocks,
-        a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forgets_nothing,
+        a_node_started_with_its_clock_an_hour_off_is_503_and_prunes_no_revocation,
         "started an hour ahead or behind: that node is not ready and answers 503; no revocation forgotten",
         "{} sessions asked about, {} revocations kept",
         thousands(asked),
@@ -80,7 +80,7 @@ async fn a_node_that_starts_with_its_clock_an_hour_off_answers_nobody_and_forget
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_steps_an_hour_under_one_node_forgets_nothing() {
+async fn a_clock_that_steps_an_hour_under_one_node_revives_no_token() {
     if !can_be_shown() {
         return;
     }
@@ -117,7 +117,7 @@ async fn a_clock_that_steps_an_hour_under_one_node_forgets_nothing() {
     }
     held!(
         Clocks,
-        a_clock_that_steps_an_hour_under_one_node_forgets_nothing,
+        a_clock_that_steps_an_hour_under_one_node_revives_no_token,
         "stepped an hour ahead, then behind, under a running node: no answer changes, no revocation forgotten",
         "{} revocations kept, made by both nodes",
         ended.len()

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_was_left_and_comes_back_accepts_nothing_old() {
+async fn a_redis_that_was_replaced_and_returns_revives_no_token() {
     if !has_stores() {
         return;
     }
@@ -49,7 +49,7 @@ async fn a_redis_that_was_left_and_comes_back_accepts_nothing_old() {
     history.nothing_is_accepted(&[&one, &other], count).await;
     held!(
         Failover,
-        a_redis_that_was_left_and_comes_back_accepts_nothing_old,
+        a_redis_that_was_replaced_and_returns_revives_no_token,
         "Redis A, then B, then A again, which was never restarted: nothing accepted",
         "{} logouts on B, {} checks, 0 accepted; without service {without}; answers {}",
         thousands(count as u64),
@@ -121,7 +121,7 @@ async fn a_planned_failover_by_sentinels_loses_no_logout() {
 
 /// The new primary and a new node see each other; the old ones wake up together and know nothing of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_primary_a_sentinel_and_a_node_that_were_paused_together_accept_nothing() {
+async fn a_node_paused_with_its_primary_and_sentinel_revives_no_token() {
     if !has_stores() {
         return;
     }
@@ -151,7 +151,7 @@ async fn a_primary_a_sentinel_and_a_node_that_were_paused_together_accept_nothin
     history.nothing_is_accepted(&[&other, &one], usize::MAX).await;
     held!(
         Failover,
-        a_primary_a_sentinel_and_a_node_that_were_paused_together_accept_nothing,
+        a_node_paused_with_its_primary_and_sentinel_revives_no_token,
         "primary, one sentinel and one node stopped together, and woken after the failover: nothing accepted",
         "{} logouts, {} checks, 0 accepted; service of the other node again {} ms after the new primary",
         thousands(history.logged_out.len() as u64),
@@ -161,7 +161,7 @@ async fn a_primary_a_sentinel_and_a_node_that_were_paused_together_accept_nothin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hung_member_of_a_cluster_holds_up_nothing_but_its_own_failover() {
+async fn a_hung_cluster_member_delays_only_its_own_failover() {
     if !has_stores() {
         return;
     }
@@ -204,7 +204,7 @@ async fn a_hung_member_of_a_cluster_holds_up_nothing_but_its_own_failover() {
     }
     held!(
         Failover,
-        a_hung_member_of_a_cluster_holds_up_nothing_but_its_own_failover,
+        a_hung_cluster_member_delays_only_its_own_failover,
         "a member stopped: a new node starts; the owner of the keys stopped: served by its replica, and nothing accepted",
         "start beside a stopped member {} ms; without service {without}; {} logouts, {} checks, 0 accepted",
         start.as_millis(),
@@ -214,7 +214,7 @@ async fn a_hung_member_of_a_cluster_holds_up_nothing_but_its_own_failover() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slot_that_migrates_brings_nothing_back() {
+async fn a_slot_that_migrates_revives_no_token() {
     if !has_stores() {
         return;
     }
@@ -243,7 +243,7 @@ async fn a_slot_that_migrates_brings_nothing_back() {
     history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
     held!(
         Failover,
-        a_slot_that_migrates_brings_nothing_back,
+        a_slot_that_migrates_revives_no_token,
         "the slot of the keys moves to another primary: nothing accepted",
         "{} logouts, {} checks, 0 accepted; service again after {without}",
         thousands(history.logged_out.len() as u64),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_logged_out_under_another_policy_is_refused_where_the_blacklist_is_asked() {
+async fn a_logout_under_another_policy_counts_where_the_blacklist_is_checked() {
     if !has_stores() {
         return;
     }
@@ -42,7 +42,7 @@ async fn what_is_logged_out_under_another_policy_is_refused_where_the_blacklist_
     }
     held!(
         TwoNodes,
-        what_is_logged_out_under_another_policy_is_refused_where_the_blacklist_is_asked,
+        a_logout_under_another_policy_counts_where_the_blacklist_is_checked,
         "logged out on a node whose policy asks no blacklist, asked at once at one whose policy does: refused",
         "{} rounds, 0 acceptances",
         thousands(rounds.into())

@@ -78,7 +78,7 @@ async fn rotations(node: Arc<Node>, end: Arc<AtomicBool>, mut tokens: Tokens) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_before_postgres_was_killed_is_true_afterwards() {
+async fn answers_given_before_postgres_was_killed_stay_true() {
     if !has_stores() {
         return;
     }
@@ -148,7 +148,7 @@ async fn what_was_answered_before_postgres_was_killed_is_true_afterwards() {
     assert!(logins_kept > 0 && logouts_kept > 0 && sum.rotations > 0);
     held!(
         PostgresKilled,
-        what_was_answered_before_postgres_was_killed_is_true_afterwards,
+        answers_given_before_postgres_was_killed_stay_true,
         "no acknowledged login, logout or rotation was lost",
         "{} kills; kept: {} logins, {} logouts, {} rotations; {} answered 503; ready again after {}, and after 3 s without \
          it {}",

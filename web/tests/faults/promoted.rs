@@ -14,7 +14,7 @@ use crate::{
 
 /// A standby lacks commits that were answered. Which ones is not known, so everybody logs in again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_went_back_is_answered_like_a_restore() {
+async fn a_log_that_lost_entries_is_answered_like_a_restore() {
     if !has_stores() {
         return;
     }
@@ -78,7 +78,7 @@ async fn a_log_that_went_back_is_answered_like_a_restore() {
     assert_ne!(other.api.refresh(live.refresh()).await.status, 200);
     held!(
         Failover,
-        a_log_that_went_back_is_answered_like_a_restore,
+        a_log_that_lost_entries_is_answered_like_a_restore,
         "a standby promoted without the last commits: noticed, every session closed, nothing accepted",
         "{count} of {} answered logouts were lost; noticed after {} ms, everybody can log in again after {} ms",
         2 * count,
@@ -88,7 +88,7 @@ async fn a_log_that_went_back_is_answered_like_a_restore() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_promoted_standby_that_has_everything_changes_nothing() {
+async fn a_promoted_standby_without_losses_ends_no_session() {
     if !has_stores() {
         return;
     }
@@ -124,7 +124,7 @@ async fn a_promoted_standby_that_has_everything_changes_nothing() {
     history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
     held!(
         Failover,
-        a_promoted_standby_that_has_everything_changes_nothing,
+        a_promoted_standby_without_losses_ends_no_session,
         "a synchronous standby promoted: nothing lost, nobody logged out, nothing accepted",
         "{} logouts, 0 accepted; service again after {without}",
         thousands(history.logged_out.len() as u64)

@@ -96,7 +96,7 @@ async fn refresh_against(pair: &Pair, end: impl AsyncFn(&Node, &Tokens, u32) -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_on_one_node_racing_a_logout_on_another_leaves_nothing_alive() {
+async fn a_refresh_racing_a_logout_on_another_node_leaves_no_valid_token() {
     if !has_stores() {
         return;
     }
@@ -109,7 +109,7 @@ async fn a_refresh_on_one_node_racing_a_logout_on_another_leaves_nothing_alive()
     .await;
     held!(
         Races,
-        a_refresh_on_one_node_racing_a_logout_on_another_leaves_nothing_alive,
+        a_refresh_racing_a_logout_on_another_node_leaves_no_valid_token,
         "refresh against logout: nothing of the ended session accepted, at either node",
         "{} rounds; the refresh came first in {refreshed_first}",
         thousands(rounds_of_a_race().into())
@@ -117,7 +117,7 @@ async fn a_refresh_on_one_node_racing_a_logout_on_another_leaves_nothing_alive()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_on_one_node_racing_a_logout_everywhere_on_another_leaves_nothing_alive() {
+async fn a_refresh_racing_a_logout_everywhere_elsewhere_leaves_no_valid_token() {
     if !has_stores() {
         return;
     }
@@ -129,7 +129,7 @@ async fn a_refresh_on_one_node_racing_a_logout_everywhere_on_another_leaves_noth
     .await;
     held!(
         Races,
-        a_refresh_on_one_node_racing_a_logout_everywhere_on_another_leaves_nothing_alive,
+        a_refresh_racing_a_logout_everywhere_elsewhere_leaves_no_valid_token,
         "refresh against \"log out everywhere\": nothing of the ended session accepted, at either node",
         "{} rounds; the refresh came first in {refreshed_first}",
         thousands(rounds_of_a_race().into())
@@ -139,7 +139,7 @@ async fn a_refresh_on_one_node_racing_a_logout_everywhere_on_another_leaves_noth
 /// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if
 /// it was opened after the end of everything, and then it stands in the list of devices.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_listed() {
+async fn a_login_racing_a_logout_everywhere_elsewhere_is_refused_or_listed() {
     if !has_stores() {
         return;
     }
@@ -188,7 +188,7 @@ async fn a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_li
     );
     held!(
         Races,
-        a_login_on_one_node_racing_a_logout_everywhere_on_another_is_dead_or_listed,
+        a_login_racing_a_logout_everywhere_elsewhere_is_refused_or_listed,
         "login against \"log out everywhere\": ended with everything, or opened after it and listed",
         "{} rounds; {ended} logins were ended, {survived} began after it",
         thousands(rounds_of_a_race().into())

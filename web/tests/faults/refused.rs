@@ -119,7 +119,7 @@ async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_with_other_keys_is_not_let_onto_the_database() {
+async fn a_node_with_other_keys_is_refused_the_database() {
     if !has_stores() {
         return;
     }
@@ -142,7 +142,7 @@ async fn a_node_with_other_keys_is_not_let_onto_the_database() {
     also.assert_alive(&live).await;
     held!(
         Refused,
-        a_node_with_other_keys_is_not_let_onto_the_database,
+        a_node_with_other_keys_is_refused_the_database,
         "a second node with other keys does not start, one with the same does",
         "1 of each"
     );
@@ -150,7 +150,7 @@ async fn a_node_with_other_keys_is_not_let_onto_the_database() {
 
 /// The port is bound before the lock on the database counts, which takes seconds.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_says_when_to_come_back_until_its_lock_counts() {
+async fn a_node_answers_retry_after_until_its_lock_counts() {
     if !has_stores() {
         return;
     }

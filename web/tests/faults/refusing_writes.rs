@@ -115,7 +115,7 @@ async fn a_redis_that_refuses_writes_keeps_no_ended_session_alive() {
 
 /// Nobody else is there who would carry it over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lone_node_that_never_asks_the_blacklist_fills_it_all_the_same() {
+async fn a_lone_node_that_never_checks_the_blacklist_still_fills_it() {
     if !has_stores() {
         return;
     }

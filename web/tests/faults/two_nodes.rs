@@ -15,7 +15,7 @@ use crate::{
 const PEOPLE: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_node_has_logged_out_no_other_accepts() {
+async fn a_token_logged_out_at_one_node_is_refused_at_the_others() {
     if !has_stores() {
         return;
     }
@@ -55,7 +55,7 @@ async fn what_one_node_has_logged_out_no_other_accepts() {
     assert_eq!(asked, rounds);
     held!(
         TwoNodes,
-        what_one_node_has_logged_out_no_other_accepts,
+        a_token_logged_out_at_one_node_is_refused_at_the_others,
         "logged out on A, asked at B at once: refused",
         "{} rounds, 0 acceptances",
         thousands(asked.into())

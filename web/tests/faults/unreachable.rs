@@ -55,7 +55,7 @@ impl Outages {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_redis_stands_still_every_answer_is_503_in_time() {
+async fn while_redis_hangs_every_answer_is_503_in_time() {
     if !has_stores() {
         return;
     }
@@ -100,7 +100,7 @@ async fn while_redis_stands_still_every_answer_is_503_in_time() {
     outages.assert_soon();
     held!(
         RedisAway,
-        while_redis_stands_still_every_answer_is_503_in_time,
+        while_redis_hangs_every_answer_is_503_in_time,
         "stopped (SIGSTOP): 503 within the timeout, a logout of that time is done by itself",
         "{}",
         outages.figures(rounds)
@@ -109,7 +109,7 @@ async fn while_redis_stands_still_every_answer_is_503_in_time() {
 
 /// One waiting time a request, however many calls it makes to its stores: they stand still, one after the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_a_store_that_stands_still_every_request_is_503_within_one_timeout() {
+async fn while_a_store_hangs_every_request_is_503_within_one_timeout() {
     /// Long, so that a busy machine does not look like a second timeout.
     const TIMEOUT: Duration = Duration::from_secs(3);
     const SLACK: Duration = Duration::from_secs(2);
@@ -167,14 +167,14 @@ async fn beside_a_store_that_stands_still_every_request_is_503_within_one_timeou
     }
     held!(
         RedisAway,
-        beside_a_store_that_stands_still_every_request_is_503_within_one_timeout,
+        while_a_store_hangs_every_request_is_503_within_one_timeout,
         "Redis or Postgres stopped (SIGSTOP): one waiting time a request, however many calls it makes",
         "{times}, store timeout 3s"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_cut_off_from_redis_accepts_nobody_and_the_others_go_on() {
+async fn a_node_cut_off_from_redis_accepts_no_token_and_the_others_serve() {
     if !has_stores() {
         return;
     }
@@ -217,7 +217,7 @@ async fn a_node_that_is_cut_off_from_redis_accepts_nobody_and_the_others_go_on()
     outages.assert_soon();
     held!(
         RedisAway,
-        a_node_that_is_cut_off_from_redis_accepts_nobody_and_the_others_go_on,
+        a_node_cut_off_from_redis_accepts_no_token_and_the_others_serve,
         "one node cut off, its connections silent or ended: 503 there, and a logout elsewhere counts on its return",
         "{}",
         outages.figures(rounds)

@@ -59,7 +59,7 @@ fn with_a_broken_signature(token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_of_ones_own_is_decoded_and_verified_check_by_check() {
+async fn your_own_token_is_decoded_and_verified_check_by_check() {
     let running = open(program()).await;
     let alice = log_in(&running, "alice").await;
     let reply = alice
@@ -88,7 +88,7 @@ async fn a_token_of_ones_own_is_decoded_and_verified_check_by_check() {
 }
 
 #[tokio::test]
-async fn of_a_strangers_token_nothing_is_told_but_what_it_says_itself() {
+async fn a_strangers_token_is_decoded_but_not_checked() {
     let running = open(program()).await;
     let (alice, bob) = (log_in(&running, "alice").await, log_in(&running, "bob").await);
     let genuine = access(&bob);
@@ -110,7 +110,7 @@ async fn of_a_strangers_token_nothing_is_told_but_what_it_says_itself() {
 }
 
 #[tokio::test]
-async fn what_is_changed_is_refused_by_the_check_that_it_meets_first() {
+async fn a_changed_token_is_refused_by_the_first_check_that_it_fails() {
     let running = open(program()).await;
     let alice = log_in(&running, "alice").await;
     for (button, member, value, question) in [
@@ -138,7 +138,7 @@ async fn what_is_changed_is_refused_by_the_check_that_it_meets_first() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_told_beside_the_field_and_not_repeated() {
+async fn what_is_no_token_is_reported_beside_the_field_and_not_repeated() {
     let running = open(program()).await;
     let nobody = running.cookie_client();
     for (text, says) in [
@@ -155,7 +155,7 @@ async fn what_is_no_token_is_told_beside_the_field_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn markup_in_a_token_is_text() {
+async fn markup_in_a_token_is_escaped() {
     let running = open(program()).await;
     let nobody = running.cookie_client();
     // {"alg":"none"} and {"<script>":"<script>"}
@@ -167,7 +167,7 @@ async fn markup_in_a_token_is_text() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_pasted_token_is_in_the_log() {
+async fn no_part_of_a_pasted_token_is_in_the_log() {
     let running = open(program().env("RUST_LOG", "trace")).await;
     let (alice, bob) = (log_in(&running, "alice").await, log_in(&running, "bob").await);
     let tokens = [access(&alice), access(&bob), with_a_broken_signature(&access(&bob))];

@@ -151,7 +151,7 @@ async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
 }
 
 #[tokio::test]
-async fn a_copy_dies_a_second_after_it_expires_and_the_clock_says_when() {
+async fn a_copy_is_refused_once_it_expires_and_the_clock_shows_when() {
     let running = open().await;
     let learner = Learner::at(&running, "short-lived");
     let before = learner
@@ -201,7 +201,7 @@ async fn steps_are_walked_back_and_forward_and_buttons_act_on_the_newest() {
 }
 
 #[tokio::test]
-async fn a_button_that_makes_no_sense_is_answered_with_the_reason_and_does_nothing() {
+async fn an_impossible_action_is_refused_with_its_reason() {
     let running = open().await;
     let learner = Learner::at(&running, "client-delete");
     for (action, why) in [
@@ -223,7 +223,7 @@ async fn a_button_that_makes_no_sense_is_answered_with_the_reason_and_does_nothi
 }
 
 #[tokio::test]
-async fn what_is_broken_is_seen_in_what_you_and_the_thief_get() {
+async fn a_broken_store_changes_what_you_and_the_thief_get() {
     let running = open().await;
     let learner = Learner::at(&running, "blacklist");
     let broken = learner.press_all(&["log-in", "copy-access", "blacklist-stops"]).await;
@@ -275,7 +275,7 @@ async fn what_is_broken_is_seen_in_what_you_and_the_thief_get() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_told_and_after_the_grace_it_looks_like_a_theft() {
+async fn a_lost_reply_is_shown_and_looks_like_a_theft_after_the_grace() {
     let running = open().await;
     let learner = Learner::at(&running, "rotation");
     let lost = learner.press_all(&["log-in", "lose-reply", "refresh"]).await;
@@ -314,7 +314,7 @@ async fn cookies_are_explained_attribute_by_attribute_and_tokens_in_their_three_
 }
 
 #[tokio::test]
-async fn two_visitors_see_nothing_of_each_other_and_a_guess_names_nobody() {
+async fn visitors_cannot_see_or_guess_each_others_sandbox() {
     let running = open().await;
     let (one, other) = (Learner::at(&running, "blacklist"), Learner::at(&running, "blacklist"));
     assert!(one.client.cookie("rescind_lab").is_none());
@@ -356,7 +356,7 @@ async fn two_visitors_see_nothing_of_each_other_and_a_guess_names_nobody() {
 }
 
 #[tokio::test]
-async fn lifetimes_are_chosen_when_a_sandbox_begins_and_nonsense_is_told_beside_the_field() {
+async fn a_new_sandbox_takes_lifetimes_and_reports_wrong_ones_beside_the_field() {
     let running = open().await;
     let learner = Learner::at(&running, "blacklist");
     learner.press("log-in").await;
@@ -418,7 +418,7 @@ async fn sixty_steps_fit_on_a_light_page_and_the_sixty_first_is_refused() {
 }
 
 #[tokio::test]
-async fn what_it_cost_is_measured_beside_plain_sessions() {
+async fn the_cost_is_measured_beside_plain_sessions() {
     let running = open().await;
     let figures = |page: &Page, what: &str| {
         let row = page

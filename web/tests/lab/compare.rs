@@ -108,7 +108,7 @@ async fn the_longest_stories_that_may_be_asked_for_are_light_enough() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_told_beside_its_field_and_what_was_typed_is_kept() {
+async fn a_wrong_value_is_reported_beside_its_field_and_the_input_is_kept() {
     let running = start(program()).await;
     let reply = open(&running, "/lab?short=soon&theft=20m&logout=10m&guess=stored").await;
     let page = Html::parse_document(&reply.expect_status(422).text);
@@ -174,11 +174,11 @@ async fn a_prediction_is_judged(javascript: JavaScript) {
 }
 
 #[tokio::test]
-async fn a_wrong_prediction_is_told_apart_from_a_right_one_and_why() {
+async fn a_wrong_prediction_is_marked_and_explained() {
     a_prediction_is_judged(JavaScript::On).await;
 }
 
 #[tokio::test]
-async fn the_same_without_scripts() {
+async fn a_wrong_prediction_is_marked_without_scripts_too() {
     a_prediction_is_judged(JavaScript::Off).await;
 }

@@ -307,7 +307,7 @@ fn by_hand_an_access_token_stolen_early_lives_until_the_logout_or_until_it_expir
 }
 
 #[test]
-fn by_hand_an_access_token_stolen_late_outlives_the_logout_where_nobody_asks() {
+fn by_hand_an_access_token_stolen_late_outlives_an_unchecked_logout() {
     let story = Story {
         theft: 9 * MIN,
         logout: 9 * MIN + 30,
@@ -365,7 +365,7 @@ fn by_hand_a_thief_within_the_grace_stays_until_the_logout() {
 }
 
 #[test]
-fn by_hand_a_plain_session_or_a_stored_token_that_ends_throws_out_and_the_copy_with_it() {
+fn by_hand_an_expired_plain_session_or_stored_token_ends_its_copy_too() {
     let story = Story {
         short: 30,
         long: MIN,

@@ -49,7 +49,7 @@ async fn two_tabs_at_once_stay_logged_in_and_the_list_says_who_got_what() {
 }
 
 #[tokio::test]
-async fn the_counterexample_is_called_one_and_splits_the_chain() {
+async fn the_counterexample_is_labelled_and_splits_the_chain() {
     let running = start(program()).await;
     let page = run(&running, "swap=off").await;
     assert!(words(&page, ".notice").concat().contains("nobody should copy it"));
@@ -83,7 +83,7 @@ async fn the_table_has_the_three_graces_and_marks_the_chosen_one() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_told_to_the_second() {
+async fn a_lost_reply_is_timed_to_the_second() {
     let running = start(program()).await;
     let page = run(&running, "lost=yes&apart=5").await;
     let told = words(&page, ".played li");
@@ -123,7 +123,7 @@ async fn every_setting_has_a_page_which_keeps_it() {
 }
 
 #[tokio::test]
-async fn what_no_option_is_called_is_told_beside_the_switch() {
+async fn an_unknown_option_is_reported_beside_the_switch() {
     let running = start(program()).await;
     for query in ["grace=7", "swap=%00", "apart=-1&lost=perhaps", "thief=%ff"] {
         let reply = running.cookie_client().open(&format!("/lab/race?{query}")).await;
@@ -152,7 +152,7 @@ const AXE: &str = r"
 ";
 
 #[tokio::test]
-async fn axe_finds_nothing_in_either_theme() {
+async fn axe_finds_no_fault_in_either_theme() {
     let (Some(_), Some(axe)) = (needs(Tool::Chromium), needs(Tool::Axe)) else {
         return;
     };

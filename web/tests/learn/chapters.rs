@@ -37,7 +37,7 @@ async fn every_page_of_the_course_has_one_heading_and_is_light() {
 }
 
 #[tokio::test]
-async fn chapters_lead_to_their_neighbours_and_tell_their_place() {
+async fn chapters_link_to_their_neighbours_and_show_their_number() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let addresses = chapters(&reader).await;
@@ -66,7 +66,7 @@ async fn chapters_lead_to_their_neighbours_and_tell_their_place() {
 
 /// What is shown, against the file itself: nothing drawn, escaped or numbered wrongly.
 #[tokio::test]
-async fn each_chapter_shows_our_own_source_line_by_line_as_it_is() {
+async fn each_chapter_shows_our_own_source_unchanged() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let mut seen = BTreeSet::new();
@@ -135,7 +135,7 @@ async fn an_unknown_chapter_is_404() {
 
 /// Whoever reads is not sent to refresh or to log in.
 #[tokio::test]
-async fn a_reader_whose_tokens_are_dead_stays_where_they_are() {
+async fn a_reader_with_refused_tokens_stays_on_the_page() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     reader.plant_cookie("rescind_access=nonsense");

@@ -47,7 +47,7 @@ fn terms() -> Vec<Term> {
 }
 
 #[test]
-fn terms_stand_in_the_order_of_the_alphabet_and_each_has_an_anchor_of_its_own() {
+fn terms_are_in_alphabetical_order_and_each_has_its_own_anchor() {
     let terms = terms();
     let names: Vec<_> = terms
         .iter()
@@ -105,7 +105,7 @@ fn every_link_into_the_glossary_has_its_anchor() {
 }
 
 #[test]
-fn every_term_of_the_design_is_there() {
+fn every_term_of_the_design_is_in_the_glossary() {
     let terms = terms();
     for name in [
         "access token",
@@ -124,7 +124,7 @@ fn every_term_of_the_design_is_there() {
 }
 
 #[test]
-fn no_member_is_explained_twice_and_each_says_something() {
+fn no_member_is_explained_twice_or_left_empty() {
     let Members { parameter, claim } = content("members.toml");
     for table in [&parameter, &claim] {
         let names: BTreeSet<_> = table.iter().map(|member| member.name.as_str()).collect();
@@ -152,7 +152,7 @@ fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
 }
 
 #[test]
-fn each_control_has_a_usual_choice_that_it_offers() {
+fn each_control_offers_its_default() {
     let chapters = chapters();
     assert_eq!(chapters.len(), 12);
     for (chapter, front) in chapters {
@@ -171,7 +171,7 @@ fn each_control_has_a_usual_choice_that_it_offers() {
 
 /// Which facts there are is said in `src/learn/experiment/script.rs`.
 #[test]
-fn a_story_asks_only_for_facts_that_there_are() {
+fn a_story_names_only_facts_that_exist() {
     const FACTS: [&str; 6] = ["you", "thief", "tries", "copy", "again", "token"];
     for (chapter, front) in chapters() {
         let controls = front["controls"].as_array().unwrap();

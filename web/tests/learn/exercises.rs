@@ -82,7 +82,7 @@ fn leads(page: &Page) -> (Option<String>, String) {
 }
 
 #[tokio::test]
-async fn hints_open_one_by_one_and_each_leads_closer_to_what_is_to_be_reached() {
+async fn hints_open_one_by_one_and_each_leads_closer_to_the_goal() {
     let running = open(program()).await;
     for address in chapters(&running.cookie_client()).await {
         let reader = running.cookie_client();
@@ -125,7 +125,7 @@ async fn hints_open_one_by_one_and_each_leads_closer_to_what_is_to_be_reached() 
 }
 
 #[tokio::test]
-async fn every_answer_is_shown_when_asked_for_and_solves_its_exercise_when_done() {
+async fn every_answer_is_shown_on_request_and_solves_its_exercise() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let addresses = chapters(&reader).await;
@@ -236,7 +236,7 @@ const WRONG: [Wrong; 12] = [
 ];
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_with_what_is_missing() {
+async fn a_wrong_attempt_is_refused_with_what_is_missing() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let addresses = chapters(&reader).await;
@@ -261,7 +261,7 @@ async fn what_is_wrong_is_refused_with_what_is_missing() {
 }
 
 #[tokio::test]
-async fn steps_are_added_and_taken_back_with_nothing_but_links_and_forms() {
+async fn steps_are_added_and_removed_with_links_and_forms_alone() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let address = "/learn/stored";
@@ -418,7 +418,7 @@ async fn progress_is_a_cookie_for_the_course_alone_and_a_forged_one_is_harmless(
 }
 
 #[tokio::test]
-async fn forms_of_chapters_that_are_not_there_and_of_other_sites_are_refused() {
+async fn forms_of_unknown_chapters_and_of_other_sites_are_refused() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     for deed in ["check", "hint", "answer"] {
@@ -443,7 +443,7 @@ async fn forms_of_chapters_that_are_not_there_and_of_other_sites_are_refused() {
 
 /// Everything that an exercise can show is open: then each address in it is there.
 #[tokio::test]
-async fn every_address_in_tasks_hints_and_answers_is_there() {
+async fn every_address_in_tasks_hints_and_answers_exists() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let mut seen = 0;

@@ -127,7 +127,7 @@ fn works(chapter: &str, choices: &Choices) -> bool {
 }
 
 #[tokio::test]
-async fn every_story_ends_as_the_chapter_says_however_it_is_set() {
+async fn every_story_ends_as_the_chapter_says_with_any_settings() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let (mut stories, mut drawn) = (0, 0);
@@ -180,7 +180,7 @@ fn is_within_the_picture(story: &Story, works: bool) -> bool {
 }
 
 #[tokio::test]
-async fn the_window_after_a_logout_is_what_is_left_of_the_tokens_life() {
+async fn the_window_after_a_logout_is_the_tokens_remaining_lifetime() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     for choices in all_choices(&Page::open(&reader, "/learn/client-delete").await) {
@@ -211,7 +211,7 @@ fn words(length: Duration) -> String {
 }
 
 #[tokio::test]
-async fn whoever_works_twenty_minutes_logs_in_again_as_often_as_the_lifetime_says() {
+async fn twenty_minutes_of_work_take_as_many_logins_as_the_lifetime_implies() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     for (life, times) in [

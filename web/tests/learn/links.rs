@@ -51,7 +51,7 @@ async fn every_link_within_the_site_leads_to_a_page_that_has_the_anchor() {
 
 /// A form that asks, such as an experiment's, answers as the page itself does. Those that tell something are the exercises'.
 #[tokio::test]
-async fn every_form_that_asks_leads_to_a_page() {
+async fn every_get_form_leads_to_a_page() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     for address in chapters(&reader).await {
@@ -63,7 +63,7 @@ async fn every_form_that_asks_leads_to_a_page() {
 }
 
 #[tokio::test]
-async fn however_an_experiment_is_set_its_way_into_the_lab_is_there() {
+async fn with_any_settings_an_experiments_link_into_the_lab_works() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let mut ways = BTreeSet::new();

@@ -47,17 +47,17 @@ async fn pages(running: &Running) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn axe_finds_nothing_in_the_light_theme() {
+async fn axe_finds_no_fault_in_the_light_theme() {
     axe_finds_nothing(ColourScheme::Light).await;
 }
 
 #[tokio::test]
-async fn axe_finds_nothing_in_the_dark_theme() {
+async fn axe_finds_no_fault_in_the_dark_theme() {
     axe_finds_nothing(ColourScheme::Dark).await;
 }
 
 #[tokio::test]
-async fn nothing_but_source_scrolls_sideways_and_nothing_is_forbidden_by_the_content_policy() {
+async fn only_source_scrolls_sideways_and_pages_obey_their_content_policy() {
     let Some(_) = needs(Tool::Chromium) else { return };
     let running = open(program()).await;
     let browser = running.browser(JavaScript::On).await;
@@ -101,7 +101,7 @@ async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_learner_walks_the_whole_course_is_wrong_and_stuck_in_every_chapter_and_helped_on() {
+async fn a_learner_who_is_stuck_in_every_chapter_is_helped_through_the_course() {
     let Some(_) = needs(Tool::Chromium) else { return };
     let running = open(program()).await;
     let browser = running.browser(JavaScript::On).await;

@@ -31,7 +31,7 @@ async fn last_words(mut connection: TcpStream, within: Duration) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_bodies_block_nobody_and_are_ended() {
+async fn slow_bodies_are_ended_and_block_no_other_client() {
     allow_files(4_000);
     let shell = format!("ulimit -Sn 1024; exec {}", env!("CARGO_BIN_EXE_rescind"));
     let running = open(

@@ -33,7 +33,7 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
         .collect()
 }
 
-async fn nothing_is_found(scheme: ColourScheme) {
+async fn no_fault_is_found(scheme: ColourScheme) {
     let Some(axe) = needs(Tool::Axe) else { return };
     let axe = fs::read_to_string(axe).unwrap();
     let Some((running, browser)) = arrive(JavaScript::On).await else {
@@ -57,17 +57,17 @@ async fn nothing_is_found(scheme: ColourScheme) {
 }
 
 #[tokio::test]
-async fn axe_finds_nothing_on_any_page_in_the_light_theme() {
-    nothing_is_found(ColourScheme::Light).await;
+async fn axe_finds_no_fault_on_any_page_in_the_light_theme() {
+    no_fault_is_found(ColourScheme::Light).await;
 }
 
 #[tokio::test]
-async fn axe_finds_nothing_on_any_page_in_the_dark_theme() {
-    nothing_is_found(ColourScheme::Dark).await;
+async fn axe_finds_no_fault_on_any_page_in_the_dark_theme() {
+    no_fault_is_found(ColourScheme::Dark).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn axe_finds_nothing_on_the_pages_that_say_that_a_store_does_not_answer() {
+async fn axe_finds_no_fault_on_the_pages_of_a_store_that_does_not_answer() {
     let (Some(axe), Some(_)) = (needs(Tool::Axe), needs(Tool::Redis)) else {
         return;
     };

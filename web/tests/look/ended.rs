@@ -33,7 +33,7 @@ async fn arrive_at(visitor: &CookieClient, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_robbed_person_is_told_that_a_copy_of_their_session_was_used() {
+async fn a_robbed_person_learns_that_a_copy_of_their_session_was_used() {
     let running = brief().await;
     let (visitor, api) = (log_in(&running).await, running.api_client());
     let stolen = visitor.cookie("rescind_refresh").unwrap();
@@ -86,7 +86,7 @@ async fn a_robbed_person_is_told_that_a_copy_of_their_session_was_used() {
 }
 
 #[tokio::test]
-async fn whoever_was_logged_out_from_elsewhere_is_told_so_and_a_stranger_nothing() {
+async fn a_logout_from_elsewhere_is_explained_to_its_browser_alone() {
     let running = start(program()).await;
     let (here, there) = (log_in(&running).await, log_in(&running).await);
     let session = running

@@ -75,7 +75,7 @@ async fn every_error_is_a_page_that_helps() {
 }
 
 #[tokio::test]
-async fn cookies_that_contradict_each_other_are_told_apart_from_being_logged_out() {
+async fn contradicting_cookies_get_another_page_than_being_logged_out() {
     let running = start(program()).await;
     let (one, two) = (visitor_of(&running).await, running.cookie_client());
     for visitor in [&one, &two] {
@@ -96,7 +96,7 @@ fn hold_the_database(running: &Running) -> File {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_store_down_a_page_says_no_to_be_safe_and_offers_to_try_again() {
+async fn with_the_store_down_a_page_is_refused_and_offers_to_try_again() {
     let brief = program().env("RESCIND_ACCESS_TTL", "5s");
     let running = start(brief.env("RESCIND_STORE_TIMEOUT", "3s")).await;
     let visitor = visitor_of(&running).await;

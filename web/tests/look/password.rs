@@ -49,7 +49,7 @@ async fn changing_the_password_ends_the_other_devices_and_keeps_this_one() {
 }
 
 #[tokio::test]
-async fn nobody_takes_a_demo_account_from_the_others() {
+async fn a_demo_accounts_password_cannot_be_changed() {
     let running = start(program()).await;
     let visitor = running.cookie_client();
     visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
@@ -70,7 +70,7 @@ async fn nobody_takes_a_demo_account_from_the_others() {
 }
 
 #[tokio::test]
-async fn a_form_that_came_too_late_changes_nothing_and_keeps_no_password() {
+async fn a_form_sent_too_late_changes_no_data_and_keeps_no_password() {
     let running = start(program().env("RESCIND_ACCESS_TTL", "5s")).await;
     let (visitor, api) = (running.cookie_client(), running.api_client());
     let account = [("username", "carol"), ("password", PASSWORD)];
@@ -94,7 +94,7 @@ async fn a_form_that_came_too_late_changes_nothing_and_keeps_no_password() {
 }
 
 #[tokio::test]
-async fn whoever_guesses_the_old_password_is_stopped_by_the_login_limit() {
+async fn guesses_at_the_old_password_are_stopped_by_the_login_limit() {
     // Each costs two: both passwords are compared with the stored one.
     let running = start(program().env("RESCIND_LOGIN_LIMIT", "6/hour")).await;
     let visitor = running.cookie_client();
@@ -115,7 +115,7 @@ async fn whoever_guesses_the_old_password_is_stopped_by_the_login_limit() {
 }
 
 #[tokio::test]
-async fn nobody_changes_a_password_without_being_logged_in() {
+async fn changing_a_password_requires_a_login() {
     let running = start(program()).await;
     let visitor = running.cookie_client();
     let page = visitor.open("/password").await;

@@ -10,7 +10,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[tokio::test]
-async fn what_others_can_write_to_stops_the_start_and_is_named() {
+async fn files_that_others_can_write_stop_the_start_and_are_named() {
     let (mut stopped, _) = settled().await;
     let data = stopped.data_dir();
     let elsewhere = tempfile::tempdir().unwrap();

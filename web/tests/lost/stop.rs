@@ -5,7 +5,7 @@ use std::fs;
 use crate::{command, database, log_in, logged_out, program, start};
 
 #[tokio::test]
-async fn after_sigterm_a_copy_of_the_file_alone_is_a_whole_backup() {
+async fn after_sigterm_a_copy_of_the_file_alone_is_a_complete_backup() {
     let running = start(program()).await;
     let (kept, ended) = (log_in(&running.api_client()).await, logged_out(&running).await);
     let stopped = running.terminate().await.unwrap().program;
@@ -22,7 +22,7 @@ async fn after_sigterm_a_copy_of_the_file_alone_is_a_whole_backup() {
 }
 
 #[tokio::test]
-async fn after_a_command_the_file_is_whole_too() {
+async fn after_a_command_the_file_is_complete_too() {
     let stopped = start(program()).await.terminate().await.unwrap().program;
     let data = stopped.data_dir();
     for words in [

@@ -38,7 +38,7 @@ async fn a_visitors_log_forgets_the_oldest_entries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_more_visitors_than_are_remembered_the_oldest_is_forgotten_and_memory_stays_bounded() {
+async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bounded() {
     let running = open(program()).await;
     let first = Visitor::be_robbed(&running).await;
     first.screen().await.assert_accepted(Door::Blacklist);

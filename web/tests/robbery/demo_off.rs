@@ -44,7 +44,7 @@ async fn with_the_demo_off_every_route_of_it_is_404() {
 }
 
 #[tokio::test]
-async fn with_the_demo_off_no_page_leads_to_it_and_no_note_is_told() {
+async fn with_the_demo_off_no_page_leads_to_it_and_no_note_is_shown() {
     let running = without_demo().await;
     let visitor = Visitor::arrive(&running).await;
     for path in ["/", "/login", "/signup", "/no-such-page"] {

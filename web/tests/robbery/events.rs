@@ -83,7 +83,7 @@ fn fragment(event: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_happens_comes_by_itself_and_reads_as_on_the_page() {
+async fn events_arrive_by_themselves_and_read_as_on_the_page() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let mut events = Events::open(&visitor.client).await;
@@ -94,7 +94,7 @@ async fn what_happens_comes_by_itself_and_reads_as_on_the_page() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_what_another_does() {
+async fn a_visitor_receives_no_events_of_another() {
     let running = open(program()).await;
     let (visitor, other) = (Visitor::arrive(&running).await, Visitor::arrive(&running).await);
     let mut events = Events::open(&other.client).await;
@@ -181,7 +181,7 @@ async fn few_visitors_with_many_streams_keep_no_other_out() {
 }
 
 #[tokio::test]
-async fn an_open_stream_does_not_hold_up_the_end_of_the_program() {
+async fn an_open_stream_does_not_delay_the_shutdown() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let mut events = Events::open(&visitor.client).await;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn one_click_from_the_first_page_to_the_robbed_screen_and_two_more_to_both_verdicts() {
+async fn one_click_leads_to_the_robbed_screen_and_two_more_to_both_verdicts() {
     let running = open(program()).await;
     let visitor = Visitor::arrive(&running).await;
     let (_, home) = visitor.page("/").await;
@@ -71,7 +71,7 @@ fn note(body: &serde_json::Value) -> String {
 }
 
 #[tokio::test]
-async fn alices_note_is_readable_at_both_doors_before_the_logout_and_at_the_second_only_after() {
+async fn after_the_logout_only_the_second_door_shows_alices_note() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let stolen = visitor.access();
@@ -179,7 +179,7 @@ async fn once_the_token_has_expired_both_doors_are_shut_and_one_can_start_over()
 }
 
 #[tokio::test]
-async fn being_robbed_as_somebody_else_logs_that_session_out_as_the_login_form_would() {
+async fn being_robbed_as_another_user_logs_the_earlier_session_out() {
     let running = open(program()).await;
     let visitor = Visitor::arrive(&running).await;
     visitor.client.log_in("bob", DEMO_PASSWORD).await.expect_status(303);
@@ -190,7 +190,7 @@ async fn being_robbed_as_somebody_else_logs_that_session_out_as_the_login_form_w
 }
 
 #[tokio::test]
-async fn failed_logins_do_not_keep_anybody_from_being_robbed() {
+async fn failed_logins_do_not_prevent_a_robbery() {
     let running = open(program().env("RESCIND_LOGIN_LIMIT", "2/min")).await;
     let visitor = Visitor::arrive(&running).await;
     for _ in 0..4 {
@@ -222,7 +222,7 @@ pub(crate) fn assert_nobody_robbed(screen: &Screen) {
 }
 
 #[tokio::test]
-async fn somebody_who_was_not_robbed_is_offered_to_be() {
+async fn a_visitor_who_was_not_robbed_is_offered_to_be() {
     let running = open(program()).await;
     let stranger: CookieClient = running.cookie_client();
     let screen = Screen::of(&stranger.open("/demo").await.expect_status(200).text);

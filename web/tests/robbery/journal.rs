@@ -23,7 +23,7 @@ fn entry(screen: &Screen, words: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn each_request_is_there_with_who_what_the_outcome_and_the_check_that_decided() {
+async fn each_request_is_logged_with_actor_outcome_and_deciding_check() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     visitor.press("/demo/log-out").await;
@@ -50,7 +50,7 @@ async fn each_request_is_there_with_who_what_the_outcome_and_the_check_that_deci
 }
 
 #[tokio::test]
-async fn the_newest_entry_stands_first() {
+async fn the_newest_entry_comes_first() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let screen = visitor.press("/demo/log-out").await;
@@ -60,7 +60,7 @@ async fn the_newest_entry_stands_first() {
 }
 
 #[tokio::test]
-async fn a_chosen_entry_is_drawn_with_its_way_through_the_program_and_told_in_words() {
+async fn a_chosen_entry_is_drawn_with_its_path_and_described_in_words() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let (_, screen) = visitor.page("/demo").await;

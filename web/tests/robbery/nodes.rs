@@ -70,7 +70,7 @@ async fn nowhere() -> String {
 }
 
 #[tokio::test]
-async fn every_node_says_what_it_makes_of_the_token_and_one_that_is_down_breaks_nothing() {
+async fn every_node_shows_its_verdict_and_one_that_is_down_breaks_no_page() {
     let revoked = answer("401 Unauthorized", "X-Rescind-Node: c", r#"{"code": "token_revoked"}"#);
     let (b, c) = (Peer::accepting("b").await, Peer::answering(revoked).await);
     let down = nowhere().await;
@@ -138,7 +138,7 @@ async fn a_peer_is_asked_at_the_door_alone_with_the_token_and_no_word_of_the_vis
 }
 
 #[tokio::test]
-async fn what_a_peer_answers_leads_nowhere_and_is_drawn_as_text() {
+async fn a_peers_answer_is_not_followed_and_is_drawn_as_text() {
     let trap = Peer::accepting("trap").await;
     let away = answer("302 Found", &format!("Location: {}/api/me", trap.url), "");
     let evil = answer(

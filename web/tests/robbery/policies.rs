@@ -20,7 +20,7 @@ async fn after_the_logout(policy: &str) -> (Visitor, jiff::Timestamp, rescind_te
 }
 
 #[tokio::test]
-async fn where_nothing_is_asked_both_doors_stay_open_after_the_logout_and_the_screen_says_for_how_long() {
+async fn without_checks_both_doors_stay_open_and_the_screen_shows_for_how_long() {
     for policy in ["rotation", "client_delete", "short_lived"] {
         let (visitor, expiry, _running) = after_the_logout(policy).await;
         let screen = visitor.screen().await;
@@ -43,7 +43,7 @@ async fn where_nothing_is_asked_both_doors_stay_open_after_the_logout_and_the_sc
 }
 
 #[tokio::test]
-async fn where_the_sessions_row_is_asked_the_first_door_shuts_and_is_called_by_what_it_asks() {
+async fn where_the_row_is_checked_the_first_door_shuts_and_is_named_after_it() {
     let (visitor, _, _running) = after_the_logout("stored").await;
     let screen = visitor.screen().await;
     screen.assert_refused(Door::Blacklist, "token_revoked");

@@ -75,7 +75,7 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
 
 /// One is never left to guess what comes next.
 #[tokio::test]
-async fn whoever_presses_only_the_one_next_button_sees_both_acts_to_their_end() {
+async fn the_next_button_alone_leads_through_both_acts() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     for expected in [
@@ -102,7 +102,7 @@ async fn whoever_presses_only_the_one_next_button_sees_both_acts_to_their_end() 
 }
 
 #[tokio::test]
-async fn within_the_grace_the_thief_and_you_get_the_same_successor_and_the_next_to_refresh_gives_it_away() {
+async fn within_the_grace_both_get_one_successor_and_the_next_refresh_reveals_it() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     visitor.press("/demo/thief/steal-refresh").await;
@@ -139,7 +139,7 @@ async fn within_the_grace_the_thief_and_you_get_the_same_successor_and_the_next_
 }
 
 #[tokio::test]
-async fn without_a_session_of_ones_own_there_is_no_refresh_token_to_steal() {
+async fn without_your_own_session_there_is_no_refresh_token_to_steal() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     visitor.press("/demo/log-out").await;

@@ -39,7 +39,7 @@ async fn with_the_blacklist_down_the_asking_door_stays_shut_and_the_screen_says_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_before_an_error_page_is_told_when_to_go_on_and_nothing_moves_by_itself() {
+async fn an_error_page_shows_when_to_go_on_and_does_not_move_by_itself() {
     let (Some(_), Some(_)) = (needs(Tool::Redis), needs(Tool::Chromium)) else {
         return;
     };

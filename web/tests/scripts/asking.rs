@@ -16,7 +16,7 @@ const REVOKED: Fault = Fault::Instead(
 );
 
 /// Somebody whose access token has run out.
-async fn somebody_late() -> Option<Person> {
+async fn a_person_with_an_expired_token() -> Option<Person> {
     let (person, late) = Person::arrive_late().await?;
     person.open_nobodys_page().await;
     person.come_back_with(&late).await;
@@ -25,8 +25,10 @@ async fn somebody_late() -> Option<Person> {
 }
 
 #[tokio::test]
-async fn a_call_with_a_token_that_ran_out_renews_it_and_is_made_once_more() {
-    let Some(person) = somebody_late().await else { return };
+async fn a_call_with_an_expired_token_renews_it_and_is_repeated() {
+    let Some(person) = a_person_with_an_expired_token().await else {
+        return;
+    };
     let name = person
         .resolve("return (await (await module.fetchRenewing('/api/me')).json()).username;")
         .await;
@@ -36,7 +38,9 @@ async fn a_call_with_a_token_that_ran_out_renews_it_and_is_made_once_more() {
 
 #[tokio::test]
 async fn calls_at_once_share_one_renewal() {
-    let Some(person) = somebody_late().await else { return };
+    let Some(person) = a_person_with_an_expired_token().await else {
+        return;
+    };
     let statuses = person
         .resolve(
             "const replies = await Promise.all(Array.from({ length: 4 }, () => module.fetchRenewing('/api/me')));
@@ -49,7 +53,9 @@ async fn calls_at_once_share_one_renewal() {
 
 #[tokio::test]
 async fn a_body_is_sent_again_whole() {
-    let Some(person) = somebody_late().await else { return };
+    let Some(person) = a_person_with_an_expired_token().await else {
+        return;
+    };
     person.wire.fail("POST /api/users ", EXPIRED, 1);
     let made = person
         .resolve(
@@ -64,7 +70,9 @@ async fn a_body_is_sent_again_whole() {
 
 #[tokio::test]
 async fn a_call_that_is_refused_again_is_not_made_a_third_time() {
-    let Some(person) = somebody_late().await else { return };
+    let Some(person) = a_person_with_an_expired_token().await else {
+        return;
+    };
     person.wire.fail(ME, EXPIRED, 100);
     let status = person
         .resolve("return (await module.fetchRenewing('/api/me')).status;")
@@ -75,7 +83,9 @@ async fn a_call_that_is_refused_again_is_not_made_a_third_time() {
 
 #[tokio::test]
 async fn a_refusal_for_another_reason_is_not_answered_with_a_renewal() {
-    let Some(person) = somebody_late().await else { return };
+    let Some(person) = a_person_with_an_expired_token().await else {
+        return;
+    };
     person.wire.fail(ME, REVOKED, 1);
     let code = person
         .resolve("return (await (await module.fetchRenewing('/api/me')).json()).code;")
@@ -86,7 +96,9 @@ async fn a_refusal_for_another_reason_is_not_answered_with_a_renewal() {
 
 #[tokio::test]
 async fn after_the_session_has_ended_the_refusal_is_handed_on() {
-    let Some(person) = somebody_late().await else { return };
+    let Some(person) = a_person_with_an_expired_token().await else {
+        return;
+    };
     person.end_the_session_from_elsewhere().await;
     let status = person
         .resolve("return (await module.fetchRenewing('/api/me')).status;")

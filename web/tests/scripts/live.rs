@@ -30,7 +30,7 @@ async fn be_robbed(person: &Person) {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_token_ticks_and_is_new_after_a_renewal_without_a_reload() {
+async fn the_remaining_time_ticks_and_restarts_after_a_renewal_without_a_reload() {
     let Some(person) = Person::arrive(SHORT).await else {
         return;
     };

@@ -59,7 +59,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again_within_the_grace() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_just_now_is_asked_again_when_it_says() {
+async fn an_unavailable_server_is_asked_again_after_its_retry_after() {
     let Some(person) = Person::arrive(SHORT).await else {
         return;
     };
@@ -68,7 +68,7 @@ async fn a_server_that_cannot_just_now_is_asked_again_when_it_says() {
 }
 
 #[tokio::test]
-async fn a_refusal_takes_nothing_away_and_leads_nowhere_before_the_person_says_so() {
+async fn a_refusal_keeps_the_page_until_the_person_chooses_to_leave() {
     let Some(person) = Person::arrive(SHORT).await else {
         return;
     };

@@ -35,7 +35,7 @@ async fn a_logout_in_one_tab_empties_the_other() {
 }
 
 #[tokio::test]
-async fn a_login_as_somebody_else_in_one_tab_shows_in_the_other() {
+async fn a_login_as_another_user_in_one_tab_shows_in_the_other() {
     let Some(person) = Person::arrive(LONG).await else {
         return;
     };
@@ -67,7 +67,7 @@ async fn a_tab_that_is_opened_beside_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_page_out_of_the_browsers_memory_is_not_shown_to_whoever_comes_after_a_logout() {
+async fn a_page_from_the_browsers_memory_is_not_shown_after_a_logout() {
     let Some(person) = Person::arrive(LONG).await else {
         return;
     };

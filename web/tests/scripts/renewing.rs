@@ -99,7 +99,7 @@ async fn of_five_tabs_one_renews_for_all() {
 }
 
 #[tokio::test]
-async fn two_tabs_that_want_to_renew_at_once_take_turns_and_the_second_finds_nothing_left_to_do() {
+async fn two_tabs_that_renew_at_once_take_turns_and_the_second_finds_it_done() {
     let Some((person, late)) = Person::arrive_late().await else {
         return;
     };
@@ -131,7 +131,7 @@ async fn two_tabs_that_want_to_renew_at_once_take_turns_and_the_second_finds_not
 }
 
 #[tokio::test]
-async fn a_tab_that_renews_tells_the_others() {
+async fn a_tab_that_renews_notifies_the_others() {
     let Some(person) = Person::arrive(SHORT).await else {
         return;
     };
@@ -189,7 +189,7 @@ async fn without_web_locks_one_tab_has_one_renewal_under_way_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_tab_that_nobody_looks_at_renews_nothing_and_does_at_once_when_somebody_comes_back() {
+async fn a_hidden_tab_renews_only_when_it_is_shown_again() {
     let Some(person) = Person::arrive(BRIEF).await else {
         return;
     };
@@ -242,7 +242,7 @@ async fn a_laptop_that_slept_finds_its_page_logged_in() {
 }
 
 #[tokio::test]
-async fn where_the_policy_renews_nothing_nothing_is_asked_for_and_the_page_leaves_at_the_end() {
+async fn without_renewal_no_request_is_sent_and_the_page_leaves_at_the_end() {
     let Some(person) = Person::arrive_with(|program| {
         program
             .env("RESCIND_POLICY", "short_lived")
@@ -268,7 +268,7 @@ async fn where_the_policy_renews_nothing_nothing_is_asked_for_and_the_page_leave
 }
 
 #[tokio::test]
-async fn what_a_script_is_told_holds_no_token_and_is_kept_by_nobody() {
+async fn the_session_state_holds_no_token_and_is_not_stored() {
     let Some(person) = Person::arrive(LONG).await else {
         return;
     };

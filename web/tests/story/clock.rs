@@ -49,7 +49,7 @@ async fn log_in_at(stage: &Stage) -> (Tokens, SignedDuration) {
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 #[tokio::test]
-async fn a_start_with_a_fast_clock_that_prunes_revives_nothing() {
+async fn a_start_with_a_fast_clock_that_prunes_revives_no_token() {
     let Some(_) = needs(Tool::Faketime) else { return };
     for policy in ["blacklist", "stored"] {
         let hour = program().env("RESCIND_ACCESS_TTL", "1h").env("RESCIND_POLICY", policy);

@@ -18,7 +18,7 @@ const STAYING: usize = 3;
 const ANSWERED_AT_MOST: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_before_kill_9_is_true_after_the_restart() {
+async fn answers_given_before_kill_9_stay_true_after_the_restart() {
     let mut stage = Stage::open().await;
     let (mut answered, mut unanswered) = (0, 0);
     for round in 0..rounds(3, 20) {

@@ -137,7 +137,7 @@ async fn no_address_makes_a_page_claim_what_was_not_done() {
 }
 
 #[tokio::test]
-async fn ending_another_device_is_said_once_to_who_did_it() {
+async fn ending_another_device_is_confirmed_once_to_its_user() {
     let stage = Stage::open().await;
     let (visitor, other) = (log_in(&stage).await, stage.log_in().await);
     let done = visitor

@@ -53,7 +53,7 @@ async fn until(status: u16, what: impl AsyncFn() -> Reply) -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_another_writes_nothing_is_said_to_be_done_and_a_repeat_does_it() {
+async fn while_the_database_is_locked_writes_are_503_and_a_repeat_does_them() {
     let stage = Stage::with(program().env("RESCIND_STORE_TIMEOUT", STORE_TIMEOUT)).await;
     let (leaving, staying) = (stage.log_in().await, stage.log_in().await);
     let visitor = stage.running.cookie_client();

@@ -20,7 +20,7 @@ async fn robbed_and_logged_out(stage: &Stage) -> (Thief, Tokens, Tokens) {
 }
 
 #[tokio::test]
-async fn a_logout_kills_the_stolen_token_at_once_and_nothing_else() {
+async fn a_logout_revokes_the_stolen_token_at_once_and_no_other() {
     let stage = Stage::open().await;
     let (mut thief, tokens, bystander) = robbed_and_logged_out(&stage).await;
     let refused = thief.tries_me().await;
@@ -36,7 +36,7 @@ async fn a_logout_kills_the_stolen_token_at_once_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_logged_out_token_stays_dead_over_kill_9_and_a_restart() {
+async fn a_logged_out_token_stays_refused_over_kill_9_and_a_restart() {
     let stage = Stage::open().await;
     let (_, tokens, bystander) = robbed_and_logged_out(&stage).await;
     let stage = Stage::with(stage.running.kill_9().await).await;
@@ -50,7 +50,7 @@ fn wall_clock(reply: &Reply) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_logged_out_token_stays_dead_when_the_clock_goes_back_an_hour_before_the_restart() {
+async fn a_logged_out_token_stays_refused_when_the_clock_goes_back_before_a_restart() {
     let Some(_) = needs(Tool::Faketime) else { return };
     let stage = Stage::open().await;
     let (_, tokens, bystander) = robbed_and_logged_out(&stage).await;
@@ -84,7 +84,7 @@ async fn a_logged_out_token_stays_dead_when_the_clock_goes_back_an_hour_before_t
 }
 
 #[tokio::test]
-async fn a_clock_that_steps_under_the_running_program_brings_nothing_back() {
+async fn a_clock_that_steps_under_the_running_program_revives_no_token() {
     let Some(_) = needs(Tool::Faketime) else { return };
     let stage = Stage::with(program().with_clock_offset("+0")).await;
     let (_, tokens, bystander) = robbed_and_logged_out(&stage).await;
@@ -143,7 +143,7 @@ async fn logging_out_everywhere_ends_every_device_of_one_person_and_none_of_anot
 }
 
 #[tokio::test]
-async fn one_device_is_logged_out_from_another_and_nobody_elses_is() {
+async fn one_device_logs_out_another_but_no_device_of_another_user() {
     let stage = Stage::open().await;
     let (here, there) = (stage.log_in().await, stage.log_in().await);
     let bob = stage.api.log_in("bob", crate::stage::DEMO_PASSWORD).await.tokens();

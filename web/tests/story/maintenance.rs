@@ -3,7 +3,7 @@
 use crate::stage::program;
 
 #[tokio::test]
-async fn the_upkeep_of_the_program_survives_a_panic_and_is_not_ready_meanwhile() {
+async fn maintenance_survives_a_panic_and_is_not_ready_meanwhile() {
     let running = program()
         .env("FAILPOINTS", "in-maintenance=2*panic")
         .start()

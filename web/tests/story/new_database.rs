@@ -24,7 +24,7 @@ async fn past(program: Program) -> (Program, [Tokens; 2]) {
 }
 
 /// Starts on a database that knows nothing.
-async fn assert_nothing_comes_back(program: Program, old: &[Tokens]) -> Stage {
+async fn assert_no_token_is_revived(program: Program, old: &[Tokens]) -> Stage {
     let stage = Stage::with(program).await;
     assert!(
         stage.running.logs().contains("no node has used this database before"),
@@ -55,7 +55,7 @@ fn remove_database(data: &Path) {
 async fn a_deleted_database_brings_no_token_back() {
     let (stopped, old) = past(fixed()).await;
     remove_database(&stopped.data_dir());
-    let stage = assert_nothing_comes_back(stopped, &old).await;
+    let stage = assert_no_token_is_revived(stopped, &old).await;
     // The floor is in the database, and holds after a restart, too.
     let stage = Stage::with(stage.running.kill_9().await).await;
     for tokens in &old {
@@ -68,7 +68,7 @@ async fn an_empty_file_in_its_place_brings_no_token_back() {
     let (stopped, old) = past(fixed()).await;
     remove_database(&stopped.data_dir());
     fs::write(stopped.data_dir().join("rescind.db"), "").unwrap();
-    assert_nothing_comes_back(stopped, &old).await;
+    assert_no_token_is_revived(stopped, &old).await;
 }
 
 #[tokio::test]
@@ -88,25 +88,25 @@ async fn the_floor_holds_under_every_policy() {
 }
 
 #[tokio::test]
-async fn from_sqlite_to_postgres_with_the_same_keys_no_token_comes_along() {
+async fn from_sqlite_to_postgres_with_the_same_keys_no_old_token_is_accepted() {
     let Some(_) = needs(Tool::Postgres) else { return };
     let (stopped, old) = past(fixed()).await;
     let url = PostgresServer::shared().await.fresh_database().await;
     let migrate = Program::new(env!("CARGO_BIN_EXE_rescind")).env("DATABASE_URL", &url);
     let migrated = migrate.arg("migrate").arg("up").run_to_exit().await.unwrap();
     assert!(migrated.status.success(), "{}", migrated.stderr);
-    assert_nothing_comes_back(stopped.env("DATABASE_URL", &url), &old).await;
+    assert_no_token_is_revived(stopped.env("DATABASE_URL", &url), &old).await;
 }
 
 #[tokio::test]
-async fn a_token_revoked_in_another_database_stays_dead_in_the_first() {
+async fn a_token_revoked_in_another_database_is_refused_in_the_first_too() {
     let (stopped, [_, open]) = past(fixed()).await;
     let (first, aside) = (
         stopped.data_dir().join("rescind.db"),
         stopped.data_dir().join("first.db"),
     );
     fs::rename(&first, &aside).unwrap();
-    let stage = assert_nothing_comes_back(stopped, &[]).await;
+    let stage = assert_no_token_is_revived(stopped, &[]).await;
     stage.api.log_out(open.access()).await.expect_status(204);
     let stopped = stage.running.terminate().await.unwrap().program;
     fs::rename(&aside, &first).unwrap();
@@ -134,15 +134,15 @@ async fn a_token_revoked_in_another_database_stays_dead_in_the_first() {
 
 /// The state after a crash between making the keys and claiming the database, too.
 #[tokio::test]
-async fn provided_keys_on_a_fresh_database_bring_no_token_along() {
+async fn with_provided_keys_on_a_fresh_database_no_old_token_is_accepted() {
     let (stopped, old) = past(fixed()).await;
     let fresh = fixed();
     copy(&stopped.data_dir().join("keys"), &fresh.data_dir().join("keys"));
-    assert_nothing_comes_back(fresh, &old).await;
+    assert_no_token_is_revived(fresh, &old).await;
 }
 
 #[tokio::test]
-async fn keys_that_are_adopted_before_the_first_start_bring_no_token_along() {
+async fn with_keys_adopted_before_the_first_start_no_old_token_is_accepted() {
     let (stopped, old) = past(fixed()).await;
     remove_database(&stopped.data_dir());
     let adopted = command(&stopped.data_dir(), &["keys", "adopt"]).await;
@@ -155,7 +155,7 @@ async fn keys_that_are_adopted_before_the_first_start_bring_no_token_along() {
 }
 
 #[tokio::test]
-async fn a_first_start_waits_for_nothing() {
+async fn a_first_start_does_not_wait() {
     let stage = Stage::with(fixed()).await;
     let before = tokio::time::Instant::now();
     stage.log_in().await;
@@ -165,7 +165,7 @@ async fn a_first_start_waits_for_nothing() {
 }
 
 #[tokio::test]
-async fn after_migrate_fresh_the_program_starts_and_old_tokens_are_strange() {
+async fn after_migrate_fresh_the_program_starts_and_old_tokens_are_refused() {
     let (stopped, old) = past(fixed()).await;
     let fresh = command(&stopped.data_dir(), &["migrate", "fresh", "--yes"]).await;
     assert!(fresh.status.success(), "{}", fresh.stderr);
@@ -177,7 +177,7 @@ async fn after_migrate_fresh_the_program_starts_and_old_tokens_are_strange() {
 }
 
 #[tokio::test]
-async fn a_floor_that_is_far_away_is_503_and_names_the_way_out() {
+async fn a_distant_issue_floor_is_503_and_names_the_remedy() {
     let Some(_) = needs(Tool::Faketime) else { return };
     let (stopped, old) = past(fixed()).await;
     remove_database(&stopped.data_dir());

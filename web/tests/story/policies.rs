@@ -100,7 +100,7 @@ async fn a_token_deleted_by_its_client_lives_on_in_the_hands_of_a_thief() {
 }
 
 #[tokio::test]
-async fn a_short_lived_token_lives_until_it_expires_and_then_nobody_has_one() {
+async fn under_short_lived_a_logged_out_token_works_until_it_expires() {
     let (stage, tokens) = briefly_under("short_lived").await;
     assert_has_no_refresh(&stage).await;
     let honest = stage.log_in().await;
@@ -116,7 +116,7 @@ async fn a_short_lived_token_lives_until_it_expires_and_then_nobody_has_one() {
 }
 
 #[tokio::test]
-async fn under_rotation_a_logout_stops_new_tokens_and_the_present_one_lives_until_it_expires() {
+async fn under_rotation_a_logout_stops_new_tokens_but_not_the_present_one() {
     let (stage, _) = briefly_under("rotation").await;
     let tokens = stage.log_in().await;
     let tokens = stage.api.refresh(tokens.refresh()).await.tokens();

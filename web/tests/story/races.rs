@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
+async fn a_refresh_racing_a_logout_leaves_no_valid_token() {
     let stage = Stage::open().await;
     let witness = stage.log_in().await;
     let (mut race, rounds) = (HeadStart::default(), rounds(100, 1000));
@@ -67,7 +67,7 @@ async fn a_refresh_racing_a_logout_leaves_nothing_alive() {
 /// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if
 /// it was opened after the end of everything, and then it stands in the list of devices, from where it can be ended.
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_racing_a_logout_everywhere_are_dead_or_listed() {
+async fn logins_racing_a_logout_everywhere_are_refused_or_listed() {
     let stage = Stage::open().await;
     let (mut survived, mut ended, rounds) = (0, 0, rounds(100, 1000));
     for round in 0..rounds {

@@ -62,7 +62,7 @@ async fn refresh_at_once(stage: &Stage) -> usize {
 }
 
 #[tokio::test]
-async fn a_refresh_token_two_generations_old_closes_the_session_and_kills_its_newest_access_token() {
+async fn an_old_refresh_token_closes_the_session_and_revokes_its_access_token() {
     let stage = Stage::open().await;
     let (bystander, oldest) = (stage.log_in().await, stage.log_in().await);
     let older = stage.api.refresh(oldest.refresh()).await.tokens();
@@ -88,7 +88,7 @@ fn forged(genuine: &SecretString, place: usize) -> SecretString {
 }
 
 #[tokio::test]
-async fn a_forged_refresh_token_is_refused_wherever_it_was_changed_and_closes_nothing() {
+async fn a_forged_refresh_token_is_refused_and_closes_no_session() {
     let stage = Stage::open().await;
     let tokens = stage.log_in().await;
     // Behind `rrt_` in letters of six bits: the session's id, the generation, the tag.

@@ -36,7 +36,7 @@ fn assert_problem(reply: Reply, status: u16, code: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_program_that_asks_wrongly_gets_problem_documents() {
+async fn a_wrong_api_request_gets_a_problem_document() {
     let stage = Stage::open().await;
     let api = &stage.api;
     for unknown in [
@@ -98,7 +98,7 @@ async fn a_program_that_asks_wrongly_gets_problem_documents() {
 }
 
 #[tokio::test]
-async fn a_person_who_goes_astray_gets_a_page_and_one_who_is_right_too() {
+async fn a_wrong_page_request_gets_a_page_like_a_right_one() {
     let stage = Stage::open().await;
     let visitor = stage.running.cookie_client();
     let ask = |method: &str, path: &str| visitor.request(method, path).header("Accept", HTML);

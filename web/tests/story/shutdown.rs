@@ -37,7 +37,7 @@ async fn until_closed(address: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_sigterm_what_was_begun_is_answered_and_the_exit_status_is_0() {
+async fn after_sigterm_running_requests_are_answered_and_the_exit_status_is_0() {
     let stage = Stage::open().await;
     let address = stage.running.base_url().trim_start_matches("http://").to_owned();
     let body = json!({"username": "alice", "password": DEMO_PASSWORD}).to_string();
@@ -73,7 +73,7 @@ async fn after_sigterm_what_was_begun_is_answered_and_the_exit_status_is_0() {
 }
 
 #[tokio::test]
-async fn an_idle_program_ends_at_once_and_says_one_line_on_standard_output() {
+async fn an_idle_program_ends_at_once_with_one_line_on_standard_output() {
     let stage = Stage::open().await;
     stage.log_in().await;
     // Less than the ten seconds that requests under way would get: the client's idle connection is none.
