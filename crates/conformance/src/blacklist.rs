@@ -39,7 +39,7 @@ fn claim(log: u128, nonce: u128) -> RebuildClaim {
     }
 }
 
-/// As after a walk through a log that is empty.
+/// As after a sync of an empty log.
 async fn made_whole(store: &Store) {
     assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
     assert_eq!(store.complete(claim(1, 1)).await.answer(), RebuildStep::Accepted);
@@ -53,7 +53,7 @@ async fn check(store: &Store, token: TokenId, session: SessionId) -> RevocationS
     store.check(token, session).await.answer()
 }
 
-/// There was nothing to fill it with.
+/// It is complete for an empty log.
 pub async fn an_empty_blacklist_refuses_nothing(store: Store) {
     made_whole(&store).await;
     assert_eq!(
@@ -63,7 +63,7 @@ pub async fn an_empty_blacklist_refuses_nothing(store: Store) {
     assert_eq!(store.prune(noon_plus(10_000), 10).await.answer(), 0);
 }
 
-/// A tail that has nothing new is carried over all the same.
+/// A sync may insert an empty tail.
 pub async fn inserting_nothing_is_harmless(store: Store) {
     made_whole(&store).await;
     store.insert(&[]).await.answer();
@@ -73,7 +73,7 @@ pub async fn inserting_nothing_is_harmless(store: Store) {
     );
 }
 
-/// Whenever it was issued.
+/// Regardless of when the token was issued.
 pub async fn a_session_entry_refuses_every_token_of_it(store: Store) {
     made_whole(&store).await;
     let session = new_session();
@@ -90,7 +90,7 @@ pub async fn a_session_entry_refuses_every_token_of_it(store: Store) {
     );
 }
 
-/// The session goes on, with its other tokens.
+/// The session's other tokens stay valid.
 pub async fn a_token_entry_refuses_that_token_alone(store: Store) {
     made_whole(&store).await;
     let (token, session) = (new_token(), new_session());
@@ -102,8 +102,8 @@ pub async fn a_token_entry_refuses_that_token_alone(store: Store) {
     assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
 }
 
-/// The two kinds of ids are apart, whatever their numbers.
-pub async fn a_token_and_a_session_of_one_number_are_not_mixed_up(store: Store) {
+/// Tokens and sessions are separate kinds of ids.
+pub async fn a_token_and_a_session_with_equal_ids_are_not_confused(store: Store) {
     made_whole(&store).await;
     let (token, session) = namesakes();
     insert(&store, Scope::Token(token), noon_plus(60)).await;
@@ -113,7 +113,7 @@ pub async fn a_token_and_a_session_of_one_number_are_not_mixed_up(store: Store) 
     assert_eq!(check(&store, token, new_session()).await, RevocationStatus::NotRevoked);
 }
 
-/// By which of the two entries is the store's choice.
+/// The store may return either scope.
 pub async fn a_token_revoked_by_both_scopes_is_refused(store: Store) {
     made_whole(&store).await;
     let (token, session) = (new_token(), new_session());
@@ -123,13 +123,13 @@ pub async fn a_token_revoked_by_both_scopes_is_refused(store: Store) {
     match check(&store, token, session).await {
         RevocationStatus::Revoked(scope) => assert!(
             scopes.contains(&scope),
-            "refused by an entry that is not there: {scope:?}"
+            "refused by an entry that does not exist: {scope:?}"
         ),
         RevocationStatus::NotRevoked | RevocationStatus::Incomplete => panic!("revoked twice, and not refused"),
     }
 }
 
-/// A page of the log comes in one piece.
+/// A page of the log is one insert.
 pub async fn one_insert_takes_many_entries(store: Store) {
     made_whole(&store).await;
     let (tokens, sessions): (Vec<_>, Vec<_>) = (0..200).map(|_| (new_token(), new_session())).unzip();
@@ -152,8 +152,8 @@ pub async fn one_insert_takes_many_entries(store: Store) {
     }
 }
 
-/// `until` is the first moment at which it may go.
-pub async fn an_entry_goes_at_its_until_and_not_before(store: Store) {
+/// `until` is the first time at which it may be removed.
+pub async fn an_entry_is_pruned_at_its_until_and_not_before(store: Store) {
     made_whole(&store).await;
     let (early, late) = (new_session(), new_session());
     let until = noon_plus(60);
@@ -172,7 +172,7 @@ pub async fn an_entry_goes_at_its_until_and_not_before(store: Store) {
     );
 }
 
-/// A logout inserts it, and so does the tail of the log.
+/// The logout inserts it, and so does the sync.
 pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
     made_whole(&store).await;
     let session = new_session();
@@ -184,8 +184,8 @@ pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
     assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 0);
 }
 
-/// In whichever order they come.
-pub async fn the_later_until_stays(store: Store) {
+/// In either order.
+pub async fn the_later_until_is_kept(store: Store) {
     made_whole(&store).await;
     for untils in [[60, 600], [600, 60]] {
         let token = new_token();
@@ -206,8 +206,8 @@ pub async fn the_later_until_stays(store: Store) {
     }
 }
 
-/// `until` permits removal and nothing else: it was counted by another node's clock.
-pub async fn an_entry_whose_until_has_passed_refuses_until_it_is_removed(store: Store) {
+/// `until` only permits removal: it comes from another node's clock.
+pub async fn an_entry_past_its_until_refuses_until_it_is_pruned(store: Store) {
     made_whole(&store).await;
     for until in [Timestamp::UNIX_EPOCH, noon_plus(-3600)] {
         let session = new_session();
@@ -221,7 +221,7 @@ pub async fn an_entry_whose_until_has_passed_refuses_until_it_is_removed(store: 
     }
 }
 
-/// Two entries may refuse one token, and each has its own end.
+/// Two entries may refuse one token, and each has its own `until`.
 pub async fn one_scope_stays_when_the_other_is_removed(store: Store) {
     made_whole(&store).await;
     let (token, session) = (new_token(), new_session());
@@ -235,7 +235,7 @@ pub async fn one_scope_stays_when_the_other_is_removed(store: Store) {
     assert_eq!(check(&store, new_token(), session).await, RevocationStatus::NotRevoked);
 }
 
-/// Nobody who asks waits long for whoever prunes; the rest goes with the next batch.
+/// A check must not wait long for a pruning; the next batch removes more.
 pub async fn a_pruned_batch_is_bounded(store: Store) {
     made_whole(&store).await;
     let sessions: Vec<_> = (0..7).map(|_| new_session()).collect();
@@ -250,11 +250,11 @@ pub async fn a_pruned_batch_is_bounded(store: Store) {
         for session in &sessions {
             refused += u64::from(check(&store, new_token(), *session).await != RevocationStatus::NotRevoked);
         }
-        assert_eq!(refused, 7 - removed, "what was told is not what was removed");
+        assert_eq!(refused, 7 - removed, "the returned count is wrong");
     }
 }
 
-/// Logout answers only when the insert has: from then on nobody accepts the token.
+/// A logout is confirmed only after the insert: from then on no check accepts the token.
 pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
     made_whole(&store).await;
     at_once(8, |_| {
@@ -270,7 +270,7 @@ pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
                 };
                 insert(&store, scope, noon_plus(600)).await;
                 assert_eq!(check(&store, token, session).await, RevocationStatus::Revoked(scope));
-                // Beside it others prune, and take away only what has passed.
+                // Concurrent pruning removes only expired entries.
                 assert_eq!(store.prune(noon_plus(500), 10).await.answer(), 0);
                 assert_eq!(check(&store, token, session).await, RevocationStatus::Revoked(scope));
             }
@@ -279,16 +279,16 @@ pub async fn what_was_inserted_is_seen_by_every_later_check(store: Store) {
     .await;
 }
 
-/// Whoever has just started knows nothing, and accepts nobody.
-pub async fn a_new_blacklist_is_not_whole(store: Store) {
+/// A node that has just started has no data and accepts no token.
+pub async fn a_new_blacklist_is_incomplete(store: Store) {
     assert_eq!(
         check(&store, new_token(), new_session()).await,
         RevocationStatus::Incomplete
     );
 }
 
-/// It vouches for nothing but itself.
-pub async fn an_insert_makes_nothing_whole(store: Store) {
+/// An entry proves nothing about others.
+pub async fn an_insert_does_not_complete_a_blacklist(store: Store) {
     insert(&store, Scope::Session(new_session()), noon_plus(60)).await;
     assert_eq!(
         check(&store, new_token(), new_session()).await,
@@ -302,8 +302,8 @@ pub async fn an_insert_makes_nothing_whole(store: Store) {
     );
 }
 
-/// What is known is said, also by one who does not know everything.
-pub async fn an_entry_refuses_before_the_blacklist_is_whole(store: Store) {
+/// A known revocation is reported even by an incomplete copy.
+pub async fn an_entry_refuses_in_an_incomplete_blacklist(store: Store) {
     let (token, session) = (new_token(), new_session());
     insert(&store, Scope::Session(session), noon_plus(60)).await;
     insert(&store, Scope::Token(token), noon_plus(60)).await;
@@ -317,8 +317,8 @@ pub async fn an_entry_refuses_before_the_blacklist_is_whole(store: Store) {
     );
 }
 
-/// A page after a page, and the mark at the end.
-pub async fn a_blacklist_is_whole_when_it_was_filled_to_the_end(store: Store) {
+/// Page by page, then the mark.
+pub async fn a_blacklist_filled_to_the_end_is_complete(store: Store) {
     let (filled, beside) = (new_session(), new_session());
     assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
     let page = [entry(Scope::Session(filled), noon_plus(60))];
@@ -341,8 +341,8 @@ pub async fn a_blacklist_is_whole_when_it_was_filled_to_the_end(store: Store) {
     }
 }
 
-/// There is nothing to fill, whoever asks.
-pub async fn a_whole_blacklist_is_not_claimed(store: Store) {
+/// There is nothing to fill.
+pub async fn a_complete_blacklist_is_not_claimed(store: Store) {
     made_whole(&store).await;
     assert!(is_complete(store.claim(claim(1, 2)).await.answer()));
     assert_eq!(
@@ -351,8 +351,8 @@ pub async fn a_whole_blacklist_is_not_claimed(store: Store) {
     );
 }
 
-/// The mark is set by whoever claimed, and by nobody who only says so.
-pub async fn a_claim_that_was_not_granted_completes_nothing(store: Store) {
+/// Only the holder of the claim can set the mark.
+pub async fn a_claim_that_was_not_granted_completes_no_blacklist(store: Store) {
     assert_eq!(store.claim(claim(1, 1)).await.answer(), ClaimOutcome::Granted);
     assert_eq!(store.complete(claim(1, 2)).await.answer(), RebuildStep::ClaimLost);
     assert_eq!(store.fill(claim(1, 2), &[]).await.answer(), RebuildStep::ClaimLost);
@@ -362,10 +362,10 @@ pub async fn a_claim_that_was_not_granted_completes_nothing(store: Store) {
     );
 }
 
-/// Of a database that was emptied, or restored: what is in the copy says nothing about that one.
-pub async fn a_blacklist_that_is_whole_of_one_log_is_not_of_another(store: Store) {
+/// For example after the database was emptied or restored: the copy is not valid for the new log.
+pub async fn a_blacklist_complete_for_one_log_is_incomplete_for_another(store: Store) {
     made_whole(&store).await;
-    // A store that several databases can reach may keep the second one out until the nodes of the first are gone.
+    // A store that several databases can reach may refuse the second one until the nodes of the first are gone.
     for _ in 0..100 {
         match store.claim(claim(2, 2)).await {
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

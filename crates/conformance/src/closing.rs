@@ -19,7 +19,7 @@ use crate::{
 
 type Store = Arc<dyn SessionStore>;
 
-/// The sessions that these revocations cover, to be compared whatever their order.
+/// The sessions that these revocations cover, in any order.
 fn covered(revocations: &[Revocation]) -> BTreeSet<Scope> {
     let scopes: BTreeSet<_> = revocations.iter().map(|revocation| revocation.scope).collect();
     assert_eq!(scopes.len(), revocations.len(), "a revocation was returned twice");
@@ -57,7 +57,7 @@ pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
     assert_eq!(row(&*store, other.id).await, other);
 }
 
-/// None of them comes back as another.
+/// No cause is confused with another.
 pub async fn every_cause_is_kept(store: Store) {
     for cause in EndReason::ALL {
         let session = opened(&*store).await;
@@ -76,8 +76,8 @@ pub async fn every_cause_is_kept(store: Store) {
     assert_eq!(logged, EndReason::ALL);
 }
 
-/// A node whose clock is an hour off, or a century, must not shorten the life of a revocation.
-pub async fn until_comes_from_the_row_and_not_from_the_revokers_clock(store: Store) {
+/// A node with a wrong clock must not shorten the time that a revocation is kept.
+pub async fn until_comes_from_the_row_and_not_from_the_clock(store: Store) {
     const CENTURY: i64 = 100 * 365 * 24 * 3600;
     for off in [-CENTURY, -3600, 0, 3600, CENTURY] {
         let session = opened(&*store).await;
@@ -95,7 +95,7 @@ pub async fn until_comes_from_the_row_and_not_from_the_revokers_clock(store: Sto
     }
 }
 
-/// The newest token is the one that must not outlive its revocation.
+/// The newest token must not outlive the revocation.
 pub async fn until_follows_the_latest_rotation(store: Store) {
     let session = opened(&*store).await;
     let rotation = Rotation {
@@ -109,12 +109,13 @@ pub async fn until_follows_the_latest_rotation(store: Store) {
     assert_eq!(
         closed.refresh,
         after_rotation(&session, &rotation).refresh,
-        "closing touched the chain"
+        "closing changed the refresh state"
     );
 }
 
-/// Repeating a logout is harmless, and hands out again what the first may have failed to carry to the blacklist.
-pub async fn closing_again_returns_the_first_revocation_and_keeps_the_first_cause(store: Store) {
+/// A repeated logout is harmless. It returns the revocation again, which the first try may have failed to insert into
+/// the blacklist.
+pub async fn closing_again_returns_the_first_revocation_and_cause(store: Store) {
     let session = opened(&*store).await;
     let first = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
@@ -133,7 +134,7 @@ pub async fn closing_again_returns_the_first_revocation_and_keeps_the_first_caus
     assert_eq!(whole_log(&*store).await, [first]);
 }
 
-/// The row stays longer than its revocation.
+/// The row is kept longer than its revocation.
 pub async fn closing_again_after_the_log_was_pruned_returns_no_revocation(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
@@ -143,11 +144,11 @@ pub async fn closing_again_after_the_log_was_pruned_returns_no_revocation(store:
         .await
         .answer();
     assert_eq!(again, Closed::Already(None));
-    assert_eq!(whole_log(&*store).await, [], "a dead session was revoked anew");
+    assert_eq!(whole_log(&*store).await, [], "a closed session was revoked again");
 }
 
-/// An id that nobody has may come from a forged token.
-pub async fn closing_what_is_not_there_is_told_and_logs_nothing(store: Store) {
+/// An unknown id may come from a forged token.
+pub async fn closing_an_unknown_session_logs_nothing(store: Store) {
     let session = opened(&*store).await;
     for cause in [EndReason::Logout, EndReason::Reuse] {
         assert_eq!(
@@ -159,8 +160,8 @@ pub async fn closing_what_is_not_there_is_told_and_logs_nothing(store: Store) {
     assert_eq!(row(&*store, session.id).await, session);
 }
 
-/// The others are told of it, with the one revocation there is.
-pub async fn of_fifty_closings_exactly_one_closes(store: Store) {
+/// The others return the same revocation.
+pub async fn exactly_one_of_fifty_closings_closes(store: Store) {
     for round in 0..20 {
         let session = opened(&*store).await;
         let outcomes = at_once(50, |caller| {
@@ -193,13 +194,13 @@ pub async fn of_fifty_closings_exactly_one_closes(store: Store) {
         assert_eq!(
             row(&*store, session.id).await.state,
             state,
-            "row and log tell of different closings"
+            "row and log record different closings"
         );
     }
 }
 
-/// The usual way: an old refresh token comes in, and the session ends for it.
-pub async fn reuse_of_an_open_session_closes_it_and_is_noted(store: Store) {
+/// The usual case: an old refresh token is presented, and the session ends.
+pub async fn reuse_of_an_open_session_closes_it_and_is_recorded(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Reuse)).await;
     assert_eq!(revocation.cause, EndReason::Reuse);
@@ -218,8 +219,8 @@ pub async fn reuse_of_an_open_session_closes_it_and_is_noted(store: Store) {
     );
 }
 
-/// Somebody logged out, and a copy turned up afterwards: worth knowing, but it is not why the session ended.
-pub async fn reuse_of_a_closed_session_is_noted_once_and_its_cause_stays(store: Store) {
+/// The user logged out, and a copy was presented later: worth recording, but not why the session ended.
+pub async fn reuse_of_a_closed_session_is_recorded_once_and_keeps_its_cause(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
@@ -242,8 +243,8 @@ pub async fn reuse_of_a_closed_session_is_noted_once_and_its_cause_stays(store: 
     assert_eq!(whole_log(&*store).await, [revocation]);
 }
 
-/// A suspicion is not raised by an ordinary logout.
-pub async fn no_other_cause_notes_reuse(store: Store) {
+/// An ordinary logout must not look like theft.
+pub async fn no_other_cause_records_reuse(store: Store) {
     for cause in EndReason::ALL.into_iter().filter(|cause| *cause != EndReason::Reuse) {
         let session = opened(&*store).await;
         close(&*store, session.id, &closing(cause)).await;
@@ -252,7 +253,7 @@ pub async fn no_other_cause_notes_reuse(store: Store) {
     }
 }
 
-/// "Log out my other devices", and without an exception all of them.
+/// "Log out my other devices", and all of them without an exception.
 pub async fn close_all_closes_every_open_session_but_the_exception(store: Store) {
     let user = new_user();
     let (here, there, elsewhere) = (session_of(user), session_of(user), session_of(user));
@@ -283,7 +284,7 @@ pub async fn close_all_closes_every_open_session_but_the_exception(store: Store)
     assert_eq!(covered(&whole_log(&*store).await), covered(&all));
 }
 
-/// Devices refresh at different times, so their tokens end at different times.
+/// Devices refresh at different times, so their tokens expire at different times.
 pub async fn close_all_takes_until_from_each_row(store: Store) {
     let user = new_user();
     let with_end = |access_until: Timestamp| Session {
@@ -319,8 +320,8 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
     }
 }
 
-/// So that a repeat carries to the blacklist what the first try failed to; but nothing of the exception's, and no
-/// revocation of a single token. What was closed before keeps its cause.
+/// So a repeat inserts into the blacklist what the first try failed to insert; but no revocation of the exception or of
+/// a single token. Sessions closed earlier keep their cause.
 pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: Store) {
     let user = new_user();
     let (earlier, excepted) = (session_of(user), session_of(user));
@@ -355,7 +356,7 @@ pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: St
     );
 }
 
-/// What nothing can be alive of needs no carrying.
+/// Its tokens have all expired, so the blacklist does not need it.
 pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
@@ -368,7 +369,7 @@ pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
     assert_eq!(whole_log(&*store).await, []);
 }
 
-/// A login may be under way that has no row yet.
+/// A login without a row may be in progress.
 pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
     let user = new_user();
     let mut epochs = vec![store.epoch(user).await.answer()];
@@ -387,7 +388,7 @@ pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
     assert_eq!(whole_log(&*store).await, []);
 }
 
-/// Neither their sessions nor their epoch; nor is another's session an exception worth making.
+/// Neither their sessions nor their epochs change. Another user's session is no exception.
 pub async fn close_all_leaves_other_users_alone(store: Store) {
     let (mine, theirs) = (opened(&*store).await, opened(&*store).await);
     let revocations = store
@@ -400,8 +401,8 @@ pub async fn close_all_leaves_other_users_alone(store: Store) {
     assert_eq!(store.list_open(theirs.user).await.answer(), [theirs]);
 }
 
-/// Whoever comes second finds the revocation that is there.
-pub async fn closings_of_all_and_of_one_at_once_log_each_session_once(store: Store) {
+/// The second caller gets the existing revocation.
+pub async fn concurrent_closings_of_all_and_of_one_log_each_session_once(store: Store) {
     for round in 0..30 {
         let user = new_user();
         let sessions: Vec<_> = (0..3).map(|_| session_of(user)).collect();

@@ -1,4 +1,4 @@
-//! What the cases are told with: ids, moments, a session to begin with, and short ways to ask.
+//! Fixtures of the cases: ids, times, a first session, and short forms of store calls.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -13,7 +13,7 @@ use rescind_session::{
 };
 use uuid::Uuid;
 
-/// The moment at which the cases begin. Its milliseconds are there to be lost by a store that keeps seconds.
+/// The time at which the cases begin. A store that keeps only seconds loses its milliseconds.
 pub(crate) const NOON: Timestamp = Timestamp::constant(1_767_268_800, 123_000_000);
 
 /// The margin that the cases close with.
@@ -27,7 +27,7 @@ pub(crate) fn noon_plus(seconds: i64) -> Timestamp {
 /// The smallest step of time that a store keeps.
 pub(crate) const A_MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
-/// A number never given before, and in no order: a store that sorts by ids instead of moments is then found out.
+/// A new number, in no order: this exposes a store that sorts by id instead of time.
 fn number() -> Uuid {
     static GIVEN: AtomicU64 = AtomicU64::new(1);
     let given = GIVEN.fetch_add(1, Ordering::Relaxed);
@@ -47,13 +47,13 @@ pub(crate) fn new_token() -> TokenId {
     TokenId::from_uuid(number())
 }
 
-/// A token and a session with one number between them.
+/// A token and a session with the same number as id.
 pub(crate) fn namesakes() -> (TokenId, SessionId) {
     let number = number();
     (TokenId::from_uuid(number), SessionId::from_uuid(number))
 }
 
-/// A session of that user's, opened at noon, with its first refresh token and an access token for five minutes.
+/// A session of that user, opened at noon, with its first refresh token and an access token for five minutes.
 pub(crate) fn session_of(user: UserId) -> Session {
     Session {
         id: new_session(),
@@ -75,32 +75,32 @@ pub(crate) fn session_of(user: UserId) -> Session {
     }
 }
 
-/// A session of a user who has no other, written down.
+/// Opens a session of a user who has no other.
 pub(crate) async fn opened(store: &dyn SessionStore) -> Session {
     let session = session_of(new_user());
     open(store, &session).await;
     session
 }
 
-/// Writes a session down, with the epoch of the moment.
+/// Opens a session with the current epoch.
 pub(crate) async fn open(store: &dyn SessionStore, session: &Session) {
     let epoch = store.epoch(session.user).await.answer();
     assert_eq!(
         store.open(session, epoch).await.answer(),
         Opened::Opened,
-        "opened with the present epoch"
+        "opened with the current epoch"
     );
 }
 
-/// The row of a session that must be there.
+/// The row of a session that must exist.
 pub(crate) async fn row(store: &dyn SessionStore, id: SessionId) -> Session {
     match store.find(id).await.answer() {
         Some(session) => session,
-        None => panic!("the session {id} has vanished"),
+        None => panic!("the session {id} is missing"),
     }
 }
 
-/// The rotation that takes `session`, as it stands, to its next generation one minute after it was last seen.
+/// The rotation of `session` to its next generation, one minute after it was last seen.
 pub(crate) fn rotation_of(session: &Session) -> Rotation {
     let from = session.generation();
     let at = session.last_seen_at + SignedDuration::from_mins(1);
@@ -116,7 +116,7 @@ pub(crate) fn rotation_of(session: &Session) -> Rotation {
     }
 }
 
-/// The row that a rotation which won leaves behind.
+/// The row after a rotation that won.
 pub(crate) fn after_rotation(before: &Session, rotation: &Rotation) -> Session {
     Session {
         last_seen_at: rotation.at,
@@ -132,7 +132,7 @@ pub(crate) fn after_rotation(before: &Session, rotation: &Rotation) -> Session {
     }
 }
 
-/// Rotates, and must win.
+/// Rotates; must win.
 pub(crate) async fn rotate(store: &dyn SessionStore, rotation: &Rotation) {
     assert_eq!(
         store.rotate(rotation).await.answer(),
@@ -158,7 +158,7 @@ pub(crate) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Clo
     }
 }
 
-/// A session that was opened and closed, and its revocation.
+/// Opens and closes a session, and returns its revocation.
 pub(crate) async fn closed(store: &dyn SessionStore, session: &Session) -> Revocation {
     open(store, session).await;
     close(store, session.id, &closing(EndReason::Logout)).await
@@ -175,7 +175,7 @@ pub(crate) fn a_token() -> NewRevocation {
     }
 }
 
-/// The entries after a position from which a reader can go on.
+/// The entries after a position from which a reader can continue.
 pub(crate) async fn after(store: &dyn SessionStore, position: Position, limit: u32) -> Vec<Revocation> {
     match store.revocations_after(position, limit).await.answer() {
         Tail::Entries(entries) => {
@@ -186,7 +186,7 @@ pub(crate) async fn after(store: &dyn SessionStore, position: Position, limit: u
             );
             entries
         }
-        Tail::StartOver => panic!("a reader at {position:?} was told to start over"),
+        Tail::StartOver => panic!("a reader at {position:?} must start over"),
     }
 }
 
@@ -195,7 +195,7 @@ pub(crate) async fn whole_log(store: &dyn SessionStore) -> Vec<Revocation> {
     after(store, Position::START, 10_000).await
 }
 
-/// What a store answers unless it fails, which it must not do in a case.
+/// Unwraps a store's answer: a store must not fail in a case.
 pub(crate) trait Answer<T> {
     fn answer(self) -> T;
 }

@@ -12,12 +12,12 @@ pub mod rotating;
 pub mod store_clock;
 pub mod users;
 
-/// What the macros need; no part of the interface.
+/// Used by the macros; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
     use std::{sync::Arc, time::Duration};
 
-    /// What a factory may return.
+    /// The return types that a factory may have.
     pub trait Made {
         type Store;
         type Kept;
@@ -40,10 +40,10 @@ pub mod __private {
         }
     }
 
-    /// Longer than any case takes on a slow disk. A store that hangs is told from one that works.
+    /// Longer than any case takes on a slow disk. A store that hangs fails the case.
     const PATIENCE: Duration = Duration::from_secs(120);
 
-    /// Runs one case in a runtime of its own.
+    /// Runs one case in its own runtime.
     pub fn run(case: impl Future<Output = ()>) {
         let runtime = match tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -56,7 +56,7 @@ pub mod __private {
         // On the heap: a case is a large future, and a test's thread has a small stack.
         let outcome = runtime.block_on(async { tokio::time::timeout(PATIENCE, Box::pin(case)).await });
         if outcome.is_err() {
-            // Dropping the runtime would wait for the very thread that hangs.
+            // Dropping the runtime would wait for the thread that hangs.
             runtime.shutdown_background();
             panic!("the case hangs: not done in {PATIENCE:?}");
         }
@@ -92,10 +92,10 @@ macro_rules! user_store_conformance {
                 an_unknown_user_is_none
                 the_kind_of_an_account_is_kept
                 a_taken_name_is_refused_and_nothing_is_written
-                a_taken_id_is_never_written_over
-                of_fifty_inserts_of_one_name_exactly_one_is_created
+                a_taken_id_is_never_overwritten
+                fifty_inserts_of_one_name_create_exactly_one_user
                 a_new_password_replaces_the_old_one
-                a_password_for_nobody_is_no_such_user;
+                setting_the_password_of_an_unknown_user_is_no_such_user;
         }
     };
 }
@@ -109,65 +109,65 @@ macro_rules! session_store_conformance {
             opening:
                 a_session_is_found_as_it_was_opened
                 an_unknown_session_is_none
-                an_id_that_is_taken_is_an_error_and_changes_nothing
-                an_epoch_starts_first
+                opening_a_taken_id_fails_and_changes_nothing
+                a_new_user_has_the_first_epoch
                 a_superseded_login_writes_nothing
-                a_login_with_the_present_epoch_opens
+                a_login_with_the_current_epoch_opens
                 closing_all_of_one_user_supersedes_no_login_of_another
                 a_login_racing_close_all_never_survives_it
                 only_open_sessions_of_the_user_are_listed_oldest_first;
             rotating:
-                a_rotation_writes_what_it_carries_and_nothing_else
-                a_rotation_keeps_the_later_end_of_access
+                a_rotation_writes_exactly_its_fields
+                a_rotation_keeps_the_later_access_until
                 one_rotation_follows_another
-                of_a_hundred_rotations_of_one_generation_exactly_one_wins
-                a_generation_that_is_not_the_rows_loses_and_changes_nothing
+                exactly_one_of_a_hundred_rotations_of_one_generation_wins
+                a_wrong_generation_loses_and_changes_nothing
                 a_session_without_a_refresh_token_does_not_rotate
-                a_session_that_is_not_there_does_not_rotate
+                an_unknown_session_does_not_rotate
                 a_closed_session_does_not_rotate_and_stays_closed
                 a_revocation_outlives_the_tokens_of_rotations_that_race_it
                 a_rotation_that_races_close_all_reopens_nothing;
             closing:
                 closing_closes_the_row_and_logs_its_revocation
                 every_cause_is_kept
-                until_comes_from_the_row_and_not_from_the_revokers_clock
+                until_comes_from_the_row_and_not_from_the_clock
                 until_follows_the_latest_rotation
-                closing_again_returns_the_first_revocation_and_keeps_the_first_cause
+                closing_again_returns_the_first_revocation_and_cause
                 closing_again_after_the_log_was_pruned_returns_no_revocation
-                closing_what_is_not_there_is_told_and_logs_nothing
-                of_fifty_closings_exactly_one_closes
-                reuse_of_an_open_session_closes_it_and_is_noted
-                reuse_of_a_closed_session_is_noted_once_and_its_cause_stays
-                no_other_cause_notes_reuse
+                closing_an_unknown_session_logs_nothing
+                exactly_one_of_fifty_closings_closes
+                reuse_of_an_open_session_closes_it_and_is_recorded
+                reuse_of_a_closed_session_is_recorded_once_and_keeps_its_cause
+                no_other_cause_records_reuse
                 close_all_closes_every_open_session_but_the_exception
                 close_all_takes_until_from_each_row
                 close_all_returns_the_revocations_of_earlier_closings_too
                 close_all_returns_no_revocation_that_was_pruned
                 close_all_raises_the_epoch_even_without_sessions
                 close_all_leaves_other_users_alone
-                closings_of_all_and_of_one_at_once_log_each_session_once;
+                concurrent_closings_of_all_and_of_one_log_each_session_once;
             log:
                 a_new_log_is_empty
                 a_log_keeps_its_identity
                 positions_rise_in_the_order_of_the_revocations
                 the_log_is_paged_without_a_gap
-                a_reader_beside_eight_writers_sees_every_revocation_once_and_in_order
+                a_reader_beside_eight_writers_sees_each_entry_once_in_order
                 a_position_beyond_the_end_starts_over
-                a_token_is_revoked_as_it_was_told
-                revoking_a_token_twice_returns_the_entry_that_is_there
-                of_fifty_revocations_of_one_token_exactly_one_is_logged
-                a_token_and_a_session_of_one_number_are_two_entries
+                a_revocation_is_logged_with_every_field
+                revoking_a_token_twice_returns_the_first_entry
+                fifty_revocations_of_one_token_log_exactly_one
+                a_token_and_a_session_with_equal_ids_are_two_entries
                 revoking_a_token_leaves_its_session_open;
             pruning:
-                a_revocation_goes_at_its_until_and_not_before
-                a_session_goes_after_its_absolute_end_and_not_before
+                a_revocation_is_pruned_at_its_until_and_not_before
+                a_session_is_pruned_after_its_absolute_end_and_not_before
                 a_closed_session_stays_until_its_absolute_end
-                a_rotation_does_not_change_when_a_session_goes
-                a_pruned_session_leaves_its_revocation
+                a_rotation_does_not_delay_the_pruning_of_its_session
+                pruning_a_session_keeps_its_revocation
                 a_batch_is_bounded
                 pruning_an_empty_store_removes_nothing
-                a_reader_below_what_was_pruned_starts_over
-                what_is_left_is_read_from_the_start
+                a_reader_behind_the_pruned_entries_starts_over
+                the_remaining_entries_are_read_from_the_start
                 a_log_with_holes_is_read_to_its_end_page_by_page
                 positions_are_not_reused_after_everything_was_pruned
                 a_token_revoked_again_after_pruning_is_a_new_entry
@@ -179,7 +179,7 @@ macro_rules! session_store_conformance {
                 a_closing_is_recorded
                 a_revoked_token_is_recorded
                 the_newest_instant_is_the_latest_and_not_the_last_written
-                pruning_records_the_time_by_which_something_went
+                pruning_records_its_time_if_it_removed_anything
                 an_issue_floor_is_kept_and_never_lowered;
         }
     };
@@ -196,30 +196,30 @@ macro_rules! blacklist_conformance {
                 inserting_nothing_is_harmless
                 a_session_entry_refuses_every_token_of_it
                 a_token_entry_refuses_that_token_alone
-                a_token_and_a_session_of_one_number_are_not_mixed_up
+                a_token_and_a_session_with_equal_ids_are_not_confused
                 a_token_revoked_by_both_scopes_is_refused
                 one_insert_takes_many_entries
-                an_entry_goes_at_its_until_and_not_before
+                an_entry_is_pruned_at_its_until_and_not_before
                 an_entry_inserted_twice_is_one_entry
-                the_later_until_stays
-                an_entry_whose_until_has_passed_refuses_until_it_is_removed
+                the_later_until_is_kept
+                an_entry_past_its_until_refuses_until_it_is_pruned
                 one_scope_stays_when_the_other_is_removed
                 a_pruned_batch_is_bounded
                 what_was_inserted_is_seen_by_every_later_check
-                a_new_blacklist_is_not_whole
-                an_insert_makes_nothing_whole
-                an_entry_refuses_before_the_blacklist_is_whole
-                a_blacklist_is_whole_when_it_was_filled_to_the_end
-                a_whole_blacklist_is_not_claimed
-                a_claim_that_was_not_granted_completes_nothing
-                a_blacklist_that_is_whole_of_one_log_is_not_of_another;
+                a_new_blacklist_is_incomplete
+                an_insert_does_not_complete_a_blacklist
+                an_entry_refuses_in_an_incomplete_blacklist
+                a_blacklist_filled_to_the_end_is_complete
+                a_complete_blacklist_is_not_claimed
+                a_claim_that_was_not_granted_completes_no_blacklist
+                a_blacklist_complete_for_one_log_is_incomplete_for_another;
         }
     };
 }
 
 #[cfg(test)]
 mod tests {
-    /// A case that no macro names would never run, and nobody would notice.
+    /// A case that no macro names would never run, unnoticed.
     #[test]
     fn every_case_is_in_a_macro() {
         let macros = include_str!("lib.rs");

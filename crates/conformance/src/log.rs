@@ -32,7 +32,7 @@ fn assert_rising(log: &[Revocation]) {
     );
 }
 
-/// A reader at its start has seen everything, and is not told to start over.
+/// A reader at the start is at the end, and does not have to start over.
 pub async fn a_new_log_is_empty(store: Store) {
     assert_eq!(
         store.revocations_after(Position::START, 10).await.answer(),
@@ -40,7 +40,7 @@ pub async fn a_new_log_is_empty(store: Store) {
     );
 }
 
-/// Of whatever kind they are, and whichever call made them.
+/// For every kind of revocation and every call.
 pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
     let mut revocations = Vec::new();
     for _ in 0..4 {
@@ -59,7 +59,7 @@ pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
     assert_eq!(whole_log(&*store).await, revocations);
 }
 
-/// Whatever the size of the pages.
+/// For every page size.
 pub async fn the_log_is_paged_without_a_gap(store: Store) {
     for _ in 0..10 {
         store.revoke(&a_token()).await.answer();
@@ -79,9 +79,9 @@ pub async fn the_log_is_paged_without_a_gap(store: Store) {
     }
 }
 
-/// The reason why positions follow the order of commits. With numbers drawn when a transaction begins, a late commit
-/// appears behind a reader who has passed it, and its revocation never reaches that reader's blacklist.
-pub async fn a_reader_beside_eight_writers_sees_every_revocation_once_and_in_order(store: Store) {
+/// Why positions follow the order of commits: with numbers drawn when a transaction begins, a late commit appears
+/// behind a reader that has passed it, and its revocation never reaches that reader's blacklist.
+pub async fn a_reader_beside_eight_writers_sees_each_entry_once_in_order(store: Store) {
     const WRITERS: usize = 8;
     const EACH: usize = 12;
     let mut sessions = Vec::new();
@@ -128,11 +128,11 @@ pub async fn a_reader_beside_eight_writers_sees_every_revocation_once_and_in_ord
     assert_eq!(*read, written);
 }
 
-/// Follows the tail until nobody writes any more and there is nothing left to read.
+/// Follows the tail until all writers have finished and everything was read.
 async fn follow(store: &Store, writing: &AtomicUsize) -> Vec<Revocation> {
     let mut seen: Vec<Revocation> = Vec::new();
     loop {
-        // Asked before reading: what was written before the answer is then certain to be read.
+        // Loaded before reading, so that everything written before is certain to be read.
         let done = writing.load(Ordering::SeqCst) == 0;
         let position = seen.last().map_or(Position::START, |entry| entry.position);
         let page = after(&**store, position, 5).await;
@@ -146,7 +146,7 @@ async fn follow(store: &Store, writing: &AtomicUsize) -> Vec<Revocation> {
     }
 }
 
-/// A database that was restored from a copy ends before its readers: they must not wait for it to catch up.
+/// The log of a restored database ends before its readers' positions: they must not wait for it to catch up.
 pub async fn a_position_beyond_the_end_starts_over(store: Store) {
     let beyond_nothing = Position::START.next();
     assert_eq!(
@@ -169,8 +169,8 @@ pub async fn a_position_beyond_the_end_starts_over(store: Store) {
     }
 }
 
-/// In every field; a session that has no row, like a token.
-pub async fn a_token_is_revoked_as_it_was_told(store: Store) {
+/// For a token, and for a session without a row.
+pub async fn a_revocation_is_logged_with_every_field(store: Store) {
     let session = NewRevocation {
         scope: Scope::Session(new_session()),
         cause: EndReason::Logout,
@@ -193,8 +193,8 @@ pub async fn a_token_is_revoked_as_it_was_told(store: Store) {
     assert_eq!(whole_log(&*store).await, log);
 }
 
-/// Repeating it is harmless.
-pub async fn revoking_a_token_twice_returns_the_entry_that_is_there(store: Store) {
+/// A repeat is harmless.
+pub async fn revoking_a_token_twice_returns_the_first_entry(store: Store) {
     let token = a_token();
     let first = store.revoke(&token).await.answer();
     let again = NewRevocation {
@@ -205,8 +205,8 @@ pub async fn revoking_a_token_twice_returns_the_entry_that_is_there(store: Store
     assert_eq!(whole_log(&*store).await, [first]);
 }
 
-/// The others return it.
-pub async fn of_fifty_revocations_of_one_token_exactly_one_is_logged(store: Store) {
+/// All calls return it.
+pub async fn fifty_revocations_of_one_token_log_exactly_one(store: Store) {
     for round in 0..20 {
         let token = a_token();
         let returned = at_once(50, |_| {
@@ -223,8 +223,8 @@ pub async fn of_fifty_revocations_of_one_token_exactly_one_is_logged(store: Stor
     }
 }
 
-/// The scope is part of what an entry is found by.
-pub async fn a_token_and_a_session_of_one_number_are_two_entries(store: Store) {
+/// The scope is part of an entry's key.
+pub async fn a_token_and_a_session_with_equal_ids_are_two_entries(store: Store) {
     let (token, id) = namesakes();
     let session = rescind_session::Session {
         id,
@@ -252,7 +252,7 @@ pub async fn a_token_and_a_session_of_one_number_are_two_entries(store: Store) {
     assert_eq!(whole_log(&*store).await, [of_token, of_session]);
 }
 
-/// One token is not the session.
+/// Revoking a token does not end its session.
 pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
     let session = opened(&*store).await;
     store
@@ -266,7 +266,7 @@ pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
     assert_eq!(store.list_open(session.user).await.answer(), [session]);
 }
 
-/// Copies hang on it.
+/// Copies depend on it.
 pub async fn a_log_keeps_its_identity(store: Store) {
     let log = store.log().await.answer();
     let _ = store.revoke(&a_token()).await.answer();

@@ -18,7 +18,7 @@ use crate::{
 
 type Store = Arc<dyn SessionStore>;
 
-/// Every field, with and without a refresh token, with and without a device, in either family of addresses.
+/// Every field, with and without a refresh token, with and without a device, for both address families.
 pub async fn a_session_is_found_as_it_was_opened(store: Store) {
     let bare = Session {
         refresh: None,
@@ -57,14 +57,14 @@ pub async fn a_session_is_found_as_it_was_opened(store: Store) {
     }
 }
 
-/// Nothing is found where nothing was written.
+/// An unknown id returns `None`.
 pub async fn an_unknown_session_is_none(store: Store) {
     opened(&*store).await;
     assert_eq!(store.find(new_session()).await.answer(), None);
 }
 
-/// Opening inserts and never writes over: otherwise it could open a closed session again.
-pub async fn an_id_that_is_taken_is_an_error_and_changes_nothing(store: Store) {
+/// Opening inserts and never overwrites: otherwise it could reopen a closed session.
+pub async fn opening_a_taken_id_fails_and_changes_nothing(store: Store) {
     let session = opened(&*store).await;
     close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
@@ -84,8 +84,8 @@ pub async fn an_id_that_is_taken_is_an_error_and_changes_nothing(store: Store) {
     }
 }
 
-/// Also of a user nobody has heard of: the store of users is another one.
-pub async fn an_epoch_starts_first(store: Store) {
+/// Also for an unknown user: users are in another store.
+pub async fn a_new_user_has_the_first_epoch(store: Store) {
     assert_eq!(store.epoch(new_user()).await.answer(), Epoch::FIRST);
     let session = opened(&*store).await;
     assert_eq!(
@@ -101,7 +101,7 @@ pub async fn an_epoch_starts_first(store: Store) {
     );
 }
 
-/// A login that read the epoch before all sessions were closed, and commits after.
+/// A login that read the epoch before all sessions were closed, and commits later.
 pub async fn a_superseded_login_writes_nothing(store: Store) {
     let late = session_of(new_user());
     let epoch = store.epoch(late.user).await.answer();
@@ -114,8 +114,8 @@ pub async fn a_superseded_login_writes_nothing(store: Store) {
     assert_eq!(store.list_open(late.user).await.answer(), []);
 }
 
-/// Having logged out everywhere, one can log in again.
-pub async fn a_login_with_the_present_epoch_opens(store: Store) {
+/// A user can log in after logging out everywhere.
+pub async fn a_login_with_the_current_epoch_opens(store: Store) {
     let session = session_of(new_user());
     for _ in 0..3 {
         store
@@ -139,8 +139,7 @@ pub async fn closing_all_of_one_user_supersedes_no_login_of_another(store: Store
     assert_eq!(store.open(&session, epoch).await.answer(), Opened::Opened);
 }
 
-/// Either the login comes first and is closed, or it comes second and is superseded. There is no third way, however
-/// close together they are.
+/// Either the login is first and is closed, or it is second and is superseded. There is no third outcome.
 pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
     for round in 0..40 {
         let user = new_user();
@@ -189,10 +188,10 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
         .iter()
         .filter(|entry| entry.cause != EndReason::LogoutEverywhere)
         .count();
-    assert_eq!(open_yet, 0, "the log holds what nobody did");
+    assert_eq!(open_yet, 0, "the log holds a revocation that was not requested");
 }
 
-/// By the moment of login, whatever their ids, and whether or not they have run out.
+/// By login time, not by id, expired or not.
 pub async fn only_open_sessions_of_the_user_are_listed_oldest_first(store: Store) {
     let user = new_user();
     let login_at = |seconds| Session {

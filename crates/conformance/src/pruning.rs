@@ -20,20 +20,20 @@ const NOTHING: Pruned = Pruned {
     revocations: 0,
 };
 
-/// An entry for a token, which may go at `until`.
+/// An entry for a token, which may be removed at `until`.
 async fn revoked_until(store: &Store, until: Timestamp) -> Revocation {
     store.revoke(&NewRevocation { until, ..a_token() }).await.answer()
 }
 
-/// Prunes the log of what may go at `now`, and no session.
+/// Prunes the log at `now`, and no session.
 async fn prune_log(store: &Store, now: Timestamp, limit: u32) -> u64 {
     let Pruned { sessions, revocations } = store.prune(now, Timestamp::UNIX_EPOCH, limit).await.answer();
-    assert_eq!(sessions, 0, "a session went before its time");
+    assert_eq!(sessions, 0, "a session was pruned too early");
     revocations
 }
 
-/// `until` is the first moment at which it may go.
-pub async fn a_revocation_goes_at_its_until_and_not_before(store: Store) {
+/// `until` is the first time at which it may be removed.
+pub async fn a_revocation_is_pruned_at_its_until_and_not_before(store: Store) {
     let of_token = revoked_until(&store, noon_plus(100)).await;
     let of_session = closed(&*store, &session_of(new_user())).await;
     let longest = revoked_until(&store, noon_plus(10_000)).await;
@@ -46,8 +46,8 @@ pub async fn a_revocation_goes_at_its_until_and_not_before(store: Store) {
     assert_eq!(whole_log(&*store).await, [longest]);
 }
 
-/// Open or closed; that nobody closed it keeps no row for ever.
-pub async fn a_session_goes_after_its_absolute_end_and_not_before(store: Store) {
+/// Open or closed: a session that is never closed is not kept for ever.
+pub async fn a_session_is_pruned_after_its_absolute_end_and_not_before(store: Store) {
     let (first, second) = (opened(&*store).await, session_of(new_user()));
     let second = Session {
         expires_at: first.expires_at + A_MILLISECOND,
@@ -58,7 +58,7 @@ pub async fn a_session_goes_after_its_absolute_end_and_not_before(store: Store) 
     assert_eq!(
         store.prune(NOON, end, 10).await.answer(),
         NOTHING,
-        "its end does not lie before itself"
+        "its end is not before itself"
     );
     assert_eq!(row(&*store, first.id).await, first);
     let one = Pruned {
@@ -71,7 +71,7 @@ pub async fn a_session_goes_after_its_absolute_end_and_not_before(store: Store) 
     assert_eq!(row(&*store, second.id).await, second);
 }
 
-/// Until then reuse of one of its refresh tokens must be recognised, long after its revocation has gone.
+/// Until then reuse of its refresh tokens must be recognised, long after its revocation was pruned.
 pub async fn a_closed_session_stays_until_its_absolute_end(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
@@ -99,8 +99,8 @@ pub async fn a_closed_session_stays_until_its_absolute_end(store: Store) {
     assert_eq!(store.find(session.id).await.answer(), None);
 }
 
-/// Refreshing puts off the idle end, not the absolute one.
-pub async fn a_rotation_does_not_change_when_a_session_goes(store: Store) {
+/// A refresh delays the idle end, not the absolute one.
+pub async fn a_rotation_does_not_delay_the_pruning_of_its_session(store: Store) {
     let session = opened(&*store).await;
     let rotation = rotation_of(&session);
     rotate(&*store, &rotation).await;
@@ -111,8 +111,8 @@ pub async fn a_rotation_does_not_change_when_a_session_goes(store: Store) {
     assert_eq!(store.find(session.id).await.answer(), None);
 }
 
-/// The log does not hang on the rows.
-pub async fn a_pruned_session_leaves_its_revocation(store: Store) {
+/// The log does not depend on the rows.
+pub async fn pruning_a_session_keeps_its_revocation(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let pruned = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
@@ -126,7 +126,7 @@ pub async fn a_pruned_session_leaves_its_revocation(store: Store) {
     assert_eq!(whole_log(&*store).await, [revocation]);
 }
 
-/// One transaction is never long, however much there is to remove; the rest goes with the next.
+/// A transaction stays short however much there is to remove; the next one removes more.
 pub async fn a_batch_is_bounded(store: Store) {
     for _ in 0..7 {
         closed(&*store, &session_of(new_user())).await;
@@ -139,7 +139,7 @@ pub async fn a_batch_is_bounded(store: Store) {
         assert_eq!(
             whole_log(&*store).await.len() as u64,
             left,
-            "what was told is not what was removed"
+            "the returned count is wrong"
         );
     }
     let expected = [3, 3, 1, 0].map(|count| Pruned {
@@ -149,7 +149,7 @@ pub async fn a_batch_is_bounded(store: Store) {
     assert_eq!(batches, expected);
 }
 
-/// Nor fails.
+/// It does not fail either.
 pub async fn pruning_an_empty_store_removes_nothing(store: Store) {
     assert_eq!(store.prune(NOON, NOON, 10).await.answer(), NOTHING);
     assert_eq!(
@@ -158,8 +158,8 @@ pub async fn pruning_an_empty_store_removes_nothing(store: Store) {
     );
 }
 
-/// A reader that was away while the log was pruned can no longer tell what it has missed.
-pub async fn a_reader_below_what_was_pruned_starts_over(store: Store) {
+/// A reader that was away while the log was pruned cannot know what it has missed.
+pub async fn a_reader_behind_the_pruned_entries_starts_over(store: Store) {
     let mut log = Vec::new();
     for minute in 1..=4 {
         log.push(revoked_until(&store, noon_plus(60 * minute)).await);
@@ -194,8 +194,8 @@ pub async fn a_reader_below_what_was_pruned_starts_over(store: Store) {
     );
 }
 
-/// And starting over ends where everything has been seen.
-pub async fn what_is_left_is_read_from_the_start(store: Store) {
+/// A reader that starts over reaches the end.
+pub async fn the_remaining_entries_are_read_from_the_start(store: Store) {
     revoked_until(&store, noon_plus(60)).await;
     let kept = revoked_until(&store, noon_plus(600)).await;
     assert_eq!(prune_log(&store, noon_plus(60), 10).await, 1);
@@ -209,9 +209,9 @@ pub async fn what_is_left_is_read_from_the_start(store: Store) {
     );
 }
 
-/// Entries go in the order of their `until`, so one that is kept for long may stand below many that have gone. A reader
-/// who has just read it from the start must not be told to start over: it would come to the same entry again, for ever,
-/// and its blacklist would never be whole.
+/// Entries are removed in the order of their `until`, so a long-lived one may be below many that were pruned. A reader
+/// that has just read it from the start must not have to start over: it would reach the same entry again, for ever, and
+/// its blacklist would never be complete.
 pub async fn a_log_with_holes_is_read_to_its_end_page_by_page(store: Store) {
     for nth in 0..9 {
         let until = if nth % 3 == 0 { noon_plus(9000) } else { noon_plus(60) };
@@ -232,7 +232,7 @@ pub async fn a_log_with_holes_is_read_to_its_end_page_by_page(store: Store) {
     );
 }
 
-/// A reader at the end of the emptied log would take the next entry for one that it has seen.
+/// Otherwise a reader at the end of the emptied log would take the next entry for one that it has seen.
 pub async fn positions_are_not_reused_after_everything_was_pruned(store: Store) {
     let mut highest = Position::START;
     for round in 0..3 {
@@ -254,12 +254,12 @@ pub async fn positions_are_not_reused_after_everything_was_pruned(store: Store) 
         assert_eq!(
             after(&*store, highest, 10).await,
             [],
-            "the end of the log is where it was"
+            "the end of the log has not moved"
         );
     }
 }
 
-/// The old one is gone, and nobody remembers it.
+/// The old entry was pruned and leaves no trace.
 pub async fn a_token_revoked_again_after_pruning_is_a_new_entry(store: Store) {
     let token = a_token();
     let first = store.revoke(&token).await.answer();
@@ -274,7 +274,7 @@ pub async fn a_token_revoked_again_after_pruning_is_a_new_entry(store: Store) {
     assert_eq!(whole_log(&*store).await, [second]);
 }
 
-/// A login may have read the epoch before everything of its user was closed, and pruned.
+/// A login may have read the epoch before all sessions of its user were closed and pruned.
 pub async fn epochs_survive_pruning(store: Store) {
     let session = opened(&*store).await;
     let before = store.epoch(session.user).await.answer();

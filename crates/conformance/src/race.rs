@@ -1,7 +1,7 @@
-//! Doing things at once.
+//! Races: contenders that start at the same time.
 //!
-//! Each contender has a thread of its own. Rejected: tasks. A store that never waits for anything, as one in memory, runs
-//! a task through before the next one on the same worker begins, and nothing races.
+//! Each contender has its own thread. Rejected: tasks. A store that never waits, such as one in memory, completes a
+//! task before the next one on the same worker begins, and nothing races.
 
 use std::{
     panic::resume_unwind,
@@ -17,7 +17,7 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
-/// Starts `count` contenders, lets them go together, and returns what each answered.
+/// Starts `count` contenders together, and returns each result.
 pub(crate) async fn at_once<Doing>(count: usize, contender: impl Fn(usize) -> Doing) -> Vec<Doing::Output>
 where
     Doing: Future<Output: Send + 'static> + Send + 'static,
@@ -31,8 +31,8 @@ where
     answers
 }
 
-/// Lets two contenders go together. Who is held up a little changes with the round: by itself a machine prefers one of
-/// them, and a race that always ends the same way proves half of what it should.
+/// Starts two contenders together. Which one is delayed a little changes with the round: without that a machine prefers
+/// one of them, and a race that always ends the same way proves only half.
 pub(crate) async fn race<One, Other>(round: usize, one: One, other: Other) -> (One::Output, Other::Output)
 where
     One: Future<Output: Send + 'static> + Send + 'static,
@@ -49,8 +49,8 @@ where
     (answer(one).await, answer(other).await)
 }
 
-/// Where contenders wait for each other. Rejected: [`std::sync::Barrier`], which wakes one after the other, so that the
-/// first is long done when the last begins.
+/// Where contenders wait for each other. Rejected: [`std::sync::Barrier`], which wakes one after another, so that the
+/// first has finished when the last begins.
 struct Line {
     missing: AtomicUsize,
 }
@@ -89,7 +89,7 @@ async fn answer<Answer>(contender: JoinHandle<Answer>) -> Answer {
         Ok(answer) => answer,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            Err(error) => panic!("a contender did not come to its end: {error}"),
+            Err(error) => panic!("a contender did not finish: {error}"),
         },
     }
 }

@@ -19,8 +19,8 @@ use crate::{
 
 type Store = Arc<dyn SessionStore>;
 
-/// The row after is the row before with the rotation's fields, every one to the millisecond; other rows stay.
-pub async fn a_rotation_writes_what_it_carries_and_nothing_else(store: Store) {
+/// The new row is the old one with the rotation's fields, to the millisecond; other rows do not change.
+pub async fn a_rotation_writes_exactly_its_fields(store: Store) {
     let other = opened(&*store).await;
     let session = opened(&*store).await;
     let rotation = Rotation {
@@ -48,8 +48,8 @@ pub async fn a_rotation_writes_what_it_carries_and_nothing_else(store: Store) {
     assert_eq!(row(&*store, other.id).await, other);
 }
 
-/// With lifetimes made shorter, a new token may end before an old one. The revocation must outlive both.
-pub async fn a_rotation_keeps_the_later_end_of_access(store: Store) {
+/// After lifetimes were shortened, a new token may expire before an old one. The revocation must outlive both.
+pub async fn a_rotation_keeps_the_later_access_until(store: Store) {
     let session = opened(&*store).await;
     let shorter = Rotation {
         access_until: noon_plus(100),
@@ -59,7 +59,7 @@ pub async fn a_rotation_keeps_the_later_end_of_access(store: Store) {
     let rotated = row(&*store, session.id).await;
     assert_eq!(
         rotated.access_until, session.access_until,
-        "an access token that still lives was forgotten"
+        "a still valid access token is not covered"
     );
     rotate(
         &*store,
@@ -72,7 +72,7 @@ pub async fn a_rotation_keeps_the_later_end_of_access(store: Store) {
     assert_eq!(row(&*store, session.id).await.access_until, noon_plus(900));
 }
 
-/// A chain of refreshes, each from the generation that the last one made.
+/// A chain of refreshes, each from the previous one's generation.
 pub async fn one_rotation_follows_another(store: Store) {
     let mut session = opened(&*store).await;
     for _ in 0..5 {
@@ -83,8 +83,8 @@ pub async fn one_rotation_follows_another(store: Store) {
     }
 }
 
-/// And the row is what that one wrote, in every field. A store that reads, compares and then writes fails here.
-pub async fn of_a_hundred_rotations_of_one_generation_exactly_one_wins(store: Store) {
+/// And the row has that one's fields. A store that reads, compares and then writes fails here.
+pub async fn exactly_one_of_a_hundred_rotations_of_one_generation_wins(store: Store) {
     let mut session = opened(&*store).await;
     for _ in 0..3 {
         let rotations: Vec<_> = (0..100).map(|caller| rotation_by(&session, caller)).collect();
@@ -100,11 +100,11 @@ pub async fn of_a_hundred_rotations_of_one_generation_exactly_one_wins(store: St
             .collect();
         assert_eq!(winners.len(), 1, "one generation was rotated {} times", winners.len());
         session = after_rotation(&session, winners[0].0);
-        assert_eq!(row(&*store, session.id).await, session, "a loser left something behind");
+        assert_eq!(row(&*store, session.id).await, session, "a loser changed the row");
     }
 }
 
-/// A rotation that can be told from those of other callers by any of its fields.
+/// A rotation that differs from those of other callers in every field.
 fn rotation_by(session: &Session, caller: usize) -> Rotation {
     let rotation = rotation_of(session);
     let apart = SignedDuration::from_millis(caller as i64);
@@ -119,7 +119,7 @@ fn rotation_by(session: &Session, caller: usize) -> Rotation {
 }
 
 /// Neither an old generation nor one that does not exist yet.
-pub async fn a_generation_that_is_not_the_rows_loses_and_changes_nothing(store: Store) {
+pub async fn a_wrong_generation_loses_and_changes_nothing(store: Store) {
     let mut session = opened(&*store).await;
     for _ in 0..3 {
         let rotation = rotation_of(&session);
@@ -141,7 +141,7 @@ pub async fn a_generation_that_is_not_the_rows_loses_and_changes_nothing(store: 
     }
 }
 
-/// There is nothing to exchange.
+/// There is no generation to exchange.
 pub async fn a_session_without_a_refresh_token_does_not_rotate(store: Store) {
     let session = Session {
         refresh: None,
@@ -152,8 +152,8 @@ pub async fn a_session_without_a_refresh_token_does_not_rotate(store: Store) {
     assert_eq!(row(&*store, session.id).await, session);
 }
 
-/// A rotation makes no rows.
-pub async fn a_session_that_is_not_there_does_not_rotate(store: Store) {
+/// A rotation creates no row.
+pub async fn an_unknown_session_does_not_rotate(store: Store) {
     let rotation = Rotation {
         session: new_session(),
         ..rotation_of(&session_of(new_user()))
@@ -162,7 +162,7 @@ pub async fn a_session_that_is_not_there_does_not_rotate(store: Store) {
     assert_eq!(store.find(rotation.session).await.answer(), None);
 }
 
-/// Logout wins, whichever generation comes after it.
+/// Logout wins over every later rotation.
 pub async fn a_closed_session_does_not_rotate_and_stays_closed(store: Store) {
     let session = opened(&*store).await;
     close(&*store, session.id, &closing(EndReason::Logout)).await;
@@ -178,14 +178,14 @@ pub async fn a_closed_session_does_not_rotate_and_stays_closed(store: Store) {
     }
 }
 
-/// A refresh beside a logout: if the rotation came first, the revocation covers its access token as well; if the logout
-/// came first, there is none.
+/// A refresh concurrent with a logout: if the rotation was first, the revocation covers its access token too; if the
+/// logout was first, there is no such token.
 pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: Store) {
     for round in 0..40 {
         let session = opened(&*store).await;
         let rotating = {
             let (store, mut session) = (Arc::clone(&store), session.clone());
-            // Rotates until it is told that the session is closed; returns the row as the last rotation left it.
+            // Rotates until the session is closed; returns the row after the last rotation.
             async move {
                 loop {
                     let rotation = Rotation {
@@ -222,7 +222,7 @@ pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: S
     }
 }
 
-/// The same beside "log out everywhere".
+/// The same, concurrent with "log out everywhere".
 pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
     for round in 0..40 {
         let session = opened(&*store).await;
@@ -248,7 +248,7 @@ pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
         assert_eq!(
             told,
             [(Scope::Session(session.id), covered + MARGIN)],
-            "the rotation had {outcome:?}"
+            "the rotation was {outcome:?}"
         );
         assert!(matches!(
             row(&*store, session.id).await.state,

@@ -1,5 +1,5 @@
-//! Cases of [`SessionStore::store_clock`] and [`SessionStore::raise_issue_floor`]: what a program compares its clock with
-//! when it starts, and which tokens it must not accept.
+//! Cases of [`SessionStore::store_clock`] and [`SessionStore::raise_issue_floor`]: the times that a starting program
+//! compares its clock with, and the tokens that it must not accept.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::fixture::{
 
 type Store = Arc<dyn SessionStore>;
 
-/// There is nothing that the clock could not be before.
+/// So a program's clock may begin at any time.
 pub async fn an_empty_store_has_recorded_nothing(store: Store) {
     assert_eq!(store.store_clock().await.answer().newest, None);
     assert_eq!(
@@ -26,7 +26,7 @@ pub async fn an_empty_store_has_recorded_nothing(store: Store) {
     assert_eq!(
         store.store_clock().await.answer().newest,
         None,
-        "a question is no record"
+        "a read records nothing"
     );
 }
 
@@ -47,7 +47,7 @@ pub async fn a_login_is_recorded(store: Store) {
     assert_eq!(store.store_clock().await.answer().newest, Some(at));
 }
 
-/// In a quiet night refreshes are all that happens.
+/// In a quiet period refreshes may be the only writes.
 pub async fn a_rotation_is_recorded(store: Store) {
     let session = opened(&*store).await;
     let rotation = Rotation {
@@ -58,7 +58,7 @@ pub async fn a_rotation_is_recorded(store: Store) {
     assert_eq!(store.store_clock().await.answer().newest, Some(rotation.at));
 }
 
-/// One of a session, or of all.
+/// Of one session, and of all of a user.
 pub async fn a_closing_is_recorded(store: Store) {
     let session = opened(&*store).await;
     let logout = Closing {
@@ -76,7 +76,7 @@ pub async fn a_closing_is_recorded(store: Store) {
     assert_eq!(store.store_clock().await.answer().newest, Some(everywhere.at));
 }
 
-/// Even where no session is.
+/// Even without a session.
 pub async fn a_revoked_token_is_recorded(store: Store) {
     let token = a_token();
     store.revoke(&token).await.answer();
@@ -101,9 +101,9 @@ pub async fn the_newest_instant_is_the_latest_and_not_the_last_written(store: St
     assert_eq!(store.store_clock().await.answer().newest, Some(latest.at));
 }
 
-/// What is forgotten because of a time, that time is recorded. A start with an earlier clock would accept a token whose
-/// revocation is gone. If nothing went, nothing is recorded.
-pub async fn pruning_records_the_time_by_which_something_went(store: Store) {
+/// Otherwise a start with an earlier clock would accept a token whose revocation was pruned. A call that removes
+/// nothing records nothing.
+pub async fn pruning_records_its_time_if_it_removed_anything(store: Store) {
     let (token, session) = (a_token(), opened(&*store).await);
     store.revoke(&token).await.answer();
     let (late, later) = (token.until + A_MILLISECOND, session.expires_at + A_MILLISECOND);
@@ -119,7 +119,7 @@ pub async fn pruning_records_the_time_by_which_something_went(store: Store) {
     }
 }
 
-/// To the millisecond. It is no instant that the store has seen.
+/// To the millisecond. It does not count as a time that the store has seen.
 pub async fn an_issue_floor_is_kept_and_never_lowered(store: Store) {
     assert_eq!(store.store_clock().await.answer().issue_floor, None);
     let floor = noon_plus(5) + A_MILLISECOND;

@@ -18,7 +18,7 @@ const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g";
 
 fn named(name: &str) -> NewUser {
     let Ok(username) = Username::parse(name) else {
-        panic!("{name} is no name")
+        panic!("{name} is not a valid name")
     };
     NewUser {
         user: User {
@@ -35,17 +35,17 @@ async fn insert(store: &Store, new: &NewUser) {
     assert_eq!(
         store.insert(new.clone()).await.answer(),
         Inserted::Created,
-        "nobody had that name"
+        "the name was free"
     );
 }
 
-/// The user and the password hash that a login under that name would be checked against.
+/// The user with that name, and the password hash.
 async fn credentials(store: &Store, username: &Username) -> Option<(User, String)> {
     let found = store.credentials(username).await.answer()?;
     Some((found.user, found.password_hash.expose_secret().to_owned()))
 }
 
-/// Every field comes back, the moment to the millisecond.
+/// Every field is kept, the time to the millisecond.
 pub async fn a_new_user_is_found_by_id_and_by_name(store: Store) {
     let alice = named("alice.o+x@example.com");
     insert(&store, &alice).await;
@@ -55,14 +55,14 @@ pub async fn a_new_user_is_found_by_id_and_by_name(store: Store) {
     assert_eq!(found, Some((alice.user, HASH.to_owned())));
 }
 
-/// Nobody is found where nobody was written.
+/// An unknown id or name returns `None`.
 pub async fn an_unknown_user_is_none(store: Store) {
     insert(&store, &named("alice")).await;
     assert_eq!(store.find(new_user()).await.answer(), None);
     assert_eq!(credentials(&store, &named("bob").user.username).await, None);
 }
 
-/// A demo account stays one: elsewhere its public password must be refused.
+/// A demo account stays one: its public password must be refused when the demo is off.
 pub async fn the_kind_of_an_account_is_kept(store: Store) {
     for (name, kind) in [("person", UserKind::Person), ("demo", UserKind::Demo)] {
         let mut new = named(name);
@@ -76,7 +76,7 @@ pub async fn the_kind_of_an_account_is_kept(store: Store) {
     }
 }
 
-/// Whoever had the name keeps it, and their password.
+/// The first user keeps the name and the password.
 pub async fn a_taken_name_is_refused_and_nothing_is_written(store: Store) {
     let first = named("alice");
     insert(&store, &first).await;
@@ -92,22 +92,22 @@ pub async fn a_taken_name_is_refused_and_nothing_is_written(store: Store) {
     );
 }
 
-/// Ids do not repeat; if one did, the account would not go to whoever came second. How it is refused is the store's.
-pub async fn a_taken_id_is_never_written_over(store: Store) {
+/// Ids do not repeat; if one did, the second user must not get the account. How the store refuses it is its own choice.
+pub async fn a_taken_id_is_never_overwritten(store: Store) {
     let first = named("alice");
     insert(&store, &first).await;
     let mut second = named("mallory");
     second.user.id = first.user.id;
     assert!(
         !matches!(store.insert(second.clone()).await, Ok(Inserted::Created)),
-        "an id was given twice"
+        "an id was used twice"
     );
     assert_eq!(store.find(first.user.id).await.answer().as_ref(), Some(&first.user));
     assert_eq!(credentials(&store, &second.user.username).await, None);
 }
 
-/// To look whether a name is free and to take it is one step.
-pub async fn of_fifty_inserts_of_one_name_exactly_one_is_created(store: Store) {
+/// Checking a name and taking it is one step.
+pub async fn fifty_inserts_of_one_name_create_exactly_one_user(store: Store) {
     for round in 0..20 {
         let all: Vec<_> = (0..50).map(|_| named(&format!("alice{round}"))).collect();
         let outcomes = at_once(all.len(), |nth| {
@@ -120,7 +120,7 @@ pub async fn of_fifty_inserts_of_one_name_exactly_one_is_created(store: Store) {
             .zip(outcomes)
             .filter(|(_, outcome)| *outcome == Inserted::Created)
             .collect();
-        assert_eq!(created.len(), 1, "one name was given {} times", created.len());
+        assert_eq!(created.len(), 1, "one name was created {} times", created.len());
         let winner = &created[0].0.user;
         assert_eq!(
             credentials(&store, &winner.username)
@@ -139,7 +139,7 @@ pub async fn of_fifty_inserts_of_one_name_exactly_one_is_created(store: Store) {
     }
 }
 
-/// And nobody else's.
+/// And no other user's.
 pub async fn a_new_password_replaces_the_old_one(store: Store) {
     let (alice, bob) = (named("alice"), named("bob"));
     insert(&store, &alice).await;
@@ -159,8 +159,8 @@ pub async fn a_new_password_replaces_the_old_one(store: Store) {
     );
 }
 
-/// It creates nobody.
-pub async fn a_password_for_nobody_is_no_such_user(store: Store) {
+/// It creates no user.
+pub async fn setting_the_password_of_an_unknown_user_is_no_such_user(store: Store) {
     let nobody = new_user();
     let outcome = store.set_password(nobody, PasswordHash::new("changed")).await.answer();
     assert_eq!(outcome, PasswordSet::NoSuchUser);

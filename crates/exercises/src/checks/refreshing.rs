@@ -72,13 +72,13 @@ pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
         a_copy_that_comes_after_the_grace_is_noticed
     }
     suite! {
-        a_rotation_writes_what_it_carries_and_nothing_else
-        a_rotation_keeps_the_later_end_of_access
+        a_rotation_writes_exactly_its_fields
+        a_rotation_keeps_the_later_access_until
         one_rotation_follows_another
-        of_a_hundred_rotations_of_one_generation_exactly_one_wins
-        a_generation_that_is_not_the_rows_loses_and_changes_nothing
+        exactly_one_of_a_hundred_rotations_of_one_generation_wins
+        a_wrong_generation_loses_and_changes_nothing
         a_session_without_a_refresh_token_does_not_rotate
-        a_session_that_is_not_there_does_not_rotate
+        an_unknown_session_does_not_rotate
         a_closed_session_does_not_rotate_and_stays_closed
         a_revocation_outlives_the_tokens_of_rotations_that_race_it
         a_rotation_that_races_close_all_reopens_nothing
