@@ -41,7 +41,7 @@ fn fault(change: impl FnOnce(&mut Config)) -> Option<ConfigError> {
 }
 
 #[test]
-fn settings_at_their_bounds_are_taken_and_beyond_them_refused() {
+fn settings_are_accepted_at_their_bounds_and_refused_beyond() {
     assert_eq!(fault(|_| ()), None);
     assert_eq!(fault(|config| config.leeway = MARGIN), None);
     assert_eq!(fault(|config| config.leeway = MARGIN + TICK), Some(ConfigError::Leeway));
@@ -103,7 +103,7 @@ fn a_name_has_1_to_64_characters() {
 }
 
 #[test]
-fn of_a_user_agent_256_characters_are_kept() {
+fn a_user_agent_is_cut_to_256_characters() {
     assert_eq!(Device::USER_AGENT_MAX, 256);
     for (sent, kept) in [(0, 0), (255, 255), (256, 256), (257, 256), (9_999, 256)] {
         let device = Device::new(Some(&"ä".repeat(sent)), None);
@@ -125,7 +125,7 @@ fn an_ipv4_address_is_one_client_and_so_is_an_ipv6_network_of_64_bits() {
 }
 
 #[test]
-fn a_log_is_known_by_the_number_that_stores_keep() {
+fn a_log_id_round_trips_as_the_stored_number() {
     let number = Uuid::from_u128(7);
     assert_eq!(LogId::from_uuid(number).as_uuid(), number);
 }
@@ -143,7 +143,7 @@ fn positions_count_from_the_start_and_stay_at_the_end() {
 }
 
 #[test]
-fn a_session_runs_out_at_the_first_instant_of_its_end() {
+fn a_session_expires_at_the_first_instant_of_its_end() {
     let minutes = SignedDuration::from_mins;
     let mut session = Session {
         id: SessionId::new(noon(), &mut StdRng::seed_from_u64(1)),

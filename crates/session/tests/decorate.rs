@@ -82,7 +82,7 @@ mod blacklist {
 
 /// An adapter's own version of a method with a default must not be hidden by the default.
 #[tokio::test]
-async fn methods_with_a_default_are_passed_on_as_well() {
+async fn methods_with_a_default_are_forwarded_too() {
     let inner = Noting::<dyn SessionStore>::new(Arc::new(MemorySessions::new()));
     let outer = Noting::<dyn SessionStore>::new(inner.clone());
     let closing = Closing {
@@ -138,7 +138,7 @@ impl Around<dyn SessionStore> for Lying {
 }
 
 #[tokio::test]
-async fn a_decorator_may_answer_by_itself_or_change_an_answer() {
+async fn a_decorator_may_answer_itself_or_change_an_answer() {
     let lying = Lying(MemorySessions::new());
     assert_eq!(lying.list_open(UserId::from_uuid(Uuid::nil())).await.unwrap(), []);
     assert_eq!(lying.log().await.unwrap(), LogId::from_uuid(Uuid::max()));

@@ -52,7 +52,7 @@ fn in_force() -> Trust {
 }
 
 #[test]
-fn a_register_changes_where_another_life_was_found() {
+fn a_register_changes_when_another_life_is_found() {
     let (a, b) = (Life::new("a"), Life::new("b"));
     assert_eq!(a.as_str(), "a");
     let empty = Register {
@@ -67,7 +67,7 @@ fn a_register_changes_where_another_life_was_found() {
 }
 
 #[test]
-fn a_life_is_in_force_after_the_wait_and_a_sync_until_the_lease_ends() {
+fn a_life_is_in_force_from_wait_and_sync_until_the_lease_ends() {
     let mut trust = Trust::default();
     assert_eq!((trust.term(), trust.wait(at(100))), (None, None));
     assert!(trust.sync_begins(at(100)).is_none() && trust.check_begins(at(100)).is_none());
@@ -115,7 +115,7 @@ fn trust_in_another_term_begins_again() {
 }
 
 #[test]
-fn a_reply_counts_only_in_the_life_and_the_unbroken_trust_of_its_check() {
+fn a_reply_counts_only_in_its_checks_life_and_unbroken_trust() {
     let (a, b) = (Life::new("a"), Life::new("b"));
     let mut trust = in_force();
     let check = trust.check_begins(at(113)).unwrap();
@@ -154,7 +154,7 @@ fn a_logout_is_confirmed_in_the_life_in_force_only() {
 
 /// A failover and one that was taken back come at once; nodes that go on like that wait for longer each time.
 #[test]
-fn lives_that_alternate_are_set_ever_more_rarely() {
+fn alternating_lives_are_set_less_and_less_often() {
     let mut proposals = Proposals::default();
     let mut now = SECOND;
     let (mut loud, mut pauses) = (0, Vec::new());
@@ -173,7 +173,7 @@ fn lives_that_alternate_are_set_ever_more_rarely() {
 }
 
 #[test]
-fn a_log_that_lacks_what_was_seen_has_lost_commits_unless_it_is_no_primary() {
+fn a_primary_that_lacks_a_seen_entry_has_lost_commits() {
     let sight = LogSnapshot {
         log: log(1),
         timeline: 2,

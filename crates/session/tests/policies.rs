@@ -23,7 +23,7 @@ fn every_preset_is_valid_and_found_by_its_name() {
 }
 
 #[test]
-fn only_the_two_policies_without_check_and_refresh_keep_no_row() {
+fn only_the_two_policies_without_check_and_refresh_keep_no_rows() {
     let rowless: Vec<_> = Preset::ALL
         .into_iter()
         .filter(|p| !Policy::preset(*p).keeps_sessions())
@@ -81,7 +81,7 @@ fn fault(change: impl FnOnce(&mut Policy, &mut Refresh)) -> Option<PolicyError> 
 }
 
 #[test]
-fn an_access_token_lives_for_whole_seconds_and_at_least_one() {
+fn an_access_lifetime_is_in_whole_seconds_and_at_least_one() {
     let access_ttl = |ttl| {
         fault(|policy, refresh| {
             policy.access_ttl = ttl;
@@ -97,7 +97,7 @@ fn an_access_token_lives_for_whole_seconds_and_at_least_one() {
 }
 
 #[test]
-fn a_session_lives_at_least_as_long_as_its_access_token_and_at_most_ten_years() {
+fn a_session_age_is_at_least_the_access_lifetime_and_at_most_10_years() {
     let session_max = |max| {
         fault(|policy, _| {
             policy.session_max = max;
@@ -114,7 +114,7 @@ fn a_session_lives_at_least_as_long_as_its_access_token_and_at_most_ten_years() 
 }
 
 #[test]
-fn a_refresh_token_lives_between_its_access_token_and_its_session() {
+fn a_refresh_lifetime_is_between_access_lifetime_and_session_age() {
     let Policy {
         access_ttl,
         session_max,
@@ -130,7 +130,7 @@ fn a_refresh_token_lives_between_its_access_token_and_its_session() {
 }
 
 #[test]
-fn the_grace_is_at_most_the_life_of_an_access_token() {
+fn the_grace_is_at_most_the_access_lifetime() {
     let access_ttl = Policy::blacklist().access_ttl;
     let grace = |grace| fault(|_, refresh| refresh.grace = grace);
     for good in [Duration::ZERO, access_ttl] {
@@ -143,7 +143,7 @@ fn the_grace_is_at_most_the_life_of_an_access_token() {
 
 /// Rows of every database that was ever written hold these words: none may change.
 #[test]
-fn causes_are_kept_under_these_names() {
+fn causes_have_stable_names() {
     let names: Vec<_> = EndReason::ALL.into_iter().map(|cause| (cause, cause.name())).collect();
     let kept = [
         (EndReason::Logout, "logout"),

@@ -57,7 +57,7 @@ impl Mark {
 }
 
 #[test]
-fn a_sync_goes_on_from_a_mark_of_this_log_in_this_life_or_in_the_one_before_it() {
+fn a_sync_continues_from_a_mark_of_this_or_the_previous_life() {
     let log = |id| LogId::from_uuid(uuid::Uuid::from_u128(id));
     let (old, new) = (Life::new("a/1"), Life::new("b/2"));
     let mark = Mark {

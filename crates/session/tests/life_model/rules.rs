@@ -44,7 +44,7 @@ fn needed_at(timing: Timing, rule: Rule, split: Split, budget: Budget) {
 }
 
 #[test]
-fn a_check_looks_at_the_lease() {
+fn a_check_needs_the_lease() {
     needed(
         Rule::CheckUnderLease,
         WHOLE,
@@ -70,7 +70,7 @@ fn a_reply_must_be_of_the_trusted_life() {
 }
 
 #[test]
-fn a_confirmation_looks_at_the_lease() {
+fn a_confirmation_needs_the_lease() {
     needed(
         Rule::ConfirmUnderLease,
         WHOLE,
@@ -96,7 +96,7 @@ fn an_insert_must_be_in_the_trusted_life() {
 }
 
 #[test]
-fn a_lease_is_counted_from_before_the_questions() {
+fn a_lease_is_counted_from_before_the_queries() {
     let split = Split { renewal: true, ..WHOLE };
     needed_at(
         SHORTEST,
@@ -125,7 +125,7 @@ fn a_new_term_is_waited_for() {
 }
 
 #[test]
-fn the_wait_is_longer_than_a_slow_clock_s_lease() {
+fn the_wait_is_longer_than_a_slow_clocks_lease() {
     needed(
         Rule::WaitDrift,
         WHOLE,
@@ -168,7 +168,7 @@ fn a_life_returns_under_another_generation() {
 }
 
 #[test]
-fn a_sync_goes_on_from_the_copy_s_own_mark() {
+fn a_sync_continues_from_the_copys_own_mark() {
     needed_at(
         SHORTEST,
         Rule::PlaceInTheCopy,
@@ -196,7 +196,7 @@ fn pages_are_contiguous() {
 }
 
 #[test]
-fn a_fill_is_worth_its_claim() {
+fn a_fill_needs_its_claim() {
     let split = Split { sync: true, ..WHOLE };
     needed(Rule::ClaimStands, split, Budget { flushes: 2, ..NOTHING });
 }
@@ -207,7 +207,7 @@ fn a_fill_reads_the_log_from_its_start() {
 }
 
 #[test]
-fn a_mark_of_another_history_says_nothing() {
+fn a_mark_of_another_history_does_not_count() {
     needed_at(
         SHORTEST,
         Rule::PrefixOnly,
@@ -249,6 +249,6 @@ fn another_timeline_is_another_term() {
 }
 
 #[test]
-fn a_log_that_lacks_what_the_mark_names_has_lost_commits() {
+fn a_log_without_the_marked_entry_has_lost_commits() {
     needed(Rule::LossNoticed, WHOLE, Budget { losses: 1, ..NOTHING });
 }

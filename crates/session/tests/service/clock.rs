@@ -55,13 +55,13 @@ fn anchored(newest: Option<Timestamp>) -> (Arc<Machine>, Arc<AnchoredClock>) {
 const HOUR: Duration = seconds(3600);
 
 #[test]
-fn it_is_not_ready_before_it_is_anchored() {
+fn a_clock_is_not_ready_before_it_is_anchored() {
     let clock = AnchoredClock::new(Machine::booted_at(noon()));
     assert_eq!(clock.now(), Err(ClockNotReady::NotAnchored));
 }
 
 #[test]
-fn a_wall_clock_that_steps_while_the_program_runs_changes_nothing() {
+fn a_step_of_the_wall_clock_does_not_change_the_time() {
     let (machine, clock) = anchored(None);
     machine.count(HOUR);
     machine.set_wall(noon() - HOUR);
@@ -75,7 +75,7 @@ fn a_wall_clock_that_steps_while_the_program_runs_changes_nothing() {
 }
 
 #[test]
-fn after_a_restart_the_time_is_not_before_the_newest_instant_in_the_database() {
+fn after_a_restart_the_time_is_not_before_the_newest_recorded_time() {
     let clock = AnchoredClock::new(Machine::booted_at(noon() - HOUR));
     let instants = StoreClock {
         clock: Some(noon() - HOUR),
@@ -87,7 +87,7 @@ fn after_a_restart_the_time_is_not_before_the_newest_instant_in_the_database() {
 }
 
 #[test]
-fn a_clock_more_than_two_seconds_from_the_databases_is_not_ready_and_says_so() {
+fn a_clock_over_2_s_from_the_databases_is_not_ready() {
     let clock = AnchoredClock::new(Machine::booted_at(noon()));
     let off = |seconds: i64| StoreClock {
         clock: Some(noon() + SignedDuration::from_secs(seconds)),
@@ -121,7 +121,7 @@ fn drift_is_the_wall_clock_minus_the_counted_time() {
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_drifts_30_seconds_is_not_ready_and_goes_on() {
+async fn a_node_whose_clock_drifts_30_s_still_serves_but_is_not_ready() {
     let (machine, clock) = anchored(None);
     let (service, ..) = service(config(Policy::blacklist()), clock);
     service.sync_blacklist(10).await.unwrap();
@@ -151,7 +151,7 @@ async fn a_node_whose_clock_drifts_30_seconds_is_not_ready_and_goes_on() {
 
 /// Another node's clock was ahead, and it may have removed revocations of tokens that still count here.
 #[tokio::test]
-async fn a_node_that_another_one_has_overtaken_answers_nobody() {
+async fn a_node_behind_another_nodes_recorded_time_is_unavailable() {
     let clock = Arc::new(ManualClock::at(noon()));
     let (service, _, sessions, _) = service(config(Policy::blacklist()), clock);
     service.sync_blacklist(100).await.unwrap();

@@ -43,7 +43,7 @@ async fn changed_to_client_delete() -> (SessionService, IssuedTokens, Arc<Faulty
 }
 
 #[tokio::test]
-async fn a_genuine_refresh_token_closes_its_row_also_under_a_policy_without_rows() {
+async fn a_refresh_token_closes_its_row_also_under_a_policy_without_rows() {
     for access in ["genuine", "forged", "none"] {
         let (service, issued, _) = changed_to_client_delete().await;
         let (token, forged) = (
@@ -65,7 +65,7 @@ async fn a_genuine_refresh_token_closes_its_row_also_under_a_policy_without_rows
 }
 
 #[tokio::test]
-async fn an_access_token_alone_asks_no_store_under_a_policy_without_rows() {
+async fn an_access_token_alone_uses_no_store_under_a_policy_without_rows() {
     let (service, issued, sessions) = changed_to_client_delete().await;
     for method in ["find", "close", "revoke"] {
         sessions.faults.set(method, Fault::Fails);
@@ -74,7 +74,7 @@ async fn an_access_token_alone_asks_no_store_under_a_policy_without_rows() {
 }
 
 #[tokio::test]
-async fn a_pair_of_which_one_is_genuine_ends_its_session_and_is_counted() {
+async fn a_pair_with_one_genuine_token_ends_its_session_and_is_counted() {
     let world = World::new().await;
     let grants = [world.log_in().await, world.log_in().await, world.log_in().await];
     let tokens = grants.each_ref().map(|issued| issued.access_token.expose_secret());

@@ -14,7 +14,7 @@ use rescind_session::{
 };
 
 #[tokio::test]
-async fn a_blacklist_that_fails_or_hangs_accepts_nobody() {
+async fn a_failing_or_hanging_blacklist_accepts_no_token() {
     let world = World::new().await;
     let issued = world.log_in().await;
     tokio::time::pause();
@@ -34,7 +34,7 @@ async fn a_blacklist_that_fails_or_hangs_accepts_nobody() {
 
 /// Whoever has the signing key can write any user into a token, but not into a row.
 #[tokio::test]
-async fn under_stored_the_row_of_one_user_vouches_for_no_other() {
+async fn under_stored_a_row_is_valid_only_for_its_user() {
     let world = World::with(config(Policy::stored())).await;
     let issued = world.log_in().await;
     world.me(&issued).await.unwrap();
@@ -53,7 +53,7 @@ async fn under_stored_the_row_of_one_user_vouches_for_no_other() {
 }
 
 #[tokio::test]
-async fn under_stored_a_database_that_fails_or_hangs_accepts_nobody() {
+async fn under_stored_a_failing_or_hanging_database_accepts_no_token() {
     let world = World::with(config(Policy::stored())).await;
     let issued = world.log_in().await;
     tokio::time::pause();
@@ -68,7 +68,7 @@ async fn under_stored_a_database_that_fails_or_hangs_accepts_nobody() {
 }
 
 #[tokio::test]
-async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
+async fn an_incomplete_blacklist_accepts_no_token() {
     let world = World::cold(config(Policy::blacklist())).await;
     let issued = world.log_in().await;
     let verdict = world.me(&issued).await;
@@ -88,7 +88,7 @@ async fn a_blacklist_that_does_not_know_its_past_accepts_nobody() {
 }
 
 #[tokio::test]
-async fn every_step_of_a_session_gives_up_within_the_store_timeout() {
+async fn every_step_of_a_session_fails_within_the_store_timeout() {
     let world = World::new().await;
     let issued = world.log_in().await;
     tokio::time::pause();
@@ -125,7 +125,7 @@ async fn every_step_of_a_session_gives_up_within_the_store_timeout() {
 }
 
 #[tokio::test]
-async fn a_logout_that_was_given_up_on_is_finished_all_the_same() {
+async fn a_logout_is_completed_after_its_timeout() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let gate = Gate::new();
@@ -142,7 +142,7 @@ async fn a_logout_that_was_given_up_on_is_finished_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_not_ready_answers_nothing() {
+async fn a_clock_that_is_not_ready_makes_every_call_unavailable() {
     struct Machine;
     impl MachineClock for Machine {
         fn wall(&self) -> Timestamp {

@@ -96,7 +96,7 @@ fn a_flood_leaves_places_to_other_addresses() {
 }
 
 #[test]
-fn as_many_wait_as_are_set_and_half_of_them_to_sign_up() {
+fn as_many_wait_as_configured_and_half_of_them_sign_ups() {
     for (waiting, logins, sign_ups) in [(0, 1, 1), (1, 2, 1), (2, 3, 1), (9, 10, 5)] {
         let came = run_beside(world(1, waiting), async |world| {
             join_all((0..20).map(|n| log_in(&world, 100 + n, "alice"))).await
@@ -171,7 +171,7 @@ async fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
 }
 
 #[tokio::test]
-async fn a_password_fits_its_hash_and_no_other() {
+async fn a_password_matches_only_its_own_hash() {
     let world = world(1, 8).await;
     log_in(&world, 1, "alice").await.unwrap();
     for (name, wrong) in [
@@ -210,7 +210,7 @@ async fn a_password_fits_its_hash_and_no_other() {
 }
 
 #[test]
-fn only_the_length_makes_a_password_fit_to_be_set() {
+fn a_new_password_is_checked_for_length_only() {
     for (length, fits) in [(0, false), (14, false), (15, true), (256, true), (257, false)] {
         // Two bytes each.
         let password = Password::new("ä".repeat(length));

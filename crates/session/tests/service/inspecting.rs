@@ -54,7 +54,7 @@ async fn an_inspection_agrees_with_authenticate_under_every_policy() {
 }
 
 #[tokio::test]
-async fn a_question_that_cannot_be_answered_is_told_as_such_and_a_refused_token_is_not_asked_about() {
+async fn an_unanswered_check_is_reported_and_a_refused_token_is_not_checked() {
     let world = World::cold(config(Policy::blacklist())).await;
     let issued = world.log_in().await;
     let token = issued.access_token.expose_secret();

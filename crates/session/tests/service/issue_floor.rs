@@ -67,7 +67,7 @@ async fn a_token_issued_up_to_the_floor_is_refused_under_every_policy() {
 }
 
 #[tokio::test]
-async fn logins_and_refreshes_wait_until_their_tokens_count() {
+async fn logins_and_refreshes_wait_until_their_tokens_are_accepted() {
     tokio::time::pause();
     let (service, _, sessions, _) = service(config(Policy::blacklist()), Arc::new(Ticking(Instant::now())));
     service.sync_blacklist(10).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_login_waits_20_seconds_for_the_floor_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_floor_that_is_far_away_is_unavailable_and_not_ready() {
+async fn a_floor_far_in_the_future_is_unavailable_and_not_ready() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let from = noon() + seconds(3601);
@@ -151,7 +151,7 @@ fn two_starts(policy: &Policy) -> (SessionService, SessionService, Arc<FaultySes
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_tell_its_floor_accepts_nobody() {
+async fn no_token_is_accepted_while_the_floor_is_unknown() {
     for policy in policies() {
         let preset = policy.preset;
         let (service, restarted, sessions) = two_starts(&policy);
@@ -178,7 +178,7 @@ async fn a_store_that_does_not_tell_its_floor_accepts_nobody() {
 }
 
 #[tokio::test]
-async fn a_floor_that_is_raised_while_the_program_runs_is_noticed() {
+async fn a_floor_raised_while_the_program_runs_takes_effect() {
     tokio::time::pause();
     let world = World::new().await;
     let issued = world.log_in().await;
@@ -195,7 +195,7 @@ async fn a_floor_that_is_raised_while_the_program_runs_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_login_beside_a_floor_that_is_raised_gives_no_dead_token() {
+async fn a_login_while_the_floor_is_raised_issues_no_refused_token() {
     let world = World::new().await;
     let clock: &ManualClock = &world.clock;
     let gate = Gate::new();

@@ -52,7 +52,7 @@ fn the_current_generation_rotates() {
 }
 
 #[test]
-fn the_previous_generation_repeats_within_the_grace_and_is_reuse_from_its_end_on() {
+fn the_previous_generation_repeats_in_the_grace_and_is_reuse_after_it() {
     assert_eq!(
         judge(&session(), 1.into(), now() + 9.seconds()),
         Judgement::Repeat { current: 2.into() }
@@ -69,7 +69,7 @@ fn an_older_generation_is_reuse_even_within_the_grace() {
 }
 
 #[test]
-fn a_generation_above_the_rows_means_that_the_database_lost_a_commit() {
+fn a_generation_above_the_rows_is_a_lost_commit() {
     assert_eq!(
         judge(&session(), 3.into(), now()),
         Judgement::Reused(EndReason::LostCommit)
@@ -77,7 +77,7 @@ fn a_generation_above_the_rows_means_that_the_database_lost_a_commit() {
 }
 
 #[test]
-fn a_closed_session_is_told_before_everything_else() {
+fn a_closed_session_is_reported_first() {
     assert_eq!(
         judge(&closed(), 2.into(), now() + 9.hours()),
         Judgement::Closed { reuse: false }
@@ -94,7 +94,7 @@ fn a_closed_session_is_told_before_everything_else() {
 }
 
 #[test]
-fn an_idle_and_an_absolute_end_expire_whatever_the_generation() {
+fn idle_and_absolute_end_expire_every_generation() {
     for generation in [0, 1, 2, 3] {
         assert_eq!(
             judge(&session(), generation.into(), now() + 1.hour()),

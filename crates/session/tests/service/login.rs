@@ -6,7 +6,7 @@ use crate::world::{PASSWORD, World, config, forge, refresh_token};
 use rescind_session::{DemoAccount, DemoAccounts, LoginError, Password, Policy, SignUpError, Username};
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody() {
+async fn a_wrong_password_and_an_unknown_name_are_indistinguishable() {
     let world = World::new().await;
     for (name, password) in [
         ("alice", "wrong password"),
@@ -31,7 +31,7 @@ async fn a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody() {
 }
 
 #[tokio::test]
-async fn a_name_is_one_whatever_its_case_and_is_taken_once() {
+async fn a_username_ignores_case_and_is_taken_once() {
     let world = World::new().await;
     let again = world.service.sign_up("ALICE", &Password::new(PASSWORD)).await;
     assert!(matches!(again, Err(SignUpError::NameTaken)), "{again:?}");
@@ -49,7 +49,7 @@ async fn a_name_is_one_whatever_its_case_and_is_taken_once() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_sign_up_is_said_at_once() {
+async fn a_sign_up_reports_all_errors_at_once() {
     let world = World::new().await;
     let refused = world.service.sign_up("no spaces", &Password::new("short")).await;
     assert!(
@@ -65,7 +65,7 @@ async fn everything_that_is_wrong_with_a_sign_up_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn demo_accounts_are_refused_where_the_demo_is_off_like_a_wrong_password() {
+async fn with_the_demo_off_demo_accounts_are_refused_like_a_wrong_password() {
     let mut settings = config(Policy::blacklist());
     settings.demo_accounts = DemoAccounts::Refused;
     let world = World::with(settings).await;
@@ -87,7 +87,7 @@ async fn demo_accounts_are_refused_where_the_demo_is_off_like_a_wrong_password()
 }
 
 #[tokio::test]
-async fn a_demo_account_never_takes_a_persons_name_over() {
+async fn a_demo_account_never_takes_over_a_persons_name() {
     let world = World::new().await;
     let password = Password::new("public knowledge");
     assert_eq!(
@@ -99,7 +99,7 @@ async fn a_demo_account_never_takes_a_persons_name_over() {
 }
 
 #[tokio::test]
-async fn a_retired_demo_account_leaves_no_session_behind() {
+async fn retiring_a_demo_account_ends_its_sessions() {
     let world = World::new().await;
     let password = Password::new(PASSWORD);
     let _ = world.service.ensure_demo_account("mallory", &password).await.unwrap();
@@ -129,7 +129,7 @@ async fn two_hashes_of_one_password_differ() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_makes_its_device_known_for_its_owner_alone() {
+async fn a_refresh_token_identifies_a_known_device_for_its_owner_only() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let bob = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
@@ -151,7 +151,7 @@ async fn a_refresh_token_makes_its_device_known_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_person_has_as_many_sessions_as_are_set_and_a_demo_account_any_number() {
+async fn sessions_are_limited_for_a_person_but_not_for_a_demo_account() {
     let mut settings = config(Policy::blacklist());
     settings.sessions_per_user = NonZeroUsize::new(2);
     let world = World::with(settings).await;

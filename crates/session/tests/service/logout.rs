@@ -10,7 +10,7 @@ use rescind_session::{
 };
 
 #[tokio::test]
-async fn a_live_access_token_logs_out_and_is_dead_at_once() {
+async fn a_valid_access_token_logs_out_and_is_refused_at_once() {
     let world = World::new().await;
     let issued = world.log_in().await;
     world.me(&issued).await.unwrap();
@@ -19,7 +19,7 @@ async fn a_live_access_token_logs_out_and_is_dead_at_once() {
 }
 
 #[tokio::test]
-async fn a_look_at_the_signature_alone_knows_expiry_and_forgery_and_no_logout() {
+async fn signature_only_verification_detects_forgery_and_expiry_but_no_logout() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let token = issued.access_token.expose_secret();
@@ -34,7 +34,7 @@ async fn a_look_at_the_signature_alone_knows_expiry_and_forgery_and_no_logout() 
 }
 
 #[tokio::test]
-async fn logging_out_ends_every_access_token_of_the_session_and_no_other_session() {
+async fn logout_ends_every_access_token_of_its_session_only() {
     let world = World::new().await;
     let other = world.log_in().await;
     let first = world.log_in().await;
@@ -45,7 +45,7 @@ async fn logging_out_ends_every_access_token_of_the_session_and_no_other_session
 }
 
 #[tokio::test]
-async fn an_expired_access_token_is_enough() {
+async fn an_expired_access_token_logs_out() {
     let world = World::new().await;
     let first = world.log_in().await;
     world.clock.advance(seconds(299));
@@ -57,7 +57,7 @@ async fn an_expired_access_token_is_enough() {
 }
 
 #[tokio::test]
-async fn the_refresh_token_alone_is_enough() {
+async fn a_refresh_token_alone_logs_out() {
     let world = World::new().await;
     let issued = world.log_in().await;
     world.service.log_out(with_refresh(&issued)).await.unwrap();
@@ -81,7 +81,7 @@ async fn tokens_of_different_sessions_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn forged_tokens_close_nothing() {
+async fn forged_tokens_close_no_session() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let access = forge(issued.access_token.expose_secret());
@@ -176,7 +176,7 @@ async fn each_of_several_tokens_without_a_row_is_revoked() {
 
 /// The table of the five policies: what a stolen access token is worth after logout.
 #[tokio::test]
-async fn after_logout_a_stolen_token_lives_as_long_as_its_policy_says() {
+async fn after_logout_each_policy_refuses_a_stolen_token_when_promised() {
     for preset in Preset::ALL {
         let policy = Policy::preset(preset);
         let world = World::with(config(policy.clone())).await;
@@ -231,7 +231,7 @@ async fn after_logout_a_stolen_token_lives_as_long_as_its_policy_says() {
 }
 
 #[tokio::test]
-async fn under_rotation_a_logout_says_when_the_newest_token_dies_even_if_an_older_one_logs_out() {
+async fn under_rotation_logout_returns_the_expiry_of_the_newest_token() {
     let world = World::with(config(Policy::rotation())).await;
     let first = world.log_in().await;
     world.clock.advance(seconds(100));
@@ -241,7 +241,7 @@ async fn under_rotation_a_logout_says_when_the_newest_token_dies_even_if_an_olde
 }
 
 #[tokio::test]
-async fn policies_without_rows_say_that_they_keep_no_session() {
+async fn policies_without_rows_refuse_session_operations() {
     for preset in [Preset::ClientDelete, Preset::ShortLived] {
         let world = World::with(config(Policy::preset(preset))).await;
         let issued = world.log_in().await;
@@ -262,7 +262,7 @@ async fn policies_without_rows_say_that_they_keep_no_session() {
 }
 
 #[tokio::test]
-async fn a_token_issued_under_a_policy_without_rows_can_be_taken_back_after_the_policy_changed() {
+async fn a_token_from_a_policy_without_rows_can_be_revoked_after_a_change() {
     // Same lifetime, so that the token is still one of this policy's.
     let world = World::new().await;
     let issued = world.log_in().await;
@@ -276,7 +276,7 @@ async fn a_token_issued_under_a_policy_without_rows_can_be_taken_back_after_the_
 }
 
 #[tokio::test]
-async fn one_device_can_be_logged_out_and_nobody_elses() {
+async fn a_user_can_log_out_one_own_device_only() {
     let world = World::new().await;
     let (here, there) = (world.log_in().await, world.log_in().await);
     let stranger = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
@@ -304,7 +304,7 @@ async fn one_device_can_be_logged_out_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_every_session_of_the_user_and_no_one_elses() {
+async fn logout_everywhere_ends_only_the_users_own_sessions() {
     let world = World::new().await;
     let grants = [world.log_in().await, world.log_in().await, world.log_in().await];
     world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
@@ -328,7 +328,7 @@ async fn logging_out_everywhere_ends_every_session_of_the_user_and_no_one_elses(
 }
 
 #[tokio::test]
-async fn changing_the_password_ends_the_other_sessions_and_the_old_password() {
+async fn a_password_change_ends_other_sessions_and_the_old_password() {
     let world = World::new().await;
     let (here, there) = (world.log_in().await, world.log_in().await);
     let (old, new) = (Password::new(PASSWORD), Password::new("a new password, as long"));
@@ -356,7 +356,7 @@ async fn changing_the_password_ends_the_other_sessions_and_the_old_password() {
 }
 
 #[tokio::test]
-async fn the_password_of_a_demo_account_is_nobodys_to_change() {
+async fn a_demo_accounts_password_cannot_be_changed() {
     let world = World::new().await;
     let (known, new) = (Password::new(PASSWORD), Password::new("mine alone from now on"));
     let made = world.service.ensure_demo_account("carol", &known).await.unwrap();
@@ -379,7 +379,7 @@ async fn the_password_of_a_demo_account_is_nobodys_to_change() {
 }
 
 #[tokio::test]
-async fn a_log_that_fails_leaves_the_outcome_unknown_and_repeating_is_harmless() {
+async fn a_failing_log_makes_the_outcome_unknown_and_a_repeat_is_harmless() {
     for fault in [Fault::Fails, Fault::LosesReply] {
         let world = World::new().await;
         let issued = world.log_in().await;
@@ -392,7 +392,7 @@ async fn a_log_that_fails_leaves_the_outcome_unknown_and_repeating_is_harmless()
 }
 
 #[tokio::test]
-async fn a_blacklist_that_fails_is_said_and_a_repeat_takes_the_second_step() {
+async fn a_failing_blacklist_is_reported_and_a_repeat_does_the_second_step() {
     let world = World::new().await;
     let issued = world.log_in().await;
     world.blacklist.faults.set("insert", Fault::Fails);
@@ -407,7 +407,7 @@ async fn a_blacklist_that_fails_is_said_and_a_repeat_takes_the_second_step() {
 }
 
 #[tokio::test]
-async fn repeating_a_half_done_logout_everywhere_takes_the_second_step_for_all_of_them() {
+async fn repeating_a_half_done_logout_everywhere_completes_all_sessions() {
     let world = World::new().await;
     let grants = [world.log_in().await, world.log_in().await];
     world.blacklist.faults.set("insert", Fault::Fails);
@@ -418,7 +418,7 @@ async fn repeating_a_half_done_logout_everywhere_takes_the_second_step_for_all_o
 }
 
 #[tokio::test]
-async fn reuse_that_is_found_while_the_blacklist_fails_is_pending_and_carried_over() {
+async fn reuse_found_while_the_blacklist_fails_is_pending_and_synced() {
     let world = World::new().await;
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
@@ -434,7 +434,7 @@ async fn reuse_that_is_found_while_the_blacklist_fails_is_pending_and_carried_ov
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_between_the_two_steps_cancels_nothing() {
+async fn a_client_that_hangs_up_between_the_steps_cancels_no_step() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let gate = Gate::new();
@@ -461,7 +461,7 @@ async fn a_client_that_hangs_up_between_the_two_steps_cancels_nothing() {
 
 /// Nodes that share a blacklist may have different policies. The policy decides what is asked, not what is told.
 #[tokio::test]
-async fn a_blacklist_that_others_may_ask_is_told_of_every_revocation_under_every_policy_with_rows() {
+async fn a_shared_blacklist_gets_revocations_under_every_policy_with_rows() {
     for preset in Preset::ALL {
         let world = World::with(config(Policy::preset(preset))).await;
         assert!(world.blacklist.is_shared());
@@ -482,7 +482,7 @@ async fn a_blacklist_that_others_may_ask_is_told_of_every_revocation_under_every
 }
 
 #[tokio::test]
-async fn a_shared_blacklist_that_fails_leaves_a_logout_pending_also_where_it_is_never_asked() {
+async fn a_failing_shared_blacklist_makes_logout_pending_under_any_policy() {
     let world = World::with(config(Policy::rotation())).await;
     let issued = world.log_in().await;
     world.blacklist.faults.set("insert", Fault::Fails);

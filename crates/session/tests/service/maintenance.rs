@@ -11,7 +11,7 @@ use crate::faulty::Fault;
 use crate::world::{World, config, noon, seconds};
 
 #[tokio::test]
-async fn a_half_done_logout_is_carried_over_without_anybody_asking() {
+async fn a_half_done_logout_is_synced_automatically() {
     let world = World::new().await;
     let grants = [world.log_in().await, world.log_in().await];
     world.blacklist.faults.set("insert", Fault::Fails);
@@ -28,7 +28,7 @@ async fn a_half_done_logout_is_carried_over_without_anybody_asking() {
 }
 
 #[tokio::test]
-async fn maintenance_syncs_the_blacklist_by_itself() {
+async fn maintenance_syncs_the_blacklist() {
     tokio::time::pause();
     let world = World::cold(config(Policy::blacklist())).await;
     let issued = world.log_in().await;
@@ -51,7 +51,7 @@ async fn maintenance_syncs_the_blacklist_by_itself() {
 }
 
 #[tokio::test]
-async fn a_revocation_is_pruned_only_when_no_token_it_covers_can_be_alive() {
+async fn a_revocation_is_pruned_only_after_all_its_tokens_expired() {
     let world = World::new().await;
     let issued = world.log_in().await;
     world.log_out(&issued).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_revocation_is_pruned_only_when_no_token_it_covers_can_be_alive() {
 }
 
 #[tokio::test]
-async fn a_closed_session_stays_until_its_absolute_age_so_that_reuse_is_still_recognised() {
+async fn a_closed_session_is_kept_so_that_reuse_is_recognised() {
     let world = World::new().await;
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_closed_session_stays_until_its_absolute_age_so_that_reuse_is_still_re
 }
 
 #[tokio::test]
-async fn pruning_removes_everything_that_has_passed_in_batches() {
+async fn pruning_removes_everything_expired_in_batches() {
     let world = World::new().await;
     for _ in 0..25 {
         let issued = world.log_in().await;
@@ -90,7 +90,7 @@ async fn pruning_removes_everything_that_has_passed_in_batches() {
 }
 
 #[tokio::test]
-async fn the_blacklist_forgets_by_a_recorded_time_only() {
+async fn the_blacklist_is_pruned_by_a_recorded_time_only() {
     let world = World::new().await;
     let issued = world.log_in().await;
     // It is in the copy alone: nothing is pruned with it, so that nothing records the time.
@@ -130,7 +130,7 @@ fn is_not_whole<T>(verdict: &Result<T, AuthenticateError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_blacklist_that_has_lost_everything_accepts_nobody_until_it_was_filled_again() {
+async fn a_blacklist_that_lost_its_data_accepts_no_token_until_refilled() {
     let world = World::new().await;
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_blacklist_that_has_lost_everything_accepts_nobody_until_it_was_filled
 }
 
 #[tokio::test]
-async fn a_logout_during_the_loss_is_not_forgotten_by_the_filling() {
+async fn a_logout_during_the_data_loss_survives_the_rebuild() {
     let world = World::new().await;
     let issued = world.log_in().await;
     world.blacklist.inner.forget().unwrap();
@@ -164,7 +164,7 @@ async fn a_logout_during_the_loss_is_not_forgotten_by_the_filling() {
 }
 
 #[tokio::test]
-async fn a_filling_that_fails_half_way_makes_nothing_whole() {
+async fn a_rebuild_that_fails_half_way_leaves_the_copy_incomplete() {
     let world = World::new().await;
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_filling_that_fails_half_way_makes_nothing_whole() {
 }
 
 #[tokio::test]
-async fn a_loss_that_a_request_meets_is_made_good_at_once() {
+async fn a_data_loss_found_by_a_request_is_repaired_at_once() {
     tokio::time::pause();
     let world = World::new().await;
     let issued = world.log_in().await;
@@ -203,7 +203,7 @@ async fn a_loss_that_a_request_meets_is_made_good_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_that_may_have_missed_something_accepts_nobody_until_it_has_looked_again() {
+async fn a_node_that_requires_a_resync_accepts_no_token_before_it() {
     let world = World::new().await;
     let issued = world.log_in().await;
     assert!(world.service.sync_status().is_some());
@@ -220,7 +220,7 @@ async fn a_node_that_may_have_missed_something_accepts_nobody_until_it_has_looke
 }
 
 #[tokio::test]
-async fn the_picture_says_how_far_and_how_old() {
+async fn the_sync_status_has_position_and_age() {
     tokio::time::pause();
     let world = World::new().await;
     let issued = world.log_in().await;
@@ -239,7 +239,7 @@ async fn the_picture_says_how_far_and_how_old() {
 }
 
 #[tokio::test]
-async fn a_blacklist_that_is_whole_of_another_log_is_filled_from_this_one() {
+async fn a_blacklist_complete_for_another_log_is_refilled() {
     let world = World::new().await;
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
@@ -256,7 +256,7 @@ async fn a_blacklist_that_is_whole_of_another_log_is_filled_from_this_one() {
 }
 
 #[tokio::test]
-async fn what_the_blacklist_does_not_take_is_refused_by_the_node_that_knows_it() {
+async fn a_node_refuses_what_it_knows_and_the_blacklist_could_not_take() {
     let world = World::new().await;
     let (own, others, kept) = (world.log_in().await, world.log_in().await, world.log_in().await);
     world.blacklist.faults.set("insert", Fault::Fails);
@@ -289,7 +289,7 @@ async fn what_the_blacklist_does_not_take_is_refused_by_the_node_that_knows_it()
 }
 
 #[tokio::test]
-async fn a_node_that_has_not_synced_for_too_long_accepts_nobody() {
+async fn a_node_that_has_not_synced_for_too_long_accepts_no_token() {
     for (store, method) in [
         ("blacklist", "claim"),
         ("blacklist", "insert"),
@@ -332,7 +332,7 @@ async fn a_node_that_has_not_synced_for_too_long_accepts_nobody() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_maintenance_makes_the_node_unready_until_it_runs_again() {
+async fn a_maintenance_panic_makes_the_node_unready_until_it_restarts() {
     for method in ["revocations_after", "prune", "try_write"] {
         let world = World::new().await;
         let issued = world.log_in().await;

@@ -106,7 +106,7 @@ fn is_behind(verdict: &Result<AccessClaims, AuthenticateError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_look_counts_for_as_long_as_was_set_and_no_longer() {
+async fn a_sync_is_valid_for_the_configured_time_only() {
     tokio::time::pause();
     let world = World::new().await;
     let issued = world.log_in().await;
@@ -130,7 +130,7 @@ async fn a_look_counts_for_as_long_as_was_set_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_look_that_took_too_long_is_followed_by_another_at_once() {
+async fn a_sync_that_took_too_long_is_repeated_at_once() {
     tokio::time::pause();
     let world = World::cold(config(Policy::blacklist())).await;
     let issued = world.log_in().await;
@@ -151,7 +151,7 @@ async fn a_look_that_took_too_long_is_followed_by_another_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_in_sync_looks_as_often_as_was_set() {
+async fn a_node_in_sync_reads_the_log_at_the_configured_interval() {
     tokio::time::pause();
     let world = World::new().await;
     let maintenance = run_maintenance(&world, Maintenance::default());

@@ -45,7 +45,7 @@ async fn a_revocation_made_during_a_sync_is_held_after_it() {
 }
 
 #[tokio::test]
-async fn what_the_blacklist_has_is_no_longer_held() {
+async fn synced_revocations_are_no_longer_held() {
     for insert in ["works", "fails"] {
         let world = World::new().await;
         let issued = world.log_in().await;
@@ -66,7 +66,7 @@ async fn what_the_blacklist_has_is_no_longer_held() {
 }
 
 #[tokio::test]
-async fn what_one_log_says_is_not_held_under_another() {
+async fn revocations_of_one_log_are_not_held_under_another() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let row = world.row(issued.claims.session_id).await;

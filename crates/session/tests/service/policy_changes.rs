@@ -100,7 +100,7 @@ fn ages() -> &'static [u64] {
 /// All sequences of three policies: a login under the first, perhaps a refresh under each, a logout under any of them, with
 /// tokens from newborn to expired. What was refused "now" is refused under every policy that asks.
 #[tokio::test]
-async fn after_a_logout_that_said_now_no_policy_that_asks_accepts_the_token() {
+async fn after_an_immediate_logout_no_checking_policy_accepts_the_token() {
     let users = Arc::new(MemoryUsers::new());
     let pem = SigningKey::generate(Algorithm::EdDsa).unwrap().to_pkcs8_pem().unwrap();
     let machine = || Machine {

@@ -44,7 +44,7 @@ async fn remaining(blacklist: &dyn Blacklist, entries: u64) -> usize {
 }
 
 #[tokio::test]
-async fn a_round_goes_on_while_any_of_the_three_kinds_fills_a_batch() {
+async fn pruning_continues_while_any_of_three_kinds_fills_a_batch() {
     // The last batch of four is full, of five it is not.
     for count in [4, 5] {
         let sessions = World::new().await;
@@ -91,7 +91,7 @@ async fn a_shared_blacklist_is_pruned_only_by_a_node_that_keeps_it_in_sync() {
 }
 
 #[tokio::test]
-async fn a_blacklist_of_the_process_is_pruned_in_any_case() {
+async fn an_in_process_blacklist_is_always_pruned() {
     let world = World::cold(config(Policy::blacklist())).await;
     world.log_in().await;
     let blacklist = Arc::new(MemoryBlacklist::new());

@@ -86,7 +86,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_refresh_racing_logout_leaves_nothing_alive() {
+async fn a_refresh_racing_logout_leaves_no_valid_token() {
     let wins = refresh_against("close", |world: World, issued: IssuedTokens| async move {
         world.log_out(&issued).await.map(drop)
     })
@@ -95,7 +95,7 @@ async fn a_refresh_racing_logout_leaves_nothing_alive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_refresh_racing_logout_everywhere_leaves_nothing_alive() {
+async fn a_refresh_racing_logout_everywhere_leaves_no_valid_token() {
     let wins = refresh_against("close_all", |world: World, issued: IssuedTokens| async move {
         world.service.log_out_everywhere(&issued.claims).await
     })
@@ -163,7 +163,7 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
 /// A login that has read everything before a password change, and opens its session after it, would live on with the
 /// old password. It must find its epoch superseded, start over, and fail.
 #[tokio::test]
-async fn a_login_overtaken_by_a_password_change_does_not_get_in_with_the_old_password() {
+async fn a_login_overtaken_by_a_password_change_fails_with_the_old_password() {
     let world = World::new().await;
     let here = world.log_in().await;
     let gate = Gate::new();

@@ -11,7 +11,7 @@ use rescind_session::{
 };
 
 #[tokio::test]
-async fn a_refresh_gives_a_fresh_access_token_and_the_next_generation() {
+async fn a_refresh_issues_a_new_access_token_and_the_next_generation() {
     let world = World::new().await;
     let first = world.log_in().await;
     world.clock.advance(seconds(400));
@@ -23,7 +23,7 @@ async fn a_refresh_gives_a_fresh_access_token_and_the_next_generation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_200_concurrent_refreshes_one_rotates_and_all_get_the_same_successor() {
+async fn one_of_200_concurrent_refreshes_rotates_and_all_get_its_successor() {
     let world = World::new().await;
     let first = world.log_in().await;
     let replies = join_all((0..200).map(|_| {
@@ -47,7 +47,7 @@ async fn of_200_concurrent_refreshes_one_rotates_and_all_get_the_same_successor(
 }
 
 #[tokio::test]
-async fn within_the_grace_the_previous_token_answers_with_the_same_successor() {
+async fn within_the_grace_the_previous_token_gets_the_same_successor() {
     let world = World::new().await;
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_grace_is_counted_from_the_first_rotation_and_not_renewed_by_use() {
 }
 
 #[tokio::test]
-async fn no_access_token_given_in_the_grace_outlives_what_the_row_says() {
+async fn no_access_token_issued_in_the_grace_outlives_access_until() {
     let world = World::new().await;
     let first = world.log_in().await;
     world.refresh(&first).await.unwrap();
@@ -84,7 +84,7 @@ async fn no_access_token_given_in_the_grace_outlives_what_the_row_says() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_logs_nobody_out() {
+async fn a_lost_reply_does_not_log_out() {
     let world = World::new().await;
     let first = world.log_in().await;
     world.sessions.faults.set("rotate", Fault::LosesReply);
@@ -96,7 +96,7 @@ async fn a_lost_reply_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_token_two_generations_old_closes_the_session_and_its_newest_access_token_dies() {
+async fn a_token_two_generations_old_closes_and_revokes_the_session() {
     let world = World::new().await;
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_token_two_generations_old_closes_the_session_and_its_newest_access_to
 }
 
 #[tokio::test]
-async fn a_forged_token_is_invalid_and_closes_nothing() {
+async fn a_forged_token_is_invalid_and_closes_no_session() {
     let world = World::new().await;
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_forged_token_is_invalid_and_closes_nothing() {
 }
 
 #[tokio::test]
-async fn a_closed_session_is_told_and_an_old_generation_is_recorded_as_reuse_all_the_same() {
+async fn a_closed_session_is_reported_and_reuse_is_still_recorded() {
     let world = World::new().await;
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_closed_session_is_told_and_an_old_generation_is_recorded_as_reuse_all
 }
 
 #[tokio::test]
-async fn a_generation_above_the_rows_closes_the_session_since_the_database_lost_a_commit() {
+async fn a_generation_above_the_rows_closes_the_session_as_a_lost_commit() {
     let world = World::new().await;
     let first = world.log_in().await;
     let opened = world.row(first.claims.session_id).await;
@@ -180,7 +180,7 @@ async fn a_generation_above_the_rows_closes_the_session_since_the_database_lost_
 }
 
 #[tokio::test]
-async fn a_session_left_idle_expires_and_a_busy_one_at_its_absolute_age() {
+async fn a_session_expires_when_idle_or_at_its_absolute_age() {
     let refresh = Some(Refresh {
         ttl: seconds(600),
         grace: seconds(10),
@@ -226,7 +226,7 @@ async fn two_tokens_of_one_second_differ_and_revoking_one_leaves_the_other() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_leaves_its_session_alone() {
+async fn revoking_a_token_keeps_its_session() {
     let world = World::new().await;
     let first = world.log_in().await;
     world
@@ -240,7 +240,7 @@ async fn a_revoked_token_leaves_its_session_alone() {
 }
 
 #[tokio::test]
-async fn a_database_alone_mints_nothing() {
+async fn a_stolen_database_alone_mints_no_token() {
     let world = World::new().await;
     let first = world.log_in().await;
     let row = world.row(first.claims.session_id).await;

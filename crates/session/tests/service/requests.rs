@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn work_after_the_reply_has_a_waiting_time_of_its_own() {
+async fn work_after_the_reply_has_its_own_deadline() {
     tokio::time::pause();
     let world = World::new().await;
     let id = world.log_in().await.claims.session_id;
@@ -34,7 +34,7 @@ async fn work_after_the_reply_has_a_waiting_time_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_sealed_text_is_read_back_and_no_other_is() {
+async fn only_a_sealed_text_is_unsealed() {
     let world = World::new().await;
     let sealed = world.service.seal("the password is changed");
     assert_eq!(world.service.unseal(&sealed), Some("the password is changed"));
@@ -47,7 +47,7 @@ async fn a_sealed_text_is_read_back_and_no_other_is() {
 }
 
 #[tokio::test]
-async fn ending_nothing_needs_no_blacklist() {
+async fn ending_no_session_needs_no_blacklist() {
     let world = World::new().await;
     world.blacklist.faults.set("insert", Fault::Fails);
     world.service.end_all_sessions(world.user.id).await.unwrap();
@@ -56,7 +56,7 @@ async fn ending_nothing_needs_no_blacklist() {
 }
 
 #[tokio::test]
-async fn a_node_that_may_have_lost_its_lock_says_so() {
+async fn a_node_that_may_have_lost_its_lock_is_not_ready() {
     let world = World::new().await;
     for (fault, reason) in [(Fault::LosesLock, "lock"), (Fault::Fails, "blacklist")] {
         world.blacklist.faults.set("check", fault);

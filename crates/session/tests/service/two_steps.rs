@@ -44,7 +44,7 @@ async fn store_new_password(world: &World) {
 }
 
 #[tokio::test]
-async fn a_stored_password_ends_the_other_sessions_when_the_reply_is_late_or_lost() {
+async fn other_sessions_end_when_the_password_writes_reply_is_late_or_lost() {
     for fault in [Fault::LosesReply, Fault::Waits(Gate::new())] {
         let world = World::new().await;
         let (here, thief) = (world.log_in().await, world.log_in().await);
@@ -67,7 +67,7 @@ async fn a_stored_password_ends_the_other_sessions_when_the_reply_is_late_or_los
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_does_not_cut_a_password_change_in_half() {
+async fn a_client_that_hangs_up_does_not_stop_a_password_change_half_way() {
     let world = World::new().await;
     let (here, thief) = (world.log_in().await, world.log_in().await);
     let gate = Gate::new();
@@ -88,7 +88,7 @@ async fn a_client_that_hangs_up_does_not_cut_a_password_change_in_half() {
 }
 
 #[tokio::test]
-async fn sessions_that_could_not_be_ended_at_once_are_ended_without_a_repeat() {
+async fn a_failed_ending_of_other_sessions_is_retried_automatically() {
     let world = World::new().await;
     let (here, thief) = (world.log_in().await, world.log_in().await);
     tokio::time::pause();
@@ -109,7 +109,7 @@ async fn sessions_that_could_not_be_ended_at_once_are_ended_without_a_repeat() {
 }
 
 #[tokio::test]
-async fn a_repeat_with_the_old_password_finishes_a_change_that_a_crash_cut_in_half() {
+async fn repeating_a_password_change_after_a_crash_completes_it() {
     let world = World::new().await;
     let (here, thief) = (world.log_in().await, world.log_in().await);
     store_new_password(&world).await;
@@ -125,7 +125,7 @@ async fn a_repeat_with_the_old_password_finishes_a_change_that_a_crash_cut_in_ha
 }
 
 #[tokio::test]
-async fn a_repeat_with_the_new_password_finishes_it_too() {
+async fn a_repeat_with_the_new_password_as_old_completes_it_too() {
     let world = World::new().await;
     let (here, thief) = (world.log_in().await, world.log_in().await);
     store_new_password(&world).await;
@@ -137,7 +137,7 @@ async fn a_repeat_with_the_new_password_finishes_it_too() {
 
 /// Its tokens were never handed over, so nobody could log it out.
 #[tokio::test]
-async fn a_login_that_nobody_waits_for_leaves_no_session_open() {
+async fn an_abandoned_login_leaves_no_session_open() {
     let world = World::new().await;
     for hangs_up in [true, false] {
         let gate = Gate::new();
@@ -167,7 +167,7 @@ async fn a_login_that_nobody_waits_for_leaves_no_session_open() {
 }
 
 #[tokio::test]
-async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
+async fn a_refresh_for_a_removed_or_refused_user_issues_no_tokens() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let issued = world.refresh(&issued).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_refresh_for_a_user_who_is_gone_or_may_not_log_in_gives_no_tokens() {
 
 /// The question whether the user is there has no time of its own.
 #[tokio::test]
-async fn a_user_store_that_hangs_holds_up_a_refresh_no_longer_than_the_timeout() {
+async fn a_hanging_user_store_delays_a_refresh_by_the_timeout_only() {
     let world = World::new().await;
     let issued = world.log_in().await;
     tokio::time::pause();
@@ -227,7 +227,7 @@ async fn a_user_store_that_hangs_holds_up_a_refresh_no_longer_than_the_timeout()
 
 /// A login ends the oldest of too many sessions before it is answered, and may be given up there.
 #[tokio::test]
-async fn a_login_that_is_given_up_after_its_session_opened_leaves_none_open() {
+async fn a_login_abandoned_after_opening_its_session_leaves_none_open() {
     let config = rescind_session::Config {
         sessions_per_user: std::num::NonZeroUsize::new(1),
         ..crate::world::config(rescind_session::Policy::blacklist())
