@@ -1,18 +1,17 @@
-//! The accounts of the demo, whose password everybody may know.
+//! The accounts of the demo, whose password is public.
 
 use rescind_server::Failure;
 use rescind_session::{DemoAccount, Password, SessionService};
 
 use crate::settings::Demo;
 
-/// On the login page of the demo.
+/// The accounts on the login page of the demo.
 pub(crate) const DEMO_ACCOUNTS: [&str; 2] = [VICTIM, "bob"];
-/// Whoever is robbed.
 pub(crate) const VICTIM: &str = "alice";
-/// It stands on the login page of the demo.
+/// Shown on the login page of the demo.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 
-/// Makes sure that the accounts are there; with the demo off, that nobody is logged in as one of them.
+/// Creates the accounts; with the demo off, ends their sessions instead.
 pub(crate) async fn prepare(demo: Demo, service: SessionService) -> Result<(), Failure> {
     let failed = |why| Failure::Other("the demo accounts cannot be made ready", why);
     for name in DEMO_ACCOUNTS {

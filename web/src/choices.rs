@@ -1,4 +1,4 @@
-//! What the reader may set. Each control is a list of choices, so that nothing can be typed that has to be refused.
+//! What the reader may set. Each control is a list of choices, so that no typed value has to be refused.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::content::Facts;
 pub(crate) struct Control {
     pub(crate) name: String,
     pub(crate) label: String,
-    /// The value in the address, and what the reader sees.
+    /// The value in the address, and its label.
     pub(crate) options: Vec<(String, String)>,
-    /// What is chosen when the address says nothing; an exercise has nothing chosen.
+    /// The default; an exercise has none.
     #[serde(default)]
     usual: String,
 }
 
-/// What was chosen: a value for each control.
+/// A value for each control.
 #[derive(Debug)]
 pub(crate) struct Choices {
     chosen: Vec<(&'static str, &'static str)>,
-    /// The controls for which the address says something that is not offered.
+    /// The controls whose value in the address is not offered.
     wrong: Vec<&'static str>,
 }
 
 impl Choices {
-    /// What a query chooses. What it does not say, or says wrongly, is as usual.
+    /// Reads a query. A missing or wrong value gives the default.
     pub(crate) fn read(controls: &'static [Control], query: &str) -> Self {
         let (mut chosen, mut wrong) = (Vec::new(), Vec::new());
         for control in controls {
@@ -58,7 +58,6 @@ impl Choices {
             .find_map(|(found, value)| (*found == name).then_some(*value))
     }
 
-    /// A choice that is a length of time.
     pub(crate) fn time(&self, name: &str) -> Option<Duration> {
         humantime::parse_duration(self.of(name)?).ok()
     }
@@ -75,7 +74,7 @@ mod tests {
     use crate::learn::chapters::Chapter;
 
     #[test]
-    fn what_is_not_offered_is_as_usual() {
+    fn a_value_that_is_not_offered_gives_the_default() {
         let controls = &Chapter::of_slug("races").unwrap().text().controls;
         let choices = Choices::read(controls, "grace=1m&later=never&other=1&second=thief&second=retry");
         let chosen = ["grace", "later", "second", "other"].map(|name| choices.of(name));

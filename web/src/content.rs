@@ -1,8 +1,8 @@
-//! The texts under `content/`: Markdown for what is read, TOML for what is chosen from. They are built into the program.
+//! The texts under `content/`: Markdown for prose, TOML for data. They are built into the program.
 //!
-//! A sentence often depends on what happened. Such sentences are [cases](Case): the file says under which [facts](Facts)
-//! each is meant, the first that fits is taken, and `{name}` in it stands for a fact. Which facts there are is said by the
-//! code that finds them out; what is said about them is not.
+//! A sentence often depends on what happened. Such sentences are [cases](Case): each has the [facts](Facts) under which it
+//! holds, the first that holds is used, and `{name}` in it is replaced by a fact. The code supplies the facts, and the file
+//! the sentences.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use serde::{
     de::{DeserializeOwned, Error},
 };
 
-/// A file under `content/`, with its name.
+/// Embeds a file under `content/`.
 macro_rules! file {
     ($($name:expr),+) => {
         ($crate::content::File {
@@ -27,7 +27,7 @@ macro_rules! file {
 }
 pub(crate) use file;
 
-/// A file that is part of the program.
+/// An embedded file.
 #[derive(Clone, Copy)]
 pub(crate) struct File {
     pub(crate) name: &'static str,
@@ -35,12 +35,12 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// A file of data. The program does not run with one that cannot be read; the tests read each.
+    /// Reads a file of data. Panics if it cannot be parsed; the tests read each file.
     pub(crate) fn data<T: DeserializeOwned>(self) -> T {
         toml::from_str(self.text).unwrap_or_else(|error| self.is_wrong(&error))
     }
 
-    /// A text with front matter in TOML, between two lines of `+++`: that, and the text as HTML.
+    /// Reads a text with TOML front matter between two lines of `+++`: the front matter, and the text as HTML.
     pub(crate) fn text<T: DeserializeOwned>(self) -> (T, String) {
         let parts = self
             .text
@@ -61,11 +61,11 @@ impl File {
     }
 }
 
-/// Something that holds under some facts.
+/// A value that holds under some facts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case<T> {
-    /// The facts that are asked for, each with the values that will do. None: it always holds.
+    /// The facts that it depends on, each with the accepted values. If empty, it always holds.
     #[serde(default)]
     when: BTreeMap<String, OneOf>,
     pub(crate) then: T,
@@ -89,34 +89,31 @@ impl<T> Case<T> {
     }
 }
 
-/// The first that holds.
 pub(crate) fn first<'a, T>(cases: &'a [Case<T>], facts: &Facts) -> Option<&'a T> {
     cases.iter().find(|case| case.holds(facts)).map(|case| &case.then)
 }
 
-/// The first sentence that holds, with the facts filled in; nothing if none does.
+/// The first sentence that holds, with the facts filled in; empty if none does.
 pub(crate) fn say(cases: &[Case<String>], facts: &Facts) -> String {
     first(cases, facts).map_or_else(String::new, |sentence| facts.fill(sentence))
 }
 
-/// Reads what stands in a file by its name.
+/// Reads a value that a file names.
 pub(crate) fn named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
     String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
-/// The same, where it may be left out.
 pub(crate) fn maybe_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
     named(from).map(Some)
 }
 
-/// The same, of several.
 pub(crate) fn all_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Vec<T>, D::Error> {
     let names = Vec::<String>::deserialize(from)?;
     let each = names.iter().map(|name| name.parse().map_err(D::Error::custom));
     each.collect()
 }
 
-/// What a file calls something, by its name in the code.
+/// A file's text for a variant of the code.
 pub(crate) fn of(names: &BTreeMap<String, String>, what: impl Debug) -> &str {
     names.get(&format!("{what:?}")).map_or("", String::as_str)
 }
@@ -138,7 +135,7 @@ pub(crate) fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "no" }
 }
 
-/// Where something is laid down.
+/// A specification.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Source {
@@ -168,7 +165,7 @@ impl Source {
     }
 }
 
-/// What is known, by name.
+/// The facts, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts(BTreeMap<&'static str, String>);
 
@@ -186,7 +183,7 @@ impl Facts {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A text with each `{name}` replaced by the fact of that name.
+    /// Replaces each `{name}` in a text by that fact.
     pub(crate) fn fill(&self, text: &str) -> String {
         let put = |text: String, (name, value): (&&str, &String)| text.replace(&format!("{{{name}}}"), value);
         self.0.iter().fold(text.to_owned(), put)

@@ -1,7 +1,7 @@
 //! The buttons of the screen. Each does one thing and leads back to the screen.
 //!
-//! None of them reads anything of the request but the cookies: what there is to be done follows from the visitor's own
-//! loot, and there is no field, query or header with which somebody could ask for more.
+//! Of a request they read only the cookies. What they do follows from the visitor's own loot; no field, query or header can
+//! request more.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
@@ -21,7 +21,7 @@ use crate::{
 
 const SCREEN: &str = "/demo";
 
-/// Logs in as alice, in this browser, and has her token stolen.
+/// Logs this browser in as alice, and copies her token to the thief.
 pub(crate) async fn rob(
     request: HttpRequest,
     rescind: Rescind,
@@ -29,8 +29,8 @@ pub(crate) async fn rob(
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
     let password = Password::new(DEMO_PASSWORD);
-    // Without the limit: whoever mistyped passwords before must still be able to press this button, and the password of
-    // this account is on the login page.
+    // Without the login limit: this button must work after mistyped passwords too, and the password of this account is on the
+    // login page.
     let login = browser::log_in_without_limit(&request, &rescind, VICTIM, &password).await?;
     let now = rescind.service().now()?;
     {
@@ -60,7 +60,7 @@ async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visi
     let [asking, signature] = stage.thief.try_doors(visit, &token, check).await;
     let elsewhere = try_peers(rescind, stage, visit, &token).await?;
     if let Some(heist) = &mut visit.lock().heist {
-        // The thief may have got a new token meanwhile, and this would be told of it.
+        // The thief may have got a new token meanwhile; this result belongs to the old one.
         if heist.access.expose_secret() == token.expose_secret() {
             heist.tried(Tried {
                 at,
@@ -73,7 +73,7 @@ async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visi
     Ok(())
 }
 
-/// The other nodes cannot write into this visitor's log, so what they said is written down here.
+/// The other nodes cannot write into this visitor's log, so their answers are logged here.
 async fn try_peers(
     rescind: &Rescind,
     stage: &Stage,
@@ -92,13 +92,13 @@ async fn try_peers(
 pub(crate) async fn log_out(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
     match browser::log_out(&request, &rescind).await {
         Ok(logout) => Ok(logout.reply(see_other(SCREEN))),
-        // Nothing that could be ended; the person wants to be out, and is.
+        // There was no session to end: the person is logged out, as wanted.
         Err(Problem::TokenMissing) => Ok(see_other(SCREEN)),
         Err(problem) => Err(problem.into()),
     }
 }
 
-/// The thief copies the refresh token out of this browser's cookies: that of the session that was robbed, or nothing.
+/// The thief copies the refresh token from this browser's cookies, if it is of the robbed session.
 pub(crate) async fn thief_steals_refresh(
     request: HttpRequest,
     rescind: Rescind,
@@ -135,7 +135,7 @@ pub(crate) async fn thief_refreshes(
     Ok(see_other(SCREEN))
 }
 
-/// You refresh, as your browser does by itself, and come back to the screen whatever comes of it.
+/// You refresh, as your browser does by itself, and return to the screen with any outcome.
 pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix_web::Result<HttpResponse> {
     match browser::renew(&request, &rescind).await {
         Ok(_) => Ok(see_other(SCREEN)),
@@ -144,7 +144,7 @@ pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix
                 || problem.is_failed_refresh() =>
         {
             let mut reply = see_other(SCREEN);
-            // The screen tells it, and a redirect has no body; but the log wants to know.
+            // The screen shows the outcome, and a redirect has no body, but the log needs the code.
             reply.extensions_mut().insert(Told(problem.code()));
             Ok(reply)
         }

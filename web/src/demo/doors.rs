@@ -1,8 +1,8 @@
-//! Two doors that a token can be tried at, what lies behind them, and how they stand on the screen.
+//! Two doors at which a token can be tried: their handlers, and how the screen shows them.
 //!
-//! Both answer "who am I?", and both tell a private note, so that it is plain what it means to be in. The first is the
-//! API's own `/api/me` with that note added, and asks whatever the policy asks. The second looks at signature and expiry
-//! and at nothing else, as every service does that has been given a public key and no memory. It exists in the demo only.
+//! Both answer "who am I?" with a private note, so that it is plain what being in means. The first is the API's own `/api/me`
+//! with that note added, and checks what the policy checks. The second checks only signature and expiry, like every service
+//! that has a public key and no memory. It exists in the demo only.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use jiff::Timestamp;
@@ -22,13 +22,13 @@ use crate::{
     pages::{read, times::Time},
 };
 
-/// What the people of the demo would rather keep to themselves.
+/// The private notes of the demo's users.
 const NOTES: [(&str, &str); 2] = [
     ("alice", "The spare key is under the blue flower pot."),
     ("bob", "I have not read a single book of the book club."),
 ];
 
-/// Adds both doors. Before the API, whose `/api/me` the first one replaces.
+/// Adds both doors. Call it before the API, whose `/api/me` the first one replaces.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource(ASKING_DOOR).route(read().to(asking)))
         .service(web::resource(SIGNATURE_DOOR).route(read().to(signature_only)));
@@ -67,23 +67,23 @@ pub(super) struct DoorView {
     pub(super) path: &'static str,
     pub(super) asks: String,
     pub(super) said: Said,
-    /// What the thief reads behind it.
+    /// The note that the thief reads behind it.
     pub(super) note: Option<String>,
     pub(super) why: String,
-    /// A command with which the reader can be the thief.
+    /// A command with which the reader can try the token.
     pub(super) command: Option<String>,
 }
 
-/// What a door said, as a person reads it.
+/// A door's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// Nobody has tried the token yet.
+    /// The token was not tried yet.
     Nothing,
-    /// In, and there is no reason why not.
+    /// In, as expected.
     In,
-    /// In, although the session was ended, until the token runs out.
+    /// In, although the session was ended, until the token expires.
     StillIn(Time),
-    /// In when it was tried; the token has run out since.
+    /// In when it was tried; the token has expired since.
     WasIn,
     Refused {
         status: u16,
@@ -107,7 +107,7 @@ impl Said {
         }
     }
 
-    /// The name of the class, which gives it its colour.
+    /// The class, which sets its colour.
     pub(super) fn class(&self) -> &'static str {
         match self {
             Self::In | Self::StillIn(_) => "accepted",
@@ -118,7 +118,7 @@ impl Said {
 }
 
 impl DoorView {
-    /// Both, the one that asks first.
+    /// Both doors, the checking one first.
     pub(super) fn both(scene: &Scene, facts: &Facts) -> [Self; 2] {
         let check = scene.rescind.service().policy().check;
         [
@@ -127,7 +127,7 @@ impl DoorView {
         ]
     }
 
-    /// `check`: what this door asks after signature and expiry.
+    /// `check`: what this door checks after signature and expiry.
     fn of(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Self {
         let first = path == ASKING_DOOR;
         let tried = scene.heist.and_then(|heist| Some((heist, heist.doors.as_ref()?)));
@@ -166,7 +166,7 @@ impl DoorView {
     }
 }
 
-/// For the reader's own terminal. Neither token nor address has a letter in it that a shell would take for more.
+/// For the reader's own terminal. Neither token nor address contains a character that a shell interprets.
 fn command(scene: &Scene, path: &str, heist: &Heist) -> String {
     let origin = scene.rescind.settings().public_url.origin().ascii_serialization();
     let token = heist.access.expose_secret();

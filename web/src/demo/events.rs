@@ -1,8 +1,8 @@
-//! The log as it happens: server-sent events (HTML Living Standard, section 9.2), each with the whole list, drawn.
+//! The live log: server-sent events (HTML Living Standard, section 9.2), each with the complete list as HTML.
 //!
-//! The whole list, because it is short, and a browser that missed some is right again with the next. Streams are bounded,
-//! for each visitor and in all, end by themselves after a while, and end at once when the program is asked to: a stream that
-//! went on would hold up everybody's goodbye. A browser whose stream has ended asks again by itself, as event streams do.
+//! The complete list, because it is short, and a browser that missed an event is right again with the next. Streams are
+//! bounded, for each visitor and in all. They end after a while, and at once when the program ends: an open stream would
+//! delay the shutdown. A browser whose stream has ended reconnects by itself, as event streams do.
 //!
 //! Half of all places are for the first stream of a visitor: a few visitors with many tabs keep no other out.
 
@@ -28,9 +28,9 @@ use crate::stores::Stores;
 
 /// How many streams there may be in all: the first of a visitor, and the others.
 pub(crate) const MOST: [usize; 2] = [128, 128];
-/// A browser that has gone without a word is noticed when it is written to.
+/// A closed connection is noticed only when it is written to.
 const STILL_HERE: Duration = Duration::from_secs(15);
-/// Then it has to ask again, and is looked up again: the memory of a visitor must not live on in a stream.
+/// Then the browser reconnects, and its visitor is looked up again: a stream must not keep a visitor's memory alive.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 const AGAIN: (header::HeaderName, &str) = (header::RETRY_AFTER, "5");
 
@@ -63,7 +63,7 @@ pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpR
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // For a proxy that would collect what has to go on at once.
+        // For a proxy that would buffer the events.
         .insert_header(("x-accel-buffering", "no"))
         .streaming(events)
 }
@@ -80,10 +80,10 @@ struct LiveLog {
 }
 
 impl LiveLog {
-    /// What goes over the wire next; nothing at the end.
+    /// The next event; `None` at the end.
     async fn next(&mut self) -> Option<String> {
         if !std::mem::replace(&mut self.greeted, true) {
-            // What happened between the page and the stream.
+            // The entries between the page and the stream.
             self.changes.mark_unchanged();
             return Some(self.log());
         }
@@ -107,7 +107,7 @@ impl LiveLog {
     }
 }
 
-/// One event. A line of data is a line, whatever ends it.
+/// One event, with a `data:` line for each line of its data.
 fn event(name: &str, data: &str) -> String {
     let data: String = data.lines().map(|line| format!("data: {line}\n")).collect();
     format!("event: {name}\n{data}\n")

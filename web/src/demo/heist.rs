@@ -1,6 +1,6 @@
-//! One robbery: what the thief holds, what they found at the doors, and what happened, moment by moment.
+//! One robbery: what the thief holds, their answers from the doors, and what happened, moment by moment.
 //!
-//! Pure: handlers and the middleware tell it what they saw, and the screen reads it.
+//! Without I/O: handlers and the middleware report what they saw, and the screen reads it.
 
 use jiff::Timestamp;
 use rescind_lab::{Asked, Refreshed, Who};
@@ -11,26 +11,25 @@ use super::{
     peers::{AtPeer, Attempt},
 };
 
-/// How many moments are kept. Of more, the first two stay, since everything began with them.
+/// How many moments are kept. Of more, the first two stay, since the story began with them.
 const MOST_MOMENTS: usize = 24;
 const FIRST_MOMENTS: usize = 2;
 
-/// A robbery. It does not print, and what it holds is wiped when it is dropped.
+/// A robbery. No `Debug`; its tokens are wiped when it is dropped.
 pub(crate) struct Heist {
-    /// The access token that the thief holds.
     pub(super) access: AccessToken,
     pub(super) claims: AccessClaims,
     pub(super) refresh: Option<StolenRefresh>,
-    /// What was found at the doors with that access token.
+    /// The doors' answers to that access token.
     pub(super) doors: Option<Tried>,
     pub(super) ended_at: Option<Timestamp>,
-    /// That the session was ended because a copy was noticed.
+    /// Set if the session was ended because a copy was noticed.
     pub(super) reuse: Option<Reuse>,
     pub(super) act: Act,
     pub(super) moments: Vec<Moment>,
 }
 
-/// Which part of the story a robbery is for.
+/// The part of the story that a robbery is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     /// You log out, and the thief tries the access token.
@@ -42,26 +41,26 @@ pub(crate) enum Act {
 pub(super) struct StolenRefresh {
     pub(super) token: RefreshToken,
     pub(super) generation: Generation,
-    /// Whether it was used, and what came of it the last time.
+    /// Whether it was used, and the last outcome.
     pub(super) used: Option<Refreshed>,
 }
 
-/// That a copy was noticed.
+/// A copy was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reuse {
     /// When the thief last used the copy.
     pub(crate) used_at: Timestamp,
-    /// Whose refresh gave it away.
+    /// Whose refresh revealed it.
     pub(crate) noticed_by: Who,
 }
 
-/// What was found at both doors, and at the other nodes.
+/// The answers of both doors, and of the other nodes.
 #[derive(Clone)]
 pub(crate) struct Tried {
     pub(crate) at: Timestamp,
     pub(crate) asking: Attempt,
     pub(crate) signature: Attempt,
-    /// What the same door said at every other node.
+    /// The same door's answer at every other node.
     pub(crate) elsewhere: Vec<AtPeer>,
 }
 
@@ -85,12 +84,12 @@ pub(crate) enum What {
     },
     Exchanged(Refreshed),
     LoggedOut,
-    /// The session was ended some other way.
+    /// The session was ended in another way.
     Ended(&'static str),
 }
 
 impl Heist {
-    /// Somebody has just logged in, and the thief has copied their access token.
+    /// After a login, the thief has copied the access token.
     pub(crate) fn of(access: AccessToken, claims: AccessClaims, at: Timestamp, act: Act) -> Self {
         let mut heist = Self {
             access,
@@ -107,7 +106,7 @@ impl Heist {
         heist
     }
 
-    /// Which part the next robbery is for: the second follows when the first has been seen to its end.
+    /// The part of the next robbery: the second once the first was seen to its end.
     pub(crate) fn next_act(&self) -> Act {
         match self.act {
             Act::First if self.tried_after_end().is_some() && self.reuse.is_none() => Act::Second,
@@ -124,13 +123,13 @@ impl Heist {
         self.claims.session_id
     }
 
-    /// What was found at the doors since the session was ended.
+    /// The doors' answers since the session was ended.
     pub(crate) fn tried_after_end(&self) -> Option<&Tried> {
         let ended = self.ended_at?;
         self.doors.as_ref().filter(|tried| tried.at >= ended)
     }
 
-    /// The thief copies the refresh token as well: of this session, or not at all.
+    /// The thief copies the refresh token too, if it is of this session.
     pub(crate) fn copy_refresh(&mut self, token: &RefreshToken, at: Timestamp) {
         let Ok(presented) = PresentedRefreshToken::parse(token.expose_secret()) else {
             return;
@@ -147,7 +146,7 @@ impl Heist {
         self.remember(at, Who::Thief, What::CopiedRefresh(generation));
     }
 
-    /// The thief has bought new tokens. Whatever was found at the doors was found with the old one.
+    /// The thief has got new tokens. The doors' answers belonged to the old one.
     pub(crate) fn bought(&mut self, access: AccessToken, claims: AccessClaims, refresh: RefreshToken) {
         let Ok(presented) = PresentedRefreshToken::parse(refresh.expose_secret()) else {
             return;
@@ -171,7 +170,7 @@ impl Heist {
         self.doors = Some(tried);
     }
 
-    /// The session's row says that it was ended, by something that nobody told of.
+    /// According to its row, the session was ended, by a request that was not seen here.
     pub(crate) fn found_ended(&mut self, at: Timestamp, how: &'static str) {
         if self.ended_at.is_none() {
             self.ended_at = Some(at);
@@ -179,7 +178,7 @@ impl Heist {
         }
     }
 
-    /// Takes from a request what it means for the robbery.
+    /// Updates the robbery from a request.
     pub(crate) fn saw(&mut self, entry: &Entry) {
         match entry.exchange.asked {
             Asked::LogOut if !entry.exchange.is_refused() && self.ended_at.is_none() && self.is_about_this(entry) => {
@@ -200,7 +199,7 @@ impl Heist {
         {
             stolen.used = Some(exchange.clone());
         }
-        // The last use of the copy, before the one that is being noted.
+        // The copy's last use before this one.
         let used_before = self.moments.iter().rev().find(|moment| {
             moment.who == Who::Thief && matches!(moment.what, What::Exchanged(_) | What::CopiedRefresh(_))
         });
@@ -219,7 +218,7 @@ impl Heist {
         self.remember(entry.at, entry.exchange.who, What::Exchanged(exchange));
     }
 
-    /// Where sessions are kept a logout says which one it closed. Where none are, there is only one it can mean.
+    /// If the policy keeps sessions, a logout names the one it closed. If not, it can mean only this one.
     fn is_about_this(&self, entry: &Entry) -> bool {
         let mut named = entry.exchange.calls.iter().filter_map(|call| call.session).peekable();
         named.peek().is_none() || named.any(|session| session == self.session())

@@ -1,8 +1,7 @@
-//! The log of what happened: one entry a request, newest first, and no more than fifty; and the list that is drawn of it, in
-//! the page and in each event of the live log.
+//! The log of a visitor's requests: one entry for each, newest first, at most fifty; and the list drawn from it, in the page
+//! and in each event of the live log.
 //!
-//! It belongs to one visitor, and is forgotten with them. No token, no query and no body is in it, only what was asked and
-//! what became of it.
+//! It is forgotten with its visitor. It holds no token, query or body, only what was requested and the outcome.
 
 use std::collections::VecDeque;
 
@@ -24,9 +23,9 @@ use crate::{
     },
 };
 
-/// The door that asks.
+/// The door that checks revocation.
 pub(crate) const ASKING_DOOR: &str = "/api/me";
-/// The door that looks at the token alone.
+/// The door that checks the token alone.
 pub(crate) const SIGNATURE_DOOR: &str = "/demo/signature-only/me";
 
 pub(super) fn asked(method: &Method, path: &str) -> Asked {
@@ -52,29 +51,29 @@ pub(super) fn asked(method: &Method, path: &str) -> Asked {
     }
 }
 
-/// The longest path that is kept in full: anybody can send one of thousands of letters.
+/// The longest path that is kept in full: a client can send one of thousands of letters.
 pub(crate) const LONGEST_PATH: usize = 200;
 pub(crate) const MOST: usize = 50;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Node {
     This,
-    /// Another, whose stores' work cannot be seen from here. The name is what it said of itself, or its address.
+    /// Another, whose store calls cannot be seen from here. The name is the one it reports, or its address.
     Another(String),
 }
 
 #[derive(Clone)]
 pub(crate) struct Entry {
-    /// Its place among the visitor's requests, in the order in which they began.
+    /// The request's number: requests are ordered by their beginning.
     pub(crate) id: u64,
     pub(crate) at: Timestamp,
     pub(crate) node: Node,
-    /// What happened. The request is kept without headers, the reply without its body.
+    /// The request without headers, the reply without its body.
     pub(crate) exchange: Exchange,
 }
 
 impl Entry {
-    /// The outcome as it stands on the wire, and in a word.
+    /// The status and code, and the outcome in a word.
     pub(crate) fn outcome(&self) -> String {
         outcome(&self.exchange)
     }
@@ -91,7 +90,7 @@ impl Entry {
         of(&WORDS.asked, self.exchange.asked)
     }
 
-    /// Each store of this node that was asked, and "1 read, 2 writes in Redis".
+    /// Each store of this node that was called, and "1 read, 2 writes in Redis".
     pub(crate) fn costs(&self, stores: &Stores) -> Vec<(&'static str, String)> {
         let cost = |store: Store| {
             let told = Count::of(&self.exchange.calls, &[store]).told();
@@ -144,7 +143,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Puts an entry where it began, since one request may be answered while another goes on.
+    /// Inserts an entry by its beginning, since requests may overlap.
     pub(crate) fn add(&mut self, entry: Entry) {
         let place = self.entries.partition_point(|kept| kept.id > entry.id);
         self.entries.insert(place, entry);
@@ -176,7 +175,7 @@ pub(crate) fn fragment(log: &Log, stores: &Stores) -> String {
     })
 }
 
-/// An instant of today: "15:08:21". The page stays open, and "3 s ago" would become wrong on it.
+/// The time of day: "15:08:21". On a page that stays open, "3 s ago" would become wrong.
 pub(crate) fn clock_time(at: Timestamp) -> Time {
     let mut time = Time::exactly(at);
     time.words = at.strftime("%H:%M:%S").to_string();
@@ -246,7 +245,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn entries_stand_in_the_order_in_which_they_began_newest_first() {
+    fn entries_are_ordered_by_their_beginning_newest_first() {
         let mut log = Log::default();
         for id in [2, 3, 1] {
             log.add(entry(id));
@@ -256,7 +255,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_oldest_entry_goes_when_there_are_fifty() {
+    fn beyond_fifty_entries_the_oldest_is_removed() {
         let mut log = Log::default();
         for id in 0..60 {
             log.add(entry(id));
@@ -265,7 +264,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn being_sent_to_the_login_is_a_refusal_and_being_sent_on_is_none() {
+    fn a_redirect_to_the_login_is_a_refusal_and_others_are_not() {
         for (to, refused, outcome) in [
             ("/login?next=/account", true, "303, sent to log in"),
             ("/refresh?next=/account", false, "303, sent to refresh"),
@@ -281,7 +280,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_entry_says_its_outcome_and_what_it_cost() {
+    fn an_entry_shows_its_outcome_and_its_cost() {
         let entry = entry(1);
         assert_eq!(entry.outcome(), "401 token_revoked");
         assert_eq!(entry.took(), "1.2 ms");
@@ -291,7 +290,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_entry_says_who_what_the_outcome_the_check_the_cost_and_the_time() {
+    fn an_entry_shows_actor_request_outcome_check_cost_and_time() {
         let mut log = Log::default();
         log.add(entry(7));
         let drawn = fragment(&log, &stores());
@@ -311,7 +310,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn of_another_node_it_says_its_name_and_claims_nothing_of_its_stores() {
+    fn another_nodes_entry_shows_its_name_and_no_store_calls() {
         let mut log = Log::default();
         let mut elsewhere = entry(7);
         elsewhere.node = Node::Another("b".to_owned());
@@ -322,7 +321,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_a_visitor_asked_for_is_text() {
+    fn a_visitors_path_is_escaped() {
         let mut log = Log::default();
         let mut evil = entry(7);
         evil.exchange.request.path = "/<script>alert(1)</script>".into();
@@ -331,7 +330,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_address_says_what_is_asked_for() {
+    fn a_method_and_path_name_the_operation() {
         for (method, path, expected) in [
             (Method::GET, "/api/me", Asked::AskingDoor),
             (Method::HEAD, "/api/me", Asked::AskingDoor),

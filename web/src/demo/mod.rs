@@ -1,25 +1,24 @@
 //! The demo's stage: log in as alice, and be robbed.
 //!
-//! A token is stolen, its owner logs out, and the thief tries the same token at two doors: one asks whether it was taken
-//! back, the other only looks at signature and expiry. What happens is real: the thief sends requests over the network to
-//! this very program, and the screen shows what was answered. The parts, in the order in which a request meets them:
+//! A token is stolen, its owner logs out, and the thief tries the same token at two doors: one checks whether it was revoked,
+//! the other checks only signature and expiry. What happens is real: the thief sends requests over the network to this very
+//! program, and the screen shows the answers. The parts, in the order in which a request meets them:
 //!
 //! | | |
 //! | --- | --- |
-//! | [`visitors`] | who looks at the screen, and what is remembered of them |
-//! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and what a request costs the stores |
-//! | [`log`] | what a request asked for, and the entry made of what the lab's recorder wrote down |
-//! | [`thief`], [`peers`], [`doors`] | who tries, at which other nodes, and at which doors |
-//! | [`heist`] | what is known of a robbery |
+//! | [`visitors`] | who looks at the screen, and what is stored for them |
+//! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and counts store calls |
+//! | [`log`] | what a request is, and its log entry, made from the lab's recording |
+//! | [`thief`], [`peers`], [`doors`] | the thief, the other nodes, and the doors |
+//! | [`heist`] | the state of a robbery |
 //! | [`actions`] | the buttons |
-//! | [`scene`], [`screen`], [`words`] | how far the story has come, what is drawn, and in which words |
-//! | [`events`] | the log as it happens |
+//! | [`scene`], [`screen`], [`words`] | the story's progress, what is drawn, and its sentences |
+//! | [`events`] | the live log |
 //!
-//! **What somebody could do with it who means harm.** It is off unless the program listens to its own machine alone, or
-//! somebody says `public`; then every route of it is 404. Only the account whose password everybody knows is robbed, and
-//! only of the session in the browser that asked. The thief is no proxy: see [`thief`]. What a visitor makes the program
-//! remember is bounded and forgotten: see [`visitors`]. Every button is a POST of this site's own pages, which the guard
-//! sees to as it does for all others.
+//! **Threat model.** Unless the program listens only to its own machine, or `RESCIND_DEMO` is `public`, the demo is off and
+//! every route of it is 404. Only the account with the public password is robbed, and only of the session in the requesting
+//! browser. The thief is no proxy: see [`thief`]. What a visitor makes the program store is bounded and forgotten: see
+//! [`visitors`]. Every button is a POST from this site's own pages, which the guard enforces as for all others.
 
 mod actions;
 mod doors;
@@ -54,7 +53,7 @@ use crate::{pages::read, stores::Stores};
 const MOST_VISITORS: u64 = 1_000;
 const VISITOR_COOKIE: &str = "visitor";
 
-/// What the demo's handlers share.
+/// The state that the demo's handlers share.
 pub(crate) struct Stage {
     visitors: Visitors<Visit>,
     thief: Thief,
@@ -66,10 +65,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// `bound`: where this program listens; `peers`: where the other nodes listen, as the settings say.
+    /// `bound`: this program's address; `peers`: the other nodes' addresses, from the settings.
     ///
     /// # Errors
-    /// If there can be no HTTP client.
+    /// The HTTP client cannot be built.
     pub(crate) fn new(
         bound: SocketAddr,
         settings: &rescind_api::Settings,
@@ -89,7 +88,7 @@ impl Stage {
         }))
     }
 
-    /// Ends what would go on for ever: the program is about to.
+    /// Ends the event streams, since the program ends.
     pub(crate) fn end(&self) {
         self.ending.send_replace(true);
     }
@@ -103,7 +102,7 @@ impl Stage {
     }
 }
 
-/// Adds the stage to an application: before the API, one of whose calls it replaces.
+/// Adds the stage to an application. Call it before the API, one of whose routes it replaces.
 pub(crate) fn configure(stage: &web::Data<Stage>, cfg: &mut web::ServiceConfig) {
     cfg.app_data(stage.clone())
         .configure(doors::configure)

@@ -1,9 +1,9 @@
-//! The other nodes: where they are, and what each said to the stolen token.
+//! The other nodes: their addresses, and their answers to the stolen token.
 //!
-//! One node can show that it asks a blacklist. That all of them ask *one* is seen by trying the same token at each, so the
-//! thief does that too. **Still no proxy**: where the others are is a setting, judged at the start; the path is the asking
-//! door's, and from an address only scheme, host and port are taken; the token comes from the loot. What an answer says is
-//! drawn as text, and of the name in it only as much as a name needs.
+//! One node can show that it checks a blacklist. That all of them check the *same* one is seen by trying the token at each,
+//! so the thief does that too. **Still no proxy**: the addresses are a setting, checked at the start, and only their scheme,
+//! host and port are used; the path is the checking door's; the token comes from the loot. An answer is drawn as text, and
+//! the name in it is cut to the length of a name.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,9 +19,9 @@ use url::Url;
 
 use super::log::{ASKING_DOOR, Entry, Node, asked};
 
-/// Which node answered, in its own words.
+/// The name that a node reports.
 pub(crate) const NODE_HEADER: &str = "x-rescind-node";
-/// How many others are tried: a cluster for people to look at, not one for a scan.
+/// How many others are tried: a cluster to look at, not a network scan.
 const MOST: usize = 8;
 const LONGEST_NAME: usize = 32;
 
@@ -29,7 +29,7 @@ const LONGEST_NAME: usize = 32;
 pub(crate) struct Peer {
     /// `127.0.0.1:8082`, for people.
     pub(crate) address: String,
-    /// The door that asks.
+    /// The URL of its checking door.
     pub(crate) door: String,
 }
 
@@ -53,11 +53,11 @@ impl Peers {
     }
 }
 
-/// What a door answered, as the thief saw it from outside.
+/// A door's answer, as the thief saw it.
 #[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) exchange: Exchange,
-    /// Whatever private thing lies behind the door.
+    /// The private note behind the door.
     pub(crate) note: Option<String>,
 }
 
@@ -71,7 +71,6 @@ impl Attempt {
         }
     }
 
-    /// For the sentences that depend on it.
     pub(crate) fn name(&self) -> &'static str {
         match (self.exchange.outcome, self.exchange.code()) {
             (Outcome::Accepted, _) => "in",
@@ -91,18 +90,18 @@ impl Attempt {
 #[derive(Clone)]
 pub(crate) struct AtPeer {
     pub(crate) peer: Arc<Peer>,
-    /// What it calls itself; nothing if it did not answer, or has no name.
+    /// The name it reports; `None` if it did not answer, or has no name.
     pub(crate) node: Option<String>,
     pub(crate) attempt: Attempt,
 }
 
 impl AtPeer {
-    /// Its name, or where it is.
+    /// Its name, or its address.
     pub(crate) fn name(&self) -> &str {
         self.node.as_deref().unwrap_or(&self.peer.address)
     }
 
-    /// The entry for the log; nothing if there was no answer. What it cost there stands in no log but its own.
+    /// The log entry; `None` without an answer. The store calls are only in that node's own log.
     pub(crate) fn entry(&self, id: u64, at: Timestamp, check: Check) -> Option<Entry> {
         let mut exchange = self.attempt.exchange.clone();
         let reply = exchange.reply.as_mut()?;
@@ -116,7 +115,7 @@ impl AtPeer {
     }
 }
 
-/// The code, if it is one that this door gives.
+/// The code, if this door can give it.
 fn known(code: &str) -> &'static str {
     const CODES: [&str; 6] = [
         "token_revoked",
@@ -140,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_address_only_scheme_host_and_port_are_taken_and_the_path_is_the_doors() {
+    fn only_scheme_host_and_port_of_an_address_are_used() {
         let urls = [
             "http://127.0.0.1:8082".parse().unwrap(),
             "http://somebody:secret@127.0.0.1:8083/health/ready?x=1#y"
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_handful_are_not_tried() {
+    fn the_number_of_peers_tried_is_bounded() {
         let urls: Vec<Url> = (0..100)
             .map(|n| format!("http://127.0.0.1:{}", 8000 + n).parse().unwrap())
             .collect();
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_short_and_made_of_letters() {
+    fn a_nodes_name_is_cut_and_filtered() {
         let name = |name: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(NODE_HEADER, name.parse().unwrap());

@@ -1,4 +1,4 @@
-//! How far the story has come: what is known when a screen is drawn, and the one step that it waits for.
+//! The story's progress: the facts when a screen is drawn, and the next step.
 
 use std::net::IpAddr;
 
@@ -21,11 +21,11 @@ pub(super) struct Scene<'a> {
     pub(super) now: Timestamp,
     pub(super) rescind: &'a Rescind,
     pub(super) heist: Option<&'a Heist>,
-    /// Who looks: nothing, if that could not be found out.
+    /// Who looks at the screen, if that is known.
     pub(super) visitor: Option<&'a Visitor>,
-    /// The name of whoever looks, where it could be found out.
+    /// The viewer's name, if it is known.
     pub(super) name: Option<&'a str>,
-    /// What the refresh token in the browser's cookies says of itself.
+    /// Session and generation of the refresh token in the browser's cookies.
     pub(super) cookie: Option<(SessionId, Generation)>,
     pub(super) thief_at: IpAddr,
     pub(super) blacklist: BlacklistKind,
@@ -51,7 +51,6 @@ impl Scene<'_> {
         (session == heist.session()).then_some(generation)
     }
 
-    /// Everything that a sentence may depend on.
     pub(super) fn facts(&self) -> Facts {
         let heist = self.heist;
         let is = |holds: fn(&Heist) -> bool| yes(heist.is_some_and(holds));
@@ -93,7 +92,7 @@ impl Scene<'_> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nobody was robbed, or it was forgotten.
+    /// No robbery, or it was forgotten.
     NotRobbed,
     /// The thief has the access token, and you are still logged in.
     Robbed,
@@ -103,7 +102,7 @@ pub(super) enum Phase {
     Ended,
     /// The session was ended, and the thief has tried since.
     TriedAfterEnd,
-    /// The thief's token has run out by itself.
+    /// The thief's token has expired.
     RunOut,
 }
 
@@ -114,7 +113,7 @@ impl Phase {
         };
         let run_out = scene.now >= heist.claims.expires_at;
         match (heist.ended_at, heist.refresh.is_some()) {
-            // As long as they both can refresh, there is another token.
+            // While both can refresh, there is another token.
             (None, true) => Self::BothHoldIt,
             _ if run_out && !knows_more_than_expiry(heist) => Self::RunOut,
             (None, false) => Self::Robbed,
@@ -124,14 +123,14 @@ impl Phase {
     }
 }
 
-/// Whether the doors, tried after the end, told a logout from an expiry. That stays worth seeing when the token runs out.
+/// Whether the doors, tried after the end, distinguished logout from expiry. That stays visible when the token expires.
 fn knows_more_than_expiry(heist: &Heist) -> bool {
     heist
         .tried_after_end()
         .is_some_and(|tried| tried.signature.name() != "expired")
 }
 
-/// A button that goes somewhere. The next step is the obvious one; what else one may do is on the sides.
+/// A button. The next step is the prominent one; the other buttons are on the sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     BeRobbed,
@@ -176,7 +175,7 @@ impl Step {
         of(&WORDS.buttons, self)
     }
 
-    /// Whether it begins another story: what there is to see now is then more important than the button.
+    /// Whether it begins another story: then the current result is more important than the button.
     pub(super) fn begins_anew(self) -> bool {
         matches!(self, Self::BeRobbedAgain | Self::BeRobbedForTheSecondAct)
     }
@@ -192,7 +191,7 @@ impl Step {
                 Self::LetThemStealRefresh
             }
             Phase::Robbed if scene.is_the_victim(heist) => Self::LogOut,
-            // Logged out under a policy that writes no logout down, or as somebody else.
+            // Logged out under a policy that records no logout, or as another user.
             Phase::Robbed | Phase::Ended => Self::LetThemTryAgain,
             Phase::BothHoldIt => {
                 let (yours, theirs) = (scene.your_generation(heist), heist.generation());
@@ -217,7 +216,7 @@ impl Step {
     }
 }
 
-/// Whoever is two generations behind comes with a token that no grace forgives: they end it, and nobody has to wait.
+/// The side that is two generations behind refreshes: no grace covers its token, so the session ends without waiting.
 fn next_refresh(yours: Option<u32>, theirs: Option<u32>) -> Step {
     match (yours, theirs) {
         (Some(yours), Some(theirs)) if theirs >= yours.saturating_add(2) => Step::YouRefresh,
@@ -231,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_is_two_generations_behind_refreshes_next() {
+    fn the_side_two_generations_behind_refreshes_next() {
         for (yours, theirs, next) in [
             (0, 0, Step::ThiefRefreshes),
             (0, 1, Step::ThiefRefreshesAgain),

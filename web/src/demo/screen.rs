@@ -1,11 +1,12 @@
 //! The screen: you on the left, the thief on the right, the time between you, and two doors.
 //!
-//! Whatever it says follows from what happened and from the policy in force; no sentence takes an outcome for granted.
-//! Looking at it changes nothing and refreshes nothing: the buttons are the reader's to press. So unlike other pages it
-//! does not send a browser with an expired token to refresh, and says that the token has run out.
+//! All its sentences follow from what happened and from the policy; none assumes an outcome. Drawing it has no side effect
+//! and does not refresh: the reader presses the buttons. So unlike other pages it does not send a browser with an expired
+//! token to refresh, but shows that the token has expired.
 //!
-//! **The stolen token stands on it in full**, in a command to be pasted into a terminal. That is what the demo is for: the
-//! token is one's own, of an account whose password everybody knows, and the demo is off wherever others come in.
+//! **It shows the stolen token in full**, in a command to be pasted into a terminal. That is the demo's purpose: the token is
+//! the visitor's own, of an account with a public password, and by default the demo is off unless only this machine can
+//! reach it.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -50,22 +51,20 @@ struct Screen {
     step: Step,
     doors: [DoorView; 2],
     nodes: Option<NodesView>,
-    /// Whether a store keeps somebody from being let in, or from being told who they are.
+    /// Whether a store that is down keeps a door shut, or hides the viewer's name.
     store_down: bool,
     you: Side,
     thief: Side,
-    /// What came of the thief's last refresh.
+    /// The outcome of the thief's last refresh.
     exchange: Option<String>,
-    /// When, whose, and what happened.
     moments: Vec<(Time, &'static str, String)>,
-    /// What the server's row says, where both have a refresh token.
+    /// The server's row, where both have a refresh token.
     row_generation: Option<u32>,
     robbed: bool,
     has_second_act: bool,
     log: String,
-    /// Who asked, and what was said.
     chosen: Option<(&'static str, Sequence)>,
-    /// Whether an entry was asked for that is not there any more.
+    /// Whether the chosen entry is gone.
     gone: bool,
 }
 
@@ -74,7 +73,7 @@ struct Notice {
     used_at: Time,
     /// The device and the address that the copy was used from.
     from: String,
-    /// Who gave it away.
+    /// Whose refresh revealed it.
     how: String,
 }
 
@@ -86,7 +85,7 @@ struct Side {
     may: Vec<Step>,
 }
 
-/// The same token, at every node. It is there where other nodes are known of, and the token was tried.
+/// The same token, at every node; shown if there are other nodes and the token was tried.
 struct NodesView {
     lead: String,
     rows: Vec<Row>,
@@ -94,7 +93,7 @@ struct NodesView {
 
 struct Row {
     name: String,
-    /// Whether it is the one that drew the page.
+    /// Whether this node drew the page.
     own: bool,
     exchange: Exchange,
 }
@@ -135,7 +134,7 @@ pub(super) async fn show_entry(look: Look, id: web::Path<String>) -> actix_web::
 async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResponse> {
     let (request, visitor, site, stage, rescind, Watched(visit)) = look;
     let now = rescind.service().now().map_err(Problem::from)?;
-    // With a store down the screen still shows what the doors said, which is then the most interesting thing to see.
+    // With a store down, the screen still shows the doors' answers, which matter most then.
     let unknown = matches!(visitor, Err(Problem::StoreUnavailable(_) | Problem::NotReady { .. }));
     let visitor = visitor.as_ref().ok();
     let name = match visitor {
@@ -169,7 +168,7 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
     let gone = entry.is_some() && drawn_entry.is_none();
     let facts = scene.facts();
     let story = story(&facts);
-    // Logging out has its button on the screen, and comes back to it; the frame's would lead elsewhere.
+    // The screen has its own logout button, which returns here; the frame's would lead elsewhere.
     let who = match scene.logged_in() {
         Some(_) => Who::Unknown,
         None => Who::Nobody,
@@ -208,7 +207,7 @@ async fn draw_for(look: Look, entry: Option<&str>) -> actix_web::Result<HttpResp
     draw(if gone { StatusCode::NOT_FOUND } else { StatusCode::OK }, &page)
 }
 
-/// The row of the session that was robbed: nothing, if the policy keeps none, or if the store does not answer.
+/// The row of the robbed session; `None` if the policy keeps none, or if the store does not answer.
 async fn row(rescind: &Rescind, session: Option<SessionId>) -> Option<Session> {
     let service = rescind.service();
     if !service.policy().keeps_sessions() {
@@ -219,25 +218,24 @@ async fn row(rescind: &Rescind, session: Option<SessionId>) -> Option<Session> {
 
 fn cookie(request: &HttpRequest, rescind: &Rescind) -> Option<(SessionId, Generation)> {
     let token = browser::refresh_token(request, rescind).ok().flatten()?;
-    // Not verified, but shown to nobody else than whoever sent it.
+    // Not verified, but shown only to its sender.
     let presented = PresentedRefreshToken::parse(token.expose_secret()).ok()?;
     Some((presented.unverified_session_id(), presented.unverified_generation()))
 }
 
-/// What is drawn when nothing is chosen: the thief's last attempt, where it was asked about.
+/// The entry drawn by default: the thief's last attempt at the checking door.
 fn is_worth_drawing(entry: &Entry) -> bool {
     entry.exchange.who == Asker::Thief
         && entry.node == Node::This
         && matches!(entry.exchange.asked, Asked::AskingDoor | Asked::Refresh)
 }
 
-/// Whether the thief, when they last tried, was kept out because nobody could be asked.
+/// Whether the thief's last attempt was refused because a store was down.
 fn found_the_store_down(heist: &Heist) -> bool {
     let tried = heist.doors.as_ref();
     tried.is_some_and(|tried| tried.asking.exchange.outcome == Outcome::CannotTell)
 }
 
-/// Where the story stands, in two sentences.
 fn story(facts: &Facts) -> Story {
     let mut facts = facts.clone();
     if let Some(doors) = first(&WORDS.doors, &facts) {
@@ -252,7 +250,7 @@ fn story(facts: &Facts) -> Story {
     }
 }
 
-/// The notice that a victim gets once a copy of their session was used.
+/// The notice to a victim after a copy of their session was used.
 fn notice(scene: &Scene, facts: &Facts) -> Option<Notice> {
     let reuse = scene.heist?.reuse?;
     Some(Notice {
@@ -344,7 +342,7 @@ fn says(moment: &Moment) -> String {
     say(&WORDS.moment, &facts)
 }
 
-/// A row a node, and what to make of it.
+/// A row for each node, and a summary.
 fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     let heist = scene.heist?;
     let tried = heist.doors.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
@@ -362,7 +360,7 @@ fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
         let name = format!("Node {}", at.name());
         (at.node.as_deref(), row(name, false, &at.attempt))
     }));
-    // By name, so that a node stands where it stood, whichever draws the page; who told no name comes last.
+    // By name, so that a node keeps its place on every node's page; nodes without a name come last.
     rows.sort_by_key(|(name, _)| (name.is_none(), *name));
     let tried_when = if heist.tried_after_end().is_some() {
         "after"
@@ -376,7 +374,7 @@ fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     })
 }
 
-/// What all nodes say, where they say the same.
+/// The answer of all nodes, if they agree.
 fn together(tried: &Tried) -> &'static str {
     let said = tried.asking.name();
     let mut others = tried.elsewhere.iter().map(|at| at.attempt.name());

@@ -1,14 +1,15 @@
-//! The thief: sends the tokens of the loot to this program, over the network, like anybody.
+//! The thief: sends the stolen tokens to this program, over the network, like any client.
 //!
-//! **Why this is no proxy.** A page that makes a server send requests is a gift to whoever can steer them. Here nobody
-//! can: the address is the program's own listener, taken from the socket, or that of another node, taken from the settings
-//! (see [`peers`](super::peers)); the paths are the three in this file; the token comes from the loot, into which only one's own session gets; and nothing of the visitor's request is passed on, no
-//! header, no field, no address. Redirects are not followed, the proxies of the environment are not asked, an answer is
-//! read up to a limit, and so many requests at once and no more are under way.
+//! **Why this is no proxy.** A page that makes a server send requests is dangerous if a client can steer them. Here no client
+//! can. The address is the program's own listener, taken from the socket, or another node's, taken from the settings (see
+//! [`peers`](super::peers)). The paths are the three in this file. The token comes from the loot, which holds only the
+//! visitor's own session. No part of the visitor's request is passed on: no header, field or address. Redirects are not
+//! followed, the environment's proxies are not used, answers are read up to a limit, and the number of concurrent requests is
+//! bounded.
 //!
-//! **How an answer finds its visitor.** The request carries a number that was drawn for it a moment ago and is good once.
-//! The middleware that writes the log looks it up. A number that this program did not draw means nothing, so nobody can
-//! write into another's log; and the number decides nothing about the request, which is judged like any other.
+//! **How an answer finds its visitor.** The request carries a fresh random number that is valid once. The middleware that
+//! writes the log looks it up. Other numbers are ignored, so no visitor can write into another's log; and the number has no
+//! influence on the answer.
 
 use std::{
     collections::HashMap,
@@ -35,19 +36,19 @@ use super::{
     visitors::{Ticket, Visit},
 };
 
-/// What the thief calls itself. It stands in the list of devices once the thief has refreshed.
+/// The thief's user agent. The list of devices shows it once the thief has refreshed.
 pub(crate) const AGENT: &str = "thief/1.0";
 const REFRESH: &str = "/api/refresh";
 
 const NONCE: &str = "x-rescind-thief";
-/// Longer than any store timeout that is worth waiting for.
+/// Longer than any useful store timeout.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many requests are under way at once, for all visitors together.
+/// How many requests run at once, for all visitors together.
 const MOST_AT_ONCE: usize = 16;
 /// The longest answer that is read: tokens and a note.
 const LONGEST: usize = 16 * 1024;
 
-/// Sends requests for everybody's loot.
+/// Sends the requests of all visitors' thieves.
 pub(crate) struct Thief {
     client: Client,
     own: SocketAddr,
@@ -62,15 +63,14 @@ struct Tokens {
     refresh_token: String,
 }
 
-/// An answer, read to its end.
 struct Answer {
     status: u16,
     body: Vec<u8>,
-    /// Which node it says it is from.
+    /// The name that the node reports.
     node: Option<String>,
 }
 
-/// What can be read of any other answer.
+/// The fields of any other answer.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Told {
@@ -79,7 +79,7 @@ struct Told {
 }
 
 impl Thief {
-    /// `bound`: where this program listens.
+    /// `bound`: this program's address.
     pub(crate) fn new(bound: SocketAddr, rng: Arc<Mutex<StdRng>>) -> reqwest::Result<Self> {
         let client = Client::builder()
             .no_proxy()
@@ -87,7 +87,7 @@ impl Thief {
             .http1_only()
             .timeout(PATIENCE)
             .connect_timeout(PATIENCE)
-            // A connection that is kept would have to be waited for when the program ends.
+            // An idle connection would delay the shutdown.
             .pool_max_idle_per_host(0)
             .user_agent(AGENT)
             .build()?;
@@ -104,7 +104,7 @@ impl Thief {
         self.own.ip()
     }
 
-    /// Tries an access token at both doors, one after the other: so the log tells it in the order of the doors.
+    /// Tries an access token at both doors, one after the other, so that the log has the order of the doors.
     pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken, check: Check) -> [Attempt; 2] {
         let try_at = async |door| {
             // A stopwatch: it decides nothing.
@@ -116,7 +116,7 @@ impl Thief {
         [try_at(ASKING_DOOR).await, try_at(SIGNATURE_DOOR).await]
     }
 
-    /// Tries an access token at the asking door of every other node, all at once: one that is down holds nobody up.
+    /// Tries an access token at the checking door of every other node, all at once: one that is down delays no other.
     pub(crate) async fn try_peers(&self, peers: &Peers, token: &AccessToken, check: Check) -> Vec<AtPeer> {
         join_all(peers.iter().map(|peer| self.try_peer(peer, token, check))).await
     }
@@ -124,7 +124,7 @@ impl Thief {
     async fn try_peer(&self, peer: &Arc<Peer>, token: &AccessToken, check: Check) -> AtPeer {
         // A stopwatch: it decides nothing.
         let started = Instant::now();
-        // Without a number: it would mean nothing there.
+        // Without a number: that node does not know it.
         let request = self.client.get(&peer.door).bearer_auth(token.expose_secret());
         let answer = self.in_turn(request).await;
         AtPeer {
@@ -134,7 +134,7 @@ impl Thief {
         }
     }
 
-    /// Uses a refresh token; nothing if it bought nothing.
+    /// Uses a refresh token; `None` if it is refused.
     pub(crate) async fn refresh(
         &self,
         visit: &Arc<Visit>,
@@ -149,7 +149,7 @@ impl Thief {
         Some((tokens.access_token.into(), tokens.refresh_token.into()))
     }
 
-    /// Whose thief sent a request, if one did. A number is good once.
+    /// The visitor whose thief sent a request, if one did. A number is valid once.
     pub(crate) fn sender(&self, headers: &HeaderMap) -> Option<Arc<Visit>> {
         let nonce = headers.get(NONCE)?.to_str().ok().and_then(Ticket::parse)?;
         self.lock().remove(&nonce)
@@ -181,7 +181,7 @@ impl Thief {
                 body,
             })
         };
-        // Waiting for one's turn counts too.
+        // The timeout includes the wait for a turn.
         tokio::time::timeout(PATIENCE, answered).await.ok().flatten()
     }
 
@@ -211,7 +211,7 @@ fn attempt(door: &'static str, answer: Option<&Answer>, took: Duration, check: C
     }
 }
 
-/// A request that is on its way. Forgotten with it, also if it never arrives.
+/// A request under way. Its number is forgotten with it, also if it never arrives.
 struct Expected<'a> {
     thief: &'a Thief,
     nonce: Ticket,
@@ -223,7 +223,7 @@ impl Drop for Expected<'_> {
     }
 }
 
-/// Where a listener can be reached from its own machine: "every address" is none to connect to.
+/// A listener's address as seen from its own machine: one cannot connect to "every address".
 fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_finds_its_visitor_once_and_one_that_nobody_drew_finds_nobody() {
+    fn a_number_finds_its_visitor_once_and_a_made_up_number_finds_none() {
         let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(7)));
         let thief = Thief::new("127.0.0.1:1".parse().unwrap(), Arc::clone(&rng)).unwrap();
         let sent = |nonce: Ticket| {

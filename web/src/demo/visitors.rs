@@ -1,11 +1,10 @@
-//! Who looks at the screen: a cookie with a random number, and what is remembered under it.
+//! Who looks at the screen: a cookie with a random number, and the data stored under it.
 //!
-//! The number is no login. It names a place in memory in which one's own loot and log lie, and a number that the program
-//! did not give out names nothing: nobody can plant one, or choose another's. So much is remembered and no more; one who
-//! has not been seen for half an hour is forgotten, and with them every token in their loot. The lab keeps its sandboxes in
-//! the same way, under a cookie of its own.
+//! The number is no login. It names the memory of a visitor's own loot and log. A number that the program did not issue is
+//! unknown, so a client can neither plant one nor guess another's. The memory is bounded; a visitor who was not seen for half
+//! an hour is forgotten, with every token in their loot. The lab keeps its sandboxes in the same way, under its own cookie.
 //!
-//! The cache (the `moka` crate) keeps that half hour by a clock of its own. It decides nothing but what is forgotten.
+//! The cache (the `moka` crate) measures that half hour by its own clock, which decides only what is forgotten.
 
 use std::{
     sync::{
@@ -32,7 +31,7 @@ use super::{
 
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 60);
 
-/// 128 random bits. It does not print: whoever knows it sees the loot.
+/// 128 random bits. No `Debug`: the number gives access to the loot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket([u8; 16]);
 
@@ -55,7 +54,7 @@ impl Ticket {
     }
 }
 
-/// Everybody who is remembered, and what is remembered of each.
+/// The known visitors, and the data of each.
 pub(crate) struct Visitors<T> {
     remembered: Cache<Ticket, Arc<T>>,
     cookie: String,
@@ -63,13 +62,12 @@ pub(crate) struct Visitors<T> {
 }
 
 impl<T: Send + Sync + 'static> Visitors<T> {
-    /// So many and no more. `cookie`: what follows the prefix in the cookie's name.
+    /// Bounded by number. `cookie`: what follows the prefix in the cookie's name.
     pub(crate) fn at_most(most: u64, cookie: &str, settings: &Settings) -> Self {
         Self::weighing(most, |_| 1, cookie, settings)
     }
 
-    /// So much in all and no more. What one weighs is asked when they are new, and whenever they have
-    /// [changed](Self::changed).
+    /// Bounded by total weight. A visitor is weighed when new, and when [changed](Self::changed).
     pub(crate) fn weighing(
         most: u64,
         weigh: impl Fn(&T) -> u32 + Send + Sync + 'static,
@@ -81,7 +79,7 @@ impl<T: Send + Sync + 'static> Visitors<T> {
                 .max_capacity(most)
                 .weigher(move |_: &Ticket, what: &Arc<T>| weigh(what))
                 .time_to_idle(FORGOTTEN_AFTER)
-                // Whoever was seen longest ago goes first: a crowd of newcomers must find room.
+                // The visitor seen longest ago goes first: newcomers must find room.
                 .eviction_policy(moka::policy::EvictionPolicy::lru())
                 .build(),
             cookie: settings.cookie_name(cookie),
@@ -89,19 +87,19 @@ impl<T: Send + Sync + 'static> Visitors<T> {
         }
     }
 
-    /// Who sent a request, if they are known.
+    /// The sender of a request, if known.
     pub(crate) fn of(&self, headers: &HeaderMap) -> Option<Arc<T>> {
         self.ticket_of(headers).map(|(_, what)| what)
     }
 
-    /// The same, with the number that they are known by.
+    /// The same, with their number.
     pub(crate) fn ticket_of(&self, headers: &HeaderMap) -> Option<(Ticket, Arc<T>)> {
         cookie_values(headers, &self.cookie)
             .filter_map(|value| Ticket::parse(&value))
             .find_map(|ticket| Some((ticket, self.remembered.get(&ticket)?)))
     }
 
-    /// Somebody new, and the cookie by which they will be known.
+    /// Adds a visitor, and returns their cookie.
     pub(crate) fn welcome(&self, ticket: Ticket, what: T) -> (Arc<T>, Cookie<'static>) {
         let what = Arc::new(what);
         self.remembered.insert(ticket, Arc::clone(&what));
@@ -114,16 +112,16 @@ impl<T: Send + Sync + 'static> Visitors<T> {
         (what, cookie)
     }
 
-    /// What is remembered of somebody weighs more or less than before.
+    /// Weighs a visitor again.
     pub(crate) fn changed(&self, ticket: Ticket, what: &Arc<T>) {
         self.remembered.insert(ticket, Arc::clone(what));
     }
 }
 
-/// How many event streams one visitor may hold: a tab each, and a browser allows six to a server.
+/// How many event streams one visitor may hold: one per tab, and browsers allow six connections to a server.
 pub(crate) const MOST_STREAMS: usize = 6;
 
-/// One visitor's memory. It is dropped as a whole, and the tokens in it are wiped.
+/// One visitor's data. Its tokens are wiped when it is dropped.
 pub(crate) struct Visit {
     state: Mutex<Remembered>,
     next: AtomicU64,
@@ -149,7 +147,6 @@ impl Default for Visit {
 }
 
 impl Visit {
-    /// The id of a request that begins now.
     pub(crate) fn begin(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -165,7 +162,7 @@ impl Visit {
         self.changed.send_replace(());
     }
 
-    /// Looks at what is remembered. Short: others wait.
+    /// Hold it only briefly: others wait.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -175,7 +172,7 @@ impl Visit {
         self.changed.send_replace(());
     }
 
-    /// Wakes whenever something has come into the log.
+    /// Wakes at each new log entry.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
@@ -209,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_is_known_by_a_number_that_was_given_out_and_by_no_other() {
+    fn only_an_issued_number_names_a_visitor() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let visitors = some_visitors(false);
         let (visit, cookie) = visitors.welcome(Ticket::random(&rng), Visit::default());
@@ -229,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_takes_no_more_room_than_there_is_and_the_newest_are_kept() {
+    fn visitors_beyond_the_bound_replace_the_oldest() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let visitors = some_visitors(false);
         let visits: Vec<_> = (0..200)
@@ -246,7 +243,7 @@ mod tests {
         let (_, newest) = visits.last().unwrap();
         assert!(is_known(newest));
         assert!(visits.iter().filter(|(_, cookie)| is_known(cookie)).count() <= 10);
-        // The cache frees later than it forgets: when no thread is left that may be looking at what it forgot.
+        // The cache frees an entry later than it forgets it: when no thread can still be reading it.
         let in_memory = || visits.iter().filter(|(visit, _)| visit.strong_count() > 0).count();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
         while in_memory() > 20 {
@@ -279,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_grown_leaves_less_room_for_others() {
+    fn a_visitor_who_grew_leaves_less_room_for_others() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
         let visitors = Visitors::weighing(10, weigh, VISITOR_COOKIE, &settings(false));

@@ -1,8 +1,8 @@
 //! The middleware that writes the log.
 //!
-//! For each request of a visitor, and for each of their thief, it puts meters around the stores, lets the request go its
-//! way, and writes down who asked what, what became of it, which check decided, and what it cost. The request is answered
-//! as it would be without it: nothing in here is asked whether it may pass.
+//! For each request of a visitor and of their thief, it puts meters around the stores, forwards the request, and logs the
+//! actor, the request, the outcome, the deciding check and the store calls. It does not change the answer: no decision is
+//! made here.
 
 use std::sync::Arc;
 
@@ -28,15 +28,15 @@ use super::{
     visitors::Visit,
 };
 
-/// A method may be any word; those that mean something are shorter.
+/// A method may be any word; the known ones are shorter.
 const LONGEST_METHOD: usize = 16;
 
-/// What of a request the log wants.
+/// What the log records of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interest {
-    /// Nothing. Static files, health checks, the lab, and what a script asks to know the time.
+    /// Static files, health checks, the lab, and a script's request for the time.
     None,
-    /// Who it is, but no entry: looking at the log must not write into it.
+    /// The visitor, but no entry: reading the log must not write into it.
     Visitor,
     Entry,
 }
@@ -47,7 +47,7 @@ impl Interest {
         match path {
             "/session" | "/favicon.ico" | "/theme" => Self::None,
             _ if below("/static/") || below("/health/") => Self::None,
-            // What happens there happens in a sandbox, which shows it itself.
+            // The lab's pages show their own sandbox.
             "/lab" => Self::None,
             _ if below("/lab/") => Self::None,
             "/demo" if method.is_safe() => Self::Visitor,
@@ -58,7 +58,7 @@ impl Interest {
     }
 }
 
-/// Whether somebody new is welcomed: with a page or a button, not with a call of the API, or with a mistyped address.
+/// Whether a request makes a new visitor: a page or a button does, an API call or a mistyped address does not.
 fn welcomes(asked: Asked, path: &str) -> bool {
     match asked {
         Asked::AskingDoor | Asked::SignatureDoor | Asked::Refresh => false,
@@ -68,24 +68,24 @@ fn welcomes(asked: Asked, path: &str) -> bool {
     }
 }
 
-/// Whoever a request is from: a parameter for the handlers of the demo.
+/// The visitor of a request: a parameter for the demo's handlers.
 pub(crate) struct Watched(pub(crate) Arc<Visit>);
 
 impl FromRequest for Watched {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
 
-    /// Who is not known has nothing here to be shown.
+    /// An unknown visitor gets 404.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visit = request.extensions().get::<Arc<Visit>>().cloned();
         std::future::ready(visit.map(Self).ok_or(Problem::NotFound))
     }
 }
 
-/// The code of a problem that a reply does not tell of, such as a redirect.
+/// The code of a problem that the reply does not contain, such as a redirect.
 pub(crate) struct Told(pub(crate) &'static str);
 
-/// The middleware: `App::wrap(from_fn(watched))`. Where there is no [`Stage`] it does nothing.
+/// The middleware: `App::wrap(from_fn(watched))`. Without a [`Stage`] it forwards the request unchanged.
 pub(crate) async fn watched(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -137,8 +137,7 @@ fn caller(stage: &Stage, request: &ServiceRequest, asked: Asked) -> Option<Calle
     })
 }
 
-/// Whether nobody pressed anything: a page sent the browser to refresh, a script does it ahead of time, or brings the page up
-/// to date afterwards.
+/// Whether no button was pressed: a page sent the browser to refresh, or a script renews ahead of time or updates the page.
 fn is_by_itself(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     let by_script = || {
         let mode = headers.get("sec-fetch-mode");
@@ -159,11 +158,11 @@ struct Begun {
 }
 
 impl Begun {
-    /// Nothing while the time is not known: every request is refused then, and an entry would have no time.
+    /// `None` while the time is not known: every request is refused then, and an entry would have no time.
     fn of(request: &ServiceRequest, rescind: &Rescind, visit: &Visit, who: Who, asked: Asked) -> Option<Self> {
         let service = rescind.service();
         let at = service.now().ok()?;
-        // Nothing is written down of headers and bodies: there are tokens in them.
+        // Headers and bodies are not recorded: they contain tokens.
         let method: String = request.method().as_str().chars().take(LONGEST_METHOD).collect();
         let path: String = request.path().chars().take(LONGEST_PATH).collect();
         let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looking_at_the_log_writes_nothing_into_it() {
+    fn reading_the_log_writes_no_entry() {
         for path in ["/demo", "/demo/log/3", "/demo/events"] {
             assert_eq!(Interest::in_request(&Method::GET, path), Interest::Visitor, "{path}");
         }
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_is_the_browsers_own_unless_somebody_presses_a_button() {
+    fn a_refresh_is_the_browsers_own_unless_a_button_was_pressed() {
         let mode = |mode: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(

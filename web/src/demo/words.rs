@@ -1,4 +1,4 @@
-//! What the demo's pages say, by what happened: the sentences of `content/robbery.toml`.
+//! The sentences of the demo's pages: `content/robbery.toml`.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -33,7 +33,7 @@ pub(super) struct Story {
     pub(super) lead: String,
 }
 
-/// What came of a refresh, beside who refreshed and as a moment.
+/// The outcome of a refresh, beside its actor and as a moment.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refreshed {
@@ -51,9 +51,9 @@ mod tests {
     use super::*;
     use crate::demo::scene::Step;
 
-    /// A name that is not in the code any more, or one that the file does not know, would leave a gap in a page.
+    /// A name that only the code or only the file has would leave a gap in a page.
     #[test]
-    fn the_file_knows_exactly_the_names_of_the_code() {
+    fn the_file_has_exactly_the_names_of_the_code() {
         let names = |all: &[&dyn std::fmt::Debug]| all.iter().map(|name| format!("{name:?}")).collect::<BTreeSet<_>>();
         let known = |names: &BTreeMap<String, String>| names.keys().cloned().collect::<BTreeSet<_>>();
         let buttons = Step::ALL.each_ref().map(|step| step as &dyn std::fmt::Debug);

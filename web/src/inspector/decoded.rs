@@ -1,7 +1,7 @@
-//! Header and claims as they were written: in their order, and with what stands twice.
+//! Header and claims as they were written: in their order, with duplicates.
 //!
-//! [`TokenParts`] says whether a text is a token by its looks. It keeps its members sorted, and of those that stand twice the
-//! last; a reader wants to see what is there. So here they are read once more, as a list.
+//! [`TokenParts`] decides whether a text has the form of a token. It sorts the members, and keeps only the last of duplicates.
+//! A reader wants to see all of them, so here they are parsed again, as a list.
 
 use std::fmt;
 
@@ -16,14 +16,14 @@ use serde_json::Value;
 use super::words::{WORDS, longest};
 use crate::content::Facts;
 
-/// How a refresh token of this program begins.
+/// The prefix of this program's refresh tokens.
 const REFRESH: &str = "rrt_";
 
 /// A token, decoded and **not verified**.
 pub(crate) struct Decoded {
     pub(crate) header: Part,
     pub(crate) claims: Part,
-    /// In base64url, as it travels.
+    /// In base64url, as sent.
     pub(crate) signature: String,
 }
 
@@ -32,17 +32,17 @@ pub(crate) struct Part {
     pub(crate) members: Members,
 }
 
-/// Why a text cannot be taken apart. It holds nothing of it.
+/// Why a text cannot be decoded. It contains no part of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Undecodable {
     Empty,
     TooLong,
-    /// It begins with the name of a scheme or a header.
+    /// It begins with a scheme or a header name.
     WithScheme,
     RefreshToken,
-    /// Not three parts, but so many.
+    /// Another number of parts than three.
     Parts(usize),
-    /// Three, and the first or the second is not JSON in base64url.
+    /// Three parts, but the first or the second is not JSON in base64url.
     NotJson,
 }
 
@@ -97,12 +97,12 @@ impl Undecodable {
 /// The longest value that can be written into a token, in characters.
 pub(crate) const LONGEST_VALUE: usize = 200;
 
-/// Why there is nothing to show. It holds nothing of the token, and the field comes back empty: a token is a secret.
+/// Why no token is shown. It contains no part of the token, and the field comes back empty: a token is a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal(pub(super) String);
 
 impl Refusal {
-    /// `why`: its name in the file.
+    /// `why`: its name in `content/inspector.toml`.
     pub(crate) fn because(why: &str) -> Self {
         Self::with(why, Facts::default())
     }
@@ -133,7 +133,7 @@ impl Part {
         })
     }
 
-    /// A part that says this, written as compactly as ours are.
+    /// A part with these members, in our compact form.
     pub(crate) fn encode(members: Members) -> Self {
         Self {
             raw: BASE64_URL_SAFE_NO_PAD.encode(members.to_string()),
@@ -142,7 +142,6 @@ impl Part {
     }
 }
 
-/// The members of a JSON object, in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Members(Vec<(String, Value)>);
 
@@ -151,7 +150,7 @@ impl Members {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The last member of this name, as most readers have it.
+    /// The last member of this name, the one that most parsers use.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0
             .iter()
@@ -164,12 +163,12 @@ impl Members {
         self.get(name)?.as_str()
     }
 
-    /// Whether readers could disagree on what this member says.
+    /// Whether parsers could disagree on this member.
     pub(crate) fn stands_twice(&self, name: &str) -> bool {
         self.0.iter().filter(|(found, _)| found == name).count() > 1
     }
 
-    /// Puts a value in the place of the old one, or at the end; none takes the member out.
+    /// Replaces a member, or appends it; `None` removes it.
     pub(crate) fn set(&mut self, name: &str, value: Option<Value>) {
         match (self.0.iter().rposition(|(found, _)| found == name), value) {
             (Some(at), Some(value)) => {
@@ -183,7 +182,7 @@ impl Members {
         }
     }
 
-    /// A line a member, for people.
+    /// One line per member, for people.
     pub(crate) fn pretty(&self) -> String {
         let lines: Vec<_> = self
             .iter()
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn members_keep_their_order_and_what_stands_twice() {
+    fn members_keep_their_order_and_duplicates() {
         let text = token(r#"{"typ":"at+jwt","alg":"EdDSA"}"#, r#"{"sub":"a","exp":7,"sub":"b"}"#);
         let decoded = Decoded::of(&text).unwrap();
         let names: Vec<_> = decoded.claims.members.iter().map(|(name, _)| name).collect();
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compact_part_is_written_again_letter_for_letter() {
+    fn a_compact_part_is_encoded_unchanged() {
         let text = token(r#"{"typ":"at+jwt"}"#, r#"{"z":1,"a":{"b":[true,null]},"é":"\n"}"#);
         let decoded = Decoded::of(&text).unwrap();
         let again = Part::encode(decoded.claims.members.clone());
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_changed_in_its_place_put_at_the_end_or_taken_out() {
+    fn a_member_is_replaced_in_place_appended_or_removed() {
         let mut members: Members = serde_json::from_str(r#"{"a":1,"b":2,"c":3}"#).unwrap();
         members.set("b", Some(json!("x")));
         members.set("d", Some(json!(4)));
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_paste_by_mistake_is_told_by_its_looks() {
+    fn what_people_paste_by_mistake_is_recognised() {
         let good = token("{}", "{}");
         for (text, why) in [
             (String::new(), Undecodable::Empty),

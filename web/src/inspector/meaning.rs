@@ -1,4 +1,4 @@
-//! What each member of a header or of claims is for, and where that is laid down.
+//! The purpose and specification of each header parameter and claim.
 
 use std::sync::LazyLock;
 
@@ -10,13 +10,12 @@ use crate::content::{Source, file};
 #[derive(Deserialize)]
 pub(crate) struct Meaning {
     name: String,
-    /// What its name is short for.
+    /// The name in full.
     pub(crate) full: String,
     pub(crate) source: Source,
     pub(crate) says: String,
 }
 
-/// Of a header, and of claims.
 #[derive(Deserialize)]
 struct Members {
     parameter: Vec<Meaning>,

@@ -1,26 +1,26 @@
-//! `/inspector`: a token taken apart, and held against keys if it is one's own.
+//! `/inspector`: decodes a token, and verifies it if it is the visitor's own.
 //!
-//! Most pages on the web that decode a token stop there, and leave people with the feeling that what can be read is true.
-//! So here are two sections that never mix: what the token *says*, which anybody can read, and what the checks of the real
-//! verifier *found*, one by one, in its order. What an answer is made of:
+//! Most web pages that decode a token stop there, and suggest that readable claims are true. So here are two sections that
+//! never mix: what the token *claims*, which anyone can read, and what the real verifier's checks *found*, one by one, in
+//! its order. The parts of an answer:
 //!
 //! | | |
 //! | --- | --- |
 //! | [`decoded`] | header and claims as they were written |
-//! | [`meaning`] | what each member is for, and where that is laid down |
-//! | [`own`] | which tokens are one's own, and with whose keys they are checked |
+//! | [`meaning`] | the purpose and specification of each member |
+//! | [`own`] | which tokens are the visitor's own, and whose keys check them |
 //! | [`verified`] | each check with its verdict |
-//! | [`tampering`] | one thing changed, the signature kept |
-//! | [`page`], [`words`] | what is drawn, and what is said of checks and refusals |
+//! | [`tampering`] | one change, with the signature kept |
+//! | [`page`], [`words`] | what is drawn, and the sentences on checks and refusals |
 //!
-//! **No oracle.** Whoever finds a token would like to know whether it still opens anything. A page that checks every token
-//! tells them, without a trace at the service that the token is for. So a token is checked only with the keys of one's own
-//! sandboxes, and with the program's only if it names the very session of the browser that asks. For all others there is
-//! one answer, and the program’s verifier is not even called, so that the time it takes tells nothing either. Rejected: to check the
-//! signature alone and keep quiet about revocation. That a token is genuine is worth knowing, too.
+//! **No oracle.** The finder of a token would like to know whether it still works. A page that checks every token reveals that
+//! without a trace at the token's service. So a token is checked only with the keys of the visitor's own sandboxes, and with
+//! the program's only if it names the session of the requesting browser. All other tokens get the same answer, and the
+//! program's verifier is not called, so that the response time reveals nothing either. Rejected: to check the signature alone
+//! and not report revocation. That a token is genuine is worth knowing, too.
 //!
-//! **Nothing is kept.** A token comes in the body of a POST, and the answer to that POST is the page: no address, no log and
-//! no cookie ever holds it. A reload asks the reader before it sends the form again, which is as it should be.
+//! **No token is kept.** A token comes in the body of a POST, and the answer to that POST is the page: no address, log or
+//! cookie ever holds it. So the browser asks before a reload sends the form again.
 
 pub(crate) mod decoded;
 mod meaning;
@@ -46,7 +46,7 @@ use tampering::{Change, Tampered};
 use verified::Verified;
 
 const PATH: &str = "/inspector";
-/// The choice to paste a token. Every other choice is one of one's own.
+/// The choice to paste a token. Every other choice is one of the visitor's own.
 const PASTED: &str = "pasted";
 
 /// Adds the inspector to an application, where the demo is on.
@@ -54,15 +54,15 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource(PATH).route(read().to(show)).route(web::post().to(submit)));
 }
 
-/// What the forms send. It does not print.
+/// The forms' fields. No `Debug`: one is a token.
 #[derive(Deserialize)]
 struct Sent {
-    /// [`PASTED`], or which of one's own tokens.
+    /// [`PASTED`], or the id of an own token.
     #[serde(default)]
     which: String,
     #[serde(default)]
     token: String,
-    /// What to change, as the buttons say it.
+    /// The change, by its button.
     change: Option<String>,
     #[serde(default)]
     member: String,
@@ -98,7 +98,7 @@ async fn submit(
     let own = match visitor {
         Visitor::LoggedIn(authenticated) => Own::of_login(&rescind, &authenticated),
         Visitor::Anonymous => Own::nobodys(),
-        // Other forms ask to be sent again. This one would have to keep a stranger's token in the page until then.
+        // Other forms offer to be sent again. This one would have to keep a stranger's token in the page until then.
         Visitor::Stale => Own::renewed(&request, &rescind).await?,
     };
     let own = own.and_of(&sandboxes, &request).await;
@@ -110,7 +110,7 @@ async fn submit(
     }
 }
 
-/// What there is to be shown; the inner error goes beside the field.
+/// The inner error goes beside the field.
 async fn inspected(
     own: &Own,
     rescind: &Rescind,
@@ -118,11 +118,11 @@ async fn inspected(
 ) -> actix_web::Result<Result<Shown, Refusal>> {
     let sent = match sent {
         Ok(Form(sent)) => sent,
-        // More than any form may hold is a token that is too long, and the person is told as much.
+        // A body over the form limit counts as a token that is too long.
         Err(Problem::PayloadTooLarge) => return Ok(Err(Refusal::because("TooLong"))),
         Err(problem) => return Err(problem.into()),
     };
-    // What was pasted is what was meant, whichever choice it was left at.
+    // A pasted token takes precedence over the choice.
     let pasted = !sent.token.trim().is_empty() || sent.which.is_empty() || sent.which == PASTED;
     let which = if pasted { PASTED.to_owned() } else { sent.which };
     let token = if pasted {
@@ -166,7 +166,7 @@ async fn inspected(
     }))
 }
 
-/// The same rule again for what was made of a token: nobody gets a stranger's by changing their own into it.
+/// Applies the rule to the changed token again: a visitor's own must not be changed into a stranger's.
 async fn judged(keeper: &Keeper, token: &AccessToken) -> Result<Result<(Decoded, Verified), Refusal>, Problem> {
     let text = token.expose_secret();
     let decoded = match Decoded::of(text) {

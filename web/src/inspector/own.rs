@@ -1,8 +1,8 @@
-//! Which tokens are somebody's own, and with whose keys those are checked.
+//! Which tokens are the visitor's own, and whose keys check them.
 //!
-//! A [`Keeper`] is a service with its keys, and the rule for which tokens it may be asked about. The program's own is asked
-//! about the session of the browser alone: the session in a token that the browser's cookie was accepted with, so nobody can
-//! name another's. A sandbox's keys sign nothing that counts outside of it, so it is asked about whatever names one of them.
+//! A [`Keeper`] is a service with its keys, and the rule for which tokens it may check. The program's own checks only the
+//! browser's session: the one in the token with which the browser's cookie was accepted, so a visitor cannot name another's.
+//! A sandbox's keys sign only tokens that are useless outside of it, so it checks every token that names one of them.
 
 use actix_web::HttpRequest;
 use jiff::Timestamp;
@@ -19,7 +19,6 @@ use rescind_session::{
 use super::decoded::Decoded;
 use crate::{lab::Sandboxes, pages::frame::Who};
 
-/// The choice of the browser's own access token.
 const ACCESS: &str = "access";
 
 pub(crate) struct Own {
@@ -28,9 +27,8 @@ pub(crate) struct Own {
     tokens: Vec<OwnToken>,
 }
 
-/// A token that can be chosen without being pasted.
 pub(crate) struct OwnToken {
-    /// What the form sends in its place.
+    /// What the form sends instead of the token.
     pub(crate) id: String,
     pub(crate) label: String,
     token: AccessToken,
@@ -41,7 +39,7 @@ pub(crate) struct Keeper {
     about: About,
 }
 
-/// Which tokens a keeper may be asked about.
+/// Which tokens a keeper may check.
 enum About {
     /// Those of this session.
     Session(SessionId),
@@ -50,7 +48,7 @@ enum About {
 }
 
 impl Own {
-    /// Of somebody who is not logged in.
+    /// Of a visitor who is not logged in.
     pub(crate) fn nobodys() -> Self {
         Self {
             user: None,
@@ -64,7 +62,7 @@ impl Own {
         Self::of(rescind, authenticated.claims(), authenticated.access_token())
     }
 
-    /// Of a browser whose access token had run out, with a new one. Who cannot get one counts as nobody.
+    /// Of a browser with an expired access token, with a new one. A visitor who cannot get one counts as not logged in.
     pub(crate) async fn renewed(request: &HttpRequest, rescind: &Rescind) -> Result<Self, Problem> {
         let renewed = match browser::renew(request, rescind).await {
             Ok(renewed) => renewed,
@@ -95,12 +93,12 @@ impl Own {
         }
     }
 
-    /// And of the visitor's sandboxes, if there are any: the browser's token, and the thief's copy where it is another.
+    /// Adds the tokens of the visitor's sandboxes: the browser's, and the thief's copy if it differs.
     pub(crate) async fn and_of(mut self, sandboxes: &Sandboxes, request: &HttpRequest) -> Self {
         let Some(bench) = sandboxes.of(request) else {
             return self;
         };
-        // Under plain sessions there are no tokens.
+        // Plain sessions have no tokens.
         for answer in Answer::ALL.into_iter().filter(|answer| answer.preset().is_some()) {
             let found = bench.look(answer, |sandbox| {
                 let service = sandbox.service().cloned()?;
@@ -158,7 +156,7 @@ impl Own {
         self.tokens.iter().find(|own| own.id == id).map(|own| &own.token)
     }
 
-    /// Whoever may be asked about a token; nobody, for a stranger's.
+    /// The keeper that may check a token; `None` for a stranger's.
     pub(crate) async fn keeper_of(&self, token: &AccessToken, decoded: &Decoded) -> Result<Option<&Keeper>, Problem> {
         for keeper in &self.keepers {
             if keeper.knows(token, decoded).await? {
@@ -181,7 +179,7 @@ impl Keeper {
         }
     }
 
-    /// Whether the rule allows it to be asked about this token.
+    /// Whether the rule allows it to check this token.
     pub(crate) fn may_check(&self, decoded: &Decoded) -> bool {
         match self.about {
             About::Session(session) => decoded.unverified_session() == Some(session),
@@ -220,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sandboxs_token_is_checked_with_its_keys_and_by_its_clock_for_its_owner_alone() {
+    async fn a_sandboxs_keys_and_clock_check_its_token_for_its_owner_alone() {
         let sandboxes = Sandboxes::new(
             &rescind_api::Settings::new("http://127.0.0.1".parse().unwrap()),
             StdRng::seed_from_u64(7),

@@ -1,4 +1,4 @@
-//! What is drawn: the form, what was decoded, what was verified, and what could be changed.
+//! The page: the form, the decoded token, its checks, and the changes to try.
 
 use askama::Template;
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ pub(crate) struct Page<'a> {
 }
 
 pub(crate) struct Shown {
-    /// What can be changed: which token was chosen, and the token as it was.
+    /// The choice and the original token, for the changes.
     pub(crate) base: Option<(String, AccessToken)>,
     pub(crate) token: AccessToken,
     pub(crate) decoded: Decoded,
@@ -108,7 +108,7 @@ impl Shown {
         })
     }
 
-    /// What may be changed of it; the session is left out, see [`tampering`](super::tampering).
+    /// The members that may be changed; not the session, see [`tampering`](super::tampering).
     fn members(&self) -> Vec<String> {
         let header = self
             .decoded
@@ -146,7 +146,7 @@ impl<'a> PartShown<'a> {
     }
 }
 
-/// The instant of a claim that is one. Its words do not count down: they are about the moment of the inspection.
+/// The instant of a claim that is one. Its words do not count down: they are relative to the inspection.
 fn time(name: &str, value: &Value, now: Timestamp) -> Option<Time> {
     let at = Timestamp::from_second(value.as_i64()?).ok()?;
     if !meaning::is_instant(name) {

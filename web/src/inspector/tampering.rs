@@ -1,7 +1,7 @@
-//! One thing about a token changed, and its signature kept.
+//! One change to a token, with its signature kept.
 //!
-//! That is all that somebody without the key can do, and the checks show how far they get with it. What is not changed is
-//! written again letter for letter, so that it is the change that is refused, and nothing else.
+//! An attacker without the key can do no more, and the checks show how far that gets. The rest is encoded byte for byte as it
+//! was, so that only the change can be the reason for the refusal.
 
 use rescind_session::token::AccessToken;
 use serde_json::Value;
@@ -9,15 +9,15 @@ use serde_json::Value;
 use super::decoded::{Decoded, LONGEST_VALUE, Part, Refusal};
 
 const A_DAY: i64 = 24 * 60 * 60;
-/// The claim that says whose token it is. Whoever could change it could ask about others'.
+/// The session's claim. A visitor who could change it could query others' sessions.
 const SESSION: &str = "sid";
-/// A user that there is not.
+/// A user that does not exist.
 const SOMEBODY_ELSE: &str = "00000000-0000-7000-8000-000000000000";
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Change {
     Later,
-    /// A parameter of the header, or a claim; no value takes it out.
+    /// A header parameter or a claim; no value removes it.
     Member(Place, String, Option<Value>),
     /// The first letter of the signature.
     Signature,
@@ -30,18 +30,18 @@ pub(crate) enum Place {
     Signature,
 }
 
-/// What was changed, to be marked.
+/// The change, to be marked.
 pub(crate) struct Marks {
     pub(crate) place: Place,
     pub(crate) member: Option<String>,
-    /// What it said before, as JSON; nothing if it was not there.
+    /// The old value as JSON; `None` if it was missing.
     pub(crate) was: Option<String>,
-    /// What it says now, as JSON; nothing if it was taken out.
+    /// The new value as JSON; `None` if it was removed.
     pub(crate) is: Option<String>,
 }
 
 impl Marks {
-    /// Whether anything is different at all.
+    /// Whether the value differs.
     pub(crate) fn anything(&self) -> bool {
         self.was != self.is
     }
@@ -53,7 +53,7 @@ pub(crate) struct Tampered {
 }
 
 impl Change {
-    /// `button`: which was pressed; `member` and `value`: what stands in the fields beside the last one.
+    /// `button`: the pressed one; `member` and `value`: the fields beside the last one.
     pub(crate) fn read(button: &str, member: &str, value: &str) -> Result<Self, Refusal> {
         match button {
             "later" => Ok(Self::Later),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_thing_is_changed_and_all_the_rest_stays_letter_for_letter() {
+    fn a_change_leaves_all_other_bytes_as_they_were() {
         let before = decoded();
         let (later, marks) = changed(Change::Later);
         assert_eq!(
@@ -192,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_change_to_what_it_said_before_changes_no_letter() {
+    fn a_change_to_the_old_value_changes_no_byte() {
         let (same, marks) = changed(Change::Member(Place::Claims, "sub".to_owned(), Some("alice".into())));
         assert_eq!(same.token(), decoded().token());
         assert!(!marks.anything());
     }
 
     #[test]
-    fn a_value_is_json_if_it_can_be_and_text_otherwise_and_nothing_takes_the_member_out() {
+    fn a_value_is_json_or_else_text_and_an_empty_one_removes_the_member() {
         let claim = |value| Change::read("change", "claims.exp", value).ok();
         let is = |value| Some(Change::Member(Place::Claims, "exp".to_owned(), value));
         assert_eq!(claim("12"), is(Some(json!(12))));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_the_session_nor_what_is_no_member_nor_a_long_value_is_taken() {
+    fn the_session_a_bad_member_and_a_long_value_are_refused() {
         for member in ["claims.sid", "claims.", "header", "", "signature.x"] {
             assert!(Change::read("change", member, "x").is_err(), "{member}");
         }

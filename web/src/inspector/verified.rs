@@ -1,6 +1,6 @@
-//! What the checks of the real verifier found, one after the other.
+//! The results of the real verifier's checks, one after the other.
 //!
-//! Which checks there are, their order, and how far a token got comes from the verifier itself
+//! The checks, their order, and how far a token got are the verifier's own
 //! ([`Inspection`](rescind_session::token::Inspection)). The words are in `content/inspector.toml`.
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,21 +17,21 @@ use crate::{
     pages::times::span,
 };
 
-/// What can be said of a token beyond what it says itself.
+/// What is known of a token beyond its own claims.
 pub(crate) enum Verified {
-    /// It is nobody's who asks. Whatever it is, this is all that is said.
+    /// It is not the visitor's. Any such token gets this answer.
     Strangers,
-    /// It was held against the keys.
+    /// It was checked with the keys.
     Checked { outcome: Outcome, rows: Vec<Row> },
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// By so many checks.
+    /// The number of checks that it passed.
     Accepted(usize),
-    /// By the check of this number, of so many.
+    /// The number of the check that refused it, and of all checks.
     Refused(usize, usize),
-    /// Nobody could say whether it was taken back.
+    /// It is unknown whether it was revoked.
     Unanswered,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum CameTo {
     Failed,
     NotReached,
     NotAsked,
-    /// It was asked, and nobody answered.
+    /// The store did not answer.
     NoAnswer,
 }
 
@@ -56,7 +56,7 @@ impl CameTo {
         word(self).replace('-', " ")
     }
 
-    /// The class that its colour hangs on; the word and the icon say the same.
+    /// The class of its colour; word and icon mean the same.
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Passed => "accepted",
@@ -67,7 +67,7 @@ impl CameTo {
 }
 
 impl Verified {
-    /// Holds a token against a keeper's keys. The rule whether that is allowed is the caller's to keep.
+    /// Checks a token with a keeper's keys. The caller has applied the rule whether that is allowed.
     pub(crate) async fn by(keeper: &Keeper, decoded: &Decoded, token: &str) -> Result<Self, Problem> {
         let service = keeper.service();
         let checked = Checked::new(decoded, token.len(), keeper.now()?, service.policy());
@@ -95,7 +95,7 @@ fn outcome(rows: &[Row]) -> Outcome {
     Outcome::Accepted(rows.iter().filter(|row| row.came_to == CameTo::Passed).count())
 }
 
-/// What the words are made of.
+/// The input of the sentences.
 struct Checked<'a> {
     decoded: &'a Decoded,
     policy: &'a Policy,
@@ -149,7 +149,6 @@ impl<'a> Checked<'a> {
         facts.fill(of(&WORDS.passed, check))
     }
 
-    /// Why it was refused, in one sentence.
     fn failed(&self, error: &VerifyError) -> String {
         let header = |name| match self.decoded.header.members.get(name) {
             Some(value) => value.to_string(),
@@ -169,7 +168,7 @@ impl<'a> Checked<'a> {
         }
     }
 
-    /// The only question that costs anything, and the only one that can tell a token which was taken back.
+    /// The revocation check: the only one that calls a store, and the only one that recognises a revoked token.
     fn last_question(&self, inspected: &Inspected) -> Row {
         let (came_to, revoked) = match (&inspected.revoked, self.policy.check) {
             (None, _) => (CameTo::NotReached, "not-reached"),
@@ -208,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_of_the_verifier_has_a_question_of_its_own() {
+    fn every_check_of_the_verifier_has_its_own_question() {
         let questions: BTreeSet<_> = TokenCheck::ALL.into_iter().map(question).collect();
         assert_eq!(questions.len(), TokenCheck::ALL.len());
         assert!(!questions.contains(""), "a new check wants words");
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_check_that_fails_decides_and_a_question_without_an_answer_accepts_nothing() {
+    fn the_first_failed_check_decides_and_an_unanswered_one_accepts_no_token() {
         let rows = |came_to: &[CameTo]| -> Vec<Row> {
             let row = |came_to: &CameTo| Row {
                 question: "?",

@@ -1,4 +1,4 @@
-//! What is said of checks and refusals.
+//! The sentences on checks and refusals.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -19,7 +19,6 @@ pub(super) struct Words {
 
 pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("inspector.toml").data());
 
-/// The longest token, in words.
 pub(super) fn longest() -> String {
     format!("{} KiB", MAX_TOKEN_BYTES / 1024)
 }

@@ -3,14 +3,14 @@
 //! | | |
 //! | --- | --- |
 //! | [`telling`](super::telling) | what just happened, and what it means |
-//! | [`steps`](super::steps) | who said what to whom, as a diagram and as a list |
-//! | [`wire`](crate::trace::wire) | requests and replies as they were |
-//! | [`everything`](super::everything) | how everything stands afterwards |
-//! | [`buttons`](super::buttons) | what can be done next |
+//! | [`steps`](super::steps) | the messages, as a diagram and as a list |
+//! | [`wire`](crate::trace::wire) | requests and replies as sent |
+//! | [`everything`](super::everything) | the state afterwards |
+//! | [`buttons`](super::buttons) | the possible next actions |
 //! | [`cost`], [`words`](super::words) | what it cost, and when to choose it |
 //!
-//! Pressing is a POST that leads back here; looking, at an earlier step as well, changes nothing. A button that makes no
-//! sense any more, on a page that lay open or was never drawn, is answered with the reason and the page as it is now.
+//! A button is a POST that leads back here; a GET, also of an earlier step, changes no state. A button that is not possible
+//! any more, on a page that stayed open or was never drawn, is answered with the reason and the current page.
 
 use std::{borrow::Borrow, time::Duration};
 
@@ -41,7 +41,7 @@ use crate::{
     trace::{Shown, cost, moment},
 };
 
-/// The longest that an access token or a plain session may be made to live here.
+/// The longest lifetime of an access token or a plain session here.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const A_SECOND: Duration = Duration::from_secs(1);
 const NOT_BEGUN: &str = "a sandbox could not be begun";
@@ -75,7 +75,7 @@ struct Page<'a> {
     answer: Answer,
     choosing: &'static AnswerWords,
     notice: Option<String>,
-    /// The step that is looked at; 0 is the start.
+    /// The step shown; 0 is the start.
     step: usize,
     newest: usize,
     clock: String,
@@ -98,7 +98,7 @@ impl Page<'_> {
         self.step == self.newest
     }
 
-    /// Templates hand some numbers over by value and some by reference.
+    /// Templates pass some numbers by value and some by reference.
     fn at(&self, step: impl Borrow<usize>) -> String {
         format!("/lab/{}?step={}#now", self.answer.slug(), step.borrow())
     }
@@ -110,7 +110,7 @@ type Look = (Reader, web::Data<Sandboxes>);
 struct Special {
     step: Option<usize>,
     notice: Option<String>,
-    /// The fields of the lifetimes, where something is wrong with them.
+    /// The fields of the lifetimes, if one is wrong.
     fields: Option<Vec<Field>>,
 }
 
@@ -123,7 +123,7 @@ async fn show(look: Look, slug: web::Path<String>, choice: web::Query<Choice>) -
     draw_own(&look, StatusCode::OK, answer(&slug)?, special).await
 }
 
-/// Draws the visitor's own sandbox, or a fresh one where there is none.
+/// Draws the visitor's own sandbox, or a fresh one.
 async fn draw_own(
     look: &Look,
     status: StatusCode,
@@ -232,8 +232,8 @@ async fn draw_one(
     };
     let shown = context.steps.last();
     let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
-    // Beside every answer stand plain server sessions, and beside those the blacklist: the same buttons, pressed in a sandbox
-    // that lives as long as the page takes to draw. Those that make no sense there are left out.
+    // Beside every answer are plain server sessions, and beside those the blacklist: the same buttons, pressed in a sandbox
+    // that exists only while the page is drawn. Buttons that are not possible there are left out.
     let other = match answer {
         Answer::Sessions => Answer::Tokens(Preset::Blacklist),
         Answer::Tokens(_) => Answer::Sessions,
@@ -243,7 +243,7 @@ async fn draw_one(
         let _ = elsewhere.press(step.action).await;
     }
     let told = context.tell();
-    // Where nobody asked, whoever broke something wants to know what it did to whom.
+    // If there was no request, a reader who broke something wants to see the consequences.
     let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
     let page = Page {
         frame: look.0.frame(format!("{}, step by step", answer.name())).await,
@@ -310,7 +310,7 @@ fn fields(setup: &Setup) -> Vec<Field> {
 }
 
 impl Lifetimes {
-    /// What was chosen, in place of the usual; or the fields again, with what is wrong beside them.
+    /// The setup with the chosen lifetimes; or the fields again, with their errors.
     fn chosen(&self, mut setup: Setup) -> Result<Setup, Vec<Field>> {
         let mut told = fields(&setup);
         for (field, typed) in told.iter_mut().zip([&self.access, &self.grace]) {
@@ -337,7 +337,7 @@ impl Lifetimes {
     }
 }
 
-/// A field as a length of time; nothing, if it is none that may be.
+/// Parses a field as a length of time, if it is an allowed one.
 fn read(
     fields: &mut [Field],
     name: &str,

@@ -1,7 +1,7 @@
-//! The buttons of a sandbox, and why some of them cannot be pressed now.
+//! The buttons of a sandbox, and why some of them are disabled.
 //!
-//! One that cannot be pressed stays where it is, says why, and can still be reached with the keyboard: whoever reads with
-//! their ears hears the reason where they look for the button. Pressed all the same, it is answered with the reason.
+//! A disabled button keeps its place, shows the reason, and can be reached with the keyboard: a screen reader reads the
+//! reason where the button is expected. If it is pressed, the answer is the reason.
 
 use rescind_lab::{Action, Sandbox};
 
@@ -11,19 +11,19 @@ pub(crate) struct Group {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
     pub(crate) buttons: Vec<Button>,
-    /// Why some of them cannot be pressed, each reason once.
+    /// The reasons why buttons are disabled, each once.
     pub(crate) reasons: Vec<String>,
 }
 
 pub(crate) struct Button {
     pub(crate) action: &'static str,
     pub(crate) label: &'static str,
-    /// Which of the group's reasons keeps it from being pressed.
+    /// The group's reason why it is disabled.
     pub(crate) reason: Option<usize>,
 }
 
 impl Group {
-    /// What you, the thief and time can do.
+    /// The actions of you, the thief and time.
     pub(crate) fn usual(sandbox: &Sandbox) -> Vec<Self> {
         let groups = [("you", "You"), ("thief", "The thief"), ("time", "Time")];
         groups.map(|(id, name)| Self::of(id, name, sandbox)).into()

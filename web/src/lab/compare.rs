@@ -1,8 +1,8 @@
 //! `/lab`: one story under every answer, side by side.
 //!
-//! The page asks for a prediction first: whoever has said what they expect looks at the result differently. Everything is in
-//! the address, so a result can be passed on, and the same address shows the same story: it begins at a fixed instant and
-//! draws its randomness from a fixed seed.
+//! The page asks for a prediction first: a reader who predicted looks at the result differently. All settings are in the
+//! address, so a result can be shared, and the same address shows the same story: it begins at a fixed instant and draws its
+//! randomness from a fixed seed.
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
@@ -28,14 +28,14 @@ pub(super) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/lab").route(crate::pages::read().to(show)));
 }
 
-/// Every story begins at the same instant, so that the same address shows the same.
+/// Every story begins at the same instant, so that an address always shows the same.
 const BEGINNING: Timestamp = Timestamp::constant(1_767_268_800, 0);
 const SEED: u64 = 7;
 
-/// How many of the six answers; it is never all of them.
+/// How many of the six answers; never all of them.
 const NUMBERS: [&str; 6] = ["none", "one", "two", "three", "four", "five"];
 
-/// What the file says: the stories worth telling, and the times that can be set.
+/// The file: the stories to tell, and the times that can be set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Offered {
@@ -48,7 +48,7 @@ struct Offered {
 
 static OFFERED: LazyLock<Offered> = LazyLock::new(|| file!("comparison.toml").data());
 
-/// A story. What it does not set is as usual.
+/// A story. Values that it does not set have their defaults.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Story {
@@ -93,7 +93,7 @@ fn stolen(slug: &str) -> Option<Stolen> {
     Stolen::ALL.into_iter().find(|stolen| stolen.slug() == slug)
 }
 
-/// Each time of a scenario: its name in the address, and what it means if it is wrong.
+/// Each time of a scenario: its name in the address, and its error.
 fn times_of(scenario: &mut Scenario) -> [(&'static str, &mut Duration, ScenarioError); 5] {
     [
         ("short", &mut scenario.short, ScenarioError::Short),
@@ -111,9 +111,9 @@ struct Field {
 }
 
 struct Asked {
-    /// Which answers are predicted to refuse the copy right after the logout; nothing, if nobody was asked.
+    /// The answers predicted to refuse the copy right after the logout; `None` without a prediction.
     guess: Option<Vec<Answer>>,
-    /// Whether the result is wanted, with or without a prediction.
+    /// Whether to show the result, with or without a prediction.
     shows: bool,
     scenario: Scenario,
     stolen: Stolen,
@@ -179,7 +179,7 @@ struct Page {
     result: Option<Played>,
 }
 
-/// What came of a story: the picture, and the table with the same content. Any page can hold one, with `{{ drawn|safe }}`.
+/// A story's result: the picture, and the table with the same content. A page includes it with `{{ drawn|safe }}`.
 #[derive(Template)]
 #[template(path = "lab/compare_drawn.html")]
 pub(crate) struct Played {
@@ -188,7 +188,7 @@ pub(crate) struct Played {
     pictures: [Timeline; 2],
 }
 
-/// Plays a story, to be put into a page.
+/// Plays a story for a page.
 ///
 /// # Errors
 /// 500, for a scenario that contradicts itself.
@@ -204,7 +204,7 @@ pub(crate) async fn drawn(scenario: Scenario) -> actix_web::Result<Played> {
 }
 
 impl Played {
-    /// Whether something like this happened anywhere: the legend explains what is to be seen.
+    /// Whether this happened in any lane: the legend explains only what is shown.
     fn shows(&self, what: What) -> bool {
         let mut marks = self.lanes.iter().flat_map(|lane| &lane.marks);
         marks.any(|mark| mark.what == what)
@@ -222,7 +222,6 @@ impl Played {
         self.after(lane) == 0
     }
 
-    /// What the picture shows, in a sentence.
     fn summary(&self) -> String {
         let open: Vec<_> = self.lanes.iter().filter(|lane| !self.refuses(lane)).collect();
         match open.iter().max_by_key(|lane| self.after(lane)) {
@@ -252,7 +251,7 @@ impl Played {
         say(&OFFERED.thief, &facts) + &say(&OFFERED.you, &facts)
     }
 
-    /// What one request asks, for a table of a few columns.
+    /// The store calls of one request, for a narrow table.
     pub(crate) fn asked(&self, costs: &Costs) -> String {
         let of = |reads: &u32, name: &str| {
             (*reads > 0).then(|| format!("the {name}, {}\u{a0}×", self.per_call(reads, costs)))
@@ -269,19 +268,18 @@ impl Played {
         }
     }
 
-    /// A whole number under every answer that there is; another would be shown to the hundredth.
+    /// An integer under each of the answers; any other number would be shown to the hundredth.
     fn per_call(&self, count: &u32, costs: &Costs) -> String {
         let hundredths = (f64::from(*count) / f64::from(costs.calls.max(1)) * 100.0).round();
         (hundredths / 100.0).to_string()
     }
 
-    /// How many predictions were right, kindly.
+    /// How many predictions were right, in a sentence.
     fn score(&self, guess: &[Answer]) -> String {
         let right = self.judged(guess).iter().filter(|judged| judged.right).count();
         say(&OFFERED.score, &Facts::default().with("right", right.to_string()))
     }
 
-    /// The predictions that were right, and those that were not.
     fn judged(&self, guess: &[Answer]) -> Vec<Judged> {
         self.lanes
             .iter()
@@ -303,7 +301,7 @@ struct Judged {
     answer: Answer,
     refuses: bool,
     right: bool,
-    /// Also where the story was set so that a short life ended in time.
+    /// Also if the copy expired before the logout.
     why: &'static str,
 }
 
@@ -327,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_story_can_be_played_and_has_an_address_of_its_own() {
+    fn every_story_can_be_played_and_has_its_own_address() {
         for story in Story::all() {
             assert_eq!(story.scenario().errors(), [], "{}", story.slug);
             for (name, text) in &story.set {
@@ -347,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_comes_back_with_what_is_wrong_with_it() {
+    fn a_wrong_value_comes_back_with_its_error() {
         let asked = Asked::read("short=soon&theft=20m&logout=10m");
         let wrong: Vec<_> = asked
             .fields
@@ -374,9 +372,9 @@ mod tests {
         assert!(bare.guess.is_none() && !bare.shows);
     }
 
-    /// The seventh chapter's point: whoever refuses at once asks somebody, and whoever asks nobody does not refuse at once.
+    /// The seventh chapter's point: an answer refuses at once only if it checks a store.
     #[actix_web::test]
-    async fn those_who_refuse_at_once_are_those_who_ask() {
+    async fn exactly_the_answers_that_check_a_store_refuse_at_once() {
         let played = drawn(Scenario::default()).await.unwrap();
         assert_eq!(played.lanes.len(), 6);
         let mut asking = 0;

@@ -1,4 +1,4 @@
-//! How everything stands after a step: the browser, the loot, the rows, the log, the blacklist, and the clocks.
+//! The state after a step: the browser, the loot, the rows, the log, the blacklist, and the clocks.
 
 use std::time::Duration;
 
@@ -13,10 +13,9 @@ use crate::{
     trace::moment,
 };
 
-/// A list on the page keeps to the newest.
+/// A list on the page shows the newest.
 const MOST_ROWS: usize = 8;
 
-/// How everything stands, in words.
 pub(crate) struct Everything {
     pub(crate) cookies: Vec<Vec<String>>,
     pub(crate) loot: Vec<(&'static str, String)>,
@@ -25,7 +24,7 @@ pub(crate) struct Everything {
     pub(crate) plain: bool,
     pub(crate) log: Rows,
     pub(crate) blacklist: Rows,
-    /// What the blacklist is like; nothing, where none is asked.
+    /// The blacklist's state; `None` if none is checked.
     pub(crate) blacklist_is: Option<String>,
     pub(crate) server_time: String,
     pub(crate) wall_clock: String,
@@ -35,7 +34,7 @@ pub(crate) struct Everything {
 
 pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<String>>,
-    /// How many older ones there are.
+    /// The number of older rows that are not shown.
     pub(crate) older: usize,
 }
 
@@ -50,7 +49,7 @@ impl Rows {
 }
 
 impl Everything {
-    /// `started`: what the clocks said at first.
+    /// `started`: the clocks' first time.
     pub(crate) fn of(picture: &Picture, answer: Answer, started: Timestamp, asks_blacklist: bool) -> Self {
         let at = |instant: Timestamp| since(started, instant);
         let revocation = |entry: &Revocation| {
@@ -130,7 +129,7 @@ fn blacklist_is(picture: &Picture) -> String {
     )
 }
 
-/// The beginning and the end of something long.
+/// The beginning and the end of a long text.
 fn short(text: &str) -> String {
     const KEPT: usize = 8;
     let count = text.chars().count();

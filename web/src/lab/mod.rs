@@ -1,14 +1,14 @@
-//! The lab: one question, six answers, and worlds in which all of them can be tried.
+//! The lab: one question, six answers, and sandboxes in which to try them.
 //!
 //! | | |
 //! | --- | --- |
 //! | [`compare`] | `/lab`: one story under every answer, side by side |
-//! | [`answer`] | `/lab/{answer}`: one answer, step by step, in a sandbox of one's own |
+//! | [`answer`] | `/lab/{answer}`: one answer, step by step, in the visitor's own sandbox |
 //! | [`race`] | `/lab/race`: two tabs refresh at once |
-//! | [`sandboxes`] | whose sandbox is whose, and how much all of them may cost |
+//! | [`sandboxes`] | each visitor's sandboxes, and the bound on their memory |
 //!
-//! What is tried happens in `rescind-lab`, on the real crates; here and in [`trace`](crate::trace) it is only drawn. Nothing in here can reach the accounts
-//! of the demo, another visitor's sandbox, or the network.
+//! The experiments run in `rescind-lab`, on the real crates; here and in [`trace`](crate::trace) they are only drawn. They
+//! cannot reach the demo's accounts, another visitor's sandbox, or the network.
 
 mod answer;
 mod buttons;
@@ -27,7 +27,7 @@ pub(crate) use sandboxes::Sandboxes;
 pub(crate) use words::{label, of_action};
 
 pub(crate) fn configure(sandboxes: &web::Data<Sandboxes>, cfg: &mut web::ServiceConfig) {
-    // In this order: `/lab/{answer}` would take every name.
+    // In this order: `/lab/{answer}` matches every name.
     cfg.app_data(sandboxes.clone())
         .configure(compare::configure)
         .configure(race::configure)

@@ -1,8 +1,8 @@
 //! `/lab/race`: two tabs refresh with the same token, or you and a thief.
 //!
-//! The switches are in the address, so a result can be passed on, and the same address shows the same story. It is run for
-//! each of the three graces, once with a second tab and once with a thief in its place: what the page says of the trade
-//! between the two is what these runs came to. List and drawing come from the same run.
+//! The switches are in the address, so a result can be shared, and the same address shows the same story. It is run for each
+//! of the three graces, once with a second tab and once with a thief in its place: the page's sentences on the trade-off come
+//! from these runs. List and drawing come from the same run.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -116,7 +116,7 @@ async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
     draw(status, &page)
 }
 
-/// What is said of a race, and what can be set.
+/// The sentences on a race, and its switches.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {
@@ -155,7 +155,7 @@ fn name(setup: &RaceSetup, who: Party) -> &'static str {
     }
 }
 
-/// What a token is called: its generation, and a letter where a generation has several.
+/// A token's name: its generation, and a letter if a generation has several.
 fn token(race: &Race, token: usize) -> String {
     let Some(link) = race.chain.get(token) else {
         return String::new();
@@ -211,13 +211,13 @@ fn told_of(race: &Race, tried: &Use) -> Moment {
     }
 }
 
-/// One grace: what comes of a second tab, and of a thief in its place.
+/// One grace: the outcome with a second tab, and with a thief in its place.
 struct Row {
     grace: Duration,
     chosen: bool,
     tab: Finding,
     thief: Finding,
-    /// Whether nobody was suspected.
+    /// Whether no theft was suspected.
     spares: bool,
 }
 
@@ -240,7 +240,7 @@ impl Row {
     }
 }
 
-/// The trade between the two, as the runs came out. `switches`: as they are set.
+/// The trade-off between the two, from the runs' results.
 fn trade(race: &Race, rows: &[Row], switches: Facts) -> Vec<String> {
     let graces = |spares: bool| -> Vec<_> { rows.iter().filter(|row| row.spares == spares).map(Row::name).collect() };
     let (sparing, shutting) = (graces(true), graces(false));
@@ -265,13 +265,12 @@ fn trade(race: &Race, rows: &[Row], switches: Facts) -> Vec<String> {
     told.map(|case| facts.fill(&case.then)).collect()
 }
 
-/// The chain: a circle a token, beneath it who got it and who was refused with it.
+/// The chain: a circle for each token; beneath it who got it and who was refused with it.
 struct Drawing {
     height: i32,
     nodes: Vec<Node>,
-    /// Along, down or up, and along again: past what stands beneath the circles.
+    /// Horizontal, vertical, horizontal again: past the text beneath the circles.
     edges: Vec<String>,
-    /// The same in a sentence.
     description: String,
 }
 
@@ -279,9 +278,9 @@ struct Node {
     x: i32,
     y: i32,
     name: String,
-    /// Whether it is good for something when the story ends.
+    /// Whether it is still usable when the story ends.
     current: bool,
-    /// What stands beneath it: where, its class, and the words.
+    /// The text beneath it: position, class, and words.
     lines: Vec<(i32, &'static str, String)>,
 }
 

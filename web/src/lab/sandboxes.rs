@@ -1,14 +1,13 @@
-//! The sandboxes of everybody who is in the lab: one for each answer, under a cookie with a random number.
+//! The sandboxes of all visitors to the lab: one for each answer, under a cookie with a random number.
 //!
-//! The number names nothing but these sandboxes, and a number that was not given out names nothing: see
-//! [`visitors`](crate::demo::visitors), which the demo shares. Whoever only looks is given none; it comes with the first
-//! button.
+//! The number names only these sandboxes, and a number that was not issued is unknown: see
+//! [`visitors`](crate::demo::visitors), which the demo shares. A visitor gets it with the first button, not by looking.
 //!
-//! **What it may cost.** What fills up is counted: each sandbox tells how much it remembers, and all of them together
-//! may remember [`MOST_KIB`]. Beyond that whoever was seen longest ago is forgotten, and with them all of their keys and
-//! tokens. Measured with visitors who filled all six to the brim, one after the other: from the fortieth on the program
-//! stayed at 140 MB more than it takes without them. Rejected: to count visitors alone. Between one who has logged in and
-//! one who has pressed sixty buttons everywhere lies a factor of ten, so that a safe number of visitors would be a small one.
+//! **Memory bound.** Each sandbox reports its size, and all together may hold [`MOST_KIB`]. Beyond that, the visitor seen
+//! longest ago is forgotten, with all their keys and tokens. Measured with visitors who filled all six sandboxes, one after the
+//! other: from the fortieth on, the program stayed at 140 MB more than without them. Rejected: to count visitors alone. A
+//! visitor who pressed sixty buttons everywhere takes ten times as much as one who only logged in, so a safe number of
+//! visitors would be small.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -22,9 +21,9 @@ use tokio::sync::{Mutex as Turns, MutexGuard};
 
 use crate::demo::visitors::{Ticket, Visitors};
 
-/// How much all sandboxes may remember together.
+/// How much all sandboxes may hold together.
 const MOST_KIB: u64 = 128 * 1024;
-/// What a visitor counts for at least. So there are never more than two hundred.
+/// The least that a visitor counts for. So there are never more than two hundred.
 const LEAST_KIB: u32 = 655;
 const COOKIE: &str = "lab";
 
@@ -33,7 +32,7 @@ pub(crate) struct Sandboxes {
     rng: Mutex<StdRng>,
 }
 
-/// One visitor's: a place for each answer.
+/// One visitor's sandboxes: a place for each answer.
 #[derive(Default)]
 pub(crate) struct Bench([Place; Answer::ALL.len()]);
 
@@ -54,18 +53,18 @@ impl Bench {
         self.0.iter().map(kib).fold(0, u32::saturating_add).max(LEAST_KIB)
     }
 
-    /// Waits for one's turn to look at a sandbox for longer.
+    /// Waits for the lock on a sandbox, for a longer look.
     pub(crate) async fn wait(&self, answer: Answer) -> Option<MutexGuard<'_, Option<Sandbox>>> {
         Some(self.place(answer)?.sandbox.lock().await)
     }
 
-    /// Looks at a sandbox, once it is nobody else's turn. Nothing, if it was never begun.
+    /// Looks at a sandbox under its lock; `None` if it was never begun.
     pub(crate) async fn look<T>(&self, answer: Answer, look: impl FnOnce(&Sandbox) -> T) -> Option<T> {
         self.place(answer)?.sandbox.lock().await.as_ref().map(look)
     }
 }
 
-/// A sandbox while it is one's turn. What it has grown by is counted when the turn is over.
+/// A locked sandbox. Its growth is counted when it is unlocked.
 pub(crate) struct Turn<'a> {
     sandboxes: &'a Sandboxes,
     known: &'a Known,
@@ -87,7 +86,7 @@ impl Drop for Turn<'_> {
 pub(crate) struct Known {
     ticket: Ticket,
     bench: Arc<Bench>,
-    /// For a newcomer: the cookie that the reply has to set.
+    /// The cookie that the reply has to set, for a new visitor.
     pub(crate) cookie: Option<Cookie<'static>>,
 }
 
@@ -99,12 +98,12 @@ impl Sandboxes {
         }
     }
 
-    /// The sandboxes of whoever sent a request; nothing, if they have none.
+    /// The sandboxes of a request's sender, if any.
     pub(crate) fn of(&self, request: &HttpRequest) -> Option<Arc<Bench>> {
         self.visitors.of(request.headers())
     }
 
-    /// The same, with a place for somebody new.
+    /// The same; adds an unknown sender.
     pub(crate) fn known(&self, request: &HttpRequest) -> Known {
         if let Some((ticket, bench)) = self.visitors.ticket_of(request.headers()) {
             return Known {
@@ -122,7 +121,7 @@ impl Sandboxes {
         }
     }
 
-    /// Waits for one's turn at a sandbox. Nothing, for an answer that there is no place for.
+    /// Locks a sandbox; `None` for an answer without a place.
     pub(crate) async fn turn<'a>(&'a self, known: &'a Known, answer: Answer) -> Option<Turn<'a>> {
         let place = known.bench.place(answer)?;
         Some(Turn {
@@ -133,7 +132,7 @@ impl Sandboxes {
         })
     }
 
-    /// Begins a sandbox, in place of the one that was there.
+    /// Begins a sandbox, in place of the old one.
     ///
     /// # Errors
     /// [`SandboxError`], if the lifetimes contradict each other; then the old one stays.
@@ -146,7 +145,7 @@ impl Sandboxes {
         Ok(())
     }
 
-    /// A sandbox that is nobody's.
+    /// A sandbox without a visitor.
     ///
     /// # Errors
     /// [`SandboxError`], if the lifetimes contradict each other.

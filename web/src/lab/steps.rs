@@ -1,7 +1,6 @@
-//! Everything that happened in a sandbox: a sequence diagram that grows with each step, and the same as a list.
+//! All steps of a sandbox: a sequence diagram that grows with each step, and the same as a list.
 //!
-//! The drawing keeps to the latest steps, since a page must stay a page; the earlier ones are folded, a line each, and each
-//! leads to where it was the latest.
+//! The drawing has only the latest steps, to bound the page's size; each earlier one is a line that links to its own page.
 
 use rescind_lab::{Answer, Outcome, Step, meter::Operation};
 
@@ -11,12 +10,12 @@ use crate::trace::{
     sequence::{self, Lane, Message, Sequence, messages},
 };
 
-/// How many messages are drawn at most, but for a single step that has more.
+/// How many messages are drawn at most; a single step may have more.
 const MOST_DRAWN: usize = 16;
 
 pub(crate) struct Steps {
     pub(crate) drawing: Sequence,
-    /// Those that are drawn, the newest last.
+    /// The drawn steps, the newest last.
     pub(crate) told: Vec<StepTold>,
     pub(crate) folded: Vec<StepTold>,
 }
@@ -30,7 +29,7 @@ pub(crate) struct StepTold {
 }
 
 impl Steps {
-    /// Of these steps, the last of which is the one that is looked at.
+    /// Draws the steps; the last one is the step shown.
     pub(crate) fn of(context: &Context) -> Self {
         let (answer, steps) = (context.answer, context.steps);
         let mut first = steps.len();

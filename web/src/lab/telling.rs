@@ -1,7 +1,7 @@
-//! What just happened, and what it means, in words: one sentence for the eye, one for the mind.
+//! What just happened, and what it means, each in one sentence.
 //!
-//! The sentences stand in `content/lab.toml`. Which is said follows from the requests of the step and from the policy: under
-//! other lifetimes, or beside a broken store, the same button ends otherwise.
+//! The sentences are in `content/lab.toml`. The step's requests and the policy select one: with other lifetimes, or beside a
+//! broken store, the same button has another outcome.
 
 use std::time::Duration;
 
@@ -19,20 +19,19 @@ pub(crate) struct Told<'a> {
     /// "The thief is in: nobody was asked."
     pub(crate) headline: String,
     pub(crate) meaning: String,
-    /// What whoever asked was told: you, the thief, or both.
+    /// The answers that you, the thief, or both got.
     pub(crate) said: Vec<Shown<'a>>,
 }
 
-/// Where a step stands: under which answer, and what came before.
+/// The context of a step: the answer, and the steps before.
 pub(crate) struct Context<'a> {
     pub(crate) answer: Answer,
     pub(crate) check: Check,
-    /// Every step up to this one.
     pub(crate) steps: &'a [Step],
 }
 
 impl<'a> Context<'a> {
-    /// Tells of the last of the steps; nothing, if there is none.
+    /// Describes the last step, if there is one.
     pub(crate) fn tell(&self) -> Option<Told<'a>> {
         let step = self.steps.last()?;
         let last_of = |who| step.exchanges.iter().rev().find(move |exchange| exchange.who == who);
@@ -43,7 +42,7 @@ impl<'a> Context<'a> {
             meaning,
             said: said.iter().map(|exchange| Shown(exchange)).collect(),
         };
-        // What became of the thief is what the page is about; where they had no part, of you.
+        // The page is about the thief's outcome; without a thief in the step, yours.
         let Some(last) = facts.last() else {
             let words = of_action(step.action, self.answer);
             let headline = words.done.replace("{passed}", &self.passed());
@@ -62,7 +61,7 @@ impl<'a> Context<'a> {
         Some(told((headline, say(&SENTENCES.meaning, last))))
     }
 
-    /// What is known of a request of the last step.
+    /// The facts of a request in the last step.
     fn facts(&self, step: &Step, exchange: &Exchange) -> Facts {
         let (who, you, you_are) = match exchange.who {
             Who::You | Who::Browser => ("you", "You", "You are"),
@@ -103,7 +102,7 @@ impl<'a> Context<'a> {
         to_the_second(now.saturating_sub(before))
     }
 
-    /// When you logged out for the last time, if the thief's copy is older than that.
+    /// The time of your last logout, if the thief's copy is older.
     fn logged_out_since_the_theft(&self) -> Option<Duration> {
         let theft = self.steps.iter().rposition(|step| step.action == Action::CopyAccess)?;
         let done = |step: &&Step| {

@@ -1,4 +1,4 @@
-//! What the lab calls things: the answers, the actions, and the sentences about what happened.
+//! The lab's texts: the answers, the actions, and the sentences on what happened.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -16,11 +16,10 @@ pub(crate) struct AnswerWords {
     pub(crate) what: String,
     pub(crate) choose: String,
     pub(crate) price: String,
-    /// When plain server sessions are the better answer.
     pub(crate) sessions: String,
-    /// The words to look up: anchor and name.
+    /// The glossary terms: anchor and name.
     pub(crate) terms: Vec<(String, String)>,
-    /// Why a stolen token is refused after the logout, and why it is let in.
+    /// Why a stolen token is refused after the logout, and why it is accepted.
     pub(super) refuses: String,
     pub(super) lets_in: String,
 }
@@ -28,28 +27,25 @@ pub(crate) struct AnswerWords {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActionWords {
-    /// Beside which buttons it stands.
+    /// The group of its button.
     #[serde(default)]
     pub(super) group: String,
     pub(crate) button: String,
-    /// What it does, in lists.
     pub(super) deed: String,
-    /// What has happened, where nobody sent anything, and what that means.
+    /// What happened, if no request was sent, and what that means.
     #[serde(default)]
     pub(super) done: String,
     #[serde(default)]
     pub(super) means: String,
-    /// The same in the story of a chapter.
     #[serde(default)]
     pub(crate) story: String,
-    /// A message in the diagram, where no request makes one.
+    /// A message in the diagram, if no request makes one.
     pub(super) from: Option<Lane>,
     pub(super) to: Option<Lane>,
     #[serde(default)]
     pub(super) says: String,
 }
 
-/// Sentences that depend on what happened.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sentences {
@@ -71,7 +67,7 @@ pub(crate) fn of_answer(answer: Answer) -> &'static AnswerWords {
     named(&ANSWERS, answer.slug())
 }
 
-/// Under an answer: what is copied from a browser has another name under plain sessions.
+/// Depends on the answer: what the thief copies has another name under plain sessions.
 pub(crate) fn of_action(action: Action, answer: Answer) -> &'static ActionWords {
     match (action, answer) {
         (Action::CopyAccess, Answer::Sessions) => named(&ACTIONS, "copy-session"),
@@ -79,7 +75,6 @@ pub(crate) fn of_action(action: Action, answer: Answer) -> &'static ActionWords 
     }
 }
 
-/// What stands on a button.
 pub(crate) fn label(action: Action) -> &'static str {
     &named(&ACTIONS, action.slug()).button
 }
@@ -94,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_answer_and_every_action_has_its_words() {
+    fn every_answer_and_every_action_has_a_text() {
         for answer in Answer::ALL {
             assert!(!of_answer(answer).terms.is_empty());
             for action in Action::ALL {
