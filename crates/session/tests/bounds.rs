@@ -1,4 +1,4 @@
-//! Bounds of what is set, named and kept: each on both sides.
+//! The bounds of settings, names and stored values: each on both sides.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -21,7 +21,7 @@ fn noon() -> Timestamp {
     "2026-01-01T12:00:00Z".parse().unwrap()
 }
 
-/// What a service says of the usual settings after this change.
+/// The result of creating a service with the usual settings after this change.
 fn fault(change: impl FnOnce(&mut Config)) -> Option<ConfigError> {
     let mut config = Config::new("https://rescind.example", "rescind-api");
     (config.hashing.memory_kib, config.hashing.iterations) = (64, 1);

@@ -1,4 +1,4 @@
-//! Decorators of the ports see every call once, and change nothing by themselves.
+//! Decorators of the ports see every call once, and change nothing by default.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::{
@@ -18,7 +18,7 @@ use rescind_session::{
 };
 use uuid::Uuid;
 
-/// Notes the name of each method.
+/// Records the name of each method.
 struct Noting<P: ?Sized> {
     inner: Arc<P>,
     calls: Mutex<Vec<&'static str>>,

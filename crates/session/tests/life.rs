@@ -1,4 +1,4 @@
-//! What decides which copy counts, where no interleaving is needed to see it.
+//! The rules of `life` that need no interleaving to test.
 
 use std::time::Duration;
 
@@ -40,7 +40,8 @@ fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The life `a` was first seen at 100 s. That lease ended, and another one is in force, unbroken, from 112 s to 122 s.
+/// The life `a` was first seen at 100 s. That lease expired, and another one is in force, unbroken, from 112 s to 122
+/// s.
 fn in_force() -> Trust {
     let mut trust = Trust::default();
     trust.observed(at(100), at(100), term(1, "a"), &TIMING);
@@ -152,7 +153,7 @@ fn a_logout_is_confirmed_in_the_life_in_force_only() {
     assert!(!trust.confirms(&Life::new("a"), at(122)));
 }
 
-/// A failover and one that was taken back come at once; nodes that go on like that wait for longer each time.
+/// A failover and its reversal are set at once; nodes that continue to alternate wait longer each time.
 #[test]
 fn alternating_lives_are_set_less_and_less_often() {
     let mut proposals = Proposals::default();

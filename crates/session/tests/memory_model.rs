@@ -1,7 +1,7 @@
-//! [`MemorySessions`] answers every sequence of calls as a model does that keeps two plain lists and searches them.
+//! [`MemorySessions`] answers every sequence of calls like a model that keeps two plain lists and searches them.
 //!
-//! The store keeps its rows in several orders, so that nothing it does looks at more than it must. The model keeps them
-//! in none, and so cannot have one that has gone stale.
+//! The store has several indexes, so that no call reads more than it must. The model has none, so it cannot have a
+//! stale one.
 
 #![expect(clippy::unwrap_used, reason = "a store in memory that cannot answer fails the test")]
 
@@ -15,7 +15,7 @@ use rescind_session::{
 };
 use uuid::Uuid;
 
-/// So few of each that calls meet.
+/// Few of each, so that calls collide.
 const USERS: u8 = 3;
 const SESSIONS: u8 = 8;
 const TOKENS: u8 = 4;
@@ -29,7 +29,7 @@ fn session(n: u8) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(n.into()))
 }
 
-/// Moments lie in one minute, so that they meet as well.
+/// All times are in one minute, so that they collide too.
 fn second(n: u8) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(n.into())
 }
@@ -103,7 +103,7 @@ fn a_call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// What a call answered, and what can then be seen.
+/// A call's answer, and the visible state after it.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Opened(Option<Opened>),
@@ -278,7 +278,7 @@ impl Model {
         }
     }
 
-    /// A session that was pruned leaves its revocation, and no other session ever has its id.
+    /// A pruned session leaves its revocation, and no other session ever has its id.
     fn would_repeat_an_id(&mut self, call: &Call) -> bool {
         let Call::Open { session: id, .. } = *call else {
             return false;
@@ -383,7 +383,7 @@ async fn answer(store: &MemorySessions, call: &Call) -> Answer {
     }
 }
 
-/// Everything that can be asked without changing anything.
+/// Everything that reads can show.
 async fn assert_same(store: &MemorySessions, model: &mut Model) {
     for n in 0..SESSIONS {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Two scopes, one verdict. Where two kinds of revocation are asked in two places, one of them is forgotten one day.
+//! Two scopes, one verdict. If two kinds of revocation are checked in two places, one of them will be forgotten.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use rescind_session::{
 };
 use uuid::Uuid;
 
-/// Few numbers, so that tokens and sessions are often revoked, often by both scopes, and often of one number.
+/// Few numbers, so that tokens and sessions are often revoked, often by both scopes, and often have equal ids.
 fn number() -> impl Strategy<Value = u128> {
     0_u128..6
 }

@@ -37,7 +37,7 @@ fn row(name: &str) -> Vec<&'static str> {
     line.unwrap().split('|').map(str::trim).collect()
 }
 
-/// As the README writes durations.
+/// A duration in the README's format.
 fn written(duration: Duration) -> String {
     let (number, unit) = match duration.as_secs() {
         seconds if seconds % 86_400 == 0 => (seconds / 86_400, 'd'),
@@ -71,7 +71,7 @@ fn the_presets_are_those_of_the_readmes_table() {
     }
 }
 
-/// What is wrong with the default policy after this change.
+/// The error of the default policy after this change.
 fn fault(change: impl FnOnce(&mut Policy, &mut Refresh)) -> Option<PolicyError> {
     let mut policy = Policy::blacklist();
     let mut refresh = policy.refresh.unwrap();
@@ -141,7 +141,7 @@ fn the_grace_is_at_most_the_access_lifetime() {
     }
 }
 
-/// Rows of every database that was ever written hold these words: none may change.
+/// Every existing database holds these words: none may change.
 #[test]
 fn causes_have_stable_names() {
     let names: Vec<_> = EndReason::ALL.into_iter().map(|cause| (cause, cause.name())).collect();

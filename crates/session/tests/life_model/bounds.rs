@@ -11,7 +11,7 @@ const SPLIT: Split = Split {
     sync: true,
     check: true,
 };
-/// How many states the second tier looks at in a world that is too large to be explored to its end.
+/// How many states the second tier explores in a world that is too large to explore completely.
 const STATES: usize = 4_000_000;
 
 /// Explores every history of that size.
@@ -36,7 +36,7 @@ fn explore(timing: Timing, split: Split, budget: Budget, states: usize) {
     let checker = checker.spawn_bfs().join();
     checker.assert_no_discovery(REFUSED);
     checker.assert_no_discovery(NOTICED);
-    // A world that is cut off may not have come so far.
+    // A world that is cut off may not have reached it.
     assert!(
         states < usize::MAX || checker.discovery(MOVED_ON).is_some(),
         "nothing happens"
@@ -188,7 +188,7 @@ fn a_check_in_pieces() {
     );
 }
 
-/// The second tier: larger worlds, everything in pieces, as far as they get.
+/// The second tier: larger worlds, everything in pieces, up to the limit.
 #[test]
 fn larger_worlds_in_pieces() {
     if std::env::var("RESCIND_TEST_FULL").as_deref() != Ok("1") {

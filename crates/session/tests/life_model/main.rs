@@ -3,9 +3,9 @@
 //! commits.
 //!
 //! The decisions are those of [`rescind_session::life`], the code that the program runs; around them stands a model of
-//! what it runs on ([`world`]). What must never happen: a check that began after a logout was confirmed is accepted.
-//! Each test of [`rules`] leaves one rule out and shows the history in which that happens, and that no history of the same
-//! size does it with the rule. [`bounds`] explores more, with all rules.
+//! what it runs on ([`world`]). It must never happen that a check is accepted that began after a logout was confirmed.
+//! Each test of [`rules`] leaves one rule out and shows the history in which that happens, and that no history of the
+//! same size does it with the rule. [`bounds`] explores more, with all rules.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

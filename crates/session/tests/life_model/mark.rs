@@ -10,31 +10,31 @@ pub(crate) fn history(life: &Life) -> &str {
     life.as_str().rsplit_once('/').map_or("", |(_, history)| history)
 }
 
-/// What a copy says of itself: in that life of its server it holds every entry of that log up to that place, as far as the
-/// log still has them.
+/// A copy's mark: in that life of its server it holds every entry of that log up to that position, as far as the log
+/// still has them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
-    /// Of which log.
+    /// The log.
     pub(crate) log: LogId,
-    /// In which life.
+    /// The life.
     pub(crate) life: Life,
-    /// Up to where.
+    /// The position.
     pub(crate) place: LogPosition,
 }
 
 /// How a sync begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SyncFrom {
-    /// The copy is complete up to there.
+    /// The copy is complete up to that position.
     Mark(LogPosition),
     /// What the copy lacks is unknown: it is filled from the start.
     Start,
 }
 
 impl Mark {
-    /// How a sync of that log begins on a server in that life. `previous`: the history that its data is a prefix of, where
-    /// it was promoted or restarted (`master_replid2`). A mark of any other life says nothing: a slot that migrates brings
-    /// its keys in any order.
+    /// How a sync of that log begins on a server in that life. `previous`: the history that its data is a prefix of,
+    /// where it was promoted or restarted (`master_replid2`). A mark of any other life does not count: a migrating slot
+    /// brings its keys in any order.
     pub(crate) fn sync_from(mark: Option<&Self>, log: LogId, life: &Life, previous: Option<&str>) -> SyncFrom {
         match mark {
             Some(mark) if mark.log == log && (mark.life == *life || previous == Some(history(&mark.life))) => {
@@ -50,7 +50,7 @@ impl Mark {
         mark.is_some_and(|mark| mark.log == log && mark.life == *life && mark.place.position >= start)
     }
 
-    /// Whether the copy is complete, for whoever asks it in that log and that life.
+    /// Whether the copy is complete for that log in that life.
     pub(crate) fn is_of(mark: Option<&Self>, log: LogId, life: &Life) -> bool {
         Self::takes(mark, log, life, Position::START)
     }

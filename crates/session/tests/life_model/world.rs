@@ -1,4 +1,4 @@
-//! What a history is made of.
+//! The model's state and its steps.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -23,10 +23,10 @@ pub(crate) const SHORTEST: Timing = Timing {
 };
 /// The time at which histories begin, both nodes trusting server 0.
 const BEGIN: u8 = 3;
-/// The session that is logged out, and asked about. Others may be logged out beside it.
+/// The session that is logged out and checked. Others may be logged out too.
 const VICTIM: u8 = 0;
 
-/// What must never be broken.
+/// The property that must always hold.
 pub(crate) const REFUSED: &str = "nothing revoked is accepted";
 pub(crate) const NOTICED: &str = "lost commits are noticed";
 /// What must be possible: both nodes serve in another life, or another history, than at the start.
@@ -53,35 +53,35 @@ fn life(server: u8, run: u8) -> Life {
 /// Which rules hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rule {
-    /// A check looks at the lease when it begins.
+    /// A check needs the lease when it begins.
     CheckUnderLease,
     /// The reply to a check must be of the trusted life.
     ReplyOfThatLife,
-    /// A confirmation looks at the lease, after the insert's reply.
+    /// A confirmation needs the lease after the insert's reply.
     ConfirmUnderLease,
     /// Only an insert in the trusted life counts.
     InsertInThatLife,
-    /// A lease is counted from before the questions.
+    /// A lease is counted from before the queries.
     LeaseFromBefore,
-    /// First sight of a term: wait one lease.
+    /// On a new term: wait one lease.
     Wait,
-    /// And as long as clocks may drift.
+    /// Plus the possible drift of clocks.
     WaitDrift,
     /// The sync that ends a wait began after it.
     SyncAfterWait,
     /// A life that returns does so under a new generation.
     Generations,
-    /// Another history of the database is another term.
+    /// Another timeline of the database is another term.
     Timelines,
-    /// A sync goes on from the copy's own mark, not from where the node was.
+    /// A sync continues from the copy's own mark, not from the node's position.
     PlaceInTheCopy,
-    /// A page is taken only by a copy that is complete up to its start.
+    /// A copy accepts a page only if it is complete up to the page's start.
     ContiguousPages,
     /// Only a fill whose claim stands completes a copy.
     ClaimStands,
     /// The log is read after the claim, from the start.
     FillFromStart,
-    /// A mark of another life is gone on from only if the data is a prefix of that history.
+    /// A sync continues from a mark of another life only if the data is a prefix of that history.
     PrefixOnly,
     /// A mark counts only in the life that it names.
     MarkOfThatLife,
@@ -178,7 +178,7 @@ impl Sql {
 struct Server {
     id: u8,
     run: u8,
-    /// The history that its data is a prefix of.
+    /// The history of which its data is a prefix.
     previous: Option<Life>,
     /// A bit for each session.
     entries: u8,
@@ -206,7 +206,7 @@ struct Node {
     connected: u8,
     sync: Option<Sync>,
     check: Option<Check>,
-    /// What it would remember of the log if it kept a place of its own.
+    /// The position it would remember if it kept its own.
     own_place: LogPosition,
 }
 
@@ -227,7 +227,7 @@ struct Sync {
     is_at_end: bool,
 }
 
-/// How far the victim's logout is.
+/// The progress of the victim's logout.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Logout {
     No,
@@ -268,7 +268,7 @@ pub(crate) enum Step {
     CheckReplied(u8),
 }
 
-/// What is broken into its steps, so that something may come in between. The rest happens in one piece.
+/// The operations that are split into steps, so that others can interleave. The rest is atomic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Split {
     pub(crate) renewal: bool,
@@ -395,11 +395,11 @@ impl Model for Histories {
         }
         match world.logout {
             Logout::No => {
-                // Which node it is makes no difference: they begin alike.
+                // The nodes begin alike, so one is enough.
                 add(true, Step::Commit(0));
             }
             Logout::Committed(_) => add(true, Step::Insert),
-            // A client may repeat what was not confirmed.
+            // A client may repeat an unconfirmed logout.
             Logout::Inserted(..) => {
                 add(true, Step::Insert);
                 add(true, Step::Confirm);
@@ -425,7 +425,7 @@ impl Model for Histories {
             }
             match &node.sync {
                 None => {
-                    // A sync that has nothing to do differs in nothing from one that begins later.
+                    // A sync without work is the same as one that begins later.
                     let server = &world.servers[usize::from(node.connected)];
                     let is_behind = server
                         .mark
@@ -464,7 +464,7 @@ impl Model for Histories {
         vec![
             Property::always(REFUSED, |_, world: &World| !world.broken),
             Property::always(NOTICED, |_, world: &World| !world.unnoticed),
-            // Otherwise the others would hold for want of anything that happens.
+            // Otherwise the other properties would hold because nothing happens.
             Property::sometimes(MOVED_ON, |_, world: &World| {
                 world.logout == Logout::Confirmed
                     && (0..2).all(|node| {
@@ -656,7 +656,7 @@ impl Histories {
                     server.mark.is_some()
                 };
                 let is_clear = server.entries & (1 << VICTIM) == 0 && is_marked;
-                // Of a commit that was lost nothing is promised until the loss is noticed.
+                // For a lost commit there is no promise until the loss is noticed.
                 if is_clear && trust.accepts(&check, &replied, now) && world.sql.has_victim() {
                     world.broken = true;
                 }

@@ -1,4 +1,4 @@
-//! The time that is counted, and the wall clock beside it.
+//! The counted time and the wall clock.
 
 use std::{
     sync::{Arc, Mutex},
@@ -149,7 +149,7 @@ async fn a_node_whose_clock_drifts_30_s_still_serves_but_is_not_ready() {
     }
 }
 
-/// Another node's clock was ahead, and it may have removed revocations of tokens that still count here.
+/// Another node's clock was ahead, and it may have pruned revocations of tokens that are still valid here.
 #[tokio::test]
 async fn a_node_behind_another_nodes_recorded_time_is_unavailable() {
     let clock = Arc::new(ManualClock::at(noon()));

@@ -1,4 +1,4 @@
-//! What a logout makes of several credentials, and of those that another policy gave.
+//! Logout with several credentials, and with credentials from another policy.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ async fn a_pair_with_one_genuine_token_ends_its_session_and_is_counted() {
     ];
     let done = world.service.log_out_all(&presented, EndReason::Logout).await.unwrap();
     assert_eq!((done.ended.len(), done.unrecognised), (3, 2));
-    world.assert_dead(&grants).await;
+    world.assert_refused(&grants).await;
     let nothing = world
         .service
         .log_out_all(&[both("a", "b")], EndReason::Logout)

@@ -1,4 +1,4 @@
-//! A store that cannot answer: nothing is accepted, and nobody waits for ever.
+//! A store that cannot answer: no token is accepted, and every call ends in time.
 
 use crate::faulty::{Fault, Gate};
 use crate::world::{World, config, noon, seconds, service};
@@ -32,7 +32,7 @@ async fn a_failing_or_hanging_blacklist_accepts_no_token() {
     world.me(&issued).await.unwrap();
 }
 
-/// Whoever has the signing key can write any user into a token, but not into a row.
+/// An attacker with the signing key can write any user into a token, but not into a row.
 #[tokio::test]
 async fn under_stored_a_row_is_valid_only_for_its_user() {
     let world = World::with(config(Policy::stored())).await;
@@ -101,7 +101,7 @@ async fn every_step_of_a_session_fails_within_the_store_timeout() {
     ] {
         world.sessions.faults.set(method, Fault::Hangs);
         if step == "login" {
-            // Hashing is not a store: it is awaited however long it takes, so only the result is asserted.
+            // Hashing is no store call and has no deadline, so only the result is asserted.
             assert!(
                 matches!(
                     world.try_log_in(crate::world::PASSWORD).await,
@@ -138,7 +138,7 @@ async fn a_logout_is_completed_after_its_timeout() {
     while !world.is_in_blacklist(&issued).await {
         tokio::task::yield_now().await;
     }
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The memory adapters with faults for the asking.
+//! The memory adapters with injected faults.
 
 use std::{
     collections::HashMap,
@@ -16,24 +16,24 @@ use rescind_session::{
 };
 use tokio::sync::Semaphore;
 
-/// What goes wrong with one method.
+/// A fault of one method.
 #[derive(Clone)]
 pub(crate) enum Fault {
-    /// It fails, and nothing was done.
+    /// It fails and has no effect.
     Fails,
     /// It fails, since the lock on the database may be lost.
     LosesLock,
-    /// It is done, and yet fails: the reply was lost.
+    /// It has its effect and fails: the reply was lost.
     LosesReply,
     /// It never answers.
     Hangs,
     /// It panics.
     Panics,
-    /// It tells that it began, and waits until it is let go.
+    /// It reports that it began, and waits until the test releases it.
     Waits(Gate),
 }
 
-/// Where a call waits until a test lets it go.
+/// Where a call waits until a test releases it.
 #[derive(Clone)]
 pub(crate) struct Gate {
     arrived: Arc<Semaphore>,
@@ -51,7 +51,7 @@ impl Gate {
     pub(crate) async fn arrival(&self) {
         self.arrived.acquire().await.unwrap().forget();
     }
-    /// Lets one call go.
+    /// Releases one call.
     pub(crate) fn let_go(&self) {
         self.open.add_permits(1);
     }
@@ -72,7 +72,7 @@ impl Faults {
         call: Call<'_>,
         next: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        // A fault of a method is one of those that do the same at another place of the log, too.
+        // A fault of a method also applies to the methods that do the same at another position of the log.
         let method = match call {
             Call::Snapshot(_) => "log",
             Call::Advance(..) => "insert",
@@ -118,12 +118,12 @@ impl FaultySessions {
         self.opened_under.lock().unwrap().len()
     }
 
-    /// As after a restore that began another log.
+    /// Simulates a restore that began another log.
     pub(crate) fn begin_log(&self, log: LogId) {
         *self.another_log.lock().unwrap() = Some(log);
     }
 
-    /// As after a restore from a backup that held this one row.
+    /// Simulates a restore from a backup with this one row.
     pub(crate) async fn restore(&self, row: &Session) {
         let restored = MemorySessions::new();
         assert_eq!(restored.open(row, Epoch::FIRST).await.unwrap(), Opened::Opened);
@@ -180,7 +180,7 @@ impl Around<dyn Blacklist> for FaultyBlacklist {
     }
 }
 
-/// Users of whom one may be gone.
+/// A user store from which one user can be removed.
 #[derive(Default)]
 pub(crate) struct FaultyUsers {
     inner: MemoryUsers,
@@ -189,7 +189,7 @@ pub(crate) struct FaultyUsers {
 }
 
 impl FaultyUsers {
-    /// Takes a user's row away.
+    /// Removes a user's row.
     pub(crate) fn remove(&self, id: UserId) {
         self.gone.lock().unwrap().push(id);
     }

@@ -15,7 +15,7 @@ use crate::world::{PASSWORD, World, config};
 async fn world(at_once: usize, waiting: usize) -> World {
     let mut config = config(Policy::blacklist());
     config.hashing = HashingSettings {
-        // Long enough for all requests to have entered the queue meanwhile.
+        // Long enough for all requests to enter the queue.
         memory_kib: 4 * 1024,
         at_once,
         waiting,
@@ -24,7 +24,7 @@ async fn world(at_once: usize, waiting: usize) -> World {
     World::with(config).await
 }
 
-/// The service as somebody at that address uses it.
+/// The service for a client at that address.
 fn at(world: &World, address: u32) -> SessionService {
     world.service.for_client(Some(IpAddr::V4(Ipv4Addr::from_bits(address))))
 }
@@ -40,7 +40,7 @@ async fn log_in(world: &World, address: u32, name: &str) -> Result<(), LoginErro
 async fn addresses_take_turns() {
     let world = world(1, 100).await;
     let done = AtomicUsize::new(0);
-    // Known names and unknown ones wait alike.
+    // Known and unknown names wait alike.
     let flood = join_all((0..20).map(async |n| {
         let name = if n % 2 == 0 { "alice" } else { "nobody" };
         let _ = log_in(&world, 1, name).await;
@@ -54,7 +54,7 @@ async fn addresses_take_turns() {
     assert!(before <= 3, "{before} of the flood came first");
 }
 
-/// Runs requests of which none is hashed before all of them have come: the one thread for hashing is busy until then.
+/// Runs requests, none of which is hashed before all have arrived: the only hashing thread is busy until then.
 fn run_beside<T>(world: impl Future<Output = World>, requests: impl AsyncFnOnce(World) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -84,7 +84,7 @@ fn refused(logins: &[Result<(), LoginError>]) -> usize {
 
 #[test]
 fn a_flood_leaves_places_to_other_addresses() {
-    // One runs. Of one network 32 wait, or a sixteenth of all that may.
+    // One runs. Of one network 32 wait, or a sixteenth of all places.
     for (waiting, places) in [(16, 17), (64, 33), (512, 33), (1_024, 65)] {
         let (flood, honest) = run_beside(world(1, waiting), async |world| {
             let flood = join_all((0..80).map(|_| log_in(&world, 1, "nobody")));
@@ -192,7 +192,7 @@ async fn a_password_matches_only_its_own_hash() {
     let stored = world.service.ports().users.credentials(name).await.unwrap().unwrap();
     let stored = stored.password_hash.expose_secret();
     assert!(stored.starts_with("$argon2id$v=19$m=4096,t=1,p=1$"), "{stored}");
-    // One that was made elsewhere with other settings, of "password".
+    // A hash of "password", made elsewhere with other settings.
     let foreign = "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA";
     let foreign = rescind_session::PasswordHash::new(foreign);
     let _ = world

@@ -1,4 +1,4 @@
-//! What an inspection tells of a token is what `authenticate` says of it.
+//! An inspection agrees with `authenticate`.
 
 use rescind_session::{
     AuthenticateError, Inspected, Policy,
@@ -7,7 +7,7 @@ use rescind_session::{
 
 use crate::world::{World, config, seconds};
 
-/// What `authenticate` should say of an inspected token, in a word.
+/// The expected result of `authenticate` for an inspected token, in a word.
 fn told_by(inspected: &Inspected) -> &'static str {
     match (inspected.token.outcome(), &inspected.revoked) {
         (Err(VerifyError::Expired(_)), None) => "expired",

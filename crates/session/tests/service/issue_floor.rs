@@ -1,4 +1,4 @@
-//! A store that does not know what was revoked until some time refuses what was issued until then.
+//! A store without revocations from before some time refuses the tokens issued before it.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     world::{PASSWORD, World, config, noon, refresh_keys, seconds, service},
 };
 
-/// A clock that goes with the timers of the runtime, which a test can pause.
+/// A clock that follows the runtime's timers, which a test can pause.
 struct Ticking(Instant);
 
 impl Clock for Ticking {
@@ -128,7 +128,7 @@ async fn a_floor_far_in_the_future_is_unavailable_and_not_ready() {
     };
     assert!(is_floor(&refused, from), "{refused:?}");
     assert_eq!(world.service.ready().await.unwrap_err().reason(), "clock");
-    // Nobody is kept in: a logout takes no token.
+    // A logout still works: it needs no accepted token.
     world.log_out(&issued).await.unwrap();
     world.clock.set(from);
     world.service.ready().await.unwrap();
@@ -189,7 +189,7 @@ async fn a_floor_raised_while_the_program_runs_takes_effect() {
     world.sessions.raise_issue_floor(noon()).await.unwrap();
     tokio::time::sleep(seconds(2)).await;
     assert!(matches!(world.me(&issued).await, Err(AuthenticateError::Revoked(_))));
-    // Lowered it is not, whatever a store says later.
+    // It is never lowered, whatever a store returns later.
     assert_eq!(world.service.issues_from(), Some(noon() + seconds(1)));
     maintenance.abort();
 }

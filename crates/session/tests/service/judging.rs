@@ -1,4 +1,4 @@
-//! What a refresh token is worth, by its session's row and the time.
+//! The verdict on a refresh token, by its session's row and the time.
 
 use jiff::{Timestamp, ToSpan};
 use rescind_session::{

@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Login and sign-up.
 
 use std::num::NonZeroUsize;
 
@@ -112,7 +112,7 @@ async fn retiring_a_demo_account_ends_its_sessions() {
     let persons = world.log_in().await;
     world.service.retire_demo_account("mallory").await.unwrap();
     world.service.retire_demo_account("alice").await.unwrap();
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
     world.me(&persons).await.unwrap();
 }
 
@@ -157,7 +157,7 @@ async fn sessions_are_limited_for_a_person_but_not_for_a_demo_account() {
     let world = World::with(settings).await;
     let password = Password::new(PASSWORD);
     let _ = world.service.ensure_demo_account("demo", &password).await.unwrap();
-    // All at one time, so that the newest is not always the last in the list.
+    // All at the same time, so that the newest is not always the last in the list.
     for login in 1..=12 {
         let new = world.log_in().await;
         world.me(&new).await.unwrap();

@@ -1,4 +1,4 @@
-//! Logout, exactly: what it takes, what it leaves, and what is said when it could not be done.
+//! Logout: which credentials it accepts, what it ends, and its errors.
 
 use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, config, forge, noon, refresh_token, seconds, with_access, with_refresh};
@@ -15,7 +15,7 @@ async fn a_valid_access_token_logs_out_and_is_refused_at_once() {
     let issued = world.log_in().await;
     world.me(&issued).await.unwrap();
     assert_eq!(world.log_out(&issued).await.unwrap().stolen_token, StolenTokenDies::Now);
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn logout_ends_every_access_token_of_its_session_only() {
     let first = world.log_in().await;
     let second = world.refresh(&first).await.unwrap();
     world.log_out(&second).await.unwrap();
-    world.assert_dead(&[first, second]).await;
+    world.assert_refused(&[first, second]).await;
     world.me(&other).await.unwrap();
 }
 
@@ -53,7 +53,7 @@ async fn an_expired_access_token_logs_out() {
     world.clock.advance(seconds(2));
     assert!(matches!(world.me(&first).await, Err(AuthenticateError::Expired(_))));
     world.log_out(&first).await.unwrap();
-    world.assert_dead(&[second]).await;
+    world.assert_refused(&[second]).await;
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_refresh_token_alone_logs_out() {
     let world = World::new().await;
     let issued = world.log_in().await;
     world.service.log_out(with_refresh(&issued)).await.unwrap();
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn several_credentials_end_every_session_that_a_genuine_one_names() {
     let ended: Vec<_> = all.ended.iter().map(|done| done.session).collect();
     assert_eq!(ended, [one.claims.session_id, two.claims.session_id]);
     assert_eq!(all.unrecognised, 2);
-    world.assert_dead(&[one, two]).await;
+    world.assert_refused(&[one, two]).await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn each_of_several_tokens_without_a_row_is_revoked() {
     }
 }
 
-/// The table of the five policies: what a stolen access token is worth after logout.
+/// The table of the five policies: how long a stolen access token is accepted after logout.
 #[tokio::test]
 async fn after_logout_each_policy_refuses_a_stolen_token_when_promised() {
     for preset in Preset::ALL {
@@ -263,7 +263,7 @@ async fn policies_without_rows_refuse_session_operations() {
 
 #[tokio::test]
 async fn a_token_from_a_policy_without_rows_can_be_revoked_after_a_change() {
-    // Same lifetime, so that the token is still one of this policy's.
+    // The same lifetime, so that this policy accepts the token.
     let world = World::new().await;
     let issued = world.log_in().await;
     world
@@ -298,7 +298,7 @@ async fn a_user_can_log_out_one_own_device_only() {
         .end_session(world.user.id, there.claims.session_id)
         .await
         .unwrap();
-    world.assert_dead(&[there]).await;
+    world.assert_refused(&[there]).await;
     world.me(&here).await.unwrap();
     assert_eq!(world.service.sessions(world.user.id).await.unwrap().len(), 1);
 }
@@ -319,10 +319,10 @@ async fn logout_everywhere_ends_only_the_users_own_sessions() {
         .await
         .unwrap();
     world.service.log_out_everywhere(&grants[0].claims).await.unwrap();
-    world.assert_dead(&grants).await;
+    world.assert_refused(&grants).await;
     world.me(&bob).await.unwrap();
     assert!(world.service.sessions(world.user.id).await.unwrap().is_empty());
-    // The fresh login of the same instant is not among what was ended.
+    // The new login of the same instant was not ended.
     let fresh = world.log_in().await;
     world.me(&fresh).await.unwrap();
 }
@@ -350,7 +350,7 @@ async fn a_password_change_ends_other_sessions_and_the_old_password() {
         .await
         .unwrap();
     world.me(&here).await.unwrap();
-    world.assert_dead(&[there]).await;
+    world.assert_refused(&[there]).await;
     assert!(world.try_log_in(PASSWORD).await.is_err());
     assert!(world.try_log_in("a new password, as long").await.is_ok());
 }
@@ -387,7 +387,7 @@ async fn a_failing_log_makes_the_outcome_unknown_and_a_repeat_is_harmless() {
         assert!(matches!(world.log_out(&issued).await, Err(LogoutError::Unavailable(_))));
         world.sessions.faults.mend();
         world.log_out(&issued).await.unwrap();
-        world.assert_dead(&[issued]).await;
+        world.assert_refused(&[issued]).await;
     }
 }
 
@@ -403,7 +403,7 @@ async fn a_failing_blacklist_is_reported_and_a_repeat_does_the_second_step() {
     world.blacklist.faults.mend();
     assert!(!world.is_in_blacklist(&issued).await);
     world.log_out(&issued).await.unwrap();
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
 #[tokio::test]
@@ -414,7 +414,7 @@ async fn repeating_a_half_done_logout_everywhere_completes_all_sessions() {
     assert!(world.service.log_out_everywhere(&grants[0].claims).await.is_err());
     world.blacklist.faults.mend();
     world.service.log_out_everywhere(&grants[0].claims).await.unwrap();
-    world.assert_dead(&grants).await;
+    world.assert_refused(&grants).await;
 }
 
 #[tokio::test]
@@ -430,7 +430,7 @@ async fn reuse_found_while_the_blacklist_fails_is_pending_and_synced() {
     ));
     world.blacklist.faults.mend();
     world.service.sync_blacklist(100).await.unwrap();
-    world.assert_dead(&[first, second, third]).await;
+    world.assert_refused(&[first, second, third]).await;
 }
 
 #[tokio::test]
@@ -456,10 +456,10 @@ async fn a_client_that_hangs_up_between_the_steps_cancels_no_step() {
     while !world.is_in_blacklist(&issued).await {
         tokio::task::yield_now().await;
     }
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
-/// Nodes that share a blacklist may have different policies. The policy decides what is asked, not what is told.
+/// Nodes that share a blacklist may have different policies. The policy decides what is checked, not what is inserted.
 #[tokio::test]
 async fn a_shared_blacklist_gets_revocations_under_every_policy_with_rows() {
     for preset in Preset::ALL {

@@ -1,4 +1,4 @@
-//! The life of a session, told through the service's public interface.
+//! The life of a session, tested through the service's public interface.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

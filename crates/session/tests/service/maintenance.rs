@@ -1,4 +1,4 @@
-//! What happens when nobody asks.
+//! Background maintenance: sync, rebuild, pruning, readiness.
 
 use rescind_session::{
     AuthenticateError, EndReason, EndSessionError, LogId, LogoutError, Maintenance, NotReady, Policy, Position,
@@ -24,7 +24,7 @@ async fn a_half_done_logout_is_synced_automatically() {
     assert!(world.service.sync_blacklist(1).await.is_err());
     world.blacklist.faults.mend();
     assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 2);
-    world.assert_dead(&grants).await;
+    world.assert_refused(&grants).await;
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn pruning_removes_everything_expired_in_batches() {
 async fn the_blacklist_is_pruned_by_a_recorded_time_only() {
     let world = World::new().await;
     let issued = world.log_in().await;
-    // It is in the copy alone: nothing is pruned with it, so that nothing records the time.
+    // The entry is only in the copy: the database prunes nothing, so no time is recorded.
     let revocation = Revocation {
         position: Position::START.next(),
         scope: Scope::Session(issued.claims.session_id),
@@ -122,7 +122,7 @@ async fn the_blacklist_is_pruned_by_a_recorded_time_only() {
     );
 }
 
-fn is_not_whole<T>(verdict: &Result<T, AuthenticateError>) -> bool {
+fn is_rebuilding<T>(verdict: &Result<T, AuthenticateError>) -> bool {
     matches!(
         verdict,
         Err(AuthenticateError::Unavailable(Unavailable::BlacklistRebuilding))
@@ -134,12 +134,12 @@ async fn a_blacklist_that_lost_its_data_accepts_no_token_until_refilled() {
     let world = World::new().await;
     let (kept, ended) = (world.log_in().await, world.log_in().await);
     world.log_out(&ended).await.unwrap();
-    // The tail has been read: who went on from there would carry nothing.
+    // The tail has been read: a sync that continued from there would insert nothing.
     assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 1);
     world.blacklist.inner.forget().unwrap();
     for issued in [&kept, &ended] {
         let verdict = world.me(issued).await;
-        assert!(is_not_whole(&verdict), "{verdict:?}");
+        assert!(is_rebuilding(&verdict), "{verdict:?}");
     }
     assert!(world.service.ready().await.is_err());
     assert_eq!(
@@ -148,7 +148,7 @@ async fn a_blacklist_that_lost_its_data_accepts_no_token_until_refilled() {
         "the whole log, also what was carried before"
     );
     world.me(&kept).await.unwrap();
-    world.assert_dead(&[ended]).await;
+    world.assert_refused(&[ended]).await;
     world.service.ready().await.unwrap();
 }
 
@@ -160,7 +160,7 @@ async fn a_logout_during_the_data_loss_survives_the_rebuild() {
     world.log_out(&issued).await.unwrap();
     world.blacklist.inner.forget().unwrap();
     world.service.sync_blacklist(1).await.unwrap();
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
 #[tokio::test]
@@ -174,11 +174,11 @@ async fn a_rebuild_that_fails_half_way_leaves_the_copy_incomplete() {
         assert!(world.service.sync_blacklist(1).await.is_err(), "{method}");
         world.blacklist.faults.mend();
         let verdict = world.me(&kept).await;
-        assert!(is_not_whole(&verdict), "{method}: {verdict:?}");
+        assert!(is_rebuilding(&verdict), "{method}: {verdict:?}");
     }
     world.service.sync_blacklist(1).await.unwrap();
     world.me(&kept).await.unwrap();
-    world.assert_dead(&[ended]).await;
+    world.assert_refused(&[ended]).await;
 }
 
 #[tokio::test]
@@ -209,14 +209,14 @@ async fn a_node_that_requires_a_resync_accepts_no_token_before_it() {
     assert!(world.service.sync_status().is_some());
     world.service.require_resync();
     let verdict = world.me(&issued).await;
-    assert!(is_not_whole(&verdict), "{verdict:?}");
+    assert!(is_rebuilding(&verdict), "{verdict:?}");
     assert!(world.service.sync_status().is_none() && world.service.ready().await.is_err());
-    // As by another node that was alone in between: in the log, and not in this blacklist.
+    // As by another node that used the database meanwhile: in the log, not in this blacklist.
     world.blacklist.faults.set("insert", Fault::Fails);
     world.log_out(&issued).await.unwrap_err();
     world.blacklist.faults.mend();
     world.service.sync_blacklist(1).await.unwrap();
-    world.assert_dead(&[issued]).await;
+    world.assert_refused(&[issued]).await;
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn a_blacklist_complete_for_another_log_is_refilled() {
     assert_eq!(world.blacklist.complete(foreign).await.unwrap(), RebuildStep::Accepted);
     assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 1);
     world.me(&kept).await.unwrap();
-    world.assert_dead(&[ended]).await;
+    world.assert_refused(&[ended]).await;
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn a_node_refuses_what_it_knows_and_the_blacklist_could_not_take() {
     world.log_out(&own).await.unwrap_err();
     let known = world.me(&own).await;
     assert!(matches!(known, Err(AuthenticateError::Revoked(_))), "{known:?}");
-    // As by another node, which came as far as the log.
+    // As by another node that completed only the first step.
     let closing = Closing {
         cause: EndReason::Logout,
         at: noon(),
@@ -284,7 +284,7 @@ async fn a_node_refuses_what_it_knows_and_the_blacklist_could_not_take() {
     }
     world.blacklist.faults.mend();
     assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 2);
-    world.assert_dead(&[own, others]).await;
+    world.assert_refused(&[own, others]).await;
     world.me(&kept).await.unwrap();
 }
 
@@ -325,7 +325,7 @@ async fn a_node_that_has_not_synced_for_too_long_accepts_no_token() {
         tokio::time::sleep(seconds(1)).await;
         world.me(&kept).await.unwrap();
         world.service.ready().await.unwrap();
-        world.assert_dead(&[ended]).await;
+        world.assert_refused(&[ended]).await;
         maintenance.abort();
         tokio::time::resume();
     }
@@ -351,7 +351,7 @@ async fn a_maintenance_panic_makes_the_node_unready_until_it_restarts() {
         world.sessions.faults.mend();
         tokio::time::sleep(seconds(2)).await;
         world.service.ready().await.unwrap();
-        // It works, too.
+        // And it does work.
         world.blacklist.faults.set("insert", Fault::Fails);
         world.log_out(&issued).await.unwrap_err();
         world.blacklist.faults.mend();
@@ -371,7 +371,7 @@ async fn a_database_that_refuses_writes_makes_the_node_unready() {
     let maintenance = tokio::spawn(async move { service.run_maintenance(Maintenance::default()).await });
     tokio::time::sleep(seconds(1)).await;
     world.service.ready().await.unwrap();
-    // A write that fails has it looked into at once; otherwise it is tried now and then.
+    // A failed write triggers a test write at once; otherwise there is one from time to time.
     for has_client in [true, false] {
         world.sessions.faults.set("try_write", Fault::Fails);
         world.sessions.faults.set("rotate", Fault::Fails);
@@ -389,7 +389,7 @@ async fn a_database_that_refuses_writes_makes_the_node_unready() {
     maintenance.abort();
 }
 
-/// A node whose policy asks no blacklist fills the one that others may ask.
+/// A node whose policy does not check the blacklist fills a shared one.
 #[tokio::test]
 async fn under_every_policy_with_rows_a_shared_blacklist_is_synced() {
     for policy in [Policy::stored(), Policy::rotation()] {

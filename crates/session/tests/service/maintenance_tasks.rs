@@ -1,4 +1,4 @@
-//! How often the maintenance looks, and how often it says that something fails.
+//! How often the maintenance syncs, and how often it logs a failure.
 
 use std::{cell::RefCell, fmt::Debug, sync::Once};
 
@@ -15,8 +15,8 @@ use crate::{
 };
 
 thread_local! {
-    /// The chore that this test's thread listens to, and what was logged about it. A subscriber per thread would be simpler,
-    /// but whether anybody listens is cached across threads.
+    /// The task that this test's thread listens to, and what was logged about it. A subscriber per thread would be
+    /// simpler, but tracing caches across threads whether there is a listener.
     static HEARD: RefCell<Option<(&'static str, Vec<String>)>> = const { RefCell::new(None) };
 }
 
@@ -161,7 +161,7 @@ async fn a_node_in_sync_reads_the_log_at_the_configured_interval() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         oldest = oldest.max(world.service.sync_status().unwrap().age);
     }
-    // Half a second apart. With timers of whole milliseconds a look may come one later.
+    // Half a second apart. With timers of whole milliseconds a sync may come one later.
     assert!(oldest >= std::time::Duration::from_millis(300), "{oldest:?}");
     assert!(oldest <= std::time::Duration::from_millis(600), "{oldest:?}");
     maintenance.abort();

@@ -1,4 +1,4 @@
-//! Revocations that a node refuses by itself: from the closing until the blacklist has them, and no longer.
+//! Revocations that a node refuses by itself: from the closing until the blacklist has them.
 
 use rescind_session::{
     AuthenticateError, EndReason, IssuedTokens, LogId, Policy, Position, Session,
@@ -33,7 +33,7 @@ async fn a_revocation_made_during_a_sync_is_held_after_it() {
         let service = world.service.clone();
         async move { service.sync_blacklist(10).await }
     });
-    // The log has been read to its end by now.
+    // The log has been read to its end.
     gate.arrival().await;
     world.blacklist.faults.set("insert", Fault::Fails);
     world.log_out(&ended).await.unwrap_err();
@@ -91,7 +91,7 @@ async fn another_log_is_read_from_its_start() {
     let log = LogId::from_uuid(Uuid::from_u128(2));
     world.sessions.begin_log(log);
     world.sessions.restore(&row).await;
-    // Another node has filled the blacklist, and died between the two steps of a logout.
+    // Another node has filled the blacklist, and crashed between the two steps of a logout.
     world.blacklist.inner.forget().unwrap();
     let claim = RebuildClaim {
         log,
@@ -107,5 +107,5 @@ async fn another_log_is_read_from_its_start() {
     let closed = world.sessions.close(second.claims.session_id, &closing).await.unwrap();
     assert!(matches!(closed, Closed::Now(_)));
     assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 1);
-    world.assert_dead(&[second]).await;
+    world.assert_refused(&[second]).await;
 }

@@ -1,4 +1,4 @@
-//! One service after another on the same stores, each under another policy.
+//! Successive services on the same stores, each under another policy.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// Starts the service under a policy, as the program does: a new blacklist is filled from the log.
+    /// Starts the service under a policy, like the program: a new blacklist is filled from the log.
     async fn start(&self, preset: Preset) -> SessionService {
         let keys = Keys {
             ring: KeyRing::new(SigningKey::from_pkcs8_pem(&self.pem).unwrap()),
@@ -51,7 +51,7 @@ enum Leaving {
     Everywhere,
 }
 
-/// Whether the answer was that the token is refused from now on.
+/// Whether the result was that the token is refused from now on.
 async fn says_now(service: &SessionService, issued: &IssuedTokens, leaving: Leaving) -> bool {
     let refresh = issued.refresh.as_ref().map(|refresh| refresh.token.expose_secret());
     let presented = match leaving {
@@ -61,7 +61,7 @@ async fn says_now(service: &SessionService, issued: &IssuedTokens, leaving: Leav
         },
         Leaving::ByRefreshToken => LogoutCredential { access: None, refresh },
         Leaving::Everywhere => {
-            // It needs an accepted token, and says "now" where the policy asks on every request.
+            // It needs an accepted token, and returns `Now` if the policy checks on every request.
             let accepted = service.authenticate(issued.access_token.expose_secret()).await;
             let asks = service.policy().check != Check::Nothing;
             return match accepted {
@@ -74,7 +74,7 @@ async fn says_now(service: &SessionService, issued: &IssuedTokens, leaving: Leav
     done.is_ok_and(|done| done.stolen_token == StolenTokenDies::Now)
 }
 
-async fn assert_dead(service: &SessionService, grants: &[IssuedTokens], story: &str) {
+async fn assert_refused(service: &SessionService, grants: &[IssuedTokens], story: &str) {
     for issued in grants {
         if service.policy().check != Check::Nothing {
             let verdict = service.authenticate(issued.access_token.expose_secret()).await;
@@ -87,7 +87,7 @@ async fn assert_dead(service: &SessionService, grants: &[IssuedTokens], story: &
     }
 }
 
-/// How long a token waits under each policy, in seconds: newborn, then older, then expired under the short lives.
+/// A token's age under each policy, in seconds: new, then older, then expired under the short lifetimes.
 fn ages() -> &'static [u64] {
     const AGES: [u64; 6] = [0, 150, 301, 100, 299, 11 * 3600];
     if crate::world::rounds() > 100 {
@@ -97,8 +97,8 @@ fn ages() -> &'static [u64] {
     }
 }
 
-/// All sequences of three policies: a login under the first, perhaps a refresh under each, a logout under any of them, with
-/// tokens from newborn to expired. What was refused "now" is refused under every policy that asks.
+/// All sequences of three policies: a login under the first, perhaps a refresh under each, a logout under any of them,
+/// with tokens from new to expired. A token refused "now" is refused under every policy that checks.
 #[tokio::test]
 async fn after_an_immediate_logout_no_checking_policy_accepts_the_token() {
     let users = Arc::new(MemoryUsers::new());
@@ -143,13 +143,13 @@ async fn after_an_immediate_logout_no_checking_policy_accepts_the_token() {
                                 told_now += usize::from(ended);
                             }
                             if ended {
-                                assert_dead(&service, &grants, &story).await;
+                                assert_refused(&service, &grants, &story).await;
                             }
                             let _ = service.prune(100).await.unwrap();
                         }
                         if ended {
                             for preset in Preset::ALL {
-                                assert_dead(&machine.start(preset).await, &grants, &story).await;
+                                assert_refused(&machine.start(preset).await, &grants, &story).await;
                             }
                         }
                     }
@@ -160,7 +160,7 @@ async fn after_an_immediate_logout_no_checking_policy_accepts_the_token() {
     assert!(told_now > 300, "only {told_now} logouts said \"now\"");
 }
 
-/// The row of a session may be lost, as after a restore, while several of its tokens are alive.
+/// The row of a session may be lost, as after a restore, while several of its tokens are valid.
 #[tokio::test]
 async fn a_logout_without_a_row_ends_every_token_of_the_session() {
     use rescind_session::ports::{Epoch, SessionStore};
@@ -173,6 +173,6 @@ async fn a_logout_without_a_row_ends_every_token_of_the_session() {
     assert_eq!(world.sessions.epoch(world.user.id).await.unwrap(), Epoch::FIRST);
     let left = world.log_out(&second).await.unwrap();
     assert_eq!(left.stolen_token, StolenTokenDies::Now);
-    world.assert_dead(&[first, second]).await;
+    world.assert_refused(&[first, second]).await;
     world.me(&other).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! One round of pruning removes all that has passed, whichever store holds it.
+//! One round of pruning removes everything expired from all stores.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn session(number: u64) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(number.into()))
 }
 
-/// Entries that may go, which are in the blacklist alone.
+/// Removable entries, which are only in the blacklist.
 async fn fill(blacklist: &dyn Blacklist, entries: u64) {
     let entries: Vec<_> = (1..=entries)
         .map(|number| Revocation {
@@ -45,7 +45,7 @@ async fn remaining(blacklist: &dyn Blacklist, entries: u64) -> usize {
 
 #[tokio::test]
 async fn pruning_continues_while_any_of_three_kinds_fills_a_batch() {
-    // The last batch of four is full, of five it is not.
+    // With batches of four the last one is full, with five it is not.
     for count in [4, 5] {
         let sessions = World::new().await;
         for _ in 0..count {

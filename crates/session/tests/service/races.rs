@@ -1,5 +1,5 @@
-//! Two things at once, many times over. Each race starts from a barrier, and whoever wins, nothing of an ended session
-//! may be accepted afterwards.
+//! Races, repeated many times. Each starts from a barrier, and whichever side wins, no token of an ended session may be
+//! accepted afterwards.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::world::{PASSWORD, World, rounds};
 use rescind_session::{IssuedTokens, RefreshError, ports::SessionStore};
 use tokio::sync::Barrier;
 
-/// Runs two futures from one starting line on two threads.
+/// Runs two futures on two threads, started together.
 async fn race<A: Send + 'static, B: Send + 'static>(
     a: impl Future<Output = A> + Send + 'static,
     b: impl Future<Output = B> + Send + 'static,
@@ -26,7 +26,7 @@ async fn race<A: Send + 'static, B: Send + 'static>(
     (a.await.unwrap(), b.await.unwrap())
 }
 
-/// Who writes first in a round: the ending of sessions, or what races it. The one that writes later has read and judged by
+/// Which side writes first in a round: the ending of sessions or its opponent. The later side has read and judged by
 /// then, and waits before its write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
@@ -37,7 +37,7 @@ enum Order {
 
 const ORDERS: [Order; 3] = [Order::AsItComes, Order::OtherFirst, Order::EndFirst];
 
-/// Races refreshes against an ending of the session, in every order, and tells how often each side came first.
+/// Races refreshes against an ending of the session, in every order; returns how often each side was first.
 async fn refresh_against<E, F>(close: &'static str, end: impl Fn(World, IssuedTokens) -> F) -> [usize; 2]
 where
     E: std::fmt::Debug + Send + 'static,
@@ -80,7 +80,7 @@ where
         }
         wins[usize::from(refreshed.is_err())] += 1;
         let grants: Vec<IssuedTokens> = refreshed.into_iter().chain([first]).collect();
-        world.assert_dead(&grants).await;
+        world.assert_refused(&grants).await;
     }
     wins
 }
@@ -103,8 +103,8 @@ async fn a_refresh_racing_logout_everywhere_leaves_no_valid_token() {
     assert!(wins.iter().all(|wins| *wins > 0), "one side always won: {wins:?}");
 }
 
-/// A login that committed before "log out everywhere" is ended by it; one that was overtaken starts over under the raised
-/// epoch. So whoever is alive afterwards was opened under it.
+/// A login that committed before "log out everywhere" is ended by it; an overtaken one starts over under the raised
+/// epoch. So every session that is still open was opened under it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch() {
     let world = World::new().await;
@@ -152,7 +152,7 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
             assert_eq!(world.sessions.opened_under(arrived.claims.session_id), raised);
             world.service.log_out_everywhere(&arrived.claims).await.unwrap();
         }
-        world.assert_dead(&[arrived]).await;
+        world.assert_refused(&[arrived]).await;
     }
     assert!(
         0 < survived && survived < rounds(),
@@ -160,8 +160,8 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
     );
 }
 
-/// A login that has read everything before a password change, and opens its session after it, would live on with the
-/// old password. It must find its epoch superseded, start over, and fail.
+/// A login that read everything before a password change and opens its session after it would survive with the old
+/// password. Its epoch must be superseded, so that it starts over and fails.
 #[tokio::test]
 async fn a_login_overtaken_by_a_password_change_fails_with_the_old_password() {
     let world = World::new().await;

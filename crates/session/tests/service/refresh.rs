@@ -1,4 +1,4 @@
-//! What a refresh token buys, and what a copy of one gives away.
+//! Refresh: rotation, grace and reuse.
 
 use std::collections::HashSet;
 
@@ -40,7 +40,7 @@ async fn one_of_200_concurrent_refreshes_rotates_and_all_get_its_successor() {
         "one rotation"
     );
     for issued in &grants {
-        // Failure 2 of the field: whoever lost the race is as authenticated as who won it.
+        // The losers of the race are authenticated like the winner.
         world.me(issued).await.unwrap();
     }
     world.refresh(&grants[0]).await.unwrap();
@@ -103,7 +103,7 @@ async fn a_token_two_generations_old_closes_and_revokes_the_session() {
     let third = world.refresh(&second).await.unwrap();
     world.me(&third).await.unwrap();
     assert!(matches!(world.refresh(&first).await, Err(RefreshError::Reused)));
-    world.assert_dead(&[first.clone(), second, third]).await;
+    world.assert_refused(&[first.clone(), second, third]).await;
     let row = world.row(first.claims.session_id).await;
     assert_eq!(
         row.state,
@@ -176,7 +176,7 @@ async fn a_generation_above_the_rows_closes_the_session_as_a_lost_commit() {
             ..
         }
     ));
-    world.assert_dead(&[first, second]).await;
+    world.assert_refused(&[first, second]).await;
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_stolen_database_alone_mints_no_token() {
     let guess = refresh_keys(99).issue(row.id, Generation::FIRST, &salt);
     let verdict = world.service.refresh(guess.expose_secret(), Device::default()).await;
     assert!(matches!(verdict, Err(RefreshError::Invalid)), "{verdict:?}");
-    // The key is what was missing.
+    // Only the key was missing.
     let genuine = refresh_keys(2).issue(row.id, Generation::FIRST, &salt);
     assert!(
         world
@@ -265,7 +265,7 @@ async fn a_stolen_database_alone_mints_no_token() {
 async fn a_key_alone_mints_no_refresh_token() {
     let world = World::new().await;
     let first = world.log_in().await;
-    // The best guesses: fixed bytes, and the salt of another session of the same user, which the thief may know.
+    // The best guesses: fixed bytes, and the salt of another session of the same user, which a thief may know.
     let known = world.log_in().await;
     let known = world.row(known.claims.session_id).await.refresh.unwrap().salt;
     for salt in [Salt::from_bytes([0; 32]), Salt::from_bytes([0xFF; 32]), known] {
@@ -273,15 +273,15 @@ async fn a_key_alone_mints_no_refresh_token() {
         let verdict = world.service.refresh(guess.expose_secret(), Device::default()).await;
         assert!(matches!(verdict, Err(RefreshError::Invalid)), "{verdict:?}");
     }
-    // The salt is what was missing.
+    // Only the salt was missing.
     let salt = world.row(first.claims.session_id).await.refresh.unwrap().salt;
     let genuine = refresh_keys(2).issue(first.claims.session_id, Generation::FIRST, &salt);
     let verdict = world.service.refresh(genuine.expose_secret(), Device::default()).await;
     assert!(verdict.is_ok(), "{verdict:?}");
 }
 
-/// Under one key a tag depends on the session, the generation and the salt. A salt that two sessions share, or that can
-/// be computed from what a token shows, would leave the key alone to mint.
+/// Under one key a tag depends on the session, the generation and the salt. If two sessions shared a salt, or it could
+/// be computed from a token, the key alone would be enough to mint tokens.
 #[tokio::test]
 async fn no_two_sessions_share_a_salt() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! What a service is bound to: a request and its time, and the keys that seal a notice.
+//! Services bound to a request's deadline, and sealed texts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Operations of two steps: neither a client, a deadline nor a first try that fails cuts one in half.
+//! Operations of two steps: no client, deadline or failed first try stops one half-way.
 
 use crate::faulty::{Fault, Gate};
 use crate::world::{PASSWORD, World, seconds, service};
@@ -17,8 +17,8 @@ async fn change(world: &World, old: &str, new: &str, here: &IssuedTokens) -> Res
         .await
 }
 
-/// Waits until the access token is refused: under paused time this takes none.
-async fn until_dead(world: &World, issued: &IssuedTokens) {
+/// Waits until the access token is refused. With paused time this takes no real time.
+async fn until_refused(world: &World, issued: &IssuedTokens) {
     let dead = async {
         while world.me(issued).await.is_ok() {
             tokio::time::sleep(seconds(1)).await;
@@ -36,7 +36,7 @@ async fn assert_only_the_new_password_counts(world: &World) {
     world.try_log_in(NEW).await.unwrap();
 }
 
-/// Stores the new password and nothing else, as a change does that is killed between its steps.
+/// Only stores the new password, like a change that is killed between its steps.
 async fn store_new_password(world: &World) {
     let User { username, .. } = world.service.sign_up("donor", &Password::new(NEW)).await.unwrap();
     let hash = world.users.credentials(&username).await.unwrap().unwrap().password_hash;
@@ -58,7 +58,7 @@ async fn other_sessions_end_when_the_password_writes_reply_is_late_or_lost() {
         if let Fault::Waits(gate) = fault {
             gate.let_go();
         }
-        until_dead(&world, &thief).await;
+        until_refused(&world, &thief).await;
         world.users.faults.mend();
         world.me(&here).await.unwrap();
         assert_only_the_new_password_counts(&world).await;
@@ -81,7 +81,7 @@ async fn a_client_that_hangs_up_does_not_stop_a_password_change_half_way() {
     assert!(request.await.unwrap_err().is_cancelled());
     tokio::time::pause();
     gate.let_go();
-    until_dead(&world, &thief).await;
+    until_refused(&world, &thief).await;
     world.users.faults.mend();
     world.me(&here).await.unwrap();
     assert_only_the_new_password_counts(&world).await;
@@ -103,7 +103,7 @@ async fn a_failed_ending_of_other_sessions_is_retried_automatically() {
         world.me(&thief).await.unwrap();
     }
     world.sessions.faults.mend();
-    until_dead(&world, &thief).await;
+    until_refused(&world, &thief).await;
     world.me(&here).await.unwrap();
     assert_only_the_new_password_counts(&world).await;
 }
@@ -119,7 +119,7 @@ async fn repeating_a_password_change_after_a_crash_completes_it() {
     assert!(matches!(guess, Err(ChangePasswordError::WrongPassword)), "{guess:?}");
     world.me(&thief).await.unwrap();
     change(&world, PASSWORD, NEW, &here).await.unwrap();
-    world.assert_dead(&[thief]).await;
+    world.assert_refused(&[thief]).await;
     world.me(&here).await.unwrap();
     assert_only_the_new_password_counts(&world).await;
 }
@@ -130,12 +130,12 @@ async fn a_repeat_with_the_new_password_as_old_completes_it_too() {
     let (here, thief) = (world.log_in().await, world.log_in().await);
     store_new_password(&world).await;
     change(&world, NEW, NEW, &here).await.unwrap();
-    world.assert_dead(&[thief]).await;
+    world.assert_refused(&[thief]).await;
     world.me(&here).await.unwrap();
     assert_only_the_new_password_counts(&world).await;
 }
 
-/// Its tokens were never handed over, so nobody could log it out.
+/// Its tokens were never delivered, so no client could log it out.
 #[tokio::test]
 async fn an_abandoned_login_leaves_no_session_open() {
     let world = World::new().await;
@@ -178,7 +178,7 @@ async fn a_refresh_for_a_removed_or_refused_user_issues_no_tokens() {
         "{refused:?}"
     );
 
-    // A demo account's session, of a time when the demo was on.
+    // A demo account's session, from a time when the demo was on.
     let world = World::new().await;
     let known = Password::new(PASSWORD);
     let _ = world.service.ensure_demo_account("carol", &known).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_refresh_for_a_removed_or_refused_user_issues_no_tokens() {
     );
 }
 
-/// The question whether the user is there has no time of its own.
+/// Reading the user has no deadline of its own.
 #[tokio::test]
 async fn a_hanging_user_store_delays_a_refresh_by_the_timeout_only() {
     let world = World::new().await;
@@ -225,7 +225,7 @@ async fn a_hanging_user_store_delays_a_refresh_by_the_timeout_only() {
     world.refresh(&issued).await.unwrap();
 }
 
-/// A login ends the oldest of too many sessions before it is answered, and may be given up there.
+/// A login ends the oldest of too many sessions before its reply, and may be abandoned there.
 #[tokio::test]
 async fn a_login_abandoned_after_opening_its_session_leaves_none_open() {
     let config = rescind_session::Config {

@@ -1,4 +1,4 @@
-//! A service on the memory adapters, with a clock that stands still until a test moves it.
+//! A service on the memory adapters, with a clock that only tests move.
 //!
 
 use std::{sync::Arc, time::Duration};
@@ -15,7 +15,7 @@ use rescind_session::{
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// A service, and everything behind it.
+/// A service with its stores and its clock.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) service: SessionService,
@@ -58,7 +58,7 @@ pub(crate) fn config(policy: Policy) -> Config {
 }
 
 impl World {
-    /// The default policy, with one user who has signed up.
+    /// The default policy, with one user.
     pub(crate) async fn new() -> Self {
         Self::with(config(Policy::blacklist())).await
     }
@@ -69,7 +69,7 @@ impl World {
         world
     }
 
-    /// As [`with`](Self::with), but the log has not been carried over to the blacklist yet.
+    /// Like [`with`](Self::with), but the blacklist has not been synced yet.
     pub(crate) async fn cold(config: Config) -> Self {
         let clock = ManualClock::at(noon());
         let (service, users, sessions, blacklist) = service(config, Arc::new(clock.clone()));
@@ -114,7 +114,8 @@ impl World {
         self.sessions.find(id).await.unwrap().unwrap()
     }
 
-    /// Whether the blacklist itself refuses it. A node also refuses what it only knows to be missing there.
+    /// Whether the blacklist itself refuses it. A node also refuses the revocations that it knows and the blacklist
+    /// lacks.
     pub(crate) async fn is_in_blacklist(&self, issued: &IssuedTokens) -> bool {
         let claims = &issued.claims;
         let standing = self.blacklist.inner.check(claims.token_id, claims.session_id).await;
@@ -122,7 +123,7 @@ impl World {
     }
 
     /// Asserts that every access token of these is refused as revoked, and every refresh token too.
-    pub(crate) async fn assert_dead(&self, grants: &[IssuedTokens]) {
+    pub(crate) async fn assert_refused(&self, grants: &[IssuedTokens]) {
         for issued in grants {
             let verdict = self.me(issued).await;
             assert!(
@@ -138,7 +139,7 @@ impl World {
     }
 }
 
-/// A service on memory adapters that know no user and no session.
+/// A service on empty memory adapters.
 pub(crate) fn service(
     config: Config,
     clock: Arc<dyn Clock>,
@@ -193,7 +194,7 @@ pub(crate) fn with_refresh(issued: &IssuedTokens) -> LogoutCredential<'_> {
     }
 }
 
-/// The token with its last bit but one changed: well formed, and not genuine.
+/// The token with its second last bit changed: well formed, but not genuine.
 pub(crate) fn forge(token: &str) -> String {
     let (rest, last) = token.split_at(token.len() - 5);
     let swapped = if last.starts_with('A') { "B" } else { "A" };
