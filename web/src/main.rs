@@ -3,7 +3,7 @@
 //! [`rescind_server`] makes a node of [`settings`]; this crate puts [`pages`], the [`demo`], the [`lab`], the [`inspector`]
 //! and the course ([`learn`]) on it.
 //!
-//! **Never**: a decision about a token. Whatever a page wants to know, it asks the service.
+//! **Never**: a decision about a token. The pages query the service.
 
 mod accounts;
 mod choices;
@@ -73,7 +73,7 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
             })
             .configure(|cfg| pages::configure(&site, cfg))
             .wrap(rescind.guard())
-            // Outside of the guard too: a refusal is an entry of the log like any answer.
+            // Outside of the guard too, so that refusals are logged like any answer.
             .wrap(from_fn(demo::watched))
             // Outside of the guard, so that its refusals are drawn too.
             .wrap(from_fn(pages::errors_as_pages))

@@ -52,25 +52,24 @@ struct Given {
 
 const ACCESS_TTL_HELP: &str =
     "How long an access token lives. [default: 12h under stored and client_delete, else 5m, and 60s in the demo]";
-/// Short, so that a visitor of the demo sees a token run out and renew itself.
+/// Short, so that a visitor of the demo sees a token expire and be renewed.
 const ACCESS_TTL: Duration = Duration::from_secs(60);
 const MOST_PEERS: usize = 8;
 
-/// Whether the demo is on: accounts whose password everybody knows, and tokens in full on the pages.
+/// Whether the demo is on: accounts with public passwords, and tokens in full on the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Demo {
-    /// It is.
     On,
-    /// It is not: demo accounts are refused, and no page shows a token.
+    /// Demo accounts are refused, and no page shows a token.
     Off,
 }
 
 impl CommandLine {
-    /// The settings of the node, whether the demo is on, and where its thief tries the same token. Nothing else asks the
-    /// other nodes: they know each other by their stores alone.
+    /// The settings of the node, whether the demo is on, and the other nodes at which its thief tries the same token. Nodes
+    /// otherwise communicate only through their stores.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// Every wrong setting.
     pub(crate) fn judge(&self) -> Result<(Settings, (Demo, Vec<Url>)), Faults> {
         Settings::judge_with(&self.node.given, |listening, faults| {
             let demo = Demo::judge(&self.own, listening, faults);
@@ -150,12 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_passes_claps_checks() {
         CommandLine::command().debug_assert();
     }
 
     #[test]
-    fn an_access_token_lives_as_long_as_the_policy_and_the_demo_say() {
+    fn the_policy_and_the_demo_set_the_access_tokens_lifetime() {
         let life = |policy, demo| {
             let (settings, _) = judge(&[("RESCIND_POLICY", policy), ("RESCIND_DEMO", demo)]).unwrap();
             settings.tokens.policy.access_ttl.as_secs()
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demo_is_on_by_itself_only_where_nobody_else_comes_in() {
+    fn the_demo_is_on_by_default_only_on_loopback() {
         let demo = |given: &[(&str, &str)]| judge(given).unwrap().1.0;
         let elsewhere = [("RESCIND_BIND", "192.0.2.1:80")];
         for url in [
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_nodes_are_known_to_the_demo_alone() {
+    fn peers_need_the_demo() {
         let peers = ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082, http://[::1]:8083");
         let (settings, (_, known)) = judge(&[peers, ("RESCIND_NODE", "a")]).unwrap();
         assert_eq!(settings.node.as_deref(), Some("a"));

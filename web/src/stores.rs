@@ -1,24 +1,24 @@
-//! Which stores are in use, and which node this is, in words for people.
+//! The names of the stores in use and of this node, for people.
 //!
-//! The program behaves the same on every store; that is what the ports are for. So nothing asks this to decide anything:
-//! it is what the demo says of the place that it plays in, and it is filled once, where the adapters are chosen.
+//! The program behaves the same on every store; that is the purpose of the ports. So no decision depends on this: the pages
+//! show it, and it is set once, from the settings.
 
 use std::fmt;
 
 use rescind_lab::meter::Store;
 use rescind_server::Settings;
 
-/// Where sessions, accounts and the revocation log are.
+/// The store of sessions, accounts and the revocation log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DatabaseKind {
-    /// A file, which one process has for itself.
+    /// A file, for one process.
     Sqlite,
-    /// A server, which any number of nodes share.
+    /// A server, for any number of nodes.
     Postgres,
 }
 
 impl DatabaseKind {
-    /// To be read after "sessions:".
+    /// Read after "sessions:".
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
@@ -27,17 +27,16 @@ impl DatabaseKind {
     }
 }
 
-/// Where the blacklist is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlacklistKind {
-    /// In the memory of this process, which is then alone.
+    /// In the memory of this process, for a single node.
     InProcess,
-    /// In Redis, which any number of nodes share.
+    /// In Redis, for any number of nodes.
     Redis,
 }
 
 impl BlacklistKind {
-    /// To be read after "blacklist:", and after "1 read in".
+    /// Read after "blacklist:", and after "1 read in".
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::InProcess => "this process",
@@ -51,7 +50,7 @@ impl BlacklistKind {
 pub(crate) struct Stores {
     pub(crate) database: DatabaseKind,
     pub(crate) blacklist: BlacklistKind,
-    /// What this node is called, where there are several.
+    /// The node's name, if there are several.
     pub(crate) node: Option<String>,
 }
 
@@ -73,7 +72,6 @@ impl Stores {
         }
     }
 
-    /// Where a store is, for people.
     pub(crate) fn place_of(&self, store: Store) -> &'static str {
         match store {
             Store::Blacklist => self.blacklist.name(),
@@ -98,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shared_is_said_to_be() {
+    fn a_shared_store_is_named_as_shared() {
         let stores = |urls: &[&str]| {
             let flags = ["rescind", "--node=a"].iter().chain(urls);
             let line = <rescind_server::CommandLine as clap::Parser>::parse_from(flags);

@@ -107,7 +107,7 @@ impl Thief {
     /// Tries an access token at both doors, one after the other, so that the log has the order of the doors.
     pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken, check: Check) -> [Attempt; 2] {
         let try_at = async |door| {
-            // A stopwatch: it decides nothing.
+            // A stopwatch, for display only.
             let started = Instant::now();
             let request = self.client.get(self.url(door)).bearer_auth(token.expose_secret());
             let answer = self.send(visit, request).await;
@@ -122,7 +122,7 @@ impl Thief {
     }
 
     async fn try_peer(&self, peer: &Arc<Peer>, token: &AccessToken, check: Check) -> AtPeer {
-        // A stopwatch: it decides nothing.
+        // A stopwatch, for display only.
         let started = Instant::now();
         // Without a number: that node does not know it.
         let request = self.client.get(&peer.door).bearer_auth(token.expose_secret());

@@ -1,8 +1,8 @@
-//! The twelve chapters. Each is a file of `content/chapters`: its prose, and in front of that what it is called, what it
-//! shows and what can be tried in it.
+//! The twelve chapters. Each is a file of `content/chapters`: prose, with front matter that has its title, its excerpts and
+//! its experiment.
 //!
-//! The first seven follow the article that this grew from, section by section, in words of our own. The other five are what
-//! it leaves open and production does not.
+//! The first seven follow the sections of the article that the project started from, in our own words. The other five cover
+//! what it leaves open and production needs.
 
 use std::{fmt, ops::Deref, sync::LazyLock};
 
@@ -18,7 +18,7 @@ macro_rules! chapters {
     ($($slug:literal),+ $(,)?) => { [$(($slug, file!("chapters/", $slug, ".md"))),+] };
 }
 
-/// In the order in which they are to be read, under their names in addresses.
+/// In reading order, by their names in addresses.
 const FILES: [(&str, File); 12] = chapters![
     "unissued",
     "stored",
@@ -46,19 +46,19 @@ static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Text {
     pub(crate) title: String,
-    /// The question that it answers, for the contents.
+    /// The question that it answers, shown in the contents.
     pub(crate) question: String,
     pub(crate) part: Part,
-    /// What to try under its prose, and what to look for.
+    /// The experiment under its prose, and what to look for.
     #[serde(rename = "try")]
     pub(crate) to_try: String,
-    /// Where the lab has more of it.
+    /// Links to the lab.
     pub(super) lab: InTheLab,
-    /// The source that does what the chapter says.
+    /// The source that implements it.
     pub(super) source: Source,
     pub(crate) controls: Vec<Control>,
     pub(super) story: Script,
-    /// Whether all answers are compared under the story.
+    /// Whether a comparison of all answers follows the story.
     #[serde(default)]
     pub(super) compares_all: bool,
     /// As HTML.
@@ -69,16 +69,16 @@ pub(crate) struct Text {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InTheLab {
-    /// With the name of a control in braces for what was chosen there.
+    /// A control's name in braces stands for its value.
     pub(super) address: String,
-    /// To be read after a verb: "see".
+    /// Read after a verb: "see".
     pub(crate) name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Part {
-    /// The article's sections.
+    /// The sections of the article.
     FiveAnswers,
     /// What it leaves open.
     Production,
@@ -99,7 +99,7 @@ impl Part {
     }
 }
 
-/// A chapter, by its place. It reads as its [`Text`].
+/// A chapter, by its place. Derefs to its [`Text`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chapter(usize);
 
@@ -123,7 +123,7 @@ impl Chapter {
         format!("/learn/{}", self.slug())
     }
 
-    /// Its place in the course, from 1.
+    /// From 1.
     pub(crate) fn number(self) -> usize {
         self.0 + 1
     }
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for Chapter {
 mod tests {
     use super::*;
 
-    /// Its heading is the page's.
+    /// The page has the heading.
     #[test]
     fn a_chapter_begins_with_prose_and_has_sections() {
         for chapter in Chapter::all() {

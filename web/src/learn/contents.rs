@@ -1,4 +1,4 @@
-//! `/learn`: what there is to read, and how far one has come.
+//! `/learn`: the table of contents, with the reader's progress.
 
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
@@ -14,7 +14,6 @@ use crate::pages::{Reader, draw, frame::Frame};
 struct Contents {
     frame: Frame,
     solved: Vec<Chapter>,
-    /// The first chapter whose exercise is not solved.
     next: Chapter,
     begun: bool,
 }

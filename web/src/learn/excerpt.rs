@@ -1,8 +1,7 @@
-//! Pieces of this repository's own source, for the chapters to show.
+//! Excerpts of this repository's own source, for the chapters.
 //!
-//! They are taken when the program is built, so that what a chapter shows is what runs, and cut at marks in comments, in the
-//! form that mdBook has for it: `ANCHOR: name` before the piece, `ANCHOR_END: name` after it. A mark moves with the code
-//! around it.
+//! They are embedded when the program is built, so that a chapter shows the code that runs. Comments mark them in mdBook's
+//! form: `ANCHOR: name` before the piece, `ANCHOR_END: name` after it. A mark moves with the code around it.
 
 use std::fmt;
 
@@ -14,7 +13,7 @@ macro_rules! sources {
     };
 }
 
-/// The files that chapters show something of.
+/// The files with excerpts.
 const SOURCES: [(&str, &str); 11] = sources![
     "crates/api/src/cookies.rs",
     "crates/api/src/security_headers.rs",
@@ -32,33 +31,32 @@ const SOURCES: [(&str, &str); 11] = sources![
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {
-    /// Seen from the root of the repository.
+    /// Relative to the root of the repository.
     pub(crate) file: String,
     anchors: Vec<String>,
-    /// What is said of them. Code stands between backticks.
+    /// The text on the pieces, with code between backticks.
     pub(crate) says: String,
 }
 
-/// What is shown of a [`Source`]: its pieces, line by line.
+/// The pieces of a [`Source`], line by line.
 #[derive(Debug)]
 pub(crate) struct Listing(pub(crate) Vec<Vec<Line>>);
 
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) number: usize,
-    /// Without the indentation that its piece begins with.
+    /// Without the indentation of its piece.
     pub(crate) text: &'static str,
 }
 
 impl Line {
-    /// Whether it says something to people only.
     pub(crate) fn is_comment(&self) -> bool {
         self.text.trim_start().starts_with("//")
     }
 }
 
 impl Source {
-    /// Cuts the pieces out; nothing, if one of them is not there.
+    /// Cuts the pieces out; `None`, if one of them is missing.
     pub(super) fn cut(&self) -> Option<Listing> {
         let (_, source) = SOURCES.iter().find(|(path, _)| *path == self.file)?;
         let pieces = self.anchors.iter().map(|anchor| piece(source, anchor));
@@ -83,7 +81,7 @@ fn piece(source: &'static str, anchor: &str) -> Option<Vec<Line>> {
     Some(lines.map(cut).collect())
 }
 
-/// Where the lines stand: `lines 3 to 9`, and where there is a gap, `lines 3 to 9 and 20 to 31`.
+/// The line numbers: `lines 3 to 9`, or with a gap, `lines 3 to 9 and 20 to 31`.
 impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut so_far = "lines";

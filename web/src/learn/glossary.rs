@@ -1,7 +1,7 @@
-//! The words of the pages, each with an anchor that other pages lead to.
+//! The glossary, with an anchor for each term.
 //!
-//! One word for one thing: what stands here is what code, pages and errors mean by it. The chapters that use a word are not
-//! listed by hand; they are those whose prose leads here.
+//! One word for one thing: code, pages and errors use a term as it is defined here. The chapters that use a term are found by
+//! the links in their prose, not listed by hand.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ pub(crate) struct Term {
     /// Its anchor: `/glossary#anchor`.
     pub(crate) anchor: String,
     pub(crate) name: String,
-    /// What else it is called.
+    /// Its other names.
     pub(crate) also: Option<String>,
     pub(crate) says: String,
     #[serde(default)]

@@ -1,18 +1,18 @@
-//! The course: twelve short chapters and a glossary, for somebody who knows what a login is.
+//! The course: twelve short chapters and a glossary, for readers who know what a login is.
 //!
 //! | | |
 //! | --- | --- |
-//! | [`chapters`] | what each chapter is called, asks, shows and lets one try; its prose is a template |
-//! | [`excerpt`] | pieces of our own source, cut out by the names of items when the program is built |
-//! | [`experiment`] | what runs under the prose, drawn by the lab |
-//! | [`exercises`] | what is to be solved, and what was |
+//! | [`chapters`] | each chapter's text, question, excerpts and experiment, from `content/chapters` |
+//! | [`excerpt`] | pieces of our own source, cut at marks when the program is built |
+//! | [`experiment`] | the story under the prose, played in a sandbox |
+//! | [`exercises`] | the exercises, and what was solved |
 //! | [`contents`], [`reading`], [`glossary`] | the pages |
 //!
-//! Text and program must not drift apart: a chapter shows the source that runs, draws an experiment that is run for it, and
-//! every link that it holds is followed in a test.
+//! Text and program must not drift apart: a chapter shows the source that runs, draws an experiment that is run for it, and a
+//! test follows each of its links.
 //!
-//! Whoever reads is not sent away. A page of the account sends a browser whose access token has run out to be refreshed, and
-//! from there, if need be, to the login; here nothing depends on who it is, so the page says that it does not know.
+//! A reader is never redirected. An account page sends a browser with an expired access token to be refreshed, and from there,
+//! if need be, to the login. These pages do not depend on the reader, so they only show that the login is unknown.
 
 pub(crate) mod chapters;
 mod contents;

@@ -1,4 +1,4 @@
-//! `/learn/{chapter}`: a page of prose, an experiment, the source that does it, an exercise.
+//! `/learn/{chapter}`: prose, an experiment, the source, and an exercise.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -18,10 +18,10 @@ struct Page {
     frame: Frame,
     chapter: Chapter,
     solved: bool,
-    /// What is said of the source, as HTML.
+    /// The text on the source, as HTML.
     of_the_source: String,
     listing: Option<Listing>,
-    /// The experiment, as HTML; nothing, if it could not be played.
+    /// The experiment, as HTML, if it could be played.
     experiment: Option<String>,
     exercise: Option<String>,
 }
@@ -41,7 +41,7 @@ pub(super) async fn show(reader: Reader, slug: web::Path<String>) -> actix_web::
     draw(StatusCode::OK, &page)
 }
 
-/// The experiment, played. A chapter is worth reading without it.
+/// Plays the experiment; `None` if that fails: a chapter is worth reading without it.
 async fn experiment(chapter: Chapter, query: &str) -> Option<String> {
     let played = Experiment::play(chapter, query).await;
     let drawn = played.map_err(|error| error.to_string());
@@ -51,7 +51,7 @@ async fn experiment(chapter: Chapter, query: &str) -> Option<String> {
         .ok()
 }
 
-/// Text with `code` between backticks, as HTML. What is written here is ours and holds nothing to escape.
+/// Text with `code` between backticks, as HTML. It is our own text, without characters to escape.
 pub(super) fn code_in(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for (n, part) in text.split('`').enumerate() {

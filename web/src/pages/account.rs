@@ -1,4 +1,4 @@
-//! The private page: who you are, your access token taken apart, and your devices.
+//! The private page: your account, your access token decoded, and your devices.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -26,17 +26,17 @@ struct Account {
     frame: Frame,
     username: String,
     notice: Option<Notice>,
-    /// The session that this browser held before, if a copy of it was used.
+    /// This browser's earlier session, if a copy of it was used.
     ended: Option<Ended>,
     token: TokenView,
     renewed: Option<Renewed>,
     logout_means: String,
     devices: Devices,
-    /// Whether the account is the demo's, whose password is everybody's.
+    /// Whether it is a demo account, with a public password.
     is_demo: bool,
 }
 
-/// The refresh that nobody has to think of, made visible.
+/// The automatic refresh, made visible.
 struct Renewed {
     generation: u32,
     last: Time,
@@ -45,7 +45,7 @@ struct Renewed {
 }
 
 impl Renewed {
-    /// How old a token may be that was issued on the way here: redirects take their time.
+    /// How old a token may be that was issued on the way here: redirects take time.
     const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(4);
 
     fn of(device: &Device, issued_at: Timestamp, now: Timestamp) -> Option<Self> {

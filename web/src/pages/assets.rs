@@ -1,13 +1,14 @@
 //! Static files, part of the binary.
 //!
-//! A file's address contains a hash of what is in it. So browsers may keep it for a year, and a new version is a new
-//! address. The hash is no secret and no proof; it only has to change when the file does.
+//! A file's address contains a hash of its contents. So browsers may keep it for a year, and a new version has a new address.
+//! The hash is no secret and no proof; it only has to change with the file.
 //!
-//! There is one stylesheet and one script, and a second stylesheet for the pages that teach; each is put together from files that can be read by themselves, so that a page costs
-//! few requests. Rejected: a bundler. What it would do here is to leave out the lines that begin with `import`.
+//! To keep the number of requests low, there is one stylesheet and one script, and a second stylesheet for the pages that
+//! teach. Each is joined from readable source files. Rejected: a bundler, which would only remove the lines that begin with
+//! `import`.
 //!
-//! They travel compressed, and pages do not: a page holds secrets beside what a stranger may have written, and its length,
-//! once compressed, tells of both (the attack is called BREACH).
+//! Assets are compressed, pages are not: a page holds secrets beside text that a stranger may have written, and its compressed
+//! length reveals both (the BREACH attack).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -52,7 +53,7 @@ impl Asset {
         let hash = format!("{:016x}", hasher.finish());
         Self {
             path: format!("{FOLDER}{stem}.{hash}.{extension}"),
-            // Weak, because compressed and not compressed are the same file in other bytes.
+            // Weak, because the compressed and the plain file differ in bytes.
             tag: EntityTag::new_weak(hash),
             media_type,
             contents,
@@ -62,7 +63,7 @@ impl Asset {
 
 pub(crate) struct Assets {
     pub(crate) stylesheet: Asset,
-    /// What the pages that teach need beside it.
+    /// The second stylesheet, of the pages that teach.
     pub(crate) lessons: Asset,
     /// A module.
     pub(crate) script: Asset,
@@ -142,8 +143,7 @@ async fn serve(request: HttpRequest, site: web::Data<super::Site>) -> Result<imp
     })
 }
 
-/// Modules put one after another, in which nothing has to be imported any more: an `import` is one line of its own, and
-/// names are the same everywhere. What they export stays exported.
+/// Joins modules without their imports: an `import` is a line of its own, and names are the same everywhere. Exports stay.
 fn one_module(modules: &[&str]) -> String {
     modules
         .iter()
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_modules_put_together_lack_their_imports_and_nothing_else() {
+    fn joining_modules_removes_only_their_imports() {
         let [first, second] = [
             "export const a = 1;\n",
             "import { a } from \"./first.js\";\n\nexport const b = a;\n",
@@ -170,9 +170,9 @@ mod tests {
         );
     }
 
-    /// Put together they share one scope, where a name that two of them declare would be a syntax error in every page.
+    /// Joined, they share one scope, where a name declared twice would be a syntax error in every page.
     #[test]
-    fn no_two_modules_declare_the_same_name_and_each_imports_what_stands_before_it() {
+    fn modules_declare_distinct_names_and_import_only_earlier_modules() {
         let mut declared = BTreeSet::new();
         for line in MODULES.iter().flat_map(|module| module.lines()) {
             if let Some(imported) = line.strip_prefix("import { ") {

@@ -1,13 +1,13 @@
-//! What a person calls a device: "Chrome on Linux".
+//! A device's name for people: "Chrome on Linux".
 
 use woothee::{parser::Parser, woothee::VALUE_UNKNOWN};
 
-/// Words for a `User-Agent`. It comes from the client and proves nothing; it only has to be recognised.
+/// Names a `User-Agent`. It is the client's own claim and no proof; people only have to recognise it.
 pub(crate) fn device_name(user_agent: Option<&str>) -> String {
     let Some(user_agent) = user_agent.map(str::trim).filter(|name| !name.is_empty()) else {
         return "A program that gives no name".to_owned();
     };
-    // A browser without a window calls itself so; woothee does not know the word.
+    // A headless browser's name, which woothee does not know.
     let spoken = user_agent.replace("HeadlessChrome/", "Chrome/");
     let known = Parser::new().parse(&spoken);
     match known.as_ref().map(|known| (known.name, known.os)) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_made_up_stays_short() {
+    fn a_made_up_name_is_cut() {
         assert_eq!(device_name(Some(&"x".repeat(256))).len(), 40);
     }
 }

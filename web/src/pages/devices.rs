@@ -19,9 +19,8 @@ use super::{
 };
 use crate::content::say;
 
-/// What the account page shows under "Your devices".
 pub(crate) enum Devices {
-    /// This one first, then the others by the time they were last seen, a page at a time.
+    /// This one first, then the others by the time they were last seen, in pages.
     Kept(Vec<Device>, Pages),
     /// Why there is no list.
     NotKept(String),
@@ -38,7 +37,7 @@ pub(crate) struct Page {
     devices: Option<usize>,
 }
 
-/// How many devices a page lists, beside the one that is used.
+/// How many devices a page lists, beside the current one.
 const ON_A_PAGE: usize = 20;
 
 pub(crate) struct Device {
@@ -48,7 +47,7 @@ pub(crate) struct Device {
     pub(crate) address: Option<String>,
     pub(crate) last_seen: Time,
     pub(crate) since: Time,
-    /// How often it has renewed itself, where the policy renews.
+    /// How often it was renewed, if the policy has refresh tokens.
     pub(crate) generation: Option<u32>,
 }
 
@@ -151,7 +150,7 @@ pub(crate) async fn log_out_everywhere(
     logged_out(&request, &rescind, &asks, dies)
 }
 
-/// Whoever asked has ended their own session.
+/// The reply to a person who ended their own session.
 fn logged_out(
     request: &HttpRequest,
     rescind: &Rescind,
@@ -163,7 +162,7 @@ fn logged_out(
     with_cookies(see_other("/"), &cookies)
 }
 
-/// When the last copy of an access token of these sessions dies.
+/// When the last access token of these sessions expires.
 async fn dies(
     rescind: &Rescind,
     asks: &Authenticated,

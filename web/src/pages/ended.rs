@@ -1,8 +1,8 @@
-//! Why somebody has to log in again: told where they find themselves logged out.
+//! Why a person has to log in again: shown where they notice that they are logged out.
 //!
-//! A session that was ended under a browser leaves its cookies behind, dead. They still say which session it was, and the
-//! session's row says how it ended. Above all to somebody who was robbed: when a refresh token is used twice, the session
-//! is closed under both, and the honest one of the two should learn it.
+//! A session that was ended elsewhere leaves its invalid cookies in the browser. They still name the session, and its row
+//! holds the reason. This matters most after a robbery: when a refresh token is used twice, the session is closed for both,
+//! and its owner should learn why.
 
 use actix_web::HttpRequest;
 use jiff::Timestamp;
@@ -19,22 +19,22 @@ use super::{
 };
 use crate::content::{Facts, first, word, yes};
 
-/// What is said of a session that was ended, for `ended.html`.
+/// The notice on an ended session, for `ended.html`.
 pub(crate) struct Ended {
     pub(crate) said: &'static Said,
     pub(crate) when: Time,
-    /// The device that renewed the session last, the thief's or one's own, where it was ended because somebody had a copy.
+    /// The device that renewed the session last, the thief's or the owner's, if it was ended because of a copy.
     pub(crate) robbed: Option<Listed>,
 }
 
 impl Ended {
-    /// What the browser's cookies have to tell. Nothing, if the person ended the session here, or never had one; and
-    /// nothing while the store cannot be asked, since the page around it is the way out.
+    /// From the browser's cookies. `None`, if the person ended the session here or never had one; and while the store does
+    /// not answer, since the page around it is the way out.
     pub(crate) async fn of(request: &HttpRequest, rescind: &Rescind) -> Option<Self> {
         Self::of_session(rescind, browser::ended_session(request, rescind).await)
     }
 
-    /// The same for somebody who has just logged in, of the session that this browser held before.
+    /// The same after a login, on this browser's earlier session.
     pub(crate) async fn before_login(session: SessionId, user: UserId, rescind: &Rescind) -> Option<Self> {
         let session = rescind.service().session(session).await.map_err(Problem::from);
         Self::of_session(
@@ -64,7 +64,7 @@ impl Ended {
         Some(Self {
             said,
             when: Time::ago(session.reuse_noticed_at.unwrap_or(at), now),
-            // Not known where only an access token was presented, which may be a thief's.
+            // Unknown if only an access token was presented, which may be a thief's.
             robbed: (robbed && session.device != Device::default()).then(|| Listed::new(session, session.id, now)),
         })
     }

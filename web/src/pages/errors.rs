@@ -1,8 +1,8 @@
-//! Errors as pages, for whoever asked for a page.
+//! Errors as pages, for requests that accept HTML.
 //!
-//! The API answers everything that goes wrong as problem+json, and says so in one place. This is the other half: a
-//! middleware that sees such a reply on its way to a browser and draws a page instead. Status and headers stay, so
-//! `Retry-After`, `Allow` and cookies arrive. What lies under `/api` is never drawn: a program asked.
+//! The API answers every error as problem+json, in one place. This middleware replaces such a reply to a browser by a page.
+//! Status and headers stay, so `Retry-After`, `Allow` and cookies arrive. Replies under `/api` are never replaced: their
+//! clients are programs.
 
 use actix_web::{
     Error, HttpRequest, HttpResponse,
@@ -33,17 +33,16 @@ struct ErrorPage {
     frame: Frame,
     status: u16,
     said: Option<&'static Said>,
-    /// What the problem says of itself.
     detail: &'static str,
     wait: Option<String>,
-    /// The page that was asked for, where asking once more may help.
+    /// The requested page, if a retry may help.
     again: Option<String>,
-    /// Where the script leads when a store that was down is back.
+    /// Where the script leads once a store answers again.
     when_back: Option<String>,
-    /// Where to go from here: an address and its name.
+    /// The next address and its name.
     way_out: (&'static str, &'static str),
     code: &'static str,
-    /// The request's id, under which the log tells more.
+    /// The request's id, by which the log has more.
     request: Option<String>,
 }
 
@@ -52,7 +51,7 @@ pub(crate) async fn as_pages(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // Asked before the request goes on: actix panics on one that somebody still holds.
+    // Read before the request is forwarded: actix panics if a clone of it still exists.
     let wants_page = !is_for_programs(request.path()) && prefers_html(request.request());
     let (request, reply) = next.call(request).await?.map_into_boxed_body().into_parts();
     let reply = if wants_page && is_undrawn_error(&reply) {
@@ -76,7 +75,7 @@ fn is_undrawn_error(reply: &HttpResponse) -> bool {
     !is_page && (reply.status().is_client_error() || reply.status().is_server_error())
 }
 
-/// Whether HTML is asked for, and no less than JSON. `*/*` alone, as curl sends it, is not: a program asked.
+/// Whether HTML is accepted, and preferred to JSON or equal. `*/*` alone, as curl sends it, does not count.
 fn prefers_html(request: &HttpRequest) -> bool {
     let Ok(accept) = Accept::parse(request) else {
         return false;
@@ -102,7 +101,7 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
         .with("ours", yes(status.is_server_error()));
     let said = first(&WORDS.error, &facts);
     let way_out = match request.path() {
-        // Whoever pressed a button of the demo is in the middle of its story.
+        // A person who pressed a button of the demo is in the middle of its story.
         path if site.demo().is_on() && path.starts_with("/demo/") => ("/demo", "Back to the demo"),
         _ if said.is_some_and(|said| said.login) => ("/login", "Log in"),
         _ => ("/", "To the start"),
@@ -128,7 +127,7 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
             .map(str::to_owned),
     };
     let page = draw(status, &page)?;
-    // The reply keeps its head, and with it the cookies; only what describes the old body goes.
+    // The reply keeps its head with the cookies; only headers that describe the old body are removed.
     let mut reply = reply.set_body(page.into_body());
     reply.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
@@ -145,7 +144,7 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
     Ok(reply)
 }
 
-/// Whether it is a store that is waited for, which `/health/ready` knows about.
+/// Whether the cause is a store, which `/health/ready` reports.
 fn comes_back(problem: Option<&Problem>) -> bool {
     matches!(
         problem,
@@ -153,8 +152,8 @@ fn comes_back(problem: Option<&Problem>) -> bool {
     )
 }
 
-/// A form is not sent again by a link: there the browser's own reload does it, and asks first. Somebody who was on the
-/// way through `/refresh` is sent to where they wanted to go.
+/// The page to retry. Not for forms: there the browser's own reload does it, and asks first. On the way through `/refresh` it
+/// is the original page.
 fn again(request: &HttpRequest, problem: Option<&Problem>) -> Option<String> {
     let passes = problem.is_some_and(|problem| problem.retry_after().is_some());
     if !passes || request.method() != Method::GET {

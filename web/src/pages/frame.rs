@@ -1,4 +1,4 @@
-//! What stands around every page.
+//! The frame of every page.
 
 use std::sync::Arc;
 
@@ -7,26 +7,24 @@ use super::{assets::Assets, theme::Theme};
 /// Title, navigation, the policy in force, and the choice of a theme.
 pub(crate) struct Frame {
     pub(crate) title: String,
-    /// The page's own address, to mark it in the navigation.
+    /// The page's own address, marked in the navigation.
     pub(crate) path: String,
     pub(crate) who: Who,
-    /// Whether there is a demo to go to.
+    /// Whether the demo is on.
     pub(crate) demo: bool,
-    /// Where the page comes from, in the demo: elsewhere it is nobody's business.
+    /// The node and stores that drew the page; only in the demo, since elsewhere this is internal.
     pub(crate) place: Option<Place>,
     pub(crate) theme: Theme,
-    /// Where the choice of a theme leads back to.
     pub(crate) back: String,
     pub(crate) assets: Arc<Assets>,
-    /// For the script: the login that the page is drawn for, as [`SessionState`](super::session_state::SessionState) in
-    /// JSON.
+    /// For the script: the page's login, as [`SessionState`](super::session_state::SessionState) in JSON.
     pub(crate) session: Option<String>,
     pub(crate) policy: &'static str,
     pub(crate) promise: String,
 }
 
 impl Frame {
-    /// Whether it stands around a page of the lab, the inspector, the course or the glossary.
+    /// Whether the page belongs to the lab, the inspector, the course or the glossary.
     pub(crate) fn teaches(&self) -> bool {
         let folder = self.path.split('/').nth(1);
         matches!(folder, Some("lab" | "inspector" | "learn" | "glossary"))
@@ -35,9 +33,8 @@ impl Frame {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The node that answered, where there are several.
+    /// The node that answered, if there are several.
     pub(crate) node: Option<String>,
-    /// The stores that it asks.
     pub(crate) stores: String,
 }
 
@@ -45,9 +42,9 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Who {
     Somebody(String),
-    /// Nobody who is.
+    /// Not logged in.
     Nobody,
-    /// Nobody has asked: on an error page the store may be what fails.
+    /// Not queried: on an error page the store may be what fails.
     Unknown,
 }
 
@@ -60,12 +57,11 @@ pub(crate) struct Field {
     pub(crate) kind: &'static str,
     /// For password managers.
     pub(crate) autocomplete: &'static str,
-    /// What was typed; a password never comes back.
+    /// The typed value, but never a password.
     pub(crate) value: String,
     pub(crate) hint: Option<&'static str>,
-    /// What is wrong with it, to be read after the label.
+    /// Its error, read after the label.
     pub(crate) error: Option<String>,
-    /// Whether the cursor begins here.
     pub(crate) focus: bool,
 }
 
@@ -97,7 +93,7 @@ impl Field {
         }
     }
 
-    /// The ids of what describes the input, for a screen reader to read with it.
+    /// The ids of the input's descriptions, for screen readers.
     pub(crate) fn described_by(&self) -> Option<String> {
         let hint = self.hint.map(|_| format!("{}-hint", self.name));
         let error = self.error.as_ref().map(|_| format!("{}-error", self.name));
@@ -108,7 +104,7 @@ impl Field {
     }
 }
 
-/// Gives each field what is wrong with it, and the cursor to the first of them.
+/// Gives each field its error, and the first of them the cursor.
 pub(crate) fn tell(fields: &mut [Field], errors: &[rescind_api::FieldError]) {
     for field in fields.iter_mut() {
         field.error = errors

@@ -1,4 +1,4 @@
-//! The first page, and what a logout leaves to be said.
+//! The first page, and the notice after a logout.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -23,7 +23,7 @@ struct Home {
     ended: Option<Ended>,
 }
 
-/// What is said once, after something was done.
+/// A message shown once, after an action.
 pub(crate) struct Notice {
     pub(crate) said: &'static Said,
     /// The instant at the end of the sentence.

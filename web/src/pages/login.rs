@@ -30,13 +30,12 @@ struct DemoAccounts {
     password: &'static str,
 }
 
-/// Where to go after it.
 #[derive(Deserialize)]
 pub(crate) struct Way {
     next: Option<String>,
 }
 
-/// What the form sends. It does not print: people type passwords here, sometimes into the wrong field.
+/// The form's fields. No `Debug`: people type passwords here, sometimes into the wrong field.
 #[derive(Deserialize)]
 pub(crate) struct Typed {
     #[serde(default)]
@@ -63,7 +62,7 @@ impl Login {
     }
 }
 
-/// `visitor` may be an error: this page is the way out for somebody whose cookies contradict each other.
+/// `visitor` may be an error: this page is the way out for a browser with contradicting cookies.
 pub(crate) async fn show(
     request: HttpRequest,
     visitor: Result<Visitor, Problem>,
@@ -108,7 +107,7 @@ pub(crate) async fn submit(
         Err(problem @ (Problem::InvalidCredentials | Problem::RateLimited { .. } | Problem::Overloaded)) => {
             page.error = Some(explained(&problem));
             page.frame.title.insert_str(0, "Not logged in: ");
-            // The name is kept, so what has to be typed is the password.
+            // The name is kept, so only the password has to be typed.
             let [username, password] = &mut page.fields;
             (username.focus, password.focus) = (false, true);
             draw_again(&problem, &page)
@@ -117,7 +116,7 @@ pub(crate) async fn submit(
     }
 }
 
-/// What happened, and how long to wait if that helps.
+/// The error, and how long to wait if that helps.
 pub(crate) fn explained(problem: &Problem) -> String {
     match (problem, problem.retry_after()) {
         (Problem::RateLimited { .. }, Some(wait)) => {
@@ -128,7 +127,7 @@ pub(crate) fn explained(problem: &Problem) -> String {
     }
 }
 
-/// Those of the fields that were left empty.
+/// The fields that were left empty.
 pub(crate) fn missing(typed: [(&'static str, &str); 2]) -> Vec<FieldError> {
     let empty = typed.into_iter().filter(|(_, typed)| typed.is_empty());
     let missing = empty.map(|(field, _)| FieldError {

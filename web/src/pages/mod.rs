@@ -1,14 +1,13 @@
 //! The pages: HTML from templates, one stylesheet, and one script that no page needs.
 //!
-//! Every page works with forms and redirects alone. What changes something is a POST that answers 303, so that
-//! reloading repeats nothing; a form that is refused is shown again, with its fields kept and the reason beside them.
-//! A page that meets an access token which has run out sends the browser to `/refresh` and gets it back with a new one;
-//! a form that does is answered "renewed, press again", since a redirect would lose what was typed.
+//! Every page works with forms and redirects alone. Changes are POSTs that answer 303, so that a reload repeats none; a
+//! refused form is shown again, with its fields kept and the reason beside them. With an expired access token, a page sends
+//! the browser to `/refresh`, which returns it with a new one; a form is answered "renewed, press again", since a redirect
+//! would lose the typed text.
 //!
-//! No page is kept by the browser: after a logout the back button must find nothing. Only static files are.
+//! Browsers must not store pages: after a logout the back button must not show one. They store only static files.
 //!
-//! **Never**: a token outside the demo. The signature alone would be enough, because a page that shows header and claims
-//! shows the rest.
+//! **Never**: a token outside the demo. Not even its signature: the page shows header and claims, so it would be complete.
 
 mod account;
 mod assets;
@@ -73,8 +72,8 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .service(page("/logout-everywhere").route(web::post().to(devices::log_out_everywhere)));
 }
 
-/// What a page's script may do: be ours, and ask us. Other replies carry no script, and keep the API's policy, which allows
-/// none.
+/// Pages may run our own script, which may send requests to us. Other replies have no script, and keep the API's policy, which
+/// allows none.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
                               form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -82,7 +81,7 @@ fn page(path: &str) -> Resource {
     web::resource(path)
 }
 
-/// GET, and HEAD with it: whoever watches a site asks with HEAD.
+/// GET, and HEAD too: monitoring uses HEAD.
 pub(crate) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
@@ -104,7 +103,7 @@ pub(crate) fn draw(status: StatusCode, page: &impl Template) -> actix_web::Resul
         .body(html))
 }
 
-/// Draws a form again, to say what is wrong with it; with the headers that a client gets from the API in that case.
+/// Draws a form again with its errors, and with the headers that the API sends in that case.
 fn draw_again(problem: &Problem, page: &impl Template) -> actix_web::Result<HttpResponse> {
     let told = actix_web::ResponseError::error_response(problem);
     let mut drawn = draw(told.status(), page)?;
@@ -113,12 +112,12 @@ fn draw_again(problem: &Problem, page: &impl Template) -> actix_web::Result<Http
             drawn.headers_mut().insert(name, value.clone());
         }
     }
-    // For the middlewares: the form says it in words.
+    // For the middlewares: the form shows it in words.
     drawn.extensions_mut().insert(problem.clone());
     Ok(drawn)
 }
 
-/// Sends the browser on with a GET, so that reloading where it arrives sends no form again.
+/// Redirects with a GET, so that a reload of the target does not send the form again.
 pub(crate) fn see_other(to: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, to))

@@ -1,7 +1,7 @@
-//! A new password, for whoever knows the old one.
+//! Changing the password, with the old one.
 //!
-//! The old one is asked because the session may not be its owner's: a thief with a stolen session must not be able to
-//! turn it into the account. For the same reason the other sessions end with the old password.
+//! The old password is required because the session may be stolen: a thief must not be able to take over the account with it.
+//! For the same reason the other sessions end with the old password.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -25,13 +25,13 @@ struct NewPassword {
     frame: Frame,
     username: String,
     error: Option<String>,
-    /// The access token had run out when the form was sent.
+    /// The access token had expired when the form was sent.
     renewed: bool,
-    /// The old password and the new one. Nothing for an account of the demo, whose password stays as it is.
+    /// The old password and the new one; none for a demo account, whose password cannot be changed.
     fields: Option<[Field; 2]>,
 }
 
-/// Repeating is harmless and not needed: the program does the rest by itself.
+/// A repeat is harmless but not needed: the program does the rest by itself.
 const PENDING: &str = "Your password is changed, and your other sessions are ended. For a moment some of their tokens may \
                        still be accepted.";
 
@@ -70,7 +70,7 @@ impl NewPassword {
         self.frame.title.insert_str(0, title);
         match (&mut self.fields, problem) {
             (Some(fields), Problem::InvalidInput(errors)) => tell(fields, errors),
-            // The page says why, whether somebody asked or not.
+            // The page shows the reason in any case.
             (None, Problem::DemoAccount) => {}
             (_, Problem::RevocationPending(_)) => self.error = Some(PENDING.to_owned()),
             _ => self.error = Some(explained(problem)),
@@ -79,7 +79,7 @@ impl NewPassword {
     }
 }
 
-/// What the form sends. It does not print.
+/// The form's fields. No `Debug`: they are passwords.
 #[derive(Deserialize)]
 pub(crate) struct Typed {
     #[serde(default)]
@@ -154,8 +154,8 @@ async fn change(
     browser::change_password(request, rescind, asks, &old, &new).await
 }
 
-/// The form again, with new tokens and empty fields. Other forms come back with what was typed, hidden in the page; a
-/// password does not belong into one.
+/// The form again, with new tokens and empty fields. Other forms come back with hidden fields for the typed text, but a page
+/// must not contain a password.
 async fn renew(request: &HttpRequest, site: &Site, rescind: &Rescind) -> actix_web::Result<HttpResponse> {
     let renewal = match renewed::in_passing(request, rescind).await? {
         Ok(renewal) => renewal,

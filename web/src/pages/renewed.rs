@@ -1,9 +1,8 @@
-//! A form that came with an access token which had run out.
+//! A form with an expired access token.
 //!
-//! A redirect to `/refresh` would lose what was typed. So the token is renewed in passing, and the person is shown a
-//! button that sends the same form again. Rejected: doing what was asked straight away. Whoever holds an old access
-//! token and a refresh token has not shown yet that the session still stands at the moment of the deed, and a
-//! renewal whose cookies the browser does not take would have done it all the same.
+//! A redirect to `/refresh` would lose the typed text. So the token is renewed here, and the person gets a button that sends
+//! the same form again. Rejected: doing it at once. An old access token with a refresh token does not prove that the session
+//! is still open at that moment, and it would be done even if the browser does not store the new cookies.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
@@ -28,10 +27,10 @@ struct Renewed<'a> {
     kept: &'a [(String, String)],
 }
 
-/// The fields of a form, whatever they are. Nothing, if the body is no form.
+/// The fields of any form; `None`, if the body is no form.
 pub(crate) type Sent = Option<Form<Vec<(String, String)>>>;
 
-/// Whoever pressed a button, or what to answer them first. `button` is what the button says.
+/// The person who pressed a button, or the page to answer instead. `button` is its label.
 pub(crate) async fn whoever_pressed(
     request: &HttpRequest,
     visitor: Visitor,
@@ -65,7 +64,7 @@ async fn renew(
     draw(StatusCode::OK, &page)
 }
 
-/// Renews the tokens of a form's sender. The inner error leads to the login.
+/// Renews the tokens of a form's sender. The inner error is a redirect to the login.
 pub(crate) async fn in_passing(
     request: &HttpRequest,
     rescind: &Rescind,

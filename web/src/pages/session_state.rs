@@ -1,6 +1,6 @@
-//! What a script may know of the browser's login, so that it can renew it ahead of time: never a token.
+//! What a script may know of the browser's login, to renew it ahead of time: never a token.
 //!
-//! `GET /session` answers it as JSON, and a page that was drawn for somebody carries the same, which saves the question:
+//! `GET /session` returns it as JSON, and a page drawn for a logged-in person contains it, which saves the request:
 //!
 //! ```json
 //! {"state": "live", "session_id": "…", "generation": 3, "issued_at": "…", "expires_at": "…", "now": "…"}
@@ -8,10 +8,10 @@
 //! {"state": "ended", "now": "…"}
 //! ```
 //!
-//! The generation is the one that the browser's own refresh token says, not the one in the database. It answers the only
-//! question that a script has: are these still the cookies that I looked at? The database would answer another one. After
-//! a renewal whose reply was lost its number has grown and the cookies have not, and a script that took that for the work
-//! of another tab would never ask again. And it would cost a read for each page.
+//! The generation is the one in the browser's own refresh token, not the one in the database. It answers the script's only
+//! question: are these still the same cookies? The database's would not: after a renewal with a lost reply its number has
+//! grown and the cookies are the old ones, and a script that took this for another tab's renewal would never retry. It would
+//! also cost a read for each page.
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use jiff::Timestamp;
@@ -19,26 +19,26 @@ use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
 use rescind_session::token::{PresentedRefreshToken, SessionId};
 use serde::{Serialize, Serializer};
 
-/// What the cookies of a browser amount to.
+/// The state of a browser's cookies.
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum SessionState {
     /// The access token is accepted.
     Live {
         session_id: SessionId,
-        /// How often the refresh token was renewed; nothing where there is none, and so nothing to renew with.
+        /// How often the refresh token was renewed; `None` without a refresh token.
         generation: Option<u32>,
         issued_at: Timestamp,
         expires_at: Timestamp,
         #[serde(serialize_with = "to_the_millisecond")]
         now: Timestamp,
     },
-    /// It is not, and there is a refresh token that may buy the next.
+    /// The access token is not accepted, but there is a refresh token.
     Stale {
         #[serde(serialize_with = "to_the_millisecond")]
         now: Timestamp,
     },
-    /// Nobody is logged in, or no longer.
+    /// Not logged in, or no longer.
     Ended {
         #[serde(serialize_with = "to_the_millisecond")]
         now: Timestamp,
@@ -59,16 +59,16 @@ impl SessionState {
         }
     }
 
-    /// For whom a page is drawn, in JSON; nothing if for anybody.
+    /// A page's login in JSON; `None` if it does not depend on a login.
     pub(crate) fn drawn_for(request: &HttpRequest, rescind: &Rescind) -> Option<String> {
         let authenticated = Visitor::seen(request)?;
-        // While the time is not known nobody is found logged in.
+        // While the time is not known, no login is accepted.
         let now = rescind.service().now().ok()?;
         serde_json::to_string(&Self::live(request, rescind, &authenticated, now)).ok()
     }
 }
 
-/// A script has no use for the rest, and not every browser reads it.
+/// A script needs no finer time, and not every browser parses it.
 fn to_the_millisecond<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
 }

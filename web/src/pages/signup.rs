@@ -62,7 +62,7 @@ pub(crate) async fn submit(
     if let Err(problem) = browser::sign_up(&request, &rescind, &username, &password).await {
         return refused(&request, &site, &username, problem);
     }
-    // The account is there: to send this form again would say that the name is taken.
+    // The account exists: sending this form again would report that the name is taken.
     Ok(match browser::log_in(&request, &rescind, &username, &password).await {
         Ok(_) => see_other("/account"),
         Err(problem) => {

@@ -1,4 +1,4 @@
-//! What every page reaches for.
+//! The state that all pages share.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Site {
         })
     }
 
-    /// The application's own. A handler takes `Rescind` as a parameter instead: it may be one that watches this request.
+    /// The application's own. Handlers take `Rescind` as a parameter instead, which may be metered for the request.
     pub(crate) fn rescind(&self) -> &Rescind {
         &self.rescind
     }
@@ -47,7 +47,6 @@ impl Site {
         &self.assets
     }
 
-    /// What stands around a page.
     pub(crate) fn frame(&self, request: &HttpRequest, title: impl Into<String>, who: Who) -> Frame {
         let policy = self.rescind.service().policy();
         Frame {
@@ -68,12 +67,12 @@ impl Site {
         }
     }
 
-    /// Who is logged in. An account that is gone counts as nobody.
+    /// The logged-in user; `None` if the account was deleted.
     pub(crate) async fn user(&self, rescind: &Rescind, authenticated: &Authenticated) -> Result<Option<User>, Problem> {
         Ok(rescind.service().user(authenticated.user_id()).await?)
     }
 
-    /// Whose name stands in the frame of a page that everybody may see.
+    /// The user named in the frame of a public page.
     pub(crate) async fn who(&self, rescind: &Rescind, visitor: &Visitor) -> Result<Who, Problem> {
         let Visitor::LoggedIn(authenticated) = visitor else {
             return Ok(Who::Nobody);
@@ -83,8 +82,8 @@ impl Site {
     }
 }
 
-/// A request for a page on which nothing depends on who asks. Its frame names nobody, if to know would take a refresh, or a
-/// store that does not answer.
+/// A request for a page that does not depend on its reader. The frame has no name if that takes a refresh, or if the store
+/// does not answer.
 pub(crate) struct Reader {
     pub(crate) request: HttpRequest,
     visitor: Result<Visitor, Problem>,

@@ -1,7 +1,7 @@
-//! Light, dark, or as the system has it: chosen with three buttons, and kept in a cookie.
+//! Light, dark, or the system's theme: chosen with three buttons, and kept in a cookie.
 //!
-//! The stylesheet follows the system by itself. A choice against the system has to be known before the page is drawn, or
-//! the page would flash; so it travels in a cookie and comes back as an attribute of `<html>`, without a script.
+//! The stylesheet follows the system by itself. Another choice has to be known before the page is drawn, or the page would
+//! flash; so it is in a cookie, and becomes an attribute of `<html>`, without a script.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -19,7 +19,7 @@ const COOKIE: &str = "theme";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Theme {
-    /// Nothing: the system decides.
+    /// The system decides.
     #[default]
     System,
     Light,
@@ -29,7 +29,7 @@ pub(crate) enum Theme {
 impl Theme {
     const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
 
-    /// What the request's cookie says; anything else that it may hold counts as no choice.
+    /// From the request's cookie; an unknown value counts as no choice.
     pub(crate) fn of(request: &HttpRequest, settings: &Settings) -> Self {
         let chosen = kept(request, settings, COOKIE);
         let known = Self::ALL
@@ -55,12 +55,12 @@ impl Theme {
         }
     }
 
-    /// The choice, where it goes against the system's.
+    /// The choice, unless it is the system's.
     pub(crate) fn chosen(self) -> Option<&'static str> {
         (self != Self::System).then_some(self.name())
     }
 
-    /// All there is to choose from, for the template: this one among them.
+    /// All choices, for the template.
     #[expect(
         clippy::unused_self,
         reason = "a template can call methods of what it is given, and nothing else"
@@ -69,7 +69,7 @@ impl Theme {
         Self::ALL
     }
 
-    /// What stands in `<meta name="color-scheme">`, so that the page is right before the stylesheet is there.
+    /// The value of `<meta name="color-scheme">`, so that the page is right before the stylesheet is loaded.
     pub(crate) fn colour_scheme(self) -> &'static str {
         match self {
             Self::System => "light dark",
@@ -78,7 +78,7 @@ impl Theme {
     }
 }
 
-/// A cookie that keeps something for a year. It opens nothing, and so needs no `__Host-`.
+/// A cookie that keeps a value for a year. It grants no access, and so needs no `__Host-`.
 pub(crate) fn keeps(settings: &Settings, name: &str, value: &str, path: &'static str) -> Cookie<'static> {
     Cookie::build(format!("{}_{name}", settings.cookie_prefix), value.to_owned())
         .path(path)
@@ -89,7 +89,7 @@ pub(crate) fn keeps(settings: &Settings, name: &str, value: &str, path: &'static
         .finish()
 }
 
-/// What such a cookie of a request says.
+/// The value of such a cookie.
 pub(crate) fn kept(request: &HttpRequest, settings: &Settings, name: &str) -> Option<String> {
     let name = format!("{}_{name}", settings.cookie_prefix);
     cookie_values(request.headers(), &name)
@@ -114,7 +114,7 @@ pub(crate) async fn choose(rescind: Rescind, Form(choice): Form<Choice>) -> acti
     with_cookies(see_other(&back), &[cookie])
 }
 
-/// Where the three buttons lead back to: this page, or the one before it where this one is the answer to a form.
+/// Where the three buttons lead back to: this page, or the previous one if this is the answer to a form.
 pub(crate) fn back(request: &HttpRequest) -> String {
     let here = match *request.method() {
         Method::GET | Method::HEAD => request.uri().path_and_query().map(ToString::to_string),

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 pub(crate) struct Time {
     /// For machines: RFC 3339.
     pub(crate) iso: String,
-    /// For people who want to know exactly.
+    /// The exact instant, for people.
     pub(crate) exact: String,
     pub(crate) words: String,
-    /// Whether the words are about what is left, so that a script may count them down.
+    /// Whether the words are the time left, which a script may count down.
     pub(crate) counts_down: bool,
 }
 
@@ -41,7 +41,7 @@ impl Time {
         }
     }
 
-    /// Something that happened: "3 min ago".
+    /// A past instant: "3 min ago".
     pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Self {
         let past = now.duration_since(at);
         let words = if past.as_secs() < 5 {
@@ -69,7 +69,7 @@ impl Time {
     }
 }
 
-/// As a clock says it: `0:43`, `12:00:01`.
+/// In a clock's format: `0:43`, `12:00:01`.
 pub(crate) fn clock(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
@@ -79,7 +79,7 @@ pub(crate) fn clock(seconds: u64) -> String {
     }
 }
 
-/// A length of time in its largest unit, and the next one where the largest says too little.
+/// A length of time in its largest unit, and the next one if the largest is too coarse.
 pub(crate) fn span(length: SignedDuration) -> String {
     const MINUTE: i64 = 60;
     const TEN_MINUTES: i64 = 10 * MINUTE;
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_said_as_people_say_them() {
+    fn lengths_use_their_largest_units() {
         for (seconds, words) in [
             (1, "1 s"),
             (59, "59 s"),

@@ -1,7 +1,7 @@
-//! An access token, taken apart for the eyes of whoever holds it, and what was asked of it before its page was drawn.
+//! An access token, decoded for its owner, and the checks that it passed before its page was drawn.
 //!
-//! A page that shows claims teaches that a token can be read; the list of what was asked, that reading is not believing.
-//! Whoever got here passed every question, so each is told with what it found.
+//! The claims show that a token can be read; the list of checks, that reading is not verifying. A request that gets here has
+//! passed every check, so each is shown with what it found.
 
 use jiff::{SignedDuration, Timestamp};
 use rescind_api::Authenticated;
@@ -19,26 +19,26 @@ use crate::content::say;
 
 pub(crate) struct TokenView {
     pub(crate) expires: Time,
-    /// Whether a new one comes by itself.
+    /// Whether it is renewed by itself.
     pub(crate) renews: bool,
     pub(crate) checks: Vec<Checked>,
     pub(crate) header: Vec<Entry>,
     pub(crate) claims: Vec<Entry>,
-    /// The three parts as they travel, only in the demo: together they are the token.
+    /// The three parts as sent, only in the demo: together they are the token.
     pub(crate) raw: Option<[String; 3]>,
 }
 
 pub(crate) struct Entry {
     pub(crate) member: &'static Member,
     pub(crate) value: String,
-    /// The value as a time, where it is one.
+    /// The value as a time, if it is one.
     pub(crate) time: Option<Time>,
 }
 
 pub(crate) struct Checked {
     pub(crate) question: &'static str,
     pub(crate) found: String,
-    /// Whether it was asked at all; the last one is not under every policy.
+    /// Whether the check was done; the last one is not under every policy.
     pub(crate) asked: bool,
 }
 
@@ -46,7 +46,7 @@ impl TokenView {
     /// `show_raw`: whether this is a demo.
     pub(crate) fn new(authenticated: &Authenticated, now: Timestamp, policy: &Policy, show_raw: bool) -> Self {
         let (token, claims) = (authenticated.access_token().expose_secret(), authenticated.claims());
-        // The token was verified a moment ago, so it can be taken apart.
+        // The token was just verified, so it can be decoded.
         let parts = TokenParts::split_without_verifying(token).ok();
         let (header, members) = parts.map(|parts| (parts.header, parts.claims)).unwrap_or_default();
         let entry = |of: &Value, member: &'static Member| {

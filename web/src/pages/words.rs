@@ -1,4 +1,4 @@
-//! What these pages say, by what happened: the sentences of `content/pages.toml`.
+//! The sentences of these pages: `content/pages.toml`.
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ pub(crate) struct Said {
     pub(crate) heading: String,
     #[serde(default)]
     pub(crate) detail: String,
-    /// Whether the way out is to log in.
+    /// Whether a login is the remedy.
     #[serde(default)]
     pub(crate) login: bool,
 }

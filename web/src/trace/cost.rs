@@ -1,4 +1,4 @@
-//! What the stores were asked: counted here, for every page that tells of it.
+//! The store calls, counted for every page that shows them.
 
 use std::{fmt, time::Duration};
 
@@ -28,7 +28,7 @@ impl Count {
         count
     }
 
-    /// The same; what there was none of is left out.
+    /// The same, without zeros.
     pub(crate) fn told(self) -> String {
         let counts = [(self.reads, "read"), (self.writes, "write")];
         let counts = counts.into_iter().filter(|(number, _)| *number > 0);
@@ -54,8 +54,8 @@ pub(crate) fn took(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// What is counted in a sandbox. Of a call is counted what it takes to let it in: the API under tokens also looks the
-/// account's name up, to tell it, which is no part of any answer.
+/// The figures of a sandbox. Of a call, only the reads that authenticate it are counted: the API under tokens also reads the
+/// account's name for its reply, which is no part of any answer.
 const FIGURES: [&str; 10] = [
     "Accepted calls of the API",
     "Database reads to let it in, each",
@@ -69,7 +69,7 @@ const FIGURES: [&str; 10] = [
     "Blacklist entries kept now",
 ];
 
-/// A row a figure: what it is, here, and there.
+/// A row for each figure: its name, here, and there.
 pub(crate) fn table(here: &Sandbox, there: &Sandbox) -> Vec<(&'static str, String, String)> {
     let figures = figures(here).into_iter().zip(figures(there));
     let rows = FIGURES.into_iter().zip(figures);

@@ -1,12 +1,12 @@
-//! What happened, as every page that tells of it draws it. All of it is drawn from the [`Exchange`]s that were recorded:
+//! The drawings of what happened, shared by all pages and made from the recorded [`Exchange`]s:
 //!
 //! | | |
 //! | --- | --- |
-//! | [`sequence`] | who said what to whom, in one or several of them |
-//! | [`wire`] | what went over the wire |
-//! | [`cost`] | what the stores were asked |
-//! | [`timeline`] | one story under several answers, along one axis of time |
-//! | [`Moment`], [`Finding`] | a story as a list, and what it shows |
+//! | [`sequence`] | the messages of one or several exchanges |
+//! | [`wire`] | requests and replies as sent |
+//! | [`cost`] | the store calls |
+//! | [`timeline`] | one story under several answers, along one time axis |
+//! | [`Moment`], [`Finding`] | a story as a list, and its conclusion |
 
 pub(crate) mod cost;
 pub(crate) mod sequence;
@@ -23,13 +23,13 @@ use crate::{
     pages::times::to_the_second,
 };
 
-/// What came of something, for an icon.
+/// An outcome, for an icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Said {
     Accepted,
     Refused,
-    /// Nobody could tell, or nobody was asked.
+    /// Unknown, or not checked.
     #[serde(rename = "unknown")]
     Nothing,
 }
@@ -43,7 +43,6 @@ impl Said {
         }
     }
 
-    /// The class of what is drawn of it.
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -53,7 +52,7 @@ impl Said {
     }
 }
 
-/// What a story shows, in a sentence.
+/// A story's conclusion, in a sentence.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Finding {
@@ -117,7 +116,7 @@ pub(crate) struct Moment {
     pub(crate) who: Option<&'static str>,
     pub(crate) words: String,
     pub(crate) said: Option<Said>,
-    /// What was answered, and what was asked for it.
+    /// The answer, and the store calls for it.
     pub(crate) answer: Option<String>,
 }
 
@@ -138,7 +137,6 @@ pub(crate) fn name(who: Who) -> &'static str {
     }
 }
 
-/// The class of whatever belongs to somebody.
 pub(crate) fn class_of(who: Who) -> &'static str {
     match who {
         Who::You => "you",
@@ -159,7 +157,7 @@ pub(crate) fn reply(exchange: &Exchange) -> String {
     }
 }
 
-/// The same, and in a word where a redirect leads.
+/// The same, and a word on the target of a redirect.
 pub(crate) fn outcome(exchange: &Exchange) -> String {
     let told = reply(exchange);
     match (exchange.code(), exchange.leads_to()) {

@@ -1,8 +1,7 @@
-//! Who said what to whom, as a sequence diagram, and the same as a list.
+//! Messages as a sequence diagram, and the same as a list.
 //!
-//! First the messages, as plain data; from them come both the drawing and the list, so that neither can say what the other
-//! does not. The drawing is SVG by the server, with presentation attributes and classes only: the pages' content policy
-//! forbids inline styles.
+//! Both are made from one list of messages as plain data, so they cannot differ. The drawing is SVG from the server, with
+//! presentation attributes and classes only: the pages' content policy forbids inline styles.
 
 use askama::Template;
 use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
@@ -13,8 +12,7 @@ use super::{class, milliseconds, outcome, reply};
 const FIRST: i32 = 64;
 const HEADER: i32 = 34;
 const MESSAGE: i32 = 32;
-/// The most letters that fit between two neighbours, beside a lane with nothing on its other side, and over the lanes of the
-/// stores.
+/// The most letters that fit between two neighbours, beside an outermost lane, and over the lanes of the stores.
 const FITS: usize = 32;
 const FITS_BESIDE: usize = 46;
 const FITS_OVER: usize = 64;
@@ -38,7 +36,7 @@ impl Lane {
         Self::Thief,
     ];
 
-    /// Where it is, from left to right, and what it is called.
+    /// Its position from the left, and its name.
     fn drawn(self) -> (i32, &'static str) {
         match self {
             Self::Browser => (80, "Your browser"),
@@ -65,7 +63,7 @@ impl Lane {
     }
 }
 
-/// One thing that is said. From a lane to itself: a thought, or something that happens to it.
+/// One message. From a lane to itself: a thought, or an event there.
 pub(crate) struct Message {
     from: Lane,
     to: Lane,
@@ -100,8 +98,8 @@ impl Message {
     }
 }
 
-/// What is said in an exchange, in order. `watched`: by a server that serves more than the lab's three calls, and whose stores
-/// take a time that is worth telling.
+/// The messages of an exchange, in order. `watched`: the server has more than the lab's three calls, and its stores' times are
+/// worth showing.
 pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     let asks = match exchange.who {
         Who::You | Who::Browser => Lane::Browser,
@@ -133,7 +131,7 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     messages
 }
 
-/// What the server finds out by itself, before it asks anybody.
+/// What the server finds out before it calls a store.
 fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
     let refused = exchange.outcome == Outcome::Refused;
     let to_refresh = exchange.asked == Asked::Private && exchange.leads_to() == Some("/refresh");
@@ -150,7 +148,7 @@ fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
 
 /// A step of a story, before it is drawn.
 pub(crate) struct Step {
-    /// Its number, what it is called, and when it was; nothing for an exchange that stands by itself.
+    /// Its number, its name, and its time; `None` for a single exchange.
     pub(crate) named: Option<(usize, String)>,
     pub(crate) messages: Vec<Message>,
 }
@@ -171,7 +169,7 @@ pub(crate) struct LaneDrawn {
 }
 
 pub(crate) struct StepDrawn {
-    /// What stands above its arrows.
+    /// The text above its arrows.
     heading: Option<String>,
     pub(crate) sentences: Vec<String>,
     y: i32,
@@ -188,7 +186,7 @@ struct Arrow {
     y: i32,
     /// The outline of the head; none for a thought.
     head: Option<String>,
-    /// Where the label is, and whether that is its start or its middle.
+    /// The label's position, and whether that is its start or its middle.
     label_at: i32,
     anchor: &'static str,
     label: String,
@@ -232,7 +230,7 @@ impl StepDrawn {
             .collect();
         Self {
             sentences: step.messages.iter().map(|message| message.told(lanes)).collect(),
-            // A step that stands alone is not told from others.
+            // A single step is not highlighted.
             newest: newest && step.named.is_some(),
             heading: step.named.map(|(number, name)| format!("{number}. {name}")),
             y,
@@ -268,13 +266,13 @@ impl Arrow {
     }
 }
 
-/// The outline of an arrow's head, as the data of an SVG path. None where it would lead from a lane to itself: a thought.
+/// The outline of an arrow's head, as SVG path data; `None` for a thought, from a lane to itself.
 fn head(from: i32, to: i32, y: i32) -> Option<String> {
     let back = if to > from { -9 } else { 9 };
     (from != to).then(|| format!("M{to} {y}l{back} -5v10z"))
 }
 
-/// As much of a label as fits; the list beneath a drawing says it in full.
+/// As much of a label as fits; the list beneath a drawing has it in full.
 fn shortened(text: &str, fits: usize) -> String {
     if text.chars().count() <= fits {
         return text.to_owned();

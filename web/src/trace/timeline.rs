@@ -1,13 +1,12 @@
 //! The picture of a comparison: a lane for each answer along one axis of time.
 //!
-//! From what was measured to shapes, and no verdict is made on the way. SVG with presentation attributes and classes only:
-//! the pages' content policy forbids inline styles. It is drawn twice, for a wide page and for a narrow one, and the
-//! stylesheet shows one of them.
+//! Measurements become shapes, without any verdict in between. SVG with presentation attributes and classes only: the pages'
+//! content policy forbids inline styles. It is drawn twice, for a wide page and for a narrow one, and the stylesheet shows
+//! one of them.
 //!
-//! **The axis.** Before the logout a second is a second. What comes after it may last a minute or a day, and both have to be
-//! seen in one picture: where it is much longer than what came before, the axis is logarithmic from the logout on, and says
-//! so. Rejected: one scale for everything, on which two minutes beside twelve hours are nothing; and a break, which hides
-//! how long the long one is.
+//! **The axis** is linear before the logout. The part after it may last a minute or a day, and both have to be visible in one
+//! picture: if it is much longer than the part before, the axis is logarithmic from the logout on, and labelled so. Rejected:
+//! one linear scale, on which two minutes beside twelve hours are invisible; and a break, which hides how long the long one is.
 
 use std::time::Duration;
 
@@ -15,21 +14,21 @@ use rescind_lab::comparison::{Lane, Scenario, What};
 
 use crate::pages::times::length;
 
-/// From here on logarithmic: how many times longer the part after the logout is.
+/// How many times longer the part after the logout must be for a logarithmic axis.
 const MUCH_LONGER: u32 = 2;
-/// What counts as one step at the beginning of the logarithmic part.
+/// The first step of the logarithmic part.
 const FIRST_STEP: f64 = 60.0;
-/// What may stand beneath the axis.
+/// The possible labels beneath the axis.
 const ROUND: [u64; 12] = [
     30, 60, 120, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 64_800, 86_400,
 ];
-/// Tries with the same verdict are drawn no closer than this: more of them say no more.
+/// Tries with the same verdict are drawn no closer than this: more of them add no information.
 const TRIES_APART: f64 = 22.0;
-/// What is closer than this cannot be told apart.
+/// Marks closer than this cannot be distinguished.
 const CLOSE: f64 = 5.0;
-/// Half of what a mark is wide.
+/// Half of a mark's width.
 const HALF: f64 = 4.0;
-/// About what a letter above the lanes is wide.
+/// About the width of a letter above the lanes.
 const LETTER: f64 = 7.6;
 
 pub(crate) struct Timeline {
@@ -37,21 +36,21 @@ pub(crate) struct Timeline {
     pub(crate) layout: Layout,
     pub(crate) height: f64,
     pub(crate) rows: Vec<Row>,
-    /// Times beneath the axis: where, and what is said.
+    /// Times beneath the axis: position and label.
     pub(crate) ticks: Vec<(f64, String)>,
-    /// The login, where there is room to say so.
+    /// The login's label, if there is room.
     pub(crate) login: Option<&'static str>,
-    /// Where the two moments are that concern all lanes, and what is said of them.
+    /// The positions and labels of the two moments that concern all lanes.
     pub(crate) theft: (f64, Label),
     pub(crate) logout: (f64, Label),
     /// Whether the axis is logarithmic after the logout.
     pub(crate) stretched: bool,
-    /// Whether costs stand behind the lanes.
+    /// Whether costs are shown behind the lanes.
     pub(crate) is_wide: bool,
     pub(crate) bottom: f64,
 }
 
-/// A text, and where it stands by which end.
+/// A text, its position, and which end that is.
 pub(crate) struct Label {
     pub(crate) x: f64,
     pub(crate) y: f64,
@@ -66,15 +65,15 @@ pub(crate) struct Row {
     /// The middle of the lane.
     pub(crate) y: f64,
     pub(crate) bands: Vec<Band>,
-    /// What stands beside the logout, with its class.
+    /// The label beside the logout, with its class.
     pub(crate) verdict: (&'static str, Label),
-    /// What a request costs, where there is room beside the lane.
+    /// A request's cost, if there is room beside the lane.
     pub(crate) costs: Option<[String; 2]>,
-    /// Each kind of mark that there is: its class, and one path for all. What is drawn later lies on top.
+    /// Each kind of mark: its class, and one path for all. Later ones are drawn on top.
     pub(crate) marks: Vec<(&'static str, String)>,
 }
 
-/// A time in which the thief is inside.
+/// A time in which the thief has access.
 pub(crate) struct Band {
     pub(crate) x: f64,
     pub(crate) width: f64,
@@ -83,9 +82,9 @@ pub(crate) struct Band {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
-    /// Names stand before their lanes, costs behind them.
+    /// Names before their lanes, costs behind them.
     Wide,
-    /// Names stand above their lanes; what does not fit is in the table.
+    /// Names above their lanes; what does not fit is in the table.
     Narrow,
 }
 
@@ -139,7 +138,7 @@ impl Axis {
             .map(|(_, to)| *to)
             .max()
             .unwrap_or(logout);
-        // Some room after the logout, also where nothing happens there.
+        // Some room after the logout, even without events there.
         let end = last.max(logout + logout / 3);
         Self {
             left: layout.left,
@@ -150,7 +149,7 @@ impl Axis {
         }
     }
 
-    /// Where the logout is, as a part of the whole.
+    /// The logout's position, as a fraction of the width.
     fn split(&self) -> f64 {
         if self.stretched { 0.45 } else { self.logout / self.end }
     }
@@ -189,7 +188,7 @@ impl Axis {
 }
 
 impl Label {
-    /// Beside a line; or up to the edge, where there is too little room for it.
+    /// Beside a line; or up to the edge, if there is too little room.
     fn beside(line: f64, y: f64, text: String, right: f64) -> Self {
         let (x, anchor) = if line + 6.0 + LETTER * letters(&text) > right {
             (right, "end")
@@ -204,7 +203,7 @@ fn letters(text: &str) -> f64 {
     f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
 }
 
-/// Tenths of a pixel are enough, and short.
+/// To tenths of a pixel, which is precise enough and short.
 fn round(x: f64) -> f64 {
     (x * 10.0).round() / 10.0
 }
@@ -226,7 +225,7 @@ pub(crate) fn draw(scenario: &Scenario, lanes: &[Lane], room: Room) -> Timeline 
     let says_login = theft - layout.left > LETTER * (letters(&theft_text) + letters(login) + 2.0);
     let theft_label = Label {
         x: if is_early { theft - 4.0 } else { theft - 6.0 },
-        // Where it is narrow the two may meet, so they do not share a line.
+        // On a narrow page the two may meet, so they do not share a line.
         y: layout.top - 18.0,
         anchor: if is_early { "start" } else { "end" },
         text: theft_text,
@@ -298,7 +297,7 @@ fn row(scenario: &Scenario, lane: &Lane, axis: &Axis, layout: &Layout, room: Roo
     }
 }
 
-/// One path for all marks of a kind. Two in the same place are one.
+/// One path for all marks of a kind. Two in the same place are drawn once.
 fn apart(places: impl Iterator<Item = f64>, shape: &dyn Fn(f64) -> String) -> String {
     let mut path = String::new();
     let mut last = f64::MIN;
@@ -311,8 +310,8 @@ fn apart(places: impl Iterator<Item = f64>, shape: &dyn Fn(f64) -> String) -> St
     path
 }
 
-/// Where tries are drawn, and whether they got in. Where the verdict changes from one second to the next, the later one is
-/// drawn: two in the same place cannot be read.
+/// The drawn tries, and whether they got in. If the verdict changes from one second to the next, only the later one is drawn:
+/// two in the same place cannot be read.
 fn tries(lane: &Lane, axis: &Axis) -> Vec<(f64, bool)> {
     let mut drawn: Vec<(f64, bool)> = Vec::new();
     for replay in &lane.replays {
@@ -393,7 +392,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_answer_has_a_lane_and_everything_stands_inside_of_the_drawing() {
+    async fn every_answer_has_a_lane_inside_the_drawing() {
         for room in [Room::Wide, Room::Narrow] {
             let timeline = drawn(Scenario::default(), room).await;
             assert_eq!(timeline.rows.len(), Answer::ALL.len());
@@ -406,7 +405,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_axis_is_logarithmic_only_where_one_scale_would_hide_something() {
+    async fn the_axis_is_logarithmic_only_where_a_linear_one_would_hide_a_part() {
         assert!(drawn(Scenario::default(), Room::Wide).await.stretched);
         let alike = Scenario {
             long: Scenario::default().short,
@@ -416,7 +415,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn only_those_lanes_have_a_window_after_the_logout_in_which_the_server_let_the_thief_in() {
+    async fn only_lanes_where_the_thief_got_in_have_a_window_after_the_logout() {
         let timeline = drawn(Scenario::default(), Room::Wide).await;
         let open: Vec<_> = timeline
             .rows

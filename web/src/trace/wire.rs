@@ -1,7 +1,7 @@
-//! Requests and replies as they went over the wire, for whoever wants to read them.
+//! Requests and replies as sent.
 //!
-//! Tokens stand in them in full. They are a sandbox's: they open nothing but the sandbox that they came from. The three parts
-//! of a token differ by how they are underlined, not by colour.
+//! Tokens are shown in full. They are a sandbox's, and useless outside of it. The three parts of a token differ by their
+//! underline, not by colour.
 
 use rescind_lab::raw::ExplainedCookie;
 
@@ -10,7 +10,7 @@ use super::{
     cost::{BLACKLIST, Count, DATABASE, took},
 };
 
-/// A piece of text, and what it is in a token, if anything.
+/// A piece of text, and the part of a token that it is, if any.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) class: &'static str,
@@ -25,7 +25,7 @@ impl Shown<'_> {
         pieces(&written(first, headers, request.body.as_deref().unwrap_or_default()))
     }
 
-    /// Nothing, where no server replied.
+    /// Empty, if no server replied.
     pub(crate) fn reply_pieces(&self) -> Vec<Piece> {
         let Some(reply) = &self.reply else { return Vec::new() };
         let headers = reply
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_in_a_text_is_taken_apart_and_nothing_is_lost() {
+    fn a_token_in_a_text_is_split_without_loss() {
         let text = "Cookie: a=eyJh.eyJi.sig; b=1\n\n{\"t\":\"eyJh.x\"}";
         let found = pieces(text);
         let together: String = found.iter().map(|piece| piece.text.as_str()).collect();

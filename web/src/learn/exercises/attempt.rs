@@ -1,7 +1,7 @@
-//! What a learner tries: buttons that were pressed, choices, or a word.
+//! What a learner tries: pressed buttons, choices, or a word.
 //!
-//! It travels in the address, and the server keeps nothing of it. So a step is taken back by the back button, an attempt
-//! can be shown to somebody else, and there is nothing to be forgotten or to fill up. What cannot be read is left out.
+//! It is in the address, and the server stores none of it. So the back button undoes a step, an attempt can be shared, and
+//! there is no memory to bound. Values that cannot be read are left out.
 
 use rescind_lab::Action;
 use url::form_urlencoded;
@@ -10,20 +10,20 @@ use super::exercise::{Exercise, Kind, Try};
 
 /// How many buttons one attempt may press. The longest answer needs eight.
 pub(crate) const MOST_STEPS: usize = 20;
-/// How long a word may be. Those that there are have less than twenty letters.
+/// How long a word may be. The existing ones have less than twenty letters.
 const LONGEST_WORD: usize = 60;
 
 pub(crate) const STEPS: &str = "steps";
 pub(crate) const ADD: &str = "add";
 pub(crate) const UNDO: &str = "undo";
 pub(crate) const WORD: &str = "word";
-/// Asks for the learner's own sandbox in the lab to be judged, and not for steps that are sent along.
+/// Judges the learner's own sandbox in the lab instead of the steps in the query.
 pub(crate) const FROM: &str = "from";
 pub(crate) const LAB: &str = "lab";
-/// Says that the attempt is to be judged, and not only shown.
+/// Judges the attempt instead of only showing it.
 pub(crate) const CHECKED: &str = "checked";
 
-/// Between two steps in an address, where it needs no escaping.
+/// Separates steps in an address, without escaping.
 const BETWEEN: char = '.';
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,12 +32,11 @@ pub(crate) struct Attempt {
     chosen: Vec<(String, String)>,
     pub(crate) word: String,
     pub(crate) is_checked: bool,
-    /// What is judged has happened in the lab.
+    /// Whether the sandbox in the lab is judged.
     pub(crate) is_in_the_lab: bool,
 }
 
 impl Try {
-    /// The fields of the form that does the same.
     pub(crate) fn attempt(&self, exercise: &Exercise) -> Attempt {
         let mut attempt = Attempt::default();
         match (self, &exercise.kind) {
@@ -51,7 +50,7 @@ impl Try {
 }
 
 impl Attempt {
-    /// What a query, or the body of a form, says of an exercise.
+    /// Reads a query, or the body of a form.
     pub(super) fn read(exercise: &Exercise, encoded: &[u8]) -> Self {
         let mut attempt = Self::default();
         let mut undo = false;
@@ -86,7 +85,7 @@ impl Attempt {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The steps, as they stand in a hidden field.
+    /// The steps, for a hidden field.
     pub(crate) fn written_steps(&self) -> String {
         let slugs: Vec<_> = self.steps.iter().map(|step| step.slug()).collect();
         slugs.join(&BETWEEN.to_string())

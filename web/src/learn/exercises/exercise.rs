@@ -1,4 +1,4 @@
-//! What an exercise is: data, and one check that is run on whatever a learner tries.
+//! The data of an exercise, with one check that is run on each attempt.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -17,11 +17,11 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exercise {
     pub(crate) chapter: Chapter,
-    /// What is to be reached, and not how. Code stands between backticks.
+    /// The goal, not the way to it. Code stands between backticks.
     #[serde(default)]
     pub(crate) task: String,
     pub(crate) kind: Kind,
-    /// To be opened one by one. Each leads closer, and the tests follow it.
+    /// Opened one by one. Each leads closer, and the tests follow it.
     pub(crate) hints: [Hint; 3],
     pub(crate) solution: Solution,
 }
@@ -29,25 +29,25 @@ pub(crate) struct Exercise {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// With buttons, pressed one after the other in a sandbox under one answer.
+    /// Buttons, pressed one after the other in a sandbox under one answer.
     Sandbox {
         #[serde(deserialize_with = "named")]
         answer: Answer,
         #[serde(deserialize_with = "all_named")]
         buttons: Vec<Action>,
-        /// To be reached in this order.
+        /// Reached in this order.
         goals: Vec<Goal>,
     },
-    /// By choosing. What was chosen is then run and measured. The names of the settings begin with `my-`: the chapter's
-    /// experiment has controls of its own.
+    /// Choices, which are then run and measured. The names of the settings begin with `my-`: the chapter's experiment has its
+    /// own controls.
     Parameters {
         settings: Vec<Control>,
         run: Measure,
         bounds: Vec<Bound>,
     },
-    /// By saying of each statement whether it is so.
+    /// Statements to be marked as true or false.
     Statements(Vec<Statement>),
-    /// In an editor. The run in the terminal ends with a word.
+    /// Code in an editor. The run in the terminal ends with a word.
     Code(#[serde(deserialize_with = "in_code")] &'static rescind_exercises::Exercise),
 }
 
@@ -56,9 +56,9 @@ pub(crate) enum Kind {
 pub(crate) enum Measure {
     /// An hour of work, and a theft at its end.
     AnHour,
-    /// One story at two services.
+    /// One story under two answers.
     TwoServices,
-    /// A signing key is replaced while people are logged in.
+    /// A signing key is replaced during sessions.
     NewKey,
 }
 
@@ -68,15 +68,15 @@ pub(crate) struct Goal {
     pub(crate) what: String,
     #[serde(deserialize_with = "named")]
     pub(crate) met: goals::Condition,
-    /// What is missing, to be told to whoever has not reached it.
+    /// What is missing, for a learner who has not reached it.
     pub(crate) missing: String,
 }
 
-/// How much is allowed of something that was measured.
+/// A bound on a figure.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bound {
-    /// The figure's name, which stands for it in the sentences too.
+    /// The figure's name, in the sentences too.
     pub(super) of: String,
     pub(super) at_most: u64,
     pub(super) what: String,
@@ -88,7 +88,7 @@ pub(crate) struct Statement {
     pub(crate) name: String,
     pub(crate) says: String,
     pub(crate) is_so: bool,
-    /// For whoever got it wrong, and afterwards for whoever got it right.
+    /// The explanation, after a wrong answer and then after a right one.
     pub(crate) because: String,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Hint {
     /// Code stands between backticks.
     #[serde(default)]
     pub(crate) text: String,
-    /// Nowhere in an exercise in code: there it is followed by the tests of that exercise, file by file.
+    /// `None` in an exercise in code, whose own tests follow its hints, file by file.
     pub(crate) leads: Option<Try>,
     pub(crate) read: Place,
 }
@@ -113,15 +113,14 @@ pub(crate) struct Solution {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Try {
-    /// Buttons, in this order.
     Steps(#[serde(deserialize_with = "all_named")] Vec<Action>),
     /// Name and value of each choice.
     Chosen(Vec<(String, String)>),
-    /// The word with which the run of the chapter's code ends.
+    /// The last word of the run of the chapter's code.
     Word,
 }
 
-/// Where to read on. Its address is put together from the routes, and so never typed.
+/// Where to read on. Its address is built from the routes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Place {
@@ -159,7 +158,7 @@ static TWELVE: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
     read(TEXT).expect("content/exercises.toml is valid")
 });
 
-/// Reads such a file. An exercise in code gets its task and its hints from that exercise.
+/// Reads such a file. The task and hints of an exercise in code come from `rescind-exercises`.
 ///
 /// # Errors
 /// The text cannot be read, or names what does not exist.
@@ -198,7 +197,7 @@ pub(super) const fn minutes(n: u64) -> Duration {
     Duration::from_secs(n * 60)
 }
 
-/// Something that was measured: its name, how much of it there is, and the same in words.
+/// A measured value: name, amount, and the amount in words.
 pub(super) type Figure = (&'static str, u64, String);
 
 pub(super) fn number(name: &'static str, number: usize) -> Figure {

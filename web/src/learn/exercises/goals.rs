@@ -1,4 +1,4 @@
-//! Conditions on what happened in a sandbox, as `content/conditions.toml` tells them.
+//! Conditions on a sandbox's steps, from `content/conditions.toml`.
 
 use std::{collections::BTreeMap, str::FromStr, sync::LazyLock, time::Duration};
 
@@ -23,7 +23,7 @@ struct Written {
     happened: Vec<Happened>,
 }
 
-/// A step, and a request in it. What is not said does not matter.
+/// A step, and a request in it. Missing members match anything.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Happened {

@@ -1,21 +1,21 @@
-//! The exercises: a condition that the server checks, three hints that open one by one, an answer, and progress that is
-//! kept without an account.
+//! The exercises: a condition that the server checks, three hints that open one by one, an answer, and progress without an
+//! account.
 //!
 //! | | |
 //! | --- | --- |
-//! | [`exercise`] | what an exercise is: data, of which the twelve stand in `content/exercises.toml`, and one check |
-//! | [`attempt`] | what a learner tries; it travels in the address |
-//! | [`running`] | an attempt is run, in a sandbox or on key rings of its own |
-//! | [`goals`] | conditions on what happened in a sandbox |
+//! | [`exercise`] | the data of an exercise (all twelve are in `content/exercises.toml`), and one check |
+//! | [`attempt`] | what a learner tries, in the address |
+//! | [`running`] | runs an attempt, in a sandbox or on its own key rings |
+//! | [`goals`] | conditions on a sandbox's steps |
 //! | [`progress`] | what was solved, in a cookie |
 //! | [`page`] | what is drawn |
 //!
-//! **Nothing is kept.** An attempt is run from its beginning whenever it is drawn or checked, which takes a few milliseconds.
-//! Rejected: a sandbox that waits for its learner. It would have to be bounded and forgotten, an exercise could be lost by
-//! waiting, and a hint could not be tried without losing one's own way. Who has gone that way in the lab, where sandboxes
-//! wait, can have the one that they have there judged as it stands.
+//! **The server stores no attempt.** It is run from its beginning whenever it is drawn or checked, which takes a few
+//! milliseconds. Rejected: a sandbox that waits for its learner. It would have to be bounded and forgotten, an exercise could
+//! be lost by waiting, and trying a hint would lose the learner's own steps. In the lab sandboxes do wait; a learner can have
+//! their current one there judged.
 //!
-//! Whoever is wrong is told the first thing that is missing, and not only that they are wrong.
+//! A wrong attempt is answered with the first thing that is missing, not only that it is wrong.
 
 mod attempt;
 mod exercise;
@@ -36,7 +36,7 @@ use attempt::Attempt;
 use exercise::Exercise;
 use progress::{Deed, progress_of};
 
-/// Adds the addresses to which the exercises' forms are sent.
+/// Adds the routes of the exercises' forms.
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
     for deed in Deed::ALL {
         let path = format!("{}/{{chapter}}/{}", super::COURSE, word(deed));
@@ -45,7 +45,7 @@ pub(super) fn configure(cfg: &mut web::ServiceConfig) {
     }
 }
 
-/// Does it, and leads back to the exercise with the attempt as it was.
+/// Does it, and leads back to the exercise with the same attempt.
 async fn done(
     deed: Deed,
     request: HttpRequest,
@@ -77,7 +77,6 @@ async fn done(
     with_cookies(reply, &[progress.cookie(rescind.settings())])
 }
 
-/// The address of a chapter's exercise with an attempt in it.
 fn address_of(chapter: Chapter, attempt: &Attempt) -> String {
     match attempt.query() {
         query if query.is_empty() => format!("{}#exercise", chapter.address()),
@@ -85,14 +84,14 @@ fn address_of(chapter: Chapter, attempt: &Attempt) -> String {
     }
 }
 
-/// The exercise at the end of a chapter, drawn for whoever asks: a piece of HTML that begins with an `h2`.
+/// The exercise at the end of a chapter, for a request's sender: HTML that begins with an `h2`.
 pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> Option<String> {
     let exercise = Exercise::of(chapter);
     let attempt = Attempt::read(exercise, request.query_string().as_bytes());
     page::draw(exercise, attempt, request).await
 }
 
-/// Whether whoever asks has solved a chapter's exercise: for the marks of the contents.
+/// Whether a request's sender has solved a chapter's exercise: for the marks of the contents.
 pub(super) fn is_solved(chapter: Chapter, request: &HttpRequest) -> bool {
     progress_of(request).of(chapter).solved
 }
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_the_file_that_means_nothing_is_refused() {
+    fn an_unknown_name_in_the_file_is_refused() {
         assert!(exercise::read(exercise::TEXT).is_ok());
         for known in [
             "chapter = \"unissued",
@@ -136,9 +135,9 @@ mod tests {
         }
     }
 
-    /// They are drawn as they are, but for what stands between backticks.
+    /// They are not escaped, except between backticks.
     #[test]
-    fn no_text_holds_anything_that_html_would_take_for_its_own() {
+    fn no_text_contains_html_markup() {
         for exercise in Chapter::all().map(Exercise::of) {
             let hints = exercise.hints.iter().map(|hint| &hint.text);
             for text in hints.chain([&exercise.task, &exercise.solution.text]) {
@@ -149,7 +148,7 @@ mod tests {
         }
     }
 
-    /// What an attempt is told to be missing; nothing, if it solves.
+    /// What an attempt lacks; `None`, if it solves.
     async fn missing(exercise: &Exercise, attempt: &Attempt) -> Option<String> {
         let reached = running::run(exercise, attempt, None).await.unwrap();
         assert_eq!(reached.stuck, None, "{:?}", exercise.chapter);
@@ -180,9 +179,9 @@ mod tests {
         }
     }
 
-    /// An address that somebody kept says what it said.
+    /// A bookmarked address keeps its meaning.
     #[test]
-    fn an_attempt_is_read_again_as_it_was_written() {
+    fn a_written_attempt_is_parsed_unchanged() {
         for chapter in Chapter::all() {
             let exercise = Exercise::of(chapter);
             let attempt = exercise.solution.steps.attempt(exercise);
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_exercise_does_not_offer_is_left_out() {
+    fn values_that_an_exercise_does_not_offer_are_left_out() {
         let exercise = exercise_of("stored");
         let long = ["call"; 99].join(".");
         for (query, steps) in [
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_hints_say_the_same_and_each_says_where_to_read_on() {
+    fn hints_are_distinct_and_each_has_a_place_to_read_on() {
         for chapter in Chapter::all() {
             let exercise = Exercise::of(chapter);
             for (n, hint) in exercise.hints.iter().enumerate() {

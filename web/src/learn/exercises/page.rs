@@ -18,11 +18,11 @@ use crate::{lab::label, learn::reading::code_in, trace::Said};
 struct Drawn {
     exercise: &'static Exercise,
     attempt: Attempt,
-    /// What was run, if anything was tried.
+    /// The result, if there was an attempt.
     reached: Option<Reached>,
     is_solved: bool,
     shows_answer: bool,
-    /// How many steps were done in the lab, where the same is to be done there.
+    /// How many steps the learner has done in the lab, if the exercise can be done there.
     in_the_lab: usize,
     hints: &'static [Hint],
 }
@@ -32,12 +32,11 @@ impl Drawn {
         deed.address(self.exercise.chapter)
     }
 
-    /// Where an attempt is looked at: the same page.
     fn here(&self) -> String {
         format!("{}#exercise", self.exercise.chapter.address())
     }
 
-    /// The page with what a hint leads to.
+    /// The page with a hint's attempt.
     fn tried(&self, leads: &Try) -> String {
         address_of(self.exercise.chapter, &leads.attempt(self.exercise))
     }
@@ -67,12 +66,12 @@ impl Drawn {
         self.hints.len() < self.exercise.hints.len()
     }
 
-    /// What stands on the buttons of a list of steps.
+    /// The buttons' labels of a list of steps.
     fn in_words(steps: &[Action]) -> Vec<&'static str> {
         steps.iter().map(|step| label(*step)).collect()
     }
 
-    /// What was chosen, in the words of the lists.
+    /// The choices' labels.
     fn chosen(&self, chosen: &[(String, String)]) -> Vec<String> {
         let words = |(name, value): &(String, String)| match &self.exercise.kind {
             Kind::Parameters { settings, .. } => {
@@ -94,11 +93,11 @@ impl Drawn {
     }
 }
 
-/// Draws it. Nothing, if that fails: a chapter is worth reading without its exercise.
+/// Draws it; `None` if that fails: a chapter is worth reading without its exercise.
 pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request: &HttpRequest) -> Option<String> {
     let progress = progress_of(request).of(exercise.chapter);
     let is_to_be_run = match exercise.kind {
-        // What happened so far is shown without having been judged.
+        // The steps so far are shown, but not judged.
         Kind::Sandbox { .. } => !attempt.is_empty() || attempt.is_checked,
         _ => attempt.is_checked,
     };
@@ -111,7 +110,7 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request:
     } else {
         None
     };
-    // A step that could not be done is not one of the attempt.
+    // A step that was not possible is no part of the attempt.
     if let (Some(reached), Kind::Sandbox { .. }, false) = (&reached, &exercise.kind, attempt.is_in_the_lab) {
         attempt.steps.truncate(reached.done);
     }

@@ -1,9 +1,8 @@
-//! How far somebody has come, kept in a cookie: no account, nothing on the server.
+//! The learner's progress, in a cookie: no account, no data on the server.
 //!
-//! It says which chapters were solved, whose answer was looked at, and how many hints are open, as `2.3h1.5h3a`: 2 is
-//! solved, 3 has one hint open, 5 has three and its answer was shown. It is not signed. Whoever forges it has cheated at
-//! their own exercises and has gained a green word; nothing else in the program reads it. Rejected: a row for every visitor, which would
-//! be something to keep, to delete, and to tell people about.
+//! It lists the solved chapters, the answers shown, and the open hints, as `2.3h1.5h3a`: 2 is solved, 3 has one hint open, 5
+//! has three and its answer was shown. It is not signed. A learner who forges it gains only a green word; no other part of the
+//! program reads it. Rejected: a row for each visitor, which would have to be kept, deleted, and disclosed to people.
 
 use std::fmt;
 
@@ -19,7 +18,7 @@ use crate::{
     },
 };
 
-/// What the forms are sent for.
+/// The purpose of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
     Check,
@@ -48,7 +47,7 @@ pub(super) struct Of {
     pub(super) solved: bool,
 }
 
-/// What the cookie of a request says; nothing, where it cannot be read.
+/// Reads a request's cookie; empty if it cannot be parsed.
 pub(crate) fn progress_of(request: &HttpRequest) -> Progress {
     let Some(site) = request.app_data::<Data<Site>>() else {
         return Progress::default();
@@ -79,7 +78,7 @@ impl Progress {
                     _ => break,
                 }
             }
-            // The shortest that can be meant.
+            // The shortest possible form.
             of.solved |= digits == item.len();
         }
         progress
@@ -99,7 +98,7 @@ impl Progress {
         };
         match deed {
             Deed::Check => of.solved = true,
-            // The next, and no other.
+            // Only the next one.
             Deed::Hint => of.hints = of.hints.saturating_add(1).min(MOST_HINTS),
             Deed::Answer => of.shown = true,
         }
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_cookie_is_parsed_unchanged() {
         let mut progress = Progress::default();
         assert_eq!(progress.to_string(), "");
         progress.note(chapter("stored"), Deed::Check);
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_made_up_is_read_as_far_as_it_makes_sense() {
+    fn the_valid_parts_of_a_forged_cookie_are_read() {
         let told = |text: &str| Progress::read(text).to_string();
         assert_eq!(told("1.2.12.13.0"), "1.2.12");
         assert_eq!(told("4h9.5h.6hx.7q.8ah2"), "4h3.8h2a");

@@ -1,6 +1,6 @@
-//! An attempt is run: in a sandbox that lives as long as the request, and nowhere else.
+//! Runs an attempt in a sandbox that exists only for the request.
 //!
-//! What one costs is bounded: so many steps, so many at once in the whole program. Whoever comes then waits for their turn.
+//! The cost is bounded: a number of steps for each attempt, and a number of attempts at once in the program. Others wait.
 
 use actix_web::{HttpRequest, web};
 use rescind_lab::{
@@ -27,7 +27,7 @@ static TURNS: Semaphore = Semaphore::const_new(4);
 pub(crate) struct Reached {
     pub(crate) conditions: Vec<Condition>,
     pub(crate) moments: Vec<Moment>,
-    /// A step that could not be done, and why.
+    /// A step that was not possible, and why.
     pub(crate) stuck: Option<String>,
     pub(crate) done: usize,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Reached {
 pub(crate) struct Condition {
     pub(crate) what: String,
     pub(crate) is_met: bool,
-    /// To be told if it is not, in one sentence.
+    /// The sentence if it is not met.
     pub(crate) missing: String,
 }
 
@@ -60,7 +60,7 @@ impl Reached {
         }
     }
 
-    /// The first thing that is missing. Nothing, if the exercise is solved.
+    /// The first thing that is missing; `None`, if the exercise is solved.
     pub(crate) fn missing(&self) -> Option<&str> {
         let missing = self.conditions.iter().find(|condition| !condition.is_met)?;
         Some(&missing.missing)
@@ -121,7 +121,7 @@ async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Res
     })
 }
 
-/// In their order: what was reached out of turn does not count yet.
+/// In order: a goal reached too early does not count yet.
 fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
     let mut so_far = true;
     let judge = |goal: &Goal| {
@@ -131,7 +131,7 @@ fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
     goals.iter().map(judge).collect()
 }
 
-/// What a learner has done in their own sandbox in the lab, as it stands there.
+/// Judges the learner's own sandbox in the lab.
 async fn in_the_lab(answer: Answer, goals: &[Goal], whose: Option<&HttpRequest>) -> Reached {
     let judge = |sandbox: &Sandbox| judged(goals, sandbox.steps());
     let conditions = of_the_lab(answer, whose, judge).await;
@@ -142,7 +142,6 @@ async fn in_the_lab(answer: Answer, goals: &[Goal], whose: Option<&HttpRequest>)
     }
 }
 
-/// How many steps the learner has done in the lab under an answer.
 pub(super) async fn steps_in_the_lab(answer: Answer, whose: &HttpRequest) -> usize {
     let count = |sandbox: &Sandbox| sandbox.steps().len();
     of_the_lab(answer, Some(whose), count).await.unwrap_or_default()
@@ -171,7 +170,7 @@ fn bounded(bounds: &[Bound], figures: &[Figure]) -> Vec<Condition> {
     bounds.iter().map(judge).collect()
 }
 
-/// An hour of work with a call every five minutes. Then somebody copies the token, and you log out.
+/// An hour of work with a call every five minutes. Then a thief copies the token, and you log out.
 async fn an_hour(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
     const CALLS: usize = 12;
     let preset = match attempt.of("my-answer") {
@@ -196,7 +195,7 @@ async fn an_hour(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
     Ok(vec![time("inside", inside), number("thrown_out", thrown_out)])
 }
 
-/// What one story cost under an answer: whether the copy is let in after the logout, reads of either store, and cookies.
+/// The cost of a story under an answer: whether the copy is accepted after the logout, reads of either store, and cookies.
 async fn cost(slug: Option<&str>, names: [&'static str; 4]) -> Result<[Figure; 4], SandboxError> {
     let answer = slug.and_then(|slug| slug.parse().ok());
     let answer = answer.unwrap_or(Answer::Tokens(Preset::ClientDelete));

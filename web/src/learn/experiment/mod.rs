@@ -1,14 +1,14 @@
-//! What is to be tried under a chapter's prose: a short story, played while the page is drawn, on the code that serves it.
+//! The experiment under a chapter's prose: a short story, played while the page is drawn, on the code that serves it.
 //!
 //! | | |
 //! | --- | --- |
-//! | [`script`] | what happens in a story, as the chapter's file tells it |
-//! | [`playing`] | a sandbox of the lab in which it happens, and what is written down of it |
-//! | [`tampering`] | the one story that is about a token and nobody's deeds |
+//! | [`script`] | the story's steps, from the chapter's file |
+//! | [`playing`] | the lab's sandbox in which it happens, and its recording |
+//! | [`tampering`] | the one story about a changed token instead of actions |
 //!
-//! The form asks with GET, so that the address of a result can be passed on. A story begins at a fixed instant and draws its
-//! randomness from a fixed seed: the same address shows the same story, to everybody. Its sandbox lives as long as the
-//! request; the tokens in it open nothing else.
+//! The form uses GET, so that the address of a result can be shared. A story begins at a fixed instant and draws its
+//! randomness from a fixed seed: an address shows the same story to every reader. Its sandbox exists only for the request;
+//! its tokens are useless elsewhere.
 //!
 //! Rejected: a sandbox that waits for the reader between two steps. The lab has those; a chapter is to be read.
 
@@ -34,13 +34,13 @@ pub(super) struct Experiment {
     chapter: Chapter,
     choices: Choices,
     story: Story,
-    /// All answers in numbers, where the chapter compares them.
+    /// All answers in numbers, if the chapter compares them.
     six: Option<Compared>,
     in_the_lab: String,
 }
 
 impl Experiment {
-    /// Plays a chapter's story, as the query of the address sets it.
+    /// Plays a chapter's story with the query's settings.
     ///
     /// # Errors
     /// A sandbox cannot be set up.

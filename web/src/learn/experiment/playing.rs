@@ -1,4 +1,4 @@
-//! A sandbox of the lab, and what is written down of what happens in it.
+//! A sandbox of the lab, and the recording of a story in it.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use crate::{
     trace::{Finding, Moment, Said, class_of, cost::times, reply},
 };
 
-/// When every story begins: 1 January 2026, ten o'clock.
+/// Every story begins on 1 January 2026, ten o'clock.
 const BEGINS: i64 = 1_767_261_600;
-/// Where every story's randomness comes from. Nothing that it makes counts outside of the story.
+/// The seed of every story's randomness. Its tokens are useless outside of the story.
 const SEED: u64 = 7519;
 
-/// Two lengths of time, side by side: from the login to the logout, and from the theft to the death of the copy.
+/// Two spans, side by side: from the login to the logout, and from the theft to the copy's expiry or refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spans {
     out: Duration,
@@ -32,7 +32,7 @@ pub(crate) struct Spans {
 
 impl Spans {
     pub(crate) const WIDTH: u64 = 1000;
-    /// So that what is there is seen.
+    /// So that a short span is visible.
     const LEAST: u64 = 5;
 
     pub(crate) fn you(&self) -> String {
@@ -57,7 +57,7 @@ impl Spans {
         self.place(self.out).max(Self::LEAST)
     }
 
-    /// How wide the part before the logout is in which the copy works.
+    /// The width of the part before the logout in which the copy works.
     pub(crate) fn before_width(&self) -> u64 {
         self.logout_at().saturating_sub(self.theft_at())
     }
@@ -87,14 +87,14 @@ pub(in crate::learn) struct Play {
     pub(in crate::learn) moments: Vec<Moment>,
     stolen: Option<Duration>,
     logged_out: Option<Duration>,
-    /// When a copy was last accepted after that.
+    /// When a copy was last accepted after the logout.
     accepted: Option<Duration>,
-    /// Since when it is not.
+    /// When it was first refused.
     refused: Option<Duration>,
 }
 
 impl Play {
-    /// Begins a story: nobody is logged in yet. `change` sets the lifetimes.
+    /// Begins a story without a login. `change` sets the lifetimes.
     pub(in crate::learn) async fn begin(
         answer: Answer,
         change: impl FnOnce(&mut Policy),
@@ -111,7 +111,7 @@ impl Play {
         })
     }
 
-    /// Something is done; what came of it at last. Nothing comes of what cannot be done now.
+    /// Does an action, and returns its last outcome; `None` if it is not possible now.
     pub(in crate::learn) async fn press(&mut self, action: Action) -> Option<Outcome> {
         self.press_as(action, None).await
     }
@@ -145,7 +145,7 @@ impl Play {
         }
     }
 
-    /// Lets time pass: half minutes and fives of minutes.
+    /// Lets time pass, in steps of half a minute and of five minutes.
     pub(super) async fn wait(&mut self, time: Duration) {
         let mut left = time.as_secs();
         while left >= 30 {
@@ -164,7 +164,7 @@ impl Play {
         }
     }
 
-    /// Writes down something that nobody answers to.
+    /// Records an event without an answer.
     pub(super) fn write(&mut self, at: Duration, words: String) {
         self.moments.push(Moment {
             at: clock(at.as_secs()),
@@ -199,14 +199,14 @@ impl Play {
         });
     }
 
-    /// When the copied access token dies by itself.
+    /// When the copied access token expires.
     fn expiry_of_the_copy(&self) -> Option<Duration> {
         let copy = self.sandbox.loot().access.as_deref()?;
         let claims = self.sandbox.service()?.genuine_claims(copy).ok()?;
         Duration::try_from(claims.expires_at.duration_since(begins())).ok()
     }
 
-    /// The thief tries, and if the copy works tries on until it is dead.
+    /// The thief tries the copy, and while it works again until it is refused.
     pub(in crate::learn) async fn thief_goes_on(&mut self) {
         if self.press(Action::Replay).await == Some(Outcome::Accepted) {
             self.press_all(&[
@@ -219,13 +219,13 @@ impl Play {
         }
     }
 
-    /// How long after the logout a copy was still accepted. Nothing, if it was refused at once.
+    /// How long after the logout a copy was still accepted; `None`, if it was refused at once.
     pub(in crate::learn) fn inside_after_logout(&self) -> Option<Duration> {
         let until = self.refused.unwrap_or(self.accepted?);
         Some(until.saturating_sub(self.logged_out?))
     }
 
-    /// How long you were logged in, and how long a copy worked. Nothing, where nobody logs out or nothing was copied.
+    /// How long you were logged in, and how long a copy worked; `None` without a logout or a copy.
     pub(super) fn spans(&self) -> Option<Spans> {
         let (out, stolen) = (self.logged_out?, self.stolen?);
         let dead = out.saturating_add(self.inside_after_logout().unwrap_or_default());
@@ -236,7 +236,7 @@ impl Play {
         self.sandbox.now().saturating_sub(self.logged_out.unwrap_or_default())
     }
 
-    /// What the browser sent along with the last request that it made to the API, in bytes of cookies.
+    /// The bytes of cookies in the browser's last request to the API.
     pub(in crate::learn) fn cookie_bytes(&self) -> usize {
         let calls = self.sandbox.steps().iter().rev().flat_map(|step| &step.exchanges);
         let call = calls
@@ -266,7 +266,7 @@ fn deed(exchange: &Exchange) -> &'static str {
     }
 }
 
-/// The status, the code, which check decided, and what was asked for it.
+/// The status, the code, the deciding check, and the stores called.
 fn answer(exchange: &Exchange) -> String {
     if exchange.reply.is_none() {
         return "no answer: there is no server".to_owned();
@@ -281,7 +281,7 @@ fn answer(exchange: &Exchange) -> String {
     format!("{told}, decided by {}; {}", exchange.decided.words(), asked(exchange))
 }
 
-/// Which stores were asked whether the caller may pass.
+/// The stores that were called to authenticate the caller.
 pub(super) fn asked(exchange: &Exchange) -> String {
     let asked = [(Store::Sessions, "sessions"), (Store::Blacklist, "blacklist")].map(|(store, name)| {
         let reads = exchange.count(&[store], Access::Read);

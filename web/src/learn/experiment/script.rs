@@ -1,17 +1,17 @@
-//! A chapter's story, as its file tells it: under which answer it plays, what happens, and what is said of the outcome.
+//! A chapter's story, from its file: the answer it plays under, the steps, and the sentences on the outcome.
 //!
-//! Nothing in a file says what comes of a step. That is read off the sandbox, and a file asks for it by these facts:
+//! A file never states the outcome of a step. The sandbox supplies it as facts, which the file's sentences use:
 //!
 //! | | |
 //! | --- | --- |
-//! | the name of a control | what was chosen |
-//! | `you`, `thief` | what came of the last request of each: `accepted`, `refused` or `unknown` |
+//! | the name of a control | its value |
+//! | `you`, `thief` | the outcome of the last request of each: `accepted`, `refused` or `unknown` |
 //! | `tries` | how many requests the thief has sent |
 //! | `copy`, `left` | whether a copy `works` after the logout or was `refused`, and for how long it works |
 //! | `since` | how long ago the logout was |
 //! | `again` | how often you had to log in again |
-//! | `bytes`, `reads` | what your last request carried, and what it cost |
-//! | `token`, `why` | what the check of a changed token came to, and why |
+//! | `bytes`, `reads` | the cookie bytes of your last request, and its store reads ||
+//! | `token`, `why` | the result of checking a changed token, and the reason ||
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) struct Script {
     answers: Vec<Case<UnderAnswer>>,
     steps: Vec<Case<Vec<Step>>>,
     findings: Vec<Case<Finding>>,
-    /// What each check of the verifier asks, where a token is changed.
+    /// The question of each verifier check, if a token is changed.
     #[serde(default)]
     pub(super) checks: BTreeMap<String, String>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Script {
 #[derive(Deserialize)]
 struct UnderAnswer(#[serde(deserialize_with = "named")] Answer);
 
-/// Something that happens, and what it is called where it has a name of its own.
+/// An event, and its name if it has its own.
 struct Step {
     deed: Deed,
     says: Option<String>,
@@ -48,13 +48,13 @@ struct Step {
 
 enum Deed {
     Press(Action),
-    /// Time passes, as much as a control says.
+    /// Time passes, as a control sets it.
     Wait(String),
-    /// The thief tries, and if the copy works tries on until it is dead.
+    /// The thief tries the copy, and while it works again until it is refused.
     ThiefGoesOn,
-    /// A call each five minutes. Who is refused logs in again.
+    /// A call every five minutes, and a new login after a refusal.
     Work,
-    /// Until no entry is left on it.
+    /// Until the blacklist is empty.
     WatchTheBlacklist,
     Tamper,
 }
@@ -162,7 +162,7 @@ impl Play {
         }
     }
 
-    /// What there is to know after a step.
+    /// Sets the facts after a step.
     fn tell(&self, facts: &mut Facts) {
         let sent = || self.sandbox.steps().iter().flat_map(|step| &step.exchanges);
         for (name, who) in [("you", Who::You), ("thief", Who::Thief)] {

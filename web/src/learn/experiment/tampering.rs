@@ -1,7 +1,7 @@
-//! A token is changed, and then checked with the keys of the service that made it.
+//! Changes a token, then checks it with the keys of the service that issued it.
 //!
-//! Whatever somebody changes, they can make it decode well. What the check says about it is the lesson, and at which of its
-//! questions it stops: nothing that a stranger wrote is interpreted before a key has vouched for it.
+//! Any change can still decode well. The lesson is the result of the check, and where it stops: content is interpreted only
+//! after a key has verified it.
 
 use rescind_lab::{Sandbox, SandboxError};
 use rescind_session::token::{Algorithm, KeyRing, SigningKey, TokenCheck, TokenParts, Verdict};
@@ -21,7 +21,7 @@ use crate::{
 const A_YEAR: i64 = 365 * 24 * 60 * 60;
 
 impl Play {
-    /// Changes the token, and checks it. `what`: how that is called.
+    /// Changes the token, and checks it. `what`: the name of the change.
     pub(super) async fn tamper(
         &mut self,
         script: &Script,
@@ -75,7 +75,7 @@ impl Script {
     }
 }
 
-/// The token, after something was done to it.
+/// The changed token.
 fn changed(sandbox: &Sandbox, how: Option<&str>) -> Result<String, SandboxError> {
     let token = sandbox.access().unwrap_or_default();
     let same = || token.to_owned();
@@ -109,7 +109,7 @@ fn changed(sandbox: &Sandbox, how: Option<&str>) -> Result<String, SandboxError>
     Ok(tampered.token.expose_secret().to_owned())
 }
 
-/// The members that are worth looking at.
+/// The members to show.
 fn read(parts: &TokenParts) -> String {
     let members = [
         ("alg", &parts.header["alg"]),
