@@ -1,19 +1,17 @@
-//! What can be done in a sandbox: every button of the lab.
+//! The buttons of the lab.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 /// One button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// You log in.
     LogIn,
-    /// You call the API. Your browser refreshes first where the answer is that the access token has expired.
+    /// You call the API. If the access token has expired, your browser refreshes and calls again.
     Call,
     /// The thief copies what your browser sends with each request: the access token, or the session cookie.
     CopyAccess,
     /// The thief copies the refresh token.
     CopyRefresh,
-    /// You log out.
     LogOut,
     /// The thief calls the API with the copy.
     Replay,
@@ -21,11 +19,9 @@ pub enum Action {
     ThiefRefreshes,
     /// Your browser refreshes, ahead of time.
     Refresh,
-    /// Both ask: you call the API, and the thief does with the copy, if there is one.
+    /// You call the API, and so does the thief with the copy, if there is one.
     AskBoth,
-    /// Half a minute passes.
     Wait30s,
-    /// Five minutes pass.
     Wait5m,
     /// Time passes until a second before the next expiry.
     WaitBeforeExpiry,
@@ -39,11 +35,10 @@ pub enum Action {
     BlacklistStops,
     /// The blacklist answers as it should.
     BlacklistWell,
-    /// The reply to your next refresh gets lost on its way.
+    /// The reply to your next refresh is lost.
     LoseReply,
-    /// The server is killed.
     KillServer,
-    /// The server is started again, on the same database and with the same keys.
+    /// The server restarts on the same database with the same keys.
     StartServer,
     /// The wall clock of the server's machine is set back by an hour.
     SetClockBack,
@@ -103,7 +98,7 @@ impl Action {
         }
     }
 
-    /// Whether it breaks or mends something.
+    /// Whether it breaks or repairs something.
     #[must_use]
     pub fn is_chaos(self) -> bool {
         matches!(
@@ -119,7 +114,7 @@ impl Action {
         )
     }
 
-    /// How much time passes by itself, where that is fixed.
+    /// How much time passes, if that is fixed.
     pub(crate) fn fixed_wait(self) -> Option<Duration> {
         match self {
             Self::Wait30s => Some(Duration::from_secs(30)),
@@ -135,7 +130,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// A name that is no action.
+/// The name is none of the actions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no such action")]
 pub struct UnknownAction;

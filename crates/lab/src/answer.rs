@@ -1,10 +1,10 @@
-//! Six answers: the five with tokens, and the question how the whole thing would look without any.
+//! Six answers: the five with tokens, and plain sessions without any.
 
 use std::{fmt, str::FromStr};
 
 use rescind_session::Preset;
 
-/// How to log somebody out: one of the five policies, or no JSON Web Token at all.
+/// How to log a user out: one of the five policies, or no JSON Web Token at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// With JSON Web Tokens, under this policy.
@@ -14,7 +14,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// All six, in the order in which the article tells them; it ends with the sixth.
+    /// All six, in the article's order; it ends with the sixth.
     pub const ALL: [Self; 6] = [
         Self::Tokens(Preset::Stored),
         Self::Tokens(Preset::ClientDelete),
@@ -50,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// The policy, where there are tokens.
+    /// The policy, if there are tokens.
     #[must_use]
     pub fn preset(self) -> Option<Preset> {
         match self {
@@ -66,7 +66,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// A name that is none of the six.
+/// The name is none of the six.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no such answer; it is one of stored, client-delete, short-lived, rotation, blacklist, sessions")]
 pub struct UnknownAnswer;

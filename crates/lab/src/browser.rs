@@ -1,4 +1,4 @@
-//! The browser: the cookies it keeps, and the headers that it adds by itself.
+//! The browser: its cookies, and the headers that it adds itself.
 
 use std::time::Duration;
 
@@ -6,26 +6,24 @@ use actix_web::{cookie::Cookie, http::Method};
 
 use crate::raw::{ORIGIN, Reply, Request};
 
-/// A cookie that the browser keeps.
+/// A stored cookie.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeptCookie {
-    /// Its name.
     pub name: String,
-    /// Its value: in a sandbox, no secret.
+    /// Its value: not secret in a sandbox.
     pub value: String,
-    /// Until when, counted from the sandbox's start; without an end where the browser was told none.
+    /// Its expiry, counted from the sandbox's start; `None` for a cookie without one.
     pub until: Option<Duration>,
 }
 
-/// A cookie jar for one host. It keeps what it is told as long as it is told, by time that passes and not by anybody's wall
-/// clock.
+/// A cookie jar for one host. It counts lifetimes by elapsed time, not by a wall clock.
 #[derive(Default)]
 pub(crate) struct Browser {
     cookies: Vec<KeptCookie>,
 }
 
 impl Browser {
-    /// What it keeps at a time.
+    /// The unexpired cookies.
     pub(crate) fn cookies(&self, now: Duration) -> impl Iterator<Item = &KeptCookie> {
         self.cookies
             .iter()
@@ -38,7 +36,7 @@ impl Browser {
             .map(|cookie| cookie.value.as_str())
     }
 
-    /// Takes the cookies of a reply.
+    /// Stores the cookies of a reply.
     pub(crate) fn take(&mut self, reply: &Reply, now: Duration) {
         for header in reply.set_cookies() {
             let Ok(cookie) = Cookie::parse(header) else { continue };
@@ -56,7 +54,7 @@ impl Browser {
         }
     }
 
-    /// What a page of this site sends.
+    /// The headers of a request from this site's page.
     pub(crate) fn request(&self, method: Method, path: &'static str, now: Duration) -> Request {
         let is_write = method != Method::GET;
         let mut request = Request::new(method, path, false).with_header("Host", host());
@@ -76,7 +74,7 @@ impl Browser {
     }
 }
 
-/// What a program without a browser sends: the thief's.
+/// The headers of a program without a browser: the thief's.
 pub(crate) fn plain_request(method: Method, path: &'static str) -> Request {
     Request::new(method, path, false).with_header("Host", host())
 }

@@ -1,8 +1,8 @@
-//! What is kept of one person, in bytes.
+//! The stored size of one user's data, in bytes.
 //!
-//! Counted are the values themselves, as they were in the stores at that moment: 16 bytes an id, 8 an instant or a number,
-//! a text by its length. Not counted is what a store adds (pages, indexes, the map around an entry), which is the store's
-//! affair and not the answer's.
+//! Only the values count, as they were in the stores at that time: 16 bytes for an id, 8 for a time or a number, its
+//! length for a text. A store's overhead (pages, indexes, the map around an entry) does not depend on the answer, so it
+//! does not count.
 
 use rescind_session::{Revocation, Session, SessionState};
 
@@ -11,10 +11,10 @@ use crate::picture::{Picture, PlainRow};
 const ID: usize = 16;
 const INSTANT: usize = 8;
 const NUMBER: usize = 8;
-/// Which of a few.
+/// An enum.
 const CHOICE: usize = 1;
 
-/// Everything in all stores: rows, log and blacklist.
+/// All stores: rows, log and blacklist.
 pub(crate) fn kept(picture: &Picture) -> usize {
     let sessions: usize = picture.sessions.iter().map(row).sum();
     let plain: usize = picture.plain.iter().map(plain_row).sum();

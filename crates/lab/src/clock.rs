@@ -1,7 +1,7 @@
-//! The machine's clocks, as the learner moves them.
+//! The machine's clocks, moved by the learner.
 //!
-//! The server's own clock is the real [`AnchoredClock`](rescind_session::AnchoredClock) on top of these: so setting the wall
-//! clock back shows what it shows in production, and not what a simplified clock would.
+//! The server's own clock is the real [`AnchoredClock`](rescind_session::AnchoredClock) on top of these: so setting the
+//! wall clock back has the same effect as in production.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,7 +11,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::MachineClock;
 
-/// A wall clock and the time since boot. Both stand still until they are moved.
+/// A wall clock and the time since boot. Both are stopped until they are moved.
 #[derive(Debug)]
 pub(crate) struct Machine(Mutex<Clocks>);
 
@@ -29,14 +29,13 @@ impl Machine {
         }))
     }
 
-    /// Time passes.
     pub(crate) fn pass(&self, by: Duration) {
         let mut clocks = self.lock();
         clocks.since_boot = clocks.since_boot.saturating_add(by);
         clocks.wall = clocks.wall.checked_add(by).unwrap_or(Timestamp::MAX);
     }
 
-    /// Somebody sets the wall clock; no time passes.
+    /// Sets the wall clock; no time passes.
     pub(crate) fn step_wall(&self, by: SignedDuration) {
         let mut clocks = self.lock();
         clocks.wall = clocks.wall.checked_add(by).unwrap_or(clocks.wall);

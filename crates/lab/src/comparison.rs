@@ -1,8 +1,8 @@
-//! One story under every answer: you log in, a thief copies something, you log out. Until when is the thief inside?
+//! One story under every answer: you log in, a thief copies something, you log out. How long is the thief inside?
 //!
-//! Nothing is computed that could be asked. Each answer gets a fresh [`Sandbox`]; you and the thief send real requests in it,
-//! at every moment at which something can change, and a second before and after; what the server replies is the result.
-//! Between two such moments nothing happens, so what holds at the first holds until the second.
+//! The results are measured, not computed. Each answer gets a new [`Sandbox`]; you and the thief send real requests in
+//! it, at every time at which something can change, and a second before and after; the server's replies are the result.
+//! Between two such times nothing changes, so a result holds until the next one.
 //!
 //! The story, to the second:
 //!
@@ -29,16 +29,16 @@ use crate::{
     trace::{Exchange, Outcome},
 };
 
-/// The shortest life a token can be given here.
+/// The shortest lifetime of a token.
 pub const SHORTEST: Duration = Duration::from_secs(30);
-/// The longest, and the latest logout.
+/// The longest lifetime, and the latest logout.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many lives of a token may pass before the logout: a run is bounded by it.
+/// How many token lifetimes may pass before the logout: this bounds a run.
 pub const MOST_LIVES: u32 = 60;
 /// The longest grace.
 pub const LONGEST_GRACE: Duration = Duration::from_secs(30);
 const A_SECOND: Duration = Duration::from_secs(1);
-/// More moments than any valid scenario has; a mistake in here must not run for ever.
+/// More than any valid scenario has: a bug here must not run for ever.
 const MOST_MOMENTS: usize = 2_000;
 
 /// What the thief copies.
@@ -48,7 +48,7 @@ pub enum Stolen {
     Access,
     /// The refresh token, where there is one.
     Refresh,
-    /// Whatever there is.
+    /// All that exists.
     Both,
 }
 
@@ -67,26 +67,24 @@ impl Stolen {
     }
 }
 
-/// Lifetimes and moments, counted from your login. All are whole seconds.
+/// Lifetimes and times, counted from your login, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scenario {
-    /// How long an access token lives under the answers with short ones.
+    /// The lifetime of an access token under the answers with short ones.
     pub short: Duration,
-    /// How long it lives under the others; also a plain session.
+    /// Its lifetime under the others; also a plain session's.
     pub long: Duration,
-    /// How long the previous refresh token still answers.
+    /// The grace for the previous refresh token.
     pub grace: Duration,
     /// What is copied.
     pub stolen: Stolen,
-    /// When.
     pub theft: Duration,
-    /// When you log out.
     pub logout: Duration,
 }
 
 impl Default for Scenario {
-    /// Robbed after six minutes, logged out after eight, with the lifetimes that the program has by itself: so the short token
-    /// that is stolen has some of its life left.
+    /// Robbed after six minutes, logged out after eight, with the program's default lifetimes: so the stolen short
+    /// token is still valid at the logout.
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
@@ -100,28 +98,23 @@ impl Default for Scenario {
     }
 }
 
-/// What is wrong with a scenario, to be read after the field's name.
+/// An error in a scenario, to be read after the field's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScenarioError {
-    /// In [`Scenario::short`].
     #[error("must be whole seconds, from 30s to 24h")]
     Short,
-    /// In [`Scenario::long`].
     #[error("must be whole seconds, from 30s to 24h, and not less than the short lifetime")]
     Long,
-    /// In [`Scenario::grace`].
     #[error("must be whole seconds, at most 30s")]
     Grace,
-    /// In [`Scenario::theft`].
     #[error("must be whole seconds, and before the logout")]
     Theft,
-    /// In [`Scenario::logout`].
     #[error("must be whole seconds, at most 24h, and at most sixty lives of a short token")]
     Logout,
 }
 
 impl Scenario {
-    /// Everything that is wrong with it.
+    /// All its errors.
     #[must_use]
     pub fn errors(&self) -> Vec<ScenarioError> {
         let whole = |time: Duration| time.subsec_nanos() == 0;
@@ -155,7 +148,7 @@ impl Scenario {
         setup
     }
 
-    /// Moments at which the thief tries although nothing has changed, for the picture.
+    /// Extra times at which the thief tries, for the picture.
     fn ticks(&self) -> BTreeSet<Duration> {
         let between = |from: Duration, to: Duration, parts: u32| {
             let step = to.saturating_sub(from) / parts;
@@ -174,50 +167,43 @@ fn whole(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
-/// What became of the story under one answer.
+/// The result under one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
-    /// Which answer.
     pub answer: Answer,
     /// What happened, in order.
     pub marks: Vec<Mark>,
-    /// Every time the thief tried an access token, and whether they got in.
+    /// Every try of the thief with an access token, and whether it was accepted.
     pub replays: Vec<Replay>,
-    /// From which second to which (the first in which it is over) the thief was inside.
+    /// The intervals in which the thief was inside: first second, and first second after.
     pub inside: Vec<(Duration, Duration)>,
-    /// How often you were thrown out before you logged out.
+    /// How often you were thrown out before your logout.
     pub thrown_out: u32,
-    /// What it cost.
     pub costs: Costs,
 }
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// When.
     pub at: Duration,
-    /// What.
     pub what: What,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// You logged in.
     LogIn,
-    /// Your browser refreshed.
     Refresh,
     /// You were thrown out, and logged in again.
     ThrownOut,
     /// The thief copied something.
     Theft,
-    /// There was nothing for the thief to copy.
+    /// There was no such token to copy.
     NothingToSteal,
     /// The thief exchanged the stolen refresh token.
     ThiefRefreshes,
-    /// The thief tried to, and was refused.
+    /// The thief tried to exchange it, and was refused.
     ThiefRefused,
-    /// You logged out.
     LogOut,
     /// The token in the thief's hands expired.
     Expiry,
@@ -226,27 +212,26 @@ pub enum What {
 /// One try of the thief.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replay {
-    /// When.
     pub at: Duration,
-    /// Whether they got in.
+    /// Whether it was accepted.
     pub accepted: bool,
 }
 
-/// What an answer costs, as it was counted.
+/// The measured cost of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Costs {
     /// How many of your calls were accepted.
     pub calls: u32,
-    /// How often the database was asked whether they may be, in all of them. The name that the reply tells is looked up
-    /// under every answer, and is not counted.
+    /// How often the database was read to decide them. The lookup of the user's name for the reply happens under every
+    /// answer, and is not counted.
     pub database_reads: u32,
-    /// How often the blacklist was asked, in all of them.
+    /// How often the blacklist was checked for them.
     pub blacklist_reads: u32,
-    /// How many signatures were checked, in all of them.
+    /// How many signatures were checked for them.
     pub signature_checks: u32,
-    /// What all stores kept of you just before you logged out, in bytes.
+    /// The size of your data in all stores just before your logout, in bytes.
     pub bytes_before: usize,
-    /// And just after.
+    /// The same just after.
     pub bytes_after: usize,
 }
 
@@ -267,16 +252,16 @@ impl Lane {
     }
 }
 
-/// Why there is no comparison.
+/// Why a comparison failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ComparisonError {
-    /// The scenario contradicts itself; [`Scenario::errors`] tells all that is wrong with it.
+    /// The scenario contradicts itself; [`Scenario::errors`] returns all its errors.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// A sandbox could not be set up.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The story did not come to its end.
+    /// The story did not end.
     #[error("the story did not come to its end")]
     Endless,
 }
@@ -297,16 +282,16 @@ pub async fn compare(scenario: &Scenario, started: Timestamp, rng: &mut StdRng) 
     Ok(lanes)
 }
 
-/// The story as it is being played.
+/// The story in progress.
 struct Play<'a> {
     scenario: &'a Scenario,
     sandbox: Sandbox,
     ticks: BTreeSet<Duration>,
-    /// When what you send runs out; nothing, once you have logged out.
+    /// When your token or session expires; `None` after your logout.
     yours_until: Option<Duration>,
-    /// When what the thief sends runs out.
+    /// When the thief's token or session expires.
     thiefs_until: Option<Duration>,
-    /// The verdict and the moment since which it holds.
+    /// The verdict, and since when it holds.
     verdict: Option<(Duration, bool)>,
     lane: Lane,
 }
@@ -339,7 +324,7 @@ impl<'a> Play<'a> {
             let Some(next) = self.next_event() else {
                 return Ok(self.lane);
             };
-            // The second before, and the ticks on the way: nothing happens then but that the thief tries.
+            // The second before, and the ticks on the way: only the thief tries then.
             let now = self.sandbox.now();
             let before = next.saturating_sub(A_SECOND);
             let quiet: BTreeSet<_> = self
@@ -364,7 +349,7 @@ impl<'a> Play<'a> {
     fn next_event(&self) -> Option<Duration> {
         let now = self.sandbox.now();
         let scenario = [self.scenario.theft, self.scenario.logout];
-        // The ticks of the end have their turn too, after the last event.
+        // Ticks after the last event count too.
         let last_tick = self.ticks.last().copied();
         scenario
             .into_iter()
@@ -423,7 +408,7 @@ impl<'a> Play<'a> {
         if let Some(accepted) = last.filter(|exchange| exchange.outcome == Outcome::Accepted) {
             self.count(accepted);
         } else {
-            // At the moment of the logout it is no loss: you were about to leave.
+            // At the time of the logout it does not count: you were about to leave.
             if self.sandbox.now() < self.scenario.logout {
                 self.lane.thrown_out += 1;
             }
@@ -460,7 +445,7 @@ impl<'a> Play<'a> {
                 self.mark(What::ThiefRefreshes);
                 self.thiefs_until = self.sandbox.thiefs_until();
             } else {
-                // The session is over, and no other try will be better.
+                // The session has ended, and no other try will succeed.
                 self.mark(What::ThiefRefused);
                 self.sandbox.drop_stolen_refresh();
             }
@@ -483,7 +468,7 @@ impl<'a> Play<'a> {
         self.mark(if is_nothing { What::NothingToSteal } else { What::Theft });
     }
 
-    /// The thief tries, and the interval since the last try is written down.
+    /// The thief tries, and the interval since the last try is recorded.
     async fn replay(&mut self) {
         let now = self.sandbox.now();
         let Some(exchange) = self.sandbox.replay().await else {

@@ -1,7 +1,7 @@
-//! Which check decided a request, as far as its outcome tells.
+//! Which check decided a request, derived from its outcome.
 //!
-//! A problem's code is stable and says what was wrong; together with the policy it names the check. What was accepted went
-//! through all checks, so the last of them decided.
+//! A problem's code is stable and names the error; together with the policy it identifies the check. An accepted
+//! request passed all checks, so the last one decided.
 
 use rescind_session::Check;
 
@@ -10,42 +10,41 @@ use crate::{
     raw::Reply,
 };
 
-/// The check that had the last word.
+/// The deciding check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
-    /// None: everybody may.
+    /// None: open to everyone.
     NoneNeeded,
-    /// Whether there is such an address, and with that method.
+    /// Whether the address exists, with that method.
     Address,
-    /// What a form or a body has to look like.
+    /// Whether the form or body is valid.
     Input,
-    /// Whether this site's own page sent it.
+    /// Whether this site's own page sent the request.
     Origin,
-    /// Whether there is a token at all.
+    /// Whether there is a token.
     TokenThere,
     /// Whether the token is genuine and meant for us.
     Signature,
-    /// Whether its time is over; signature and expiry are all that was asked.
+    /// Whether it has expired; only signature and expiry were checked.
     Expiry,
     /// Whether the blacklist has an entry.
     Blacklist,
     /// Whether the session's row is open.
     SessionRow,
-    /// Whether name and password fit.
+    /// Whether name and password match.
     Credentials,
     /// Whether too many logins failed.
     LoginLimit,
     /// Whether a refresh token was ever issued here.
     RefreshTag,
-    /// Whether the session lay idle for too long, or is too old.
+    /// Whether the session was idle for too long, or is too old.
     SessionAge,
-    /// Whether the refresh token is of the generation that counts.
+    /// Whether the refresh token has the current generation.
     Generation,
-    /// What the policy in force does not have.
+    /// Whether the policy has the feature.
     Policy,
-    /// A store that did not answer: nothing is decided, and the answer is no.
+    /// None, since a store did not answer: the request is refused.
     NoAnswer,
-    /// Something else.
     Unknown,
 }
 
@@ -76,7 +75,7 @@ impl Decided {
 }
 
 impl Decided {
-    /// By the code of a problem, under a policy that asks this.
+    /// The check for a problem's code, under a policy with this check.
     #[must_use]
     pub fn by_code(code: &str, check: Check) -> Self {
         match code {
@@ -105,7 +104,7 @@ impl Decided {
         }
     }
 
-    /// What is asked after signature and expiry, if anything is.
+    /// The check after signature and expiry, if there is one.
     #[must_use]
     pub fn last_question(check: Check) -> Self {
         match check {
@@ -116,18 +115,18 @@ impl Decided {
     }
 }
 
-/// What somebody asks for.
+/// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// A page that everybody may see.
+    /// A public page.
     Page,
-    /// The account, or something else that is for whoever is logged in.
+    /// The account, or another page for logged-in users.
     Private,
     /// A form on a private page.
     PrivateForm,
-    /// Who am I, at the door that asks whether the token was taken back.
+    /// Who am I, at the door that checks revocation.
     AskingDoor,
-    /// Who am I, at the door that looks at the token alone.
+    /// Who am I, at the door that checks only the token.
     SignatureDoor,
     /// Signing up, which logs in too.
     SignUp,
@@ -149,12 +148,11 @@ pub enum Asked {
     ThiefRefreshes,
     /// Loot and log are thrown away.
     Forget,
-    /// Something that is not there, or that changes nothing about anybody's login.
+    /// An unknown address, or one that does not affect a login.
     Other,
 }
 
 impl Asked {
-    /// All of them.
     pub const ALL: [Self; 16] = [
         Self::Page,
         Self::Private,
@@ -189,8 +187,8 @@ impl Asked {
     }
 }
 
-/// Which check had the last word: a pure function of what is known when the reply goes out. `check`: what the policy asks on
-/// every request; where there are no tokens, it is always the session's row.
+/// The deciding check: a pure function of what is known when the reply is sent. `check`: the policy's check on every
+/// request; without tokens it is always the session's row.
 pub(crate) fn decided(asked: Asked, reply: Option<&Reply>, calls: &[Call], check: Option<Check>) -> Decided {
     let Some(reply) = reply else { return Decided::NoAnswer };
     match (check, &reply.code) {
@@ -212,14 +210,14 @@ fn by_way(asked: Asked, to: Option<&str>, calls: &[Call], check: Check) -> Decid
         Asked::SignatureDoor => Decided::Expiry,
         Asked::SignUp => Decided::Input,
         Asked::LogIn | Asked::Rob => Decided::Credentials,
-        // Any genuine token will do, an expired one too.
+        // Any genuine token is enough, even an expired one.
         Asked::LogOut => Decided::Signature,
         Asked::Refresh => refreshed_by(turned_away, calls, check),
         Asked::ThiefTries | Asked::ThiefRefreshes | Asked::ThiefStealsRefresh => Decided::NoneNeeded,
     }
 }
 
-/// A page sends somebody to the login whose token was revoked, and somebody who has none that counts.
+/// A page redirects to the login both for a revoked token and for none that is valid.
 fn turned_away_by(calls: &[Call], check: Check) -> Decided {
     if calls.iter().any(|call| call.answer == Answer::OnTheList) {
         Decided::Blacklist
@@ -230,7 +228,7 @@ fn turned_away_by(calls: &[Call], check: Check) -> Decided {
     }
 }
 
-/// A browser's refresh is answered by a redirect whatever comes of it; what the stores were asked tells what did.
+/// A browser's refresh is always answered by a redirect; the store calls show its result.
 fn refreshed_by(turned_away: bool, calls: &[Call], check: Check) -> Decided {
     let rotated = answered(calls, Operation::Rotate).is_some();
     if rotated || answered(calls, Operation::CloseForReuse).is_some() {
@@ -242,7 +240,7 @@ fn refreshed_by(turned_away: bool, calls: &[Call], check: Check) -> Decided {
         (Some(Answer::Closed), _) => Decided::SessionRow,
         (Some(_), _) => Decided::RefreshTag,
         (None, true) => Decided::TokenThere,
-        // The access token was alive: there was nothing to exchange.
+        // The access token was still valid: there was nothing to exchange.
         (None, false) => Decided::last_question(check),
     }
 }

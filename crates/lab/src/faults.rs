@@ -1,4 +1,4 @@
-//! A blacklist with moods: the real one in memory, which can be told to be slow, or not to answer at all.
+//! A blacklist with faults: the real one in memory, which can be made slow or silent.
 
 use std::{
     ops::Deref,
@@ -12,13 +12,13 @@ use rescind_session::{
     ports::{Blacklist, StoreError},
 };
 
-/// How long a slow blacklist takes; less than the store timeout.
+/// The delay of a slow blacklist; less than the store timeout.
 pub(crate) const SLOW: Duration = Duration::from_millis(20);
 
-/// How long one that does not answer is waited for by those who would wait for ever; much longer than the store timeout.
+/// When a call to a silent blacklist ends; much longer than the store timeout.
 const SILENT: Duration = Duration::from_secs(2);
 
-/// How the blacklist is doing.
+/// The state of the blacklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mood {
     /// It answers at once.
@@ -45,7 +45,7 @@ impl MoodyBlacklist {
         *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
-    /// Without its mood, for whoever draws what is on it.
+    /// The blacklist without its fault, for snapshots.
     pub(crate) fn inner(&self) -> &MemoryBlacklist {
         &self.inner
     }
@@ -64,8 +64,8 @@ impl Around<dyn Blacklist> for MoodyBlacklist {
         match self.mood() {
             Mood::Well => {}
             Mood::Slow => tokio::time::sleep(SLOW).await,
-            // Whoever asked has given up long before. But some are writes, which nobody drops: they must come to an end, or
-            // they would keep the sandbox in memory when everybody has left it.
+            // The caller has timed out long before. But writes are never dropped: they must end, or they would keep an
+            // abandoned sandbox in memory.
             Mood::Stopped => {
                 tokio::time::sleep(SILENT).await;
                 return Err(StoreError::unavailable("the blacklist does not answer"));
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_write_to_a_blacklist_that_does_not_answer_comes_to_an_end() {
+    async fn a_write_to_a_silent_blacklist_ends() {
         let blacklist = MoodyBlacklist::default();
         blacklist.set_mood(Mood::Stopped);
         let outcome = tokio::time::timeout(2 * SILENT, blacklist.insert(&[])).await;

@@ -4,13 +4,13 @@
 //! | --- | --- |
 //! | [`Answer`] | the five answers, and plain sessions as the sixth |
 //! | [`Sandbox`] | one world: a server, its stores, a browser, a thief, and the time |
-//! | [`Action`], [`Step`] | what can be done in it, and what then happened |
+//! | [`Action`], [`Step`] | its buttons, and what each press did |
 //! | [`comparison`] | one story under all six answers |
 //! | [`race`] | two tabs refresh with the same token, or you and a thief |
-//! | [`Rollover`] | a signing key is replaced while people are logged in |
-//! | [`raw`] | requests and replies as they are on the wire, cookies attribute by attribute |
-//! | [`Exchange`], [`Recorder`] | what happened with one request, and who writes it down |
-//! | [`meter`], [`Decided`] | what a request cost, and which check had the last word |
+//! | [`Rollover`] | a signing key is replaced while users are logged in |
+//! | [`raw`] | requests and replies as on the wire, cookies attribute by attribute |
+//! | [`Exchange`], [`Recorder`] | the trace of one request, and its recorder |
+//! | [`meter`], [`Decided`] | the cost of a request, and its deciding check |
 
 mod action;
 mod answer;

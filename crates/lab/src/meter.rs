@@ -1,11 +1,10 @@
-//! What a request costs: adapters around the adapters, which write down each call.
+//! Meters: decorated adapters that record each store call of a request.
 //!
-//! The ports are the one place through which everything has to pass that is remembered or looked up. So counting there
-//! counts all of it, and the service does not know that somebody counts. Rejected: counters in the adapters themselves,
-//! which would count all requests together and have to be put into each adapter anew; and spans of the log, which would
-//! have to be collected again, and in which a changed word breaks a figure.
+//! Every read and write passes through the ports. So counting there is complete, and the service is not aware of it.
+//! Rejected: counters in the adapters, which would count all requests together and be needed in each adapter; and log
+//! spans, which would have to be collected, and in which a changed word breaks a figure.
 //!
-//! Nothing in here knows of HTTP.
+//! This module does not depend on HTTP.
 
 use std::{
     ops::Deref,
@@ -24,7 +23,7 @@ use tokio::time::Instant;
 /// Which store was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
-    /// Revocations, to be asked on every request.
+    /// Revocations, checked on every request.
     Blacklist,
     /// Sessions and the revocation log, in the database.
     Sessions,
@@ -47,10 +46,10 @@ impl Store {
     }
 }
 
-/// Whether a call changes anything.
+/// Whether a call reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// It only asks.
+    /// It only reads.
     Read,
     /// It changes something.
     Write,
@@ -61,15 +60,15 @@ pub enum Access {
 pub struct Call {
     /// Of which store.
     pub store: Store,
-    /// What was asked.
+    /// The operation.
     pub operation: Operation,
-    /// What the store answered.
+    /// The store's answer.
     pub answer: Answer,
-    /// How long the answer took; for one that never came, nothing.
+    /// How long the answer took; `None` if it never came.
     pub took: Duration,
     /// The session whose row it read or wrote.
     pub session: Option<SessionId>,
-    /// The generation that this row is of now.
+    /// The row's generation after the call.
     pub generation: Option<Generation>,
 }
 
@@ -81,42 +80,29 @@ impl Call {
     }
 }
 
-/// What was asked of a store.
+/// An operation of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// `UserStore::find`.
     FindUser,
-    /// `UserStore::credentials`.
     Credentials,
-    /// `UserStore::insert`.
     InsertUser,
-    /// `UserStore::set_password`.
     SetPassword,
-    /// `SessionStore::epoch`.
     Epoch,
-    /// `SessionStore::open`.
     Open,
     /// `SessionStore::find`.
     FindSession,
-    /// `SessionStore::rotate`.
     Rotate,
-    /// `SessionStore::list_open`.
     ListOpen,
     /// `SessionStore::close`.
     Close,
-    /// A close for which a refresh token gave cause that should not have been there.
+    /// A close because of a reused refresh token.
     CloseForReuse,
-    /// `SessionStore::close_all`.
     CloseAll,
-    /// `SessionStore::revoke`.
     RevokeToken,
-    /// `SessionStore::log`.
     Log,
-    /// `SessionStore::revocations_after`.
     Tail,
     /// `prune`, of either store.
     Prune,
-    /// `SessionStore::store_clock`.
     StoreClock,
     /// `Blacklist::insert`.
     Insert,
@@ -191,17 +177,17 @@ impl Operation {
 /// What a store answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// What was asked for is there.
+    /// It exists.
     Found,
-    /// It is not there.
+    /// It does not exist.
     NothingFound,
-    /// The session is there, and open.
+    /// The session exists and is open.
     Open,
-    /// The session is there, and closed.
+    /// The session exists and is closed.
     Closed,
-    /// It is written.
+    /// It was written.
     Done,
-    /// Somebody else was faster; nothing was written.
+    /// Another caller was faster; nothing was written.
     TooLate,
     /// It had been closed before.
     WasClosed,
@@ -209,11 +195,11 @@ pub enum Answer {
     OnTheList,
     /// There is none.
     NotOnTheList,
-    /// It is not there, but neither may be what was revoked.
+    /// There is no entry, but the copy is incomplete.
     Incomplete,
-    /// It said that it cannot answer.
+    /// It returned an error.
     Failed,
-    /// Nobody waited for it any longer.
+    /// The caller timed out.
     None,
 }
 
@@ -238,7 +224,7 @@ impl Answer {
     }
 }
 
-/// The calls of one request. Clones write into the same list.
+/// The calls of one request. Clones share the list.
 #[derive(Clone, Default)]
 pub struct Meter(Arc<Mutex<Vec<Call>>>);
 
@@ -249,14 +235,14 @@ impl Meter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for a call. It stands in the list from its beginning: one that is given up stays there without an answer.
+    /// Waits for a call. It is in the list from its beginning: a call that timed out stays there without an answer.
     async fn watch<T: decorate::Answer>(
         &self,
         call: Begun,
         waiting: impl Future<Output = Result<T, StoreError>>,
         told: impl FnOnce(Reply<'_>) -> Told,
     ) -> Result<T, StoreError> {
-        // A stopwatch: it decides nothing.
+        // Only a stopwatch: no decision depends on it.
         let started = Instant::now();
         let place = self.begin(call);
         let mut outcome = waiting.await;
@@ -276,7 +262,7 @@ impl Meter {
         outcome
     }
 
-    /// A call of a store that is none of the ports, and answers at once.
+    /// A call of a store that is not a port, and answers at once.
     pub(crate) fn plain<T>(&self, store: Store, operation: Operation, ask: impl FnOnce() -> (T, Answer)) -> T {
         let started = Instant::now();
         let place = self.begin(Begun(store, operation, None));
@@ -311,7 +297,7 @@ struct Told {
     generation: Option<Generation>,
 }
 
-/// The same ports, with every call written down.
+/// The same ports, with every call recorded.
 #[must_use]
 pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
     Ports {
@@ -322,7 +308,7 @@ pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
     }
 }
 
-/// A decorator that writes each call down.
+/// A decorator that records each call.
 struct Metered<P: ?Sized>(Arc<P>, Meter);
 
 impl<P: ?Sized + Send + Sync> Around<P> for Metered<P> {
@@ -342,7 +328,7 @@ impl<P: ?Sized + Send + Sync> Around<P> for Metered<P> {
     }
 }
 
-/// What is known of a call before it is answered; nothing of what no request does.
+/// What is known of a call before its answer; `None` for calls that no request makes.
 fn begun(call: decorate::Call<'_>) -> Option<Begun> {
     use decorate::Call;
     let (store, operation, session) = match call {

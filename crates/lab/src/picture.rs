@@ -1,4 +1,4 @@
-//! How everything stands: what the browser keeps, what the thief has, and what is in every store.
+//! A snapshot: the contents of the browser, of the thief's loot, and of every store.
 
 use std::time::Duration;
 
@@ -10,22 +10,21 @@ use crate::{browser::KeptCookie, faults::Mood};
 /// What the thief has.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Loot {
-    /// What is sent with each request: an access token, or the cookie of a plain session.
+    /// Sent with each request: an access token, or the cookie of a plain session.
     pub access: Option<String>,
     /// A refresh token.
     pub refresh: Option<String>,
 }
 
-/// The whole sandbox, at one moment.
+/// A snapshot of the sandbox.
 #[derive(Clone)]
 pub struct Picture {
-    /// How long the sandbox has existed, in its own time.
+    /// The sandbox's age, in its own time.
     pub at: Duration,
-    /// What the server takes the time to be; nothing while it does not run.
+    /// The server's time; `None` while it does not run.
     pub server_time: Option<Timestamp>,
-    /// What the wall clock of its machine says.
+    /// The wall clock of its machine.
     pub wall_clock: Timestamp,
-    /// What your browser keeps.
     pub cookies: Vec<KeptCookie>,
     /// What the thief has.
     pub loot: Loot,
@@ -35,20 +34,19 @@ pub struct Picture {
     pub plain: Vec<PlainRow>,
     /// The revocation log, in the database.
     pub log: Vec<Revocation>,
-    /// What is on the blacklist.
     pub blacklist: Vec<Revocation>,
-    /// Whether the blacklist knows its past.
+    /// Whether the blacklist is complete.
     pub blacklist_is_whole: bool,
-    /// How the blacklist is doing.
+    /// The state of the blacklist.
     pub mood: Mood,
-    /// Whether the reply to your next refresh gets lost.
+    /// Whether the reply to your next refresh will be lost.
     pub loses_next_reply: bool,
 }
 
 impl Picture {
-    /// About how much memory it takes beside itself.
+    /// Its approximate heap size.
     pub(crate) fn bytes(&self) -> usize {
-        /// What a row points to: the device's name and address, or key and values.
+        /// The heap size of a row: the device's name and address, or key and values.
         const POINTED_TO: usize = 256;
         let cookies = self
             .cookies
@@ -66,10 +64,10 @@ impl Picture {
 /// The row of a plain session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainRow {
-    /// What the cookie names it by.
+    /// The key in the cookie.
     pub key: String,
-    /// Name and value of everything in it.
+    /// Names and values.
     pub values: Vec<(String, String)>,
-    /// Until when it counts.
+    /// Its expiry.
     pub until: Timestamp,
 }

@@ -1,8 +1,8 @@
-//! The sixth answer: plain server sessions, with the library that people take for them.
+//! The sixth answer: plain server sessions, with the usual library.
 //!
-//! A random number in a cookie, a row in a database, and a look at that row on every request. No signature, no expiry to be
-//! trusted, nothing to be taken back: logging out deletes the row. It is `actix-session`, with a store in memory behind the
-//! same meters as the others, so that the comparison is one of like with like.
+//! A random number in a cookie, a row in a database, and a read of that row on every request. No signature, no trusted
+//! expiry, nothing to revoke: logging out deletes the row. It is `actix-session`, with a store in memory behind the
+//! same meters as the others, so that the comparison is fair.
 
 use std::{
     collections::HashMap,
@@ -31,7 +31,7 @@ use crate::{
     raw::NameAndPassword,
 };
 
-/// What the cookie is called.
+/// The name of the cookie.
 pub const COOKIE: &str = "__Host-session";
 const USER: &str = "user";
 
@@ -55,7 +55,7 @@ impl PlainStore {
         }
     }
 
-    /// Every row: its key, what is in it, and until when it counts.
+    /// Every row: key, values and expiry.
     pub(crate) fn rows(&self) -> Vec<(String, Row, Timestamp)> {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rows: Vec<_> = rows
@@ -76,7 +76,7 @@ impl PlainStore {
     }
 }
 
-/// The store as one request sees it: metered, and at the time of the sandbox.
+/// The store for one request: metered, with the sandbox's time.
 #[derive(Clone)]
 pub(crate) struct PlainSessions {
     store: Arc<PlainStore>,
@@ -125,7 +125,7 @@ impl SessionStore for PlainSessions {
     async fn update(&self, key: SessionKey, row: Row, life: &time::Duration) -> Result<SessionKey, UpdateError> {
         let until = self.until(life).map_err(UpdateError::Other)?;
         let write = || {
-            // Only a row that is there: writing it anew would bring a session back that was logged out meanwhile.
+            // Only an existing row: an insert would restore a session that was logged out meanwhile.
             let found = self
                 .store
                 .with(|rows| rows.get_mut(key.as_ref()).map(|kept| *kept = (row, until)));
@@ -185,14 +185,14 @@ async fn log_in(
     session: Session,
     Form(form): Form<NameAndPassword>,
 ) -> actix_web::Result<HttpResponse> {
-    // The same accounts, and the same code that checks a password; its token is thrown away.
+    // The same accounts and the same password check; its token is discarded.
     let password = Password::new(form.password.as_str());
     let service = rescind.service();
     let issued = service
         .log_in(&form.username, &password, ClientId::first_party(), Device::default())
         .await
         .map_err(Problem::from)?;
-    // A key that was there before the login may be known to somebody else.
+    // Another party may know a key from before the login.
     session.renew();
     session.insert(USER, issued.claims.subject.to_string())?;
     Ok(to_the_start())

@@ -1,15 +1,16 @@
-//! Two tabs refresh with the same token, and what becomes of them.
+//! The race: two tabs refresh with the same token.
 //!
-//! A run is a short story. You log in; five minutes later your access token has expired, and two people present the same
-//! refresh token: two tabs of yours, or you and a thief with a copy. When the access tokens that they got have expired in
-//! turn, both use what they got once more. Only then does it show what the first exchange was worth.
+//! You log in. Five minutes later your access token has expired, and two parties present the same refresh token: two
+//! tabs of yours, or you and a thief with a copy. When their new access tokens have expired in turn, both refresh once
+//! more. Only then does the result of the first exchange show.
 //!
-//! The server is one of two. With [`Swap::CompareAndSwap`] it is the real [`SessionService`](rescind_session::SessionService) on the stores in memory; with
-//! [`Swap::ReadThenWrite`] it is the counterexample in `naive.rs`. "At once" is no matter of luck: both callers are held
-//! between reading and writing until both have read, and then write one after the other.
+//! There are two servers. With [`Swap::CompareAndSwap`] it is the real
+//! [`SessionService`](rescind_session::SessionService) on the stores in memory; with [`Swap::ReadThenWrite`] it is the
+//! counterexample in `naive.rs`. "At once" does not depend on luck: both callers are held between reading and writing
+//! until both have read, and then write one after the other.
 //!
-//! Each tab keeps its own tokens, as the tabs of a single-page application do. Where tabs share cookies, the reply that
-//! comes last is what both have; that hides a dead token where it happens to come first, and no more.
+//! Each tab keeps its own tokens, like the tabs of a single-page application. If tabs share cookies, both have the
+//! reply that comes last; that only hides a useless token that came first.
 
 use std::time::Duration;
 
@@ -20,54 +21,48 @@ mod naive;
 mod play;
 mod real;
 
-/// How long an access token lives in every run: both refresh when it has passed.
+/// The lifetime of an access token in every run: both refresh when it has passed.
 pub const ACCESS_TTL: Duration = Duration::from_secs(5 * 60);
-/// How long the first one waits for a reply that does not come, before it asks again with the token that it still has.
+/// How long the first party waits for a lost reply before it repeats the request with the old token.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How the server writes the next generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Swap {
-    /// By one statement that writes only if nobody else has: Rescind.
+    /// By one statement that writes only if no other caller has: Rescind.
     CompareAndSwap,
-    /// Read first, write then: the counterexample.
+    /// First read, then write: the counterexample.
     ReadThenWrite,
 }
 
-/// Who comes second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Second {
     /// Another tab of yours.
     Tab,
-    /// Somebody who copied your refresh token.
+    /// A thief with a copy of your refresh token.
     Thief,
 }
 
-/// What becomes of the first one's reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstReply {
-    /// It arrives.
     Arrives,
-    /// The server has rotated, and the reply never arrives. [`PATIENCE`] later the first one asks again.
+    /// The server has rotated, and the reply never arrives. [`PATIENCE`] later the first party repeats the request.
     Lost,
 }
 
 /// The switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RaceSetup {
-    /// How the server writes.
     pub swap: Swap,
-    /// How long the previous refresh token is forgiven.
+    /// The grace for the previous refresh token.
     pub grace: Duration,
-    /// How much later the second one comes. Nothing: at once.
+    /// How much later the second request comes. Zero: at once.
     pub apart: Duration,
-    /// What becomes of the first one's reply.
     pub reply: FirstReply,
-    /// Who comes second.
     pub second: Second,
 }
 
-/// One of the two.
+/// One of the two parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
     /// You, or one tab of yours.
@@ -76,12 +71,12 @@ pub enum Party {
     Second,
 }
 
-/// A refresh token that was issued, in the order of issuing; the first is the login's.
+/// A refresh token, in the order of issue; the first is the login's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Which one it was bought with; none for the login's.
+    /// The token that was exchanged for it; `None` for the login's.
     pub parent: Option<usize>,
-    /// How many exchanges it is from the login.
+    /// The number of exchanges since the login.
     pub generation: u32,
 }
 
@@ -90,65 +85,59 @@ pub struct Link {
 pub struct Use {
     /// Time since the login.
     pub at: Duration,
-    /// Who.
     pub who: Party,
     /// Which of [`Race::chain`] was presented.
     pub presented: usize,
-    /// What came of it.
+    /// The result.
     pub verdict: Verdict,
 }
 
-/// What came of a try to refresh.
+/// The result of a try to refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// This successor.
     Given {
         /// Which of [`Race::chain`].
         token: usize,
-        /// Whether somebody had been given the same before.
+        /// Whether it had been issued before.
         again: bool,
-        /// Whether the reply arrived.
         arrived: bool,
     },
-    /// It had been exchanged before: the session was closed.
+    /// Reuse was detected: the session was closed.
     Reused,
     /// The session had been closed.
     Closed,
 }
 
-/// What the server took the two for.
+/// The server's verdict on the two parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
-    /// The server suspected nobody.
+    /// No reuse was detected.
     Nobody,
-    /// It took one of your own tabs for a thief, at this time.
+    /// One of your own tabs was taken for a thief, at this time.
     FalseAlarm(Duration),
-    /// It noticed that somebody has a copy, at this time, and somebody had.
+    /// A copy was detected, at this time, and there was one.
     Thief(Duration),
 }
 
-/// Why a run did not come to its end. None of it is the visitor's fault.
+/// Why a run failed. None of these is the visitor's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum RaceError {
-    /// A key could not be made.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The settings contradict each other.
     #[error(transparent)]
     Config(#[from] rescind_session::ConfigError),
-    /// The one account could not be made.
     #[error(transparent)]
     SignUp(#[from] rescind_session::SignUpError),
-    /// Nobody could log in.
+    /// The login failed.
     #[error(transparent)]
     Login(#[from] rescind_session::LoginError),
-    /// A store in memory failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A refresh was neither answered nor refused for a cause that the story knows.
+    /// A refresh failed with an unexpected error.
     #[error(transparent)]
     Refresh(#[from] RefreshError),
-    /// The policy gave no refresh token.
+    /// The policy has no refresh token.
     #[error("there is no refresh token to race with")]
     NoRefreshToken,
 }
@@ -156,33 +145,32 @@ pub enum RaceError {
 /// A run, from the login to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Race {
-    /// What was asked for.
+    /// The settings.
     pub setup: RaceSetup,
     /// Every refresh token that was issued.
     pub chain: Vec<Link>,
     /// Every try to refresh, in order.
     pub uses: Vec<Use>,
-    /// How many exchanges the store wrote down.
+    /// How many exchanges the store recorded.
     pub rotations: usize,
-    /// How many it turned down, since somebody had been faster.
+    /// How many it refused, since another caller was faster.
     pub turned_down: usize,
     /// Whether the session is open at the end.
     pub open: bool,
-    /// Whether a call of the first one, and one of the second, is accepted at the end.
+    /// Whether calls of the first and of the second party are accepted at the end.
     pub inside: [bool; 2],
-    /// When it ended.
     pub ended: Duration,
 }
 
 impl Race {
-    /// When the session was closed, which logs everybody out: with the first try that was judged to be a reuse.
+    /// When the session was closed, which logs both out: at the first try that was judged as reuse.
     #[must_use]
     pub fn closed_at(&self) -> Option<Duration> {
         let reused = self.uses.iter().find(|tried| tried.verdict == Verdict::Reused);
         reused.map(|tried| tried.at)
     }
 
-    /// What the server took the two for, and what they were.
+    /// The server's verdict, and whether it is right.
     #[must_use]
     pub fn judged(&self) -> Judged {
         let Some(reused) = self.uses.iter().position(|tried| tried.verdict == Verdict::Reused) else {
@@ -193,7 +181,7 @@ impl Race {
             Some(tried) => (tried.at, tried.who),
             None => return Judged::Nobody,
         };
-        // Whoever gives cause may be you: with a token that the thief has used, or with one whose reply was lost.
+        // You may cause it yourself: with a token that the thief has used, or one whose reply was lost.
         let had_come = by == Party::Second || before.iter().any(|tried| tried.who == Party::Second);
         match self.setup.second {
             Second::Thief if had_come => Judged::Thief(at),
@@ -201,8 +189,7 @@ impl Race {
         }
     }
 
-    /// How long the second one's stolen or own copy was worth access: from its first exchange until the session was closed,
-    /// or the run ended.
+    /// How long the second party had access: from its first exchange until the session was closed or the run ended.
     #[must_use]
     pub fn second_inside(&self) -> Duration {
         let first = self
@@ -213,7 +200,7 @@ impl Race {
         first.map_or(Duration::ZERO, |tried| until.saturating_sub(tried.at))
     }
 
-    /// How many successors a token was exchanged for.
+    /// How many successors a token had.
     #[must_use]
     pub fn children_of(&self, token: usize) -> usize {
         self.chain.iter().filter(|link| link.parent == Some(token)).count()

@@ -1,6 +1,6 @@
-//! Requests and replies as they are on the wire, so that a page can show them and explain each attribute of each cookie.
+//! Requests and replies as on the wire, for pages that show them and explain each attribute of each cookie.
 //!
-//! They hold tokens in plain text. Those are tokens of a sandbox: they open nothing but the sandbox that they came from.
+//! They hold tokens in plain text. These are valid only in their own sandbox.
 
 use std::borrow::Cow;
 
@@ -10,23 +10,21 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-/// Where the sandbox's server is said to be. There is nobody at that address (RFC 2606, section 3).
+/// The address of the sandbox's server. It does not exist (RFC 2606, section 3).
 pub const ORIGIN: &str = "https://sandbox.example";
 
 pub(crate) const ACCESS_COOKIE: &str = "__Host-rescind_access";
 pub(crate) const REFRESH_COOKIE: &str = "__Host-rescind_refresh";
 
-/// What the form at `/login` sends.
+/// The fields of the form at `/login`.
 #[derive(Deserialize)]
 pub(crate) struct NameAndPassword {
     pub(crate) username: String,
     pub(crate) password: String,
 }
 
-/// A request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The method.
     pub method: Method,
     /// The path, without a query.
     pub path: Cow<'static, str>,
@@ -34,20 +32,17 @@ pub struct Request {
     pub headers: Vec<(&'static str, String)>,
     /// The body, if there is one.
     pub body: Option<String>,
-    /// Whether it carries an access token, readable or not.
+    /// Whether it has an access token, readable or not.
     pub carries_token: bool,
 }
 
-/// A reply.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The status.
     pub status: StatusCode,
-    /// The code of the problem that it tells of, if it does (RFC 9457).
+    /// The code of its problem document, if it is one (RFC 9457).
     pub code: Option<String>,
-    /// Name and value, in the order in which they came; names as they are usually written.
+    /// Names and values, in order; names in their usual case.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: String,
 }
 
@@ -81,7 +76,7 @@ impl Request {
         self
     }
 
-    /// About how much memory it takes beside itself.
+    /// Its approximate heap size.
     pub(crate) fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|header| size_of_val(header) + header.1.len());
         headers.sum::<usize>() + self.body.as_ref().map_or(0, String::len)
@@ -89,7 +84,7 @@ impl Request {
 }
 
 impl Reply {
-    /// A reply without a body, and without headers but where it sends the browser.
+    /// A reply without a body and with at most the header `Location`.
     #[must_use]
     pub fn new(status: StatusCode, code: Option<&str>, location: Option<&str>) -> Self {
         let location = location.map(|to| ("Location".to_owned(), to.to_owned()));
@@ -101,14 +96,14 @@ impl Reply {
         }
     }
 
-    /// About how much memory it takes beside itself.
+    /// Its approximate heap size.
     pub(crate) fn bytes(&self) -> usize {
         let headers = self.headers.iter();
         let headers = headers.map(|header| size_of_val(header) + header.0.len() + header.1.len());
         headers.sum::<usize>() + self.body.len()
     }
 
-    /// The first header of that name, written in any case.
+    /// The first header with that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -117,20 +112,20 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The path that a redirect leads to.
+    /// The path of a redirect.
     #[must_use]
     pub fn leads_to(&self) -> Option<&str> {
         self.header("location")?.split('?').next()
     }
 
-    /// A member of the body, where the body is a JSON object and the member a string.
+    /// A string member of a JSON body.
     #[must_use]
     pub fn json_member(&self, name: &str) -> Option<String> {
         let body: serde_json::Value = serde_json::from_str(&self.body).ok()?;
         Some(body.get(name)?.as_str()?.to_owned())
     }
 
-    /// Every cookie that it sets or drops, as it stands in its header.
+    /// Every cookie that it sets or deletes, as in its header.
     pub fn set_cookies(&self) -> impl Iterator<Item = &str> {
         self.headers
             .iter()
@@ -138,20 +133,19 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The same, taken apart. One that cannot be read is left out, as a browser would.
+    /// The same, parsed. An unreadable one is skipped, as in a browser.
     pub fn explained_cookies(&self) -> impl Iterator<Item = ExplainedCookie> {
         self.set_cookies().filter_map(ExplainedCookie::read)
     }
 }
 
-/// A cookie as it is set, attribute by attribute.
+/// A parsed `Set-Cookie` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedCookie {
-    /// Its name.
     pub name: String,
-    /// What is in it; empty where it is dropped.
+    /// Its value; empty if the cookie is deleted.
     pub value: String,
-    /// Each attribute with what it is there for.
+    /// Each attribute with its purpose.
     pub attributes: Vec<Attribute>,
 }
 
@@ -160,12 +154,12 @@ pub struct ExplainedCookie {
 pub struct Attribute {
     /// As it is written.
     pub text: String,
-    /// What it is there for. One sentence, or two.
+    /// Its purpose, in one or two sentences.
     pub purpose: &'static str,
 }
 
 impl ExplainedCookie {
-    /// Whether the browser is told to forget it.
+    /// Whether it deletes the cookie.
     #[must_use]
     pub fn is_dropped(&self) -> bool {
         self.attributes.iter().any(|attribute| attribute.text == "Max-Age=0")
@@ -223,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_is_taken_apart_and_every_attribute_of_ours_has_its_purpose() {
+    fn a_cookie_is_parsed_and_each_attribute_has_a_purpose() {
         let header = "__Host-rescind_access=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60";
         let cookie = ExplainedCookie::read(header).unwrap();
         assert_eq!(

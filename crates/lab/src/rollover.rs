@@ -1,6 +1,6 @@
 //! A signing key is replaced on two nodes while people are logged in, with the key rings that the program uses.
 //!
-//! Nothing waits: the minutes are counted, and each verification is told what time it is.
+//! Nothing waits: the minutes are simulated, and each verification gets the time as a parameter.
 
 use std::time::Duration;
 
@@ -11,47 +11,47 @@ use rescind_session::token::{
 };
 use secrecy::ExposeSecret;
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rollover {
-    /// How many tokens of people who were logged in were refused.
+    /// How many tokens of logged-in users were refused.
     pub refused: usize,
-    /// How long the stolen old key was good for forging, after it had signed for the last time.
+    /// How long the stolen old key could forge tokens after its last regular signature.
     pub forged: Duration,
 }
 
 const ISSUER: &str = "https://sandbox.example";
 const AUDIENCE: &str = "rescind-api";
-/// How long a token lives.
+/// The lifetime of a token.
 const LIFE: Duration = Duration::from_secs(300);
-/// The second node hears of everything that much later.
+/// The delay of the second node.
 const NEWS_TAKE: i64 = 60;
 const TICK: i64 = 60;
 const BEGINS: i64 = -300;
 const ENDS: i64 = 1_800;
-/// When the new key signs, if its name is spread first.
+/// When the new key signs, if it is published first.
 const LATER: i64 = 120;
 
-/// Two keys, written down, since a ring keeps what it is given.
+/// Two fixed keys, since a ring consumes its keys.
 struct Keys {
     old: secrecy::SecretString,
     new: secrecy::SecretString,
 }
 
-/// How the key is replaced, in seconds since that begins.
+/// The schedule of the replacement, in seconds from its begin.
 struct Plan {
     signs: i64,
-    /// How long the old key verifies on after it has signed for the last time.
+    /// How long the old key still verifies after its last signature.
     keeps: i64,
 }
 
 impl Plan {
-    /// When a node has signed with the old key for the last time.
+    /// When the last node stops signing with the old key.
     fn last(&self) -> i64 {
         self.signs + NEWS_TAKE
     }
 
-    /// The ring of a node that hears of everything so much later.
+    /// The ring of a node with that delay.
     fn ring(&self, keys: &Keys, at: i64, behind: i64) -> Result<KeyRing, KeyError> {
         let at = at - behind;
         let read = |pem: &secrecy::SecretString| SigningKey::from_pkcs8_pem(pem.expose_secret());
@@ -94,8 +94,8 @@ fn sign(ring: &KeyRing, at: i64, rng: &mut StdRng) -> Option<AccessToken> {
 }
 
 impl Rollover {
-    /// Replaces the key, with people who work and a thief who has the old one. `known_first`: whether the new key is known
-    /// everywhere before it signs; `keeps`: how long the old one verifies on.
+    /// Replaces the key while users are logged in and a thief has the old one. `known_first`: whether all nodes know
+    /// the new key before it signs; `keeps`: how long the old one still verifies.
     ///
     /// # Errors
     /// A key could not be made.

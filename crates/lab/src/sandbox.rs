@@ -1,8 +1,8 @@
 //! One world: a server with its stores, your browser, a thief, and the time.
 //!
-//! Whatever is done here is done to real code: the session logic, the HTTP side, the stores in memory. What is played is
-//! only the outside: the wire, the browser's cookie jar, the thief, and the clocks. A sandbox belongs to one visitor, and
-//! what it may grow to is bounded by [`MOST_STEPS`].
+//! The code under it is real: the session logic, the HTTP side, the stores in memory. Only the outside is simulated:
+//! the wire, the browser's cookie jar, the thief, and the clocks. A sandbox belongs to one visitor, and [`MOST_STEPS`]
+//! bounds its size.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,30 +31,29 @@ use crate::{
     trace::{Exchange, Outcome, Recorder, Who},
 };
 
-/// How many steps a sandbox remembers; then it has to be started anew.
+/// How many steps a sandbox remembers; then it must be restarted.
 pub const MOST_STEPS: usize = 60;
-/// Who lives in every sandbox.
+/// The only user of every sandbox.
 pub const USERNAME: &str = "alice";
-/// Their password.
 pub const PASSWORD: &str = "correct horse battery staple";
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// What a sandbox is to be.
+/// The settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// How people are logged out in it.
+    /// The answer that it shows.
     pub answer: Answer,
-    /// The lifetimes, where there are tokens.
+    /// The lifetimes, if there are tokens.
     pub policy: Policy,
-    /// How long a plain session lives.
+    /// The lifetime of a plain session.
     pub session_life: Duration,
-    /// What the wall clock says at first.
+    /// The initial wall clock.
     pub started: Timestamp,
 }
 
 impl Setup {
-    /// An answer with its usual lifetimes. A plain session lives as long as a session that refreshes may lie idle.
+    /// An answer with its usual lifetimes. A plain session lasts as long as a session with refresh tokens may be idle.
     #[must_use]
     pub fn new(answer: Answer, started: Timestamp) -> Self {
         let policy = answer.preset().map_or_else(Policy::client_delete, Policy::preset);
@@ -62,7 +61,7 @@ impl Setup {
             answer,
             policy,
             session_life: Duration::from_secs(7 * 24 * 60 * 60),
-            // Whole, as `exp` is: then "a second before it expires" is what it says.
+            // In whole seconds, like `exp`, so that "a second before it expires" is exact.
             started: Timestamp::from_second(started.as_second()).unwrap_or(started),
         }
     }
@@ -71,39 +70,37 @@ impl Setup {
 /// Why a button cannot be pressed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// [`MOST_STEPS`] are done.
+    /// [`MOST_STEPS`] were taken.
     #[error("this sandbox has seen sixty steps, which is all that it remembers: start it anew")]
     TooManySteps,
-    /// The browser has no such thing.
+    /// The browser does not have it.
     #[error("there is nothing to copy: your browser holds no such token now")]
     NothingToCopy,
     /// The browser has no refresh token.
     #[error("your browser holds no refresh token now")]
     NothingToRefresh,
-    /// The thief has no such thing.
+    /// The thief does not have it.
     #[error("the thief has no such token: copy one first")]
     NothingStolen,
-    /// The answer knows no refresh token.
+    /// The answer has no refresh tokens.
     #[error("there are no refresh tokens under this answer")]
     NoRefreshTokens,
-    /// The answer asks no blacklist.
+    /// The answer does not check a blacklist.
     #[error("no blacklist is asked under this answer")]
     NoBlacklist,
-    /// There is no token that is going to expire.
+    /// No token will expire.
     #[error("there is no token that is going to expire")]
     NothingExpires,
-    /// The server runs.
     #[error("the server runs")]
     ServerRuns,
     /// The server does not run.
     #[error("the server does not run: start it first")]
     ServerIsDown,
-    /// The server could not be started.
     #[error("the server could not be started")]
     DoesNotStart,
 }
 
-/// One world.
+/// One world: a server, a browser, a thief, and the time.
 pub struct Sandbox {
     setup: Setup,
     hardware: Arc<Hardware>,
@@ -111,14 +108,14 @@ pub struct Sandbox {
     browser: Browser,
     loot: Loot,
     loses_next_reply: bool,
-    /// Every session there has been: stores do not list what is closed.
+    /// Every session so far: stores do not list closed ones.
     sessions: Vec<SessionId>,
     now: Duration,
     steps: Vec<Step>,
 }
 
 impl Sandbox {
-    /// A world in which nobody is logged in yet. `rng` is its only source of randomness, but for the signing key.
+    /// A world without a login. `rng` is its only source of randomness, except for the signing key.
     ///
     /// # Errors
     /// [`SandboxError`]
@@ -139,19 +136,17 @@ impl Sandbox {
         })
     }
 
-    /// What it was set up to be.
     #[must_use]
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    /// Every step so far.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// About how much memory it takes: for whoever keeps many of them.
+    /// Its approximate size in memory, for a holder of many of them.
     #[must_use]
     pub fn bytes(&self) -> usize {
         /// Service, stores and keys, before anything has happened. Measured, and rounded up.
@@ -159,31 +154,29 @@ impl Sandbox {
         EMPTY + self.steps.iter().map(Step::bytes).sum::<usize>()
     }
 
-    /// How long it has existed, in its own time.
+    /// Its age, in its own time.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// What the thief has.
     #[must_use]
     pub fn loot(&self) -> &Loot {
         &self.loot
     }
 
-    /// The service behind it, while the server runs: for whoever wants to look at a token with its keys.
+    /// The service behind it, while the server runs: for inspecting a token with its keys.
     #[must_use]
     pub fn service(&self) -> Option<&rescind_session::SessionService> {
         self.server.as_ref().map(Server::service)
     }
 
-    /// What your browser sends with each request: an access token, or the cookie of a plain session.
+    /// What your browser sends with each request: an access token or a plain session's cookie.
     #[must_use]
     pub fn access(&self) -> Option<&str> {
         self.browser.value(self.access_cookie(), self.now)
     }
 
-    /// Your browser's refresh token.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&str> {
         self.browser.value(REFRESH_COOKIE, self.now)
@@ -192,7 +185,7 @@ impl Sandbox {
     /// Whether a button can be pressed now.
     ///
     /// # Errors
-    /// [`Refused`] says why not.
+    /// [`Refused`]: why not.
     pub fn can(&self, action: Action) -> Result<(), Refused> {
         let need = |there: bool, or: Refused| if there { Ok(()) } else { Err(or) };
         need(self.steps.len() < MOST_STEPS, Refused::TooManySteps)?;
@@ -228,7 +221,7 @@ impl Sandbox {
     /// Presses a button.
     ///
     /// # Errors
-    /// [`Refused`]; then nothing has happened.
+    /// [`Refused`]; then it had no effect.
     pub async fn press(&mut self, action: Action) -> Result<&Step, Refused> {
         self.can(action)?;
         let exchanges = match action {
@@ -305,8 +298,9 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The program looks at the log twice a second. In a world whose time stands still it does so when time passes, when
-    /// something is mended, and right after a check found the blacklist not whole: in between, a learner sees the gap.
+    /// The program reads the log twice a second. Here time is stopped, so the sandbox does it when time passes, when
+    /// something is repaired, and right after a check found the blacklist incomplete: in between, a learner sees the
+    /// gap.
     fn maintenance_follows(&self, action: Action, exchanges: &[Exchange]) -> bool {
         let passes = matches!(
             action,
@@ -317,7 +311,7 @@ impl Sandbox {
             || exchanges.iter().any(|exchange| exchange.outcome == Outcome::CannotTell)
     }
 
-    /// Time passes, for everybody.
+    /// Time passes, for all parties.
     pub(crate) fn pass(&mut self, by: Duration) {
         self.now = self.now.saturating_add(by);
         self.hardware.machine.pass(by);
@@ -345,7 +339,7 @@ impl Sandbox {
         exchange
     }
 
-    /// Calls the API; where the access token has expired, refreshes and calls once more.
+    /// Calls the API; if the access token has expired, refreshes and calls again.
     pub(crate) async fn call(&mut self) -> Vec<Exchange> {
         let first = self.call_once().await;
         let has_expired = first.code() == Some("token_expired");
@@ -403,17 +397,16 @@ impl Sandbox {
         Some(exchange)
     }
 
-    /// The thief takes this.
     pub(crate) fn steal(&mut self, loot: Loot) {
         self.loot = loot;
     }
 
-    /// A stolen refresh token that buys nothing any more is thrown away.
+    /// Discards a stolen refresh token that is no longer accepted.
     pub(crate) fn drop_stolen_refresh(&mut self) {
         self.loot.refresh = None;
     }
 
-    /// When what your browser sends with each request runs out, in the sandbox's own time.
+    /// When your access token or plain session expires, in the sandbox's own time.
     pub(crate) fn yours_until(&self) -> Option<Duration> {
         match self.setup.answer {
             Answer::Tokens(_) => self.runs_out(self.access()?),
@@ -424,7 +417,7 @@ impl Sandbox {
         }
     }
 
-    /// When the thief's newest access token runs out.
+    /// When the thief's newest access token expires.
     pub(crate) fn thiefs_until(&self) -> Option<Duration> {
         self.runs_out(self.loot.access.as_deref()?)
     }
@@ -463,7 +456,7 @@ impl Sandbox {
         recorder.end(reply, self.check())
     }
 
-    /// What the policy asks on every request, where there are tokens.
+    /// The policy's check on every request, if there are tokens.
     fn check(&self) -> Option<Check> {
         self.setup.answer.preset().map(|_| self.setup.policy.check)
     }
@@ -500,7 +493,7 @@ impl Sandbox {
         of_tokens.chain(of_rows).min().ok_or(Refused::NothingExpires)
     }
 
-    /// How everything stands.
+    /// A snapshot.
     pub async fn picture(&self) -> Picture {
         let mut sessions = Vec::new();
         for id in &self.sessions {

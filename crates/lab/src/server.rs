@@ -1,8 +1,8 @@
-//! The server of a sandbox: the application that an adopter would write, answering in the process.
+//! The server of a sandbox: the application that an adopter would write, called in the process.
 //!
-//! It is actix-web with [`Rescind`] in it, and no listener: requests are handed to it as values. So the headers, cookies and
-//! problem documents that a page shows are those that go over the wire elsewhere, and the thief has no wire to reach anybody
-//! by. Rejected: requests over the loopback interface, to a port that a visitor could be made to wish for.
+//! It is actix-web with [`Rescind`] and without a listener: requests are values. So a page shows the same headers,
+//! cookies and problem documents as on a real wire, and the thief cannot reach anyone over the network. Rejected:
+//! requests over the loopback interface, whose port a visitor might be able to choose.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -41,27 +41,22 @@ use crate::{
 const STORE_TIMEOUT: Duration = Duration::from_millis(60);
 const BATCH: u32 = 100;
 
-/// Why a sandbox could not be set up. None of it is the visitor's fault.
+/// Why a sandbox could not be set up. None of these is the visitor's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The lifetimes contradict each other.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A key could not be made.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A store in memory failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The one account could not be made.
     #[error("the sandbox's account could not be made")]
     SignUp(#[from] SignUpError),
-    /// The address of the sandbox is no address.
     #[error(transparent)]
     Url(#[from] url::ParseError),
 }
 
-/// What survives when the server is killed: the machine, the database, the blacklist, and the files with the keys.
+/// What survives a kill of the server: the machine, the database, the blacklist, and the key files.
 pub(crate) struct Hardware {
     pub(crate) machine: Arc<Machine>,
     pub(crate) users: Arc<MemoryUsers>,
@@ -104,12 +99,12 @@ impl Hardware {
     }
 }
 
-/// The settings of everything that is played.
+/// The settings of all simulations.
 pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
     Config {
         policy,
         store_timeout,
-        // Everybody knows the one password, so it need not be hard to guess.
+        // The only password is public, so hashing may be cheap.
         hashing: HashingSettings {
             memory_kib: 64,
             iterations: 1,
@@ -125,11 +120,11 @@ pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
 pub(crate) enum Kind {
     /// Tokens under a policy.
     Tokens(Policy),
-    /// Plain sessions that live so long.
+    /// Plain sessions with this lifetime.
     Sessions(Duration),
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Server {
     kind: Kind,
     rescind: Rescind,
@@ -137,11 +132,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts on what survived. As the program does: the clock is held against the database, and the revocation log carried
-    /// over, before the first request is answered.
+    /// Starts on what survived. Like the program, it compares the clock with the database and syncs the revocation log
+    /// before it answers the first request.
     pub(crate) async fn start(hardware: &Arc<Hardware>, kind: Kind) -> Result<Self, SandboxError> {
         let clock = AnchoredClock::new(hardware.machine.clone());
-        // Stores in memory have no clock of their own that it could disagree with.
+        // Stores in memory have no clock of their own, so the two cannot differ.
         let _ = clock.anchor(hardware.sessions.store_clock().await?);
         let policy = match &kind {
             Kind::Tokens(policy) => policy.clone(),
@@ -178,12 +173,12 @@ impl Server {
         self.rescind.service()
     }
 
-    /// What the program does twice a second and each minute, once: carries revocations over, and removes what has passed.
+    /// One round of the program's maintenance: syncs revocations and prunes.
     pub(crate) async fn run_maintenance(&self) -> Vec<Call> {
         let meter = Meter::default();
         let service = self.service().with_ports(metered(self.service().ports(), &meter));
         let once = async {
-            // A store that does not answer is asked again the next time.
+            // A store that does not answer is tried again the next time.
             let _ = service.sync_blacklist(BATCH).await;
             let _ = service.prune(BATCH).await;
         };
@@ -191,8 +186,7 @@ impl Server {
         meter.calls()
     }
 
-    /// Answers a request. Nothing of it reaches the program's log: whoever reads that does not want to hear of robberies that
-    /// were played.
+    /// Answers a request. It logs nothing: simulated robberies do not belong in the program's log.
     pub(crate) async fn answer(&self, recorder: &Recorder) -> Reply {
         let request = &recorder.request;
         let rescind = self.rescind.with_service(recorder.around(self.service()));
@@ -227,7 +221,7 @@ impl Server {
     }
 }
 
-/// The one handler that an application with forms has to write itself.
+/// The only handler that an application with forms must write itself.
 async fn log_in(
     request: actix_web::HttpRequest,
     rescind: Rescind,
@@ -238,7 +232,7 @@ async fn log_in(
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).finish())
 }
 
-/// Hands a request to an application.
+/// Passes a request to an application.
 async fn carry<S, R, B>(app: &S, request: R) -> Reply
 where
     S: Service<R, Response = ServiceResponse<B>, Error = actix_web::Error>,
@@ -250,7 +244,7 @@ where
     }
 }
 
-/// The request as actix takes it.
+/// The request for actix.
 fn on_its_way(request: &Request) -> test::TestRequest {
     let mut on_its_way = test::TestRequest::default()
         .method(request.method.clone())
@@ -289,7 +283,7 @@ async fn from_response(response: HttpResponse) -> Reply {
     reply
 }
 
-/// `set-cookie` as it is usually written: `Set-Cookie`. On the wire case does not matter (RFC 9110, section 5.1).
+/// `set-cookie` in its usual case: `Set-Cookie`. On the wire case does not matter (RFC 9110, section 5.1).
 fn usual(name: &str) -> String {
     match name {
         "www-authenticate" => return "WWW-Authenticate".to_owned(),

@@ -1,28 +1,27 @@
-//! What happened: one step a button, with everything that went over the wire in it.
+//! The steps: one per button, with all its requests and replies.
 
 use std::time::Duration;
 
 use crate::{action::Action, meter::Call, picture::Picture, trace::Exchange};
 
-/// One step.
 #[derive(Clone)]
 pub struct Step {
-    /// From 1.
+    /// Counted from 1.
     pub number: usize,
-    /// How long the sandbox has existed, in its own time, when the step was over.
+    /// The sandbox's age at the end of the step, in its own time.
     pub at: Duration,
-    /// Which button was pressed.
+    /// The button.
     pub action: Action,
-    /// What went over the wire, in order. None, where only time passed or something was broken.
+    /// The exchanges, in order. Empty if only time passed or something was broken.
     pub exchanges: Vec<Exchange>,
-    /// What the maintenance asked of the stores afterwards, nobody having pressed anything.
+    /// The store calls of the maintenance afterwards.
     pub maintenance: Vec<Call>,
-    /// How everything stood afterwards.
+    /// The snapshot afterwards.
     pub after: Picture,
 }
 
 impl Step {
-    /// About how much memory it takes.
+    /// Its approximate size in memory.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.exchanges.iter().map(Exchange::bytes).sum::<usize>()

@@ -1,5 +1,5 @@
-//! What happened in one exchange: who asked for what, what each store was asked and answered, which check decided, what was
-//! replied, and what it cost. One type, and one recorder, for the lab's sandboxes and for whoever watches a real server.
+//! The trace of one exchange: sender and request, store calls and answers, deciding check, reply, and cost. One type
+//! and one recorder, for the lab's sandboxes and for pages that watch a real server.
 
 use std::time::Duration;
 
@@ -16,50 +16,44 @@ use crate::{
     raw::{Reply, Request},
 };
 
-/// Who sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// You, in your browser.
     You,
-    /// Your browser, without being told: a refresh on the way, or one by a script.
+    /// Your browser by itself: a refresh during a request, or one by a script.
     Browser,
-    /// Whoever has the copy.
+    /// The holder of the copy.
     Thief,
 }
 
-/// A request, and what came of it.
+/// A request and its outcome.
 #[derive(Clone)]
 pub struct Exchange {
-    /// Who sent it.
     pub who: Who,
     /// What it asks for.
     pub asked: Asked,
-    /// What was sent.
     pub request: Request,
-    /// What the server replied; nothing, if it does not run.
+    /// The reply; `None` if the server does not run.
     pub reply: Option<Reply>,
-    /// Whether the reply arrived where it was going.
+    /// Whether the reply arrived.
     pub arrived: bool,
-    /// What the stores were asked.
     pub calls: Vec<Call>,
-    /// How long it took.
     pub took: Duration,
-    /// What came of it, in a word.
+    /// The outcome, in a word.
     pub outcome: Outcome,
-    /// Which check decided.
     pub decided: Decided,
 }
 
-/// What came of a request, in a word.
+/// The outcome of a request, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// Done.
     Accepted,
-    /// No.
+    /// Refused by a check.
     Refused,
-    /// The server could not tell, and said so: 503.
+    /// 503: the server could not decide.
     CannotTell,
-    /// There was nobody to ask.
+    /// No server answered.
     NoServer,
 }
 
@@ -69,29 +63,29 @@ impl Outcome {
         let passes = reply.status.is_success() || reply.status.is_redirection();
         match reply.status {
             StatusCode::SERVICE_UNAVAILABLE => Self::CannotTell,
-            // Being sent to the login is a refusal.
+            // A redirect to the login is a refusal.
             _ if passes && reply.code.is_none() && reply.leads_to() != Some("/login") => Self::Accepted,
             _ => Self::Refused,
         }
     }
 }
 
-/// What came of a refresh.
+/// The outcome of a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refreshed {
     /// The next generation.
     Next(Generation),
-    /// The successor that exists already: within the grace somebody else was first.
+    /// The existing successor: within the grace another caller was first.
     Forgiven(Generation),
-    /// It is an old one, so somebody has a copy. The session was ended.
+    /// Reuse of an old token, so a copy exists. The session was ended.
     Reused,
-    /// The session was closed before.
+    /// The session had been closed.
     Closed,
-    /// Something else was wrong with it.
+    /// Another error.
     Refused(String),
 }
 
-/// Writes down an exchange while it happens. It decides nothing about it.
+/// Records an exchange and does not influence it.
 pub struct Recorder {
     who: Who,
     asked: Asked,
@@ -101,7 +95,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Somebody sends this now.
+    /// Begins the record of a request.
     #[must_use]
     pub fn start(who: Who, asked: Asked, request: Request) -> Self {
         Self {
@@ -114,14 +108,14 @@ impl Recorder {
         }
     }
 
-    /// The service that has to answer it, so that what it asks of its stores is written down.
+    /// The service to answer the request, with its store calls recorded.
     #[must_use]
     pub fn around(&self, service: &SessionService) -> SessionService {
         service.with_ports(metered(service.ports(), &self.meter))
     }
 
-    /// It was answered, by a server whose policy asks this on every request; or not, where none runs. Without a policy there
-    /// are no tokens.
+    /// Ends the record. `reply`: `None` if no server runs. `check`: the policy's check on every request; `None` without
+    /// tokens.
     #[must_use]
     pub fn end(self, reply: Option<Reply>, check: Option<Check>) -> Exchange {
         let calls = self.meter.calls();
@@ -134,7 +128,7 @@ impl Recorder {
 }
 
 impl Exchange {
-    /// One that was only seen from outside: what the stores were asked is not known.
+    /// An exchange seen only from outside, without store calls.
     #[must_use]
     pub fn seen(who: Who, asked: Asked, request: Request, reply: Option<Reply>, check: Option<Check>) -> Self {
         Self {
@@ -151,7 +145,7 @@ impl Exchange {
         .with_calls(Vec::new(), check)
     }
 
-    /// The same, with what the stores were asked, from which more can be told about what decided.
+    /// The same with store calls, which show more about the deciding check.
     #[must_use]
     pub fn with_calls(mut self, calls: Vec<Call>, check: Option<Check>) -> Self {
         self.decided = decided(self.asked, self.reply.as_ref(), &calls, check);
@@ -159,25 +153,25 @@ impl Exchange {
         self
     }
 
-    /// The problem's code, if there was a problem.
+    /// The problem's code, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.reply.as_ref().and_then(|reply| reply.code.as_deref())
     }
 
-    /// The path that a redirect leads to.
+    /// The path of a redirect.
     #[must_use]
     pub fn leads_to(&self) -> Option<&str> {
         self.reply.as_ref()?.leads_to()
     }
 
-    /// Whether the answer was no, or none.
+    /// Whether it was refused or not answered.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.outcome != Outcome::Accepted
     }
 
-    /// What came of a refresh of that session; nothing if it was of another, or nothing came of it that one could tell.
+    /// The outcome of a refresh of that session; `None` if it was another session's, or the outcome is unknown.
     #[must_use]
     pub fn refreshed(&self, session: SessionId) -> Option<Refreshed> {
         let last = |operation: Operation| -> Option<&Call> {
@@ -201,14 +195,14 @@ impl Exchange {
         }
     }
 
-    /// About how much memory it takes.
+    /// Its approximate size in memory.
     pub(crate) fn bytes(&self) -> usize {
         let reply = self.reply.as_ref().map_or(0, Reply::bytes);
         size_of::<Self>() + self.request.bytes() + reply + size_of_val(self.calls.as_slice())
     }
 
-    /// How many signatures of access tokens the server had to check for it: one where a token arrived, and none where it
-    /// needs none. A refresh token carries a tag instead, which costs a hash.
+    /// How many access-token signatures the server checked: one if it needed a token and one arrived, otherwise none. A
+    /// refresh token has a tag instead, which costs a hash.
     #[must_use]
     pub fn signature_checks(&self) -> usize {
         let decided_before = matches!(
@@ -218,7 +212,7 @@ impl Exchange {
         usize::from(self.asked.takes_a_token() && self.request.carries_token && self.reply.is_some() && !decided_before)
     }
 
-    /// How often stores were only asked, or written to.
+    /// The number of reads or of writes.
     #[must_use]
     pub fn count(&self, stores: &[Store], access: Access) -> usize {
         let calls = self.calls.iter();

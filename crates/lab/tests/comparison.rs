@@ -1,4 +1,4 @@
-//! One story under six answers: what the server said, against what the table of policies says.
+//! One story under six answers: the server's replies, compared with the table of policies.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn after_logout(scenario: &Scenario) -> Vec<u64> {
 }
 
 #[actix_web::test]
-async fn the_table_of_policies_is_what_is_seen() {
+async fn the_measured_results_match_the_table_of_policies() {
     let scenario = Scenario::default();
     // Stored, client-delete, short-lived, rotation, blacklist, plain sessions.
     let long = minutes(12 * 60 - 8).as_secs();
@@ -37,7 +37,7 @@ async fn the_table_of_policies_is_what_is_seen() {
 }
 
 #[actix_web::test]
-async fn each_lane_costs_what_it_asks() {
+async fn each_answer_costs_its_store_calls() {
     for lane in lanes(&Scenario::default()).await {
         let per_call = |count: u32| (count, lane.costs.calls);
         let (database, blacklist) = match lane.answer {
@@ -73,7 +73,7 @@ async fn each_lane_costs_what_it_asks() {
 }
 
 #[actix_web::test]
-async fn short_lives_throw_the_honest_out_as_often_as_they_end() {
+async fn each_expiry_of_a_short_token_throws_out_the_honest_user() {
     let scenario = Scenario {
         logout: minutes(21),
         ..Scenario::default()
@@ -89,7 +89,7 @@ async fn short_lives_throw_the_honest_out_as_often_as_they_end() {
 }
 
 #[actix_web::test]
-async fn a_token_stolen_before_a_refresh_dies_with_its_own_expiry_and_not_with_the_next() {
+async fn a_token_stolen_before_a_refresh_works_until_its_own_expiry() {
     let scenario = Scenario {
         theft: minutes(4),
         logout: minutes(8),
@@ -106,7 +106,7 @@ async fn a_token_stolen_before_a_refresh_dies_with_its_own_expiry_and_not_with_t
 }
 
 #[actix_web::test]
-async fn where_the_long_life_ends_before_the_logout_it_throws_out_too_and_the_old_copy_is_dead() {
+async fn a_long_token_that_expires_before_logout_throws_out_user_and_thief() {
     let scenario = Scenario {
         long: minutes(6),
         theft: minutes(4),
@@ -125,7 +125,7 @@ async fn where_the_long_life_ends_before_the_logout_it_throws_out_too_and_the_ol
 }
 
 #[actix_web::test]
-async fn a_stolen_refresh_token_is_noticed_when_its_owner_refreshes() {
+async fn a_stolen_refresh_token_is_detected_when_its_owner_refreshes() {
     let scenario = Scenario {
         stolen: Stolen::Refresh,
         theft: minutes(2),
@@ -134,7 +134,7 @@ async fn a_stolen_refresh_token_is_noticed_when_its_owner_refreshes() {
     };
     for lane in lanes(&scenario).await {
         let (inside, thrown_out) = match lane.answer {
-            // Until the owner refreshes, and under rotation until the thief's own access token has run out.
+            // Until the owner refreshes, and under rotation until the thief's own access token has expired.
             Answer::Tokens(Preset::Blacklist) => (minutes(3), 1),
             Answer::Tokens(Preset::Rotation) => (minutes(5), 1),
             Answer::Tokens(Preset::ShortLived) => (Duration::ZERO, 1),
@@ -180,7 +180,7 @@ async fn within_the_grace_a_thief_shares_the_chain_until_the_logout() {
 }
 
 #[actix_web::test]
-async fn a_scenario_that_contradicts_itself_says_all_that_is_wrong_with_it() {
+async fn a_contradictory_scenario_returns_all_its_errors() {
     let scenario = Scenario {
         short: Duration::from_secs(1),
         theft: minutes(20),

@@ -1,4 +1,4 @@
-//! Which check decided an exchange: by what was asked for, the reply, and what the stores were asked on the way.
+//! Which check decided an exchange: from the request, the reply, and the store calls.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::time::Duration;
@@ -34,14 +34,14 @@ fn by_code(asked: Asked, status: u16, code: Option<&str>, check: Check) -> Decid
 }
 
 #[test]
-fn a_revoked_token_is_refused_by_what_the_policy_asks() {
+fn a_revoked_token_is_refused_by_the_policys_check() {
     let decided = |check| by_code(Asked::AskingDoor, 401, Some("token_revoked"), check);
     assert_eq!(decided(Check::Blacklist), Decided::Blacklist);
     assert_eq!(decided(Check::Session), Decided::SessionRow);
 }
 
 #[test]
-fn an_accepted_token_was_last_asked_of_whatever_the_policy_asks() {
+fn an_accepted_token_is_decided_by_the_policys_check() {
     let decided = |asked, check| by_code(asked, 200, None, check);
     assert_eq!(decided(Asked::AskingDoor, Check::Blacklist), Decided::Blacklist);
     assert_eq!(decided(Asked::AskingDoor, Check::Nothing), Decided::Expiry);
@@ -55,7 +55,7 @@ fn a_store_that_does_not_answer_decides_nothing() {
 }
 
 #[test]
-fn what_a_browsers_refresh_came_to_is_told_by_what_was_asked_on_the_way() {
+fn store_calls_show_which_check_decided_a_browsers_refresh() {
     let found = |answer| call(Operation::FindSession, answer);
     let check = call(Operation::Check, Answer::NotOnTheList);
     for (calls, to, expected) in [
@@ -83,7 +83,7 @@ fn what_a_browsers_refresh_came_to_is_told_by_what_was_asked_on_the_way() {
 }
 
 #[test]
-fn a_private_page_turns_away_for_the_expiry_the_blacklist_or_no_token() {
+fn a_private_page_redirects_for_expiry_the_blacklist_or_no_token() {
     let to = |to, calls: &[Call]| seen(Asked::Private, 303, None, Some(to), calls, Check::Blacklist).decided;
     assert_eq!(to("/refresh?next=/account", &[]), Decided::Expiry);
     assert_eq!(to("/login?next=/account", &[]), Decided::TokenThere);
@@ -92,7 +92,7 @@ fn a_private_page_turns_away_for_the_expiry_the_blacklist_or_no_token() {
 }
 
 #[test]
-fn what_came_of_a_refresh_is_told_by_what_the_store_was_asked() {
+fn store_calls_show_the_outcome_of_a_refresh() {
     let session = SessionId::from_uuid(Default::default());
     let call = |operation, answer, generation: u32| Call {
         session: Some(session),

@@ -1,4 +1,4 @@
-//! Two refresh with one token: what each switch changes.
+//! The race: the effect of each switch.
 #![expect(clippy::panic, reason = "a test fails by panicking, its helpers included")]
 
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn all() -> Vec<RaceSetup> {
 }
 
 #[tokio::test]
-async fn with_compare_and_swap_two_tabs_at_once_rotate_once_and_stay_on_one_chain() {
+async fn with_compare_and_swap_two_tabs_rotate_once_and_share_one_chain() {
     let race = run(usual()).await;
     let [first, second] = [&race.uses[0], &race.uses[1]];
     assert_eq!((first.at, first.at), (second.at, secs(300)));
@@ -71,9 +71,9 @@ async fn with_compare_and_swap_two_tabs_at_once_rotate_once_and_stay_on_one_chai
     assert_eq!(race.judged(), Judged::Nobody);
 }
 
-/// On several threads, where nothing but the barrier keeps one of them from being done before the other has begun.
+/// On several threads, where only the barrier prevents one from finishing before the other has begun.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn at_once_means_every_time_that_both_have_read_before_either_writes() {
+async fn at_once_means_that_both_have_read_before_either_writes() {
     for _ in 0..100 {
         let race = run(usual()).await;
         assert_eq!((race.turned_down, race.rotations), (1, 2), "{race:?}");
@@ -87,7 +87,7 @@ async fn at_once_means_every_time_that_both_have_read_before_either_writes() {
 }
 
 #[tokio::test]
-async fn whatever_the_switches_compare_and_swap_leaves_one_chain() {
+async fn with_any_switches_compare_and_swap_leaves_one_chain() {
     for setup in all() {
         let race = run(setup).await;
         if setup.swap == Swap::CompareAndSwap {
@@ -103,7 +103,7 @@ async fn whatever_the_switches_compare_and_swap_leaves_one_chain() {
 }
 
 #[tokio::test]
-async fn read_then_write_gives_two_tabs_a_child_each_and_logs_both_out_minutes_later() {
+async fn read_then_write_gives_each_tab_a_child_and_later_logs_both_out() {
     let race = run(RaceSetup {
         swap: Swap::ReadThenWrite,
         ..usual()
@@ -138,7 +138,7 @@ async fn with_read_then_write_even_the_longest_grace_ends_in_a_false_alarm() {
 }
 
 #[tokio::test]
-async fn two_tabs_stay_logged_in_exactly_if_the_second_comes_within_the_grace() {
+async fn two_tabs_stay_logged_in_only_within_the_grace() {
     for grace in GRACES {
         for apart in APART {
             let race = run(RaceSetup {
@@ -158,7 +158,7 @@ async fn two_tabs_stay_logged_in_exactly_if_the_second_comes_within_the_grace() 
 }
 
 #[tokio::test]
-async fn a_lost_reply_logs_out_without_grace_and_is_forgiven_with_it() {
+async fn a_lost_reply_logs_out_only_without_a_grace() {
     let lost = RaceSetup {
         reply: FirstReply::Lost,
         apart: secs(5),
@@ -183,7 +183,7 @@ async fn a_lost_reply_logs_out_without_grace_and_is_forgiven_with_it() {
     let refused = run(RaceSetup { grace: secs(0), ..lost }).await;
     assert_eq!(refused.judged(), Judged::FalseAlarm(secs(303)));
     assert_eq!(refused.inside, [false, false]);
-    // There is a thief, but what was noticed is your own second try.
+    // There is a thief, but the detected reuse is your own second try.
     let thief = RaceSetup {
         grace: secs(0),
         second: Second::Thief,
@@ -193,7 +193,7 @@ async fn a_lost_reply_logs_out_without_grace_and_is_forgiven_with_it() {
 }
 
 #[tokio::test]
-async fn a_thief_is_not_noticed_within_the_grace_and_is_after_it() {
+async fn a_thief_is_detected_only_after_the_grace() {
     let thief = |grace, apart| RaceSetup {
         grace: secs(grace),
         apart: secs(apart),
@@ -214,7 +214,7 @@ async fn a_thief_is_not_noticed_within_the_grace_and_is_after_it() {
 }
 
 #[tokio::test]
-async fn the_server_cannot_tell_a_second_tab_from_a_thief() {
+async fn the_server_cannot_distinguish_a_second_tab_from_a_thief() {
     for setup in all() {
         let as_other = |second| RaceSetup { second, ..setup };
         let (tab, thief) = (run(as_other(Second::Tab)).await, run(as_other(Second::Thief)).await);

@@ -1,4 +1,4 @@
-//! The six worlds, walked through by their buttons: what a learner would press, and what the thief then gets.
+//! The six worlds, used through their buttons: what a learner presses, and what the thief gets.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -30,7 +30,7 @@ async fn press(sandbox: &mut Sandbox, action: Action) -> Outcome {
 }
 
 #[actix_web::test]
-async fn after_a_logout_a_stolen_token_is_refused_where_somebody_is_asked_and_nowhere_else() {
+async fn after_logout_only_answers_with_a_check_refuse_a_stolen_token() {
     for answer in Answer::ALL {
         let mut sandbox = sandbox(answer).await;
         for action in [
@@ -61,7 +61,7 @@ async fn after_a_logout_a_stolen_token_is_refused_where_somebody_is_asked_and_no
 }
 
 #[actix_web::test]
-async fn a_second_before_it_expires_a_copy_works_and_a_second_after_it_does_not() {
+async fn a_copy_works_a_second_before_its_expiry_and_not_a_second_after() {
     for answer in Answer::ALL {
         let mut sandbox = sandbox(answer).await;
         press(&mut sandbox, Action::LogIn).await;
@@ -74,7 +74,7 @@ async fn a_second_before_it_expires_a_copy_works_and_a_second_after_it_does_not(
 }
 
 #[actix_web::test]
-async fn a_browser_refreshes_by_itself_where_the_policy_has_refresh_tokens() {
+async fn a_browser_refreshes_by_itself_if_the_policy_has_refresh_tokens() {
     for answer in Answer::ALL {
         let mut sandbox = sandbox(answer).await;
         press(&mut sandbox, Action::LogIn).await;
@@ -88,7 +88,7 @@ async fn a_browser_refreshes_by_itself_where_the_policy_has_refresh_tokens() {
 }
 
 #[actix_web::test]
-async fn a_blacklist_that_forgot_accepts_nobody_until_it_is_filled_again() {
+async fn a_blacklist_that_lost_its_data_accepts_no_token_until_rebuilt() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
     for action in [
         Action::LogIn,
@@ -109,7 +109,7 @@ async fn a_blacklist_that_forgot_accepts_nobody_until_it_is_filled_again() {
 }
 
 #[actix_web::test]
-async fn a_logout_beside_a_stopped_blacklist_is_not_confirmed_and_counts_all_the_same() {
+async fn a_logout_with_a_stopped_blacklist_is_unconfirmed_but_takes_effect() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
     for action in [Action::LogIn, Action::CopyAccess, Action::BlacklistStops] {
         press(&mut sandbox, action).await;
@@ -142,7 +142,7 @@ async fn a_slow_blacklist_is_waited_for() {
 }
 
 #[actix_web::test]
-async fn a_lost_reply_logs_nobody_out_within_the_grace_and_looks_like_theft_after_it() {
+async fn a_lost_reply_is_forgiven_within_the_grace_and_theft_after_it() {
     for (wait, expected) in [(None, Outcome::Accepted), (Some(Action::Wait30s), Outcome::Refused)] {
         let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
         for action in [Action::LogIn, Action::LoseReply] {
@@ -158,7 +158,7 @@ async fn a_lost_reply_logs_nobody_out_within_the_grace_and_looks_like_theft_afte
 }
 
 #[actix_web::test]
-async fn a_killed_server_answers_nobody_and_forgets_no_logout() {
+async fn a_killed_server_answers_no_request_and_keeps_all_logouts() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
     for action in [Action::LogIn, Action::CopyAccess, Action::LogOut, Action::KillServer] {
         press(&mut sandbox, action).await;
@@ -169,7 +169,7 @@ async fn a_killed_server_answers_nobody_and_forgets_no_logout() {
 }
 
 #[actix_web::test]
-async fn a_wall_clock_that_is_set_back_brings_no_expired_token_to_life() {
+async fn setting_the_wall_clock_back_makes_no_expired_token_valid() {
     for restart in [false, true] {
         let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
         for action in [
@@ -194,7 +194,7 @@ async fn a_wall_clock_that_is_set_back_brings_no_expired_token_to_life() {
 }
 
 #[actix_web::test]
-async fn a_stolen_refresh_token_is_noticed_when_its_owner_refreshes() {
+async fn a_stolen_refresh_token_is_detected_when_its_owner_refreshes() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
     for action in [
         Action::LogIn,
@@ -215,7 +215,7 @@ async fn a_stolen_refresh_token_is_noticed_when_its_owner_refreshes() {
 }
 
 #[actix_web::test]
-async fn what_makes_no_sense_is_refused_and_changes_nothing() {
+async fn an_impossible_action_is_refused_and_changes_nothing() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::ShortLived)).await;
     for (action, why) in [
         (Action::Replay, Refused::NothingStolen),
@@ -230,9 +230,9 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
     assert!(sandbox.steps().is_empty());
 }
 
-/// Each has keys of its own, whatever it is seeded with.
+/// Each has its own keys, independent of its seed.
 #[actix_web::test]
-async fn a_token_of_one_sandbox_is_nothing_to_another() {
+async fn a_token_of_one_sandbox_is_invalid_in_another() {
     let blacklist = Answer::Tokens(Preset::Blacklist);
     let (mut one, mut other) = (sandbox(blacklist).await, sandbox(blacklist).await);
     press(&mut one, Action::LogIn).await;
@@ -269,7 +269,7 @@ async fn both_ask_at_once_and_each_gets_their_own_answer() {
 }
 
 #[actix_web::test]
-async fn a_sandbox_tells_how_much_it_remembers() {
+async fn a_sandbox_reports_its_size() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::Blacklist)).await;
     let mut before = sandbox.bytes();
     for action in [
@@ -286,7 +286,7 @@ async fn a_sandbox_tells_how_much_it_remembers() {
 }
 
 #[actix_web::test]
-async fn a_sandbox_remembers_so_much_and_no_more() {
+async fn a_sandbox_has_a_maximum_of_steps() {
     let mut sandbox = sandbox(Answer::Tokens(Preset::ClientDelete)).await;
     for _ in 0..MOST_STEPS {
         sandbox.press(Action::Wait30s).await.unwrap();

@@ -1,5 +1,4 @@
-//! What is played in a sandbox is no business of whoever reads the program's log: not while it is played, and not later,
-//! when a write that nobody waits for any more comes to its end.
+//! A sandbox logs nothing to the program's log: not while it runs, and not later, when an abandoned write ends.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -33,7 +32,7 @@ impl Subscriber for Counting {
 }
 
 #[actix_web::test]
-async fn nothing_of_a_sandbox_is_in_the_programs_log_not_even_when_its_blacklist_fails_late() {
+async fn a_sandbox_logs_nothing_even_when_its_blacklist_fails_late() {
     tracing::subscriber::set_global_default(Counting).unwrap();
     tracing::info!(target: "rescind_lab", "it would be seen");
     assert_eq!(OURS.swap(0, Ordering::SeqCst), 1);
@@ -53,7 +52,7 @@ async fn nothing_of_a_sandbox_is_in_the_programs_log_not_even_when_its_blacklist
         sandbox.press(action).await.unwrap();
     }
     drop(sandbox);
-    // Longer than a blacklist that does not answer is waited for. The clock is paused, so nobody waits here.
+    // Longer than a call to a silent blacklist takes. The clock is paused, so this takes no real time.
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(OURS.load(Ordering::SeqCst), 0);
 }

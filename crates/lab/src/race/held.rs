@@ -1,4 +1,4 @@
-//! What the two servers share: what a refresh gives, and how two callers are held.
+//! Shared by both servers: the result of a refresh, and how two callers are held.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use tokio::sync::{Barrier, Semaphore};
 
 use super::Party;
 
-/// What a refresh or a login gives.
+/// The tokens from a refresh or a login.
 #[derive(Clone)]
 pub(super) struct Tokens {
     pub(super) access: String,
     pub(super) refresh: String,
 }
 
-/// What a server says to a refresh.
+/// A server's reply to a refresh.
 pub(super) enum Answer {
     Given(Tokens),
     Reused,
     Closed,
 }
 
-/// One of two callers, held between reading and writing until both have read. Then the first one writes first.
+/// One of two callers, held between reading and writing until both have read. Then the first caller writes first.
 #[derive(Clone)]
 pub(super) struct Held {
     who: Party,

@@ -1,18 +1,18 @@
-//! **A counterexample. Do not copy it.** Rotation as it is often written: read the row, compare, write the row.
+//! **A counterexample. Do not copy it.** Rotation as often written: read the row, compare, write the row.
 //!
-//! A refresh token is a random string; the row of a session holds the one that counts. Whoever refreshes reads the row,
-//! finds that the token is the one, makes up the next, and writes it. Each step is right, and nothing holds them together:
-//! of N callers all can read before any has written. Then all of them find that the token is the one, N children are
-//! minted, and the last write wins. The others hold tokens that were good for nothing from their first moment on. When one
-//! of them is used, minutes later, it is a token that was replaced: that looks like theft, and everybody is logged out.
+//! A refresh token is a random string; the session's row holds the current one. A refresh reads the row, compares the
+//! token, draws the next one, and writes it. Each step is right, but they are not atomic: all of N callers can read
+//! before any has written. Then all N tokens match, N children are minted, and the last write wins. The other callers
+//! hold tokens that were never valid. When one of these is used minutes later, it looks like a replaced token, so like
+//! theft, and everyone is logged out.
 //!
-//! A grace does not mend it. The row can say which token came before, and for how long that is forgiven; but what was
-//! answered the first time is nowhere, so a repeat is given yet another child, and the child before it dies.
+//! A grace does not repair it. The row can hold the previous token and the end of its grace, but not the first answer.
+//! So a repeat gets yet another child, which replaces the child before it.
 //!
-//! Rescind writes by a compare-and-swap, of which exactly one caller wins, and computes its tokens from the session and the
-//! generation. So whoever loses the swap reads the row again, and computes the same successor as the winner got.
+//! Rescind writes by a compare-and-swap, which exactly one caller wins, and computes its tokens from the session and
+//! the generation. So the loser reads the row again and computes the winner's successor.
 //!
-//! It lives in the lab alone, in a run of [`Race`](crate::race::Race) that somebody asked for; no service is built on it.
+//! It is used only in the lab, for a run of [`Race`](crate::race::Race); no service is built on it.
 
 use std::{
     fmt::Write as _,
@@ -24,7 +24,7 @@ use rand::{Rng, rngs::StdRng};
 
 use super::held::{Answer, Held, Tokens};
 
-/// What is kept of a session.
+/// The row of a session.
 #[derive(Clone)]
 struct Row {
     current: String,
@@ -38,13 +38,13 @@ pub(super) struct Naive {
     grace: Duration,
     access_ttl: Duration,
     row: Mutex<Row>,
-    /// Access tokens and when they expire, so that the run can ask whether one counts.
+    /// Access tokens and their expiry, so that the run can check them.
     access: Mutex<Vec<(String, Duration)>>,
     rng: Mutex<StdRng>,
 }
 
 impl Naive {
-    /// Somebody logs in at the beginning of time.
+    /// A login at time zero.
     pub(super) fn log_in(grace: Duration, access_ttl: Duration, mut rng: StdRng) -> (Self, Tokens) {
         let refresh = random(&mut rng);
         let naive = Self {
@@ -63,7 +63,7 @@ impl Naive {
         (naive, tokens)
     }
 
-    /// Read, compare, write. Between reading and writing is where the others are.
+    /// Read, compare, write. Other callers run between reading and writing.
     pub(super) async fn refresh(&self, presented: &str, now: Duration, held: Option<&Held>) -> Answer {
         let row = lock(&self.row).clone();
         if let Some(held) = held {
@@ -93,7 +93,7 @@ impl Naive {
         Answer::Given(self.tokens(next, now))
     }
 
-    /// Whether a call with this access token would be answered.
+    /// Whether a call with this access token would be accepted.
     pub(super) fn accepts(&self, access: &str, now: Duration) -> bool {
         lock(&self.row).open
             && lock(&self.access)

@@ -14,8 +14,8 @@ use super::{
 use crate::meter;
 
 impl Race {
-    /// Runs it. The signing key apart, `rng` is the only randomness. Nothing of it reaches the program's log: whoever reads
-    /// that does not want to hear of robberies that were played.
+    /// Runs it. Apart from the signing key, `rng` is the only randomness. It logs nothing: simulated robberies do not
+    /// belong in the program's log.
     ///
     /// # Errors
     /// [`RaceError`]
@@ -52,7 +52,7 @@ impl Race {
     }
 }
 
-/// A run that goes on.
+/// A run in progress.
 struct Story {
     setup: RaceSetup,
     server: Server,
@@ -60,7 +60,7 @@ struct Story {
     issued: Vec<String>,
     chain: Vec<Link>,
     uses: Vec<Use>,
-    /// What each of the two has; nothing once it was refused.
+    /// What each party holds; `None` after a refusal.
     holds: [Option<Tokens>; 2],
 }
 
@@ -85,13 +85,14 @@ impl Story {
         for (at, who) in then {
             self.refresh(who, at, true).await?;
         }
-        // And once more with what they got, as far apart as before. What the first one got expires first, or with it.
+        // Both refresh once more with their new tokens, equally far apart. The first party's access token expires
+        // first, or at the same time.
         let again = ACCESS_TTL + ACCESS_TTL + if lost { PATIENCE } else { Duration::ZERO };
         self.refresh(Party::First, again, true).await?;
         self.refresh(Party::Second, again + apart, true).await
     }
 
-    /// Two requests, of which each has read before either writes.
+    /// Two requests, both of which read before either writes.
     async fn both_at_once(&mut self, lost: bool) -> Result<(), RaceError> {
         let [Some(first), Some(second)] = &self.holds else {
             return Ok(());
@@ -142,7 +143,7 @@ impl Story {
                     arrived,
                 }
             }
-            // Told "401", one asks for the password; the story does not go on there.
+            // After a 401 a client asks for the password; the run ends there.
             Answer::Reused => {
                 *holds = None;
                 Verdict::Reused
@@ -171,7 +172,7 @@ impl Story {
         Ok(Race {
             rotations: match &self.server {
                 Server::Real(real) => real.swaps(meter::Answer::Done),
-                // It writes whatever it has made up.
+                // It writes unconditionally.
                 Server::Naive(_) => self.chain.len() - 1,
             },
             turned_down: match &self.server {

@@ -30,10 +30,10 @@ use crate::{
     server,
 };
 
-/// Nothing in here waits for anything but the other of the two.
+/// A call waits only for the other party.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 const BATCH: u32 = 100;
-/// When every run begins. Time is part of the story, and moves only in it.
+/// When every run begins. Only the run moves the time.
 const BEGINNING: Timestamp = Timestamp::constant(1_767_268_800, 0);
 
 pub(super) struct Real {
@@ -65,7 +65,7 @@ impl Real {
             clock: Arc::new(clock.clone()),
         };
         let service = SessionService::new(config, keys, metered(&ports, &meter), rng.fork())?;
-        // The blacklist counts as whole once it has seen the log.
+        // The blacklist is complete after a sync.
         service.sync_blacklist(BATCH).await?;
         let password = Password::new(PASSWORD);
         service.sign_up(USERNAME, &password).await?;
@@ -105,7 +105,7 @@ impl Real {
         }
     }
 
-    /// How many swaps the store answered like this.
+    /// How many swaps had this result.
     pub(super) fn swaps(&self, answer: meter::Answer) -> usize {
         let calls = self.meter.calls();
         calls
@@ -128,7 +128,7 @@ fn tokens(issued: &IssuedTokens) -> Result<Tokens, RaceError> {
     })
 }
 
-/// The sessions as a caller sees them who is held after the first look. Everything else goes straight through.
+/// The session store of a caller that is held after its first read. Other calls pass through.
 struct HeldSessions {
     inner: Arc<dyn SessionStore>,
     held: Held,
