@@ -29,7 +29,7 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-/// Says what is to be said, and which exercises are done here.
+/// Prints a message and the list of exercises.
 fn list(first: Option<&str>, code: ExitCode) -> io::Result<ExitCode> {
     let mut out = io::stdout();
     if let Some(first) = first {
@@ -42,7 +42,7 @@ fn list(first: Option<&str>, code: ExitCode) -> io::Result<ExitCode> {
     Ok(code)
 }
 
-/// The learner's file is built by a Cargo of its own: whatever is wrong with it, this program has been built.
+/// A separate Cargo builds the learner's file, so that this program builds even if that file does not.
 fn run(exercise: &Exercise) -> io::Result<ExitCode> {
     let mut words = exercise.command.split(' ').skip(1);
     let subcommand = words.next().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Where the chapters are read, as far as a terminal has to tell.
+//! The addresses of the chapters, for output in the terminal.
 
-/// The chapters' names in their addresses, in the order in which they are read: the first is chapter 1.
+/// The chapters' names in their addresses, in reading order: the first is chapter 1.
 ///
-/// The course itself knows more of its chapters, and knows it elsewhere. This much is needed by whoever asks in the
-/// terminal for an exercise that is done in the browser.
+/// The course keeps more about its chapters elsewhere. Only this is needed for a learner who asks in the terminal for
+/// an exercise that is done in the browser.
 pub const SLUGS: [&str; 12] = [
     "unissued",
     "stored",

@@ -1,51 +1,50 @@
-//! What an exercise says of itself, on its page and in the terminal.
+//! The texts of an exercise, for its page and for the terminal.
 
 use std::fmt::{self, Display, Formatter};
 
 use crate::{SLUGS, chapter_path};
 
-/// An exercise that is done in code: a file to mend, and a run that tells what fails.
+/// An exercise that is done in code: a file to repair, and a run that prints what fails.
 ///
-/// The word that the run ends with is how a page learns of it: the two share no state, and need none. It is written here
-/// for all to read, since whoever cheats at an exercise has found out that there is nothing to be won. Rejected: a word
-/// made of what the learner wrote. The page would have to know all files that pass.
+/// A passing run prints a word, which the learner types on the page: the two share no state. The word is readable here,
+/// since cheating at an exercise gains nothing. Rejected: a word computed from the learner's file. The page would have
+/// to know all files that pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exercise {
     /// The number of its chapter, and its own.
     pub chapter: u8,
     /// What is broken, as a heading.
     pub title: &'static str,
-    /// What is wrong as seen from outside, and what to do. Code stands between backticks.
+    /// The symptoms, and what to do. Code is between backticks.
     pub task: &'static str,
-    /// The file to mend, from the root of the workspace.
+    /// The file to repair, from the root of the workspace.
     pub file: &'static str,
-    /// The command that tells what fails.
+    /// The command that prints what fails.
     pub recipe: &'static str,
-    /// The same without `just`.
     pub command: &'static str,
-    /// The command that puts the file back as it was delivered, after asking.
+    /// The command that restores the delivered file, after a confirmation.
     pub reset: &'static str,
     /// The cases of the suite that it must pass, from the root of the workspace.
     pub suite: &'static str,
-    /// To be opened one by one. Whoever follows all of them is done.
+    /// Opened one by one. Following all of them solves the exercise.
     pub hints: [Hint; 3],
     /// The file as it is delivered.
     pub delivered: &'static str,
-    /// The file as it may look in the end. There are other ways.
+    /// One possible solution.
     pub solved: &'static str,
     word: &'static str,
 }
 
-/// A hint, and what comes of following it.
+/// A hint, and the cases that it repairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
-    /// What is told. Code stands between backticks.
+    /// Code is between backticks.
     pub text: &'static str,
-    /// The cases that fail before, and hold after: the tests follow the hint and look.
+    /// The cases that fail before the hint is followed and pass after it. Tests check this.
     pub mends: &'static [&'static str],
 }
 
-/// All that are done in code, in the order of their chapters.
+/// All exercises in code, in the order of their chapters.
 pub const IN_CODE: [Exercise; 2] = [
     Exercise {
         chapter: 6,
@@ -141,16 +140,16 @@ pub const IN_CODE: [Exercise; 2] = [
 ];
 
 impl Exercise {
-    /// The exercise of that chapter, if it is one that is done in code.
+    /// The chapter's exercise, if it is done in code.
     #[must_use]
     pub fn of_chapter(number: u8) -> Option<&'static Self> {
         IN_CODE.iter().find(|exercise| exercise.chapter == number)
     }
 
-    /// The exercise that somebody asked for in the terminal.
+    /// The exercise with that number, for the terminal.
     ///
     /// # Errors
-    /// [`UnknownExercise`], which says what to do instead.
+    /// [`UnknownExercise`], whose text explains what to do instead.
     pub fn asked_for(number: &str) -> Result<&'static Self, UnknownExercise> {
         let nothing = || UnknownExercise::NoSuchNumber(number.to_owned());
         let chapter = number.parse().map_err(|_| nothing())?;
@@ -158,42 +157,39 @@ impl Exercise {
         Self::of_chapter(chapter).ok_or(UnknownExercise::InTheBrowser { chapter, path })
     }
 
-    /// Where its chapter is read, on the demo's own address.
+    /// The path of its chapter's page.
     #[must_use]
     pub fn page(&self) -> String {
         chapter_path(self.chapter).unwrap_or_default()
     }
 
-    /// What the run tells whoever has mended everything, to be typed on the chapter's page.
+    /// The word that a passing run prints, to be typed on the chapter's page.
     #[must_use]
     pub fn word(&self) -> &'static str {
         self.word
     }
 
-    /// Whether somebody typed the word, in whatever case and with whatever space around it.
+    /// Whether the text is the word, ignoring case and surrounding space.
     #[must_use]
     pub fn is_completed_by(&self, typed: &str) -> bool {
         typed.trim().eq_ignore_ascii_case(self.word)
     }
 }
 
-/// The word that the run of a chapter's exercise ends with; nothing if that exercise is not done in code.
+/// The word of a chapter's exercise; `None` if that exercise is not done in code.
 #[must_use]
 pub fn completion_word(chapter: u8) -> Option<&'static str> {
     Exercise::of_chapter(chapter).map(Exercise::word)
 }
 
-/// A number that no exercise in code has.
+/// No exercise in code has this number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnknownExercise {
-    /// It is one of the others.
+    /// The exercise is done in the browser.
     InTheBrowser {
-        /// Its number.
         chapter: u8,
-        /// The path of its page.
         path: String,
     },
-    /// There is no such chapter.
     NoSuchNumber(String),
 }
 

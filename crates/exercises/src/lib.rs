@@ -4,15 +4,14 @@
 //!
 //! # For the page of a chapter
 //!
-//! The crate has two halves. Without features it is texts alone: [`Exercise::of_chapter`] says whether a chapter's exercise
-//! is done in code, and gives its task, its three hints, the file as delivered and as solved, and whether a word that
-//! somebody typed is the one that the run gives. This half depends on nothing, and the program may take it. Feature
-//! `checks` adds the other half, which tries the learner's code, and brings the suite for adapters with it; the program
-//! is shipped without.
+//! The crate has two halves. Without features it has only texts: [`Exercise::of_chapter`] returns a chapter's exercise
+//! if it is done in code, with its task, its three hints, the file as delivered and as solved, and a check of the typed
+//! word. This half has no dependencies, and the program may use it. The feature `checks` adds the other half, which
+//! tries the learner's code, and its dependency on the conformance suite; the program is built without.
 //!
-//! The learner's own files belong to neither: they are parts of the test targets `exercise_6` and `exercise_8`, which
-//! nobody builds unless asked. A file that is broken on purpose, or does not even compile while somebody works on it,
-//! must not break the program or its tests.
+//! The learner's own files belong to neither: they are in the test targets `exercise_6` and `exercise_8`, which are
+//! only built by name. A file that is broken on purpose, or does not compile during the work on it, must not break the
+//! program or its tests.
 
 mod chapter;
 #[cfg(feature = "checks")]

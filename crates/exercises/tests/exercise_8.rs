@@ -1,4 +1,4 @@
-//! What `just exercise 8` runs: tries the learner's file, and tells what fails.
+//! Run by `just exercise 8`: checks the learner's file and prints what fails.
 
 use std::{process::ExitCode, sync::Arc};
 

@@ -1,7 +1,7 @@
-//! Every solution and every hint, run.
+//! Runs every solution and every hint.
 //!
-//! Each exercise is held at four stages: as delivered, after each of two hints, and solved. An exercise with nothing to
-//! mend, a hint that leads nowhere, a solution that fails: each of these would be found by a learner otherwise.
+//! Each exercise has four stages: as delivered, after each of two hints, and solved. Otherwise a learner would be the
+//! first to find an exercise without a fault, a useless hint, or a failing solution.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::Arc};
@@ -38,8 +38,8 @@ const BLACKLIST: &Exercise = &IN_CODE[0];
 const ROTATION: &Exercise = &IN_CODE[1];
 
 #[test]
-fn the_blacklist_as_delivered_fails_and_each_hint_mends_what_it_says() {
-    each_hint_mends_what_it_says(
+fn the_delivered_blacklist_fails_and_each_hint_repairs_its_cases() {
+    assert_each_hint_repairs_its_cases(
         BLACKLIST,
         &[
             try_blacklist(|| Arc::new(blacklist_delivered::HomeMade::default())),
@@ -51,8 +51,8 @@ fn the_blacklist_as_delivered_fails_and_each_hint_mends_what_it_says() {
 }
 
 #[test]
-fn the_refresh_as_delivered_fails_and_each_hint_mends_what_it_says() {
-    each_hint_mends_what_it_says(
+fn the_delivered_refresh_fails_and_each_hint_repairs_its_cases() {
+    assert_each_hint_repairs_its_cases(
         ROTATION,
         &[
             try_refreshing(|| Arc::new(rotation_delivered::HomeMade)),
@@ -63,8 +63,8 @@ fn the_refresh_as_delivered_fails_and_each_hint_mends_what_it_says() {
     );
 }
 
-/// At each stage exactly that fails which the hints yet to come will mend; in the end nothing does.
-fn each_hint_mends_what_it_says(exercise: &Exercise, stages: &[Report; 4]) {
+/// At each stage exactly those cases fail that the remaining hints repair; in the end none fails.
+fn assert_each_hint_repairs_its_cases(exercise: &Exercise, stages: &[Report; 4]) {
     for (stage, report) in stages.iter().enumerate() {
         let failing: BTreeSet<_> = report.failing().collect();
         let to_mend: BTreeSet<_> = exercise.hints[stage..]
@@ -76,7 +76,7 @@ fn each_hint_mends_what_it_says(exercise: &Exercise, stages: &[Report; 4]) {
     }
     for hint in &exercise.hints {
         let mends_a_story = stages[0].stories.iter().any(|story| hint.mends.contains(&story.case));
-        assert!(mends_a_story, "nobody would see what comes of: {}", hint.text);
+        assert!(mends_a_story, "no story shows the effect of: {}", hint.text);
     }
 }
 
@@ -97,7 +97,7 @@ mod solved {
         rescind_conformance::blacklist_conformance!(empty);
     }
 
-    /// All of it: the table at the end of the wire must be a store that is right in everything but what is to be mended.
+    /// The complete suite: apart from the fault, the remote table must be a correct store.
     mod rotation {
         use super::*;
 
@@ -109,9 +109,9 @@ mod solved {
     }
 }
 
-/// A case that is new in the suite is one that the learner's file must pass.
+/// The learner's file must also pass cases that are added to the suite.
 #[test]
-fn no_case_of_the_suite_is_left_out() {
+fn every_case_of_the_suite_is_run() {
     let reports = [
         (
             BLACKLIST,
@@ -130,9 +130,9 @@ fn no_case_of_the_suite_is_left_out() {
     }
 }
 
-/// What code a hint names is there to be found, before or after.
+/// Code that a hint names exists in the delivered or the solved file.
 #[test]
-fn hints_and_tasks_name_nothing_that_is_not_there() {
+fn hints_and_tasks_name_only_existing_code() {
     for exercise in &IN_CODE {
         let texts = exercise.hints.iter().map(|hint| hint.text).chain([exercise.task]);
         for name in texts.flat_map(|text| text.split('`').skip(1).step_by(2)) {
@@ -144,9 +144,9 @@ fn hints_and_tasks_name_nothing_that_is_not_there() {
     }
 }
 
-/// The report is read by somebody who has no idea yet what a conformance suite is.
+/// The reader of the report may not know what a conformance suite is.
 #[test]
-fn a_learner_is_told_what_fails_in_sentences_and_what_to_do_next() {
+fn the_report_states_failures_in_sentences_and_the_next_step() {
     let broken = try_blacklist(|| Arc::new(blacklist_delivered::HomeMade::default()));
     let told = broken.told_of(BLACKLIST).to_string();
     for part in [
@@ -176,9 +176,9 @@ fn a_learner_is_told_what_fails_in_sentences_and_what_to_do_next() {
     assert!(!told.contains("FAILS"), "{told}");
 }
 
-/// Whoever mends the symptom alone goes too far: the other side of the trade is tried as well.
+/// A repair of only the symptom goes too far: the other side of the trade-off is checked too.
 #[test]
-fn a_refresh_that_logs_nobody_out_and_one_without_a_grace_do_not_pass() {
+fn a_refresh_with_endless_or_without_grace_does_not_pass() {
     let stories = |report: &Report| report.failing().collect::<Vec<_>>();
     let lenient = try_refreshing(|| Arc::new(Lenient));
     assert!(stories(&lenient).contains(&"a_copy_that_comes_after_the_grace_is_noticed"));
@@ -187,7 +187,7 @@ fn a_refresh_that_logs_nobody_out_and_one_without_a_grace_do_not_pass() {
     assert!(stories(&strict).contains(&"two_tabs_at_once_both_stay_logged_in"));
 }
 
-/// Answers whatever is presented.
+/// Answers every token.
 struct Lenient;
 
 #[async_trait]
@@ -236,9 +236,9 @@ impl Refreshing for Strict {
     }
 }
 
-/// Half an answer is nobody's to commit. Whoever is done may: what fails as delivered is tried on the copies in `stages/`.
+/// A half answer must not be committed; a solution may. The delivered file is tested through its copy in `stages/`.
 #[test]
-fn the_files_to_mend_are_as_delivered_or_mended() {
+fn the_files_in_mend_are_as_delivered_or_solved() {
     for exercise in &IN_CODE {
         if read(exercise.file) == exercise.delivered {
             continue;

@@ -1,9 +1,9 @@
-//! What an exercise says of itself.
+//! The texts of an exercise.
 
 use rescind_exercises::{Exercise, IN_CODE, UnknownExercise, chapter_path, completion_word};
 
 #[test]
-fn an_exercise_is_found_by_its_number_and_nothing_else() {
+fn an_exercise_is_found_only_by_its_number() {
     assert_eq!(Exercise::asked_for("6"), Ok(&IN_CODE[0]));
     assert_eq!(Exercise::asked_for("8"), Ok(&IN_CODE[1]));
     for number in ["0", "13", "-6", "256", "six", "", "6; rm"] {
@@ -15,14 +15,14 @@ fn an_exercise_is_found_by_its_number_and_nothing_else() {
 }
 
 #[test]
-fn whoever_asks_for_an_exercise_in_the_browser_is_told_where_it_is() {
+fn the_error_for_a_browser_exercise_names_its_page() {
     let told = Exercise::asked_for("3").unwrap_err().to_string();
     assert!(told.contains("in the browser"), "{told}");
     assert!(told.contains("/learn/client-delete"), "{told}");
 }
 
 #[test]
-fn a_word_is_known_however_it_is_typed_and_only_the_word() {
+fn a_word_is_recognised_regardless_of_case_and_space() {
     for exercise in &IN_CODE {
         assert!(exercise.is_completed_by(exercise.word()));
         assert!(exercise.is_completed_by(&format!(" {}\r\n", exercise.word().to_uppercase())));
@@ -36,7 +36,7 @@ fn a_word_is_known_however_it_is_typed_and_only_the_word() {
 }
 
 #[test]
-fn an_exercise_says_the_same_in_its_file_and_on_its_page() {
+fn an_exercises_file_names_its_page_and_commands() {
     for exercise in &IN_CODE {
         assert!(chapter_path(exercise.chapter).is_some());
         for command in [exercise.recipe, exercise.reset, exercise.command] {

@@ -1,4 +1,4 @@
-//! Tries a blacklist.
+//! Checks of a blacklist.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::report::Report;
 
 type Told = Result<(), String>;
 
-/// Tries a blacklist: `make` makes an empty one, again for each case.
+/// Checks a blacklist: `make` creates an empty one for each case.
 pub fn try_blacklist(make: impl Fn() -> Arc<dyn Blacklist>) -> Report {
     let mut report = Report::default();
     macro_rules! stories {
@@ -71,7 +71,7 @@ impl World {
             log: LogId::from_uuid(Uuid::from_u128(1)),
             nonce: Uuid::from_u128(2),
         };
-        // There is nothing to be filled in, so it is whole at once. That part is not in question.
+        // The log is empty, so it is complete at once. That part is not in the exercise.
         let _ = answer(blacklist.claim(claim).await)?;
         let _ = answer(blacklist.complete(claim).await)?;
         Ok(Self {
@@ -120,7 +120,7 @@ fn answer<T>(answer: Result<T, StoreError>) -> Result<T, String> {
     answer.map_err(|error| format!("The blacklist could not answer: {error}."))
 }
 
-/// An error that tells a sentence, unless what should be is.
+/// An error with this sentence, unless the condition holds.
 fn tell(is_as_it_should_be: bool, otherwise: &str) -> Told {
     if is_as_it_should_be {
         Ok(())

@@ -1,15 +1,15 @@
-//! What tries the learner's code.
+//! Checks of the learner's code.
 //!
-//! Each exercise is tried twice over. First by *stories*, told in sentences: what happened to alice and to the thief, and
-//! what should have. A learner mends a symptom, so the report speaks of symptoms. Then by the suite of
-//! [`rescind_conformance`], which any stranger's adapter runs: an exercise that only its own stories judged would
-//! be mended for the stories.
+//! Each exercise is checked in two ways. First by *stories*, reported in sentences: what happened to alice and to the
+//! thief, and what should have happened. A learner repairs a symptom, so the report describes symptoms. Then by the
+//! suite of [`rescind_conformance`], which every adapter must pass: with the stories alone a learner would solve only
+//! the stories.
 //!
-//! The stories that the delivered file passes are there for a reason, too. They fail for whoever mends too much: a
-//! blacklist that never forgets, a refresh without a grace.
+//! The stories that the delivered file passes have a purpose too. They fail for a repair that goes too far: a blacklist
+//! that never prunes, a refresh without a grace.
 //!
-//! Rejected: the `#[test]`s that the suite's macros make. Their output is one for programmers who know the code: a panic,
-//! its place, two values that differ.
+//! Rejected: the `#[test]`s that the suite's macros create. Their output is for programmers who know the code: a panic,
+//! its location, two values that differ.
 
 mod blacklist;
 mod refreshing;

@@ -1,4 +1,4 @@
-//! Tries a refresh.
+//! Checks of a refresh.
 
 use std::{ops::Deref, pin::pin, sync::Arc};
 
@@ -20,14 +20,14 @@ use super::{
 
 type Told = Result<(), String>;
 
-/// What the learner writes: how a refresh token is exchanged, given a table of sessions.
+/// Written by the learner: the exchange of a refresh token, given a table of sessions.
 #[async_trait]
 pub trait Refreshing: Send + Sync {
-    /// [`SessionStore::rotate`], on that table: exchanges a generation for the next, only if the session is open and still
-    /// of generation `from`. Of N callers exactly one wins.
+    /// [`SessionStore::rotate`] on that table: exchanges a generation for the next, only if the session is open and
+    /// still has generation `from`. Of N callers exactly one wins.
     async fn rotate(&self, rows: &Rows, rotation: &Rotation) -> Result<Rotated, StoreError>;
 
-    /// What a genuine refresh token of generation `presented` buys.
+    /// Exchanges a genuine refresh token of generation `presented`.
     async fn refresh(
         &self,
         rows: &Rows,
@@ -37,19 +37,19 @@ pub trait Refreshing: Send + Sync {
     ) -> Result<Answer, StoreError>;
 }
 
-/// What a client gets for its refresh token.
+/// A client's reply to a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The token of this generation, and an access token. The token is computed from the row, so whoever is told of the
-    /// same generation gets the same one.
+    /// The token of this generation, and an access token. The token is computed from the row, so every client with the
+    /// same generation gets the same token.
     Successor(Generation),
-    /// Nothing: log in again.
+    /// No token: log in again.
     LoggedOut,
 }
 
-/// Tries a refresh: `make` makes one, again for each case.
+/// Checks a refresh: `make` creates one for each case.
 ///
-/// Of the suite, the cases of [`rotating`] are run: the rest of the port is that of the store in memory.
+/// Of the suite, only the cases of [`rotating`] run: the rest of the port is the store in memory.
 pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
     let mut report = Report::default();
     macro_rules! stories {
@@ -93,7 +93,7 @@ struct World {
     session: SessionId,
 }
 
-/// Midday, at which everything begins.
+/// When every story begins.
 const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
 
 fn seconds(seconds: i64) -> Timestamp {
@@ -160,7 +160,7 @@ impl World {
     }
 }
 
-/// Lets `slow` come to the gate, or to its end if it never comes there; then `meanwhile` overtakes it.
+/// Runs `slow` to the gate, or to its end if it never reaches the gate; then `meanwhile` overtakes it.
 async fn overtaken<T, U>(
     gate: &Gate,
     slow: impl Future<Output = Result<T, String>>,
@@ -184,7 +184,7 @@ fn answer<T>(answer: Result<T, StoreError>) -> Result<T, String> {
     answer.map_err(|error| format!("The refresh was answered with an error: {error}."))
 }
 
-/// An error that tells a sentence, unless what should be is.
+/// An error with this sentence, unless the condition holds.
 fn tell(is_as_it_should_be: bool, otherwise: &str) -> Told {
     if is_as_it_should_be {
         Ok(())
@@ -273,7 +273,7 @@ async fn two_tabs_at_once_both_stay_logged_in(world: &World) -> Told {
 
 async fn a_lost_reply_logs_nobody_out(world: &World) -> Told {
     world.refresh(0, 0).await?;
-    // The reply was lost on the way: all that alice has is generation 0.
+    // The reply was lost: alice has only generation 0.
     tell(
         world.refresh(0, 5).await? == successor(1) && world.is_open().await?,
         "The reply to a refresh was lost. Alice tried again 5 seconds later, and was logged out: there is no grace.",
@@ -313,7 +313,7 @@ async fn a_copy_that_comes_after_the_grace_is_noticed(world: &World) -> Told {
     )
 }
 
-/// A [`SessionStore`] that rotates as the learner does, and is the store in memory for the rest.
+/// A [`SessionStore`] with the learner's `rotate`; otherwise the store in memory.
 pub struct SessionsOf {
     refreshing: Arc<dyn Refreshing>,
     rows: Rows,

@@ -1,4 +1,4 @@
-//! What is told to the learner.
+//! The report for the learner.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -10,23 +10,23 @@ use std::{
 use super::trial;
 use crate::Exercise;
 
-/// Where lines are broken.
+/// The width at which lines are broken.
 const WIDTH: usize = 100;
-/// How many lines are told of one failure. Some panics print a whole row.
+/// How many lines of one failure are printed. Some panics print a complete row.
 const LINES: usize = 4;
 /// The width of the widest verdict and the space around it.
 const INDENT: &str = "         ";
 
-/// How one case ended.
+/// The outcome of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the case proves, as its function is named.
+    /// The name of its function, which states what it proves.
     pub case: &'static str,
-    /// What went wrong, if anything did.
+    /// The error, if it failed.
     pub failure: Option<String>,
 }
 
-/// How all cases ended.
+/// The outcomes of all cases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Report {
@@ -37,7 +37,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether nothing fails.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.failing().next().is_none()
@@ -57,7 +56,7 @@ impl Report {
         self.stories.push(Outcome { case, failure });
     }
 
-    /// A case of the suite says what is wrong by panicking.
+    /// A case of the suite fails by panicking.
     pub(super) fn suite(&mut self, case: &'static str, asserting: impl Future<Output = ()>) {
         let failure = trial::attempt(async {
             asserting.await;
@@ -67,16 +66,16 @@ impl Report {
         self.suite.push(Outcome { case, failure });
     }
 
-    /// The report as the learner reads it: what fails and how, and then what to do next.
+    /// The report for the learner: what fails and how, then what to do next.
     #[must_use]
     pub fn told_of<'a>(&'a self, exercise: &'a Exercise) -> impl Display + 'a {
         Told { report: self, exercise }
     }
 }
 
-/// The whole of a learner's run: tries, tells, and says by its exit code whether anything is left to mend.
+/// A learner's run: checks, prints the report, and returns success only if all cases pass.
 ///
-/// For the `main` of a program of its own: it silences panics, whose messages are part of the report.
+/// For the `main` of its own program: it silences panics, whose messages are in the report.
 pub fn tell(exercise: &Exercise, trying: impl FnOnce() -> Report) -> ExitCode {
     panic::set_hook(Box::new(|_| ()));
     let report = trying();
@@ -84,7 +83,7 @@ pub fn tell(exercise: &Exercise, trying: impl FnOnce() -> Report) -> ExitCode {
     if told.is_ok() && report.passes() {
         ExitCode::SUCCESS
     } else {
-        // As a test's own harness does, so that Cargo adds no more than a line.
+        // Like a test harness, so that Cargo adds only one line.
         ExitCode::from(101)
     }
 }
@@ -111,7 +110,7 @@ impl Display for Told<'_> {
         if held < all {
             writeln!(to, "They are written in {}.", exercise.suite)?;
         }
-        // Two values that differ tell little to somebody whose stories go wrong, and ten pairs of them tell nothing.
+        // While stories fail, pairs of differing values do not help the learner.
         let in_detail = !fails(&report.stories);
         if in_detail && held < all {
             writeln!(to, "Below, left is what came and right what should have.")?;
@@ -166,7 +165,7 @@ fn line(to: &mut Formatter<'_>, case: &str, failure: Option<&str>) -> fmt::Resul
     Ok(())
 }
 
-/// Lines that fit, broken between words; a word that is too long stands alone.
+/// Lines that fit, broken between words; a word that is too long gets its own line.
 fn broken(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines() {

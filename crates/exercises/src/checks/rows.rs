@@ -1,12 +1,11 @@
-//! A table of sessions at the other end of a wire.
+//! A remote table of sessions.
 //!
-//! The adapters in memory rotate under a lock, so that nothing comes between the question and the write. A database is
-//! elsewhere: between a `SELECT` and the `UPDATE` that follows it lies a way there and back, and others are on theirs.
-//! [`Rows`] is such a table, small enough to be read: a few statements, each of which is atomic by itself, and nothing that
-//! makes two of them one.
+//! The adapters in memory rotate under a lock, so no other call comes between the read and the write. A database is
+//! remote: a round trip separates a `SELECT` from the following `UPDATE`, and other callers run meanwhile. [`Rows`] is
+//! such a table, small enough to read: a few statements, each atomic by itself, without transactions.
 //!
-//! Its rows lie in the [`MemorySessions`] that the real service can use, which compares and swaps whatever it does. An
-//! `UPDATE` that does not ask for the generation is therefore made of one that does: it asks for whatever is there.
+//! Its rows are in the [`MemorySessions`] that the real service can use, which always compares and swaps. So an
+//! `UPDATE` without a condition on the generation is a compare-and-swap with the current generation.
 
 use std::{
     sync::{
@@ -25,21 +24,21 @@ use rescind_session::{
 };
 use tokio::sync::Notify;
 
-/// How long a generation that was exchanged still answers with its successor, from the first exchange.
+/// How long an exchanged generation still gets its successor, from the first exchange.
 pub const GRACE: Duration = Duration::from_secs(10);
-/// How long an access token lives.
+/// The lifetime of an access token.
 const ACCESS: Duration = Duration::from_secs(300);
-/// When a session ends that is left idle.
+/// The idle timeout of a session.
 const IDLE: Duration = Duration::from_secs(3600);
-/// One way along the wire. Real ones are shorter and longer; what matters is that it takes time.
+/// The latency of one direction. Only that it takes time matters.
 const WIRE: Duration = Duration::from_millis(1);
 
-/// Which rows an [`update`](Rows::update) changes, besides that they must be of the session, and open.
+/// The condition of an [`update`](Rows::update), besides the session's id and its being open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Where {
-    /// `WHERE id = ?`: whatever its generation is by now.
+    /// `WHERE id = ?`: any current generation.
     Session,
-    /// `WHERE id = ? AND generation = ?`: only while it is of this generation.
+    /// `WHERE id = ? AND generation = ?`: only while it has this generation.
     Generation(Generation),
 }
 
@@ -62,7 +61,8 @@ impl Rows {
         Ok(row)
     }
 
-    /// `UPDATE sessions SET generation = to, … WHERE … AND state = 'open'`; tells how many rows it changed: one or none.
+    /// `UPDATE sessions SET generation = to, … WHERE … AND state = 'open'`; returns how many rows it changed: one or
+    /// none.
     ///
     /// # Errors
     /// If the table cannot answer.
@@ -79,7 +79,7 @@ impl Rows {
         self.whatever_is_there(rotation.session, |_| rotation.clone()).await
     }
 
-    /// `UPDATE sessions SET grace_until = ? WHERE id = ? AND state = 'open'`; tells how many rows it changed.
+    /// `UPDATE sessions SET grace_until = ? WHERE id = ? AND state = 'open'`; returns how many rows it changed.
     ///
     /// # Errors
     /// If the table cannot answer.
@@ -99,8 +99,7 @@ impl Rows {
         .await
     }
 
-    /// Closes the session and writes its revocation down, as [`SessionStore::close`] does: nothing happens to one that is
-    /// closed already.
+    /// Closes the session and appends its revocation, like [`SessionStore::close`]; a closed session does not change.
     ///
     /// # Errors
     /// If the table cannot answer.
@@ -115,7 +114,7 @@ impl Rows {
         self.table.close(id, &closing).await.map(drop)
     }
 
-    /// What is written if `row` is exchanged for the generation `to`.
+    /// The rotation of `row` to the generation `to`.
     #[must_use]
     pub fn rotation(row: &Session, to: Generation, now: Timestamp) -> Rotation {
         Rotation {
@@ -130,7 +129,7 @@ impl Rows {
         }
     }
 
-    /// Changes an open row, of whichever generation it is.
+    /// Changes an open row of any generation.
     async fn whatever_is_there(
         &self,
         id: SessionId,
@@ -151,12 +150,12 @@ impl Rows {
         }
     }
 
-    /// The table itself, past the wire: for the stories, and for what is no part of an exercise.
+    /// The table itself, without the latency: for the stories, and for what is not in an exercise.
     pub(super) fn table(&self) -> &MemorySessions {
         &self.table
     }
 
-    /// A connection that stands still at a moment, once, until its gate is opened.
+    /// A connection that stops once at that moment, until its gate is opened.
     pub(super) fn held_at(&self, moment: Moment) -> (Self, Arc<Gate>) {
         let gate = Arc::new(Gate {
             moment,
@@ -185,16 +184,16 @@ fn rows(rotated: Rotated) -> u64 {
     }
 }
 
-/// Where others can overtake.
+/// Where other callers can overtake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// The first row was read, and has arrived.
+    /// After the first row has arrived.
     AfterReading,
-    /// The first write is about to leave.
+    /// Before the first write is sent.
     BeforeWriting,
 }
 
-/// Where a connection stands still, so that a race has one end and not sometimes another.
+/// Where a connection stops, so that a race always has the same outcome.
 #[derive(Debug)]
 pub(super) struct Gate {
     moment: Moment,

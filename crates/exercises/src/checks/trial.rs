@@ -1,4 +1,4 @@
-//! One case, tried where nothing that it does can harm the next.
+//! Runs one case, isolated from the next.
 
 use std::{
     any::Any,
@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-/// Longer than any case takes. A learner's loop may have no end.
+/// Longer than any case takes. A learner's loop may be endless.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs a case to its end, to its panic, or until patience ends. The error says what went wrong.
+/// Runs a case until it ends, panics or times out. The error states what went wrong.
 pub(super) fn attempt(case: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -19,7 +19,7 @@ pub(super) fn attempt(case: impl Future<Output = Result<(), String>>) -> Result<
     // On the heap: a case is a large future, and a test's thread has a small stack.
     let bounded = async { tokio::time::timeout(PATIENCE, Box::pin(case)).await };
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(bounded)));
-    // To drop it would be to wait for a thread that hangs.
+    // Dropping it would wait for a thread that hangs.
     runtime.shutdown_background();
     match outcome {
         Ok(Ok(told)) => told,
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_case_says_when_it_fails_is_told() {
+    fn attempt_returns_the_message_of_a_failing_case() {
         assert_eq!(attempt(async { Ok(()) }), Ok(()));
         assert_eq!(
             attempt(async { Err("a sentence".to_owned()) }),
