@@ -1,4 +1,4 @@
-//! `scripts/cluster.sh`, as a person runs it: three nodes, one truth, one address; and nothing left after Ctrl-C.
+//! `scripts/cluster.sh`, as a person runs it: three nodes that agree, one address, and no process left after Ctrl-C.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::{
@@ -19,7 +19,7 @@ const DEMO_PASSWORD: &str = "correct horse battery staple";
 /// Far more than a start or an end takes, even on a machine that compiles beside it.
 const DEADLINE: Duration = Duration::from_secs(180);
 
-/// One node, as the script tells of it.
+/// One node, from the script's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Node {
     name: String,
@@ -27,7 +27,7 @@ struct Node {
     process: String,
 }
 
-/// The script while it runs. Dropping it ends it as Ctrl-C does.
+/// The running script. Dropping it ends it like Ctrl-C.
 struct Cluster {
     script: Child,
     url: String,
@@ -53,7 +53,7 @@ impl Cluster {
             .env("CLUSTER_DIR", directory.path())
             .env("CLUSTER_PORT", "0")
             .env("POSTGRES_HOME", &postgres)
-            // It is about what is answered, not about how busy this machine is.
+            // The test is about the answers, not about this machine's load.
             .env("RESCIND_STORE_TIMEOUT", "10s")
             .env("RESCIND_ACCESS_TTL", "10m")
             .stdin(Stdio::null())
@@ -85,7 +85,7 @@ impl Cluster {
             }
         }
         assert_eq!(cluster.nodes.len(), 3, "it did not start: {}", cluster.logs());
-        // What it says from now on is read, so that it never has to wait for a reader.
+        // Its output is read from now on, so that the script never blocks.
         thread::spawn(move || told.for_each(drop));
         cluster
     }
@@ -112,12 +112,12 @@ impl Cluster {
         ApiClient::new(&self.url)
     }
 
-    /// As Ctrl-C ends it; nothing if it does not end. By TERM, which takes the same way: a shell that was itself begun in the
+    /// Ends it like Ctrl-C; `None` if it does not end. By TERM, which has the same handler: a shell that was started in the
     /// background, as tests may be, has to ignore INT, and cannot trap it.
     fn interrupt(&mut self) -> Option<ExitStatus> {
         kill("-TERM", &self.script.id().to_string());
         const STEP: Duration = Duration::from_millis(50);
-        // A child of the standard library cannot be awaited with a deadline, only asked.
+        // A child of the standard library cannot be awaited with a deadline, only polled.
         (0..DEADLINE.as_millis() / STEP.as_millis()).find_map(|_| {
             thread::sleep(STEP);
             self.script.try_wait().unwrap()
@@ -166,7 +166,7 @@ async fn three_nodes_behind_one_address_agree_about_every_token() {
     let mut cluster = Cluster::start();
     let names: BTreeSet<String> = ["a", "b", "c"].map(str::to_owned).into();
 
-    // A client without cookies goes round.
+    // A client without cookies is sent to all nodes in turn.
     let everybody = cluster.everybody();
     let alice = everybody.log_in("alice", DEMO_PASSWORD).await.tokens();
     let mut answered = BTreeSet::new();
@@ -184,7 +184,7 @@ async fn three_nodes_behind_one_address_agree_about_every_token() {
         reply.expect_problem(401, "token_revoked");
     }
 
-    // Who has a browser stays with a node, and sees what the others say.
+    // A browser stays with its node, and shows the others' answers.
     let visitor = CookieClient::new(&cluster.url);
     let own = node_of(&visitor.open("/").await.expect_status(200));
     let pressed = async |action: &str| {
@@ -209,7 +209,7 @@ async fn three_nodes_behind_one_address_agree_about_every_token() {
         "{refused:#?}"
     );
 
-    // A node that is killed is missed by nobody.
+    // After a node is killed, requests still succeed.
     let lost = cluster.nodes.iter().find(|node| node.name != own).unwrap().clone();
     kill("-KILL", &lost.process);
     let without = strip(&pressed("/demo/thief/try").await);

@@ -1,11 +1,11 @@
-//! The walk through the JSON API that people are shown really works.
+//! The published walk through the JSON API works.
 
 use std::path::Path;
 use std::process::Command;
 
 use rescind_testkit::{Program, Tool, needs};
 
-/// Longer than the beginning that the tour shows of a token.
+/// Longer than the prefix of a token that the tour shows.
 const SHOWN: usize = 20;
 
 // More than one thread: the program's output is collected while this one waits for the script.
@@ -15,7 +15,7 @@ async fn the_tour_goes_through_and_shows_no_token_in_full() {
         return;
     };
     let program = Program::new(env!("CARGO_BIN_EXE_rescind"))
-        // The tour is about what is answered, not about how busy this machine is.
+        // The tour is about the answers, not about this machine's load.
         .env("RESCIND_STORE_TIMEOUT", "10s")
         .start()
         .await

@@ -1,4 +1,4 @@
-//! No circle of imports between the files of a crate: each can be read when those that it imports have been read.
+//! No circle of imports between the files of a crate: each can be read after those that it imports.
 //!
 //! An import is a `use` that is not public, of an item of the same crate. What a file only passes on (`pub use`) is followed
 //! to the file that has it.
@@ -155,8 +155,7 @@ fn found_in<'a>(files: &'a BTreeMap<File, Imports>, file: &File, names: &[String
     }
 }
 
-/// The files of one circle, by what is left when files that import none of the rest are taken away again and again, and then
-/// those that none of the rest imports.
+/// The files of the circles: repeatedly removes files that import none of the rest, then files that none of the rest imports.
 fn circle(arrows: &BTreeMap<&File, BTreeSet<&File>>) -> Option<Vec<String>> {
     let mut left: BTreeSet<&File> = arrows.keys().copied().collect();
     loop {

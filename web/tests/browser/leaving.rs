@@ -1,10 +1,10 @@
-//! Going out, here and elsewhere.
+//! Logging out, on this device and on others.
 
 use rescind_testkit::{ExposeSecret, JavaScript};
 
 use crate::person::{DEMO_PASSWORD, LONG, Person};
 
-/// Logs out of the account page that is open, goes back, and looks for what was on it.
+/// Logs out on the open account page, goes back, and checks that its text is gone.
 async fn log_out_and_go_back(person: &Person) {
     let browser = &person.browser;
     let token = person.access_token().await;
@@ -34,13 +34,13 @@ async fn after_a_logout_the_back_button_shows_no_private_page_and_the_token_is_r
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };
-    // Straight from the login: the browser's memory of that page is the hardest to reach. And a second time, when the
-    // browser has seen a logout before.
+    // Directly after the login: the browser's memory of that page is the hardest to reach. Then again, after an earlier
+    // logout in this browser.
     for _ in 0..2 {
         person.log_in_as_alice().await;
         log_out_and_go_back(&person).await;
     }
-    // And after having looked around.
+    // And after visiting other pages.
     person.log_in_as_alice().await;
     person.browser.open("/").await;
     person.browser.follow("See your token").await;

@@ -1,4 +1,4 @@
-//! Coming in.
+//! Logging in.
 
 use rescind_testkit::JavaScript;
 
@@ -21,7 +21,7 @@ async fn a_new_person_signs_up_and_is_logged_in() {
     let me = person.api.me(&person.access_token().await).await.expect_status(200);
     assert_eq!(me.body["username"], "carol");
 
-    // And back in again, another day.
+    // And a later login.
     person.log_out_of_account().await;
     person.log_in("carol", "long enough for anybody").await;
     person.assert_on_account_of("carol").await;

@@ -1,7 +1,7 @@
-//! The pages in a real Chromium, without JavaScript unless a test says so.
+//! The pages in a real Chromium, without JavaScript unless a test enables it.
 //!
-//! What a browser does by itself is what is proved here: cookies that it keeps, redirects that it follows, tabs that do not
-//! know of each other, a back button with a memory. The rest of HTTP is in `tests/story`.
+//! These tests cover what a browser does by itself: it keeps cookies, follows redirects, has independent tabs and a back
+//! button with a memory. The rest of HTTP is in `tests/story`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod leaving;

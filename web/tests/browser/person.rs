@@ -1,4 +1,4 @@
-//! A person with a browser, in front of a program that has just been started.
+//! A person with a browser, and a freshly started program.
 
 use rescind_testkit::{ApiClient, Browser, JavaScript, Program, Running, SecretString, Tool, needs};
 use thirtyfour::By;
@@ -6,12 +6,12 @@ use thirtyfour::By;
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 
-/// How long access tokens live where one has to run out: as short as a page that loads slowly allows.
+/// The lifetime of access tokens if one has to expire: as short as a slow page load allows.
 pub(crate) const BRIEF: &str = "5s";
-/// How long they live where none may.
+/// Their lifetime if none may expire.
 pub(crate) const LONG: &str = "10m";
 
-/// Somebody at a browser.
+/// A person at a browser.
 pub(crate) struct Person {
     pub(crate) browser: Browser,
     pub(crate) running: Running,
@@ -19,12 +19,12 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// Starts the program with this life of access tokens, and a browser; nothing if there is none on this machine.
+    /// Starts the program with this lifetime of access tokens, and a browser; `None` if this machine has no browser.
     pub(crate) async fn arrive(access_ttl: &str, javascript: JavaScript) -> Option<Self> {
         needs(Tool::Chromium)?;
         let program = Program::new(env!("CARGO_BIN_EXE_rescind"))
             .env("RESCIND_ACCESS_TTL", access_ttl)
-            // A machine that is busy with browsers is slow, which is not what these tests are about.
+            // A machine busy with browsers is slow, which these tests do not measure.
             .env("RESCIND_STORE_TIMEOUT", "20s");
         let running = program.start().await.unwrap();
         running.ready().await.unwrap();
@@ -52,7 +52,7 @@ impl Person {
         self.assert_on_account_of("alice").await;
     }
 
-    /// Logs out with the button of the account page that is open. Another of the same name stands above every page.
+    /// Logs out with the button of the open account page. Every page has another of the same name in its head.
     pub(crate) async fn log_out_of_account(&self) {
         let button = By::Css("main form[action='/logout'] button");
         self.browser.driver().find(button).await.unwrap().click().await.unwrap();
@@ -74,13 +74,12 @@ impl Person {
         self.browser.cookie("rescind_access").await.unwrap()
     }
 
-    /// Waits until the access token in the browser's cookie has run out.
+    /// Waits until the access token in the browser's cookie has expired.
     pub(crate) async fn let_the_access_token_run_out(&self) {
         self.api.until_expired(&self.access_token().await).await;
     }
 
-    /// The session of which the account page that is open tells: the `sid` of the access token. Read from the page, because
-    /// a token fit to ask the API with may have run out by then.
+    /// The `sid` on the open account page. Read from the page, because an access token for the API may have expired by then.
     pub(crate) async fn shown_session(&self) -> String {
         self.shown_after("\nsid\n").await
     }
@@ -100,7 +99,7 @@ impl Person {
         word.unwrap().to_owned()
     }
 
-    /// The browser holds no token at all.
+    /// The browser holds no token.
     pub(crate) async fn assert_holds_nothing(&self) {
         for name in ["rescind_access", "rescind_refresh"] {
             assert!(self.browser.cookie(name).await.is_none(), "{name} was kept");

@@ -1,4 +1,4 @@
-//! The access token runs out, and nobody has to notice.
+//! The access token expires, and the person need not notice.
 
 use rescind_testkit::{Browser, JavaScript};
 use serde_json::json;
@@ -41,14 +41,14 @@ async fn a_page_with_an_expired_access_token_renews_it_and_then_logs_out() {
     person.let_the_access_token_run_out().await;
     browser.open("/").await;
     browser.wait_for_text("You are logged in as carol").await;
-    // The logout of an expired token simply works.
+    // A logout with an expired token works.
     browser.open("/account").await;
     person.let_the_access_token_run_out().await;
     person.log_out_of_account().await;
 }
 
-/// A link on another site, such as a mail's, to a page whose access token ran out: the cookies travel with it
-/// (`SameSite=Lax`), and it must not rotate before the request is repeated here.
+/// A link on another site, such as a mail's, when the access token has expired: the request has the cookies (`SameSite=Lax`),
+/// and must not rotate before it is repeated here.
 #[tokio::test]
 async fn a_link_from_another_site_renews_an_expired_access_token() {
     let Some(person) = Person::arrive(BRIEF, JavaScript::Off).await else {
@@ -106,7 +106,7 @@ async fn two_tabs_opened_at_once_after_expiry_are_both_logged_in() {
         );
         assert!(person.shown_generation().await > generation);
     }
-    // And neither has taken the other's place: both go on, now and after the next time.
+    // Neither tab logged the other out: both go on, now and after the next renewal.
     person.let_the_access_token_run_out().await;
     for tab in &tabs {
         browser.switch_to(tab).await;
@@ -133,7 +133,7 @@ async fn a_button_pressed_after_expiry_explains_itself_and_works_the_second_time
     let token = person.access_token().await;
     for _ in 0..5 {
         browser.press("Log out everywhere").await;
-        // On a busy machine that was too late again, and the page says so again.
+        // On a busy machine that may be too late again, and the page shows it again.
         if !browser.text().await.contains("Renewed: press again") {
             break;
         }

@@ -1,4 +1,4 @@
-//! With JavaScript on nothing changes, and nothing of the pages offends their own content security policy.
+//! With JavaScript the pages behave the same, and do not violate their own content security policy.
 
 use rescind_testkit::JavaScript;
 
@@ -23,7 +23,7 @@ async fn with_javascript_the_story_is_the_same_and_the_console_stays_empty() {
     let said = browser.console().await;
     assert!(said.is_empty(), "{said:#?}");
 
-    // The policy is in force, and the console would have told.
+    // The policy is in force, and the console would show a violation.
     let inline = "const s = document.createElement('script'); s.textContent = 'document.title = \"owned\"'; document.body.append(s);";
     browser.driver().execute(inline, Vec::new()).await.unwrap();
     assert_ne!(browser.title().await, "owned");

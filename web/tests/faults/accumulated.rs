@@ -1,4 +1,4 @@
-//! A mountain of entries that have passed, and the program goes on serving while it is carried away.
+//! A large backlog of expired entries: the program serves while it is pruned.
 
 use rescind_testkit::{PostgresServer, RedisServer, rounds};
 use tokio::time::{Instant, sleep};
@@ -13,12 +13,12 @@ use crate::{
 /// A batch of the program's maintenance.
 const BATCH: u64 = 500;
 const WRITTEN_AT_ONCE: u32 = 50_000;
-/// Every answer comes within this, on a machine that is busy with all else.
+/// The bound on every answer, on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
 /// A minute passes before the first round of pruning; a million rows take their time.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Writes down, in the transaction that deletes, how many rows one statement took.
+/// Records, in the deleting transaction, how many rows one statement deleted.
 const WITNESS: &str = "
     CREATE TABLE taken (rows BIGINT);
     CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS
@@ -26,8 +26,8 @@ const WITNESS: &str = "
     CREATE TRIGGER witness AFTER DELETE ON revocations
         REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION witness()";
 
-/// Takes no turn: it waits for a minute, with one process that has next to nothing to do. And it begins first, being the
-/// longest: tests begin in the order of their names.
+/// Takes no turn: it waits for a minute, with one almost idle process. Its module's name puts it first, as the longest: tests
+/// begin in the order of their names.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruning_a_large_backlog_delays_no_request() {
     if !has_stores() {
@@ -39,7 +39,7 @@ async fn pruning_a_large_backlog_delays_no_request() {
     let database = Database::on_shared_postgres().await;
     let url = database.url();
     postgres.sql_in(url, WITNESS).await;
-    // The program has read the log up to here, so that what is written below is the past to it.
+    // The program has read the log up to here; the entries below count as older.
     postgres
         .sql_in(url, &format!("UPDATE log_head SET last_position = {count}"))
         .await;

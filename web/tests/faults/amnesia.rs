@@ -1,7 +1,7 @@
-//! Redis forgets: everything, or the latest.
+//! Redis loses all entries, or the latest.
 //!
-//! To make the rebuild last, the log holds many entries of nobody in particular *before* those that are presented: the
-//! tokens that were taken back come to the blacklist last, and a node that trusted a half-filled copy would accept them.
+//! To make the rebuild slow, the log holds many unrelated entries *before* those that are presented: the revoked tokens reach
+//! the blacklist last, and a node that trusted an incomplete copy would accept them.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::{
     turns::turn,
 };
 
-/// What a node says when it has filled a blacklist that did not know its past.
+/// What a node logs after it filled an incomplete blacklist.
 const FILLED: &str = "the blacklist was filled from the revocation log";
-/// For how long everything is well before a fault and after it.
+/// The time without faults before and after a fault.
 const A_WHILE: Duration = Duration::from_millis(200);
 const ASKERS: usize = 3;
 
-/// Two nodes on Postgres and Redis, a log that takes long to read, sessions that have ended and some that have not.
+/// Two nodes on Postgres and Redis, a log that is slow to read, ended and open sessions.
 struct Scene {
     redis: RedisServer,
     nodes: [Node; 2],
@@ -60,7 +60,7 @@ impl Scene {
         self.ended.extend(leaving);
     }
 
-    /// Presents everything at every node, while `fault` happens and until both nodes serve again.
+    /// Presents all tokens at every node, during `fault` and until both nodes serve again.
     async fn under(&mut self, fault: impl AsyncFnOnce(&RedisServer)) {
         let filled = self.times_filled();
         let hammer = Hammer::at(&self.nodes, ASKERS, &self.ended, &self.live);
@@ -102,7 +102,7 @@ impl Scene {
     }
 }
 
-/// Revocations of sessions that nobody has a token of, first in the log.
+/// Revocations of sessions without tokens, first in the log.
 async fn write_old_entries(url: &str, count: u32) {
     let postgres = PostgresServer::shared().await;
     postgres
@@ -156,7 +156,7 @@ async fn a_flushed_redis_revives_no_token() {
     for _ in 0..faults {
         scene.under(async |redis| redis.flush_all().await).await;
     }
-    // In the middle of the rebuild of the first, the second.
+    // The second fault, during the rebuild after the first.
     scene
         .under(async |redis| {
             for _ in 0..5 {
@@ -183,7 +183,7 @@ async fn a_redis_from_an_old_snapshot_revives_no_token() {
     let mut scene = Scene::open().await;
     let faults = rounds(2, 20);
     for _ in 0..faults {
-        // The snapshot says that it is whole, and it was. What is ended now is not in it.
+        // The snapshot is marked as complete, and it was. Sessions ended from now on are missing in it.
         let snapshot = scene.redis.save_snapshot().await;
         scene.end_sessions(5).await;
         scene.under(async |redis| redis.restart_from(&snapshot).await).await;

@@ -1,4 +1,4 @@
-//! A database that is there and does not get on with it. Tried again, or 503: and no refresh token is spent for nothing.
+//! A busy database: a retry or 503, and no refresh token is spent without a successor.
 
 use std::{fs::File, path::Path, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
 
 /// The setting's default.
 const STORE_TIMEOUT: &str = "500ms";
-/// With what a busy machine may add.
+/// With a busy machine's delay.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Refreshes until there is a successor: a 503 in between may have spent the token or not, and the same token tells.
+/// Refreshes until there is a successor: a 503 may have spent the token or not; the same token is sent again.
 async fn refresh_until_answered(node: &Node, tokens: &Tokens, unavailable: &mut u64) -> Tokens {
     let begun = Instant::now();
     loop {
@@ -52,7 +52,7 @@ async fn serialization_failures_are_tried_again_and_spend_no_refresh_token() {
     let plan = Plan::on(&database).with_redis(&redis.url());
     let nodes: [Node; 2] = plan.start().await;
     let nodes = std::sync::Arc::new(nodes);
-    // Logins under one name take turns, so most rounds meet at the end of the log alone.
+    // Logins under one name take turns, so most conflicts are at the end of the log.
     let rounds = rounds(15, 100);
     let mut people = JoinSet::new();
     for person in 0..PEOPLE {
@@ -61,7 +61,7 @@ async fn serialization_failures_are_tried_again_and_spend_no_refresh_token() {
             let mut unavailable = 0;
             for round in 0..rounds {
                 let (a, b) = (&nodes[person % 2], &nodes[(person + 1) % 2]);
-                // All as one user, so that their rows are neighbours, and the end of the log is everybody's.
+                // All as one user, so that their rows are neighbours, and all write to the end of the log.
                 let first = a.log_in().await;
                 let mut last = first.clone();
                 for node in [a, b, a, b] {
@@ -89,7 +89,7 @@ async fn serialization_failures_are_tried_again_and_spend_no_refresh_token() {
             "SELECT xact_rollback FROM pg_stat_database WHERE datname = '{name}'"
         ))
         .await;
-    // Each transaction that was undone and not run again would have been one 503.
+    // Each transaction that was rolled back without a retry would have been a 503.
     let undone: u64 = conflicts.parse().unwrap();
     assert!(undone >= 10, "{undone} transactions were undone: too few to tell");
     assert!(
@@ -119,7 +119,7 @@ impl Held {
     }
 }
 
-/// What was asked of a database that does not answer.
+/// The requests to a database that does not answer.
 #[derive(Default)]
 struct Unanswered {
     times: Times,
@@ -194,7 +194,7 @@ async fn an_exhausted_pool_is_503_in_time_and_spends_no_refresh_token() {
         for _ in 0..PEOPLE {
             people.push(patient_login(&node).await);
         }
-        // One statement takes two seconds: whoever has the one connection waits for it, and everybody else for them.
+        // One statement takes two seconds on the only connection; all other requests wait for it.
         let slow = tokio::spawn({
             let url = database.url().to_owned();
             async move {

@@ -1,4 +1,4 @@
-//! A node whose clock is an hour off. It must know, and it must not make the others forget.
+//! A node whose clock is an hour off: it must notice, and must not prune the others' revocations.
 
 use rescind_testkit::{RedisServer, Tokens, Tool, needs};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 const OFFSETS: [&str; 2] = ["+1h", "-1h"];
-/// A node says so after each round of pruning.
+/// A node logs this after each round of pruning.
 const PRUNED: &str = r#""message":"pruned""#;
 
 fn can_be_shown() -> bool {
@@ -31,7 +31,7 @@ async fn a_node_started_with_its_clock_an_hour_off_is_503_and_prunes_no_revocati
     }
     let _turn = turn().await;
     let redis = RedisServer::start().await;
-    // Lives shorter than the clocks differ: what a clock an hour ahead counted as over would be forgotten.
+    // Lifetimes shorter than the clocks' difference: a clock an hour ahead would prune revocations that still count.
     let plan = Plan::on(&Database::on_shared_postgres().await)
         .with_redis(&redis.url())
         .env("RESCIND_ACCESS_TTL", "20m")
@@ -53,7 +53,7 @@ async fn a_node_started_with_its_clock_an_hour_off_is_503_and_prunes_no_revocati
             asked += 1;
         }
         wrong.api.get("/health/ready", None).await.expect_status(503);
-        // It has tried to prune, and does not know by which time.
+        // It has tried to prune, but does not know the time.
         until(async || wrong.says(r#""chore":"pruning""#) > 0).await;
         wrong.api.get("/health/ready", None).await.expect_status(503);
         for tokens in &ended {
@@ -63,7 +63,7 @@ async fn a_node_started_with_its_clock_an_hour_off_is_503_and_prunes_no_revocati
         assert_eq!(count().await, entries, "an entry was forgotten ({offset})");
         drop(wrong);
     }
-    // And nobody took the log from them: a blacklist made anew from it knows them all.
+    // The log still has them: a blacklist rebuilt from it contains all.
     redis.flush_all().await;
     good.until_serving(&live).await;
     for tokens in &ended {

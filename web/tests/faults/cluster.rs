@@ -11,9 +11,9 @@ use tokio::{
 
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
-/// Far more than anything here takes to come back, even on a machine that compiles beside it.
+/// Far longer than any recovery here takes, even on a machine that also compiles.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
-/// The issuer of all nodes' tokens. Nobody goes there.
+/// The issuer of all nodes' tokens. No request goes there.
 const PUBLIC_URL: &str = "http://rescind.test";
 
 /// Where the nodes of a cluster keep their sessions.
@@ -56,12 +56,12 @@ async fn migrated(postgres: &PostgresServer) -> String {
     url
 }
 
-/// Whether these tests' servers can be started here. Says so aloud if not.
+/// Whether these tests' servers can be started here. Prints it if not.
 pub(crate) fn has_stores() -> bool {
     needs(Tool::Redis).is_some() && needs(Tool::Postgres).is_some()
 }
 
-/// What every node of a cluster is told.
+/// The settings of every node of a cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Keys, and the file if the database is one.
@@ -70,8 +70,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Nodes on a database, with lives so long that nothing runs out by itself, with patience for their stores, and without
-    /// a limit on logins.
+    /// Nodes on a database, with lifetimes so long that no token expires, a long store timeout, and no limit on logins.
     pub(crate) fn on(database: &Database) -> Self {
         let directory = Arc::new(TempDir::with_prefix("rescind-cluster-").unwrap());
         let plan = Self {
@@ -105,7 +104,7 @@ impl Plan {
         self
     }
 
-    /// One node, to be started or to be told more.
+    /// One node, to be started or configured further.
     pub(crate) fn program(&self) -> Program {
         self.environment
             .iter()
@@ -165,25 +164,25 @@ impl Node {
         all
     }
 
-    /// Is answered 200 by the blacklist: this token has not been taken back.
+    /// The answer is 200: this token is not revoked.
     pub(crate) async fn assert_alive(&self, tokens: &Tokens) {
         let me = self.api.me(tokens.access()).await.expect_status(200);
         assert_eq!(me.body["session_id"], tokens.session_id.as_str());
     }
 
-    /// Neither token opens anything any more.
+    /// Neither token is accepted any more.
     pub(crate) async fn assert_dead(&self, tokens: &Tokens) {
         self.api.me(tokens.access()).await.expect_problem(401, "token_revoked");
         let refused = self.api.refresh(tokens.refresh()).await;
         refused.expect_problem(401, "session_closed");
     }
 
-    /// Waits until the node accepts this live token again, and tells how long that took. 503 is the only other answer.
+    /// Waits until the node accepts this live token again, and returns the time. 503 is the only other answer.
     pub(crate) async fn until_serving(&self, live: &Tokens) -> Duration {
         until(async || accepted(self.api.me(live.access()).await).is_some_and(|accepted| accepted)).await
     }
 
-    /// Waits until the node says that it cannot tell.
+    /// Waits until the node answers 503.
     pub(crate) async fn until_refusing_service(&self, live: &Tokens) -> Duration {
         until(async || accepted(self.api.me(live.access()).await).is_none()).await
     }
@@ -200,7 +199,7 @@ pub(crate) async fn in_redis(redis: &RedisServer, tokens: &Tokens) -> bool {
     redis.command(&["EXISTS", &key]).await == "1"
 }
 
-/// Asks until it is so, and tells how long that took.
+/// Polls until it is so, and returns the time.
 pub(crate) async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> Duration {
     let begun = Instant::now();
     let mut again = interval(Duration::from_millis(10));
@@ -219,7 +218,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> Du
     begun.elapsed()
 }
 
-/// What `GET /api/me` said of a genuine token: accepted, taken back, or (503) nothing. Anything else fails the test.
+/// The answer of `GET /api/me` to a genuine token: accepted, revoked, or 503. Any other fails the test.
 #[track_caller]
 pub(crate) fn accepted(me: Reply) -> Option<bool> {
     match me.status {

@@ -1,4 +1,4 @@
-//! Another Redis takes over: by an address that leads elsewhere and back, by sentinels, and in a cluster.
+//! Another Redis takes over: by a changed address, by sentinels, and in a cluster.
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn a_planned_failover_by_sentinels_loses_no_logout() {
     }
 }
 
-/// The new primary and a new node see each other; the old ones wake up together and know nothing of it.
+/// The new primary and a new node see each other; the old ones wake up together without having noticed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_paused_with_its_primary_and_sentinel_revives_no_token() {
     if !has_stores() {
@@ -173,7 +173,7 @@ async fn a_hung_cluster_member_delays_only_its_own_failover() {
     let [one, other]: [Node; 2] = plan.start().await;
     let (live, mut history) = (log_in(&one).await, History::with_live_session(&one).await);
     let tokens = log_in_times(&one, rounds(20, 1_000) as usize).await;
-    // A member that has nothing to do with it.
+    // A member without the blacklist's slot.
     let bystander = (owner + 1) % 3;
     cluster.servers[bystander].pause();
     let begun = Instant::now();

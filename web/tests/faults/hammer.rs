@@ -1,8 +1,7 @@
-//! Many who ask at once, all the time, while something happens to the stores.
+//! Many concurrent clients, without a pause, while the stores fail.
 //!
-//! A store that has lost what it knew may be wrong for a millisecond only, at the moment of its return. Whoever asks
-//! before and after would not see it. So the tokens that were taken back are presented without a pause, at every node, and
-//! every answer is judged.
+//! A store that lost entries may be wrong for a millisecond only, at the moment of its return. Checks before and after it
+//! would miss that. So the revoked tokens are presented without a pause, at every node, and every answer is checked.
 
 use std::{
     sync::{
@@ -20,18 +19,18 @@ use crate::{
     report::Times,
 };
 
-/// Those who ask, until they are told to [`rest`](Hammer::rest).
+/// The clients, until [`rest`](Hammer::rest).
 pub(crate) struct Hammer {
     rest: Arc<AtomicBool>,
     askers: JoinSet<Tally>,
 }
 
-/// What they were answered.
+/// Their answers.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Tokens that were taken back: refused.
+    /// Revoked tokens: refused.
     pub(crate) refused: u64,
-    /// Tokens that were taken back: 503.
+    /// Revoked tokens: 503.
     pub(crate) unknown: u64,
     /// Live tokens: accepted.
     pub(crate) served: u64,
@@ -44,7 +43,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// How often a token that was taken back was presented. None was accepted, or the test has failed.
+    /// How often a revoked token was presented. None was accepted, or the test has failed.
     pub(crate) fn tries(&self) -> u64 {
         self.refused + self.unknown
     }
@@ -60,7 +59,7 @@ impl Tally {
 }
 
 impl Hammer {
-    /// Sets `askers` to work at each node: every one presents the dead tokens in turn, and between any two a live one.
+    /// Starts `askers` clients at each node: each presents the revoked tokens in turn, and a live one between any two.
     pub(crate) fn at<'a>(
         nodes: impl IntoIterator<Item = &'a Node>,
         askers: usize,
@@ -85,7 +84,7 @@ impl Hammer {
         Self { rest, askers: tasks }
     }
 
-    /// Lets them go on for a while.
+    /// Lets them run for a while.
     pub(crate) async fn go_on(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
@@ -93,7 +92,7 @@ impl Hammer {
     /// Ends it.
     ///
     /// # Panics
-    /// If a token that was taken back was accepted, a live one was refused, or something was not answered.
+    /// If a revoked token was accepted, a live one was refused, or a request was not answered.
     pub(crate) async fn rest(self) -> Tally {
         self.rest.store(true, Ordering::SeqCst);
         let mut all = Tally::default();

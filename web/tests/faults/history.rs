@@ -1,8 +1,8 @@
-//! What was answered while servers took over from each other, and what must hold since.
+//! The answers during failovers, and what must hold afterwards.
 //!
-//! Every token whose logout was answered 204 is checked at every node until the end: accepted once is broken. Between these checks a
-//! session that is live is refused by no node, and its refresh token, presented to two nodes at once, has one successor. Only
-//! where commits were lost is there no such session: everybody has to log in again.
+//! Every token whose logout was answered 204 is checked at every node until the end, and must never be accepted. Between these
+//! checks no node refuses a live session, and its refresh token, presented to two nodes at once, has one successor. Only
+//! after lost commits is there no such session: every user has to log in again.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::{
     report::Times,
 };
 
-/// No answer takes longer, whatever happens to the stores. The reduced tier may run beside a compiler.
+/// No answer takes longer under any fault. The reduced tier may run beside a compiler.
 pub(crate) fn longest_answer() -> Duration {
     Duration::from_secs(rounds(10, 3).into())
 }
 
-/// What was answered, and what must hold since.
+/// The answers, and what must hold since.
 #[derive(Default)]
 pub(crate) struct History {
     live: Option<Tokens>,
@@ -113,7 +113,7 @@ impl History {
     }
 }
 
-/// Nodes that ask their stores for half a second at most.
+/// Nodes with a store timeout of half a second.
 pub(crate) async fn plan(redis: &str) -> Plan {
     Plan::on(&Database::on_shared_postgres().await)
         .with_redis(redis)
@@ -129,7 +129,7 @@ pub(crate) async fn log_in_times(node: &Node, count: usize) -> Vec<Tokens> {
     all
 }
 
-/// Logs in, waiting for a node that cannot just now.
+/// Logs in, with retries while the node answers 503.
 pub(crate) async fn log_in(node: &Node) -> Tokens {
     let begun = Instant::now();
     loop {

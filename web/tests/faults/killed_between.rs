@@ -1,8 +1,8 @@
 //! `kill -9` at the worst moment: a logout is in the log, and not in the blacklist; a password is stored, and the other
 //! sessions are open.
 //!
-//! The failpoint stops the closing there (`crates/session/src/failpoints.rs`), the test sees that it has come so far, and
-//! kills. Nobody was answered, so until then the token may be accepted; after it, the log is the truth.
+//! The failpoint stops the closing there (`crates/session/src/failpoints.rs`); the test waits for that, and kills the node. No
+//! request was answered, so until then the token may be accepted; afterwards the log decides.
 
 use rescind_testkit::{ExposeSecret, Program, RedisServer, Tokens, rounds};
 
@@ -15,7 +15,7 @@ use crate::{
 const FAILPOINT: &str = "between-log-and-blacklist=return";
 const REACHED: &str = "the failpoint between-log-and-blacklist was reached";
 
-/// Logs out, kills the node between the two steps, and tells whether the token was still accepted just before.
+/// Logs out, kills the node between the two steps, and returns whether the token was accepted just before.
 async fn kill_between(node: Node, leaving: &Tokens) -> (Program, bool) {
     let so_far = node.says(REACHED);
     let api = node.api.clone();
@@ -96,7 +96,7 @@ async fn a_logout_killed_between_its_steps_is_done_by_another_node() {
     );
 }
 
-/// The person repeats what was not answered, with the same two passwords.
+/// The person repeats the unanswered request, with the same two passwords.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_change_killed_between_its_steps_is_finished_by_a_repeat() {
     const BETWEEN: &str = "between-password-and-sessions";
@@ -119,7 +119,7 @@ async fn a_password_change_killed_between_its_steps_is_finished_by_a_repeat() {
     let answer = change.await.unwrap();
     assert!(answer.is_err(), "nobody can have said that it was done: {answer:?}");
 
-    // Whatever the environment of the first start said, this one has no such place.
+    // This start has no failpoint, unlike the first one.
     let node = Node::of(stopped.env("FAILPOINTS", "")).await;
     node.assert_alive(&thief).await;
     let again = node.running.cookie_client();

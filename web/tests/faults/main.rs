@@ -1,13 +1,13 @@
-//! The real program on real stores, and everything that can be done to them on one machine.
+//! The real program on real stores, under all faults that one machine can produce.
 //!
-//! Each fault is made to real processes: a Redis is killed and comes back empty, a Postgres dies in the middle of commits,
-//! a node is stopped between the two steps of a logout, a clock is an hour off. What must hold is the same for all: a
-//! token that was taken back is not accepted, and what cannot be known is answered 503, soon. `docs/faults.md` has the
-//! table, which `just chaos` makes from what these tests report; see [`report`].
+//! Each fault happens to real processes: a Redis is killed and returns empty, a Postgres dies in the middle of commits, a node
+//! is stopped between the two steps of a logout, a clock is an hour off. The promise is the same for all: a revoked token is
+//! not accepted, and if the check is not possible the answer is 503, soon. `just chaos` makes the table of `docs/faults.md`
+//! from these tests' reports; see [`report`].
 //!
-//! The nodes of a test share a directory of keys, a public URL (it is the issuer of their tokens) and their stores; see
-//! [`cluster`]. Tests wait for [`turns`], since each of them starts a handful of servers. Bounds on time are asserted
-//! with much to spare, for a machine that compiles beside it; the figures are what was measured.
+//! The nodes of a test share a directory of keys, a public URL (the issuer of their tokens) and their stores; see [`cluster`].
+//! Tests wait for [`turns`], since each starts several servers. Asserted time bounds have a large margin, for a machine that
+//! also compiles; the figures are measurements.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -12,15 +12,15 @@ use crate::{
     turns::alone,
 };
 
-/// What became of one storm of refreshes.
+/// The outcome of one storm of refreshes.
 struct Storm {
     successes: usize,
-    /// 503: too many waited. Nothing is lost by it.
+    /// 503: too many waited. No token is lost by it.
     unavailable: usize,
 }
 
-/// Each caller is a connection, and each connection a file; many a machine allows a thousand unless it is asked for more.
-/// The programs that are started afterwards inherit what was asked for.
+/// Each caller is a connection, and each connection a file; many machines allow a thousand by default. Programs started
+/// afterwards inherit the raised limit.
 fn allow_many_files() {
     let allowed = getrlimit(Resource::Nofile);
     let more = Rlimit {

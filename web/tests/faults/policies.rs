@@ -1,5 +1,4 @@
-//! Nodes of one database under different policies, as while a policy is rolled out: what is asked differs, what was taken
-//! back must not.
+//! Nodes of one database under different policies, as during a rollout: the checks differ, the revocations must not.
 
 use rescind_testkit::{RedisServer, rounds};
 
@@ -20,7 +19,7 @@ async fn a_logout_under_another_policy_counts_where_the_blacklist_is_checked() {
     // A grace would contradict the policy that has no refresh token.
     let plan = plan.env("RESCIND_GRACE", "");
     let under = async |policy| Node::of(plan.program().env("RESCIND_POLICY", policy)).await;
-    // Neither of the two asks the blacklist.
+    // Neither of the two checks the blacklist.
     let (asking, others) = (
         under("blacklist").await,
         [under("rotation").await, under("stored").await],

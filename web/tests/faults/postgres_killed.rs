@@ -1,4 +1,4 @@
-//! Postgres dies in the middle of commits. What was answered before is true afterwards.
+//! Postgres dies in the middle of commits. Earlier answers stay true.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use crate::{
     turns::turn,
 };
 
-/// What was acknowledged before, while and after the database died, and what was not.
+/// What was acknowledged before, during and after the crash, and what was not.
 #[derive(Default)]
 struct Answered {
     logins: Vec<Tokens>,
@@ -65,7 +65,7 @@ async fn rotations(node: Arc<Node>, end: Arc<AtomicBool>, mut tokens: Tokens) ->
         let body = json!({"refresh_token": tokens.refresh().expose_secret()});
         let reply = node.api.send(request.json(&body)).await;
         match reply.status {
-            // Unknown: perhaps it was rotated. The same token buys its successor in either case.
+            // Unknown: perhaps it was rotated. The same token gets its successor in either case.
             503 => answered.unanswered += 1,
             _ => {
                 tokens = reply.tokens();
@@ -87,12 +87,12 @@ async fn answers_given_before_postgres_was_killed_stay_true() {
     let postgres = PostgresServer::start().await;
     let plan = Plan::on(&Database::on(&postgres).await)
         .with_redis(&redis.url())
-        // A database that dies answers nobody; those who wait for it are told soon.
+        // A crashed database answers no request; those that wait for it are answered soon.
         .env("RESCIND_STORE_TIMEOUT", "2s");
     let nodes: [Node; 2] = plan.start().await;
     let nodes = nodes.map(Arc::new);
     let (mut sum, rounds) = (Answered::default(), rounds(2, 30));
-    // After an outage within which each node still believes in its lock, and after one that is longer than any lease.
+    // After an outage shorter than the nodes' leases, and after one that is longer than any lease.
     let mut until_service = [Times::default(), Times::default()];
     let (mut logins_kept, mut logouts_kept) = (0, 0);
     for round in 0..rounds {
@@ -140,7 +140,7 @@ async fn answers_given_before_postgres_was_killed_stay_true() {
             sum.unanswered += answered.unanswered;
         }
     }
-    // In few rounds it may die between two requests, and in many it does not.
+    // In a few rounds it may always die between two requests; in many rounds it does not.
     assert!(
         sum.unanswered > 0 || rescind_testkit::rounds(0, 1) == 0,
         "Postgres was never killed in the middle"

@@ -12,7 +12,7 @@ use crate::{
     turns::turn,
 };
 
-/// A standby lacks commits that were answered. Which ones is not known, so everybody logs in again.
+/// A standby lacks answered commits. Which ones is not known, so every user logs in again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_lost_entries_is_answered_like_a_restore() {
     if !has_stores() {
@@ -62,7 +62,7 @@ async fn a_log_that_lost_entries_is_answered_like_a_restore() {
     let begun = Instant::now();
     until(async || one.says("HAS LOST COMMITS") + other.says("HAS LOST COMMITS") > 0).await;
     let noticed = begun.elapsed();
-    // Served again: a new login works at both, and everything older is refused, that which was live too.
+    // Served again: a new login works at both, and every older token is refused, also a live one.
     for node in [&one, &other] {
         until(async || accepted(node.api.me(live.access()).await) == Some(false)).await;
     }

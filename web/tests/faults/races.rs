@@ -1,4 +1,4 @@
-//! Two things at once, on two nodes. Whoever wins, nothing of a session that has ended is accepted afterwards.
+//! Two concurrent operations on two nodes. In either order, no token of an ended session is accepted afterwards.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     turns::turn,
 };
 
-/// Two nodes on Postgres and one Redis, which lives as long as this does.
+/// Two nodes on Postgres and one Redis, which is stopped when this is dropped.
 struct Pair {
     _redis: RedisServer,
     nodes: [Node; 2],
@@ -28,7 +28,7 @@ impl Pair {
         }
     }
 
-    /// Both nodes, by turns the one and the other first.
+    /// Both nodes, in alternating order.
     fn by_turns(&self, round: u32) -> (&Node, &Node) {
         match round % 2 {
             0 => (&self.nodes[0], &self.nodes[1]),
@@ -70,7 +70,7 @@ async fn race(
     .await
 }
 
-/// Races a refresh on one node against an ending on the other, and tells how often the refresh came first.
+/// Races a refresh on one node against an ending on the other, and returns how often the refresh came first.
 async fn refresh_against(pair: &Pair, end: impl AsyncFn(&Node, &Tokens, u32) -> Reply) -> u32 {
     let mut head_start = HeadStart::default();
     for round in 0..rounds_of_a_race() {
@@ -136,8 +136,8 @@ async fn a_refresh_racing_a_logout_everywhere_elsewhere_leaves_no_valid_token() 
     );
 }
 
-/// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if
-/// it was opened after the end of everything, and then it stands in the list of devices.
+/// A login that was answered before "log out everywhere" began is revoked by it. A concurrent one may survive only if it was
+/// opened after the revocation, and then it is in the list of devices.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_racing_a_logout_everywhere_elsewhere_is_refused_or_listed() {
     if !has_stores() {
@@ -152,7 +152,7 @@ async fn a_login_racing_a_logout_everywhere_elsewhere_is_refused_or_listed() {
     for round in 0..rounds_of_a_race() {
         let (a, b) = pair.by_turns(round);
         let before = a.log_in().await;
-        // A login takes long, for the password, and its one moment that counts comes late: sweep the other over it.
+        // A login is slow because of the password, and its critical moment is late: sweep the other operation over it.
         let wait: Duration = one_login.mul_f64(f64::from(round % 25) / 20.0);
         let (login, everything) = race(
             [Duration::ZERO, wait],
@@ -177,7 +177,7 @@ async fn a_login_racing_a_logout_everywhere_elsewhere_is_refused_or_listed() {
             ended += 1;
             pair.assert_dead(&racer).await;
         }
-        // And a survivor is one more device, not a ghost: the next logout everywhere reaches it.
+        // A survivor is a listed device: the next logout everywhere ends it.
         a.api.log_out_everywhere(fresh.access()).await.expect_status(204);
         pair.assert_dead(&racer).await;
         pair.assert_dead(&fresh).await;

@@ -25,10 +25,10 @@ use crate::{
 };
 
 const CLIENTS: u64 = 6;
-/// How long a node is stopped. Its answers are late by that.
+/// How long a node is stopped. Its answers are late by this.
 const LONGEST_STOP: Duration = Duration::from_millis(1_500);
 
-/// What all clients have in common.
+/// The state that all clients share.
 struct World {
     apis: [RwLock<ApiClient>; 3],
     /// Logged out, and answered 204.
@@ -53,7 +53,7 @@ impl World {
 
     fn an_ended_one(&self, rng: &mut StdRng) -> Option<Tokens> {
         let ended = self.ended.lock().unwrap();
-        // Half of them the newest, since the others have been asked about longer.
+        // Half of them the newest, since the others were checked for longer.
         let from = if rng.random() {
             ended.len().saturating_sub(20)
         } else {
@@ -63,7 +63,7 @@ impl World {
     }
 }
 
-/// An answer, or nothing if the node was killed meanwhile.
+/// An answer, or `None` if the node was killed meanwhile.
 async fn ask(
     seen: &mut Seen,
     api: &ApiClient,
@@ -99,7 +99,7 @@ async fn answer(seen: &mut Seen, api: &ApiClient, request: reqwest::RequestBuild
     reply
 }
 
-/// Logs in, refreshes, asks and logs out, until it is over.
+/// Logs in, refreshes, calls and logs out, until the end.
 async fn live(world: Arc<World>, seed: u64) -> Seen {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut seen = Seen::default();
@@ -127,7 +127,7 @@ async fn live(world: Arc<World>, seed: u64) -> Seen {
                 tokens = refreshed(&world, &mut seen, &mut rng, tokens).await;
             }
         }
-        // A logout that was not answered 204 is repeated: whether it happened is not known, so nothing is said of it.
+        // A logout that was not answered 204 is repeated: whether it happened is not known, so it is not counted.
         while !world.is_over.load(Ordering::SeqCst) {
             let api = world.api(&mut rng);
             match ask(&mut seen, &api, "/api/logout", Some(tokens.access()), None)

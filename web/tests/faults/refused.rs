@@ -1,4 +1,4 @@
-//! Stores that must not be used, or no longer: the node says so, instead of trusting them.
+//! Stores that must not be used, or no longer: the node reports it, instead of trusting them.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn a_redis_that_may_evict_refuses_the_start_and_turns_a_running_node_unrea
     let plan = Plan::on(&Database::on_shared_postgres().await).with_redis(&redis.url());
     let [node] = plan.start().await;
     let live = node.log_in().await;
-    // The connections that stand are left alone: each look at the copy, twice a second, reads the policy on one of them.
+    // Open connections stay: each check of the copy, twice a second, reads the policy on one of them.
     let policy = async |policy| redis.command(&["CONFIG", "SET", "maxmemory-policy", policy]).await;
     policy("allkeys-lru").await;
     let noticed = until(async || node.api.get("/health/ready", None).await.status == 503).await;
@@ -47,8 +47,8 @@ async fn a_redis_that_may_evict_refuses_the_start_and_turns_a_running_node_unrea
     );
 }
 
-/// Queues for the lock that another session of this database holds, and keeps it for six seconds: longer than the node that
-/// had it may believe that it still has.
+/// Queues for the lock that another session of this database holds, and keeps it for six seconds: longer than its former
+/// holder may believe that it still holds it.
 const QUEUE_FOR_THE_LOCK: &str = "
     DO $$
     DECLARE held record;
@@ -60,7 +60,7 @@ const QUEUE_FOR_THE_LOCK: &str = "
         PERFORM pg_sleep(6);
     END $$";
 
-/// Without Redis a node is alone on its database. It may only believe that while it holds the lock.
+/// Without Redis a node is alone on its database. It may rely on that only while it holds the lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again() {
     if !has_stores() {
@@ -80,7 +80,7 @@ async fn a_node_that_loses_the_database_lock_answers_503_until_it_has_it_again()
         second.stderr
     );
 
-    // Another is the next in the queue, so that the lock is theirs in the moment in which this node loses it.
+    // Another session is next in the queue, so that it gets the lock at the moment in which this node loses it.
     let postgres = PostgresServer::shared().await;
     let usurper = tokio::spawn({
         let url = database.url().to_owned();

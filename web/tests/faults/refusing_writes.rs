@@ -1,5 +1,5 @@
-//! Stores that answer questions and refuse writes. What such a store would have been told counts all the same, and the
-//! node says that it cannot serve.
+//! Stores that answer reads and refuse writes. The refused revocations count all the same, and the node reports that it
+//! cannot serve.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,7 @@ use crate::{
     turns::turn,
 };
 
-/// The bound that `docs/faults.md` promises, with what a busy machine may add.
+/// The bound that `docs/faults.md` promises, with a busy machine's delay.
 const SOON: Duration = Duration::from_secs(15);
 /// How soon a node refuses what another node revoked: it reads the log twice a second. Less than the bound above.
 const READ: Duration = Duration::from_secs(4);
@@ -82,7 +82,7 @@ async fn a_redis_that_refuses_writes_keeps_no_ended_session_alive() {
         let begun = Instant::now();
         let logout = here.api.log_out(leaving.access()).await;
         logout.expect_problem(503, "revocation_pending");
-        // The node that ended it has it in hand.
+        // The node that ended it has the revocation in memory.
         here.api.me(leaving.access()).await.expect_problem(401, "token_revoked");
         let took = until(async || accepted(there.api.me(leaving.access()).await) != Some(true)).await;
         assert!(took < READ, "{name}: accepted by the other node for {took:?}");
@@ -113,7 +113,7 @@ async fn a_redis_that_refuses_writes_keeps_no_ended_session_alive() {
     );
 }
 
-/// Nobody else is there who would carry it over.
+/// No other node would sync the revocation.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_node_that_never_checks_the_blacklist_still_fills_it() {
     if !has_stores() {
@@ -132,7 +132,7 @@ async fn a_lone_node_that_never_checks_the_blacklist_still_fills_it() {
         logout.expect_problem(503, "revocation_pending");
         redis.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
         until(async || in_redis(&redis, &leaving).await).await;
-        // And its mark is renewed: no node that asks has to fill it first.
+        // Its mark is renewed: no node that checks it has to fill it first.
         until(async || redis.command(&["PTTL", "{rescind}:mark"]).await.parse::<i64>().unwrap() > 29 * 60 * 1000).await;
     }
 }
@@ -141,7 +141,7 @@ async fn a_lone_node_that_never_checks_the_blacklist_still_fills_it() {
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Nothing, said aloud, where mounting is not permitted.
+    /// `None`, with a message, if mounting is not permitted.
     fn mounted_at(path: &Path) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
@@ -183,7 +183,7 @@ async fn a_node_on_a_full_disk_is_not_ready_until_there_is_room() {
     assert!(noticed < SOON, "ready for {noticed:?}");
     let reply = node.api.get("/health/ready", None).await;
     assert_eq!(reply.body["reason"], "database", "{}", reply.body);
-    // Nothing has to be written to tell whether a token was revoked.
+    // Checking a token needs no write.
     node.assert_alive(&live).await;
     fs::remove_file(filler).unwrap();
     let again = until(async || ready(&node).await == 200).await;
@@ -223,7 +223,7 @@ async fn a_postgres_that_turns_read_only_makes_a_node_unready_and_stops_a_start(
         server.sql(&sessions).await;
     };
     set("on").await;
-    // Nobody logs in or out: the node finds it out by itself.
+    // Without logins or logouts the node notices by itself.
     let noticed = until(async || ready(&node).await == 503).await;
     let reply = node.api.get("/health/ready", None).await;
     assert_eq!(reply.body["reason"], "database", "{}", reply.body);
@@ -271,7 +271,7 @@ async fn of_two_databases_on_one_redis_the_first_keeps_it() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(second.says("RESCIND_REDIS_NAMESPACE") > 0, "{}", second.running.logs());
-    // Once nobody renews the mark it is free: a new database on the Redis of an old one is no mistake.
+    // A mark that is not renewed is free: a new database on the Redis of an old one is no mistake.
     first.running.terminate().await.unwrap();
     second.until_serving(&strangers).await;
     held!(

@@ -1,8 +1,8 @@
-//! What a test has seen, for the table of `docs/faults.md`.
+//! The tests' results, for the table of `docs/faults.md`.
 //!
 //! Where `RESCIND_FAULTS_REPORT` names a file, each test appends a line of JSON to it when it has passed: the fault, the
 //! test, what held, and the figures. `scripts/chaos.sh` makes the table of these lines; a test that failed has none, and
-//! its row says so. Otherwise the line is printed, for `--nocapture`.
+//! its row shows that. Otherwise the line is printed, for `--nocapture`.
 
 use std::{env, fmt, fs::File, io::Write, time::Duration};
 

@@ -1,11 +1,11 @@
-//! How many of these tests run at once: each starts two to five servers, and they measure how soon something is answered.
+//! How many of these tests run at once: each starts two to five servers, and they measure response times.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 const AT_ONCE: u32 = 2;
 static TURNS: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
-/// Waits until it is this test's turn; its turn ends with what is returned.
+/// Waits for this test's turn, which ends when the result is dropped.
 pub(crate) async fn turn() -> SemaphorePermit<'static> {
     TURNS.acquire().await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! A logout on one node, answered; the next question goes to another.
+//! A logout is answered on one node; the next request goes to another.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     turns::turn,
 };
 
-/// Who logs in and out at the same time.
+/// How many clients log in and out at the same time.
 const PEOPLE: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread")]

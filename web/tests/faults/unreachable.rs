@@ -1,4 +1,4 @@
-//! Redis stands still, or one node is cut off from it. Nobody can know what was taken back: 503, soon.
+//! Redis hangs, or one node is cut off from it. Revocation cannot be checked: 503, soon.
 
 use std::{pin::Pin, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 
 /// The setting's default.
 const STORE_TIMEOUT: &str = "500ms";
-/// With what a busy machine may add; much less than the patience of a client.
+/// With a busy machine's delay; much less than a client's timeout.
 const SOON: Duration = Duration::from_secs(5);
 /// How long the store is away.
 const A_WHILE: Duration = Duration::from_millis(1_500);
@@ -76,7 +76,7 @@ async fn while_redis_hangs_every_answer_is_503_in_time() {
         for node in &nodes {
             node.until_refusing_service(&live[0]).await;
         }
-        // A logout comes as far as the log and says so, if the database is not late too.
+        // A logout gets as far as the log, and its answer shows that, if the database is not late too.
         until(async || {
             let half_done = nodes[0].api.log_out(leaving.access()).await;
             half_done.expect_status(503).code() == "revocation_pending"
@@ -84,7 +84,7 @@ async fn while_redis_hangs_every_answer_is_503_in_time() {
         .await;
         hammer.go_on(A_WHILE).await;
         redis.resume();
-        // It is done by itself, and nobody repeats it: by a node, which is to say in Redis, too.
+        // A node completes it in Redis by itself, without a repeat.
         until(async || in_redis(&redis, &leaving).await).await;
         for node in &nodes {
             outages.until_service.add(node.until_serving(&live[0]).await);
@@ -107,7 +107,7 @@ async fn while_redis_hangs_every_answer_is_503_in_time() {
     );
 }
 
-/// One waiting time a request, however many calls it makes to its stores: they stand still, one after the other.
+/// One timeout per request, for any number of store calls: the stores hang one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_store_hangs_every_request_is_503_within_one_timeout() {
     /// Long, so that a busy machine does not look like a second timeout.
@@ -199,7 +199,7 @@ async fn a_node_cut_off_from_redis_accepts_no_token_and_the_others_serve() {
             cable.cut().await;
         }
         cut_off.until_refusing_service(&live[0]).await;
-        // The others revoke, and their word is to count here too as soon as anything counts.
+        // The others revoke, and these revocations must count here as soon as the node answers.
         log_out(&connected, &leaving).await;
         connected.until_serving(&live[0]).await;
         hammer.go_on(A_WHILE / 2).await;
@@ -224,7 +224,7 @@ async fn a_node_cut_off_from_redis_accepts_no_token_and_the_others_serve() {
     );
 }
 
-/// Asks again where a busy machine made a store late: here nodes have little patience.
+/// Repeats a request if a busy machine made a store late: these nodes have a short store timeout.
 async fn log_in(node: &Node) -> rescind_testkit::Tokens {
     loop {
         let reply = node.api.log_in("alice", crate::cluster::DEMO_PASSWORD).await;

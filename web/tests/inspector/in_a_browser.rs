@@ -1,4 +1,4 @@
-//! The page as a person uses it, without scripts and with axe looking on.
+//! The page as a person uses it, without scripts, checked by axe.
 
 use std::fs;
 

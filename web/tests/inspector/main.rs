@@ -1,4 +1,4 @@
-//! The inspector, from outside: what is decoded for everybody, and what is verified for nobody but a token's owner.
+//! The inspector, from outside: it decodes every token, and verifies only the visitor's own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod in_a_browser;
@@ -81,7 +81,7 @@ async fn your_own_token_is_decoded_and_verified_check_by_check() {
     }
     let pasted = paste(&alice, &access(&alice)).await;
     assert!(words(&pasted.text, "#verified .verdict").contains("Accepted: 15 checks passed"));
-    // What was pasted is inspected, whichever choice stands beside it.
+    // A pasted token is inspected, with any choice beside it.
     let form = [("which", "access"), ("token", "eyJraWQiOiJ4In0.e30.AAAA")];
     let pasted = alice.post("/inspector", &form).await.expect_status(200);
     assert!(words(&pasted.text, "#verified").contains("was not checked"));
@@ -104,7 +104,7 @@ async fn a_strangers_token_is_decoded_but_not_checked() {
     }
     let nobody = running.cookie_client();
     assert_eq!(section(&paste(&nobody, &genuine).await.text, "#verified"), told);
-    // Nor is it told to whoever asks to have it changed, or chooses it as theirs.
+    // Neither a change to it nor choosing it as one's own reveals that.
     let asked = [("which", "pasted"), ("token", genuine.as_str()), ("change", "letter")];
     assert_eq!(section(&alice.post("/inspector", &asked).await.text, "#verified"), told);
 }

@@ -17,7 +17,7 @@ async fn open() -> Running {
     running
 }
 
-/// Somebody at one answer.
+/// A learner at one answer.
 struct Learner {
     client: CookieClient,
     answer: &'static str,
@@ -83,13 +83,13 @@ impl Page {
         self.words("#told .headline")
     }
 
-    /// What you, or the thief, were told.
+    /// The answer that you, or the thief, got.
     fn said(&self, who: &str) -> String {
         let said = self.all("#told .said");
         said.into_iter().find(|said| said.starts_with(who)).unwrap_or_default()
     }
 
-    /// Why a button cannot be pressed; nothing, if it can.
+    /// Why a button is disabled; `None`, if it is not.
     fn reason(&self, action: &str) -> Option<String> {
         let button = format!("#do-{action}[aria-disabled=true]");
         let described = self.each(&button, |button| button.attr("aria-describedby").map(str::to_owned));
@@ -343,7 +343,7 @@ async fn visitors_cannot_see_or_guess_each_others_sandbox() {
     );
     assert!(given.contains("HttpOnly") && given.contains("SameSite=Lax"), "{given}");
 
-    // A sandbox's token is nothing to the program.
+    // The program refuses a sandbox's token.
     let token: String = page.all(".wire dl, .raw").join(" ");
     let start = token.find("eyJ").unwrap();
     let token: String = token[start..]
@@ -464,7 +464,7 @@ async fn the_lab_is_not_in_the_demos_log_and_unknown_answers_are_404() {
         .expect_status(404);
 }
 
-/// With scripts: nothing is loaded anew, the focus stays, and what happened is said in a live region.
+/// With scripts: no reload, the focus stays, and a live region describes the step.
 #[tokio::test]
 async fn with_scripts_steps_are_made_in_place_and_by_keyboard_alone() {
     if needs(Tool::Chromium).is_none() {
@@ -497,7 +497,7 @@ async fn with_scripts_steps_are_made_in_place_and_by_keyboard_alone() {
     }
     let live = driver.find(By::Css("#told[role=status]")).await.unwrap();
     assert!(live.text().await.unwrap().contains("The thief is refused"));
-    // A button that makes no sense can be reached, and says why.
+    // A disabled button can be reached, and shows the reason.
     driver
         .execute("document.querySelector('#do-refresh').focus()", vec![])
         .await
@@ -541,7 +541,7 @@ async fn focus(browser: &Browser) -> String {
     id.json().as_str().unwrap().to_owned()
 }
 
-/// Every answer, in a browser without scripts, by nothing but its buttons and links.
+/// Every answer, in a browser without scripts, with its buttons and links alone.
 #[tokio::test]
 async fn without_scripts_each_answer_can_be_walked_through_in_a_browser() {
     if needs(Tool::Chromium).is_none() {

@@ -1,6 +1,6 @@
-//! The lab, from outside: what a learner asks of it, and what they get.
+//! The lab, from outside: a learner's requests and their answers.
 //!
-//! The program is the real one. Learners have a cookie jar, and scripts only where a test says so.
+//! The program is the real one. Learners have a cookie jar, and scripts only if a test enables them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,7 +1,7 @@
 //! The numbers of `/lab`, against a simulation that is written from the definitions and shares no code with the program.
 //!
-//! The simulation walks from second to second, and asks at each of them what everybody does and whether the thief is inside.
-//! It knows nothing of JSON Web Tokens, HTTP or stores: a token is the second at which it expires and the session that it is
+//! The simulation goes second by second, and computes each party's actions and whether the thief is inside.
+//! It has no JSON Web Tokens, HTTP or stores: a token is the second at which it expires and the session that it is
 //! of; a policy is the row of the design's table, as six `match`es.
 //!
 //! The definitions, in whole seconds since the login at 0:
@@ -67,7 +67,7 @@ enum Stolen {
     Both,
 }
 
-/// What is asked of `/lab`.
+/// The query of `/lab`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Story {
     short: Second,
@@ -93,7 +93,7 @@ impl fmt::Display for Story {
     }
 }
 
-/// What stands in a row of the table.
+/// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Numbers {
     inside: u64,
@@ -122,7 +122,7 @@ struct Session {
     generation: u32,
     /// When this generation was first given.
     since: Second,
-    /// No access token of the session lives longer.
+    /// No access token of the session is valid longer.
     access_until: Second,
 }
 
@@ -193,7 +193,7 @@ impl Server {
     }
 }
 
-/// Plays a story under one answer, second by second, until the thief can do nothing any more.
+/// Plays a story under one answer, second by second, until the thief has no usable token.
 fn simulate(story: Story, lane: Lane) -> Numbers {
     let life = match lane {
         Stored | ClientDelete | PlainSessions => story.long,
@@ -226,7 +226,7 @@ fn simulate(story: Story, lane: Lane) -> Numbers {
         }
         if now == story.logout {
             if let Some(access) = you.access {
-                // Where nothing is kept there is nothing to close, and nobody asks either.
+                // Without stored sessions there is none to close, and none is checked.
                 server.sessions[access.session].open = false;
             }
             you = Held::default();
@@ -249,7 +249,7 @@ fn simulate(story: Story, lane: Lane) -> Numbers {
                     thief = got;
                     loot.extend(got.access);
                 }
-                // Refused once, it will never be good again.
+                // Refused once, it is never accepted again.
                 None => thief.refresh = None,
             }
         }
@@ -268,7 +268,7 @@ fn simulate(story: Story, lane: Lane) -> Numbers {
     }
 }
 
-// What was worked out by hand.
+// Worked out by hand.
 
 const MIN: Second = 60;
 const HOUR: Second = 60 * MIN;
@@ -387,7 +387,7 @@ fn by_hand_an_expired_plain_session_or_stored_token_ends_its_copy_too() {
 
 // The program.
 
-/// Numbers from a seed (splitmix64): the same in every run, so that a disagreement can be looked at again.
+/// Numbers from a seed (splitmix64): the same in every run, so that a disagreement can be reproduced.
 struct Dice(u64);
 
 impl Dice {
@@ -404,7 +404,7 @@ impl Dice {
     }
 }
 
-/// Where off-by-one lives: at, just before and just after each other.
+/// Values with off-by-one risks: at, just before and just after each other.
 fn corners() -> Vec<Story> {
     let mut corners = vec![STORY];
     for stolen in [Stolen::Access, Stolen::Refresh, Stolen::Both] {
@@ -444,7 +444,7 @@ fn corners() -> Vec<Story> {
     corners
 }
 
-/// Something that `/lab` takes: lives from 30 s on, at most sixty short ones before the logout.
+/// A valid story for `/lab`: lifetimes from 30 s on, at most sixty short ones before the logout.
 fn any(dice: &mut Dice) -> Story {
     let short = match dice.throw(2) {
         0 => dice.one_of(&[30, 60, 5 * MIN, 15 * MIN]),

@@ -1,4 +1,4 @@
-//! The race: the switches, what each run says, and the trade.
+//! The race: the switches, the runs' sentences, and the trade-off.
 
 use rescind_testkit::{ColourScheme, JavaScript, Running, Tool, needs};
 use scraper::{Html, Selector};
@@ -132,7 +132,7 @@ async fn an_unknown_option_is_reported_beside_the_switch() {
         assert_eq!(told.len(), query.split('&').count(), "{query}");
         assert!(words(&page, "#finding").is_empty(), "{query}");
     }
-    // What it does not ask for is nobody's business.
+    // Unknown parameters are ignored.
     run(&running, "%&=&a=b").await;
 }
 
@@ -171,7 +171,7 @@ async fn axe_finds_no_fault_in_either_theme() {
             let found = browser.driver().execute_async(AXE, Vec::new()).await.unwrap();
             let found: Vec<String> = found.convert().unwrap();
             assert!(found.is_empty(), "{path}, {scheme:?}: {found:#?}");
-            // Of a form that was refused Chromium itself says that it was.
+            // Chromium itself logs a refused form.
             let said: Vec<_> = browser.console().await.into_iter().map(|entry| entry.message).collect();
             assert!(said.iter().all(|said| said.contains("422")), "{path}: {said:?}");
         }
