@@ -1,4 +1,4 @@
-//! Settings, keys and commands of the real program: what it refuses to start on, and what it says then.
+//! Settings, keys and commands of the real program: refused starts, and their messages.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::{collections::BTreeMap, fs, path::Path};
@@ -8,7 +8,7 @@ use rescind_testkit::{Ended, Program};
 const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
 const CAROL: (&str, &str) = ("carol", "a password of her own");
 
-/// The program as it comes, but with patience for a machine that is busy.
+/// The program with a store timeout for a busy machine.
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind")).env("RESCIND_STORE_TIMEOUT", "10s")
 }
@@ -226,7 +226,7 @@ async fn a_second_node_on_the_same_database_is_refused() {
         moved.stderr
     );
     first.api_client().log_in(ALICE.0, ALICE.1).await.expect_status(200);
-    // The lock dies with its holder, however that died.
+    // The lock ends with its holder's process, for any cause.
     first.kill_9().await.start().await.unwrap();
 }
 
@@ -286,7 +286,7 @@ async fn rotating_the_keys_ends_no_session() {
     client.me(new.access()).await.expect_status(200);
 }
 
-/// The way that web/README.md tells, with other means than its shell command.
+/// The procedure of web/README.md, without its shell command.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_refresh_key_added_by_hand_ends_no_session() {
@@ -389,7 +389,7 @@ async fn with_the_demo_off_its_accounts_are_refused_and_their_sessions_closed() 
 
 #[tokio::test]
 async fn a_public_url_that_is_not_loopback_turns_the_demo_off() {
-    // The bind address stays loopback: a proxy or a tunnel stands in front.
+    // The bind address stays loopback: a proxy or a tunnel is in front.
     let elsewhere = || program().env("RESCIND_PUBLIC_URL", "http://tokens.example");
     let running = elsewhere().start().await.unwrap();
     let client = running.api_client();
@@ -477,7 +477,7 @@ fn claims(tokens: &rescind_testkit::Tokens) -> serde_json::Value {
     part(tokens, 1)
 }
 
-/// A part of an access token, decoded as anybody can.
+/// A part of an access token, decoded without a key.
 fn part(tokens: &rescind_testkit::Tokens, n: usize) -> serde_json::Value {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     let token = rescind_testkit::ExposeSecret::expose_secret(tokens.access());

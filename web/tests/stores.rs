@@ -1,4 +1,4 @@
-//! The real program on each pair of stores, by its settings alone; and what it refuses to start on.
+//! The real program on each pair of stores, by its settings alone; and refused starts.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::{fs, path::Path};
@@ -7,7 +7,7 @@ use rescind_testkit::{ApiClient, Ended, PostgresServer, Program, RedisServer, Ru
 
 const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
 
-/// The program as it comes, but with patience for a machine that is busy, and with one issuer for all nodes.
+/// The program with a store timeout for a busy machine, and one issuer for all nodes.
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_STORE_TIMEOUT", "10s")
@@ -34,7 +34,7 @@ async fn command(data: &Path, database: Option<&str>, words: &[&str]) -> Ended {
         .unwrap()
 }
 
-/// An empty database with the program's schema, moved by hand.
+/// An empty database with the program's schema, migrated by hand.
 async fn migrated(postgres: &PostgresServer) -> String {
     let url = postgres.fresh_database().await;
     let up = program()
@@ -118,7 +118,7 @@ async fn the_story_is_the_same_on_redis_and_a_file_that_nodes_share() {
     let another = one.second_node().start().await.unwrap();
     another.ready().await.unwrap();
     assert_shared(&one, &another).await;
-    // Whoever has no Redis would not hear of it.
+    // A node without Redis would not learn of the revocation.
     let loner = one.second_node().env("REDIS_URL", "").run_to_exit().await.unwrap();
     assert_eq!(code(&loner), Some(1), "{}", loner.stderr);
     assert!(loner.stderr.contains("REDIS_URL"), "{}", loner.stderr);
@@ -153,7 +153,7 @@ async fn the_story_is_the_same_on_redis_and_postgres_that_nodes_share() {
     }
 }
 
-/// What is revoked at one is refused at the other, at once.
+/// A token revoked at one node is refused at the other, at once.
 async fn assert_shared(one: &Running, another: &Running) {
     let (one, another) = (one.api_client(), another.api_client());
     for _ in 0..5 {
@@ -244,7 +244,7 @@ async fn readiness_names_the_store_that_is_silent_and_does_so_in_time() {
     running.ready().await.unwrap();
 }
 
-/// Cut off from its lock, a node without Redis must neither answer nor, once it has the lock again, go on from what it knew.
+/// A node without Redis that lost its lock must not answer; once it has the lock again, it must not rely on its old state.
 #[tokio::test]
 async fn a_node_that_regains_its_lock_refuses_what_was_revoked_meanwhile() {
     let Some(_) = needs(Tool::Postgres) else { return };
@@ -319,7 +319,7 @@ async fn other_policies_start_without_redis_but_logout_needs_it() {
     running.ready().await.unwrap();
     let client = running.api_client();
     let tokens = client.log_in(ALICE.0, ALICE.1).await.expect_status(200).tokens();
-    // Another node may ask the blacklist. Here the row is asked, and it is closed.
+    // Another node may check the blacklist. Here the row is checked, and it is closed.
     client
         .log_out(tokens.access())
         .await
@@ -357,7 +357,7 @@ async fn restoring_postgres_ends_every_session_and_refills_redis() {
     assert_everybody_is_out(stopped, Some(&copy), [ended, later]).await;
 }
 
-/// Replaces a database that nobody uses by another: the file and its log, which may hold what is not in the file yet.
+/// Replaces an unused database by another: the file and its log, which may hold changes that are not in the file yet.
 fn copy_database(from: &Path, to: &Path) {
     for name in ["rescind.db", "rescind.db-wal", "rescind.db-shm"] {
         let _ = fs::remove_file(to.join(name));
@@ -386,7 +386,7 @@ async fn gone_on(program: Program, ended: &Tokens) -> (Program, Tokens) {
     (running.terminate().await.unwrap().program, later)
 }
 
-/// The backup has been put back: it knows the ended session as open, and nothing of the later one.
+/// The backup was restored: in it the ended session is open, and the later one is missing.
 async fn assert_everybody_is_out(program: Program, database: Option<&str>, tokens: [Tokens; 2]) {
     let data = program.data_dir();
     let unsure = command(&data, database, &["restored"]).await;

@@ -1,10 +1,10 @@
-//! What stands in a chapter.
+//! The contents of a chapter.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::reader::{Page, chapters, open, program};
 
-/// What a page may weigh.
+/// The largest size of a page.
 const MOST_BYTES: usize = 100 * 1024;
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn chapters_link_to_their_neighbours_and_show_their_number() {
     assert!(Page::open(&reader, "/learn").await.html.contains("Indrek Ots"));
 }
 
-/// What is shown, against the file itself: nothing drawn, escaped or numbered wrongly.
+/// The excerpt, against the file itself: text, escapes and line numbers.
 #[tokio::test]
 async fn each_chapter_shows_our_own_source_unchanged() {
     let running = open(program()).await;
@@ -133,7 +133,7 @@ async fn an_unknown_chapter_is_404() {
     }
 }
 
-/// Whoever reads is not sent to refresh or to log in.
+/// A reader is not redirected to refresh or to log in.
 #[tokio::test]
 async fn a_reader_with_refused_tokens_stays_on_the_page() {
     let running = open(program()).await;
@@ -175,7 +175,7 @@ async fn each_chapters_experiment_is_played_on_its_page_and_can_be_set_there() {
         );
         assert_eq!(set.words("#finding").len(), 1, "{address}");
 
-        // An address that somebody mistyped or made up.
+        // A mistyped or made-up address.
         for query in ["life=%00", "life=99999999999999999999y&grace=-1", "%", "=&=&&"] {
             let page = Page::open(&reader, &format!("{address}?{query}")).await;
             assert_eq!(page.words("#finding").len(), 1, "{address}?{query}");

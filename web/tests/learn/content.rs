@@ -1,4 +1,4 @@
-//! What stands in the files of `content/`, as it has to be for the pages that are made of it.
+//! The rules for the files of `content/` that the pages depend on.
 
 use std::{
     collections::BTreeSet,
@@ -94,7 +94,7 @@ fn every_link_into_the_glossary_has_its_anchor() {
         let html = fs::read_to_string(&file).unwrap();
         for link in html.split("/glossary#").skip(1) {
             let anchor = link.split(['"', '\'', ')']).next().unwrap();
-            // The glossary itself makes its links from the terms.
+            // The glossary makes its links from the terms.
             if !anchor.starts_with("{{") {
                 assert!(anchors.contains(anchor), "{} leads to {anchor}", file.display());
                 links += 1;
@@ -169,7 +169,7 @@ fn each_control_offers_its_default() {
     }
 }
 
-/// Which facts there are is said in `src/learn/experiment/script.rs`.
+/// `src/learn/experiment/script.rs` lists the facts.
 #[test]
 fn a_story_names_only_facts_that_exist() {
     const FACTS: [&str; 6] = ["you", "thief", "tries", "copy", "again", "token"];

@@ -1,4 +1,4 @@
-//! With the demo off there is no course: it would lead to experiments that are not there.
+//! With the demo off there is no course: it would link to experiments that do not exist.
 
 use crate::reader::{open, program};
 

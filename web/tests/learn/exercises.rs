@@ -1,6 +1,6 @@
-//! The exercises as a learner meets them: every hint is opened and followed, every answer solves, everything wrong is refused.
+//! The exercises as a learner meets them: every hint is opened and followed, every answer solves, wrong attempts are refused.
 //!
-//! Where to send what is read off the pages. Only the wrong attempts are written here.
+//! Addresses and answers are read from the pages. Only the wrong attempts are written here.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use rescind_testkit::{CookieClient, JavaScript, Reply, Tool, needs};
 
 use crate::reader::{Page, chapters, open, program};
 
-/// Where each form of an exercise is sent, by the words on its button.
+/// The action of each form of an exercise, by its button's label.
 fn target(page: &Page, button: &str) -> Option<String> {
     let found = page.each("form.attempt button", |element| {
         let words: String = element.text().collect();
@@ -21,7 +21,7 @@ fn target(page: &Page, button: &str) -> Option<String> {
     own.or_else(|| page.attributes("form.attempt", "action").pop())
 }
 
-/// What the form would send as it stands there.
+/// The form's fields as drawn.
 fn fields(page: &Page) -> Vec<(String, String)> {
     let named = |selector: &str, value: fn(scraper::ElementRef<'_>) -> Option<String>| {
         page.each(selector, |element| {
@@ -49,7 +49,7 @@ async fn send(reader: &CookieClient, to: &str, fields: &[(String, String)]) -> R
     reader.post(to, &fields).await.expect_status(303)
 }
 
-/// Presses a button of the exercise with the form as it stands, and reads the page that it leads to.
+/// Presses a button of the exercise with the form as drawn, and reads the resulting page.
 async fn press(reader: &CookieClient, page: &Page, button: &str) -> Page {
     let to = target(page, button).unwrap_or_else(|| panic!("{}: no button {button}", page.address));
     let reply = send(reader, &to, &fields(page)).await;
@@ -58,7 +58,7 @@ async fn press(reader: &CookieClient, page: &Page, button: &str) -> Page {
     Page::open(reader, &location).await
 }
 
-/// What the check said.
+/// The check's result.
 fn said(page: &Page) -> String {
     let [said] = page
         .words("#checked")
@@ -104,7 +104,7 @@ async fn hints_open_one_by_one_and_each_leads_closer_to_the_goal() {
             let (attempt, read) = leads(&page);
             reader.open(&read).await.expect_status(200);
             let Some(attempt) = attempt else {
-                // It is about a file, and followed by the tests of that file.
+                // An exercise in code: the tests of its file follow the hint.
                 assert!(page.html.contains("just exercise"), "{address}");
                 continue;
             };
@@ -154,17 +154,17 @@ async fn every_answer_is_shown_on_request_and_solves_its_exercise() {
         };
         assert!(said(&solved).starts_with("Solved."), "{address}: {}", said(&solved));
         assert!(is_solved(&solved), "{address}");
-        // It is as solved when one comes back.
+        // It is still solved on the next visit.
         assert!(is_solved(&Page::open(&reader, address).await), "{address}");
         let contents = Page::open(&reader, "/learn").await;
         assert_eq!(contents.words(".contents .solved").len(), n + 1, "{address}");
     }
-    // Somebody else has not solved anything.
+    // Another learner has solved no exercise.
     let other = running.cookie_client();
     assert!(Page::open(&other, "/learn").await.words(".contents .solved").is_empty());
 }
 
-/// A chapter, what looks right there and is not, and a piece of what has to be told.
+/// A chapter, a plausible wrong attempt, and a part of the expected reply.
 type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
 /// One for each chapter, in their order.
@@ -212,7 +212,7 @@ const WRONG: [Wrong; 12] = [
         &[("steps", "log-in.copy-access.blacklist-forgets.replay.log-out.replay")],
         "since your logout",
     ),
-    // Nobody died.
+    // The server was not stopped.
     (
         "nodes",
         &[(
@@ -270,7 +270,7 @@ async fn steps_are_added_and_removed_with_links_and_forms_alone() {
     assert_eq!(begun.words("#exercise .played li").len(), 2);
     let back = Page::open(&reader, &format!("{address}?steps=log-in.copy-access&undo=1")).await;
     assert_eq!(fields(&back), [("steps".to_owned(), "log-in".to_owned())]);
-    // What cannot be done now says why, and is left out.
+    // An impossible step shows the reason, and is left out.
     let stuck = Page::open(&reader, &format!("{address}?steps=log-in&add=replay")).await;
     assert_eq!(fields(&stuck), [("steps".to_owned(), "log-in".to_owned())]);
     let [why] = stuck.words("form.attempt > .error").try_into().unwrap();
@@ -328,7 +328,7 @@ async fn what_was_done_in_the_lab_can_be_checked_in_the_course() {
         said(&solved)
     );
 
-    // Another answer's sandbox is not looked at, and nobody else's.
+    // Another answer's sandbox is not judged, nor another learner's.
     assert_eq!(target(&Page::open(&reader, "/learn/amnesia").await, button), None);
     let other = running.cookie_client();
     let reply = send(
@@ -402,12 +402,12 @@ async fn progress_is_a_cookie_for_the_course_alone_and_a_forged_one_is_harmless(
         let contents = Page::open(&somebody, "/learn").await;
         assert_eq!(contents.words(".contents .solved").len(), solved, "{forged}");
         assert!(!contents.html.contains("alert(1)"), "{forged}");
-        // It opens nothing, and what is wrong stays wrong.
+        // It grants no access, and a wrong attempt stays wrong.
         assert_eq!(somebody.open("/account").await.status, 303, "{forged}");
         let page = Page::open(&somebody, "/learn/stored").await;
         let checked = press(&somebody, &page, "Check").await;
         assert!(said(&checked).starts_with("Not yet."), "{forged}");
-        // What is written next can be read again.
+        // The next cookie can be parsed.
         press(&somebody, &page, "Show the answer").await;
         assert_eq!(
             Page::open(&somebody, "/learn/stored").await.words("#answer").len(),
@@ -441,7 +441,7 @@ async fn forms_of_unknown_chapters_and_of_other_sites_are_refused() {
     assert_eq!((reply.status, reply.header("set-cookie")), (403, ""));
 }
 
-/// Everything that an exercise can show is open: then each address in it is there.
+/// With all parts of an exercise open, each address in it exists.
 #[tokio::test]
 async fn every_address_in_tasks_hints_and_answers_exists() {
     let running = open(program()).await;
@@ -464,7 +464,7 @@ async fn every_address_in_tasks_hints_and_answers_exists() {
                 "{address}: {to}"
             );
         }
-        // Nothing is heavier than a page may be.
+        // No page exceeds the size limit.
         assert!(page.html.len() < 100 * 1024, "{address}: {}", page.html.len());
         let ids = page.attributes("[id]", "id");
         assert_eq!(

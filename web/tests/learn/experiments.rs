@@ -1,4 +1,4 @@
-//! Every story under every chapter, set in every way in which its controls can be set, against what is to come of it.
+//! Every chapter's story, with every combination of its controls, against the expected outcome.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rescind_testkit::CookieClient;
 
 use crate::reader::{Page, chapters, open, program};
 
-/// What was chosen, by the names of the controls.
+/// The choices, by the names of the controls.
 struct Choices(Vec<(String, String)>);
 
 impl Choices {
@@ -36,7 +36,7 @@ impl Choices {
     }
 }
 
-/// A moment of a story: its words, what was answered, and the class of the icon before it.
+/// A moment of a story: its words, the answer, and the class of its icon.
 struct Moment {
     words: String,
     answer: String,
@@ -89,7 +89,7 @@ impl Story {
     }
 }
 
-/// Every way in which a chapter's controls can be set.
+/// Every combination of a chapter's controls.
 fn all_choices(page: &Page) -> Vec<Choices> {
     let controls = page.each("#try select", |select| {
         let options = select.child_elements().filter_map(|option| option.attr("value"));
@@ -112,7 +112,7 @@ fn all_choices(page: &Page) -> Vec<Choices> {
     all.into_iter().map(Choices).collect()
 }
 
-/// Whether the finding has to say that something works, told from the definitions and not from the sandbox.
+/// Whether the finding has to report that the copy works, computed from the definitions and not from the sandbox.
 fn works(chapter: &str, choices: &Choices) -> bool {
     match chapter.trim_start_matches("/learn/") {
         "unissued" | "client-delete" | "short-lived" => true,
@@ -143,7 +143,7 @@ async fn every_story_ends_as_the_chapter_says_with_any_settings() {
                 let told = format!("{} {}", moment.words, moment.answer);
                 assert!(!told.contains("eyJ") && !told.contains("rrt_"), "{chapter} {query}");
             }
-            // A blacklist that fails may cost an answer, and never lets anybody in.
+            // A failing blacklist may refuse a valid token, and never accepts a revoked one.
             if matches!(chapter.as_str(), "/learn/amnesia" | "/learn/nodes") {
                 let mut moments = story.moments.iter();
                 assert!(moments.any(|moment| moment.words == "You log out"), "{query}");
@@ -157,7 +157,7 @@ async fn every_story_ends_as_the_chapter_says_with_any_settings() {
     assert!(drawn > 40, "{drawn}");
 }
 
-/// What is drawn of the two spans, where there are any: within the picture, and after the logout only what works on.
+/// The drawing of the two spans, if any: within the picture, and after the logout only a copy that still works.
 fn is_within_the_picture(story: &Story, works: bool) -> bool {
     const WIDTH: u64 = 1_000;
     let rects = story.page.each(".spans rect", |rect| {

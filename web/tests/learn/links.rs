@@ -1,4 +1,4 @@
-//! Every link of the course leads somewhere, down to the anchor.
+//! Every link of the course has a target, including its anchor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ async fn every_link_within_the_site_leads_to_a_page_that_has_the_anchor() {
     for (to, leads) in links {
         let reply = reader.open(&to).await;
         let from: BTreeSet<_> = leads.iter().map(|(_, from)| from).collect();
-        // The account's page asks a stranger to log in first.
+        // The account page redirects a stranger to the login.
         let private = to == "/account" && reply.status == 303;
         assert!(reply.status == 200 || private, "{to}: {}, from {from:?}", reply.status);
         if leads.iter().all(|(anchor, _)| anchor.is_empty()) {
@@ -49,7 +49,7 @@ async fn every_link_within_the_site_leads_to_a_page_that_has_the_anchor() {
     }
 }
 
-/// A form that asks, such as an experiment's, answers as the page itself does. Those that tell something are the exercises'.
+/// A GET form, such as an experiment's, is answered like the page itself. The exercises' forms are POSTs.
 #[tokio::test]
 async fn every_get_form_leads_to_a_page() {
     let running = open(program()).await;

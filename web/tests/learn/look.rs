@@ -1,4 +1,4 @@
-//! How the course looks and feels, in a real Chromium.
+//! The course in a real Chromium: accessibility, widths, and a learner's path.
 
 use std::fs;
 

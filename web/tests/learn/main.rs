@@ -1,5 +1,5 @@
-//! The course and the glossary, from outside: every page is there, every link leads somewhere, and what a chapter shows is
-//! what the repository holds.
+//! The course and the glossary, from outside: every page exists, every link has a target, and a chapter shows the
+//! repository's own source.
 //!
 //! The program is the real one. Readers have a cookie jar, and no scripts.
 #![expect(

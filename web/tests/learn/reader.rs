@@ -1,9 +1,9 @@
-//! Somebody who reads the course, and the program they read it in.
+//! A reader of the course, and the program.
 
 use rescind_testkit::{CookieClient, Program, Running};
 use scraper::{ElementRef, Html, Selector};
 
-/// The program in demo mode, with patience for the disk of a machine that compiles beside it.
+/// The program in demo mode, with a store timeout for a machine that also compiles.
 pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind")).env("RESCIND_STORE_TIMEOUT", "10s")
 }
@@ -23,7 +23,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Opens an address that has to be there.
+    /// Opens an address that has to exist.
     pub(crate) async fn open(reader: &CookieClient, address: &str) -> Self {
         let reply = reader.open(address).await.expect_status(200);
         Self {
@@ -47,7 +47,7 @@ impl Page {
         })
     }
 
-    /// What an attribute says on each element that `selector` finds and that has it.
+    /// The attribute's value on each element that `selector` finds and that has it.
     pub(crate) fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
         let found = self.each(selector, |element| element.attr(name).map(str::to_owned));
         found.into_iter().flatten().collect()

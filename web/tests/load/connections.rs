@@ -20,7 +20,7 @@ async fn connect(running: &Running) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// What the program still says until it closes the connection.
+/// The program's output until it closes the connection.
 async fn last_words(mut connection: TcpStream, within: Duration) -> String {
     let mut said = Vec::new();
     // A reset is an end too.

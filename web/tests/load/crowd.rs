@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 
-/// The program behind a trusted proxy, so that each request can come from an address of its own.
+/// The program behind a trusted proxy, so that each request can have its own address.
 pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_ACCESS_TTL", "10m")
@@ -44,7 +44,7 @@ pub(crate) fn allow_files(count: u64) {
     }
 }
 
-/// An address of its own for each number, in a network of its own.
+/// A separate address for each number, each in a separate network.
 pub(crate) fn address(number: usize) -> String {
     format!("198.{}.{}.{}", 18 + number / 65_536, number / 256 % 256, number % 256)
 }

@@ -36,7 +36,7 @@ async fn an_address_signs_up_so_often_and_then_waits() {
             .await
             .expect_status(201);
     }
-    // What costs no hash is free.
+    // A request without a hash does not count.
     api.send(signup(&api, &address(1), "no name at all"))
         .await
         .expect_problem(422, "invalid_input");

@@ -1,4 +1,4 @@
-//! The table of docs/load.md: what honest requests get while somebody makes a flood.
+//! The table of docs/load.md: honest requests during a flood.
 
 use std::{env, fs, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     crowd::{DEMO_PASSWORD, Flood, address, allow_files, login, open, percentile, program, signup},
 };
 
-/// What honest requests got: how long each took, and how many were not answered as they should be.
+/// The honest requests' times, and how many got a wrong answer.
 #[derive(Default)]
 struct Got {
     times: Vec<Duration>,
@@ -37,7 +37,7 @@ impl Got {
     }
 }
 
-/// Somebody who logs in as bob, each time from another address, looks at their page, and logs out.
+/// A client that logs in as bob, each time from another address, opens the account page, and logs out.
 async fn honest(running: &Running, number: &mut usize) -> [Got; 2] {
     let api = running.api_client();
     let (mut logins, mut others) = (Got::default(), Got::default());

@@ -30,7 +30,7 @@ async fn the_oldest_session_ends_when_a_user_has_too_many() {
     }
     let listed = api.sessions(held[4].access()).await.expect_status(200);
     assert_eq!(listed.body.as_array().unwrap().len(), 3);
-    // Everybody logs in as alice in the demo.
+    // Many visitors log in as alice in the demo.
     let first = log_in(&running, "alice", DEMO_PASSWORD).await;
     for _ in 0..4 {
         log_in(&running, "alice", DEMO_PASSWORD).await;

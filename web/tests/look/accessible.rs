@@ -1,4 +1,4 @@
-//! axe-core finds nothing: rules of WCAG 2.2 A and AA, and what its authors call best practice.
+//! axe-core finds no fault: rules of WCAG 2.2 A and AA, and what its authors call best practice.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ const RUN: &str = r"
         .catch((error) => done({ violations: [String(error)], passed: 0 }));
 ";
 
-/// What axe finds on the page that is open.
+/// The faults that axe finds on the open page.
 async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
     browser.driver().execute(axe, Vec::new()).await.unwrap();
     let found = browser.driver().execute_async(RUN, Vec::new()).await.unwrap();
@@ -48,7 +48,7 @@ async fn no_fault_is_found(scheme: ColourScheme) {
     .await;
     assert!(found.is_empty(), "{}", found.join("\n\n"));
 
-    // It would have found something.
+    // axe does find a fault that is there.
     browser.open("/").await;
     let spoil = "document.querySelector('main').append(new Image())";
     browser.driver().execute(spoil, Vec::new()).await.unwrap();
@@ -74,7 +74,7 @@ async fn axe_finds_no_fault_on_the_pages_of_a_store_that_does_not_answer() {
     let axe = fs::read_to_string(axe).unwrap();
     let redis = RedisServer::start().await;
     let asks_redis = program().env("REDIS_URL", redis.url());
-    // So short that nobody has to wait for the page that says no.
+    // So short that the error page comes at once.
     let running = start(asks_redis.env("RESCIND_STORE_TIMEOUT", "2s")).await;
     let Some(_) = needs(Tool::Chromium) else { return };
     let browser = running.browser(JavaScript::On).await;

@@ -1,10 +1,10 @@
-//! Somebody finds themselves logged out, and is told why; and somebody's token is renewed, and is told that.
+//! A person who was logged out sees why; a person whose token was renewed sees that.
 
 use rescind_testkit::{CookieClient, ExposeSecret, Running};
 
 use crate::person::{DEMO_PASSWORD, program, start};
 
-/// Lives so short that a test can wait for them, and a grace that is over as soon.
+/// Lifetimes so short that a test can wait for them, and as short a grace.
 async fn brief() -> Running {
     start(program().env("RESCIND_ACCESS_TTL", "5s")).await
 }
@@ -20,7 +20,7 @@ async fn let_the_access_token_run_out(running: &Running, visitor: &CookieClient)
     running.api_client().until_expired(&token).await;
 }
 
-/// Goes to a page, and wherever that leads.
+/// Opens a page, and follows its redirects.
 async fn arrive_at(visitor: &CookieClient, path: &str) -> String {
     let mut reply = visitor.open(path).await;
     for _ in 0..6 {
@@ -37,7 +37,7 @@ async fn a_robbed_person_learns_that_a_copy_of_their_session_was_used() {
     let running = brief().await;
     let (visitor, api) = (log_in(&running).await, running.api_client());
     let stolen = visitor.cookie("rescind_refresh").unwrap();
-    // The thief is faster, twice; then comes the owner, with the token that the thief has used up.
+    // The thief refreshes twice; then the owner presents the token that the thief has used.
     let thiefs = api.refresh(&stolen).await.tokens();
     api.refresh(thiefs.refresh()).await.expect_status(200);
     let_the_access_token_run_out(&running, &visitor).await;
@@ -54,7 +54,7 @@ async fn a_robbed_person_learns_that_a_copy_of_their_session_was_used() {
     let first = arrive_at(&visitor, "/").await;
     assert!(first.contains("A copy of your session was used"), "{first}");
 
-    // A thief who holds no more than the dead access token learns that it is over, and not who was robbed.
+    // A thief who has only the revoked access token learns that the session ended, and not who was robbed.
     let thief = running.cookie_client();
     let token = visitor.cookie("rescind_access").unwrap();
     thief.plant_cookie(&format!("rescind_access={}; Path=/", token.expose_secret()));
@@ -65,7 +65,7 @@ async fn a_robbed_person_learns_that_a_copy_of_their_session_was_used() {
             assert!(!page.contains(private), "{path} tells {private}: {page}");
         }
     }
-    // Nor by logging in as somebody else. The owner who comes back with no more than that learns it, once.
+    // Nor by logging in as another user. The owner who returns with only that token learns it, once.
     let owner = running.cookie_client();
     for (client, name, told) in [(&thief, "bob", false), (&owner, "alice", true)] {
         client.plant_cookie(&format!("rescind_access={}; Path=/", token.expose_secret()));

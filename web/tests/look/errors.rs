@@ -1,4 +1,4 @@
-//! What goes wrong is a page too: in the same look, with words that help, and nothing from inside.
+//! Errors are pages too: in the same design, with a remedy, and without internal details.
 
 use std::fs::File;
 
@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::person::{DEMO_PASSWORD, program, start};
 
-/// Asks as a browser does, for a page.
+/// Requests a page as a browser does.
 async fn ask(visitor: &CookieClient, method: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
     let request = visitor.request(method, path).header("Accept", "text/html,*/*;q=0.8");
     visitor
@@ -19,7 +19,7 @@ async fn ask(visitor: &CookieClient, method: &str, path: &str, fields: &[(&str, 
         .await
 }
 
-/// It is a page of ours that says `told`, in the theme that was chosen.
+/// It is one of our pages, contains `told`, and has the chosen theme.
 #[track_caller]
 fn is_a_page(reply: &Reply, status: u16, told: &str) {
     assert_eq!(reply.status, status, "{reply:?}");
@@ -27,7 +27,7 @@ fn is_a_page(reply: &Reply, status: u16, told: &str) {
     for part in [told, "<h1>", r#"data-theme="dark""#, "Policy in force", "<main"] {
         assert!(reply.text.contains(part), "{status} lacks {part:?}: {}", reply.text);
     }
-    // The foot of every page of the demo says which stores there are; what went wrong with them is nobody's business.
+    // The foot of every demo page names the stores; an error's details must not be shown.
     let (page, _) = reply.text.split_once("<footer").unwrap();
     for inside in ["sqlx", "SQL", "rs:", "panicked", "{\""] {
         assert!(!page.contains(inside), "{status} tells {inside:?}: {}", reply.text);

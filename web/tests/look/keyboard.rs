@@ -1,4 +1,4 @@
-//! With a keyboard alone: Tab reaches everything, in the order in which it is read, and one sees where one is.
+//! With a keyboard alone: Tab reaches every control, in reading order, and the focus is visible.
 
 use rescind_testkit::{Browser, JavaScript};
 use serde_json::Value;
@@ -6,10 +6,10 @@ use thirtyfour::Key;
 
 use crate::{person::arrive, tour::tour};
 
-/// Begins at the top, and tells how much can be reached.
+/// Begins at the top, and returns how many controls can be reached.
 const BEGIN: &str = r#"
     const controls = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
-    // Of a group of radio buttons Tab reaches the one that is chosen; from there the arrows go on.
+    // In a group of radio buttons Tab reaches only the chosen one; the arrows reach the others.
     const isPassedOver = ({ type, name, checked, disabled }) => type === 'hidden' || disabled
         || (type === 'radio' && !checked && document.querySelector(`input[type=radio][name="${name}"]:checked`));
     window.reachable = () => [...document.querySelectorAll(controls)]
@@ -20,8 +20,8 @@ const BEGIN: &str = r#"
     return reachable().length;
 "#;
 
-/// Where the cursor is, and whether that can be seen. The next place is the one behind the last, wherever that is by now:
-/// the log of the demo grows while one looks. Rejected: numbers on the elements, which are gone when they are drawn anew.
+/// The focused element, and whether its focus is visible. The next place is relative to the last one, wherever that is now:
+/// the demo's log grows meanwhile. Rejected: numbers on the elements, which are lost when they are drawn again.
 const WHERE: &str = r"
     const { activeElement: here } = document;
     const { outlineStyle, outlineWidth } = getComputedStyle(here);

@@ -1,4 +1,4 @@
-//! What a page costs whoever opens it: bytes, requests, and nothing that its own policy has to forbid.
+//! The cost of a page: bytes and requests; and that it does not violate its own content policy.
 
 use rescind_testkit::{Browser, JavaScript};
 use serde_json::Value;
@@ -9,8 +9,8 @@ use crate::{person::arrive, tour::tour};
 const MOST_BYTES: u64 = 60 * 1024;
 const MOST_REQUESTS: u64 = 5;
 
-/// Everything that the page named and fetched, as it travels, whether it came from the cache or not. The browser counts
-/// neither the icon nor a stream that has not ended, so they are added.
+/// All resources of the page with their transfer sizes, cached or not. The browser counts neither the icon nor an open
+/// stream, so they are added.
 const WEIGH: &str = r"
     const done = arguments[arguments.length - 1];
     const fetched = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
@@ -30,7 +30,7 @@ async fn no_page_weighs_more_than_60_kb_or_takes_more_than_five_requests() {
         return;
     };
     tour(&running, &browser, assert_is_light).await;
-    // And the stage, with as much in its log as it ever holds.
+    // And the stage, with a full log.
     let done = "const done = arguments[arguments.length - 1];";
     let busy = "Promise.all(Array.from({ length: 60 }, () => fetch('/login'))).then(() => done());";
     browser.open("/").await;

@@ -1,5 +1,5 @@
-//! How the pages look and feel, in a real Chromium: readable in both themes, at every width, with a keyboard, by a screen
-//! reader; light enough for a bad line; and what they tell whoever changes a password or finds a session ended.
+//! The pages in a real Chromium: readable in both themes, at every width, with a keyboard, by a screen reader; light enough
+//! for a slow connection; and their messages after a password change or an ended session.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

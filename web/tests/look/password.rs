@@ -1,4 +1,4 @@
-//! A new password: asked for the old one, and the other devices are out.
+//! Changing the password takes the old one, and logs the other devices out.
 
 use rescind_testkit::JavaScript;
 
@@ -85,7 +85,7 @@ async fn a_form_sent_too_late_changes_no_data_and_keeps_no_password() {
         "a password is in a page"
     );
     api.log_in("carol", PASSWORD).await.expect_status(200);
-    // The page brought new cookies, so the same form works now.
+    // The page set new cookies, so the same form works now.
     let done = visitor.post("/password", &fields).await;
     assert_eq!((done.status, done.header("location")), (303, "/account"));
     let says = "Your password is changed.";

@@ -1,4 +1,4 @@
-//! A program that has just been started, and somebody in front of it.
+//! A freshly started program, and a person at a browser.
 
 use rescind_testkit::{Browser, JavaScript, Program, Running, Tool, needs};
 
@@ -7,12 +7,12 @@ pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 /// The password of people who sign up.
 pub(crate) const PASSWORD: &str = "long enough for anybody";
 
-/// The program, with lives so long that nothing runs out by itself, and with patience for a machine that is busy.
+/// The program, with lifetimes so long that no token expires, and a store timeout for a busy machine.
 pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_ACCESS_TTL", "10m")
         .env("RESCIND_STORE_TIMEOUT", "5s")
-        // Another node, which is down: so that what is said of nodes is looked at too.
+        // Another node, which is down, so that the sentences on nodes are checked too.
         .env("RESCIND_NODE", "a")
         .env("RESCIND_DEMO_PEERS", "http://127.0.0.1:1")
 }
@@ -24,7 +24,7 @@ pub(crate) async fn start(program: Program) -> Running {
     running
 }
 
-/// The program and a browser; nothing if there is none on this machine.
+/// The program and a browser; `None` if this machine has no browser.
 pub(crate) async fn arrive(javascript: JavaScript) -> Option<(Running, Browser)> {
     needs(Tool::Chromium)?;
     let running = start(program()).await;

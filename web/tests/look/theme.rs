@@ -1,4 +1,4 @@
-//! Light, dark, or as the system has it, without a script.
+//! Light, dark, or the system's theme, without a script.
 
 use rescind_testkit::{Browser, ColourScheme, JavaScript};
 
@@ -30,7 +30,7 @@ async fn a_chosen_theme_goes_against_the_systems_on_every_page_until_it_is_given
         browser.open(path).await;
         assert!(is_dark(&browser).await, "{path}");
     }
-    // The answer to a form, too; and from there one comes back to the form.
+    // The answer to a form, too; from there the choice leads back to the form.
     browser.open("/login").await;
     browser.fill("Username", "alice").await;
     browser.fill("Password", "not hers").await;

@@ -1,4 +1,4 @@
-//! Every page there is, in every state that looks different.
+//! Every page, in every state that looks different.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{interval, timeout};
 
 use crate::person::sign_up;
 
-/// What is done at each stop: it is given the browser, and a name for the page that is open.
+/// The check at each stop: it gets the browser, and a name for the open page.
 pub(crate) trait Stop: AsyncFnMut(&Browser, &str) {}
 impl<F: AsyncFnMut(&Browser, &str)> Stop for F {}
 
@@ -47,7 +47,7 @@ async fn private_pages(running: &Running, browser: &Browser, stop: &mut impl Sto
     let details = "document.querySelector('details').open = true";
     browser.driver().execute(details, Vec::new()).await.unwrap();
     stop(browser, "/account with the token open").await;
-    // Without its access token the browser is where an expired one would put it: it has to renew.
+    // Without its access token the browser has to renew, as after its expiry.
     let access = cookie_name(running.base_url(), "rescind_access");
     browser.driver().delete_cookie(access).await.unwrap();
     browser.press("Log out everywhere").await;
@@ -94,7 +94,7 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
     stop(browser, "/login, robbed").await;
 }
 
-/// Buttons of the lab, and what the page says then.
+/// Buttons of the lab, and the page's text afterwards.
 const LAB_STEPS: [(&str, &str); 5] = [
     ("log-in", "step 1"),
     ("copy-access", "step 2"),
@@ -123,7 +123,7 @@ async fn lab(browser: &Browser, stop: &mut impl Stop) {
         browser.driver().execute(press, Vec::new()).await.unwrap();
         browser.wait_for_text(then).await;
     }
-    // Anew, to be weighed without the steps that led to it.
+    // Loaded again, to be weighed without the steps that led to it.
     browser.open("/lab/blacklist").await;
     stop(browser, "/lab/blacklist, after a few steps").await;
 }
@@ -145,7 +145,7 @@ async fn course(browser: &Browser, stop: &mut impl Stop) {
     }
 }
 
-/// Sends the form that leads to `action`, and waits for the page that it leads to.
+/// Sends the form with this `action`, and waits for the resulting page.
 async fn send(browser: &Browser, action: &str) {
     let script = format!("window.left = true; document.querySelector('form[action=\"{action}\"]').requestSubmit()");
     if let Err(error) = browser.driver().execute(script, Vec::new()).await {
@@ -156,7 +156,7 @@ async fn send(browser: &Browser, action: &str) {
         loop {
             again.tick().await;
             let there = "return !window.left && document.readyState === 'complete'";
-            // In between there is no page to ask.
+            // During the navigation there is no page to query.
             if let Ok(there) = browser.driver().execute(there, Vec::new()).await
                 && there.json() == &serde_json::Value::Bool(true)
             {

@@ -1,4 +1,4 @@
-//! From a telephone to a wall: nothing scrolls sideways, and no line of text is too long to read.
+//! From a phone to a very wide screen: no page scrolls sideways, and no line of text is too long to read.
 
 use rescind_testkit::{Browser, JavaScript};
 
@@ -6,8 +6,8 @@ use crate::{person::arrive, tour::tour};
 
 const WIDTHS: [u32; 4] = [390, 768, 1280, 1600];
 
-/// Lines of running text, as they are broken on the screen, with more than 75 characters. What is set out in columns, or to
-/// be copied, is no running text.
+/// Lines of running text, as wrapped on the screen, with more than 75 characters. Columns and text to be copied are not
+/// running text.
 const LONG_LINES: &str = r"
     const lines = new Map();
     const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);

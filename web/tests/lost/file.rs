@@ -1,4 +1,4 @@
-//! The file under a running program, and its other names.
+//! The database file under a running program, and its other names.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use rescind_testkit::{Running, Tokens};
 
 use crate::{database, log_in, logged_out, mounted, program, refused, settled, start};
 
-/// Nothing is acknowledged and nobody is accepted.
+/// No operation is confirmed and no token is accepted.
 async fn assert_out_of_service(running: &Running, tokens: &Tokens) {
     let client = running.api_client();
     client.log_out(tokens.access()).await.expect_status(503);
@@ -34,7 +34,7 @@ async fn a_database_that_is_deleted_or_moved_away_is_503_at_once() {
             client.me(tokens.access()).await.expect_status(503);
             let ready = client.get("/health/ready", None).await.expect_status(503);
             assert_eq!(ready.body["reason"], "database", "{}", ready.body);
-            // Put back, it is the same file, and nothing was done meanwhile.
+            // Put back, it is the same file, without changes meanwhile.
             fs::rename(&there, &here).unwrap();
             running.ready().await.unwrap();
             client.me(tokens.access()).await.expect_status(200);
@@ -58,7 +58,7 @@ async fn a_second_node_through_a_hard_link_is_refused() {
         .env("DATABASE_URL", format!("sqlite:{}", link.display()));
     let said = refused(second).await.stderr;
     assert!(said.contains("another rescind is using the database"), "{said}");
-    // The refused one has not freed what the first one holds.
+    // The refused node has not released the first one's lock.
     let second = first
         .second_node()
         .env("DATABASE_URL", format!("sqlite:{}", link.display()));

@@ -1,8 +1,8 @@
-//! The database is lost, exchanged, or older than what the node has said: the real program notices.
+//! The database is lost, replaced, or older than the node's answers: the real program notices.
 //!
-//! A token that was logged out must stay dead whatever becomes of the files under the program: [`older`] copies that come
-//! back, a [`file`](file) that disappears under the running program, a backup after a clean [`stop`], a second name of one
-//! file, files that others can [write](private), a [`pooler`] in front of Postgres.
+//! A logged-out token must stay refused, whatever happens to the program's files: [`older`] copies that return, a
+//! [`file`](file) that disappears under the running program, a backup after a clean [`stop`], a second name of one file, files
+//! that others can [write](private), a [`pooler`] in front of Postgres.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod file;
@@ -22,8 +22,7 @@ use rescind_testkit::{ApiClient, Ended, Program, Running, Tokens};
 const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
 const MARK: &str = "high-water.json";
 
-/// The program as it comes, but with patience for a machine that is busy, with one issuer for all nodes, and with tokens
-/// that do not expire during a test.
+/// The program with a store timeout for a busy machine, one issuer for all nodes, and tokens that do not expire during a test.
 fn program() -> Program {
     run_by(env!("CARGO_BIN_EXE_rescind"))
 }
@@ -38,7 +37,7 @@ fn run_by(executable: &str) -> Program {
         .env("RESCIND_LOGIN_LIMIT", "off")
 }
 
-/// The program in a mount namespace of its own, after these commands; nothing where this machine does not permit it.
+/// The program in its own mount namespace, after these commands; `None` if this machine does not permit it.
 fn mounted(commands: &str) -> Option<Program> {
     for way in [&["-m"][..], &["-Urm"]] {
         let permitted = Command::new("unshare").args(way).arg("true").output();
@@ -76,7 +75,7 @@ async fn log_in(client: &ApiClient) -> Tokens {
     client.log_in(ALICE.0, ALICE.1).await.expect_status(200).tokens()
 }
 
-/// Logs in and out again; returns what is dead now.
+/// Logs in and out again; returns the revoked tokens.
 async fn logged_out(running: &Running) -> Tokens {
     let client = running.api_client();
     let tokens = log_in(&client).await;

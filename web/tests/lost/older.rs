@@ -1,4 +1,4 @@
-//! A database that knows less than what was answered.
+//! A database that lacks answered changes.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use rescind_testkit::{PostgresServer, Program, RedisServer, Running, Tool, needs
 
 use crate::{ALICE, MARK, command, database, log_in, logged_out, mounted, program, refused, remove, settled, start};
 
-/// It is refused, with the way out; which works.
+/// It is refused, with the remedy, which works.
 async fn assert_refused_until_restored(program: Program) {
     let refused = refused(program).await;
     let (data, said) = (refused.program.data_dir(), refused.stderr);
@@ -60,7 +60,7 @@ async fn an_older_copy_of_the_file_is_refused() {
     assert_refused_until_restored(stopped).await;
 }
 
-/// Without its mark the same copy is taken: a snapshot of both is not noticed. So it is the mark that refuses.
+/// Without its mark the same copy is accepted: a snapshot of both is not noticed. So the mark causes the refusal.
 #[tokio::test]
 async fn a_snapshot_that_takes_the_mark_back_too_is_not_noticed() {
     let (stopped, kept) = settled().await;
@@ -84,7 +84,7 @@ async fn a_mark_that_cannot_be_read_stops_the_start_and_is_named() {
     assert!(said.contains(MARK), "{said}");
 }
 
-/// Kept keys under a database that was deleted or emptied: nothing that was logged out is accepted.
+/// Kept keys with a deleted or emptied database: no logged-out token is accepted.
 #[tokio::test]
 async fn a_deleted_or_emptied_database_revives_no_token() {
     for emptied in [false, true] {
@@ -118,7 +118,7 @@ async fn with_a_read_only_key_directory_the_mark_is_in_the_data_directory() {
     remove(&data, &["rescind.db-wal", "rescind.db-shm"]);
     let said = refused(killed).await.stderr;
     assert!(said.contains("rescind restored"), "{said}");
-    // With the keys writable again, what stands in the data directory still counts.
+    // With the keys writable again, the mark in the data directory still counts.
     let writable = program().env("RESCIND_DATA_DIR", &data);
     let said = refused(writable).await.stderr;
     assert!(said.contains("rescind restored"), "{said}");
@@ -133,7 +133,7 @@ async fn migrated(postgres: &PostgresServer) -> String {
     url
 }
 
-/// It may be a standby that was promoted and lacked commits. Which ones is not known.
+/// It may be a promoted standby that lacks commits. Which ones is not known.
 #[tokio::test]
 async fn an_older_postgres_is_answered_like_a_restore() {
     let Some(_) = needs(Tool::Postgres) else { return };
@@ -157,7 +157,7 @@ async fn an_older_postgres_is_answered_like_a_restore() {
         assert_ne!(api.refresh(tokens.refresh()).await.status, 200);
     }
     logged_out_soon(&running).await;
-    // Once: the log is another one now.
+    // Once: the log has a new identity now.
     let running = start(running.terminate().await.unwrap().program).await;
     assert_eq!(
         running.logs().matches("HAS LOST COMMITS").count(),
@@ -166,7 +166,7 @@ async fn an_older_postgres_is_answered_like_a_restore() {
     );
 }
 
-/// Redis has the mark, too: for nodes whose own directories do not outlive them.
+/// Redis has the mark, too: for nodes whose directories are not kept.
 #[tokio::test]
 async fn an_older_postgres_is_noticed_by_what_redis_remembers() {
     let (Some(_), Some(_)) = (needs(Tool::Redis), needs(Tool::Postgres)) else {

@@ -79,7 +79,7 @@ async fn a_pooler_that_changes_sessions_is_refused_by_name_and_keeps_no_lock() {
         let up = up.run_to_exit().await.unwrap();
         assert!(up.status.success(), "after {mode}: {}", up.stderr);
         if mode == "session" {
-            // A session of one's own for as long as one is connected is all that the lock needs.
+            // The lock only needs that a connection keeps its session.
             logged_out(&start(program().env("DATABASE_URL", &pooled)).await).await;
             continue;
         }
@@ -87,7 +87,7 @@ async fn a_pooler_that_changes_sessions_is_refused_by_name_and_keeps_no_lock() {
             let said = refused(program().env("DATABASE_URL", &pooled)).await.stderr;
             assert!(said.contains("DATABASE_URL") && said.contains("PgBouncer"), "{said}");
         }
-        // Nothing was left locked.
+        // No lock was left.
         let running = start(program().env("DATABASE_URL", &url)).await;
         running.terminate().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Files that others can write to, key files that are none, and what a refused start leaves behind.
+//! Files that others can write to, key files that are not regular files, and the files after a refused start.
 #![cfg(unix)]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
@@ -71,7 +71,7 @@ async fn a_fifo_in_place_of_a_file_stops_the_start_and_is_named() {
         let path = stopped.data_dir().join("keys").join(name);
         let (directory, file) = (path.parent().unwrap(), Path::new(name).file_name().unwrap());
         if name == ".lock" {
-            // Then it is needed: there are no keys yet.
+            // This command needs it: there are no keys yet.
             fs::remove_dir_all(directory).unwrap();
             fs::create_dir(directory).unwrap();
             crate::remove(&stopped.data_dir(), &["rescind.db"]);

@@ -1,4 +1,4 @@
-//! After a clean stop the file is all there is.
+//! After a clean stop the database is complete in its file.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! However many visitors come, what the program keeps of them stays bounded.
+//! The program's memory stays bounded for any number of visitors.
 
 use std::fs;
 
@@ -10,11 +10,11 @@ use crate::{
     visitor::{Visitor, open, program},
 };
 
-/// How many visitors the program remembers at most.
+/// How many visitors the program keeps at most.
 const REMEMBERED: u32 = 1_000;
-/// How many requests of one visitor it remembers at most.
+/// How many requests of one visitor it keeps at most.
 const ENTRIES: usize = 50;
-/// Less than what one visitor weighs, and more than what the program grows by for other reasons.
+/// Less than one visitor's memory, and more than the program's other growth.
 const KEPT_BYTES: u64 = 512;
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bound
     let first = Visitor::be_robbed(&running).await;
     first.screen().await.assert_accepted(Door::Blacklist);
 
-    // Until the program remembers as many as it can, and its allocator has settled.
+    // Until the program keeps as many as it can, and its allocator has settled.
     crowd(&running, 2 * REMEMBERED).await;
     let settled = resident_kib(&running);
     crate::first_act::assert_nobody_robbed(&first.screen().await);
@@ -52,10 +52,10 @@ async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bound
     crowd(&running, more).await;
     let grown = resident_kib(&running).saturating_sub(settled);
     eprintln!("{more} more visitors: {grown} KiB more");
-    // One visitor who has opened one page weighs more than this. A program that kept them all would grow by it.
+    // A visitor of one page takes more memory than this. A program that kept all of them would grow by it.
     let allowed = u64::from(more) * KEPT_BYTES / 1024;
     assert!(grown < allowed, "{grown} KiB for {more} visitors");
-    // And whoever comes now is served as the first was.
+    // A new visitor is served like the first.
     Visitor::be_robbed(&running)
         .await
         .screen()
@@ -63,14 +63,14 @@ async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bound
         .assert_accepted(Door::Blacklist);
 }
 
-/// So many new visitors, each of whom leaves something to be remembered. Some at a time: the machine has other work.
+/// New visitors, each of whom adds to the memory. A few at a time: the machine has other work.
 async fn crowd(running: &Running, visitors: u32) {
     let mut arriving = JoinSet::new();
     for part in 0..8 {
         let api = running.api_client();
         arriving.spawn(async move {
             for _ in (part..visitors).step_by(8) {
-                // Without a cookie each time, as a navigation: each is somebody new.
+                // Each time without a cookie, as a navigation: a new visitor.
                 let page = api.request("GET", "/demo").header("Sec-Fetch-Dest", "document");
                 let page = page
                     .header("Sec-Fetch-Mode", "navigate")

@@ -11,7 +11,7 @@ use crate::{
     visitor::{Visitor, open, program},
 };
 
-/// Far more than an event takes.
+/// Far longer than an event takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An open stream of events.
@@ -39,7 +39,7 @@ impl Events {
         request.send().await.unwrap()
     }
 
-    /// The next event named `log`, as the page that its fragment makes; nothing when the stream has ended.
+    /// The next event named `log`, its fragment as a page; `None` when the stream has ended.
     async fn log(&mut self) -> Option<Screen> {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
@@ -55,7 +55,7 @@ impl Events {
         }
     }
 
-    /// Waits until the log that comes mentions `words`.
+    /// Waits for a log that contains `words`.
     async fn until_logged(&mut self, words: &str) {
         let mentioned = async {
             loop {
@@ -99,7 +99,7 @@ async fn a_visitor_receives_no_events_of_another() {
     let (visitor, other) = (Visitor::arrive(&running).await, Visitor::arrive(&running).await);
     let mut events = Events::open(&other.client).await;
     visitor.press("/demo/rob").await;
-    // What the other does comes, and nothing of the robbery came before it.
+    // The other's request arrives, and no event of the robbery came before it.
     other.client.open("/login?a=mark").await.expect_status(200);
     loop {
         let log = events.log().await.expect("the stream has ended");
@@ -149,7 +149,7 @@ async fn streams_are_bounded_and_one_that_was_left_makes_room() {
     let room = async {
         while Events::ask(&visitor.client).await.status() != 200 {
             again.tick().await;
-            // That somebody left shows when there is something to tell.
+            // A closed stream is noticed at the next event.
             visitor.client.open("/login").await;
         }
     };
@@ -186,7 +186,7 @@ async fn an_open_stream_does_not_delay_the_shutdown() {
     let visitor = Visitor::be_robbed(&running).await;
     let mut events = Events::open(&visitor.client).await;
     let ending = async {
-        // Less than the ten seconds that requests under way would get.
+        // Less than the ten seconds that running requests would get.
         let ended = timeout(Duration::from_secs(8), running.terminate()).await;
         ended.expect("it waits for the stream").unwrap()
     };

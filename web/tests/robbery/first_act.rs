@@ -63,7 +63,7 @@ async fn the_logout_of_the_screen_is_the_ordinary_one() {
         .expect_problem(401, "session_closed");
 }
 
-/// What was read at a door: alice's note, in her own words.
+/// Alice's note in a door's answer.
 fn note(body: &serde_json::Value) -> String {
     let note = body["note"].as_str().unwrap_or_default();
     assert!(!note.is_empty(), "no note in {body}");
@@ -110,7 +110,7 @@ async fn the_second_door_refuses_everything_but_a_genuine_live_token() {
         .expect_problem(401, "token_expired");
 }
 
-/// Runs a command as somebody would who pasted it into a terminal, and returns all that it printed.
+/// Runs a command as if pasted into a terminal, and returns its output.
 fn run(command: &SecretString) -> String {
     let output = Command::new("sh")
         .arg("-c")
@@ -161,7 +161,7 @@ async fn once_the_token_has_expired_both_doors_are_shut_and_one_can_start_over()
     let visitor = Visitor::be_robbed(&running).await;
     let stolen = visitor.access();
     visitor.press("/demo/log-out").await;
-    // Refused at one door for the logout, and at the other only when the token runs out.
+    // Refused at one door for the logout, and at the other only when the token expires.
     let door = Door::SignatureOnly.path();
     let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
     while visitor.api.get(door, Some(&stolen)).await.status == 200 {

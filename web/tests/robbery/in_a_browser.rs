@@ -1,4 +1,4 @@
-//! Both acts as a person lives them, in Chromium: with scripts, and without.
+//! Both acts as a person sees them, in Chromium: with scripts, and without.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     visitor::{assert_left, expiry, open, program},
 };
 
-/// Somebody in front of the first page.
+/// A person at the first page.
 struct Person {
     browser: Browser,
     running: Running,
@@ -27,7 +27,7 @@ impl Person {
         Some(Self { browser, running })
     }
 
-    /// What can be read in this part of the page.
+    /// The text of this part of the page.
     async fn reads(&self, css: &str) -> String {
         let element = self.browser.driver().find(By::Css(css)).await;
         let element = element.unwrap_or_else(|e| panic!("nothing at {css}: {e}"));
@@ -54,7 +54,7 @@ impl Person {
         );
     }
 
-    /// Now, as the program says it.
+    /// The program's current time.
     async fn now(&self) -> Timestamp {
         let live = self.running.api_client().get("/health/live", None).await;
         rfc2822::parse(live.header("date")).unwrap().timestamp()

@@ -1,4 +1,4 @@
-//! The log of what happened: who asked what, how it ended, which check decided, and what it cost.
+//! The log: actor, request, outcome, deciding check, and cost.
 
 use crate::{
     screen::Screen,

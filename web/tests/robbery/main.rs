@@ -1,8 +1,7 @@
-//! The robbery, told from outside: who gets in at which door, what a person reads there, and what the thief cannot be
-//! made to do.
+//! The robbery, from outside: who gets in at which door, what a person reads there, and what the thief cannot be made to do.
 //!
-//! The program is the real one, on a fresh start. Most of it is told over HTTP, by visitors with cookies and without
-//! scripts; `in_a_browser` tells both acts once more in Chromium, with scripts and without.
+//! The program is the real one, on a fresh start. Most tests use HTTP, as visitors with cookies and without scripts;
+//! `in_a_browser` repeats both acts in Chromium, with scripts and without.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,7 +1,7 @@
-//! The thief is part of a public page, and sends requests: nobody may steer them.
+//! The thief is part of a public page, and sends requests: no client may steer them.
 //!
-//! Each test puts what an attacker would choose where a careless handler would look for it, and then looks at what the thief
-//! really did. A trap, a listener of the test's own, tells whether any request went astray.
+//! Each test puts an attacker's value where a careless handler would read it, and then checks the thief's actual requests. A
+//! trap, a listener of the test, shows whether any request went astray.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     visitor::{DEMO_PASSWORD, Visitor, open, program},
 };
 
-/// All that changes something.
+/// All routes that change state.
 pub(crate) const POSTS: [&str; 8] = [
     "/demo/rob",
     "/demo/thief/try",
@@ -39,7 +39,7 @@ impl Trap {
         Self { listener, address }
     }
 
-    /// Nobody knocked. What was sent has been answered by now, so a knock would be waiting.
+    /// No request arrived. All requests have been answered by now, so a connection would be waiting.
     async fn assert_untouched(&self) {
         let knock = timeout(Duration::from_millis(50), self.listener.accept()).await;
         assert!(knock.is_err(), "a request went to {}", self.address);
@@ -52,7 +52,7 @@ async fn bobs(running: &Running) -> (SecretString, SecretString) {
     (tokens.access().clone(), tokens.refresh().clone())
 }
 
-/// The thief was sent out with alice's revoked token, and with nothing else.
+/// The thief presented alice's revoked token, and no other.
 async fn assert_only_the_own_loot_was_tried(visitor: &Visitor) {
     let screen = visitor.screen().await;
     screen.assert_refused(Door::Blacklist, "token_revoked");
@@ -60,7 +60,7 @@ async fn assert_only_the_own_loot_was_tried(visitor: &Visitor) {
     assert!(!screen.words("main").contains("bob"), "{screen:?}");
 }
 
-/// Sends the thief out with the request as the test furnishes it.
+/// Sends the thief with the test's request.
 async fn sent_out(
     visitor: &Visitor,
     path: &str,
@@ -132,7 +132,7 @@ async fn a_foreign_host_header_sends_the_thief_nowhere_else() {
     assert_at_most_the_own_loot_was_tried(&visitor).await;
 }
 
-/// The same, where the request as a whole may have been refused.
+/// The same, if the request itself may have been refused.
 async fn assert_at_most_the_own_loot_was_tried(visitor: &Visitor) {
     visitor.press("/demo/thief/try").await;
     assert_only_the_own_loot_was_tried(visitor).await;
@@ -190,7 +190,7 @@ async fn one_visitors_loot_and_log_are_out_of_every_others_reach() {
     let screen = stranger.press("/demo/thief/try").await;
     assert_no_loot_of_another(&screen, &session);
 
-    // Entries are chosen by id; somebody else's id chooses nothing.
+    // Entries are chosen by id; another visitor's id has no effect.
     let own = robbed
         .page("/demo")
         .await
@@ -211,11 +211,11 @@ async fn one_visitors_loot_and_log_are_out_of_every_others_reach() {
         burglar.post("/demo/thief/try", &[]).await;
         assert_no_loot_of_another(&Screen::of(&burglar.open("/demo").await.text), &session);
     }
-    // And none of it disturbed the owner.
+    // The owner was not affected.
     robbed.screen().await.assert_accepted(Door::Blacklist);
 }
 
-/// What somebody would try who has seen one cookie, or none.
+/// The attempts of an attacker who has seen one cookie, or none.
 fn guesses(mine: &str) -> Vec<String> {
     let (head, last) = mine.split_at(mine.len() - 1);
     let (first, tail) = mine.split_at(1);

@@ -1,7 +1,7 @@
-//! Where there are other nodes, the thief tries the token there too: at the addresses of the settings, at one door, and at
-//! nothing else, whatever those answer.
+//! With other nodes, the thief tries the token there too: only at the addresses of the settings, and at one door, for any
+//! answer.
 //!
-//! The others are canned here, so that they can misbehave. Real ones are in `web/tests/cluster.rs`.
+//! The other nodes are fakes here, so that they can misbehave. Real ones are in `web/tests/cluster.rs`.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use crate::{
     visitor::{Visitor, open, program},
 };
 
-/// Something that listens where another node would, gives one answer to everybody, and keeps what it was asked.
+/// A fake node that gives one answer to all requests, and records them.
 struct Peer {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -42,7 +42,7 @@ impl Peer {
         Self { url, asked }
     }
 
-    /// One that takes the token.
+    /// One that accepts the token.
     async fn accepting(node: &str) -> Self {
         let body = r#"{"username": "alice", "note": "The spare key"}"#;
         Self::answering(answer("200 OK", &format!("X-Rescind-Node: {node}"), body)).await
@@ -58,12 +58,12 @@ fn answer(status: &str, header: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{header}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
-/// What is said of each node, the own one first.
+/// The text on each node, this node first.
 fn strip(screen: &Screen) -> Vec<String> {
     screen.all_words("#nodes li")
 }
 
-/// An address at which nobody listens.
+/// An address without a listener.
 async fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -95,7 +95,7 @@ async fn every_node_shows_its_verdict_and_one_that_is_down_breaks_no_page() {
     screen.assert_accepted(Door::Blacklist);
     screen.assert_accepted(Door::SignatureOnly);
 
-    // The log says which node it was, and the page which one drew it.
+    // The log names the node, and the page the one that drew it.
     let log = screen.all_words("#log li");
     for node in ["node a", "node b", "node c"] {
         let told = log.iter().any(|entry| entry.contains(&format!("answered by {node}")));

@@ -1,4 +1,4 @@
-//! Under the other answers the screen stays true: it tells what the doors said, not what they should.
+//! Under the other policies the screen stays true: it shows the doors' actual answers, not expected ones.
 
 use crate::{
     screen::Door,
@@ -66,7 +66,7 @@ async fn where_there_is_no_refresh_token_there_is_no_second_act() {
             .filter(|way| way.contains("refresh"))
             .collect();
         assert!(offered.is_empty(), "under {policy}: {offered:?}");
-        // Whoever sends the form all the same gets nothing, and breaks nothing.
+        // Sending the form all the same has no effect.
         let asked = visitor.client.post("/demo/thief/steal-refresh", &[]).await;
         assert!(asked.status < 500, "under {policy}: {asked:?}");
         visitor.screen().await.assert_accepted(Door::Blacklist);

@@ -9,7 +9,7 @@ use scraper::{ElementRef, Html, Selector};
 /// One of the two doors that the thief tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
-    /// `/api/me`, which asks the blacklist.
+    /// `/api/me`, which checks the blacklist.
     Blacklist,
     /// `/demo/signature-only/me`, which checks signature and expiry.
     SignatureOnly,
@@ -69,18 +69,18 @@ impl Screen {
         !self.all_words(selector).is_empty()
     }
 
-    /// What the attribute says on each element that `selector` finds and that has it.
+    /// The attribute's value on each element that `selector` finds and that has it.
     pub(crate) fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
         let found = self.each(selector, |element| element.attr(name).map(str::to_owned));
         found.into_iter().flatten().collect()
     }
 
-    /// What a person reads at a door.
+    /// The text at a door.
     pub(crate) fn verdict(&self, door: Door) -> String {
         self.words(&format!("{} .verdict", door.selector()))
     }
 
-    /// A door in whole: its verdict, what it gave away, the command beside it.
+    /// A complete door: its verdict, the note, the command beside it.
     pub(crate) fn door(&self, door: Door) -> String {
         self.words(door.selector())
     }
@@ -106,7 +106,7 @@ impl Screen {
             .into()
     }
 
-    /// Where the page's forms and links lead.
+    /// The targets of the page's forms and links.
     pub(crate) fn ways_out(&self) -> Vec<String> {
         let mut ways = self.attributes("form", "action");
         ways.extend(self.attributes("[formaction]", "formaction"));
@@ -152,7 +152,7 @@ pub(crate) fn span_in(text: &str) -> Option<Duration> {
     })
 }
 
-/// Tokens may stand on the page of whom they belong to, but not in a test's log.
+/// Tokens may be on their owner's page, but not in a test's log.
 pub(crate) fn without_tokens(text: &str) -> String {
     let hide = |word: &str| match word.find("eyJ").or_else(|| word.find("rrt_")) {
         Some(at) => format!("{}[redacted]", &word[..at]),
@@ -162,7 +162,7 @@ pub(crate) fn without_tokens(text: &str) -> String {
 }
 
 #[test]
-fn a_span_is_read_as_clocks_write_it() {
+fn a_span_in_a_clocks_format_is_parsed() {
     assert_eq!(
         span_in("200, still inside for another 0:43."),
         Some(Duration::from_secs(43))

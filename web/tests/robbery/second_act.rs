@@ -5,7 +5,7 @@ use crate::{
     visitor::{Visitor, open, program},
 };
 
-/// The generation that a side of the screen tells.
+/// The generation on a side of the screen.
 #[track_caller]
 fn generation(screen: &Screen, side: &str) -> u32 {
     let words = screen.words(side);
@@ -40,12 +40,12 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
         (0, 2),
         "{used:?}"
     );
-    // The thief goes on with a token of their own, which is as good as yours, and says so at the doors.
+    // The thief goes on with their own token, which is accepted like yours, as the doors show.
     for door in Door::BOTH {
         visitor.press("/demo/thief/try").await.assert_accepted(door);
     }
 
-    // Your refresh token is two generations old now: somebody has a copy, and nobody can tell who is who.
+    // Your refresh token is two generations old now: there is a copy, and the server cannot tell who is who.
     let noticed = visitor.client.post("/demo/refresh", &[]).await.expect_status(303);
     let shown = visitor.client.follow(&noticed).await.expect_status(200);
     assert!(shown.text.contains("A copy of your session was used"), "{shown:?}");
@@ -73,7 +73,7 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
     assert_ended(&visitor, &session).await;
 }
 
-/// One is never left to guess what comes next.
+/// The next step is always visible.
 #[tokio::test]
 async fn the_next_button_alone_leads_through_both_acts() {
     let running = open(program()).await;
@@ -121,7 +121,7 @@ async fn within_the_grace_both_get_one_successor_and_the_next_refresh_reveals_it
         "{forgiven:?}"
     );
 
-    // From here it only takes that one of them goes ahead by two.
+    // From here, one of them only has to be two generations ahead.
     visitor.press("/demo/refresh").await;
     let ahead = visitor.press("/demo/refresh").await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The demo shows stolen tokens to their owner; the log shows them to nobody, at no level.
+//! The demo shows stolen tokens to their owner; the log never contains them, at any level.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
 struct Secrets(BTreeSet<String>);
 
 impl Secrets {
-    /// A token, whole and in the parts that would be enough for a thief.
+    /// A token, complete and in the parts that would be enough for a thief.
     fn token(&mut self, token: &SecretString) {
         let token = token.expose_secret();
         self.0.insert(token.to_owned());
@@ -67,7 +67,7 @@ async fn no_stolen_token_and_no_visitors_cookie_is_in_the_log_at_trace_level() {
     visitor.press("/demo/thief/try").await;
     visitor.press("/demo/thief/refresh").await;
     visitor.press("/demo/forget").await;
-    // A cookie that is no visitor's is somebody's all the same.
+    // An unknown visitor's cookie must not be logged either.
     visitor
         .client
         .plant_cookie("rescind_visitor=guessed-by-somebody-else; Path=/");

@@ -1,4 +1,4 @@
-//! A Redis that does not answer: the page says so, nobody is let in, and it goes on when the Redis is back.
+//! A Redis that does not answer: the page reports it, no token is accepted, and it goes on when Redis is back.
 
 use rescind_testkit::{JavaScript, RedisServer, Tool, needs};
 
@@ -7,7 +7,7 @@ use crate::{
     visitor::{Visitor, open, program},
 };
 
-/// So short that nobody has to wait for the answer that says no; not so short that a busy machine says no by itself.
+/// So short that the 503 comes soon; not so short that a busy machine causes one.
 const STORE_TIMEOUT: &str = "2s";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Somebody who came to be robbed, and the program they came to.
+//! A visitor who came to be robbed, and the program.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::screen::{Door, Screen, span_in};
 
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
-/// How much the page and the token may differ about the time left: both are told in whole seconds.
+/// How much page and token may differ on the time left: both have whole seconds.
 const ROUNDING: Duration = Duration::from_secs(2);
 
-/// The program in demo mode, with tokens that nothing but a logout ends while a test looks, and with patience for the disk
-/// of a machine that compiles beside it.
+/// The program in demo mode, with tokens that do not expire during a test, and a store timeout for a machine that also
+/// compiles.
 pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_ACCESS_TTL", "10m")
@@ -45,7 +45,7 @@ impl Visitor {
         visitor
     }
 
-    /// Arrives with a browser that tells this of where its requests come from.
+    /// Arrives with a browser that sends these headers on the origin of its requests.
     pub(crate) async fn arrive_as(running: &Running, provenance: Provenance) -> Self {
         let visitor = Self::arrive(running).await;
         Self {
@@ -61,7 +61,7 @@ impl Visitor {
         visitor
     }
 
-    /// Presses a button of the screen, and arrives at the screen again.
+    /// Presses a button of the screen, and follows it back to the screen.
     pub(crate) async fn press(&self, action: &str) -> Screen {
         let reply = self.client.post(action, &[]).await.expect_status(303);
         let to = reply.header("location");
@@ -96,14 +96,13 @@ impl Visitor {
         expiry(&self.api, &self.access()).await
     }
 
-    /// Which name the cookies log in; nobody if none.
+    /// The name that the cookies log in, if any.
     pub(crate) async fn name(&self) -> Option<String> {
         let me = self.client.open("/api/me").await;
         (me.status == 200).then(|| me.body["username"].as_str().unwrap().to_owned())
     }
 
-    /// The signature-only door says, on this visitor's screen, exactly how long it stays open for a token that
-    /// expires then.
+    /// The signature-only door shows, on this visitor's screen, exactly how long it stays open for a token with this expiry.
     pub(crate) async fn assert_still_inside_until(&self, expiry: Timestamp) {
         let (reply, screen) = self.page("/demo").await;
         screen.assert_accepted(Door::SignatureOnly);
@@ -113,13 +112,13 @@ impl Visitor {
     }
 }
 
-/// When the API says that a live access token expires.
+/// A live access token's expiry, from the API.
 pub(crate) async fn expiry(api: &ApiClient, access: &SecretString) -> Timestamp {
     let me = api.me(access).await.expect_status(200);
     me.body["expires_at"].as_str().unwrap().parse().unwrap()
 }
 
-/// The verdict tells the time that was left when it was shown, which was between these two instants.
+/// The verdict shows the time left when it was drawn, which was between these two instants.
 #[track_caller]
 pub(crate) fn assert_left(verdict: &str, (earliest, latest): (Timestamp, Timestamp), expiry: Timestamp) {
     assert!(verdict.contains("still inside for another"), "{verdict}");

@@ -15,7 +15,7 @@ const REVOKED: Fault = Fault::Instead(
     r#"{"code": "token_revoked", "status": 401}"#,
 );
 
-/// Somebody whose access token has run out.
+/// A person whose access token has expired.
 async fn a_person_with_an_expired_token() -> Option<Person> {
     let (person, late) = Person::arrive_late().await?;
     person.open_nobodys_page().await;

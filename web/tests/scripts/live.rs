@@ -1,4 +1,4 @@
-//! What moves on a page that is open: times, the log, and what a renewal has made old.
+//! The live parts of an open page: times, the log, and what a renewal updates.
 
 use std::cell::Cell;
 
@@ -6,11 +6,11 @@ use thirtyfour::By;
 
 use crate::person::{LONG, Person, SHORT, until, until_there_is};
 
-/// A mark that is gone when the page is loaded anew.
+/// A mark that is gone after a reload.
 const MARK: &str = "window.mark = 'not loaded anew'";
 const MARKED: &str = "return window.mark ?? null";
 
-/// What can be read there, found and read at one moment: pages change.
+/// The text there, found and read at one moment: pages change.
 async fn reads(person: &Person, css: &str) -> String {
     let read = format!("return document.querySelector(`{css}`)?.innerText");
     let words = person.evaluate(&read).await;
@@ -36,7 +36,7 @@ async fn the_remaining_time_ticks_and_restarts_after_a_renewal_without_a_reload(
     };
     person.log_in_as("alice").await;
     person.evaluate(MARK).await;
-    // Nothing once the life has run out, which on a slow machine it may before it is renewed.
+    // `None` once the token has expired, which on a slow machine may be before the renewal.
     let left = async || {
         let words = reads(&person, "#life time").await;
         words
@@ -45,7 +45,7 @@ async fn the_remaining_time_ticks_and_restarts_after_a_renewal_without_a_reload(
     };
     let first = until_there_is("a time left", left).await;
     let ticked = until_there_is("a tick", async || left().await.filter(|left| *left < first)).await;
-    // Then it begins anew, and the page says how that came. Within a life it never rises.
+    // Then it restarts, and the page explains why. Within a lifetime it never rises.
     let lowest = Cell::new(ticked);
     until("a new life", async || {
         let left = left().await.unwrap_or_default();
@@ -91,7 +91,7 @@ async fn the_log_grows_by_itself_and_keeps_the_focus_where_it_was() {
         focused
     );
     assert_eq!(person.evaluate(MARKED).await, "not loaded anew");
-    // A screen reader is told how much has come, once it is quiet.
+    // A screen reader announces the number of new entries, once no more arrive.
     until("word of it", async || {
         let told = "return document.querySelector('[data-live] + [role=status]').textContent";
         person.evaluate(told).await.as_str().unwrap().contains("more request")
@@ -117,6 +117,6 @@ async fn a_hidden_tab_lets_go_of_the_event_stream_and_takes_it_up_again() {
         person.wire.count("GET /demo/events ") > streams
     })
     .await;
-    // What came meanwhile is there.
+    // The entries made meanwhile are shown.
     until("one entry more", async || entries(&person).await > before).await;
 }

@@ -1,4 +1,4 @@
-//! Answers that do not come, or are no.
+//! Lost replies and refusals.
 
 use crate::{
     person::{LONG, Person, RENEWAL, SHORT, until},
@@ -12,8 +12,8 @@ const REUSED: Fault = Fault::Instead(
     r#"{"code": "refresh_reused", "status": 401}"#,
 );
 
-/// The program renews and its answer is lost. Asked again within the grace it gives the same successor; later it would
-/// have to take the browser for a thief.
+/// The program renews and its answer is lost. A retry within the grace gets the same successor; a later one would look like
+/// theft.
 async fn a_lost_answer(fault: Fault) {
     let Some(person) = Person::arrive(SHORT).await else {
         return;
@@ -22,12 +22,12 @@ async fn a_lost_answer(fault: Fault) {
     asked_again_and_renewed_once(&person, fault).await;
     person.browser.reload().await;
     person.assert_on_account_of("alice").await;
-    // And on it goes.
+    // Later renewals work.
     let now = person.renewals().await;
     person.until_generation(now.generation + 1).await;
 }
 
-/// One renewal fails like this, and is repeated. The page is told of the tokens that came in the end, and of nothing else.
+/// One renewal fails like this, and is repeated. The page is notified only of the final tokens.
 async fn asked_again_and_renewed_once(person: &Person, fault: Fault) {
     person.listen().await;
     let (begun, asked) = (person.renewals().await, person.wire.count(RENEWAL));
@@ -77,12 +77,12 @@ async fn a_refusal_keeps_the_page_until_the_person_chooses_to_leave() {
     person.wire.fail(RENEWAL, REUSED, 100);
     until("a refusal", async || person.wire.count(RENEWAL) > 0).await;
     person.browser.wait_for_text("This login has ended.").await;
-    // The page stands, and so do the cookies: another tab may have got new ones.
+    // The page stays, and so do the cookies: another tab may have got new ones.
     person.assert_on_account_of("alice").await;
     for name in ["rescind_access", "rescind_refresh"] {
         assert!(person.browser.cookie(name).await.is_some(), "{name} was thrown away");
     }
-    // It is asked once ahead of time, unless the machine was too slow for that, and once at the end, and then no more.
+    // One request ahead of time, unless the machine was too slow, one at the end, and no more.
     person.let_the_access_token_run_out().await;
     let look = async || person.resolve("return await module.renewal.look();").await;
     until("the end", async || look().await["state"] == "stale").await;
@@ -105,7 +105,7 @@ async fn a_session_that_was_ended_elsewhere_leaves_no_private_page() {
     };
     person.log_in_as("alice").await;
     person.end_the_session_from_elsewhere().await;
-    // Somebody comes back to the tab.
+    // The person returns to the tab.
     person
         .evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         .await;

@@ -1,5 +1,5 @@
-//! What the script does in a real Chromium: renewing ahead of time, between tabs, over bad wires and after a sleep; leaving
-//! private pages; making pages live. That every page works without it is proved in `tests/browser`.
+//! The script in a real Chromium: renewing ahead of time, between tabs, over bad connections and after a sleep; leaving
+//! private pages; live pages. `tests/browser` proves that every page works without it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod asking;

@@ -1,4 +1,4 @@
-//! Somebody at a browser with scripts, at the far end of a wire.
+//! A person at a browser with scripts, connected through a faulty wire.
 
 use std::{future::Future, time::Duration};
 
@@ -17,29 +17,29 @@ use crate::wire::Wire;
 
 const DEMO_PASSWORD: &str = "correct horse battery staple";
 
-/// A life of access tokens in which renewing ahead of time can be told from renewing too late: its last quarter is long
+/// A lifetime of access tokens that distinguishes renewing ahead of time from renewing too late: its last quarter is long
 /// enough for a busy machine.
 pub(crate) const SHORT: &str = "10s";
-/// A life that a test can wait for the end of, twice.
+/// A lifetime short enough to wait for twice.
 pub(crate) const BRIEF: &str = "5s";
-/// One in which nothing runs out.
+/// A lifetime in which no token expires.
 pub(crate) const LONG: &str = "10m";
 
 pub(crate) const RENEWAL: &str = "POST /api/refresh ";
 
-/// Longer than any lives that are waited for, and than a slow machine needs.
+/// Longer than any awaited lifetime, and than a slow machine needs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often the tokens of a browser have been renewed, from both ends of the wire.
+/// How often a browser's tokens were renewed, counted at both ends of the wire.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Renewals {
-    /// Renewals that were answered. One too many is answered as well, with what the one before got.
+    /// Answered renewals. A redundant one is answered too, with the same tokens as the one before.
     pub(crate) answered: u64,
     /// By how many generations the browser's refresh token has grown.
     pub(crate) generation: u64,
 }
 
-/// The tokens of somebody who was away for too long: the access token has run out, the refresh token buys another.
+/// The tokens of a person who was away: the access token has expired, the refresh token is valid.
 pub(crate) struct Late {
     cookies: [(&'static str, SecretString); 2],
 }
@@ -53,7 +53,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// Starts everything, with this life of access tokens; nothing if there is no browser on this machine.
+    /// Starts everything, with this lifetime of access tokens; `None` if this machine has no browser.
     pub(crate) async fn arrive(access_ttl: &str) -> Option<Self> {
         Self::arrive_with(|program| program.env("RESCIND_ACCESS_TTL", access_ttl)).await
     }
@@ -66,10 +66,10 @@ impl Person {
         Some(Self::at(wire, listener, running).await)
     }
 
-    /// Starts everything, with lives in which nothing runs out, and gives tokens of somebody for whom one has.
+    /// Starts everything, with long lifetimes, and returns tokens with an expired access token.
     ///
-    /// They are of a life of the program before this one, in which lives were short. Rejected: one short life for the whole
-    /// test. Then what is renewed runs out too, while a busy machine has not yet come to look at it.
+    /// They are from an earlier run of the program, with short lifetimes. Rejected: one short lifetime for the whole test. Then
+    /// the renewed token may expire too, before a busy machine checks it.
     pub(crate) async fn arrive_late() -> Option<(Self, Late)> {
         needs(Tool::Chromium)?;
         let (wire, listener) = Wire::bind().await;
@@ -95,12 +95,12 @@ impl Person {
         }
     }
 
-    /// Opens a page that is drawn for nobody, and has its scripts.
+    /// Opens a page that depends on no login, with its scripts.
     pub(crate) async fn open_nobodys_page(&self) {
         self.browser.open("/no-such-page").await;
     }
 
-    /// Holds these tokens from now on. The page that is open must be nobody's: one that is opened with them has new ones.
+    /// Sets these tokens. The open page must not depend on a login: a page opened with them renews them.
     pub(crate) async fn come_back_with(&self, late: &Late) {
         for (name, value) in &late.cookies {
             let mut cookie = Cookie::new(cookie_name(self.wire.url(), name), value.expose_secret());
@@ -110,7 +110,7 @@ impl Person {
         assert_eq!(self.state().await["state"], "stale");
     }
 
-    /// Logs in, and stands on the account page.
+    /// Logs in, and arrives at the account page.
     pub(crate) async fn log_in_as(&self, name: &str) {
         self.browser.open("/login").await;
         self.browser.press(&format!("Log in as {name}")).await;
@@ -125,7 +125,7 @@ impl Person {
         assert!(text.contains(name), "this is not {name}'s page:\n{text}");
     }
 
-    /// Opens the account page in a window of its own, which is in sight beside the others, and makes it the current one.
+    /// Opens the account page in its own visible window beside the others, and makes it the current one.
     pub(crate) async fn open_account_in_another_window(&self) {
         let driver = self.browser.driver();
         let window = driver.new_window().await.unwrap();
@@ -150,13 +150,13 @@ impl Person {
             .unwrap();
     }
 
-    /// What this function body returns, in the current tab.
+    /// The return value of this function body, in the current tab.
     pub(crate) async fn evaluate(&self, body: &str) -> Value {
         let returned = self.browser.driver().execute(body, Vec::new()).await.unwrap();
         returned.json().clone()
     }
 
-    /// What this function body resolves to. In it `module` is what the page's own script exports.
+    /// The resolved value of this function body. In it `module` has the exports of the page's own script.
     pub(crate) async fn resolve(&self, body: &str) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1];
@@ -167,7 +167,7 @@ impl Person {
         resolved.json().clone()
     }
 
-    /// Writes down from now on what the renewal of the current tab tells.
+    /// Records from now on the notifications of the current tab's renewal.
     pub(crate) async fn listen(&self) {
         let heard = self
             .resolve(
@@ -181,18 +181,18 @@ impl Person {
         assert_eq!(heard, "listening");
     }
 
-    /// What was told since [`listen`](Self::listen); nothing either if the page has gone since.
+    /// The notifications since [`listen`](Self::listen); none if the page was left since.
     pub(crate) async fn heard(&self) -> Vec<Value> {
         let heard = self.evaluate("return window.heard ?? []").await;
         heard.as_array().unwrap().clone()
     }
 
-    /// What `GET /session` says of the browser's cookies.
+    /// The answer of `GET /session` to the browser's cookies.
     pub(crate) async fn state(&self) -> Value {
         self.resolve("return await (await fetch('/session')).json();").await
     }
 
-    /// Waits until the browser's tokens are of this generation, or of a later one. Lives go on while one looks.
+    /// Waits until the browser's tokens are of this generation, or of a later one: renewals continue meanwhile.
     pub(crate) async fn until_generation(&self, generation: u64) {
         until(&format!("generation {generation}"), async || {
             self.state().await["generation"].as_u64() >= Some(generation)
@@ -200,12 +200,12 @@ impl Person {
         .await;
     }
 
-    /// How often the tokens have been renewed up to a moment at which no tab renews. Each of the two numbers alone has
-    /// changed by the time that the other is read, so the current tab takes its turn to renew, and does not use it.
+    /// How often the tokens were renewed, at a moment at which no tab renews. Otherwise one number could change while the
+    /// other is read, so the current tab takes the turn to renew, and does not use it.
     pub(crate) async fn renewals(&self) -> Renewals {
         until_there_is("a moment without a renewal", async || {
             self.take_turn().await;
-            // Nothing where a slow machine has let the access token run out: then tabs have to renew it first.
+            // `None` if the access token has expired on a slow machine: then tabs have to renew it first.
             let generation = self.state().await["generation"].as_u64();
             let answered = u64::try_from(self.wire.answered(RENEWAL)).unwrap();
             self.end_turn().await;
@@ -229,13 +229,13 @@ impl Person {
         self.evaluate("window.end_turn()").await;
     }
 
-    /// Waits until the access token in the browser's cookie has run out.
+    /// Waits until the access token in the browser's cookie has expired.
     pub(crate) async fn let_the_access_token_run_out(&self) {
         let token = self.browser.cookie("rescind_access").await.unwrap();
         self.api.until_expired(&token).await;
     }
 
-    /// The same, without asking the page anything: another one is in front, or it sleeps.
+    /// The same, without a script in the page: another one is in front, or it sleeps.
     pub(crate) async fn let_a_life_pass(&self) {
         let another = self.api.log_in("bob", DEMO_PASSWORD).await.tokens();
         self.api.until_expired(another.access()).await;
@@ -252,7 +252,7 @@ impl Person {
         self.api.log_out_everywhere(elsewhere.access()).await.expect_status(204);
     }
 
-    /// The content security policy was kept to, in the current tab and in all before.
+    /// The content security policy was not violated, in the current tab and in all before.
     pub(crate) async fn assert_policy_kept(&self) {
         let said = self.browser.console().await;
         let violations: Vec<_> = said
@@ -267,7 +267,7 @@ impl Person {
 fn program(wire: &Wire) -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_PUBLIC_URL", wire.url())
-        // That a busy machine is slow is not what is tried here.
+        // These tests do not measure a busy machine's speed.
         .env("RESCIND_STORE_TIMEOUT", "10s")
 }
 
@@ -277,13 +277,13 @@ async fn start(program: Program) -> Running {
     running
 }
 
-/// Waits until it is so. What a page will do cannot be awaited from outside, only asked for. What is asked for must not
-/// pass: "at least so many", never "so many just now".
+/// Polls until it is so: a page's actions cannot be awaited from outside. The condition must stay true: "at least n", never
+/// "n at this moment".
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     until_there_is(what, async || is_so().await.then_some(())).await;
 }
 
-/// The same for something to have.
+/// The same, for a value.
 pub(crate) async fn until_there_is<T>(what: &str, found: impl AsyncFn() -> Option<T>) -> T {
     let mut again = interval(Duration::from_millis(100));
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);

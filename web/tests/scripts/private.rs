@@ -1,4 +1,4 @@
-//! Nothing private stays on the screen of a browser that was logged out.
+//! No private page stays on the screen of a browser that was logged out.
 
 use thirtyfour::By;
 
@@ -57,7 +57,7 @@ async fn a_tab_that_is_opened_beside_leaves_the_others_alone() {
     let first = person.browser.tab().await;
     person.evaluate("window.still = 'here'").await;
     person.open_account_in_another_window().await;
-    // Nobody's page, for whoever asks: the others look, and find that they may stay.
+    // A page without a login: the other tabs check, and stay.
     let looked = person.wire.count("GET /session ");
     person.browser.open("/no-such-page").await;
     until("a look", async || person.wire.count("GET /session ") > looked).await;

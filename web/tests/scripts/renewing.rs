@@ -1,17 +1,17 @@
-//! Ahead of expiry, once for all tabs, and not while nobody looks.
+//! Renewal ahead of expiry, once for all tabs, and not while all are hidden.
 
 use serde_json::{Value, json};
 
 use crate::person::{BRIEF, LONG, Person, RENEWAL, SHORT, until};
 
-/// Takes Web Locks away, as an old browser does, or plain `http` on another machine.
+/// Removes Web Locks, as in an old browser, or over plain `http` on another machine.
 const NO_WEB_LOCKS: &str = "Object.defineProperty(Navigator.prototype, 'locks', { value: undefined });";
 
-/// Lets lives pass in so many windows in which alice's account is open, and holds that each was renewed once, by one of
-/// them, that all have heard of it, and that it is done in time.
+/// Lets several lifetimes pass in this many windows with alice's account, and asserts that each was renewed once, by one of
+/// them, in time, and that all were notified.
 ///
-/// Lives go on while this looks, and how many pass meanwhile is the machine's affair. So renewals are compared with
-/// generations, however many there are; and what is heard only grows, until it is enough.
+/// Lifetimes pass during the checks, and their number depends on the machine. So the number of renewals is compared with the
+/// generations, and notifications are counted until there are enough.
 async fn one_renewal_a_life(person: &Person, windows: usize) {
     person.log_in_as("alice").await;
     for _ in 1..windows {
@@ -22,11 +22,11 @@ async fn one_renewal_a_life(person: &Person, windows: usize) {
         person.browser.switch_to(window).await;
         person.listen().await;
     }
-    // What was renewed while they were opened, and by whom, is not counted.
+    // Renewals during the opening of the windows are not counted.
     let begun = person.renewals().await;
     for window in &windows {
         person.browser.switch_to(window).await;
-        // A machine that stands still for more than a quarter of a life is too late for it. Then the next one tells.
+        // A machine that stalls for more than a quarter of a lifetime is too late. Then the next lifetime counts.
         until("word of a life that began before the last was over", async || {
             let lives = lives_heard_of(&person.heard().await);
             lives.windows(2).any(|lives| lives[1].begun < lives[0].end)
@@ -50,14 +50,14 @@ async fn one_renewal_a_life(person: &Person, windows: usize) {
     person.assert_policy_kept().await;
 }
 
-/// The life of an access token, in milliseconds of the server's clock.
+/// The lifetime of an access token, in milliseconds of the server's clock.
 struct Life {
     begun: f64,
     end: f64,
 }
 
-/// Waits until the current tab, which has listened since before that generation, was told of a life for each that came after
-/// it. Were a life renewed twice, generations would be ahead of lives for ever.
+/// Waits until the current tab, which has listened since before that generation, was notified of one lifetime for each
+/// generation after it. If a lifetime were renewed twice, there would always be more generations than lifetimes.
 pub(crate) async fn a_life_for_each_generation(person: &Person, begun: u64) {
     until("a life for each generation", async || {
         let rotated = person.renewals().await.generation - begun;
@@ -66,8 +66,8 @@ pub(crate) async fn a_life_for_each_generation(person: &Person, begun: u64) {
     .await;
 }
 
-/// Of which lives was told. Two tellings of one may differ by what a reply to a renewal takes to arrive, which is less than
-/// the three seconds for which the script waits, and by the second to which it is rounded.
+/// The lifetimes in the notifications. Two notifications of one lifetime may differ by the time of a renewal's reply, which is
+/// less than the three seconds that the script waits, and by rounding to a second.
 fn lives_heard_of(heard: &[Value]) -> Vec<Life> {
     let instant = |heard: &Value, name: &str| heard["detail"][name].as_f64();
     let mut lives: Vec<_> = heard
@@ -110,7 +110,7 @@ async fn two_tabs_that_renew_at_once_take_turns_and_the_second_finds_it_done() {
     person.open_nobodys_page().await;
     person.come_back_with(&late).await;
 
-    // A third has its turn while both come to want theirs.
+    // A third tab has the turn while both queue for theirs.
     person.take_turn().await;
     for window in [&first, &second] {
         person.browser.switch_to(window).await;
@@ -197,7 +197,7 @@ async fn a_hidden_tab_renews_only_when_it_is_shown_again() {
     let tab = person.browser.tab().await;
     let other = person.browser.new_tab().await;
     person.browser.open("about:blank").await;
-    // What was begun while the tab could be seen ends in this life, and in the next there would be more.
+    // A renewal begun while the tab was visible ends in this lifetime; a further one would be in the next.
     person.let_a_life_pass().await;
     let asked = person.wire.count(RENEWAL);
     person.let_a_life_pass().await;
@@ -211,13 +211,12 @@ async fn a_hidden_tab_renews_only_when_it_is_shown_again() {
     person.assert_on_account_of("alice").await;
 }
 
-/// Timers that sleep with the laptop: what is set never comes. Rejected: freezing the page by the DevTools protocol, which
-/// hides what it freezes and leaves it hidden.
+/// Timers that sleep with the laptop: they never fire. Rejected: freezing the page by the DevTools protocol, which hides the
+/// page and leaves it hidden.
 const SLEEPING_TIMERS: &str = "window.awake = setTimeout;
     window.setTimeout = () => (window.slept = true, 0);";
 
-/// The lid is opened. What waits for a moment waits no longer; what waits for an end of life goes on sleeping, so that
-/// nobody has to be quick to see what came of this one.
+/// The lid is opened. Short timers fire; timers for the end of a lifetime keep sleeping, so that the result stays visible.
 const AWAKE: &str = "window.setTimeout = (call, delay, ...rest) => delay > 1000 ? 0 : awake(call, delay, ...rest);
     document.dispatchEvent(new Event('visibilitychange'));";
 
@@ -254,7 +253,7 @@ async fn without_renewal_no_request_is_sent_and_the_page_leaves_at_the_end() {
     };
     person.browser.open("/login").await;
     person.browser.press("Log in as alice").await;
-    // Not "on the account": on a slow machine that is over before one looks.
+    // Not "on the account": on a slow machine the page has left before the check.
     until("the login", async || {
         person.browser.path().await == "/login?next=%2Faccount"
     })

@@ -1,4 +1,4 @@
-//! The wire between the browser and the program: it counts requests, and does to them what wires do.
+//! The wire between the browser and the program: it counts requests, and injects network faults.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,14 +7,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What becomes of a request.
+/// A fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The program does what it is asked to; its answer never comes.
+    /// The program handles it; the answer never arrives.
     Silence,
-    /// The program does what it is asked to; instead of its answer the connection ends.
+    /// The program handles it; the connection ends instead of an answer.
     Cut,
-    /// The program hears nothing. This answer comes instead: status line and headers, then the body.
+    /// The program does not get it. This answer is sent instead: status line and headers, then the body.
     Instead(&'static str, &'static str),
 }
 
@@ -34,7 +34,7 @@ struct Ordered {
 }
 
 impl Wire {
-    /// Takes a port. Nobody is answered before [`carry_to`](Self::carry_to).
+    /// Takes a port. No request is answered before [`carry_to`](Self::carry_to).
     pub(crate) async fn bind() -> (Self, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let wire = Self {
@@ -63,7 +63,7 @@ impl Wire {
         &self.url
     }
 
-    /// Lets this happen to the next requests that begin like `request`, so many times.
+    /// Injects this fault into the next requests that begin like `request`, this many times.
     pub(crate) fn fail(&self, request: &'static str, fault: Fault, times: usize) {
         self.faults.lock().unwrap().push(Ordered { request, fault, times });
     }
@@ -74,17 +74,17 @@ impl Wire {
         faults.iter().map(|ordered| ordered.times).sum()
     }
 
-    /// How many requests that begin like `request` have set out.
+    /// How many requests that begin like `request` were sent.
     pub(crate) fn count(&self, request: &str) -> usize {
         beginning_like(request, &self.carried)
     }
 
-    /// How many of them got the program's own answer. What was lost on the way, or given up as too slow, is not among them.
+    /// How many of them got the program's own answer, without lost or abandoned ones.
     pub(crate) fn answered(&self, request: &str) -> usize {
         beginning_like(request, &self.answered)
     }
 
-    /// An error means that one side has hung up, and then so does the other.
+    /// An error means that one side has hung up; then the other is closed too.
     async fn carry(&self, mut browser: TcpStream, program: &str) -> Option<()> {
         let mut program = TcpStream::connect(program).await.ok()?;
         let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
@@ -98,7 +98,7 @@ impl Wire {
                         unanswered = Some(line.to_owned());
                     }
                     match fault {
-                        // Once, though the body of the request may come apart from its head.
+                        // Once, even if the body of the request arrives separately from its head.
                         Some(Fault::Instead(head, body)) => {
                             if unanswered.take().is_some() {
                                 let length = body.len();

@@ -7,7 +7,7 @@ use rescind_testkit::{Ended, Program, Reply, Tokens, Tool, needs};
 
 use crate::stage::{DEMO_PASSWORD, Stage, program, until};
 
-/// With pruning ten times a second, which says in the log what it has removed.
+/// With pruning ten times a second, which logs what it removed.
 pub(crate) fn pruning(program: Program) -> Program {
     program
         .env("FAILPOINTS", "prune-often=return")
@@ -63,7 +63,7 @@ async fn a_start_with_a_fast_clock_that_prunes_revives_no_token() {
         assert_eq!(me.status, 401, "{policy}: the token counts again: {me:?}");
         let refused = stage.api.get("/api/sessions", Some(tokens.access())).await;
         assert_eq!(refused.status, 401, "{policy}: {refused:?}");
-        // Three hours are pruned away, so the time is three hours ahead, and it says so.
+        // Three hours were pruned, so the time is three hours ahead, and the program reports it.
         until_ready(&stage, false).await;
         stage.assert_alive(&stage.log_in().await).await;
     }
@@ -154,7 +154,7 @@ async fn a_clock_that_libraries_cannot_write_is_refused_in_one_sentence() {
             assert!(!refused.stderr.contains("panicked"), "{}", refused.stderr);
         }
     }
-    // While it runs the HTTP server stops telling its connections the time. Better to end than to answer nothing.
+    // At run time the HTTP server would stop updating its connections' time. Ending is better than not answering.
     let stage = Stage::with(program().with_clock_offset("+0")).await;
     stage.running.step_clock("-60y").unwrap();
     let ended = stage.running.ended().await.unwrap();
@@ -164,7 +164,7 @@ async fn a_clock_that_libraries_cannot_write_is_refused_in_one_sentence() {
         "{}",
         ended.stderr
     );
-    // With the right clock nothing of it is left.
+    // With the right clock no effect is left.
     let stage = Stage::with(ended.program.with_clock_offset("+0")).await;
     stage.log_in().await;
 }
@@ -196,7 +196,7 @@ async fn a_copy_that_lay_untouched_for_40_days_starts_with_a_warning() {
     }
     let new = stage.api.log_in("alice", DEMO_PASSWORD).await.tokens();
     stage.assert_alive(&new).await;
-    // A start soon after says nothing of it.
+    // A start soon after does not warn.
     let stage = Stage::with(
         stage
             .running

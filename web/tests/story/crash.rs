@@ -1,4 +1,4 @@
-//! The program is killed in the middle of work. What it has said is true afterwards.
+//! The program is killed in the middle of work. Its answers stay true.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::stage::{DEMO_PASSWORD, Stage};
 
 /// Sessions that are to be logged out while the program dies.
 const LEAVING: usize = 24;
-/// Sessions that nobody ends.
+/// Sessions that stay open.
 const STAYING: usize = 3;
 /// How many logouts are answered before the kill, at most: it comes at another moment in each round.
 const ANSWERED_AT_MOST: usize = 20;
@@ -45,7 +45,7 @@ async fn answers_given_before_kill_9_stay_true_after_the_restart() {
                         .await
                     {
                         Ok(reply) if reply.status == 204 => acknowledge.send(tokens).unwrap(),
-                        // Cut off: nobody knows, and nobody may rely on it.
+                        // Cut off: the outcome is unknown.
                         _ => return,
                     }
                 }

@@ -51,7 +51,7 @@ async fn a_logout_beside_a_foreign_cookie_ends_the_session() {
     api.refresh(&refresh).await.expect_problem(401, "session_closed");
 }
 
-/// The demo's and the lab's own cookies, the theme's and the course's: whoever sent them is known, and their choice counts.
+/// The cookies of demo, lab, theme and course: their sender is recognised, and their choice counts.
 #[tokio::test]
 async fn a_foreign_cookie_hides_none_of_the_demos() {
     let stage = Stage::open().await;

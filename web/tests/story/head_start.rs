@@ -1,5 +1,5 @@
-//! Keeps a race close: whichever side came first starts later the next time. So both orders occur, near the point at which
-//! one turns into the other.
+//! Keeps a race close: the side that came first starts later the next time. So both orders occur, near the point at which one
+//! turns into the other.
 
 use std::time::Duration;
 

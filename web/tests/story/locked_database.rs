@@ -1,4 +1,4 @@
-//! Somebody else holds the database's lock to write. What cannot be written down is not done, and is not said to be.
+//! Another process holds the database's write lock. An operation that cannot be written is not confirmed.
 
 use std::{fs::File, path::Path, time::Duration};
 
@@ -10,13 +10,13 @@ use crate::stage::{DEMO_PASSWORD, Stage, program};
 
 /// The default of `RESCIND_STORE_TIMEOUT`.
 const STORE_TIMEOUT: &str = "500ms";
-/// With what a busy machine may add; less than the five seconds for which SQLite itself would wait.
+/// With a busy machine's delay; less than the five seconds for which SQLite itself would wait.
 const SOON: Duration = Duration::from_secs(4);
 
 /// Keeps every writer out until it is dropped, and lets readers in: what an open write transaction of another process does.
 ///
-/// A writer takes an exclusive lock on one byte of the WAL index (sqlite.org/walformat.html, section 2.3.1). A shared lock
-/// on all its bytes stands in its way, and not in the way of readers, whose locks are shared too.
+/// A writer takes an exclusive lock on one byte of the WAL index (sqlite.org/walformat.html, section 2.3.1). A shared lock on
+/// all its bytes blocks it, but not readers, whose locks are shared too.
 struct Held(#[expect(dead_code, reason = "holds the lock as long as it is open")] File);
 
 impl Held {
@@ -36,7 +36,7 @@ async fn assert_unavailable_soon(answer: impl Future<Output = Reply>) -> Reply {
     reply.expect_problem(503, "store_unavailable")
 }
 
-/// Asks again until it is done, as `Retry-After` says.
+/// Repeats the request until it is done, after each `Retry-After`.
 async fn until(status: u16, what: impl AsyncFn() -> Reply) -> Reply {
     let mut again = interval(Duration::from_millis(100));
     let done = async {

@@ -1,4 +1,4 @@
-//! The story that everything else is for: log in, be robbed, log out, and the stolen token is dead. And stays dead.
+//! The main story: log in, be robbed, log out, and the stolen token is refused, and stays refused.
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use rescind_testkit::{Program, Reply, Thief, Tokens, Tool, needs};
@@ -31,7 +31,7 @@ async fn a_logout_revokes_the_stolen_token_at_once_and_no_other() {
     thief.tries_refresh().await.expect_problem(401, "session_closed");
     assert_eq!(stage.generation(&bystander, &tokens.session_id).await, None);
     stage.assert_alive(&bystander).await;
-    // Whoever lost the first answer asks again.
+    // A client that lost the first answer repeats the request.
     stage.api.log_out(tokens.access()).await.expect_status(204);
 }
 

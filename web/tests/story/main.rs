@@ -1,7 +1,7 @@
-//! The real program over HTTP, on a fresh start with SQLite: what people are promised, and what they would try.
+//! The real program over HTTP, on a fresh start with SQLite: the promises, and the attacks on them.
 //!
-//! Nothing is mocked here. Each test starts the binary with a data directory of its own, speaks to it as an outsider, kills
-//! it where that is the point, and believes only what it is answered. What a browser adds is in `tests/browser`.
+//! No mocks. Each test starts the binary with its own data directory, sends requests as an outsider, kills it where that is
+//! the point, and checks only the answers. What a browser adds is in `tests/browser`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod clock;

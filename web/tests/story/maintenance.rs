@@ -1,4 +1,4 @@
-//! The background work of the program, and what if it fails.
+//! The program's background tasks, and their failures.
 
 use crate::stage::program;
 

@@ -1,5 +1,5 @@
-//! Keys that are older than their database: what they signed may have been revoked, and this database does not know it.
-//! Each start succeeds, nothing that was issued before is accepted, and logins work after a few seconds.
+//! Keys that are older than their database: their tokens may have been revoked, and this database lacks the revocations. Each
+//! start succeeds, no older token is accepted, and logins work after a few seconds.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     stage::{Stage, program},
 };
 
-/// With an issuer that does not depend on the port, so that another program accepts its tokens for all that is in them.
+/// With an issuer that does not depend on the port, so that another program can accept its tokens by their contents.
 fn fixed() -> Program {
     program().env("RESCIND_PUBLIC_URL", "http://127.0.0.1")
 }
@@ -23,7 +23,7 @@ async fn past(program: Program) -> (Program, [Tokens; 2]) {
     (stage.running.terminate().await.unwrap().program, [ended, open])
 }
 
-/// Starts on a database that knows nothing.
+/// Starts on an empty database.
 async fn assert_no_token_is_revived(program: Program, old: &[Tokens]) -> Stage {
     let stage = Stage::with(program).await;
     assert!(
@@ -122,7 +122,7 @@ async fn a_token_revoked_in_another_database_is_refused_in_the_first_too() {
     let refused = stage.api.get("/api/sessions", Some(open.access())).await;
     refused.expect_problem(401, "token_revoked");
     stage.assert_alive(&stage.log_in().await).await;
-    // It is the newest now, so the next start finds nothing to say.
+    // It is the newest now, so the next start does not warn.
     let stage = Stage::with(stage.running.terminate().await.unwrap().program).await;
     let said = stage
         .running

@@ -1,4 +1,4 @@
-//! The five answers, as a client meets them: what a stolen access token is worth after a logout, and what there is to ask.
+//! The five policies, as a client meets them: whether a stolen access token works after a logout, and what is checked.
 
 use jiff::{Timestamp, fmt::rfc2822};
 use rescind_testkit::{CookieClient, ExposeSecret, Reply, Thief, Tokens};
@@ -12,14 +12,14 @@ async fn under(policy: &str) -> (Stage, Tokens) {
     (stage, tokens)
 }
 
-/// The same with access tokens that run out while one waits.
+/// The same with access tokens that expire during the test.
 async fn briefly_under(policy: &str) -> (Stage, Tokens) {
     let stage = Stage::with(program().env("RESCIND_POLICY", policy).env("RESCIND_ACCESS_TTL", "6s")).await;
     let tokens = stage.log_in().await;
     (stage, tokens)
 }
 
-/// A logout by form, and the page after it, which says when a stolen copy dies.
+/// A logout by form, and the page after it, which shows when a stolen copy expires.
 async fn form_logout(stage: &Stage) -> Reply {
     let visitor: CookieClient = stage.running.cookie_client();
     visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
@@ -158,7 +158,7 @@ async fn what_was_logged_out_without_a_row_is_refused_once_the_blacklist_is_aske
     refused.expect_problem(401, "token_revoked");
 }
 
-/// Going over to a policy that asks must not forget what was revoked under one that did not.
+/// A change to a policy that checks revocation must keep what was revoked under one that did not.
 #[tokio::test]
 async fn what_was_logged_out_under_rotation_is_refused_once_the_blacklist_is_asked() {
     let (stage, tokens) = under("rotation").await;

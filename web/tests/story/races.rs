@@ -1,4 +1,4 @@
-//! Two things at once, over HTTP, many times. Whoever wins, nothing of a session that has ended is accepted afterwards.
+//! Concurrent operations over HTTP, many times. In either order, no token of an ended session is accepted afterwards.
 
 use std::{
     collections::BTreeSet,
