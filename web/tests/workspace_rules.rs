@@ -1,8 +1,8 @@
-//! The rules of the workspace, held against what Cargo knows of it.
+//! The rules of the workspace, checked against Cargo's metadata.
 //!
-//! Which crate may import which is the design in one picture: the token logic stays free of IO, the HTTP side free of SQL,
-//! and each library that could be exchanged is named in one place. A rule that only a page states is broken by the first
-//! convenient `use`; here it fails a test that says which arrow is not allowed.
+//! The allowed imports between crates are the design in one picture: the token logic has no IO, the HTTP side no SQL, and each
+//! replaceable library is named in one place. A rule that is only documented is broken by the first convenient `use`; here
+//! that fails a test, which names the forbidden arrow.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,14 +12,14 @@ use std::process::Command;
 use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
 use toml_edit::{Document, Item};
 
-/// Who imports whom. An arrow may skip on its way down; nothing else is allowed.
+/// The allowed imports. An arrow may skip levels on its way down; no other is allowed.
 const ARROWS: [(&str, &[&str]); 11] = [
     ("rescind-web", &["rescind-server", "rescind-lab", "rescind-exercises"]),
     ("rescind-server", &["rescind-api", "rescind-store"]),
     ("rescind-lab", &["rescind-api"]),
     ("rescind-api", &["rescind-session"]),
     ("rescind-store", &["rescind-session", "rescind-migrations"]),
-    // Only to try a learner's code. What the web takes from it, the texts, needs no other crate.
+    // Only to check a learner's code. The texts, which the web uses, need no other crate.
     ("rescind-exercises", &["rescind-conformance"]),
     ("rescind-conformance", &["rescind-session"]),
     ("rescind-session", &["rescind-token"]),
@@ -49,16 +49,16 @@ const PUBLISHED: [&str; 6] = [
     "migrations",
 ];
 
-/// What the token logic does without, to stay synchronous.
+/// The libraries that the token logic must not use, to stay synchronous.
 const ASYNCHRONOUS: [&str; 3] = ["async-trait", "futures", "tokio"];
 
-/// The feature that lets a test stop the program where it hurts.
+/// The feature that lets a test stop the program at critical points.
 const FAILPOINTS: &str = "failpoints";
 
-/// The crate that tries an adapter.
+/// The crate that tests an adapter.
 const SUITE: &str = "rescind-conformance";
 
-/// The list of offences that is hoped for.
+/// The expected list of offences.
 const NONE: [String; 0] = [];
 
 #[test]
@@ -73,8 +73,8 @@ fn crates_import_each_other_only_downwards() {
         let is_below = below(&package.name).contains(name);
         let allowed = match dependency.kind {
             DependencyKind::Normal => is_below,
-            // Any crate may be tested with the kit, which itself knows nothing of the workspace, and adapters with the
-            // suite; and a crate names itself to enable one of its features for its own tests.
+            // Any crate may be tested with the kit, which depends on no crate of the workspace, and adapters with the suite;
+            // and a crate names itself to enable one of its features for its own tests.
             DependencyKind::Development => {
                 is_below || ["rescind-testkit", SUITE].contains(&name) || *package.name == name
             }
@@ -109,7 +109,7 @@ fn only_its_keepers_depend_on_a_library_with_keepers() {
     assert_eq!(offences, NONE);
 }
 
-/// Where documentation is for adopters, each public item has some. Elsewhere a good name is enough.
+/// In the crates for adopters each public item is documented. Elsewhere a good name is enough.
 #[test]
 fn published_crates_deny_missing_docs() {
     let offences: Vec<_> = PUBLISHED
@@ -137,7 +137,7 @@ fn the_token_logic_is_synchronous() {
     assert_eq!(offences, NONE);
 }
 
-/// A node is for any service. The program that shows one off brings its own accounts.
+/// A node is for any service. The demo brings its own accounts.
 #[test]
 fn the_node_does_not_know_the_demo() {
     let source = Workspace::read().0.workspace_root.join("crates/server/src");
@@ -200,8 +200,8 @@ fn versions_and_lints_stand_in_the_root_manifest_and_nowhere_else() {
     assert_eq!(offences, NONE);
 }
 
-/// A program that stops where its environment says is not one to ship. A feature is enabled by whoever asks for it first,
-/// so nobody may ask: no default, no other feature, no dependency of a program that is built for its own sake.
+/// A program that stops at points set in its environment must not be shipped. One crate that enables a feature enables it for
+/// all, so none may: no default, no other feature, no dependency of the program.
 #[test]
 fn faults_on_purpose_are_asked_for_by_the_tests_of_the_program_alone() {
     let workspace = Workspace::read();
@@ -238,7 +238,7 @@ fn the_program_that_is_shipped_has_no_failpoints() {
     );
 }
 
-/// It shows the texts of the exercises. What tries a learner's code brings the suite for adapters with it, and stays behind.
+/// It shows the exercises' texts. The part that checks a learner's code depends on the suite for adapters, and is not shipped.
 #[test]
 fn the_program_that_is_shipped_has_no_suite() {
     assert!(!tree("rescind-web", "normal,build").contains(SUITE));
@@ -248,8 +248,8 @@ fn the_program_that_is_shipped_has_no_suite() {
     );
 }
 
-/// HTTP/2 is not served, so nothing that speaks it is built, in no member and for no test: `h2` has had advisories
-/// (RUSTSEC-2026-0258). A feature that brings it back brings it into the lock file.
+/// HTTP/2 is not served, so no crate for it is built, in any member or for any test: `h2` has had advisories
+/// (RUSTSEC-2026-0258). A feature that enables it again adds it to the lock file.
 #[test]
 fn no_dependency_speaks_http_2() {
     let lock = Workspace::read().0.workspace_root.join("Cargo.lock");
@@ -261,8 +261,8 @@ fn no_dependency_speaks_http_2() {
     );
 }
 
-/// The docs say which test holds which promise: "[`name`](../path/of/file.rs)". A test that was renamed, or that nothing
-/// runs any more, takes its promise with it unless the page follows.
+/// The docs name the test of each promise: "[`name`](../path/of/file.rs)". If a test is renamed or not run any more, the page
+/// has to follow.
 #[test]
 fn every_test_that_the_docs_name_is_there_and_is_run() {
     let root = Workspace::read().0.workspace_root;
@@ -310,7 +310,7 @@ fn every_test_that_the_docs_name_is_there_and_is_run() {
     assert_eq!(missing, NONE, "tests that the docs name and nothing runs");
 }
 
-/// Whether a function of that name has, among the lines right above it, an attribute that makes it a test.
+/// Whether a function of that name has a test attribute in the lines directly above it.
 fn is_test(source: &str, name: &str) -> bool {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     let declares = |line: &&str| {
@@ -399,7 +399,7 @@ fn the_numbers_of_the_two_tiers_are_those_of_their_tests() {
             .and_then(|path| path.split(')').next())
             .unwrap();
         let directory = docs.join(path).parent().unwrap().to_owned();
-        // What a test's module shares with its neighbours may stand in theirs.
+        // A module's shared numbers may be in a neighbouring file.
         let sources: String = std::fs::read_dir(directory)
             .unwrap()
             .filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok())
@@ -438,7 +438,7 @@ impl Workspace {
     }
 }
 
-/// What a crate is built of, as Cargo resolves it: each package with its features.
+/// A crate's dependencies, as Cargo resolves them: each package with its features.
 fn tree(package: &str, edges: &str) -> String {
     let output = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -24,7 +24,7 @@ async fn a_refresh_racing_a_logout_leaves_no_valid_token() {
     let (mut race, rounds) = (HeadStart::default(), rounds(100, 1000));
     for round in 0..rounds {
         let first = stage.log_in().await;
-        // By turns with either credential, and with the older of two refresh tokens in the reader's hand.
+        // In turn with each credential, and with the older of two refresh tokens.
         let by_refresh_token = round % 2 == 1;
         let (refreshing, leaving) = (stage.api.clone(), stage.api.clone());
         let (mine, out) = (first.clone(), first.clone());
@@ -64,8 +64,8 @@ async fn a_refresh_racing_a_logout_leaves_no_valid_token() {
     race.assert_both_won();
 }
 
-/// A login that was answered before "log out everywhere" began is dead after it. One that was under way may live only if
-/// it was opened after the end of everything, and then it stands in the list of devices, from where it can be ended.
+/// A login that was answered before "log out everywhere" began is revoked by it. A concurrent one may survive only if it was
+/// opened after the revocation, and then it is in the list of devices, where it can be ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_racing_a_logout_everywhere_are_refused_or_listed() {
     let stage = Stage::open().await;
@@ -73,9 +73,9 @@ async fn logins_racing_a_logout_everywhere_are_refused_or_listed() {
     for round in 0..rounds {
         let begun = Instant::now();
         let asks = stage.log_in().await;
-        // Measured each time: what else the machine does changes while this runs.
+        // Measured each time: the machine's other load changes.
         let one_login = begun.elapsed();
-        // A login takes long, for the password, and its one moment that counts comes late: sweep the other over it.
+        // A login is slow because of the password, and its critical moment is late: sweep the other operation over it.
         let wait = one_login.mul_f64(f64::from(round % 25) / 20.0);
         let line = Arc::new(Barrier::new(3));
         let mut logins = JoinSet::new();
@@ -117,7 +117,7 @@ async fn logins_racing_a_logout_everywhere_are_refused_or_listed() {
                 stage.assert_dead(racer).await;
             }
         }
-        // And a survivor is one more device, not a ghost: the next logout everywhere reaches it.
+        // A survivor is a listed device: the next logout everywhere ends it.
         stage.api.log_out_everywhere(fresh.access()).await.expect_status(204);
         for tokens in racers.iter().chain([&fresh]) {
             stage.assert_dead(tokens).await;
@@ -130,7 +130,7 @@ async fn logins_racing_a_logout_everywhere_are_refused_or_listed() {
     );
 }
 
-/// No request that *begins* after the logout's answer was read is accepted, however hard somebody tries.
+/// No request that *begins* after the logout's answer was read is accepted, for any number of attempts.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_that_begins_after_the_logout_was_answered_is_accepted() {
     const PROBERS: usize = 4;

@@ -1,4 +1,4 @@
-//! Refreshing: many at once, somebody with an old copy, somebody with an invented one.
+//! Refreshing: many at once, with an old copy, and with a forged token.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::stage::Stage;
 
 const AT_ONCE: usize = 200;
 
-/// The race is run for several sessions: in some the first is done before the others have looked.
+/// The race is run for several sessions: in some, the first refresh finishes before the others begin.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_200_refreshes_at_once_one_rotates_and_all_get_the_same_successor() {
     let stage = Stage::open().await;
@@ -19,7 +19,7 @@ async fn of_200_refreshes_at_once_one_rotates_and_all_get_the_same_successor() {
     }
 }
 
-/// Refreshes one token many times at once, and tells how many got its successor.
+/// Refreshes one token many times at once, and returns how many got its successor.
 async fn refresh_at_once(stage: &Stage) -> usize {
     let first = stage.log_in().await;
     let line = Arc::new(Barrier::new(AT_ONCE));
@@ -36,7 +36,7 @@ async fn refresh_at_once(stage: &Stage) -> usize {
         let reply = reply.unwrap();
         match reply.status {
             200 => winners.push(reply.tokens()),
-            // An honest client that came second is not a thief: the only error is "not now".
+            // A concurrent honest client is not a thief: the only error is 503.
             _ => drop(reply.expect_problem(503, "store_unavailable")),
         }
     }
@@ -80,7 +80,7 @@ async fn an_old_refresh_token_closes_the_session_and_revokes_its_access_token() 
     stage.assert_alive(&bystander).await;
 }
 
-/// The genuine token with another letter at `place`.
+/// The genuine token with one letter changed at `place`.
 fn forged(genuine: &SecretString, place: usize) -> SecretString {
     let mut letters: Vec<char> = genuine.expose_secret().chars().collect();
     letters[place] = if letters[place] == 'A' { 'B' } else { 'A' };
@@ -91,7 +91,7 @@ fn forged(genuine: &SecretString, place: usize) -> SecretString {
 async fn a_forged_refresh_token_is_refused_and_closes_no_session() {
     let stage = Stage::open().await;
     let tokens = stage.log_in().await;
-    // Behind `rrt_` in letters of six bits: the session's id, the generation, the tag.
+    // After `rrt_`, in letters of six bits: the session's id, the generation, the tag.
     let (id, generation, tag) = (4 + 10, 4 + 25, 4 + 40);
     let mut forgeries: Vec<_> = [id, generation, tag, 4 + 68]
         .map(|place| forged(tokens.refresh(), place))

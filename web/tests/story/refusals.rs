@@ -1,5 +1,5 @@
-//! What the assembled program answers to requests that are wrong: problem documents to programs, pages to people.
-//! Every case of the API is tested in its own crate; this proves that nothing of the assembly gets in between.
+//! The assembled program's answers to wrong requests: problem documents to programs, pages to people. Every case of the API is
+//! tested in its own crate; this proves that the assembly does not change them.
 
 use rescind_testkit::Reply;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::stage::{DEMO_PASSWORD, Stage, program};
 
 const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// What every answer has, right or wrong.
+/// Checks the headers that every answer has, right or wrong.
 #[track_caller]
 fn assert_guarded(reply: &Reply) {
     let policy = reply.header("content-security-policy");
@@ -149,7 +149,7 @@ async fn a_wrong_page_request_gets_a_page_like_a_right_one() {
         assert_guarded(&page);
         assert_eq!(page.header("cache-control"), "no-store", "{path}");
     }
-    // Under /api a program asked, whatever it accepts.
+    // Under /api the client is a program, with any Accept header.
     let refused = visitor.send(ask("GET", "/api/me")).await;
     assert_problem(refused, 401, "token_missing");
 }
@@ -177,7 +177,7 @@ async fn health_and_static_files_are_served() {
     stage.api.send(known).await.expect_status(304);
 }
 
-/// The form does two things. To send it again after the second one failed would only say that the name is taken.
+/// The form does two things. Sending it again after the second one failed would only report that the name is taken.
 #[tokio::test]
 async fn a_new_account_that_cannot_be_logged_in_yet_leads_to_the_login() {
     let stage = Stage::with(program().env("RESCIND_LOGIN_LIMIT", "1/hour")).await;

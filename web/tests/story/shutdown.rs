@@ -1,4 +1,4 @@
-//! Being asked to stop: what was begun is answered first.
+//! Shutdown: running requests are answered first.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::stage::{DEMO_PASSWORD, Stage};
 
-/// A login that the program has begun to read and cannot answer yet: the body is still to come.
+/// A login that the program has begun to read and cannot answer yet: its body is missing.
 async fn begin_login(address: &str, body: &str) -> TcpStream {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -28,7 +28,7 @@ async fn begin_login(address: &str, body: &str) -> TcpStream {
     connection
 }
 
-/// Waits until nobody new is let in.
+/// Waits until new connections are refused.
 async fn until_closed(address: &str) {
     let mut again = interval(Duration::from_millis(20));
     while TcpStream::connect(address).await.is_ok() {
@@ -76,7 +76,7 @@ async fn after_sigterm_running_requests_are_answered_and_the_exit_status_is_0() 
 async fn an_idle_program_ends_at_once_with_one_line_on_standard_output() {
     let stage = Stage::open().await;
     stage.log_in().await;
-    // Less than the ten seconds that requests under way would get: the client's idle connection is none.
+    // Less than the ten seconds that running requests would get: an idle connection is none.
     let ended = timeout(Duration::from_secs(8), stage.running.terminate())
         .await
         .expect("it waits for nobody")
@@ -85,7 +85,7 @@ async fn an_idle_program_ends_at_once_with_one_line_on_standard_output() {
     assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
 }
 
-/// A terminal that is closed sends SIGHUP.
+/// A closed terminal sends SIGHUP.
 #[tokio::test]
 async fn sighup_ends_the_program_like_sigterm() {
     let stage = Stage::open().await;

@@ -1,8 +1,8 @@
-//! No secret is logged: not at the chattiest level, not when everything goes wrong.
+//! No secret is logged: not at the most verbose level, not after errors.
 //!
-//! The whole story is told twice, as JSON and as forms, with every mistake that puts a secret where it does not belong.
-//! Then each token, password and key is searched for in all that the program wrote: whole, and in the parts that would be
-//! enough for a thief or for a guess.
+//! The story runs twice, as JSON and as forms, with every mistake that puts a secret in a wrong place. Then each token,
+//! password and key is searched for in all output of the program: complete, and in the parts that would be enough for a thief
+//! or for a guess.
 
 use std::{collections::BTreeSet, fs};
 
@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::stage::{DEMO_PASSWORD, Stage, program};
 
-/// Everything that must not be in the log, and what must.
+/// The texts that must not be in the log, and those that must.
 #[derive(Default)]
 struct Record {
     secrets: BTreeSet<String>,
@@ -25,7 +25,7 @@ struct Record {
 }
 
 impl Record {
-    /// A token, whole and in its parts.
+    /// A token, complete and in its parts.
     fn token(&mut self, token: &SecretString) {
         let token = token.expose_secret();
         self.secrets.insert(token.to_owned());
@@ -41,7 +41,7 @@ impl Record {
         self.token(tokens.refresh());
     }
 
-    /// Passwords, as they are typed and as forms and addresses spell them.
+    /// Passwords, as typed and as encoded in forms and addresses.
     fn passwords(&mut self, passwords: &[&str]) {
         for space in [" ", "+", "%20"] {
             self.secrets
@@ -75,7 +75,7 @@ impl Record {
         self.requests.push(reply.header("x-request-id").to_owned());
     }
 
-    /// The log is a log of all this.
+    /// The log contains the requests.
     fn assert_complete(&self, logs: &str) {
         assert!(self.requests.len() > 40, "only {} requests", self.requests.len());
         for request in &self.requests {
@@ -100,7 +100,7 @@ impl Record {
     }
 }
 
-/// The life of a JSON client, and everything that one can do wrong.
+/// A JSON client's requests, with every possible mistake.
 async fn json_story(stage: &Stage, record: &mut Record) {
     let api = &stage.api;
     let (password, typo, in_the_wrong_field) =
@@ -136,7 +136,7 @@ async fn json_story(stage: &Stage, record: &mut Record) {
     record.heard(&api.log_out_everywhere(stale.access()).await.expect_status(204));
 }
 
-/// Genuine tokens in places where they do not belong, and tokens that are not genuine where they do.
+/// Genuine tokens in wrong places, and forged tokens in the right ones.
 async fn mistakes(api: &ApiClient, record: &mut Record, tokens: &Tokens) {
     let (access, refresh) = (tokens.access().expose_secret(), tokens.refresh().expose_secret());
     let forged: Vec<SecretString> = [access, refresh].map(|token| format!("{token}A").into()).into();
@@ -235,7 +235,7 @@ async fn mistakes(api: &ApiClient, record: &mut Record, tokens: &Tokens) {
     }
 }
 
-/// Requests that are no HTTP: the parser underneath speaks first.
+/// Requests that are not HTTP: the parser answers them.
 async fn garbage(running: &Running, tokens: &Tokens) {
     let (access, refresh) = (tokens.access().expose_secret(), tokens.refresh().expose_secret());
     let address = running.base_url().trim_start_matches("http://");
@@ -252,12 +252,12 @@ async fn garbage(running: &Running, tokens: &Tokens) {
         connection.write_all(lines.as_bytes()).await.unwrap();
         connection.shutdown().await.unwrap();
         let mut answer = Vec::new();
-        // It may be cut off instead; what counts is what is logged.
+        // It may be cut off instead; only the log matters.
         let _ = connection.read_to_end(&mut answer).await;
     }
 }
 
-/// The life of somebody with a browser, with access tokens that run out.
+/// A browser's requests, with access tokens that expire.
 async fn form_story(stage: &Stage, record: &mut Record) {
     let visitor = stage.running.cookie_client();
     let (password, typo) = ("dave's only password", "dave's olny password");
@@ -340,7 +340,7 @@ async fn no_token_password_or_key_is_in_the_log_at_trace_level() {
     assert_only_ours_below_info(logs);
 }
 
-/// Below `info` libraries print what passes through them. None does it with a secret today; that is not left to them.
+/// Below `info` libraries log what passes through them. None logs a secret today, but the filter does not rely on that.
 fn assert_only_ours_below_info(logs: &str) {
     let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let (mut ours, mut others) = (0, Vec::new());

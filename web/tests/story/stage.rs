@@ -1,4 +1,4 @@
-//! Where every story begins: the program has just been started, and people log in.
+//! The start of every story: a freshly started program, and logins.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 
-/// The program, with lives so long that nothing runs out by itself however slow the machine is, with patience for its
-/// stores for the same reason, and without a limit on logins.
+/// The program, with lifetimes so long that no token expires even on a slow machine, a long store timeout for the same reason,
+/// and no limit on logins.
 pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_rescind"))
         .env("RESCIND_ACCESS_TTL", "10m")
@@ -17,7 +17,7 @@ pub(crate) fn program() -> Program {
         .env("RESCIND_LOGIN_LIMIT", "off")
 }
 
-/// Waits until it is so, as long as the slowest machine may take.
+/// Polls until it is so, for as long as the slowest machine may take.
 pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
     let mut again = tokio::time::interval(Duration::from_millis(20));
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -29,7 +29,7 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), so).await.unwrap();
 }
 
-/// A program that runs, and a client of it.
+/// A running program, and a client of it.
 pub(crate) struct Stage {
     pub(crate) running: Running,
     pub(crate) api: ApiClient,
@@ -70,7 +70,7 @@ impl Stage {
         }
     }
 
-    /// Neither token opens anything any more: the access token is revoked, and the refresh token buys nothing.
+    /// Both tokens are refused: the access token is revoked, and the refresh token has no successor.
     pub(crate) async fn assert_dead(&self, tokens: &Tokens) {
         self.api.me(tokens.access()).await.expect_problem(401, "token_revoked");
         if tokens.has_refresh() {
@@ -79,13 +79,13 @@ impl Stage {
         }
     }
 
-    /// The sessions that are open, as `asks` is told.
+    /// The open sessions, as listed for `asks`.
     pub(crate) async fn open_sessions(&self, asks: &Tokens) -> Vec<Value> {
         let reply = self.api.sessions(asks.access()).await.expect_status(200);
         reply.body.as_array().unwrap().clone()
     }
 
-    /// How often an open session has been rotated; nothing if it is not open.
+    /// How often an open session was rotated; `None` if it is not open.
     pub(crate) async fn generation(&self, asks: &Tokens, session_id: &str) -> Option<u64> {
         let sessions = self.open_sessions(asks).await;
         let session = sessions.iter().find(|session| session["session_id"] == session_id)?;
