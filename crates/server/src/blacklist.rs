@@ -147,7 +147,7 @@ impl Chosen {
     /// The database failed, and the blacklist is in the process, so no other node can fill it.
     pub(crate) async fn fill(&self, service: &SessionService) -> Result<(), Failure> {
         match service.sync_blacklist(Maintenance::default().batch).await {
-            Ok(carried) if carried.whole => Ok(()),
+            Ok(synced) if synced.complete => Ok(()),
             Ok(_) => {
                 tracing::warn!("another node is filling the blacklist; this one is ready when that is done");
                 Ok(())

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How long to wait for another node that fills the blacklist.
-const BETWEEN_LOOKS_AT_ANOTHER: Duration = Duration::from_millis(100);
+const BETWEEN_CHECKS_OF_ANOTHER: Duration = Duration::from_millis(100);
 
 /// How many renewals may run at once: as many as begin within a lease.
 const RENEWALS: usize = 4;
@@ -77,7 +77,7 @@ pub struct Synced {
     /// Where the log ended.
     pub to: Position,
     /// Whether the blacklist is complete now. False while another node fills it: call again soon.
-    pub whole: bool,
+    pub complete: bool,
 }
 
 /// Why a sync was not begun.
@@ -131,25 +131,25 @@ impl SessionService {
         let sync = &self.parts.sync;
         let mut place = sync.place.lock().await;
         // Both before the first read: the walk must not count as having seen what happens during it.
-        let (began, doubts) = (Instant::now(), sync.doubts.load(Ordering::SeqCst));
-        let carried = if self.parts.fills_blacklist {
-            let carried = self.sync_into_blacklist(&mut place, batch.max(1)).await;
-            if carried.is_err() {
+        let (began, resyncs) = (Instant::now(), sync.resyncs.load(Ordering::SeqCst));
+        let synced = if self.parts.fills_blacklist {
+            let synced = self.sync_into_blacklist(&mut place, batch.max(1)).await;
+            if synced.is_err() {
                 self.refuse_the_tail(place.to, batch.max(1)).await;
             }
-            carried?
+            synced?
         } else {
             Synced {
                 entries: 0,
                 to: place.to,
-                whole: true,
+                complete: true,
             }
         };
-        if carried.whole {
-            sync.pending.remove_up_to(carried.to);
-            sync.reached(carried.to, began, doubts);
+        if synced.complete {
+            sync.pending.remove_up_to(synced.to);
+            sync.reached(synced.to, began, resyncs);
         }
-        Ok(carried)
+        Ok(synced)
     }
 
     /// This node refuses by itself what the blacklist could not take. It collects entries only while it answers at all,
@@ -184,7 +184,7 @@ impl SessionService {
                 uuid::Uuid::from_bytes(nonce)
             }),
         };
-        let carried = |entries, to, whole| Synced { entries, to, whole };
+        let synced = |entries, to, complete| Synced { entries, to, complete };
         let seen = place.seen;
         self.compare_with_log(place, log, seen).await?;
         match blacklist.claim(claim).await? {
@@ -192,28 +192,28 @@ impl SessionService {
                 self.compare_with_log(place, log, mark).await?;
                 place.to = mark.position;
                 let (entries, filling) = self.walk(place, batch, claim, Target::CompleteCopy).await?;
-                let whole = filling == RebuildStep::Accepted
+                let complete = filling == RebuildStep::Accepted
                     && blacklist.complete_to(claim, place.end(mark)).await? == RebuildStep::Accepted;
-                Ok(carried(entries, place.to, whole))
+                Ok(synced(entries, place.to, complete))
             }
             ClaimOutcome::Complete => {
                 let (entries, _) = self.walk(place, batch, claim, Target::OwnCopy).await?;
-                Ok(carried(entries, place.to, true))
+                Ok(synced(entries, place.to, true))
             }
-            ClaimOutcome::HeldByOther => Ok(carried(0, place.to, false)),
+            ClaimOutcome::HeldByOther => Ok(synced(0, place.to, false)),
             ClaimOutcome::Granted => {
                 // Only now, and from the start: what was read before the claim may be what was lost.
                 place.to = Position::START;
                 let (entries, filling) = self.walk(place, batch, claim, Target::Fill).await?;
                 let end = place.end(LogPosition::START);
-                let whole = filling == RebuildStep::Accepted
+                let complete = filling == RebuildStep::Accepted
                     && blacklist.complete_to(claim, end).await? == RebuildStep::Accepted;
-                if whole {
+                if complete {
                     tracing::info!(entries, "the blacklist was filled from the revocation log");
                 } else {
                     place.to = Position::START;
                 }
-                Ok(carried(entries, place.to, whole))
+                Ok(synced(entries, place.to, complete))
             }
         }
     }
@@ -313,7 +313,7 @@ impl SessionService {
     /// Accepts no token until the next complete sync. For a node that may have missed revocations, for example because
     /// another node used its database for a while.
     pub fn require_resync(&self) {
-        self.parts.sync.doubts.fetch_add(1, Ordering::SeqCst);
+        self.parts.sync.resyncs.fetch_add(1, Ordering::SeqCst);
         self.parts.sync.hurry();
     }
 
@@ -389,11 +389,11 @@ impl SessionService {
                 crate::failpoints::in_maintenance();
                 let outcome = self.sync_blacklist(maintenance.batch).await;
                 sync.ended.store(false, Ordering::SeqCst);
-                let is_done = matches!(outcome, Ok(Synced { whole: true, .. }));
+                let is_done = matches!(outcome, Ok(Synced { complete: true, .. }));
                 let wait = tokio::time::sleep(match &outcome {
                     // Another node fills it and will finish soon, or has crashed; or this node's fill took too long.
                     Ok(_) if !is_done || sync.is_current().is_err() => {
-                        BETWEEN_LOOKS_AT_ANOTHER.min(maintenance.sync_every)
+                        BETWEEN_CHECKS_OF_ANOTHER.min(maintenance.sync_every)
                     }
                     _ => maintenance.sync_every,
                 });

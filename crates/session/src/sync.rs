@@ -24,8 +24,8 @@ pub(crate) struct BlacklistSync {
     /// Held during a sync: one walk at a time.
     pub(crate) place: tokio::sync::Mutex<SyncPosition>,
     /// How often a resync was required, because the node may have missed something.
-    pub(crate) doubts: AtomicU64,
-    /// The last sync status, and the value of `doubts` when its walk began.
+    pub(crate) resyncs: AtomicU64,
+    /// The last sync status, and the value of `resyncs` when its walk began.
     status: Mutex<Option<(Position, Instant, u64)>>,
     /// How old the last sync status may be. Set once the maintenance runs.
     pub(crate) behind_after: OnceLock<Duration>,
@@ -95,9 +95,9 @@ impl BlacklistSync {
 
     /// Where the log ended and when the walk to it began; `None` if a resync was required since.
     pub(crate) fn current(&self) -> Option<(Position, Instant)> {
-        let doubts = self.doubts.load(Ordering::SeqCst);
+        let resyncs = self.resyncs.load(Ordering::SeqCst);
         let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.and_then(|(to, began, settled)| (settled == doubts).then_some((to, began)))
+        status.and_then(|(to, began, settled)| (settled == resyncs).then_some((to, began)))
     }
 
     /// Triggers the next sync at once.
@@ -105,8 +105,8 @@ impl BlacklistSync {
         self.hurry.notify_one();
     }
 
-    pub(crate) fn reached(&self, to: Position, began: Instant, doubts: u64) {
+    pub(crate) fn reached(&self, to: Position, began: Instant, resyncs: u64) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        *status = Some((to, began, doubts));
+        *status = Some((to, began, resyncs));
     }
 }

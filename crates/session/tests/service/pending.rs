@@ -20,7 +20,7 @@ async fn assert_revoked(world: &World, issued: &IssuedTokens) {
 async fn restore(world: &World, row: &Session) {
     world.sessions.restore(row).await;
     world.blacklist.inner.forget().unwrap();
-    assert!(world.service.sync_blacklist(10).await.unwrap().whole);
+    assert!(world.service.sync_blacklist(10).await.unwrap().complete);
 }
 
 #[tokio::test]
