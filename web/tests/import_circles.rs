@@ -121,7 +121,7 @@ fn arrows(files: &BTreeMap<File, Imports>) -> BTreeMap<&File, BTreeSet<&File>> {
         .collect()
 }
 
-/// The file that has what `names` lead to, seen from `file`; nothing if it is another crate's.
+/// The file that has the item of the path `names`, seen from `file`; `None` if it is another crate's.
 fn found_in<'a>(files: &'a BTreeMap<File, Imports>, file: &File, names: &[String]) -> Option<&'a File> {
     let mut place = file.clone();
     let mut rest = names;

@@ -61,7 +61,7 @@ impl Time {
     /// "0:43", as a clock counts down.
     pub(crate) fn countdown(end: Timestamp, now: Timestamp) -> Self {
         let left = end.duration_since(now);
-        // A life of 42.3 s is 0:43, so that it never says 0:00.
+        // 42.3 s are 0:43, so that it never shows 0:00.
         let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
         let mut time = Self::exactly(end);
         time.words = clock(seconds.max(0).unsigned_abs());
@@ -86,7 +86,7 @@ pub(crate) fn span(length: SignedDuration) -> String {
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
     const TWO_DAYS: i64 = 2 * DAY;
-    // A life of 42.3 s is "43 s left", so that it never says 0.
+    // 42.3 s are "43 s left", so that it never shows 0.
     let seconds = length.as_secs() + i64::from(length.subsec_nanos() > 0);
     let with = |amount: i64, unit: &str, rest: i64, rest_unit: &str| match rest {
         0 => format!("{amount} {unit}"),

@@ -88,7 +88,7 @@ async fn logging_out_everywhere_ends_this_device_and_every_other() {
     let here = person.access_token().await;
     browser.press("Log out everywhere").await;
     browser.wait_for_text("You are logged out.").await;
-    person.assert_holds_nothing().await;
+    person.assert_holds_no_token().await;
     person.api.me(&here).await.expect_problem(401, "token_revoked");
     person
         .api

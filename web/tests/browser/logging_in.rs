@@ -35,7 +35,7 @@ async fn a_wrong_password_is_reported_beside_the_form_and_the_name_is_kept() {
     let browser = &person.browser;
     person.log_in("alice", "not her password").await;
     browser.wait_for_text("The username or the password is wrong.").await;
-    person.assert_holds_nothing().await;
+    person.assert_holds_no_token().await;
     let source = browser.driver().source().await.unwrap();
     assert!(source.contains(r#"value="alice""#), "the name has to be typed again");
     assert!(!source.contains("not her password"), "a password came back in a page");

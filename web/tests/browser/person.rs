@@ -58,7 +58,7 @@ impl Person {
         self.browser.driver().find(button).await.unwrap().click().await.unwrap();
         self.browser.wait_for_text("You are logged out.").await;
         assert_eq!(self.browser.path().await, "/");
-        self.assert_holds_nothing().await;
+        self.assert_holds_no_token().await;
     }
 
     /// The page is the private one of `name`.
@@ -100,7 +100,7 @@ impl Person {
     }
 
     /// The browser holds no token.
-    pub(crate) async fn assert_holds_nothing(&self) {
+    pub(crate) async fn assert_holds_no_token(&self) {
         for name in ["rescind_access", "rescind_refresh"] {
             assert!(self.browser.cookie(name).await.is_none(), "{name} was kept");
         }

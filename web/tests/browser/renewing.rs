@@ -139,7 +139,7 @@ async fn a_button_pressed_after_expiry_explains_itself_and_works_the_second_time
         }
     }
     browser.wait_for_text("You are logged out.").await;
-    person.assert_holds_nothing().await;
+    person.assert_holds_no_token().await;
     let refused = person.api.me(&token).await;
     assert!(
         matches!(refused.code(), "token_revoked" | "token_expired"),

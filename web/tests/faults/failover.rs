@@ -36,17 +36,17 @@ async fn a_redis_that_was_replaced_and_returns_revives_no_token() {
     }
     for tokens in tokens {
         history.log_out_at_last(&one, tokens).await;
-        history.nothing_is_accepted(&[&one, &other], 1).await;
+        history.no_revoked_token_is_accepted(&[&one, &other], 1).await;
     }
     lead_to(&a).await;
     let back = Instant::now();
     while back.elapsed() < Duration::from_secs(4) {
-        history.nothing_is_accepted(&[&one, &other], 20).await;
+        history.no_revoked_token_is_accepted(&[&one, &other], 20).await;
     }
     for node in [&one, &other] {
         without.add(node.until_serving(&live).await);
     }
-    history.nothing_is_accepted(&[&one, &other], count).await;
+    history.no_revoked_token_is_accepted(&[&one, &other], count).await;
     held!(
         Failover,
         a_redis_that_was_replaced_and_returns_revives_no_token,
@@ -95,13 +95,13 @@ async fn a_planned_failover_by_sentinels_loses_no_logout() {
                 longest_gap = longest_gap.max(last_done.elapsed());
                 last_done = Instant::now();
             }
-            history.nothing_is_accepted(&[&one, &other], 2).await;
+            history.no_revoked_token_is_accepted(&[&one, &other], 2).await;
         }
         assert_eq!(group.primary().await, before, "there was no failover");
         for node in [&one, &other] {
             node.until_serving(&live).await;
         }
-        history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
+        history.no_revoked_token_is_accepted(&[&one, &other], usize::MAX).await;
         held!(
             Failover,
             a_planned_failover_by_sentinels_loses_no_logout,
@@ -145,10 +145,10 @@ async fn a_node_paused_with_its_primary_and_sentinel_revives_no_token() {
     group.sentinels[0].resume();
     let woken = Instant::now();
     while woken.elapsed() < Duration::from_secs(4) {
-        history.nothing_is_accepted(&[&other, &one], 20).await;
+        history.no_revoked_token_is_accepted(&[&other, &one], 20).await;
     }
     other.until_serving(&live).await;
-    history.nothing_is_accepted(&[&other, &one], usize::MAX).await;
+    history.no_revoked_token_is_accepted(&[&other, &one], usize::MAX).await;
     held!(
         Failover,
         a_node_paused_with_its_primary_and_sentinel_revives_no_token,
@@ -194,13 +194,17 @@ async fn a_hung_cluster_member_delays_only_its_own_failover() {
         if !history.log_out(&one, tokens).await {
             continue;
         }
-        history.nothing_is_accepted(&[&one, &other, &newcomer], 1).await;
+        history
+            .no_revoked_token_is_accepted(&[&one, &other, &newcomer], 1)
+            .await;
     }
     assert!(!history.logged_out.is_empty());
     cluster.servers[owner].resume();
     let woken = Instant::now();
     while woken.elapsed() < Duration::from_secs(3) {
-        history.nothing_is_accepted(&[&one, &other, &newcomer], 20).await;
+        history
+            .no_revoked_token_is_accepted(&[&one, &other, &newcomer], 20)
+            .await;
     }
     held!(
         Failover,
@@ -238,9 +242,9 @@ async fn a_slot_that_migrates_revives_no_token() {
             }
         }
         history.log_out_at_last(&one, tokens).await;
-        history.nothing_is_accepted(&[&one, &other], 4).await;
+        history.no_revoked_token_is_accepted(&[&one, &other], 4).await;
     }
-    history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
+    history.no_revoked_token_is_accepted(&[&one, &other], usize::MAX).await;
     held!(
         Failover,
         a_slot_that_migrates_revives_no_token,

@@ -60,7 +60,7 @@ impl History {
     }
 
     /// None of those that were logged out last is accepted anywhere.
-    pub(crate) async fn nothing_is_accepted(&mut self, nodes: &[&Node], last: usize) {
+    pub(crate) async fn no_revoked_token_is_accepted(&mut self, nodes: &[&Node], last: usize) {
         let from = self.logged_out.len().saturating_sub(last);
         for index in from..self.logged_out.len() {
             for (which, node) in nodes.iter().enumerate() {

@@ -71,7 +71,7 @@ async fn a_log_that_lost_entries_is_answered_like_a_restore() {
         node.until_serving(&new).await;
     }
     let served = begun.elapsed();
-    history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
+    history.no_revoked_token_is_accepted(&[&one, &other], usize::MAX).await;
     for tokens in &history.logged_out {
         assert_ne!(one.api.refresh(tokens.refresh()).await.status, 200);
     }
@@ -121,7 +121,7 @@ async fn a_promoted_standby_without_losses_ends_no_session() {
         without.add(node.until_serving(&live).await);
     }
     assert_eq!(one.says("HAS LOST COMMITS") + other.says("HAS LOST COMMITS"), 0);
-    history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
+    history.no_revoked_token_is_accepted(&[&one, &other], usize::MAX).await;
     held!(
         Failover,
         a_promoted_standby_without_losses_ends_no_session,
@@ -131,7 +131,7 @@ async fn a_promoted_standby_without_losses_ends_no_session() {
     );
 }
 
-/// "Done already" must be as durable as "done": a transaction that writes nothing waits for no standby.
+/// "Done already" must be as durable as "done": a transaction without writes waits for no standby.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_logout_waits_for_the_standby_too() {
     if !has_stores() {
@@ -200,9 +200,9 @@ async fn a_logout_of_a_session_whose_row_is_gone_ends_all_its_tokens() {
         let newest = of_session.pop().unwrap();
         history.log_out_at_last(&one, newest).await;
         history.logged_out.extend(of_session);
-        history.nothing_is_accepted(&[&one, &other], 4).await;
+        history.no_revoked_token_is_accepted(&[&one, &other], 4).await;
     }
-    history.nothing_is_accepted(&[&one, &other], usize::MAX).await;
+    history.no_revoked_token_is_accepted(&[&one, &other], usize::MAX).await;
     held!(
         Failover,
         a_logout_of_a_session_whose_row_is_gone_ends_all_its_tokens,

@@ -331,7 +331,7 @@ fn by_hand_a_stolen_refresh_token_is_noticed_when_you_come_after_the_grace() {
         stolen: Stolen::Refresh,
         ..STORY
     };
-    // The thief exchanges generation 0 at 2 min; you bring it at 5 min, and all is closed: you log in anew. What the thief got
+    // The thief exchanges generation 0 at 2 min; you bring it at 5 min, and all is closed: you log in again. What the thief got
     // expires at 7 min, and is asked about under the blacklist alone.
     let expected = [
         (0, 0, 0),

@@ -19,7 +19,7 @@ const AXE: &str = r"
         .catch((error) => done({ found: [String(error)], passed: 0 }));
 ";
 
-async fn axe_finds_nothing(scheme: ColourScheme) {
+async fn axe_finds_no_fault(scheme: ColourScheme) {
     let (Some(_), Some(axe)) = (needs(Tool::Chromium), needs(Tool::Axe)) else {
         return;
     };
@@ -48,12 +48,12 @@ async fn pages(running: &Running) -> Vec<String> {
 
 #[tokio::test]
 async fn axe_finds_no_fault_in_the_light_theme() {
-    axe_finds_nothing(ColourScheme::Light).await;
+    axe_finds_no_fault(ColourScheme::Light).await;
 }
 
 #[tokio::test]
 async fn axe_finds_no_fault_in_the_dark_theme() {
-    axe_finds_nothing(ColourScheme::Dark).await;
+    axe_finds_no_fault(ColourScheme::Dark).await;
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bound
     // Until the program keeps as many as it can, and its allocator has settled.
     crowd(&running, 2 * REMEMBERED).await;
     let settled = resident_kib(&running);
-    crate::first_act::assert_nobody_robbed(&first.screen().await);
+    crate::first_act::assert_no_robbery(&first.screen().await);
 
     let more = rounds(4_000, 40_000);
     crowd(&running, more).await;

@@ -205,14 +205,14 @@ async fn forgetting_throws_the_loot_and_the_log_away() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let forgotten = visitor.press("/demo/forget").await;
-    assert_nobody_robbed(&forgotten);
+    assert_no_robbery(&forgotten);
     assert!(!forgotten.words("#log").contains("/demo/rob"), "{forgotten:?}");
-    assert_nobody_robbed(&visitor.press("/demo/thief/try").await);
+    assert_no_robbery(&visitor.press("/demo/thief/try").await);
 }
 
 /// The screen has no verdict to show, and offers the robbery.
 #[track_caller]
-pub(crate) fn assert_nobody_robbed(screen: &Screen) {
+pub(crate) fn assert_no_robbery(screen: &Screen) {
     for door in Door::BOTH {
         let verdict = screen.verdict(door);
         assert!(!verdict.contains("200") && !verdict.contains("401"), "{verdict}");
@@ -226,5 +226,5 @@ async fn a_visitor_who_was_not_robbed_is_offered_to_be() {
     let running = open(program()).await;
     let stranger: CookieClient = running.cookie_client();
     let screen = Screen::of(&stranger.open("/demo").await.expect_status(200).text);
-    assert_nobody_robbed(&screen);
+    assert_no_robbery(&screen);
 }

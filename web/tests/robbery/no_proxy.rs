@@ -9,7 +9,7 @@ use rescind_testkit::{CookieClient, ExposeSecret, Provenance, Running, SecretStr
 use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
-    first_act::assert_nobody_robbed,
+    first_act::assert_no_robbery,
     screen::{Door, Screen},
     visitor::{DEMO_PASSWORD, Visitor, open, program},
 };
@@ -240,7 +240,7 @@ fn guesses(mine: &str) -> Vec<String> {
 #[track_caller]
 fn assert_no_loot_of_another(screen: &Screen, session: &str) {
     if screen.has(Door::Blacklist.selector()) {
-        assert_nobody_robbed(screen);
+        assert_no_robbery(screen);
     }
     let words = screen.words("body");
     assert!(

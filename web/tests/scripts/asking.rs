@@ -18,7 +18,7 @@ const REVOKED: Fault = Fault::Instead(
 /// A person whose access token has expired.
 async fn a_person_with_an_expired_token() -> Option<Person> {
     let (person, late) = Person::arrive_late().await?;
-    person.open_nobodys_page().await;
+    person.open_page_without_login().await;
     person.come_back_with(&late).await;
     assert_eq!(person.wire.count(RENEWAL), 0);
     Some(person)

@@ -96,7 +96,7 @@ impl Person {
     }
 
     /// Opens a page that depends on no login, with its scripts.
-    pub(crate) async fn open_nobodys_page(&self) {
+    pub(crate) async fn open_page_without_login(&self) {
         self.browser.open("/no-such-page").await;
     }
 

@@ -103,11 +103,11 @@ async fn two_tabs_that_renew_at_once_take_turns_and_the_second_finds_it_done() {
     let Some((person, late)) = Person::arrive_late().await else {
         return;
     };
-    person.open_nobodys_page().await;
+    person.open_page_without_login().await;
     let first = person.browser.tab().await;
     let second = person.browser.driver().new_window().await.unwrap();
     person.browser.switch_to(&second).await;
-    person.open_nobodys_page().await;
+    person.open_page_without_login().await;
     person.come_back_with(&late).await;
 
     // A third tab has the turn while both queue for theirs.
@@ -178,7 +178,7 @@ async fn without_web_locks_one_tab_has_one_renewal_under_way_at_a_time() {
         return;
     };
     person.before_scripts(NO_WEB_LOCKS).await;
-    person.open_nobodys_page().await;
+    person.open_page_without_login().await;
     person.come_back_with(&late).await;
     let states = person
         .resolve("return await Promise.all(Array.from({ length: 5 }, () => module.renewal.look()));")

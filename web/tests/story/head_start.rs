@@ -23,7 +23,7 @@ impl HeadStart {
         self.first_waits += if first { 1 } else { -1 };
     }
 
-    /// A race that one side always wins proves nothing about the other order.
+    /// A race that one side always wins does not test the other order.
     #[track_caller]
     pub(crate) fn assert_both_won(&self) {
         assert!(
