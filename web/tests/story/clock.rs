@@ -76,7 +76,7 @@ async fn a_clock_that_steps_makes_the_node_unready_and_requests_go_on() {
     let tokens = stage.log_in().await;
     let said = |words: &str| stage.running.logs().matches(words).count();
     stage.running.step_clock("+10s").unwrap();
-    until(async || said("by which requests are judged") == 1).await;
+    until(async || said("which requests use") == 1).await;
     until_ready(&stage, true).await;
     for (nth, step) in (1..).zip(["+40s", "-40s", "+3d", "-3d"]) {
         stage.running.step_clock(step).unwrap();
