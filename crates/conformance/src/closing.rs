@@ -11,8 +11,8 @@ use rescind_session::{
 
 use crate::{
     fixture::{
-        A_MILLISECOND, Answer, MARGIN, NOON, a_token, after_rotation, close, closed, closing, new_session, new_user,
-        noon_plus, open, opened, rotate, rotation_of, row, session_of, whole_log,
+        A_MILLISECOND, Answer, MARGIN, NOON, a_token, after_rotation, close, closed, closing, log_out_everywhere,
+        new_session, new_user, noon_plus, open, opened, rotate, rotation_of, row, session_of, whole_log,
     },
     race::{at_once, race},
 };
@@ -361,10 +361,7 @@ pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     store.prune(revocation.until, NOON, 10).await.answer();
-    let again = store
-        .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
-        .await
-        .answer();
+    let again = log_out_everywhere(&*store, session.user).await;
     assert_eq!(again, []);
     assert_eq!(whole_log(&*store).await, []);
 }
@@ -425,12 +422,7 @@ pub async fn concurrent_closings_of_all_and_of_one_log_each_session_once(store: 
         };
         let all_at_once = {
             let store = Arc::clone(&store);
-            async move {
-                store
-                    .close_all(user, None, &closing(EndReason::LogoutEverywhere))
-                    .await
-                    .answer()
-            }
+            async move { log_out_everywhere(&*store, user).await }
         };
         let ((), returned) = race(round, one_by_one, all_at_once).await;
         assert_eq!(covered(&returned), ids.iter().copied().map(Scope::Session).collect());

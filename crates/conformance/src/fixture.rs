@@ -158,6 +158,14 @@ pub(crate) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Clo
     }
 }
 
+/// Closes every session of a user, and returns their revocations.
+pub(crate) async fn log_out_everywhere(store: &dyn SessionStore, user: UserId) -> Vec<Revocation> {
+    store
+        .close_all(user, None, &closing(EndReason::LogoutEverywhere))
+        .await
+        .answer()
+}
+
 /// Opens and closes a session, and returns its revocation.
 pub(crate) async fn closed(store: &dyn SessionStore, session: &Session) -> Revocation {
     open(store, session).await;

@@ -105,6 +105,7 @@ macro_rules! user_store_conformance {
 #[macro_export]
 macro_rules! session_store_conformance {
     ($make:expr) => {
+        $crate::rotating_cases! { $crate::__conformance_tests, $make }
         $crate::__conformance_tests! { $make;
             opening:
                 a_session_is_found_as_it_was_opened
@@ -116,17 +117,6 @@ macro_rules! session_store_conformance {
                 closing_all_of_one_user_supersedes_no_login_of_another
                 a_login_racing_close_all_never_survives_it
                 only_open_sessions_of_the_user_are_listed_oldest_first;
-            rotating:
-                a_rotation_writes_exactly_its_fields
-                a_rotation_keeps_the_later_access_until
-                one_rotation_follows_another
-                exactly_one_of_a_hundred_rotations_of_one_generation_wins
-                a_wrong_generation_loses_and_changes_nothing
-                a_session_without_a_refresh_token_does_not_rotate
-                an_unknown_session_does_not_rotate
-                a_closed_session_does_not_rotate_and_stays_closed
-                a_revocation_outlives_the_tokens_of_rotations_that_race_it
-                a_rotation_that_races_close_all_reopens_nothing;
             closing:
                 closing_closes_the_row_and_logs_its_revocation
                 every_cause_is_kept
@@ -190,7 +180,35 @@ macro_rules! session_store_conformance {
 #[macro_export]
 macro_rules! blacklist_conformance {
     ($make:expr) => {
-        $crate::__conformance_tests! { $make;
+        $crate::blacklist_cases! { $crate::__conformance_tests, $make }
+    };
+}
+
+/// Passes the cases of [`rotating`] to a macro, for another harness than `#[test]`: `harness! { $arguments; rotating: case case; }`.
+#[macro_export]
+macro_rules! rotating_cases {
+    ($harness:path $(, $($arguments:tt)*)?) => {
+        $harness! { $($($arguments)*;)?
+            rotating:
+                a_rotation_writes_exactly_its_fields
+                a_rotation_keeps_the_later_access_until
+                one_rotation_follows_another
+                exactly_one_of_a_hundred_rotations_of_one_generation_wins
+                a_wrong_generation_loses_and_changes_nothing
+                a_session_without_a_refresh_token_does_not_rotate
+                an_unknown_session_does_not_rotate
+                a_closed_session_does_not_rotate_and_stays_closed
+                a_revocation_outlives_the_tokens_of_rotations_that_race_it
+                a_rotation_that_races_close_all_reopens_nothing;
+        }
+    };
+}
+
+/// The same for the cases of [`blacklist`].
+#[macro_export]
+macro_rules! blacklist_cases {
+    ($harness:path $(, $($arguments:tt)*)?) => {
+        $harness! { $($($arguments)*;)?
             blacklist:
                 an_empty_blacklist_refuses_nothing
                 inserting_nothing_is_harmless

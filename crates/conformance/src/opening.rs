@@ -11,7 +11,8 @@ use rescind_session::{
 
 use crate::{
     fixture::{
-        Answer, NOON, close, closing, new_session, new_user, noon_plus, open, opened, row, session_of, whole_log,
+        Answer, NOON, close, closing, log_out_everywhere, new_session, new_user, noon_plus, open, opened, row,
+        session_of, whole_log,
     },
     race::{at_once, race},
 };
@@ -105,10 +106,7 @@ pub async fn a_new_user_has_the_first_epoch(store: Store) {
 pub async fn a_superseded_login_writes_nothing(store: Store) {
     let late = session_of(new_user());
     let epoch = store.epoch(late.user).await.answer();
-    store
-        .close_all(late.user, None, &closing(EndReason::LogoutEverywhere))
-        .await
-        .answer();
+    log_out_everywhere(&*store, late.user).await;
     assert_eq!(store.open(&late, epoch).await.answer(), Opened::Superseded);
     assert_eq!(store.find(late.id).await.answer(), None);
     assert_eq!(store.list_open(late.user).await.answer(), []);
@@ -118,10 +116,7 @@ pub async fn a_superseded_login_writes_nothing(store: Store) {
 pub async fn a_login_with_the_current_epoch_opens(store: Store) {
     let session = session_of(new_user());
     for _ in 0..3 {
-        store
-            .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
-            .await
-            .answer();
+        log_out_everywhere(&*store, session.user).await;
     }
     let epoch = store.epoch(session.user).await.answer();
     assert_eq!(store.open(&session, epoch).await.answer(), Opened::Opened);
@@ -132,10 +127,7 @@ pub async fn a_login_with_the_current_epoch_opens(store: Store) {
 pub async fn closing_all_of_one_user_supersedes_no_login_of_another(store: Store) {
     let session = session_of(new_user());
     let epoch = store.epoch(session.user).await.answer();
-    store
-        .close_all(new_user(), None, &closing(EndReason::LogoutEverywhere))
-        .await
-        .answer();
+    log_out_everywhere(&*store, new_user()).await;
     assert_eq!(store.open(&session, epoch).await.answer(), Opened::Opened);
 }
 
@@ -157,12 +149,7 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
         };
         let closing_all = {
             let store = Arc::clone(&store);
-            async move {
-                store
-                    .close_all(user, None, &closing(EndReason::LogoutEverywhere))
-                    .await
-                    .answer()
-            }
+            async move { log_out_everywhere(&*store, user).await }
         };
         let (outcomes, revocations) = race(round, logging_in, closing_all).await;
         for (session, outcome) in logins.iter().zip(outcomes) {

@@ -9,8 +9,8 @@ use rescind_session::{
 };
 
 use crate::fixture::{
-    A_MILLISECOND, Answer, NOON, a_token, after, after_rotation, close, closed, closing, new_user, noon_plus, open,
-    opened, rotate, rotation_of, row, session_of, whole_log,
+    A_MILLISECOND, Answer, NOON, a_token, after, after_rotation, close, closed, closing, log_out_everywhere, new_user,
+    noon_plus, open, opened, rotate, rotation_of, row, session_of, whole_log,
 };
 
 type Store = Arc<dyn SessionStore>;
@@ -278,10 +278,7 @@ pub async fn a_token_revoked_again_after_pruning_is_a_new_entry(store: Store) {
 pub async fn epochs_survive_pruning(store: Store) {
     let session = opened(&*store).await;
     let before = store.epoch(session.user).await.answer();
-    store
-        .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
-        .await
-        .answer();
+    log_out_everywhere(&*store, session.user).await;
     let raised = store.epoch(session.user).await.answer();
     assert_ne!(raised, before);
     let pruned = store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();

@@ -11,8 +11,8 @@ use rescind_session::{
 
 use crate::{
     fixture::{
-        Answer, MARGIN, NOON, after_rotation, close, closing, new_session, new_user, noon_plus, open, opened, rotate,
-        rotation_of, row, session_of, whole_log,
+        Answer, MARGIN, NOON, after_rotation, close, closing, log_out_everywhere, new_session, new_user, noon_plus,
+        open, opened, rotate, rotation_of, row, session_of, whole_log,
     },
     race::{at_once, race},
 };
@@ -232,12 +232,7 @@ pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
         };
         let closing_all = {
             let (store, user) = (Arc::clone(&store), session.user);
-            async move {
-                store
-                    .close_all(user, None, &closing(EndReason::LogoutEverywhere))
-                    .await
-                    .answer()
-            }
+            async move { log_out_everywhere(&*store, user).await }
         };
         let (outcome, revocations) = race(round, rotating, closing_all).await;
         let covered = match outcome {

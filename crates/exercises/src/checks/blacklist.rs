@@ -21,7 +21,7 @@ pub fn try_blacklist(make: impl Fn() -> Arc<dyn Blacklist>) -> Report {
         ($($case:ident)*) => { $(report.story(stringify!($case), async { $case(World::with(make()).await?).await });)* };
     }
     macro_rules! suite {
-        ($($case:ident)*) => { $(report.suite(stringify!($case), rescind_conformance::blacklist::$case(make()));)* };
+        (blacklist: $($case:ident)*;) => { $(report.suite(stringify!($case), rescind_conformance::blacklist::$case(make()));)* };
     }
     stories! {
         a_revoked_token_is_refused_and_its_session_goes_on
@@ -31,29 +31,7 @@ pub fn try_blacklist(make: impl Fn() -> Arc<dyn Blacklist>) -> Report {
         of_two_revocations_the_later_end_counts_even_if_it_came_first
         pruning_forgets_what_is_dead
     }
-    suite! {
-        an_empty_blacklist_refuses_nothing
-        inserting_nothing_is_harmless
-        a_session_entry_refuses_every_token_of_it
-        a_token_entry_refuses_that_token_alone
-        a_token_and_a_session_with_equal_ids_are_not_confused
-        a_token_revoked_by_both_scopes_is_refused
-        one_insert_takes_many_entries
-        an_entry_is_pruned_at_its_until_and_not_before
-        an_entry_inserted_twice_is_one_entry
-        the_later_until_is_kept
-        an_entry_past_its_until_refuses_until_it_is_pruned
-        one_scope_stays_when_the_other_is_removed
-        a_pruned_batch_is_bounded
-        what_was_inserted_is_seen_by_every_later_check
-        a_new_blacklist_is_incomplete
-        an_insert_does_not_complete_a_blacklist
-        an_entry_refuses_in_an_incomplete_blacklist
-        a_blacklist_filled_to_the_end_is_complete
-        a_complete_blacklist_is_not_claimed
-        a_claim_that_was_not_granted_completes_no_blacklist
-        a_blacklist_complete_for_one_log_is_incomplete_for_another
-    }
+    rescind_conformance::blacklist_cases! { suite }
     report
 }
 

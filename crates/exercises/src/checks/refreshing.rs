@@ -56,7 +56,7 @@ pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
         ($($case:ident)*) => { $(report.story(stringify!($case), async { $case(&World::with(make()).await?).await });)* };
     }
     macro_rules! suite {
-        ($($case:ident)*) => { $({
+        (rotating: $($case:ident)*;) => { $({
             let store: Arc<dyn SessionStore> = Arc::new(SessionsOf::new(make()));
             report.suite(stringify!($case), rotating::$case(store));
         })* };
@@ -71,18 +71,7 @@ pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
         the_grace_ends_ten_seconds_after_the_first_exchange
         a_copy_that_comes_after_the_grace_is_noticed
     }
-    suite! {
-        a_rotation_writes_exactly_its_fields
-        a_rotation_keeps_the_later_access_until
-        one_rotation_follows_another
-        exactly_one_of_a_hundred_rotations_of_one_generation_wins
-        a_wrong_generation_loses_and_changes_nothing
-        a_session_without_a_refresh_token_does_not_rotate
-        an_unknown_session_does_not_rotate
-        a_closed_session_does_not_rotate_and_stays_closed
-        a_revocation_outlives_the_tokens_of_rotations_that_race_it
-        a_rotation_that_races_close_all_reopens_nothing
-    }
+    rescind_conformance::rotating_cases! { suite }
     report
 }
 
