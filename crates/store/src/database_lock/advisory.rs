@@ -261,16 +261,14 @@ impl Keeper {
 
     /// Renews the belief with each beat from which the lock counts, until a beat fails.
     async fn believe(&self, held: &mut Held, last: &mut Option<LastBeat>) -> LockError {
-        if last.is_none() {
-            match self.settle(held, None).await {
-                Ok(beat) => self.belief.renew(last.insert(beat).began),
-                Err(error) => return error,
-            }
-        }
         let mut tick = beats();
         loop {
             tick.tick().await;
-            match self.beat_with_mark(held).await {
+            let beat = match last {
+                None => self.settle(held, None).await,
+                Some(_) => self.beat_with_mark(held).await,
+            };
+            match beat {
                 Ok(beat) => self.belief.renew(last.insert(beat).began),
                 Err(error) => return error,
             }
