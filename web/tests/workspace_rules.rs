@@ -112,17 +112,11 @@ fn only_its_keepers_depend_on_a_library_with_keepers() {
 /// In the crates for adopters each public item is documented. Elsewhere a good name is enough.
 #[test]
 fn published_crates_deny_missing_docs() {
-    let offences: Vec<_> = PUBLISHED
-        .iter()
-        .filter(|crate_| {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-            let library = root.join(crate_).join("src/lib.rs");
-            !std::fs::read_to_string(library)
-                .unwrap()
-                .contains("#![deny(missing_docs)]")
-        })
-        .collect();
-    assert!(offences.is_empty(), "{offences:?}");
+    for directory in PUBLISHED {
+        let library = Path::new("..").join(directory).join("src/lib.rs");
+        let source = std::fs::read_to_string(library).unwrap();
+        assert!(source.contains("#![deny(missing_docs)]"), "{directory}");
+    }
 }
 
 #[test]

@@ -93,6 +93,16 @@ impl TcpRelay {
         self.cable.to.store(port, Ordering::SeqCst);
     }
 
+    /// The same, and ends the connections that are open.
+    ///
+    /// # Panics
+    /// As [`mend`](Self::mend).
+    pub async fn move_to(&self, port: u16) {
+        self.lead_to(port);
+        self.cut().await;
+        self.mend().await;
+    }
+
     /// Ends all connections and refuses new ones, before this returns.
     pub async fn cut(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();

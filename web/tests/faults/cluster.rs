@@ -156,12 +156,7 @@ impl Node {
 
     /// That many logins, a few at a time.
     pub(crate) async fn log_in_times(&self, count: usize) -> Vec<Tokens> {
-        let mut all = Vec::new();
-        while all.len() < count {
-            let logins = (0..4.min(count - all.len())).map(|_| self.log_in());
-            all.extend(futures::future::join_all(logins).await);
-        }
-        all
+        a_few_at_a_time(count, || self.log_in()).await
     }
 
     /// The answer is 200: this token is not revoked.
@@ -191,6 +186,16 @@ impl Node {
     pub(crate) fn says(&self, words: &str) -> usize {
         self.running.logs().lines().filter(|line| line.contains(words)).count()
     }
+}
+
+/// That many logins, of which a few run at once.
+pub(crate) async fn a_few_at_a_time<F: Future<Output = Tokens>>(count: usize, log_in: impl Fn() -> F) -> Vec<Tokens> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        let logins = (0..4.min(count - all.len())).map(|_| log_in());
+        all.extend(futures::future::join_all(logins).await);
+    }
+    all
 }
 
 /// Whether Redis itself has the entry of that session. A node also refuses what it knows to be missing there.

@@ -24,12 +24,7 @@ async fn a_redis_that_was_replaced_and_returns_revives_no_token() {
     let (live, count) = (log_in(&one).await, rounds(20, 1_000) as usize);
     let (mut history, mut without) = (History::with_live_session(&one).await, Times::default());
     let tokens = log_in_times(&one, count).await;
-    let lead_to = async |server: &RedisServer| {
-        address.lead_to(server.port());
-        address.cut().await;
-        address.mend().await;
-    };
-    lead_to(&b).await;
+    address.move_to(b.port()).await;
     without.add(until(async || b.command(&["EXISTS", "{rescind}:mark"]).await == "1").await);
     for node in [&one, &other] {
         without.add(node.until_serving(&live).await);
@@ -38,7 +33,7 @@ async fn a_redis_that_was_replaced_and_returns_revives_no_token() {
         history.log_out_at_last(&one, tokens).await;
         history.no_revoked_token_is_accepted(&[&one, &other], 1).await;
     }
-    lead_to(&a).await;
+    address.move_to(a.port()).await;
     let back = Instant::now();
     while back.elapsed() < Duration::from_secs(4) {
         history.no_revoked_token_is_accepted(&[&one, &other], 20).await;

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use rescind_testkit::{ExposeSecret, Tokens, rounds};
+use rescind_testkit::{ExposeSecret, Reply, Tokens, rounds};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    cluster::{DEADLINE, DEMO_PASSWORD, Database, Node, Plan, accepted},
+    cluster::{DEADLINE, DEMO_PASSWORD, Database, Node, Plan, a_few_at_a_time, accepted},
     report::Times,
 };
 
@@ -92,18 +92,7 @@ impl History {
         let refreshed = nodes.iter().take(2).map(|node| node.api.refresh(live.refresh()));
         let refreshed = futures::future::join_all(refreshed).await;
         self.took(begun);
-        let mut successors = Vec::new();
-        for answer in refreshed {
-            match answer.status {
-                200 => successors.push(answer.tokens()),
-                status => assert_eq!(status, 503, "a live refresh token is refused: {answer:?}"),
-            }
-        }
-        if let [one, other] = &successors[..] {
-            let [one, other] = [one, other].map(|tokens| tokens.refresh().expose_secret());
-            assert_eq!(one, other, "two successors");
-        }
-        successors.pop().unwrap_or(live)
+        the_successor(refreshed).unwrap_or(live)
     }
 
     fn took(&mut self, begun: Instant) {
@@ -113,20 +102,37 @@ impl History {
     }
 }
 
-/// Nodes with a store timeout of half a second.
+/// What the answers to one live refresh token give: one successor for all, or nothing where all are 503.
+pub(crate) fn the_successor(answers: impl IntoIterator<Item = Reply>) -> Option<Tokens> {
+    let mut successors: Vec<Tokens> = Vec::new();
+    for answer in answers {
+        match answer.status {
+            200 => successors.push(answer.tokens()),
+            status => assert_eq!(status, 503, "a live refresh token is refused: {answer:?}"),
+        }
+    }
+    for pair in successors.windows(2) {
+        let [one, other] = [&pair[0], &pair[1]].map(|tokens| tokens.refresh().expose_secret());
+        assert_eq!(one, other, "two successors");
+    }
+    successors.pop()
+}
+
+/// Nodes on the Postgres that the tests share.
 pub(crate) async fn plan(redis: &str) -> Plan {
-    Plan::on(&Database::on_shared_postgres().await)
+    plan_on(&Database::on_shared_postgres().await, redis)
+}
+
+/// Nodes with a store timeout of half a second.
+pub(crate) fn plan_on(database: &Database, redis: &str) -> Plan {
+    Plan::on(database)
         .with_redis(redis)
         .env("RESCIND_STORE_TIMEOUT", "500ms")
 }
 
 /// That many logins, a few at a time.
 pub(crate) async fn log_in_times(node: &Node, count: usize) -> Vec<Tokens> {
-    let mut all = Vec::new();
-    while all.len() < count {
-        all.extend(futures::future::join_all((0..4.min(count - all.len())).map(|_| log_in(node))).await);
-    }
-    all
+    a_few_at_a_time(count, || log_in(node)).await
 }
 
 /// Logs in, with retries while the node answers 503.

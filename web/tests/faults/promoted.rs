@@ -7,10 +7,23 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     cluster::{Database, Node, Plan, accepted, has_stores, until},
-    history::{History, log_in, log_in_times},
+    history::{History, log_in, log_in_times, plan_on},
     report::{Times, held, thousands},
     turns::turn,
 };
+
+/// Two nodes that reach their database at an address which can lead to another server.
+async fn nodes_behind_an_address(
+    primary: &PostgresServer,
+    database: &Database,
+    redis: &RedisServer,
+) -> (TcpRelay, [Node; 2]) {
+    let address = TcpRelay::to(primary.port()).await;
+    let port = |port: u16| format!(":{port}/");
+    let through = database.url().replace(&port(primary.port()), &port(address.port()));
+    let nodes = plan_on(&Database::Postgres(through), &redis.url()).start().await;
+    (address, nodes)
+}
 
 /// A standby lacks answered commits. Which ones is not known, so every user logs in again.
 #[tokio::test(flavor = "multi_thread")]
@@ -23,15 +36,7 @@ async fn a_log_that_lost_entries_is_answered_like_a_restore() {
     let primary = PostgresServer::start().await;
     let database = Database::on(&primary).await;
     let standby = primary.standby().await;
-    let address = TcpRelay::to(primary.port()).await;
-    let through = database
-        .url()
-        .replace(&format!(":{}/", primary.port()), &format!(":{}/", address.port()));
-    let [one, other]: [Node; 2] = Plan::on(&Database::Postgres(through))
-        .with_redis(&redis.url())
-        .env("RESCIND_STORE_TIMEOUT", "500ms")
-        .start()
-        .await;
+    let (address, [one, other]) = nodes_behind_an_address(&primary, &database, &redis).await;
     let (live, count) = (log_in(&one).await, rounds(20, 1_000) as usize);
     let (kept, lost) = (log_in_times(&one, count).await, log_in_times(&one, count).await);
     let mut history = History::default();
@@ -56,9 +61,7 @@ async fn a_log_that_lost_entries_is_answered_like_a_restore() {
     sleep(Duration::from_secs(1)).await;
     primary.kill_9();
     standby.promote().await;
-    address.lead_to(standby.port());
-    address.cut().await;
-    address.mend().await;
+    address.move_to(standby.port()).await;
     let begun = Instant::now();
     until(async || one.says("HAS LOST COMMITS") + other.says("HAS LOST COMMITS") > 0).await;
     let noticed = begun.elapsed();
@@ -98,24 +101,14 @@ async fn a_promoted_standby_without_losses_ends_no_session() {
     let database = Database::on(&primary).await;
     let standby = primary.standby().await;
     primary.wait_for_standbys().await;
-    let address = TcpRelay::to(primary.port()).await;
-    let through = database
-        .url()
-        .replace(&format!(":{}/", primary.port()), &format!(":{}/", address.port()));
-    let [one, other]: [Node; 2] = Plan::on(&Database::Postgres(through))
-        .with_redis(&redis.url())
-        .env("RESCIND_STORE_TIMEOUT", "500ms")
-        .start()
-        .await;
+    let (address, [one, other]) = nodes_behind_an_address(&primary, &database, &redis).await;
     let (live, mut history) = (log_in(&one).await, History::with_live_session(&one).await);
     for tokens in log_in_times(&one, rounds(20, 1_000) as usize).await {
         history.log_out_at_last(&one, tokens).await;
     }
     primary.kill_9();
     standby.promote().await;
-    address.lead_to(standby.port());
-    address.cut().await;
-    address.mend().await;
+    address.move_to(standby.port()).await;
     let mut without = Times::default();
     for node in [&one, &other] {
         without.add(node.until_serving(&live).await);
@@ -141,11 +134,7 @@ async fn a_repeated_logout_waits_for_the_standby_too() {
     let primary = PostgresServer::start().await;
     let database = Database::on(&primary).await;
     let redis = RedisServer::start().await;
-    let [node]: [Node; 1] = Plan::on(&database)
-        .with_redis(&redis.url())
-        .env("RESCIND_STORE_TIMEOUT", "500ms")
-        .start()
-        .await;
+    let [node]: [Node; 1] = plan_on(&database, &redis.url()).start().await;
     let (tokens, refreshed) = (log_in(&node).await, log_in(&node).await);
     let standby = primary.standby().await;
     primary.wait_for_standbys().await;

@@ -18,8 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    cluster::{DEMO_PASSWORD, Database, Node, Plan, has_stores, until},
-    history::longest_answer,
+    cluster::{DEMO_PASSWORD, Database, Node, has_stores, until},
+    history::{longest_answer, plan_on, the_successor},
     report::{Times, held, thousands},
     turns::alone,
 };
@@ -160,22 +160,7 @@ async fn refreshed(world: &World, seen: &mut Seen, rng: &mut StdRng, tokens: Tok
     seen.operations += other.operations;
     seen.unanswered += other.unanswered;
     seen.answers.extend(other.answers);
-    let mut successors = Vec::new();
-    for reply in [one, two].into_iter().flatten() {
-        match reply.status {
-            200 => successors.push(reply.tokens()),
-            503 => {}
-            _ => panic!("a live refresh token is answered {reply:?}"),
-        }
-    }
-    if let [one, two] = &successors[..] {
-        assert_eq!(
-            one.refresh().expose_secret(),
-            two.refresh().expose_secret(),
-            "two successors"
-        );
-    }
-    successors.pop().unwrap_or(tokens)
+    the_successor([one, two].into_iter().flatten()).unwrap_or(tokens)
 }
 
 async fn ended_ones_are_refused(world: &World, seen: &mut Seen, rng: &mut StdRng) {
@@ -245,9 +230,7 @@ async fn random_faults_on_three_nodes_break_no_promise() {
     let _alone = alone().await;
     let redis = RedisSentinels::start().await;
     let postgres = PostgresServer::start().await;
-    let plan = Plan::on(&Database::on(&postgres).await)
-        .with_redis(&redis.url())
-        .env("RESCIND_STORE_TIMEOUT", "500ms");
+    let plan = plan_on(&Database::on(&postgres).await, &redis.url());
     let nodes: [Node; 3] = plan.start().await;
     let world = Arc::new(World {
         apis: nodes.each_ref().map(|node| RwLock::new(node.api.clone())),
