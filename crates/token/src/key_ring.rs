@@ -4,9 +4,11 @@
 //! until the longest token that it signed has expired. A token's `kid` names its key, so at most one signature is
 //! checked; trying all keys would let a stranger multiply the work.
 
+use std::ops::Deref;
+
 use jsonwebtoken::Header;
 
-use crate::{AccessClaims, AccessToken, MAX_TOKEN_BYTES, SigningKey, VerifyingKey, jws};
+use crate::{AccessClaims, AccessToken, MAX_TOKEN_BYTES, SigningKey, VerifyingKey, VerifyingKeys, jws};
 
 /// The media type of an access token in its header (RFC 9068 section 2.1).
 pub(crate) const TOKEN_TYPE: &str = "at+jwt";
@@ -27,53 +29,41 @@ pub enum SignError {
     Signature,
 }
 
-/// The keys of a service: one signs, all verify.
+/// The keys of a service: one signs, all verify. It dereferences to the [`VerifyingKeys`], the active one first.
 #[derive(Debug)]
 pub struct KeyRing {
     active: SigningKey,
-    retired: Vec<VerifyingKey>,
+    verifying: VerifyingKeys,
 }
 
 impl KeyRing {
     /// A ring of one key.
     pub fn new(active: SigningKey) -> Self {
         Self {
+            verifying: [active.verifying_key()].into_iter().collect(),
             active,
-            retired: Vec::new(),
         }
     }
 
-    // ANCHOR: with_retired
-    /// Adds a key that signs no more but still verifies.
+    /// Adds a key that does not sign but verifies.
     ///
     /// A name stands for one key, and the first one keeps it: a key whose `kid` is already in the ring is not added.
     #[must_use]
     pub fn with_retired(mut self, key: VerifyingKey) -> Self {
-        if self.find(key.kid()).is_none() {
-            self.retired.push(key);
-        }
+        self.verifying.add(key);
         self
     }
-    // ANCHOR_END: with_retired
 
     /// The key that signs.
     pub fn active(&self) -> &SigningKey {
         &self.active
     }
 
-    // ANCHOR: verifying_keys
-    /// All keys that verify, the active one first. A JWK set is what
-    /// [`to_jwk`](VerifyingKey::to_jwk) makes of them, which leaves out symmetric ones.
+    /// All keys that verify, the active one first. Their JWK set is what [`to_jwks`](VerifyingKeys::to_jwks) makes of
+    /// them, which leaves out symmetric ones.
     pub fn verifying_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
-        std::iter::once(self.active.verifying()).chain(&self.retired)
+        self.verifying.iter()
     }
-    // ANCHOR_END: verifying_keys
-
-    // ANCHOR: find
-    pub(crate) fn find(&self, kid: &str) -> Option<&VerifyingKey> {
-        self.verifying_keys().find(|key| key.kid() == kid)
-    }
-    // ANCHOR_END: find
 
     /// Signs `claims` with the active key: a JWS in compact form (RFC 7515 section 3.1).
     ///
@@ -94,5 +84,13 @@ impl KeyRing {
             return Err(SignError::TooLong);
         }
         Ok(token.into())
+    }
+}
+
+impl Deref for KeyRing {
+    type Target = VerifyingKeys;
+
+    fn deref(&self) -> &VerifyingKeys {
+        &self.verifying
     }
 }

@@ -15,6 +15,7 @@ mod signing_key;
 mod verify;
 mod verify_error;
 mod verifying_key;
+mod verifying_keys;
 mod weak;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -31,3 +32,4 @@ pub use signing_key::SigningKey;
 pub use verify::Verifier;
 pub use verify_error::VerifyError;
 pub use verifying_key::{KeyError, VerifyingKey};
+pub use verifying_keys::VerifyingKeys;

@@ -161,10 +161,6 @@ impl SigningKey {
         self.verifying.clone()
     }
 
-    pub(crate) fn verifying(&self) -> &VerifyingKey {
-        &self.verifying
-    }
-
     /// The signature over `message`, in base64url; `None` if the library fails.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<String> {
         let signer = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm().of_library(), &self.key).ok()?;

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    AccessClaims, Inspection, KeyRing, MAX_TOKEN_BYTES, TokenCheck, VerifyError,
+    AccessClaims, Inspection, MAX_TOKEN_BYTES, TokenCheck, VerifyError, VerifyingKeys,
     jws::{Compact, Object},
     key_ring::TOKEN_TYPE,
 };
@@ -30,7 +30,7 @@ const MIN_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 ///
 /// `crit`, `b64` (RFC 7797) and `zip` change how the rest is to be read, `cty` and `enc` announce a token in a token.
 /// `jwk`, `jku`, `x5u` and `x5c` offer a key along with the token: a verifier that trusts them accepts any signature.
-/// This one would not trust them anyway, because keys come from the ring. But their presence is an attack or a mistake.
+/// This one would not trust them anyway, because keys are handed in. But their presence is an attack or a mistake.
 const REFUSED_PARAMETERS: [&str; 9] = ["crit", "b64", "zip", "cty", "enc", "jwk", "jku", "x5u", "x5c"];
 
 /// The rules for accepting a token. The keys and the time are parameters of each check.
@@ -83,29 +83,29 @@ impl Verifier {
     /// # Errors
     /// The first reason found. [`VerifyError::Expired`] means that everything else about the token is in order, except
     /// perhaps its lifetime, and carries the claims.
-    pub fn verify(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Result<AccessClaims, VerifyError> {
-        self.check_all(ring, token, now, &mut |_| {})
+    pub fn verify(&self, keys: &VerifyingKeys, token: &str, now: Timestamp) -> Result<AccessClaims, VerifyError> {
+        self.check_all(keys, token, now, &mut |_| {})
     }
 
     /// [`verify`](Self::verify), and how far the token got, for display.
     ///
     /// Not for strangers. Anybody who can see at which check another person's token fails can find out whether it is
     /// genuine.
-    pub fn inspect(&self, ring: &KeyRing, token: &str, now: Timestamp) -> Inspection {
+    pub fn inspect(&self, keys: &VerifyingKeys, token: &str, now: Timestamp) -> Inspection {
         let mut reached = Vec::with_capacity(TokenCheck::ALL.len());
-        let outcome = self.check_all(ring, token, now, &mut |check| reached.push(check));
+        let outcome = self.check_all(keys, token, now, &mut |check| reached.push(check));
         Inspection::new(reached, outcome)
     }
 
     /// Calls `begins` with each check before it makes it.
     fn check_all(
         &self,
-        ring: &KeyRing,
+        keys: &VerifyingKeys,
         token: &str,
         now: Timestamp,
         begins: &mut impl FnMut(TokenCheck),
     ) -> Result<AccessClaims, VerifyError> {
-        let genuine = self.check_all_but_times(ring, token, begins)?;
+        let genuine = self.check_all_but_times(keys, token, begins)?;
 
         begins(TokenCheck::Start);
         let skew = self.leeway.max(MIN_CLOCK_SKEW);
@@ -137,18 +137,18 @@ impl Verifier {
     /// # Errors
     /// The first reason found, never [`VerifyError::Expired`], [`VerifyError::NotYetValid`] or
     /// [`VerifyError::LivesTooLong`].
-    pub fn verify_genuine(&self, ring: &KeyRing, token: &str) -> Result<AccessClaims, VerifyError> {
-        self.check_all_but_times(ring, token, &mut |_| {})
+    pub fn verify_genuine(&self, keys: &VerifyingKeys, token: &str) -> Result<AccessClaims, VerifyError> {
+        self.check_all_but_times(keys, token, &mut |_| {})
             .map(|genuine| genuine.claims)
     }
 
     fn check_all_but_times(
         &self,
-        ring: &KeyRing,
+        keys: &VerifyingKeys,
         token: &str,
         begins: &mut impl FnMut(TokenCheck),
     ) -> Result<Genuine, VerifyError> {
-        let claims = signed_part(ring, token, begins)?;
+        let claims = signed_part(keys, token, begins)?;
         begins(TokenCheck::Claims);
         let genuine = Genuine::read(object(claims)?)?;
         begins(TokenCheck::Issuer);
@@ -165,7 +165,7 @@ impl Verifier {
 
 /// The claims of a token whose header is in order and whose signature is right, not read yet.
 fn signed_part<'a>(
-    ring: &KeyRing,
+    keys: &VerifyingKeys,
     token: &'a str,
     begins: &mut impl FnMut(TokenCheck),
 ) -> Result<&'a str, VerifyError> {
@@ -195,7 +195,7 @@ fn signed_part<'a>(
         .get("kid")
         .and_then(Value::as_str)
         .ok_or(VerifyError::MissingKeyId)?;
-    let key = ring.find(kid).ok_or(VerifyError::UnknownKey)?;
+    let key = keys.find(kid).ok_or(VerifyError::UnknownKey)?;
     begins(TokenCheck::Algorithm);
     if header.get("alg").and_then(Value::as_str) != Some(key.algorithm().as_str()) {
         return Err(VerifyError::WrongAlgorithm);

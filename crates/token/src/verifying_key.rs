@@ -60,6 +60,9 @@ pub enum KeyError {
     /// Not a JWK, or one whose numbers do not form a key.
     #[error("not a valid JWK")]
     Jwk,
+    /// Not a JWK set.
+    #[error("not a JWK set: a JSON object with a list `keys`")]
+    Jwks,
     /// A JWK whose `use`, `key_ops` or `alg` forbids verifying signatures of this kind.
     #[error("this JWK is not meant for verifying: its `{0}` forbids it")]
     JwkForbidsVerification(&'static str),

@@ -24,8 +24,8 @@ const SOURCES: [(&str, &str); 11] = sources![
     "crates/session/src/service.rs",
     "crates/session/src/maintenance.rs",
     "crates/store/src/redis/mod.rs",
-    "crates/token/src/key_ring.rs",
     "crates/token/src/refresh.rs",
+    "crates/token/src/verifying_keys.rs",
 ];
 
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,6 @@
 //! Keys that are read, keys that are written, and keys that are refused.
 
-use rescind_token::{Algorithm, KeyError, KeyRing, SigningKey, VerifyingKey};
+use rescind_token::{Algorithm, KeyError, KeyRing, SigningKey, VerifyError, VerifyingKey, VerifyingKeys};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -171,6 +171,7 @@ fn a_secret_is_never_published() {
     let published: Vec<_> = ring.verifying_keys().filter_map(VerifyingKey::to_jwk).collect();
     assert_eq!(ring.verifying_keys().count(), 2);
     assert_eq!(published.len(), 1);
+    assert_eq!(ring.to_jwks(), json!({ "keys": published }));
 }
 
 #[test]
@@ -321,4 +322,69 @@ fn a_key_ring_can_be_shared_between_threads() {
     shareable::<KeyRing>();
     shareable::<rescind_token::RefreshKeys>();
     shareable::<rescind_token::Verifier>();
+}
+
+#[test]
+fn a_published_jwk_set_verifies_without_a_private_key() {
+    let old = KeyRing::new(SigningKey::generate(Algorithm::Es256).unwrap());
+    let ring = KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()).with_retired(old.active().verifying_key());
+    let keys = VerifyingKeys::from_jwks(&ring.to_jwks().to_string()).unwrap();
+    assert_eq!(keys.iter().count(), 2);
+    for signer in [&ring, &old] {
+        let token = signer.sign(&claims()).unwrap();
+        let token = token.expose_secret();
+        assert_eq!(verifier().verify(&keys, token, signed_at()), Ok(claims()));
+        assert_eq!(verifier().verify_genuine(&keys, token), Ok(claims()));
+        assert!(verifier().inspect(&keys, token, signed_at()).outcome().is_ok());
+        let none = VerifyingKeys::default();
+        assert_eq!(
+            verifier().verify(&none, token, signed_at()),
+            Err(VerifyError::UnknownKey)
+        );
+    }
+}
+
+#[test]
+fn unusable_keys_of_a_jwk_set_are_skipped() {
+    let good = jwk(Algorithm::EdDsa);
+    let with = |name: &str, value: Value| {
+        let mut jwk = jwk(Algorithm::Es256);
+        jwk[name] = value;
+        jwk
+    };
+    let document = json!({
+        "keys": [
+            json!({ "kty": "oct", "kid": "secret", "k": b64([7; 32]) }),
+            json!({ "kty": "OKP", "crv": "X25519", "x": b64([9; 32]) }),
+            json!({ "kty": "LATTICE", "x": "?" }),
+            json!("no key"),
+            with("use", json!("enc")),
+            with("key_ops", json!(["encrypt"])),
+            with("alg", json!("ES384")),
+            with("x", json!("AAAA")),
+            good,
+        ],
+        "rescind_log": "another member",
+    });
+    let keys = VerifyingKeys::from_jwks(&document.to_string()).unwrap();
+    let kids: Vec<_> = keys.iter().map(VerifyingKey::kid).collect();
+    assert_eq!(kids, [good["kid"].as_str().unwrap()]);
+}
+
+#[test]
+fn the_first_key_of_a_name_keeps_it_in_a_jwk_set() {
+    let (mut first, mut second) = (jwk(Algorithm::EdDsa), jwk(Algorithm::Es256));
+    first["kid"] = json!("k");
+    second["kid"] = json!("k");
+    let keys = VerifyingKeys::from_jwks(&json!({ "keys": [first, second] }).to_string()).unwrap();
+    assert_eq!(keys.iter().count(), 1);
+    assert_eq!(keys.find("k").unwrap().algorithm(), Algorithm::EdDsa);
+}
+
+#[test]
+fn a_text_that_is_no_jwk_set_is_an_error_and_an_empty_set_is_none() {
+    for text in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#] {
+        assert_eq!(VerifyingKeys::from_jwks(text).unwrap_err(), KeyError::Jwks, "{text}");
+    }
+    assert_eq!(VerifyingKeys::from_jwks(r#"{"keys":[]}"#).unwrap().iter().count(), 0);
 }
