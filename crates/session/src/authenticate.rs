@@ -61,7 +61,7 @@ impl SessionService {
     /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`], for the same reason.
     pub fn verify_signature_only(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
         let now = self.now()?;
-        match self.parts.verifier.verify(&self.parts.keys.ring, token, now) {
+        match self.parts.verifier.verify(&self.keys().ring, token, now) {
             Ok(claims) => Ok(claims),
             Err(VerifyError::Expired(claims)) => Err(AuthenticateError::Expired(claims)),
             Err(error) => Err(AuthenticateError::Invalid(error)),
@@ -76,7 +76,7 @@ impl SessionService {
     /// # Errors
     /// [`Unavailable::Clock`] if the time is not known. A store that does not answer is part of the result.
     pub async fn inspect(&self, token: &str) -> Result<Inspected, Unavailable> {
-        let token = self.parts.verifier.inspect(&self.parts.keys.ring, token, self.now()?);
+        let token = self.parts.verifier.inspect(&self.keys().ring, token, self.now()?);
         let revoked = match token.outcome() {
             Ok(claims) => Some(self.is_revoked(claims).await),
             Err(_) => None,
@@ -126,6 +126,6 @@ impl SessionService {
     /// # Errors
     /// [`VerifyError`] if it is not genuine.
     pub fn genuine_claims(&self, token: &str) -> Result<AccessClaims, VerifyError> {
-        self.parts.verifier.verify_genuine(&self.parts.keys.ring, token)
+        self.parts.verifier.verify_genuine(&self.keys().ring, token)
     }
 }

@@ -97,7 +97,8 @@ pub enum DemoAccounts {
     Refused,
 }
 
-/// The service's keys.
+/// The service's keys. [`SessionService::replace_keys`](crate::SessionService::replace_keys) changes them while it runs.
+#[derive(Debug)]
 pub struct Keys {
     /// The keys that sign and verify access tokens.
     pub ring: KeyRing,

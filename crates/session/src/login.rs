@@ -285,11 +285,7 @@ impl SessionService {
     /// Recomputes the refresh token of the row's current generation: the row holds no token.
     pub(crate) fn refresh_grant(&self, session: &Session) -> Option<IssuedRefreshToken> {
         session.refresh.as_ref().map(|refresh| IssuedRefreshToken {
-            token: self
-                .parts
-                .keys
-                .refresh
-                .issue(session.id, refresh.generation, &refresh.salt),
+            token: self.keys().refresh.issue(session.id, refresh.generation, &refresh.salt),
             generation: refresh.generation,
             expires_at: session.ends_at(),
         })

@@ -13,7 +13,10 @@
 
 use std::{
     convert::Infallible,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -168,6 +171,7 @@ impl SessionService {
     async fn sync_into_blacklist(&self, place: &mut SyncPosition, batch: u32) -> Result<Synced, StoreError> {
         let blacklist = &self.ports.blacklist;
         let log = self.ports.sessions.log().await?;
+        *self.parts.sync.log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
         if place.log != Some(log) {
             *place = SyncPosition {
                 log: Some(log),
@@ -315,6 +319,13 @@ impl SessionService {
     pub fn require_resync(&self) {
         self.parts.sync.resyncs.fetch_add(1, Ordering::SeqCst);
         self.parts.sync.hurry();
+    }
+
+    /// The identity of the revocation log that this node copies into the blacklist, as of the last sync; `None` before
+    /// the first one, and where no blacklist is filled.
+    #[must_use]
+    pub fn revocation_log(&self) -> Option<LogId> {
+        *self.parts.sync.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far the last sync came. `None` until [`sync_blacklist`](Self::sync_blacklist) has reached the end of the

@@ -129,7 +129,7 @@ impl SessionService {
         let Some(refresh) = &session.refresh else {
             return Ok(None);
         };
-        match presented.verify(&self.parts.keys.refresh, &refresh.salt) {
+        match presented.verify(&self.keys().refresh, &refresh.salt) {
             Ok(genuine) => Ok(Some((session, genuine.generation()))),
             Err(_) => Ok(None),
         }

@@ -8,7 +8,7 @@ use std::{
     future::Future,
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -55,7 +55,7 @@ pub(crate) const ISSUE_FLOOR_UNKNOWN: i64 = i64::MIN;
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) verifier: Verifier,
-    pub(crate) keys: Keys,
+    keys: RwLock<Arc<Keys>>,
     pub(crate) passwords: Passwords,
     pub(crate) sync: BlacklistSync,
     pub(crate) issue_floor: AtomicI64,
@@ -100,7 +100,7 @@ impl SessionService {
         let parts = Parts {
             config,
             verifier,
-            keys,
+            keys: RwLock::new(Arc::new(keys)),
             passwords,
             sync: BlacklistSync::default(),
             issue_floor: ISSUE_FLOOR_UNKNOWN.into(),
@@ -121,6 +121,20 @@ impl SessionService {
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// The keys in use, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
+    #[must_use]
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.parts.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.
+    ///
+    /// Let a new key verify everywhere before it signs anywhere: first replace the keys by a ring in which the new one
+    /// is [retired](rescind_token::KeyRing::with_retired), on every node.
+    pub fn replace_keys(&self, keys: Keys) {
+        *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// The same service with these ports: decorated adapters that count or watch the cost of one request. Keys,
@@ -191,13 +205,13 @@ impl SessionService {
     /// Seals a short text for a browser to send back. It uses the refresh keys, so every node can check it.
     #[must_use]
     pub fn seal(&self, text: &str) -> String {
-        self.parts.keys.refresh.seal(text)
+        self.keys().refresh.seal(text)
     }
 
     /// The text, if a node of this service [sealed](Self::seal) it.
     #[must_use]
     pub fn unseal<'a>(&self, sealed: &'a str) -> Option<&'a str> {
-        self.parts.keys.refresh.unseal(sealed)
+        self.keys().refresh.unseal(sealed)
     }
 
     pub(crate) fn with_rng<T>(&self, draw: impl FnOnce(&mut dyn CryptoRng) -> T) -> T {
@@ -229,7 +243,7 @@ impl SessionService {
             token_id: self.with_rng(TokenId::random),
             session_id: owner.session,
         };
-        let token = self.parts.keys.ring.sign(&claims).map_err(StoreError::unavailable)?;
+        let token = self.keys().ring.sign(&claims).map_err(StoreError::unavailable)?;
         Ok((token, claims))
     }
     // ANCHOR_END: mint

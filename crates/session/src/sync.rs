@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct BlacklistSync {
     /// Held during a sync: one walk at a time.
     pub(crate) place: tokio::sync::Mutex<SyncPosition>,
+    /// The log that the last sync read.
+    pub(crate) log: Mutex<Option<LogId>>,
     /// How often a resync was required, because the node may have missed something.
     pub(crate) resyncs: AtomicU64,
     /// The last sync status, and the value of `resyncs` when its walk began.

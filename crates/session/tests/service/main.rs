@@ -13,6 +13,7 @@ mod hashing;
 mod inspecting;
 mod issue_floor;
 mod judging;
+mod keys;
 mod login;
 mod logout;
 mod maintenance;
