@@ -20,7 +20,9 @@ mod trace;
 use std::{process::ExitCode, sync::Arc};
 
 use actix_web::{App, middleware::from_fn, web::Data};
-use rescind_server::{Failure, Node, Settings, random};
+use rand::{SeedableRng, rngs::StdRng};
+use rescind_server::{Failure, Node, Settings};
+use rescind_session::SystemRandom;
 use url::Url;
 
 use demo::Stage;
@@ -53,11 +55,12 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
     let site = Site::new(rescind.clone(), demo, Arc::clone(&stores));
     let shown = match demo {
         Demo::On => {
-            let stage = Stage::new(node.bound(), api, peers, stores, random()?)
+            let mut rng = SystemRandom::new()?;
+            let stage = Stage::new(node.bound(), api, peers, stores, StdRng::from_rng(&mut rng))
                 .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
             let ending = stage.clone();
             node = node.when_ending(move || ending.end());
-            Some((stage, Data::new(Sandboxes::new(api, random()?))))
+            Some((stage, Data::new(Sandboxes::new(api, StdRng::from_rng(&mut rng)))))
         }
         Demo::Off => None,
     };

@@ -6,8 +6,10 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use rescind_session::{AnchoredClock, Clock, ClockNotReady, MachineClock, SessionService, ports::SessionStore};
-use rescind_store::{SqlStore, SystemClock};
+use rescind_session::{
+    AnchoredClock, Clock, ClockNotReady, MachineClock, SessionService, SystemClock, ports::SessionStore,
+};
+use rescind_store::SqlStore;
 
 use crate::failure::Failure;
 

@@ -6,11 +6,11 @@ use std::{
 };
 
 use rescind_session::{
-    AnchoredClock, Clock, EndReason,
+    AnchoredClock, Clock, EndReason, SystemClock, SystemRandom,
     ports::{Closing, SessionStore, StoreClock},
     token::{Algorithm, RefreshKey},
 };
-use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState, SqlStore, SystemClock};
+use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState, SqlStore};
 
 use crate::{
     blacklist::Chosen,
@@ -18,7 +18,6 @@ use crate::{
     failure::Failure,
     high_water::HighWaterMark,
     keys::{KeyDirectory, Ring},
-    random::random,
     settings::{Command, Keys, Migrate, Settings, Storage},
 };
 
@@ -88,7 +87,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     let ring = match keys {
         Keys::Rotate => directory.load()?,
         Keys::Adopt => {
-            let mut rng = random()?;
+            let mut rng = SystemRandom::new()?;
             directory.load_or_make(storage.algorithm, || RefreshKey::generate(&mut rng))?
         }
     };

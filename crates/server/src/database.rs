@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use rand::rngs::StdRng;
 use rescind_session::{
-    ErrorChain,
+    ErrorChain, SystemRandom,
     ports::{ISSUE_FLOOR_MARGIN, SessionStore},
     token::RefreshKey,
 };
@@ -118,7 +117,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
 pub(crate) async fn load_keys(
     storage: &Storage,
     store: &SqlStore,
-    rng: &mut StdRng,
+    rng: &mut SystemRandom,
     remembered: Option<Timestamp>,
 ) -> Result<Ring, Failure> {
     let directory = KeyDirectory::open(&storage.keys)?;

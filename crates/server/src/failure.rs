@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rescind_session::{ClockNotReady, ConfigError, ErrorChain, ports::StoreError};
+use rescind_session::{ClockNotReady, ConfigError, ErrorChain, NoRandomness, ports::StoreError};
 use rescind_store::{ConnectError, DatabaseLockError, LockMode, RedisConnectError};
 
 use crate::{
@@ -83,6 +83,8 @@ pub enum Failure {
         .0.display()
     )]
     Mark(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
     #[error("this machine's clock says {0}, which is outside the years 1970 to 9999: set it, then start again")]

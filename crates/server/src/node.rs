@@ -15,8 +15,8 @@ use std::{
 
 use futures::future::BoxFuture;
 use rescind_api::Rescind;
-use rescind_session::{AnchoredClock, Config, Maintenance, Ports, SessionService};
-use rescind_store::{SqlStore, SystemClock};
+use rescind_session::{AnchoredClock, Config, Maintenance, Ports, SessionService, SystemClock, SystemRandom};
+use rescind_store::SqlStore;
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -25,7 +25,6 @@ use crate::{
     database,
     failure::{Failure, SERVER_FAILED},
     high_water::{Guard, HighWaterMark},
-    random::random,
     readiness::Readiness,
     settings::{Faults, Settings},
     starting::Starting,
@@ -72,7 +71,7 @@ impl Node {
         let store = database::open(&settings).await?;
         let mark = Arc::new(HighWaterMark::of_node(&settings, blacklist.redis()));
         let remembered = mark.compare(&store).await?.newest;
-        let mut rng = random()?;
+        let mut rng = SystemRandom::new()?;
         let ring = database::load_keys(&settings.storage, &store, &mut rng, remembered).await?;
         mark.raise(&store).await?;
         let guard = Guard {

@@ -23,6 +23,7 @@ pub mod life;
 mod login;
 mod logout;
 mod maintenance;
+#[cfg(feature = "memory")]
 pub mod memory;
 mod password;
 mod pending;
@@ -36,6 +37,8 @@ mod service;
 mod session;
 mod supervise;
 mod sync;
+#[cfg(feature = "system")]
+mod system;
 mod unavailable;
 mod user;
 
@@ -58,5 +61,7 @@ pub use revocation_reader::{RevocationReader, VerifiedToken};
 pub use service::SessionService;
 pub use session::{Device, RefreshState, Session, SessionState, network_of};
 pub use supervise::supervise;
+#[cfg(feature = "system")]
+pub use system::{NoRandomness, SystemClock, SystemRandom};
 pub use unavailable::Unavailable;
 pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};

@@ -1,14 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
-mod clock;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod database_lock;
+mod high_water;
+#[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
-pub use clock::SystemClock;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use database_lock::{DatabaseLock, DatabaseLockError, DatabaseLost, LockMode, LockedBlacklist};
+pub use high_water::HighWater;
+#[cfg(feature = "redis")]
 pub use redis::{RedisBlacklist, RedisConnectError, RedisSettings};
-pub use sql::{
-    Claimed, ConnectError, DatabaseGuard, HighWater, MigrationState, MigrationStep, SqlSettings, SqlStore, sqlite_file,
-};
+#[cfg(feature = "memory")]
+pub use rescind_session::memory;
+pub use rescind_session::{self as session, SystemClock};
+#[cfg(feature = "sqlite")]
+pub use sql::sqlite_file;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::{Claimed, ConnectError, DatabaseGuard, MigrationState, MigrationStep, SqlSettings, SqlStore};

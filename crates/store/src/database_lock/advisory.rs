@@ -42,7 +42,7 @@ use std::{
     time::Duration,
 };
 
-use rescind_session::{MachineClock, supervise};
+use rescind_session::{MachineClock, SystemClock, supervise};
 use sea_orm::sqlx::{
     self, AssertSqlSafe, ConnectOptions as _, Row as _,
     postgres::{PgConnectOptions, PgConnection, PgRow},
@@ -54,10 +54,7 @@ use tokio::{
 };
 
 use super::{DatabaseLockError, LockMode};
-use crate::{
-    SystemClock,
-    sql::{ConnectError, read_postgres_url, refuse_pooler},
-};
+use crate::sql::{ConnectError, read_postgres_url, refuse_pooler};
 
 /// Between two heartbeats.
 const BEAT: Duration = Duration::from_millis(500);

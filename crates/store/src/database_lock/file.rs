@@ -15,7 +15,10 @@ use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{DatabaseLockError, LockMode};
@@ -27,6 +30,8 @@ pub(super) struct DatabaseFile {
     descriptor: File,
     /// The names of the file and of SQLite's two beside it, and the files that they first led to.
     files: [(PathBuf, OnceLock<FileId>); 3],
+    /// The result of the last check.
+    was_in_place: AtomicBool,
 }
 
 impl DatabaseFile {
@@ -69,15 +74,26 @@ impl DatabaseFile {
         });
         // The two beside it may still be replaced while SQLite opens.
         files[0].1.get_or_init(|| file_id(&metadata));
-        Ok(Self { descriptor, files })
+        Ok(Self {
+            descriptor,
+            files,
+            was_in_place: true.into(),
+        })
     }
 
     /// Whether each name still leads to the same file. No system call here waits for a disk.
     pub(super) fn is_in_place(&self) -> bool {
-        self.files.iter().all(|(path, known)| match fs::metadata(path) {
+        let is_in_place = self.files.iter().all(|(path, known)| match fs::metadata(path) {
             Ok(found) => *known.get_or_init(|| file_id(&found)) == file_id(&found),
             Err(_) => known.get().is_none(),
-        })
+        });
+        self.was_in_place.store(is_in_place, Ordering::SeqCst);
+        is_in_place
+    }
+
+    /// The result of the last [check](Self::is_in_place).
+    pub(super) fn was_in_place(&self) -> bool {
+        self.was_in_place.load(Ordering::SeqCst)
     }
 }
 

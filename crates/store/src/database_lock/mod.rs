@@ -17,20 +17,21 @@
 //! paused for a while notices too late that its row was taken. With the lock the server that grants it is asked, and
 //! only durations are measured, each on one machine.
 
+#[cfg(feature = "postgres")]
 mod advisory;
+#[cfg(feature = "sqlite")]
 mod file;
 mod locked_blacklist;
 
-use std::{
-    error::Error,
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
-};
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::{error::Error, fmt, io, path::PathBuf};
 
 use rescind_session::ports::StoreError;
 
-use crate::sql::{ConnectError, is_postgres, makes_missing_file, sqlite_file};
+use crate::sql::{ConnectError, is_postgres};
+#[cfg(feature = "sqlite")]
+use crate::sql::{makes_missing_file, sqlite_file};
 
 pub use locked_blacklist::LockedBlacklist;
 
@@ -82,24 +83,13 @@ pub struct DatabaseLost;
 /// On SQLite, claim it before the file is opened and drop it after the file was closed
 /// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)). A process must not claim one file twice:
 /// closing a descriptor of the file releases SQLite's own locks.
-pub struct DatabaseLock {
-    lock: Lock,
-    /// The result of the last check.
-    is_in_place: AtomicBool,
-}
+pub struct DatabaseLock(Lock);
 
 enum Lock {
+    #[cfg(feature = "sqlite")]
     File(file::DatabaseFile),
+    #[cfg(feature = "postgres")]
     Session(advisory::Kept),
-}
-
-impl From<Lock> for DatabaseLock {
-    fn from(lock: Lock) -> Self {
-        Self {
-            lock,
-            is_in_place: true.into(),
-        }
-    }
 }
 
 impl DatabaseLock {
@@ -110,19 +100,27 @@ impl DatabaseLock {
     /// [`DatabaseLockError::InUse`] if others have it and the two uses exclude each other.
     pub async fn claim(url: &str, lock_mode: LockMode) -> Result<Self, DatabaseLockError> {
         if is_postgres(url) {
-            return Ok(Lock::Session(advisory::claim(url, lock_mode).await?).into());
+            #[cfg(feature = "postgres")]
+            return Ok(Self(Lock::Session(advisory::claim(url, lock_mode).await?)));
+            #[cfg(not(feature = "postgres"))]
+            return Err(ConnectError::Feature("postgres").into());
         }
-        Self::claim_sqlite(&sqlite_file(url)?, lock_mode, makes_missing_file(url)?).await
+        #[cfg(feature = "sqlite")]
+        return Self::claim_sqlite(&sqlite_file(url)?, lock_mode, makes_missing_file(url)?).await;
+        #[cfg(not(feature = "sqlite"))]
+        Err(ConnectError::Feature("sqlite").into())
     }
 
     /// Claims the SQLite database in that file, which need not exist yet. Its directory is created.
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
+    #[cfg(feature = "sqlite")]
     pub async fn claim_file(database: &Path, lock_mode: LockMode) -> Result<Self, DatabaseLockError> {
         Self::claim_sqlite(database, lock_mode, true).await
     }
 
+    #[cfg(feature = "sqlite")]
     async fn claim_sqlite(database: &Path, lock_mode: LockMode, make: bool) -> Result<Self, DatabaseLockError> {
         let path = database.to_owned();
         let claimed = tokio::task::spawn_blocking(move || file::DatabaseFile::claim(&path, lock_mode, make)).await;
@@ -130,15 +128,17 @@ impl DatabaseLock {
             path: database.to_owned(),
             source: io::Error::other(error),
         })??;
-        Ok(Lock::File(file).into())
+        Ok(Self(Lock::File(file)))
     }
 
     /// Whether the database is this node's now. False from the moment at which the lock may be lost, even before the
     /// node notices; and false while the files are lost, as of the last [`verify`](Self::verify).
     #[must_use]
     pub fn holds(&self) -> bool {
-        match &self.lock {
-            Lock::File(_) => self.is_in_place.load(Ordering::SeqCst),
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Lock::File(file) => file.was_in_place(),
+            #[cfg(feature = "postgres")]
             Lock::Session(kept) => kept.holds(),
         }
     }
@@ -149,21 +149,20 @@ impl DatabaseLock {
     /// # Errors
     /// [`StoreError::Unavailable`] with [`DatabaseLost`] as its source.
     pub fn verify(&self) -> Result<(), StoreError> {
-        if let Lock::File(file) = &self.lock {
-            let is_in_place = file.is_in_place();
-            self.is_in_place.store(is_in_place, Ordering::SeqCst);
-            if !is_in_place {
-                return Err(StoreError::unavailable(DatabaseLost));
-            }
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Lock::File(file) if !file.is_in_place() => Err(StoreError::unavailable(DatabaseLost)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits until [`holds`](Self::holds) is true. On Postgres that may take some seconds after the claim, until a
     /// predecessor that was cut off no longer believes that it holds the lock.
     pub async fn settled(&self) {
-        match &self.lock {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
             Lock::File(_) => {}
+            #[cfg(feature = "postgres")]
             Lock::Session(kept) => kept.settled().await,
         }
     }
@@ -172,8 +171,11 @@ impl DatabaseLock {
     /// have used the database meanwhile, and this node's memory may be out of date. `act` must not wait. Only the first
     /// call of this function counts.
     pub fn when_regained(&self, act: impl Fn() + Send + Sync + 'static) {
-        if let Lock::Session(kept) = &self.lock {
-            kept.when_regained(Box::new(act));
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Lock::File(_) => drop(act),
+            #[cfg(feature = "postgres")]
+            Lock::Session(kept) => kept.when_regained(Box::new(act)),
         }
     }
 }

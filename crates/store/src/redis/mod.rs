@@ -44,7 +44,7 @@ use rescind_session::{
 use rescind_token::{SessionId, TokenId};
 use uuid::Uuid;
 
-use crate::sql::HighWater;
+use crate::HighWater;
 
 use address::Address;
 use connections::{Connections, Question};

@@ -10,14 +10,13 @@ use std::{
 };
 
 use rescind_session::{
-    LogId, MachineClock,
+    LogId, MachineClock, SystemClock,
     life::{Check, Life, LogSnapshot, Proposals, Register, SyncBegun, Term, Timing, Trust},
     ports::LifeRegister,
 };
 use uuid::Uuid;
 
 use super::error::Failure;
-use crate::SystemClock;
 
 /// The state of this node's trust.
 #[derive(Default)]

@@ -167,10 +167,16 @@ fn postgres_refusal(error: &DbErr) -> Option<Refusal> {
     }
 }
 
+#[cfg(feature = "postgres")]
 fn is_postgres(error: &dyn sea_orm::sqlx::error::DatabaseError) -> bool {
     error
         .try_downcast_ref::<sea_orm::sqlx::postgres::PgDatabaseError>()
         .is_some()
+}
+
+#[cfg(not(feature = "postgres"))]
+fn is_postgres(_: &dyn sea_orm::sqlx::error::DatabaseError) -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod error;
 mod guard;
 mod key_ring;
 mod life;
+#[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(test)]
 mod query_plans;
@@ -37,22 +38,29 @@ mod revocation_log;
 mod rows;
 mod schema;
 mod sessions;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod users;
 #[cfg(test)]
 mod writer_recovery;
 
 use std::{sync::Arc, time::Duration};
 
-pub use connect::{ConnectError, SqlSettings, sqlite_file};
-pub(crate) use connect::{is_postgres, make_file, makes_missing_file};
+pub(crate) use connect::is_postgres;
+pub use connect::{ConnectError, SqlSettings};
 pub use guard::DatabaseGuard;
 pub use key_ring::Claimed;
+#[cfg(feature = "postgres")]
 pub(crate) use postgres::{read_url as read_postgres_url, refuse_pooler};
-pub use revocation_log::HighWater;
 pub use schema::{MigrationState, MigrationStep};
+#[cfg(feature = "sqlite")]
+pub use sqlite::sqlite_file;
+#[cfg(feature = "sqlite")]
+pub(crate) use sqlite::{make_file, makes_missing_file};
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
+use crate::HighWater;
 use error::{Failure, commit_failed, failed};
 
 /// How long to keep trying.

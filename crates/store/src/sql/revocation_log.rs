@@ -16,7 +16,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    SqlStore, commit,
+    HighWater, SqlStore, commit,
     entities::{log_head, revocation},
     error::{Failure, failed, unreadable},
     rows::{SESSION, TOKEN, kept_position, millis, millis_later, read_all},
@@ -193,17 +193,6 @@ pub(super) async fn raise_issue_floor(transaction: &DatabaseTransaction, floor: 
 fn the_head<Row>(rows: impl IntoIterator<Item = Row>) -> Result<Row, Failure> {
     let head = rows.into_iter().next();
     Ok(head.ok_or_else(|| unreadable("a revocation log without its head"))?)
-}
-
-/// What a database knows of revocations and of the time. It only grows, unless the database has lost data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HighWater {
-    /// The log.
-    pub log: LogId,
-    /// The last position that was given.
-    pub position: Position,
-    /// The latest login, rotation or revocation.
-    pub newest: Option<Timestamp>,
 }
 
 pub(super) fn identity(head: &log_head::Model) -> Result<LogId, StoreError> {

@@ -18,13 +18,13 @@ use sea_orm::{
 };
 
 use super::{
-    SqlStore, commit,
+    HighWater, SqlStore, commit,
     entities::{
         session::{self, Column},
         user_epoch,
     },
     error::{Failure, failed, unreadable},
-    revocation_log::{self as log, Entry, HighWater},
+    revocation_log::{self as log, Entry},
     rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
 };
 

@@ -1,7 +1,7 @@
-//! The machine's two clocks.
+//! The machine's two clocks, and its randomness.
 
-use rescind_session::MachineClock;
-use rescind_store::SystemClock;
+use rand::Rng;
+use rescind_session::{MachineClock, SystemClock, SystemRandom};
 
 #[test]
 fn the_counter_only_grows() {
@@ -26,4 +26,15 @@ fn on_linux_the_counter_is_the_time_since_boot() {
 #[test]
 fn the_wall_clock_is_later_than_this_code() {
     assert!(SystemClock::new().wall() > "2025-01-01T00:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn each_generator_has_its_own_seed() {
+    let [one, other] = [(); 2].map(|()| {
+        let mut bytes = [0; 32];
+        SystemRandom::new().unwrap().fill_bytes(&mut bytes);
+        bytes
+    });
+    assert_ne!(one, [0; 32]);
+    assert_ne!(one, other);
 }

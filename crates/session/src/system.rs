@@ -1,9 +1,18 @@
-//! The machine's two clocks. Only this module reads them.
+//! The machine's clocks and its randomness. Only this module reads them.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
-use rescind_session::MachineClock;
+use rand::{
+    SeedableRng,
+    rngs::{StdRng, SysError, SysRng},
+};
+use rand_core::{TryCryptoRng, TryRng};
+
+use crate::clock::MachineClock;
 
 /// The clocks of the machine that the program runs on.
 ///
@@ -60,3 +69,41 @@ impl MachineClock for SystemClock {
         self.started.elapsed()
     }
 }
+
+/// Randomness: a generator that the operating system seeds once, when it is created.
+///
+/// A program that uses it does not depend on a version of `rand`.
+pub struct SystemRandom(StdRng);
+
+/// The operating system has no randomness.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the machine's random number generator fails")]
+pub struct NoRandomness(#[source] SysError);
+
+impl SystemRandom {
+    /// Creates a generator with a seed of its own.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn new() -> Result<Self, NoRandomness> {
+        StdRng::try_from_rng(&mut SysRng).map(Self).map_err(NoRandomness)
+    }
+}
+
+impl TryRng for SystemRandom {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(bytes)
+    }
+}
+
+impl TryCryptoRng for SystemRandom {}
