@@ -29,10 +29,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Libraries with keepers: only these crates name them, tests included. A name stands for all names that contain it.
-const KEEPERS: [(&str, &[&str]); 4] = [
+const KEEPERS: [(&str, &[&str]); 5] = [
     ("jsonwebtoken", &["rescind-token"]),
     ("sea-orm", &["rescind-store", "rescind-migrations"]),
     ("redis", &["rescind-store"]),
+    // The one HTTP client, and the clients of the tests, to which the demo's own tests add fields and headers.
+    ("reqwest", &["rescind-api", "rescind-testkit", "rescind-web"]),
     (
         "actix",
         &["rescind-api", "rescind-lab", "rescind-server", "rescind-web"],

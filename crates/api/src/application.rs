@@ -2,11 +2,11 @@
 
 use actix_web::web;
 
-use crate::{body, guard::Guard, health, json, rescind::Rescind};
+use crate::{body, guard::Guard, health, json, jwks, rescind::Rescind};
 
 impl Rescind {
     /// Adds to an application: what the extractors need, the JSON calls under `/api`, `/health/live` and
-    /// `/health/ready`, and errors of actix's own `Json`, `Form`, `Path` and `Query` that read like ours.
+    /// `/health/ready`, the public keys at `/.well-known/jwks.json`, and errors of actix's own `Json`, `Form`, `Path` and `Query` that read like ours.
     /// All of `/api` belongs to it: an unknown path there is answered here. Register routes of your own under `/api`
     /// before it.
     /// registered before.
@@ -14,6 +14,7 @@ impl Rescind {
         cfg.app_data(web::Data::new(self.clone()))
             .configure(body::configure)
             .configure(json::configure)
+            .configure(jwks::configure)
             .configure(health::configure);
     }
 

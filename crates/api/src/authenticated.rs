@@ -72,6 +72,15 @@ impl Authenticated {
 
     async fn of(request: HttpRequest) -> Result<Self, Problem> {
         request.extensions_mut().insert(Personal);
+        #[cfg(feature = "resource-server")]
+        if let Some(server) = crate::ResourceServer::of(&request) {
+            let token = bearer(request.headers())?.ok_or(Problem::TokenMissing)?;
+            return Ok(Self {
+                claims: server.authenticate(token.expose_secret()).await?,
+                token,
+                transport: Transport::Bearer,
+            });
+        }
         let rescind = Rescind::of(&request)?;
         if let Some(token) = bearer(request.headers())? {
             let claims = rescind.service().authenticate(token.expose_secret()).await?;

@@ -40,6 +40,7 @@ use std::{
 
 use actix_web::{cookie::Cookie, web};
 use rand::rngs::StdRng;
+use rescind_api::http_client::HttpError;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
@@ -75,7 +76,7 @@ impl Stage {
         peers: &[Url],
         stores: Arc<Stores>,
         rng: StdRng,
-    ) -> reqwest::Result<web::Data<Self>> {
+    ) -> Result<web::Data<Self>, HttpError> {
         let rng = Arc::new(Mutex::new(rng));
         Ok(web::Data::new(Self {
             visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, settings),

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::http::Method;
 use jiff::Timestamp;
-use reqwest::header::HeaderMap;
+use rescind_api::http_client::reqwest::header::HeaderMap;
 use rescind_lab::{
     Exchange, Outcome, Who,
     raw::{Reply, Request},

@@ -21,7 +21,7 @@ use std::{
 use actix_web::http::{StatusCode, header::HeaderMap};
 use futures::future::join_all;
 use rand::rngs::StdRng;
-use reqwest::{Client, RequestBuilder, redirect};
+use rescind_api::http_client::{HttpClient, HttpError, reqwest::RequestBuilder};
 use rescind_lab::raw::Reply;
 use rescind_session::{
     Check,
@@ -50,7 +50,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// Sends the requests of all visitors' thieves.
 pub(crate) struct Thief {
-    client: Client,
+    client: HttpClient,
     own: SocketAddr,
     at_once: Semaphore,
     expected: Mutex<HashMap<Ticket, Arc<Visit>>>,
@@ -80,19 +80,10 @@ struct Told {
 
 impl Thief {
     /// `bound`: this program's address.
-    pub(crate) fn new(bound: SocketAddr, rng: Arc<Mutex<StdRng>>) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .http1_only()
-            .timeout(PATIENCE)
-            .connect_timeout(PATIENCE)
-            // An idle connection would delay the shutdown.
-            .pool_max_idle_per_host(0)
-            .user_agent(AGENT)
-            .build()?;
+    pub(crate) fn new(bound: SocketAddr, rng: Arc<Mutex<StdRng>>) -> Result<Self, HttpError> {
         Ok(Self {
-            client,
+            // It never leaves the cluster of nodes, whose addresses are http.
+            client: HttpClient::without_tls(AGENT, PATIENCE)?,
             own: reachable(bound),
             at_once: Semaphore::new(MOST_AT_ONCE),
             expected: Mutex::default(),
@@ -109,7 +100,7 @@ impl Thief {
         let try_at = async |door| {
             // A stopwatch, for display only.
             let started = Instant::now();
-            let request = self.client.get(self.url(door)).bearer_auth(token.expose_secret());
+            let request = self.client.get(&self.url(door)).bearer_auth(token.expose_secret());
             let answer = self.send(visit, request).await;
             attempt(door, answer.as_ref(), started.elapsed(), check)
         };
@@ -141,7 +132,11 @@ impl Thief {
         token: &RefreshToken,
     ) -> Option<(AccessToken, RefreshToken)> {
         let body = serde_json::json!({ "refresh_token": token.expose_secret() });
-        let request = self.client.post(self.url(REFRESH)).json(&body);
+        let request = self
+            .client
+            .post(&self.url(REFRESH))
+            .header("content-type", "application/json")
+            .body(body.to_string());
         let Answer { status: 200, body, .. } = self.send(visit, request).await? else {
             return None;
         };
@@ -167,18 +162,11 @@ impl Thief {
     async fn in_turn(&self, request: RequestBuilder) -> Option<Answer> {
         let answered = async {
             let _turn = self.at_once.acquire().await.ok()?;
-            let mut reply = request.send().await.ok()?;
-            let mut body = Vec::new();
-            while let Some(piece) = reply.chunk().await.ok()? {
-                if body.len() + piece.len() > LONGEST {
-                    return None;
-                }
-                body.extend_from_slice(&piece);
-            }
+            let reply = self.client.send(request, LONGEST).await.ok()?;
             Some(Answer {
-                status: reply.status().as_u16(),
-                node: name_in(reply.headers()),
-                body,
+                status: reply.status,
+                node: name_in(&reply.headers),
+                body: reply.body,
             })
         };
         // The timeout includes the wait for a turn.

@@ -13,11 +13,14 @@ mod credentials;
 mod deadline;
 mod extractor;
 mod faulty;
+mod jwks;
 mod local_path;
 mod log;
 mod login_limit;
 mod origin;
 mod paging;
 mod problems;
+#[cfg(feature = "resource-server")]
+mod resource_server;
 mod security_headers;
 mod world;

@@ -1,0 +1,77 @@
+//! The published keys.
+
+use actix_web::http::Method;
+use rescind_session::{
+    Keys,
+    ports::SessionStore,
+    token::{Algorithm, KeyRing, SigningKey, VerifyingKeys},
+};
+use serde_json::json;
+
+use crate::world::{Make, Reply, World, call};
+
+const PATH: &str = "/.well-known/jwks.json";
+
+async fn published(world: &World) -> Reply {
+    world.send(call(Method::GET, PATH)).await
+}
+
+#[tokio::test]
+async fn the_public_keys_and_the_identity_of_the_log_are_published() {
+    let world = World::new().await;
+    let reply = published(&world).await;
+    reply.is(200);
+    assert_eq!(reply.header("content-type"), Some("application/jwk-set+json"));
+    assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
+    let document = reply.json();
+    let active = world.service.keys().ring.active().kid().to_owned();
+    assert_eq!(document["keys"][0]["kid"], active.as_str());
+    assert!(document["keys"][0]["d"].is_null());
+    let log = world.sessions.log().await.unwrap();
+    assert_eq!(document["rescind_log"], json!(log.as_uuid()));
+    assert_eq!(document["rescind_issued_from"], json!(null));
+    let keys = VerifyingKeys::from_jwks(&reply.body).unwrap();
+    assert!(keys.find(&active).is_some());
+}
+
+#[tokio::test]
+async fn the_log_is_not_named_before_the_first_sync() {
+    let world = Make::default().cold();
+    let document = published(&world).await.json();
+    assert!(document["keys"][0]["kid"].is_string());
+    assert!(document.get("rescind_log").is_none());
+}
+
+#[tokio::test]
+async fn a_key_that_only_verifies_is_published_and_a_secret_is_not() {
+    let world = World::new().await;
+    let refresh = world.service.keys().refresh.clone();
+    let [next, secret] = [Algorithm::Es256, Algorithm::Hs256].map(|algorithm| SigningKey::generate(algorithm).unwrap());
+    let kid = next.kid().to_owned();
+    world.service.replace_keys(Keys {
+        ring: KeyRing::new(secret).with_retired(next.verifying_key()),
+        refresh,
+    });
+    let document = published(&world).await.json();
+    assert_eq!(document["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(document["keys"][0]["kid"], kid.as_str());
+}
+
+#[tokio::test]
+async fn an_unchanged_document_is_answered_304() {
+    let world = World::new().await;
+    let tag = published(&world).await.header("etag").unwrap().to_owned();
+    let again = |tag: &str| world.send(call(Method::GET, PATH).insert_header(("if-none-match", tag.to_owned())));
+    let same = again(&tag).await;
+    assert_eq!((same.status.as_u16(), same.body.as_str()), (304, ""));
+    assert_eq!(same.header("etag"), Some(tag.as_str()));
+    again("\"other\"").await.is(200);
+
+    let refresh = world.service.keys().refresh.clone();
+    world.service.replace_keys(Keys {
+        ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()),
+        refresh,
+    });
+    again(&tag).await.is(200);
+    world.send(call(Method::HEAD, PATH)).await.is(200);
+}
