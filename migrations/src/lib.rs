@@ -4,10 +4,12 @@
 //! sea-orm-migration would not by default): a step that fails half-way changes nothing.
 //!
 //! The types are those that SQLite and Postgres share. Times are milliseconds since the epoch in a `BIGINT`, because
-//! SQLite has no type for a time and its text would sort only by accident; ids are UUIDs (16 bytes in SQLite); causes
-//! and kinds are words, so that a person can read them in the database, and a new cause needs no migration.
+//! SQLite has no type for a time and its text would sort only by accident; ids are UUIDs (16 bytes in SQLite), but user
+//! ids are the application's own text; causes and kinds are words, so that a person can read them in the database, and
+//! a new cause needs no migration.
 //!
-//! There are no foreign keys to `users`: that table may be the adopter's own, in another database.
+//! Every table is called `rescind_…`, since an application may have tables of its own beside them. There are no foreign
+//! keys to `rescind_users`: an application may keep its users elsewhere.
 //!
 //! **Never**: anything but the schema. Reading and writing rows belongs to rescind-store.
 #![deny(missing_docs)]
@@ -20,6 +22,9 @@ mod m20260101_000005_log_identity;
 mod m20260101_000006_issue_floor;
 mod m20260101_000007_life;
 mod m20260101_000008_database_lock;
+mod m20261129_000009_own_names;
+mod m20261129_000010_text_user_ids;
+mod m20261129_000011_auth_time;
 
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 use sea_orm_migration::{
@@ -44,6 +49,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000006_issue_floor::Migration),
             Box::new(m20260101_000007_life::Migration),
             Box::new(m20260101_000008_database_lock::Migration),
+            Box::new(m20261129_000009_own_names::Migration),
+            Box::new(m20261129_000010_text_user_ids::Migration),
+            Box::new(m20261129_000011_auth_time::Migration),
         ]
     }
 

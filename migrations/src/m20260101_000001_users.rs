@@ -11,7 +11,7 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
-                    .table("users")
+                    .table("rescind_users")
                     .col(uuid("id").primary_key())
                     // Of two sign-ups under one name exactly one gets past this.
                     .col(string("username").unique_key())
@@ -24,7 +24,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("users").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("rescind_users").to_owned())
+            .await
     }
 
     fn use_transaction(&self) -> Option<bool> {

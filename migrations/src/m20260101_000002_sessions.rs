@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
-                    .table("sessions")
+                    .table("rescind_sessions")
                     .col(uuid("id").primary_key())
                     .col(uuid("user_id"))
                     .col(string("client_id"))
@@ -41,8 +41,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("sessions_open_by_user")
-                    .table("sessions")
+                    .name("rescind_sessions_open_by_user")
+                    .table("rescind_sessions")
                     .col("user_id")
                     .col("created_at")
                     .col("id")
@@ -54,8 +54,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("sessions_by_end")
-                    .table("sessions")
+                    .name("rescind_sessions_by_end")
+                    .table("rescind_sessions")
                     .col("expires_at")
                     .to_owned(),
             )
@@ -64,8 +64,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("sessions_by_last_seen")
-                    .table("sessions")
+                    .name("rescind_sessions_by_last_seen")
+                    .table("rescind_sessions")
                     .col("last_seen_at")
                     .to_owned(),
             )
@@ -73,7 +73,7 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
-                    .table("user_epochs")
+                    .table("rescind_user_epochs")
                     .col(uuid("user_id").primary_key())
                     .col(big_integer("epoch"))
                     .to_owned(),
@@ -83,9 +83,11 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
-            .drop_table(Table::drop().table("user_epochs").to_owned())
+            .drop_table(Table::drop().table("rescind_user_epochs").to_owned())
             .await?;
-        manager.drop_table(Table::drop().table("sessions").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("rescind_sessions").to_owned())
+            .await
     }
 
     fn use_transaction(&self) -> Option<bool> {

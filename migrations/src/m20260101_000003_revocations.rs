@@ -14,7 +14,7 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
-                    .table("revocations")
+                    .table("rescind_revocations")
                     .col(big_integer("position").primary_key())
                     .col(string("scope_kind"))
                     .col(uuid("scope_id"))
@@ -28,8 +28,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("revocations_by_scope")
-                    .table("revocations")
+                    .name("rescind_revocations_by_scope")
+                    .table("rescind_revocations")
                     .col("scope_kind")
                     .col("scope_id")
                     .unique()
@@ -39,8 +39,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("revocations_by_user")
-                    .table("revocations")
+                    .name("rescind_revocations_by_user")
+                    .table("rescind_revocations")
                     .col("user_id")
                     .to_owned(),
             )
@@ -48,8 +48,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("revocations_by_end")
-                    .table("revocations")
+                    .name("rescind_revocations_by_end")
+                    .table("rescind_revocations")
                     .col("until")
                     .to_owned(),
             )
@@ -57,7 +57,7 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
-                    .table("log_head")
+                    .table("rescind_log_head")
                     .col(big_integer("id").primary_key())
                     .col(big_integer("last_position"))
                     .col(big_integer("floor_position"))
@@ -69,7 +69,7 @@ impl MigrationTrait for Migration {
         manager
             .execute(
                 Query::insert()
-                    .into_table("log_head")
+                    .into_table("rescind_log_head")
                     .columns(["id", "last_position", "floor_position"])
                     .values_panic([1.into(), 0.into(), 0.into()])
                     .to_owned(),
@@ -78,8 +78,12 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("log_head").to_owned()).await?;
-        manager.drop_table(Table::drop().table("revocations").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("rescind_log_head").to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table("rescind_revocations").to_owned())
+            .await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -11,7 +11,7 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
-                    .table("key_ring")
+                    .table("rescind_key_ring")
                     .col(big_integer("id").primary_key())
                     .col(string("fingerprint"))
                     .check(Expr::col("id").eq(1))
@@ -21,7 +21,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("key_ring").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("rescind_key_ring").to_owned())
+            .await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -15,7 +15,7 @@ impl MigrationTrait for Migration {
         manager
             .alter_table(
                 Table::alter()
-                    .table("log_head")
+                    .table("rescind_log_head")
                     .add_column(uuid_null("log_id"))
                     .to_owned(),
             )
@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
         manager
             .execute(
                 Query::update()
-                    .table("log_head")
+                    .table("rescind_log_head")
                     .value("log_id", Expr::cust(draw))
                     .to_owned(),
             )
@@ -36,7 +36,12 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
-            .alter_table(Table::alter().table("log_head").drop_column("log_id").to_owned())
+            .alter_table(
+                Table::alter()
+                    .table("rescind_log_head")
+                    .drop_column("log_id")
+                    .to_owned(),
+            )
             .await
     }
 

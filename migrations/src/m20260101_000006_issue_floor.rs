@@ -12,13 +12,18 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let column = big_integer_null("issue_floor");
         manager
-            .alter_table(Table::alter().table("log_head").add_column(column).to_owned())
+            .alter_table(Table::alter().table("rescind_log_head").add_column(column).to_owned())
             .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
-            .alter_table(Table::alter().table("log_head").drop_column("issue_floor").to_owned())
+            .alter_table(
+                Table::alter()
+                    .table("rescind_log_head")
+                    .drop_column("issue_floor")
+                    .to_owned(),
+            )
             .await
     }
 

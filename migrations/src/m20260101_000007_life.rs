@@ -17,22 +17,25 @@ impl MigrationTrait for Migration {
             big_integer("life_generation").default(0).to_owned(),
         ];
         for column in columns {
-            let head = Table::alter().table("log_head").add_column(column).to_owned();
+            let head = Table::alter().table("rescind_log_head").add_column(column).to_owned();
             manager.alter_table(head).await?;
         }
         let mut entry_id = uuid_null("entry_id");
         if manager.get_database_backend() == DbBackend::Postgres {
             entry_id.default(Expr::cust("gen_random_uuid()"));
         }
-        let entries = Table::alter().table("revocations").add_column(entry_id).to_owned();
+        let entries = Table::alter()
+            .table("rescind_revocations")
+            .add_column(entry_id)
+            .to_owned();
         manager.alter_table(entries).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in [
-            ("revocations", "entry_id"),
-            ("log_head", "life_generation"),
-            ("log_head", "life"),
+            ("rescind_revocations", "entry_id"),
+            ("rescind_log_head", "life_generation"),
+            ("rescind_log_head", "life"),
         ] {
             let table = Table::alter().table(table).drop_column(column).to_owned();
             manager.alter_table(table).await?;

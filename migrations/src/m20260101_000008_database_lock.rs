@@ -16,13 +16,13 @@ impl MigrationTrait for Migration {
         }
         let holder = uuid("holder").default(Expr::cust("gen_random_uuid()")).to_owned();
         let lock = Table::create()
-            .table("database_lock")
+            .table("rescind_database_lock")
             .col(integer("id").primary_key().check(Expr::col("id").eq(1)))
             .col(holder)
             .to_owned();
         manager.create_table(lock).await?;
         let row = Query::insert()
-            .into_table("database_lock")
+            .into_table("rescind_database_lock")
             .columns(["id"])
             .values_panic([1.into()])
             .to_owned();
@@ -30,7 +30,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let lock = Table::drop().table("database_lock").if_exists().to_owned();
+        let lock = Table::drop().table("rescind_database_lock").if_exists().to_owned();
         manager.drop_table(lock).await
     }
 

@@ -48,8 +48,8 @@ impl Authenticated {
 
     /// The user.
     #[must_use]
-    pub fn user_id(&self) -> UserId {
-        self.claims.subject
+    pub fn user_id(&self) -> &UserId {
+        &self.claims.subject
     }
 
     /// The session, which is one login of the user.

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, http::header};
 use rescind_session::{
     Device, IssuedTokens, LoginError, Password, Unclaimed, User, Username,
-    token::{ClientId, RefreshToken, UserId},
+    token::{ClientId, RefreshToken},
 };
 
 use crate::{client_address::client_address, cookies::CookieTokens, guesses::Key, problem::Problem, rescind::Rescind};
@@ -84,7 +84,7 @@ pub(crate) async fn log_in(
             let login = Undelivered::new(rescind, issued);
             limiter.admit(address)?;
             let issued = login.issued();
-            let (session, user): (_, UserId) = (issued.claims.session_id, issued.claims.subject);
+            let (session, user) = (issued.claims.session_id, &issued.claims.subject);
             tracing::info!(%session, %user, "logged in");
             Ok(login)
         }

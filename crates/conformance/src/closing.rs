@@ -42,7 +42,7 @@ pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
     let expected = Revocation {
         position: revocation.position,
         scope: Scope::Session(session.id),
-        user: session.user,
+        user: session.user.clone(),
         at: closing.at,
         until: session.access_until + MARGIN,
         cause: EndReason::LogoutElsewhere,
@@ -256,14 +256,14 @@ pub async fn no_other_cause_records_reuse(store: Store) {
 /// "Log out my other devices", and all of them without an exception.
 pub async fn close_all_closes_every_open_session_but_the_exception(store: Store) {
     let user = new_user();
-    let (here, there, elsewhere) = (session_of(user), session_of(user), session_of(user));
+    let (here, there, elsewhere) = (session_of(&user), session_of(&user), session_of(&user));
     for session in [&here, &there, &elsewhere] {
         open(&*store, session).await;
     }
     let closing = closing(EndReason::PasswordChange);
-    let others = store.close_all(user, Some(here.id), &closing).await.answer();
+    let others = store.close_all(&user, Some(here.id), &closing).await.answer();
     assert_eq!(covered(&others), scopes(&[&there, &elsewhere]));
-    assert_eq!(store.list_open(user).await.answer(), std::slice::from_ref(&here));
+    assert_eq!(store.list_open(&user).await.answer(), std::slice::from_ref(&here));
     assert_eq!(row(&*store, here.id).await, here);
     let state = SessionState::Closed {
         at: closing.at,
@@ -278,9 +278,9 @@ pub async fn close_all_closes_every_open_session_but_the_exception(store: Store)
         }
     );
 
-    let all = store.close_all(user, None, &closing).await.answer();
+    let all = store.close_all(&user, None, &closing).await.answer();
     assert_eq!(covered(&all), scopes(&[&here, &there, &elsewhere]));
-    assert_eq!(store.list_open(user).await.answer(), []);
+    assert_eq!(store.list_open(&user).await.answer(), []);
     assert_eq!(covered(&whole_log(&*store).await), covered(&all));
 }
 
@@ -289,7 +289,7 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
     let user = new_user();
     let with_end = |access_until: Timestamp| Session {
         access_until,
-        ..session_of(user)
+        ..session_of(&user)
     };
     let sessions = [
         with_end(noon_plus(-60)),
@@ -303,7 +303,7 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
         at: noon_plus(100 * 24 * 3600),
         ..closing(EndReason::LogoutEverywhere)
     };
-    let revocations = store.close_all(user, None, &closing).await.answer();
+    let revocations = store.close_all(&user, None, &closing).await.answer();
     for session in sessions {
         let of_it: Vec<_> = revocations
             .iter()
@@ -314,8 +314,8 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
         };
         assert_eq!(revocation.until, session.access_until + MARGIN);
         assert_eq!(
-            (revocation.user, revocation.at, revocation.cause),
-            (user, closing.at, closing.cause)
+            (revocation.user.clone(), revocation.at, revocation.cause),
+            (user.clone(), closing.at, closing.cause)
         );
     }
 }
@@ -324,28 +324,34 @@ pub async fn close_all_takes_until_from_each_row(store: Store) {
 /// a single token. Sessions closed earlier keep their cause.
 pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: Store) {
     let user = new_user();
-    let (earlier, excepted) = (session_of(user), session_of(user));
+    let (earlier, excepted) = (session_of(&user), session_of(&user));
     let first = closed(&*store, &earlier).await;
     closed(&*store, &excepted).await;
-    store.revoke(&NewRevocation { user, ..a_token() }).await.answer();
+    store
+        .revoke(&NewRevocation {
+            user: user.clone(),
+            ..a_token()
+        })
+        .await
+        .answer();
     let before = row(&*store, earlier.id).await;
     let later = Closing {
         at: noon_plus(600),
         ..closing(EndReason::LogoutEverywhere)
     };
     assert_eq!(
-        store.close_all(user, Some(excepted.id), &later).await.answer(),
+        store.close_all(&user, Some(excepted.id), &later).await.answer(),
         std::slice::from_ref(&first)
     );
     assert_eq!(row(&*store, earlier.id).await, before);
 
-    let present = session_of(user);
+    let present = session_of(&user);
     open(&*store, &present).await;
-    let all = store.close_all(user, None, &later).await.answer();
+    let all = store.close_all(&user, None, &later).await.answer();
     assert_eq!(covered(&all), scopes(&[&earlier, &excepted, &present]));
     assert!(all.contains(&first), "an earlier revocation was changed");
     assert_eq!(
-        covered(&store.close_all(user, None, &later).await.answer()),
+        covered(&store.close_all(&user, None, &later).await.answer()),
         covered(&all),
         "a repeat returns the same"
     );
@@ -361,7 +367,7 @@ pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     store.prune(revocation.until, NOON, 10).await.answer();
-    let again = log_out_everywhere(&*store, session.user).await;
+    let again = log_out_everywhere(&*store, &session.user).await;
     assert_eq!(again, []);
     assert_eq!(whole_log(&*store).await, []);
 }
@@ -369,16 +375,16 @@ pub async fn close_all_returns_no_revocation_that_was_pruned(store: Store) {
 /// A login without a row may be in progress.
 pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
     let user = new_user();
-    let mut epochs = vec![store.epoch(user).await.answer()];
+    let mut epochs = vec![store.epoch(&user).await.answer()];
     for _ in 0..3 {
         assert_eq!(
             store
-                .close_all(user, None, &closing(EndReason::Administrator))
+                .close_all(&user, None, &closing(EndReason::Administrator))
                 .await
                 .answer(),
             []
         );
-        epochs.push(store.epoch(user).await.answer());
+        epochs.push(store.epoch(&user).await.answer());
     }
     assert_eq!(epochs[0], Epoch::FIRST);
     assert!(epochs.is_sorted_by(|earlier, later| earlier < later), "{epochs:?}");
@@ -389,20 +395,20 @@ pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
 pub async fn close_all_leaves_other_users_alone(store: Store) {
     let (mine, theirs) = (opened(&*store).await, opened(&*store).await);
     let revocations = store
-        .close_all(mine.user, Some(theirs.id), &closing(EndReason::LogoutEverywhere))
+        .close_all(&mine.user, Some(theirs.id), &closing(EndReason::LogoutEverywhere))
         .await
         .answer();
     assert_eq!(covered(&revocations), scopes(&[&mine]));
     assert_eq!(row(&*store, theirs.id).await, theirs);
-    assert_eq!(store.epoch(theirs.user).await.answer(), Epoch::FIRST);
-    assert_eq!(store.list_open(theirs.user).await.answer(), [theirs]);
+    assert_eq!(store.epoch(&theirs.user).await.answer(), Epoch::FIRST);
+    assert_eq!(store.list_open(&theirs.user).await.answer(), [theirs]);
 }
 
 /// The second caller gets the existing revocation.
 pub async fn concurrent_closings_of_all_and_of_one_log_each_session_once(store: Store) {
     for round in 0..30 {
         let user = new_user();
-        let sessions: Vec<_> = (0..3).map(|_| session_of(user)).collect();
+        let sessions: Vec<_> = (0..3).map(|_| session_of(&user)).collect();
         for session in &sessions {
             open(&*store, session).await;
         }
@@ -421,8 +427,8 @@ pub async fn concurrent_closings_of_all_and_of_one_log_each_session_once(store: 
             }
         };
         let all_at_once = {
-            let store = Arc::clone(&store);
-            async move { log_out_everywhere(&*store, user).await }
+            let (store, user) = (Arc::clone(&store), user.clone());
+            async move { log_out_everywhere(&*store, &user).await }
         };
         let ((), returned) = race(round, one_by_one, all_at_once).await;
         assert_eq!(covered(&returned), ids.iter().copied().map(Scope::Session).collect());

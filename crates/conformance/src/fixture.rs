@@ -36,7 +36,7 @@ fn number() -> Uuid {
 }
 
 pub(crate) fn new_user() -> UserId {
-    UserId::from_uuid(number())
+    UserId::from(number())
 }
 
 pub(crate) fn new_session() -> SessionId {
@@ -54,12 +54,13 @@ pub(crate) fn namesakes() -> (TokenId, SessionId) {
 }
 
 /// A session of that user, opened at noon, with its first refresh token and an access token for five minutes.
-pub(crate) fn session_of(user: UserId) -> Session {
+pub(crate) fn session_of(user: &UserId) -> Session {
     Session {
         id: new_session(),
-        user,
+        user: user.clone(),
         client_id: ClientId::first_party(),
         created_at: NOON,
+        auth_time: NOON,
         last_seen_at: NOON,
         expires_at: noon_plus(24 * 3600),
         access_until: noon_plus(300),
@@ -77,14 +78,14 @@ pub(crate) fn session_of(user: UserId) -> Session {
 
 /// Opens a session of a user who has no other.
 pub(crate) async fn opened(store: &dyn SessionStore) -> Session {
-    let session = session_of(new_user());
+    let session = session_of(&new_user());
     open(store, &session).await;
     session
 }
 
 /// Opens a session with the current epoch.
 pub(crate) async fn open(store: &dyn SessionStore, session: &Session) {
-    let epoch = store.epoch(session.user).await.answer();
+    let epoch = store.epoch(&session.user).await.answer();
     assert_eq!(
         store.open(session, epoch).await.answer(),
         Opened::Opened,
@@ -159,7 +160,7 @@ pub(crate) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Clo
 }
 
 /// Closes every session of a user, and returns their revocations.
-pub(crate) async fn log_out_everywhere(store: &dyn SessionStore, user: UserId) -> Vec<Revocation> {
+pub(crate) async fn log_out_everywhere(store: &dyn SessionStore, user: &UserId) -> Vec<Revocation> {
     store
         .close_all(user, None, &closing(EndReason::LogoutEverywhere))
         .await

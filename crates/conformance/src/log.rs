@@ -44,12 +44,12 @@ pub async fn a_new_log_is_empty(store: Store) {
 pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
     let mut revocations = Vec::new();
     for _ in 0..4 {
-        revocations.push(closed(&*store, &session_of(new_user())).await);
+        revocations.push(closed(&*store, &session_of(&new_user())).await);
         revocations.push(store.revoke(&a_token()).await.answer());
         let session = opened(&*store).await;
         revocations.extend(
             store
-                .close_all(session.user, None, &closing(EndReason::Administrator))
+                .close_all(&session.user, None, &closing(EndReason::Administrator))
                 .await
                 .answer(),
         );
@@ -210,7 +210,7 @@ pub async fn fifty_revocations_of_one_token_log_exactly_one(store: Store) {
     for round in 0..20 {
         let token = a_token();
         let returned = at_once(50, |_| {
-            let store = Arc::clone(&store);
+            let (store, token) = (Arc::clone(&store), token.clone());
             async move { store.revoke(&token).await.answer() }
         })
         .await;
@@ -228,7 +228,7 @@ pub async fn a_token_and_a_session_with_equal_ids_are_two_entries(store: Store) 
     let (token, id) = namesakes();
     let session = rescind_session::Session {
         id,
-        ..session_of(new_user())
+        ..session_of(&new_user())
     };
     let of_token = store
         .revoke(&NewRevocation {
@@ -257,13 +257,13 @@ pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
     let session = opened(&*store).await;
     store
         .revoke(&NewRevocation {
-            user: session.user,
+            user: session.user.clone(),
             ..a_token()
         })
         .await
         .answer();
     assert_eq!(row(&*store, session.id).await.state, SessionState::Open);
-    assert_eq!(store.list_open(session.user).await.answer(), [session]);
+    assert_eq!(store.list_open(&session.user).await.answer(), [session]);
 }
 
 /// Copies depend on it.

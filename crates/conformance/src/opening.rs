@@ -24,7 +24,7 @@ pub async fn a_session_is_found_as_it_was_opened(store: Store) {
     let bare = Session {
         refresh: None,
         device: Device::default(),
-        ..session_of(new_user())
+        ..session_of(&new_user())
     };
     let full = Session {
         client_id: ClientId::new("a client, \"quoted\"; é"),
@@ -41,16 +41,16 @@ pub async fn a_session_is_found_as_it_was_opened(store: Store) {
             Some("agent'; -- ÿ 鍵 🗝"),
             Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
         ),
-        ..session_of(new_user())
+        ..session_of(&new_user())
     };
     let longest = "ÿ".repeat(Device::USER_AGENT_MAX);
     let long = Session {
         device: Device::new(Some(&longest), None),
-        ..session_of(new_user())
+        ..session_of(&new_user())
     };
     let v4 = Session {
         device: Device::new(None, Some([203, 0, 113, 9].into())),
-        ..session_of(new_user())
+        ..session_of(&new_user())
     };
     for session in [bare, full, long, v4] {
         open(&*store, &session).await;
@@ -73,7 +73,7 @@ pub async fn opening_a_taken_id_fails_and_changes_nothing(store: Store) {
         session.clone(),
         Session {
             id: session.id,
-            ..session_of(new_user())
+            ..session_of(&new_user())
         },
     ] {
         assert!(
@@ -81,22 +81,22 @@ pub async fn opening_a_taken_id_fails_and_changes_nothing(store: Store) {
             "one id was opened twice"
         );
         assert_eq!(row(&*store, session.id).await, before);
-        assert_eq!(store.list_open(again.user).await.answer(), []);
+        assert_eq!(store.list_open(&again.user).await.answer(), []);
     }
 }
 
 /// Also for an unknown user: users are in another store.
 pub async fn a_new_user_has_the_first_epoch(store: Store) {
-    assert_eq!(store.epoch(new_user()).await.answer(), Epoch::FIRST);
+    assert_eq!(store.epoch(&new_user()).await.answer(), Epoch::FIRST);
     let session = opened(&*store).await;
     assert_eq!(
-        store.epoch(session.user).await.answer(),
+        store.epoch(&session.user).await.answer(),
         Epoch::FIRST,
         "a login raises no epoch"
     );
     close(&*store, session.id, &closing(EndReason::Logout)).await;
     assert_eq!(
-        store.epoch(session.user).await.answer(),
+        store.epoch(&session.user).await.answer(),
         Epoch::FIRST,
         "a logout raises no epoch"
     );
@@ -104,30 +104,30 @@ pub async fn a_new_user_has_the_first_epoch(store: Store) {
 
 /// A login that read the epoch before all sessions were closed, and commits later.
 pub async fn a_superseded_login_writes_nothing(store: Store) {
-    let late = session_of(new_user());
-    let epoch = store.epoch(late.user).await.answer();
-    log_out_everywhere(&*store, late.user).await;
+    let late = session_of(&new_user());
+    let epoch = store.epoch(&late.user).await.answer();
+    log_out_everywhere(&*store, &late.user).await;
     assert_eq!(store.open(&late, epoch).await.answer(), Opened::Superseded);
     assert_eq!(store.find(late.id).await.answer(), None);
-    assert_eq!(store.list_open(late.user).await.answer(), []);
+    assert_eq!(store.list_open(&late.user).await.answer(), []);
 }
 
 /// A user can log in after logging out everywhere.
 pub async fn a_login_with_the_current_epoch_opens(store: Store) {
-    let session = session_of(new_user());
+    let session = session_of(&new_user());
     for _ in 0..3 {
-        log_out_everywhere(&*store, session.user).await;
+        log_out_everywhere(&*store, &session.user).await;
     }
-    let epoch = store.epoch(session.user).await.answer();
+    let epoch = store.epoch(&session.user).await.answer();
     assert_eq!(store.open(&session, epoch).await.answer(), Opened::Opened);
-    assert_eq!(store.list_open(session.user).await.answer(), [session]);
+    assert_eq!(store.list_open(&session.user).await.answer(), [session]);
 }
 
 /// Epochs are per user.
 pub async fn closing_all_of_one_user_supersedes_no_login_of_another(store: Store) {
-    let session = session_of(new_user());
-    let epoch = store.epoch(session.user).await.answer();
-    log_out_everywhere(&*store, new_user()).await;
+    let session = session_of(&new_user());
+    let epoch = store.epoch(&session.user).await.answer();
+    log_out_everywhere(&*store, &new_user()).await;
     assert_eq!(store.open(&session, epoch).await.answer(), Opened::Opened);
 }
 
@@ -135,8 +135,8 @@ pub async fn closing_all_of_one_user_supersedes_no_login_of_another(store: Store
 pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
     for round in 0..40 {
         let user = new_user();
-        let epoch = store.epoch(user).await.answer();
-        let logins: Vec<_> = (0..3).map(|_| session_of(user)).collect();
+        let epoch = store.epoch(&user).await.answer();
+        let logins: Vec<_> = (0..3).map(|_| session_of(&user)).collect();
         let logging_in = {
             let (store, logins) = (Arc::clone(&store), logins.clone());
             async move {
@@ -148,8 +148,8 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
             }
         };
         let closing_all = {
-            let store = Arc::clone(&store);
-            async move { log_out_everywhere(&*store, user).await }
+            let (store, user) = (Arc::clone(&store), user.clone());
+            async move { log_out_everywhere(&*store, &user).await }
         };
         let (outcomes, revocations) = race(round, logging_in, closing_all).await;
         for (session, outcome) in logins.iter().zip(outcomes) {
@@ -168,7 +168,7 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
                 Opened::Superseded => assert_eq!((kept, revoked), (None, false), "a superseded login was written"),
             }
         }
-        assert_eq!(store.list_open(user).await.answer(), []);
+        assert_eq!(store.list_open(&user).await.answer(), []);
     }
     let open_yet = whole_log(&*store)
         .await
@@ -183,19 +183,19 @@ pub async fn only_open_sessions_of_the_user_are_listed_oldest_first(store: Store
     let user = new_user();
     let login_at = |seconds| Session {
         created_at: noon_plus(seconds),
-        ..session_of(user)
+        ..session_of(&user)
     };
     let (second, third, first, fourth) = (login_at(-50), login_at(-40), login_at(-60), login_at(-30));
     let run_out = Session {
         created_at: noon_plus(-90_000),
         expires_at: noon_plus(-3600),
-        ..session_of(user)
+        ..session_of(&user)
     };
     for session in [&second, &third, &first, &run_out, &fourth] {
         open(&*store, session).await;
     }
-    open(&*store, &session_of(new_user())).await;
+    open(&*store, &session_of(&new_user())).await;
     close(&*store, third.id, &closing(EndReason::Logout)).await;
-    assert_eq!(store.list_open(user).await.answer(), [run_out, first, second, fourth]);
-    assert_eq!(store.list_open(new_user()).await.answer(), []);
+    assert_eq!(store.list_open(&user).await.answer(), [run_out, first, second, fourth]);
+    assert_eq!(store.list_open(&new_user()).await.answer(), []);
 }

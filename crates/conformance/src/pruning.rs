@@ -35,7 +35,7 @@ async fn prune_log(store: &Store, now: Timestamp, limit: u32) -> u64 {
 /// `until` is the first time at which it may be removed.
 pub async fn a_revocation_is_pruned_at_its_until_and_not_before(store: Store) {
     let of_token = revoked_until(&store, noon_plus(100)).await;
-    let of_session = closed(&*store, &session_of(new_user())).await;
+    let of_session = closed(&*store, &session_of(&new_user())).await;
     let longest = revoked_until(&store, noon_plus(10_000)).await;
     assert_eq!(prune_log(&store, of_token.until - A_MILLISECOND, 10).await, 0);
     assert_eq!(whole_log(&*store).await.len(), 3);
@@ -48,7 +48,7 @@ pub async fn a_revocation_is_pruned_at_its_until_and_not_before(store: Store) {
 
 /// Open or closed: a session that is never closed is not kept for ever.
 pub async fn a_session_is_pruned_after_its_absolute_end_and_not_before(store: Store) {
-    let (first, second) = (opened(&*store).await, session_of(new_user()));
+    let (first, second) = (opened(&*store).await, session_of(&new_user()));
     let second = Session {
         expires_at: first.expires_at + A_MILLISECOND,
         ..second
@@ -67,7 +67,7 @@ pub async fn a_session_is_pruned_after_its_absolute_end_and_not_before(store: St
     };
     assert_eq!(store.prune(NOON, end + A_MILLISECOND, 10).await.answer(), one);
     assert_eq!(store.find(first.id).await.answer(), None);
-    assert_eq!(store.list_open(first.user).await.answer(), []);
+    assert_eq!(store.list_open(&first.user).await.answer(), []);
     assert_eq!(row(&*store, second.id).await, second);
 }
 
@@ -129,7 +129,7 @@ pub async fn pruning_a_session_keeps_its_revocation(store: Store) {
 /// A transaction stays short however much there is to remove; the next one removes more.
 pub async fn a_batch_is_bounded(store: Store) {
     for _ in 0..7 {
-        closed(&*store, &session_of(new_user())).await;
+        closed(&*store, &session_of(&new_user())).await;
     }
     let (now, before) = (noon_plus(10_000), noon_plus(100_000));
     let mut batches = Vec::new();
@@ -238,7 +238,7 @@ pub async fn positions_are_not_reused_after_everything_was_pruned(store: Store) 
     for round in 0..3 {
         let mut last = None;
         for _ in 0..3 {
-            let revocation = closed(&*store, &session_of(new_user())).await;
+            let revocation = closed(&*store, &session_of(&new_user())).await;
             assert!(
                 revocation.position > highest,
                 "{:?} again, in round {round}",
@@ -277,9 +277,9 @@ pub async fn a_token_revoked_again_after_pruning_is_a_new_entry(store: Store) {
 /// A login may have read the epoch before all sessions of its user were closed and pruned.
 pub async fn epochs_survive_pruning(store: Store) {
     let session = opened(&*store).await;
-    let before = store.epoch(session.user).await.answer();
-    log_out_everywhere(&*store, session.user).await;
-    let raised = store.epoch(session.user).await.answer();
+    let before = store.epoch(&session.user).await.answer();
+    log_out_everywhere(&*store, &session.user).await;
+    let raised = store.epoch(&session.user).await.answer();
     assert_ne!(raised, before);
     let pruned = store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();
     assert_eq!(
@@ -289,7 +289,7 @@ pub async fn epochs_survive_pruning(store: Store) {
             revocations: 1
         }
     );
-    assert_eq!(store.epoch(session.user).await.answer(), raised);
-    let late = session_of(session.user);
+    assert_eq!(store.epoch(&session.user).await.answer(), raised);
+    let late = session_of(&session.user);
     assert_eq!(store.open(&late, before).await.answer(), Opened::Superseded);
 }

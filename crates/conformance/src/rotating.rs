@@ -145,7 +145,7 @@ pub async fn a_wrong_generation_loses_and_changes_nothing(store: Store) {
 pub async fn a_session_without_a_refresh_token_does_not_rotate(store: Store) {
     let session = Session {
         refresh: None,
-        ..session_of(new_user())
+        ..session_of(&new_user())
     };
     open(&*store, &session).await;
     assert_eq!(store.rotate(&rotation_of(&session)).await.answer(), Rotated::Lost);
@@ -156,7 +156,7 @@ pub async fn a_session_without_a_refresh_token_does_not_rotate(store: Store) {
 pub async fn an_unknown_session_does_not_rotate(store: Store) {
     let rotation = Rotation {
         session: new_session(),
-        ..rotation_of(&session_of(new_user()))
+        ..rotation_of(&session_of(&new_user()))
     };
     assert_eq!(store.rotate(&rotation).await.answer(), Rotated::Lost);
     assert_eq!(store.find(rotation.session).await.answer(), None);
@@ -231,8 +231,8 @@ pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
             async move { store.rotate(&rotation).await.answer() }
         };
         let closing_all = {
-            let (store, user) = (Arc::clone(&store), session.user);
-            async move { log_out_everywhere(&*store, user).await }
+            let (store, user) = (Arc::clone(&store), session.user.clone());
+            async move { log_out_everywhere(&*store, &user).await }
         };
         let (outcome, revocations) = race(round, rotating, closing_all).await;
         let covered = match outcome {

@@ -20,7 +20,7 @@ type Store = Arc<dyn SessionStore>;
 pub async fn an_empty_store_has_recorded_nothing(store: Store) {
     assert_eq!(store.store_clock().await.answer().newest, None);
     assert_eq!(
-        store.epoch(new_user()).await.answer(),
+        store.epoch(&new_user()).await.answer(),
         rescind_session::ports::Epoch::FIRST
     );
     assert_eq!(
@@ -40,7 +40,7 @@ pub async fn a_login_is_recorded(store: Store) {
         &Session {
             created_at: at,
             last_seen_at: at,
-            ..session_of(new_user())
+            ..session_of(&new_user())
         },
     )
     .await;
@@ -72,7 +72,7 @@ pub async fn a_closing_is_recorded(store: Store) {
         at: noon_plus(900) + A_MILLISECOND,
         ..closing(EndReason::LogoutEverywhere)
     };
-    store.close_all(another.user, None, &everywhere).await.answer();
+    store.close_all(&another.user, None, &everywhere).await.answer();
     assert_eq!(store.store_clock().await.answer().newest, Some(everywhere.at));
 }
 

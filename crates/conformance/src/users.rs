@@ -33,7 +33,7 @@ fn named(name: &str) -> NewUser {
 
 async fn insert(store: &Store, new: &NewUser) {
     assert_eq!(
-        store.insert(new.clone()).await.answer(),
+        store.insert(&new).await.answer(),
         Inserted::Created,
         "the name was free"
     );
@@ -50,7 +50,7 @@ pub async fn a_new_user_is_found_by_id_and_by_name(store: Store) {
     let alice = named("alice.o+x@example.com");
     insert(&store, &alice).await;
     insert(&store, &named("bob")).await;
-    assert_eq!(store.find(alice.user.id).await.answer().as_ref(), Some(&alice.user));
+    assert_eq!(store.find(&alice.user.id).await.answer().as_ref(), Some(&alice.user));
     let found = credentials(&store, &alice.user.username).await;
     assert_eq!(found, Some((alice.user, HASH.to_owned())));
 }
@@ -58,7 +58,7 @@ pub async fn a_new_user_is_found_by_id_and_by_name(store: Store) {
 /// An unknown id or name returns `None`.
 pub async fn an_unknown_user_is_none(store: Store) {
     insert(&store, &named("alice")).await;
-    assert_eq!(store.find(new_user()).await.answer(), None);
+    assert_eq!(store.find(&new_user()).await.answer(), None);
     assert_eq!(credentials(&store, &named("bob").user.username).await, None);
 }
 
@@ -68,7 +68,10 @@ pub async fn the_kind_of_an_account_is_kept(store: Store) {
         let mut new = named(name);
         new.user.kind = kind;
         insert(&store, &new).await;
-        assert_eq!(store.find(new.user.id).await.answer().map(|user| user.kind), Some(kind));
+        assert_eq!(
+            store.find(&new.user.id).await.answer().map(|user| user.kind),
+            Some(kind)
+        );
         assert_eq!(
             credentials(&store, &new.user.username).await.map(|(user, _)| user.kind),
             Some(kind)
@@ -84,8 +87,8 @@ pub async fn a_taken_name_is_refused_and_nothing_is_written(store: Store) {
         password_hash: PasswordHash::new("another"),
         ..named("alice")
     };
-    assert_eq!(store.insert(second.clone()).await.answer(), Inserted::NameTaken);
-    assert_eq!(store.find(second.user.id).await.answer(), None);
+    assert_eq!(store.insert(&second).await.answer(), Inserted::NameTaken);
+    assert_eq!(store.find(&second.user.id).await.answer(), None);
     assert_eq!(
         credentials(&store, &first.user.username).await,
         Some((first.user, HASH.to_owned()))
@@ -97,12 +100,12 @@ pub async fn a_taken_id_is_never_overwritten(store: Store) {
     let first = named("alice");
     insert(&store, &first).await;
     let mut second = named("mallory");
-    second.user.id = first.user.id;
+    second.user.id = first.user.id.clone();
     assert!(
-        !matches!(store.insert(second.clone()).await, Ok(Inserted::Created)),
+        !matches!(store.insert(&second).await, Ok(Inserted::Created)),
         "an id was used twice"
     );
-    assert_eq!(store.find(first.user.id).await.answer().as_ref(), Some(&first.user));
+    assert_eq!(store.find(&first.user.id).await.answer().as_ref(), Some(&first.user));
     assert_eq!(credentials(&store, &second.user.username).await, None);
 }
 
@@ -112,7 +115,7 @@ pub async fn fifty_inserts_of_one_name_create_exactly_one_user(store: Store) {
         let all: Vec<_> = (0..50).map(|_| named(&format!("alice{round}"))).collect();
         let outcomes = at_once(all.len(), |nth| {
             let (store, new) = (Arc::clone(&store), all[nth].clone());
-            async move { store.insert(new).await.answer() }
+            async move { store.insert(&new).await.answer() }
         })
         .await;
         let created: Vec<_> = all
@@ -131,7 +134,7 @@ pub async fn fifty_inserts_of_one_name_create_exactly_one_user(store: Store) {
         );
         for loser in all.iter().filter(|new| new.user.id != winner.id) {
             assert_eq!(
-                store.find(loser.user.id).await.answer(),
+                store.find(&loser.user.id).await.answer(),
                 None,
                 "a refused user was written"
             );
@@ -145,7 +148,7 @@ pub async fn a_new_password_replaces_the_old_one(store: Store) {
     insert(&store, &alice).await;
     insert(&store, &bob).await;
     let outcome = store
-        .set_password(alice.user.id, PasswordHash::new("changed"))
+        .set_password(&alice.user.id, PasswordHash::new("changed"))
         .await
         .answer();
     assert_eq!(outcome, PasswordSet::Set);
@@ -162,7 +165,7 @@ pub async fn a_new_password_replaces_the_old_one(store: Store) {
 /// It creates no user.
 pub async fn setting_the_password_of_an_unknown_user_is_no_such_user(store: Store) {
     let nobody = new_user();
-    let outcome = store.set_password(nobody, PasswordHash::new("changed")).await.answer();
+    let outcome = store.set_password(&nobody, PasswordHash::new("changed")).await.answer();
     assert_eq!(outcome, PasswordSet::NoSuchUser);
-    assert_eq!(store.find(nobody).await.answer(), None);
+    assert_eq!(store.find(&nobody).await.answer(), None);
 }

@@ -431,7 +431,7 @@ mod tests {
         let revocation = Revocation {
             position: rescind_session::Position::new(1),
             scope: Scope::Session(session),
-            user: UserId::from_uuid(Default::default()),
+            user: UserId::from(0),
             at: Timestamp::UNIX_EPOCH,
             until: Timestamp::MAX,
             cause: EndReason::Logout,

@@ -83,12 +83,14 @@ fn sign(ring: &KeyRing, at: i64, rng: &mut StdRng) -> Option<AccessToken> {
     let claims = AccessClaims {
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),
-        subject: UserId::new(now, rng),
+        subject: UserId::generate(now, rng),
         client_id: ClientId::first_party(),
         issued_at: now,
         expires_at: now.checked_add(LIFE).ok()?,
         token_id: TokenId::random(rng),
         session_id: SessionId::new(now, rng),
+        auth_time: None,
+        extra: Default::default(),
     };
     ring.sign(&claims).ok()
 }

@@ -99,7 +99,7 @@ impl SessionService {
         let password_hash = passwords.hash(password, self.salt(), self.caller(true)).await?;
         let now = self.now()?;
         let user = User {
-            id: self.with_rng(|rng| UserId::new(now, rng)),
+            id: self.with_rng(|rng| UserId::generate(now, rng)),
             username,
             kind,
             created_at: now,
@@ -110,7 +110,7 @@ impl SessionService {
         };
         let users = self.ports.users.clone();
         match self
-            .write(self.deadline(), async move { users.insert(new).await })
+            .write(self.deadline(), async move { users.insert(&new).await })
             .await?
         {
             Inserted::Created => Ok(user),
@@ -122,7 +122,7 @@ impl SessionService {
     ///
     /// # Errors
     /// [`Unavailable`].
-    pub async fn user(&self, id: UserId) -> Result<Option<User>, Unavailable> {
+    pub async fn user(&self, id: &UserId) -> Result<Option<User>, Unavailable> {
         self.read(self.deadline(), self.ports.users.find(id)).await
     }
 
@@ -164,7 +164,7 @@ impl SessionService {
         let (tell, told) = oneshot::channel();
         spawn(
             self.detached()
-                .set_password_and_end_others(user.id, password_hash, keep, tell),
+                .set_password_and_end_others(user.id.clone(), password_hash, keep, tell),
         );
         let told = async { told.await.map_err(StoreError::unavailable) };
         request.read(request.deadline(), told).await?
@@ -180,7 +180,7 @@ impl SessionService {
         tell: oneshot::Sender<Result<(), ChangePasswordError>>,
     ) {
         let set = match password_hash {
-            Some(hash) => self.ports.users.set_password(user, hash).await,
+            Some(hash) => self.ports.users.set_password(&user, hash).await,
             None => Ok(PasswordSet::Set),
         };
         if let Ok(PasswordSet::NoSuchUser) = set {
@@ -193,7 +193,7 @@ impl SessionService {
         for _ in 0..TRIES {
             // Also after a store error: the password may have been stored, and ending sessions needlessly is harmless.
             // And under every policy: sessions of an earlier policy may exist.
-            let ended = self.close_all(user, Some(keep), EndReason::PasswordChange).await;
+            let ended = self.close_all(&user, Some(keep), EndReason::PasswordChange).await;
             let is_done = !matches!(ended, Err(CloseError::Unknown(_)));
             if let Some((set, tell)) = first_try.take() {
                 let set = set.map_err(|error| Unavailable::from(error).into());
@@ -237,7 +237,7 @@ impl SessionService {
     pub async fn retire_demo_account(&self, username: &str) -> Result<(), EndSessionError> {
         match self.demo_account(username).await? {
             Some(user) if user.kind == UserKind::Demo && self.policy().keeps_sessions() => {
-                self.end_all_sessions(user.id).await
+                self.end_all_sessions(&user.id).await
             }
             _ => Ok(()),
         }

@@ -47,17 +47,17 @@ pub trait Around<P: ?Sized>: Send + Sync {
     reason = "each is named after its method, and after the port where that is needed"
 )]
 pub enum Call<'a> {
-    FindUser(UserId),
+    FindUser(&'a UserId),
     Credentials(&'a Username),
-    InsertUser(UserId),
-    SetPassword(UserId),
-    Epoch(UserId),
+    InsertUser(&'a UserId),
+    SetPassword(&'a UserId),
+    Epoch(&'a UserId),
     Open(&'a Session, Epoch),
     FindSession(SessionId),
     Rotate(&'a Rotation),
-    ListOpen(UserId),
+    ListOpen(&'a UserId),
     Close(SessionId, &'a Closing),
-    CloseAll(UserId, &'a Closing),
+    CloseAll(&'a UserId, &'a Closing),
     Revoke(&'a NewRevocation),
     Log,
     RevocationsAfter(Position),
@@ -162,19 +162,19 @@ macro_rules! decorate {
 
 decorate! {
     UserStore {
-        find(id: UserId) -> Option<User> as FindUser(id);
+        find(id: &UserId) -> Option<User> as FindUser(id);
         credentials(username: &Username) -> Option<Credentials> as Credentials(username);
-        insert(new: NewUser) -> Inserted as InsertUser(new.user.id);
-        set_password(id: UserId, password_hash: PasswordHash) -> PasswordSet as SetPassword(id);
+        insert(new: &NewUser) -> Inserted as InsertUser(&new.user.id);
+        set_password(id: &UserId, password_hash: PasswordHash) -> PasswordSet as SetPassword(id);
     }
     SessionStore {
-        epoch(user: UserId) -> Epoch as Epoch(user);
+        epoch(user: &UserId) -> Epoch as Epoch(user);
         open(session: &Session, epoch: Epoch) -> Opened as Open(session, epoch);
         find(id: SessionId) -> Option<Session> as FindSession(id);
         rotate(rotation: &Rotation) -> Rotated as Rotate(rotation);
-        list_open(user: UserId) -> Vec<Session> as ListOpen(user);
+        list_open(user: &UserId) -> Vec<Session> as ListOpen(user);
         close(id: SessionId, closing: &Closing) -> Closed as Close(id, closing);
-        close_all(user: UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> as CloseAll(user, closing);
+        close_all(user: &UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> as CloseAll(user, closing);
         revoke(revocation: &NewRevocation) -> Revocation as Revoke(revocation);
         log() -> LogId as Log;
         revocations_after(position: Position, limit: u32) -> Tail as RevocationsAfter(position);

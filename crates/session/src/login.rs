@@ -142,8 +142,8 @@ impl SessionService {
                 // The first lookup finds whose epoch to read; the second, after it, reads the credentials that count.
                 // An unknown name takes the same three steps.
                 let known = self.read(deadline, ports.users.credentials(&username)).await?;
-                let id = known.map_or(UserId::from_uuid(uuid::Uuid::nil()), |known| known.user.id);
-                let epoch = self.read(deadline, ports.sessions.epoch(id)).await?;
+                let id = known.map_or(UserId::from(uuid::Uuid::nil()), |known| known.user.id);
+                let epoch = self.read(deadline, ports.sessions.epoch(&id)).await?;
                 (epoch, self.read(deadline, ports.users.credentials(&username)).await?)
             }
         };
@@ -183,12 +183,13 @@ impl SessionService {
         let Some(most) = most.filter(|_| self.policy().keeps_sessions() && user.kind == UserKind::Person) else {
             return;
         };
-        let (service, user) = (self.clone(), user.id);
+        let (service, user) = (self.clone(), &user.id);
+        let owner = user.clone();
         let ending = spawn(async move {
-            let open = service.sessions(user).await?;
+            let open = service.sessions(&owner).await?;
             let excess = open.len().saturating_sub(most.get()).min(ENDED_AT_ONCE);
             for session in open.iter().filter(|session| session.id != new).take(excess) {
-                tracing::info!(session = %session.id, %user, "too many sessions; the oldest is ended");
+                tracing::info!(session = %session.id, user = %owner, "too many sessions; the oldest is ended");
                 service
                     .close_one(service.deadline(), session.id, EndReason::TooMany)
                     .await?;
@@ -217,9 +218,10 @@ impl SessionService {
         let id = self.with_rng(|rng| SessionId::new(now, rng));
         let oldest = later(now, policy.session_max);
         let owner = TokenOwner {
-            user: user.id,
+            user: user.id.clone(),
             session: id,
             client_id: client_id.clone(),
+            auth_time: now,
         };
         let (access_token, claims) = self.mint(owner, now, oldest)?;
         if !policy.keeps_sessions() {
@@ -233,9 +235,10 @@ impl SessionService {
         }
         let session = Session {
             id,
-            user: user.id,
+            user: user.id.clone(),
             client_id,
             created_at: now,
+            auth_time: now,
             last_seen_at: now,
             // Without a refresh token the session ends when its one token expires.
             expires_at: if policy.refresh.is_some() {

@@ -42,7 +42,7 @@ impl fmt::Debug for LogoutCredential<'_> {
 }
 
 /// A completed logout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedOut {
     /// The session that ended.
     pub session: SessionId,
@@ -128,10 +128,10 @@ impl Genuine {
         }
     }
 
-    fn user(&self) -> UserId {
+    fn user(&self) -> &UserId {
         match self {
-            Self::Access(claims) => claims.subject,
-            Self::Refresh(session) => session.user,
+            Self::Access(claims) => &claims.subject,
+            Self::Refresh(session) => &session.user,
         }
     }
 
@@ -204,7 +204,7 @@ impl SessionService {
         cause: EndReason,
     ) -> Result<(LoggedOut, bool), LogoutError> {
         let (genuine, is_all_genuine) = self.genuine(deadline, presented).await?;
-        let (session, user) = (genuine.session(), genuine.user());
+        let (session, user) = (genuine.session(), genuine.user().clone());
         let check = self.policy().check;
         // A genuine refresh token has a row under any policy. If the row stayed open, the token would work again under
         // the next one.
@@ -308,7 +308,7 @@ impl SessionService {
     ///
     /// # Errors
     /// [`EndSessionError::PolicyKeepsNoSession`] or [`EndSessionError::Unavailable`].
-    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, EndSessionError> {
+    pub async fn sessions(&self, user: &UserId) -> Result<Vec<Session>, EndSessionError> {
         self.require_sessions()?;
         let mut sessions = self.read(self.deadline(), self.ports.sessions.list_open(user)).await?;
         let now = self.now()?;
@@ -328,11 +328,11 @@ impl SessionService {
     ///
     /// # Errors
     /// [`EndSessionError`].
-    pub async fn end_session(&self, user: UserId, id: SessionId) -> Result<(), EndSessionError> {
+    pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), EndSessionError> {
         self.require_sessions()?;
         let deadline = self.deadline();
         let session = self.read(deadline, self.ports.sessions.find(id)).await?;
-        if session.is_none_or(|session| session.user != user) {
+        if session.is_none_or(|session| session.user != *user) {
             return Err(EndSessionError::NotFound);
         }
         self.close_one(deadline, id, EndReason::LogoutElsewhere).await?;
@@ -350,9 +350,9 @@ impl SessionService {
         self.require_sessions()?;
         let closing = self.closing(EndReason::LogoutEverywhere)?;
         let own = self.without_row(claims, closing.cause)?;
-        let (sessions, user, id) = (self.ports.sessions.clone(), claims.subject, claims.session_id);
+        let (sessions, user, id) = (self.ports.sessions.clone(), claims.subject.clone(), claims.session_id);
         let close = async move {
-            let mut revocations = sessions.close_all(user, None, &closing).await?;
+            let mut revocations = sessions.close_all(&user, None, &closing).await?;
             if sessions.find(id).await?.is_none() {
                 revocations.push(sessions.revoke(&own).await?);
             }
@@ -366,20 +366,20 @@ impl SessionService {
     ///
     /// # Errors
     /// [`EndSessionError`].
-    pub async fn end_all_sessions(&self, user: UserId) -> Result<(), EndSessionError> {
+    pub async fn end_all_sessions(&self, user: &UserId) -> Result<(), EndSessionError> {
         self.require_sessions()?;
         Ok(self.close_all(user, None, EndReason::Administrator).await?)
     }
 
     pub(crate) async fn close_all(
         &self,
-        user: UserId,
+        user: &UserId,
         except: Option<SessionId>,
         cause: EndReason,
     ) -> Result<(), CloseError> {
         let closing = self.closing(cause)?;
-        let sessions = self.ports.sessions.clone();
-        let close = async move { Ok(((), sessions.close_all(user, except, &closing).await?)) };
+        let (sessions, user) = (self.ports.sessions.clone(), user.clone());
+        let close = async move { Ok(((), sessions.close_all(&user, except, &closing).await?)) };
         self.close_and_carry(self.deadline(), close).await
     }
 
@@ -392,7 +392,7 @@ impl SessionService {
         let claims = self.genuine_claims(token).map_err(LogoutError::Invalid)?;
         let revocation = NewRevocation {
             scope: Scope::Token(claims.token_id),
-            user: claims.subject,
+            user: claims.subject.clone(),
             at: self.now()?,
             until: later(claims.expires_at, self.margin()),
             cause: EndReason::TokenRevoked,
@@ -416,7 +416,7 @@ impl SessionService {
         let longest = later(claims.issued_at, self.policy().session_max).max(claims.expires_at);
         Ok(NewRevocation {
             scope: Scope::Session(claims.session_id),
-            user: claims.subject,
+            user: claims.subject.clone(),
             at: self.now()?,
             until: later(longest, self.margin()),
             cause,

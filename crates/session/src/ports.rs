@@ -53,16 +53,16 @@ pub struct LockLost;
 #[async_trait]
 pub trait UserStore: Send + Sync {
     /// The user with that id.
-    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
     /// The user with that name, and the hash to check a password against.
     async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError>;
 
     /// Stores a new user, unless the name is taken. Of two concurrent calls exactly one creates the user.
-    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError>;
+    async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError>;
 
     /// Replaces a password hash.
-    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError>;
+    async fn set_password(&self, id: &UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError>;
 }
 
 /// The outcome of [`UserStore::insert`].
@@ -89,7 +89,7 @@ pub enum PasswordSet {
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// The user's epoch, [`Epoch::FIRST`] for an unknown user. Read *before* the credentials.
-    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError>;
+    async fn epoch(&self, user: &UserId) -> Result<Epoch, StoreError>;
 
     /// Stores a new session, unless the user's epoch has changed since it was read. So a login that began before
     /// [`close_all`](Self::close_all) cannot survive it by committing later.
@@ -103,7 +103,7 @@ pub trait SessionStore: Send + Sync {
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
 
     /// The user's sessions that were not closed, oldest first. Some may have expired.
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError>;
+    async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
 
     /// Closes a session and appends its revocation, in one transaction. The revocation's `until` is the row's
     /// `access_until` plus [`Closing::margin`]: never the revoker's clock. Closing a closed session changes neither its
@@ -115,7 +115,7 @@ pub trait SessionStore: Send + Sync {
     /// repeat then inserts again what the first try may have failed to insert.
     async fn close_all(
         &self,
-        user: UserId,
+        user: &UserId,
         except: Option<SessionId>,
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError>;
@@ -262,7 +262,7 @@ pub enum Closed {
 }
 
 /// A revocation to be appended to the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRevocation {
     /// What no longer counts.
     pub scope: Scope,

@@ -71,7 +71,7 @@ impl SessionService {
         let (deadline, ports) = (self.deadline(), &self.ports);
         // No user and no session has this id: only whether the store answers matters.
         let nobody = uuid::Uuid::nil();
-        self.read(deadline, ports.users.find(UserId::from_uuid(nobody)))
+        self.read(deadline, ports.users.find(&UserId::from(nobody)))
             .await
             .map_err(NotReady::Database)?;
         self.read(deadline, ports.sessions.find(SessionId::from_uuid(nobody)))

@@ -76,7 +76,7 @@ impl SessionService {
             let now = self.now()?;
             let judgement = judge(&session, genuine, now);
             if matches!(judgement, Judgement::Rotate { .. } | Judgement::Repeat { .. }) {
-                let user = self.read(deadline, self.ports.users.find(session.user)).await?;
+                let user = self.read(deadline, self.ports.users.find(&session.user)).await?;
                 if !user.is_some_and(|user| self.may_log_in(&user)) {
                     return Err(RefreshError::Closed);
                 }
@@ -209,8 +209,9 @@ struct Exchange {
 
 fn owner(session: &Session) -> TokenOwner {
     TokenOwner {
-        user: session.user,
+        user: session.user.clone(),
         session: session.id,
         client_id: session.client_id.clone(),
+        auth_time: session.auth_time,
     }
 }

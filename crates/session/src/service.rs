@@ -16,7 +16,7 @@ use std::{
 
 use jiff::Timestamp;
 use rand_core::CryptoRng;
-use rescind_token::{AccessClaims, AccessToken, ClientId, SessionId, TokenId, UserId, Verifier};
+use rescind_token::{AccessClaims, AccessToken, ClientId, ExtraClaims, SessionId, TokenId, UserId, Verifier};
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
@@ -242,6 +242,8 @@ impl SessionService {
             expires_at: later(issued_at, self.policy().access_ttl).min(whole(not_after)),
             token_id: self.with_rng(TokenId::random),
             session_id: owner.session,
+            auth_time: Some(owner.auth_time),
+            extra: ExtraClaims::new(),
         };
         let token = self.keys().ring.sign(&claims).map_err(StoreError::unavailable)?;
         Ok((token, claims))
@@ -363,4 +365,5 @@ pub(crate) struct TokenOwner {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
     pub(crate) client_id: ClientId,
+    pub(crate) auth_time: Timestamp,
 }

@@ -22,6 +22,8 @@ pub struct Session {
     pub client_id: ClientId,
     /// When the login happened.
     pub created_at: Timestamp,
+    /// When the user last proved who they are: at login, or later with the password again.
+    pub auth_time: Timestamp,
     /// When the session was last used: at login, then at each rotation.
     pub last_seen_at: Timestamp,
     /// The absolute end. No token of the session is valid after it.

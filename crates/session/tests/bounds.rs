@@ -147,9 +147,10 @@ fn a_session_expires_at_the_first_instant_of_its_end() {
     let minutes = SignedDuration::from_mins;
     let mut session = Session {
         id: SessionId::new(noon(), &mut StdRng::seed_from_u64(1)),
-        user: UserId::new(noon(), &mut StdRng::seed_from_u64(2)),
+        user: UserId::generate(noon(), &mut StdRng::seed_from_u64(2)),
         client_id: ClientId::first_party(),
         created_at: noon(),
+        auth_time: noon(),
         last_seen_at: noon(),
         expires_at: noon() + minutes(20),
         access_until: noon() + minutes(5),

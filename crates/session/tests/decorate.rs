@@ -140,6 +140,6 @@ impl Around<dyn SessionStore> for Lying {
 #[tokio::test]
 async fn a_decorator_may_answer_itself_or_change_an_answer() {
     let lying = Lying(MemorySessions::new());
-    assert_eq!(lying.list_open(UserId::from_uuid(Uuid::nil())).await.unwrap(), []);
+    assert_eq!(lying.list_open(&UserId::from(Uuid::nil())).await.unwrap(), []);
     assert_eq!(lying.log().await.unwrap(), LogId::from_uuid(Uuid::max()));
 }

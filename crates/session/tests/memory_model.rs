@@ -22,7 +22,7 @@ const TOKENS: u8 = 4;
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
 fn user(n: u8) -> UserId {
-    UserId::from_uuid(Uuid::from_u128(n.into()))
+    UserId::from(Uuid::from_u128(n.into()))
 }
 
 fn session(n: u8) -> SessionId {
@@ -120,6 +120,7 @@ fn opening(id: u8, of: u8, at: u8, access: u8, end: u8, refreshes: bool) -> Sess
         user: user(of),
         client_id: ClientId::first_party(),
         created_at: second(at),
+        auth_time: second(at),
         last_seen_at: second(at),
         expires_at: second(end),
         access_until: second(access),
@@ -246,7 +247,7 @@ impl Model {
                 let scope = token.scope;
                 let kept = self.entry(scope).cloned();
                 let entry = kept
-                    .unwrap_or_else(|| self.append(scope, token.user, token.at, token.until, EndReason::TokenRevoked));
+                    .unwrap_or_else(|| self.append(scope, &token.user, token.at, token.until, EndReason::TokenRevoked));
                 Answer::Revocations(vec![entry])
             }
             Call::Prune { now, before, limit } => {
@@ -294,12 +295,12 @@ impl Model {
         self.log.iter().find(|entry| entry.scope == scope)
     }
 
-    fn append(&mut self, scope: Scope, user: UserId, at: Timestamp, until: Timestamp, cause: EndReason) -> Revocation {
+    fn append(&mut self, scope: Scope, user: &UserId, at: Timestamp, until: Timestamp, cause: EndReason) -> Revocation {
         self.last += 1;
         let entry = Revocation {
             position: Position::new(self.last),
             scope,
-            user,
+            user: user.clone(),
             at,
             until,
             cause,
@@ -322,8 +323,8 @@ impl Model {
             at: closing.at,
             cause: closing.cause,
         };
-        let (user, until) = (row.user, row.access_until + MARGIN);
-        Closed::Now(self.append(Scope::Session(id), user, closing.at, until, closing.cause))
+        let (user, until) = (row.user.clone(), row.access_until + MARGIN);
+        Closed::Now(self.append(Scope::Session(id), &user, closing.at, until, closing.cause))
     }
 
     fn after(&self, position: u64, limit: u32) -> Tail {
@@ -367,7 +368,7 @@ async fn answer(store: &MemorySessions, call: &Call) -> Answer {
             cause,
         } => {
             let closed = store
-                .close_all(user(of), except.map(session), &closing(at, cause))
+                .close_all(&user(of), except.map(session), &closing(at, cause))
                 .await;
             Answer::Revocations(closed.unwrap())
         }
@@ -392,11 +393,11 @@ async fn assert_same(store: &MemorySessions, model: &mut Model) {
         );
     }
     for n in 0..USERS {
-        assert_eq!(store.epoch(user(n)).await.unwrap().get(), model.epochs[usize::from(n)]);
+        assert_eq!(store.epoch(&user(n)).await.unwrap().get(), model.epochs[usize::from(n)]);
         let ours = |row: &&Session| row.user == user(n) && row.state == SessionState::Open;
         let mut open: Vec<_> = model.rows.iter().filter(ours).cloned().collect();
         open.sort_by_key(|row| (row.created_at, row.id));
-        assert_eq!(store.list_open(user(n)).await.unwrap(), open);
+        assert_eq!(store.list_open(&user(n)).await.unwrap(), open);
     }
     for position in 0..=model.last + 1 {
         let tail = store.revocations_after(Position::new(position), 1000).await.unwrap();

@@ -35,7 +35,7 @@ proptest! {
             .map(|(position, scope)| Revocation {
                 position: Position::new(position),
                 scope: *scope,
-                user: UserId::from_uuid(Uuid::nil()),
+                user: UserId::from(Uuid::nil()),
                 at: Timestamp::UNIX_EPOCH,
                 until: Timestamp::UNIX_EPOCH,
                 cause: EndReason::Logout,

@@ -55,9 +55,9 @@ async fn at_trace_level_no_bound_value_is_logged() {
         .await
         .unwrap();
     store.migrate_up().await.unwrap();
-    let (id, noon) = (UserId::from_uuid(Uuid::from_u128(1)), Timestamp::UNIX_EPOCH);
+    let (id, noon) = (UserId::from(Uuid::from_u128(1)), Timestamp::UNIX_EPOCH);
     let user = User {
-        id,
+        id: id.clone(),
         username: Username::parse("alice").unwrap(),
         kind: UserKind::Person,
         created_at: noon,
@@ -66,17 +66,18 @@ async fn at_trace_level_no_bound_value_is_logged() {
         user: user.clone(),
         password_hash: PasswordHash::new("$argon2id$SECRET-HASH"),
     };
-    let _ = store.insert(new.clone()).await.unwrap();
+    let _ = store.insert(&new.clone()).await.unwrap();
     let _ = store
-        .set_password(id, PasswordHash::new("$argon2id$SECRET-HASH-2"))
+        .set_password(&id, PasswordHash::new("$argon2id$SECRET-HASH-2"))
         .await
         .unwrap();
     let found = store.credentials(&user.username).await.unwrap().unwrap();
     let session = Session {
         id: SessionId::from_uuid(Uuid::from_u128(2)),
-        user: id,
+        user: id.clone(),
         client_id: ClientId::first_party(),
         created_at: noon,
+        auth_time: noon,
         last_seen_at: noon,
         expires_at: noon,
         access_until: noon,
@@ -90,15 +91,15 @@ async fn at_trace_level_no_bound_value_is_logged() {
         reuse_noticed_at: None,
         device: Device::default(),
     };
-    let _ = store.open(&session, store.epoch(id).await.unwrap()).await.unwrap();
+    let _ = store.open(&session, store.epoch(&id).await.unwrap()).await.unwrap();
     // Also for a failing statement.
     store
-        .open(&session, store.epoch(id).await.unwrap())
+        .open(&session, store.epoch(&id).await.unwrap())
         .await
         .expect_err("the id is taken");
     let mut taken = new;
     taken.user.username = Username::parse("mallory").unwrap();
-    let error = store.insert(taken).await.expect_err("the id is taken");
+    let error = store.insert(&taken).await.expect_err("the id is taken");
     let closing = Closing {
         cause: EndReason::Logout,
         at: noon,

@@ -1,9 +1,12 @@
 //! The claims of an access token.
 
-use jiff::{Timestamp, fmt::serde::timestamp::second::required as whole_seconds};
+use jiff::{
+    Timestamp,
+    fmt::serde::timestamp::second::{optional as optional_seconds, required as whole_seconds},
+};
 use serde::Serialize;
 
-use crate::{ClientId, SessionId, TokenId, UserId};
+use crate::{ClientId, ExtraClaims, SessionId, TokenId, UserId};
 
 /// The claims of an access token (RFC 9068 section 2.2), plus `sid`, the session it belongs to.
 ///
@@ -36,4 +39,11 @@ pub struct AccessClaims {
     /// `sid`: the session that a logout ends.
     #[serde(rename = "sid")]
     pub session_id: SessionId,
+    /// `auth_time`: when the user last proved who they are (RFC 9068 section 2.2.1). Whole seconds on the wire. Absent
+    /// from tokens of releases before 0.2.
+    #[serde(skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    pub auth_time: Option<Timestamp>,
+    /// The application's own claims.
+    #[serde(flatten)]
+    pub extra: ExtraClaims,
 }

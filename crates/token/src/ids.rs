@@ -1,7 +1,7 @@
 //! Typed ids: user, session, token, client.
 //!
-//! Each is a type of its own, so that a session can't be closed by its user's id. Users and sessions get UUIDv7, so
-//! that rows made one after another are neighbours in an index. A token's id is a random UUIDv4: no index needs its
+//! Each is a type of its own, so that a session can't be closed by its user's id. A user's id is the application's own
+//! text. Sessions get UUIDv7, so that rows made one after another are neighbours in an index. A token's id is a random UUIDv4: no index needs its
 //! age, and two tokens of one second, for one session, must differ, because revoking one of them must not revoke the
 //! other.
 
@@ -9,6 +9,7 @@ use std::{
     convert::Infallible,
     fmt::{self, Display},
     str::FromStr,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -54,11 +55,6 @@ macro_rules! uuid_newtype {
 }
 
 uuid_newtype! {
-    /// A user: the `sub` of a token.
-    UserId
-}
-
-uuid_newtype! {
     /// One login on one device: the `sid` of a token, and what a logout ends.
     SessionId
 }
@@ -68,10 +64,85 @@ uuid_newtype! {
     TokenId
 }
 
+/// A user: the `sub` of a token. The application's own id: a number, a UUID, any text of at most
+/// [`UserId::MAX_BYTES`] without control characters. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UserId(Arc<str>);
+
+/// The text is not a valid user id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a user id must be 1 to {} bytes long and have no control characters",
+    UserId::MAX_BYTES
+)]
+pub struct InvalidUserId;
+
 impl UserId {
-    /// A new id, ordered by `now`.
-    pub fn new(now: Timestamp, rng: &mut dyn CryptoRng) -> Self {
-        Self(time_ordered(now, rng))
+    /// The longest id, in bytes. OpenID Connect Core 1.0, section 2, has the same limit for `sub`.
+    pub const MAX_BYTES: usize = 255;
+
+    /// An id as the application stores it. Compared byte by byte: `A` and `a` are two users.
+    ///
+    /// # Errors
+    /// [`InvalidUserId`] if it is empty, too long, or has control characters.
+    pub fn new(id: impl AsRef<str>) -> Result<Self, InvalidUserId> {
+        let id = id.as_ref();
+        if (1..=Self::MAX_BYTES).contains(&id.len()) && !id.chars().any(char::is_control) {
+            Ok(Self(id.into()))
+        } else {
+            Err(InvalidUserId)
+        }
+    }
+
+    /// A new UUIDv7, ordered by `now`: for an application that leaves the choice of ids to this crate.
+    pub fn generate(now: Timestamp, rng: &mut dyn CryptoRng) -> Self {
+        time_ordered(now, rng).into()
+    }
+
+    /// The id as it stands in a token.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for UserId {
+    type Err = InvalidUserId;
+
+    fn from_str(id: &str) -> Result<Self, Self::Err> {
+        Self::new(id)
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::new(id)
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl From<Uuid> for UserId {
+    fn from(id: Uuid) -> Self {
+        Self(id.to_string().into())
+    }
+}
+
+impl From<i64> for UserId {
+    fn from(id: i64) -> Self {
+        Self(id.to_string().into())
     }
 }
 

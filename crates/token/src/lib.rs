@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod claims;
+mod extra_claims;
 mod fingerprint;
 mod ids;
 mod inspection;
@@ -20,8 +21,9 @@ mod weak;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::AccessClaims;
+pub use extra_claims::{ExtraClaims, InvalidClaim};
 pub use fingerprint::RingFingerprint;
-pub use ids::{ClientId, Generation, Salt, SessionId, TokenId, UserId};
+pub use ids::{ClientId, Generation, InvalidUserId, Salt, SessionId, TokenId, UserId};
 pub use inspection::{Inspection, TokenCheck, Verdict};
 pub use jws::MAX_TOKEN_BYTES;
 pub use key_ring::{KeyRing, SignError};

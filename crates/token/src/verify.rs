@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    AccessClaims, Inspection, MAX_TOKEN_BYTES, TokenCheck, VerifyError, VerifyingKeys,
+    AccessClaims, ExtraClaims, Inspection, MAX_TOKEN_BYTES, TokenCheck, VerifyError, VerifyingKeys,
     jws::{Compact, Object},
     key_ring::TOKEN_TYPE,
 };
@@ -229,8 +229,8 @@ struct Genuine {
 }
 
 impl Genuine {
-    /// Reads the claims one by one, so that an error can name the claim. Unknown claims are ignored (RFC 7519
-    /// section 4).
+    /// Reads the claims one by one, so that an error can name the claim. Unknown claims are the application's
+    /// own (RFC 7519 section 4).
     ///
     /// RFC 7519 lets `aud` be a list. Ours is one string, and a list is refused even if it contains our audience: such
     /// a token would be valid elsewhere too, and we sign no such token.
@@ -249,6 +249,12 @@ impl Genuine {
             expires_at: instant(&mut members, "exp")?,
             token_id: claim(&mut members, "jti")?,
             session_id: claim(&mut members, "sid")?,
+            auth_time: if members.contains_key("auth_time") {
+                Some(instant(&mut members, "auth_time")?)
+            } else {
+                None
+            },
+            extra: ExtraClaims::of_token(members),
         };
         Ok(Self { claims, not_before })
     }

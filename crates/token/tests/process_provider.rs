@@ -36,12 +36,14 @@ fn the_process_wide_provider_is_never_used() {
         let claims = AccessClaims {
             issuer: "https://rescind.example".into(),
             audience: "rescind-api".into(),
-            subject: UserId::new(now, &mut rng),
+            subject: UserId::generate(now, &mut rng),
             client_id: ClientId::first_party(),
             issued_at: now,
             expires_at: Timestamp::from_second(300).unwrap(),
             token_id: TokenId::random(&mut rng),
             session_id: SessionId::new(now, &mut rng),
+            auth_time: None,
+            extra: Default::default(),
         };
         let token = ring.sign(&claims).unwrap();
         let verifier = Verifier::new("https://rescind.example", "rescind-api");

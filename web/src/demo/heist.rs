@@ -263,12 +263,14 @@ mod tests {
         let claims = AccessClaims {
             issuer: String::new(),
             audience: String::new(),
-            subject: UserId::from_uuid(Default::default()),
+            subject: UserId::from(0),
             client_id: ClientId::first_party(),
             issued_at: now(),
             expires_at: now() + 1.minute(),
             token_id: TokenId::from_uuid(Default::default()),
             session_id: session(),
+            auth_time: None,
+            extra: Default::default(),
         };
         Heist::of("stolen".to_owned().into(), claims, now(), Act::First)
     }

@@ -80,7 +80,7 @@ impl Own {
 
     fn of(rescind: &Rescind, claims: &AccessClaims, access: &AccessToken) -> Self {
         Self {
-            user: Some(claims.subject),
+            user: Some(claims.subject.clone()),
             keepers: vec![Keeper {
                 service: rescind.service().clone(),
                 about: About::Session(claims.session_id),
@@ -137,10 +137,10 @@ impl Own {
     }
 
     pub(crate) async fn who(&self, rescind: &Rescind) -> Result<Who, Problem> {
-        let Some(user) = self.user else {
+        let Some(user) = self.user.clone() else {
             return Ok(Who::Nobody);
         };
-        let user = rescind.service().user(user).await?;
+        let user = rescind.service().user(&user).await?;
         Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
     }
 

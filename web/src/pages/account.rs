@@ -78,7 +78,7 @@ pub(crate) async fn show(
     let username = user.username.to_string();
     let (notice, read) = browser::Notice::take(&request, &rescind, Some(authenticated.session_id())).unzip();
     let ended = match notice {
-        Some(browser::Notice::CopyWasUsed(before)) => Ended::before_login(before, user.id, &rescind).await,
+        Some(browser::Notice::CopyWasUsed(before)) => Ended::before_login(before, &user.id, &rescind).await,
         _ => None,
     };
     let devices = Devices::of(&authenticated, service, now, &page).await?;

@@ -35,11 +35,11 @@ impl Ended {
     }
 
     /// The same after a login, on this browser's earlier session.
-    pub(crate) async fn before_login(session: SessionId, user: UserId, rescind: &Rescind) -> Option<Self> {
+    pub(crate) async fn before_login(session: SessionId, user: &UserId, rescind: &Rescind) -> Option<Self> {
         let session = rescind.service().session(session).await.map_err(Problem::from);
         Self::of_session(
             rescind,
-            session.map(|found| found.filter(|session| session.user == user)),
+            session.map(|found| found.filter(|session| session.user == user.clone())),
         )
     }
 

@@ -161,7 +161,7 @@ async fn renew(request: &HttpRequest, site: &Site, rescind: &Rescind) -> actix_w
         Ok(renewal) => renewal,
         Err(answer) => return Ok(answer),
     };
-    let user = rescind.service().user(renewal.claims().subject).await;
+    let user = rescind.service().user(&renewal.claims().subject).await;
     let Some(user) = user.map_err(Problem::from)? else {
         return Ok(browser::to_login(request));
     };

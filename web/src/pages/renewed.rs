@@ -77,6 +77,6 @@ pub(crate) async fn in_passing(
 }
 
 async fn name(rescind: &Rescind, claims: &AccessClaims) -> Result<Who, Problem> {
-    let user = rescind.service().user(claims.subject).await?;
+    let user = rescind.service().user(&claims.subject).await?;
     Ok(user.map_or(Who::Unknown, |user| Who::Somebody(user.username.to_string())))
 }

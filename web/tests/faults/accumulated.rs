@@ -41,7 +41,7 @@ async fn pruning_a_large_backlog_delays_no_request() {
     postgres.sql_in(url, WITNESS).await;
     // The program has read the log up to here; the entries below count as older.
     postgres
-        .sql_in(url, &format!("UPDATE log_head SET last_position = {count}"))
+        .sql_in(url, &format!("UPDATE rescind_log_head SET last_position = {count}"))
         .await;
     let [node] = Plan::on(&database).with_redis(&redis.url()).start().await;
     let (live, ended) = (node.log_in().await, node.log_in().await);
@@ -52,7 +52,7 @@ async fn pruning_a_large_backlog_delays_no_request() {
             .sql_in(
                 url,
                 &format!(
-                    "INSERT INTO revocations (position, scope_kind, scope_id, user_id, at, until, cause)
+                    "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause)
                      SELECT n, 'session', gen_random_uuid(), gen_random_uuid(), ms - 7200000, ms - 3600000, 'logout'
                      FROM generate_series({begin}, {end}) n,
                           (SELECT (extract(epoch FROM now()) * 1000)::bigint AS ms) clock"
@@ -62,7 +62,8 @@ async fn pruning_a_large_backlog_delays_no_request() {
     }
 
     let left = async || -> u64 {
-        let passed = "SELECT count(*) FROM revocations WHERE at < (extract(epoch FROM now()) * 1000)::bigint - 3600000";
+        let passed =
+            "SELECT count(*) FROM rescind_revocations WHERE at < (extract(epoch FROM now()) * 1000)::bigint - 3600000";
         postgres.sql_in(url, passed).await.parse().unwrap()
     };
     let (mut checks, mut logins, mut while_pruning) = (Times::default(), Times::default(), None);

@@ -198,7 +198,8 @@ async fn an_exhausted_pool_is_503_in_time_and_spends_no_refresh_token() {
         let slow = tokio::spawn({
             let url = database.url().to_owned();
             async move {
-                let statements = "BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT";
+                let statements =
+                    "BEGIN; LOCK TABLE rescind_sessions IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT";
                 PostgresServer::shared().await.sql_in(&url, statements).await
             }
         });

@@ -143,13 +143,13 @@ async fn a_repeated_logout_waits_for_the_standby_too() {
     assert_eq!(node.api.refresh(refreshed.refresh()).await.status, 503);
     primary.kill_9();
     primary.start_again().await;
-    let closed = "SELECT count(*) FROM sessions WHERE closed_at IS NOT NULL";
+    let closed = "SELECT count(*) FROM rescind_sessions WHERE closed_at IS NOT NULL";
     assert_eq!(
         primary.sql_in(database.url(), closed).await,
         "1",
         "it is written here, and nowhere else"
     );
-    let rotated = "SELECT count(*) FROM sessions WHERE generation = 1";
+    let rotated = "SELECT count(*) FROM rescind_sessions WHERE generation = 1";
     assert_eq!(primary.sql_in(database.url(), rotated).await, "1");
     let until_it_answers = Instant::now();
     while until_it_answers.elapsed() < Duration::from_secs(3) {
@@ -184,7 +184,7 @@ async fn a_logout_of_a_session_whose_row_is_gone_ends_all_its_tokens() {
             let next = other.api.refresh(last).await.expect_status(200).tokens();
             of_session.push(next);
         }
-        let delete = format!("DELETE FROM sessions WHERE id = '{}'", of_session[0].session_id);
+        let delete = format!("DELETE FROM rescind_sessions WHERE id = '{}'", of_session[0].session_id);
         PostgresServer::shared().await.sql_in(database.url(), &delete).await;
         let newest = of_session.pop().unwrap();
         history.log_out_at_last(&one, newest).await;

@@ -201,7 +201,10 @@ async fn a_postgres_that_loses_commits_under_a_running_node_is_answered_like_a_r
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     postgres
-        .sql_in(&url, "DELETE FROM revocations; UPDATE log_head SET last_position = 0")
+        .sql_in(
+            &url,
+            "DELETE FROM rescind_revocations; UPDATE rescind_log_head SET last_position = 0",
+        )
         .await;
     while !running.logs().contains("HAS LOST COMMITS") {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -82,7 +82,7 @@ pub struct Me {
 pub async fn me(rescind: &Rescind, claims: &AccessClaims) -> Result<Me, Problem> {
     let user = rescind
         .service()
-        .user(claims.subject)
+        .user(&claims.subject)
         .await?
         .ok_or(Problem::TokenInvalid)?;
     Ok(Me {

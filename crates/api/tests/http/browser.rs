@@ -24,7 +24,7 @@ async fn a_renewal_without_a_session_is_a_401() {
     let jar = browser.jar.borrow().clone();
     world
         .service
-        .end_session(world.row(session).await.user, session)
+        .end_session(&world.row(session).await.user, session)
         .await
         .unwrap();
     browser.submit("/renew", &[]).await.is_problem(401, "session_closed");
@@ -56,7 +56,7 @@ async fn a_visitor_whose_session_was_ended_elsewhere_is_anonymous() {
     let session = browser.log_in("alice").await;
     world
         .service
-        .end_session(world.row(session).await.user, session)
+        .end_session(&world.row(session).await.user, session)
         .await
         .unwrap();
     assert_eq!(browser.visit("/page").await.body, "anonymous");
@@ -219,7 +219,7 @@ async fn after_reuse_only_the_owner_is_notified_at_the_next_login() {
         } else {
             world
                 .service
-                .end_all_sessions(world.row(ended).await.user)
+                .end_all_sessions(&world.row(ended).await.user)
                 .await
                 .unwrap();
         }

@@ -123,7 +123,7 @@ async fn a_refresh_that_fails_leads_to_the_login_and_drops_no_cookies() {
     let jar = browser.jar.borrow().clone();
     world
         .service
-        .end_session(world.row(session).await.user, session)
+        .end_session(&world.row(session).await.user, session)
         .await
         .unwrap();
     world.let_access_tokens_expire();

@@ -200,7 +200,7 @@ async fn if_the_old_session_cannot_end_the_login_fails_and_cookies_stay() {
     world.blacklist.now(Fault::None);
 
     let bobs = world.login_as("bob").await.session;
-    let open = world.service.sessions(world.row(bobs).await.user).await.unwrap();
+    let open = world.service.sessions(&world.row(bobs).await.user).await.unwrap();
     assert_eq!(open.len(), 1, "the refused login left no session open: {open:?}");
     assert!(matches!(world.row(old).await.state, SessionState::Closed { .. }));
     // A repeat is harmless, and completes it.
@@ -371,7 +371,7 @@ async fn a_login_whose_client_hangs_up_leaves_no_session_open() {
     let hung_up = tokio::time::timeout(std::time::Duration::from_millis(300), login).await;
     assert!(hung_up.is_err(), "the handler hangs after the login");
     let ended = async {
-        while !world.service.sessions(alice).await.unwrap().is_empty() {
+        while !world.service.sessions(&alice).await.unwrap().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     };

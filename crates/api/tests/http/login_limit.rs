@@ -310,7 +310,7 @@ async fn a_right_guess_after_too_many_concurrent_wrong_ones_is_refused() {
     );
     assert_eq!(statuses[7], 429, "{statuses:?}");
     // The session that it opened is closed again.
-    while world.service.sessions(alice).await.unwrap().len() > 1 {
+    while world.service.sessions(&alice).await.unwrap().len() > 1 {
         tokio::task::yield_now().await;
     }
 }

@@ -391,7 +391,7 @@ fn a_full_hash_queue_is_overloaded_at_once() {
 async fn an_unreadable_stored_hash_is_an_internal_error() {
     let world = World::new().await;
     let user = User {
-        id: UserId::from_uuid(Uuid::from_u128(1)),
+        id: UserId::from(Uuid::from_u128(1)),
         username: Username::parse("broken").unwrap(),
         kind: UserKind::Person,
         created_at: Timestamp::UNIX_EPOCH,
@@ -401,7 +401,7 @@ async fn an_unreadable_stored_hash_is_an_internal_error() {
         password_hash: PasswordHash::new("$argon2id$no-hash"),
     };
     assert_eq!(
-        world.service.ports().users.insert(new).await.unwrap(),
+        world.service.ports().users.insert(&new).await.unwrap(),
         Inserted::Created
     );
     world.try_login("broken", PASSWORD).await.is_problem(500, "internal");

@@ -65,7 +65,7 @@ impl World {
         let revocation = Revocation {
             position: Position::new(1),
             scope,
-            user: UserId::from_uuid(Uuid::from_u128(3)),
+            user: UserId::from(Uuid::from_u128(3)),
             at: minute(0),
             until: minute(until_minute),
             cause: EndReason::Logout,

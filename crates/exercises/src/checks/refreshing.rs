@@ -93,9 +93,10 @@ impl World {
     async fn with(refreshing: Arc<dyn Refreshing>) -> Result<Self, String> {
         let session = Session {
             id: SessionId::from_uuid(Uuid::from_u128(10)),
-            user: UserId::from_uuid(Uuid::from_u128(3)),
+            user: UserId::from(Uuid::from_u128(3)),
             client_id: ClientId::first_party(),
             created_at: NOON,
+            auth_time: NOON,
             last_seen_at: NOON,
             expires_at: seconds(24 * 3600),
             access_until: seconds(300),

@@ -42,7 +42,10 @@ impl Log {
         self.last = self.last.next();
         let revocation = revocation(self.last);
         self.by_scope.insert(revocation.scope, self.last);
-        self.by_user.entry(revocation.user).or_default().insert(self.last);
+        self.by_user
+            .entry(revocation.user.clone())
+            .or_default()
+            .insert(self.last);
         self.by_until.insert((revocation.until, self.last));
         self.entries.insert(self.last, revocation.clone());
         revocation
@@ -55,9 +58,9 @@ impl Log {
     }
 
     /// That user's entries, in the order of positions.
-    pub(super) fn of_user(&self, user: UserId) -> impl Iterator<Item = &Revocation> {
+    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &Revocation> {
         self.by_user
-            .get(&user)
+            .get(user)
             .into_iter()
             .flatten()
             .filter_map(|position| self.entries.get(position))

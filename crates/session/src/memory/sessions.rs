@@ -54,12 +54,12 @@ impl MemorySessions {
 }
 
 impl Store {
-    fn epoch(&self, user: UserId) -> Epoch {
-        self.epochs.get(&user).copied().unwrap_or(Epoch::FIRST)
+    fn epoch(&self, user: &UserId) -> Epoch {
+        self.epochs.get(user).copied().unwrap_or(Epoch::FIRST)
     }
 
     fn open(&mut self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
-        if self.epoch(session.user) != epoch {
+        if self.epoch(&session.user) != epoch {
             return Ok(Opened::Superseded);
         }
         if self.rows.contains_key(&session.id) {
@@ -68,7 +68,7 @@ impl Store {
         }
         self.rows.insert(session.id, session.clone());
         self.of_user
-            .entry(session.user)
+            .entry(session.user.clone())
             .or_default()
             .insert((session.created_at, session.id));
         self.by_end.insert((session.expires_at, session.id));
@@ -99,7 +99,7 @@ impl Store {
     }
     // ANCHOR_END: rotate
 
-    fn list_open(&self, user: UserId) -> Vec<Session> {
+    fn list_open(&self, user: &UserId) -> Vec<Session> {
         self.rows_of(user)
             .filter(|row| row.state == SessionState::Open)
             .cloned()
@@ -123,7 +123,7 @@ impl Store {
         let revocation = self.log.append(|position| Revocation {
             position,
             scope: Scope::Session(id),
-            user: row.user,
+            user: row.user.clone(),
             at: closing.at,
             until: later(row.access_until, closing.margin),
             cause: closing.cause,
@@ -132,9 +132,9 @@ impl Store {
         Closed::Now(revocation)
     }
 
-    fn close_all(&mut self, user: UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> {
-        self.epochs
-            .insert(user, Epoch::new(self.epoch(user).get().saturating_add(1)));
+    fn close_all(&mut self, user: &UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> {
+        let next = Epoch::new(self.epoch(user).get().saturating_add(1));
+        self.epochs.insert(user.clone(), next);
         let open: Vec<_> = self
             .rows_of(user)
             .filter(|row| row.state == SessionState::Open && Some(row.id) != except)
@@ -160,7 +160,7 @@ impl Store {
         self.log.append(|position| Revocation {
             position,
             scope: new.scope,
-            user: new.user,
+            user: new.user.clone(),
             at: new.at,
             until: new.until,
             cause: new.cause,
@@ -197,9 +197,9 @@ impl Store {
         }
     }
 
-    fn rows_of(&self, user: UserId) -> impl Iterator<Item = &Session> {
+    fn rows_of(&self, user: &UserId) -> impl Iterator<Item = &Session> {
         self.of_user
-            .get(&user)
+            .get(user)
             .into_iter()
             .flatten()
             .filter_map(|(_, id)| self.rows.get(id))
@@ -212,7 +212,7 @@ impl Store {
 
 #[async_trait]
 impl SessionStore for MemorySessions {
-    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, user: &UserId) -> Result<Epoch, StoreError> {
         Ok(whole(self.store.lock())?.epoch(user))
     }
 
@@ -228,7 +228,7 @@ impl SessionStore for MemorySessions {
         Ok(whole(self.store.lock())?.rotate(rotation))
     }
 
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+    async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
         Ok(whole(self.store.lock())?.list_open(user))
     }
 
@@ -238,7 +238,7 @@ impl SessionStore for MemorySessions {
 
     async fn close_all(
         &self,
-        user: UserId,
+        user: &UserId,
         except: Option<SessionId>,
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError> {

@@ -36,9 +36,9 @@ impl MemoryUsers {
 
 #[async_trait]
 impl UserStore for MemoryUsers {
-    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let users = whole(self.users.lock())?;
-        Ok(users.by_id.get(&id).map(|found| found.user.clone()))
+        Ok(users.by_id.get(id).map(|found| found.user.clone()))
     }
 
     async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
@@ -46,14 +46,14 @@ impl UserStore for MemoryUsers {
         Ok(users.ids.get(username).and_then(|id| users.by_id.get(id)).cloned())
     }
 
-    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
+    async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError> {
         let mut users = whole(self.users.lock())?;
-        let NewUser { user, password_hash } = new;
+        let NewUser { user, password_hash } = new.clone();
         if users.ids.contains_key(&user.username) {
             return Ok(Inserted::NameTaken);
         }
-        let (id, username) = (user.id, user.username.clone());
-        match users.by_id.entry(id) {
+        let (id, username) = (user.id.clone(), user.username.clone());
+        match users.by_id.entry(id.clone()) {
             // Overwriting it would give an existing account to the new user.
             Entry::Occupied(_) => return Err(StoreError::corrupt("a user of that id exists")),
             Entry::Vacant(place) => place.insert(Credentials { user, password_hash }),
@@ -62,9 +62,9 @@ impl UserStore for MemoryUsers {
         Ok(Inserted::Created)
     }
 
-    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+    async fn set_password(&self, id: &UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
         let mut users = whole(self.users.lock())?;
-        let Some(found) = users.by_id.get_mut(&id) else {
+        let Some(found) = users.by_id.get_mut(id) else {
             return Ok(PasswordSet::NoSuchUser);
         };
         found.password_hash = password_hash;

@@ -157,7 +157,7 @@ async fn a_node_behind_another_nodes_recorded_time_is_unavailable() {
     service.sync_blacklist(100).await.unwrap();
     let revoked_at = |at, id| NewRevocation {
         scope: Scope::Token(TokenId::from_uuid(Uuid::from_u128(id))),
-        user: UserId::from_uuid(Uuid::nil()),
+        user: UserId::from(Uuid::nil()),
         at,
         until: at,
         cause: EndReason::TokenRevoked,

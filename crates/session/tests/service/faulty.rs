@@ -190,11 +190,11 @@ pub(crate) struct FaultyUsers {
 
 impl FaultyUsers {
     /// Removes a user's row.
-    pub(crate) fn remove(&self, id: UserId) {
-        self.gone.lock().unwrap().push(id);
+    pub(crate) fn remove(&self, id: &UserId) {
+        self.gone.lock().unwrap().push(id.clone());
     }
 
-    fn is_gone(&self, id: UserId) -> bool {
+    fn is_gone(&self, id: &UserId) -> bool {
         self.gone.lock().unwrap().contains(&id)
     }
 }
@@ -211,8 +211,8 @@ impl Around<dyn UserStore> for FaultyUsers {
     ) -> Result<T, StoreError> {
         let mut answer = self.faults.around(call, next).await?;
         match answer.reply() {
-            Reply::User(found) => drop(found.take_if(|user| self.is_gone(user.id))),
-            Reply::Credentials(found) => drop(found.take_if(|found| self.is_gone(found.user.id))),
+            Reply::User(found) => drop(found.take_if(|user| self.is_gone(&user.id))),
+            Reply::Credentials(found) => drop(found.take_if(|found| self.is_gone(&found.user.id))),
             _ => {}
         }
         Ok(answer)

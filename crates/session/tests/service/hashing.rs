@@ -199,7 +199,7 @@ async fn a_password_matches_only_its_own_hash() {
         .service
         .ports()
         .users
-        .set_password(world.user.id, foreign)
+        .set_password(&world.user.id, foreign)
         .await
         .unwrap();
     let password = Password::new("password");

@@ -18,9 +18,10 @@ fn id() -> uuid::Uuid {
 fn session() -> Session {
     Session {
         id: SessionId::from_uuid(id()),
-        user: UserId::from_uuid(id()),
+        user: UserId::from(id()),
         client_id: ClientId::first_party(),
         created_at: now() - 1.hour(),
+        auth_time: now() - 1.hour(),
         last_seen_at: now(),
         expires_at: now() + 5.hours(),
         access_until: now() + 1.minute(),

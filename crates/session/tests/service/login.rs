@@ -161,13 +161,13 @@ async fn sessions_are_limited_for_a_person_but_not_for_a_demo_account() {
     for login in 1..=12 {
         let new = world.log_in().await;
         world.me(&new).await.unwrap();
-        let open = world.service.sessions(world.user.id).await.unwrap();
+        let open = world.service.sessions(&world.user.id).await.unwrap();
         assert_eq!(open.len(), login.min(2));
     }
     let client = rescind_session::token::ClientId::first_party;
     let log_in = || world.service.log_in("demo", &password, client(), Default::default());
     for login in 1..=4 {
         let demo = log_in().await.unwrap().claims.subject;
-        assert_eq!(world.service.sessions(demo).await.unwrap().len(), login);
+        assert_eq!(world.service.sessions(&demo).await.unwrap().len(), login);
     }
 }

@@ -183,7 +183,7 @@ async fn after_logout_each_policy_refuses_a_stolen_token_when_promised() {
         let issued = world.log_in().await;
         let expires = issued.claims.expires_at;
         assert_eq!(issued.refresh.is_some(), policy.refresh.is_some(), "{preset}");
-        let rows = world.sessions.list_open(world.user.id).await.unwrap().len();
+        let rows = world.sessions.list_open(&world.user.id).await.unwrap().len();
         assert_eq!(rows == 1, policy.keeps_sessions(), "{preset}");
         world.me(&issued).await.unwrap();
         let dies = world.log_out(&issued).await.unwrap().stolen_token;
@@ -247,14 +247,14 @@ async fn policies_without_rows_refuse_session_operations() {
         let issued = world.log_in().await;
         let user = world.user.id;
         assert!(matches!(
-            world.service.sessions(user).await,
+            world.service.sessions(&user).await,
             Err(EndSessionError::PolicyKeepsNoSession)
         ));
         assert!(matches!(
             world.service.log_out_everywhere(&issued.claims).await,
             Err(EndSessionError::PolicyKeepsNoSession)
         ));
-        let ended = world.service.end_session(user, issued.claims.session_id).await;
+        let ended = world.service.end_session(&user, issued.claims.session_id).await;
         assert!(matches!(ended, Err(EndSessionError::PolicyKeepsNoSession)));
         let refreshed = world.service.refresh("rrt_whatever", Default::default()).await;
         assert!(matches!(refreshed, Err(RefreshError::PolicyHasNoRefresh)));
@@ -280,27 +280,27 @@ async fn a_user_can_log_out_one_own_device_only() {
     let world = World::new().await;
     let (here, there) = (world.log_in().await, world.log_in().await);
     let stranger = world.service.sign_up("bob", &Password::new(PASSWORD)).await.unwrap();
-    let ended = world.service.end_session(stranger.id, there.claims.session_id).await;
+    let ended = world.service.end_session(&stranger.id, there.claims.session_id).await;
     assert!(matches!(ended, Err(EndSessionError::NotFound)));
     let unknown = SessionId::from_uuid(uuid::Uuid::from_u128(1));
     assert!(matches!(
-        world.service.end_session(world.user.id, unknown).await,
+        world.service.end_session(&world.user.id, unknown).await,
         Err(EndSessionError::NotFound)
     ));
     world.me(&there).await.unwrap();
     world
         .service
-        .end_session(world.user.id, there.claims.session_id)
+        .end_session(&world.user.id, there.claims.session_id)
         .await
         .unwrap();
     world
         .service
-        .end_session(world.user.id, there.claims.session_id)
+        .end_session(&world.user.id, there.claims.session_id)
         .await
         .unwrap();
     world.assert_refused(&[there]).await;
     world.me(&here).await.unwrap();
-    assert_eq!(world.service.sessions(world.user.id).await.unwrap().len(), 1);
+    assert_eq!(world.service.sessions(&world.user.id).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -321,7 +321,7 @@ async fn logout_everywhere_ends_only_the_users_own_sessions() {
     world.service.log_out_everywhere(&grants[0].claims).await.unwrap();
     world.assert_refused(&grants).await;
     world.me(&bob).await.unwrap();
-    assert!(world.service.sessions(world.user.id).await.unwrap().is_empty());
+    assert!(world.service.sessions(&world.user.id).await.unwrap().is_empty());
     // The new login of the same instant was not ended.
     let fresh = world.log_in().await;
     world.me(&fresh).await.unwrap();
@@ -366,7 +366,7 @@ async fn a_demo_accounts_password_cannot_be_changed() {
         world.service.log_in("carol", &known, client, Default::default())
     };
     let issued = log_in().await.unwrap();
-    let carol = world.service.user(issued.claims.subject).await.unwrap().unwrap();
+    let carol = world.service.user(&issued.claims.subject).await.unwrap().unwrap();
     let refused = world
         .service
         .change_password(&carol, &known, &new, issued.claims.session_id)

@@ -97,7 +97,7 @@ async fn the_blacklist_is_pruned_by_a_recorded_time_only() {
     let revocation = Revocation {
         position: Position::START.next(),
         scope: Scope::Session(issued.claims.session_id),
-        user: world.user.id,
+        user: world.user.id.clone(),
         at: noon(),
         until: noon() + seconds(600),
         cause: EndReason::Logout,

@@ -170,7 +170,7 @@ async fn a_logout_without_a_row_ends_every_token_of_the_session() {
     let other = world.log_in().await;
     let row = world.row(other.claims.session_id).await;
     world.sessions.restore(&row).await;
-    assert_eq!(world.sessions.epoch(world.user.id).await.unwrap(), Epoch::FIRST);
+    assert_eq!(world.sessions.epoch(&world.user.id).await.unwrap(), Epoch::FIRST);
     let left = world.log_out(&second).await.unwrap();
     assert_eq!(left.stolen_token, StolenTokenDies::Now);
     world.assert_refused(&[first, second]).await;

@@ -24,7 +24,7 @@ async fn fill(blacklist: &dyn Blacklist, entries: u64) {
         .map(|number| Revocation {
             position: Position::new(number),
             scope: Scope::Session(session(number)),
-            user: UserId::from_uuid(Uuid::nil()),
+            user: UserId::from(Uuid::nil()),
             at: noon(),
             until: noon(),
             cause: EndReason::Logout,

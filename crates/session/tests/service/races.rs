@@ -139,7 +139,7 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
             }
         };
         left.unwrap();
-        let raised = world.sessions.epoch(world.user.id).await.unwrap();
+        let raised = world.sessions.epoch(&world.user.id).await.unwrap();
         let arrived = arrived.unwrap();
         let alive = world.me(&arrived).await.is_ok();
         match order {

@@ -40,7 +40,7 @@ async fn assert_only_the_new_password_counts(world: &World) {
 async fn store_new_password(world: &World) {
     let User { username, .. } = world.service.sign_up("donor", &Password::new(NEW)).await.unwrap();
     let hash = world.users.credentials(&username).await.unwrap().unwrap().password_hash;
-    let _ = world.users.set_password(world.user.id, hash).await.unwrap();
+    let _ = world.users.set_password(&world.user.id, hash).await.unwrap();
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn an_abandoned_login_leaves_no_session_open() {
         gate.let_go();
         world.sessions.faults.mend();
         let opened = async {
-            while world.sessions.opened() == 0 || !world.sessions.list_open(world.user.id).await.unwrap().is_empty() {
+            while world.sessions.opened() == 0 || !world.sessions.list_open(&world.user.id).await.unwrap().is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         };
@@ -171,7 +171,7 @@ async fn a_refresh_for_a_removed_or_refused_user_issues_no_tokens() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let issued = world.refresh(&issued).await.unwrap();
-    world.users.remove(world.user.id);
+    world.users.remove(&world.user.id);
     let refused = world.refresh(&issued).await;
     assert!(
         matches!(refused, Err(rescind_session::RefreshError::Closed)),
@@ -248,7 +248,7 @@ async fn a_login_abandoned_after_opening_its_session_leaves_none_open() {
     let ended = async {
         let new =
             |open: Vec<rescind_session::Session>| open.iter().any(|session| session.id != first.claims.session_id);
-        while new(world.sessions.list_open(world.user.id).await.unwrap()) {
+        while new(world.sessions.list_open(&world.user.id).await.unwrap()) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };

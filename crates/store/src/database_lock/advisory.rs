@@ -200,8 +200,8 @@ struct LastBeat {
 type Mark = Option<String>;
 
 const READ_MARK: &str = "SELECT concat_ws('/', (SELECT oid FROM pg_database WHERE datname = current_database()),
-    substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), (SELECT holder FROM database_lock)) AS mark";
-const DRAW_MARK: &str = "UPDATE database_lock SET holder = gen_random_uuid() RETURNING holder";
+    substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), (SELECT holder FROM rescind_database_lock)) AS mark";
+const DRAW_MARK: &str = "UPDATE rescind_database_lock SET holder = gen_random_uuid() RETURNING holder";
 
 /// Identifies a session for another session of the same node. Process numbers are reused; together with the start time
 /// they are unique.

@@ -32,10 +32,10 @@ pub mod user {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "users")]
+    #[sea_orm(table_name = "rescind_users")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Uuid,
+        pub id: String,
         #[sea_orm(unique)]
         pub username: String,
         pub kind: String,
@@ -53,11 +53,11 @@ pub mod session {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "sessions")]
+    #[sea_orm(table_name = "rescind_sessions")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
-        pub user_id: Uuid,
+        pub user_id: String,
         pub client_id: String,
         pub created_at: i64,
         pub last_seen_at: i64,
@@ -72,6 +72,7 @@ pub mod session {
         pub reuse_noticed_at: Option<i64>,
         pub user_agent: Option<String>,
         pub address: Option<String>,
+        pub auth_time: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -84,10 +85,10 @@ pub mod user_epoch {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "user_epochs")]
+    #[sea_orm(table_name = "rescind_user_epochs")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
-        pub user_id: Uuid,
+        pub user_id: String,
         pub epoch: i64,
     }
 
@@ -101,13 +102,13 @@ pub mod revocation {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "revocations")]
+    #[sea_orm(table_name = "rescind_revocations")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub position: i64,
         pub scope_kind: String,
         pub scope_id: Uuid,
-        pub user_id: Uuid,
+        pub user_id: String,
         pub at: i64,
         pub until: i64,
         pub cause: String,
@@ -123,7 +124,7 @@ pub mod log_head {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "log_head")]
+    #[sea_orm(table_name = "rescind_log_head")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: i64,
@@ -144,7 +145,7 @@ pub mod key_ring {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "key_ring")]
+    #[sea_orm(table_name = "rescind_key_ring")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: i64,

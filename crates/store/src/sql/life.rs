@@ -18,7 +18,7 @@ use super::{
 
 /// One statement reads all of it: between two statements another server could answer.
 const SIGHT: &str = "SELECT log_id, last_position, life, life_generation,
-    (SELECT entry_id FROM revocations WHERE position = $1) AS found";
+    (SELECT entry_id FROM rescind_revocations WHERE position = $1) AS found";
 /// The history of the database is the first part of the name of a WAL file. (The control file has it later.)
 const HISTORY: &str = "pg_is_in_recovery() AS is_standby, CASE WHEN pg_is_in_recovery() THEN 0 ELSE
     ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline";
@@ -43,7 +43,7 @@ impl SqlStore {
         } else {
             NO_HISTORY
         };
-        let question = format!("{SIGHT}, {history} FROM log_head WHERE id = 1");
+        let question = format!("{SIGHT}, {history} FROM rescind_log_head WHERE id = 1");
         let question = Statement::from_sql_and_values(backend, question, [kept_position(position).into()]);
         let row = self.readers.query_one_raw(question).await.map_err(failed)?;
         let row = row.ok_or_else(|| unreadable("a revocation log without its head"))?;
@@ -71,7 +71,7 @@ impl SqlStore {
         let life = next.life.as_ref().map(|life| life.as_str().to_owned());
         let set = Statement::from_sql_and_values(
             transaction.get_database_backend(),
-            "UPDATE log_head SET life = $1, life_generation = $2 WHERE id = 1 AND life_generation = $3",
+            "UPDATE rescind_log_head SET life = $1, life_generation = $2 WHERE id = 1 AND life_generation = $3",
             [life.into(), kept(next.generation)?.into(), kept(over)?.into()],
         );
         let set = transaction.execute_raw(set).await.map_err(failed)?;
@@ -95,7 +95,7 @@ impl SqlStore {
         let draw = new_identity(backend);
         let draw = Statement::from_sql_and_values(
             backend,
-            format!("UPDATE log_head SET log_id = {draw} WHERE id = 1 AND log_id = $1"),
+            format!("UPDATE rescind_log_head SET log_id = {draw} WHERE id = 1 AND log_id = $1"),
             [lost.as_uuid().into()],
         );
         transaction.execute_raw(draw).await.map_err(failed)?;

@@ -59,7 +59,7 @@ async fn assert_uses(index: &str, statement: impl QueryTrait) {
         .await
         .unwrap();
     let index = match index {
-        "INTEGER PRIMARY KEY (rowid>?)" => "revocations_pkey",
+        "INTEGER PRIMARY KEY (rowid>?)" => "rescind_revocations_pkey",
         named => named,
     };
     let found = plan(&store, "EXPLAIN", statement.build(DbBackend::Postgres)).await;
@@ -68,7 +68,7 @@ async fn assert_uses(index: &str, statement: impl QueryTrait) {
 }
 
 fn a_user() -> UserId {
-    UserId::from_uuid(Uuid::from_u128(1))
+    UserId::from(Uuid::from_u128(1))
 }
 
 fn a_session() -> SessionId {
@@ -77,7 +77,7 @@ fn a_session() -> SessionId {
 
 #[tokio::test]
 async fn listing_open_sessions_reads_only_the_users_open_sessions() {
-    assert_uses("sessions_open_by_user", select_open(a_user())).await;
+    assert_uses("rescind_sessions_open_by_user", select_open(&a_user())).await;
 }
 
 #[tokio::test]
@@ -88,25 +88,29 @@ async fn closing_all_sessions_reads_only_the_users_open_sessions() {
         margin: Default::default(),
     };
     let which = Condition::all()
-        .add(Column::UserId.eq(a_user().as_uuid()))
+        .add(Column::UserId.eq(a_user().as_str()))
         .add(Column::Id.ne(a_session().as_uuid()));
-    assert_uses("sessions_open_by_user", close_open(which, &closing)).await;
+    assert_uses("rescind_sessions_open_by_user", close_open(which, &closing)).await;
 }
 
 #[tokio::test]
 async fn the_revocations_of_a_user_are_found_by_user() {
-    assert_uses("revocations_by_user", of_users_sessions(a_user(), Some(a_session()))).await;
+    assert_uses(
+        "rescind_revocations_by_user",
+        of_users_sessions(&a_user(), Some(a_session())),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn pruning_sessions_reads_only_ended_ones() {
-    assert_uses("sessions_by_end", delete_ended(Timestamp::UNIX_EPOCH, 100)).await;
+    assert_uses("rescind_sessions_by_end", delete_ended(Timestamp::UNIX_EPOCH, 100)).await;
 }
 
 #[tokio::test]
 async fn pruning_revocations_reads_only_passed_ones() {
     assert_uses(
-        "revocations_by_end",
+        "rescind_revocations_by_end",
         delete_passed(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO, 100),
     )
     .await;
@@ -120,5 +124,5 @@ async fn the_tail_of_the_log_is_read_from_its_position_on() {
 #[tokio::test]
 async fn the_newest_instant_is_read_from_the_end_of_an_index() {
     // SQLite reports a search: with one MAX it steps to the end of the index.
-    assert_uses("sessions_by_last_seen", select_newest_seen()).await;
+    assert_uses("rescind_sessions_by_last_seen", select_newest_seen()).await;
 }

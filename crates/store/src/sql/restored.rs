@@ -9,7 +9,6 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
-use uuid::Uuid;
 
 use super::{
     SqlStore, commit,
@@ -85,19 +84,19 @@ impl SqlStore {
 
     async fn raise_every_epoch(&self) -> Result<(), StoreError> {
         // A user who has logged in has a row. The others can be found only if the users are kept here.
-        let mut after = None;
-        while let Some(last) = self.retry(|| self.give_epochs_once(after)).await? {
+        let mut after: Option<String> = None;
+        while let Some(last) = self.retry(|| self.give_epochs_once(after.as_deref())).await? {
             after = Some(last);
         }
-        let mut after = None;
-        while let Some(last) = self.retry(|| self.raise_epochs_once(after)).await? {
+        let mut after: Option<String> = None;
+        while let Some(last) = self.retry(|| self.raise_epochs_once(after.as_deref())).await? {
             after = Some(last);
         }
         Ok(())
     }
 
     /// Writes a row for the next users without one, and returns the last user that was checked.
-    async fn give_epochs_once(&self, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> {
+    async fn give_epochs_once(&self, after: Option<&str>) -> Result<Option<String>, Failure> {
         let transaction = self.begin().await?;
         let mut users = user::Entity::find()
             .select_only()
@@ -107,9 +106,9 @@ impl SqlStore {
         if let Some(after) = after {
             users = users.filter(user::Column::Id.gt(after));
         }
-        let users: Vec<Uuid> = users.into_tuple().all(&transaction).await.map_err(failed)?;
-        if let Some(&last) = users.last() {
-            let rows = users.iter().map(|&user_id| user_epoch::ActiveModel {
+        let users: Vec<String> = users.into_tuple().all(&transaction).await.map_err(failed)?;
+        if let Some(last) = users.last().cloned() {
+            let rows = users.into_iter().map(|user_id| user_epoch::ActiveModel {
                 user_id: sea_orm::Set(user_id),
                 epoch: sea_orm::Set(0),
             });
@@ -126,7 +125,7 @@ impl SqlStore {
     }
 
     /// Raises the next epochs, and returns the user of the last one.
-    async fn raise_epochs_once(&self, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> {
+    async fn raise_epochs_once(&self, after: Option<&str>) -> Result<Option<String>, Failure> {
         let transaction = self.begin().await?;
         let mut users = user_epoch::Entity::find()
             .select_only()
@@ -136,8 +135,8 @@ impl SqlStore {
         if let Some(after) = after {
             users = users.filter(user_epoch::Column::UserId.gt(after));
         }
-        let users: Vec<Uuid> = users.into_tuple().all(&transaction).await.map_err(failed)?;
-        let last = users.last().copied();
+        let users: Vec<String> = users.into_tuple().all(&transaction).await.map_err(failed)?;
+        let last = users.last().cloned();
         if last.is_some() {
             user_epoch::Entity::update_many()
                 .col_expr(user_epoch::Column::Epoch, Expr::col(user_epoch::Column::Epoch).add(1))

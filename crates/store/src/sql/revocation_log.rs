@@ -29,10 +29,10 @@ const THE_HEAD: i64 = 1;
 const ROWS_AT_ONCE: usize = 500;
 
 /// A new entry; the log adds the position.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) scope: Scope,
-    pub(super) user: Uuid,
+    pub(super) user: String,
     pub(super) at: Timestamp,
     /// In milliseconds.
     pub(super) until: i64,
@@ -46,7 +46,7 @@ impl Entry {
             position,
             scope_kind: scope_kind.to_owned(),
             scope_id,
-            user_id: self.user,
+            user_id: self.user.clone(),
             at: millis(self.at),
             until: self.until,
             cause: self.cause.name().to_owned(),
@@ -110,9 +110,9 @@ pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Res
 }
 
 /// The stored revocations of a user's sessions, except one session's.
-pub(super) fn of_users_sessions(user: UserId, except: Option<SessionId>) -> Select<revocation::Entity> {
+pub(super) fn of_users_sessions(user: &UserId, except: Option<SessionId>) -> Select<revocation::Entity> {
     revocation::Entity::find()
-        .filter(revocation::Column::UserId.eq(user.as_uuid()))
+        .filter(revocation::Column::UserId.eq(user.as_str()))
         .filter(revocation::Column::ScopeKind.eq(SESSION))
         .apply_if(except, |select, except| {
             select.filter(revocation::Column::ScopeId.ne(except.as_uuid()))

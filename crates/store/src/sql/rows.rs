@@ -45,6 +45,10 @@ pub(super) fn position(position: i64) -> Result<Position, StoreError> {
     u64::try_from(position).map(Position::new).map_err(StoreError::corrupt)
 }
 
+fn user_id(id: String) -> Result<UserId, StoreError> {
+    UserId::try_from(id).map_err(StoreError::corrupt)
+}
+
 fn cause(name: &str) -> Result<EndReason, StoreError> {
     EndReason::from_name(name).ok_or_else(|| unreadable("an unknown cause"))
 }
@@ -60,7 +64,7 @@ pub(super) fn new_user_row(user: &User, password_hash: &PasswordHash) -> user::A
         UserKind::Demo => DEMO,
     };
     user::ActiveModel {
-        id: Set(user.id.as_uuid()),
+        id: Set(user.id.as_str().to_owned()),
         username: Set(user.username.as_str().to_owned()),
         kind: Set(kind.to_owned()),
         password_hash: Set(hash_column(password_hash)),
@@ -86,7 +90,7 @@ impl TryFrom<user::Model> for Credentials {
             _ => return Err(unreadable("an unknown kind of user")),
         };
         let user = User {
-            id: UserId::from_uuid(row.id),
+            id: user_id(row.id)?,
             username,
             kind,
             created_at: moment(row.created_at)?,
@@ -108,7 +112,7 @@ pub(super) fn new_session_row(session: &Session) -> session::ActiveModel {
     };
     session::ActiveModel {
         id: Set(session.id.as_uuid()),
-        user_id: Set(session.user.as_uuid()),
+        user_id: Set(session.user.as_str().to_owned()),
         client_id: Set(session.client_id.as_str().to_owned()),
         created_at: Set(millis(session.created_at)),
         last_seen_at: Set(millis(session.last_seen_at)),
@@ -123,6 +127,7 @@ pub(super) fn new_session_row(session: &Session) -> session::ActiveModel {
         reuse_noticed_at: Set(session.reuse_noticed_at.map(millis)),
         user_agent: Set(session.device.user_agent.clone()),
         address: Set(kept_address(&session.device)),
+        auth_time: Set(millis(session.auth_time)),
     }
 }
 
@@ -163,9 +168,10 @@ impl TryFrom<session::Model> for Session {
             .map_err(StoreError::corrupt)?;
         Ok(Self {
             id: SessionId::from_uuid(row.id),
-            user: UserId::from_uuid(row.user_id),
+            user: user_id(row.user_id)?,
             client_id: ClientId::new(row.client_id),
             created_at: moment(row.created_at)?,
+            auth_time: moment(row.auth_time)?,
             last_seen_at: moment(row.last_seen_at)?,
             expires_at: moment(row.expires_at)?,
             access_until: moment(row.access_until)?,
@@ -197,7 +203,7 @@ impl TryFrom<revocation::Model> for Revocation {
         Ok(Self {
             position: position(row.position)?,
             scope,
-            user: UserId::from_uuid(row.user_id),
+            user: user_id(row.user_id)?,
             at: moment(row.at)?,
             until: moment(row.until)?,
             cause: cause(&row.cause)?,

@@ -30,7 +30,7 @@ use super::{
 
 #[async_trait]
 impl SessionStore for SqlStore {
-    async fn epoch(&self, user: UserId) -> Result<Epoch, StoreError> {
+    async fn epoch(&self, user: &UserId) -> Result<Epoch, StoreError> {
         self.retry(|| self.epoch_once(user)).await
     }
 
@@ -46,7 +46,7 @@ impl SessionStore for SqlStore {
         self.retry(|| self.rotate_once(rotation)).await
     }
 
-    async fn list_open(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+    async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
         self.retry(|| self.list_open_once(user)).await
     }
 
@@ -58,7 +58,7 @@ impl SessionStore for SqlStore {
 
     async fn close_all(
         &self,
-        user: UserId,
+        user: &UserId,
         except: Option<SessionId>,
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError> {
@@ -110,8 +110,8 @@ impl SessionStore for SqlStore {
 
 /// One attempt at each operation.
 impl SqlStore {
-    async fn epoch_once(&self, user: UserId) -> Result<Epoch, Failure> {
-        let row = user_epoch::Entity::find_by_id(user.as_uuid())
+    async fn epoch_once(&self, user: &UserId) -> Result<Epoch, Failure> {
+        let row = user_epoch::Entity::find_by_id(user.as_str())
             .one(&self.readers)
             .await
             .map_err(failed)?;
@@ -120,7 +120,7 @@ impl SqlStore {
 
     async fn open_once(&self, session: &Session, epoch: Epoch) -> Result<Opened, Failure> {
         let transaction = self.begin().await?;
-        if hold_epoch(&transaction, session.user, 0).await? != epoch {
+        if hold_epoch(&transaction, &session.user, 0).await? != epoch {
             transaction.rollback().await.map_err(failed)?;
             return Ok(Opened::Superseded);
         }
@@ -154,7 +154,7 @@ impl SqlStore {
         Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
     }
 
-    async fn list_open_once(&self, user: UserId) -> Result<Vec<Session>, Failure> {
+    async fn list_open_once(&self, user: &UserId) -> Result<Vec<Session>, Failure> {
         let rows = select_open(user).all(&self.readers).await.map_err(failed)?;
         Ok(read_all(rows)?)
     }
@@ -178,14 +178,14 @@ impl SqlStore {
 
     async fn close_all_once(
         &self,
-        user: UserId,
+        user: &UserId,
         except: Option<SessionId>,
         closing: &Closing,
     ) -> Result<Vec<Revocation>, Failure> {
         let transaction = self.begin().await?;
         hold_epoch(&transaction, user, 1).await?;
         let which = Condition::all()
-            .add(Column::UserId.eq(user.as_uuid()))
+            .add(Column::UserId.eq(user.as_str()))
             .add_option(except.map(|except| Column::Id.ne(except.as_uuid())));
         let mut closed = close_open(which, closing)
             .exec_with_returning(&transaction)
@@ -205,7 +205,7 @@ impl SqlStore {
         let transaction = self.begin().await?;
         let entry = Entry {
             scope: new.scope,
-            user: new.user.as_uuid(),
+            user: new.user.as_str().to_owned(),
             at: new.at,
             until: millis(new.until),
             cause: new.cause,
@@ -281,10 +281,10 @@ impl SqlStore {
 
 /// Raises a user's epoch by 0 or 1, holds its row until the commit, and returns its current value. By 0 it is a read
 /// that cannot become stale: the row is written even for a user without one, since a missing row cannot be locked.
-async fn hold_epoch(transaction: &DatabaseTransaction, user: UserId, by: i64) -> Result<Epoch, Failure> {
+async fn hold_epoch(transaction: &DatabaseTransaction, user: &UserId, by: i64) -> Result<Epoch, Failure> {
     let raised = Expr::col((user_epoch::Entity, user_epoch::Column::Epoch)).add(by);
     let row = user_epoch::Entity::insert(user_epoch::ActiveModel {
-        user_id: Set(user.as_uuid()),
+        user_id: Set(user.as_str().to_owned()),
         epoch: Set(by),
     })
     .on_conflict(
@@ -327,9 +327,9 @@ fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
         .filter(Column::ClosedAt.is_null())
 }
 
-pub(super) fn select_open(user: UserId) -> Select<session::Entity> {
+pub(super) fn select_open(user: &UserId) -> Select<session::Entity> {
     session::Entity::find()
-        .filter(Column::UserId.eq(user.as_uuid()))
+        .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::ClosedAt.is_null())
         .order_by_asc(Column::CreatedAt)
         .order_by_asc(Column::Id)
@@ -358,7 +358,7 @@ pub(super) fn close_open(which: impl IntoCondition, closing: &Closing) -> Update
 pub(super) fn entries_of(closed: &[session::Model], closing: &Closing) -> Vec<Entry> {
     let entry = |row: &session::Model| Entry {
         scope: Scope::Session(SessionId::from_uuid(row.id)),
-        user: row.user_id,
+        user: row.user_id.clone(),
         at: closing.at,
         until: millis_later(row.access_until, closing.margin),
         cause: closing.cause,

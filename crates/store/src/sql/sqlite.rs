@@ -307,7 +307,7 @@ mod tests {
             .await
             .unwrap();
         store.migrate_up().await.unwrap();
-        let refused = store.readers.execute_unprepared("DELETE FROM log_head").await;
+        let refused = store.readers.execute_unprepared("DELETE FROM rescind_log_head").await;
         assert!(refused.unwrap_err().to_string().contains("readonly"));
     }
 }

@@ -17,7 +17,7 @@ use super::{
 
 #[async_trait]
 impl UserStore for SqlStore {
-    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         self.retry(|| self.find_user_once(id)).await
     }
 
@@ -25,19 +25,19 @@ impl UserStore for SqlStore {
         self.retry(|| self.credentials_once(username)).await
     }
 
-    async fn insert(&self, new: NewUser) -> Result<Inserted, StoreError> {
-        self.retry(|| self.insert_once(&new)).await
+    async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError> {
+        self.retry(|| self.insert_once(new)).await
     }
 
-    async fn set_password(&self, id: UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+    async fn set_password(&self, id: &UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
         self.retry(|| self.set_password_once(id, &password_hash)).await
     }
 }
 
 /// One attempt at each operation.
 impl SqlStore {
-    async fn find_user_once(&self, id: UserId) -> Result<Option<User>, Failure> {
-        let row = user::Entity::find_by_id(id.as_uuid())
+    async fn find_user_once(&self, id: &UserId) -> Result<Option<User>, Failure> {
+        let row = user::Entity::find_by_id(id.as_str())
             .one(&self.readers)
             .await
             .map_err(failed)?;
@@ -69,14 +69,14 @@ impl SqlStore {
         })
     }
 
-    async fn set_password_once(&self, id: UserId, password_hash: &PasswordHash) -> Result<PasswordSet, Failure> {
+    async fn set_password_once(&self, id: &UserId, password_hash: &PasswordHash) -> Result<PasswordSet, Failure> {
         let transaction = self.begin().await?;
         let update = user::Entity::update_many()
             .set(user::ActiveModel {
                 password_hash: Set(hash_column(password_hash)),
                 ..user::ActiveModel::default()
             })
-            .filter(user::Column::Id.eq(id.as_uuid()));
+            .filter(user::Column::Id.eq(id.as_str()));
         let rows = update.exec(&transaction).await.map_err(failed)?.rows_affected;
         commit(transaction).await?;
         Ok(if rows == 0 {

@@ -12,7 +12,7 @@ use super::{SqlSettings, SqlStore};
 
 fn user(number: u128, hash: String) -> NewUser {
     let username = Username::parse(&format!("user{number}")).unwrap();
-    let id = UserId::from_uuid(Uuid::from_u128(number));
+    let id = UserId::from(Uuid::from_u128(number));
     NewUser {
         user: User {
             id,
@@ -38,22 +38,16 @@ async fn a_full_disk_is_unavailable_until_there_is_space() {
         .execute_unprepared("PRAGMA max_page_count = 1")
         .await
         .unwrap();
-    let failed = store.insert(user(1, "x".repeat(1_000_000))).await;
+    let failed = store.insert(&user(1, "x".repeat(1_000_000))).await;
     assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
 
     for number in 2..5 {
         assert_eq!(
-            store.insert(user(number, "y".repeat(1_000_000))).await.unwrap(),
+            store.insert(&user(number, "y".repeat(1_000_000))).await.unwrap(),
             Inserted::Created
         );
     }
-    assert!(
-        store
-            .find(UserId::from_uuid(Uuid::from_u128(1)))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(store.find(&UserId::from(Uuid::from_u128(1))).await.unwrap().is_none());
 }
 
 /// A transaction that began with a read could be refused when it writes, and waiting would not help.
@@ -83,13 +77,13 @@ async fn a_cancelled_transaction_leaves_no_change() {
 
     let transaction = store.begin().await.unwrap();
     transaction
-        .execute_unprepared("UPDATE log_head SET last_position = 99")
+        .execute_unprepared("UPDATE rescind_log_head SET last_position = 99")
         .await
         .unwrap();
     drop(transaction);
 
     assert_eq!(
-        store.insert(user(1, "hash".to_owned())).await.unwrap(),
+        store.insert(&user(1, "hash".to_owned())).await.unwrap(),
         Inserted::Created
     );
     assert_eq!(store.log_head().await.unwrap().last_position, 0);

@@ -30,10 +30,15 @@ const TOO_LONG: Duration = Duration::from_secs(20);
 /// Passed revocations, and a tenth as many ended sessions.
 fn fill(is_postgres: bool, count: u32) -> [String; 3] {
     let past = NOON.as_millisecond() - 1_000;
-    let (id, series) = match is_postgres {
-        true => ("gen_random_uuid()", format!("generate_series(1, {count}) AS series(n)")),
+    let (id, user, series) = match is_postgres {
+        true => (
+            "gen_random_uuid()",
+            "gen_random_uuid()",
+            format!("generate_series(1, {count}) AS series(n)"),
+        ),
         false => (
             "randomblob(16)",
+            "hex(randomblob(16))",
             format!(
                 "(WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {count}) SELECT n FROM series)"
             ),
@@ -41,14 +46,14 @@ fn fill(is_postgres: bool, count: u32) -> [String; 3] {
     };
     [
         format!(
-            "INSERT INTO revocations (position, scope_kind, scope_id, user_id, at, until, cause)
-             SELECT n, 'session', {id}, {id}, {past} - n, {past} - n, 'logout' FROM {series}"
+            "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause)
+             SELECT n, 'session', {id}, {user}, {past} - n, {past} - n, 'logout' FROM {series}"
         ),
         format!(
-            "INSERT INTO sessions (id, user_id, client_id, created_at, last_seen_at, expires_at, access_until, closed_at, closed_cause)
-             SELECT {id}, {id}, 'rescind', {past}, {past}, {past} - n, {past}, {past}, 'logout' FROM {series} WHERE n % 10 = 0"
+            "INSERT INTO rescind_sessions (id, user_id, client_id, created_at, last_seen_at, expires_at, access_until, closed_at, closed_cause)
+             SELECT {id}, {user}, 'rescind', {past}, {past}, {past} - n, {past}, {past}, 'logout' FROM {series} WHERE n % 10 = 0"
         ),
-        format!("UPDATE log_head SET last_position = {count}"),
+        format!("UPDATE rescind_log_head SET last_position = {count}"),
     ]
 }
 

@@ -29,12 +29,12 @@ async fn everything_is_closed(place: Place) {
     }
     // A login that has read its epoch, of a user with sessions, and one of a user who never had any.
     let (late, new) = (session(10), user(5, "newcomer"));
-    let _ = store.insert(new.clone()).await.unwrap();
+    let _ = store.insert(&new.clone()).await.unwrap();
     let mut first = session(9);
     first.user = new.user.id;
     let epochs = [
-        store.epoch(late.user).await.unwrap(),
-        store.epoch(first.user).await.unwrap(),
+        store.epoch(&late.user).await.unwrap(),
+        store.epoch(&first.user).await.unwrap(),
     ];
 
     let closing = Closing {
@@ -86,7 +86,7 @@ async fn the_time_begins_again(place: Place) {
     let mut ahead = session(1);
     ahead.created_at += year;
     ahead.last_seen_at += year;
-    let epoch = store.epoch(ahead.user).await.unwrap();
+    let epoch = store.epoch(&ahead.user).await.unwrap();
     assert_eq!(store.open(&ahead, epoch).await.unwrap(), Opened::Opened);
     let at = NOON + SignedDuration::from_hours(1);
     let late = Closing {

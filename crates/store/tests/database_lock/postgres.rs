@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::patience::until;
 
-const MARK: &str = "SELECT holder FROM database_lock";
+const MARK: &str = "SELECT holder FROM rescind_database_lock";
 /// All sessions that hold or wait for this database's lock.
 const LOCK_SESSIONS: &str =
     "FROM pg_stat_activity WHERE application_name = 'rescind lock' AND datname = current_database()";

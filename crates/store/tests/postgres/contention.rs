@@ -39,8 +39,8 @@ fn troublemaker(stranger: DatabaseConnection, session: SessionId) -> JoinHandle<
     tokio::spawn(async move {
         loop {
             let transaction = stranger.begin().await.unwrap();
-            let head = "UPDATE log_head SET floor_position = floor_position";
-            let row = format!("UPDATE sessions SET address = address WHERE id = '{session}'");
+            let head = "UPDATE rescind_log_head SET floor_position = floor_position";
+            let row = format!("UPDATE rescind_sessions SET address = address WHERE id = '{session}'");
             // Postgres may choose either transaction to undo.
             if transaction.execute_unprepared(head).await.is_ok() {
                 let _ = transaction.execute_unprepared(&row).await;
@@ -133,7 +133,7 @@ async fn with_all_connections_taken_callers_get_unavailable_in_time() {
     let session = opened(&store, 1).await;
     let stranger = stranger(&url).await;
     let lock = stranger.begin().await.unwrap();
-    lock.execute_unprepared("UPDATE sessions SET address = address")
+    lock.execute_unprepared("UPDATE rescind_sessions SET address = address")
         .await
         .unwrap();
 
@@ -173,7 +173,7 @@ async fn a_writer_behind_a_lock_gets_unavailable_in_bounded_time() {
     let session = opened(&store, 1).await;
     let stranger = stranger(&url).await;
     let lock = stranger.begin().await.unwrap();
-    lock.execute_unprepared("UPDATE log_head SET floor_position = floor_position")
+    lock.execute_unprepared("UPDATE rescind_log_head SET floor_position = floor_position")
         .await
         .unwrap();
 

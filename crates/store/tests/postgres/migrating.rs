@@ -63,7 +63,7 @@ async fn a_failed_migration_leaves_the_schema_unchanged() {
     let store = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap();
     let stranger = stranger(&url).await;
     stranger
-        .execute_unprepared("CREATE TABLE key_ring (id INTEGER)")
+        .execute_unprepared("CREATE TABLE rescind_key_ring (id INTEGER)")
         .await
         .unwrap();
     assert!(matches!(store.migrate_up().await, Err(StoreError::Unavailable(_))));

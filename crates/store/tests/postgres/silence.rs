@@ -56,9 +56,9 @@ async fn at_trace_level_no_bound_value_or_password_is_logged() {
     let store = store(&url).await;
     let mut new = user(1, "alice");
     new.password_hash = PasswordHash::new("$argon2id$SECRET-HASH");
-    let _ = store.insert(new.clone()).await.unwrap();
+    let _ = store.insert(&new.clone()).await.unwrap();
     let _ = store
-        .set_password(new.user.id, PasswordHash::new("$argon2id$SECRET-HASH-2"))
+        .set_password(&new.user.id, PasswordHash::new("$argon2id$SECRET-HASH-2"))
         .await
         .unwrap();
     let session_row = opened(&store, 1).await;
@@ -67,18 +67,18 @@ async fn at_trace_level_no_bound_value_or_password_is_logged() {
 
     // Refused rows, which the error details would quote.
     for refuse in [
-        "ALTER TABLE users ADD CHECK (kind = 'nobody') NOT VALID",
-        "ALTER TABLE sessions ADD CHECK (client_id = 'nobody') NOT VALID",
+        "ALTER TABLE rescind_users ADD CHECK (kind = 'nobody') NOT VALID",
+        "ALTER TABLE rescind_sessions ADD CHECK (client_id = 'nobody') NOT VALID",
     ] {
         stranger.execute_unprepared(refuse).await.unwrap();
     }
     let mut mallory = user(2, "mallory");
     mallory.password_hash = PasswordHash::new("$argon2id$SECRET-HASH-3");
-    let error = store.insert(mallory).await.expect_err("the check refuses it");
+    let error = store.insert(&mallory).await.expect_err("the check refuses it");
     let mut refused = session(3);
     let refresh = refused.refresh.as_mut().unwrap();
     refresh.salt = rescind_session::token::Salt::from_bytes(*b"SECRET-SALT-SECRET-SALT-SECRET-S");
-    let epoch = store.epoch(refused.user).await.unwrap();
+    let epoch = store.epoch(&refused.user).await.unwrap();
     let other = store.open(&refused, epoch).await.expect_err("the check refuses it");
     for error in [&error, &other] {
         tracing::error!(?error, causes = %ErrorChain(error), ?store, "printed on purpose");

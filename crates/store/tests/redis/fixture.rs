@@ -55,7 +55,7 @@ pub(crate) fn revocation(session: SessionId) -> Revocation {
     Revocation {
         position: Position::new(number()),
         scope: Scope::Session(session),
-        user: UserId::from_uuid(uuid()),
+        user: UserId::from(uuid()),
         at,
         until: at + Duration::from_secs(15 * 60),
         cause: EndReason::Logout,

@@ -197,7 +197,7 @@ async fn connecting_leaves_the_schema_alone() {
         .unwrap();
     assert!(!store.is_current().await.unwrap());
     assert!(
-        store.epoch(crate::fixture::session(1).user).await.is_err(),
+        store.epoch(&crate::fixture::session(1).user).await.is_err(),
         "there is no table to ask"
     );
 }

@@ -170,7 +170,7 @@ async fn a_writer_behind_another_process_gets_unavailable_in_time() {
     let session = opened(&store, 1).await;
     let stranger = place.stranger().await;
     let lock = stranger.begin().await.unwrap();
-    lock.execute_unprepared("UPDATE log_head SET floor_position = floor_position")
+    lock.execute_unprepared("UPDATE rescind_log_head SET floor_position = floor_position")
         .await
         .unwrap();
 
@@ -199,7 +199,7 @@ async fn a_writer_that_waits_too_long_gets_unavailable() {
     let session = opened(&store, 1).await;
     let stranger = place.stranger().await;
     let lock = stranger.begin().await.unwrap();
-    lock.execute_unprepared("UPDATE log_head SET floor_position = floor_position")
+    lock.execute_unprepared("UPDATE rescind_log_head SET floor_position = floor_position")
         .await
         .unwrap();
 
@@ -237,7 +237,7 @@ async fn readers_do_not_wait_for_a_writer() {
     let session = opened(&store, 1).await;
     let stranger = place.stranger().await;
     let lock = stranger.begin().await.unwrap();
-    lock.execute_unprepared("UPDATE sessions SET last_seen_at = last_seen_at + 1")
+    lock.execute_unprepared("UPDATE rescind_sessions SET last_seen_at = last_seen_at + 1")
         .await
         .unwrap();
 
@@ -252,7 +252,7 @@ async fn a_cancelled_waiting_caller_blocks_no_other() {
     let store = place.store().await;
     let (kept, left) = (opened(&store, 1).await, session(2));
     for _ in 0..50 {
-        let epoch = store.epoch(left.user).await.unwrap();
+        let epoch = store.epoch(&left.user).await.unwrap();
         // Long enough to begin, too short to finish: at any point of cancellation the next caller gets a turn.
         let _ = timeout(Duration::from_micros(50), store.open(&left, epoch)).await;
     }

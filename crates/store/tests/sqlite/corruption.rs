@@ -33,8 +33,8 @@ fn assert_corrupt<T: std::fmt::Debug>(answer: &Result<T, StoreError>, sql: &str)
 async fn an_unreadable_session_is_corrupt() {
     for change in [
         "user_id = x'0102'",
-        "user_id = 'alice'",
-        "user_id = 7",
+        "user_id = ''",
+        "user_id = char(10)",
         "created_at = 'yesterday'",
         "expires_at = 9223372036854775807",
         "access_until = 1.5",
@@ -54,7 +54,7 @@ async fn an_unreadable_session_is_corrupt() {
         let place = Place::new();
         let store = place.store().await;
         let session = opened(&store, 1).await;
-        tamper(&place, &format!("UPDATE sessions SET {change}")).await;
+        tamper(&place, &format!("UPDATE rescind_sessions SET {change}")).await;
         assert_corrupt(&SessionStore::find(&store, session.id).await, change);
     }
 }
@@ -64,8 +64,8 @@ async fn one_unreadable_session_makes_the_whole_list_corrupt() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
-    tamper(&place, "UPDATE sessions SET address = 'nowhere'").await;
-    assert_corrupt(&store.list_open(session.user).await, "address");
+    tamper(&place, "UPDATE rescind_sessions SET address = 'nowhere'").await;
+    assert_corrupt(&store.list_open(&session.user).await, "address");
 }
 
 #[tokio::test]
@@ -81,9 +81,9 @@ async fn an_unreadable_revocation_is_corrupt() {
         let store = place.store().await;
         let session = opened(&store, 1).await;
         let _ = store.close(session.id, &closing(EndReason::Logout)).await.unwrap();
-        tamper(&place, &format!("UPDATE revocations SET {change}")).await;
+        tamper(&place, &format!("UPDATE rescind_revocations SET {change}")).await;
         let everything = store
-            .close_all(session.user, None, &closing(EndReason::LogoutEverywhere))
+            .close_all(&session.user, None, &closing(EndReason::LogoutEverywhere))
             .await;
         if change.starts_with("position") {
             assert_corrupt(&everything, change);
@@ -101,7 +101,7 @@ async fn stored_words_for_kinds_and_causes_do_not_change() {
     for (seed, name, kind) in [(1, "alice", UserKind::Person), (2, "bob", UserKind::Demo)] {
         let mut new = user(seed, name);
         new.user.kind = kind;
-        assert_eq!(store.insert(new).await.unwrap(), Inserted::Created);
+        assert_eq!(store.insert(&new).await.unwrap(), Inserted::Created);
     }
     let session = opened(&store, 3).await;
     let _ = store
@@ -117,11 +117,17 @@ async fn stored_words_for_kinds_and_causes_do_not_change() {
     };
     store.revoke(&token).await.unwrap();
     for (table, row) in [
-        ("users", "username = 'alice' AND kind = 'person'"),
-        ("users", "username = 'bob' AND kind = 'demo'"),
-        ("sessions", "closed_cause = 'logout_elsewhere'"),
-        ("revocations", "scope_kind = 'session' AND cause = 'logout_elsewhere'"),
-        ("revocations", "scope_kind = 'token' AND cause = 'token_revoked'"),
+        ("rescind_users", "username = 'alice' AND kind = 'person'"),
+        ("rescind_users", "username = 'bob' AND kind = 'demo'"),
+        ("rescind_sessions", "closed_cause = 'logout_elsewhere'"),
+        (
+            "rescind_revocations",
+            "scope_kind = 'session' AND cause = 'logout_elsewhere'",
+        ),
+        (
+            "rescind_revocations",
+            "scope_kind = 'token' AND cause = 'token_revoked'",
+        ),
     ] {
         // A statement that changes nothing, but counts the matching rows.
         tamper(&place, &format!("UPDATE {table} SET rowid = rowid WHERE {row}")).await;
@@ -133,7 +139,7 @@ async fn a_log_without_its_head_is_corrupt_and_revokes_no_session() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
-    tamper(&place, "DELETE FROM log_head").await;
+    tamper(&place, "DELETE FROM rescind_log_head").await;
     assert_corrupt(&store.close(session.id, &closing(EndReason::Logout)).await, "close");
     assert_corrupt(&store.revocations_after(Position::START, 10).await, "read");
     let row = SessionStore::find(&store, session.id).await.unwrap();
@@ -145,8 +151,8 @@ async fn an_unreadable_epoch_is_corrupt_and_opens_no_session() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
-    tamper(&place, "UPDATE user_epochs SET epoch = -1").await;
-    assert_corrupt(&store.epoch(session.user).await, "epoch");
+    tamper(&place, "UPDATE rescind_user_epochs SET epoch = -1").await;
+    assert_corrupt(&store.epoch(&session.user).await, "epoch");
     assert_corrupt(
         &store.open(&session, rescind_session::ports::Epoch::FIRST).await,
         "open",
@@ -165,9 +171,9 @@ async fn an_unreadable_user_is_corrupt() {
         let place = Place::new();
         let store = place.store().await;
         let new = user(1, "alice");
-        let _ = store.insert(new.clone()).await.unwrap();
-        tamper(&place, &format!("UPDATE users SET {change}")).await;
-        assert_corrupt(&UserStore::find(&store, new.user.id).await, change);
+        let _ = store.insert(&new.clone()).await.unwrap();
+        tamper(&place, &format!("UPDATE rescind_users SET {change}")).await;
+        assert_corrupt(&UserStore::find(&store, &new.user.id).await, change);
     }
 }
 
@@ -195,7 +201,7 @@ async fn a_damaged_file_is_an_error_for_every_call() {
         .await
         .unwrap();
     assert_corrupt(&SessionStore::find(&store, session.id).await, "find");
-    assert_corrupt(&store.list_open(session.user).await, "list");
+    assert_corrupt(&store.list_open(&session.user).await, "list");
     assert_corrupt(&store.close(session.id, &closing(EndReason::Logout)).await, "close");
     assert_corrupt(&store.revocations_after(Position::START, 10).await, "tail");
     assert_corrupt(&store.is_current().await, "schema");

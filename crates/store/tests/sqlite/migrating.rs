@@ -43,7 +43,7 @@ async fn migrate_fresh_empties_our_tables_and_no_others() {
     let place = Place::new();
     let store = place.store().await;
     let session = opened(&store, 1).await;
-    let _ = store.insert(user(2, "alice")).await.unwrap();
+    let _ = store.insert(&user(2, "alice")).await.unwrap();
     let stranger = place.stranger().await;
     stranger
         .execute_unprepared("CREATE TABLE invoices (id INTEGER); INSERT INTO invoices VALUES (1)")
@@ -53,7 +53,7 @@ async fn migrate_fresh_empties_our_tables_and_no_others() {
     store.migrate_fresh().await.unwrap();
     assert!(store.is_current().await.unwrap());
     assert_eq!(SessionStore::find(&store, session.id).await.unwrap(), None);
-    assert_eq!(UserStore::find(&store, user(2, "alice").user.id).await.unwrap(), None);
+    assert_eq!(UserStore::find(&store, &user(2, "alice").user.id).await.unwrap(), None);
     assert_eq!(
         stranger
             .execute_unprepared("DELETE FROM invoices")
@@ -74,7 +74,7 @@ async fn a_failed_migration_leaves_the_schema_unchanged() {
     place
         .stranger()
         .await
-        .execute_unprepared("CREATE TABLE key_ring (id INTEGER)")
+        .execute_unprepared("CREATE TABLE rescind_key_ring (id INTEGER)")
         .await
         .unwrap();
     assert!(matches!(store.migrate_up().await, Err(StoreError::Unavailable(_))));

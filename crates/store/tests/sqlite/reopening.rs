@@ -13,14 +13,14 @@ async fn acknowledged_changes_are_there_after_reopening() {
     let place = Place::new();
     let store = place.store().await;
     let alice = user(9, "alice");
-    let _ = store.insert(alice.clone()).await.unwrap();
+    let _ = store.insert(&alice.clone()).await.unwrap();
     let (rotated, closed) = (opened(&store, 1).await, opened(&store, 2).await);
     assert_eq!(store.rotate(&rotation(rotated.id, 0)).await.unwrap(), Rotated::Won);
     let Closed::Now(revocation) = store.close(closed.id, &closing(EndReason::Logout)).await.unwrap() else {
         panic!("it was open");
     };
     store
-        .close_all(alice.user.id, None, &closing(EndReason::PasswordChange))
+        .close_all(&alice.user.id, None, &closing(EndReason::PasswordChange))
         .await
         .unwrap();
     let (rotated, closed) = (
@@ -31,7 +31,7 @@ async fn acknowledged_changes_are_there_after_reopening() {
 
     let store = place.store().await;
     assert_eq!(
-        UserStore::find(&store, alice.user.id).await.unwrap(),
+        UserStore::find(&store, &alice.user.id).await.unwrap(),
         Some(alice.user.clone())
     );
     assert_eq!(
@@ -51,7 +51,7 @@ async fn acknowledged_changes_are_there_after_reopening() {
         store.revocations_after(Position::START, 10).await.unwrap(),
         Tail::Entries(vec![revocation])
     );
-    assert_eq!(store.epoch(alice.user.id).await.unwrap(), Epoch::new(1));
+    assert_eq!(store.epoch(&alice.user.id).await.unwrap(), Epoch::new(1));
 }
 
 #[tokio::test]

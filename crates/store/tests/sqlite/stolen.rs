@@ -43,6 +43,8 @@ async fn a_stolen_database_holds_no_token_no_tag_and_no_key() {
             expires_at: session.access_until,
             token_id: TokenId::random(&mut rng(8)),
             session_id: session.id,
+            auth_time: None,
+            extra: Default::default(),
         })
         .unwrap();
     let _ = store.rotate(&rotation(session.id, 0)).await.unwrap();

@@ -35,12 +35,14 @@ pub(crate) fn claims() -> AccessClaims {
     AccessClaims {
         issuer: ISSUER.into(),
         audience: AUDIENCE.into(),
-        subject: UserId::new(signed_at(), &mut rng),
+        subject: UserId::generate(signed_at(), &mut rng),
         client_id: ClientId::first_party(),
         issued_at: signed_at(),
         expires_at: at(1_767_600_300),
         token_id: TokenId::random(&mut rng),
         session_id: SessionId::new(signed_at(), &mut rng),
+        auth_time: None,
+        extra: Default::default(),
     }
 }
 

@@ -1,0 +1,33 @@
+//! When the user last proved who they are: at login, or later with the password again.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let column = big_integer("auth_time").default(0).to_owned();
+        let table = Table::alter().table("rescind_sessions").add_column(column).to_owned();
+        manager.alter_table(table).await?;
+        // Before this step the login was the only way.
+        let at_login = Query::update()
+            .table("rescind_sessions")
+            .value("auth_time", Expr::col("created_at"))
+            .to_owned();
+        manager.execute(at_login).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::alter()
+            .table("rescind_sessions")
+            .drop_column("auth_time")
+            .to_owned();
+        manager.alter_table(table).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
