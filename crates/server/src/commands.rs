@@ -13,7 +13,7 @@ use rescind_session::{
 use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState, SqlStore};
 
 use crate::{
-    blacklist::Chosen,
+    blacklist::{chosen, redis},
     database,
     failure::Failure,
     high_water::HighWaterMark,
@@ -92,7 +92,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
         }
     };
     let store = database::open(settings).await?;
-    let mark = HighWaterMark::of(storage, Chosen::by(settings)?.redis());
+    let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
     let remembered = mark.compare(&store).await?.newest;
     match keys {
         Keys::Rotate => {
@@ -163,7 +163,7 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let ring = directory.load()?;
     let closed = store.close_everything(&closing).await?;
     // The log has a new identity. The remembered time may be the wrong one.
-    let mark = HighWaterMark::of(storage, Chosen::by(settings)?.redis());
+    let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
     mark.reset(&store).await?;
     store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
     database::close(&store).await;

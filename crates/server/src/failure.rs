@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use rescind_session::{ClockNotReady, ConfigError, ErrorChain, NoRandomness, ports::StoreError};
-use rescind_store::{ConnectError, DatabaseLockError, LockMode, RedisConnectError};
+use rescind_store::{ConnectError, DatabaseLockError, LockMode, RedisConnectError, StoresError};
 
 use crate::{
     keys::KeysError,
@@ -115,6 +115,16 @@ impl Failure {
     /// The failure with its causes.
     pub fn told(&self) -> String {
         ErrorChain(self).to_string()
+    }
+}
+
+impl From<StoresError> for Failure {
+    fn from(error: StoresError) -> Self {
+        match error {
+            StoresError::Store(error) => error.into(),
+            StoresError::Unsettled => Self::Unsettled,
+            other => Self::other("the stores cannot be used", other),
+        }
     }
 }
 

@@ -15,14 +15,13 @@ use std::{
 
 use futures::future::BoxFuture;
 use rescind_api::Rescind;
-use rescind_session::{AnchoredClock, Config, Maintenance, Ports, SessionService, SystemClock, SystemRandom};
-use rescind_store::SqlStore;
+use rescind_session::{AnchoredClock, Config, Maintenance, SessionService, SystemRandom};
+use rescind_store::{LockMode, SqlStore, Stores};
 use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::{
-    blacklist::Chosen,
-    database,
+    blacklist, database,
     failure::{Failure, SERVER_FAILED},
     high_water::{Guard, HighWaterMark},
     readiness::Readiness,
@@ -65,11 +64,12 @@ impl Node {
         before_ready: impl Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         // The checks that leave no file behind come first.
-        let blacklist = Chosen::by(&settings)?;
-        blacklist.look(&settings.tokens.policy).await?;
+        let blacklist = blacklist::chosen(&settings)?;
+        blacklist::verify(&blacklist, &settings.tokens.policy).await?;
+        let (redis, is_shared) = (blacklist::redis(&blacklist), blacklist.lock_mode() == LockMode::Shared);
         let database_lock = database::claim(&settings.storage, blacklist.lock_mode()).await?;
         let store = database::open(&settings).await?;
-        let mark = Arc::new(HighWaterMark::of_node(&settings, blacklist.redis()));
+        let mark = Arc::new(HighWaterMark::of_node(&settings, redis));
         let remembered = mark.compare(&store).await?.newest;
         let mut rng = SystemRandom::new()?;
         let ring = database::load_keys(&settings.storage, &store, &mut rng, remembered).await?;
@@ -79,7 +79,7 @@ impl Node {
             mark: Arc::clone(&mark),
         };
         let store = store.guarded(Arc::new(guard));
-        blacklist.register_in(&store);
+        let stores = Stores::new(store.clone(), Arc::clone(&database_lock), blacklist);
 
         let (listener, bound) = listen(settings.listening.bind)?;
         // Answers 503 until this node serves.
@@ -88,26 +88,18 @@ impl Node {
         let public_url = settings.listening.public_url(bound).map_err(|_| unfit)?;
         warn_of_what_is_legal_and_risky(&settings);
 
-        let clock = Arc::new(AnchoredClock::new(Arc::new(SystemClock::new())));
-        let ports = Ports {
-            users: Arc::new(store.clone()),
-            sessions: Arc::new(store.clone()),
-            blacklist: blacklist.behind_lock(&database_lock),
-            clock: clock.clone(),
-        };
+        let clock = Arc::clone(stores.clock());
         let mut config = config(&settings, &public_url);
         configure(&mut config);
-        let service = SessionService::new(config, ring.keys, ports, rng)?;
-        blacklist.resync_when_regained(&database_lock, &service);
-        tokio::join!(database::settled(&database_lock), blacklist.trust()).0?;
-        blacklist.fill(&service).await?;
+        let service = SessionService::new(config, ring.keys, stores.ports(), rng)?;
+        stores.fill(&service).await?;
 
         let readiness = Readiness {
             store: store.clone(),
             clock: Arc::clone(&clock),
             service: service.clone(),
             before_ready: Box::new(before_ready),
-            is_shared: blacklist.is_shared(),
+            is_shared,
             session_max: settings.tokens.policy.session_max,
         };
         readiness.begin().await?;

@@ -135,4 +135,11 @@ pub enum ConfigError {
     /// Argon2 rejects these parameters.
     #[error("the password hashing settings are out of argon2's range")]
     Hashing,
+    /// Other nodes may write to the revocation log, and their logouts may be missing in the blacklist: see
+    /// [`Blacklist::covers_all_nodes`].
+    #[error(
+        "the blacklist may lack logouts of other nodes on this database: it needs the database lock (`rescind_store::Stores` \
+         opens both with it)"
+    )]
+    Blacklist,
 }

@@ -38,6 +38,11 @@ pub trait Around<P: ?Sized>: Send + Sync {
     fn shared(&self, inner: bool) -> bool {
         inner
     }
+
+    /// The answer to [`Blacklist::covers_all_nodes`], given the adapter's answer.
+    fn covering(&self, inner: bool) -> bool {
+        inner
+    }
 }
 
 /// A call of a port, with the arguments that identify its subject.
@@ -184,6 +189,11 @@ decorate! {
         store_clock() -> StoreClock as StoreClock;
         raise_issue_floor(floor: Timestamp) -> () as RaiseIssueFloor(floor);
         try_write() -> () as TryWrite;
+        + {
+            fn is_shared(&self) -> bool {
+                self.inner().is_shared()
+            }
+        }
     }
     Blacklist {
         insert(revocations: &[Revocation]) -> () as Insert(revocations);
@@ -198,6 +208,10 @@ decorate! {
         + {
             fn is_shared(&self) -> bool {
                 self.shared(self.inner().is_shared())
+            }
+
+            fn covers_all_nodes(&self) -> bool {
+                self.covering(self.inner().covers_all_nodes())
             }
         }
     }

@@ -174,6 +174,12 @@ pub trait SessionStore: Send + Sync {
     async fn try_write(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// Whether another process may write to this store. Then the blacklist must
+    /// [cover all nodes](Blacklist::covers_all_nodes). False only for a store in the memory of this process.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// How many times all of a user's sessions have been closed at once.
@@ -371,6 +377,13 @@ pub trait Blacklist: Send + Sync {
     /// reply, also under a policy that never checks the blacklist. An adapter that does not know returns true.
     fn is_shared(&self) -> bool {
         true
+    }
+
+    /// Whether a revocation that any node has confirmed is in this copy: all nodes of the log write to this copy, or a
+    /// lock keeps every other node away from the log. A service that starts beside a
+    /// [shared log](SessionStore::is_shared) requires it. An adapter that cannot guarantee it returns false.
+    fn covers_all_nodes(&self) -> bool {
+        false
     }
 }
 

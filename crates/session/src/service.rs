@@ -82,7 +82,7 @@ impl SessionService {
     /// once. Logins, refreshes and logouts do not depend on that: they need the log, not the copy.
     ///
     /// # Errors
-    /// [`ConfigError`] if the settings contradict themselves.
+    /// [`ConfigError`] if the settings contradict themselves, or the blacklist may lack logouts of other nodes.
     pub fn new(
         config: Config,
         keys: Keys,
@@ -90,6 +90,9 @@ impl SessionService {
         mut rng: impl CryptoRng + Send + 'static,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
+        if ports.sessions.is_shared() && !ports.blacklist.covers_all_nodes() {
+            return Err(ConfigError::Blacklist);
+        }
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
         let verifier = Verifier::new(config.issuer.clone(), config.audience.clone())

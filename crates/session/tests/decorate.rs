@@ -96,6 +96,7 @@ async fn methods_with_a_default_are_forwarded_too() {
     outer.try_write().await.unwrap();
     assert_eq!(outer.calls(), ["snapshot", "begin_again_after_loss", "try_write"]);
     assert_eq!(inner.calls(), outer.calls());
+    assert!(!outer.is_shared(), "as the adapter says");
 
     let inner = Noting::<dyn Blacklist>::new(Arc::new(MemoryBlacklist::new()));
     let outer = Noting::<dyn Blacklist>::new(inner.clone());

@@ -8,6 +8,8 @@ mod high_water;
 mod redis;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod stores;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use database_lock::{DatabaseLock, DatabaseLockError, DatabaseLost, LockMode, LockedBlacklist};
@@ -21,3 +23,5 @@ pub use rescind_session::{self as session, SystemClock};
 pub use sql::sqlite_file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sql::{Claimed, ConnectError, DatabaseGuard, MigrationState, MigrationStep, SqlSettings, SqlStore};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use stores::{ChosenBlacklist, Stores, StoresError};

@@ -277,4 +277,8 @@ impl SessionStore for MemorySessions {
         store.issue_floor = store.issue_floor.max(Some(floor));
         Ok(())
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -7,13 +7,15 @@ use rescind_session::{
     ports::{Blacklist, LockLost, StoreError},
 };
 
-use super::DatabaseLock;
+use super::{DatabaseLock, LockMode};
 
 /// A blacklist behind the database lock: while the lock may be lost, every call is [`StoreError::Unavailable`], with
 /// [`LockLost`] as its source.
 ///
 /// The lock is checked *before* the blacklist. A check that then takes its time began while the node held the lock;
 /// until then no other node could have confirmed a logout.
+///
+/// Behind its lock a blacklist [covers all nodes](Blacklist::covers_all_nodes) if they share it, or if the lock is exclusive.
 ///
 /// **Before a regained lock counts**, the node's memory must be marked as out of date: see [`DatabaseLock::when_regained`].
 pub struct LockedBlacklist {
@@ -35,6 +37,10 @@ impl LockedBlacklist {
 impl Around<dyn Blacklist> for LockedBlacklist {
     fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
         &*self.blacklist
+    }
+
+    fn covering(&self, _: bool) -> bool {
+        self.database_lock.lock_mode() == LockMode::Exclusive || self.blacklist.is_shared()
     }
 
     async fn around<T: Answer>(

@@ -83,7 +83,7 @@ pub struct DatabaseLost;
 /// On SQLite, claim it before the file is opened and drop it after the file was closed
 /// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)). A process must not claim one file twice:
 /// closing a descriptor of the file releases SQLite's own locks.
-pub struct DatabaseLock(Lock);
+pub struct DatabaseLock(Lock, LockMode);
 
 enum Lock {
     #[cfg(feature = "sqlite")]
@@ -101,7 +101,7 @@ impl DatabaseLock {
     pub async fn claim(url: &str, lock_mode: LockMode) -> Result<Self, DatabaseLockError> {
         if is_postgres(url) {
             #[cfg(feature = "postgres")]
-            return Ok(Self(Lock::Session(advisory::claim(url, lock_mode).await?)));
+            return Ok(Self(Lock::Session(advisory::claim(url, lock_mode).await?), lock_mode));
             #[cfg(not(feature = "postgres"))]
             return Err(ConnectError::Feature("postgres").into());
         }
@@ -128,7 +128,13 @@ impl DatabaseLock {
             path: database.to_owned(),
             source: io::Error::other(error),
         })??;
-        Ok(Self(Lock::File(file)))
+        Ok(Self(Lock::File(file), lock_mode))
+    }
+
+    /// How it was claimed.
+    #[must_use]
+    pub fn lock_mode(&self) -> LockMode {
+        self.1
     }
 
     /// Whether the database is this node's now. False from the moment at which the lock may be lost, even before the

@@ -25,6 +25,10 @@ impl SqlStore {
         self
     }
 
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+
     /// Closes all connections. On SQLite the contents of the write-ahead log are moved into the file, which is then
     /// complete by itself.
     ///

@@ -9,3 +9,4 @@ mod files;
 mod locked_blacklist;
 mod patience;
 mod postgres;
+mod wiring;
