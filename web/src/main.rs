@@ -19,8 +19,14 @@ mod trace;
 
 use std::{process::ExitCode, sync::Arc};
 
-use actix_web::{App, middleware::from_fn, web::Data};
+use actix_web::{
+    App,
+    http::header::CONTENT_SECURITY_POLICY,
+    middleware::{DefaultHeaders, from_fn},
+    web::Data,
+};
 use rand::{SeedableRng, rngs::StdRng};
+use rescind_api::STRICT_CONTENT_SECURITY_POLICY;
 use rescind_server::{Failure, Node, Settings};
 use rescind_session::SystemRandom;
 use url::Url;
@@ -75,6 +81,8 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
                 }
             })
             .configure(|cfg| pages::configure(&site, cfg))
+            // Pages have their own, which allows our script.
+            .wrap(DefaultHeaders::new().add((CONTENT_SECURITY_POLICY, STRICT_CONTENT_SECURITY_POLICY)))
             .wrap(rescind.guard())
             // Outside of the guard too, so that refusals are logged like any answer.
             .wrap(from_fn(demo::watched))

@@ -1,11 +1,14 @@
 //! The owner of an access token: a parameter that any handler can take.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, ops::Deref, pin::Pin};
 
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest, ResponseError,
     dev::Payload,
-    http::header::{self, HeaderMap},
+    http::{
+        StatusCode,
+        header::{self, HeaderMap},
+    },
 };
 use rescind_session::{
     AuthenticateError,
@@ -23,11 +26,60 @@ use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_
 /// The token is read from `Authorization: Bearer` or from the browser's cookies. A bearer token wins: if it is refused
 /// or cannot be read, the cookies are not tried. An `Authorization` header of another scheme is ignored, and hides
 /// neither a bearer token nor cookies.
+///
+/// **Not as `Option<Authenticated>`**, which is `None` also while the revocation check is not possible: actix drops every
+/// error there. Take [`MaybeAuthenticated`], or `Result<Authenticated, Problem>`, whose error has to be answered.
 #[derive(Debug, Clone)]
-pub struct Authenticated {
+pub struct Authenticated(Caller);
+
+/// A user whose access token was verified only: genuine and not expired. **It may have been revoked**: a user who has
+/// logged out, and a thief, pass until the token expires. It needs no store, so it is for replies that may be seen for
+/// some minutes more.
+///
+/// ```
+/// # use rescind_api::VerifiedOnly;
+/// async fn price_list(caller: VerifiedOnly) -> String {
+///     format!("Prices for {}", caller.user_id())
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct VerifiedOnly(Caller);
+
+/// An [`Authenticated`] user, if there is one. It is `None` if the request has no token, or one that is refused with a
+/// 401. If the revocation check is not possible, the request is answered 503; if its credentials cannot be read, 400.
+///
+/// ```
+/// # use rescind_api::MaybeAuthenticated;
+/// async fn greeting(MaybeAuthenticated(caller): MaybeAuthenticated) -> &'static str {
+///     if caller.is_some() { "Welcome back." } else { "Hello." }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct MaybeAuthenticated(pub Option<Authenticated>);
+
+/// What is known of the sender of an access token. [`Authenticated`] and [`VerifiedOnly`] dereference to it; only they
+/// say what was checked.
+#[derive(Debug, Clone)]
+pub struct Caller {
     claims: AccessClaims,
     token: AccessToken,
     transport: Transport,
+}
+
+impl Deref for Authenticated {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl Deref for VerifiedOnly {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
 }
 
 /// How an access token was sent.
@@ -39,7 +91,7 @@ pub enum Transport {
     Cookie,
 }
 
-impl Authenticated {
+impl Caller {
     /// The token's claims.
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
@@ -70,39 +122,47 @@ impl Authenticated {
         &self.token
     }
 
-    async fn of(request: HttpRequest) -> Result<Self, Problem> {
+    async fn of(request: &HttpRequest, check: Check) -> Result<Self, Problem> {
         request.extensions_mut().insert(Personal);
         #[cfg(feature = "resource-server")]
-        if let Some(server) = crate::ResourceServer::of(&request) {
+        if let Some(server) = crate::ResourceServer::of(request) {
             let token = bearer(request.headers())?.ok_or(Problem::TokenMissing)?;
-            return Ok(Self {
-                claims: server.authenticate(token.expose_secret()).await?,
-                token,
-                transport: Transport::Bearer,
-            });
-        }
-        let rescind = Rescind::of(&request)?;
-        if let Some(token) = bearer(request.headers())? {
-            let claims = rescind.service().authenticate(token.expose_secret()).await?;
+            let claims = match check {
+                Check::All => server.authenticate(token.expose_secret()).await?,
+                Check::SignatureOnly => server.verify_signature_only(token.expose_secret()).await?,
+            };
             return Ok(Self {
                 claims,
                 token,
                 transport: Transport::Bearer,
             });
         }
-        let cookies = CookieTokens::read(&request, rescind.cookie_names())?;
-        match Self::of_cookies(&rescind, cookies).await? {
-            CookieVerdict::Accepted(authenticated) => Ok(authenticated),
+        let rescind = Rescind::of(request)?;
+        if let Some(token) = bearer(request.headers())? {
+            let claims = check.accept(&rescind, &token).await?;
+            return Ok(Self {
+                claims,
+                token,
+                transport: Transport::Bearer,
+            });
+        }
+        let cookies = CookieTokens::read(request, rescind.cookie_names())?;
+        match Self::of_cookies(&rescind, cookies, check).await? {
+            CookieVerdict::Accepted(caller) => Ok(caller),
             CookieVerdict::Refused(error, _) => Err(error.into()),
             CookieVerdict::NoAccessToken(_) => Err(Problem::TokenMissing),
         }
     }
 
-    pub(crate) async fn of_cookies(rescind: &Rescind, mut cookies: CookieTokens) -> Result<CookieVerdict, Problem> {
+    async fn of_cookies(
+        rescind: &Rescind,
+        mut cookies: CookieTokens,
+        check: Check,
+    ) -> Result<CookieVerdict<Self>, Problem> {
         let Some(token) = cookies.access.take() else {
             return Ok(CookieVerdict::NoAccessToken(cookies));
         };
-        match rescind.service().authenticate(token.expose_secret()).await {
+        match check.accept(rescind, &token).await {
             Ok(claims) => {
                 cookies.require_session_of(&claims)?;
                 Ok(CookieVerdict::Accepted(Self {
@@ -122,11 +182,54 @@ impl Authenticated {
     }
 }
 
+/// Which checks an access token must pass.
+#[derive(Clone, Copy)]
+enum Check {
+    All,
+    SignatureOnly,
+}
+
+impl Check {
+    async fn accept(self, rescind: &Rescind, token: &AccessToken) -> Result<AccessClaims, AuthenticateError> {
+        match self {
+            Self::All => rescind.service().authenticate(token.expose_secret()).await,
+            Self::SignatureOnly => rescind.service().verify_signature_only(token.expose_secret()),
+        }
+    }
+}
+
 /// The result of reading the cookies. The access token is taken out of the cookies that are returned.
-pub(crate) enum CookieVerdict {
-    Accepted(Authenticated),
+pub(crate) enum CookieVerdict<C> {
+    Accepted(C),
     Refused(AuthenticateError, CookieTokens),
     NoAccessToken(CookieTokens),
+}
+
+impl Authenticated {
+    pub(crate) async fn of_cookies(rescind: &Rescind, cookies: CookieTokens) -> Result<CookieVerdict<Self>, Problem> {
+        Ok(match Caller::of_cookies(rescind, cookies, Check::All).await? {
+            CookieVerdict::Accepted(caller) => CookieVerdict::Accepted(Self(caller)),
+            CookieVerdict::Refused(error, left) => CookieVerdict::Refused(error, left),
+            CookieVerdict::NoAccessToken(left) => CookieVerdict::NoAccessToken(left),
+        })
+    }
+
+    /// Takes the user that [`remember`](Self::remember) has, or checks the request's token.
+    pub(crate) async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let remembered = request.extensions().get::<Self>().cloned();
+        // The resource server of a route may check more than that of its scope.
+        #[cfg(feature = "resource-server")]
+        let remembered = remembered.filter(|_| crate::ResourceServer::of(request).is_none());
+        match remembered {
+            Some(caller) => Ok(caller),
+            None => Caller::of(request, Check::All).await.map(Self),
+        }
+    }
+
+    /// One check is enough for a request: a middleware made it, and the handler takes its result.
+    pub(crate) fn remember(self, request: &HttpRequest) {
+        request.extensions_mut().insert(self);
+    }
 }
 
 impl FromRequest for Authenticated {
@@ -134,7 +237,34 @@ impl FromRequest for Authenticated {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Box::pin(Self::of(request.clone()))
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+impl FromRequest for VerifiedOnly {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Caller::of(&request, Check::SignatureOnly).await.map(Self) })
+    }
+}
+
+impl FromRequest for MaybeAuthenticated {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            match Authenticated::of(&request).await {
+                Ok(caller) => Ok(Self(Some(caller))),
+                Err(problem) if problem.status_code() == StatusCode::UNAUTHORIZED => Ok(Self(None)),
+                Err(problem) => Err(problem),
+            }
+        })
     }
 }
 

@@ -7,12 +7,13 @@
 //! contents (422, with the names of the fields). Therefore fields are read one by one into [`Field`], and each call
 //! checks them. Serde's own messages are not passed on: they quote the input, which may contain a password.
 
-use std::{convert::Infallible, future::Future, io, pin::Pin, time::Duration};
+use std::{future::Future, io, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::{self, ServiceRequest},
     error::{JsonPayloadError, PayloadError, UrlencodedError},
+    http::header,
     web,
 };
 use futures::{Stream, StreamExt, stream};
@@ -22,29 +23,28 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 use serde_json::error::Category;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use url::form_urlencoded;
 
-use crate::problem::{FieldError, Problem};
+use crate::{
+    problem::{FieldError, Problem},
+    settings::DEADLINE,
+};
 
-/// The longest body of a JSON call. The longest useful one is a name and a password.
-pub(crate) const LONGEST: usize = 16 * 1024;
+/// The longest body of a call. The longest useful one is a name and a password.
+const LONGEST: usize = 16 * 1024;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// How long a body may take, counted from the end of the request's head.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Puts the [`DEADLINE`] on a request's body. A client that sends a byte now and then would keep its connection for
-/// ever.
-pub(crate) fn limit_time(request: &mut ServiceRequest) {
+/// Puts a deadline on a request's body. A client that sends a byte now and then would keep its connection for ever.
+pub(crate) fn limit_time(request: &mut ServiceRequest, deadline: Duration) {
     let payload = match request.take_payload() {
         dev::Payload::None => return,
         payload => payload,
     };
     let timed = stream::unfold(
-        (payload, Box::pin(sleep(DEADLINE))),
+        (payload, Box::pin(sleep(deadline))),
         |(mut payload, mut over)| async move {
             let part = tokio::select! {
                 biased;
@@ -57,9 +57,10 @@ pub(crate) fn limit_time(request: &mut ServiceRequest) {
     request.set_payload(dev::Payload::from(Box::pin(timed) as Pin<Box<dyn Stream<Item = _>>>));
 }
 
-/// Gives the errors of actix's own extractors our form, in the whole application. The application sets the limits of
-/// their bodies.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+/// Gives the errors of actix's own `Json`, `Form`, `Query` and `Path` our form, in the whole application:
+/// `App::configure(extractor_problems)`. It replaces the application's `JsonConfig`, `FormConfig`, `QueryConfig` and
+/// `PathConfig`, unless they are set after it. Nothing in this crate needs it.
+pub fn extractor_problems(cfg: &mut web::ServiceConfig) {
     cfg.app_data(web::JsonConfig::default().error_handler(|error, _| of_json(&error).into()))
         .app_data(web::FormConfig::default().error_handler(|error, _| of_form(&error).into()))
         .app_data(web::QueryConfig::default().error_handler(|_, _| Problem::BadRequest.into()))
@@ -67,27 +68,40 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
 }
 
-/// The JSON object in a request's body; a missing body counts as the empty object.
-pub(crate) struct JsonBody<T>(pub(crate) T);
-
-impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let is_json = request.content_type().eq_ignore_ascii_case(JSON);
-        let bytes = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let bytes = bytes.await.map_err(|error| of_body(&error))?;
-            if bytes.is_empty() {
-                return Ok(Self(T::default()));
-            }
-            if !is_json {
-                return Err(Problem::UnsupportedMediaType);
-            }
-            object(&bytes).map(Self)
-        })
+/// A body of at most 16 KiB. The limit is ours, whatever the application's `PayloadConfig` is. Compressed bodies are
+/// refused: none of ours is worth it.
+async fn read(request: &HttpRequest, mut payload: dev::Payload) -> Result<web::Bytes, Problem> {
+    let coding = request.headers().get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::UnsupportedMediaType);
     }
+    let parts = async {
+        let mut body = web::BytesMut::new();
+        while let Some(part) = payload.next().await {
+            let part = part.map_err(|error| of_payload(&error))?;
+            if body.len() + part.len() > LONGEST {
+                return Err(Problem::PayloadTooLarge);
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body.freeze())
+    };
+    timeout(DEADLINE, parts).await.unwrap_or(Err(Problem::RequestTimeout))
+}
+
+/// The JSON object in a request's body; a missing body counts as the empty object.
+pub(crate) async fn json<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    let bytes = read(request, payload.into_inner()).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    if !request.content_type().eq_ignore_ascii_case(JSON) {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    object(&bytes)
 }
 
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -110,15 +124,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let is_utf_8 = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
         let is_form = is_utf_8 && request.content_type().eq_ignore_ascii_case(FORM);
-        let bytes = web::Bytes::from_request(request, payload);
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if !is_form {
                 return Err(Problem::UnsupportedMediaType);
             }
-            let bytes = bytes.await.map_err(|error| of_body(&error))?;
-            if bytes.len() > LONGEST {
-                return Err(Problem::PayloadTooLarge);
-            }
+            let bytes = read(&request, payload).await?;
             // The separators are ASCII, so the body is UTF-8 exactly if every field is.
             if percent_decode(&bytes).decode_utf8().is_err() {
                 return Err(Problem::BadRequest);
@@ -142,7 +153,16 @@ struct LogoutFields {
 }
 
 impl LogoutBody {
-    fn read(kind: &str, bytes: &[u8]) -> Self {
+    pub(crate) async fn of(request: &HttpRequest, payload: web::Payload) -> Self {
+        match read(request, payload.into_inner()).await {
+            Ok(bytes) if bytes.is_empty() => Self::default(),
+            Ok(bytes) => Self::parse(&request.content_type().to_ascii_lowercase(), &bytes),
+            // This includes a body above the limit.
+            Err(_) => Self(vec![None]),
+        }
+    }
+
+    fn parse(kind: &str, bytes: &[u8]) -> Self {
         if kind == FORM {
             let tokens = form_urlencoded::parse(bytes).filter(|(name, _)| name == "refresh_token");
             return Self(tokens.map(|(_, token)| Some(token.into_owned())).collect());
@@ -154,24 +174,6 @@ impl LogoutBody {
             // A body of another kind is ignored, unless something in it looks like a token.
             Err(_) if kind != JSON && !bytes.windows(4).any(|text| text == b"rrt_") => Vec::new(),
             Ok(Some(Field::NoText)) | Err(_) => vec![None],
-        })
-    }
-}
-
-impl FromRequest for LogoutBody {
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let kind = request.content_type().to_ascii_lowercase();
-        let bytes = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            Ok(match bytes.await {
-                Ok(bytes) if bytes.is_empty() => Self::default(),
-                Ok(bytes) => Self::read(&kind, &bytes),
-                // This includes a body above the resource's limit.
-                Err(_) => Self(vec![None]),
-            })
         })
     }
 }
@@ -255,10 +257,6 @@ fn of_form(error: &UrlencodedError) -> Problem {
         UrlencodedError::Payload(error) => of_payload(error),
         _ => Problem::BadRequest,
     }
-}
-
-fn of_body(error: &actix_web::Error) -> Problem {
-    error.as_error().map_or(Problem::BadRequest, of_payload)
 }
 
 fn of_payload(error: &PayloadError) -> Problem {

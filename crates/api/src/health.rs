@@ -1,26 +1,13 @@
 //! Health checks for a load balancer.
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{HttpResponse, http::header};
 use rescind_session::{Check, NotReady, SyncStatus};
 use serde::Serialize;
 
-use crate::{problem::Problem, rescind::Rescind};
-
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("/health/live")
-            .route(web::get().to(live))
-            .route(web::head().to(live)),
-    )
-    .service(
-        web::resource("/health/ready")
-            .route(web::get().to(ready))
-            .route(web::head().to(ready)),
-    );
-}
+use crate::{problem::Problem, rescind::Rescind, security_headers::Own};
 
 /// Whether the process answers at all. If it does not, it has to be restarted.
-async fn live() -> HttpResponse {
+pub async fn live() -> HttpResponse {
     say(&Live { status: "live" })
 }
 
@@ -29,7 +16,10 @@ async fn live() -> HttpResponse {
 /// If ready, it returns how old its view of the revocation log is: a revocation by another node that is older than that
 /// is known here, even if the blacklist missed it. If not ready, it names the missing part in one word. A stranger may
 /// know no more; the log has the cause.
-async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
+///
+/// # Errors
+/// [`Problem::NotReady`].
+pub async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
     let service = rescind.service();
     service.ready().await?;
     let blacklist = match service.policy().check {
@@ -79,5 +69,6 @@ impl Blacklist {
 
 fn say(body: &impl Serialize) -> HttpResponse {
     let mut reply = HttpResponse::Ok();
+    reply.extensions_mut().insert(Own);
     reply.insert_header((header::CACHE_CONTROL, "no-store")).json(body)
 }

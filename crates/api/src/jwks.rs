@@ -19,14 +19,6 @@ pub(crate) const LOG: &str = "rescind_log";
 /// The member with the issue floor, in seconds as in `iat`: tokens issued before it are refused.
 pub(crate) const ISSUED_FROM: &str = "rescind_issued_from";
 
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("/.well-known/jwks.json")
-            .route(web::get().to(jwks))
-            .route(web::head().to(jwks)),
-    );
-}
-
 /// The handler of `GET /.well-known/jwks.json`, to be mounted at another path: the public keys as a JWK set
 /// (RFC 7517), with those that only verify. Symmetric keys are never in it, so under HS256 it is empty.
 ///

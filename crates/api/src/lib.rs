@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
-mod application;
 mod authenticated;
 mod body;
 pub mod browser;
@@ -10,37 +9,48 @@ mod cookies;
 mod exchange;
 mod guard;
 mod guesses;
+pub mod handlers;
 mod health;
 mod hidden;
 #[cfg(feature = "http-client")]
 pub mod http_client;
-mod json;
 mod jwks;
+mod layer;
 mod login;
 mod login_limit;
 mod logout;
 mod origin;
 mod problem;
 mod request_log;
+mod require;
 mod rescind;
 #[cfg(feature = "resource-server")]
 mod resource_server;
+mod routes;
 mod security_headers;
 mod service_clock;
 mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod visitor;
 
-pub use authenticated::{Authenticated, Transport, bearer_token};
-pub use body::Form;
+pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, Transport, VerifiedOnly, bearer_token};
+pub use body::{Form, extractor_problems};
 pub use cookies::cookie_values;
 pub use guard::Guard;
+pub use handlers::Me;
 pub use hidden::Hidden;
-pub use json::{Me, me};
 pub use jwks::jwks;
+pub use login::LimitedLogin;
+pub use origin::OriginCheck;
 pub use problem::{FieldError, Problem};
+pub use request_log::RequestLog;
+pub use require::RequireLogin;
 pub use rescind::Rescind;
 pub use rescind_session as session;
 #[cfg(feature = "resource-server")]
 pub use resource_server::{ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck};
-pub use settings::{InvalidRateLimit, Period, RateLimit, Settings};
+pub use routes::{Part, Routes};
+pub use security_headers::{STRICT_CONTENT_SECURITY_POLICY, SecurityHeaders};
+pub use settings::{InvalidRateLimit, InvalidSetting, Period, RateLimit, Settings};
 pub use visitor::Visitor;

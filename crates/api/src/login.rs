@@ -1,12 +1,17 @@
 //! Password login and sign-up over HTTP, with rate limiting.
 
-use actix_web::{HttpRequest, http::header};
-use rescind_session::{
-    Device, IssuedTokens, LoginError, Password, Unclaimed, User, Username,
-    token::{ClientId, RefreshToken},
-};
+use std::net::IpAddr;
 
-use crate::{client_address::client_address, cookies::CookieTokens, guesses::Key, problem::Problem, rescind::Rescind};
+use actix_web::{HttpRequest, http::header};
+use rescind_session::{Device, IssuedTokens, LoginError, Password, Unclaimed, User, Username, token::RefreshToken};
+
+use crate::{
+    client_address::client_address,
+    cookies::CookieTokens,
+    guesses::{Key, Turn},
+    problem::Problem,
+    rescind::Rescind,
+};
 
 /// The device that a request comes from.
 pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
@@ -41,10 +46,6 @@ pub async fn sign_up(
 
 /// Checks a password and opens a session, unless the address has failed too often.
 ///
-/// The limit is checked three times. At first, because refusing is cheap. Before the password, because hashing is not:
-/// the request may have waited for its turn. And after it: of a hundred guesses sent at once at as many names, the
-/// right one must not get through because it began before the others had failed.
-///
 /// A refresh token of the account, in the cookies or in `refresh`, shows that the owner has used this device before:
 /// then it does not wait behind guessing requests.
 pub(crate) async fn log_in(
@@ -54,54 +55,148 @@ pub(crate) async fn log_in(
     password: &Password,
     refresh: Option<&str>,
 ) -> Result<Undelivered, Problem> {
-    let limiter = rescind.limiter();
-    let device = device(request, rescind);
-    let address = device.address;
-    limiter.admit(address)?;
-    let mut turn = match Username::parse(username) {
-        Ok(name) => {
-            limiter
-                .turn(&key(request, rescind, name, refresh).await?, address)
-                .await?
-        }
+    let key = async || match Username::parse(username) {
+        Ok(name) => key(request, rescind, name, refresh).await.map(Some),
         // No account can have this name, so there is nothing to guess.
-        Err(_) => None,
+        Err(_) => Ok(None),
     };
-    if let Some(turn) = &mut turn {
-        limiter.admit(address).inspect_err(|_| turn.settle())?;
-    }
-    let service = rescind.service().for_client(address);
-    let unanswered = limiter.unanswered(address);
-    let outcome = service
-        .log_in(username, password, ClientId::first_party(), device)
-        .await;
-    std::mem::forget(unanswered);
-    if let (Some(turn), Ok(_) | Err(LoginError::Hashing(_) | LoginError::Unavailable(_))) = (&mut turn, &outcome) {
-        turn.settle();
-    }
-    match outcome {
+    let attempt = LimitedLogin::admit(request, rescind, key).await?;
+    let device = device(request, rescind);
+    let service = rescind.service().for_client(device.address);
+    let client = rescind.settings().client_id.clone();
+    match service.log_in(username, password, client, device).await {
         Ok(issued) => {
             let login = Undelivered::new(rescind, issued);
-            limiter.admit(address)?;
+            attempt.succeeded()?;
             let issued = login.issued();
             let (session, user) = (issued.claims.session_id, &issued.claims.subject);
             tracing::info!(%session, %user, "logged in");
             Ok(login)
         }
-        Err(LoginError::InvalidCredentials) => {
-            // Not the name: people sometimes type their password there.
-            tracing::info!(address = address.map(tracing::field::display), "a login failed");
-            limiter.failed(address)?;
-            Err(Problem::InvalidCredentials)
+        Err(LoginError::InvalidCredentials) => Err(attempt.failed()),
+        Err(error) => {
+            attempt.undecided();
+            Err(error.into())
         }
-        Err(error) => Err(error.into()),
+    }
+}
+
+/// One try to log in, under the [login limit](crate::Settings::login_limit): for an application that checks passwords in
+/// its own way. [`handlers::log_in`](crate::handlers::log_in) and [`browser::log_in`](crate::browser::log_in) have it
+/// already.
+///
+/// Failures are counted by address. Guesses at one name are made one after the other, with pauses that grow. No account is
+/// ever locked. If it is dropped without an outcome, because the client has hung up, it counts as a failure.
+///
+/// ```
+/// # use actix_web::{HttpRequest, HttpResponse};
+/// # use rescind_api::{LimitedLogin, Problem, Rescind};
+/// # async fn fits(_: &str, _: &str) -> Result<bool, Problem> { Ok(true) }
+/// # async fn open_session() -> Result<HttpResponse, Problem> { Err(Problem::NotFound) }
+/// async fn log_in(request: HttpRequest, rescind: Rescind, name: &str, password: &str) -> Result<HttpResponse, Problem> {
+///     let attempt = LimitedLogin::begin(&request, &rescind, name).await?;
+///     match fits(name, password).await {
+///         Ok(true) => attempt.succeeded()?,
+///         Ok(false) => return Err(attempt.failed()),
+///         Err(error) => {
+///             attempt.undecided();
+///             return Err(error);
+///         }
+///     }
+///     open_session().await
+/// }
+/// ```
+#[must_use]
+pub struct LimitedLogin {
+    rescind: Rescind,
+    address: Option<IpAddr>,
+    decided: bool,
+    // Dropped after `drop` has counted the failure: the network's next request sees it.
+    turn: Option<Turn>,
+}
+
+/// The longest name by which guesses are told apart, in characters.
+const LONGEST_NAME: usize = 320;
+
+impl LimitedLogin {
+    /// Waits for its turn to try a password for this name, in the form in which the application looks it up.
+    ///
+    /// # Errors
+    /// [`Problem::RateLimited`].
+    pub async fn begin(request: &HttpRequest, rescind: &Rescind, name: &str) -> Result<Self, Problem> {
+        let name: String = name.chars().take(LONGEST_NAME).collect();
+        Self::admit(request, rescind, async || Ok(Some(Key::Name(name.into())))).await
+    }
+
+    /// The limit is checked three times. At first, because refusing is cheap. Before the password, because hashing is not:
+    /// the request may have waited for its turn. And after it: of a hundred guesses sent at once at as many names, the
+    /// right one must not get through because it began before the others had failed.
+    async fn admit(
+        request: &HttpRequest,
+        rescind: &Rescind,
+        key: impl AsyncFnOnce() -> Result<Option<Key>, Problem>,
+    ) -> Result<Self, Problem> {
+        let limiter = rescind.limiter();
+        let address = device(request, rescind).address;
+        limiter.admit(address)?;
+        let mut turn = match key().await? {
+            Some(key) => limiter.turn(&key, address).await?,
+            None => None,
+        };
+        if let Some(turn) = &mut turn {
+            limiter.admit(address).inspect_err(|_| turn.settle())?;
+        }
+        Ok(Self {
+            rescind: rescind.clone(),
+            address,
+            decided: false,
+            turn,
+        })
+    }
+
+    /// The password was right.
+    ///
+    /// # Errors
+    /// [`Problem::RateLimited`] if the address has used up its limit meanwhile: then the reply must not tell that the
+    /// password was right.
+    pub fn succeeded(mut self) -> Result<(), Problem> {
+        self.settle();
+        self.rescind.limiter().admit(self.address)
+    }
+
+    /// The password was wrong, or there is no such user. Returns what to answer: [`Problem::InvalidCredentials`], or
+    /// [`Problem::RateLimited`].
+    pub fn failed(mut self) -> Problem {
+        // Not the name: people sometimes type their password there.
+        tracing::info!(address = self.address.map(tracing::field::display), "a login failed");
+        self.decided = true;
+        let counted = self.rescind.limiter().failed(self.address);
+        counted.err().unwrap_or(Problem::InvalidCredentials)
+    }
+
+    /// The password was not checked, because a store failed, for example. It counts neither way.
+    pub fn undecided(mut self) {
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.decided = true;
+        let _ = self.turn.as_mut().map(Turn::settle);
+    }
+}
+
+impl Drop for LimitedLogin {
+    fn drop(&mut self) {
+        if !self.decided {
+            let _ = self.rescind.limiter().failed(self.address);
+        }
     }
 }
 
 /// The target of the login's guess: the name, or the account of a known device. The stores are read only if it makes a
 /// difference.
 async fn key(request: &HttpRequest, rescind: &Rescind, name: Username, refresh: Option<&str>) -> Result<Key, Problem> {
-    let by_name = Key::Name(name.clone());
+    let by_name = Key::Name(name.as_str().into());
     if !rescind.limiter().is_contended(&by_name) {
         return Ok(by_name);
     }

@@ -5,30 +5,106 @@
 //! needs no cookie, can be forged to log a victim into the attacker's account. So every request that may change
 //! something has to show its origin.
 //!
+//! A request with a bearer token and without cookies passes from everywhere: the page that sent it had the token, and
+//! browsers add none by themselves. So do requests of the [allowed origins](crate::Settings::allowed_origins).
+//!
 //! Browsers show it in `Sec-Fetch-Site`, which no page can set; older ones in `Origin`. A program that sends neither is
 //! not a browser. If it sends no cookie either, it holds no credential that a page could misuse. Rejected: tokens in
 //! forms. They need a secret per page and state to compare it with, and prove no more.
 
-use actix_web::http::{
-    Method,
-    header::{self, HeaderMap, HeaderName},
+use actix_cors::Cors;
+use actix_web::{
+    dev::ServiceRequest,
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName},
+    },
+    middleware::Condition,
 };
 
-use crate::problem::Problem;
+use crate::{
+    authenticated::bearers,
+    layer::{Layer, middleware},
+    problem::Problem,
+    rescind::Rescind,
+};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses a write that another origin began, or may have begun. `own` is the origin of the public URL.
-pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str) -> Result<(), Problem> {
+/// A middleware: refuses a write that another origin began, or may have begun, with 403 `cross_origin`.
+/// [`Rescind::guard`] contains it.
+///
+/// ```
+/// # use actix_web::App;
+/// # fn of(rescind: &rescind_api::Rescind) {
+/// App::new().wrap(rescind.origin_check());
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct OriginCheck(Rescind);
+
+impl Rescind {
+    /// The middleware [`OriginCheck`], for an application that does not take the whole [`guard`](Self::guard).
+    #[must_use]
+    pub fn origin_check(&self) -> OriginCheck {
+        OriginCheck(self.clone())
+    }
+
+    /// A middleware that lets the pages of the [allowed origins](crate::Settings::allowed_origins) read replies, with
+    /// cookies (CORS). [`Rescind::guard`] contains it; one taken singly goes around [`OriginCheck`].
+    #[must_use]
+    pub fn cors(&self) -> Condition<Cors> {
+        let cors = Cors::default()
+            .allow_any_method()
+            .allow_any_header()
+            .supports_credentials()
+            .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::LINK])
+            .max_age(3600);
+        let origins = self.allowed_origins();
+        let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
+        Condition::new(!origins.is_empty(), cors)
+    }
+}
+
+impl OriginCheck {
+    pub(crate) fn check(rescind: &Rescind, request: &ServiceRequest) -> Result<(), Problem> {
+        check(
+            request.method(),
+            request.headers(),
+            rescind.origin(),
+            rescind.allowed_origins(),
+        )
+        .inspect_err(|_| tracing::info!("refused a write of another origin"))
+    }
+}
+
+impl Layer for OriginCheck {
+    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
+        Self::check(&self.0, request)
+    }
+}
+
+middleware!(OriginCheck);
+
+/// `own` is the origin of the public URL.
+fn check(method: &Method, headers: &HeaderMap, own: &str, allowed: &[String]) -> Result<(), Problem> {
     if method.is_safe() {
         return Ok(());
     }
-    let passes = by_site(headers).unwrap_or_else(|| match only(headers, &header::ORIGIN) {
+    let origin = only(headers, &header::ORIGIN);
+    let is_allowed = matches!(origin, Sent::Once(origin) if allowed.iter().any(|one| one.as_bytes() == origin));
+    let has_cookies = headers.contains_key(header::COOKIE);
+    let is_bearer = bearers(headers).next().is_some() && !has_cookies;
+    let passes = by_site(headers).unwrap_or_else(|| match origin {
         Sent::Once(origin) => origin == own.as_bytes(),
         Sent::Several => false,
-        Sent::Never => !headers.contains_key(header::COOKIE),
+        Sent::Never => !has_cookies,
     });
-    if passes { Ok(()) } else { Err(Problem::CrossOrigin) }
+    if passes || is_allowed || is_bearer {
+        Ok(())
+    } else {
+        Err(Problem::CrossOrigin)
+    }
 }
 
 /// Whether a GET that changes something began on this site. Browsers send no `Origin` with one, so a request without

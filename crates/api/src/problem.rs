@@ -352,19 +352,19 @@ impl Problem {
     }
 
     /// The challenge of a 401, and of a bearer request that cannot be read (RFC 6750, section 3).
-    fn challenge(&self) -> Option<String> {
-        const REALM: &str = r#"Bearer realm="rescind""#;
+    pub(crate) fn challenge(&self, realm: &str) -> Option<String> {
+        let bearer = format!(r#"Bearer realm="{realm}""#);
         let error = match self {
             Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => "invalid_token",
             Self::AuthorizationUnreadable => "invalid_request",
             // "If the request lacks any authentication information, the resource server SHOULD NOT include an error code."
             // The other 401s do not concern an access token, but RFC 9110, section 15.5.2 wants a challenge for every
             // 401.
-            _ if self.status_code() == StatusCode::UNAUTHORIZED => return Some(REALM.to_owned()),
+            _ if self.status_code() == StatusCode::UNAUTHORIZED => return Some(bearer),
             _ => return None,
         };
         Some(format!(
-            r#"{REALM}, error="{error}", error_description="{}""#,
+            r#"{bearer}, error="{error}", error_description="{}""#,
             self.detail()
         ))
     }
@@ -439,7 +439,7 @@ impl ResponseError for Problem {
         reply
             .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
             .insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.challenge() {
+        if let Some(challenge) = self.challenge("rescind") {
             reply.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if let Some(wait) = self.retry_after() {

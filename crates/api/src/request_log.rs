@@ -6,13 +6,111 @@
 
 use actix_web::{
     Error, HttpMessage,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
+    body::{BodySize, BoxBody, EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform},
+    http::header::{self, HeaderName, HeaderValue},
 };
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use tracing::Span;
-use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_actix_web::{RequestId, RootSpanBuilder, StreamSpan, TracingLogger};
+
+use crate::{
+    layer::{Layer, Layered, Replied, Reply},
+    problem::{PROBLEM_JSON, Problem},
+    rescind::Rescind,
+    settings::Settings,
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A middleware: gives each request an id, a span and one line in the log. The id is in `X-Request-Id` and in the
+/// `instance` of problem documents, which also get the [realm](Settings::realm). [`Rescind::guard`] contains it.
+///
+/// ```
+/// # use actix_web::App;
+/// # fn of(rescind: &rescind_api::Rescind) {
+/// App::new().wrap(rescind.request_log());
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RequestLog(Rescind);
+
+impl Rescind {
+    /// The middleware [`RequestLog`], for an application that does not take the whole [`guard`](Self::guard).
+    #[must_use]
+    pub fn request_log(&self) -> RequestLog {
+        RequestLog(self.clone())
+    }
+}
+
+pub(crate) type Logged<S> = <TracingLogger<RequestSpan> as Transform<S, ServiceRequest>>::Transform;
+type Around<S> = <TracingLogger<RequestSpan> as Transform<S, ServiceRequest>>::Future;
+
+/// Logs the requests to a service.
+pub(crate) fn around<S, B>(service: S) -> Around<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    TracingLogger::<RequestSpan>::new().new_transform(service)
+}
+
+impl<S, B> Transform<S, ServiceRequest> for RequestLog
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<StreamSpan<EitherBody<B>>>;
+    type Error = Error;
+    type Transform = Logged<Layered<S, Self>>;
+    type InitError = ();
+    type Future = Around<Layered<S, Self>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        around(Layered::new(service, self.clone()))
+    }
+}
+
+impl Layer for RequestLog {
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied, reply: Reply<B>) -> Reply<B> {
+        finish(replied, reply, self.0.settings(), false)
+    }
+}
+
+/// Puts the id and the realm on a reply. If `bare`, a problem without a body gets its document.
+pub(crate) fn finish<B: MessageBody + 'static>(
+    replied: &Replied,
+    mut reply: Reply<B>,
+    settings: &Settings,
+    bare: bool,
+) -> Reply<B> {
+    let problem = Problem::of(&reply);
+    let bare = bare && matches!(reply.body().size(), BodySize::None | BodySize::Sized(0));
+    let told = reply
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|is| is == PROBLEM_JSON);
+    let headers = reply.headers_mut();
+    if let Some(id) = replied.id.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let Some(problem) = problem else { return reply };
+    if headers.contains_key(header::WWW_AUTHENTICATE)
+        && let Some(challenge) = problem.challenge(&settings.realm)
+        && let Ok(challenge) = HeaderValue::try_from(challenge)
+    {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if bare {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if bare || told {
+        return reply.map_body(|_, _| EitherBody::right(BoxBody::new(problem.body(replied.id))));
+    }
+    reply
+}
 
 /// Makes the span and the log line of a request.
 pub struct RequestSpan;

@@ -9,7 +9,12 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 
 use rescind_session::SessionService;
 
-use crate::{cookies::CookieNames, login_limit::Limiter, problem::Problem, settings::Settings};
+use crate::{
+    cookies::CookieNames,
+    login_limit::Limiter,
+    problem::Problem,
+    settings::{InvalidSetting, Settings},
+};
 
 /// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, also the counts of failed logins.
 ///
@@ -23,24 +28,33 @@ pub struct Rescind {
 struct Parts {
     settings: Settings,
     origin: String,
+    allowed_origins: Vec<String>,
     cookie_names: CookieNames,
     limiter: Limiter,
 }
 
 impl Rescind {
     /// Wraps a [`SessionService`] for HTTP.
-    #[must_use]
-    pub fn new(service: SessionService, settings: Settings) -> Self {
+    ///
+    /// # Errors
+    /// [`InvalidSetting`], which names the setting.
+    pub fn new(service: SessionService, settings: Settings) -> Result<Self, InvalidSetting> {
+        settings.validate()?;
         let parts = Parts {
             origin: settings.public_url.origin().ascii_serialization(),
+            allowed_origins: settings
+                .allowed_origins
+                .iter()
+                .map(|url| url.origin().ascii_serialization())
+                .collect(),
             cookie_names: CookieNames::new(&settings),
             limiter: Limiter::new(&settings, service.clone()),
             settings,
         };
-        Self {
+        Ok(Self {
             parts: Arc::new(parts),
             service,
-        }
+        })
     }
 
     /// The service behind it.
@@ -72,18 +86,28 @@ impl Rescind {
 
     /// Bound to the request: all who use it, extractors included, share one waiting time for the stores.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let own = request.extensions().get::<Self>().cloned();
-        let found = own
-            .or_else(|| request.app_data::<web::Data<Self>>().map(|data| data.as_ref().clone()))
-            .ok_or_else(|| Problem::internal("the application was not set up with `Rescind::configure`"))?;
+        let found = Self::find(request).ok_or_else(|| {
+            Problem::internal("the application has no `app_data(rescind.clone())`, nor `rescind.mount`")
+        })?;
         let bound = found.with_service(found.service.for_request());
         bound.answer(request);
         Ok(bound)
     }
 
+    /// Not bound to the request.
+    pub(crate) fn find(request: &HttpRequest) -> Option<Self> {
+        let own = request.extensions().get::<Self>().cloned();
+        own.or_else(|| request.app_data::<web::Data<Self>>().map(|data| data.as_ref().clone()))
+            .or_else(|| request.app_data::<Self>().cloned())
+    }
+
     /// The origin of the public URL, as browsers write it.
     pub(crate) fn origin(&self) -> &str {
         &self.parts.origin
+    }
+
+    pub(crate) fn allowed_origins(&self) -> &[String] {
+        &self.parts.allowed_origins
     }
 
     pub(crate) fn cookie_names(&self) -> &CookieNames {

@@ -2,17 +2,24 @@
 //!
 //! A handler that sets one of these headers itself keeps its own.
 
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{
+    HttpMessage,
+    body::MessageBody,
+    http::header::{self, HeaderName, HeaderValue},
+};
+
+use crate::{
+    layer::{Layer, Replied, Reply, middleware},
+    problem::PROBLEM_JSON,
+    rescind::Rescind,
+};
 
 // ANCHOR: headers
-const HEADERS: [(HeaderName, HeaderValue); 7] = [
-    // Nothing but what is named: no script at all, so that text which slips into a page stays text.
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-    ),
+/// Nothing but what is named: no script at all, so that text which slips into a page stays text.
+pub const STRICT_CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     // Not `no-referrer`: under it browsers send `Origin: null` with forms, and those that know no `Sec-Fetch-Site` could
@@ -37,15 +44,71 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
 /// button must not show it.
 pub(crate) struct Personal;
 
+/// Marks a reply of this crate's own.
+pub(crate) struct Own;
+
 /// A year, for this host only: its subdomains may not support `https`.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds the headers that a reply does not have yet.
-pub(crate) fn add(headers: &mut HeaderMap, https: bool) {
-    let hsts = https.then_some((header::STRICT_TRANSPORT_SECURITY, HSTS));
-    for (name, value) in HEADERS.into_iter().chain(hsts) {
-        if !headers.contains_key(&name) {
-            headers.insert(name, value);
+/// A middleware: puts security headers on each reply that lacks them, and `Cache-Control: no-store` on those that depend
+/// on the user. [`Rescind::guard`] contains it.
+///
+/// The `Content-Security-Policy` is the [setting](crate::Settings::content_security_policy). Without it only this crate's
+/// own replies have one: it would break the application's pages.
+///
+/// ```
+/// # use actix_web::App;
+/// # fn of(rescind: &rescind_api::Rescind) {
+/// App::new().wrap(rescind.security_headers());
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SecurityHeaders {
+    https: bool,
+    policy: Option<HeaderValue>,
+}
+
+impl Rescind {
+    /// The middleware [`SecurityHeaders`], for an application that does not take the whole [`guard`](Self::guard).
+    #[must_use]
+    pub fn security_headers(&self) -> SecurityHeaders {
+        let policy = self.settings().content_security_policy.as_deref();
+        SecurityHeaders {
+            https: self.settings().is_https(),
+            // The settings were validated.
+            policy: policy.and_then(|policy| HeaderValue::from_str(policy).ok()),
         }
     }
 }
+
+impl SecurityHeaders {
+    /// Adds the headers that a reply does not have yet.
+    pub(crate) fn add<B>(&self, replied: &Replied, reply: &mut Reply<B>) {
+        let personal = replied.request.as_ref();
+        let personal = personal.is_none_or(|request| request.extensions().contains::<Personal>());
+        let kind = reply.headers().get(header::CONTENT_TYPE);
+        let is_own = kind.is_some_and(|kind| kind == PROBLEM_JSON) || reply.extensions().contains::<Own>();
+        let strict = is_own.then_some(HeaderValue::from_static(STRICT_CONTENT_SECURITY_POLICY));
+        let policy = self.policy.clone().or(strict);
+        let more = [
+            policy.map(|policy| (header::CONTENT_SECURITY_POLICY, policy)),
+            self.https.then_some((header::STRICT_TRANSPORT_SECURITY, HSTS)),
+            personal.then_some((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))),
+        ];
+        let headers = reply.headers_mut();
+        for (name, value) in HEADERS.into_iter().chain(more.into_iter().flatten()) {
+            if !headers.contains_key(&name) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+impl Layer for SecurityHeaders {
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied, mut reply: Reply<B>) -> Reply<B> {
+        self.add(replied, &mut reply);
+        reply
+    }
+}
+
+middleware!(SecurityHeaders);

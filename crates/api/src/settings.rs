@@ -1,31 +1,159 @@
 //! The settings of the HTTP side.
 
-use std::{fmt, num::NonZeroU32, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
+use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
+use rescind_session::token::ClientId;
 use url::Url;
 
-/// The HTTP side's settings.
+/// The HTTP side's settings: [`Settings::new`], then one method for each setting that is not the default.
+///
+/// ```
+/// # use rescind_api::Settings;
+/// let settings = Settings::new("https://shop.example".parse()?)
+///     .cookie_prefix("shop")
+///     .realm("shop")
+///     .login_limit("5/min".parse::<rescind_api::RateLimit>()?);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Settings {
     /// The address that people type. Only its origin may write. If it is `https`, cookies are `Secure` and have the
     /// `__Host-` prefix, and replies make browsers use `https` only.
     pub public_url: Url,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are trusted. Anybody else could forge them.
     pub trusted_proxies: Vec<IpNet>,
-    /// The prefix of the cookies' names. Cookies ignore ports, so two instances on one host need two prefixes.
+    /// Other origins whose pages may use this service: a single-page application, for example. Only the origin of each
+    /// URL counts. None by default.
+    pub allowed_origins: Vec<Url>,
+    /// The prefix of the cookies' names. Cookies ignore ports, so two instances on one host need two prefixes. By
+    /// default `rescind`, or `rescind_<port>` if the public URL names a port.
     pub cookie_prefix: String,
-    /// How many logins of an address may fail.
+    /// The name of the access token's cookie, without `__Host-`, which is put in front over `https`. By default the
+    /// prefix and `_access`.
+    pub access_cookie: Option<String>,
+    /// The name of the refresh token's cookie, likewise. By default the prefix and `_refresh`.
+    pub refresh_cookie: Option<String>,
+    /// The realm in the `WWW-Authenticate` of a 401. By default `rescind`.
+    pub realm: String,
+    /// The client in the tokens of a login with [`handlers::log_in`](crate::handlers::log_in) or
+    /// [`browser::log_in`](crate::browser::log_in). By default [`ClientId::first_party`].
+    pub client_id: ClientId,
+    /// A `Content-Security-Policy` for every reply of the application that has none. By default only replies of this
+    /// crate have one.
+    pub content_security_policy: Option<String>,
+    /// How long the body of a request may take behind [`Rescind::guard`](crate::Rescind::guard), counted from the end of
+    /// its head. By default 10 s; an application with uploads needs more.
+    pub body_deadline: Duration,
+    /// The application's login page. By default `/login`.
+    pub login_path: String,
+    /// Where [`Part::Browser`](crate::Part::Browser) refreshes. By default `/refresh`.
+    pub refresh_path: String,
+    /// Where [`Part::Browser`](crate::Part::Browser) logs out. By default `/logout`.
+    pub logout_path: String,
+    /// How many logins of an address may fail. By default ten a minute.
     pub login_limit: RateLimit,
-    /// How many accounts an address may create.
+    /// How many accounts an address may create. By default ten a minute.
     pub signup_limit: RateLimit,
     /// The name of this node, if there are several. `/health/ready` shows it.
     pub node: Option<String>,
 }
 
+/// One method for each setting.
+macro_rules! setters {
+    ($($name:ident: $kind:ty,)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($name), "`](Self#structfield.", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+            self.$name = value.into();
+            self
+        }
+    )*};
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the setting `{setting}` {must}")]
+#[non_exhaustive]
+pub struct InvalidSetting {
+    /// Its name.
+    pub setting: &'static str,
+    /// What it must be, worded to follow the name.
+    pub must: &'static str,
+}
+
 impl Settings {
-    /// Settings for a service without a proxy in front. Cookies are called `rescind_…`, or `rescind_<port>_…` if the
-    /// URL names a port.
+    setters! {
+        trusted_proxies: Vec<IpNet>,
+        allowed_origins: Vec<Url>,
+        cookie_prefix: String,
+        access_cookie: Option<String>,
+        refresh_cookie: Option<String>,
+        realm: String,
+        client_id: ClientId,
+        content_security_policy: Option<String>,
+        body_deadline: Duration,
+        login_path: String,
+        refresh_path: String,
+        logout_path: String,
+        login_limit: RateLimit,
+        signup_limit: RateLimit,
+        node: Option<String>,
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidSetting> {
+        let is_cookie_name = |name: &str| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        let names = [self.access_cookie.as_deref(), self.refresh_cookie.as_deref()];
+        let is_path = |path: &String| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+            path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain)
+        };
+        let paths = [&self.login_path, &self.refresh_path, &self.logout_path];
+        let csp = self.content_security_policy.as_deref().map(HeaderValue::from_str);
+        let is_realm = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte);
+        let check = |is_good, setting, must| {
+            if is_good {
+                Ok(())
+            } else {
+                Err(InvalidSetting { setting, must })
+            }
+        };
+        let letters = "must be letters, digits, `-`, `_` and `.`";
+        check(is_cookie_name(&self.cookie_prefix), "cookie_prefix", letters)?;
+        check(names[0].is_none_or(is_cookie_name), "access_cookie", letters)?;
+        check(names[1].is_none_or(is_cookie_name), "refresh_cookie", letters)?;
+        let differ = self.cookie_name("access") != self.cookie_name("refresh");
+        check(differ, "refresh_cookie", "must differ from `access_cookie`")?;
+        check(
+            self.realm.bytes().all(is_realm),
+            "realm",
+            "must be printable ASCII without quotes and backslashes",
+        )?;
+        check(
+            !matches!(csp, Some(Err(_))),
+            "content_security_policy",
+            "must be able to stand in a header",
+        )?;
+        let are_origins = self.allowed_origins.iter().all(|url| url.origin().is_tuple());
+        check(are_origins, "allowed_origins", "must be http or https URLs")?;
+        for (path, name) in paths.into_iter().zip(["login_path", "refresh_path", "logout_path"]) {
+            check(
+                is_path(path),
+                name,
+                "must begin with `/`, followed by letters, digits, `/`, `-`, `_`, `.` and `~`",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Settings for a service without a proxy in front.
     #[must_use]
     pub fn new(public_url: Url) -> Self {
         Self {
@@ -34,6 +162,16 @@ impl Settings {
                 .map_or_else(|| "rescind".to_owned(), |port| format!("rescind_{port}")),
             public_url,
             trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
+            access_cookie: None,
+            refresh_cookie: None,
+            realm: "rescind".to_owned(),
+            client_id: ClientId::first_party(),
+            content_security_policy: None,
+            body_deadline: DEADLINE,
+            login_path: "/login".to_owned(),
+            refresh_path: "/refresh".to_owned(),
+            logout_path: "/logout".to_owned(),
             login_limit: RateLimit::default(),
             signup_limit: RateLimit::default(),
             node: None,
@@ -44,7 +182,15 @@ impl Settings {
     #[must_use]
     pub fn cookie_name(&self, what: &str) -> String {
         let host_only = if self.is_https() { "__Host-" } else { "" };
-        format!("{host_only}{}_{what}", self.cookie_prefix)
+        let own = match what {
+            "access" => self.access_cookie.as_deref(),
+            "refresh" => self.refresh_cookie.as_deref(),
+            _ => None,
+        };
+        own.map_or_else(
+            || format!("{host_only}{}_{what}", self.cookie_prefix),
+            |own| format!("{host_only}{own}"),
+        )
     }
 
     /// Whether the public URL is `https`.
@@ -53,6 +199,9 @@ impl Settings {
         self.public_url.scheme() == "https"
     }
 }
+
+/// How long a body may take, counted from the end of the request's head.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How often an action is allowed. Written as `10/min`, `100/hour`, `5/s` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,10 @@ use actix_web::{
     test, web,
 };
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Form, Problem, RateLimit, Rescind, Settings, browser};
+use rescind_api::{
+    Form, InvalidSetting, Part, Problem, RateLimit, Rescind, Routes, STRICT_CONTENT_SECURITY_POLICY, Settings, browser,
+    extractor_problems,
+};
 use rescind_session::{
     AnchoredClock, Config, ConfigError, HashingSettings, Keys, Password, Policy, Ports, SessionService, SignUpError,
     memory::{MemorySessions, MemoryUsers},
@@ -46,6 +49,8 @@ const BATCH: u32 = 100;
 pub enum SandboxError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -150,14 +155,13 @@ impl Server {
             clock: Arc::new(clock),
         };
         let service = SessionService::new(config, hardware.keys()?, ports, hardware.fork_rng())?;
-        let settings = Settings {
-            login_limit: RateLimit::Off,
-            signup_limit: RateLimit::Off,
-            ..Settings::new(Url::parse(ORIGIN)?)
-        };
+        let settings = Settings::new(Url::parse(ORIGIN)?)
+            .login_limit(RateLimit::Off)
+            .signup_limit(RateLimit::Off)
+            .content_security_policy(STRICT_CONTENT_SECURITY_POLICY.to_owned());
         let server = Self {
             kind,
-            rescind: Rescind::new(service, settings),
+            rescind: Rescind::new(service, settings)?,
             hardware: Arc::clone(hardware),
         };
         server.run_maintenance().await;
@@ -193,8 +197,8 @@ impl Server {
         match &self.kind {
             Kind::Tokens(_) => {
                 let app = App::new()
-                    .configure(|cfg| rescind.configure(cfg))
-                    .configure(browser::configure)
+                    .configure(extractor_problems)
+                    .configure(rescind.mount(routes()))
                     .service(web::resource("/login").route(web::post().to(log_in)))
                     .wrap(rescind.guard());
                 let app = test::init_service(app).await;
@@ -219,6 +223,16 @@ impl Server {
             }
         }
     }
+}
+
+/// The calls of the demo, so that they answer alike.
+fn routes() -> Routes {
+    Routes::default()
+        .with(Part::SignUp)
+        .with(Part::Health)
+        .with(Part::Browser)
+        .with(Part::Jwks)
+        .whole_prefix()
 }
 
 /// The only handler that an application with forms must write itself.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use rescind_api::InvalidSetting;
 use rescind_session::{ClockNotReady, ConfigError, ErrorChain, NoRandomness, ports::StoreError};
 use rescind_store::{ConnectError, DatabaseLockError, LockMode, RedisConnectError, StoresError};
 
@@ -31,6 +32,8 @@ pub enum Failure {
     DotEnv(#[from] DotEnvError),
     #[error("the settings contradict each other")]
     Contradiction(#[from] ConfigError),
+    #[error(transparent)]
+    Http(#[from] InvalidSetting),
     #[error("the data directory {} cannot be made", path.display())]
     DataDirectory { path: PathBuf, source: io::Error },
     #[error(
@@ -104,7 +107,7 @@ impl Failure {
     /// 2 if a setting is wrong, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) | Self::Http(_) => ExitCode::from(2),
             Self::Connect(error) if error.is_url_error() => ExitCode::from(2),
             Self::LockMode(DatabaseLockError::Url(error)) if error.is_url_error() => ExitCode::from(2),
             Self::Redis(error) if error.is_url_error() => ExitCode::from(2),

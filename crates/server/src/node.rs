@@ -108,7 +108,7 @@ impl Node {
             async move { service.run_maintenance(Maintenance::default()).await }
         });
         Ok(Self {
-            rescind: Rescind::new(service, api(&settings, public_url)),
+            rescind: Rescind::new(service, api(&settings, public_url))?,
             settings,
             listener,
             bound,
@@ -164,14 +164,13 @@ fn config(settings: &Settings, public_url: &Url) -> Config {
 fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {
     let usual = rescind_api::Settings::new(public_url);
     let prefix = settings.listening.cookie_prefix.clone();
-    rescind_api::Settings {
-        cookie_prefix: prefix.unwrap_or_else(|| usual.cookie_prefix.clone()),
-        trusted_proxies: settings.limits.trusted_proxies.clone(),
-        login_limit: settings.limits.login_limit,
-        signup_limit: settings.limits.signup_limit,
-        node: settings.node.clone(),
-        ..usual
-    }
+    usual
+        .clone()
+        .cookie_prefix(prefix.unwrap_or(usual.cookie_prefix))
+        .trusted_proxies(settings.limits.trusted_proxies.clone())
+        .login_limit(settings.limits.login_limit)
+        .signup_limit(settings.limits.signup_limit)
+        .node(settings.node.clone())
 }
 
 fn warn_of_what_is_legal_and_risky(settings: &Settings) {

@@ -6,7 +6,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use jiff::Timestamp;
-use rescind_api::{Authenticated, Me, Problem, Rescind, bearer_token, me};
+use rescind_api::{Authenticated, Me, Problem, Rescind, bearer_token};
 use rescind_session::{Check, token::AccessClaims};
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ async fn signature_only(request: HttpRequest, rescind: Rescind) -> Result<HttpRe
 }
 
 async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, Problem> {
-    let me = me(rescind, claims).await?;
+    let me = Me::of(rescind, claims).await?;
     let mut notes = NOTES.into_iter();
     let note = notes.find(|(name, _)| *name == me.username).map(|(_, note)| note);
     Ok(HttpResponse::Ok()

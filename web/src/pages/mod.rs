@@ -38,16 +38,22 @@ use actix_web::{
     web,
 };
 use askama::Template;
-use rescind_api::{Problem, browser};
+use rescind_api::{Part, Problem, Routes, extractor_problems};
 
 pub(crate) use errors::as_pages as errors_as_pages;
 pub(crate) use site::{Reader, Site};
 
 /// Adds all pages, and the API underneath them, to an application.
 pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
+    let routes = Routes::default()
+        .with(Part::SignUp)
+        .with(Part::Health)
+        .with(Part::Browser)
+        .with(Part::Jwks)
+        .whole_prefix();
     cfg.app_data(site.clone())
-        .configure(|cfg| site.rescind().configure(cfg))
-        .configure(browser::configure)
+        .configure(extractor_problems)
+        .configure(site.rescind().mount(routes))
         .configure(assets::configure)
         .service(page("/").route(read().to(home::show)))
         .service(

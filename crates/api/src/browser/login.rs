@@ -1,34 +1,58 @@
 //! Functions for an application's forms: login, and renewal while a form is submitted.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, cookie::Cookie};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, body::MessageBody, cookie::Cookie};
 use rescind_session::{
     EndReason, IssuedTokens, Password,
-    token::{AccessClaims, AccessToken, ClientId},
+    token::{AccessClaims, AccessToken},
 };
 
 use super::{ended::closed_session, notice::Notice};
 use crate::{
     cookies::CookieTokens,
     exchange::exchange,
+    layer::{Layer, Replied, Reply, middleware},
     login::{self, Undelivered},
     problem::Problem,
     rescind::Rescind,
 };
 
-/// Tokens for a browser. [`Rescind::guard`] puts their cookies on every reply: an error after a login or a renewal must
+/// Tokens for a browser. [`Rescind::guard`], or [`BrowserCookies`], puts their cookies on every reply: an error after a login or a renewal must
 /// not lose them.
 pub struct BrowserLogin(IssuedTokens);
 
 /// The cookies of a [`BrowserLogin`], kept with the request until there is a reply.
-pub(crate) struct HandOver {
+struct HandOver {
     cookies: Vec<Cookie<'static>>,
     /// If there is no reply, the login's session is ended; a renewal can be repeated.
     login: Option<Undelivered>,
 }
 
+/// A middleware: puts the cookies of a [`BrowserLogin`] on the reply. [`Rescind::guard`] contains it; without either, a
+/// login or a renewal is lost.
+#[derive(Clone)]
+pub struct BrowserCookies;
+
+impl BrowserCookies {
+    pub(crate) fn add<B>(replied: &Replied, reply: &mut Reply<B>) {
+        let request = replied.request.as_ref();
+        if let Some(cookies) = request.and_then(|request| request.extensions_mut().remove::<HandOver>()) {
+            cookies.to(reply);
+        }
+    }
+}
+
+impl Layer for BrowserCookies {
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied, mut reply: Reply<B>) -> Reply<B> {
+        Self::add(replied, &mut reply);
+        reply
+    }
+}
+
+middleware!(BrowserCookies);
+
 impl HandOver {
     /// Puts the cookies on the reply.
-    pub(crate) fn to<B>(self, reply: &mut HttpResponse<B>) {
+    fn to<B>(self, reply: &mut HttpResponse<B>) {
         match self.cookies.iter().try_for_each(|cookie| reply.add_cookie(cookie)) {
             Ok(()) => drop(self.login.map(Undelivered::deliver)),
             Err(error) => tracing::error!(%error, "a cookie could not be written"),
@@ -85,6 +109,15 @@ pub async fn log_in(
     .await
 }
 
+/// Opens a browser login with tokens that the application has issued in its own way, and ends the session that the
+/// browser held before.
+///
+/// # Errors
+/// [`Problem`]. If the old session could not be ended, the new one is ended again and the old cookies stay.
+pub async fn start(request: &HttpRequest, rescind: &Rescind, issued: IssuedTokens) -> Result<BrowserLogin, Problem> {
+    replace(request, rescind, Undelivered::new(rescind, issued)).await
+}
+
 /// [`log_in`] without the login limit, for a password that the program itself supplies, such as a demo's: there is
 /// nothing to guess. It works even for an address that has used up its attempts.
 ///
@@ -97,9 +130,9 @@ pub async fn log_in_without_limit(
     password: &Password,
 ) -> Result<BrowserLogin, Problem> {
     let device = login::device(request, rescind);
-    let first_party = ClientId::first_party();
+    let client = rescind.settings().client_id.clone();
     let service = rescind.service().for_client(device.address);
-    let issued = service.log_in(username, password, first_party, device).await?;
+    let issued = service.log_in(username, password, client, device).await?;
     tracing::info!(session = %issued.claims.session_id, user = %issued.claims.subject, "logged in");
     replace(request, rescind, Undelivered::new(rescind, issued)).await
 }

@@ -34,7 +34,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     cookie::Cookie,
     http::header::{self, HeaderMap},
-    web::{self, PayloadConfig, Query},
+    web::{Payload, Query},
 };
 use rescind_session::{
     IssuedTokens,
@@ -45,35 +45,22 @@ use url::form_urlencoded;
 
 pub use ended::ended_session;
 pub use local_path::local_path;
-pub(crate) use login::HandOver;
-pub use login::{BrowserLogin, log_in, log_in_without_limit, renew};
+pub use login::{BrowserCookies, BrowserLogin, log_in, log_in_without_limit, renew, start};
 pub use notice::Notice;
 pub use password::change_password;
 
 use crate::{
     authenticated::{Authenticated, CookieVerdict},
-    body::{self, Form, LogoutBody},
+    body::{Form, LogoutBody},
     cookies::CookieTokens,
     exchange::exchange,
     logout, origin,
     problem::Problem,
     rescind::Rescind,
+    security_headers::Own,
+    settings::Settings,
 };
 pub use crate::{login::sign_up, logout::Logout};
-
-/// Adds `POST /logout`, `GET /refresh` and `POST /refresh` to an application. The pages, and the form at `/login`, are
-/// the application's own.
-///
-/// After a logout the browser is redirected to `/`, with a [`Notice`] of how long stolen copies of the access token
-/// stay valid.
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    let logout = web::resource("/logout").app_data(PayloadConfig::new(body::LONGEST));
-    cfg.service(logout.route(web::post().to(log_out_by_form))).service(
-        web::resource("/refresh")
-            .route(web::get().to(refresh_on_the_way))
-            .route(web::post().to(refresh_by_form)),
-    );
-}
 
 /// Ends every session that the request's credentials name, valid or expired: its cookies, or the bearer token if there
 /// is one. [`Logout::reply`] makes the reply.
@@ -104,17 +91,27 @@ pub fn refresh_token(request: &HttpRequest, rescind: &Rescind) -> Result<Option<
 /// Redirects the browser to the refresh, and then back to the requested page.
 #[must_use]
 pub fn to_refresh(request: &HttpRequest) -> HttpResponse {
-    see_other(&with_next("/refresh", &asked_for(request)))
+    see_other(&with_next(
+        &path(request, |settings| &settings.refresh_path, "/refresh"),
+        &asked_for(request),
+    ))
 }
 
 /// Redirects the browser to the login, and then back to the requested page.
 #[must_use]
 pub fn to_login(request: &HttpRequest) -> HttpResponse {
-    see_other(&with_next("/login", &asked_for(request)))
+    see_other(&with_next(
+        &path(request, |settings| &settings.login_path, "/login"),
+        &asked_for(request),
+    ))
+}
+
+fn path(request: &HttpRequest, of: fn(&Settings) -> &String, usual: &str) -> String {
+    Rescind::find(request).map_or_else(|| usual.to_owned(), |rescind| of(rescind.settings()).clone())
 }
 
 #[derive(Deserialize)]
-struct Way {
+pub(crate) struct Way {
     #[serde(default)]
     next: String,
     #[serde(default)]
@@ -129,40 +126,50 @@ impl Way {
     }
 }
 
-async fn refresh_on_the_way(request: HttpRequest, rescind: Rescind, way: Query<Way>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn refresh(
+    request: HttpRequest,
+    rescind: Rescind,
+    // A script has no page to return to, and sends no form.
+    form: Option<Form<Way>>,
+) -> Result<HttpResponse, Problem> {
+    if request.method().is_safe() {
+        return refresh_on_the_way(&request, &rescind).await;
+    }
+    let next = form.map_or_else(|| "/".to_owned(), |Form(way)| way.next());
+    let issued = exchange(&request, &rescind).await;
+    answer(&rescind, issued, &next, &next)
+}
+
+async fn refresh_on_the_way(request: &HttpRequest, rescind: &Rescind) -> Result<HttpResponse, Problem> {
+    // Not an extractor, whose errors the application may have given another form.
+    let way = Query::<Way>::from_query(request.query_string()).map_err(|_| Problem::BadRequest)?;
     if !is_navigation(request.headers()) {
         return Err(Problem::NotANavigation);
     }
     let next = way.next();
-    let cookies = CookieTokens::read(&request, rescind.cookie_names())?;
-    if let CookieVerdict::Accepted(_) = Authenticated::of_cookies(&rescind, cookies).await? {
+    let Settings {
+        login_path,
+        refresh_path,
+        ..
+    } = rescind.settings();
+    let cookies = CookieTokens::read(request, rescind.cookie_names())?;
+    if let CookieVerdict::Accepted(_) = Authenticated::of_cookies(rescind, cookies).await? {
         return Ok(see_other(&next));
     }
     if !origin::is_own(request.headers()) {
-        return Ok(to_be_repeated(&next, way.repeated.is_none()));
+        return Ok(to_be_repeated(&with_next(refresh_path, &next), way.repeated.is_none()));
     }
     if way.renewed.is_some() {
         tracing::info!("a browser did not accept its new cookies");
-        return Ok(see_other(&with_next("/login", &next)));
+        return Ok(see_other(&with_next(login_path, &next)));
     }
-    let issued = exchange(&request, &rescind).await;
+    let issued = exchange(request, rescind).await;
     answer(
-        &rescind,
+        rescind,
         issued,
-        &format!("{}&renewed=1", with_next("/refresh", &next)),
+        &format!("{}&renewed=1", with_next(refresh_path, &next)),
         &next,
     )
-}
-
-async fn refresh_by_form(
-    request: HttpRequest,
-    rescind: Rescind,
-    // A script has no page to return to, and sends no form.
-    way: Option<Form<Way>>,
-) -> Result<HttpResponse, Problem> {
-    let next = way.map_or_else(|| "/".to_owned(), |Form(way)| way.next());
-    let issued = exchange(&request, &rescind).await;
-    answer(&rescind, issued, &next, &next)
 }
 
 /// Redirects to `on` with new cookies, or to the login with the old ones: these are not dropped, see
@@ -183,13 +190,20 @@ fn answer(
             if matches!(problem, Problem::TokenMissing | Problem::PolicyHasNoRefresh)
                 || problem.is_failed_refresh() =>
         {
-            Ok(see_other(&with_next("/login", next)))
+            Ok(see_other(&with_next(&rescind.settings().login_path, next)))
         }
         Err(problem) => Err(problem),
     }
 }
 
-async fn log_out_by_form(request: HttpRequest, rescind: Rescind, body: LogoutBody) -> Result<HttpResponse, Problem> {
+/// After a logout the browser is redirected to `/`, with a [`Notice`] of how long stolen copies of the access token
+/// stay valid.
+pub(crate) async fn log_out_by_form(
+    request: HttpRequest,
+    rescind: Rescind,
+    body: Payload,
+) -> Result<HttpResponse, Problem> {
+    let body = LogoutBody::of(&request, body).await;
     match logout::log_out(&request, &rescind, body).await {
         Ok(logout) => {
             let mut reply = see_other("/");
@@ -233,13 +247,15 @@ fn with_next(to: &str, next: &str) -> String {
     format!("{to}?{query}")
 }
 
-/// A page that requests `/refresh` again, so that the request then begins on this site.
-fn to_be_repeated(next: &str, by_itself: bool) -> HttpResponse {
+/// A page that requests the refresh again, so that the request then begins on this site.
+fn to_be_repeated(refresh: &str, by_itself: bool) -> HttpResponse {
     // In an address whose query is percent-encoded, only `&` has a meaning in HTML.
-    let to = format!("{}&amp;repeated=1", with_next("/refresh", next));
+    let to = format!("{refresh}&amp;repeated=1");
     let meta = format!(r#"<meta http-equiv="refresh" content="0; url={to}">"#);
     let meta = if by_itself { meta.as_str() } else { "" };
-    HttpResponse::Ok()
+    let mut reply = HttpResponse::Ok();
+    reply.extensions_mut().insert(Own);
+    reply
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(format!(

@@ -113,3 +113,94 @@ async fn a_token_in_the_query_is_ignored() {
         .await;
     reply.is_problem(401, "token_missing");
 }
+
+/// A route that checks the signature and the expiry only.
+#[tokio::test]
+async fn verified_only_needs_no_store_and_accepts_a_revoked_token() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.post_as("/api/logout", &tokens.access).await.is(204);
+    world.all_stores_now(Fault::Fails);
+    let reply = world.get("/verified-only", &tokens.access).await;
+    assert_eq!(reply.is(200).body, format!("{} Bearer", tokens.session));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    world
+        .get("/verified-only", "wrong")
+        .await
+        .is_problem(401, "token_invalid");
+    world.let_access_tokens_expire();
+    world
+        .get("/verified-only", &tokens.access)
+        .await
+        .is_problem(401, "token_expired");
+    world
+        .send(navigation("/verified-only"))
+        .await
+        .is_problem(401, "token_missing");
+}
+
+#[tokio::test]
+async fn an_optional_user_is_none_on_a_401_and_stays_a_503() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    assert_eq!(world.get("/maybe", &tokens.access).await.is(200).body, "somebody");
+    assert_eq!(world.send(navigation("/maybe")).await.is(200).body, "nobody");
+    assert_eq!(world.get("/maybe", "wrong").await.is(200).body, "nobody");
+    world
+        .get("/maybe", "")
+        .await
+        .is_problem(400, "authorization_unreadable");
+    world.blacklist.now(Fault::Fails);
+    world
+        .get("/maybe", &tokens.access)
+        .await
+        .is_problem(503, "store_unavailable");
+    world.blacklist.now(Fault::None);
+    world.post_as("/api/logout", &tokens.access).await.is(204);
+    assert_eq!(world.get("/maybe", &tokens.access).await.is(200).body, "nobody");
+}
+
+/// Why there is a type for it: actix itself drops every error of an optional extractor.
+#[tokio::test]
+async fn actix_itself_makes_a_503_of_an_optional_user_none() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    world.blacklist.now(Fault::Fails);
+    assert_eq!(world.get("/option", &tokens.access).await.is(200).body, "nobody");
+}
+
+#[tokio::test]
+async fn require_login_refuses_a_whole_scope_like_the_extractor() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    let inside = world.get("/private/mine", &tokens.access).await;
+    assert_eq!(inside.is(200).body, format!("{} Bearer", tokens.session));
+    world.get("/private/plain", &tokens.access).await.is(200);
+    for path in ["/private/plain", "/private/mine", "/private/nothing"] {
+        let missing = world.send(navigation(path)).await;
+        missing.is_problem(401, "token_missing");
+        let outside = world.send(navigation("/mine")).await;
+        assert_eq!(missing.header("www-authenticate"), outside.header("www-authenticate"));
+        world.get(path, "").await.is_problem(400, "authorization_unreadable");
+    }
+    world.blacklist.now(Fault::Fails);
+    world
+        .get("/private/plain", &tokens.access)
+        .await
+        .is_problem(503, "store_unavailable");
+    world.blacklist.now(Fault::None);
+    world.post_as("/api/logout", &tokens.access).await.is(204);
+    world
+        .get("/private/plain", &tokens.access)
+        .await
+        .is_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn a_handler_behind_require_login_checks_no_second_time() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    let before = world.blacklist.calls();
+    world.get("/private/mine", &tokens.access).await.is(200);
+    assert_eq!(world.blacklist.calls() - before, 1);
+}

@@ -36,6 +36,7 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty<Store: ?Sized> {
     fault: Mutex<Fault>,
     lost_rotations: AtomicUsize,
+    calls: AtomicUsize,
     store: Arc<Store>,
 }
 
@@ -45,11 +46,17 @@ impl<Store: ?Sized> Faulty<Store> {
             store,
             fault: Mutex::default(),
             lost_rotations: AtomicUsize::default(),
+            calls: AtomicUsize::default(),
         }
     }
 
     pub(crate) fn now(&self, fault: Fault) {
         *self.lock() = fault;
+    }
+
+    /// How often the store was called.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
     }
 
     /// How many refreshes had read the row before another wrote it.
@@ -79,6 +86,7 @@ impl<Store: ?Sized + Send + Sync> Around<Store> for Faulty<Store> {
         call: Call<'_>,
         next: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let fault = *self.lock();
         match fault {
             Fault::FailsToClose if matches!(call, Call::Close(..) | Call::CloseAll(..) | Call::Insert(_)) => {

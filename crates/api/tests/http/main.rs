@@ -17,10 +17,13 @@ mod jwks;
 mod local_path;
 mod log;
 mod login_limit;
+mod middlewares;
 mod origin;
 mod paging;
 mod problems;
 #[cfg(feature = "resource-server")]
 mod resource_server;
+mod routes;
 mod security_headers;
+mod testing;
 mod world;

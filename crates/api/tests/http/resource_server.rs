@@ -17,7 +17,8 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use rescind_api::{
-    Authenticated, ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck, Transport,
+    Authenticated, RequireLogin, ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck,
+    Transport, VerifiedOnly,
 };
 use rescind_session::{
     Keys, LogId, RevocationReader, VerifiedToken,
@@ -168,6 +169,18 @@ async fn ask(server: &ResourceServer, path: &str, token: Option<&str>) -> Reply 
                 .app_data(web::Data::new(unchecked))
                 .route(web::get().to(mine)),
         );
+    let strict = web::resource("/checked").app_data(web::Data::new(server.clone()));
+    let app = app
+        .route(
+            "/verified-only",
+            web::get().to(|caller: VerifiedOnly| async move { caller.session_id().to_string() }),
+        )
+        .service(
+            web::scope("/lax")
+                .app_data(web::Data::new(server.with_check(RevocationCheck::NotChecked)))
+                .wrap(RequireLogin)
+                .service(strict.route(web::get().to(mine))),
+        );
     let app = test::init_service(app).await;
     let mut request = TestRequest::get().uri(path);
     if let Some(token) = token {
@@ -212,6 +225,18 @@ async fn a_logout_counts_at_once_except_where_it_is_not_checked() {
         .is_problem(401, "token_revoked");
     both.get("/unchecked", &tokens.access).await.is(200);
     assert!(both.server.verify_signature_only(&tokens.access).await.is_ok());
+}
+
+#[tokio::test]
+async fn verified_only_checks_no_revocation_and_a_route_is_no_laxer_than_it_says() {
+    let both = Both::start().await;
+    let token = both.world.login().await.access;
+    for path in ["/verified-only", "/lax/checked"] {
+        both.get(path, &token).await.is(200);
+    }
+    both.world.post_as("/api/logout", &token).await.is(204);
+    both.get("/verified-only", &token).await.is(200);
+    both.get("/lax/checked", &token).await.is_problem(401, "token_revoked");
 }
 
 #[tokio::test]

@@ -17,7 +17,10 @@ use actix_web::{
 use futures::Stream;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_api::{Authenticated, Form, Problem, RateLimit, Rescind, Settings, Visitor, browser};
+use rescind_api::{
+    Authenticated, Form, MaybeAuthenticated, Part, Problem, RateLimit, RequireLogin, Rescind, Routes,
+    STRICT_CONTENT_SECURITY_POLICY, Settings, VerifiedOnly, Visitor, browser, extractor_problems,
+};
 use rescind_session::{
     Config, DemoAccounts, HashingSettings, Keys, ManualClock, Password, Policy, Ports, Session, SessionService,
     SessionState,
@@ -51,6 +54,8 @@ pub(crate) struct Make {
     pub(crate) signup_limit: RateLimit,
     pub(crate) trusted_proxies: &'static [&'static str],
     pub(crate) hashing: HashingSettings,
+    /// Changes the other settings.
+    pub(crate) settings: fn(Settings) -> Settings,
 }
 
 impl Default for Make {
@@ -66,6 +71,7 @@ impl Default for Make {
                 iterations: 1,
                 ..HashingSettings::default()
             },
+            settings: |settings| settings.content_security_policy(STRICT_CONTENT_SECURITY_POLICY.to_owned()),
         }
     }
 }
@@ -105,18 +111,14 @@ impl Make {
             ..Config::new(self.public_url, "rescind-api")
         };
         let service = SessionService::new(config, keys, ports, rng).unwrap();
-        let settings = Settings {
-            trusted_proxies: self
-                .trusted_proxies
-                .iter()
-                .map(|network| network.parse().unwrap())
-                .collect(),
-            login_limit: self.login_limit,
-            signup_limit: self.signup_limit,
-            ..Settings::new(self.public_url.parse().unwrap())
-        };
+        let proxies = self.trusted_proxies.iter().map(|network| network.parse().unwrap());
+        let settings = Settings::new(self.public_url.parse().unwrap())
+            .trusted_proxies(proxies.collect::<Vec<_>>())
+            .login_limit(self.login_limit)
+            .signup_limit(self.signup_limit);
+        let settings = (self.settings)(settings);
         World {
-            rescind: Rescind::new(service.clone(), settings),
+            rescind: Rescind::new(service.clone(), settings).unwrap(),
             service,
             clock,
             time,
@@ -157,9 +159,15 @@ impl World {
     }
 
     async fn send_with(&self, request: TestRequest, body: Option<Payload>) -> Reply {
+        let routes = Routes::default()
+            .with(Part::SignUp)
+            .with(Part::Health)
+            .with(Part::Browser)
+            .with(Part::Jwks)
+            .whole_prefix();
         let app = App::new()
-            .configure(|cfg| self.rescind.configure(cfg))
-            .configure(browser::configure)
+            .configure(extractor_problems)
+            .configure(self.rescind.mount(routes))
             .configure(strangers_own)
             .wrap(self.rescind.guard());
         let app = test::init_service(app).await;
@@ -438,6 +446,15 @@ fn strangers_own(cfg: &mut web::ServiceConfig) {
         .route("/mine", web::get().to(mine))
         .route("/mine", web::post().to(mine))
         .route("/page", web::get().to(page))
+        .route("/verified-only", web::get().to(verified_only))
+        .route("/maybe", web::get().to(maybe))
+        .route("/option", web::get().to(option))
+        .service(
+            web::scope("/private")
+                .wrap(RequireLogin)
+                .route("/mine", web::get().to(mine))
+                .route("/plain", web::get().to(|| async { "plain" })),
+        )
         .route("/renew", web::post().to(renew))
         .route("/password", web::post().to(password_form))
         .route("/why", web::get().to(why))
@@ -534,6 +551,18 @@ async fn login_form(
 
 async fn mine(caller: Authenticated) -> String {
     format!("{} {:?}", caller.session_id(), caller.transport())
+}
+
+async fn verified_only(caller: VerifiedOnly) -> String {
+    format!("{} {:?}", caller.session_id(), caller.transport())
+}
+
+async fn maybe(MaybeAuthenticated(caller): MaybeAuthenticated) -> &'static str {
+    caller.map_or("nobody", |_| "somebody")
+}
+
+async fn option(caller: Option<Authenticated>) -> &'static str {
+    caller.map_or("nobody", |_| "somebody")
 }
 
 async fn page(request: HttpRequest, visitor: Visitor) -> HttpResponse {

@@ -1,12 +1,12 @@
 //! Login, refresh, logout.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use rescind_session::{IssuedTokens, token::SessionId};
 use serde::{Deserialize, Serialize};
 
-use super::accounts::NameAndPassword;
+use super::{accounts::NameAndPassword, reply};
 use crate::{
-    body::{Field, JsonBody, LogoutBody},
+    body::{self, Field, LogoutBody},
     exchange::exchange,
     login::{self, device},
     logout,
@@ -53,35 +53,44 @@ impl<'a> Tokens<'a> {
     }
 }
 
-pub(super) async fn log_in(
-    request: HttpRequest,
-    rescind: Rescind,
-    body: JsonBody<NameAndPassword>,
-) -> Result<HttpResponse, Problem> {
-    let mut body = body.0;
+/// The reply of [`log_in`], for an application that has logged a user in its own way. The access token's lifetime is in
+/// `expires_in`, in seconds.
+#[must_use]
+pub fn tokens(issued: &IssuedTokens) -> HttpResponse {
+    reply(StatusCode::OK).json(Tokens::told(issued))
+}
+
+/// Checks a password and opens a session.
+///
+/// # Errors
+/// [`Problem`]: 401 `invalid_credentials`, 422 `invalid_input`, 429 `rate_limited`.
+pub async fn log_in(request: HttpRequest, rescind: Rescind, body: Payload) -> Result<HttpResponse, Problem> {
+    let mut body: NameAndPassword = body::json(&request, body).await?;
     let refresh = std::mem::take(&mut body.refresh_token).optional("refresh_token")?;
     let (username, password) = body.required()?;
     let login = login::log_in(&request, &rescind, &username, &password, refresh.as_deref()).await?;
-    Ok(HttpResponse::Ok().json(Tokens::told(&login.deliver())))
+    Ok(tokens(&login.deliver()))
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct MaybeRefreshToken {
+struct MaybeRefreshToken {
     refresh_token: Field,
 }
 
-pub(super) async fn refresh(
-    request: HttpRequest,
-    rescind: Rescind,
-    body: JsonBody<MaybeRefreshToken>,
-) -> Result<HttpResponse, Problem> {
+/// Exchanges a refresh token for the next tokens.
+///
+/// # Errors
+/// [`Problem`]: 401 `refresh_invalid`, `refresh_expired`, `refresh_reused` or `session_closed`; 409
+/// `policy_has_no_refresh`.
+pub async fn refresh(request: HttpRequest, rescind: Rescind, body: Payload) -> Result<HttpResponse, Problem> {
+    let body: MaybeRefreshToken = body::json(&request, body).await?;
     if rescind.service().policy().refresh.is_none() {
         return Err(Problem::PolicyHasNoRefresh);
     }
-    if let Some(token) = body.0.refresh_token.optional("refresh_token")? {
+    if let Some(token) = body.refresh_token.optional("refresh_token")? {
         let issued = rescind.service().refresh(&token, device(&request, &rescind)).await?;
-        return Ok(HttpResponse::Ok().json(Tokens::told(&issued)));
+        return Ok(tokens(&issued));
     }
     let issued = exchange(&request, &rescind).await.map_err(|problem| match problem {
         Problem::TokenMissing => {
@@ -93,14 +102,19 @@ pub(super) async fn refresh(
         }
         problem => problem,
     })?;
-    let mut reply = HttpResponse::Ok();
+    let mut reply = reply(StatusCode::OK);
     for cookie in rescind.cookie_names().of_grant(&issued) {
         reply.cookie(cookie);
     }
     Ok(reply.json(Tokens::untold(&issued)))
 }
 
-pub(super) async fn log_out(request: HttpRequest, rescind: Rescind, body: LogoutBody) -> Result<HttpResponse, Problem> {
+/// Ends every session that the request's credentials name.
+///
+/// # Errors
+/// [`Problem`]: 401 without any credential, 400 `credential_unreadable`, 503 `revocation_pending`.
+pub async fn log_out(request: HttpRequest, rescind: Rescind, body: Payload) -> Result<HttpResponse, Problem> {
+    let body = LogoutBody::of(&request, body).await;
     let logout = logout::log_out(&request, &rescind, body).await?;
-    Ok(logout.reply(HttpResponse::NoContent().finish()))
+    Ok(logout.reply(reply(StatusCode::NO_CONTENT).finish()))
 }

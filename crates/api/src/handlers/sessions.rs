@@ -2,11 +2,16 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+    web,
+};
 use jiff::Timestamp;
 use rescind_session::token::{Generation, SessionId};
 use serde::{Deserialize, Serialize};
 
+use super::reply;
 use crate::{
     authenticated::{Authenticated, Transport},
     browser,
@@ -27,18 +32,18 @@ struct Listed {
 
 /// The part of the list to return.
 #[derive(Deserialize)]
-pub(super) struct Part {
+struct Part {
     limit: Option<usize>,
     after: Option<SessionId>,
 }
 
-/// Oldest first. `Link: rel="next"` (RFC 8288) leads to the next part.
-pub(super) async fn list(
-    request: HttpRequest,
-    rescind: Rescind,
-    caller: Authenticated,
-    part: web::Query<Part>,
-) -> Result<HttpResponse, Problem> {
+/// The caller's open sessions, oldest first. `Link: rel="next"` (RFC 8288) leads to the next part.
+///
+/// # Errors
+/// [`Problem`]: 401 without a valid token, 409 `policy_keeps_no_session`.
+pub async fn sessions(request: HttpRequest, rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+    // Not an extractor, whose errors the application may have given another form.
+    let part = web::Query::<Part>::from_query(request.query_string()).map_err(|_| Problem::BadRequest)?;
     let limit = part.limit.unwrap_or(50);
     if !(1..=100).contains(&limit) {
         return Err(Problem::BadRequest);
@@ -47,7 +52,7 @@ pub(super) async fn list(
     // Ids are ordered by the time of the login. Unlike times, no two ids are equal.
     sessions.retain(|session| part.after.is_none_or(|after| session.id > after));
     sessions.sort_by_key(|session| session.id);
-    let mut reply = HttpResponse::Ok();
+    let mut reply = reply(StatusCode::OK);
     if let Some(last) = sessions.get(limit - 1).filter(|_| sessions.len() > limit) {
         let (path, last) = (request.path(), last.id);
         reply.insert_header((
@@ -71,20 +76,28 @@ pub(super) async fn list(
     Ok(reply.json(list))
 }
 
-pub(super) async fn end(
+/// Ends one of the caller's sessions. The path must have an `{id}`.
+///
+/// # Errors
+/// [`Problem`]: 401 without a valid token, 404 for another user's session too, 409 `policy_keeps_no_session`.
+pub async fn end_session(
     request: HttpRequest,
     rescind: Rescind,
     caller: Authenticated,
-    // Not a typed `Path`, which would log a value that it cannot read: it may be a token.
-    id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id: SessionId = id.parse().map_err(|_| Problem::NotFound)?;
+    // Not a `Path`, which would log a value that it cannot read: it may be a token.
+    let id = request.match_info().get("id").and_then(|id| id.parse().ok());
+    let id: SessionId = id.ok_or(Problem::NotFound)?;
     rescind.service().end_session(caller.user_id(), id).await?;
     tracing::info!(session = %id, user = %caller.user_id(), "ended a session from the list");
     Ok(done(&request, &rescind, &caller, id == caller.session_id()).finish())
 }
 
-pub(super) async fn log_out_everywhere(
+/// Ends all sessions of the caller.
+///
+/// # Errors
+/// [`Problem`]: 401 without a valid token, 409 `policy_keeps_no_session`.
+pub async fn log_out_everywhere(
     request: HttpRequest,
     rescind: Rescind,
     caller: Authenticated,
@@ -96,7 +109,7 @@ pub(super) async fn log_out_everywhere(
 
 /// 204, and without the cookies if they belong to the ended session.
 fn done(request: &HttpRequest, rescind: &Rescind, caller: &Authenticated, ended_own: bool) -> HttpResponseBuilder {
-    let mut reply = HttpResponse::NoContent();
+    let mut reply = reply(StatusCode::NO_CONTENT);
     if ended_own && caller.transport() == Transport::Cookie {
         for cookie in browser::dropped_cookies(request, rescind, caller.session_id()) {
             reply.cookie(cookie);

@@ -1,6 +1,6 @@
 //! Sign-up, and the current user.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
 use jiff::Timestamp;
 use rescind_session::{
     Password,
@@ -8,9 +8,10 @@ use rescind_session::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::reply;
 use crate::{
     authenticated::Authenticated,
-    body::{Field, JsonBody},
+    body::{self, Field},
     login,
     problem::Problem,
     rescind::Rescind,
@@ -45,20 +46,21 @@ struct SignedUp {
     username: String,
 }
 
-pub(super) async fn sign_up(
-    request: HttpRequest,
-    rescind: Rescind,
-    body: JsonBody<NameAndPassword>,
-) -> Result<HttpResponse, Problem> {
-    let (username, password) = body.0.required()?;
+/// Creates an account.
+///
+/// # Errors
+/// [`Problem`]: 409 `username_taken`, 422 `invalid_input`, 429 `rate_limited`.
+pub async fn sign_up(request: HttpRequest, rescind: Rescind, body: Payload) -> Result<HttpResponse, Problem> {
+    let body: NameAndPassword = body::json(&request, body).await?;
+    let (username, password) = body.required()?;
     let user = login::sign_up(&request, &rescind, &username, &password).await?;
-    Ok(HttpResponse::Created().json(SignedUp {
+    Ok(reply(StatusCode::CREATED).json(SignedUp {
         user_id: user.id,
         username: user.username.to_string(),
     }))
 }
 
-/// The reply of `GET /api/me`.
+/// The reply of [`me`].
 #[derive(Debug, Clone, Serialize)]
 pub struct Me {
     /// The user.
@@ -75,26 +77,29 @@ pub struct Me {
     pub expires_at: Timestamp,
 }
 
-/// The reply of `GET /api/me` for a token with these claims: for an application whose own reply has more.
-///
-/// # Errors
-/// [`Problem::TokenInvalid`] if the user no longer exists; 503 if the store does not answer.
-pub async fn me(rescind: &Rescind, claims: &AccessClaims) -> Result<Me, Problem> {
-    let user = rescind
-        .service()
-        .user(&claims.subject)
-        .await?
-        .ok_or(Problem::TokenInvalid)?;
-    Ok(Me {
-        user_id: user.id,
-        username: user.username.to_string(),
-        session_id: claims.session_id,
-        token_id: claims.token_id,
-        issued_at: claims.issued_at,
-        expires_at: claims.expires_at,
-    })
+impl Me {
+    /// The reply for a token with these claims: for an application whose own reply has more.
+    ///
+    /// # Errors
+    /// [`Problem::TokenInvalid`] if the user no longer exists; 503 if the store does not answer.
+    pub async fn of(rescind: &Rescind, claims: &AccessClaims) -> Result<Self, Problem> {
+        let user = rescind.service().user(&claims.subject).await?;
+        let user = user.ok_or(Problem::TokenInvalid)?;
+        Ok(Self {
+            user_id: user.id,
+            username: user.username.to_string(),
+            session_id: claims.session_id,
+            token_id: claims.token_id,
+            issued_at: claims.issued_at,
+            expires_at: claims.expires_at,
+        })
+    }
 }
 
-pub(super) async fn show_me(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(me(&rescind, caller.claims()).await?))
+/// The current user.
+///
+/// # Errors
+/// [`Problem`]: 401 without a valid token.
+pub async fn me(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+    Ok(reply(StatusCode::OK).json(Me::of(&rescind, caller.claims()).await?))
 }

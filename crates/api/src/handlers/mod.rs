@@ -1,0 +1,45 @@
+//! The JSON calls. [`Routes`](crate::Routes) mounts them under a prefix, or mount them one by one:
+//! `App::route("/signin", web::post().to(handlers::log_in))`.
+//!
+//! | call | body | answer |
+//! | --- | --- | --- |
+//! | [`log_in`]: `POST /login` | `{username, password}`, perhaps a `refresh_token` of the account, by which the device is known | 200 tokens |
+//! | [`refresh`]: `POST /refresh` | `{refresh_token}`, or none and the cookies | 200 tokens |
+//! | [`log_out`]: `POST /logout` | `{refresh_token}` or none; a bearer token, or else the cookies | 204 |
+//! | [`log_out_everywhere`]: `POST /logout-everywhere` | none | 204 |
+//! | [`me`]: `GET /me` | | 200 `{user_id, username, session_id, token_id, issued_at, expires_at}` |
+//! | [`sessions`]: `GET /sessions` | `?limit=` 1 to 100, or 50; `?after=` a session's id | 200, a list; `Link: rel="next"` if there are more |
+//! | [`end_session`]: `DELETE /sessions/{id}` | | 204 |
+//! | [`sign_up`]: `POST /users` | `{username, password}` | 201 `{user_id, username}` |
+//! | [`live`], [`ready`]: `GET /health/live`, `GET /health/ready` | | 200 |
+//!
+//! The caller is identified by a bearer token or by the cookies. A login here never sets cookies: its tokens are in the
+//! reply, for a program to keep. A caller that sent cookies gets cookies, and no token in a body, since a script that
+//! could read it could leak it.
+//!
+//! They need the application's [`Rescind`](crate::Rescind) and nothing else of it: its `JsonConfig` and other limits do
+//! not reach them. No reply of them may be cached.
+
+mod accounts;
+mod sessions;
+mod tokens;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+
+pub use accounts::{Me, me, sign_up};
+pub use sessions::{end_session, log_out_everywhere, sessions};
+pub use tokens::{log_in, log_out, refresh, tokens};
+
+pub use crate::health::{live, ready};
+use crate::security_headers::Own;
+
+/// A reply of this crate.
+fn reply(status: StatusCode) -> HttpResponseBuilder {
+    let mut reply = HttpResponse::build(status);
+    reply.insert_header((header::CACHE_CONTROL, "no-store"));
+    reply.extensions_mut().insert(Own);
+    reply
+}

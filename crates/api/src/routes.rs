@@ -1,0 +1,196 @@
+//! Which calls an application has, and at which paths.
+
+use actix_web::{
+    FromRequest, Handler, HttpResponse, Resource, Responder, guard,
+    http::Method,
+    web::{self, ServiceConfig},
+};
+
+use crate::{browser, guard::Guard, handlers, jwks::jwks, problem::Problem, rescind::Rescind, settings::Settings};
+
+/// A part of [`Routes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// `POST /login`
+    LogIn,
+    /// `POST /refresh`
+    Refresh,
+    /// `POST /logout`
+    LogOut,
+    /// `POST /logout-everywhere`
+    LogOutEverywhere,
+    /// `GET /me`
+    Me,
+    /// `GET /sessions` and `DELETE /sessions/{id}`
+    Sessions,
+    /// `POST /users`. Off, unless it is added: a service with users of its own has a sign-up of its own.
+    SignUp,
+    /// `GET /health/live` and `GET /health/ready`, outside of the prefix. Off, unless it is added.
+    Health,
+    /// `GET /.well-known/jwks.json`, outside of the prefix: the [public keys](crate::jwks). Off, unless it is added.
+    Jwks,
+    /// `POST /logout`, `GET /refresh` and `POST /refresh` for [browsers](crate::browser), at the paths of the
+    /// [`Settings`](crate::Settings), outside of the prefix. Off, unless it is added.
+    Browser,
+}
+
+/// Its methods, and the resource that answers them.
+type Call = (&'static [Method], Resource);
+
+const READ: &[Method] = &[Method::GET, Method::HEAD];
+const POST: &[Method] = &[Method::POST];
+
+fn call<F, Args>(methods: &'static [Method], path: String, handler: &F) -> Call
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = |method: &Method| web::method(method.clone()).to(handler.clone());
+    let resource = web::resource(path);
+    (methods, methods.iter().map(route).fold(resource, Resource::route))
+}
+
+impl Part {
+    const USUAL: [Self; 6] = [
+        Self::LogIn,
+        Self::Refresh,
+        Self::LogOut,
+        Self::LogOutEverywhere,
+        Self::Me,
+        Self::Sessions,
+    ];
+
+    fn calls(self, prefix: &str, settings: &Settings) -> Vec<Call> {
+        let at = |path: &str| format!("{prefix}{path}");
+        match self {
+            Self::LogIn => vec![call(POST, at("/login"), &handlers::log_in)],
+            Self::Refresh => vec![call(POST, at("/refresh"), &handlers::refresh)],
+            Self::LogOut => vec![call(POST, at("/logout"), &handlers::log_out)],
+            Self::LogOutEverywhere => vec![call(POST, at("/logout-everywhere"), &handlers::log_out_everywhere)],
+            Self::Me => vec![call(READ, at("/me"), &handlers::me)],
+            Self::Sessions => vec![
+                call(READ, at("/sessions"), &handlers::sessions),
+                call(&[Method::DELETE], at("/sessions/{id}"), &handlers::end_session),
+            ],
+            Self::SignUp => vec![call(POST, at("/users"), &handlers::sign_up)],
+            Self::Health => vec![
+                call(READ, "/health/live".to_owned(), &handlers::live),
+                call(READ, "/health/ready".to_owned(), &handlers::ready),
+            ],
+            Self::Jwks => vec![call(READ, "/.well-known/jwks.json".to_owned(), &jwks)],
+            Self::Browser => vec![
+                call(POST, settings.logout_path.clone(), &browser::log_out_by_form),
+                call(
+                    &[Method::GET, Method::POST],
+                    settings.refresh_path.clone(),
+                    &browser::refresh,
+                ),
+            ],
+        }
+    }
+}
+
+/// The calls that an application gets from this crate. [`Rescind::mount`] adds them.
+///
+/// Each call answers its own methods at its own path, and nothing else: other methods and other paths under the prefix
+/// are the application's.
+///
+/// ```
+/// # use rescind_api::{Part, Routes};
+/// let own = Routes::at("/auth").without(Part::Sessions).with(Part::Health);
+/// ```
+///
+/// The [`handlers`] can also be mounted one by one, at any path.
+#[derive(Debug, Clone)]
+pub struct Routes {
+    prefix: String,
+    parts: Vec<Part>,
+    whole_prefix: bool,
+}
+
+impl Default for Routes {
+    /// [`Routes::at`] `/api`.
+    fn default() -> Self {
+        Self::at("/api")
+    }
+}
+
+impl Routes {
+    /// Login, refresh, logout, logout everywhere, the current user, and their sessions, under this prefix: `/auth`
+    /// makes `/auth/login` and so on.
+    #[must_use]
+    pub fn at(prefix: &str) -> Self {
+        let prefix = prefix.trim_matches('/');
+        Self {
+            prefix: if prefix.is_empty() {
+                String::new()
+            } else {
+                format!("/{prefix}")
+            },
+            parts: Part::USUAL.to_vec(),
+            whole_prefix: false,
+        }
+    }
+
+    /// Adds a part.
+    #[must_use]
+    pub fn with(mut self, part: Part) -> Self {
+        self.parts.push(part);
+        self
+    }
+
+    /// Leaves a part out.
+    #[must_use]
+    pub fn without(mut self, part: Part) -> Self {
+        self.parts.retain(|kept| *kept != part);
+        self
+    }
+
+    /// Claims the prefix: an unknown path under it is answered 404, and another method of a known one 405, both with a
+    /// problem document. Routes of the application under the prefix must then be registered before.
+    #[must_use]
+    pub fn whole_prefix(mut self) -> Self {
+        self.whole_prefix = true;
+        self
+    }
+
+    fn configure(&self, rescind: &Rescind, cfg: &mut ServiceConfig) {
+        let settings = rescind.settings();
+        for (methods, resource) in self.parts.iter().flat_map(|part| part.calls(&self.prefix, settings)) {
+            cfg.service(if self.whole_prefix {
+                resource
+            } else {
+                resource.guard(guard::fn_guard(|request| methods.contains(&request.head().method)))
+            });
+        }
+        if self.whole_prefix {
+            cfg.service(web::scope(&self.prefix).default_service(web::to(nothing_here)));
+        }
+    }
+}
+
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::NotFound)
+}
+
+impl Rescind {
+    /// Adds calls to an application, and what the extractors need: `App::configure(rescind.mount(Routes::at("/auth")))`.
+    ///
+    /// An application without our calls needs only `App::app_data(rescind.clone())` for the extractors.
+    pub fn mount(&self, routes: Routes) -> impl FnOnce(&mut ServiceConfig) + use<> {
+        let rescind = self.clone();
+        move |cfg| {
+            routes.configure(&rescind, cfg);
+            cfg.app_data(web::Data::new(rescind));
+        }
+    }
+
+    /// The middleware to wrap an application in, outermost: it gives each request an id and a line in the log, refuses
+    /// writes of other origins, and puts the security headers on every reply. Without it the cookies are not safe.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        Guard::new(self.clone())
+    }
+}

@@ -1,0 +1,132 @@
+//! Tests of an application that uses this crate: a logged-in request in one line, and a clock to move. Feature `testing`.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use actix_web::{App, test, web};
+//! use rescind_api::{Authenticated, testing::Testing};
+//!
+//! async fn greeting(_: Authenticated) -> &'static str {
+//!     "Hello."
+//! }
+//!
+//! #[actix_web::main] // in a test: #[actix_web::test]
+//! async fn main() {
+//!     let testing = Testing::new().await;
+//!     let app = App::new()
+//!         .app_data(testing.rescind().clone())
+//!         .route("/greeting", web::get().to(greeting));
+//!     let app = test::init_service(app).await;
+//!
+//!     let request = testing.logged_in("alice").await.uri("/greeting").to_request();
+//!     assert_eq!(test::call_service(&app, request).await.status(), 200);
+//!
+//!     let request = testing.logged_in("alice").await.uri("/greeting").to_request();
+//!     testing.clock().advance(Duration::from_secs(3600));
+//!     assert_eq!(test::call_service(&app, request).await.status(), 401);
+//! }
+//! ```
+#![expect(
+    clippy::expect_used,
+    reason = "a test fails by panicking, and this module is for tests"
+)]
+
+use std::sync::Arc;
+
+use actix_web::{http::header, test::TestRequest};
+use rescind_session::{
+    Config, Device, HashingSettings, IssuedTokens, Keys, ManualClock, Password, Ports, SessionService, SignUpError,
+    SystemRandom,
+    memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
+    token::{Algorithm, KeyRing, RefreshKey, RefreshKeys, SigningKey},
+};
+
+use crate::{rescind::Rescind, settings::Settings};
+
+/// A service on stores in memory, with quick password hashing and a clock that only moves when told.
+pub struct Testing {
+    rescind: Rescind,
+    clock: ManualClock,
+}
+
+/// The password of every user that [`Testing`] makes.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+impl Testing {
+    /// A service at `https://app.example` with the default settings. The time is noon of 1 January 2026, UTC.
+    ///
+    /// # Panics
+    /// If a key cannot be generated.
+    pub async fn new() -> Self {
+        let url = "https://app.example";
+        Self::with(
+            Config::new(url, "app"),
+            Settings::new(url.parse().expect("it is a URL")),
+        )
+        .await
+    }
+
+    /// The same with the application's own configuration and settings, except for the hashing.
+    ///
+    /// # Panics
+    /// If they contradict themselves.
+    pub async fn with(mut config: Config, settings: Settings) -> Self {
+        let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().expect("it is a time"));
+        let mut rng = SystemRandom::new().expect("the machine has randomness");
+        let keys = Keys {
+            ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).expect("a key")),
+            refresh: RefreshKeys::new(RefreshKey::generate(&mut rng), Vec::new()).expect("one key is not too many"),
+        };
+        let ports = Ports {
+            users: Arc::new(MemoryUsers::new()),
+            sessions: Arc::new(MemorySessions::new()),
+            blacklist: Arc::new(MemoryBlacklist::new()),
+            clock: Arc::new(clock.clone()),
+        };
+        config.hashing = HashingSettings {
+            memory_kib: 64,
+            iterations: 1,
+            ..HashingSettings::default()
+        };
+        let service = SessionService::new(config, keys, ports, rng).expect("a valid configuration");
+        service.sync_blacklist(100).await.expect("stores in memory answer");
+        Self {
+            rescind: Rescind::new(service, settings).expect("valid settings"),
+            clock,
+        }
+    }
+
+    /// For the application under test.
+    #[must_use]
+    pub fn rescind(&self) -> &Rescind {
+        &self.rescind
+    }
+
+    /// The time by which tokens are issued and checked.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// Logs in a user with this name, who is made if necessary.
+    ///
+    /// # Panics
+    /// If the name cannot be a login name.
+    pub async fn log_in(&self, username: &str) -> IssuedTokens {
+        let (service, password) = (self.rescind.service(), Password::new(PASSWORD));
+        let made = service.sign_up(username, &password).await;
+        assert!(matches!(made, Ok(_) | Err(SignUpError::NameTaken)), "{made:?}");
+        let client = self.rescind.settings().client_id.clone();
+        let issued = service.log_in(username, &password, client, Device::default()).await;
+        issued.expect("the password is right")
+    }
+
+    /// A request of that user, with a bearer token of a new login. Add the method, the path and the rest.
+    ///
+    /// # Panics
+    /// As [`log_in`](Self::log_in).
+    pub async fn logged_in(&self, username: &str) -> TestRequest {
+        let token = self.log_in(username).await.access_token;
+        TestRequest::default().insert_header((header::AUTHORIZATION, format!("Bearer {}", token.expose_secret())))
+    }
+}

@@ -1,0 +1,47 @@
+//! The help for tests of applications.
+
+use std::time::Duration;
+
+use actix_web::{App, test, web};
+use rescind_api::{Authenticated, Rescind, Settings, testing::Testing};
+use rescind_session::{Config, Policy};
+
+async fn status(testing: &Testing, request: test::TestRequest) -> u16 {
+    let handler = |caller: Authenticated, rescind: Rescind| async move {
+        let user = rescind.service().user(caller.user_id()).await.unwrap().unwrap();
+        user.username.to_string()
+    };
+    let app = App::new()
+        .app_data(testing.rescind().clone())
+        .route("/", web::get().to(handler));
+    let app = test::init_service(app).await;
+    test::call_service(&app, request.to_request()).await.status().as_u16()
+}
+
+#[actix_web::test]
+async fn a_request_is_logged_in_until_the_clock_is_moved() {
+    let testing = Testing::new().await;
+    assert_eq!(status(&testing, testing.logged_in("alice").await).await, 200);
+    assert_eq!(
+        status(&testing, testing.logged_in("alice").await).await,
+        200,
+        "a second login"
+    );
+    let request = testing.logged_in("bob").await;
+    testing.clock().advance(Duration::from_secs(3600));
+    assert_eq!(status(&testing, request).await, 401);
+    assert_eq!(status(&testing, testing.logged_in("bob").await).await, 200);
+}
+
+#[actix_web::test]
+async fn the_configuration_and_the_settings_can_be_the_applications() {
+    let config = Config {
+        policy: Policy::client_delete(),
+        ..Config::new("https://shop.example", "shop")
+    };
+    let settings = Settings::new("https://shop.example".parse().unwrap()).cookie_prefix("shop");
+    let testing = Testing::with(config, settings).await;
+    assert_eq!(status(&testing, testing.logged_in("alice").await).await, 200);
+    assert!(testing.log_in("alice").await.refresh.is_none());
+    assert_eq!(testing.rescind().settings().cookie_name("access"), "__Host-shop_access");
+}
