@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_redis::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, RedisError, RedisResult,
-    ServerErrorKind, Value, aio::MultiplexedConnection, cmd,
+    ServerErrorKind, Value, aio::MultiplexedConnection, cmd, pipe,
 };
 use rescind_session::life::Life;
 use tokio::{sync::Mutex, task::JoinSet, time::timeout};
@@ -34,6 +34,16 @@ pub(super) struct Connections {
     /// Any of the keys: in a cluster it identifies the server that has all of them.
     key: String,
     trust: Arc<Trusted>,
+    identify: Identify,
+}
+
+/// How a new connection identifies its server.
+#[derive(Clone, Copy)]
+pub(super) enum Identify {
+    /// By a script, as the changes of the copy do.
+    ByScript,
+    /// By `INFO` alone: for a reader, who may run no scripts.
+    ByInfo,
 }
 
 /// How to find a server.
@@ -53,7 +63,12 @@ enum Lookup {
 }
 
 impl Connections {
-    pub(super) fn to(address: Address, keys: &Keys, trust: Arc<Trusted>) -> Result<Self, RedisConnectError> {
+    pub(super) fn to(
+        address: Address,
+        keys: &Keys,
+        trust: Arc<Trusted>,
+        identify: Identify,
+    ) -> Result<Self, RedisConnectError> {
         if address.is_tls() {
             choose_cryptography();
         }
@@ -68,6 +83,7 @@ impl Connections {
             config,
             key: keys.mark.clone(),
             trust,
+            identify,
         })
     }
 
@@ -254,6 +270,16 @@ pub(super) fn relied_on(role: &str, policy: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What [`LOOK`] returns, from the text of `INFO`: role, life, eviction policy.
+fn identity(info: &str) -> Option<(String, String, String)> {
+    let value = |name: &str| {
+        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+        lines.find_map(|(field, value)| (field == name).then(|| value.trim().to_owned()))
+    };
+    let life = format!("{}/{}", value("run_id")?, value("master_replid")?);
+    Some((value("role")?, life, value("maxmemory_policy")?))
+}
+
 impl Manager for Connections {
     type Type = Connection;
     type Error = Failure;
@@ -267,8 +293,15 @@ impl Manager for Connections {
             made_as,
             is_sound: true,
         };
-        let look = Question::Script(&LOOK, vec![self.key.clone()], Vec::new());
-        let (role, server, policy): (String, String, String) = connection.ask(&look).await?;
+        let (role, server, policy) = match self.identify {
+            Identify::ByScript => {
+                let look = Question::Script(&LOOK, vec![self.key.clone()], Vec::new());
+                connection.ask(&look).await?
+            }
+            Identify::ByInfo => {
+                identity(&connection.ask::<String>(&Question::Info).await?).ok_or(Failure::Unreadable)?
+            }
+        };
         relied_on(&role, &policy).map_err(|failure| match (failure, &self.way) {
             // The sentinels or members will soon know the right one: a failover is running.
             (Failure::Replica, Way::Asked(..)) => Failure::Moved,
@@ -302,6 +335,10 @@ pub(super) enum Question<'a> {
     Script(&'a Script, Vec<String>, Vec<String>),
     /// The values of these keys.
     Values(Vec<String>),
+    /// How long the first key still lasts, in milliseconds, and the values of all.
+    LastingValues(Vec<String>),
+    /// Everything about the server.
+    Info,
 }
 
 impl Connection {
@@ -319,6 +356,12 @@ impl Connection {
         self.is_sound = false;
         let answer = match question {
             Question::Values(keys) => cmd("MGET").arg(keys).query_async(&mut self.link).await?,
+            Question::LastingValues(keys) => {
+                let mut both = pipe();
+                both.cmd("PTTL").arg(keys.first()).cmd("MGET").arg(keys);
+                both.query_async(&mut self.link).await?
+            }
+            Question::Info => cmd("INFO").query_async(&mut self.link).await?,
             Question::Script(script, keys, arguments) => self.run(script, keys, arguments).await?,
         };
         self.is_sound = true;

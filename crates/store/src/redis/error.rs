@@ -28,6 +28,9 @@ pub enum RedisConnectError {
     /// A cluster has only one database.
     #[error("REDIS_URL names a database of a cluster, which has only one: write `redis+cluster://host:port,host:port`")]
     ClusterDatabase,
+    /// A reader of a cluster.
+    #[error("REDIS_URL names a cluster: a reader takes one server, or sentinels (`redis+sentinel://`)")]
+    ReaderOfCluster,
     /// Sentinels watch several primaries, so the URL must name one.
     #[error("REDIS_URL names no primary: write `redis+sentinel://host:port,host:port/name`, as the sentinels call it")]
     NoPrimaryNamed,
@@ -61,6 +64,7 @@ impl RedisConnectError {
             | Self::Parameter
             | Self::Database
             | Self::ClusterDatabase
+            | Self::ReaderOfCluster
             | Self::NoPrimaryNamed
             | Self::Replica => true,
             Self::Namespace(_) | Self::Evicts { .. } | Self::Unusable(_) => false,

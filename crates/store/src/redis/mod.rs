@@ -25,10 +25,12 @@ mod address;
 mod connections;
 mod error;
 mod keys;
+mod reader;
 mod scripts;
 mod trust;
 
 pub use error::RedisConnectError;
+pub use reader::RedisReader;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -47,7 +49,7 @@ use uuid::Uuid;
 use crate::HighWater;
 
 use address::Address;
-use connections::{Connections, Question};
+use connections::{Connections, Identify, Question};
 use error::Failure;
 use keys::Keys;
 use scripts::{CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
@@ -135,9 +137,13 @@ impl RedisBlacklist {
     /// # Errors
     /// [`RedisConnectError`]: the URL cannot be read.
     pub fn unconnected(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
+        Self::at(Address::read(url)?, settings, Identify::ByScript)
+    }
+
+    fn at(address: Address, settings: &RedisSettings, identify: Identify) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
         let trust = Arc::new(Trusted::default());
-        let connections = Connections::to(Address::read(url)?, &keys, Arc::clone(&trust))?;
+        let connections = Connections::to(address, &keys, Arc::clone(&trust), identify)?;
         let pool = Pool::builder(connections)
             .max_size(settings.connections.max(1))
             .build()

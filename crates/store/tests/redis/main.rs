@@ -12,5 +12,6 @@ mod fixture;
 mod interleavings;
 mod losing;
 mod marks;
+mod reading;
 mod refusing;
 mod tls;
