@@ -14,7 +14,7 @@ pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 /// Far longer than any recovery here takes, even on a machine that also compiles.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// The issuer of all nodes' tokens. No request goes there.
-const PUBLIC_URL: &str = "http://rescind.test";
+pub(crate) const PUBLIC_URL: &str = "http://rescind.test";
 
 /// Where the nodes of a cluster keep their sessions.
 #[derive(Debug, Clone)]

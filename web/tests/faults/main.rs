@@ -36,5 +36,6 @@ mod races;
 mod random;
 mod refused;
 mod refusing_writes;
+mod resource_server;
 mod two_nodes;
 mod unreachable;

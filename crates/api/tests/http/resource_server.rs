@@ -215,6 +215,19 @@ async fn a_token_is_accepted_by_the_issuers_public_keys_alone() {
 }
 
 #[tokio::test]
+async fn keys_are_fetched_by_the_machines_clock_unless_another_is_given() {
+    let issuer = Issuer::start().await;
+    issuer.answers(200, "max-age=60", r#"{"keys":[]}"#);
+    let mut settings = ResourceServerSettings::new(ORIGIN, "rescind-api");
+    settings.jwks_url.clone_from(&issuer.url);
+    let server = ResourceServer::new(settings, RevocationCheck::NotChecked).unwrap();
+    for _ in 0..5 {
+        server.fetch_keys().await.unwrap();
+    }
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test]
 async fn a_logout_counts_at_once_except_where_it_is_not_checked() {
     let both = Both::start().await;
     let tokens = both.world.login().await;
