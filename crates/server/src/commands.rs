@@ -124,9 +124,10 @@ async fn rotate(directory: &KeyDirectory, present: &Ring, store: &SqlStore, stor
         .replace_fingerprint(&directory.load()?.fingerprint.to_string())
         .await?;
     say(&format!(
-        "{} ({algorithm}) signs from the next start on. Nodes that were not restarted refuse what it signs (401): restart all \
-         of them soon. Older keys still verify; delete one, and run `rescind keys adopt`, when the longest access token that it \
-         signed is dead.",
+        "{} ({algorithm}) signs from the next start on. Nodes that run and share this directory verify with it within seconds; \
+         copy it to those that do not. Services that read /.well-known/jwks.json have it after a minute. Then restart the nodes, \
+         one after the other. Older keys still verify; delete one, and run `rescind keys adopt`, when the longest access token \
+         that it signed has expired: running nodes then refuse what it signed.",
         added.display()
     ))
 }

@@ -20,6 +20,7 @@ use crate::{
     connections::{self, Timed},
     database,
     failure::{Failure, SERVER_FAILED},
+    keys,
     node::Node,
     settings::Faults,
     signals::EndSignals,
@@ -50,6 +51,7 @@ impl Node {
     {
         self.starting.end().await;
         let service = self.rescind.service().clone();
+        let keys = keys::follow(self.settings.storage.keys.clone(), self.store.clone(), service.clone());
         let server = async move {
             let node = self.settings.node.as_deref().map(HeaderValue::from_str).transpose();
             let node = node.map_err(|_| Faults::one("RESCIND_NODE", "must be able to stand in a header"))?;
@@ -115,6 +117,7 @@ impl Node {
             ended = server => ended,
             failure = clock::watch(self.clock, service, self.store.clone()) => Err(failure),
             failure = self.mark.follow(&self.store) => Err(failure),
+            never = keys => match never {},
         };
         self.maintenance.abort();
         if let Err(failure) = self.mark.raise(&self.store).await {

@@ -8,6 +8,7 @@ mod clock;
 mod crash;
 mod credentials;
 mod head_start;
+mod keys;
 mod locked_database;
 mod logout;
 mod maintenance;

@@ -6,7 +6,7 @@
 //! | `access-0001-<kid>.hs256` | a shared secret that signs access tokens, in base64url; its name contains its key id |
 //! | `refresh-0001.key` | 32 bytes in base64url, which refresh tokens are made with |
 //!
-//! The active key of each kind has the highest number; the others still verify. A fifth refresh key is refused, since each is
+//! The active key of each kind has the highest number at the start; the others still verify. A fifth refresh key is refused, since each is
 //! tried for every refresh. An old key may be deleted when the longest token that it made has expired.
 //!
 //! **Files, not the database**: a stolen database cannot mint tokens. The database stores a fingerprint of its keys, and a
@@ -20,8 +20,10 @@
 //! directory that others can write to, since a file that they put there would be a key.
 
 mod files;
+mod reload;
 
 pub(crate) use files::KeysError;
+pub(crate) use reload::follow;
 
 use std::{
     fs, io,
@@ -138,16 +140,32 @@ impl KeyDirectory {
         Ok(())
     }
 
-    /// Reads the keys that are there.
+    /// Reads the keys that are there. The newest of each kind is the active one.
     pub(crate) fn load(&self) -> Result<Ring, KeysError> {
+        self.load_active(|_| false)
+    }
+
+    /// The same, but those that are active in `current` still are if they are there.
+    fn load_beside(&self, current: &Keys) -> Result<Ring, KeysError> {
+        let mut ring = self.load_active(|kid| kid == current.ring.active().kid())?;
+        ring.keys.refresh = ring.keys.refresh.issuing_as(&current.refresh);
+        Ok(ring)
+    }
+
+    fn load_active(&self, is_active: impl Fn(&str) -> bool) -> Result<Ring, KeysError> {
         let files = self.files()?;
         let missing = || KeysError::Missing { path: self.0.clone() };
-        let mut access = files.access.into_values().rev();
-        let active = access.next().ok_or_else(missing)?;
-        let mut ring = KeyRing::new(read_access(&active)?);
-        for retired in access {
-            ring = ring.with_retired(read_access(&retired)?.verifying_key());
+        let newest_first = files.access.into_values().rev();
+        let mut access: Vec<_> = newest_first
+            .map(|path| Ok((read_access(&path)?, path)))
+            .collect::<Result<_, KeysError>>()?;
+        if access.is_empty() {
+            return Err(missing());
         }
+        let place = access.iter().position(|(key, _)| is_active(key.kid())).unwrap_or(0);
+        let (key, active) = access.remove(place);
+        let retired = access.iter().map(|(key, _)| key.verifying_key());
+        let ring = retired.fold(KeyRing::new(key), KeyRing::with_retired);
         let mut refresh = files.refresh.into_values().rev().map(|path| read_refresh(&path));
         let newest = refresh.next().ok_or_else(missing)??;
         let refresh =

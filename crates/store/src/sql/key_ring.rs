@@ -82,8 +82,16 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
     pub async fn is_claimed(&self) -> Result<bool, StoreError> {
+        Ok(self.fingerprint().await?.is_some())
+    }
+
+    /// The fingerprint of the keys that the database belongs to.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot answer.
+    pub async fn fingerprint(&self) -> Result<Option<String>, StoreError> {
         let row = self.retry(|| async { Entity::find_by_id(THE_ROW).one(&self.readers).await.map_err(failed) });
-        Ok(row.await?.is_some())
+        Ok(row.await?.map(|row| row.fingerprint))
     }
 
     /// Gives the database to the keys of that fingerprint, even if others had it: for keys that were rotated on
