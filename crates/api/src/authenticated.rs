@@ -1,6 +1,6 @@
 //! The owner of an access token: a parameter that any handler can take.
 
-use std::{future::Future, ops::Deref, pin::Pin};
+use std::{future::Future, ops::Deref, pin::Pin, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, ResponseError,
@@ -10,6 +10,7 @@ use actix_web::{
         header::{self, HeaderMap},
     },
 };
+use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
     AuthenticateError,
     token::{AccessClaims, AccessToken, SessionId, UserId},
@@ -61,9 +62,11 @@ pub struct MaybeAuthenticated(pub Option<Authenticated>);
 /// say what was checked.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    claims: AccessClaims,
+    claims: Box<AccessClaims>,
     token: AccessToken,
     transport: Transport,
+    /// When it was accepted.
+    now: Timestamp,
 }
 
 impl Deref for Authenticated {
@@ -116,6 +119,38 @@ impl Caller {
         self.transport
     }
 
+    /// Whether the token's `roles` have this one. They are as old as the token.
+    ///
+    /// # Errors
+    /// [`Problem::InsufficientRole`].
+    pub fn require_role(&self, role: &str) -> Result<(), Problem> {
+        let has = self.claims.extra.has_role(role);
+        has.then_some(()).ok_or(Problem::InsufficientRole)
+    }
+
+    /// Whether the token's `scope` has this one.
+    ///
+    /// # Errors
+    /// [`Problem::InsufficientScope`].
+    pub fn require_scope(&self, scope: &str) -> Result<(), Problem> {
+        let has = self.claims.extra.has_scope(scope);
+        has.then_some(())
+            .ok_or_else(|| Problem::InsufficientScope(scope.to_owned()))
+    }
+
+    /// Whether the user has proved who they are within this time.
+    ///
+    /// # Errors
+    /// [`Problem::InsufficientUserAuthentication`].
+    pub fn require_fresh(&self, max_age: Duration) -> Result<(), Problem> {
+        let limit = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+        let age = self.claims.auth_time.map(|at| self.now.duration_since(at));
+        let is_fresh = age.is_some_and(|age| age <= limit);
+        is_fresh
+            .then_some(())
+            .ok_or(Problem::InsufficientUserAuthentication { max_age })
+    }
+
     /// The token itself, to pass on to another service or to decode on a page.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
@@ -132,18 +167,20 @@ impl Caller {
                 Check::SignatureOnly => server.verify_signature_only(token.expose_secret()).await?,
             };
             return Ok(Self {
-                claims,
+                claims: Box::new(claims),
                 token,
                 transport: Transport::Bearer,
+                now: server.now()?,
             });
         }
         let rescind = Rescind::of(request)?;
         if let Some(token) = bearer(request.headers())? {
             let claims = check.accept(&rescind, &token).await?;
             return Ok(Self {
-                claims,
+                claims: Box::new(claims),
                 token,
                 transport: Transport::Bearer,
+                now: rescind.service().now()?,
             });
         }
         let cookies = CookieTokens::read(request, rescind.cookie_names())?;
@@ -166,9 +203,10 @@ impl Caller {
             Ok(claims) => {
                 cookies.require_session_of(&claims)?;
                 Ok(CookieVerdict::Accepted(Self {
-                    claims,
+                    claims: Box::new(claims),
                     token,
                     transport: Transport::Cookie,
+                    now: rescind.service().now()?,
                 }))
             }
             Err(AuthenticateError::Unavailable(error)) => Err(error.into()),

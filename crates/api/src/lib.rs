@@ -45,7 +45,7 @@ pub use login::LimitedLogin;
 pub use origin::OriginCheck;
 pub use problem::{FieldError, Problem};
 pub use request_log::RequestLog;
-pub use require::RequireLogin;
+pub use require::{RequireFresh, RequireLogin, RequireRole, RequireScope};
 pub use rescind::Rescind;
 pub use rescind_session as session;
 #[cfg(feature = "resource-server")]

@@ -93,6 +93,15 @@ pub enum Problem {
     DemoAccount,
     /// 403: the refresh page was requested by a prefetch, a frame or a subresource, not by a navigation.
     NotANavigation,
+    /// 403: the token lacks a role.
+    InsufficientRole,
+    /// 403: the token lacks this scope (RFC 6750, section 3.1).
+    InsufficientScope(String),
+    /// 401: the user proved who they are too long ago (RFC 9470). Asking for the password again helps.
+    InsufficientUserAuthentication {
+        /// The longest time that is accepted, in whole seconds on the wire.
+        max_age: Duration,
+    },
     /// 400: the two credentials of the request are of different sessions.
     DifferentSessions,
     /// 400: the browser sent one of the cookies twice, and only one can be ours.
@@ -305,6 +314,21 @@ impl Problem {
                 "not_a_navigation",
                 "This address has to be visited; it is not for fetching ahead.",
             ),
+            Self::InsufficientRole => (
+                S::FORBIDDEN,
+                "insufficient_role",
+                "You do not have the role that this needs.",
+            ),
+            Self::InsufficientScope(_) => (
+                S::FORBIDDEN,
+                "insufficient_scope",
+                "The access token does not have the scope that this needs.",
+            ),
+            Self::InsufficientUserAuthentication { .. } => (
+                S::UNAUTHORIZED,
+                "insufficient_user_authentication",
+                "This needs a recent login. Give the password again.",
+            ),
             Self::DifferentSessions => (
                 S::BAD_REQUEST,
                 "different_sessions",
@@ -351,20 +375,30 @@ impl Problem {
         }
     }
 
-    /// The challenge of a 401, and of a bearer request that cannot be read (RFC 6750, section 3).
+    /// The challenge of a 401, of a missing scope, and of a bearer request that cannot be read (RFC 6750, section 3).
     pub(crate) fn challenge(&self, realm: &str) -> Option<String> {
         let bearer = format!(r#"Bearer realm="{realm}""#);
         let error = match self {
             Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => "invalid_token",
             Self::AuthorizationUnreadable => "invalid_request",
+            Self::InsufficientScope(_) | Self::InsufficientUserAuthentication { .. } => self.code(),
             // "If the request lacks any authentication information, the resource server SHOULD NOT include an error code."
             // The other 401s do not concern an access token, but RFC 9110, section 15.5.2 wants a challenge for every
             // 401.
             _ if self.status_code() == StatusCode::UNAUTHORIZED => return Some(bearer),
             _ => return None,
         };
+        let more = match self {
+            // The characters of a scope (RFC 6749, section 3.3).
+            Self::InsufficientScope(scope) => {
+                let scope = scope.replace(|c: char| !c.is_ascii_graphic() || "\"\\".contains(c), "");
+                format!(r#", scope="{scope}""#)
+            }
+            Self::InsufficientUserAuthentication { max_age } => format!(r#", max_age="{}""#, max_age.as_secs()),
+            _ => String::new(),
+        };
         Some(format!(
-            r#"{bearer}, error="{error}", error_description="{}""#,
+            r#"{bearer}, error="{error}", error_description="{}"{more}"#,
             self.detail()
         ))
     }

@@ -35,8 +35,7 @@ use std::sync::Arc;
 
 use actix_web::{http::header, test::TestRequest};
 use rescind_session::{
-    Config, Device, HashingSettings, IssuedTokens, Keys, ManualClock, Password, Ports, SessionService, SignUpError,
-    SystemRandom,
+    Config, Device, IssuedTokens, Keys, ManualClock, Password, Ports, SessionService, SignUpError, SystemRandom,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
     token::{Algorithm, KeyRing, RefreshKey, RefreshKeys, SigningKey},
 };
@@ -83,11 +82,7 @@ impl Testing {
             blacklist: Arc::new(MemoryBlacklist::new()),
             clock: Arc::new(clock.clone()),
         };
-        config.hashing = HashingSettings {
-            memory_kib: 64,
-            iterations: 1,
-            ..HashingSettings::default()
-        };
+        (config.hashing.memory_kib, config.hashing.iterations) = (64, 1);
         let service = SessionService::new(config, keys, ports, rng).expect("a valid configuration");
         service.sync_blacklist(100).await.expect("stores in memory answer");
         Self {

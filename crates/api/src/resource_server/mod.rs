@@ -8,6 +8,7 @@ mod issuer_keys;
 use std::{fmt, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web};
+use jiff::Timestamp;
 use rescind_session::{
     AuthenticateError, Clock, RevocationReader, Unavailable, VerifiedToken,
     ports::{RevocationStatus, StoreError},
@@ -249,7 +250,7 @@ impl ResourceServer {
     }
 
     fn verify_by(&self, document: &Document, token: &str) -> Result<AccessClaims, AuthenticateError> {
-        let now = self.shared.keys.clock.now().map_err(Unavailable::from)?;
+        let now = self.now()?;
         self.shared
             .verifier
             .verify(&document.keys, token, now)
@@ -257,6 +258,11 @@ impl ResourceServer {
                 VerifyError::Expired(claims) => AuthenticateError::Expired(claims),
                 other => AuthenticateError::Invalid(other),
             })
+    }
+
+    /// The time by which tokens are checked.
+    pub(crate) fn now(&self) -> Result<Timestamp, Unavailable> {
+        Ok(self.shared.keys.clock.now()?)
     }
 
     /// The server of a request's route, if there is one.

@@ -2,6 +2,7 @@
 
 use actix_web::{App, http::header, test, test::TestRequest, web};
 use rescind_api::Authenticated;
+use rescind_session::token::{AccessClaims, ExtraClaims};
 
 use crate::{
     faulty::Fault,
@@ -203,4 +204,92 @@ async fn a_handler_behind_require_login_checks_no_second_time() {
     let before = world.blacklist.calls();
     world.get("/private/mine", &tokens.access).await.is(200);
     assert_eq!(world.blacklist.calls() - before, 1);
+}
+
+/// A token with claims of the application, signed by the service's key.
+fn with_claims(world: &World, token: &str, change: impl FnOnce(&mut AccessClaims)) -> String {
+    let mut claims = world.service.genuine_claims(token).unwrap();
+    change(&mut claims);
+    world
+        .service
+        .keys()
+        .ring
+        .sign(&claims)
+        .unwrap()
+        .expose_secret()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_route_can_require_a_role() {
+    let world = World::new().await;
+    let token = world.login().await.access;
+    let admin = with_claims(&world, &token, |claims| {
+        claims.extra = ExtraClaims::new().with_roles(["user", "admin"])
+    });
+    let other = with_claims(&world, &token, |claims| {
+        claims.extra = ExtraClaims::new().with_roles(["administrator"])
+    });
+    let text = with_claims(&world, &token, |claims| {
+        claims.extra = ExtraClaims::new().with("roles", "admin").unwrap();
+    });
+    for path in ["/admin", "/needs?role"] {
+        world.get(path, &admin).await.is(200);
+        for token in [&token, &other, &text] {
+            world.get(path, token).await.is_problem(403, "insufficient_role");
+        }
+        world.send(navigation(path)).await.is_problem(401, "token_missing");
+    }
+    world.post_as("/api/logout", &token).await.is(204);
+    world.get("/admin", &admin).await.is_problem(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn a_route_can_require_a_scope() {
+    let world = World::new().await;
+    let token = world.login().await.access;
+    let scope = |scopes: &[&str]| {
+        with_claims(&world, &token, |claims| {
+            claims.extra = ExtraClaims::new().with_scope(scopes)
+        })
+    };
+    for path in ["/write", "/needs?scope"] {
+        world.get(path, &scope(&["orders:read", "orders:write"])).await.is(200);
+        for token in [token.clone(), scope(&["orders:writer"])] {
+            let refused = world.get(path, &token).await;
+            refused.is_problem(403, "insufficient_scope");
+            let challenge = refused.header("www-authenticate").unwrap();
+            assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
+            assert!(challenge.ends_with(r#"scope="orders:write""#), "{challenge}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_route_can_require_a_recent_login() {
+    let world = World::new().await;
+    let tokens = world.login().await;
+    let unknown = with_claims(&world, &tokens.access, |claims| claims.auth_time = None);
+    for path in ["/payout", "/needs?fresh"] {
+        world.get(path, &tokens.access).await.is(200);
+        world
+            .get(path, &unknown)
+            .await
+            .is_problem(401, "insufficient_user_authentication");
+    }
+    world.clock.advance(std::time::Duration::from_secs(61));
+    let refreshed = world.refresh(&tokens.refresh).await.tokens();
+    for token in [&tokens.access, &refreshed.access] {
+        for path in ["/payout", "/needs?fresh"] {
+            let refused = world.get(path, token).await;
+            refused.is_problem(401, "insufficient_user_authentication");
+            let challenge = refused.header("www-authenticate").unwrap();
+            assert!(
+                challenge.contains(r#"error="insufficient_user_authentication""#),
+                "{challenge}"
+            );
+            assert!(challenge.ends_with(r#"max_age="60""#), "{challenge}");
+        }
+    }
+    world.get("/payout", &world.login().await.access).await.is(200);
 }

@@ -35,10 +35,8 @@ async fn a_request_is_logged_in_until_the_clock_is_moved() {
 
 #[actix_web::test]
 async fn the_configuration_and_the_settings_can_be_the_applications() {
-    let config = Config {
-        policy: Policy::client_delete(),
-        ..Config::new("https://shop.example", "shop")
-    };
+    let mut config = Config::new("https://shop.example", "shop");
+    config.policy = Policy::client_delete();
     let settings = Settings::new("https://shop.example".parse().unwrap()).cookie_prefix("shop");
     let testing = Testing::with(config, settings).await;
     assert_eq!(status(&testing, testing.logged_in("alice").await).await, 200);

@@ -18,8 +18,9 @@ use futures::Stream;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::{
-    Authenticated, Form, MaybeAuthenticated, Part, Problem, RateLimit, RequireLogin, Rescind, Routes,
-    STRICT_CONTENT_SECURITY_POLICY, Settings, VerifiedOnly, Visitor, browser, extractor_problems,
+    Authenticated, Form, MaybeAuthenticated, Part, Problem, RateLimit, RequireFresh, RequireLogin, RequireRole,
+    RequireScope, Rescind, Routes, STRICT_CONTENT_SECURITY_POLICY, Settings, VerifiedOnly, Visitor, browser,
+    extractor_problems,
 };
 use rescind_session::{
     Config, DemoAccounts, HashingSettings, Keys, ManualClock, Password, Policy, Ports, Session, SessionService,
@@ -300,7 +301,7 @@ impl Reply {
         assert_eq!(self.header("allow").is_some(), status == 405, "Allow");
         assert_eq!(
             self.header("www-authenticate").is_some(),
-            status == 401 || code == "authorization_unreadable",
+            status == 401 || ["authorization_unreadable", "insufficient_scope"].contains(&code),
             "WWW-Authenticate"
         );
     }
@@ -450,6 +451,22 @@ fn strangers_own(cfg: &mut web::ServiceConfig) {
         .route("/maybe", web::get().to(maybe))
         .route("/option", web::get().to(option))
         .service(
+            web::resource("/admin")
+                .wrap(RequireRole::new("admin"))
+                .route(web::get().to(mine)),
+        )
+        .service(
+            web::resource("/write")
+                .wrap(RequireScope::new("orders:write"))
+                .route(web::get().to(mine)),
+        )
+        .service(
+            web::resource("/payout")
+                .wrap(RequireFresh::within(Duration::from_secs(60)))
+                .route(web::get().to(mine)),
+        )
+        .route("/needs", web::get().to(needs))
+        .service(
             web::scope("/private")
                 .wrap(RequireLogin)
                 .route("/mine", web::get().to(mine))
@@ -555,6 +572,16 @@ async fn mine(caller: Authenticated) -> String {
 
 async fn verified_only(caller: VerifiedOnly) -> String {
     format!("{} {:?}", caller.session_id(), caller.transport())
+}
+
+/// The same as methods.
+async fn needs(request: HttpRequest, caller: Authenticated) -> Result<&'static str, Problem> {
+    match request.query_string() {
+        "role" => caller.require_role("admin")?,
+        "scope" => caller.require_scope("orders:write")?,
+        _ => caller.require_fresh(Duration::from_secs(60))?,
+    }
+    Ok("has it")
 }
 
 async fn maybe(MaybeAuthenticated(caller): MaybeAuthenticated) -> &'static str {
