@@ -55,7 +55,7 @@ pub(crate) async fn log_in(
     password: &Password,
     refresh: Option<&str>,
 ) -> Result<Undelivered, Problem> {
-    let key = async || match Username::parse(username) {
+    let key = async || match rescind.service().parse_username(username) {
         Ok(name) => key(request, rescind, name, refresh).await.map(Some),
         // No account can have this name, so there is nothing to guess.
         Err(_) => Ok(None),

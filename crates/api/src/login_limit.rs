@@ -20,7 +20,7 @@ use std::{
 };
 
 use governor::{Quota, RateLimiter, clock::Clock, middleware::NoOpMiddleware, nanos::Nanos, state::StateStore};
-use rescind_session::{Password, SessionService, Username, network_of};
+use rescind_session::{Password, SessionService, network_of};
 
 use crate::{
     guesses::{Guesses, Key, Turn},
@@ -87,7 +87,7 @@ impl Limiter {
 
     /// Counts a sign-up of the address, if it costs a hash.
     pub(crate) fn sign_up(&self, address: Option<IpAddr>, username: &str, password: &Password) -> Result<(), Problem> {
-        if Username::parse(username).is_err() || password.check_rules().is_err() {
+        if self.clock.0.parse_username(username).is_err() || password.check_rules().is_err() {
             return Ok(());
         }
         self.check(self.sign_ups.as_ref(), &Call::Take(address.map(network_of)))

@@ -123,6 +123,8 @@ pub enum Problem {
     UnsupportedMediaType,
     /// 400: the request cannot be read.
     BadRequest,
+    /// 500: the application's claims make the access token too large for a cookie. No token was issued.
+    ClaimsTooLarge(Hidden),
     /// 500: a fault of the server.
     Internal(Hidden),
 }
@@ -180,6 +182,7 @@ impl Problem {
             Self::StoreUnavailable(cause)
             | Self::NotReady { cause, .. }
             | Self::RevocationPending(cause)
+            | Self::ClaimsTooLarge(cause)
             | Self::Internal(cause) => Some(cause),
             _ => None,
         }
@@ -367,6 +370,11 @@ impl Problem {
                 "The body's Content-Type is not the one that is taken here.",
             ),
             Self::BadRequest => (S::BAD_REQUEST, "bad_request", "The request cannot be read."),
+            Self::ClaimsTooLarge(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "claims_too_large",
+                "The server has more to say about this user than a token can hold. It was logged.",
+            ),
             Self::Internal(_) => (
                 S::INTERNAL_SERVER_ERROR,
                 "internal",
@@ -500,6 +508,8 @@ impl From<Unavailable> for Problem {
                 reason: "clock",
                 cause: Hidden::new(error),
             },
+            Unavailable::ClaimsTooLarge { .. } => Self::ClaimsTooLarge(Hidden::new(error)),
+            Unavailable::Store(rescind_session::ports::StoreError::Unsupported(_)) => Self::internal(error),
             _ => Self::StoreUnavailable(Hidden::new(error)),
         }
     }

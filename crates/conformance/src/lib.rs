@@ -8,6 +8,7 @@ pub mod log;
 pub mod opening;
 pub mod pruning;
 mod race;
+pub mod reauthenticating;
 pub mod rotating;
 pub mod store_clock;
 pub mod users;
@@ -95,7 +96,8 @@ macro_rules! user_store_conformance {
                 a_taken_id_is_never_overwritten
                 fifty_inserts_of_one_name_create_exactly_one_user
                 a_new_password_replaces_the_old_one
-                setting_the_password_of_an_unknown_user_is_no_such_user;
+                setting_the_password_of_an_unknown_user_is_no_such_user
+                a_hash_is_replaced_only_while_it_is_the_stored_one;
         }
     };
 }
@@ -117,6 +119,10 @@ macro_rules! session_store_conformance {
                 closing_all_of_one_user_supersedes_no_login_of_another
                 a_login_racing_close_all_never_survives_it
                 only_open_sessions_of_the_user_are_listed_oldest_first;
+            reauthenticating:
+                a_reauthentication_writes_exactly_its_fields
+                a_session_that_is_not_the_users_open_one_is_not_reauthenticated
+                a_reauthentication_racing_close_all_is_refused_or_closed;
             closing:
                 closing_closes_the_row_and_logs_its_revocation
                 every_cause_is_kept

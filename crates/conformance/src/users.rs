@@ -25,9 +25,9 @@ fn named(name: &str) -> NewUser {
             id: new_user(),
             username,
             kind: UserKind::Person,
-            created_at: NOON,
         },
         password_hash: PasswordHash::new(HASH),
+        created_at: NOON,
     }
 }
 
@@ -168,4 +168,20 @@ pub async fn setting_the_password_of_an_unknown_user_is_no_such_user(store: Stor
     let outcome = store.set_password(&nobody, PasswordHash::new("changed")).await.answer();
     assert_eq!(outcome, PasswordSet::NoSuchUser);
     assert_eq!(store.find(&nobody).await.answer(), None);
+}
+
+/// Only the stored hash is replaced: a password that was changed meanwhile stays.
+pub async fn a_hash_is_replaced_only_while_it_is_the_stored_one(store: Store) {
+    let (alice, bob) = (named("alice"), named("bob"));
+    insert(&store, &alice).await;
+    insert(&store, &bob).await;
+    let replace = async |old: &str, new: &str| {
+        let (old, new) = (PasswordHash::new(old), PasswordHash::new(new));
+        store.replace_hash(&alice.user.id, &old, new).await.answer();
+        credentials(&store, &alice.user.username).await.map(|(_, hash)| hash)
+    };
+    assert_eq!(replace(HASH, "stronger").await.as_deref(), Some("stronger"));
+    assert_eq!(replace(HASH, "too late").await.as_deref(), Some("stronger"));
+    let untouched = credentials(&store, &bob.user.username).await;
+    assert_eq!(untouched, Some((bob.user, HASH.to_owned())));
 }

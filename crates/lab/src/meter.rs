@@ -357,7 +357,12 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
         Call::Claim(_) => (Store::Blacklist, Operation::Claim, None),
         Call::Fill(..) => (Store::Blacklist, Operation::Fill, None),
         Call::Complete(_) | Call::CompleteTo(_) => (Store::Blacklist, Operation::Complete, None),
-        Call::BeginAgainAfterLoss(_) | Call::RaiseIssueFloor(_) | Call::TryWrite | Call::Renew => return None,
+        Call::ReplaceHash(_)
+        | Call::Reauthenticate(_)
+        | Call::BeginAgainAfterLoss(_)
+        | Call::RaiseIssueFloor(_)
+        | Call::TryWrite
+        | Call::Renew => return None,
     };
     Some(Begun(store, operation, session))
 }

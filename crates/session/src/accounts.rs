@@ -7,12 +7,12 @@ use tokio::sync::oneshot;
 
 use crate::{
     logout::EndSessionError,
-    password::{HashingError, InvalidPassword, Password},
+    password::{HashingError, InvalidPassword, Password, PasswordCheck},
     ports::{Inserted, PasswordSet, StoreError},
     revocation::EndReason,
     service::{SessionService, spawn},
     unavailable::{CloseError, Unavailable, from_close_error},
-    user::{InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
+    user::{InvalidUsername, NewUser, PasswordHash, User, UserKind},
 };
 
 /// Why a sign-up failed.
@@ -86,7 +86,7 @@ impl SessionService {
     }
 
     async fn create(&self, username: &str, password: &Password, kind: UserKind) -> Result<User, SignUpError> {
-        let username = match (Username::parse(username), password.check_rules()) {
+        let username = match (self.parse_username(username), password.check_rules()) {
             (Ok(username), Ok(())) => username,
             (username, password) => {
                 return Err(SignUpError::Invalid {
@@ -102,11 +102,11 @@ impl SessionService {
             id: self.with_rng(|rng| UserId::generate(now, rng)),
             username,
             kind,
-            created_at: now,
         };
         let new = NewUser {
             user: user.clone(),
             password_hash,
+            created_at: now,
         };
         let users = self.ports.users.clone();
         match self
@@ -152,10 +152,10 @@ impl SessionService {
         }
         let expected = expected.map(|found| &found.password_hash);
         let (passwords, caller) = (&self.parts.passwords, self.caller(false));
-        let password_hash = if passwords.verify(old, expected, caller).await? {
+        let password_hash = if self.password_fits(old, expected).await? {
             new.check_rules()?;
             Some(passwords.hash(new, self.salt(), caller).await?)
-        } else if passwords.verify(new, expected, caller).await? {
+        } else if self.password_fits(new, expected).await? {
             // A repeat: the new password is stored, and the other sessions may not have been ended.
             None
         } else {
@@ -237,14 +237,14 @@ impl SessionService {
     pub async fn retire_demo_account(&self, username: &str) -> Result<(), EndSessionError> {
         match self.demo_account(username).await? {
             Some(user) if user.kind == UserKind::Demo && self.policy().keeps_sessions() => {
-                self.end_all_sessions(&user.id).await
+                self.end_all_sessions(&user.id, EndReason::Administrator).await
             }
             _ => Ok(()),
         }
     }
 
     async fn demo_account(&self, username: &str) -> Result<Option<User>, Unavailable> {
-        let Ok(username) = Username::parse(username) else {
+        let Ok(username) = self.parse_username(username) else {
             return Ok(None);
         };
         let found = self
@@ -253,7 +253,11 @@ impl SessionService {
         Ok(found.map(|credentials| credentials.user))
     }
 
-    fn salt(&self) -> [u8; 16] {
+    async fn password_fits(&self, password: &Password, expected: Option<&PasswordHash>) -> Result<bool, HashingError> {
+        Ok(self.check_hash(password, expected).await? != PasswordCheck::Wrong)
+    }
+
+    pub(crate) fn salt(&self) -> [u8; 16] {
         self.with_rng(|rng| {
             let mut salt = [0; 16];
             rng.fill_bytes(&mut salt);

@@ -9,6 +9,7 @@ use crate::{
     policy::{Policy, PolicyError},
     ports::{Blacklist, SessionStore, UserStore},
     revocation::MARGIN,
+    user::{InvalidUsername, Username},
 };
 
 /// The service's settings.
@@ -31,6 +32,8 @@ pub struct Config {
     pub sessions_per_user: Option<NonZeroUsize>,
     /// Whether demo accounts, whose password is public, may log in.
     pub demo_accounts: DemoAccounts,
+    /// How a name that a user typed is normalised: [`Username::parse`] by default.
+    pub username: fn(&str) -> Result<Username, InvalidUsername>,
 }
 
 impl Config {
@@ -48,6 +51,7 @@ impl Config {
             hashing: HashingSettings::default(),
             sessions_per_user: NonZeroUsize::new(100),
             demo_accounts: DemoAccounts::Refused,
+            username: Username::parse,
         }
     }
 

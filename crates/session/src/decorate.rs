@@ -14,8 +14,8 @@ use crate::{
     life::{LogPosition, LogSnapshot},
     ports::{
         Blacklist, ClaimOutcome, Closed, Closing, Epoch, Inserted, NewRevocation, Opened, PasswordSet, Pruned,
-        RebuildClaim, RebuildStep, RevocationStatus, Rotated, Rotation, SessionStore, StoreClock, StoreError, Tail,
-        UserStore,
+        Reauthenticated, Reauthentication, RebuildClaim, RebuildStep, RevocationStatus, Rotated, Rotation,
+        SessionStore, StoreClock, StoreError, Tail, UserStore,
     },
     revocation::{LogId, Position, Revocation},
     session::Session,
@@ -56,10 +56,12 @@ pub enum Call<'a> {
     Credentials(&'a Username),
     InsertUser(&'a UserId),
     SetPassword(&'a UserId),
+    ReplaceHash(&'a UserId),
     Epoch(&'a UserId),
     Open(&'a Session, Epoch),
     FindSession(SessionId),
     Rotate(&'a Rotation),
+    Reauthenticate(&'a Reauthentication),
     ListOpen(&'a UserId),
     Close(SessionId, &'a Closing),
     CloseAll(&'a UserId, &'a Closing),
@@ -126,6 +128,7 @@ replies! {
     Session(Option<Session>)
     Sessions(Vec<Session>)
     Rotated(Rotated)
+    Reauthenticated(Reauthenticated)
     Closed(Closed)
     Revocation(Revocation)
     Revocations(Vec<Revocation>)
@@ -171,12 +174,14 @@ decorate! {
         credentials(username: &Username) -> Option<Credentials> as Credentials(username);
         insert(new: &NewUser) -> Inserted as InsertUser(&new.user.id);
         set_password(id: &UserId, password_hash: PasswordHash) -> PasswordSet as SetPassword(id);
+        replace_hash(id: &UserId, old: &PasswordHash, new: PasswordHash) -> () as ReplaceHash(id);
     }
     SessionStore {
         epoch(user: &UserId) -> Epoch as Epoch(user);
         open(session: &Session, epoch: Epoch) -> Opened as Open(session, epoch);
         find(id: SessionId) -> Option<Session> as FindSession(id);
         rotate(rotation: &Rotation) -> Rotated as Rotate(rotation);
+        reauthenticate(renewal: &Reauthentication) -> Reauthenticated as Reauthenticate(renewal);
         list_open(user: &UserId) -> Vec<Session> as ListOpen(user);
         close(id: SessionId, closing: &Closing) -> Closed as Close(id, closing);
         close_all(user: &UserId, except: Option<SessionId>, closing: &Closing) -> Vec<Revocation> as CloseAll(user, closing);

@@ -1,4 +1,4 @@
-//! Login: from a password to the first tokens.
+//! Login: from a password, or another proof, to the first tokens.
 //!
 //! The user's epoch is read *before* the credentials, and the session opens only if the epoch is still the same. A
 //! password change first writes the user, then closes all sessions, which raises the epoch. So a concurrent login with
@@ -16,13 +16,13 @@ use crate::{
     config::DemoAccounts,
     error_chain::ErrorChain,
     logout::EndSessionError,
-    password::{HashingError, Password},
+    password::{HashingError, Password, PasswordCheck},
     ports::{Epoch, Opened, StoreError},
     revocation::EndReason,
     service::{SessionService, TokenOwner, spawn},
     session::{Device, RefreshState, Session, SessionState},
     unavailable::Unavailable,
-    user::{User, UserKind, Username},
+    user::{Credentials, PasswordHash, User, UserKind, Username},
 };
 
 /// The tokens issued by a login or a refresh.
@@ -47,6 +47,53 @@ pub struct IssuedRefreshToken {
     pub generation: Generation,
     /// When it expires: by idleness, or by the session's age.
     pub expires_at: Timestamp,
+}
+
+/// A login in progress, begun before the credentials were read: see [`SessionService::begin_login`].
+#[must_use]
+pub struct LoginAttempt {
+    pub(crate) service: SessionService,
+    pub(crate) user: UserId,
+    pub(crate) epoch: Epoch,
+    kind: UserKind,
+}
+
+/// Why a [`LoginAttempt`] opened no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenSessionError {
+    /// All sessions of the user were ended since the attempt began: perhaps the password was changed, or the account
+    /// disabled. Authenticate the user again, beginning with a new attempt.
+    #[error("all sessions of the user were ended during the login")]
+    Superseded,
+    /// A store failed.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl LoginAttempt {
+    /// The user has proved who they are: opens a session and issues its first tokens.
+    ///
+    /// # Errors
+    /// [`OpenSessionError`].
+    pub async fn open_session(self, client_id: ClientId, device: Device) -> Result<IssuedTokens, OpenSessionError> {
+        let Self {
+            service,
+            user,
+            epoch,
+            kind,
+        } = self;
+        let Some((issued, unclaimed)) = service.open(&user, epoch, client_id, device).await? else {
+            return Err(OpenSessionError::Superseded);
+        };
+        if kind == UserKind::Person {
+            service.end_excess_sessions(&user, issued.claims.session_id).await;
+        }
+        if let Some(unclaimed) = unclaimed {
+            unclaimed.claim();
+        }
+        Ok(issued)
+    }
 }
 
 /// A new session whose tokens were not delivered yet. If it is dropped unclaimed, by an error, a deadline or a client
@@ -119,40 +166,94 @@ impl SessionService {
         device: Device,
     ) -> Result<IssuedTokens, LoginError> {
         let request = self.for_request();
-        request.until_tokens_count().await?;
         for _ in 0..TRIES {
-            let (user, epoch) = request.check_password(username, password).await?;
-            let opened = request.open(&user, epoch, client_id.clone(), device.clone()).await?;
-            if let Some((issued, unclaimed)) = opened {
-                request.end_excess_sessions(&user, issued.claims.session_id).await;
-                if let Some(unclaimed) = unclaimed {
-                    unclaimed.claim();
-                }
-                return Ok(issued);
+            let attempt = request.check_password(username, password).await?;
+            match attempt.open_session(client_id.clone(), device.clone()).await {
+                Ok(issued) => return Ok(issued),
+                Err(OpenSessionError::Superseded) => {}
+                Err(OpenSessionError::Unavailable(error)) => return Err(error.into()),
             }
         }
         Err(Unavailable::Store(StoreError::unavailable(OvertakenTooOften)).into())
     }
 
-    async fn check_password(&self, username: &str, password: &Password) -> Result<(User, Epoch), LoginError> {
+    /// Begins the login of a user whom the application authenticates itself: by a password in its own table, a passkey,
+    /// or single sign-on.
+    ///
+    /// Call it *before* reading what decides the login, such as the password hash or whether the account is disabled.
+    /// Then a concurrent change that ends all sessions of the user is never missed: the application sees the change,
+    /// or [`LoginAttempt::open_session`] refuses.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn begin_login(&self, user: UserId) -> Result<LoginAttempt, Unavailable> {
+        self.until_tokens_count().await?;
+        let epoch = self.read(self.deadline(), self.ports.sessions.epoch(&user)).await?;
+        Ok(LoginAttempt {
+            service: self.clone(),
+            user,
+            epoch,
+            kind: UserKind::Person,
+        })
+    }
+
+    async fn check_password(&self, username: &str, password: &Password) -> Result<LoginAttempt, LoginError> {
         let (deadline, ports) = (self.deadline(), &self.ports);
-        let (epoch, credentials) = match Username::parse(username) {
-            Err(_) => (Epoch::FIRST, None),
+        let (attempt, credentials) = match self.parse_username(username) {
+            Err(_) => (None, None),
             Ok(username) => {
                 // The first lookup finds whose epoch to read; the second, after it, reads the credentials that count.
                 // An unknown name takes the same three steps.
                 let known = self.read(deadline, ports.users.credentials(&username)).await?;
                 let id = known.map_or(UserId::from(uuid::Uuid::nil()), |known| known.user.id);
-                let epoch = self.read(deadline, ports.sessions.epoch(&id)).await?;
-                (epoch, self.read(deadline, ports.users.credentials(&username)).await?)
+                let attempt = self.begin_login(id).await?;
+                let credentials = self.read(deadline, ports.users.credentials(&username)).await?;
+                (Some(attempt), credentials)
             }
         };
         let expected = credentials.as_ref().map(|credentials| &credentials.password_hash);
-        let passwords = &self.parts.passwords;
-        let fits = passwords.verify(password, expected, self.caller(false)).await?;
-        match credentials {
-            Some(credentials) if fits && self.may_log_in(&credentials.user) => Ok((credentials.user, epoch)),
+        let check = self.check_hash(password, expected).await?;
+        match (attempt, credentials) {
+            (Some(mut attempt), Some(found))
+                if check != PasswordCheck::Wrong && found.user.id == attempt.user && self.may_log_in(&found.user) =>
+            {
+                if check == PasswordCheck::FitsOtherForm {
+                    self.replace_hash(password, &found).await;
+                }
+                attempt.kind = found.user.kind;
+                Ok(attempt)
+            }
             _ => Err(LoginError::InvalidCredentials),
+        }
+    }
+
+    /// Compares a password with a stored hash of any known form. Without a hash it takes as long.
+    pub(crate) async fn check_hash(
+        &self,
+        password: &Password,
+        expected: Option<&PasswordHash>,
+    ) -> Result<PasswordCheck, HashingError> {
+        let other_forms = self.verifier_of_hashes.clone();
+        let (passwords, caller) = (&self.parts.passwords, self.caller(false));
+        passwords.verify(password, expected, other_forms, caller).await
+    }
+
+    /// Stores the password as argon2id. A failure does not fail the login: the next one tries again.
+    async fn replace_hash(&self, password: &Password, found: &Credentials) {
+        let user = &found.user.id;
+        let hash = match self
+            .parts
+            .passwords
+            .hash(password, self.salt(), self.caller(false))
+            .await
+        {
+            Ok(hash) => hash,
+            Err(error) => return tracing::warn!(%user, %error, "a password hash in another form was kept"),
+        };
+        let (users, id, old) = (self.ports.users.clone(), user.clone(), found.password_hash.clone());
+        let replace = async move { users.replace_hash(&id, &old, hash).await };
+        if let Err(error) = self.write(self.deadline(), replace).await {
+            tracing::warn!(%user, error = %ErrorChain(&error), "a password hash in another form was kept");
         }
     }
 
@@ -178,13 +279,12 @@ impl SessionService {
 
     /// Ends the oldest sessions of a user who has too many. A failure does not fail the login: the next login tries
     /// again.
-    async fn end_excess_sessions(&self, user: &User, new: SessionId) {
+    async fn end_excess_sessions(&self, user: &UserId, new: SessionId) {
         let most = self.parts.config.sessions_per_user;
-        let Some(most) = most.filter(|_| self.policy().keeps_sessions() && user.kind == UserKind::Person) else {
+        let Some(most) = most.filter(|_| self.policy().keeps_sessions()) else {
             return;
         };
-        let (service, user) = (self.clone(), &user.id);
-        let owner = user.clone();
+        let (service, owner) = (self.clone(), user.clone());
         let ending = spawn(async move {
             let open = service.sessions(&owner).await?;
             let excess = open.len().saturating_sub(most.get()).min(ENDED_AT_ONCE);
@@ -208,7 +308,7 @@ impl SessionService {
     /// Opens a session and issues its first tokens; `None` if all sessions were closed since the epoch was read.
     async fn open(
         &self,
-        user: &User,
+        user: &UserId,
         epoch: Epoch,
         client_id: ClientId,
         device: Device,
@@ -218,10 +318,11 @@ impl SessionService {
         let id = self.with_rng(|rng| SessionId::new(now, rng));
         let oldest = later(now, policy.session_max);
         let owner = TokenOwner {
-            user: user.id.clone(),
+            user: user.clone(),
             session: id,
             client_id: client_id.clone(),
             auth_time: now,
+            extra: self.extra_claims(self.deadline(), user, &client_id).await?,
         };
         let (access_token, claims) = self.mint(owner, now, oldest)?;
         if !policy.keeps_sessions() {
@@ -235,7 +336,7 @@ impl SessionService {
         }
         let session = Session {
             id,
-            user: user.id.clone(),
+            user: user.clone(),
             client_id,
             created_at: now,
             auth_time: now,

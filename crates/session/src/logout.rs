@@ -361,14 +361,15 @@ impl SessionService {
         Ok(self.close_and_carry(self.deadline(), close).await?)
     }
 
-    /// Ends all sessions of a user for an administrator: the second step of disabling an account. The first is to make
-    /// the [`UserStore`](crate::ports::UserStore) refuse the login.
+    /// Ends all sessions of a user, and every login that is in progress: the second step of disabling an account
+    /// ([`EndReason::Disabled`]). The first is to make [`UserStore::find`](crate::ports::UserStore::find) return `None`;
+    /// without the second, each session ends when it is next refreshed.
     ///
     /// # Errors
     /// [`EndSessionError`].
-    pub async fn end_all_sessions(&self, user: &UserId) -> Result<(), EndSessionError> {
+    pub async fn end_all_sessions(&self, user: &UserId, reason: EndReason) -> Result<(), EndSessionError> {
         self.require_sessions()?;
-        Ok(self.close_all(user, None, EndReason::Administrator).await?)
+        Ok(self.close_all(user, None, reason).await?)
     }
 
     pub(crate) async fn close_all(

@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     config::{ConfigError, HashingSettings},
+    password_verifier::{BuiltIn, PasswordVerifier},
     user::PasswordHash,
 };
 
@@ -73,6 +74,15 @@ pub enum HashingError {
     /// The stored hash cannot be read, or hashing failed or panicked. The cause is in the log; a retry does not help.
     #[error("hashing a password failed")]
     Failed,
+}
+
+/// Whether a password is the right one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PasswordCheck {
+    Wrong,
+    Fits,
+    /// It fits a hash that is not argon2id.
+    FitsOtherForm,
 }
 
 /// Login or sign-up, and the network that the request comes from.
@@ -145,22 +155,43 @@ impl Passwords {
         &self,
         password: &Password,
         expected: Option<&PasswordHash>,
+        other_forms: Option<Arc<dyn PasswordVerifier>>,
         caller: Caller,
-    ) -> Result<bool, HashingError> {
+    ) -> Result<PasswordCheck, HashingError> {
         let (kept, password) = (self.params.block_count(), password.clone());
         let known = expected.is_some();
         let expected = expected.unwrap_or(&self.nobodys).clone();
         let fits = self
             .in_turn(caller, move |buffer| {
-                let fits = verify(password.bytes(), expected.expose_secret(), buffer);
+                let (password, expected) = (password.bytes(), expected.expose_secret());
+                let other_forms = other_forms
+                    .as_deref()
+                    .into_iter()
+                    .chain([&BuiltIn as &dyn PasswordVerifier]);
+                for verifier in other_forms {
+                    if let Some(fits) = verifier.verify(password, expected) {
+                        return fits.map(|fits| {
+                            if fits {
+                                PasswordCheck::FitsOtherForm
+                            } else {
+                                PasswordCheck::Wrong
+                            }
+                        });
+                    }
+                }
+                let fits = verify(password, expected, buffer);
                 // A hash that was made with other settings may have needed more.
                 buffer.truncate(kept);
                 buffer.shrink_to_fit();
-                fits
+                Ok(if fits? {
+                    PasswordCheck::Fits
+                } else {
+                    PasswordCheck::Wrong
+                })
             })
             .await?;
         match fits {
-            Ok(fits) => Ok(fits && known),
+            Ok(fits) => Ok(if known { fits } else { PasswordCheck::Wrong }),
             Err(error) => {
                 tracing::error!(%error, "a stored password hash cannot be read");
                 Err(HashingError::Failed)

@@ -10,7 +10,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rescind_token::{Generation, SessionId, TokenId, UserId};
+use rescind_token::{ClientId, ExtraClaims, Generation, SessionId, TokenId, UserId};
 use uuid::Uuid;
 
 use crate::{
@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The store returned data that this program never wrote.
     #[error("the store holds something that cannot be read")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// The store does not implement this method, which the call needs.
+    #[error("the store does not implement {0}")]
+    Unsupported(&'static str),
 }
 
 impl StoreError {
@@ -50,19 +53,46 @@ impl StoreError {
 pub struct LockLost;
 
 /// Who can log in. May be another application's table: it shares no transaction with the other ports.
+///
+/// Only [`find`](Self::find) has to be written. Each other method is for one part of this crate, and a store without it
+/// does not offer that part: by default they return [`StoreError::Unsupported`].
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// The user with that id.
+    /// The user with that id; `None` if there is none, or if they may no longer log in. Every refresh calls it, and
+    /// after `None` ends the user's sessions.
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
-    /// The user with that name, and the hash to check a password against.
-    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError>;
+    /// The user with that name, and the hash to check a password against: for
+    /// [`log_in`](crate::SessionService::log_in).
+    async fn credentials(&self, _username: &Username) -> Result<Option<Credentials>, StoreError> {
+        Err(StoreError::Unsupported("UserStore::credentials"))
+    }
 
-    /// Stores a new user, unless the name is taken. Of two concurrent calls exactly one creates the user.
-    async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError>;
+    /// Stores a new user, unless the name is taken: for [`sign_up`](crate::SessionService::sign_up). Of two concurrent
+    /// calls exactly one creates the user.
+    async fn insert(&self, _new: &NewUser) -> Result<Inserted, StoreError> {
+        Err(StoreError::Unsupported("UserStore::insert"))
+    }
 
-    /// Replaces a password hash.
-    async fn set_password(&self, id: &UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError>;
+    /// Replaces a password hash: for [`change_password`](crate::SessionService::change_password).
+    async fn set_password(&self, _id: &UserId, _password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
+        Err(StoreError::Unsupported("UserStore::set_password"))
+    }
+
+    /// Replaces the hash of another program by argon2id, after a login: if the stored hash is still `old`, compared in
+    /// the same statement, so that a password that was changed meanwhile stays. By default the old hash stays.
+    async fn replace_hash(&self, _id: &UserId, _old: &PasswordHash, _new: PasswordHash) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Adds the application's own claims to the access tokens.
+#[async_trait]
+pub trait ClaimsSource: Send + Sync {
+    /// The claims of the user's next token. Every login and every refresh calls it, before it writes anything: a
+    /// changed role is in the next token, and an error changes nothing and is answered as unavailable. It shares
+    /// [`Config::store_timeout`](crate::Config::store_timeout) with the stores.
+    async fn claims(&self, user: &UserId, client: &ClientId) -> Result<ExtraClaims, StoreError>;
 }
 
 /// The outcome of [`UserStore::insert`].
@@ -101,6 +131,10 @@ pub trait SessionStore: Send + Sync {
     /// Exchanges a generation for the next by one compare-and-swap: only if the session is open and still has
     /// generation `from`. Of N callers exactly one wins.
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
+
+    /// Records that the user proved again who they are: sets `auth_time`, and keeps the later `access_until`. Only if
+    /// the session is open and its user's epoch has not changed since it was read, *before* the credentials.
+    async fn reauthenticate(&self, renewal: &Reauthentication) -> Result<Reauthenticated, StoreError>;
 
     /// The user's sessions that were not closed, oldest first. Some may have expired.
     async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
@@ -242,6 +276,31 @@ pub enum Rotated {
     Won,
     /// The session is closed, has another generation, or does not exist; nothing was written. Read it again.
     Lost,
+}
+
+/// What [`SessionStore::reauthenticate`] writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reauthentication {
+    /// The session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// The user's epoch, as it was read before the credentials.
+    pub epoch: Epoch,
+    /// The time; becomes `auth_time`.
+    pub at: Timestamp,
+    /// The `exp` of the access token that goes with it. The row keeps the later of this and its own.
+    pub access_until: Timestamp,
+}
+
+/// The outcome of [`SessionStore::reauthenticate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Reauthenticated {
+    /// It is recorded.
+    Recorded,
+    /// The user has no such open session, or all sessions of the user were closed meanwhile; nothing was written.
+    Refused,
 }
 
 /// How a session is closed.

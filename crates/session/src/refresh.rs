@@ -4,9 +4,10 @@
 //! There is no moment between "consumed" and "successor published": one row records both, and the successor is computed
 //! from the row. So the loser of a race gets the same successor and is not taken for a thief.
 //!
-//! Tokens are issued only to a user who may log in: one more read, of the user, within the same deadline.
+//! Tokens are issued only to a user who may log in: one more read, of the user, within the same deadline. The
+//! application's claims are read after it, before anything is written.
 
-use rescind_token::PresentedRefreshToken;
+use rescind_token::{ExtraClaims, PresentedRefreshToken};
 
 use crate::{
     clock::later,
@@ -75,11 +76,14 @@ impl SessionService {
             };
             let now = self.now()?;
             let judgement = judge(&session, genuine, now);
+            let mut extra = ExtraClaims::new();
             if matches!(judgement, Judgement::Rotate { .. } | Judgement::Repeat { .. }) {
                 let user = self.read(deadline, self.ports.users.find(&session.user)).await?;
                 if !user.is_some_and(|user| self.may_log_in(&user)) {
+                    self.close_all(&session.user, None, EndReason::Disabled).await?;
                     return Err(RefreshError::Closed);
                 }
+                extra = self.extra_claims(deadline, &session.user, &session.client_id).await?;
             }
             match judgement {
                 Judgement::Rotate { to } => {
@@ -89,6 +93,7 @@ impl SessionService {
                         to,
                         now,
                         device: device.clone(),
+                        extra,
                     };
                     if let Some(issued) = self.rotate(deadline, session, exchange).await? {
                         return Ok(issued);
@@ -98,7 +103,7 @@ impl SessionService {
                     // The rotation that is answered here may be one that no standby has yet: wait for a commit that follows it.
                     let sessions = self.ports.sessions.clone();
                     self.write(deadline, async move { sessions.try_write().await }).await?;
-                    return Ok(self.repeat(&session, now)?);
+                    return Ok(self.repeat(&session, extra, now)?);
                 }
                 Judgement::Expired => return Err(RefreshError::Expired),
                 Judgement::Closed { reuse } => {
@@ -148,8 +153,9 @@ impl SessionService {
             to,
             now,
             device,
+            extra,
         } = exchange;
-        let (access_token, claims) = self.mint(owner(&session), now, session.expires_at)?;
+        let (access_token, claims) = self.mint(owner(&session, extra), now, session.expires_at)?;
         let rotation = Rotation {
             session: session.id,
             from,
@@ -183,8 +189,8 @@ impl SessionService {
 
     /// The existing successor with a new access token. That token expires no later than the row's `access_until`, so a
     /// revocation made from the row outlives it; the row needs no change.
-    fn repeat(&self, session: &Session, now: jiff::Timestamp) -> Result<IssuedTokens, Unavailable> {
-        let (access_token, claims) = self.mint(owner(session), now, session.access_until)?;
+    fn repeat(&self, session: &Session, extra: ExtraClaims, now: jiff::Timestamp) -> Result<IssuedTokens, Unavailable> {
+        let (access_token, claims) = self.mint(owner(session, extra), now, session.access_until)?;
         Ok(IssuedTokens {
             access_token,
             claims,
@@ -205,13 +211,15 @@ struct Exchange {
     to: rescind_token::Generation,
     now: jiff::Timestamp,
     device: Device,
+    extra: ExtraClaims,
 }
 
-fn owner(session: &Session) -> TokenOwner {
+pub(crate) fn owner(session: &Session, extra: ExtraClaims) -> TokenOwner {
     TokenOwner {
         user: session.user.clone(),
         session: session.id,
         client_id: session.client_id.clone(),
         auth_time: session.auth_time,
+        extra,
     }
 }

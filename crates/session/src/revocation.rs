@@ -61,13 +61,15 @@ pub enum EndReason {
     LostCommit,
     /// An administrator ended it.
     Administrator,
+    /// Its user was removed or may no longer log in.
+    Disabled,
     /// Only this token was revoked, not the session.
     TokenRevoked,
 }
 
 impl EndReason {
     /// All of them, for adapters that store causes by name.
-    pub const ALL: [EndReason; 10] = [
+    pub const ALL: [EndReason; 11] = [
         Self::Logout,
         Self::LogoutElsewhere,
         Self::LogoutEverywhere,
@@ -77,6 +79,7 @@ impl EndReason {
         Self::Reuse,
         Self::LostCommit,
         Self::Administrator,
+        Self::Disabled,
         Self::TokenRevoked,
     ];
 
@@ -93,6 +96,7 @@ impl EndReason {
             Self::Reuse => "reuse",
             Self::LostCommit => "lost_commit",
             Self::Administrator => "administrator",
+            Self::Disabled => "disabled",
             Self::TokenRevoked => "token_revoked",
         }
     }

@@ -30,12 +30,14 @@ use crate::{
     config::{Config, ConfigError, Keys, Ports},
     error_chain::ErrorChain,
     password::{Caller, Passwords},
+    password_verifier::PasswordVerifier,
     policy::{Check, Policy},
-    ports::{Closing, StoreError},
+    ports::{ClaimsSource, Closing, StoreError},
     revocation::{EndReason, MARGIN, Revocation},
     session::network_of,
     sync::{BlacklistSync, Writing},
     unavailable::{CloseError, Unavailable},
+    user::{InvalidUsername, Username},
 };
 
 /// Logs in, refreshes, authenticates and logs out, under one [`Policy`]. Cheap to clone: clones share everything.
@@ -47,6 +49,8 @@ pub struct SessionService {
     waited: Option<Arc<Mutex<Duration>>>,
     /// The network of the client, for the order in which passwords are hashed.
     network: Option<IpAddr>,
+    claims: Option<Arc<dyn ClaimsSource>>,
+    pub(crate) verifier_of_hashes: Option<Arc<dyn PasswordVerifier>>,
 }
 
 /// The issue floor in milliseconds, while it has not been read.
@@ -117,7 +121,35 @@ impl SessionService {
             ports,
             waited: None,
             network: None,
+            claims: None,
+            verifier_of_hashes: None,
         })
+    }
+
+    /// The longest access token that is issued, in bytes: browsers drop a cookie of more than 4,096 bytes, its name and
+    /// attributes included.
+    pub const MAX_TOKEN_BYTES: usize = 3_800;
+
+    /// The same service, with the application's own claims in its access tokens.
+    #[must_use]
+    pub fn with_claims(mut self, claims: Arc<dyn ClaimsSource>) -> Self {
+        self.claims = Some(claims);
+        self
+    }
+
+    /// The same service, for users with password hashes in another form.
+    #[must_use]
+    pub fn with_password_verifier(mut self, verifier: Arc<dyn PasswordVerifier>) -> Self {
+        self.verifier_of_hashes = Some(verifier);
+        self
+    }
+
+    /// Normalises a name as a user typed it, as [`Config::username`](crate::Config::username) says.
+    ///
+    /// # Errors
+    /// [`InvalidUsername`].
+    pub fn parse_username(&self, typed: &str) -> Result<Username, InvalidUsername> {
+        (self.parts.config.username)(typed)
     }
 
     /// The adapters in use.
@@ -221,6 +253,19 @@ impl SessionService {
         draw(&mut **locked(&self.parts.rng))
     }
 
+    /// The application's claims for the next token of this user.
+    pub(crate) async fn extra_claims(
+        &self,
+        deadline: Deadline,
+        user: &UserId,
+        client: &ClientId,
+    ) -> Result<ExtraClaims, Unavailable> {
+        match &self.claims {
+            Some(source) => self.read(deadline, source.claims(user, client)).await,
+            None => Ok(ExtraClaims::new()),
+        }
+    }
+
     // ANCHOR: mint
     /// Signs an access token with the policy's lifetime, but at most until `not_after`. Never one that the issue floor
     /// refuses.
@@ -246,10 +291,13 @@ impl SessionService {
             token_id: self.with_rng(TokenId::random),
             session_id: owner.session,
             auth_time: Some(owner.auth_time),
-            extra: ExtraClaims::new(),
+            extra: owner.extra,
         };
         let token = self.keys().ring.sign(&claims).map_err(StoreError::unavailable)?;
-        Ok((token, claims))
+        match token.expose_secret().len() {
+            bytes if bytes > Self::MAX_TOKEN_BYTES => Err(Unavailable::ClaimsTooLarge { bytes }),
+            _ => Ok((token, claims)),
+        }
     }
     // ANCHOR_END: mint
 
@@ -369,4 +417,5 @@ pub(crate) struct TokenOwner {
     pub(crate) session: SessionId,
     pub(crate) client_id: ClientId,
     pub(crate) auth_time: Timestamp,
+    pub(crate) extra: ExtraClaims,
 }

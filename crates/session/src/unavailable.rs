@@ -19,6 +19,14 @@ pub enum Unavailable {
     /// [`Maintenance::behind_after`](crate::Maintenance::behind_after).
     #[error("the revocation log has not been synced to the blacklist for too long")]
     Behind,
+    /// The [`ClaimsSource`](crate::ports::ClaimsSource) returned so much that the token has more than
+    /// [`SessionService::MAX_TOKEN_BYTES`](crate::SessionService::MAX_TOKEN_BYTES). No token was issued, and a repeat
+    /// fails as well until there are fewer claims.
+    #[error("the access token would be {bytes} bytes long because of the application's claims")]
+    ClaimsTooLarge {
+        /// The length of the token.
+        bytes: usize,
+    },
 }
 
 /// A closing that was not done, or only its first step.

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use precis_core::profile::PrecisFastInvocation;
+use precis_profiles::UsernameCaseMapped;
 use rescind_token::UserId;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,8 +17,18 @@ pub struct User {
     pub username: Username,
     /// A person's account, or one with a public password.
     pub kind: UserKind,
-    /// When they signed up.
-    pub created_at: Timestamp,
+}
+
+impl User {
+    /// A person.
+    #[must_use]
+    pub fn new(id: UserId, username: Username) -> Self {
+        Self {
+            id,
+            username,
+            kind: UserKind::Person,
+        }
+    }
 }
 
 /// The kind of an account.
@@ -35,6 +47,8 @@ pub struct NewUser {
     pub user: User,
     /// The hash of their password.
     pub password_hash: PasswordHash,
+    /// When they signed up.
+    pub created_at: Timestamp,
 }
 
 /// A user, and the hash to check a password against.
@@ -46,34 +60,54 @@ pub struct Credentials {
     pub password_hash: PasswordHash,
 }
 
-/// A name to log in with: 1 to 64 letters, digits and `. _ - + @`, kept in lower case so that `Alice` is `alice`.
-///
-/// ASCII only, so that a lookalike cannot impersonate another name.
+/// A name to log in with, in the one spelling that is stored and compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username(String);
 
 /// The text is not a valid username.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 64 letters, digits or any of . _ - + @, and begin with a letter or a digit")]
+#[error("must be 1 to {} characters, without spaces", Username::MAX_CHARS)]
 pub struct InvalidUsername;
 
 impl Username {
-    /// Parses a name as a user typed it.
+    /// The longest name, in characters: that of an e-mail address (RFC 3696, erratum 1690).
+    pub const MAX_CHARS: usize = 320;
+
+    /// Normalises a name as a user typed it, by the profile UsernameCaseMapped (RFC 8265, section 3.3): `Alice` is
+    /// `alice`, and one character that can be written in two ways is one. Spaces around the name are dropped.
+    ///
+    /// Names may have letters of any script, and some letters look alike. An application where one user must not be
+    /// taken for another has rules of its own: [`Config::username`](crate::Config::username).
     ///
     /// # Errors
-    /// [`InvalidUsername`] if it is empty, too long, or has other characters.
+    /// [`InvalidUsername`] if it is empty, too long, or has spaces, control characters or others that the profile
+    /// refuses.
     pub fn parse(name: &str) -> Result<Self, InvalidUsername> {
         let name = name.trim();
-        let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let fits = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c));
-        if begins_well && fits {
-            Ok(Self(name.to_ascii_lowercase()))
+        // Before the work, which grows with the length.
+        if name.chars().count() > Self::MAX_CHARS {
+            return Err(InvalidUsername);
+        }
+        let name = UsernameCaseMapped::enforce(name).map_err(|_| InvalidUsername)?;
+        Self::from_normalized(name)
+    }
+
+    /// A name that the application has normalised by its own rules. It must give one spelling to names that are the
+    /// same.
+    ///
+    /// # Errors
+    /// [`InvalidUsername`] if it is empty, too long, or has control characters.
+    pub fn from_normalized(name: impl Into<String>) -> Result<Self, InvalidUsername> {
+        let name = name.into();
+        let length = name.chars().count();
+        if (1..=Self::MAX_CHARS).contains(&length) && !name.chars().any(char::is_control) {
+            Ok(Self(name))
         } else {
             Err(InvalidUsername)
         }
     }
 
-    /// The name, in lower case.
+    /// The name in its stored spelling.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -109,17 +143,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usernames_ignore_case() {
-        assert_eq!(Username::parse(" Alice "), Username::parse("alice"));
-        assert_eq!(
-            Username::parse("ann+x@example.com").unwrap().as_str(),
-            "ann+x@example.com"
-        );
+    fn usernames_have_one_spelling() {
+        for (typed, stored) in [
+            (" Alice ", "alice"),
+            ("O'Brien@Example.com", "o'brien@example.com"),
+            ("ann+x@example.com", "ann+x@example.com"),
+            ("ＺＯＥ\u{308}", "zoë"),
+            ("ΜΆΡΙΟΣ", "μάριος"),
+            (&"a".repeat(320), &"a".repeat(320)),
+        ] {
+            let name = Username::parse(typed).unwrap();
+            assert_eq!(name.as_str(), stored, "{typed:?}");
+            assert_eq!(Username::parse(stored).as_ref(), Ok(&name), "{typed:?}");
+            assert_eq!(Username::from_normalized(stored), Ok(name), "{typed:?}");
+        }
     }
 
     #[test]
     fn invalid_usernames_are_refused() {
-        for name in ["", " ", "@alice", "a b", "älice", "a\0", "a/b", &"a".repeat(65)] {
+        for name in ["", " ", "a b", "a\0", "a\u{200b}b", "a\u{202e}b", "♥", &"a".repeat(321)] {
             assert_eq!(Username::parse(name), Err(InvalidUsername), "{name:?}");
         }
     }

@@ -60,11 +60,11 @@ async fn at_trace_level_no_bound_value_is_logged() {
         id: id.clone(),
         username: Username::parse("alice").unwrap(),
         kind: UserKind::Person,
-        created_at: noon,
     };
     let new = NewUser {
         user: user.clone(),
         password_hash: PasswordHash::new("$argon2id$SECRET-HASH"),
+        created_at: noon,
     };
     let _ = store.insert(&new.clone()).await.unwrap();
     let _ = store

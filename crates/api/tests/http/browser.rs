@@ -219,7 +219,7 @@ async fn after_reuse_only_the_owner_is_notified_at_the_next_login() {
         } else {
             world
                 .service
-                .end_all_sessions(&world.row(ended).await.user)
+                .end_all_sessions(&world.row(ended).await.user, rescind_session::EndReason::Administrator)
                 .await
                 .unwrap();
         }

@@ -394,11 +394,11 @@ async fn an_unreadable_stored_hash_is_an_internal_error() {
         id: UserId::from(Uuid::from_u128(1)),
         username: Username::parse("broken").unwrap(),
         kind: UserKind::Person,
-        created_at: Timestamp::UNIX_EPOCH,
     };
     let new = NewUser {
         user,
         password_hash: PasswordHash::new("$argon2id$no-hash"),
+        created_at: Timestamp::UNIX_EPOCH,
     };
     assert_eq!(
         world.service.ports().users.insert(&new).await.unwrap(),

@@ -14,8 +14,8 @@ use super::{log::Log, whole};
 use crate::{
     clock::later,
     ports::{
-        Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreClock, StoreError,
-        Tail,
+        Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Reauthenticated, Reauthentication, Rotated, Rotation,
+        SessionStore, StoreClock, StoreError, Tail,
     },
     revocation::{EndReason, LogId, Position, Revocation, Scope},
     session::{Session, SessionState},
@@ -98,6 +98,20 @@ impl Store {
         Rotated::Won
     }
     // ANCHOR_END: rotate
+
+    fn reauthenticate(&mut self, renewal: &Reauthentication) -> Reauthenticated {
+        let epoch = self.epoch(&renewal.user);
+        let Some(row) = self.rows.get_mut(&renewal.session) else {
+            return Reauthenticated::Refused;
+        };
+        if row.user != renewal.user || row.state != SessionState::Open || epoch != renewal.epoch {
+            return Reauthenticated::Refused;
+        }
+        row.auth_time = renewal.at;
+        row.access_until = row.access_until.max(renewal.access_until);
+        self.saw(renewal.at);
+        Reauthenticated::Recorded
+    }
 
     fn list_open(&self, user: &UserId) -> Vec<Session> {
         self.rows_of(user)
@@ -226,6 +240,10 @@ impl SessionStore for MemorySessions {
 
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
         Ok(whole(self.store.lock())?.rotate(rotation))
+    }
+
+    async fn reauthenticate(&self, renewal: &Reauthentication) -> Result<Reauthenticated, StoreError> {
+        Ok(whole(self.store.lock())?.reauthenticate(renewal))
     }
 
     async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {

@@ -48,7 +48,9 @@ impl UserStore for MemoryUsers {
 
     async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError> {
         let mut users = whole(self.users.lock())?;
-        let NewUser { user, password_hash } = new.clone();
+        let NewUser {
+            user, password_hash, ..
+        } = new.clone();
         if users.ids.contains_key(&user.username) {
             return Ok(Inserted::NameTaken);
         }
@@ -69,5 +71,15 @@ impl UserStore for MemoryUsers {
         };
         found.password_hash = password_hash;
         Ok(PasswordSet::Set)
+    }
+
+    async fn replace_hash(&self, id: &UserId, old: &PasswordHash, new: PasswordHash) -> Result<(), StoreError> {
+        let mut users = whole(self.users.lock())?;
+        if let Some(found) = users.by_id.get_mut(id)
+            && found.password_hash.expose_secret() == old.expose_secret()
+        {
+            found.password_hash = new;
+        }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and a store panics on purpose"
 )]
 
+mod claims;
 mod clock;
 mod credentials;
 mod fail_closed;
@@ -18,6 +19,7 @@ mod login;
 mod logout;
 mod maintenance;
 mod maintenance_tasks;
+mod own_login;
 mod pending;
 mod policy_changes;
 mod pruning;

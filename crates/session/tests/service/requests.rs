@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rescind_session::Unavailable;
+use rescind_session::{EndReason, Unavailable};
 
 use crate::{
     faulty::{Fault, Gate},
@@ -50,9 +50,17 @@ async fn only_a_sealed_text_is_unsealed() {
 async fn ending_no_session_needs_no_blacklist() {
     let world = World::new().await;
     world.blacklist.faults.set("insert", Fault::Fails);
-    world.service.end_all_sessions(&world.user.id).await.unwrap();
+    world
+        .service
+        .end_all_sessions(&world.user.id, EndReason::Administrator)
+        .await
+        .unwrap();
     world.log_in().await;
-    world.service.end_all_sessions(&world.user.id).await.unwrap_err();
+    world
+        .service
+        .end_all_sessions(&world.user.id, EndReason::Administrator)
+        .await
+        .unwrap_err();
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_session::{
-    Credentials, Device, EndReason, PasswordHash, Position, RefreshState, Revocation, Scope, Session, SessionState,
-    User, UserKind, Username,
+    Credentials, Device, EndReason, NewUser, PasswordHash, Position, RefreshState, Revocation, Scope, Session,
+    SessionState, User, UserKind, Username,
     ports::{Epoch, StoreError},
     token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
 };
@@ -58,7 +58,8 @@ fn cause(name: &str) -> Result<EndReason, StoreError> {
 const PERSON: &str = "person";
 const DEMO: &str = "demo";
 
-pub(super) fn new_user_row(user: &User, password_hash: &PasswordHash) -> user::ActiveModel {
+pub(super) fn new_user_row(new: &NewUser) -> user::ActiveModel {
+    let user = &new.user;
     let kind = match user.kind {
         UserKind::Person => PERSON,
         UserKind::Demo => DEMO,
@@ -67,8 +68,8 @@ pub(super) fn new_user_row(user: &User, password_hash: &PasswordHash) -> user::A
         id: Set(user.id.as_str().to_owned()),
         username: Set(user.username.as_str().to_owned()),
         kind: Set(kind.to_owned()),
-        password_hash: Set(hash_column(password_hash)),
-        created_at: Set(millis(user.created_at)),
+        password_hash: Set(hash_column(&new.password_hash)),
+        created_at: Set(millis(new.created_at)),
     }
 }
 
@@ -80,10 +81,7 @@ impl TryFrom<user::Model> for Credentials {
     type Error = StoreError;
 
     fn try_from(row: user::Model) -> Result<Self, StoreError> {
-        let username = Username::parse(&row.username).map_err(StoreError::corrupt)?;
-        if username.as_str() != row.username {
-            return Err(unreadable("a username that is not in its one spelling"));
-        }
+        let username = Username::from_normalized(row.username).map_err(StoreError::corrupt)?;
         let kind = match row.kind.as_str() {
             PERSON => UserKind::Person,
             DEMO => UserKind::Demo,
@@ -93,8 +91,8 @@ impl TryFrom<user::Model> for Credentials {
             id: user_id(row.id)?,
             username,
             kind,
-            created_at: moment(row.created_at)?,
         };
+        moment(row.created_at)?;
         Ok(Self {
             user,
             password_hash: PasswordHash::new(row.password_hash.0),

@@ -6,8 +6,8 @@ use rescind_session::{
     EndReason, LogId, Position, Revocation, Scope, Session,
     life::LogSnapshot,
     ports::{
-        Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Rotated, Rotation, SessionStore, StoreClock, StoreError,
-        Tail,
+        Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Reauthenticated, Reauthentication, Rotated, Rotation,
+        SessionStore, StoreClock, StoreError, Tail,
     },
     token::{SessionId, UserId},
 };
@@ -44,6 +44,10 @@ impl SessionStore for SqlStore {
 
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
         self.retry(|| self.rotate_once(rotation)).await
+    }
+
+    async fn reauthenticate(&self, renewal: &Reauthentication) -> Result<Reauthenticated, StoreError> {
+        self.retry(|| self.reauthenticate_once(renewal)).await
     }
 
     async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
@@ -152,6 +156,19 @@ impl SqlStore {
             .rows_affected;
         commit(transaction).await?;
         Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
+    }
+
+    async fn reauthenticate_once(&self, renewal: &Reauthentication) -> Result<Reauthenticated, Failure> {
+        let transaction = self.begin().await?;
+        if hold_epoch(&transaction, &renewal.user, 0).await? == renewal.epoch {
+            let recorded = record_authentication(renewal).exec(&transaction).await;
+            if recorded.map_err(failed)?.rows_affected == 1 {
+                commit(transaction).await?;
+                return Ok(Reauthenticated::Recorded);
+            }
+        }
+        transaction.rollback().await.map_err(failed)?;
+        Ok(Reauthenticated::Refused)
     }
 
     async fn list_open_once(&self, user: &UserId) -> Result<Vec<Session>, Failure> {
@@ -298,14 +315,26 @@ async fn hold_epoch(transaction: &DatabaseTransaction, user: &UserId, by: i64) -
     Ok(rows::epoch(row.epoch)?)
 }
 
+/// The later of a column's value and this time.
+fn later_of(column: Column, than: Timestamp) -> Expr {
+    let than = millis(than);
+    CaseStatement::new()
+        .case(Expr::col(column).gt(than), Expr::col(column))
+        .finally(than)
+        .into()
+}
+
+fn record_authentication(renewal: &Reauthentication) -> UpdateMany<session::Entity> {
+    session::Entity::update_many()
+        .col_expr(Column::AuthTime, later_of(Column::AuthTime, renewal.at))
+        .col_expr(Column::AccessUntil, later_of(Column::AccessUntil, renewal.access_until))
+        .filter(Column::Id.eq(renewal.session.as_uuid()))
+        .filter(Column::UserId.eq(renewal.user.as_str()))
+        .filter(Column::ClosedAt.is_null())
+}
+
 /// The compare-and-swap. The comparison is in its WHERE, so no other statement can run between the two.
 fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
-    let later = |column: Column, than: Timestamp| {
-        let than = millis(than);
-        CaseStatement::new()
-            .case(Expr::col(column).gt(than), Expr::col(column))
-            .finally(than)
-    };
     session::Entity::update_many()
         .set(session::ActiveModel {
             generation: Set(Some(rotation.to.get().into())),
@@ -317,10 +346,10 @@ fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
         })
         // Neither value goes back, though nodes' clocks differ: the newest instant must be the newest, and a revocation
         // must outlive every access token.
-        .col_expr(Column::LastSeenAt, later(Column::LastSeenAt, rotation.at).into())
+        .col_expr(Column::LastSeenAt, later_of(Column::LastSeenAt, rotation.at))
         .col_expr(
             Column::AccessUntil,
-            later(Column::AccessUntil, rotation.access_until).into(),
+            later_of(Column::AccessUntil, rotation.access_until),
         )
         .filter(Column::Id.eq(rotation.session.as_uuid()))
         .filter(Column::Generation.eq(i64::from(rotation.from.get())))

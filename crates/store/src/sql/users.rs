@@ -6,7 +6,10 @@ use rescind_session::{
     ports::{Inserted, PasswordSet, StoreError, UserStore},
     token::UserId,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, Set,
+    sea_query::{Expr, OnConflict},
+};
 
 use super::{
     SqlStore, commit,
@@ -32,6 +35,10 @@ impl UserStore for SqlStore {
     async fn set_password(&self, id: &UserId, password_hash: PasswordHash) -> Result<PasswordSet, StoreError> {
         self.retry(|| self.set_password_once(id, &password_hash)).await
     }
+
+    async fn replace_hash(&self, id: &UserId, old: &PasswordHash, new: PasswordHash) -> Result<(), StoreError> {
+        self.retry(|| self.replace_hash_once(id, old, &new)).await
+    }
 }
 
 /// One attempt at each operation.
@@ -56,7 +63,7 @@ impl SqlStore {
     async fn insert_once(&self, new: &NewUser) -> Result<Inserted, Failure> {
         let transaction = self.begin().await?;
         // One statement checks that the name is free and takes it. A taken *id* is no outcome but an error.
-        let rows = user::Entity::insert(new_user_row(&new.user, &new.password_hash))
+        let rows = user::Entity::insert(new_user_row(new))
             .on_conflict(OnConflict::column(user::Column::Username).do_nothing().to_owned())
             .exec_without_returning(&transaction)
             .await
@@ -67,6 +74,16 @@ impl SqlStore {
         } else {
             Inserted::Created
         })
+    }
+
+    async fn replace_hash_once(&self, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        let replace = user::Entity::update_many()
+            .col_expr(user::Column::PasswordHash, Expr::val(new.expose_secret()))
+            .filter(user::Column::Id.eq(id.as_str()))
+            .filter(user::Column::PasswordHash.eq(hash_column(old)));
+        replace.exec(&transaction).await.map_err(failed)?;
+        commit(transaction).await
     }
 
     async fn set_password_once(&self, id: &UserId, password_hash: &PasswordHash) -> Result<PasswordSet, Failure> {

@@ -18,9 +18,9 @@ fn user(number: u128, hash: String) -> NewUser {
             id,
             username,
             kind: UserKind::Person,
-            created_at: jiff::Timestamp::UNIX_EPOCH,
         },
         password_hash: PasswordHash::new(hash),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }
 
