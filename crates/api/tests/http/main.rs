@@ -26,4 +26,6 @@ mod resource_server;
 mod routes;
 mod security_headers;
 mod testing;
+#[cfg(feature = "resource-server")]
+mod tls;
 mod world;
