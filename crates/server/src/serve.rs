@@ -51,7 +51,8 @@ impl Node {
     {
         self.starting.end().await;
         let service = self.rescind.service().clone();
-        let keys = keys::follow(self.settings.storage.keys.clone(), self.store.clone(), service.clone());
+        let keys = self.settings.storage.keys.clone();
+        let keys = Box::pin(keys::follow(keys, self.store.clone(), service.clone()));
         let server = async move {
             let node = self.settings.node.as_deref().map(HeaderValue::from_str).transpose();
             let node = node.map_err(|_| Faults::one("RESCIND_NODE", "must be able to stand in a header"))?;
