@@ -1,5 +1,8 @@
 # Recipes for people. Each is a line or two of plain Cargo or shell, so nobody needs `just` to work here.
 
+# The crates that are published.
+adopters := "-p rescind-token -p rescind-session -p rescind-conformance -p rescind-migrations -p rescind-store -p rescind-api -p rescind-server"
+
 # List the recipes.
 _list:
     @{{ just_executable() }} --list --unsorted
@@ -57,6 +60,23 @@ mutants +crates="token session":
 [group("check")]
 load:
     bash scripts/load.sh
+
+# Check that each crate for adopters compiles with every combination of its features. Takes a quarter of an hour.
+[group("check")]
+features:
+    @cargo hack --version >/dev/null 2>&1 || { echo "cargo-hack is missing: cargo install --locked cargo-hack" >&2; exit 1; }
+    cargo hack check --locked --feature-powerset --no-dev-deps --exclude-features failpoints {{ adopters }}
+
+# Check that each crate for adopters compiles with the oldest Rust that its manifest names; rustup installs these.
+[group("check")]
+oldest-rust:
+    @cargo hack --version >/dev/null 2>&1 || { echo "cargo-hack is missing: cargo install --locked cargo-hack" >&2; exit 1; }
+    cargo hack check --locked --rust-version --no-dev-deps {{ adopters }}
+
+# Make the packages of the crates for adopters, and build each from its package alone.
+[group("check")]
+package:
+    cargo package --locked --allow-dirty {{ adopters }}
 
 # Check formatting, lints and docs, without running tests.
 [group("check")]

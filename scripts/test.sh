@@ -134,6 +134,11 @@ cargo clippy "${everything[@]}" --all-targets -- -D warnings
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc "${everything[@]}" --no-deps
 
+step "packages"
+# The crates for adopters, as a registry would get them. Building them is `just package`: it takes minutes.
+cargo package --workspace --exclude rescind-web --exclude rescind-lab --exclude rescind-exercises --exclude rescind-testkit \
+    --locked --no-verify --allow-dirty --quiet
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

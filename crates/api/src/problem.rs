@@ -528,7 +528,7 @@ impl From<HashingError> for Problem {
     fn from(error: HashingError) -> Self {
         match error {
             HashingError::Overloaded => Self::Overloaded,
-            HashingError::Failed => Self::internal(error),
+            other => Self::internal(other),
         }
     }
 }
@@ -540,6 +540,7 @@ impl From<AuthenticateError> for Problem {
             AuthenticateError::Expired(_) => Self::TokenExpired,
             AuthenticateError::Revoked(_) => Self::TokenRevoked,
             AuthenticateError::Unavailable(error) => error.into(),
+            other => Self::internal(other),
         }
     }
 }
@@ -550,6 +551,7 @@ impl From<LoginError> for Problem {
             LoginError::InvalidCredentials => Self::InvalidCredentials,
             LoginError::Hashing(error) => error.into(),
             LoginError::Unavailable(error) => error.into(),
+            other => Self::internal(other),
         }
     }
 }
@@ -564,6 +566,7 @@ impl From<RefreshError> for Problem {
             RefreshError::PolicyHasNoRefresh => Self::PolicyHasNoRefresh,
             RefreshError::Unavailable(error) => error.into(),
             RefreshError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+            other => Self::internal(other),
         }
     }
 }
@@ -577,6 +580,7 @@ impl From<LogoutError> for Problem {
             LogoutError::DifferentSessions => Self::DifferentSessions,
             LogoutError::Unavailable(error) => error.into(),
             LogoutError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+            other => Self::internal(other),
         }
     }
 }
@@ -588,6 +592,7 @@ impl From<EndSessionError> for Problem {
             EndSessionError::PolicyKeepsNoSession => Self::PolicyKeepsNoSession,
             EndSessionError::Unavailable(error) => error.into(),
             EndSessionError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+            other => Self::internal(other),
         }
     }
 }
@@ -603,6 +608,7 @@ impl From<ChangePasswordError> for Problem {
             ChangePasswordError::Hashing(error) => error.into(),
             ChangePasswordError::Unavailable(error) => error.into(),
             ChangePasswordError::RevocationPending(error) => Self::RevocationPending(Hidden::new(error)),
+            other => Self::internal(other),
         }
     }
 }
@@ -624,6 +630,7 @@ impl From<SignUpError> for Problem {
             SignUpError::NameTaken => Self::UsernameTaken,
             SignUpError::Hashing(error) => error.into(),
             SignUpError::Unavailable(error) => error.into(),
+            other => Self::internal(other),
         }
     }
 }

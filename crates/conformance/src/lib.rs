@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
 #![expect(clippy::panic, reason = "a case fails by panicking")]
 
 pub mod blacklist;

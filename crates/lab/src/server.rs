@@ -106,18 +106,16 @@ impl Hardware {
 
 /// The settings of all simulations.
 pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
-    Config {
-        policy,
-        store_timeout,
-        // The only password is public, so hashing may be cheap.
-        hashing: HashingSettings {
-            memory_kib: 64,
-            iterations: 1,
-            at_once: 1,
-            waiting: 8,
-        },
-        ..Config::new(ORIGIN, "rescind-api")
-    }
+    // The only password is public, so hashing may be cheap.
+    let hashing = HashingSettings::default()
+        .memory_kib(64)
+        .iterations(1)
+        .at_once(1)
+        .waiting(8);
+    Config::new(ORIGIN, "rescind-api")
+        .policy(policy)
+        .store_timeout(store_timeout)
+        .hashing(hashing)
 }
 
 /// What is served.

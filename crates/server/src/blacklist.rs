@@ -22,12 +22,11 @@ pub(crate) fn chosen(settings: &Settings) -> Result<ChosenBlacklist, Failure> {
     let Some(redis) = &settings.storage.redis else {
         return Ok(ChosenBlacklist::InProcess(Arc::new(MemoryBlacklist::new())));
     };
-    let settings = RedisSettings {
-        connections: redis.connections,
+    let settings = RedisSettings::default()
+        .connections(redis.connections)
         // No request waits longer.
-        timeout: settings.limits.store_timeout,
-        namespace: redis.namespace.clone(),
-    };
+        .timeout(settings.limits.store_timeout)
+        .namespace(redis.namespace.clone());
     let redis = RedisBlacklist::unconnected(&redis.url, &settings)?;
     Ok(ChosenBlacklist::Redis(Arc::new(redis)))
 }

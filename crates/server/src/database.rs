@@ -84,12 +84,11 @@ pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
     // A request with a shorter deadline is answered in time: it does not wait for its statements.
     let patience = settings.limits.store_timeout.max(PATIENCE);
     let storage = &settings.storage;
-    let settings = SqlSettings {
-        max_connections: storage.database_connections,
-        acquire_timeout: patience,
-        busy_timeout: patience,
-        keep_entries: KEEP_ENTRIES,
-    };
+    let settings = SqlSettings::default()
+        .max_connections(storage.database_connections)
+        .acquire_timeout(patience)
+        .busy_timeout(patience)
+        .keep_entries(KEEP_ENTRIES);
     Ok(match &storage.database {
         Database::Embedded(path) => SqlStore::open_file(path, &settings).await?,
         Database::Chosen(url) => SqlStore::connect(url, &settings).await?,

@@ -148,17 +148,13 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
 }
 
 fn config(settings: &Settings, public_url: &Url) -> Config {
-    Config {
-        policy: settings.tokens.policy.clone(),
-        leeway: settings.tokens.leeway,
-        store_timeout: settings.limits.store_timeout,
-        sessions_per_user: settings.limits.sessions_per_user,
-        // Without the slash that a URL's type adds: issuers are compared letter by letter (RFC 8414, section 3.3).
-        ..Config::new(
-            public_url.origin().ascii_serialization(),
-            settings.tokens.audience.clone(),
-        )
-    }
+    // Without the slash that a URL's type adds: issuers are compared letter by letter (RFC 8414, section 3.3).
+    let issuer = public_url.origin().ascii_serialization();
+    Config::new(issuer, settings.tokens.audience.clone())
+        .policy(settings.tokens.policy.clone())
+        .leeway(settings.tokens.leeway)
+        .store_timeout(settings.limits.store_timeout)
+        .sessions_per_user(settings.limits.sessions_per_user)
 }
 
 fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {

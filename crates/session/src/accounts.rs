@@ -17,6 +17,7 @@ use crate::{
 
 /// Why a sign-up failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignUpError {
     /// The name, the password or both break the rules.
     #[error("the username or the password cannot be used")]
@@ -39,6 +40,7 @@ pub enum SignUpError {
 
 /// Why a password change failed or is incomplete.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChangePasswordError {
     /// The old password is wrong.
     #[error("the old password is wrong")]

@@ -11,6 +11,7 @@ use crate::{
 
 /// Why an access token was not accepted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuthenticateError {
     /// It is not a token of this issuer for this audience. The reason is for the log.
     #[error("the access token is not valid")]
@@ -28,6 +29,7 @@ pub enum AuthenticateError {
 
 /// How far an access token gets with [`SessionService::authenticate`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Inspected {
     /// The checks that need only the token.
     pub token: Inspection,

@@ -39,6 +39,7 @@ pub trait Clock: Send + Sync {
 
 /// Why the time is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClockNotReady {
     /// [`AnchoredClock::anchor`] has not been called.
     #[error("the clock has not been compared with the database's yet")]

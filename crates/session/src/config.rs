@@ -14,6 +14,7 @@ use crate::{
 
 /// The service's settings.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The `iss` of every token: the public URL.
     pub issuer: String,
@@ -67,8 +68,18 @@ impl Config {
     }
 }
 
+crate::__setters!(Config {
+    policy: Policy,
+    leeway: Duration,
+    store_timeout: Duration,
+    hashing: HashingSettings,
+    sessions_per_user: Option<NonZeroUsize>,
+    demo_accounts: DemoAccounts,
+});
+
 /// How passwords are hashed, and how many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HashingSettings {
     /// Memory for one hash, in KiB.
     pub memory_kib: u32,
@@ -91,6 +102,13 @@ impl Default for HashingSettings {
         }
     }
 }
+
+crate::__setters!(HashingSettings {
+    memory_kib: u32,
+    iterations: u32,
+    at_once: usize,
+    waiting: usize,
+});
 
 /// Whether demo accounts, whose password is public, may log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +143,7 @@ pub struct Ports {
 
 /// Settings that contradict themselves; each message names the setting and what it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The policy is wrong.
     #[error(transparent)]

@@ -37,12 +37,18 @@ mod revocation;
 mod revocation_reader;
 mod service;
 mod session;
+mod setters;
 mod supervise;
 mod sync;
 #[cfg(feature = "system")]
 mod system;
 mod unavailable;
 mod user;
+
+/// Types and macros of other crates in our signatures.
+pub use async_trait::async_trait;
+pub use jiff::SignedDuration;
+pub use rescind_token::{CryptoRng, Timestamp, Uuid};
 
 pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
 pub use authenticate::{AuthenticateError, Inspected};

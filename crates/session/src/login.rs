@@ -27,6 +27,7 @@ use crate::{
 
 /// The tokens issued by a login or a refresh.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct IssuedTokens {
     /// The access token.
     pub access_token: AccessToken,
@@ -40,6 +41,7 @@ pub struct IssuedTokens {
 
 /// The refresh token in [`IssuedTokens`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct IssuedRefreshToken {
     /// The refresh token.
     pub token: RefreshToken,
@@ -131,6 +133,7 @@ impl Drop for Unclaimed {
 
 /// Why a login failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoginError {
     /// The name or the password is wrong. Which of the two is not disclosed.
     #[error("the username or the password is wrong")]

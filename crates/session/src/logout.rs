@@ -43,6 +43,7 @@ impl fmt::Debug for LogoutCredential<'_> {
 
 /// A completed logout.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoggedOut {
     /// The session that ended.
     pub session: SessionId,
@@ -55,6 +56,7 @@ pub struct LoggedOut {
 /// The outcome of several credentials presented together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
+#[non_exhaustive]
 pub struct LoggedOutAll {
     /// Each session named by a genuine credential. It was ended now or earlier.
     pub ended: Vec<LoggedOut>,
@@ -73,6 +75,7 @@ pub enum StolenTokenDies {
 
 /// Why a logout failed, or may have failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LogoutError {
     /// Neither token was presented.
     #[error("there is no token to log out with")]
@@ -99,6 +102,7 @@ from_close_error!(EndSessionError);
 
 /// Why a session was not ended.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EndSessionError {
     /// The session does not exist or belongs to another user: a client cannot distinguish the two.
     #[error("there is no such session")]

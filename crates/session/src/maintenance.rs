@@ -45,6 +45,7 @@ const RENEWALS: usize = 4;
 
 /// How often maintenance runs, and how much it does at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Maintenance {
     /// How long to wait between two reads of the log's tail.
     pub sync_every: Duration,
@@ -72,8 +73,17 @@ impl Default for Maintenance {
     }
 }
 
+crate::__setters!(Maintenance {
+    sync_every: Duration,
+    behind_after: Duration,
+    prune_every: Duration,
+    write_every: Duration,
+    batch: u32,
+});
+
 /// What [`SessionService::sync_blacklist`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Synced {
     /// How many entries were inserted into the blacklist.
     pub entries: u64,
@@ -94,6 +104,7 @@ enum LogRefused {
 
 /// How far this node's blacklist follows the revocation log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SyncStatus {
     /// The position up to which the log has been synced.
     pub to: Position,

@@ -67,6 +67,7 @@ impl Password {
 
 /// Why a password was neither hashed nor compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HashingError {
     /// Too many passwords are being hashed; try again in a moment.
     #[error("too many passwords are being checked at once")]

@@ -220,6 +220,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 31_557_600);
 
 /// A policy that contradicts itself; each message states what the dial must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PolicyError {
     /// `access_ttl` is not a whole number of seconds, or is zero.
     #[error("the access lifetime must be a whole number of seconds, at least 1")]

@@ -22,6 +22,7 @@ use crate::{
 
 /// A store could not answer. The source is for the log and never reaches a client.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The store did not answer in time. Whether a write happened is unknown.
     #[error("the store is unavailable")]

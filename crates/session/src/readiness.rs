@@ -15,6 +15,7 @@ use crate::{
 
 /// Why a service is not ready.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotReady {
     /// The users or the sessions cannot be read.
     #[error("the database does not answer")]

@@ -23,6 +23,7 @@ use crate::{
 
 /// Why a refresh failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RefreshError {
     /// It was never issued here. Nothing was changed.
     #[error("the refresh token is not valid")]

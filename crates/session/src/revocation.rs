@@ -42,6 +42,7 @@ pub enum Scope {
 
 /// Why a session or a token was revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EndReason {
     /// Its owner logged out.
     Logout,

@@ -4,6 +4,7 @@ use crate::{clock::ClockNotReady, ports::StoreError};
 
 /// The service cannot answer. The reply to every request is "try again", never "yes".
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unavailable {
     /// A store failed.
     #[error(transparent)]

@@ -16,12 +16,10 @@ use tokio::sync::OnceCell;
 
 async fn empty_at(url: &str) -> Arc<RedisBlacklist> {
     static CASES: AtomicU32 = AtomicU32::new(0);
-    let settings = RedisSettings {
+    let settings = RedisSettings::default()
         // These cases do not test time limits.
-        timeout: Duration::from_secs(30),
-        namespace: format!("case{}", CASES.fetch_add(1, Ordering::Relaxed)),
-        ..RedisSettings::default()
-    };
+        .timeout(Duration::from_secs(30))
+        .namespace(format!("case{}", CASES.fetch_add(1, Ordering::Relaxed)));
     Arc::new(RedisBlacklist::connect(url, &settings).await.unwrap())
 }
 

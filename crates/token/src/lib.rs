@@ -19,6 +19,12 @@ mod verifying_key;
 mod verifying_keys;
 mod weak;
 
+/// Types of other crates in our signatures.
+pub use jiff::Timestamp;
+pub use rand_core::CryptoRng;
+pub use secrecy::{ExposeSecret, SecretString};
+pub use uuid::Uuid;
+
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::AccessClaims;
 pub use extra_claims::{ExtraClaims, InvalidClaim};

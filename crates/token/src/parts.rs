@@ -27,6 +27,7 @@ pub enum PartsError {
 
 /// The three parts of a JWT, decoded and **not verified**. Prints as redacted: together they are the token.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct TokenParts {
     /// The header, which names the algorithm and the key.
     pub header: Value,

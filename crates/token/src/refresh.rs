@@ -39,6 +39,7 @@ const MOST_KEYS: usize = 4;
 
 /// Why a refresh token is not accepted. Neither holds nor prints the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RefreshTokenError {
     /// Not `rrt_` and 52 bytes in the one canonical spelling of base64url.
     #[error("not a refresh token")]

@@ -34,10 +34,7 @@ impl Scene {
         let plan = Plan::on(&Database::Sqlite).with_redis(&redis.url());
         let [issuer] = plan.start().await;
 
-        let patience = RedisSettings {
-            timeout: Duration::from_secs(2),
-            ..RedisSettings::default()
-        };
+        let patience = RedisSettings::default().timeout(Duration::from_secs(2));
         let url = redis.url().replace("redis://", "redis://reader:secret@");
         let reader = RedisReader::connect(&url, &patience).await.unwrap();
         let mut settings = ResourceServerSettings::new(PUBLIC_URL, "rescind-api");

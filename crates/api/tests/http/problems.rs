@@ -5,9 +5,7 @@ use std::error::Error;
 use actix_web::http::{Method, header};
 use jiff::Timestamp;
 use rescind_api::Problem;
-use rescind_session::{
-    HashingSettings, NewUser, PasswordHash, Unavailable, User, UserKind, Username, ports::Inserted, token::UserId,
-};
+use rescind_session::{NewUser, PasswordHash, Unavailable, User, UserKind, Username, ports::Inserted, token::UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -361,11 +359,7 @@ fn a_full_hash_queue_is_overloaded_at_once() {
         .build()
         .unwrap();
     one_thread_for_hashing.block_on(async {
-        let hashing = HashingSettings {
-            at_once: 1,
-            waiting: 0,
-            ..Make::default().hashing
-        };
+        let hashing = Make::default().hashing.at_once(1).waiting(0);
         let world = Make {
             hashing,
             ..Make::default()

@@ -67,11 +67,7 @@ impl Default for Make {
             login_limit: RateLimit::Off,
             signup_limit: RateLimit::Off,
             trusted_proxies: &[],
-            hashing: HashingSettings {
-                memory_kib: 64,
-                iterations: 1,
-                ..HashingSettings::default()
-            },
+            hashing: HashingSettings::default().memory_kib(64).iterations(1),
             settings: |settings| settings.content_security_policy(STRICT_CONTENT_SECURITY_POLICY.to_owned()),
         }
     }
@@ -105,12 +101,10 @@ impl Make {
             blacklist: blacklist.clone(),
             clock: time.clone(),
         };
-        let config = Config {
-            policy: self.policy,
-            hashing: self.hashing,
-            demo_accounts: DemoAccounts::Refused,
-            ..Config::new(self.public_url, "rescind-api")
-        };
+        let config = Config::new(self.public_url, "rescind-api")
+            .policy(self.policy)
+            .hashing(self.hashing)
+            .demo_accounts(DemoAccounts::Refused);
         let service = SessionService::new(config, keys, ports, rng).unwrap();
         let proxies = self.trusted_proxies.iter().map(|network| network.parse().unwrap());
         let settings = Settings::new(self.public_url.parse().unwrap())

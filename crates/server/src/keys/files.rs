@@ -10,6 +10,7 @@ use rescind_session::token::KeyError;
 
 /// Why the keys cannot be used. No message holds key material.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeysError {
     #[error("RESCIND_KEYS: {} cannot be {what}", path.display())]
     File {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 /// A `.env` file that exists and cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DotEnvError {
     /// A line is not `NAME=value`. The message does not repeat it: it may hold a secret.
     #[error("a line of .env cannot be read: it must be NAME=value, with quotes around a value that has spaces")]

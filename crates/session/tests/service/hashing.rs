@@ -7,20 +7,19 @@ use std::{
 
 use futures::future::{join, join_all};
 use rescind_session::{
-    Device, HashingError, HashingSettings, LoginError, Password, Policy, SessionService, SignUpError, token::ClientId,
+    Device, HashingError, LoginError, Password, Policy, SessionService, SignUpError, token::ClientId,
 };
 
 use crate::world::{PASSWORD, World, config};
 
 async fn world(at_once: usize, waiting: usize) -> World {
     let mut config = config(Policy::blacklist());
-    config.hashing = HashingSettings {
+    config.hashing = config
+        .hashing
         // Long enough for all requests to enter the queue.
-        memory_kib: 4 * 1024,
-        at_once,
-        waiting,
-        ..config.hashing
-    };
+        .memory_kib(4 * 1024)
+        .at_once(at_once)
+        .waiting(waiting);
     World::with(config).await
 }
 

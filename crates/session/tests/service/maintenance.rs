@@ -187,10 +187,7 @@ async fn a_data_loss_found_by_a_request_is_repaired_at_once() {
     let world = World::new().await;
     let issued = world.log_in().await;
     let service = world.service.clone();
-    let never = Maintenance {
-        sync_every: seconds(1_000_000),
-        ..Maintenance::default()
-    };
+    let never = Maintenance::default().sync_every(seconds(1_000_000));
     let maintenance = tokio::spawn(async move { service.run_maintenance(never).await });
     tokio::task::yield_now().await;
     world.blacklist.inner.forget().unwrap();

@@ -110,11 +110,7 @@ async fn a_sync_is_valid_for_the_configured_time_only() {
     tokio::time::pause();
     let world = World::new().await;
     let issued = world.log_in().await;
-    let maintenance = Maintenance {
-        sync_every: seconds(60),
-        behind_after: seconds(5),
-        ..Maintenance::default()
-    };
+    let maintenance = Maintenance::default().sync_every(seconds(60)).behind_after(seconds(5));
     let maintenance = run_maintenance(&world, maintenance);
     tokio::task::yield_now().await;
     while world.service.sync_status().unwrap().age < seconds(5) {
@@ -136,11 +132,7 @@ async fn a_sync_that_took_too_long_is_repeated_at_once() {
     let issued = world.log_in().await;
     let gate = Gate::new();
     world.blacklist.faults.set("complete", Fault::Waits(gate.clone()));
-    let maintenance = Maintenance {
-        sync_every: seconds(60),
-        behind_after: seconds(5),
-        ..Maintenance::default()
-    };
+    let maintenance = Maintenance::default().sync_every(seconds(60)).behind_after(seconds(5));
     let maintenance = run_maintenance(&world, maintenance);
     gate.arrival().await;
     tokio::time::sleep(seconds(6)).await;

@@ -188,10 +188,8 @@ async fn a_refresh_for_a_removed_or_refused_user_issues_no_tokens() {
         .log_in("carol", &known, client, Default::default())
         .await
         .unwrap();
-    let without_demo = rescind_session::Config {
-        demo_accounts: rescind_session::DemoAccounts::Refused,
-        ..crate::world::config(rescind_session::Policy::blacklist())
-    };
+    let without_demo = crate::world::config(rescind_session::Policy::blacklist())
+        .demo_accounts(rescind_session::DemoAccounts::Refused);
     let (off, ..) = service(without_demo, std::sync::Arc::new(world.clock.clone()));
     let off = off.with_ports(world.service.ports().clone());
     let refused = off
@@ -228,10 +226,8 @@ async fn a_hanging_user_store_delays_a_refresh_by_the_timeout_only() {
 /// A login ends the oldest of too many sessions before its reply, and may be abandoned there.
 #[tokio::test]
 async fn a_login_abandoned_after_opening_its_session_leaves_none_open() {
-    let config = rescind_session::Config {
-        sessions_per_user: std::num::NonZeroUsize::new(1),
-        ..crate::world::config(rescind_session::Policy::blacklist())
-    };
+    let config =
+        crate::world::config(rescind_session::Policy::blacklist()).sessions_per_user(std::num::NonZeroUsize::new(1));
     let world = World::with(config).await;
     let first = world.log_in().await;
     let gate = Gate::new();

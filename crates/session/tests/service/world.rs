@@ -44,17 +44,16 @@ pub(crate) fn rounds() -> usize {
 }
 
 pub(crate) fn config(policy: Policy) -> Config {
-    Config {
-        policy,
-        hashing: HashingSettings {
-            memory_kib: 64,
-            iterations: 1,
-            at_once: 4,
-            waiting: 10_000,
-        },
-        demo_accounts: DemoAccounts::Allowed,
-        ..Config::new("https://rescind.example", "rescind-api")
-    }
+    Config::new("https://rescind.example", "rescind-api")
+        .policy(policy)
+        .hashing(
+            HashingSettings::default()
+                .memory_kib(64)
+                .iterations(1)
+                .at_once(4)
+                .waiting(10_000),
+        )
+        .demo_accounts(DemoAccounts::Allowed)
 }
 
 impl World {

@@ -47,6 +47,7 @@ pub enum LockMode {
 
 /// Why a database cannot be used in the requested way. No variant prints a URL.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatabaseLockError {
     /// Another process uses it in a way that excludes this one.
     #[error("another rescind is using the database")]

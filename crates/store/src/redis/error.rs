@@ -7,6 +7,7 @@ use rescind_session::ports::StoreError;
 
 /// Why a Redis cannot be used. No variant prints the URL: it may contain a password.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RedisConnectError {
     /// The URL's scheme is unknown.
     #[error(

@@ -74,6 +74,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 /// How Redis is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RedisSettings {
     /// The number of connections, and so of concurrent commands; at least one. Default 8.
     pub connections: usize,
@@ -93,6 +94,12 @@ impl Default for RedisSettings {
         }
     }
 }
+
+rescind_session::__setters!(RedisSettings {
+    connections: usize,
+    timeout: Duration,
+    namespace: String,
+});
 
 /// The blacklist in Redis, shared by every node.
 pub struct RedisBlacklist {

@@ -6,6 +6,7 @@ use super::SqlStore;
 
 /// How a database is used. The defaults suit one node under moderate load.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SqlSettings {
     /// The number of connections, at least one. On SQLite they are for reading; writers use one further connection in
     /// turn. Default 8.
@@ -31,8 +32,16 @@ impl Default for SqlSettings {
     }
 }
 
+rescind_session::__setters!(SqlSettings {
+    max_connections: u32,
+    acquire_timeout: Duration,
+    busy_timeout: Duration,
+    keep_entries: Duration,
+});
+
 /// Why a database cannot be used. No variant prints the URL: it may contain a password.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// The URL's scheme is unknown.
     #[error("DATABASE_URL must begin with `sqlite:`, followed by the path of a file, or with `postgres://`")]

@@ -18,6 +18,7 @@ const SCHEMA_LOCK: i64 = 0x7265_7363_6865_6d65;
 
 /// One step of the schema's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MigrationStep {
     /// Its name, which begins with its date.
     pub name: String,

@@ -41,12 +41,10 @@ impl Place {
 
     /// The same with that minimum time for entries of the log after their commit.
     pub(crate) async fn store_that_keeps(&self, keep_entries: Duration) -> SqlStore {
-        let settings = SqlSettings {
-            keep_entries,
-            acquire_timeout: Duration::from_secs(90),
-            busy_timeout: Duration::from_secs(90),
-            ..SqlSettings::default()
-        };
+        let settings = SqlSettings::default()
+            .keep_entries(keep_entries)
+            .acquire_timeout(Duration::from_secs(90))
+            .busy_timeout(Duration::from_secs(90));
         let store = SqlStore::connect(&self.url, &settings).await.unwrap();
         store.migrate_up().await.unwrap();
         store

@@ -64,11 +64,9 @@ async fn under_deadlocks_and_serialization_failures_a_rotation_wins_once() {
             .sql(&format!("ALTER DATABASE {name} SET {setting}"))
             .await;
     }
-    let settings = SqlSettings {
-        acquire_timeout: Duration::from_secs(20),
-        busy_timeout: Duration::from_secs(5),
-        ..SqlSettings::default()
-    };
+    let settings = SqlSettings::default()
+        .acquire_timeout(Duration::from_secs(20))
+        .busy_timeout(Duration::from_secs(5));
     let (one, other) = (store_with(&url, &settings).await, store_with(&url, &settings).await);
 
     let mut closed_now = 0;
@@ -123,12 +121,10 @@ async fn under_deadlocks_and_serialization_failures_a_rotation_wins_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_all_connections_taken_callers_get_unavailable_in_time() {
     let Some(url) = fresh().await else { return };
-    let settings = SqlSettings {
-        max_connections: 2,
-        acquire_timeout: Duration::from_secs(1),
-        busy_timeout: Duration::from_secs(60),
-        ..SqlSettings::default()
-    };
+    let settings = SqlSettings::default()
+        .max_connections(2)
+        .acquire_timeout(Duration::from_secs(1))
+        .busy_timeout(Duration::from_secs(60));
     let store = store_with(&url, &settings).await;
     let session = opened(&store, 1).await;
     let stranger = stranger(&url).await;

@@ -177,11 +177,7 @@ async fn a_read_succeeds_after_a_restart_of_the_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotation_with_an_unanswered_commit_is_unavailable_not_lost() {
     let Some(server) = own_server(&[]).await else { return };
-    let settings = SqlSettings {
-        acquire_timeout: PATIENCE,
-        busy_timeout: PATIENCE,
-        ..SqlSettings::default()
-    };
+    let settings = SqlSettings::default().acquire_timeout(PATIENCE).busy_timeout(PATIENCE);
     let store = store_with(&server.url(), &settings).await;
     // COMMIT is on disk and waits for a standby that does not exist before it is answered. The server does not show
     // when that begins, so rotations are made until one waits.

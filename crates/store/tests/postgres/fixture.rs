@@ -35,11 +35,9 @@ pub(crate) async fn store(url: &str) -> SqlStore {
 
 /// Settings with short time limits.
 pub(crate) fn impatient() -> SqlSettings {
-    SqlSettings {
-        acquire_timeout: Duration::from_secs(1),
-        busy_timeout: Duration::from_secs(1),
-        ..SqlSettings::default()
-    }
+    SqlSettings::default()
+        .acquire_timeout(Duration::from_secs(1))
+        .busy_timeout(Duration::from_secs(1))
 }
 
 /// A foreign connection: another program, or a person with `psql`.

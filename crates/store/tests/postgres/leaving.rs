@@ -32,10 +32,7 @@ async fn a_cancelled_caller_leaves_no_connection_in_a_transaction() {
     // With this level a reader inside of a forgotten transaction would see the same old state for ever.
     let level = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'");
     server.sql(&level).await;
-    let settings = SqlSettings {
-        max_connections: 1,
-        ..SqlSettings::default()
-    };
+    let settings = SqlSettings::default().max_connections(1);
     let store = store_with(&url, &settings).await;
     let session = opened(&store, 1).await;
 

@@ -62,10 +62,7 @@ async fn all_keys_are_under_the_namespace_and_of_one_slot() {
 async fn namespaces_do_not_mix() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, node, log) = whole().await;
-    let other = RedisSettings {
-        namespace: "other".to_owned(),
-        ..settings()
-    };
+    let other = settings().namespace("other".to_owned());
     let other = RedisBlacklist::connect(&server.url(), &other).await.unwrap();
     assert_eq!(says(&other).await, RevocationStatus::Incomplete);
     Log::new().rebuild(&other).await;
@@ -159,10 +156,7 @@ async fn time_left(server: &RedisServer, key: &str) -> Duration {
 }
 
 fn impatient() -> RedisSettings {
-    RedisSettings {
-        timeout: Duration::from_secs(1),
-        ..settings()
-    }
+    settings().timeout(Duration::from_secs(1))
 }
 
 async fn assert_unavailable_in_time(node: &RedisBlacklist) {
@@ -238,10 +232,7 @@ async fn a_cut_off_node_fails_in_time_and_later_sees_what_it_missed() {
 async fn the_reply_to_a_cancelled_command_is_discarded() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, _, log) = whole().await;
-    let one = RedisSettings {
-        connections: 1,
-        ..settings()
-    };
+    let one = settings().connections(1);
     let node = RedisBlacklist::connect(&server.url(), &one).await.unwrap();
     log.goes_on(&node).await;
     let revoked = super::fixture::session_of(&log.entries[0]);

@@ -43,11 +43,9 @@ pub(crate) async fn node(url: &str) -> RedisBlacklist {
 }
 
 pub(crate) fn settings() -> RedisSettings {
-    RedisSettings {
-        timeout: Duration::from_secs(10),
-        namespace: "test".to_owned(),
-        ..RedisSettings::default()
-    }
+    RedisSettings::default()
+        .timeout(Duration::from_secs(10))
+        .namespace("test".to_owned())
 }
 
 pub(crate) fn revocation(session: SessionId) -> Revocation {

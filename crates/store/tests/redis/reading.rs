@@ -8,7 +8,7 @@ use rescind_session::{
     ports::{Blacklist, RevocationStatus, StoreError},
     token::{AccessClaims, ClientId, ExtraClaims, SessionId, UserId},
 };
-use rescind_store::{RedisBlacklist, RedisConnectError, RedisReader, RedisSettings};
+use rescind_store::{RedisBlacklist, RedisConnectError, RedisReader};
 use rescind_testkit::{RedisSentinels, RedisServer, Tool, needs};
 
 use super::fixture::{Log, follow, in_full, new_session, new_token, node, session_of, settings, until, uuid, whole};
@@ -180,10 +180,7 @@ async fn a_redis_that_is_silent_or_away_is_an_error_in_time() {
     let Some(_) = needs(Tool::Redis) else { return };
     let (server, _node, log) = whole().await;
     let url = reading_user(&server).await;
-    let hasty = RedisSettings {
-        timeout: Duration::from_millis(200),
-        ..settings()
-    };
+    let hasty = settings().timeout(Duration::from_millis(200));
     let reader = RedisReader::unconnected(&url, &hasty).unwrap();
     until("it answers", || async {
         try_read(&reader, new_session(), Some(log.claim().log)).await.is_ok()

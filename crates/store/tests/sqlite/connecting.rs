@@ -128,10 +128,7 @@ async fn opening_a_new_file_waits_for_another_writer_for_a_bounded_time() {
         .await
         .unwrap();
 
-    let patience = |busy_timeout| SqlSettings {
-        busy_timeout,
-        ..SqlSettings::default()
-    };
+    let patience = |busy_timeout| SqlSettings::default().busy_timeout(busy_timeout);
     let hasty = patience(Duration::from_millis(50));
     let refused = SqlStore::open_file(&file, &hasty);
     let refused = tokio::time::timeout(Duration::from_secs(60), refused)

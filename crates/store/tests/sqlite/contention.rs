@@ -22,11 +22,9 @@ use crate::fixture::{NOON, Place, closing, opened, rotation, session};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn impatient() -> SqlSettings {
-    SqlSettings {
-        acquire_timeout: Duration::from_millis(150),
-        busy_timeout: Duration::from_millis(100),
-        ..SqlSettings::default()
-    }
+    SqlSettings::default()
+        .acquire_timeout(Duration::from_millis(150))
+        .busy_timeout(Duration::from_millis(100))
 }
 
 /// Rotates the first generation `count` times at once, and returns how many won.
@@ -191,10 +189,7 @@ async fn a_writer_behind_another_process_gets_unavailable_in_time() {
 async fn a_writer_that_waits_too_long_gets_unavailable() {
     let place = Place::new();
     // The writer in front waits long for the foreign connection; those behind it have shorter limits.
-    let settings = SqlSettings {
-        busy_timeout: Duration::from_secs(15),
-        ..impatient()
-    };
+    let settings = impatient().busy_timeout(Duration::from_secs(15));
     let store = Arc::new(place.store_with(&settings).await);
     let session = opened(&store, 1).await;
     let stranger = place.stranger().await;
