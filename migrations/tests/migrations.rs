@@ -1,6 +1,8 @@
 //! The steps up and down, and the schema that they make.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::path::Path;
+
 use rescind_migrations::{Migrator, MigratorTrait};
 use rescind_testkit::{PostgresServer, Tool, needs};
 use sea_orm_migration::sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
@@ -115,4 +117,36 @@ async fn migrate_up_on_a_current_schema_makes_no_change() {
         let pending = Migrator::get_pending_migrations_read_only(&database).await.unwrap();
         assert!(pending.is_empty());
     }
+}
+
+/// Not only its rows are moved: names of indexes and constraints too.
+#[tokio::test]
+async fn a_database_of_the_first_release_gets_the_same_schema() {
+    let first_release = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/tests/story/first_release");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rescind.db");
+    std::fs::copy(first_release.join("sqlite/rescind.db"), &file).unwrap();
+    let mut urls = vec![format!("sqlite:{}", file.display())];
+    if needs(Tool::Postgres).is_some() {
+        let postgres = PostgresServer::shared().await;
+        let url = postgres.fresh_database().await;
+        let dump = std::fs::read_to_string(first_release.join("postgres/dump.sql")).unwrap();
+        postgres.sql_in(&url, &dump).await;
+        urls.push(url);
+    }
+    for (url, new) in urls.into_iter().zip(empty_databases().await) {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        let moved = Database::connect(options).await.unwrap();
+        Migrator::up(&moved, None).await.unwrap();
+        Migrator::up(&new, None).await.unwrap();
+        assert_eq!(comparable(&schema(&moved).await), comparable(&schema(&new).await));
+    }
+}
+
+/// SQLite writes a renamed table's name in quotes.
+fn comparable(schema: &str) -> Vec<String> {
+    let mut lines: Vec<_> = schema.replace('"', "").lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }

@@ -7,6 +7,7 @@
 mod clock;
 mod crash;
 mod credentials;
+mod first_release;
 mod head_start;
 mod keys;
 mod locked_database;

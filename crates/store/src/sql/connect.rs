@@ -85,6 +85,9 @@ pub enum ConnectError {
     /// A parameter that is unknown, or would change the store's guarantees. Its name, not its value.
     #[error("DATABASE_URL has the parameter `{0}`: only parameters of the connection are supported, such as `sslmode`")]
     PostgresParameter(String),
+    /// The schema is not one plain name.
+    #[error("DATABASE_URL has a `search_path` that is not one name of lower-case letters, digits and `_`")]
+    SearchPath,
     /// The server cannot be reached, or refuses the connection.
     #[error("the database cannot be reached")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
@@ -134,6 +137,7 @@ impl ConnectError {
             | Self::Parameter(_)
             | Self::PostgresUrl
             | Self::PostgresParameter(_)
+            | Self::SearchPath
             | Self::Pooler => true,
             Self::File { .. }
             | Self::Open { .. }

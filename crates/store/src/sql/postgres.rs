@@ -60,6 +60,17 @@ const PARAMETERS: [&str; 16] = [
     "user",
 ];
 
+/// The parameter that names the schema of the tables; without it, it is the first of the role's `search_path`.
+const SEARCH_PATH: &str = "search_path";
+
+/// A name that needs no quotes.
+fn is_schema(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 /// The settings that must be `on` for a commit to survive a power cut. (`synchronous_commit` has several good values.)
 const PROMISES: [&str; 2] = ["fsync", "full_page_writes"];
 
@@ -244,14 +255,20 @@ pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
     if rest.contains('#') {
         return Err(ConnectError::PostgresUrl);
     }
-    let (_, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let (server, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let (mut schema, mut others) = (None, Vec::new());
     for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
-        if !PARAMETERS.contains(&name) {
-            return Err(ConnectError::PostgresParameter(name.to_owned()));
+        match parameter.split_once('=').unwrap_or((parameter, "")) {
+            (SEARCH_PATH, name) if is_schema(name) => schema = Some(name),
+            (SEARCH_PATH, _) => return Err(ConnectError::SearchPath),
+            (name, _) if PARAMETERS.contains(&name) => others.push(parameter),
+            (name, _) => return Err(ConnectError::PostgresParameter(name.to_owned())),
         }
     }
+    let url = format!("{server}?{}", others.join("&"));
     let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::PostgresUrl)?;
+    // Set when a session begins, so that every session of the program has it: also the one that holds the lock.
+    let options = options.options(schema.map(|schema| (SEARCH_PATH, schema)));
     // The program reads no floats, and PgBouncer refuses a client that sets their digits.
     let options = options.extra_float_digits(None);
     let options = match options.get_application_name() {

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod adopting;
 mod claiming;
 mod place;
 mod pruning;

@@ -18,7 +18,7 @@ pub(crate) fn sqlite() -> Place {
     let directory = tempfile::tempdir().unwrap();
     Place {
         is_postgres: false,
-        url: format!("sqlite:{}", directory.path().join("rescind.db").display()),
+        url: format!("sqlite:{}?mode=rwc", directory.path().join("rescind.db").display()),
         _directory: Some(directory),
     }
 }
@@ -48,6 +48,11 @@ impl Place {
         let store = SqlStore::connect(&self.url, &settings).await.unwrap();
         store.migrate_up().await.unwrap();
         store
+    }
+
+    /// A store whose tables were not created.
+    pub(crate) async fn unmigrated(&self) -> SqlStore {
+        SqlStore::connect(&self.url, &SqlSettings::default()).await.unwrap()
     }
 
     /// Runs a statement directly on the database, around the store.

@@ -94,3 +94,13 @@ async fn the_database_clock_matches_the_machines() {
     let apart = machine.duration_since(instants.clock.unwrap()).unsigned_abs();
     assert!(apart < std::time::Duration::from_secs(5), "{apart:?} apart");
 }
+
+#[tokio::test]
+async fn a_search_path_that_is_not_one_plain_name_is_refused() {
+    for path in ["", "a,b", "%22a%22", "A", "1a", "a;b", "$user"] {
+        let url = format!("postgres://postgres@127.0.0.1:1/postgres?search_path={path}");
+        let error = SqlStore::connect(&url, &SqlSettings::default()).await.unwrap_err();
+        assert!(matches!(error, ConnectError::SearchPath), "{path}: {error}");
+        assert!(error.is_url_error());
+    }
+}

@@ -1,0 +1,118 @@
+//! A database that an application has already: its tables, its schema, its user ids.
+
+use std::error::Error;
+
+use rescind_session::{
+    Session,
+    ports::{Epoch, Opened, SessionStore, StoreError},
+    token::UserId,
+};
+use rescind_store::{SqlSettings, SqlStore};
+use rescind_testkit::{PostgresServer, Tool, needs};
+use sea_orm::{ConnectionTrait, Database};
+
+use crate::{
+    place::{Place, postgres, sqlite},
+    stories::session,
+};
+
+async fn places() -> impl Iterator<Item = Place> {
+    [Some(sqlite()), postgres().await].into_iter().flatten()
+}
+
+/// The errors from the outermost to the cause.
+fn chain(error: &StoreError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[tokio::test]
+async fn user_ids_that_are_no_uuids_are_not_reverted_to_uuids() {
+    for place in places().await {
+        let store = place.store().await;
+        let of_a_member = Session {
+            user: UserId::from(42),
+            ..session(1)
+        };
+        assert_eq!(store.open(&of_a_member, Epoch::FIRST).await.unwrap(), Opened::Opened);
+        let refused = store.migrate_down(2).await.unwrap_err();
+        assert!(
+            chain(&refused).contains("rescind_sessions.user_id"),
+            "{}",
+            chain(&refused)
+        );
+        assert_eq!(store.list_open(&UserId::from(42)).await.unwrap(), [of_a_member]);
+        assert!(store.is_current().await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn uuids_survive_a_step_down_and_up_again() {
+    for place in places().await {
+        let store = place.store().await;
+        let session = session(1);
+        assert_eq!(store.open(&session, Epoch::FIRST).await.unwrap(), Opened::Opened);
+        store.migrate_down(2).await.unwrap();
+        store.migrate_up().await.unwrap();
+        let found = SessionStore::find(&store, session.id).await.unwrap();
+        // The step down to before `auth_time` loses it; the login's time takes its place.
+        assert_eq!(found, Some(session));
+    }
+}
+
+#[tokio::test]
+async fn an_applications_own_tables_are_left_alone() {
+    for place in places().await {
+        let names = [
+            "users",
+            "sessions",
+            "user_epochs",
+            "revocations",
+            "key_ring",
+            "log_head",
+            "database_lock",
+        ];
+        for name in names {
+            let own = format!("CREATE TABLE {name} (id INTEGER); INSERT INTO {name} VALUES (1)");
+            place.run(&own).await;
+        }
+        let store = place.store().await;
+        assert_eq!(store.open(&session(1), Epoch::FIRST).await.unwrap(), Opened::Opened);
+        store.migrate_down(u32::MAX).await.unwrap();
+        for name in names {
+            place.run(&format!("UPDATE {name} SET id = 2 WHERE id = 1")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_in_the_way_is_named() {
+    for place in places().await {
+        place.run("CREATE TABLE rescind_sessions (id INTEGER)").await;
+        let refused = place.unmigrated().await.migrate_up().await.unwrap_err();
+        assert!(chain(&refused).contains("rescind_sessions"), "{}", chain(&refused));
+    }
+}
+
+#[tokio::test]
+async fn all_tables_are_in_the_schema_of_the_search_path() {
+    let Some(_) = needs(Tool::Postgres) else { return };
+    let url = PostgresServer::shared().await.fresh_database().await;
+    let admin = Database::connect(&url).await.unwrap();
+    admin.execute_unprepared("CREATE SCHEMA login").await.unwrap();
+    let settings = SqlSettings::default();
+    let in_schema = format!("{url}?search_path=login");
+    let store = SqlStore::connect(&in_schema, &settings).await.unwrap();
+    store.migrate_up().await.unwrap();
+    assert!(store.is_current().await.unwrap());
+    assert_eq!(store.open(&session(1), Epoch::FIRST).await.unwrap(), Opened::Opened);
+    let count = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'rescind%' AND schemaname = ";
+    let count = async |schema: &str| {
+        let rows = PostgresServer::shared()
+            .await
+            .sql_in(&url, &format!("{count}'{schema}'"))
+            .await;
+        rows.parse::<u32>().unwrap()
+    };
+    assert_eq!((count("login").await, count("public").await), (8, 0));
+}
