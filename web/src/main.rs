@@ -89,5 +89,5 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
             // Outside of the guard, so that its refusals are drawn too.
             .wrap(from_fn(pages::errors_as_pages))
     };
-    node.serve(app).await
+    Box::pin(node.serve(app)).await
 }

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use actix_web::{HttpRequest, http::header};
-use rescind_session::{Device, IssuedTokens, LoginError, Password, Unclaimed, User, Username, token::RefreshToken};
+use rescind_session::{
+    Device, IssuedTokens, LoginError, Password, ReauthenticateError, Unclaimed, User, Username,
+    token::{AccessClaims, RefreshToken},
+};
 
 use crate::{
     client_address::client_address,
@@ -79,6 +82,31 @@ pub(crate) async fn log_in(
             Err(error.into())
         }
     }
+}
+
+/// Checks the password of the session's user again. A try is counted before the check, as for a password change: its
+/// effect is recorded, and a guess too many could not be taken back.
+pub(crate) async fn reauthenticate(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    claims: &AccessClaims,
+    password: &Password,
+) -> Result<IssuedTokens, Problem> {
+    if !rescind.service().policy().keeps_sessions() {
+        return Err(Problem::PolicyKeepsNoSession);
+    }
+    let address = device(request, rescind).address;
+    let limiter = rescind.limiter();
+    limiter.failed(address)?;
+    let mut turn = limiter.turn(&Key::Device(claims.session_id), address).await?;
+    let service = rescind.service().for_client(address);
+    let renewed = service.reauthenticate(claims, password).await;
+    if !matches!(renewed, Err(ReauthenticateError::InvalidCredentials)) {
+        let _ = turn.as_mut().map(Turn::settle);
+    }
+    let issued = renewed?;
+    tracing::info!(session = %claims.session_id, user = %claims.subject, "authenticated again");
+    Ok(issued)
 }
 
 /// One try to log in, under the [login limit](crate::Settings::login_limit): for an application that checks passwords in

@@ -19,7 +19,7 @@ use actix_web::{
 };
 use rescind_session::{
     AuthenticateError, ChangePasswordError, EndSessionError, HashingError, LoginError, LogoutError, NotReady,
-    RefreshError, SignUpError, Unavailable,
+    OpenSessionError, ReauthenticateError, RefreshError, SignUpError, Unavailable,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -551,6 +551,30 @@ impl From<LoginError> for Problem {
             LoginError::InvalidCredentials => Self::InvalidCredentials,
             LoginError::Hashing(error) => error.into(),
             LoginError::Unavailable(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ReauthenticateError> for Problem {
+    fn from(error: ReauthenticateError) -> Self {
+        match error {
+            ReauthenticateError::InvalidCredentials => Self::InvalidCredentials,
+            ReauthenticateError::Closed => Self::SessionClosed,
+            ReauthenticateError::PolicyKeepsNoSession => Self::PolicyKeepsNoSession,
+            ReauthenticateError::Hashing(error) => error.into(),
+            ReauthenticateError::Unavailable(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<OpenSessionError> for Problem {
+    fn from(error: OpenSessionError) -> Self {
+        match error {
+            // The credentials that were checked may have been changed meanwhile.
+            OpenSessionError::Superseded => Self::InvalidCredentials,
+            OpenSessionError::Unavailable(error) => error.into(),
             other => Self::internal(other),
         }
     }

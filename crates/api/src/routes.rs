@@ -20,6 +20,8 @@ pub enum Part {
     LogOut,
     /// `POST /logout-everywhere`
     LogOutEverywhere,
+    /// `POST /reauthenticate`
+    Reauthenticate,
     /// `GET /me`
     Me,
     /// `GET /sessions` and `DELETE /sessions/{id}`
@@ -53,11 +55,12 @@ where
 }
 
 impl Part {
-    const USUAL: [Self; 6] = [
+    const USUAL: [Self; 7] = [
         Self::LogIn,
         Self::Refresh,
         Self::LogOut,
         Self::LogOutEverywhere,
+        Self::Reauthenticate,
         Self::Me,
         Self::Sessions,
     ];
@@ -69,6 +72,7 @@ impl Part {
             Self::Refresh => vec![call(POST, at("/refresh"), &handlers::refresh)],
             Self::LogOut => vec![call(POST, at("/logout"), &handlers::log_out)],
             Self::LogOutEverywhere => vec![call(POST, at("/logout-everywhere"), &handlers::log_out_everywhere)],
+            Self::Reauthenticate => vec![call(POST, at("/reauthenticate"), &handlers::reauthenticate)],
             Self::Me => vec![call(READ, at("/me"), &handlers::me)],
             Self::Sessions => vec![
                 call(READ, at("/sessions"), &handlers::sessions),
@@ -118,7 +122,7 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// Login, refresh, logout, logout everywhere, the current user, and their sessions, under this prefix: `/auth`
+    /// Login, refresh, logout, logout everywhere, reauthentication, the current user, and their sessions, under this prefix: `/auth`
     /// makes `/auth/login` and so on.
     #[must_use]
     pub fn at(prefix: &str) -> Self {

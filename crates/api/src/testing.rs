@@ -37,7 +37,7 @@ use actix_web::{http::header, test::TestRequest};
 use rescind_session::{
     Config, Device, IssuedTokens, Keys, ManualClock, Password, Ports, SessionService, SignUpError, SystemRandom,
     memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
-    token::{Algorithm, KeyRing, RefreshKey, RefreshKeys, SigningKey},
+    token::{AccessClaims, AccessToken, Algorithm, ExtraClaims, KeyRing, RefreshKey, RefreshKeys, SigningKey},
 };
 
 use crate::{rescind::Rescind, settings::Settings};
@@ -121,7 +121,24 @@ impl Testing {
     /// # Panics
     /// As [`log_in`](Self::log_in).
     pub async fn logged_in(&self, username: &str) -> TestRequest {
-        let token = self.log_in(username).await.access_token;
-        TestRequest::default().insert_header((header::AUTHORIZATION, format!("Bearer {}", token.expose_secret())))
+        bearer(&self.log_in(username).await.access_token)
     }
+
+    /// The same with claims of the application in the token, such as
+    /// [`with_roles(["admin"])`](ExtraClaims::with_roles).
+    ///
+    /// # Panics
+    /// As [`log_in`](Self::log_in).
+    pub async fn logged_in_with(&self, username: &str, extra: ExtraClaims) -> TestRequest {
+        let claims = AccessClaims {
+            extra,
+            ..self.log_in(username).await.claims
+        };
+        let signed = self.rescind.service().keys().ring.sign(&claims);
+        bearer(&signed.expect("the key can sign"))
+    }
+}
+
+fn bearer(token: &AccessToken) -> TestRequest {
+    TestRequest::default().insert_header((header::AUTHORIZATION, format!("Bearer {}", token.expose_secret())))
 }

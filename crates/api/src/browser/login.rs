@@ -8,6 +8,7 @@ use rescind_session::{
 
 use super::{ended::closed_session, notice::Notice};
 use crate::{
+    authenticated::Authenticated,
     cookies::CookieTokens,
     exchange::exchange,
     layer::{Layer, Replied, Reply, middleware},
@@ -116,6 +117,22 @@ pub async fn log_in(
 /// [`Problem`]. If the old session could not be ended, the new one is ended again and the old cookies stay.
 pub async fn start(request: &HttpRequest, rescind: &Rescind, issued: IssuedTokens) -> Result<BrowserLogin, Problem> {
     replace(request, rescind, Undelivered::new(rescind, issued)).await
+}
+
+/// Asks a logged-in user for the password again: the new tokens are fresh for
+/// [`RequireFresh`](crate::RequireFresh).
+///
+/// # Errors
+/// [`Problem`]: the form explains [`InvalidCredentials`](Problem::InvalidCredentials),
+/// [`RateLimited`](Problem::RateLimited) and [`Overloaded`](Problem::Overloaded).
+pub async fn reauthenticate(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    caller: &Authenticated,
+    password: &Password,
+) -> Result<BrowserLogin, Problem> {
+    let issued = login::reauthenticate(request, rescind, caller.claims(), password).await?;
+    Ok(BrowserLogin::new(request, rescind, issued, None, None))
 }
 
 /// [`log_in`] without the login limit, for a password that the program itself supplies, such as a demo's: there is

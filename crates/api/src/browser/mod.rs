@@ -45,7 +45,7 @@ use url::form_urlencoded;
 
 pub use ended::ended_session;
 pub use local_path::local_path;
-pub use login::{BrowserCookies, BrowserLogin, log_in, log_in_without_limit, renew, start};
+pub use login::{BrowserCookies, BrowserLogin, log_in, log_in_without_limit, reauthenticate, renew, start};
 pub use notice::Notice;
 pub use password::change_password;
 

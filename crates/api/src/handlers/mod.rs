@@ -7,6 +7,7 @@
 //! | [`refresh`]: `POST /refresh` | `{refresh_token}`, or none and the cookies | 200 tokens |
 //! | [`log_out`]: `POST /logout` | `{refresh_token}` or none; a bearer token, or else the cookies | 204 |
 //! | [`log_out_everywhere`]: `POST /logout-everywhere` | none | 204 |
+//! | [`reauthenticate`]: `POST /reauthenticate` | `{password}` | 200 tokens with a new `auth_time` |
 //! | [`me`]: `GET /me` | | 200 `{user_id, username, session_id, token_id, issued_at, expires_at}` |
 //! | [`sessions`]: `GET /sessions` | `?limit=` 1 to 100, or 50; `?after=` a session's id | 200, a list; `Link: rel="next"` if there are more |
 //! | [`end_session`]: `DELETE /sessions/{id}` | | 204 |
@@ -31,7 +32,7 @@ use actix_web::{
 
 pub use accounts::{Me, me, sign_up};
 pub use sessions::{end_session, log_out_everywhere, sessions};
-pub use tokens::{log_in, log_out, refresh, tokens};
+pub use tokens::{log_in, log_out, reauthenticate, refresh, tokens};
 
 pub use crate::health::{live, ready};
 use crate::security_headers::Own;

@@ -1,11 +1,12 @@
 //! Login, refresh, logout.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Payload};
-use rescind_session::{IssuedTokens, token::SessionId};
+use rescind_session::{IssuedTokens, Password, token::SessionId};
 use serde::{Deserialize, Serialize};
 
 use super::{accounts::NameAndPassword, reply};
 use crate::{
+    authenticated::{Authenticated, Transport},
     body::{self, Field, LogoutBody},
     exchange::exchange,
     login::{self, device},
@@ -102,11 +103,49 @@ pub async fn refresh(request: HttpRequest, rescind: Rescind, body: Payload) -> R
         }
         problem => problem,
     })?;
+    Ok(in_cookies(&rescind, &issued))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OnlyPassword {
+    password: Field,
+}
+
+/// Asks a logged-in user for the password again, and answers with tokens whose `auth_time` is now, for
+/// [`RequireFresh`](crate::RequireFresh). The refresh token stays the same.
+///
+/// An application that checks passwords in its own way calls
+/// [`renew_session`](rescind_session::LoginAttempt::renew_session), and answers with [`tokens`].
+///
+/// # Errors
+/// [`Problem`]: 401 without a valid token, or `invalid_credentials`; 409 `policy_keeps_no_session`; 429 `rate_limited`.
+pub async fn reauthenticate(
+    request: HttpRequest,
+    rescind: Rescind,
+    caller: Authenticated,
+    body: Payload,
+) -> Result<HttpResponse, Problem> {
+    let body: OnlyPassword = body::json(&request, body).await?;
+    let mut errors = Vec::new();
+    let password = Password::new(body.password.required("password", &mut errors));
+    if !errors.is_empty() {
+        return Err(Problem::InvalidInput(errors));
+    }
+    let issued = login::reauthenticate(&request, &rescind, caller.claims(), &password).await?;
+    Ok(match caller.transport() {
+        Transport::Bearer => tokens(&issued),
+        Transport::Cookie => in_cookies(&rescind, &issued),
+    })
+}
+
+/// The tokens for a browser: its scripts cannot read them.
+fn in_cookies(rescind: &Rescind, issued: &IssuedTokens) -> HttpResponse {
     let mut reply = reply(StatusCode::OK);
-    for cookie in rescind.cookie_names().of_grant(&issued) {
+    for cookie in rescind.cookie_names().of_grant(issued) {
         reply.cookie(cookie);
     }
-    Ok(reply.json(Tokens::untold(&issued)))
+    reply.json(Tokens::untold(issued))
 }
 
 /// Ends every session that the request's credentials name.

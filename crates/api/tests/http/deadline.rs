@@ -55,6 +55,7 @@ fn as_bearer(tokens: &Tokens) -> Vec<TestRequest> {
         call(Method::POST, "/api/refresh").set_json(&refresh),
         call(Method::POST, "/api/login").set_json(json!({ "username": "alice", "password": PASSWORD })),
         call(Method::POST, "/api/users").set_json(json!({ "username": "carol", "password": PASSWORD })),
+        bearer(Method::POST, "/api/reauthenticate").set_json(json!({ "password": PASSWORD })),
         call(Method::GET, "/health/ready"),
     ]
 }

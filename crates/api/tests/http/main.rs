@@ -21,6 +21,7 @@ mod middlewares;
 mod origin;
 mod paging;
 mod problems;
+mod reauthentication;
 #[cfg(feature = "resource-server")]
 mod resource_server;
 mod routes;

@@ -61,7 +61,7 @@ async fn invalid_input_is_reported_per_field() {
       "detail": "Something in the request cannot be used.",
       "errors": [
         {
-          "detail": "must be 1 to 64 letters, digits or any of . _ - + @, and begin with a letter or a digit",
+          "detail": "must be 1 to 320 characters, without spaces",
           "field": "username"
         },
         {

@@ -67,6 +67,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
         (Part::Refresh, Method::POST, "/a/refresh"),
         (Part::LogOut, Method::POST, "/a/logout"),
         (Part::LogOutEverywhere, Method::POST, "/a/logout-everywhere"),
+        (Part::Reauthenticate, Method::POST, "/a/reauthenticate"),
         (Part::Me, Method::GET, "/a/me"),
         (Part::Sessions, Method::GET, "/a/sessions"),
         (Part::Sessions, Method::DELETE, "/a/sessions/1"),

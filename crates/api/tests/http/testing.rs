@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use actix_web::{App, test, web};
-use rescind_api::{Authenticated, Rescind, Settings, testing::Testing};
-use rescind_session::{Config, Policy};
+use rescind_api::{Authenticated, RequireRole, Rescind, Settings, testing::Testing};
+use rescind_session::{Config, Policy, token::ExtraClaims};
 
 async fn status(testing: &Testing, request: test::TestRequest) -> u16 {
     let handler = |caller: Authenticated, rescind: Rescind| async move {
@@ -31,6 +31,23 @@ async fn a_request_is_logged_in_until_the_clock_is_moved() {
     testing.clock().advance(Duration::from_secs(3600));
     assert_eq!(status(&testing, request).await, 401);
     assert_eq!(status(&testing, testing.logged_in("bob").await).await, 200);
+}
+
+#[actix_web::test]
+async fn a_request_can_have_claims_of_the_application() {
+    let testing = Testing::new().await;
+    let app = App::new().app_data(testing.rescind().clone()).service(
+        web::resource("/")
+            .wrap(RequireRole::new("admin"))
+            .route(web::get().to(|| async { "in" })),
+    );
+    let app = test::init_service(app).await;
+    let admin = testing
+        .logged_in_with("alice", ExtraClaims::new().with_roles(["admin"]))
+        .await;
+    assert_eq!(test::call_service(&app, admin.to_request()).await.status(), 200);
+    let user = testing.logged_in("alice").await;
+    assert_eq!(test::call_service(&app, user.to_request()).await.status(), 403);
 }
 
 #[actix_web::test]
