@@ -156,23 +156,14 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use rand::{SeedableRng, rngs::StdRng};
-    use rescind_session::{Config, Keys, ManualClock, Ports, SessionService, memory, token};
+    use rescind_session::{Config, Keys, ManualClock, SessionService, memory};
 
     use super::*;
 
     fn guesses() -> Arc<Guesses> {
         let mut rng = StdRng::seed_from_u64(1);
-        let refresh = token::RefreshKey::generate(&mut rng);
-        let keys = Keys {
-            ring: token::KeyRing::new(token::SigningKey::generate(token::Algorithm::EdDsa).unwrap()),
-            refresh: token::RefreshKeys::new(refresh, Vec::new()).unwrap(),
-        };
-        let ports = Ports {
-            users: Arc::new(memory::MemoryUsers::new()),
-            sessions: Arc::new(memory::MemorySessions::new()),
-            blacklist: Arc::new(memory::MemoryBlacklist::new()),
-            clock: Arc::new(ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap())),
-        };
+        let keys = Keys::generate(&mut rng).unwrap();
+        let ports = memory::ports(ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap()));
         let service = SessionService::new(Config::new("https://a.example", "a"), keys, ports, rng).unwrap();
         Arc::new(Guesses::new(
             Quota::per_minute(10.try_into().unwrap()),

@@ -31,13 +31,10 @@
     reason = "a test fails by panicking, and this module is for tests"
 )]
 
-use std::sync::Arc;
-
 use actix_web::{http::header, test::TestRequest};
 use rescind_session::{
-    Config, Device, IssuedTokens, Keys, ManualClock, Password, Ports, SessionService, SignUpError, SystemRandom,
-    memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
-    token::{AccessClaims, AccessToken, Algorithm, ExtraClaims, KeyRing, RefreshKey, RefreshKeys, SigningKey},
+    Config, Device, IssuedTokens, Keys, ManualClock, Password, SessionService, SignUpError, SystemRandom, memory,
+    token::{AccessClaims, AccessToken, ExtraClaims},
 };
 
 use crate::{rescind::Rescind, settings::Settings};
@@ -72,16 +69,8 @@ impl Testing {
     pub async fn with(mut config: Config, settings: Settings) -> Self {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().expect("it is a time"));
         let mut rng = SystemRandom::new().expect("the machine has randomness");
-        let keys = Keys {
-            ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).expect("a key")),
-            refresh: RefreshKeys::new(RefreshKey::generate(&mut rng), Vec::new()).expect("one key is not too many"),
-        };
-        let ports = Ports {
-            users: Arc::new(MemoryUsers::new()),
-            sessions: Arc::new(MemorySessions::new()),
-            blacklist: Arc::new(MemoryBlacklist::new()),
-            clock: Arc::new(clock.clone()),
-        };
+        let keys = Keys::generate(&mut rng).expect("a key");
+        let ports = memory::ports(clock.clone());
         (config.hashing.memory_kib, config.hashing.iterations) = (64, 1);
         let service = SessionService::new(config, keys, ports, rng).expect("a valid configuration");
         service.sync_blacklist(100).await.expect("stores in memory answer");

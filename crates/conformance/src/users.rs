@@ -17,7 +17,7 @@ type Store = Arc<dyn UserStore>;
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g";
 
 fn named(name: &str) -> NewUser {
-    let Ok(username) = Username::parse(name) else {
+    let Ok(username) = Username::from_normalized(name) else {
         panic!("{name} is not a valid name")
     };
     NewUser {

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use rescind_token::{KeyRing, RefreshKeys};
+use rescind_token::{Algorithm, CryptoRng, KeyError, KeyRing, RefreshKey, RefreshKeys, SigningKey};
 
 use crate::{
     clock::Clock,
@@ -34,6 +34,7 @@ pub struct Config {
     /// Whether demo accounts, whose password is public, may log in.
     pub demo_accounts: DemoAccounts,
     /// How a name that a user typed is normalised: [`Username::parse`] by default.
+    #[cfg(feature = "argon2")]
     pub username: fn(&str) -> Result<Username, InvalidUsername>,
 }
 
@@ -52,6 +53,7 @@ impl Config {
             hashing: HashingSettings::default(),
             sessions_per_user: NonZeroUsize::new(100),
             demo_accounts: DemoAccounts::Refused,
+            #[cfg(feature = "argon2")]
             username: Username::parse,
         }
     }
@@ -126,6 +128,19 @@ pub struct Keys {
     pub ring: KeyRing,
     /// The keys that authenticate refresh tokens.
     pub refresh: RefreshKeys,
+}
+
+impl Keys {
+    /// New keys for EdDSA, to try things out: without the same keys after a restart, every token is refused.
+    ///
+    /// # Errors
+    /// The key cannot be generated.
+    pub fn generate(rng: &mut dyn CryptoRng) -> Result<Self, KeyError> {
+        Ok(Self {
+            ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa)?),
+            refresh: RefreshKeys::new(RefreshKey::generate(rng), Vec::new())?,
+        })
+    }
 }
 
 /// The adapters that the service uses.

@@ -7,7 +7,12 @@
 //!
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
+#![cfg_attr(
+    not(feature = "argon2"),
+    expect(dead_code, unused_imports, reason = "parts that only passwords need")
+)]
 
+#[cfg(feature = "argon2")]
 mod accounts;
 mod authenticate;
 mod clock;
@@ -50,6 +55,7 @@ pub use async_trait::async_trait;
 pub use jiff::SignedDuration;
 pub use rescind_token::{CryptoRng, Timestamp, Uuid};
 
+#[cfg(feature = "argon2")]
 pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
 pub use authenticate::{AuthenticateError, Inspected};
 pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};

@@ -161,6 +161,7 @@ impl SessionService {
     ///
     /// # Errors
     /// [`LoginError`].
+    #[cfg(feature = "argon2")]
     pub async fn log_in(
         &self,
         username: &str,
@@ -200,6 +201,7 @@ impl SessionService {
         })
     }
 
+    #[cfg(feature = "argon2")]
     async fn check_password(&self, username: &str, password: &Password) -> Result<LoginAttempt, LoginError> {
         let (deadline, ports) = (self.deadline(), &self.ports);
         let (attempt, credentials) = match self.parse_username(username) {
@@ -231,6 +233,7 @@ impl SessionService {
     }
 
     /// Compares a password with a stored hash of any known form. Without a hash it takes as long.
+    #[cfg(feature = "argon2")]
     pub(crate) async fn check_hash(
         &self,
         password: &Password,
@@ -242,6 +245,7 @@ impl SessionService {
     }
 
     /// Stores the password as argon2id. A failure does not fail the login: the next one tries again.
+    #[cfg(feature = "argon2")]
     async fn replace_hash(&self, password: &Password, found: &Credentials) {
         let user = &found.user.id;
         let hash = match self

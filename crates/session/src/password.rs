@@ -16,7 +16,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+#[cfg(feature = "argon2")]
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+#[cfg(feature = "argon2")]
 use password_hash::phc::{self, Output, ParamsString, Salt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -93,11 +95,13 @@ pub(crate) struct Caller {
     pub(crate) network: Option<IpAddr>,
 }
 
+#[cfg(feature = "argon2")]
 /// The semaphores of one network: a permit for each hash that runs or waits, one for the login that runs or is next,
 /// and one for the sign-up that runs or is next. With one permit for both, logins would wait for the sign-ups of all
 /// networks.
 type Network = [Arc<Semaphore>; 3];
 
+#[cfg(feature = "argon2")]
 pub(crate) struct Passwords {
     params: Params,
     /// One permit for each hash that runs or waits.
@@ -114,6 +118,7 @@ pub(crate) struct Passwords {
     nobodys: PasswordHash,
 }
 
+#[cfg(feature = "argon2")]
 impl Passwords {
     pub(crate) fn new(settings: HashingSettings, salt: &[u8; 16]) -> Result<Self, ConfigError> {
         let HashingSettings { at_once, waiting, .. } = settings;
@@ -253,6 +258,7 @@ impl Passwords {
     }
 }
 
+#[cfg(feature = "argon2")]
 fn hash(
     params: &Params,
     password: &[u8],
@@ -273,6 +279,7 @@ fn hash(
     Ok(PasswordHash::new(hash.to_string()))
 }
 
+#[cfg(feature = "argon2")]
 /// Hashes the password with the stored hash's parameters, and compares in constant time.
 fn verify(password: &[u8], expected: &str, buffer: &mut Vec<Block>) -> Result<bool, password_hash::Error> {
     let expected = phc::PasswordHash::new(expected)?;
@@ -292,6 +299,7 @@ fn verify(password: &[u8], expected: &str, buffer: &mut Vec<Block>) -> Result<bo
     Ok(Output::new(output)? == hash)
 }
 
+#[cfg(feature = "argon2")]
 fn blocks<'a>(buffer: &'a mut Vec<Block>, params: &Params) -> &'a mut [Block] {
     buffer.resize(params.block_count().max(buffer.len()), Block::new());
     buffer

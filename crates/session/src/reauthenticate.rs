@@ -41,6 +41,7 @@ impl SessionService {
     ///
     /// # Errors
     /// [`ReauthenticateError`].
+    #[cfg(feature = "argon2")]
     pub async fn reauthenticate(
         &self,
         claims: &AccessClaims,

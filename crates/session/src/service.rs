@@ -25,11 +25,13 @@ use tokio::{
 
 use tracing::{Instrument, instrument::WithSubscriber};
 
+#[cfg(feature = "argon2")]
+use crate::password::Passwords;
 use crate::{
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
     error_chain::ErrorChain,
-    password::{Caller, Passwords},
+    password::Caller,
     password_verifier::PasswordVerifier,
     policy::{Check, Policy},
     ports::{ClaimsSource, Closing, StoreError},
@@ -60,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) verifier: Verifier,
     keys: RwLock<Arc<Keys>>,
+    #[cfg(feature = "argon2")]
     pub(crate) passwords: Passwords,
     pub(crate) sync: BlacklistSync,
     pub(crate) issue_floor: AtomicI64,
@@ -102,12 +105,14 @@ impl SessionService {
         let verifier = Verifier::new(config.issuer.clone(), config.audience.clone())
             .leeway(config.leeway)
             .max_lifetime(config.policy.access_ttl);
+        #[cfg(feature = "argon2")]
         let passwords = Passwords::new(config.hashing, &salt)?;
         let fills_blacklist = config.policy.check == Check::Blacklist || ports.blacklist.is_shared();
         let parts = Parts {
             config,
             verifier,
             keys: RwLock::new(Arc::new(keys)),
+            #[cfg(feature = "argon2")]
             passwords,
             sync: BlacklistSync::default(),
             issue_floor: ISSUE_FLOOR_UNKNOWN.into(),
@@ -148,6 +153,7 @@ impl SessionService {
     ///
     /// # Errors
     /// [`InvalidUsername`].
+    #[cfg(feature = "argon2")]
     pub fn parse_username(&self, typed: &str) -> Result<Username, InvalidUsername> {
         (self.parts.config.username)(typed)
     }

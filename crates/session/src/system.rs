@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -12,7 +13,10 @@ use rand::{
 };
 use rand_core::{TryCryptoRng, TryRng};
 
-use crate::clock::MachineClock;
+use crate::{
+    clock::{AnchoredClock, MachineClock},
+    ports::StoreClock,
+};
 
 /// The clocks of the machine that the program runs on.
 ///
@@ -37,6 +41,18 @@ impl SystemClock {
             #[cfg(not(target_os = "linux"))]
             started: std::time::Instant::now(),
         }
+    }
+}
+
+impl SystemClock {
+    /// A clock that reads this machine's time once, now, and counts from then on. A service with a database anchors its
+    /// clock to that instead.
+    #[must_use]
+    pub fn counting() -> AnchoredClock {
+        let clock = AnchoredClock::new(Arc::new(Self::new()));
+        // It fails only for a database whose clock differs.
+        let _ = clock.anchor(StoreClock::default());
+        clock
     }
 }
 

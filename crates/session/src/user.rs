@@ -3,7 +3,9 @@
 use std::fmt;
 
 use jiff::Timestamp;
+#[cfg(feature = "argon2")]
 use precis_core::profile::PrecisFastInvocation;
+#[cfg(feature = "argon2")]
 use precis_profiles::UsernameCaseMapped;
 use rescind_token::UserId;
 use secrecy::{ExposeSecret, SecretString};
@@ -82,6 +84,7 @@ impl Username {
     /// # Errors
     /// [`InvalidUsername`] if it is empty, too long, or has spaces, control characters or others that the profile
     /// refuses.
+    #[cfg(feature = "argon2")]
     pub fn parse(name: &str) -> Result<Self, InvalidUsername> {
         let name = name.trim();
         // Before the work, which grows with the length.

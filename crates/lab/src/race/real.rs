@@ -15,9 +15,9 @@ use rescind_session::{
     Device, IssuedTokens, Keys, ManualClock, Password, Policy, Ports, Refresh, RefreshError, SessionService,
     SessionState,
     decorate::{self, Around, Call},
-    memory::{MemoryBlacklist, MemorySessions, MemoryUsers},
+    memory,
     ports::{SessionStore, StoreError},
-    token::{Algorithm, ClientId, KeyRing, RefreshKey, RefreshKeys, SessionId, SigningKey},
+    token::{ClientId, SessionId},
 };
 
 use super::{
@@ -53,17 +53,9 @@ impl Real {
             ..usual
         };
         let config = server::config(policy, STORE_TIMEOUT);
-        let keys = Keys {
-            ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa)?),
-            refresh: RefreshKeys::new(RefreshKey::generate(rng), Vec::new())?,
-        };
+        let keys = Keys::generate(rng)?;
         let meter = Meter::default();
-        let ports = Ports {
-            users: Arc::new(MemoryUsers::new()),
-            sessions: Arc::new(MemorySessions::new()),
-            blacklist: Arc::new(MemoryBlacklist::default()),
-            clock: Arc::new(clock.clone()),
-        };
+        let ports = memory::ports(clock.clone());
         let service = SessionService::new(config, keys, metered(&ports, &meter), rng.fork())?;
         // The blacklist is complete after a sync.
         service.sync_blacklist(BATCH).await?;

@@ -20,9 +20,20 @@ pub use blacklist::MemoryBlacklist;
 pub use sessions::MemorySessions;
 pub use users::MemoryUsers;
 
-use std::sync::{LockResult, PoisonError};
+use std::sync::{Arc, LockResult, PoisonError};
 
-use crate::ports::StoreError;
+use crate::{clock::Clock, config::Ports, ports::StoreError};
+
+/// All ports in memory, with that clock.
+#[must_use]
+pub fn ports(clock: impl Clock + 'static) -> Ports {
+    Ports {
+        users: Arc::new(MemoryUsers::new()),
+        sessions: Arc::new(MemorySessions::new()),
+        blacklist: Arc::new(MemoryBlacklist::new()),
+        clock: Arc::new(clock),
+    }
+}
 
 /// The locked data, unless a panic may have left it half changed.
 fn whole<Guard>(locked: LockResult<Guard>) -> Result<Guard, StoreError> {
