@@ -50,12 +50,11 @@ fn run() -> Result<(), Failure> {
 
 async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Failure> {
     let stores = Arc::new(Stores::of(&settings));
-    let mut node = Node::start_with(
-        settings,
-        |config| config.demo_accounts = demo.accounts(),
-        move |service| Box::pin(accounts::prepare(demo, service)),
-    )
-    .await?;
+    let mut node = Node::builder(settings)
+        .configure(move |config| config.demo_accounts(demo.accounts()))
+        .before_ready(move |service| Box::pin(accounts::prepare(demo, service)))
+        .start()
+        .await?;
     let rescind = node.rescind().clone();
     let api = rescind.settings();
     let site = Site::new(rescind.clone(), demo, Arc::clone(&stores));

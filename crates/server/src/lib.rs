@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod blacklist;
+mod builder;
 mod clock;
 mod commands;
 mod connections;
@@ -19,6 +20,7 @@ pub mod settings;
 mod signals;
 mod starting;
 
+pub use builder::NodeBuilder;
 pub use failure::Failure;
 pub use node::Node;
 pub use program::{exit, read};

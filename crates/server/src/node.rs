@@ -13,7 +13,6 @@ use std::{
     sync::Arc,
 };
 
-use futures::future::BoxFuture;
 use rescind_api::Rescind;
 use rescind_session::{AnchoredClock, Config, Maintenance, SessionService, SystemRandom};
 use rescind_store::{LockMode, SqlStore, Stores};
@@ -21,7 +20,9 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::{
-    blacklist, database,
+    blacklist,
+    builder::NodeBuilder,
+    database,
     failure::{Failure, SERVER_FAILED},
     high_water::{Guard, HighWaterMark},
     readiness::Readiness,
@@ -49,20 +50,25 @@ impl Node {
     /// # Errors
     /// [`Failure`], before anything is served.
     pub async fn start(settings: Settings) -> Result<Self, Failure> {
-        Self::start_with(settings, |_| (), |_| Box::pin(async { Ok(()) })).await
+        Self::builder(settings).start().await
     }
 
-    /// The same, with two additions. `configure` changes what no setting covers. Requests are answered only after
-    /// `before_ready` succeeded: it runs when the time is known, and again until it succeeds. With Redis it is repeated each
-    /// second; without Redis for ten seconds, after which the start fails.
-    ///
-    /// # Errors
-    /// [`Failure`], before anything is served.
-    pub async fn start_with(
-        settings: Settings,
-        configure: impl FnOnce(&mut Config),
-        before_ready: impl Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static,
-    ) -> Result<Self, Failure> {
+    /// A node around an application that has users of its own, or claims, or other things that no setting says.
+    #[must_use]
+    pub fn builder(settings: Settings) -> NodeBuilder {
+        NodeBuilder::new(settings)
+    }
+
+    async fn build(builder: NodeBuilder) -> Result<Self, Failure> {
+        let NodeBuilder {
+            settings,
+            users,
+            claims,
+            passwords,
+            configure,
+            configure_http,
+            before_ready,
+        } = builder;
         // The checks that leave no file behind come first.
         let blacklist = blacklist::chosen(&settings)?;
         blacklist::verify(&blacklist, &settings.tokens.policy).await?;
@@ -89,16 +95,23 @@ impl Node {
         warn_of_what_is_legal_and_risky(&settings);
 
         let clock = Arc::clone(stores.clock());
-        let mut config = config(&settings, &public_url);
-        configure(&mut config);
-        let service = SessionService::new(config, ring.keys, stores.ports(), rng)?;
+        let mut ports = stores.ports();
+        ports.users = users.unwrap_or(ports.users);
+        let config = configure(config(&settings, &public_url));
+        let mut service = SessionService::new(config, ring.keys, ports, rng)?;
+        if let Some(claims) = claims {
+            service = service.with_claims(claims);
+        }
+        if let Some(verifier) = passwords {
+            service = service.with_password_verifier(verifier);
+        }
         stores.fill(&service).await?;
 
         let readiness = Readiness {
             store: store.clone(),
             clock: Arc::clone(&clock),
             service: service.clone(),
-            before_ready: Box::new(before_ready),
+            before_ready,
             is_shared,
             session_max: settings.tokens.policy.session_max,
         };
@@ -108,7 +121,7 @@ impl Node {
             async move { service.run_maintenance(Maintenance::default()).await }
         });
         Ok(Self {
-            rescind: Rescind::new(service, api(&settings, public_url))?,
+            rescind: Rescind::new(service, configure_http(api(&settings, public_url)))?,
             settings,
             listener,
             bound,
@@ -138,6 +151,16 @@ impl Node {
     pub fn when_ending(mut self, run: impl FnOnce() + 'static) -> Self {
         self.when_ending = Box::new(run);
         self
+    }
+}
+
+impl NodeBuilder {
+    /// Starts the node: locks the database, binds the port, and starts the background tasks.
+    ///
+    /// # Errors
+    /// [`Failure`], before anything is served.
+    pub async fn start(self) -> Result<Node, Failure> {
+        Node::build(self).await
     }
 }
 

@@ -19,7 +19,7 @@ const TRIES: usize = 20;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 
 /// What the program does before requests are answered.
-type BeforeReady = Box<dyn Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
+pub(crate) type BeforeReady = Box<dyn Fn(SessionService) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 /// The conditions for answering requests.
 pub(crate) struct Readiness {
