@@ -87,6 +87,7 @@ impl Deref for VerifiedOnly {
 
 /// How an access token was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transport {
     /// In the `Authorization` header.
     Bearer,
@@ -191,11 +192,7 @@ impl Caller {
         }
     }
 
-    async fn of_cookies(
-        rescind: &Rescind,
-        mut cookies: CookieTokens,
-        check: Check,
-    ) -> Result<CookieVerdict<Self>, Problem> {
+    async fn of_cookies(rescind: &Rescind, mut cookies: CookieTokens, check: Check) -> Result<CookieVerdict, Problem> {
         let Some(token) = cookies.access.take() else {
             return Ok(CookieVerdict::NoAccessToken(cookies));
         };
@@ -237,19 +234,20 @@ impl Check {
 }
 
 /// The result of reading the cookies. The access token is taken out of the cookies that are returned.
-pub(crate) enum CookieVerdict<C> {
-    Accepted(C),
+pub(crate) enum CookieVerdict {
+    Accepted(Caller),
     Refused(AuthenticateError, CookieTokens),
     NoAccessToken(CookieTokens),
 }
 
 impl Authenticated {
-    pub(crate) async fn of_cookies(rescind: &Rescind, cookies: CookieTokens) -> Result<CookieVerdict<Self>, Problem> {
-        Ok(match Caller::of_cookies(rescind, cookies, Check::All).await? {
-            CookieVerdict::Accepted(caller) => CookieVerdict::Accepted(Self(caller)),
-            CookieVerdict::Refused(error, left) => CookieVerdict::Refused(error, left),
-            CookieVerdict::NoAccessToken(left) => CookieVerdict::NoAccessToken(left),
-        })
+    pub(crate) async fn of_cookies(rescind: &Rescind, cookies: CookieTokens) -> Result<CookieVerdict, Problem> {
+        Caller::of_cookies(rescind, cookies, Check::All).await
+    }
+
+    /// The user of a verdict of [`of_cookies`](Self::of_cookies), which made all checks.
+    pub(crate) fn of_verdict(accepted: Caller) -> Self {
+        Self(accepted)
     }
 
     /// Takes the user that [`remember`](Self::remember) has, or checks the request's token.

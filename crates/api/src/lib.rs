@@ -34,6 +34,7 @@ mod settings;
 pub mod testing;
 mod visitor;
 
+pub use actix_cors;
 pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, Transport, VerifiedOnly, bearer_token};
 pub use body::{Form, extractor_problems};
 pub use cookies::cookie_values;

@@ -37,6 +37,7 @@ pub struct FieldError {
 
 /// Every error that a client can get.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Problem {
     /// 401: the call needs an access token, and none was sent.
     TokenMissing,

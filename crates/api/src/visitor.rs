@@ -45,7 +45,8 @@ impl Visitor {
         let rescind = Rescind::of(&request)?;
         let cookies = CookieTokens::read(&request, rescind.cookie_names())?;
         let left = match Authenticated::of_cookies(&rescind, cookies).await? {
-            CookieVerdict::Accepted(authenticated) => {
+            CookieVerdict::Accepted(caller) => {
+                let authenticated = Authenticated::of_verdict(caller);
                 request.extensions_mut().insert(Seen(authenticated.clone()));
                 return Ok(Self::LoggedIn(authenticated));
             }

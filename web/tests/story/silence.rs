@@ -228,6 +228,7 @@ async fn mistakes(api: &ApiClient, record: &mut Record, tokens: &Tokens) {
             403,
             api.request("POST", "/api/logout")
                 .bearer_auth(access)
+                .header("Cookie", format!("{access_cookie}={access}"))
                 .header("Origin", "http://elsewhere.example"),
         ),
     ] {

@@ -62,6 +62,7 @@ pub async fn sign_up(request: HttpRequest, rescind: Rescind, body: Payload) -> R
 
 /// The reply of [`me`].
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Me {
     /// The user.
     pub user_id: UserId,
