@@ -12,6 +12,8 @@
 //! keys to `rescind_users`: an application may keep its users elsewhere.
 //!
 //! **Never**: anything but the schema. Reading and writing rows belongs to rescind-store.
+//!
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 mod m20260101_000001_users;
@@ -26,6 +28,8 @@ mod m20261129_000009_own_names;
 mod m20261129_000010_text_user_ids;
 mod m20261129_000011_auth_time;
 
+/// For a connection to give to [`Migrator`].
+pub use sea_orm_migration::sea_orm;
 pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 use sea_orm_migration::{
     MigrationTrait, async_trait,

@@ -34,7 +34,13 @@ mod settings;
 pub mod testing;
 mod visitor;
 
+/// Crates and types in our signatures.
 pub use actix_cors;
+pub use actix_web;
+pub use ipnet::IpNet;
+pub use rescind_session::Timestamp;
+pub use url::Url;
+
 pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, Transport, VerifiedOnly, bearer_token};
 pub use body::{Form, extractor_problems};
 pub use cookies::cookie_values;

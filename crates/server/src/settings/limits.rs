@@ -10,6 +10,7 @@ use super::{Faults, Given, Setting, tokens::duration};
 
 /// Limits on what clients may use.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Limits {
     /// How many logins may fail for an address.
     pub login_limit: RateLimit,

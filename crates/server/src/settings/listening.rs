@@ -8,6 +8,7 @@ use super::{Faults, Given, Setting};
 
 /// The address that the program listens on, and its public URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listening {
     /// The address to bind; port 0 takes any port.
     pub bind: SocketAddr,

@@ -62,6 +62,7 @@ use std::time::Duration;
 
 /// Every setting, checked. One structure per concern.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Settings {
     /// Its address and public URL.
     pub listening: Listening,

@@ -12,6 +12,7 @@ use super::{Faults, Given, Setting, listening::name};
 
 /// The database, the blacklist and the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Storage {
     /// Made with mode 0700 if it is missing.
     pub data_dir: PathBuf,
@@ -55,6 +56,7 @@ impl fmt::Debug for Database {
 
 /// The Redis that holds the blacklist, which nodes share.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Redis {
     /// Its URL.
     pub url: String,

@@ -8,6 +8,7 @@ use super::{Faults, Given, Setting};
 
 /// The policy, the audience and the leeway.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tokens {
     /// The policy with its lifetimes.
     pub policy: Policy,
