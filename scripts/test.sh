@@ -149,6 +149,9 @@ cargo test "${everything[@]}" --all-targets --no-fail-fast 2>&1 | tee -a "$log" 
 step "examples in the docs"
 cargo test "${everything[@]}" --doc --no-fail-fast 2>&1 | tee -a "$log" || status=$?
 
+step "whole programs in docs/examples"
+(cd docs/examples && cargo fmt --all --check && cargo test --locked --no-fail-fast) 2>&1 | tee -a "$log" || status=$?
+
 # "test result: ok. 3 passed; 0 failed; 1 ignored; …", once for each test binary.
 echo
 awk '/^test result: / {

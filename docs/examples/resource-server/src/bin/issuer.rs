@@ -1,0 +1,31 @@
+//! The smallest issuer: login, logout, and the public keys.
+
+use std::process::ExitCode;
+
+use actix_web::App;
+use rescind_server::{
+    CommandLine, Failure, Node, Settings,
+    api::{Part, Routes},
+};
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let node = Node::start(settings).await?;
+    let rescind = node.rescind().clone();
+    let routes = Routes::default().with(Part::SignUp).with(Part::Jwks).with(Part::Health);
+    node.serve(move || {
+        App::new()
+            .configure(rescind.mount(routes.clone()))
+            .wrap(rescind.guard())
+    })
+    .await
+}
+
+fn run() -> Result<(), Failure> {
+    let line: CommandLine = rescind_server::read()?;
+    let settings = Settings::judge(&line.given)?;
+    line.run(settings, serve)
+}
+
+fn main() -> ExitCode {
+    rescind_server::exit("issuer", run())
+}

@@ -1,0 +1,44 @@
+//! A service that accepts the tokens of an issuer elsewhere: it has no private key, no database, and a Redis user who may
+//! only read.
+//!
+//! `ISSUER` is the issuer's public URL, `REDIS_URL` its Redis, `BIND` where to listen. `src/bin/issuer.rs` is an issuer to try
+//! it with.
+
+use std::{env, error::Error, sync::Arc};
+
+use actix_web::{App, HttpServer, web};
+use rescind_api::{Authenticated, ResourceServer, ResourceServerSettings, RevocationCheck};
+use rescind_store::{RedisReader, RedisSettings};
+
+/// The revocation check is one read in Redis.
+async fn account(caller: Authenticated) -> String {
+    format!("The account of {}.", caller.user_id())
+}
+
+/// No check, by name: a logged-out token gets in until it expires.
+async fn catalogue(caller: Authenticated) -> String {
+    format!("The catalogue for {}.", caller.user_id())
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let reader = RedisReader::unconnected(&env::var("REDIS_URL")?, &RedisSettings::default())?;
+    let settings = ResourceServerSettings::new(env::var("ISSUER")?, "rescind-api");
+    let server = ResourceServer::new(settings, RevocationCheck::By(Arc::new(reader)))?;
+    let app = move || {
+        let unchecked = server.with_check(RevocationCheck::NotChecked);
+        App::new()
+            .app_data(web::Data::new(server.clone()))
+            .route("/account", web::get().to(account))
+            .service(
+                web::resource("/catalogue")
+                    .app_data(web::Data::new(unchecked))
+                    .route(web::get().to(catalogue)),
+            )
+    };
+    let listening = HttpServer::new(app).bind(env::var("BIND")?)?;
+    for address in listening.addrs() {
+        println!("listening on http://{address}");
+    }
+    Ok(listening.run().await?)
+}
