@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 pub use reqwest;
-use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, header::HeaderMap, redirect};
 
 /// An HTTP/1.1 client. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,15 +28,18 @@ pub struct HttpReply {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// The client cannot be built: for TLS it needs certificates that the machine trusts.
-    #[error("no HTTP client: the machine's trusted certificates cannot be read")]
-    Client(#[source] reqwest::Error),
-    /// There is no reply, or not in time.
-    #[error("no complete HTTP reply")]
-    Exchange(#[source] reqwest::Error),
+    /// For a client: the machine's trusted certificates cannot be read. For a request: there is no reply, or not in time.
+    #[error("HTTP fails")]
+    Failed(#[source] reqwest::Error),
     /// The body is longer than the limit.
     #[error("the HTTP reply is longer than {0} bytes")]
     TooLong(usize),
+}
+
+impl From<reqwest::Error> for HttpError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Failed(error.without_url())
+    }
 }
 
 impl HttpClient {
@@ -44,31 +47,24 @@ impl HttpClient {
     /// the certificates that the machine trusts, or those in the file that `SSL_CERT_FILE` names.
     ///
     /// # Errors
-    /// [`HttpError::Client`] if the machine has no trusted certificates.
+    /// [`HttpError::Failed`] if the machine has no trusted certificates.
     pub fn new(user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
         Self::build(Client::builder(), user_agent, timeout)
     }
 
-    /// The same for `http` only: it trusts no certificate.
+    /// The same for `http` only: it trusts no certificate, and needs none.
     ///
     /// # Errors
-    /// [`HttpError::Client`].
+    /// [`HttpError::Failed`].
     pub fn without_tls(user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
         Self::build(Client::builder().tls_certs_only([]), user_agent, timeout)
     }
 
-    fn build(builder: reqwest::ClientBuilder, user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
-        let client = builder
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .http1_only()
-            .timeout(timeout)
-            .connect_timeout(timeout)
-            // An idle connection would delay the shutdown of a server that is called by itself.
-            .pool_max_idle_per_host(0)
-            .user_agent(user_agent)
-            .build();
-        Ok(Self(client.map_err(HttpError::Client)?))
+    fn build(builder: ClientBuilder, user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
+        let builder = builder.no_proxy().redirect(redirect::Policy::none()).http1_only();
+        let builder = builder.timeout(timeout).connect_timeout(timeout).user_agent(user_agent);
+        // An idle connection would delay the shutdown of a server that calls itself.
+        Ok(Self(builder.pool_max_idle_per_host(0).build()?))
     }
 
     /// A `GET` request, to be sent with [`send`](Self::send).
@@ -84,21 +80,17 @@ impl HttpClient {
     /// Sends a request, and reads the reply if its body has at most `longest` bytes.
     ///
     /// # Errors
-    /// [`HttpError`]; not for the status, whatever it is.
+    /// [`HttpError`]; not for any status.
     pub async fn send(&self, request: RequestBuilder, longest: usize) -> Result<HttpReply, HttpError> {
-        let failed = |error: reqwest::Error| HttpError::Exchange(error.without_url());
-        let mut reply = request.send().await.map_err(failed)?;
+        let mut reply = request.send().await?;
+        let (status, headers) = (reply.status().as_u16(), std::mem::take(reply.headers_mut()));
         let mut body = Vec::new();
-        while let Some(piece) = reply.chunk().await.map_err(failed)? {
+        while let Some(piece) = reply.chunk().await? {
             if body.len() + piece.len() > longest {
                 return Err(HttpError::TooLong(longest));
             }
             body.extend_from_slice(&piece);
         }
-        Ok(HttpReply {
-            status: reply.status().as_u16(),
-            headers: std::mem::take(reply.headers_mut()),
-            body,
-        })
+        Ok(HttpReply { status, headers, body })
     }
 }

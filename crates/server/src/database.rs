@@ -120,7 +120,7 @@ pub(crate) async fn load_keys(
     remembered: Option<Timestamp>,
 ) -> Result<Ring, Failure> {
     let directory = KeyDirectory::open(&storage.keys)?;
-    let ring = if store.is_claimed().await? {
+    let ring = if store.fingerprint().await?.is_some() {
         // New keys would be refused, and their files would stay.
         directory.load().map_err(|error| match error {
             KeysError::Missing { path } => Failure::ForeignKeys(path),

@@ -33,7 +33,7 @@ impl RingFingerprint {
             key.update(bytes);
         }
 
-        let mut signing_keys: Vec<_> = ring.verifying_keys().collect();
+        let mut signing_keys: Vec<_> = ring.iter().collect();
         signing_keys.sort_unstable_by_key(|key| key.kid());
         let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.finish().as_ref()));
         context.update(LABEL);

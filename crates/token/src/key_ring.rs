@@ -59,12 +59,6 @@ impl KeyRing {
         &self.active
     }
 
-    /// All keys that verify, the active one first. Their JWK set is what [`to_jwks`](VerifyingKeys::to_jwks) makes of
-    /// them, which leaves out symmetric ones.
-    pub fn verifying_keys(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.verifying.iter()
-    }
-
     /// Signs `claims` with the active key: a JWS in compact form (RFC 7515 section 3.1).
     ///
     /// # Errors

@@ -1,49 +1,43 @@
 //! A resource server: a service that accepts the access tokens of an issuer elsewhere, and has no database.
 //!
-//! It has the issuer's public keys, read from its JWK set (RFC 7517), and no private key. Whether a token was revoked it
-//! cannot know from the token, so it says by name how it finds out: [`RevocationCheck`].
+//! It has the issuer's public keys, read from its JWK set (RFC 7517), and no private key. Whether a token was revoked
+//! cannot be read from the token, so it says by name how it finds out: [`RevocationCheck`].
 
 mod issuer_keys;
 
-use std::{fmt, future::Future, net::IpAddr, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use rescind_session::{
-    AuthenticateError, Clock, RevocationReader, Unavailable, VerifiedToken,
-    ports::{RevocationStatus, StoreError},
+    AnchoredClock, AuthenticateError, Clock, RevocationReader, SystemClock, Unavailable, VerifiedToken,
+    ports::{RevocationStatus, StoreClock, StoreError},
     token::{AccessClaims, Verifier, VerifyError},
 };
-use url::{Host, Url};
+use url::Url;
 
 use crate::http_client::{HttpClient, HttpError};
-use issuer_keys::{Document, IssuerKeys, WallClock};
+use issuer_keys::{Document, IssuerKeys};
 
 /// The settings of a [`ResourceServer`]. Change the fields that differ from the defaults.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResourceServerSettings {
-    /// The `iss` of the tokens, letter by letter.
-    pub issuer: String,
-    /// The `aud` of the tokens: this API.
-    pub audience: String,
-    /// The address of the issuer's JWK set. Default: `/.well-known/jwks.json` below the issuer. `https`, or `http` on
-    /// this machine, since a changed key set lets a stranger sign.
+    /// Which tokens are accepted: their issuer, audience, leeway and longest lifetime.
+    pub verifier: Verifier,
+    /// The address of the issuer's JWK set: `https`, or `http` on this machine, since who changes the keys on the way can
+    /// sign. Default: `/.well-known/jwks.json` below the issuer.
     pub jwks_url: String,
-    /// Whether `jwks_url` may be `http` on another machine: for a network in which others cannot change replies.
+    /// Whether `jwks_url` may be `http` on another machine. Default: no.
     pub allow_plain_http: bool,
-    /// How long after its `exp` a token is still accepted. Default 0. As long as the issuer's, or shorter.
-    pub leeway: Duration,
-    /// The longest `exp − iat` that is accepted. Default: a day.
-    pub max_lifetime: Duration,
-    /// How long a request waits for all its checks together; then it is answered 503. Default 2 s. Reading the keys
-    /// takes at most half of it.
+    /// How long a request waits for all its checks; then it is answered 503. Fetching keys takes at most half of it.
+    /// Default 2 s.
     pub timeout: Duration,
     /// The shortest time between two fetches of the keys, however many tokens name an unknown `kid`. Default 10 s.
     pub between_fetches: Duration,
-    /// How long the keys are used after their `Cache-Control` time while the issuer does not answer. Default: an hour.
+    /// How long the keys are used after their `Cache-Control` time if they cannot be fetched. Default: an hour.
     pub stale_if_error: Duration,
-    /// The clock. Default: the machine's, which may step ahead but is never behind the time counted since the start.
+    /// The clock. Default: the machine's, read once and counted from then on.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -51,17 +45,17 @@ impl ResourceServerSettings {
     /// Settings for an issuer and an audience, otherwise the defaults.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         let issuer = issuer.into();
+        let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
+        // Without a database's clock to compare with this cannot fail.
+        let _ = clock.anchor(StoreClock::default());
         Self {
             jwks_url: format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
-            issuer,
-            audience: audience.into(),
+            verifier: Verifier::new(issuer, audience),
             allow_plain_http: false,
-            leeway: Duration::ZERO,
-            max_lifetime: Verifier::DEFAULT_MAX_LIFETIME,
             timeout: Duration::from_secs(2),
             between_fetches: Duration::from_secs(10),
             stale_if_error: Duration::from_secs(60 * 60),
-            clock: Arc::new(WallClock::start()),
+            clock: Arc::new(clock),
         }
     }
 }
@@ -98,84 +92,50 @@ pub enum ResourceServerError {
 /// server decides.
 #[derive(Clone)]
 pub struct ResourceServer {
-    shared: Arc<Shared>,
+    settings: Arc<ResourceServerSettings>,
+    keys: Arc<IssuerKeys>,
     check: RevocationCheck,
 }
 
-struct Shared {
-    verifier: Verifier,
-    timeout: Duration,
-    keys: Arc<IssuerKeys>,
-}
-
-impl fmt::Debug for ResourceServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResourceServer")
-            .field("keys", &self.shared.keys.url)
-            .field("checks_revocation", &matches!(self.check, RevocationCheck::By(_)))
-            .finish_non_exhaustive()
-    }
-}
-
 impl ResourceServer {
-    /// A resource server. It reads the keys with the first request, or with [`fetch_keys`](Self::fetch_keys).
+    /// A resource server. It fetches the keys with the first request, or with [`fetch_keys`](Self::fetch_keys).
     ///
     /// # Errors
     /// [`ResourceServerError`]: the settings cannot be used.
     pub fn new(settings: ResourceServerSettings, check: RevocationCheck) -> Result<Self, ResourceServerError> {
         const AGENT: &str = concat!("rescind-api/", env!("CARGO_PKG_VERSION"));
         let url = Url::parse(&settings.jwks_url).map_err(|_| ResourceServerError::JwksUrl)?;
-        let longest_fetch = settings.timeout / 2;
+        let is_this_machine = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let client = match url.scheme() {
-            "https" => HttpClient::new(AGENT, longest_fetch)?,
-            "http" if settings.allow_plain_http || is_this_machine(&url) => {
-                HttpClient::without_tls(AGENT, longest_fetch)?
+            "https" => HttpClient::new(AGENT, settings.timeout / 2)?,
+            "http" if settings.allow_plain_http || is_this_machine => {
+                HttpClient::without_tls(AGENT, settings.timeout / 2)?
             }
             _ => return Err(ResourceServerError::JwksUrl),
         };
-        let verifier = Verifier::new(settings.issuer, settings.audience)
-            .leeway(settings.leeway)
-            .max_lifetime(settings.max_lifetime);
-        let keys = IssuerKeys::new(
-            client,
-            url.into(),
-            settings.between_fetches,
-            settings.stale_if_error,
-            settings.clock,
-        );
-        let shared = Shared {
-            verifier,
-            timeout: settings.timeout,
-            keys: Arc::new(keys),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-            check,
-        })
+        let settings = Arc::new(settings);
+        let keys = Arc::new(IssuerKeys::new(client, Arc::clone(&settings)));
+        Ok(Self { settings, keys, check })
     }
 
     /// The same server with this revocation check, for a part of the routes. The keys stay shared.
     #[must_use]
     pub fn with_check(&self, check: RevocationCheck) -> Self {
-        Self {
-            check,
-            shared: Arc::clone(&self.shared),
-        }
+        Self { check, ..self.clone() }
     }
 
-    /// Reads the issuer's keys, unless they are fresh: for the start, so that an unreachable issuer is noticed early.
+    /// Fetches the issuer's keys, unless they are fresh: for the start, so that an unreachable issuer is noticed early.
     ///
     /// # Errors
     /// [`StoreError`] if there are no keys to use; the log has the cause.
     pub async fn fetch_keys(&self) -> Result<(), StoreError> {
-        self.shared.keys.current().await.map(drop)
+        self.keys.current().await.map(drop)
     }
 
     /// Accepts an access token, or returns why not. The answer takes no longer than the timeout.
     ///
     /// # Errors
-    /// [`AuthenticateError`]; never an acceptance that could not be checked, unless the check is
-    /// [`RevocationCheck::NotChecked`].
+    /// [`AuthenticateError`]; never an acceptance that could not be checked.
     pub async fn authenticate(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
         self.in_time(self.check_all(token)).await
     }
@@ -186,63 +146,49 @@ impl ResourceServer {
     /// # Errors
     /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`].
     pub async fn verify_signature_only(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
-        let verified = async { Ok(self.verify(token).await?.0) };
-        self.in_time(verified).await
+        self.in_time(async { Ok(self.verify(token).await?.0) }).await
     }
 
     async fn in_time(
         &self,
         check: impl Future<Output = Result<AccessClaims, AuthenticateError>>,
     ) -> Result<AccessClaims, AuthenticateError> {
-        let checked = tokio::time::timeout(self.shared.timeout, check).await;
+        let checked = tokio::time::timeout(self.settings.timeout, check).await;
         checked.unwrap_or_else(|late| Err(Unavailable::from(StoreError::unavailable(late)).into()))
     }
 
     async fn check_all(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
-        let (claims, document) = self.verify(token).await?;
+        let (mut claims, mut document) = self.verify(token).await?;
         let RevocationCheck::By(reader) = &self.check else {
             return Ok(claims);
         };
-        let status = status(&**reader, token, &claims, &document).await?;
-        match status {
-            RevocationStatus::NotRevoked => Ok(claims),
-            RevocationStatus::Revoked(_) => Err(AuthenticateError::Revoked(Box::new(claims))),
-            RevocationStatus::Incomplete => self.check_by_newer(&**reader, token, document).await,
-        }
-    }
-
-    /// The copy may be of another log than the issuer had published: a restored database has a new one, and new keys.
-    async fn check_by_newer(
-        &self,
-        reader: &dyn RevocationReader,
-        token: &str,
-        known: Arc<Document>,
-    ) -> Result<AccessClaims, AuthenticateError> {
-        let rebuilding = || AuthenticateError::from(Unavailable::BlacklistRebuilding);
-        let newer = self
-            .shared
-            .keys
-            .newer_than(&known)
-            .await
-            .filter(|newer| newer.log != known.log);
-        let newer = newer.ok_or_else(rebuilding)?;
-        let claims = self.verify_by(&newer, token)?;
-        match status(reader, token, &claims, &newer).await? {
-            RevocationStatus::NotRevoked => Ok(claims),
-            RevocationStatus::Revoked(_) => Err(AuthenticateError::Revoked(Box::new(claims))),
-            RevocationStatus::Incomplete => Err(rebuilding()),
+        loop {
+            // What was revoked before the issue floor is in no log.
+            if document.issued_from.is_some_and(|from| claims.issued_at < from) {
+                return Err(AuthenticateError::Revoked(Box::new(claims)));
+            }
+            let verified = VerifiedToken::new(token, &claims, document.log);
+            match reader.status(&verified).await.map_err(Unavailable::from)? {
+                RevocationStatus::NotRevoked => return Ok(claims),
+                RevocationStatus::Revoked(_) => return Err(AuthenticateError::Revoked(Box::new(claims))),
+                RevocationStatus::Incomplete => {
+                    // The copy may be of another log than was published: a restored database has a new one, and new keys.
+                    let newer = self.keys.newer_than(&document).await;
+                    let newer = newer.filter(|newer| newer.log != document.log);
+                    document = newer.ok_or(Unavailable::BlacklistRebuilding)?;
+                    claims = self.verify_by(&document, token)?;
+                }
+            }
         }
     }
 
     /// The claims, and the document whose key signed them.
     async fn verify(&self, token: &str) -> Result<(AccessClaims, Arc<Document>), AuthenticateError> {
-        let keys = &self.shared.keys;
-        let document = keys.current().await.map_err(Unavailable::from)?;
+        let document = self.keys.current().await.map_err(Unavailable::from)?;
         match self.verify_by(&document, token) {
             Err(AuthenticateError::Invalid(VerifyError::UnknownKey)) => {
                 // The key may be new.
-                let unknown = AuthenticateError::Invalid(VerifyError::UnknownKey);
-                let newer = keys.newer_than(&document).await.ok_or(unknown)?;
+                let newer = self.keys.newer_than(&document).await.unwrap_or(document);
                 Ok((self.verify_by(&newer, token)?, newer))
             }
             verified => Ok((verified?, document)),
@@ -251,46 +197,20 @@ impl ResourceServer {
 
     fn verify_by(&self, document: &Document, token: &str) -> Result<AccessClaims, AuthenticateError> {
         let now = self.now()?;
-        self.shared
-            .verifier
-            .verify(&document.keys, token, now)
-            .map_err(|error| match error {
-                VerifyError::Expired(claims) => AuthenticateError::Expired(claims),
-                other => AuthenticateError::Invalid(other),
-            })
+        let verified = self.settings.verifier.verify(&document.keys, token, now);
+        verified.map_err(|error| match error {
+            VerifyError::Expired(claims) => AuthenticateError::Expired(claims),
+            other => AuthenticateError::Invalid(other),
+        })
     }
 
-    /// The time by which tokens are checked.
+    /// The time used to check tokens.
     pub(crate) fn now(&self) -> Result<Timestamp, Unavailable> {
-        Ok(self.shared.keys.clock.now()?)
+        Ok(self.settings.clock.now()?)
     }
 
     /// The server of a request's route, if there is one.
     pub(crate) fn of(request: &HttpRequest) -> Option<&Self> {
         request.app_data::<web::Data<Self>>().map(|data| data.as_ref())
-    }
-}
-
-/// The reader's answer, after the issue floor: what was revoked before it is in no log.
-async fn status(
-    reader: &dyn RevocationReader,
-    token: &str,
-    claims: &AccessClaims,
-    document: &Document,
-) -> Result<RevocationStatus, Unavailable> {
-    if document.issued_from.is_some_and(|from| claims.issued_at < from) {
-        return Ok(RevocationStatus::Revoked(rescind_session::Scope::Token(
-            claims.token_id,
-        )));
-    }
-    Ok(reader.status(&VerifiedToken::new(token, claims, document.log)).await?)
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
-        None => false,
     }
 }

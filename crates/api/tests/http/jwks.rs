@@ -56,22 +56,3 @@ async fn a_key_that_only_verifies_is_published_and_a_secret_is_not() {
     assert_eq!(document["keys"].as_array().unwrap().len(), 1);
     assert_eq!(document["keys"][0]["kid"], kid.as_str());
 }
-
-#[tokio::test]
-async fn an_unchanged_document_is_answered_304() {
-    let world = World::new().await;
-    let tag = published(&world).await.header("etag").unwrap().to_owned();
-    let again = |tag: &str| world.send(call(Method::GET, PATH).insert_header(("if-none-match", tag.to_owned())));
-    let same = again(&tag).await;
-    assert_eq!((same.status.as_u16(), same.body.as_str()), (304, ""));
-    assert_eq!(same.header("etag"), Some(tag.as_str()));
-    again("\"other\"").await.is(200);
-
-    let refresh = world.service.keys().refresh.clone();
-    world.service.replace_keys(Keys {
-        ring: KeyRing::new(SigningKey::generate(Algorithm::EdDsa).unwrap()),
-        refresh,
-    });
-    again(&tag).await.is(200);
-    world.send(call(Method::HEAD, PATH)).await.is(200);
-}

@@ -6,69 +6,47 @@
 //!
 //! The rule of the start holds here too: only keys that are the database's are used.
 
-use std::{convert::Infallible, path::PathBuf, time::Duration};
+use std::{convert::Infallible, error::Error, path::PathBuf, time::Duration};
 
-use rescind_session::{ErrorChain, SessionService, ports::StoreError, token::RingFingerprint};
+use rescind_session::{ErrorChain, SessionService, token::RingFingerprint};
 use rescind_store::SqlStore;
-use tokio::task::JoinError;
 
-use super::{KeyDirectory, KeysError, Ring};
+use super::{KeyDirectory, Ring};
 
 /// How often the files are read.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Why the keys stay as they are.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    Files(#[from] KeysError),
-    #[error("the files cannot be read")]
-    Reading(#[from] JoinError),
-    #[error("the database cannot be asked which keys are its own")]
-    Database(#[from] StoreError),
-    #[error("they are not the keys of this database: run `rescind keys adopt` if they shall be")]
-    Foreign,
-}
-
 /// Uses the keys of the directory as they change, if they are the database's. Otherwise the old ones stay in use.
 pub(crate) async fn follow(directory: PathBuf, store: SqlStore, service: SessionService) -> Infallible {
-    // The last failure, and whether it was logged. A command that changes keys takes two steps, so a failure counts when
-    // it is seen twice.
-    let mut seen: Option<(String, bool)> = None;
+    // The last failure, and how often it was seen in a row. The first time may be the middle of a command that changes
+    // keys; the second time it is logged.
+    let (mut failure, mut seen) = (String::new(), 0_u32);
     loop {
         tokio::time::sleep(EVERY).await;
-        match look(directory.clone(), &store, &service).await {
-            Ok(None) => seen = None,
+        let now = match look(directory.clone(), &store, &service).await {
+            Ok(None) => String::new(),
             Ok(Some(ring)) => {
-                seen = None;
-                let kids: Vec<_> = ring
-                    .keys
-                    .ring
-                    .verifying_keys()
-                    .map(|key| key.kid().to_owned())
-                    .collect();
+                let kids: Vec<_> = ring.keys.ring.iter().map(|key| key.kid().to_owned()).collect();
                 service.replace_keys(ring.keys);
                 tracing::info!(?kids, "the keys were changed; the first of these signs");
+                String::new()
             }
-            Err(refused) => {
-                let failure = ErrorChain(&refused).to_string();
-                let told = match seen {
-                    Some((known, told)) if known == failure => {
-                        if !told {
-                            tracing::error!(error = failure, "changed keys are not used; the old ones stay in use");
-                        }
-                        true
-                    }
-                    _ => false,
-                };
-                seen = Some((failure, told));
-            }
+            Err(error) => ErrorChain(&*error).to_string(),
+        };
+        seen = if now == failure { seen.saturating_add(1) } else { 1 };
+        failure = now;
+        if seen == 2 && !failure.is_empty() {
+            tracing::error!(error = failure, "changed keys are not used; the old ones stay in use");
         }
     }
 }
 
 /// The keys to use from now on, if they have changed.
-async fn look(directory: PathBuf, store: &SqlStore, service: &SessionService) -> Result<Option<Ring>, Refused> {
+async fn look(
+    directory: PathBuf,
+    store: &SqlStore,
+    service: &SessionService,
+) -> Result<Option<Ring>, Box<dyn Error + Send + Sync>> {
     let keys = service.keys();
     let in_use = RingFingerprint::of(&keys.ring, &keys.refresh);
     let read = move || KeyDirectory::open(&directory)?.load_beside(&keys);
@@ -76,8 +54,8 @@ async fn look(directory: PathBuf, store: &SqlStore, service: &SessionService) ->
     if ring.fingerprint == in_use {
         return Ok(None);
     }
-    match store.fingerprint().await? {
-        Some(fingerprint) if fingerprint == ring.fingerprint.to_string() => Ok(Some(ring)),
-        _ => Err(Refused::Foreign),
+    if store.fingerprint().await? != Some(ring.fingerprint.to_string()) {
+        return Err("they are not the keys of this database: run `rescind keys adopt` if they shall be".into());
     }
+    Ok(Some(ring))
 }

@@ -45,12 +45,7 @@ fn the_newest_key_signs_and_the_older_ones_still_verify() {
     assert!(added.ends_with("access-0002.pem"), "{}", added.display());
     let second = keys.load().unwrap();
     assert_eq!(second.keys.ring.active().algorithm(), Algorithm::Es256);
-    let kids: Vec<_> = second
-        .keys
-        .ring
-        .verifying_keys()
-        .map(|key| key.kid().to_owned())
-        .collect();
+    let kids: Vec<_> = second.keys.ring.iter().map(|key| key.kid().to_owned()).collect();
     assert_eq!(kids, [second.keys.ring.active().kid(), first.keys.ring.active().kid()]);
     assert_ne!(first.fingerprint, second.fingerprint);
 }

@@ -5,7 +5,7 @@
 //! the issuer publishes beside its keys, and the name of the server that the connection leads to. And it requires that
 //! nodes still renew the mark, which they do twice a second.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rescind_session::{
@@ -34,18 +34,10 @@ use super::{
 ///
 /// If Redis does not answer within [`RedisSettings::timeout`], if the copy is incomplete or lost, if it is of another
 /// log, or if no node has renewed its mark lately, then no token is accepted.
+#[derive(Debug)]
 pub struct RedisReader {
     blacklist: RedisBlacklist,
     renewed_within: Duration,
-}
-
-impl fmt::Debug for RedisReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisReader")
-            .field("blacklist", &self.blacklist)
-            .field("renewed_within", &self.renewed_within)
-            .finish()
-    }
 }
 
 impl RedisReader {
@@ -104,20 +96,16 @@ impl RedisReader {
             return Ok(RevocationStatus::Incomplete);
         };
         let mark = String::from_utf8_lossy(&mark);
-        let mut parts = mark.split(' ');
-        if parts.next() != Some(log.as_uuid().to_string().as_str()) {
-            return Ok(RevocationStatus::Incomplete);
-        }
-        if parts.next() != Some(connection.life().as_str()) {
+        let of_log = mark.strip_prefix(&format!("{} ", log.as_uuid()));
+        let is_of_this_life = of_log.is_some_and(|rest| rest.split(' ').next() == Some(connection.life().as_str()));
+        if of_log.is_some() && !is_of_this_life {
             // The same process may be in another life by now.
             connection.give_up();
-            return Ok(RevocationStatus::Incomplete);
         }
         // A mark that lasts too long was set before the clock of Redis went back.
-        let longest = millis(MARK_LASTS);
-        let is_renewed =
-            u64::try_from(lasts).is_ok_and(|lasts| lasts <= longest && longest - lasts <= millis(self.renewed_within));
-        Ok(if is_renewed {
+        let (longest, lasts) = (millis(MARK_LASTS), u64::try_from(lasts).unwrap_or(0));
+        let is_renewed = (longest.saturating_sub(millis(self.renewed_within))..=longest).contains(&lasts);
+        Ok(if is_of_this_life && is_renewed {
             RevocationStatus::NotRevoked
         } else {
             RevocationStatus::Incomplete

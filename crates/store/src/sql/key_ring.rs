@@ -77,15 +77,7 @@ impl SqlStore {
         Ok(claimed)
     }
 
-    /// Whether the database already belongs to some keys.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
-    pub async fn is_claimed(&self) -> Result<bool, StoreError> {
-        Ok(self.fingerprint().await?.is_some())
-    }
-
-    /// The fingerprint of the keys that the database belongs to.
+    /// The fingerprint of the keys that the database belongs to, if it belongs to some already.
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot answer.

@@ -8,9 +8,9 @@ use crate::fixture::Place;
 async fn the_first_keys_claim_the_database_and_others_are_different() {
     let place = Place::new();
     let store = place.store().await;
-    assert!(!store.is_claimed().await.unwrap());
+    assert!(store.fingerprint().await.unwrap().is_none());
     assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::First);
-    assert!(store.is_claimed().await.unwrap());
+    assert!(store.fingerprint().await.unwrap().is_some());
     assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::Same);
     assert_eq!(store.claim_fingerprint("b", None).await.unwrap(), Claimed::Different);
     assert_eq!(
