@@ -33,7 +33,7 @@ fn named(name: &str) -> NewUser {
 
 async fn insert(store: &Store, new: &NewUser) {
     assert_eq!(
-        store.insert(&new).await.answer(),
+        store.insert(new).await.answer(),
         Inserted::Created,
         "the name was free"
     );

@@ -120,7 +120,7 @@ pub enum EndSessionError {
 
 /// A genuine credential, and what it reveals about its session.
 enum Genuine {
-    Access(AccessClaims),
+    Access(Box<AccessClaims>),
     Refresh(Box<Session>),
 }
 
@@ -257,7 +257,7 @@ impl SessionService {
             (Some(Ok(claims)), Some(Some(session))) if claims.session_id != session.id => {
                 Err(LogoutError::DifferentSessions)
             }
-            (Some(Ok(claims)), refresh) => Ok((Genuine::Access(claims), refresh != Some(None))),
+            (Some(Ok(claims)), refresh) => Ok((Genuine::Access(Box::new(claims)), refresh != Some(None))),
             (access, Some(Some(session))) => Ok((Genuine::Refresh(Box::new(session)), access.is_none())),
             (Some(Err(error)), _) => Err(LogoutError::Invalid(error)),
             (None, Some(None)) => Err(LogoutError::RefreshInvalid),

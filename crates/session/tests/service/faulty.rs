@@ -195,7 +195,7 @@ impl FaultyUsers {
     }
 
     fn is_gone(&self, id: &UserId) -> bool {
-        self.gone.lock().unwrap().contains(&id)
+        self.gone.lock().unwrap().contains(id)
     }
 }
 
