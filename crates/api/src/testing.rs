@@ -34,7 +34,7 @@
 use actix_web::{http::header, test::TestRequest};
 use rescind_session::{
     Config, Device, IssuedTokens, Keys, ManualClock, Password, SessionService, SignUpError, SystemRandom, memory,
-    token::{AccessClaims, AccessToken, ExtraClaims},
+    token::{AccessClaims, AccessToken, ExtraClaims, UserId},
 };
 
 use crate::{rescind::Rescind, settings::Settings};
@@ -111,6 +111,19 @@ impl Testing {
     /// As [`log_in`](Self::log_in).
     pub async fn logged_in(&self, username: &str) -> TestRequest {
         bearer(&self.log_in(username).await.access_token)
+    }
+
+    /// The same for a user with this id, whom only the application knows.
+    ///
+    /// # Panics
+    /// Stores in memory answer.
+    pub async fn logged_in_as(&self, user: UserId) -> TestRequest {
+        let client = self.rescind.settings().client_id.clone();
+        let attempt = self.rescind.service().begin_login(user).await;
+        let issued = attempt
+            .expect("stores in memory answer")
+            .open_session(client, Device::default());
+        bearer(&issued.await.expect("stores in memory answer").access_token)
     }
 
     /// The same with claims of the application in the token, such as

@@ -34,6 +34,18 @@ async fn a_request_is_logged_in_until_the_clock_is_moved() {
 }
 
 #[actix_web::test]
+async fn a_request_can_be_of_a_user_whom_only_the_application_knows() {
+    let testing = Testing::new().await;
+    let whose = |caller: Authenticated| async move { caller.user_id().to_string() };
+    let app = App::new()
+        .app_data(testing.rescind().clone())
+        .route("/", web::get().to(whose));
+    let app = test::init_service(app).await;
+    let request = testing.logged_in_as("42".parse().unwrap()).await.to_request();
+    assert_eq!(test::call_and_read_body(&app, request).await, "42");
+}
+
+#[actix_web::test]
 async fn a_request_can_have_claims_of_the_application() {
     let testing = Testing::new().await;
     let app = App::new().app_data(testing.rescind().clone()).service(
