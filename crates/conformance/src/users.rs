@@ -32,11 +32,7 @@ fn named(name: &str) -> NewUser {
 }
 
 async fn insert(store: &Store, new: &NewUser) {
-    assert_eq!(
-        store.insert(new).await.answer(),
-        Inserted::Created,
-        "the name was free"
-    );
+    assert_eq!(store.insert(new).await.answer(), Inserted::Created, "the name was free");
 }
 
 /// The user with that name, and the password hash.

@@ -16,6 +16,8 @@ use rescind_store::{
 };
 use rescind_testkit::{PostgresServer, RedisServer, Tool, needs};
 
+use crate::patience::DEADLINE;
+
 /// The same keys each time.
 fn keys() -> Keys {
     let refresh = RefreshKey::generate(&mut StdRng::seed_from_u64(12));
@@ -26,7 +28,8 @@ fn keys() -> Keys {
 }
 
 fn service(ports: Ports) -> Result<SessionService, ConfigError> {
-    let config = Config::new("https://rescind.test", "api");
+    // For a machine that compiles at the same time.
+    let config = Config::new("https://rescind.test", "api").store_timeout(DEADLINE);
     SessionService::new(config, keys(), ports, SystemRandom::new().unwrap())
 }
 
