@@ -203,16 +203,16 @@ impl SessionService {
 
     #[cfg(feature = "argon2")]
     async fn check_password(&self, username: &str, password: &Password) -> Result<LoginAttempt, LoginError> {
-        let (deadline, ports) = (self.deadline(), &self.ports);
+        let users = &self.ports.users;
         let (attempt, credentials) = match self.parse_username(username) {
             Err(_) => (None, None),
             Ok(username) => {
                 // The first lookup finds whose epoch to read; the second, after it, reads the credentials that count.
                 // An unknown name takes the same three steps.
-                let known = self.read(deadline, ports.users.credentials(&username)).await?;
+                let known = self.read(self.deadline(), users.credentials(&username)).await?;
                 let id = known.map_or(UserId::from(uuid::Uuid::nil()), |known| known.user.id);
                 let attempt = self.begin_login(id).await?;
-                let credentials = self.read(deadline, ports.users.credentials(&username)).await?;
+                let credentials = self.read(self.deadline(), users.credentials(&username)).await?;
                 (Some(attempt), credentials)
             }
         };

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::ResourceServerSettings;
+use super::settings::ResourceServerSettings;
 use crate::http_client::{HttpClient, HttpReply};
 
 /// The longest document that is read, in bytes.

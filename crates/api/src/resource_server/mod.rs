@@ -4,61 +4,22 @@
 //! cannot be read from the token, so it says by name how it finds out: [`RevocationCheck`].
 
 mod issuer_keys;
+mod settings;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use rescind_session::{
-    AnchoredClock, AuthenticateError, Clock, RevocationReader, SystemClock, Unavailable, VerifiedToken,
-    ports::{RevocationStatus, StoreClock, StoreError},
-    token::{AccessClaims, Verifier, VerifyError},
+    AuthenticateError, RevocationReader, Unavailable, VerifiedToken,
+    ports::{RevocationStatus, StoreError},
+    token::{AccessClaims, VerifyError},
 };
 use url::Url;
 
 use crate::http_client::{HttpClient, HttpError};
 use issuer_keys::{Document, IssuerKeys};
-
-/// The settings of a [`ResourceServer`]. Change the fields that differ from the defaults.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ResourceServerSettings {
-    /// Which tokens are accepted: their issuer, audience, leeway and longest lifetime.
-    pub verifier: Verifier,
-    /// The address of the issuer's JWK set: `https`, or `http` on this machine, since who changes the keys on the way can
-    /// sign. Default: `/.well-known/jwks.json` below the issuer.
-    pub jwks_url: String,
-    /// Whether `jwks_url` may be `http` on another machine. Default: no.
-    pub allow_plain_http: bool,
-    /// How long a request waits for all its checks; then it is answered 503. Fetching keys takes at most half of it.
-    /// Default 2 s.
-    pub timeout: Duration,
-    /// The shortest time between two fetches of the keys, however many tokens name an unknown `kid`. Default 10 s.
-    pub between_fetches: Duration,
-    /// How long the keys are used after their `Cache-Control` time if they cannot be fetched. Default: an hour.
-    pub stale_if_error: Duration,
-    /// The clock. Default: the machine's, read once and counted from then on.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl ResourceServerSettings {
-    /// Settings for an issuer and an audience, otherwise the defaults.
-    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        let issuer = issuer.into();
-        let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
-        // Without a database's clock to compare with this cannot fail.
-        let _ = clock.anchor(StoreClock::default());
-        Self {
-            jwks_url: format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
-            verifier: Verifier::new(issuer, audience),
-            allow_plain_http: false,
-            timeout: Duration::from_secs(2),
-            between_fetches: Duration::from_secs(10),
-            stale_if_error: Duration::from_secs(60 * 60),
-            clock: Arc::new(clock),
-        }
-    }
-}
+pub use settings::ResourceServerSettings;
 
 /// How a resource server finds out whether a token was revoked.
 #[derive(Clone)]
