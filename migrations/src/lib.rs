@@ -11,6 +11,19 @@
 //! Every table is called `rescind_…`, since an application may have tables of its own beside them. There are no foreign
 //! keys to `rescind_users`: an application may keep its users elsewhere.
 //!
+//! An application with a migrator of its own can run these steps in it, before its own:
+//!
+//! ```
+//! use rescind_migrations::MigratorTrait;
+//! use sea_orm_migration::MigrationTrait;
+//!
+//! fn all(mut own: Vec<Box<dyn MigrationTrait>>) -> Vec<Box<dyn MigrationTrait>> {
+//!     let mut steps = rescind_migrations::Migrator::migrations();
+//!     steps.append(&mut own);
+//!     steps
+//! }
+//! ```
+//!
 //! **Never**: anything but the schema. Reading and writing rows belongs to rescind-store.
 //!
 #![doc = include_str!("../README.md")]
