@@ -35,7 +35,7 @@ const SQLITE_INDEXES: [(&str, &str); 6] = [
 const POSTGRES_NAMES: &str = "
     DO $$ DECLARE old record; BEGIN
         FOR old IN SELECT conname, conrelid::regclass AS relation FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
-            WHERE c.relnamespace = current_schema()::regnamespace AND c.relname LIKE 'rescind\\_%' AND contype <> 'n'
+            WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname LIKE 'rescind\\_%' AND contype <> 'n'
             AND c.relname <> 'rescind_migrations' AND conname NOT LIKE 'rescind\\_%'
         LOOP
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', old.relation, old.conname, 'rescind_' || old.conname);

@@ -21,8 +21,9 @@ use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_
 /// A user whose access token was accepted: genuine, not expired, and, where the policy checks it, not revoked.
 ///
 /// Take it as a parameter, and the handler runs for authenticated requests only. The rejection is a [`Problem`]: 401
-/// with a `WWW-Authenticate` challenge, or 503 if the revocation check is not possible. Replies of such a handler are
-/// not cached, unless it sets a `Cache-Control` of its own.
+/// with a `WWW-Authenticate` challenge, or 503 if the revocation check is not possible. Behind
+/// [`guard`](crate::Rescind::guard) or [`SecurityHeaders`](crate::SecurityHeaders) replies of such a handler are not
+/// cached, unless it sets a `Cache-Control` of its own.
 ///
 /// The token is read from `Authorization: Bearer` or from the browser's cookies. A bearer token wins: if it is refused
 /// or cannot be read, the cookies are not tried. An `Authorization` header of another scheme is ignored, and hides
@@ -161,7 +162,7 @@ impl Caller {
     async fn of(request: &HttpRequest, check: Check) -> Result<Self, Problem> {
         request.extensions_mut().insert(Personal);
         #[cfg(feature = "resource-server")]
-        if let Some(server) = crate::ResourceServer::of(request) {
+        if let Some(server) = crate::ResourceServer::of(request)? {
             let token = bearer(request.headers())?.ok_or(Problem::TokenMissing)?;
             let claims = match check {
                 Check::All => server.authenticate(token.expose_secret()).await?,
@@ -174,6 +175,11 @@ impl Caller {
                 now: server.now()?,
             });
         }
+        Self::of_service(request, check).await
+    }
+
+    /// By the application's own service, also where a resource server accepts the tokens of another issuer.
+    async fn of_service(request: &HttpRequest, check: Check) -> Result<Self, Problem> {
         let rescind = Rescind::of(request)?;
         if let Some(token) = bearer(request.headers())? {
             let claims = check.accept(&rescind, &token).await?;
@@ -255,7 +261,10 @@ impl Authenticated {
         let remembered = request.extensions().get::<Self>().cloned();
         // The resource server of a route may check more than that of its scope.
         #[cfg(feature = "resource-server")]
-        let remembered = remembered.filter(|_| crate::ResourceServer::of(request).is_none());
+        let remembered = match crate::ResourceServer::of(request)? {
+            Some(_) => None,
+            None => remembered,
+        };
         match remembered {
             Some(caller) => Ok(caller),
             None => Caller::of(request, Check::All).await.map(Self),
@@ -265,6 +274,31 @@ impl Authenticated {
     /// One check is enough for a request: a middleware made it, and the handler takes its result.
     pub(crate) fn remember(self, request: &HttpRequest) {
         request.extensions_mut().insert(self);
+    }
+}
+
+/// The parameter of our own [handlers](crate::handlers): a user of the application's own service. Where a
+/// [`ResourceServer`](crate::ResourceServer) accepts the tokens of another issuer too, its users have no account here,
+/// although their ids may be the same.
+#[derive(Debug, Clone)]
+pub struct OwnUser(pub(crate) Authenticated);
+
+impl FromRequest for OwnUser {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        #[cfg(feature = "resource-server")]
+        if !matches!(crate::ResourceServer::of(request), Ok(None)) {
+            request.extensions_mut().insert(Personal);
+            let request = request.clone();
+            return Box::pin(async move {
+                let own = Caller::of_service(&request, Check::All).await?;
+                Ok(Self(Authenticated(own)))
+            });
+        }
+        let user = Authenticated::from_request(request, payload);
+        Box::pin(async move { user.await.map(Self) })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     body,
     browser::BrowserCookies,
     layer::{Layer, Layered, Replied, Reply},
-    origin::OriginCheck,
+    origin::{OriginCheck, is_websocket},
     problem::Problem,
     request_log::{self, Logged},
     rescind::Rescind,
@@ -78,7 +78,10 @@ where
 
 impl Layer for Parts {
     async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
-        body::limit_time(request, self.rescind.settings().body_deadline);
+        // Of a WebSocket it would end the connection.
+        if !is_websocket(request.headers()) {
+            body::limit_time(request, self.rescind.settings().body_deadline);
+        }
         OriginCheck::check(&self.rescind, request)
     }
 

@@ -41,7 +41,7 @@ pub use ipnet::IpNet;
 pub use rescind_session::Timestamp;
 pub use url::Url;
 
-pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, Transport, VerifiedOnly, bearer_token};
+pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, OwnUser, Transport, VerifiedOnly, bearer_token};
 pub use body::{Form, extractor_problems};
 pub use cookies::cookie_values;
 pub use guard::Guard;

@@ -114,7 +114,7 @@ pub(crate) async fn reauthenticate(
 /// already.
 ///
 /// Failures are counted by address. Guesses at one name are made one after the other, with pauses that grow. No account is
-/// ever locked. If it is dropped without an outcome, because the client has hung up, it counts as a failure.
+/// ever locked, but many addresses that guess at one name delay its owner: only our own logins know the owner's devices. If it is dropped without an outcome, because the client has hung up, it counts as a failure.
 ///
 /// ```
 /// # use actix_web::{HttpRequest, HttpResponse};

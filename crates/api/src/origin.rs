@@ -88,7 +88,8 @@ middleware!(OriginCheck);
 
 /// `own` is the origin of the public URL.
 fn check(method: &Method, headers: &HeaderMap, own: &str, allowed: &[String]) -> Result<(), Problem> {
-    if method.is_safe() {
+    // The handshake of a WebSocket is a GET, and what follows may write.
+    if method.is_safe() && !is_websocket(headers) {
         return Ok(());
     }
     let origin = only(headers, &header::ORIGIN);
@@ -105,6 +106,11 @@ fn check(method: &Method, headers: &HeaderMap, own: &str, allowed: &[String]) ->
     } else {
         Err(Problem::CrossOrigin)
     }
+}
+
+pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Whether a GET that changes something began on this site. Browsers send no `Origin` with one, so a request without

@@ -87,10 +87,12 @@ pub(crate) fn finish<B: MessageBody + 'static>(
 ) -> Reply<B> {
     let problem = Problem::of(&reply);
     let bare = bare && matches!(reply.body().size(), BodySize::None | BodySize::Sized(0));
-    let told = reply
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|is| is == PROBLEM_JSON);
+    // An application may have problem documents of its own, also with a 404.
+    let told = reply.extensions().contains::<Problem>()
+        && reply
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|is| is == PROBLEM_JSON);
     let headers = reply.headers_mut();
     if let Some(id) = replied.id.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
         headers.insert(REQUEST_ID, id);
@@ -107,6 +109,8 @@ pub(crate) fn finish<B: MessageBody + 'static>(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if bare || told {
+        // Another middleware may have compressed the body that is replaced.
+        reply.headers_mut().remove(header::CONTENT_ENCODING);
         return reply.map_body(|_, _| EitherBody::right(BoxBody::new(problem.body(replied.id))));
     }
     reply

@@ -104,12 +104,23 @@ impl Settings {
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidSetting> {
+        let check = |is_good, setting, must| {
+            if is_good {
+                Ok(())
+            } else {
+                Err(InvalidSetting { setting, must })
+            }
+        };
         let is_cookie_name = |name: &str| {
             !name.is_empty()
+                // Browsers give names with this beginning a meaning.
+                && !name.starts_with("__")
                 && name
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        check(is_web(&self.public_url), "public_url", "must be an http or https URL")?;
         let names = [self.access_cookie.as_deref(), self.refresh_cookie.as_deref()];
         let is_path = |path: &String| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
@@ -118,19 +129,14 @@ impl Settings {
         let paths = [&self.login_path, &self.refresh_path, &self.logout_path];
         let csp = self.content_security_policy.as_deref().map(HeaderValue::from_str);
         let is_realm = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte);
-        let check = |is_good, setting, must| {
-            if is_good {
-                Ok(())
-            } else {
-                Err(InvalidSetting { setting, must })
-            }
-        };
-        let letters = "must be letters, digits, `-`, `_` and `.`";
+        let letters = "must be letters, digits, `-`, `_` and `.`, and not begin with `__`";
         check(is_cookie_name(&self.cookie_prefix), "cookie_prefix", letters)?;
         check(names[0].is_none_or(is_cookie_name), "access_cookie", letters)?;
         check(names[1].is_none_or(is_cookie_name), "refresh_cookie", letters)?;
-        let differ = self.cookie_name("access") != self.cookie_name("refresh");
-        check(differ, "refresh_cookie", "must differ from `access_cookie`")?;
+        let all = ["access", "refresh", "left", "notice"].map(|what| self.cookie_name(what));
+        let differ = |own: usize| all.iter().filter(|name| **name == all[own]).count() == 1;
+        check(differ(1), "refresh_cookie", "must differ from our other cookies")?;
+        check(differ(0), "access_cookie", "must differ from our other cookies")?;
         check(
             self.realm.bytes().all(is_realm),
             "realm",
@@ -141,7 +147,7 @@ impl Settings {
             "content_security_policy",
             "must be able to stand in a header",
         )?;
-        let are_origins = self.allowed_origins.iter().all(|url| url.origin().is_tuple());
+        let are_origins = self.allowed_origins.iter().all(is_web);
         check(are_origins, "allowed_origins", "must be http or https URLs")?;
         for (path, name) in paths.into_iter().zip(["login_path", "refresh_path", "logout_path"]) {
             check(

@@ -192,9 +192,13 @@ impl SessionService {
     /// [`Unavailable`].
     pub async fn begin_login(&self, user: UserId) -> Result<LoginAttempt, Unavailable> {
         self.until_tokens_count().await?;
-        let epoch = self.read(self.deadline(), self.ports.sessions.epoch(&user)).await?;
+        // From here on all store calls of the attempt share one time.
+        let service = self.for_request();
+        let epoch = service
+            .read(service.deadline(), self.ports.sessions.epoch(&user))
+            .await?;
         Ok(LoginAttempt {
-            service: self.clone(),
+            service,
             user,
             epoch,
             kind: UserKind::Person,
@@ -204,25 +208,28 @@ impl SessionService {
     #[cfg(feature = "argon2")]
     async fn check_password(&self, username: &str, password: &Password) -> Result<LoginAttempt, LoginError> {
         let users = &self.ports.users;
-        let (attempt, credentials) = match self.parse_username(username) {
-            Err(_) => (None, None),
+        let (attempt, credentials, user) = match self.parse_username(username) {
+            Err(_) => (None, None, None),
             Ok(username) => {
                 // The first lookup finds whose epoch to read; the second, after it, reads the credentials that count.
-                // An unknown name takes the same three steps.
+                // An unknown name takes the same four steps.
                 let known = self.read(self.deadline(), users.credentials(&username)).await?;
                 let id = known.map_or(UserId::from(uuid::Uuid::nil()), |known| known.user.id);
                 let attempt = self.begin_login(id).await?;
                 let credentials = self.read(self.deadline(), users.credentials(&username)).await?;
-                (Some(attempt), credentials)
+                let user = self.read(self.deadline(), users.find(&attempt.user)).await?;
+                (Some(attempt), credentials, user)
             }
         };
         let expected = credentials.as_ref().map(|credentials| &credentials.password_hash);
         let check = self.check_hash(password, expected).await?;
-        match (attempt, credentials) {
-            (Some(mut attempt), Some(found))
-                if check != PasswordCheck::Wrong && found.user.id == attempt.user && self.may_log_in(&found.user) =>
-            {
-                if check == PasswordCheck::FitsOtherForm {
+        match (
+            attempt,
+            credentials.filter(|_| user.is_some_and(|user| self.may_log_in(&user))),
+        ) {
+            (Some(mut attempt), Some(found)) if check != PasswordCheck::Wrong && found.user.id == attempt.user => {
+                // bcrypt ignores what follows: the stored hash must not become stricter than the one that was checked.
+                if check == PasswordCheck::FitsOtherForm && password.bytes().len() <= 72 {
                     self.replace_hash(password, &found).await;
                 }
                 attempt.kind = found.user.kind;
@@ -232,7 +239,8 @@ impl SessionService {
         }
     }
 
-    /// Compares a password with a stored hash of any known form. Without a hash it takes as long.
+    /// Compares a password with a stored hash of any known form. Without a hash it takes as long as with argon2id; so
+    /// until its owner has logged in once, an account with a hash of another form can be told from no account.
     #[cfg(feature = "argon2")]
     pub(crate) async fn check_hash(
         &self,

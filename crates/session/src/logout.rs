@@ -367,7 +367,8 @@ impl SessionService {
 
     /// Ends all sessions of a user, and every login that is in progress: the second step of disabling an account
     /// ([`EndReason::Disabled`]). The first is to make [`UserStore::find`](crate::ports::UserStore::find) return `None`;
-    /// without the second, each session ends when it is next refreshed.
+    /// without the second, each session ends when it is next refreshed, and never sooner under a policy without refresh
+    /// tokens.
     ///
     /// # Errors
     /// [`EndSessionError`].

@@ -59,8 +59,8 @@ pub struct LockLost;
 /// does not offer that part: by default they return [`StoreError::Unsupported`].
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// The user with that id; `None` if there is none, or if they may no longer log in. Every refresh calls it, and
-    /// after `None` ends the user's sessions.
+    /// The user with that id; `None` if there is none, or if they may no longer log in. Every login by password and
+    /// every refresh calls it; the refresh after `None` ends the user's sessions.
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
     /// The user with that name, and the hash to check a password against: for

@@ -16,7 +16,9 @@ use std::{
 
 use jiff::Timestamp;
 use rand_core::CryptoRng;
-use rescind_token::{AccessClaims, AccessToken, ClientId, ExtraClaims, SessionId, TokenId, UserId, Verifier};
+use rescind_token::{
+    AccessClaims, AccessToken, ClientId, ExtraClaims, MAX_TOKEN_BYTES, SessionId, SignError, TokenId, UserId, Verifier,
+};
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
@@ -299,7 +301,10 @@ impl SessionService {
             auth_time: Some(owner.auth_time),
             extra: owner.extra,
         };
-        let token = self.keys().ring.sign(&claims).map_err(StoreError::unavailable)?;
+        let token = self.keys().ring.sign(&claims).map_err(|error| match error {
+            SignError::TooLong => Unavailable::ClaimsTooLarge { bytes: MAX_TOKEN_BYTES },
+            other => StoreError::unavailable(other).into(),
+        })?;
         match token.expose_secret().len() {
             bytes if bytes > Self::MAX_TOKEN_BYTES => Err(Unavailable::ClaimsTooLarge { bytes }),
             _ => Ok((token, claims)),

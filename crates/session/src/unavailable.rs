@@ -23,9 +23,9 @@ pub enum Unavailable {
     /// The [`ClaimsSource`](crate::ports::ClaimsSource) returned so much that the token has more than
     /// [`SessionService::MAX_TOKEN_BYTES`](crate::SessionService::MAX_TOKEN_BYTES). No token was issued, and a repeat
     /// fails as well until there are fewer claims.
-    #[error("the access token would be {bytes} bytes long because of the application's claims")]
+    #[error("the access token would be {bytes} bytes long or more because of the application's claims")]
     ClaimsTooLarge {
-        /// The length of the token.
+        /// The length of the token, at least.
         bytes: usize,
     },
 }

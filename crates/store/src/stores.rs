@@ -43,18 +43,20 @@ pub enum ChosenBlacklist {
     /// In a Redis that all nodes of the database use.
     #[cfg(feature = "redis")]
     Redis(Arc<RedisBlacklist>),
-    /// An adapter of yours. [`Blacklist::is_shared`] must be true only if all nodes use the same copy.
-    Own(Arc<dyn Blacklist>),
+    /// An adapter of yours, and how many nodes may use the database: [`LockMode::Shared`] only if all nodes use the same
+    /// copy. A node with a copy of its own would accept what another node has revoked.
+    Own(Arc<dyn Blacklist>, LockMode),
 }
 
 impl ChosenBlacklist {
     /// How a node with this blacklist locks its database.
     #[must_use]
     pub fn lock_mode(&self) -> LockMode {
-        if self.port().is_shared() {
-            LockMode::Shared
-        } else {
-            LockMode::Exclusive
+        match self {
+            Self::InProcess(_) => LockMode::Exclusive,
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => LockMode::Shared,
+            Self::Own(_, mode) => *mode,
         }
     }
 
@@ -63,7 +65,7 @@ impl ChosenBlacklist {
             Self::InProcess(memory) => Arc::clone(memory) as _,
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Arc::clone(redis) as _,
-            Self::Own(own) => Arc::clone(own),
+            Self::Own(own, _) => Arc::clone(own),
         }
     }
 }

@@ -8,7 +8,7 @@ use rescind_session::{
 
 use super::{ended::closed_session, notice::Notice};
 use crate::{
-    authenticated::Authenticated,
+    authenticated::{Authenticated, bearers},
     cookies::CookieTokens,
     exchange::exchange,
     layer::{Layer, Replied, Reply, middleware},
@@ -64,13 +64,10 @@ impl HandOver {
 impl BrowserLogin {
     fn new(
         request: &HttpRequest,
-        rescind: &Rescind,
         issued: IssuedTokens,
+        cookies: Vec<Cookie<'static>>,
         login: Option<Undelivered>,
-        notice: Option<Cookie<'static>>,
     ) -> Self {
-        let mut cookies = Vec::from(rescind.cookie_names().of_grant(&issued));
-        cookies.extend(notice);
         request.extensions_mut().insert(HandOver { cookies, login });
         Self(issued)
     }
@@ -132,7 +129,8 @@ pub async fn reauthenticate(
     password: &Password,
 ) -> Result<BrowserLogin, Problem> {
     let issued = login::reauthenticate(request, rescind, caller.claims(), password).await?;
-    Ok(BrowserLogin::new(request, rescind, issued, None, None))
+    let cookies = vec![rescind.cookie_names().access_of(&issued)];
+    Ok(BrowserLogin::new(request, issued, cookies, None))
 }
 
 /// [`log_in`] without the login limit, for a password that the program itself supplies, such as a demo's: there is
@@ -156,10 +154,16 @@ pub async fn log_in_without_limit(
 
 /// The login replaces the session that the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
+    // A request with a bearer token may come from another origin. It must not log a browser in.
+    if bearers(request.headers()).next().is_some() {
+        return Err(Problem::CrossOrigin);
+    }
     end_replaced(request, rescind).await?;
     let issued = login.issued().clone();
     let notice = copy_was_used(request, rescind, &issued.claims).await;
-    Ok(BrowserLogin::new(request, rescind, issued, Some(login), notice))
+    let mut cookies = Vec::from(rescind.cookie_names().of_grant(&issued));
+    cookies.extend(notice);
+    Ok(BrowserLogin::new(request, issued, cookies, Some(login)))
 }
 
 /// The notice for a user who logs in after a session of theirs was ended because of a copied token: who used it last.
@@ -184,7 +188,8 @@ async fn copy_was_used(request: &HttpRequest, rescind: &Rescind, claims: &Access
 /// [`Problem`]: the 401s of a refresh lead to the login.
 pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLogin, Problem> {
     let issued = exchange(request, rescind).await?;
-    Ok(BrowserLogin::new(request, rescind, issued, None, None))
+    let cookies = Vec::from(rescind.cookie_names().of_grant(&issued));
+    Ok(BrowserLogin::new(request, issued, cookies, None))
 }
 
 /// Ends every session that the browser's cookies name. Each token is taken by itself. Everywhere else contradictory

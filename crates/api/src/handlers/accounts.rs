@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reply;
 use crate::{
-    authenticated::Authenticated,
+    authenticated::OwnUser,
     body::{self, Field},
     login,
     problem::Problem,
@@ -101,6 +101,6 @@ impl Me {
 ///
 /// # Errors
 /// [`Problem`]: 401 without a valid token.
-pub async fn me(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+pub async fn me(rescind: Rescind, OwnUser(caller): OwnUser) -> Result<HttpResponse, Problem> {
     Ok(reply(StatusCode::OK).json(Me::of(&rescind, caller.claims()).await?))
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reply;
 use crate::{
-    authenticated::{Authenticated, Transport},
+    authenticated::{Authenticated, OwnUser, Transport},
     browser,
     problem::Problem,
     rescind::Rescind,
@@ -41,7 +41,11 @@ struct Part {
 ///
 /// # Errors
 /// [`Problem`]: 401 without a valid token, 409 `policy_keeps_no_session`.
-pub async fn sessions(request: HttpRequest, rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+pub async fn sessions(
+    request: HttpRequest,
+    rescind: Rescind,
+    OwnUser(caller): OwnUser,
+) -> Result<HttpResponse, Problem> {
     // Not an extractor, whose errors the application may have given another form.
     let part = web::Query::<Part>::from_query(request.query_string()).map_err(|_| Problem::BadRequest)?;
     let limit = part.limit.unwrap_or(50);
@@ -83,7 +87,7 @@ pub async fn sessions(request: HttpRequest, rescind: Rescind, caller: Authentica
 pub async fn end_session(
     request: HttpRequest,
     rescind: Rescind,
-    caller: Authenticated,
+    OwnUser(caller): OwnUser,
 ) -> Result<HttpResponse, Problem> {
     // Not a `Path`, which would log a value that it cannot read: it may be a token.
     let id = request.match_info().get("id").and_then(|id| id.parse().ok());
@@ -100,7 +104,7 @@ pub async fn end_session(
 pub async fn log_out_everywhere(
     request: HttpRequest,
     rescind: Rescind,
-    caller: Authenticated,
+    OwnUser(caller): OwnUser,
 ) -> Result<HttpResponse, Problem> {
     rescind.service().log_out_everywhere(caller.claims()).await?;
     tracing::info!(user = %caller.user_id(), "logged out everywhere");

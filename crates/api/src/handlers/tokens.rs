@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{accounts::NameAndPassword, reply};
 use crate::{
-    authenticated::{Authenticated, Transport},
+    authenticated::{OwnUser, Transport},
     body::{self, Field, LogoutBody},
     exchange::exchange,
     login::{self, device},
@@ -123,7 +123,7 @@ struct OnlyPassword {
 pub async fn reauthenticate(
     request: HttpRequest,
     rescind: Rescind,
-    caller: Authenticated,
+    OwnUser(caller): OwnUser,
     body: Payload,
 ) -> Result<HttpResponse, Problem> {
     let body: OnlyPassword = body::json(&request, body).await?;
@@ -135,7 +135,11 @@ pub async fn reauthenticate(
     let issued = login::reauthenticate(&request, &rescind, caller.claims(), &password).await?;
     Ok(match caller.transport() {
         Transport::Bearer => tokens(&issued),
-        Transport::Cookie => in_cookies(&rescind, &issued),
+        Transport::Cookie => {
+            let mut reply = reply(StatusCode::OK);
+            reply.cookie(rescind.cookie_names().access_of(&issued));
+            reply.json(Tokens::untold(&issued))
+        }
     })
 }
 

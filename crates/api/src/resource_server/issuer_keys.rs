@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use rescind_session::{ErrorChain, LogId, ports::StoreError, token::VerifyingKeys};
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use url::Url;
 use uuid::Uuid;
 
 use super::settings::ResourceServerSettings;
@@ -103,7 +104,9 @@ impl IssuerKeys {
         match self.read(now).await {
             Ok(document) => *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(document)),
             Err(error) => {
-                let (url, error) = (&self.settings.jwks_url, ErrorChain(&*error));
+                // Only the origin: the address may contain a secret.
+                let url = Url::parse(&self.settings.jwks_url).map(|url| url.origin().ascii_serialization());
+                let (url, error) = (url.unwrap_or_default(), ErrorChain(&*error));
                 tracing::error!(%url, %error, "the issuer's keys cannot be fetched");
             }
         }

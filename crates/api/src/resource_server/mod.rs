@@ -17,7 +17,10 @@ use rescind_session::{
 };
 use url::Url;
 
-use crate::http_client::{HttpClient, HttpError};
+use crate::{
+    http_client::{HttpClient, HttpError},
+    problem::Problem,
+};
 use issuer_keys::{Document, IssuerKeys};
 pub use settings::ResourceServerSettings;
 
@@ -50,7 +53,7 @@ pub enum ResourceServerError {
 /// [`with_check`](Self::with_check) sets the revocation check for a part of the routes.
 ///
 /// Only bearer tokens are read, no cookies. Where an application has a [`Rescind`](crate::Rescind) too, the resource
-/// server decides.
+/// server decides, except for our own [`handlers`](crate::handlers): put it into the scope of the routes that it is for.
 #[derive(Clone)]
 pub struct ResourceServer {
     settings: Arc<ResourceServerSettings>,
@@ -171,7 +174,13 @@ impl ResourceServer {
     }
 
     /// The server of a request's route, if there is one.
-    pub(crate) fn of(request: &HttpRequest) -> Option<&Self> {
-        request.app_data::<web::Data<Self>>().map(|data| data.as_ref())
+    ///
+    /// # Errors
+    /// One was put into `app_data` without [`web::Data`]: it would be passed over, perhaps for a laxer one.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Option<&Self>, Problem> {
+        if request.app_data::<Self>().is_some() {
+            return Err(Problem::internal("put the `ResourceServer` into `web::Data`"));
+        }
+        Ok(request.app_data::<web::Data<Self>>().map(|data| data.as_ref()))
     }
 }

@@ -48,7 +48,8 @@ async fn spa_world() -> World {
 fn from_spa(method: Method, path: &str) -> TestRequest {
     call(method, path)
         .insert_header((header::ORIGIN, SPA))
-        .insert_header(("sec-fetch-site", "cross-site"))
+        // Another origin of the same site: to other sites browsers send no cookies of ours.
+        .insert_header(("sec-fetch-site", "same-site"))
 }
 
 #[tokio::test]
@@ -270,4 +271,67 @@ async fn cors_can_be_taken_singly() {
     let reply = send!(app, login);
     reply.is(200);
     assert_eq!(reply.header("access-control-allow-origin"), Some(SPA));
+}
+
+/// Another middleware may have compressed the document whose `instance` the guard fills in.
+#[tokio::test]
+async fn a_problem_behind_a_compressing_middleware_can_be_read() {
+    let world = World::new().await;
+    let app = App::new()
+        .configure(pages)
+        .wrap(actix_web::middleware::Compress::default())
+        .wrap(world.rescind.guard());
+    let reply = send!(
+        app,
+        call(Method::GET, "/problem").insert_header((header::ACCEPT_ENCODING, "gzip"))
+    );
+    assert_eq!(reply.header("content-encoding"), None);
+    reply.is_problem(401, "token_missing");
+}
+
+#[tokio::test]
+async fn an_applications_own_problem_documents_stay_its_own() {
+    let world = World::new().await;
+    let own = || async {
+        HttpResponse::NotFound()
+            .content_type("application/problem+json")
+            .body(r#"{"code":"order_missing"}"#)
+    };
+    let app = App::new()
+        .route("/order", web::get().to(own))
+        .wrap(world.rescind.guard());
+    let reply = send!(app, call(Method::GET, "/order"));
+    assert_eq!((reply.status.as_u16(), reply.code()), (404, "order_missing".to_owned()));
+}
+
+/// Browsers send cookies with the handshake, and what follows may write.
+#[tokio::test]
+async fn the_handshake_of_a_websocket_has_to_show_its_origin() {
+    let world = World::new().await;
+    let app = || App::new().configure(pages).wrap(world.rescind.guard());
+    for (site, status) in [("same-origin", 200), ("same-site", 403), ("cross-site", 403)] {
+        let handshake = call(Method::GET, "/page")
+            .insert_header((header::UPGRADE, "WebSocket"))
+            .insert_header((header::COOKIE, "any=1"))
+            .insert_header(("sec-fetch-site", site));
+        assert_eq!(send!(app(), handshake).status.as_u16(), status, "{site}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_a_bearer_token_logs_no_browser_in() {
+    let world = World::new().await;
+    let log_in = |request: actix_web::HttpRequest, rescind: rescind_api::Rescind| async move {
+        let password = rescind_session::Password::new(PASSWORD);
+        browser::log_in(&request, &rescind, "alice", &password).await?;
+        Ok::<_, Problem>("in")
+    };
+    let app = App::new()
+        .app_data(world.rescind.clone())
+        .route("/in", web::post().to(log_in))
+        .wrap(world.rescind.guard());
+    let request = call(Method::POST, "/in").insert_header((header::AUTHORIZATION, "Bearer x"));
+    let reply = send!(app, request);
+    reply.is_problem(403, "cross_origin");
+    assert_eq!(reply.set_cookies(), []);
 }

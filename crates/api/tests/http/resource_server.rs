@@ -17,7 +17,7 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use rescind_api::{
-    Authenticated, RequireLogin, ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck,
+    Authenticated, RequireLogin, ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck, Routes,
     Transport, VerifiedOnly,
 };
 use rescind_session::{
@@ -421,4 +421,50 @@ async fn keys_from_another_machine_need_https() {
     assert!(with("http://auth.example/keys", true).is_ok());
     let usual = ResourceServerSettings::new("https://auth.example/", "api");
     assert_eq!(usual.jwks_url, "https://auth.example/.well-known/jwks.json");
+}
+
+/// The ids of another issuer's users may be those of ours.
+#[tokio::test]
+async fn our_own_calls_take_no_user_of_another_issuer() {
+    let both = Both::start().await;
+    let foreign = both.world.login().await.access;
+    let own = World::new().await;
+    let token = own.login().await.access;
+    let app = App::new()
+        .app_data(web::Data::new(both.server.clone()))
+        .configure(own.rescind.mount(Routes::default()))
+        .route("/checked", web::get().to(mine));
+    let app = test::init_service(app).await;
+    let get = async |path: &str, token: &str| {
+        let request = TestRequest::get().uri(path);
+        let request = request.insert_header(("authorization", format!("Bearer {token}")));
+        test::call_service(&app, request.to_request()).await.status().as_u16()
+    };
+    for path in ["/api/me", "/api/sessions"] {
+        assert_eq!(
+            (get(path, &foreign).await, get(path, &token).await),
+            (401, 200),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        (get("/checked", &foreign).await, get("/checked", &token).await),
+        (200, 401)
+    );
+}
+
+/// It would be passed over, perhaps for a laxer one.
+#[tokio::test]
+async fn a_resource_server_outside_of_web_data_is_an_error() {
+    let both = Both::start().await;
+    let token = both.world.login().await.access;
+    let strict = web::resource("/strict").app_data(both.server.clone());
+    let app = App::new()
+        .app_data(web::Data::new(both.server.with_check(RevocationCheck::NotChecked)))
+        .service(strict.route(web::get().to(mine)));
+    let app = test::init_service(app).await;
+    let request = TestRequest::get().uri("/strict");
+    let request = request.insert_header(("authorization", format!("Bearer {token}")));
+    let reply = test::call_service(&app, request.to_request()).await;
+    assert_eq!(reply.status().as_u16(), 500);
 }

@@ -303,6 +303,13 @@ async fn a_setting_that_cannot_be_used_is_refused_by_name() {
             usual().access_cookie("a".to_owned()).refresh_cookie("a".to_owned()),
             "refresh_cookie",
         ),
+        (usual().access_cookie("rescind_left".to_owned()), "access_cookie"),
+        (usual().access_cookie("__Host-a".to_owned()), "access_cookie"),
+        (Settings::new("localhost:8080".parse().unwrap()), "public_url"),
+        (
+            usual().allowed_origins(["ftp://spa.example".parse().unwrap()]),
+            "allowed_origins",
+        ),
         (usual().realm("a\"b"), "realm"),
         (
             usual().content_security_policy("a\nb".to_owned()),

@@ -36,7 +36,10 @@ pub(crate) async fn follow(directory: PathBuf, store: SqlStore, service: Session
         seen = if now == failure { seen.saturating_add(1) } else { 1 };
         failure = now;
         if seen == 2 && !failure.is_empty() {
-            tracing::error!(error = failure, "changed keys are not used; the old ones stay in use");
+            tracing::error!(
+                error = failure,
+                "the keys of the directory are not used; the ones that were read last stay in use"
+            );
         }
     }
 }
@@ -51,11 +54,14 @@ async fn look(
     let in_use = RingFingerprint::of(&keys.ring, &keys.refresh);
     let read = move || KeyDirectory::open(&directory)?.load_beside(&keys);
     let ring = tokio::task::spawn_blocking(read).await??;
-    if ring.fingerprint == in_use {
-        return Ok(None);
-    }
-    if store.fingerprint().await? != Some(ring.fingerprint.to_string()) {
+    let is_unchanged = ring.fingerprint == in_use;
+    // The database's keys may have been changed from another directory. One that is away says nothing about that.
+    let of_database = match store.fingerprint().await {
+        Err(_) if is_unchanged => return Ok(None),
+        found => found?,
+    };
+    if of_database != Some(ring.fingerprint.to_string()) {
         return Err("they are not the keys of this database: run `rescind keys adopt` if they shall be".into());
     }
-    Ok(Some(ring))
+    Ok((!is_unchanged).then_some(ring))
 }

@@ -109,7 +109,6 @@ impl Store {
         }
         row.auth_time = renewal.at;
         row.access_until = row.access_until.max(renewal.access_until);
-        self.saw(renewal.at);
         Reauthenticated::Recorded
     }
 

@@ -87,6 +87,33 @@ async fn the_next_refresh_of_a_disabled_user_ends_all_their_sessions() {
     world.assert_refused(&[one, other]).await;
 }
 
+/// A table whose lookup by name does not know who is disabled.
+struct Forgetful(Arc<dyn UserStore>);
+
+#[async_trait]
+impl UserStore for Forgetful {
+    async fn find(&self, _: &UserId) -> Result<Option<User>, StoreError> {
+        Ok(None)
+    }
+
+    async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        self.0.credentials(username).await
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_log_in_is_refused_with_the_right_password() {
+    let mut world = World::new().await;
+    let ports = Ports {
+        users: Arc::new(Forgetful(world.users.clone())),
+        ..world.service.ports().clone()
+    };
+    world.service = world.service.with_ports(ports);
+    let refused = world.try_log_in(PASSWORD).await;
+    assert!(matches!(refused, Err(LoginError::InvalidCredentials)), "{refused:?}");
+    assert_eq!(world.service.sessions(&world.user.id).await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn a_store_without_passwords_offers_no_password_login() {
     let world = with_members().await;

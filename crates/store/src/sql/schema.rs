@@ -63,7 +63,15 @@ impl SqlStore {
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
     pub async fn migrate_fresh(&self) -> Result<(), StoreError> {
+        let is_current = self.is_current().await?;
         let transaction = self.begin_move().await?;
+        if is_current {
+            // Their user ids may be no UUIDs, which the older schema on the way down cannot store.
+            for table in ["users", "sessions", "user_epochs", "revocations"] {
+                let delete = format!("DELETE FROM rescind_{table}");
+                transaction.execute_unprepared(&delete).await.map_err(failed)?;
+            }
+        }
         Migrator::refresh(&transaction).await.map_err(failed)?;
         Ok(commit(transaction).await?)
     }

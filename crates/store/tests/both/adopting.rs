@@ -47,6 +47,20 @@ async fn user_ids_that_are_no_uuids_are_not_reverted_to_uuids() {
 }
 
 #[tokio::test]
+async fn fresh_tables_are_made_whatever_the_user_ids_were() {
+    for place in places().await {
+        let store = place.store().await;
+        let of_a_member = Session {
+            user: UserId::from(42),
+            ..session(1)
+        };
+        assert_eq!(store.open(&of_a_member, Epoch::FIRST).await.unwrap(), Opened::Opened);
+        store.migrate_fresh().await.unwrap();
+        assert_eq!(store.list_open(&UserId::from(42)).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn uuids_survive_a_step_down_and_up_again() {
     for place in places().await {
         let store = place.store().await;

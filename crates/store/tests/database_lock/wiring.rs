@@ -159,7 +159,7 @@ async fn stores_are_started_only_with_their_schema_and_their_keys() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("rescind.db").display());
     let stores = alone(&url).await.unwrap();
-    let own = ChosenBlacklist::Own(Arc::new(MemoryBlacklist::new()));
+    let own = ChosenBlacklist::Own(Arc::new(MemoryBlacklist::new()), LockMode::Exclusive);
     assert_eq!(own.lock_mode(), LockMode::Exclusive);
     let node = service(stores.ports()).unwrap();
     assert!(matches!(stores.start(&node).await, Err(StoresError::Schema)));

@@ -1,10 +1,10 @@
 //! The session crate behind axum: sign-up, login, a guarded route, refresh and logout, for programs that send
 //! `Authorization: Bearer`.
 //!
-//! There is no crate of ours for axum yet. This is what a service has to write itself; cookies would need more: an origin
-//! check, and the rules in the source of `rescind-api`.
+//! There is no crate of ours for axum yet. This is what a service has to write itself, and not all of it: there is no limit on
+//! guessed passwords and on sign-ups here, and cookies would need an origin check and the rules in the source of `rescind-api`.
 
-use std::{env, error::Error, fs, sync::Arc, time::Duration};
+use std::{env, error::Error, fs, io::Write, os::unix::fs::OpenOptionsExt, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -100,9 +100,12 @@ fn tokens(issued: &IssuedTokens) -> Response {
 }
 
 async fn sign_up(State(service): State<Service>, Json(body): Json<NameAndPassword>) -> Result<StatusCode, Refusal> {
+    use rescind_session::SignUpError;
     match service.sign_up(&body.username, &Password::new(body.password)).await {
         Ok(_) => Ok(StatusCode::CREATED),
-        Err(_) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input")),
+        Err(SignUpError::Invalid { .. }) => Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input")),
+        Err(SignUpError::NameTaken) => Err(Refusal(StatusCode::CONFLICT, "username_taken")),
+        Err(error) => Err(Refusal::unavailable(&error)),
     }
 }
 
@@ -152,14 +155,14 @@ async fn ready(State(service): State<Service>) -> Result<(), Refusal> {
     service.ready().await.map_err(|error| Refusal::unavailable(&error))
 }
 
-/// Made at the first start. All nodes of a database need the same keys; a real service makes the files for its user only.
+/// Made at the first start, for this user only. All nodes of a database need the same keys.
 fn keys(directory: &str, random: &mut SystemRandom) -> Result<Keys, Box<dyn Error>> {
     let (signing, refresh) = (format!("{directory}/signing.pem"), format!("{directory}/refresh.key"));
     if !fs::exists(&signing)? {
         let new = SigningKey::generate(Algorithm::EdDsa)?;
         let pem = new.to_pkcs8_pem().ok_or("an EdDSA key has a PEM form")?;
-        fs::write(&refresh, RefreshKey::generate(random).to_base64url().expose_secret())?;
-        fs::write(&signing, pem.expose_secret())?;
+        write_private(&refresh, RefreshKey::generate(random).to_base64url().expose_secret())?;
+        write_private(&signing, pem.expose_secret())?;
     }
     let signing = SigningKey::from_pkcs8_pem(&fs::read_to_string(signing)?)?;
     let refresh = RefreshKey::from_base64url(&fs::read_to_string(refresh)?)?;
@@ -167,6 +170,16 @@ fn keys(directory: &str, random: &mut SystemRandom) -> Result<Keys, Box<dyn Erro
         ring: KeyRing::new(signing),
         refresh: RefreshKeys::new(refresh, Vec::new())?,
     })
+}
+
+/// Never over an existing file.
+fn write_private(path: &str, secret: &str) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(secret.as_bytes())
 }
 
 #[tokio::main]

@@ -13,7 +13,7 @@ use rescind_session::{
 use crate::members::{Member, Members};
 
 fn user(member: &Member) -> Result<User, StoreError> {
-    let name = Username::from_normalized(&member.email).map_err(StoreError::corrupt)?;
+    let name = Username::parse(&member.email).map_err(StoreError::corrupt)?;
     Ok(User::new(member.id.into(), name))
 }
 

@@ -27,8 +27,9 @@ impl Members {
         query.bind(id).fetch_optional(&self.0).await
     }
 
+    /// `email` is in lower case.
     pub async fn by_email(&self, email: &str) -> sqlx::Result<Option<Member>> {
-        let query = sqlx::query_as("SELECT * FROM members WHERE email = ? AND NOT disabled");
+        let query = sqlx::query_as("SELECT * FROM members WHERE lower(email) = ? AND NOT disabled");
         query.bind(email).fetch_optional(&self.0).await
     }
 }

@@ -40,7 +40,7 @@ async fn members_log_in_with_their_bcrypt_hashes_and_a_logout_holds_on_every_nod
     let (one, other) = (first.api_client(), second.api_client());
 
     let members = SqlitePool::connect(&table).await.unwrap();
-    for (id, email, role) in [(7, "o'brien@example.com", "buyer"), (8, "ann@example.com", "admin")] {
+    for (id, email, role) in [(7, "o'brien@example.com", "buyer"), (8, "Ann@Example.com", "admin")] {
         let member = sqlx::query("INSERT INTO members (id, email, hash, role) VALUES (?, ?, ?, ?)");
         member
             .bind(id)

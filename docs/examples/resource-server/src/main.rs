@@ -7,7 +7,7 @@
 use std::{env, error::Error, sync::Arc};
 
 use actix_web::{App, HttpServer, web};
-use rescind_api::{Authenticated, ResourceServer, ResourceServerSettings, RevocationCheck};
+use rescind_api::{Authenticated, ResourceServer, ResourceServerSettings, RevocationCheck, VerifiedOnly};
 use rescind_store::{RedisReader, RedisSettings};
 
 /// The revocation check is one read in Redis.
@@ -16,7 +16,7 @@ async fn account(caller: Authenticated) -> String {
 }
 
 /// No check, by name: a logged-out token gets in until it expires.
-async fn catalogue(caller: Authenticated) -> String {
+async fn catalogue(caller: VerifiedOnly) -> String {
     format!("The catalogue for {}.", caller.user_id())
 }
 
@@ -26,15 +26,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = ResourceServerSettings::new(env::var("ISSUER")?, "rescind-api");
     let server = ResourceServer::new(settings, RevocationCheck::By(Arc::new(reader)))?;
     let app = move || {
-        let unchecked = server.with_check(RevocationCheck::NotChecked);
         App::new()
             .app_data(web::Data::new(server.clone()))
             .route("/account", web::get().to(account))
-            .service(
-                web::resource("/catalogue")
-                    .app_data(web::Data::new(unchecked))
-                    .route(web::get().to(catalogue)),
-            )
+            .route("/catalogue", web::get().to(catalogue))
     };
     let listening = HttpServer::new(app).bind(env::var("BIND")?)?;
     for address in listening.addrs() {
