@@ -155,6 +155,7 @@ fn causes_have_stable_names() {
         (EndReason::Reuse, "reuse"),
         (EndReason::LostCommit, "lost_commit"),
         (EndReason::Administrator, "administrator"),
+        (EndReason::Disabled, "disabled"),
         (EndReason::TokenRevoked, "token_revoked"),
     ];
     assert_eq!(names, kept);

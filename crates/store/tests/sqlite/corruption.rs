@@ -163,7 +163,7 @@ async fn an_unreadable_epoch_is_corrupt_and_opens_no_session() {
 async fn an_unreadable_user_is_corrupt() {
     for change in [
         "kind = 'robot'",
-        "username = 'Alice'",
+        "username = char(10)",
         "username = ''",
         "created_at = 'once'",
         "password_hash = x'ff'",

@@ -1,0 +1,54 @@
+//! Two tabs of a page on another origin: login, a silent renewal in both, and a logout that both show.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use rescind_testkit::{Browser, JavaScript, Program, Tool, needs};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+#[tokio::test]
+async fn both_tabs_stay_logged_in_until_one_logs_out() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = Program::new(env!("CARGO_BIN_EXE_spa"))
+        .env("RESCIND_ACCESS_TTL", "3s")
+        .env("RESCIND_STORE_TIMEOUT", "10s")
+        .start()
+        .await
+        .unwrap();
+    running.ready().await.unwrap();
+    let logs = running.logs();
+    let page = logs
+        .lines()
+        .find_map(|line| line.strip_prefix("The page is on "))
+        .unwrap();
+    let browser = Browser::start(page, JavaScript::On).await;
+    let first = browser.tab().await;
+    browser.open("/").await;
+    browser.wait_for_text("You are logged out.").await;
+    browser.fill("username", "alice").await;
+    browser.fill("password", PASSWORD).await;
+    browser.press_in_place("Sign up").await;
+    browser.wait_for_text("You are alice.").await;
+    let second = browser.new_tab().await;
+    browser.open("/").await;
+    browser.wait_for_text("You are alice.").await;
+
+    let access = browser.cookie("rescind_access").await.unwrap();
+    running.api_client().until_expired(&access).await;
+    for tab in [&second, &first] {
+        browser.switch_to(tab).await;
+        browser.press_in_place("Who am I?").await;
+        browser.wait_for_text("You are alice.").await;
+    }
+    let renewed = browser.cookie("rescind_access").await.unwrap();
+    running.api_client().me(&renewed).await.expect_status(200);
+
+    browser.press_in_place("Log out").await;
+    browser.wait_for_text("You are logged out.").await;
+    browser.switch_to(&second).await;
+    browser.wait_for_text("You are logged out.").await;
+    running
+        .api_client()
+        .me(&renewed)
+        .await
+        .expect_problem(401, "token_revoked");
+}
