@@ -23,7 +23,7 @@ const WITNESS: &str = "
     CREATE TABLE taken (rows BIGINT);
     CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN INSERT INTO taken SELECT count(*) FROM gone; RETURN NULL; END';
-    CREATE TRIGGER witness AFTER DELETE ON revocations
+    CREATE TRIGGER witness AFTER DELETE ON rescind_revocations
         REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION witness()";
 
 /// Takes no turn: it waits for a minute, with one almost idle process. Its module's name puts it first, as the longest: tests

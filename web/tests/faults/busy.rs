@@ -232,7 +232,7 @@ async fn an_exhausted_pool_is_503_in_time_and_spends_no_refresh_token() {
 
 async fn until_locked(url: &str) {
     let asked = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-                 WHERE c.relname = 'sessions' AND l.mode = 'AccessExclusiveLock' AND l.granted";
+                 WHERE c.relname = 'rescind_sessions' AND l.mode = 'AccessExclusiveLock' AND l.granted";
     crate::cluster::until(async || PostgresServer::shared().await.sql_in(url, asked).await != "0").await;
 }
 
