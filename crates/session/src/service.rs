@@ -301,16 +301,21 @@ impl SessionService {
             auth_time: Some(owner.auth_time),
             extra: owner.extra,
         };
-        let token = self.keys().ring.sign(&claims).map_err(|error| match error {
+        Ok((self.sign(&claims)?, claims))
+    }
+    // ANCHOR_END: mint
+
+    /// Signs claims, unless a browser would drop the cookie with the token.
+    fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, Unavailable> {
+        let token = self.keys().ring.sign(claims).map_err(|error| match error {
             SignError::TooLong => Unavailable::ClaimsTooLarge { bytes: MAX_TOKEN_BYTES },
             other => StoreError::unavailable(other).into(),
         })?;
         match token.expose_secret().len() {
             bytes if bytes > Self::MAX_TOKEN_BYTES => Err(Unavailable::ClaimsTooLarge { bytes }),
-            _ => Ok((token, claims)),
+            _ => Ok(token),
         }
     }
-    // ANCHOR_END: mint
 
     /// How long a revocation is kept beyond the latest token that it covers.
     pub(crate) fn margin(&self) -> Duration {
