@@ -268,7 +268,11 @@ pub(crate) fn read_url(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let url = format!("{server}?{}", others.join("&"));
     let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::PostgresUrl)?;
     // Set when a session begins, so that every session of the program has it: also the one that holds the lock.
-    let options = options.options(schema.map(|schema| (SEARCH_PATH, schema)));
+    // Without a name nothing is sent: PgBouncer refuses a client that sends any option.
+    let options = match schema {
+        Some(schema) => options.options([(SEARCH_PATH, schema)]),
+        None => options,
+    };
     // The program reads no floats, and PgBouncer refuses a client that sets their digits.
     let options = options.extra_float_digits(None);
     let options = match options.get_application_name() {
