@@ -61,6 +61,10 @@ pub struct LockLost;
 pub trait UserStore: Send + Sync {
     /// The user with that id; `None` if there is none, or if they may no longer log in. Every login by password and
     /// every refresh calls it; the refresh after `None` ends the user's sessions.
+    ///
+    /// It is also called with ids that are not the application's: by [`ready`](crate::SessionService::ready), and for a
+    /// login under an unknown name. Return `None` for an id that cannot be read. An error would make the node unready,
+    /// and would show which names exist.
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
     /// The user with that name, and the hash to check a password against: for

@@ -104,6 +104,12 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as a number, if it is one as [`From<i64>`] writes it.
+    pub fn as_i64(&self) -> Option<i64> {
+        let number: i64 = self.0.parse().ok()?;
+        (number.to_string() == *self.0).then_some(number)
+    }
 }
 
 impl Display for UserId {

@@ -47,6 +47,10 @@ fn a_user_id_is_any_short_text_without_control_characters() {
         assert_eq!(serde_json::to_value(&user).unwrap(), id);
     }
     assert_eq!(UserId::from(-42).as_str(), "-42");
+    assert_eq!(UserId::from(-42).as_i64(), Some(-42));
+    for other in ["042", "+42", "4.2", "alice", "9223372036854775808"] {
+        assert_eq!(UserId::new(other).unwrap().as_i64(), None, "{other}");
+    }
     assert_ne!(UserId::new("alice"), UserId::new("Alice"));
     for id in ["", "a\nb", "a\0", "\u{85}", &"x".repeat(256), &"é".repeat(128)] {
         assert_eq!(UserId::new(id), Err(InvalidUserId), "{id:?}");

@@ -20,7 +20,9 @@ fn user(member: &Member) -> Result<User, StoreError> {
 #[async_trait]
 impl UserStore for Members {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
-        let member = self.by_id(id.as_str()).await.map_err(StoreError::unavailable)?;
+        // Readiness asks for an id that is no member's.
+        let Some(id) = id.as_i64() else { return Ok(None) };
+        let member = self.by_id(id).await.map_err(StoreError::unavailable)?;
         member.as_ref().map(user).transpose()
     }
 
@@ -40,7 +42,8 @@ impl UserStore for Members {
 #[async_trait]
 impl ClaimsSource for Members {
     async fn claims(&self, id: &UserId, _: &ClientId) -> Result<ExtraClaims, StoreError> {
-        let member = self.by_id(id.as_str()).await.map_err(StoreError::unavailable)?;
+        let id = id.as_i64().unwrap_or_default();
+        let member = self.by_id(id).await.map_err(StoreError::unavailable)?;
         Ok(ExtraClaims::new().with_roles(member.map(|member| member.role)))
     }
 }

@@ -22,7 +22,7 @@ impl Members {
         Ok(Self(pool))
     }
 
-    pub async fn by_id(&self, id: &str) -> sqlx::Result<Option<Member>> {
+    pub async fn by_id(&self, id: i64) -> sqlx::Result<Option<Member>> {
         let query = sqlx::query_as("SELECT * FROM members WHERE id = ? AND NOT disabled");
         query.bind(id).fetch_optional(&self.0).await
     }
