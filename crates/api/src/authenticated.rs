@@ -180,6 +180,7 @@ impl Caller {
 
     /// By the application's own service, also where a resource server accepts the tokens of another issuer.
     async fn of_service(request: &HttpRequest, check: Check) -> Result<Self, Problem> {
+        request.extensions_mut().insert(Personal);
         let rescind = Rescind::of(request)?;
         if let Some(token) = bearer(request.headers())? {
             let claims = check.accept(&rescind, &token).await?;
@@ -258,22 +259,39 @@ impl Authenticated {
 
     /// Takes the user that [`remember`](Self::remember) has, or checks the request's token.
     pub(crate) async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        // The resource server of a route may check more than that of its scope: what that one accepted is not taken.
+        if has_resource_server(request)? {
+            return Caller::of(request, Check::All).await.map(Self);
+        }
         let remembered = request.extensions().get::<Self>().cloned();
-        // The resource server of a route may check more than that of its scope.
-        #[cfg(feature = "resource-server")]
-        let remembered = match crate::ResourceServer::of(request)? {
-            Some(_) => None,
-            None => remembered,
-        };
         match remembered {
             Some(caller) => Ok(caller),
-            None => Caller::of(request, Check::All).await.map(Self),
+            None => Caller::of_service(request, Check::All).await.map(Self),
+        }
+    }
+
+    /// The same by the application's own service, also where there is a resource server.
+    async fn of_service(request: &HttpRequest) -> Result<Self, Problem> {
+        match has_resource_server(request) {
+            Ok(false) => Self::of(request).await,
+            Ok(true) | Err(_) => Caller::of_service(request, Check::All).await.map(Self),
         }
     }
 
     /// One check is enough for a request: a middleware made it, and the handler takes its result.
     pub(crate) fn remember(self, request: &HttpRequest) {
         request.extensions_mut().insert(self);
+    }
+}
+
+/// Whether the tokens of this request's route are checked by a resource server.
+fn has_resource_server(request: &HttpRequest) -> Result<bool, Problem> {
+    #[cfg(feature = "resource-server")]
+    return Ok(crate::ResourceServer::of(request)?.is_some());
+    #[cfg(not(feature = "resource-server"))]
+    {
+        let _ = request;
+        Ok(false)
     }
 }
 
@@ -287,18 +305,9 @@ impl FromRequest for OwnUser {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        #[cfg(feature = "resource-server")]
-        if !matches!(crate::ResourceServer::of(request), Ok(None)) {
-            request.extensions_mut().insert(Personal);
-            let request = request.clone();
-            return Box::pin(async move {
-                let own = Caller::of_service(&request, Check::All).await?;
-                Ok(Self(Authenticated(own)))
-            });
-        }
-        let user = Authenticated::from_request(request, payload);
-        Box::pin(async move { user.await.map(Self) })
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Authenticated::of_service(&request).await.map(Self) })
     }
 }
 

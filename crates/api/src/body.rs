@@ -68,7 +68,7 @@ pub fn extractor_problems(cfg: &mut web::ServiceConfig) {
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::NotFound.into()));
 }
 
-/// A body of at most 16 KiB. The limit is ours, whatever the application's `PayloadConfig` is. Compressed bodies are
+/// A body of at most 16 KiB. The limit is ours; the application's `PayloadConfig` does not count. Compressed bodies are
 /// refused: none of ours is worth it.
 async fn read(request: &HttpRequest, mut payload: dev::Payload) -> Result<web::Bytes, Problem> {
     let coding = request.headers().get(header::CONTENT_ENCODING);

@@ -1,4 +1,4 @@
-//! The one HTTP client: for the keys of an issuer, and for whatever else a service has to fetch or send.
+//! The one HTTP client: for the keys of an issuer, and for other requests of a service.
 //!
 //! It speaks HTTP/1.1 only. It follows no redirect and uses no proxy of the environment, so it connects to no address
 //! but the one that it was given. It reads replies up to a limit.

@@ -1,7 +1,7 @@
 //! A database and a blacklist, opened together with the lock that makes them safe.
 //!
 //! **The problem.** Two nodes that share a database but not a blacklist accept each other's ended tokens until they have
-//! read the log again, some tenths of a second later. Nothing fails meanwhile, so nobody notices.
+//! read the log again, some tenths of a second later. Nothing fails meanwhile, so it is not noticed.
 //!
 //! **The choice.** [`Stores`] claims the lock that its blacklist needs before it opens the database: exclusive for a
 //! blacklist in this process, shared for one that all nodes use. Ports that were wired in another way, without the lock,

@@ -24,6 +24,7 @@
 
 mod api_client;
 mod browser;
+mod certificates;
 mod cookie_client;
 mod daemon;
 mod effort;
@@ -42,6 +43,7 @@ mod tool;
 
 pub use api_client::{ApiClient, Thief};
 pub use browser::{Browser, ColourScheme, JavaScript};
+pub use certificates::make_certificates;
 pub use cookie_client::{CookieClient, Provenance, cookie_name};
 pub use effort::rounds;
 pub use postgres_server::PostgresServer;

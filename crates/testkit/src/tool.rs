@@ -30,6 +30,8 @@ pub enum Tool {
     PgBouncer,
     /// The command `nginx`, which Debian installs outside of most users' path.
     Nginx,
+    /// The command `openssl`, for [`make_certificates`](crate::make_certificates).
+    OpenSsl,
 }
 
 impl Tool {
@@ -44,6 +46,7 @@ impl Tool {
             Self::Postgres => "a Postgres server",
             Self::PgBouncer => "pgbouncer",
             Self::Nginx => "nginx",
+            Self::OpenSsl => "openssl",
         }
     }
 
@@ -59,6 +62,7 @@ impl Tool {
             Self::Postgres => "apt-get install postgresql",
             Self::PgBouncer => "apt-get install pgbouncer",
             Self::Nginx => "apt-get install nginx-light",
+            Self::OpenSsl => "apt-get install openssl",
         }
     }
 
@@ -78,6 +82,7 @@ impl Tool {
             Self::Postgres => postgres_binaries(),
             Self::PgBouncer => on_path("pgbouncer").or_else(|| existing("/usr/sbin/pgbouncer")),
             Self::Nginx => on_path("nginx").or_else(|| existing("/usr/sbin/nginx")),
+            Self::OpenSsl => on_path("openssl"),
         }
     }
 }

@@ -122,7 +122,7 @@ async fn a_resource_server_whose_redis_is_lost_or_away_accepts_no_token() {
     scene.issuer.api.log_out(revoked.access()).await.expect_status(204);
     scene.until_serving(&live, &revoked).await;
 
-    // Flushed while no node runs: nobody refills it.
+    // Flushed while no node runs: it is not refilled.
     scene.issuer.running.pause().unwrap();
     scene.redis.flush_all().await;
     for tokens in [&live, &revoked] {

@@ -19,7 +19,7 @@ use crate::http_client::{HttpClient, HttpReply};
 const LONGEST: usize = 256 * 1024;
 /// How long a document without `Cache-Control` is fresh, in seconds.
 const USUALLY_FRESH: i64 = 5 * 60;
-/// The longest that a document is fresh, whatever its issuer says, in seconds.
+/// The longest that a document is fresh, in seconds. An issuer may name a shorter time only.
 const LONGEST_FRESH: i64 = 24 * 60 * 60;
 /// How long to wait between two tries while there are no keys at all.
 const BETWEEN_FIRST_TRIES: SignedDuration = SignedDuration::from_secs(1);

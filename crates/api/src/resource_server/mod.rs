@@ -104,7 +104,7 @@ impl ResourceServer {
         self.in_time(self.check_all(token)).await
     }
 
-    /// Checks only the token, whatever the revocation check of this server is: **a revoked token is accepted until it
+    /// Checks only the token, without the revocation check of this server: **a revoked token is accepted until it
     /// expires**.
     ///
     /// # Errors

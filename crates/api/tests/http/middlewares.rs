@@ -1,12 +1,12 @@
 //! The guard's parts, taken singly, and pages of other origins.
 
 use actix_web::{
-    App, HttpResponse,
+    App, HttpRequest, HttpResponse,
     http::{Method, header},
     test::TestRequest,
     web,
 };
-use rescind_api::{Part, Problem, Routes, browser};
+use rescind_api::{Part, Problem, Rescind, Routes, browser};
 
 use crate::world::{ACCESS, Make, PASSWORD, Reply, World, call};
 
@@ -34,6 +34,13 @@ fn pages(cfg: &mut web::ServiceConfig) {
         "/problem",
         web::get().to(|| async { Err::<&str, _>(Problem::TokenMissing) }),
     );
+}
+
+/// An application's login for browsers.
+async fn log_in_alice(request: HttpRequest, rescind: Rescind) -> Result<&'static str, Problem> {
+    let password = rescind_session::Password::new(PASSWORD);
+    browser::log_in(&request, &rescind, "alice", &password).await?;
+    Ok("in")
 }
 
 async fn spa_world() -> World {
@@ -153,14 +160,9 @@ async fn the_request_log_alone_gives_ids_and_the_realm() {
 #[tokio::test]
 async fn the_browsers_cookies_can_be_taken_singly() {
     let world = World::new().await;
-    let log_in = |request: actix_web::HttpRequest, rescind: rescind_api::Rescind| async move {
-        let password = rescind_session::Password::new(PASSWORD);
-        browser::log_in(&request, &rescind, "alice", &password).await?;
-        Ok::<_, Problem>("in")
-    };
     let app = App::new()
         .app_data(world.rescind.clone())
-        .route("/in", web::post().to(log_in))
+        .route("/in", web::post().to(log_in_alice))
         .wrap(browser::BrowserCookies);
     let reply = send!(app, call(Method::POST, "/in"));
     assert!(reply.set_cookies().iter().any(|cookie| cookie.name() == ACCESS));
@@ -321,14 +323,9 @@ async fn the_handshake_of_a_websocket_has_to_show_its_origin() {
 #[tokio::test]
 async fn a_request_with_a_bearer_token_logs_no_browser_in() {
     let world = World::new().await;
-    let log_in = |request: actix_web::HttpRequest, rescind: rescind_api::Rescind| async move {
-        let password = rescind_session::Password::new(PASSWORD);
-        browser::log_in(&request, &rescind, "alice", &password).await?;
-        Ok::<_, Problem>("in")
-    };
     let app = App::new()
         .app_data(world.rescind.clone())
-        .route("/in", web::post().to(log_in))
+        .route("/in", web::post().to(log_in_alice))
         .wrap(world.rescind.guard());
     let request = call(Method::POST, "/in").insert_header((header::AUTHORIZATION, "Bearer x"));
     let reply = send!(app, request);

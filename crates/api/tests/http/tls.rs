@@ -3,37 +3,15 @@
 use std::{
     env, fs,
     net::TcpListener,
-    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use rescind_api::{ResourceServer, ResourceServerSettings, RevocationCheck};
+use rescind_testkit::{Tool, make_certificates, needs};
 
 /// Passes the address to the second half of the test, and marks it as that half.
 const URL: &str = "RESCIND_TEST_JWKS_URL";
-
-fn openssl(directory: &Path, arguments: &str) -> Command {
-    let mut command = Command::new("openssl");
-    command.args(arguments.split(' ')).current_dir(directory);
-    command
-}
-
-/// A certificate for 127.0.0.1 and the authority that signed it.
-fn make_certificates(directory: &Path) {
-    let extensions = "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n";
-    fs::write(directory.join("extensions"), extensions).unwrap();
-    let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    for arguments in [
-        format!("req -x509 {new_key} -keyout ca.key -out ca.pem -subj /CN=ours -days 2"),
-        format!("req {new_key} -keyout server.key -out server.csr -subj /CN=server"),
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 1 -extfile extensions"
-            .to_owned(),
-    ] {
-        let made = openssl(directory, &arguments).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-}
 
 struct TlsServer(Child);
 
@@ -60,21 +38,15 @@ async fn keys_over_https_need_a_trusted_certificate() {
         assert!(fetches(&url).await);
         return;
     }
-    if Command::new("openssl").arg("version").output().is_err() {
-        assert_ne!(
-            env::var("RESCIND_TEST_REQUIRE_ALL").as_deref(),
-            Ok("1"),
-            "openssl is missing"
-        );
-        eprintln!("LEFT OUT: the test of TLS needs openssl; apt-get install openssl");
-        return;
-    }
+    let Some(_) = needs(Tool::OpenSsl) else { return };
     let directory = tempfile::tempdir().unwrap();
     make_certificates(directory.path());
     fs::write(directory.path().join("keys.json"), r#"{"keys":[]}"#).unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let arguments = format!("s_server -accept 127.0.0.1:{port} -cert server.pem -key server.key -WWW -quiet");
-    let server = openssl(directory.path(), &arguments)
+    let server = Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(directory.path())
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
@@ -87,7 +59,7 @@ async fn keys_over_https_need_a_trusted_certificate() {
     tokio::time::timeout(Duration::from_secs(60), listening).await.unwrap();
 
     let url = format!("https://127.0.0.1:{port}/keys.json");
-    assert!(!fetches(&url).await, "nobody trusts that authority");
+    assert!(!fetches(&url).await, "that authority is not trusted");
     let trusting = Command::new(env::current_exe().unwrap())
         .args(["--exact", "tls::keys_over_https_need_a_trusted_certificate"])
         .env(URL, &url)

@@ -50,17 +50,19 @@ impl UserStore for MemoryUsers {
         let mut users = whole(self.users.lock())?;
         let NewUser {
             user, password_hash, ..
-        } = new.clone();
+        } = new;
         if users.ids.contains_key(&user.username) {
             return Ok(Inserted::NameTaken);
         }
-        let (id, username) = (user.id.clone(), user.username.clone());
-        match users.by_id.entry(id.clone()) {
+        match users.by_id.entry(user.id.clone()) {
             // Overwriting it would give an existing account to the new user.
             Entry::Occupied(_) => return Err(StoreError::corrupt("a user of that id exists")),
-            Entry::Vacant(place) => place.insert(Credentials { user, password_hash }),
+            Entry::Vacant(place) => place.insert(Credentials {
+                user: user.clone(),
+                password_hash: password_hash.clone(),
+            }),
         };
-        users.ids.insert(username, id);
+        users.ids.insert(user.username.clone(), user.id.clone());
         Ok(Inserted::Created)
     }
 

@@ -87,7 +87,7 @@ impl RedisReader {
         let ((lasts, values), mut connection) = self.blacklist.ask::<(i64, [Value; 3])>(&question).await?;
         let [mark, session_entry, token_entry] = values;
         for (scope, entry) in scopes.into_iter().zip([session_entry, token_entry]) {
-            // An entry refuses, whatever else is wrong with the copy.
+            // An entry refuses, also in a copy that cannot be trusted.
             if entry.is_some() {
                 return Ok(RevocationStatus::Revoked(scope));
             }

@@ -20,6 +20,16 @@ async fn places() -> impl Iterator<Item = Place> {
     [Some(sqlite()), postgres().await].into_iter().flatten()
 }
 
+/// A session of a user whose id is a number.
+async fn opened_by_42(store: &SqlStore) -> Session {
+    let session = Session {
+        user: UserId::from(42),
+        ..session(1)
+    };
+    assert_eq!(store.open(&session, Epoch::FIRST).await.unwrap(), Opened::Opened);
+    session
+}
+
 /// The errors from the outermost to the cause.
 fn chain(error: &StoreError) -> String {
     let causes = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
@@ -30,11 +40,7 @@ fn chain(error: &StoreError) -> String {
 async fn user_ids_that_are_no_uuids_are_not_reverted_to_uuids() {
     for place in places().await {
         let store = place.store().await;
-        let of_a_member = Session {
-            user: UserId::from(42),
-            ..session(1)
-        };
-        assert_eq!(store.open(&of_a_member, Epoch::FIRST).await.unwrap(), Opened::Opened);
+        let of_a_member = opened_by_42(&store).await;
         let refused = store.migrate_down(2).await.unwrap_err();
         assert!(
             chain(&refused).contains("rescind_sessions.user_id"),
@@ -50,11 +56,7 @@ async fn user_ids_that_are_no_uuids_are_not_reverted_to_uuids() {
 async fn fresh_tables_are_made_whatever_the_user_ids_were() {
     for place in places().await {
         let store = place.store().await;
-        let of_a_member = Session {
-            user: UserId::from(42),
-            ..session(1)
-        };
-        assert_eq!(store.open(&of_a_member, Epoch::FIRST).await.unwrap(), Opened::Opened);
+        opened_by_42(&store).await;
         store.migrate_fresh().await.unwrap();
         assert_eq!(store.list_open(&UserId::from(42)).await.unwrap(), []);
     }

@@ -1,41 +1,14 @@
 //! `rediss:` with a server whose certificate is trusted, and with one whose is not.
 
-use std::{env, fs, net::TcpListener, path::Path, process::Command};
+use std::{env, net::TcpListener, path::Path};
 
 use rescind_store::RedisBlacklist;
-use rescind_testkit::{RedisServer, Tool, needs};
+use rescind_testkit::{RedisServer, Tool, make_certificates, needs};
 
 use super::fixture::{Log, in_full, node, settings};
 
 /// Passes the address to the second half of the test, and marks it as that half.
 const URL: &str = "RESCIND_TEST_TLS_URL";
-
-/// A certificate for 127.0.0.1 and the authority that signed it.
-fn make_certificates(directory: &Path) {
-    let openssl = |arguments: &str| {
-        let made = Command::new("openssl")
-            .args(arguments.split(' '))
-            .current_dir(directory)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    };
-    fs::write(
-        directory.join("extensions"),
-        "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
-    )
-    .unwrap();
-    let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!(
-        "req -x509 {new_key} -keyout ca.key -out ca.pem -subj /CN=ours -days 2"
-    ));
-    openssl(&format!(
-        "req {new_key} -keyout server.key -out server.csr -subj /CN=server"
-    ));
-    openssl(
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 1 -extfile extensions",
-    );
-}
 
 async fn server_with(certificates: &Path) -> (RedisServer, String) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -67,15 +40,7 @@ async fn tls_accepts_trusted_certificates_only() {
         log.append();
         return log.rebuild(&node).await;
     }
-    if Command::new("openssl").arg("version").output().is_err() {
-        assert_ne!(
-            env::var("RESCIND_TEST_REQUIRE_ALL").as_deref(),
-            Ok("1"),
-            "openssl is missing"
-        );
-        eprintln!("LEFT OUT: the test of TLS needs openssl; apt-get install openssl");
-        return;
-    }
+    let Some(_) = needs(Tool::OpenSsl) else { return };
     let directory = tempfile::tempdir().unwrap();
     make_certificates(directory.path());
     let (server, url) = server_with(directory.path()).await;

@@ -1,6 +1,6 @@
 //! A service with home-made HS256 tokens, on its way to tokens that can be revoked.
 //!
-//! For a while both kinds are accepted, so that the change logs nobody out. `docs/adopting.md` has the steps.
+//! For a while both kinds are accepted, so that the change ends no login. `docs/adopting.md` has the steps.
 
 pub mod before;
 
