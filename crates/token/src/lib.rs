@@ -37,9 +37,9 @@ pub use parts::{PartsError, TokenParts};
 pub use refresh::{GenuineRefreshToken, PresentedRefreshToken, RefreshKey, RefreshKeys, RefreshTokenError};
 pub use secret::{AccessToken, RefreshToken};
 pub use signing_key::SigningKey;
+pub use verify::Verifier;
 #[doc(hidden)]
 pub use verify::verify_signature_only;
-pub use verify::Verifier;
 pub use verify_error::VerifyError;
 pub use verifying_key::{KeyError, VerifyingKey};
 pub use verifying_keys::VerifyingKeys;

@@ -10,7 +10,10 @@ fn row(source: &str, counts: &Counts) -> String {
         refused,
         deviations,
     } = counts;
-    format!("| {source} | {} | {accepted} | {refused} | {deviations} |", counts.cases())
+    format!(
+        "| {source} | {} | {accepted} | {refused} | {deviations} |",
+        counts.cases()
+    )
 }
 
 #[test]

@@ -96,7 +96,9 @@ pub(crate) fn json_web_signatures() -> Option<Counts> {
 }
 
 fn deviation(id: u64, jwk: &Value, keys: &VerifyingKeys) -> Option<&'static str> {
-    let offered = ["HS256", "ES256", "RS256", "EdDSA"].iter().any(|name| jwk["alg"] == **name);
+    let offered = ["HS256", "ES256", "RS256", "EdDSA"]
+        .iter()
+        .any(|name| jwk["alg"] == **name);
     if jwk["alg"].is_string() && !offered {
         assert_eq!(keys.iter().count(), 0, "a key of an algorithm that is not offered");
         return Some("the algorithm is not offered: the key is refused, and with it every token");
@@ -110,8 +112,14 @@ fn deviation(id: u64, jwk: &Value, keys: &VerifyingKeys) -> Option<&'static str>
 fn wycheproofs_signatures_get_the_right_verdict() {
     assert_eq!(hmac_sha256().cases(), 174);
     assert_eq!(signatures("wycheproof_ed25519.json", "EdDSA").cases(), 151);
-    assert_eq!(signatures("wycheproof_ecdsa_secp256r1_sha256_p1363.json", "ES256").cases(), 262);
-    assert_eq!(signatures("wycheproof_rsa_signature_2048_sha256.json", "RS256").cases(), 259);
+    assert_eq!(
+        signatures("wycheproof_ecdsa_secp256r1_sha256_p1363.json", "ES256").cases(),
+        262
+    );
+    assert_eq!(
+        signatures("wycheproof_rsa_signature_2048_sha256.json", "RS256").cases(),
+        259
+    );
 }
 
 #[test]
