@@ -26,6 +26,12 @@ pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option
     Some(behind_proxies(peer, request.headers(), trusted))
 }
 
+/// Whether a trusted proxy sent this request.
+pub(crate) fn is_from_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
+}
+
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {

@@ -7,6 +7,7 @@ use actix_web::{
     Error,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
+    http::header::ACCESS_CONTROL_REQUEST_METHOD,
     middleware::Condition,
 };
 use tracing_actix_web::StreamSpan;
@@ -81,6 +82,11 @@ impl Layer for Parts {
         // Of a WebSocket it would end the connection.
         if !is_websocket(request.headers()) {
             body::limit_time(request, self.rescind.settings().body_deadline);
+        }
+        // To a preflight CORS replies 200. A proxy that asks with it would pass on whatever the client sent.
+        let forward_auth = &self.rescind.settings().forward_auth_path;
+        if request.path().starts_with(forward_auth.as_str()) {
+            request.headers_mut().remove(ACCESS_CONTROL_REQUEST_METHOD);
         }
         OriginCheck::check(&self.rescind, request)
     }

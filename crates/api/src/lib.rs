@@ -7,6 +7,7 @@ pub mod browser;
 mod client_address;
 mod cookies;
 mod exchange;
+mod forward_auth;
 mod guard;
 mod guesses;
 pub mod handlers;

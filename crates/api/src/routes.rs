@@ -32,16 +32,20 @@ pub enum Part {
     Health,
     /// `GET /.well-known/jwks.json`, outside of the prefix: the [public keys](crate::jwks). Off, unless it is added.
     Jwks,
+    /// `GET /auth/check`, at the path of the [`Settings`](crate::Settings::forward_auth_path), outside of the prefix:
+    /// [forward authentication](crate::handlers::forward_auth) for proxies. Off, unless it is added.
+    ForwardAuth,
     /// `POST /logout`, `GET /refresh` and `POST /refresh` for [browsers](crate::browser), at the paths of the
     /// [`Settings`](crate::Settings), outside of the prefix. Off, unless it is added.
     Browser,
 }
 
-/// Its methods, and the resource that answers them.
+/// Its methods, or none for all of them, and the resource that answers them.
 type Call = (&'static [Method], Resource);
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
+const ANY: &[Method] = &[];
 
 fn call<F, Args>(methods: &'static [Method], path: String, handler: &F) -> Call
 where
@@ -51,6 +55,9 @@ where
 {
     let route = |method: &Method| web::method(method.clone()).to(handler.clone());
     let resource = web::resource(path);
+    if methods.is_empty() {
+        return (methods, resource.to(handler.clone()));
+    }
     (methods, methods.iter().map(route).fold(resource, Resource::route))
 }
 
@@ -84,6 +91,15 @@ impl Part {
                 call(READ, "/health/ready".to_owned(), &handlers::ready),
             ],
             Self::Jwks => vec![call(READ, "/.well-known/jwks.json".to_owned(), &jwks)],
+            Self::ForwardAuth => {
+                let path = &settings.forward_auth_path;
+                let mut calls = vec![call(READ, path.clone(), &handlers::forward_auth)];
+                if settings.forward_auth_same_method {
+                    let below = format!("{path}/{{original:.*}}");
+                    calls.push(call(ANY, below, &handlers::forward_auth_same_method));
+                }
+                calls
+            }
             Self::Browser => vec![
                 call(POST, settings.logout_path.clone(), &browser::log_out_by_form),
                 call(
@@ -163,7 +179,7 @@ impl Routes {
     fn configure(&self, rescind: &Rescind, cfg: &mut ServiceConfig) {
         let settings = rescind.settings();
         for (methods, resource) in self.parts.iter().flat_map(|part| part.calls(&self.prefix, settings)) {
-            cfg.service(if self.whole_prefix {
+            cfg.service(if self.whole_prefix || methods.is_empty() {
                 resource
             } else {
                 resource.guard(guard::fn_guard(|request| methods.contains(&request.head().method)))

@@ -53,6 +53,11 @@ pub struct Settings {
     pub refresh_path: String,
     /// Where [`Part::Browser`](crate::Part::Browser) logs out. By default `/logout`.
     pub logout_path: String,
+    /// Where [`Part::ForwardAuth`](crate::Part::ForwardAuth) answers. By default `/auth/check`.
+    pub forward_auth_path: String,
+    /// Whether [`Part::ForwardAuth`](crate::Part::ForwardAuth) also answers any method at any path below its own, as Envoy's
+    /// `ext_authz` asks. By default not.
+    pub forward_auth_same_method: bool,
     /// How many logins of an address may fail. By default ten a minute.
     pub login_limit: RateLimit,
     /// How many accounts an address may create. By default ten a minute.
@@ -98,6 +103,8 @@ impl Settings {
         login_path: String,
         refresh_path: String,
         logout_path: String,
+        forward_auth_path: String,
+        forward_auth_same_method: bool,
         login_limit: RateLimit,
         signup_limit: RateLimit,
         node: Option<String>,
@@ -126,7 +133,12 @@ impl Settings {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
             path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain)
         };
-        let paths = [&self.login_path, &self.refresh_path, &self.logout_path];
+        let paths = [
+            (&self.login_path, "login_path"),
+            (&self.refresh_path, "refresh_path"),
+            (&self.logout_path, "logout_path"),
+            (&self.forward_auth_path, "forward_auth_path"),
+        ];
         let csp = self.content_security_policy.as_deref().map(HeaderValue::from_str);
         let is_realm = |byte: u8| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte);
         let letters = "must be letters, digits, `-`, `_` and `.`, and not begin with `__`";
@@ -149,7 +161,7 @@ impl Settings {
         )?;
         let are_origins = self.allowed_origins.iter().all(is_web);
         check(are_origins, "allowed_origins", "must be http or https URLs")?;
-        for (path, name) in paths.into_iter().zip(["login_path", "refresh_path", "logout_path"]) {
+        for (path, name) in paths {
             check(
                 is_path(path),
                 name,
@@ -178,6 +190,8 @@ impl Settings {
             login_path: "/login".to_owned(),
             refresh_path: "/refresh".to_owned(),
             logout_path: "/logout".to_owned(),
+            forward_auth_path: "/auth/check".to_owned(),
+            forward_auth_same_method: false,
             login_limit: RateLimit::default(),
             signup_limit: RateLimit::default(),
             node: None,

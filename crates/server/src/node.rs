@@ -186,6 +186,7 @@ fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {
     usual
         .clone()
         .cookie_prefix(prefix.unwrap_or(usual.cookie_prefix))
+        .forward_auth_same_method(settings.listening.forward_auth_same_method)
         .trusted_proxies(settings.limits.trusted_proxies.clone())
         .login_limit(settings.limits.login_limit)
         .signup_limit(settings.limits.signup_limit)

@@ -46,6 +46,7 @@ pub use browser::{Browser, ColourScheme, JavaScript};
 pub use certificates::make_certificates;
 pub use cookie_client::{CookieClient, Provenance, cookie_name};
 pub use effort::rounds;
+pub use port::free_port;
 pub use postgres_server::PostgresServer;
 pub use program::{Ended, Program, ProgramError, Running};
 pub use redis_groups::{RedisCluster, RedisSentinels};

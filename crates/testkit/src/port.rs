@@ -20,7 +20,7 @@ const TRIES: usize = 1_000;
 ///
 /// # Panics
 /// If a thousand ports are taken.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let end = first_ephemeral().max(LOWEST + 1_000);
     (0..TRIES)
         .map(|_| LOWEST + random(end - LOWEST))

@@ -30,6 +30,8 @@ pub enum Tool {
     PgBouncer,
     /// The command `nginx`, which Debian installs outside of most users' path.
     Nginx,
+    /// The command `python3`, with its standard library.
+    Python,
     /// The command `openssl`, for [`make_certificates`](crate::make_certificates).
     OpenSsl,
 }
@@ -46,6 +48,7 @@ impl Tool {
             Self::Postgres => "a Postgres server",
             Self::PgBouncer => "pgbouncer",
             Self::Nginx => "nginx",
+            Self::Python => "python3",
             Self::OpenSsl => "openssl",
         }
     }
@@ -62,6 +65,7 @@ impl Tool {
             Self::Postgres => "apt-get install postgresql",
             Self::PgBouncer => "apt-get install pgbouncer",
             Self::Nginx => "apt-get install nginx-light",
+            Self::Python => "apt-get install python3",
             Self::OpenSsl => "apt-get install openssl",
         }
     }
@@ -82,6 +86,7 @@ impl Tool {
             Self::Postgres => postgres_binaries(),
             Self::PgBouncer => on_path("pgbouncer").or_else(|| existing("/usr/sbin/pgbouncer")),
             Self::Nginx => on_path("nginx").or_else(|| existing("/usr/sbin/nginx")),
+            Self::Python => on_path("python3"),
             Self::OpenSsl => on_path("openssl"),
         }
     }

@@ -1,8 +1,8 @@
 //! Errors as pages, for requests that accept HTML.
 //!
 //! The API answers every error as problem+json, in one place. This middleware replaces such a reply to a browser by a page.
-//! Status and headers stay, so `Retry-After`, `Allow` and cookies arrive. Replies under `/api` are never replaced: their
-//! clients are programs.
+//! Status and headers stay, so `Retry-After`, `Allow` and cookies arrive. Replies to programs, under `/api` for
+//! example, are never replaced.
 
 use actix_web::{
     Error, HttpRequest, HttpResponse,
@@ -64,7 +64,7 @@ pub(crate) async fn as_pages(
 
 fn is_for_programs(path: &str) -> bool {
     let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    ["/api", "/health"]
+    ["/api", "/auth", "/health"]
         .iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(below))
 }

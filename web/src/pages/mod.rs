@@ -49,6 +49,7 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .with(Part::SignUp)
         .with(Part::Health)
         .with(Part::Browser)
+        .with(Part::ForwardAuth)
         .with(Part::Jwks)
         .whole_prefix();
     cfg.app_data(site.clone())

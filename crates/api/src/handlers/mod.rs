@@ -12,6 +12,7 @@
 //! | [`sessions`]: `GET /sessions` | `?limit=` 1 to 100, or 50; `?after=` a session's id | 200, a list; `Link: rel="next"` if there are more |
 //! | [`end_session`]: `DELETE /sessions/{id}` | | 204 |
 //! | [`sign_up`]: `POST /users` | `{username, password}` | 201 `{user_id, username}` |
+//! | [`forward_auth`]: `GET /auth/check` | | 200 with `X-Auth-User`, `X-Auth-Session` and `X-Auth-Expires` |
 //! | [`live`], [`ready`]: `GET /health/live`, `GET /health/ready` | | 200 |
 //!
 //! The caller is identified by a bearer token or by the cookies. A login here never sets cookies: its tokens are in the
@@ -34,6 +35,7 @@ pub use accounts::{Me, me, sign_up};
 pub use sessions::{end_session, log_out_everywhere, sessions};
 pub use tokens::{log_in, log_out, reauthenticate, refresh, tokens};
 
+pub use crate::forward_auth::{forward_auth, forward_auth_same_method};
 pub use crate::health::{live, ready};
 use crate::security_headers::Own;
 

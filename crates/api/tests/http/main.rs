@@ -14,6 +14,7 @@ mod credentials;
 mod deadline;
 mod extractor;
 mod faulty;
+mod forward_auth;
 mod jwks;
 mod local_path;
 mod log;

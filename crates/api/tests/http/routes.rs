@@ -75,6 +75,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
         (Part::Health, Method::GET, "/health/live"),
         (Part::Health, Method::GET, "/health/ready"),
         (Part::Jwks, Method::GET, "/.well-known/jwks.json"),
+        (Part::ForwardAuth, Method::GET, "/auth/check"),
         (Part::Browser, Method::GET, "/refresh"),
         (Part::Browser, Method::POST, "/logout"),
     ];
@@ -83,6 +84,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
             .with(Part::SignUp)
             .with(Part::Health)
             .with(Part::Browser)
+            .with(Part::ForwardAuth)
             .with(Part::Jwks)
     };
     for (part, method, path) in parts {
@@ -94,7 +96,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
         assert!(status != 404 || !body.is_empty(), "{path}");
         let usual = App::new().configure(world.rescind.mount(Routes::at("/a")));
         let (status, _, body) = send!(usual, call(method, path));
-        let is_extra = [Part::SignUp, Part::Health, Part::Browser, Part::Jwks].contains(&part);
+        let is_extra = [Part::SignUp, Part::Health, Part::Browser, Part::Jwks, Part::ForwardAuth].contains(&part);
         assert_eq!(status == 404 && body.is_empty(), is_extra, "{path}");
     }
 }

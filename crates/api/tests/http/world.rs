@@ -159,6 +159,7 @@ impl World {
             .with(Part::Health)
             .with(Part::Browser)
             .with(Part::Jwks)
+            .with(Part::ForwardAuth)
             .whole_prefix();
         let app = App::new()
             .configure(extractor_problems)

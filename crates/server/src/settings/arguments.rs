@@ -141,6 +141,9 @@ given! {
     max_connections: "RESCIND_MAX_CONNECTIONS", "COUNT";
     /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: nobody's]
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
+    /// How a proxy asks /auth/check: `get`, as nginx, Traefik and Caddy do, or `envoy`, with any method and any path below it.
+    /// [default: get]
+    forward_auth: "RESCIND_FORWARD_AUTH", "PROXY";
     /// The longest that a request waits for its stores, all of them together. [default: 500ms]
     store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
     /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]

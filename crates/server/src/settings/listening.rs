@@ -15,6 +15,8 @@ pub struct Listening {
     public_url: Option<Url>,
     /// What cookie names begin with; by default the public URL decides.
     pub cookie_prefix: Option<String>,
+    /// Whether forward authentication is asked with any method at any path, as Envoy does.
+    pub forward_auth_same_method: bool,
 }
 
 impl Listening {
@@ -42,10 +44,17 @@ impl Listening {
         let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";
         // Browsers give names that begin with `__` a meaning.
         let name = |text: &str| name(text, 32).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
+        let forward_auth = Setting::new("RESCIND_FORWARD_AUTH", &given.forward_auth);
+        let same_method = faults.parsed_by(forward_auth, "must be get or envoy", |text| match text {
+            "get" => Ok(false),
+            "envoy" => Ok(true),
+            _ => Err(()),
+        });
         Self {
             bind,
             public_url: url,
             cookie_prefix: faults.parsed_by(prefix, must, name),
+            forward_auth_same_method: same_method.unwrap_or(false),
         }
     }
 

@@ -28,7 +28,8 @@
 //! | `RESCIND_SIGNUP_LIMIT` | `10/min` | how many accounts an address may make; `off` |
 //! | `RESCIND_SESSIONS_PER_USER` | `100` | how many open sessions one user may have, one more ends the oldest; `off` |
 //! | `RESCIND_MAX_CONNECTIONS` | what the limit on open files allows, at most `16384` | connections in all |
-//! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded` and `X-Forwarded-For` are believed |
+//! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded`, `X-Forwarded-For` and `X-Original-Method` are believed |
+//! | `RESCIND_FORWARD_AUTH` | `get` | how a proxy asks `/auth/check`: `get`, or `envoy`, with any method and any path below it |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
 //!

@@ -83,6 +83,7 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_SESSIONS_PER_USER", "0"),
         ("RESCIND_MAX_CONNECTIONS", "0"),
         ("RESCIND_TRUSTED_PROXIES", "proxy.example"),
+        ("RESCIND_FORWARD_AUTH", "nginx"),
         ("RESCIND_STORE_TIMEOUT", "0s"),
     ] {
         let said = refused(&[(variable, value)]);
