@@ -1,5 +1,9 @@
 //! A service in Python behind a real nginx, as `docs/examples/any-language` describes it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers included"
+)]
 
 use std::{
     fs,
