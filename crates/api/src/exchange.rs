@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use rescind_session::IssuedTokens;
 
-use crate::{cookies::CookieTokens, login::device, problem::Problem, rescind::Rescind};
+use crate::{cookies::CookieTokens, login::device, oauth::Client, problem::Problem, rescind::Rescind};
 
 pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<IssuedTokens, Problem> {
     let cookies = CookieTokens::read(request, rescind.cookie_names())?;
@@ -15,6 +15,8 @@ pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result
     let refresh = cookies.refresh.ok_or(Problem::TokenMissing)?;
     Ok(rescind
         .service()
-        .refresh(refresh.expose_secret(), device(request, rescind))
+        .refresh_if(refresh.expose_secret(), device(request, rescind), |owner| {
+            Client::Public.may_refresh(rescind, owner)
+        })
         .await?)
 }

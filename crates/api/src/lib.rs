@@ -20,6 +20,7 @@ mod layer;
 mod login;
 mod login_limit;
 mod logout;
+pub mod oauth;
 mod origin;
 mod problem;
 mod request_log;

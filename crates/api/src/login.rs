@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, http::header};
 use rescind_session::{
     Device, IssuedTokens, LoginError, Password, ReauthenticateError, Unclaimed, User, Username,
-    token::{AccessClaims, RefreshToken},
+    token::{AccessClaims, ClientId, RefreshToken},
 };
 
 use crate::{
@@ -57,6 +57,7 @@ pub(crate) async fn log_in(
     username: &str,
     password: &Password,
     refresh: Option<&str>,
+    client: ClientId,
 ) -> Result<Undelivered, Problem> {
     let key = async || match rescind.service().parse_username(username) {
         Ok(name) => key(request, rescind, name, refresh).await.map(Some),
@@ -66,7 +67,6 @@ pub(crate) async fn log_in(
     let attempt = LimitedLogin::admit(request, rescind, key).await?;
     let device = device(request, rescind);
     let service = rescind.service().for_client(device.address);
-    let client = rescind.settings().client_id.clone();
     match service.log_in(username, password, client, device).await {
         Ok(issued) => {
             let login = Undelivered::new(rescind, issued);

@@ -5,6 +5,9 @@
 //! needs no cookie, can be forged to log a victim into the attacker's account. So every request that may change
 //! something has to show its origin.
 //!
+//! The [OAuth endpoints](crate::oauth) read no cookies, so they are exempt where [`Part::OAuth`](crate::Part::OAuth) mounts
+//! them.
+//!
 //! A request with a bearer token and without cookies passes from everywhere: the page that sent it had the token, and
 //! browsers add none by themselves. So do requests of the [allowed origins](crate::Settings::allowed_origins).
 //!
@@ -68,6 +71,9 @@ impl Rescind {
 
 impl OriginCheck {
     pub(crate) fn check(rescind: &Rescind, request: &ServiceRequest) -> Result<(), Problem> {
+        if rescind.is_without_cookies(request.path()) {
+            return Ok(());
+        }
         check(
             request.method(),
             request.headers(),

@@ -1,6 +1,6 @@
 //! Errors as the client sees them: RFC 9457 `application/problem+json`, with a stable `code`.
 //!
-//! Errors become replies in this file only. A client branches on `code`, a person reads `detail`, and both are fixed
+//! Errors become replies in this file only, except at the [OAuth endpoints](crate::oauth), whose standard has another form. A client branches on `code`, a person reads `detail`, and both are fixed
 //! texts: they contain no text of a store, a parser or a user. The real cause goes to the log, under the id that the
 //! reply has as its `instance`.
 //!
@@ -59,6 +59,8 @@ pub enum Problem {
     SessionClosed,
     /// 401: the name or the password is wrong; the reply does not say which.
     InvalidCredentials,
+    /// 401: the credentials of the OAuth client are wrong.
+    InvalidClient,
     /// 409: the name is taken.
     UsernameTaken,
     /// 422: the request can be read, but its contents are not valid.
@@ -258,6 +260,11 @@ impl Problem {
                 "invalid_credentials",
                 "The username or the password is wrong.",
             ),
+            Self::InvalidClient => (
+                S::UNAUTHORIZED,
+                "invalid_client",
+                "The id or the secret of the client is wrong.",
+            ),
             Self::UsernameTaken => (
                 S::CONFLICT,
                 "username_taken",
@@ -386,6 +393,9 @@ impl Problem {
 
     /// The challenge of a 401, of a missing scope, and of a bearer request that cannot be read (RFC 6750, section 3).
     pub(crate) fn challenge(&self, realm: &str) -> Option<String> {
+        if matches!(self, Self::InvalidClient) {
+            return Some(format!(r#"Basic realm="{realm}", charset="UTF-8""#));
+        }
         let bearer = format!(r#"Bearer realm="{realm}""#);
         let error = match self {
             Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => "invalid_token",
@@ -410,6 +420,17 @@ impl Problem {
             r#"{bearer}, error="{error}", error_description="{}"{more}"#,
             self.detail()
         ))
+    }
+
+    /// Logs the cause, if it is the server's.
+    pub(crate) fn log(&self) {
+        if let Some(cause) = self.hidden() {
+            tracing::error!(
+                code = self.code(),
+                error = %cause,
+                "could not serve a request"
+            );
+        }
     }
 
     /// The body, with the id of the request's log entries.
@@ -471,13 +492,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        if let Some(cause) = self.hidden() {
-            tracing::error!(
-                code = self.code(),
-                error = %cause,
-                "could not serve a request"
-            );
-        }
+        self.log();
         let mut reply = HttpResponseBuilder::new(self.status_code());
         reply
             .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
@@ -497,7 +512,7 @@ impl ResponseError for Problem {
 const RETRY_AFTER: HeaderName = header::RETRY_AFTER;
 
 /// Rounded up, so that a client that waits this long has waited long enough.
-fn whole_seconds(wait: Duration) -> u64 {
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     let rest = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(rest).max(1)
 }
@@ -584,7 +599,8 @@ impl From<OpenSessionError> for Problem {
 impl From<RefreshError> for Problem {
     fn from(error: RefreshError) -> Self {
         match error {
-            RefreshError::Invalid => Self::RefreshInvalid,
+            // A stranger must not learn which tokens of other clients are genuine.
+            RefreshError::Invalid | RefreshError::OtherClient => Self::RefreshInvalid,
             RefreshError::Expired => Self::RefreshExpired,
             RefreshError::Closed => Self::SessionClosed,
             RefreshError::Reused => Self::RefreshReused,

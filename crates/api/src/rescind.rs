@@ -2,7 +2,10 @@
 
 use std::{
     future::{Ready, ready},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
@@ -12,6 +15,7 @@ use rescind_session::SessionService;
 use crate::{
     cookies::CookieNames,
     login_limit::Limiter,
+    oauth,
     problem::Problem,
     settings::{InvalidSetting, Settings},
 };
@@ -31,6 +35,8 @@ struct Parts {
     allowed_origins: Vec<String>,
     cookie_names: CookieNames,
     limiter: Limiter,
+    /// Whether the OAuth endpoints are mounted.
+    oauth: AtomicBool,
 }
 
 impl Rescind {
@@ -49,6 +55,7 @@ impl Rescind {
                 .collect(),
             cookie_names: CookieNames::new(&settings),
             limiter: Limiter::new(&settings, service.clone()),
+            oauth: AtomicBool::default(),
             settings,
         };
         Ok(Self {
@@ -112,6 +119,16 @@ impl Rescind {
 
     pub(crate) fn cookie_names(&self) -> &CookieNames {
         &self.parts.cookie_names
+    }
+
+    /// The OAuth endpoints are mounted.
+    pub(crate) fn has_oauth(&self) {
+        self.parts.oauth.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests to that path use no cookie.
+    pub(crate) fn is_without_cookies(&self, path: &str) -> bool {
+        oauth::is_endpoint(path) && self.parts.oauth.load(Ordering::Relaxed)
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -6,7 +6,16 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use crate::{browser, guard::Guard, handlers, jwks::jwks, problem::Problem, rescind::Rescind, settings::Settings};
+use crate::{
+    browser,
+    guard::Guard,
+    handlers,
+    jwks::jwks,
+    oauth::{self, OAuthError},
+    problem::Problem,
+    rescind::Rescind,
+    settings::Settings,
+};
 
 /// A part of [`Routes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +44,10 @@ pub enum Part {
     /// `GET /auth/check`, at the path of the [`Settings`](crate::Settings::forward_auth_path), outside of the prefix:
     /// [forward authentication](crate::handlers::forward_auth) for proxies. Off, unless it is added.
     ForwardAuth,
+    /// `GET /.well-known/oauth-authorization-server`, `POST /oauth/token`, `POST /oauth/revoke` and `POST /oauth/introspect`,
+    /// outside of the prefix: the [OAuth endpoints](crate::oauth). All methods of these paths are ours. Off, unless it is
+    /// added.
+    OAuth,
     /// `POST /logout`, `GET /refresh` and `POST /refresh` for [browsers](crate::browser), at the paths of the
     /// [`Settings`](crate::Settings), outside of the prefix. Off, unless it is added.
     Browser,
@@ -59,6 +72,18 @@ where
         return (methods, resource.to(handler.clone()));
     }
     (methods, methods.iter().map(route).fold(resource, Resource::route))
+}
+
+/// The same, and it answers other methods with an error in the form of these endpoints.
+fn oauth_call<F, Args>(methods: &'static [Method], path: &str, handler: &F) -> Call
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let (_, resource) = call(methods, path.to_owned(), handler);
+    let others = web::to(move || async move { OAuthError::method_not_allowed(methods) });
+    (ANY, resource.default_service(others))
 }
 
 impl Part {
@@ -100,6 +125,12 @@ impl Part {
                 }
                 calls
             }
+            Self::OAuth => vec![
+                oauth_call(READ, oauth::METADATA, &oauth::metadata),
+                oauth_call(POST, oauth::TOKEN, &oauth::token),
+                oauth_call(POST, oauth::REVOKE, &oauth::revoke),
+                oauth_call(POST, oauth::INTROSPECT, &oauth::introspect),
+            ],
             Self::Browser => vec![
                 call(POST, settings.logout_path.clone(), &browser::log_out_by_form),
                 call(
@@ -178,6 +209,9 @@ impl Routes {
 
     fn configure(&self, rescind: &Rescind, cfg: &mut ServiceConfig) {
         let settings = rescind.settings();
+        if self.parts.contains(&Part::OAuth) {
+            rescind.has_oauth();
+        }
         for (methods, resource) in self.parts.iter().flat_map(|part| part.calls(&self.prefix, settings)) {
             cfg.service(if self.whole_prefix || methods.is_empty() {
                 resource

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
-use rescind_session::token::ClientId;
+use rescind_session::token::{ClientId, RegisteredClient};
 use url::Url;
 
 /// The HTTP side's settings: [`Settings::new`], then one method for each setting that is not the default.
@@ -41,6 +41,9 @@ pub struct Settings {
     /// The client in the tokens of a login with [`handlers::log_in`](crate::handlers::log_in) or
     /// [`browser::log_in`](crate::browser::log_in). By default [`ClientId::first_party`].
     pub client_id: ClientId,
+    /// The clients of the [OAuth endpoints](crate::oauth), which also authenticate at
+    /// [`handlers::log_in`](crate::handlers::log_in). None by default.
+    pub oauth_clients: Vec<RegisteredClient>,
     /// A `Content-Security-Policy` for every reply of the application that has none. By default only replies of this
     /// crate have one.
     pub content_security_policy: Option<String>,
@@ -98,6 +101,7 @@ impl Settings {
         refresh_cookie: Option<String>,
         realm: String,
         client_id: ClientId,
+        oauth_clients: Vec<RegisteredClient>,
         content_security_policy: Option<String>,
         body_deadline: Duration,
         login_path: String,
@@ -159,6 +163,12 @@ impl Settings {
             "content_security_policy",
             "must be able to stand in a header",
         )?;
+        let is_own = |client: &RegisteredClient| *client.id() == self.client_id;
+        check(
+            !self.oauth_clients.iter().any(is_own),
+            "oauth_clients",
+            "must not contain `client_id`, whose sessions every client may use",
+        )?;
         let are_origins = self.allowed_origins.iter().all(is_web);
         check(are_origins, "allowed_origins", "must be http or https URLs")?;
         for (path, name) in paths {
@@ -185,6 +195,7 @@ impl Settings {
             refresh_cookie: None,
             realm: "rescind".to_owned(),
             client_id: ClientId::first_party(),
+            oauth_clients: Vec::new(),
             content_security_policy: None,
             body_deadline: DEADLINE,
             login_path: "/login".to_owned(),

@@ -8,7 +8,7 @@ use std::{
 use rescind_session::{
     AnchoredClock, Clock, EndReason, SystemClock, SystemRandom,
     ports::{Closing, SessionStore, StoreClock},
-    token::{Algorithm, RefreshKey},
+    token::{Algorithm, ClientId, ClientSecret, RefreshKey, RegisteredClient},
 };
 use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState, SqlStore};
 
@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     high_water::HighWaterMark,
     keys::{KeyDirectory, Ring},
-    settings::{Command, Keys, Migrate, Settings, Storage},
+    settings::{Clients, Command, Keys, Migrate, Settings, Storage},
 };
 
 /// Runs a command.
@@ -29,6 +29,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Fai
     match command {
         Command::Migrate(migrate) => move_schema(migrate, settings).await,
         Command::Keys(keys) => change_keys(keys, settings).await,
+        Command::Clients(Clients::New { id }) => new_client(&id),
         Command::Restored { .. } => start_over(settings).await,
     }
 }
@@ -79,6 +80,17 @@ async fn move_schema(migrate: Migrate, settings: &Settings) -> Result<(), Failur
     }
     database::close(&store).await;
     Ok(())
+}
+
+/// The secret is printed and kept nowhere.
+fn new_client(id: &str) -> Result<(), Failure> {
+    let secret = ClientSecret::generate(&mut SystemRandom::new()?);
+    let client = match RegisteredClient::new(id, &secret) {
+        Ok(client) if *client.id() != ClientId::first_party() => client,
+        _ => return Err(Failure::ClientId),
+    };
+    say(&format!("client_secret: {}", secret.expose_secret()))?;
+    say(&format!("RESCIND_OAUTH_CLIENTS: {client}"))
 }
 
 async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {

@@ -86,6 +86,10 @@ pub enum Failure {
         .0.display()
     )]
     Mark(PathBuf, #[source] io::Error),
+    #[error(
+        "a client needs an id of 1 to 64 letters, digits, `-`, `.`, `_` and `~`, other than `rescind`, which stands for no client"
+    )]
+    ClientId,
     #[error(transparent)]
     Random(#[from] NoRandomness),
     #[error(transparent)]
@@ -107,7 +111,9 @@ impl Failure {
     /// 2 if a setting is wrong, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) | Self::Http(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::DotEnv(_) | Self::Contradiction(_) | Self::Http(_) | Self::ClientId => {
+                ExitCode::from(2)
+            }
             Self::Connect(error) if error.is_url_error() => ExitCode::from(2),
             Self::LockMode(DatabaseLockError::Url(error)) if error.is_url_error() => ExitCode::from(2),
             Self::Redis(error) if error.is_url_error() => ExitCode::from(2),

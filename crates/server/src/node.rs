@@ -190,6 +190,7 @@ fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {
         .trusted_proxies(settings.limits.trusted_proxies.clone())
         .login_limit(settings.limits.login_limit)
         .signup_limit(settings.limits.signup_limit)
+        .oauth_clients(settings.oauth_clients.clone())
         .node(settings.node.clone())
 }
 

@@ -7,7 +7,7 @@
 //! Tokens are issued only to a user who may log in: one more read, of the user, within the same deadline. The
 //! application's claims are read after it, before anything is written.
 
-use rescind_token::{ExtraClaims, PresentedRefreshToken};
+use rescind_token::{ClientId, ExtraClaims, PresentedRefreshToken};
 
 use crate::{
     clock::later,
@@ -28,6 +28,9 @@ pub enum RefreshError {
     /// It was never issued here. Nothing was changed.
     #[error("the refresh token is not valid")]
     Invalid,
+    /// It is genuine, and its session belongs to a client that the caller did not authenticate as. Nothing was changed.
+    #[error("the refresh token was issued to another client")]
+    OtherClient,
     /// The session was idle for too long, or is too old.
     #[error("the session has expired")]
     Expired,
@@ -64,6 +67,20 @@ impl SessionService {
     /// # Errors
     /// [`RefreshError`], in the order of the verdicts that [`judge`] gives.
     pub async fn refresh(&self, token: &str, device: Device) -> Result<IssuedTokens, RefreshError> {
+        self.refresh_if(token, device, |_| true).await
+    }
+
+    /// The same if the session's client may refresh it here. If not, the token is not judged: it counts neither as used nor as
+    /// reused, and the session stays as it is.
+    ///
+    /// # Errors
+    /// [`RefreshError`].
+    pub async fn refresh_if(
+        &self,
+        token: &str,
+        device: Device,
+        allowed: impl Fn(&ClientId) -> bool,
+    ) -> Result<IssuedTokens, RefreshError> {
         let Some(policy) = self.policy().refresh else {
             return Err(RefreshError::PolicyHasNoRefresh);
         };
@@ -75,6 +92,9 @@ impl SessionService {
                 Some(found) => found,
                 None => return Err(RefreshError::Invalid),
             };
+            if !allowed(&session.client_id) {
+                return Err(RefreshError::OtherClient);
+            }
             let now = self.now()?;
             let judgement = judge(&session, genuine, now);
             let mut extra = ExtraClaims::new();

@@ -224,6 +224,12 @@ impl SessionService {
         }
     }
 
+    /// The `iss` of every token.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.parts.config.issuer
+    }
+
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> &Policy {

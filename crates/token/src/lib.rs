@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod claims;
+mod client;
 mod extra_claims;
 mod fingerprint;
 mod ids;
@@ -27,6 +28,7 @@ pub use uuid::Uuid;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::AccessClaims;
+pub use client::{InvalidClient, RegisteredClient, sha256};
 pub use extra_claims::{ExtraClaims, InvalidClaim};
 pub use fingerprint::RingFingerprint;
 pub use ids::{ClientId, Generation, InvalidUserId, Salt, SessionId, TokenId, UserId};
@@ -35,7 +37,7 @@ pub use jws::MAX_TOKEN_BYTES;
 pub use key_ring::{KeyRing, SignError};
 pub use parts::{PartsError, TokenParts};
 pub use refresh::{GenuineRefreshToken, PresentedRefreshToken, RefreshKey, RefreshKeys, RefreshTokenError};
-pub use secret::{AccessToken, RefreshToken};
+pub use secret::{AccessToken, ClientSecret, RefreshToken};
 pub use signing_key::SigningKey;
 pub use verify::Verifier;
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Token types that don't print themselves.
+//! Token types that don't print themselves, and the secret of an OAuth client, which must not either.
 //!
 //! A token in a log is a session that any reader of the log can use. So a token is never a bare `String`: `Debug`
 //! prints `[redacted]`, there is no `Display`, no `Serialize` and no `==`, and the memory is wiped when it is dropped.
@@ -15,7 +15,7 @@ macro_rules! secret_newtype {
         pub struct $name(SecretString);
 
         impl $name {
-            /// The text itself, only for a reply or a cookie.
+            /// The text itself, only for a reply, a cookie or a request.
             pub fn expose_secret(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -43,4 +43,9 @@ secret_newtype! {
 secret_newtype! {
     /// An opaque string that buys the next access token, once.
     RefreshToken
+}
+
+secret_newtype! {
+    /// The secret by which an OAuth client authenticates.
+    ClientSecret
 }

@@ -64,7 +64,7 @@ pub(crate) async fn as_pages(
 
 fn is_for_programs(path: &str) -> bool {
     let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    ["/api", "/auth", "/health"]
+    ["/api", "/auth", "/health", "/oauth", "/.well-known"]
         .iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(below))
 }

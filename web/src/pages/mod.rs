@@ -51,6 +51,7 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .with(Part::Browser)
         .with(Part::ForwardAuth)
         .with(Part::Jwks)
+        .with(Part::OAuth)
         .whole_prefix();
     cfg.app_data(site.clone())
         .configure(extractor_problems)

@@ -99,12 +99,9 @@ pub async fn log_in(
     username: &str,
     password: &Password,
 ) -> Result<BrowserLogin, Problem> {
-    replace(
-        request,
-        rescind,
-        login::log_in(request, rescind, username, password, None).await?,
-    )
-    .await
+    let client = rescind.settings().client_id.clone();
+    let login = login::log_in(request, rescind, username, password, None, client).await?;
+    replace(request, rescind, login).await
 }
 
 /// Opens a browser login with tokens that the application has issued in its own way, and ends the session that the

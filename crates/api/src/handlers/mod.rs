@@ -40,7 +40,7 @@ pub use crate::health::{live, ready};
 use crate::security_headers::Own;
 
 /// A reply of this crate.
-fn reply(status: StatusCode) -> HttpResponseBuilder {
+pub(crate) fn reply(status: StatusCode) -> HttpResponseBuilder {
     let mut reply = HttpResponse::build(status);
     reply.insert_header((header::CACHE_CONTROL, "no-store"));
     reply.extensions_mut().insert(Own);

@@ -11,6 +11,7 @@ use crate::{
     exchange::exchange,
     login::{self, device},
     logout,
+    oauth::{self, Client},
     problem::{FieldError, Problem},
     rescind::Rescind,
 };
@@ -61,15 +62,20 @@ pub fn tokens(issued: &IssuedTokens) -> HttpResponse {
     reply(StatusCode::OK).json(Tokens::told(issued))
 }
 
-/// Checks a password and opens a session.
+/// Checks a password and opens a session. It belongs to the [OAuth client](crate::oauth) that the `Authorization` header
+/// authenticates, if there is one.
 ///
 /// # Errors
-/// [`Problem`]: 401 `invalid_credentials`, 422 `invalid_input`, 429 `rate_limited`.
+/// [`Problem`]: 401 `invalid_credentials`, or `invalid_client`; 422 `invalid_input`, 429 `rate_limited`.
 pub async fn log_in(request: HttpRequest, rescind: Rescind, body: Payload) -> Result<HttpResponse, Problem> {
+    let client = match oauth::of_header(request.headers(), &rescind)? {
+        Client::Authenticated(client) => client,
+        Client::Public => rescind.settings().client_id.clone(),
+    };
     let mut body: NameAndPassword = body::json(&request, body).await?;
     let refresh = std::mem::take(&mut body.refresh_token).optional("refresh_token")?;
     let (username, password) = body.required()?;
-    let login = login::log_in(&request, &rescind, &username, &password, refresh.as_deref()).await?;
+    let login = login::log_in(&request, &rescind, &username, &password, refresh.as_deref(), client).await?;
     Ok(tokens(&login.deliver()))
 }
 
@@ -79,10 +85,11 @@ struct MaybeRefreshToken {
     refresh_token: Field,
 }
 
-/// Exchanges a refresh token for the next tokens.
+/// Exchanges a refresh token for the next tokens. That of a session of an [OAuth client](crate::oauth) needs the
+/// client's authentication.
 ///
 /// # Errors
-/// [`Problem`]: 401 `refresh_invalid`, `refresh_expired`, `refresh_reused` or `session_closed`; 409
+/// [`Problem`]: 401 `invalid_client`, `refresh_invalid`, `refresh_expired`, `refresh_reused` or `session_closed`; 409
 /// `policy_has_no_refresh`.
 pub async fn refresh(request: HttpRequest, rescind: Rescind, body: Payload) -> Result<HttpResponse, Problem> {
     let body: MaybeRefreshToken = body::json(&request, body).await?;
@@ -90,7 +97,10 @@ pub async fn refresh(request: HttpRequest, rescind: Rescind, body: Payload) -> R
         return Err(Problem::PolicyHasNoRefresh);
     }
     if let Some(token) = body.refresh_token.optional("refresh_token")? {
-        let issued = rescind.service().refresh(&token, device(&request, &rescind)).await?;
+        let client = oauth::of_header(request.headers(), &rescind)?;
+        let allowed = |owner: &_| client.may_refresh(&rescind, owner);
+        let device = device(&request, &rescind);
+        let issued = rescind.service().refresh_if(&token, device, allowed).await?;
         return Ok(tokens(&issued));
     }
     let issued = exchange(&request, &rescind).await.map_err(|problem| match problem {

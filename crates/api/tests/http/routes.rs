@@ -76,6 +76,10 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
         (Part::Health, Method::GET, "/health/ready"),
         (Part::Jwks, Method::GET, "/.well-known/jwks.json"),
         (Part::ForwardAuth, Method::GET, "/auth/check"),
+        (Part::OAuth, Method::GET, "/.well-known/oauth-authorization-server"),
+        (Part::OAuth, Method::POST, "/oauth/token"),
+        (Part::OAuth, Method::POST, "/oauth/revoke"),
+        (Part::OAuth, Method::POST, "/oauth/introspect"),
         (Part::Browser, Method::GET, "/refresh"),
         (Part::Browser, Method::POST, "/logout"),
     ];
@@ -86,6 +90,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
             .with(Part::Browser)
             .with(Part::ForwardAuth)
             .with(Part::Jwks)
+            .with(Part::OAuth)
     };
     for (part, method, path) in parts {
         let without = App::new().configure(world.rescind.mount(everything().without(part)));
@@ -96,7 +101,15 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
         assert!(status != 404 || !body.is_empty(), "{path}");
         let usual = App::new().configure(world.rescind.mount(Routes::at("/a")));
         let (status, _, body) = send!(usual, call(method, path));
-        let is_extra = [Part::SignUp, Part::Health, Part::Browser, Part::Jwks, Part::ForwardAuth].contains(&part);
+        let is_extra = [
+            Part::SignUp,
+            Part::Health,
+            Part::Browser,
+            Part::Jwks,
+            Part::ForwardAuth,
+            Part::OAuth,
+        ]
+        .contains(&part);
         assert_eq!(status == 404 && body.is_empty(), is_extra, "{path}");
     }
 }

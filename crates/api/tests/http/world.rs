@@ -160,6 +160,7 @@ impl World {
             .with(Part::Browser)
             .with(Part::Jwks)
             .with(Part::ForwardAuth)
+            .with(Part::OAuth)
             .whole_prefix();
         let app = App::new()
             .configure(extractor_problems)

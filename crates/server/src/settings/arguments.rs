@@ -32,6 +32,9 @@ pub enum Command {
     /// Change the keys that sign and verify.
     #[command(subcommand)]
     Keys(Keys),
+    /// Make clients of the OAuth endpoints.
+    #[command(subcommand)]
+    Clients(Clients),
     /// After the database was restored from a backup, where a start says that it is older than it was, or after it recorded
     /// a time that is ahead of the right one: end every session, replace the signing keys, and let the time begin again at
     /// this machine's clock. What was revoked since is forgotten otherwise.
@@ -67,6 +70,16 @@ pub enum Keys {
     Rotate,
     /// Take the key files as they are, after somebody changed them by hand, for the keys of this database.
     Adopt,
+}
+
+/// How to make clients.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Clients {
+    /// Print a new secret, once, and what the server keeps of it, for RESCIND_OAUTH_CLIENTS. Nothing is stored.
+    New {
+        /// What the client is called: letters, digits, `-`, `.`, `_` and `~`. A client that exists gets a second secret.
+        id: String,
+    },
 }
 
 macro_rules! given {
@@ -129,8 +142,8 @@ given! {
     algorithm: "RESCIND_ALGORITHM", "ALGORITHM";
     /// The directory of the keys, filled at the first start. [default: keys in the data directory]
     keys: "RESCIND_KEYS", "DIRECTORY";
-    /// Not in this version: there are no OAuth endpoints.
-    oauth_clients: "RESCIND_OAUTH_CLIENTS", "ID:SECRET";
+    /// Who may use the OAuth endpoints: `id:sha256:hash` pairs, made by `rescind clients new`, with commas or spaces. [default: none]
+    oauth_clients: "RESCIND_OAUTH_CLIENTS", "CLIENTS";
     /// How many logins may fail for an address, as 10/min, 100/hour or off. Guesses at one name wait for each other. [default: 10/min]
     login_limit: "RESCIND_LOGIN_LIMIT", "COUNT/PERIOD";
     /// How many accounts an address may make, as 10/min, 100/hour or off. [default: 10/min]

@@ -24,6 +24,7 @@
 //! | `RESCIND_AUDIENCE` | `rescind-api` | the `aud` of every token |
 //! | `RESCIND_ALGORITHM` | that of the active key, at first `EdDSA` | also `ES256`, `RS256`, `HS256` |
 //! | `RESCIND_KEYS` | `keys` in the data directory | the directory of the keys; filled at the first start |
+//! | `RESCIND_OAUTH_CLIENTS` | none | who may use the OAuth endpoints: `id:sha256:<hex>` pairs, made by `rescind clients new` |
 //! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address; guesses at one name wait for each other; `off` |
 //! | `RESCIND_SIGNUP_LIMIT` | `10/min` | how many accounts an address may make; `off` |
 //! | `RESCIND_SESSIONS_PER_USER` | `100` | how many open sessions one user may have, one more ends the oldest; `off` |
@@ -34,7 +35,6 @@
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
 //!
 //! Defaults adapt to settings: with an access token of 5 s the grace is 5 s too, unless it is set.
-//! `RESCIND_OAUTH_CLIENTS` is refused by name: it would otherwise be ignored in silence.
 //! An unknown variable that begins with `RESCIND_` is only logged: Kubernetes generates such names.
 //!
 //! A program adds its own settings with [`Settings::judge_with`].
@@ -49,7 +49,7 @@ mod storage;
 mod tests;
 mod tokens;
 
-pub use arguments::{Command, CommandLine, Given, Keys, Migrate};
+pub use arguments::{Clients, Command, CommandLine, Given, Keys, Migrate};
 pub use dot_env::DotEnvError;
 pub(crate) use dot_env::read as read_dot_env;
 pub(crate) use faults::LOG;
@@ -60,6 +60,8 @@ pub use storage::{Database, Redis, Storage};
 pub use tokens::Tokens;
 
 use std::time::Duration;
+
+use rescind_session::token::{ClientId, InvalidClient, RegisteredClient};
 
 /// Every setting, checked. One structure per concern.
 #[derive(Debug, Clone)]
@@ -73,6 +75,8 @@ pub struct Settings {
     pub tokens: Tokens,
     /// Limits on what clients may use.
     pub limits: Limits,
+    /// The clients of the OAuth endpoints.
+    pub oauth_clients: Vec<RegisteredClient>,
     /// The node's name, in `X-Rescind-Node` and in `/health/ready`.
     pub node: Option<String>,
     own: &'static [&'static str],
@@ -105,16 +109,18 @@ impl Settings {
         own: impl FnOnce(&Listening, &mut Faults) -> (Additions, T),
     ) -> Result<(Self, T), Faults> {
         let mut faults = Faults::default();
-        let clients = Setting::new("RESCIND_OAUTH_CLIENTS", &given.oauth_clients);
-        let must = "must not be set: this version keeps no OAuth endpoints; unset it";
-        faults.require(!clients.is_given(), clients.variable, must);
         let listening = Listening::judge(given, &mut faults);
         let (additions, own) = own(&listening, &mut faults);
+        let clients = Setting::new("RESCIND_OAUTH_CLIENTS", &given.oauth_clients);
+        let must = "must be id:sha256:hash pairs with commas or spaces between them, as `rescind clients new` prints them; no id \
+                    may be `rescind`, which stands for sessions of no client";
+        let oauth_clients = faults.parsed_by(clients, must, oauth_clients).unwrap_or_default();
         let must = "must be a name of at most 32 letters, digits, dots, dashes and underscores";
         let settings = Self {
             storage: Storage::judge(given, &mut faults),
             tokens: Tokens::judge(given, additions.access_ttl, &mut faults),
             limits: Limits::judge(given, &mut faults),
+            oauth_clients,
             node: faults.parsed_by(Setting::new("RESCIND_NODE", &given.node), must, |text| {
                 listening::name(text, 32)
             }),
@@ -135,4 +141,14 @@ impl Settings {
             .filter_map(|(name, _)| name.into_string().ok())
             .filter(move |name| name.starts_with("RESCIND_") && !known(name))
     }
+}
+
+fn oauth_clients(text: &str) -> Result<Vec<RegisteredClient>, InvalidClient> {
+    let pairs = text.split([',', ' ', '\t', '\n']).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| match pair.parse::<RegisteredClient>()? {
+            client if *client.id() == ClientId::first_party() => Err(InvalidClient),
+            client => Ok(client),
+        })
+        .collect()
 }

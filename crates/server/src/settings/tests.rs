@@ -77,6 +77,11 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_AUDIENCE", "two words"),
         ("RESCIND_ALGORITHM", "none"),
         ("RESCIND_OAUTH_CLIENTS", "app:secret"),
+        ("RESCIND_OAUTH_CLIENTS", &format!("rescind:sha256:{}", "0".repeat(64))),
+        (
+            "RESCIND_OAUTH_CLIENTS",
+            &format!("a:sha256:{};b:secret", "0".repeat(64)),
+        ),
         ("RESCIND_LOGIN_LIMIT", "many"),
         ("RESCIND_LOGIN_LIMIT", "0/min"),
         ("RESCIND_SIGNUP_LIMIT", "10"),
@@ -200,7 +205,17 @@ fn what_is_set_is_used() {
         ("RESCIND_MAX_CONNECTIONS", "200"),
         ("RESCIND_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,2001:db8::/32"),
         ("RESCIND_STORE_TIMEOUT", "2s"),
+        (
+            "RESCIND_OAUTH_CLIENTS",
+            &format!("{0}, b{0}\n a{0},", ":sha256:".to_owned() + &"0".repeat(64)).replacen(':', "a:", 1),
+        ),
     ]);
+    let clients: Vec<_> = settings
+        .oauth_clients
+        .iter()
+        .map(|client| client.id().as_str())
+        .collect();
+    assert_eq!(clients, ["a", "b", "a"]);
     assert_eq!(
         settings.storage.database,
         Database::Chosen("sqlite:/srv/db/rescind.db".to_owned())
