@@ -7,8 +7,12 @@
 use std::ops::Deref;
 
 use jsonwebtoken::Header;
+use serde::Serialize;
 
-use crate::{AccessClaims, AccessToken, MAX_TOKEN_BYTES, SigningKey, VerifyingKey, VerifyingKeys, jws};
+use crate::{
+    AccessClaims, AccessToken, MAX_TOKEN_BYTES, SecurityEventToken, SigningKey, VerifyingKey, VerifyingKeys, jws,
+    security_event::EVENT_TYPE,
+};
 
 /// The media type of an access token in its header (RFC 9068 section 2.1).
 pub(crate) const TOKEN_TYPE: &str = "at+jwt";
@@ -64,8 +68,20 @@ impl KeyRing {
     /// # Errors
     /// [`SignError`]; none of them is expected for sane claims.
     pub fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, SignError> {
+        self.sign_as(TOKEN_TYPE, claims).map(AccessToken::from)
+    }
+
+    /// Signs a security event token (RFC 8417) with the active key.
+    ///
+    /// # Errors
+    /// [`SignError`]; none of them is expected for sane claims.
+    pub fn sign_security_event(&self, event: &SecurityEventToken) -> Result<String, SignError> {
+        self.sign_as(EVENT_TYPE, &event.to_claims())
+    }
+
+    fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
         let mut header = Header::new(self.active.algorithm().of_library());
-        header.typ = Some(TOKEN_TYPE.to_owned());
+        header.typ = Some(typ.to_owned());
         header.kid = Some(self.active.kid().to_owned());
 
         let header = serde_json::to_vec(&header).map_err(|_| SignError::Claims)?;
@@ -77,7 +93,7 @@ impl KeyRing {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(SignError::TooLong);
         }
-        Ok(token.into())
+        Ok(token)
     }
 }
 

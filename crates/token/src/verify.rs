@@ -14,13 +14,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    AccessClaims, ExtraClaims, Inspection, MAX_TOKEN_BYTES, TokenCheck, VerifyError, VerifyingKey, VerifyingKeys,
+    AccessClaims, ExtraClaims, Inspection, MAX_TOKEN_BYTES, SecurityEventToken, TokenCheck, VerifyError, VerifyingKey,
+    VerifyingKeys,
     jws::{self, Compact, Object},
     key_ring::TOKEN_TYPE,
+    members::{claim, instant},
+    security_event::EVENT_TYPE,
 };
 
 /// How far `iat` and `nbf` may lie in the future at least, because two nodes' clocks always differ a little.
@@ -142,13 +144,35 @@ impl Verifier {
             .map(|genuine| genuine.claims)
     }
 
+    /// Checks a security event token (RFC 8417) of this issuer: type, key, signature, issuer, and the audience, which is the
+    /// receiver of events and not the API. It has no expiry; its `iat` is for the receiver to judge.
+    ///
+    /// # Errors
+    /// The first reason found.
+    pub fn verify_security_event(
+        &self,
+        keys: &VerifyingKeys,
+        token: &str,
+        audience: &str,
+    ) -> Result<SecurityEventToken, VerifyError> {
+        let members = object(signed_part(keys, token, EVENT_TYPE, &mut |_| {})?)?;
+        let event = SecurityEventToken::read(members)?;
+        if event.issuer != self.issuer {
+            Err(VerifyError::WrongIssuer)
+        } else if event.audience != audience {
+            Err(VerifyError::WrongAudience)
+        } else {
+            Ok(event)
+        }
+    }
+
     fn check_all_but_times(
         &self,
         keys: &VerifyingKeys,
         token: &str,
         begins: &mut impl FnMut(TokenCheck),
     ) -> Result<Genuine, VerifyError> {
-        let claims = signed_part(keys, token, begins)?;
+        let claims = signed_part(keys, token, TOKEN_TYPE, begins)?;
         begins(TokenCheck::Claims);
         let genuine = Genuine::read(object(claims)?)?;
         begins(TokenCheck::Issuer);
@@ -167,11 +191,12 @@ impl Verifier {
 fn signed_part<'a>(
     keys: &VerifyingKeys,
     token: &'a str,
+    expected: &str,
     begins: &mut impl FnMut(TokenCheck),
 ) -> Result<&'a str, VerifyError> {
     let jws = Unverified::read(token, begins)?;
     begins(TokenCheck::Type);
-    if !jws.text("typ").is_some_and(is_access_token_type) {
+    if !jws.text("typ").is_some_and(|typ| is_type(typ, expected)) {
         return Err(VerifyError::WrongType);
     }
     begins(TokenCheck::Key);
@@ -246,9 +271,9 @@ fn object(part: &str) -> Result<Map<String, Value>, VerifyError> {
 }
 
 /// Media types are compared without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).
-fn is_access_token_type(typ: &str) -> bool {
+fn is_type(typ: &str, expected: &str) -> bool {
     let (prefix, subtype) = typ.split_once('/').unwrap_or(("application", typ));
-    prefix.eq_ignore_ascii_case("application") && subtype.eq_ignore_ascii_case(TOKEN_TYPE)
+    prefix.eq_ignore_ascii_case("application") && subtype.eq_ignore_ascii_case(expected)
 }
 
 /// Claims that a key of the ring has signed, for any audience.
@@ -288,17 +313,6 @@ impl Genuine {
         };
         Ok(Self { claims, not_before })
     }
-}
-
-fn claim<T: DeserializeOwned>(members: &mut Map<String, Value>, name: &'static str) -> Result<T, VerifyError> {
-    let value = members.remove(name).ok_or(VerifyError::MissingClaim(name))?;
-    serde_json::from_value(value).map_err(|_| VerifyError::MalformedClaim(name))
-}
-
-/// A NumericDate of RFC 7519 section 2, in whole seconds: fractions are allowed there and never signed here.
-fn instant(members: &mut Map<String, Value>, name: &'static str) -> Result<Timestamp, VerifyError> {
-    let seconds = claim(members, name)?;
-    Timestamp::from_second(seconds).map_err(|_| VerifyError::MalformedClaim(name))
 }
 
 /// A duration beyond 292 billion years counts as that long.

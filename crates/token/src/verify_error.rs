@@ -18,8 +18,9 @@ pub enum VerifyError {
     /// A header parameter that no token of ours has.
     #[error("the header parameter `{0}` is not accepted")]
     RefusedParameter(&'static str),
-    /// `typ` is not `at+jwt`. It may be an ID token, which does not authorize API calls.
-    #[error("the token's type is not `at+jwt`")]
+    /// `typ` is not the expected one: `at+jwt`, or `secevent+jwt` for a security event. It may be an ID token, which does
+    /// not authorize API calls.
+    #[error("the token is of another type")]
     WrongType,
     /// No `kid`.
     #[error("the token names no key")]

@@ -14,6 +14,7 @@ mod keys;
 mod must_not_pass;
 mod parts;
 mod refresh;
+mod security_events;
 mod signing;
 mod times;
 mod weak_keys;
