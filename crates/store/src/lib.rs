@@ -22,6 +22,8 @@ pub use rescind_session::{self as session, SystemClock};
 #[cfg(feature = "sqlite")]
 pub use sql::sqlite_file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use sql::{Claimed, ConnectError, DatabaseGuard, MigrationState, MigrationStep, SqlSettings, SqlStore};
+pub use sql::{
+    Claimed, ConnectError, DatabaseGuard, EventPosition, MigrationState, MigrationStep, SqlSettings, SqlStore,
+};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use stores::{ChosenBlacklist, Stores, StoresError};

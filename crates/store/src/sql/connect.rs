@@ -19,6 +19,8 @@ pub struct SqlSettings {
     /// The minimum time for which an entry of the revocation log is kept on Postgres after its commit. As long as it is
     /// kept, an entry that got its position after a loss of commits can be distinguished from it. Default none.
     pub keep_entries: Duration,
+    /// How long an entry of the revocation log waits at most for a receiver of security events. Default 7 days.
+    pub event_retention: Duration,
 }
 
 impl Default for SqlSettings {
@@ -28,6 +30,7 @@ impl Default for SqlSettings {
             acquire_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(5),
             keep_entries: Duration::ZERO,
+            event_retention: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }
@@ -37,6 +40,7 @@ rescind_session::__setters!(SqlSettings {
     acquire_timeout: Duration,
     busy_timeout: Duration,
     keep_entries: Duration,
+    event_retention: Duration,
 });
 
 /// Why a database cannot be used. No variant prints the URL: it may contain a password.

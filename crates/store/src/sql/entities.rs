@@ -141,6 +141,27 @@ pub mod log_head {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub mod event_receiver {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "rescind_event_receivers")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub url: String,
+        pub log_id: Uuid,
+        pub position: i64,
+        pub claimed_by: Option<Uuid>,
+        pub claimed_until: i64,
+        pub seen_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub mod key_ring {
     use sea_orm::entity::prelude::*;
 

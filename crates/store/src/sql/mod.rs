@@ -26,6 +26,7 @@ mod attempts;
 mod connect;
 mod entities;
 mod error;
+mod event_receivers;
 mod guard;
 mod key_ring;
 mod life;
@@ -48,6 +49,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use connect::is_postgres;
 pub use connect::{ConnectError, SqlSettings};
+pub use event_receivers::EventPosition;
 pub use guard::DatabaseGuard;
 pub use key_ring::Claimed;
 #[cfg(feature = "postgres")]
@@ -84,6 +86,7 @@ pub struct SqlStore {
     /// How long Postgres waits for a lock.
     lock_timeout: Duration,
     keep_entries: Duration,
+    event_retention: Duration,
     guard: Option<Arc<dyn DatabaseGuard>>,
 }
 

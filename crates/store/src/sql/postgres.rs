@@ -148,6 +148,7 @@ impl SqlStore {
             },
             lock_timeout: bounds.lock,
             keep_entries: settings.keep_entries,
+            event_retention: settings.event_retention,
             guard: None,
         })
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     SqlSettings, SqlStore,
     entities::session::Column,
-    revocation_log::{after, delete_passed, of_users_sessions},
+    revocation_log::{Held, after, delete_passed, of_users_sessions},
     sessions::{close_open, delete_ended, select_newest_seen, select_open},
 };
 
@@ -59,7 +59,7 @@ async fn assert_uses(index: &str, statement: impl QueryTrait) {
         .await
         .unwrap();
     let index = match index {
-        "INTEGER PRIMARY KEY (rowid>?)" => "rescind_revocations_pkey",
+        "INTEGER PRIMARY KEY (rowid>?)" | "INTEGER PRIMARY KEY (rowid<?)" => "rescind_revocations_pkey",
         named => named,
     };
     let found = plan(&store, "EXPLAIN", statement.build(DbBackend::Postgres)).await;
@@ -111,9 +111,13 @@ async fn pruning_sessions_reads_only_ended_ones() {
 async fn pruning_revocations_reads_only_passed_ones() {
     assert_uses(
         "rescind_revocations_by_end",
-        delete_passed(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO, 100),
+        delete_passed(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO, None, 100),
     )
     .await;
+    let held = |is_backlog| Some(Held { up_to: 7, is_backlog });
+    let passed = |held| delete_passed(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO, held, 100);
+    assert_uses("rescind_revocations_by_end", passed(held(false))).await;
+    assert_uses("INTEGER PRIMARY KEY (rowid<?)", passed(held(true))).await;
 }
 
 #[tokio::test]

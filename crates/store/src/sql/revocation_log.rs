@@ -9,15 +9,15 @@ use rescind_session::{
     token::{SessionId, UserId},
 };
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DeleteMany, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, UpdateMany,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityTrait, IntoActiveModel, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
     sea_query::{CaseStatement, Expr, ExprTrait, Query},
 };
 use uuid::Uuid;
 
 use super::{
     HighWater, SqlStore, commit,
-    entities::{log_head, revocation},
+    entities::{event_receiver, log_head, revocation},
     error::{Failure, failed, unreadable},
     rows::{SESSION, TOKEN, kept_position, millis, millis_later, read_all},
 };
@@ -120,14 +120,71 @@ pub(super) fn of_users_sessions(user: &UserId, except: Option<SessionId>) -> Sel
         .order_by_asc(revocation::Column::Position)
 }
 
-/// Removes at most `limit` entries whose `until` has passed and that are older than `keep`.
-pub(super) fn delete_passed(now: Timestamp, keep: Duration, limit: u32) -> DeleteMany<revocation::Entity> {
+/// What the receivers of events need.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// Later entries are not removed.
+    pub(super) up_to: i64,
+    /// Whether entries are kept for the receivers alone. By `until` they would come first, and each round would read all of
+    /// them. So then the log is read by position, where they come last.
+    pub(super) is_backlog: bool,
+}
+
+/// Which entries the receivers still need; `None` if there are no receivers. Forgets receivers that no node claims.
+pub(super) async fn held(
+    transaction: &DatabaseTransaction,
+    now: Timestamp,
+    keep: Duration,
+    retention: Duration,
+    limit: u32,
+) -> Result<Option<Held>, Failure> {
+    let before = |age: Duration| millis(now).saturating_sub(millis_later(0, age));
+    event_receiver::Entity::delete_many()
+        .filter(event_receiver::Column::SeenAt.lte(before(retention)))
+        .exec(transaction)
+        .await
+        .map_err(failed)?;
+    let receivers = event_receiver::Entity::find().all(transaction).await.map_err(failed)?;
+    let log = head(transaction).await?;
+    // A position in another log says nothing about this one.
+    let position = |row: &event_receiver::Model| {
+        if Some(row.log_id) == log.log_id {
+            row.position
+        } else {
+            0
+        }
+    };
+    let Some(acknowledged) = receivers.iter().map(position).min() else {
+        return Ok(None);
+    };
+    let waiting = after(acknowledged, limit).all(transaction).await.map_err(failed)?;
+    let kept = waiting.iter().position(|entry| entry.at > before(retention));
+    let given_up = &waiting[..kept.unwrap_or(waiting.len())];
+    Ok(Some(Held {
+        up_to: given_up.last().map_or(acknowledged, |entry| entry.position),
+        is_backlog: kept.is_some_and(|first| waiting[first].at <= before(keep)),
+    }))
+}
+
+/// Removes at most `limit` entries whose `until` has passed, that are older than `keep`, and that no receiver needs.
+pub(super) fn delete_passed(
+    now: Timestamp,
+    keep: Duration,
+    held: Option<Held>,
+    limit: u32,
+) -> DeleteMany<revocation::Entity> {
+    let order = if held.is_some_and(|held| held.is_backlog) {
+        revocation::Column::Position
+    } else {
+        revocation::Column::Until
+    };
     let passed = Query::select()
         .column(revocation::Column::Position)
         .from(revocation::Entity)
         .and_where(revocation::Column::Until.lte(millis(now)))
         .and_where(revocation::Column::At.lte(millis(now).saturating_sub(millis_later(0, keep))))
-        .order_by(revocation::Column::Until, Order::Asc)
+        .and_where_option(held.map(|held| revocation::Column::Position.lte(held.up_to)))
+        .order_by(order, Order::Asc)
         .limit(limit.into())
         .to_owned();
     revocation::Entity::delete_many().filter(revocation::Column::Position.in_subquery(passed))
@@ -239,13 +296,13 @@ impl SqlStore {
     }
 
     pub(super) async fn log_head(&self) -> Result<log_head::Model, Failure> {
-        the_head(
-            log_head::Entity::find_by_id(THE_HEAD)
-                .one(&self.readers)
-                .await
-                .map_err(failed)?,
-        )
+        head(&self.readers).await
     }
+}
+
+pub(super) async fn head(database: &impl ConnectionTrait) -> Result<log_head::Model, Failure> {
+    let row = log_head::Entity::find_by_id(THE_HEAD).one(database).await;
+    the_head(row.map_err(failed)?)
 }
 
 pub(super) fn after(position: i64, limit: u32) -> Select<revocation::Entity> {

@@ -254,7 +254,8 @@ impl SqlStore {
             .await
             .map_err(failed)?
             .rows_affected;
-        let passed = log::delete_passed(now, self.keep_entries, limit)
+        let held = log::held(&transaction, now, self.keep_entries, self.event_retention, limit).await?;
+        let passed = log::delete_passed(now, self.keep_entries, held, limit)
             .exec(&transaction)
             .await
             .map_err(failed)?

@@ -77,6 +77,7 @@ impl SqlStore {
             },
             lock_timeout: settings.busy_timeout,
             keep_entries: Duration::ZERO,
+            event_retention: settings.event_retention,
             guard: None,
         })
     }

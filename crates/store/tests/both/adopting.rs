@@ -30,6 +30,13 @@ async fn opened_by_42(store: &SqlStore) -> Session {
     session
 }
 
+/// How many steps back user ids were UUIDs.
+async fn steps_since_uuids(store: &SqlStore) -> u32 {
+    let steps = store.migrate_status().await.unwrap();
+    let later = steps.iter().skip_while(|step| !step.name.contains("text_user_ids"));
+    later.count().try_into().unwrap()
+}
+
 /// The errors from the outermost to the cause.
 fn chain(error: &StoreError) -> String {
     let causes = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
@@ -41,7 +48,7 @@ async fn user_ids_that_are_no_uuids_are_not_reverted_to_uuids() {
     for place in places().await {
         let store = place.store().await;
         let of_a_member = opened_by_42(&store).await;
-        let refused = store.migrate_down(2).await.unwrap_err();
+        let refused = store.migrate_down(steps_since_uuids(&store).await).await.unwrap_err();
         assert!(
             chain(&refused).contains("rescind_sessions.user_id"),
             "{}",
@@ -68,7 +75,7 @@ async fn uuids_survive_a_step_down_and_up_again() {
         let store = place.store().await;
         let session = session(1);
         assert_eq!(store.open(&session, Epoch::FIRST).await.unwrap(), Opened::Opened);
-        store.migrate_down(2).await.unwrap();
+        store.migrate_down(steps_since_uuids(&store).await).await.unwrap();
         store.migrate_up().await.unwrap();
         let found = SessionStore::find(&store, session.id).await.unwrap();
         // The step down to before `auth_time` loses it; the login's time takes its place.
@@ -130,5 +137,6 @@ async fn all_tables_are_in_the_schema_of_the_search_path() {
             .await;
         rows.parse::<u32>().unwrap()
     };
-    assert_eq!((count("login").await, count("public").await), (8, 0));
+    assert!(count("login").await >= 8);
+    assert_eq!(count("public").await, 0);
 }

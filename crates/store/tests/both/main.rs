@@ -9,6 +9,7 @@
 
 mod adopting;
 mod claiming;
+mod event_receivers;
 mod place;
 mod pruning;
 mod restored;

@@ -43,6 +43,7 @@ impl Place {
     pub(crate) async fn store_that_keeps(&self, keep_entries: Duration) -> SqlStore {
         let settings = SqlSettings::default()
             .keep_entries(keep_entries)
+            .event_retention(Duration::from_secs(7 * 24 * 60 * 60))
             .acquire_timeout(Duration::from_secs(90))
             .busy_timeout(Duration::from_secs(90));
         let store = SqlStore::connect(&self.url, &settings).await.unwrap();

@@ -1,0 +1,31 @@
+//! The receivers of security events: how far each has acknowledged the revocation log, and which node delivers.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table("rescind_event_receivers")
+            .col(string("url").primary_key())
+            .col(uuid("log_id"))
+            .col(big_integer("position"))
+            .col(uuid_null("claimed_by"))
+            .col(big_integer("claimed_until"))
+            .col(big_integer("seen_at"))
+            .to_owned();
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::drop().table("rescind_event_receivers").to_owned();
+        manager.drop_table(table).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
