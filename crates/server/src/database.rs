@@ -83,12 +83,13 @@ pub(crate) async fn settled(database_lock: &DatabaseLock) -> Result<(), Failure>
 pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
     // A request with a shorter deadline is answered in time: it does not wait for its statements.
     let patience = settings.limits.store_timeout.max(PATIENCE);
-    let storage = &settings.storage;
+    let (storage, event_retention) = (&settings.storage, settings.events.retention);
     let settings = SqlSettings::default()
         .max_connections(storage.database_connections)
         .acquire_timeout(patience)
         .busy_timeout(patience)
-        .keep_entries(KEEP_ENTRIES);
+        .keep_entries(KEEP_ENTRIES)
+        .event_retention(event_retention);
     Ok(match &storage.database {
         Database::Embedded(path) => SqlStore::open_file(path, &settings).await?,
         Database::Chosen(url) => SqlStore::connect(url, &settings).await?,

@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod connections;
 mod database;
+mod events;
 mod failure;
 mod high_water;
 mod keys;

@@ -23,6 +23,7 @@ use crate::{
     blacklist,
     builder::NodeBuilder,
     database,
+    events::Transmitter,
     failure::{Failure, SERVER_FAILED},
     high_water::{Guard, HighWaterMark},
     readiness::Readiness,
@@ -41,6 +42,7 @@ pub struct Node {
     pub(crate) clock: Arc<AnchoredClock>,
     pub(crate) rescind: Rescind,
     pub(crate) maintenance: JoinHandle<Infallible>,
+    pub(crate) events: Arc<Transmitter>,
     pub(crate) when_ending: Box<dyn FnOnce()>,
 }
 
@@ -98,6 +100,7 @@ impl Node {
         let mut ports = stores.ports();
         ports.users = users.unwrap_or(ports.users);
         let config = configure(config(&settings, &public_url));
+        let issuer = config.issuer.clone();
         let mut service = SessionService::new(config, ring.keys, ports, rng)?;
         if let Some(claims) = claims {
             service = service.with_claims(claims);
@@ -105,6 +108,7 @@ impl Node {
         if let Some(verifier) = passwords {
             service = service.with_password_verifier(verifier);
         }
+        let events = Transmitter::new(&settings.events, store.clone(), service.clone(), issuer, !is_shared)?;
         stores.fill(&service).await?;
 
         let readiness = Readiness {
@@ -130,6 +134,7 @@ impl Node {
             mark,
             clock,
             maintenance,
+            events: Arc::new(events),
             when_ending: Box::new(|| ()),
         })
     }

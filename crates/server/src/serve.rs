@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{Write, stdout},
     net::SocketAddr,
+    sync::Arc,
 };
 
 use actix_http::{HttpService, Request, Response, body::MessageBody};
@@ -53,6 +54,7 @@ impl Node {
         let service = self.rescind.service().clone();
         let keys = self.settings.storage.keys.clone();
         let keys = Box::pin(keys::follow(keys, self.store.clone(), service.clone()));
+        let events = Box::pin(Arc::clone(&self.events).run());
         let server = async move {
             let node = self.settings.node.as_deref().map(HeaderValue::from_str).transpose();
             let node = node.map_err(|_| Faults::one("RESCIND_NODE", "must be able to stand in a header"))?;
@@ -119,7 +121,9 @@ impl Node {
             failure = clock::watch(self.clock, service, self.store.clone()) => Err(failure),
             failure = self.mark.follow(&self.store) => Err(failure),
             never = keys => match never {},
+            never = events => match never {},
         };
+        self.events.release().await;
         self.maintenance.abort();
         if let Err(failure) = self.mark.raise(&self.store).await {
             tracing::error!(error = failure.told(), "the high-water mark was not recorded");

@@ -20,7 +20,7 @@ use rescind_token::{
     AccessClaims, AccessToken, ClientId, ExtraClaims, MAX_TOKEN_BYTES, SessionId, SignError, TokenId, UserId, Verifier,
 };
 use tokio::{
-    sync::oneshot,
+    sync::{oneshot, watch},
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
@@ -73,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) writing: Writing,
     /// Whether revocations go into the blacklist: because this policy checks it, or another node's policy may.
     pub(crate) fills_blacklist: bool,
+    /// How many closings of this node are in the log.
+    revoked: watch::Sender<u64>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
@@ -121,6 +123,7 @@ impl SessionService {
             newest: i64::MIN.into(),
             writing: Writing::default(),
             fills_blacklist,
+            revoked: watch::Sender::default(),
             rng: Mutex::new(Box::new(rng)),
         };
         Ok(Self {
@@ -323,6 +326,13 @@ impl SessionService {
         }
     }
 
+    /// Changes whenever this node has written a revocation into the log: for a task that passes revocations on. Those of
+    /// other nodes do not change it.
+    #[must_use]
+    pub fn watch_revocations(&self) -> watch::Receiver<u64> {
+        self.parts.revoked.subscribe()
+    }
+
     /// How long a revocation is kept beyond the latest token that it covers.
     pub(crate) fn margin(&self) -> Duration {
         self.parts.config.leeway.saturating_add(MARGIN)
@@ -387,6 +397,12 @@ impl SessionService {
                 Ok((outcome, revocations)) => (Ok(outcome), revocations),
                 Err(error) => (Err(error), Vec::new()),
             };
+            if !revocations.is_empty() {
+                service
+                    .parts
+                    .revoked
+                    .send_modify(|count| *count = count.wrapping_add(1));
+            }
             // The receiver may be gone; the second step still runs.
             let _ = tell.send(outcome);
             #[cfg(feature = "failpoints")]

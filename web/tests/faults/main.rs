@@ -37,5 +37,6 @@ mod random;
 mod refused;
 mod refusing_writes;
 mod resource_server;
+mod security_events;
 mod two_nodes;
 mod unreachable;

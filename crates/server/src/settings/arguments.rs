@@ -159,6 +159,11 @@ given! {
     forward_auth: "RESCIND_FORWARD_AUTH", "PROXY";
     /// The longest that a request waits for its stores, all of them together. [default: 500ms]
     store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
+    /// Who hears of revocations: https addresses, or http on this machine, with commas between them, each perhaps followed by
+    /// audience=NAME [default: the address] and bearer=TOKEN. [default: none]
+    event_receivers: "RESCIND_EVENT_RECEIVERS", "RECEIVERS";
+    /// How long the log of revocations waits at most for a receiver that does not acknowledge them. [default: 7d]
+    event_retention: "RESCIND_EVENT_RETENTION", "DURATION";
     /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]
     node: "RESCIND_NODE", "NAME";
 }

@@ -32,6 +32,8 @@
 //! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded`, `X-Forwarded-For` and `X-Original-Method` are believed |
 //! | `RESCIND_FORWARD_AUTH` | `get` | how a proxy asks `/auth/check`: `get`, or `envoy`, with any method and any path below it |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
+//! | `RESCIND_EVENT_RECEIVERS` | none | who hears of revocations: addresses with commas between them, each perhaps followed by `audience=NAME` (default: the address) and `bearer=TOKEN` |
+//! | `RESCIND_EVENT_RETENTION` | `7d` | how long the log waits for a receiver at most |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
 //!
 //! Defaults adapt to settings: with an access token of 5 s the grace is 5 s too, unless it is set.
@@ -41,6 +43,7 @@
 
 mod arguments;
 mod dot_env;
+mod events;
 mod faults;
 mod limits;
 mod listening;
@@ -52,6 +55,7 @@ mod tokens;
 pub use arguments::{Clients, Command, CommandLine, Given, Keys, Migrate};
 pub use dot_env::DotEnvError;
 pub(crate) use dot_env::read as read_dot_env;
+pub use events::{EventReceiver, Events};
 pub(crate) use faults::LOG;
 pub use faults::{Faults, Setting};
 pub use limits::Limits;
@@ -77,6 +81,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The clients of the OAuth endpoints.
     pub oauth_clients: Vec<RegisteredClient>,
+    /// Who hears of revocations.
+    pub events: Events,
     /// The node's name, in `X-Rescind-Node` and in `/health/ready`.
     pub node: Option<String>,
     own: &'static [&'static str],
@@ -116,9 +122,11 @@ impl Settings {
                     may be `rescind`, which stands for sessions of no client";
         let oauth_clients = faults.parsed_by(clients, must, oauth_clients).unwrap_or_default();
         let must = "must be a name of at most 32 letters, digits, dots, dashes and underscores";
+        let tokens = Tokens::judge(given, additions.access_ttl, &mut faults);
         let settings = Self {
             storage: Storage::judge(given, &mut faults),
-            tokens: Tokens::judge(given, additions.access_ttl, &mut faults),
+            events: Events::judge(given, &tokens, &mut faults),
+            tokens,
             limits: Limits::judge(given, &mut faults),
             oauth_clients,
             node: faults.parsed_by(Setting::new("RESCIND_NODE", &given.node), must, |text| {

@@ -90,6 +90,29 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_TRUSTED_PROXIES", "proxy.example"),
         ("RESCIND_FORWARD_AUTH", "nginx"),
         ("RESCIND_STORE_TIMEOUT", "0s"),
+        ("RESCIND_EVENT_RECEIVERS", "shop"),
+        ("RESCIND_EVENT_RECEIVERS", "http://shop.example/events"),
+        ("RESCIND_EVENT_RECEIVERS", "ftp://shop.example/events"),
+        ("RESCIND_EVENT_RECEIVERS", "https://shop.example/events?key=secret"),
+        ("RESCIND_EVENT_RECEIVERS", "https://me:secret@shop.example/events"),
+        ("RESCIND_EVENT_RECEIVERS", "https://shop.example/events#secret"),
+        ("RESCIND_EVENT_RECEIVERS", "https://shop.example/events secret"),
+        ("RESCIND_EVENT_RECEIVERS", "https://shop.example/events bearer="),
+        (
+            "RESCIND_EVENT_RECEIVERS",
+            "https://shop.example/events bearer=secret! audience=a",
+        ),
+        (
+            "RESCIND_EVENT_RECEIVERS",
+            "https://shop.example/events bearer=secret bearer=secret",
+        ),
+        (
+            "RESCIND_EVENT_RECEIVERS",
+            "https://shop.example/events, https://shop.example/events audience=a",
+        ),
+        ("RESCIND_EVENT_RECEIVERS", "https://shop.example/events,"),
+        ("RESCIND_EVENT_RETENTION", "7"),
+        ("RESCIND_EVENT_RETENTION", "59s"),
     ] {
         let said = refused(&[(variable, value)]);
         assert!(
@@ -115,6 +138,30 @@ fn no_setting_prints_the_password_in_a_url() {
 }
 
 #[test]
+fn each_receiver_of_events_has_an_audience_and_perhaps_a_bearer_token() {
+    let settings = judged(&[(
+        "RESCIND_EVENT_RECEIVERS",
+        "https://shop.example/events bearer=the.secret~1== audience=shop, http://127.0.0.1:9/events,http://localhost/",
+    )]);
+    let receivers: Vec<_> = settings
+        .events
+        .receivers
+        .iter()
+        .map(|one| (one.url.as_str(), one.audience.as_str(), one.bearer.is_some()))
+        .collect();
+    assert_eq!(
+        receivers,
+        [
+            ("https://shop.example/events", "shop", true),
+            ("http://127.0.0.1:9/events", "http://127.0.0.1:9/events", false),
+            ("http://localhost/", "http://localhost/", false),
+        ]
+    );
+    assert!(!format!("{settings:?}").contains("secret"));
+    assert_eq!(settings.events.retention, Duration::from_secs(7 * 24 * 60 * 60));
+}
+
+#[test]
 fn settings_that_contradict_each_other_are_refused() {
     for (given, named) in [
         ("RESCIND_ACCESS_TTL=5s RESCIND_GRACE=6s", "RESCIND_GRACE"),
@@ -130,6 +177,10 @@ fn settings_that_contradict_each_other_are_refused() {
             "RESCIND_SESSION_MAX",
         ),
         ("RESCIND_BIND=0.0.0.0:8080", "RESCIND_PUBLIC_URL"),
+        (
+            "RESCIND_POLICY=short_lived RESCIND_EVENT_RECEIVERS=https://shop.example/",
+            "RESCIND_EVENT_RECEIVERS",
+        ),
         (
             "REDIS_URL=redis://cache RESCIND_REDIS_CONNECTIONS=1001",
             "RESCIND_REDIS_CONNECTIONS",

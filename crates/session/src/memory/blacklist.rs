@@ -51,6 +51,15 @@ impl MemoryBlacklist {
         Self::default()
     }
 
+    /// Adds one entry, for revocations that do not come from a log.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if a panic may have left it half changed.
+    pub fn add(&self, scope: Scope, until: Timestamp) -> Result<(), StoreError> {
+        whole(self.entries.write())?.insert(scope, until);
+        Ok(())
+    }
+
     /// Loses everything, as a restart does: for a node that may have missed revocations, and for lessons.
     ///
     /// # Errors
