@@ -70,7 +70,7 @@ pub fn extractor_problems(cfg: &mut web::ServiceConfig) {
 
 /// A body of at most 16 KiB. The limit is ours; the application's `PayloadConfig` does not count. Compressed bodies are
 /// refused: none of ours is worth it.
-async fn read(request: &HttpRequest, mut payload: dev::Payload) -> Result<web::Bytes, Problem> {
+pub(crate) async fn read(request: &HttpRequest, mut payload: dev::Payload) -> Result<web::Bytes, Problem> {
     let coding = request.headers().get(header::CONTENT_ENCODING);
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::UnsupportedMediaType);

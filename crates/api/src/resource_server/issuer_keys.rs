@@ -6,7 +6,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use rescind_session::{ErrorChain, LogId, ports::StoreError, token::VerifyingKeys};
+use rescind_session::{
+    ErrorChain, LogId,
+    ports::StoreError,
+    token::{SecurityEventToken, VerifyError, VerifyingKeys},
+};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
@@ -78,6 +82,36 @@ impl IssuerKeys {
             self.fetch().await;
         }
         newer(self)
+    }
+
+    /// Verifies a security event of the issuer, and returns it with the time, or why it is refused. The outer error means that
+    /// this is not known: the key may be a new one.
+    pub(super) async fn verify_event(
+        self: &Arc<Self>,
+        event: &str,
+        audience: &str,
+    ) -> Result<Result<(SecurityEventToken, Timestamp), VerifyError>, StoreError> {
+        let now = self.settings.clock.now().map_err(StoreError::unavailable)?;
+        let verify = |document: &Document| {
+            let verified = self
+                .settings
+                .verifier
+                .verify_security_event(&document.keys, event, audience);
+            verified.map(|event| (event, now))
+        };
+        let verified = async {
+            let document = self.current().await?;
+            match verify(&document) {
+                Err(VerifyError::UnknownKey) => {
+                    let newer = self.newer_than(&document).await;
+                    let newer = newer.ok_or_else(|| StoreError::unavailable("the event's key is not known yet"))?;
+                    Ok(verify(&newer))
+                }
+                verified => Ok(verified),
+            }
+        };
+        let verified = tokio::time::timeout(self.settings.timeout, verified).await;
+        verified.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
     }
 
     fn held(&self) -> Option<Arc<Document>> {

@@ -3,12 +3,14 @@
 //! It has the issuer's public keys, read from its JWK set (RFC 7517), and no private key. Whether a token was revoked
 //! cannot be read from the token, so it says by name how it finds out: [`RevocationCheck`].
 
+mod event_stream;
 mod issuer_keys;
+mod set_receiver;
 mod settings;
 
 use std::{future::Future, sync::Arc};
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, Route, web};
 use jiff::Timestamp;
 use rescind_session::{
     AuthenticateError, RevocationReader, Unavailable, VerifiedToken,
@@ -22,6 +24,7 @@ use crate::{
     problem::Problem,
 };
 use issuer_keys::{Document, IssuerKeys};
+pub use set_receiver::SetReceiver;
 pub use settings::ResourceServerSettings;
 
 /// How a resource server finds out whether a token was revoked.
@@ -32,6 +35,9 @@ pub enum RevocationCheck {
     NotChecked,
     /// By this reader, for each request. If it does not know, the reply is 503.
     By(Arc<dyn RevocationReader>),
+    /// By the security events that the issuer sends here: from memory, without a request. **Fast, not immediate.** What is
+    /// answered without events: see [`SetReceiver`].
+    SecurityEvents(SetReceiver),
 }
 
 /// Settings of a [`ResourceServer`] that cannot be used.
@@ -123,16 +129,21 @@ impl ResourceServer {
 
     async fn check_all(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
         let (mut claims, mut document) = self.verify(token).await?;
-        let RevocationCheck::By(reader) = &self.check else {
+        if let RevocationCheck::NotChecked = self.check {
             return Ok(claims);
-        };
+        }
         loop {
             // What was revoked before the issue floor is in no log.
             if document.issued_from.is_some_and(|from| claims.issued_at < from) {
                 return Err(AuthenticateError::Revoked(Box::new(claims)));
             }
             let verified = VerifiedToken::new(token, &claims, document.log);
-            match reader.status(&verified).await.map_err(Unavailable::from)? {
+            let status = match &self.check {
+                RevocationCheck::NotChecked => Ok(RevocationStatus::NotRevoked),
+                RevocationCheck::By(reader) => reader.status(&verified).await,
+                RevocationCheck::SecurityEvents(receiver) => receiver.status(&verified, self.now()?).await,
+            };
+            match status.map_err(Unavailable::from)? {
                 RevocationStatus::NotRevoked => return Ok(claims),
                 RevocationStatus::Revoked(_) => return Err(AuthenticateError::Revoked(Box::new(claims))),
                 RevocationStatus::Incomplete => {
@@ -182,5 +193,13 @@ impl ResourceServer {
             return Err(Problem::internal("put the `ResourceServer` into `web::Data`"));
         }
         Ok(request.app_data::<web::Data<Self>>().map(|data| data.as_ref()))
+    }
+}
+
+impl SetReceiver {
+    /// The handler of the address to which the issuer sends: `App::route("/events", receiver.route(&server))`. It verifies
+    /// events by the keys of this server.
+    pub fn route(&self, server: &ResourceServer) -> Route {
+        self.route_with(Arc::clone(&server.keys))
     }
 }

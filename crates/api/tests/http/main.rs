@@ -31,6 +31,8 @@ mod reauthentication;
 mod resource_server;
 mod routes;
 mod security_headers;
+#[cfg(feature = "resource-server")]
+mod set_receiver;
 mod testing;
 #[cfg(feature = "resource-server")]
 mod tls;

@@ -31,15 +31,15 @@ use uuid::Uuid;
 use crate::world::{ORIGIN, Reply, World};
 
 /// The issuer, as its keys' readers see it. It answers what the test sets.
-struct Issuer {
-    url: String,
+pub(crate) struct Issuer {
+    pub(crate) url: String,
     reply: Arc<Mutex<(u16, &'static str, String)>>,
     fetches: Arc<AtomicUsize>,
     handle: ServerHandle,
 }
 
 impl Issuer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let reply = Arc::new(Mutex::new((200, "max-age=60", String::new())));
         let fetches = Arc::new(AtomicUsize::new(0));
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -67,7 +67,7 @@ impl Issuer {
         }
     }
 
-    fn publishes(&self, document: &Value) {
+    pub(crate) fn publishes(&self, document: &Value) {
         *self.reply.lock().unwrap() = (200, "max-age=60", document.to_string());
     }
 
@@ -146,14 +146,14 @@ impl Both {
     }
 }
 
-fn settings(world: &World, url: &str) -> ResourceServerSettings {
+pub(crate) fn settings(world: &World, url: &str) -> ResourceServerSettings {
     let mut settings = ResourceServerSettings::new(ORIGIN, "rescind-api");
     settings.jwks_url = url.to_owned();
     settings.clock = Arc::new(world.clock.clone());
     settings
 }
 
-async fn mine(caller: Authenticated) -> String {
+pub(crate) async fn mine(caller: Authenticated) -> String {
     assert_eq!(caller.transport(), Transport::Bearer);
     caller.session_id().to_string()
 }
