@@ -40,11 +40,7 @@ mod m20260101_000008_database_lock;
 mod m20261129_000009_own_names;
 mod m20261129_000010_text_user_ids;
 mod m20261129_000011_auth_time;
-<<<<<<< HEAD
 mod m20261130_000013_event_receivers;
-=======
-mod m20261130_000012_keys;
->>>>>>> 2a66eeb (Rotate keys at an instant that the database records, without a restart)
 
 /// For a connection to give to [`Migrator`].
 pub use sea_orm_migration::sea_orm;
@@ -74,11 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000009_own_names::Migration),
             Box::new(m20261129_000010_text_user_ids::Migration),
             Box::new(m20261129_000011_auth_time::Migration),
-<<<<<<< HEAD
             Box::new(m20261130_000013_event_receivers::Migration),
-=======
-            Box::new(m20261130_000012_keys::Migration),
->>>>>>> 2a66eeb (Rotate keys at an instant that the database records, without a restart)
         ]
     }
 

@@ -21,6 +21,7 @@ use crate::{
     connections::{self, Timed},
     database,
     failure::{Failure, SERVER_FAILED},
+    keys,
     node::Node,
     settings::Faults,
     signals::EndSignals,
@@ -51,13 +52,9 @@ impl Node {
     {
         self.starting.end().await;
         let service = self.rescind.service().clone();
-<<<<<<< HEAD
         let keys = self.settings.storage.keys.clone();
         let keys = Box::pin(keys::follow(keys, self.store.clone(), service.clone()));
         let events = Box::pin(Arc::clone(&self.events).run());
-=======
-        let keys = Box::pin(self.follower.follow());
->>>>>>> 2a66eeb (Rotate keys at an instant that the database records, without a restart)
         let server = async move {
             let node = self.settings.node.as_deref().map(HeaderValue::from_str).transpose();
             let node = node.map_err(|_| Faults::one("RESCIND_NODE", "must be able to stand in a header"))?;

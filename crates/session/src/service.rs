@@ -33,7 +33,6 @@ use crate::{
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
     error_chain::ErrorChain,
-    key_schedule::KeySchedule,
     password::Caller,
     password_verifier::PasswordVerifier,
     policy::{Check, Policy},
@@ -64,9 +63,7 @@ pub(crate) const ISSUE_FLOOR_UNKNOWN: i64 = i64::MIN;
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) verifier: Verifier,
-    pub(crate) keys: RwLock<Arc<KeySchedule>>,
-    /// Until when the keys may issue tokens, in milliseconds.
-    pub(crate) keys_confirmed: AtomicI64,
+    keys: RwLock<Arc<Keys>>,
     #[cfg(feature = "argon2")]
     pub(crate) passwords: Passwords,
     pub(crate) sync: BlacklistSync,
@@ -99,7 +96,7 @@ impl SessionService {
     /// [`ConfigError`] if the settings contradict themselves, or the blacklist may lack logouts of other nodes.
     pub fn new(
         config: Config,
-        keys: impl Into<KeySchedule>,
+        keys: Keys,
         ports: Ports,
         mut rng: impl CryptoRng + Send + 'static,
     ) -> Result<Self, ConfigError> {
@@ -118,8 +115,7 @@ impl SessionService {
         let parts = Parts {
             config,
             verifier,
-            keys: RwLock::new(Arc::new(keys.into())),
-            keys_confirmed: i64::MAX.into(),
+            keys: RwLock::new(Arc::new(keys)),
             #[cfg(feature = "argon2")]
             passwords,
             sync: BlacklistSync::default(),
@@ -171,6 +167,20 @@ impl SessionService {
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// The keys in use, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
+    #[must_use]
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.parts.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.
+    ///
+    /// Let a new key verify everywhere before it signs anywhere: first replace the keys by a ring in which the new one
+    /// is [retired](rescind_token::KeyRing::with_retired), on every node.
+    pub fn replace_keys(&self, keys: Keys) {
+        *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// The same service with these ports: decorated adapters that count or watch the cost of one request. Keys,
@@ -288,7 +298,6 @@ impl SessionService {
         if let Some(from) = self.issues_from().filter(|from| issued_at < *from) {
             return Err(ClockNotReady::IssueFloor(from).into());
         }
-        let keys = self.issuing_keys(now)?;
         let claims = AccessClaims {
             issuer: self.parts.config.issuer.clone(),
             audience: self.parts.config.audience.clone(),
@@ -301,11 +310,10 @@ impl SessionService {
             auth_time: Some(owner.auth_time),
             extra: owner.extra,
         };
-        Ok((sign(&keys, &claims)?, claims))
+        Ok((self.sign(&claims)?, claims))
     }
     // ANCHOR_END: mint
 
-<<<<<<< HEAD
     /// Signs claims, unless a browser would drop the cookie with the token.
     fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, Unavailable> {
         let token = self.keys().ring.sign(claims).map_err(|error| match error {
@@ -325,8 +333,6 @@ impl SessionService {
         self.parts.revoked.subscribe()
     }
 
-=======
->>>>>>> 2a66eeb (Rotate keys at an instant that the database records, without a restart)
     /// How long a revocation is kept beyond the latest token that it covers.
     pub(crate) fn margin(&self) -> Duration {
         self.parts.config.leeway.saturating_add(MARGIN)
@@ -436,18 +442,6 @@ impl SessionService {
 /// Runs a task in the request's span and with the caller's subscriber, so that its log lines have the request's id.
 pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(task.in_current_span().with_current_subscriber())
-}
-
-/// Signs claims, unless a browser would drop the cookie with the token.
-fn sign(keys: &Keys, claims: &AccessClaims) -> Result<AccessToken, Unavailable> {
-    let token = keys.ring.sign(claims).map_err(|error| match error {
-        SignError::TooLong => Unavailable::ClaimsTooLarge { bytes: MAX_TOKEN_BYTES },
-        other => StoreError::unavailable(other).into(),
-    })?;
-    match token.expose_secret().len() {
-        bytes if bytes > SessionService::MAX_TOKEN_BYTES => Err(Unavailable::ClaimsTooLarge { bytes }),
-        _ => Ok(token),
-    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -23,11 +23,7 @@ pub use rescind_session::{self as session, SystemClock};
 pub use sql::sqlite_file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sql::{
-<<<<<<< HEAD
     Claimed, ConnectError, DatabaseGuard, EventPosition, MigrationState, MigrationStep, SqlSettings, SqlStore,
-=======
-    Claimed, ConnectError, DatabaseGuard, KeyRecord, MigrationState, MigrationStep, RecordedRing, SqlSettings, SqlStore,
->>>>>>> 2a66eeb (Rotate keys at an instant that the database records, without a restart)
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use stores::{ChosenBlacklist, Stores, StoresError};

@@ -9,11 +9,7 @@
 
 mod adopting;
 mod claiming;
-<<<<<<< HEAD
 mod event_receivers;
-=======
-mod keys;
->>>>>>> 2a66eeb (Rotate keys at an instant that the database records, without a restart)
 mod place;
 mod pruning;
 mod restored;
