@@ -40,6 +40,7 @@ mod m20260101_000008_database_lock;
 mod m20261129_000009_own_names;
 mod m20261129_000010_text_user_ids;
 mod m20261129_000011_auth_time;
+mod m20261130_000012_keys;
 mod m20261130_000013_event_receivers;
 
 /// For a connection to give to [`Migrator`].
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000009_own_names::Migration),
             Box::new(m20261129_000010_text_user_ids::Migration),
             Box::new(m20261129_000011_auth_time::Migration),
+            Box::new(m20261130_000012_keys::Migration),
             Box::new(m20261130_000013_event_receivers::Migration),
         ]
     }

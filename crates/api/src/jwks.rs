@@ -8,9 +8,6 @@ use serde_json::json;
 
 use crate::rescind::Rescind;
 
-/// How long a reader may keep the document, in seconds: after that, a key that was removed is refused there too.
-const MAX_AGE: u32 = 60;
-
 /// The handler of `GET /.well-known/jwks.json`, to be mounted at another path: the public keys as a JWK set
 /// (RFC 7517), with those that only verify. Symmetric keys are never in it, so under HS256 it is empty.
 ///
@@ -18,7 +15,7 @@ const MAX_AGE: u32 = 60;
 /// has synced it: a server that reads the blacklist without a database compares it with the blacklist's own statement.
 /// `rescind_issued_from` is the database's issue floor, if it has one: tokens with an earlier `iat` are refused.
 ///
-/// The reply may be cached for a minute.
+/// The reply may be cached for [`jwks_max_age`](crate::Settings::jwks_max_age).
 pub async fn jwks(rescind: Rescind) -> HttpResponse {
     let service = rescind.service();
     let mut document = service.keys().ring.to_jwks();
@@ -28,7 +25,9 @@ pub async fn jwks(rescind: Rescind) -> HttpResponse {
     if let Some(from) = service.issues_from() {
         document["rescind_issued_from"] = json!(from.as_second());
     }
-    let caching = CacheControl(vec![CacheDirective::Public, CacheDirective::MaxAge(MAX_AGE)]);
+    let max_age = rescind.settings().jwks_max_age.as_secs();
+    let max_age = CacheDirective::MaxAge(max_age.try_into().unwrap_or(u32::MAX));
+    let caching = CacheControl(vec![CacheDirective::Public, max_age]);
     HttpResponse::Ok()
         .insert_header(caching)
         .content_type("application/jwk-set+json")

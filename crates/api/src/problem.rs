@@ -75,9 +75,10 @@ pub enum Problem {
     /// harmless.
     StoreUnavailable(Hidden),
     /// 503: the service is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for the missing part.
-    /// If the time is not known, calls other than `/health/ready` answer this too.
+    /// If the time is not known, or the key that issues tokens is not here, calls other than `/health/ready` answer this too.
     NotReady {
-        /// `database`, `blacklist`, `blacklist_rebuilding`, `blacklist_behind`, `clock`, `lock` or `maintenance`.
+        /// `database`, `blacklist`, `blacklist_rebuilding`, `blacklist_behind`, `clock`, `keys`, `lock` or
+        /// `maintenance`.
         reason: &'static str,
         /// The cause, for the log.
         cause: Hidden,
@@ -522,6 +523,10 @@ impl From<Unavailable> for Problem {
         match error {
             Unavailable::Clock(_) => Self::NotReady {
                 reason: "clock",
+                cause: Hidden::new(error),
+            },
+            Unavailable::Keys(_) => Self::NotReady {
+                reason: "keys",
                 cause: Hidden::new(error),
             },
             Unavailable::ClaimsTooLarge { .. } => Self::ClaimsTooLarge(Hidden::new(error)),

@@ -50,6 +50,9 @@ pub struct Settings {
     /// How long the body of a request may take behind [`Rescind::guard`](crate::Rescind::guard), counted from the end of
     /// its head. By default 10 s; an application with uploads needs more.
     pub body_deadline: Duration,
+    /// How long others may keep our published keys. A new key has to be published for longer than that before it signs, and
+    /// one that was removed is refused elsewhere that much later. By default a minute.
+    pub jwks_max_age: Duration,
     /// The application's login page. By default `/login`.
     pub login_path: String,
     /// Where [`Part::Browser`](crate::Part::Browser) refreshes. By default `/refresh`.
@@ -104,6 +107,7 @@ impl Settings {
         oauth_clients: Vec<RegisteredClient>,
         content_security_policy: Option<String>,
         body_deadline: Duration,
+        jwks_max_age: Duration,
         login_path: String,
         refresh_path: String,
         logout_path: String,
@@ -198,6 +202,7 @@ impl Settings {
             oauth_clients: Vec::new(),
             content_security_policy: None,
             body_deadline: DEADLINE,
+            jwks_max_age: JWKS_MAX_AGE,
             login_path: "/login".to_owned(),
             refresh_path: "/refresh".to_owned(),
             logout_path: "/logout".to_owned(),
@@ -233,6 +238,9 @@ impl Settings {
 
 /// How long a body may take, counted from the end of the request's head.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long others may keep our published keys.
+const JWKS_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How often an action is allowed. Written as `10/min`, `100/hour`, `5/s` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

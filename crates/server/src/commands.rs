@@ -3,21 +3,22 @@
 use std::{
     io::{Write, stdout},
     sync::Arc,
+    time::Duration,
 };
 
 use rescind_session::{
     AnchoredClock, Clock, EndReason, SystemClock, SystemRandom,
     ports::{Closing, SessionStore, StoreClock},
-    token::{Algorithm, ClientId, ClientSecret, RefreshKey, RegisteredClient},
+    token::{ClientId, ClientSecret, RefreshKey, RegisteredClient},
 };
-use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState, SqlStore};
+use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState};
 
 use crate::{
     blacklist::{chosen, redis},
     database,
     failure::Failure,
     high_water::HighWaterMark,
-    keys::{KeyDirectory, Ring},
+    keys::{KeyCommands, KeyDirectory, NewKey, Rotated, add_unrecorded, is_ended},
     settings::{Clients, Command, Keys, Migrate, Settings, Storage},
 };
 
@@ -96,28 +97,62 @@ fn new_client(id: &str) -> Result<(), Failure> {
 async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     let storage = &settings.storage;
     let directory = KeyDirectory::open(&storage.keys)?;
-    let ring = match keys {
-        Keys::Rotate => directory.load()?,
-        Keys::Adopt => {
-            let mut rng = SystemRandom::new()?;
-            directory.load_or_make(storage.algorithm, || RefreshKey::generate(&mut rng))?
+    let make = || {
+        let mut rng = SystemRandom::new()?;
+        Ok::<_, Failure>(directory.load_or_make(storage.algorithm, || RefreshKey::generate(&mut rng))?)
+    };
+    let set = match keys {
+        Keys::Generate => {
+            return make()?
+                .files
+                .iter()
+                .try_for_each(|file| say(&format!("{}  {}", file.id, file.path.display())));
         }
+        Keys::Adopt => make()?,
+        Keys::List | Keys::Rotate { .. } | Keys::Retire { .. } => directory.load()?,
+    };
+    // Held until the end, if no node runs.
+    let alone = match keys {
+        Keys::Adopt => alone(storage).await.ok(),
+        _ => None,
     };
     let store = database::open(settings).await?;
-    let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
-    let remembered = mark.compare(&store).await?.newest;
-    match keys {
-        Keys::Rotate => {
-            database::claim_for(&store, &ring, storage, remembered).await?;
-            rotate(&directory, &ring, &store, storage).await?;
+    let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
+    clock.anchor(store.store_clock().await?)?;
+    let commands = KeyCommands::new(settings, store.clone(), Arc::new(clock))?;
+    if !matches!(keys, Keys::List) {
+        let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
+        let remembered = mark.compare(&store).await?.newest;
+        let records = store.recorded_ring().await?.keys;
+        let set = set.filtered(|id| !is_ended(&records, id));
+        // A database that no keys have claimed gets its issue floor with its first keys.
+        match database::claim_for(settings, &store, &set, remembered).await {
+            Err(Failure::ForeignKeys(_)) if matches!(keys, Keys::Adopt) => {}
+            claimed => drop(claimed?),
         }
-        Keys::Adopt => {
-            // A database that no keys have claimed gets its issue floor with its first keys.
-            match database::claim_for(&store, &ring, storage, remembered).await {
-                Ok(()) | Err(Failure::ForeignKeys(_)) => {}
-                Err(failure) => return Err(failure),
+    }
+    match keys {
+        Keys::Generate => {}
+        Keys::List => {
+            for key in commands.list().await? {
+                say(&key.to_string())?;
             }
-            store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
+        }
+        Keys::Rotate { refresh, now, after } => {
+            let new = match (refresh, now) {
+                (true, _) => NewKey::Refresh,
+                (false, true) => NewKey::InPlaceOfLeaked,
+                (false, false) => NewKey::Signing,
+            };
+            let rotated = commands.rotate(new, after.unwrap_or_default()).await?;
+            say(&told(new, &rotated))?;
+        }
+        Keys::Retire { id, now } => match commands.retire(id.as_deref(), now).await?.as_slice() {
+            [] => say("No key was retired: tokens of each are still accepted.")?,
+            ended => say(&format!("Retired, and their files here deleted: {}", ended.join(", ")))?,
+        },
+        Keys::Adopt => {
+            commands.adopt(alone.is_some()).await?;
             say(&format!(
                 "The keys in {} are the keys of this database now.",
                 storage.keys.display()
@@ -128,20 +163,34 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Adds a signing key. The caller has checked that the ring is the database's: adding to a foreign one would adopt it unseen.
-async fn rotate(directory: &KeyDirectory, present: &Ring, store: &SqlStore, storage: &Storage) -> Result<(), Failure> {
-    let algorithm: Algorithm = storage.algorithm.unwrap_or(present.keys.ring.active().algorithm());
-    let added = directory.add_access_key(algorithm)?;
-    store
-        .replace_fingerprint(&directory.load()?.fingerprint.to_string())
-        .await?;
-    say(&format!(
-        "{} ({algorithm}) signs from the next start on. Nodes that run and share this directory verify with it within seconds; \
-         copy it to those that do not. Services that read /.well-known/jwks.json have it after a minute. Then restart the nodes, \
-         one after the other. Older keys still verify; delete one, and run `rescind keys adopt`, when the longest access token \
-         that it signed has expired: running nodes then refuse what it signed.",
-        added.display()
-    ))
+/// What a rotation means.
+fn told(new: NewKey, rotated: &Rotated) -> String {
+    let Rotated {
+        file,
+        algorithm,
+        issues_from,
+        read_by,
+        cached_until,
+    } = rotated;
+    let file = file.display();
+    let copy = "Copy the file to nodes with a key directory of their own before that: a node that lacks it then issues no \
+                tokens, and is not ready (`keys`). Nobody is logged out, and no node has to be restarted.";
+    match new {
+        NewKey::Signing => format!(
+            "{file} ({algorithm}) is published now, and signs from {issues_from} on. {copy} The old key still verifies until \
+             its last token has expired; `rescind keys list` shows when."
+        ),
+        NewKey::Refresh => format!(
+            "{file} is accepted by every node by {read_by}, and makes refresh tokens from {issues_from} on. {copy} Tokens of the \
+             old key are accepted until the last of them has expired."
+        ),
+        NewKey::InPlaceOfLeaked => format!(
+            "{file} ({algorithm}) signs now, and the old signing keys are ended. Every running node refuses what they signed by \
+             {read_by}; services that cache /.well-known/jwks.json by {cached_until}. Copy the file to nodes with a key \
+             directory of their own at once: until they have it they issue no tokens. Access tokens in use are refused, and \
+             refresh tokens buy new ones."
+        ),
+    }
 }
 
 /// Ends every session after a restore from a backup: the database has lost the revocations made since.
@@ -173,17 +222,25 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
         margin: settings.tokens.margin(),
     };
     directory.replace_access_keys(storage.algorithm)?;
-    let ring = directory.load()?;
+    let set = directory.load()?;
+    // The recorded instants may lie in the future of the new time.
+    let mut records = store.recorded_ring().await?.keys;
+    records.retain(|record| set.find(&record.id).is_some());
+    for record in &mut records {
+        record.issues_from = record.issues_from.min(closing.at);
+    }
+    let longest = |refresh| settings.tokens.longest_token(refresh);
+    add_unrecorded(&mut records, &set, closing.at, |_| Duration::ZERO, longest);
     let closed = store.close_everything(&closing).await?;
     // The log has a new identity. The remembered time may be the wrong one.
     let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
     mark.reset(&store).await?;
-    store.replace_fingerprint(&ring.fingerprint.to_string()).await?;
+    store.record_ring(None, &set.fingerprint()?, &records).await?;
     database::close(&store).await;
     say(&format!(
         "{closed} {} closed, and a new key signs: {}. Everybody has to log in again.",
         if closed == 1 { "session was" } else { "sessions were" },
-        ring.active.display()
+        set.files[0].path.display()
     ))?;
     say(&format!(
         "If other nodes use this database, give each the keys in {} before it starts, in place of its own.",

@@ -8,12 +8,12 @@ use rescind_session::{
     ports::{ISSUE_FLOOR_MARGIN, SessionStore},
     token::RefreshKey,
 };
-use rescind_store::{Claimed, DatabaseLock, LockMode, SqlSettings, SqlStore, sqlite_file};
+use rescind_store::{Claimed, DatabaseLock, KeyRecord, LockMode, SqlSettings, SqlStore, sqlite_file};
 
 use crate::{
     clock,
     failure::Failure,
-    keys::{KeyDirectory, KeysError, Ring},
+    keys::{KeyDirectory, KeySet, KeysError, Plan, add_unrecorded, due, is_ended, record_lifetimes},
     private_files::{make_directory, refuse_public},
     settings::{Database, Faults, Settings, Storage},
 };
@@ -115,38 +115,48 @@ pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
 /// # Errors
 /// [`Failure`], also if the database belongs to other keys.
 pub(crate) async fn load_keys(
-    storage: &Storage,
+    settings: &Settings,
     store: &SqlStore,
     rng: &mut SystemRandom,
     remembered: Option<Timestamp>,
-) -> Result<Ring, Failure> {
+) -> Result<(KeySet, Plan), Failure> {
+    let storage = &settings.storage;
     let directory = KeyDirectory::open(&storage.keys)?;
-    let ring = if store.fingerprint().await?.is_some() {
+    let recorded = store.recorded_ring().await?;
+    let set = if recorded.fingerprint.is_some() {
         // New keys would be refused, and their files would stay.
-        directory.load().map_err(|error| match error {
-            KeysError::Missing { path } => Failure::ForeignKeys(path),
-            other => other.into(),
-        })?
+        directory.load()
     } else {
-        directory.load_or_make(storage.algorithm, || RefreshKey::generate(rng))?
+        directory.load_or_make(storage.algorithm, || RefreshKey::generate(rng))
     };
-    let active = ring.keys.ring.active();
-    if let Some(asked) = storage.algorithm.filter(|asked| *asked != active.algorithm()) {
+    let foreign = |error| match (error, recorded.fingerprint.is_some()) {
+        (KeysError::Missing { path }, true) => Failure::ForeignKeys(path),
+        (other, _) => other.into(),
+    };
+    let set = set.map_err(foreign)?.filtered(|id| !is_ended(&recorded.keys, id));
+    let records = claim_for(settings, store, &set, remembered).await?;
+    let last = due(&records, false, Timestamp::MAX);
+    if let (Some(asked), Some(last)) = (storage.algorithm, last)
+        && asked.as_str() != last.algorithm
+    {
+        let file = set.find(&last.id).map(|file| file.path.display().to_string());
         let must = format!(
             "is {asked}, but the active key {} is for {}: run `rescind keys rotate` to make one for {asked}, or set \
              RESCIND_ALGORITHM={}",
-            ring.active.display(),
-            active.algorithm(),
-            active.algorithm(),
+            file.unwrap_or_default(),
+            last.algorithm,
+            last.algorithm,
         );
         return Err(Faults::one("RESCIND_ALGORITHM", must).into());
     }
-    claim_for(store, &ring, storage, remembered).await?;
-    tracing::info!(directory = %storage.keys.display(), kid = active.kid(), algorithm = %active.algorithm(), "keys are ready");
-    Ok(ring)
+    let plan = Plan::at(clock::wall(), &records);
+    record_lifetimes(store, &records, &plan, &settings.tokens).await?;
+    let kid = due(&records, false, clock::wall()).map(|key| key.id.as_str());
+    tracing::info!(directory = %storage.keys.display(), kid, "keys are ready");
+    Ok((set, plan))
 }
 
-/// Claims the database for these keys. `remembered`: the newest instant of the high-water mark.
+/// Claims the database for these keys, and returns its record of them. `remembered`: the newest instant of the high-water mark.
 ///
 /// An unclaimed database gets an issue floor if the keys are older than this start. So does one that the keys return to after
 /// use with another: it lacks the revocations made there.
@@ -154,13 +164,15 @@ pub(crate) async fn load_keys(
 /// # Errors
 /// [`Failure::ForeignKeys`] if it belongs to other keys.
 pub(crate) async fn claim_for(
+    settings: &Settings,
     store: &SqlStore,
-    ring: &Ring,
-    storage: &Storage,
+    set: &KeySet,
     remembered: Option<Timestamp>,
-) -> Result<(), Failure> {
-    let newest = (!ring.is_new).then(|| remembered.map_or(clock::wall(), |newest| newest.max(clock::wall())));
-    let claimed = store.claim_fingerprint(&ring.fingerprint.to_string(), newest).await?;
+) -> Result<Vec<KeyRecord>, Failure> {
+    let now = clock::wall();
+    let newest = (!set.is_new).then(|| remembered.map_or(now, |newest| newest.max(now)));
+    let fingerprint = set.fingerprint()?;
+    let claimed = store.claim_fingerprint(&fingerprint, newest).await?;
     if let (Claimed::First, Some(_)) = (claimed, newest) {
         tracing::warn!(
             "no node has used this database before, and the keys are older: tokens that they signed until now are refused, and \
@@ -179,10 +191,18 @@ pub(crate) async fn claim_for(
              wait for a few seconds"
         );
     }
-    match claimed {
-        Claimed::First | Claimed::Same => Ok(()),
-        Claimed::Different => Err(Failure::ForeignKeys(storage.keys.clone())),
+    if claimed == Claimed::Different {
+        return Err(Failure::ForeignKeys(settings.storage.keys.clone()));
     }
+    // None after an upgrade, and on a new database.
+    let mut records = store.recorded_ring().await?.keys;
+    let before = records.len();
+    let longest = |refresh| settings.tokens.longest_token(refresh);
+    add_unrecorded(&mut records, set, now, |_| Duration::ZERO, longest);
+    if records.len() > before {
+        store.record_ring(Some(&fingerprint), &fingerprint, &records).await?;
+    }
+    Ok(records)
 }
 
 /// Closes the database, so that its file is complete without a log beside it. A failure here loses no data.

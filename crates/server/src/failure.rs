@@ -75,6 +75,8 @@ pub enum Failure {
         .0.display()
     )]
     ForeignKeys(PathBuf),
+    #[error("{0}")]
+    Refused(String),
     #[error(
         "the database is older than what its keys have seen: its revocation log ends at position {ends}, and {recorded} was \
          recorded outside of it. Tokens that were logged out since would be accepted again. Put the latest files back (of \

@@ -23,6 +23,7 @@ mod starting;
 
 pub use builder::NodeBuilder;
 pub use failure::Failure;
+pub use keys::{KeyCommands, KeyState, ListedKey, NewKey, Rotated};
 pub use node::Node;
 pub use program::{exit, read};
 pub use rescind_api as api;

@@ -26,6 +26,7 @@ use crate::{
     events::Transmitter,
     failure::{Failure, SERVER_FAILED},
     high_water::{Guard, HighWaterMark},
+    keys::{Follower, KeyCommands},
     readiness::Readiness,
     settings::{Faults, Settings},
     starting::Starting,
@@ -43,6 +44,8 @@ pub struct Node {
     pub(crate) rescind: Rescind,
     pub(crate) maintenance: JoinHandle<Infallible>,
     pub(crate) events: Arc<Transmitter>,
+    pub(crate) keys: KeyCommands,
+    pub(crate) follower: Follower,
     pub(crate) when_ending: Box<dyn FnOnce()>,
 }
 
@@ -80,7 +83,7 @@ impl Node {
         let mark = Arc::new(HighWaterMark::of_node(&settings, redis));
         let remembered = mark.compare(&store).await?.newest;
         let mut rng = SystemRandom::new()?;
-        let ring = database::load_keys(&settings.storage, &store, &mut rng, remembered).await?;
+        let (set, plan) = database::load_keys(&settings, &store, &mut rng, remembered).await?;
         mark.raise(&store).await?;
         let guard = Guard {
             database_lock: Arc::clone(&database_lock),
@@ -101,7 +104,7 @@ impl Node {
         ports.users = users.unwrap_or(ports.users);
         let config = configure(config(&settings, &public_url));
         let issuer = config.issuer.clone();
-        let mut service = SessionService::new(config, ring.keys, ports, rng)?;
+        let mut service = SessionService::new(config, plan.with(&set)?, ports, rng)?;
         if let Some(claims) = claims {
             service = service.with_claims(claims);
         }
@@ -124,8 +127,19 @@ impl Node {
             let service = service.clone();
             async move { service.run_maintenance(Maintenance::default()).await }
         });
+        let keys = KeyCommands::new(&settings, store.clone(), clock.clone())?;
+        let follower = Follower {
+            directory: keys.directory.clone(),
+            store: store.clone(),
+            service: service.clone(),
+            tokens: settings.tokens.clone(),
+            set,
+            plan,
+        };
         Ok(Self {
             rescind: Rescind::new(service, configure_http(api(&settings, public_url)))?,
+            keys,
+            follower,
             settings,
             listener,
             bound,
@@ -143,6 +157,12 @@ impl Node {
     #[must_use]
     pub fn rescind(&self) -> &Rescind {
         &self.rescind
+    }
+
+    /// The commands on its keys, for a page that offers them to an administrator.
+    #[must_use]
+    pub fn keys(&self) -> &KeyCommands {
+        &self.keys
     }
 
     /// The address it listens on.
@@ -193,6 +213,7 @@ fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {
         .cookie_prefix(prefix.unwrap_or(usual.cookie_prefix))
         .forward_auth_same_method(settings.listening.forward_auth_same_method)
         .trusted_proxies(settings.limits.trusted_proxies.clone())
+        .jwks_max_age(settings.tokens.jwks_max_age)
         .login_limit(settings.limits.login_limit)
         .signup_limit(settings.limits.signup_limit)
         .oauth_clients(settings.oauth_clients.clone())

@@ -21,7 +21,6 @@ use crate::{
     connections::{self, Timed},
     database,
     failure::{Failure, SERVER_FAILED},
-    keys,
     node::Node,
     settings::Faults,
     signals::EndSignals,
@@ -52,8 +51,7 @@ impl Node {
     {
         self.starting.end().await;
         let service = self.rescind.service().clone();
-        let keys = self.settings.storage.keys.clone();
-        let keys = Box::pin(keys::follow(keys, self.store.clone(), service.clone()));
+        let keys = Box::pin(self.follower.follow());
         let events = Box::pin(Arc::clone(&self.events).run());
         let server = async move {
             let node = self.settings.node.as_deref().map(HeaderValue::from_str).transpose();

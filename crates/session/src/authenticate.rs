@@ -66,7 +66,12 @@ impl SessionService {
         match self.parts.verifier.verify(&self.keys().ring, token, now) {
             Ok(claims) => Ok(claims),
             Err(VerifyError::Expired(claims)) => Err(AuthenticateError::Expired(claims)),
-            Err(error) => Err(AuthenticateError::Invalid(error)),
+            Err(error) => {
+                if error == VerifyError::UnknownKey {
+                    self.issuing_keys(now)?;
+                }
+                Err(AuthenticateError::Invalid(error))
+            }
         }
     }
     // ANCHOR_END: verify_signature_only

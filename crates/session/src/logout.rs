@@ -259,7 +259,12 @@ impl SessionService {
             }
             (Some(Ok(claims)), refresh) => Ok((Genuine::Access(Box::new(claims)), refresh != Some(None))),
             (access, Some(Some(session))) => Ok((Genuine::Refresh(Box::new(session)), access.is_none())),
-            (Some(Err(error)), _) => Err(LogoutError::Invalid(error)),
+            (Some(Err(error)), _) => {
+                if error == VerifyError::UnknownKey {
+                    self.require_keys()?;
+                }
+                Err(LogoutError::Invalid(error))
+            }
             (None, Some(None)) => Err(LogoutError::RefreshInvalid),
             (None, None) => Err(LogoutError::Missing),
         }

@@ -26,6 +26,9 @@ pub enum NotReady {
     /// The time is not known.
     #[error("the time is not known")]
     Clock(#[source] Unavailable),
+    /// The key that is due to issue tokens is not here, or is not known.
+    #[error("the key that is due to issue tokens is not here")]
+    Keys(#[source] Unavailable),
     /// The blacklist does not answer.
     #[error("the blacklist does not answer")]
     Blacklist(#[source] Unavailable),
@@ -53,6 +56,7 @@ impl NotReady {
         match self {
             Self::Database(_) | Self::Writes => "database",
             Self::Clock(_) => "clock",
+            Self::Keys(_) => "keys",
             Self::Blacklist(_) => "blacklist",
             Self::BlacklistRebuilding => "blacklist_rebuilding",
             Self::Behind => "blacklist_behind",
@@ -92,6 +96,7 @@ impl SessionService {
         if let Some(clock) = clock {
             return Err(NotReady::Clock(clock.into()));
         }
+        self.issuing_keys(now).map_err(NotReady::Keys)?;
         let (sync, writing) = (&self.parts.sync, &self.parts.writing);
         if writing.refused.load(Ordering::SeqCst) {
             return Err(NotReady::Writes);

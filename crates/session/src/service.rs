@@ -33,6 +33,7 @@ use crate::{
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
     error_chain::ErrorChain,
+    key_schedule::KeySchedule,
     password::Caller,
     password_verifier::PasswordVerifier,
     policy::{Check, Policy},
@@ -63,7 +64,9 @@ pub(crate) const ISSUE_FLOOR_UNKNOWN: i64 = i64::MIN;
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) verifier: Verifier,
-    keys: RwLock<Arc<Keys>>,
+    pub(crate) keys: RwLock<Arc<KeySchedule>>,
+    /// Until when the keys may issue tokens, in milliseconds.
+    pub(crate) keys_confirmed: AtomicI64,
     #[cfg(feature = "argon2")]
     pub(crate) passwords: Passwords,
     pub(crate) sync: BlacklistSync,
@@ -96,7 +99,7 @@ impl SessionService {
     /// [`ConfigError`] if the settings contradict themselves, or the blacklist may lack logouts of other nodes.
     pub fn new(
         config: Config,
-        keys: Keys,
+        keys: impl Into<KeySchedule>,
         ports: Ports,
         mut rng: impl CryptoRng + Send + 'static,
     ) -> Result<Self, ConfigError> {
@@ -115,7 +118,8 @@ impl SessionService {
         let parts = Parts {
             config,
             verifier,
-            keys: RwLock::new(Arc::new(keys)),
+            keys: RwLock::new(Arc::new(keys.into())),
+            keys_confirmed: i64::MAX.into(),
             #[cfg(feature = "argon2")]
             passwords,
             sync: BlacklistSync::default(),
@@ -167,20 +171,6 @@ impl SessionService {
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
-    }
-
-    /// The keys in use, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
-    #[must_use]
-    pub fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.parts.keys.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.
-    ///
-    /// Let a new key verify everywhere before it signs anywhere: first replace the keys by a ring in which the new one
-    /// is [retired](rescind_token::KeyRing::with_retired), on every node.
-    pub fn replace_keys(&self, keys: Keys) {
-        *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// The same service with these ports: decorated adapters that count or watch the cost of one request. Keys,
@@ -298,6 +288,7 @@ impl SessionService {
         if let Some(from) = self.issues_from().filter(|from| issued_at < *from) {
             return Err(ClockNotReady::IssueFloor(from).into());
         }
+        let keys = self.issuing_keys(now)?;
         let claims = AccessClaims {
             issuer: self.parts.config.issuer.clone(),
             audience: self.parts.config.audience.clone(),
@@ -310,21 +301,9 @@ impl SessionService {
             auth_time: Some(owner.auth_time),
             extra: owner.extra,
         };
-        Ok((self.sign(&claims)?, claims))
+        Ok((sign(&keys, &claims)?, claims))
     }
     // ANCHOR_END: mint
-
-    /// Signs claims, unless a browser would drop the cookie with the token.
-    fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, Unavailable> {
-        let token = self.keys().ring.sign(claims).map_err(|error| match error {
-            SignError::TooLong => Unavailable::ClaimsTooLarge { bytes: MAX_TOKEN_BYTES },
-            other => StoreError::unavailable(other).into(),
-        })?;
-        match token.expose_secret().len() {
-            bytes if bytes > Self::MAX_TOKEN_BYTES => Err(Unavailable::ClaimsTooLarge { bytes }),
-            _ => Ok(token),
-        }
-    }
 
     /// Changes whenever this node has written a revocation into the log: for a task that passes revocations on. Those of
     /// other nodes do not change it.
@@ -442,6 +421,18 @@ impl SessionService {
 /// Runs a task in the request's span and with the caller's subscriber, so that its log lines have the request's id.
 pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(task.in_current_span().with_current_subscriber())
+}
+
+/// Signs claims, unless a browser would drop the cookie with the token.
+fn sign(keys: &Keys, claims: &AccessClaims) -> Result<AccessToken, Unavailable> {
+    let token = keys.ring.sign(claims).map_err(|error| match error {
+        SignError::TooLong => Unavailable::ClaimsTooLarge { bytes: MAX_TOKEN_BYTES },
+        other => StoreError::unavailable(other).into(),
+    })?;
+    match token.expose_secret().len() {
+        bytes if bytes > SessionService::MAX_TOKEN_BYTES => Err(Unavailable::ClaimsTooLarge { bytes }),
+        _ => Ok(token),
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

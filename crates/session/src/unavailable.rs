@@ -1,6 +1,6 @@
 //! Errors: the service cannot answer, or a closing is incomplete.
 
-use crate::{clock::ClockNotReady, ports::StoreError};
+use crate::{clock::ClockNotReady, key_schedule::KeysNotReady, ports::StoreError};
 
 /// The service cannot answer. The reply to every request is "try again", never "yes".
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum Unavailable {
     /// The time is not known.
     #[error(transparent)]
     Clock(#[from] ClockNotReady),
+    /// The key that is due to issue tokens is not here, or is not known.
+    #[error(transparent)]
+    Keys(#[from] KeysNotReady),
     /// The blacklist is incomplete: [`SessionService::sync_blacklist`](crate::SessionService::sync_blacklist) has not
     /// reached the end of the log yet, or the blacklist has lost its data.
     #[error("the blacklist has not been filled from the revocation log yet")]

@@ -23,7 +23,8 @@ pub use rescind_session::{self as session, SystemClock};
 pub use sql::sqlite_file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sql::{
-    Claimed, ConnectError, DatabaseGuard, EventPosition, MigrationState, MigrationStep, SqlSettings, SqlStore,
+    Claimed, ConnectError, DatabaseGuard, EventPosition, KeyRecord, MigrationState, MigrationStep, RecordedRing,
+    SqlSettings, SqlStore,
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use stores::{ChosenBlacklist, Stores, StoresError};

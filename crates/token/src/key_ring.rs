@@ -4,7 +4,7 @@
 //! until the longest token that it signed has expired. A token's `kid` names its key, so at most one signature is
 //! checked; trying all keys would let a stranger multiply the work.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use jsonwebtoken::Header;
 use serde::Serialize;
@@ -36,13 +36,14 @@ pub enum SignError {
 /// The keys of a service: one signs, all verify. It dereferences to the [`VerifyingKeys`], the active one first.
 #[derive(Debug)]
 pub struct KeyRing {
-    active: SigningKey,
+    active: Arc<SigningKey>,
     verifying: VerifyingKeys,
 }
 
 impl KeyRing {
     /// A ring of one key.
-    pub fn new(active: SigningKey) -> Self {
+    pub fn new(active: impl Into<Arc<SigningKey>>) -> Self {
+        let active = active.into();
         Self {
             verifying: [active.verifying_key()].into_iter().collect(),
             active,
@@ -55,6 +56,13 @@ impl KeyRing {
     #[must_use]
     pub fn with_retired(mut self, key: VerifyingKey) -> Self {
         self.verifying.add(key);
+        self
+    }
+
+    /// Without the key of that name: what it signed is refused, even if it is the one that signs.
+    #[must_use]
+    pub fn without(mut self, kid: &str) -> Self {
+        self.verifying.remove(kid);
         self
     }
 

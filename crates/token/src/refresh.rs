@@ -28,8 +28,10 @@ use crate::{Generation, KeyError, RefreshToken, Salt, SessionId, jws};
 const PREFIX: &str = "rrt_";
 /// Separates these tags from any other use of the same key, now or later.
 const LABEL: &[u8] = b"rescind refresh v1";
-/// The same for texts that are [sealed](RefreshKeys::seal). Neither label is the beginning of the other.
+/// The same for texts that are [sealed](RefreshKeys::seal). No label is the beginning of another.
 const SEAL_LABEL: &[u8] = b"rescind seal v1";
+/// The same for a key's [public id](RefreshKey::id).
+const ID_LABEL: &[u8] = b"rescind refresh key id v1";
 const TAG_BYTES: usize = 32;
 const BODY_BYTES: usize = 16 + 4 + TAG_BYTES;
 /// 52 bytes in base64url without padding.
@@ -76,6 +78,12 @@ impl RefreshKey {
         jws::encode(self.as_bytes()).into()
     }
 
+    /// A public name of the key, to list it by. It reveals nothing about the key.
+    pub fn id(&self) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.as_bytes());
+        jws::encode(hmac::sign(&key, ID_LABEL).as_ref())
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_slice()
     }
@@ -114,6 +122,9 @@ pub struct RefreshKeys {
 }
 
 impl RefreshKeys {
+    /// The most keys of a ring.
+    pub const MOST: usize = MOST_KEYS;
+
     /// A ring of the key that issues and of older ones.
     ///
     /// # Errors

@@ -60,6 +60,10 @@ impl VerifyingKeys {
         }
     }
     // ANCHOR_END: add
+
+    pub(crate) fn remove(&mut self, kid: &str) {
+        self.0.retain(|key| key.kid() != kid);
+    }
 }
 
 /// The first key with a `kid` keeps it.

@@ -139,6 +139,7 @@ pub async fn revoke(request: HttpRequest, rescind: Rescind, body: Payload) -> Re
         credential.access = Some(token);
         (claims.client_id, claims.session_id)
     } else {
+        service.require_keys().map_err(Problem::from)?;
         // An invalid token is no error (section 2.2): what the client wants is already so.
         return Ok(done());
     };

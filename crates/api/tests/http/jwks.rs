@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use rescind_session::{
     Keys,
     ports::SessionStore,
-    token::{Algorithm, KeyRing, SigningKey, VerifyingKeys},
+    token::{Algorithm, KeyRing, SigningKey, VerifyingKey, VerifyingKeys},
 };
 use serde_json::json;
 
@@ -55,4 +55,39 @@ async fn a_key_that_only_verifies_is_published_and_a_secret_is_not() {
     let document = published(&world).await.json();
     assert_eq!(document["keys"].as_array().unwrap().len(), 1);
     assert_eq!(document["keys"][0]["kid"], kid.as_str());
+}
+
+#[tokio::test]
+async fn a_secret_and_a_published_key_never_share_an_id() {
+    let world = World::new().await;
+    let public = SigningKey::generate(Algorithm::EdDsa).unwrap();
+    let secret = || SigningKey::from_hs256_secret(public.kid(), &[7; 32]).unwrap();
+    let refresh = || world.service.keys().refresh.clone();
+    // The secret signs: the other key is not published.
+    world.service.replace_keys(Keys {
+        ring: KeyRing::new(secret()).with_retired(public.verifying_key()),
+        refresh: refresh(),
+    });
+    assert_eq!(published(&world).await.json()["keys"], json!([]));
+    // The public one signs: the secret does not verify.
+    let (kid, verifying) = (public.kid().to_owned(), secret().verifying_key());
+    world.service.replace_keys(Keys {
+        ring: KeyRing::new(public).with_retired(verifying),
+        refresh: refresh(),
+    });
+    assert_eq!(published(&world).await.json()["keys"].as_array().unwrap().len(), 1);
+    let keys = world.service.keys();
+    assert_eq!(keys.ring.find(&kid).unwrap().algorithm(), Algorithm::EdDsa);
+    assert_eq!(keys.ring.iter().count(), 1);
+}
+
+#[tokio::test]
+async fn each_key_is_published_with_use_algorithm_and_thumbprint() {
+    let world = World::new().await;
+    let mut key = published(&world).await.json()["keys"][0].take();
+    assert_eq!((&key["use"], &key["alg"]), (&json!("sig"), &json!("EdDSA")));
+    let kid = key.as_object_mut().unwrap().remove("kid").unwrap();
+    // A key without a name is called by its thumbprint.
+    let read = VerifyingKey::from_jwk(&key.to_string()).unwrap();
+    assert_eq!(kid, read.kid());
 }

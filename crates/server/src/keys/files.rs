@@ -38,6 +38,12 @@ pub enum KeysError {
     Name { path: PathBuf },
     #[error("RESCIND_KEYS: {} and {} have the same number, and only one can be the newer", first.display(), second.display())]
     SameNumber { first: PathBuf, second: PathBuf },
+    #[error(
+        "RESCIND_KEYS: {} and {} hold keys of the same id, which must name one key: remove one of them",
+        first.display(),
+        second.display()
+    )]
+    SameId { first: PathBuf, second: PathBuf },
     #[error("RESCIND_KEYS: {} holds no key of its kind", path.display())]
     NoKey { path: PathBuf, source: KeyError },
     #[error(

@@ -6,12 +6,16 @@
 //! | `access-0001-<kid>.hs256` | a shared secret that signs access tokens, in base64url; its name contains its key id |
 //! | `refresh-0001.key` | 32 bytes in base64url, which refresh tokens are made with |
 //!
-//! The active key of each kind has the highest number at the start; the others still verify. A fifth refresh key is refused, since each is
-//! tried for every refresh. An old key may be deleted when the longest token that it made has expired.
+//! The database records from when on each key issues tokens, and nodes follow it while they run: see [`schedule`]. The numbers
+//! only order the files of a database that has no records yet. A fifth refresh key is refused, since each is tried for every
+//! refresh.
+//!
+//! **Nodes only read.** Several may share the directory, and it may be read-only. Commands add files, and delete those of keys
+//! whose last token has expired; until then a node stops using such a key by itself.
 //!
 //! **Files, not the database**: a stolen database cannot mint tokens. The database stores a fingerprint of its keys, and a
 //! program with other keys does not start: it would log everybody out, and on several nodes refuse half of the requests at
-//! random. `rescind keys rotate` and `rescind keys adopt` record a new fingerprint.
+//! random. The commands that change keys record a new fingerprint. Files of keys that were ended do not count.
 //!
 //! **Made on the first start**, while holding a lock, so that two starts at once end with one ring. Rejected: making keys in
 //! memory when there are none, which looks the same until the first restart.
@@ -19,15 +23,22 @@
 //! A key file that others can read stops the start, as it stops ssh: its reader can mint tokens for any user. So does a
 //! directory that others can write to, since a file that they put there would be a key.
 
+mod commands;
 mod files;
 mod reload;
+mod schedule;
 
+pub use commands::{KeyCommands, ListedKey, NewKey, Rotated};
 pub(crate) use files::KeysError;
-pub(crate) use reload::follow;
+pub(crate) use reload::{Follower, record_lifetimes};
+pub use schedule::KeyState;
+pub(crate) use schedule::{Plan, add_unrecorded, due, is_ended};
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -40,18 +51,105 @@ use zeroize::Zeroizing;
 
 use crate::private_files::{lock_directory, make_directory, open_regular, others_may, write_new};
 use files::{KeyFiles, Kind};
+use schedule::REFRESH;
 
 /// A directory of keys.
+#[derive(Clone)]
 pub(crate) struct KeyDirectory(PathBuf);
 
-/// The keys of a directory.
-pub(crate) struct Ring {
-    pub(crate) keys: Keys,
-    pub(crate) fingerprint: RingFingerprint,
-    /// The file of the active signing key, for messages.
-    pub(crate) active: PathBuf,
+/// One key of a directory.
+#[derive(Clone)]
+pub(crate) struct KeyFile {
+    /// The `kid` of a signing key, the public name of a refresh key.
+    pub(crate) id: String,
+    key: Key,
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Clone)]
+enum Key {
+    Signing(Arc<SigningKey>),
+    Refresh(RefreshKey),
+}
+
+impl KeyFile {
+    pub(crate) fn is_refresh(&self) -> bool {
+        matches!(self.key, Key::Refresh(_))
+    }
+
+    /// Its algorithm, as it is recorded in the database.
+    pub(crate) fn algorithm(&self) -> &'static str {
+        match &self.key {
+            Key::Signing(key) => key.algorithm().as_str(),
+            Key::Refresh(_) => REFRESH,
+        }
+    }
+}
+
+/// The keys of a directory. Of each kind the one with the highest number comes first.
+#[derive(Clone)]
+pub(crate) struct KeySet {
+    directory: PathBuf,
+    pub(crate) files: Vec<KeyFile>,
     /// Whether the signing key was made just now, so that no token that verifies was signed yet.
     pub(crate) is_new: bool,
+}
+
+impl KeySet {
+    pub(crate) fn find(&self, id: &str) -> Option<&KeyFile> {
+        self.files.iter().find(|file| file.id == id)
+    }
+
+    /// Those that pass.
+    pub(crate) fn filtered(mut self, is_used: impl Fn(&str) -> bool) -> Self {
+        self.files.retain(|file| is_used(&file.id));
+        self
+    }
+
+    /// The keys with these two issuing, or any others in place of one that is not here; those that pass verify.
+    ///
+    /// # Errors
+    /// [`KeysError`] if there is no key of a kind, or there are too many refresh keys.
+    pub(crate) fn keys(&self, issuing: [&str; 2], verifies: impl Fn(&str) -> bool) -> Result<Keys, KeysError> {
+        let missing = || KeysError::Missing {
+            path: self.directory.clone(),
+        };
+        let (mut signing, mut refresh) = (Vec::new(), Vec::new());
+        for file in &self.files {
+            match &file.key {
+                Key::Signing(key) => signing.push(key),
+                Key::Refresh(key) => refresh.push((&file.id, key)),
+            }
+        }
+        let active = signing.iter().find(|key| key.kid() == issuing[0]);
+        let active = active.or(signing.first()).ok_or_else(missing)?;
+        let mut ring = KeyRing::new(Arc::clone(active));
+        for key in signing.iter().filter(|key| verifies(key.kid())) {
+            ring = ring.with_retired(key.verifying_key());
+        }
+        if !verifies(active.kid()) {
+            ring = ring.without(active.kid());
+        }
+        let place = refresh.iter().position(|(id, _)| *id == issuing[1]).unwrap_or(0);
+        if refresh.is_empty() {
+            return Err(missing());
+        }
+        let (_, active) = refresh.remove(place);
+        let older = refresh.into_iter().filter(|(id, _)| verifies(id));
+        let older = older.map(|(_, key)| key.clone()).collect();
+        let refresh = RefreshKeys::new(active.clone(), older).map_err(|source| KeysError::RefreshRing {
+            path: self.directory.clone(),
+            source,
+        })?;
+        Ok(Keys { ring, refresh })
+    }
+
+    /// # Errors
+    /// As [`keys`](Self::keys).
+    pub(crate) fn fingerprint(&self) -> Result<String, KeysError> {
+        let keys = self.keys([""; 2], |_| true)?;
+        Ok(RingFingerprint::of(&keys.ring, &keys.refresh).to_string())
+    }
 }
 
 impl KeyDirectory {
@@ -83,7 +181,7 @@ impl KeyDirectory {
         &self,
         algorithm: Option<Algorithm>,
         refresh_key: impl FnOnce() -> RefreshKey,
-    ) -> Result<Ring, KeysError> {
+    ) -> Result<KeySet, KeysError> {
         // A complete directory is only read: it may be mounted read-only, and several nodes may share it.
         if self.files()?.is_complete() {
             return self.load();
@@ -97,22 +195,24 @@ impl KeyDirectory {
         if files.refresh.is_empty() {
             self.write(&Kind::Refresh.file_name(1), &refresh_key().to_base64url())?;
         }
-        Ok(Ring { is_new, ..self.load()? })
+        Ok(KeySet { is_new, ..self.load()? })
     }
 
-    /// Makes a new signing key, which is the active one from the next start on.
+    /// Makes another signing key. The caller holds the [lock](Self::lock).
     ///
     /// # Errors
     /// [`KeysError`].
     pub(crate) fn add_access_key(&self, algorithm: Algorithm) -> Result<PathBuf, KeysError> {
-        let _lock = self.lock()?;
-        let number = self
-            .files()?
-            .access
-            .keys()
-            .next_back()
-            .map_or(1, |newest| newest.saturating_add(1));
-        self.write_access(number, algorithm)
+        self.write_access(after(&self.files()?.access), algorithm)
+    }
+
+    /// Makes another refresh key. The caller holds the [lock](Self::lock).
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(crate) fn add_refresh_key(&self, key: &RefreshKey) -> Result<PathBuf, KeysError> {
+        let name = Kind::Refresh.file_name(after(&self.files()?.refresh));
+        self.write(&name, &key.to_base64url())
     }
 
     /// Makes a new signing key and deletes all others: no token signed before verifies any more. A directory without keys is
@@ -126,57 +226,51 @@ impl KeyDirectory {
         }
         let _lock = self.lock()?;
         let old = self.files()?.access;
-        let Some((newest, path)) = old.last_key_value() else {
+        let Some((_, path)) = old.last_key_value() else {
             return Ok(());
         };
         let algorithm = match algorithm {
             Some(algorithm) => algorithm,
             None => read_access(path)?.algorithm(),
         };
-        self.write_access(newest.saturating_add(1), algorithm)?;
-        for path in old.into_values() {
-            fs::remove_file(&path).map_err(KeysError::file(&path, "deleted"))?;
+        self.write_access(after(&old), algorithm)?;
+        old.into_values().try_for_each(|path| delete(&path))
+    }
+
+    /// Reads the keys that are there.
+    ///
+    /// # Errors
+    /// [`KeysError`], also if there is no key of a kind, or two files hold keys of one id.
+    pub(crate) fn load(&self) -> Result<KeySet, KeysError> {
+        let found = self.files()?;
+        if !found.is_complete() {
+            return Err(KeysError::Missing { path: self.0.clone() });
         }
-        Ok(())
-    }
-
-    /// Reads the keys that are there. The newest of each kind is the active one.
-    pub(crate) fn load(&self) -> Result<Ring, KeysError> {
-        self.load_active(|_| false)
-    }
-
-    /// The same, but those that are active in `current` still are if they are there.
-    fn load_beside(&self, current: &Keys) -> Result<Ring, KeysError> {
-        let mut ring = self.load_active(|kid| kid == current.ring.active().kid())?;
-        ring.keys.refresh = ring.keys.refresh.issuing_as(&current.refresh);
-        Ok(ring)
-    }
-
-    fn load_active(&self, is_active: impl Fn(&str) -> bool) -> Result<Ring, KeysError> {
-        let files = self.files()?;
-        let missing = || KeysError::Missing { path: self.0.clone() };
-        let newest_first = files.access.into_values().rev();
-        let mut access: Vec<_> = newest_first
-            .map(|path| Ok((read_access(&path)?, path)))
-            .collect::<Result<_, KeysError>>()?;
-        if access.is_empty() {
-            return Err(missing());
+        let mut files: Vec<KeyFile> = Vec::new();
+        for path in found
+            .access
+            .into_values()
+            .rev()
+            .chain(found.refresh.into_values().rev())
+        {
+            let (id, key) = if matches!(Kind::of(&path), Some((Kind::Refresh, _))) {
+                let key = read_refresh(&path)?;
+                (key.id(), Key::Refresh(key))
+            } else {
+                let key = read_access(&path)?;
+                (key.kid().to_owned(), Key::Signing(Arc::new(key)))
+            };
+            if let Some(first) = files.iter().find(|file| file.id == id) {
+                return Err(KeysError::SameId {
+                    first: first.path.clone(),
+                    second: path,
+                });
+            }
+            files.push(KeyFile { id, key, path });
         }
-        let place = access.iter().position(|(key, _)| is_active(key.kid())).unwrap_or(0);
-        let (key, active) = access.remove(place);
-        let retired = access.iter().map(|(key, _)| key.verifying_key());
-        let ring = retired.fold(KeyRing::new(key), KeyRing::with_retired);
-        let mut refresh = files.refresh.into_values().rev().map(|path| read_refresh(&path));
-        let newest = refresh.next().ok_or_else(missing)??;
-        let refresh =
-            RefreshKeys::new(newest, refresh.collect::<Result<_, _>>()?).map_err(|source| KeysError::RefreshRing {
-                path: self.0.clone(),
-                source,
-            })?;
-        Ok(Ring {
-            fingerprint: RingFingerprint::of(&ring, &refresh),
-            keys: Keys { ring, refresh },
-            active,
+        Ok(KeySet {
+            directory: self.0.clone(),
+            files,
             is_new: false,
         })
     }
@@ -185,8 +279,11 @@ impl KeyDirectory {
         KeyFiles::list(&self.0)
     }
 
-    /// Waits until no other process makes keys here.
-    fn lock(&self) -> Result<fs::File, KeysError> {
+    /// Waits until no other process changes keys here.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub(crate) fn lock(&self) -> Result<fs::File, KeysError> {
         let locked = make_directory(&self.0).and_then(|()| lock_directory(&self.0));
         locked.map_err(KeysError::file(&self.0.join(".lock"), "locked"))
     }
@@ -207,6 +304,15 @@ impl KeyDirectory {
         write_new(&path, contents.as_bytes()).map_err(KeysError::file(&path, "written"))?;
         Ok(path)
     }
+}
+
+/// The next number of a key file.
+fn after(files: &BTreeMap<u32, PathBuf>) -> u32 {
+    files.keys().next_back().map_or(1, |newest| newest.saturating_add(1))
+}
+
+pub(crate) fn delete(path: &Path) -> Result<(), KeysError> {
+    fs::remove_file(path).map_err(KeysError::file(path, "deleted"))
 }
 
 fn read_access(path: &Path) -> Result<SigningKey, KeysError> {

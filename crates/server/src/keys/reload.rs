@@ -1,67 +1,111 @@
 //! Changed keys, picked up by a node that runs.
 //!
-//! A new key must verify on every node before it signs on any: otherwise the others refuse its tokens. So a running node
-//! reads its key files again and again, and verifies with all of them. It goes on signing with the key that it had; the
-//! newest one signs after a restart. A key whose file is gone is refused at once.
-//!
-//! The rule of the start holds here too: only keys that are the database's are used.
+//! A node reads the database's record of the keys and its key files again and again. The record decides which keys verify, and
+//! which one issues tokens from when on; a key that was ended there is refused, whatever the files say. Files count only if they
+//! are the database's keys, as at the start. Otherwise the ones that were read last stay in use.
 
-use std::{convert::Infallible, error::Error, path::PathBuf, time::Duration};
+use std::{convert::Infallible, error::Error, time::Duration};
 
-use rescind_session::{ErrorChain, SessionService, token::RingFingerprint};
-use rescind_store::SqlStore;
+use rescind_session::{ErrorChain, SessionService, ports::StoreError};
+use rescind_store::{KeyRecord, SqlStore};
 
-use super::{KeyDirectory, Ring};
+use super::{
+    KeyDirectory, KeySet, Plan,
+    schedule::{is_ended, later},
+};
+use crate::settings::Tokens;
 
-/// How often the files are read.
-const EVERY: Duration = Duration::from_secs(2);
+/// How often the record and the files are read.
+pub(super) const EVERY: Duration = Duration::from_secs(2);
 
-/// Uses the keys of the directory as they change, if they are the database's. Otherwise the old ones stay in use.
-pub(crate) async fn follow(directory: PathBuf, store: SqlStore, service: SessionService) -> Infallible {
-    // The last failure, and how often it was seen in a row. The first time may be the middle of a command that changes
-    // keys; the second time it is logged.
-    let (mut failure, mut seen) = (String::new(), 0_u32);
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let now = match look(directory.clone(), &store, &service).await {
-            Ok(None) => String::new(),
-            Ok(Some(ring)) => {
-                let kids: Vec<_> = ring.keys.ring.iter().map(|key| key.kid().to_owned()).collect();
-                service.replace_keys(ring.keys);
-                tracing::info!(?kids, "the keys were changed; the first of these signs");
-                String::new()
-            }
-            Err(error) => ErrorChain(&*error).to_string(),
-        };
-        seen = if now == failure { seen.saturating_add(1) } else { 1 };
-        failure = now;
-        if seen == 2 && !failure.is_empty() {
-            tracing::error!(
-                error = failure,
-                "the keys of the directory are not used; the ones that were read last stay in use"
-            );
-        }
-    }
+/// The keys of a node, as they change.
+pub(crate) struct Follower {
+    pub(crate) directory: KeyDirectory,
+    pub(crate) store: SqlStore,
+    pub(crate) service: SessionService,
+    pub(crate) tokens: Tokens,
+    /// The keys that were read last.
+    pub(crate) set: KeySet,
+    /// What the service uses.
+    pub(crate) plan: Plan,
 }
 
-/// The keys to use from now on, if they have changed.
-async fn look(
-    directory: PathBuf,
+/// Records how long the tokens of this node's keys can be accepted, before it issues one.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn record_lifetimes(
     store: &SqlStore,
-    service: &SessionService,
-) -> Result<Option<Ring>, Box<dyn Error + Send + Sync>> {
-    let keys = service.keys();
-    let in_use = RingFingerprint::of(&keys.ring, &keys.refresh);
-    let read = move || KeyDirectory::open(&directory)?.load_beside(&keys);
-    let ring = tokio::task::spawn_blocking(read).await??;
-    let is_unchanged = ring.fingerprint == in_use;
-    // The database's keys may have been changed from another directory. One that is away says nothing about that.
-    let of_database = match store.fingerprint().await {
-        Err(_) if is_unchanged => return Ok(None),
-        found => found?,
-    };
-    if of_database != Some(ring.fingerprint.to_string()) {
-        return Err("they are not the keys of this database: run `rescind keys adopt` if they shall be".into());
+    records: &[KeyRecord],
+    plan: &Plan,
+    tokens: &Tokens,
+) -> Result<(), StoreError> {
+    for refresh in [false, true] {
+        let longest = tokens.longest_token(refresh);
+        let ids = plan.with_shorter_tokens(records, refresh, longest);
+        if !ids.is_empty() {
+            store.raise_longest_token(&ids, longest).await?;
+        }
     }
-    Ok((!is_unchanged).then_some(ring))
+    Ok(())
+}
+
+impl Follower {
+    pub(crate) async fn follow(mut self) -> Infallible {
+        // The last failure, and how often it was seen in a row. The first time may be the middle of a command that changes
+        // keys; the second time it is logged.
+        let (mut failure, mut seen) = (String::new(), 0_u32);
+        loop {
+            let now = match self.look().await {
+                Ok(()) => String::new(),
+                Err(error) => ErrorChain(&*error).to_string(),
+            };
+            seen = if now == failure { seen.saturating_add(1) } else { 1 };
+            failure = now;
+            if seen == 2 && !failure.is_empty() {
+                tracing::error!(
+                    error = failure,
+                    "the keys of the directory are not used; the ones that were read last stay in use"
+                );
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // Without the time every request is 503 anyway.
+        let Ok(now) = self.service.now() else { return Ok(()) };
+        // Before the files: a command writes a new file first.
+        let recorded = self.store.recorded_ring().await?;
+        let directory = self.directory.clone();
+        let read = move || KeyDirectory::open(&directory.0)?.load();
+        let is_used = |id: &str| !is_ended(&recorded.keys, id);
+        let read = tokio::task::spawn_blocking(read)
+            .await?
+            .map(|set| set.filtered(is_used));
+        let (had, mut refused) = (self.ids(), None::<Box<dyn Error + Send + Sync>>);
+        match read.and_then(|set| Ok((set.fingerprint()?, set))) {
+            Ok((fingerprint, set)) if recorded.fingerprint.as_ref() == Some(&fingerprint) => self.set = set,
+            Ok(_) => {
+                let why = "they are not the keys of this database: copy the files of its keys here, or run `rescind keys adopt` \
+                           if these shall be its keys";
+                refused = Some(why.into());
+            }
+            Err(error) => refused = Some(error.into()),
+        }
+        let plan = Plan::at(now, &recorded.keys);
+        record_lifetimes(&self.store, &recorded.keys, &plan, &self.tokens).await?;
+        if plan != self.plan || had != self.ids() {
+            self.service.replace_keys(plan.with(&self.set)?);
+            tracing::info!(keys = ?plan, "the keys were changed");
+            self.plan = plan;
+        }
+        // A rotation that was recorded since takes effect later than this.
+        self.service.confirm_keys(later(now, self.tokens.jwks_max_age + EVERY));
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.set.files.iter().map(|file| file.id.clone()).collect()
+    }
 }

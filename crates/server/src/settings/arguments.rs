@@ -3,7 +3,7 @@
 //! Values stay text here. clap would report a wrong one by its flag alone, while most people set variables, and it cannot
 //! find contradictions between two settings. So one place checks them all: [`Settings::judge`](super::Settings::judge).
 
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -29,7 +29,7 @@ pub enum Command {
     /// Move the schema of the database.
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Change the keys that sign and verify.
+    /// List and change the keys that sign and verify.
     #[command(subcommand)]
     Keys(Keys),
     /// Make clients of the OAuth endpoints.
@@ -63,11 +63,34 @@ pub enum Migrate {
     },
 }
 
-/// How to change the keys.
-#[derive(Debug, Clone, Copy, Subcommand)]
+/// What to do with the keys.
+#[derive(Debug, Clone, Subcommand)]
 pub enum Keys {
-    /// Make a new signing key. It signs from the next start on; the older ones still verify.
-    Rotate,
+    /// List the keys of the database, and what each is used for. Shows no key material.
+    List,
+    /// Make the missing keys, for a directory that is copied to the nodes before their first start. Needs no database.
+    Generate,
+    /// Make a new signing key. All nodes verify with it at once, and sign with it when every cached copy of the published
+    /// keys has it. Running nodes need no restart, and nobody is logged out.
+    Rotate {
+        /// Make a new refresh key instead: the key that refresh tokens are made with.
+        #[arg(long)]
+        refresh: bool,
+        /// The signing key has leaked: the new one signs at once, and what the old ones signed is refused.
+        #[arg(long, conflicts_with_all = ["refresh", "after"])]
+        now: bool,
+        /// Wait at least so long before the new key is used: for nodes with directories of their own, to which it is copied.
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        after: Option<Duration>,
+    },
+    /// End a key, or without an id all keys whose last token has expired, and delete their files.
+    Retire {
+        /// The id, as `list` shows it.
+        id: Option<String>,
+        /// Also if tokens of it are still valid: they are refused from now on.
+        #[arg(long, requires = "id")]
+        now: bool,
+    },
     /// Take the key files as they are, after somebody changed them by hand, for the keys of this database.
     Adopt,
 }
@@ -140,6 +163,8 @@ given! {
     audience: "RESCIND_AUDIENCE", "NAME";
     /// EdDSA, ES256, RS256 or HS256, for keys that are made here. [default: that of the active key, else EdDSA]
     algorithm: "RESCIND_ALGORITHM", "ALGORITHM";
+    /// How long others may keep the published keys; a new key signs after that. The same on every node. [default: 60s]
+    jwks_max_age: "RESCIND_JWKS_MAX_AGE", "DURATION";
     /// The directory of the keys, filled at the first start. [default: keys in the data directory]
     keys: "RESCIND_KEYS", "DIRECTORY";
     /// Who may use the OAuth endpoints: `id:sha256:hash` pairs, made by `rescind clients new`, with commas or spaces. [default: none]

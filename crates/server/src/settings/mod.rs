@@ -23,6 +23,7 @@
 //! | `RESCIND_LEEWAY` | `0s` | how long past its expiry a token is accepted; at most `5m` |
 //! | `RESCIND_AUDIENCE` | `rescind-api` | the `aud` of every token |
 //! | `RESCIND_ALGORITHM` | that of the active key, at first `EdDSA` | also `ES256`, `RS256`, `HS256` |
+//! | `RESCIND_JWKS_MAX_AGE` | `60s` | how long others may keep the published keys, from `1s` to `24h`; a new key signs after that |
 //! | `RESCIND_KEYS` | `keys` in the data directory | the directory of the keys; filled at the first start |
 //! | `RESCIND_OAUTH_CLIENTS` | none | who may use the OAuth endpoints: `id:sha256:<hex>` pairs, made by `rescind clients new` |
 //! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address; guesses at one name wait for each other; `off` |

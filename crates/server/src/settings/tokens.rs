@@ -16,16 +16,33 @@ pub struct Tokens {
     pub audience: String,
     /// How long past its `exp` a token is still accepted.
     pub leeway: Duration,
+    /// How long others may keep the published keys.
+    pub jwks_max_age: Duration,
 }
 
 const MUST_BE_DURATION: &str = "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
 
 impl Tokens {
+    const JWKS_MAX_AGE: Duration = Duration::from_secs(60);
+    const SHORTEST_MAX_AGE: Duration = Duration::from_secs(1);
+    const LONGEST_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
     /// How long to keep a revocation of tokens that are not in the database.
     pub(crate) fn margin(&self) -> Duration {
         self.leeway
             .saturating_add(MARGIN)
             .saturating_add(self.policy.access_ttl)
+    }
+
+    /// How long the longest access token, or refresh token, can be accepted after it was issued.
+    pub(crate) fn longest_token(&self, is_refresh: bool) -> Duration {
+        // Notices of a page are sealed with the refresh keys too, for a minute.
+        let refresh = self.policy.refresh.map_or(Duration::ZERO, |refresh| refresh.ttl);
+        if is_refresh {
+            refresh.max(Duration::from_secs(60))
+        } else {
+            self.policy.access_ttl.saturating_add(self.leeway)
+        }
     }
 
     /// `short`: the default lifetime of an access token under a policy that wants a short one.
@@ -36,10 +53,20 @@ impl Tokens {
         let leeway = duration("RESCIND_LEEWAY", &given.leeway, faults).unwrap_or_default();
         let must = "must be at most 5m: revocations outlive their tokens by no more than that";
         faults.require(leeway <= MARGIN, "RESCIND_LEEWAY", must);
+        let jwks_max_age = duration("RESCIND_JWKS_MAX_AGE", &given.jwks_max_age, faults).unwrap_or(Self::JWKS_MAX_AGE);
+        let must =
+            "must be whole seconds, from 1s to 24h: a new key signs only after all copies of the old keys have expired";
+        faults.require(
+            (Self::SHORTEST_MAX_AGE..=Self::LONGEST_MAX_AGE).contains(&jwks_max_age)
+                && jwks_max_age.subsec_nanos() == 0,
+            "RESCIND_JWKS_MAX_AGE",
+            must,
+        );
         Self {
             policy: policy(preset, given, short, faults),
             audience: audience(given, faults),
             leeway,
+            jwks_max_age,
         }
     }
 }

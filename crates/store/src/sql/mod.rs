@@ -51,7 +51,7 @@ pub(crate) use connect::is_postgres;
 pub use connect::{ConnectError, SqlSettings};
 pub use event_receivers::EventPosition;
 pub use guard::DatabaseGuard;
-pub use key_ring::Claimed;
+pub use key_ring::{Claimed, KeyRecord, RecordedRing};
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::{read_url as read_postgres_url, refuse_pooler};
 pub use schema::{MigrationState, MigrationStep};

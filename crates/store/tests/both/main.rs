@@ -10,6 +10,7 @@
 mod adopting;
 mod claiming;
 mod event_receivers;
+mod keys;
 mod place;
 mod pruning;
 mod restored;

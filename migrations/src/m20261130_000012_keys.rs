@@ -1,0 +1,29 @@
+//! The keys of the ring by their public names: from when on each issues tokens, and when one was ended. No key material.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let keys = Table::create()
+            .table("rescind_keys")
+            .col(string("id").primary_key())
+            .col(string("algorithm"))
+            .col(big_integer("issues_from"))
+            .col(big_integer("longest_token").default(0))
+            .col(big_integer_null("ended_at"))
+            .to_owned();
+        manager.create_table(keys).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("rescind_keys").to_owned()).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
