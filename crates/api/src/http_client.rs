@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 pub use reqwest;
-use reqwest::{Client, ClientBuilder, RequestBuilder, header::HeaderMap, redirect};
+use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
+
+/// Less than any server keeps a connection: a request that meets the closing would be lost.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// An HTTP/1.1 client. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,7 +52,7 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError::Failed`] if the machine has no trusted certificates.
     pub fn new(user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
-        Self::build(Client::builder(), user_agent, timeout)
+        Self::build(true, user_agent, timeout, 0)
     }
 
     /// The same for `http` only: it trusts no certificate, and needs none.
@@ -57,14 +60,21 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError::Failed`].
     pub fn without_tls(user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
-        Self::build(Client::builder().tls_certs_only([]), user_agent, timeout)
+        Self::build(false, user_agent, timeout, 0)
     }
 
-    fn build(builder: ClientBuilder, user_agent: &str, timeout: Duration) -> Result<Self, HttpError> {
+    /// `idle`: how many idle connections are kept, each for a second. None, unless requests follow each other: an idle
+    /// connection would delay the shutdown of a server that calls itself.
+    pub(crate) fn build(tls: bool, user_agent: &str, timeout: Duration, idle: usize) -> Result<Self, HttpError> {
+        let builder = if tls {
+            Client::builder()
+        } else {
+            Client::builder().tls_certs_only([])
+        };
         let builder = builder.no_proxy().redirect(redirect::Policy::none()).http1_only();
         let builder = builder.timeout(timeout).connect_timeout(timeout).user_agent(user_agent);
-        // An idle connection would delay the shutdown of a server that calls itself.
-        Ok(Self(builder.pool_max_idle_per_host(0).build()?))
+        let builder = builder.pool_max_idle_per_host(idle).pool_idle_timeout(IDLE);
+        Ok(Self(builder.build()?))
     }
 
     /// A `GET` request, to be sent with [`send`](Self::send).

@@ -58,7 +58,10 @@ pub use require::{RequireFresh, RequireLogin, RequireRole, RequireScope};
 pub use rescind::Rescind;
 pub use rescind_session as session;
 #[cfg(feature = "resource-server")]
-pub use resource_server::{ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck, SetReceiver};
+pub use resource_server::{
+    Introspection, IntrospectionSettings, ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck,
+    SetReceiver,
+};
 pub use routes::{Part, Routes};
 pub use security_headers::{STRICT_CONTENT_SECURITY_POLICY, SecurityHeaders};
 pub use settings::{InvalidRateLimit, InvalidSetting, Period, RateLimit, Settings};

@@ -4,11 +4,12 @@
 //! cannot be read from the token, so it says by name how it finds out: [`RevocationCheck`].
 
 mod event_stream;
+mod introspection;
 mod issuer_keys;
 mod set_receiver;
 mod settings;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, Route, web};
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use crate::{
     http_client::{HttpClient, HttpError},
     problem::Problem,
 };
+pub use introspection::{Introspection, IntrospectionSettings};
 use issuer_keys::{Document, IssuerKeys};
 pub use set_receiver::SetReceiver;
 pub use settings::ResourceServerSettings;
@@ -33,7 +35,7 @@ pub use settings::ResourceServerSettings;
 pub enum RevocationCheck {
     /// It does not: a token is accepted until it expires, also after a logout.
     NotChecked,
-    /// By this reader, for each request. If it does not know, the reply is 503.
+    /// By this reader, for each request: an [`Introspection`] at the issuer, for example. If it does not know, the reply is 503.
     By(Arc<dyn RevocationReader>),
     /// By the security events that the issuer sends here: from memory, without a request. **Fast, not immediate.** What is
     /// answered without events: see [`SetReceiver`].
@@ -47,6 +49,12 @@ pub enum ResourceServerError {
     /// The address of the keys cannot be used.
     #[error("jwks_url must be an https address, or http on this machine (or allow_plain_http must be set)")]
     JwksUrl,
+    /// The address of the introspection cannot be used.
+    #[error("url must be an https address, or http on this machine (or allow_plain_http must be set)")]
+    IntrospectionUrl,
+    /// The answers of the introspection would be used for too long.
+    #[error("cache must be at most a second: for so long a revoked token is accepted")]
+    IntrospectionCache,
     /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] HttpError),
@@ -73,16 +81,8 @@ impl ResourceServer {
     /// # Errors
     /// [`ResourceServerError`]: the settings cannot be used.
     pub fn new(settings: ResourceServerSettings, check: RevocationCheck) -> Result<Self, ResourceServerError> {
-        const AGENT: &str = concat!("rescind-api/", env!("CARGO_PKG_VERSION"));
-        let url = Url::parse(&settings.jwks_url).map_err(|_| ResourceServerError::JwksUrl)?;
-        let is_this_machine = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let client = match url.scheme() {
-            "https" => HttpClient::new(AGENT, settings.timeout / 2)?,
-            "http" if settings.allow_plain_http || is_this_machine => {
-                HttpClient::without_tls(AGENT, settings.timeout / 2)?
-            }
-            _ => return Err(ResourceServerError::JwksUrl),
-        };
+        let client = client_for(&settings.jwks_url, settings.allow_plain_http, settings.timeout / 2, 0)?;
+        let client = client.ok_or(ResourceServerError::JwksUrl)?;
         let settings = Arc::new(settings);
         let keys = Arc::new(IssuerKeys::new(client, Arc::clone(&settings)));
         Ok(Self { settings, keys, check })
@@ -201,5 +201,22 @@ impl SetReceiver {
     /// events by the keys of this server.
     pub fn route(&self, server: &ResourceServer) -> Route {
         self.route_with(Arc::clone(&server.keys))
+    }
+}
+
+/// A client for this address; `None` unless it is `https`, or `http` where that is allowed.
+fn client_for(
+    url: &str,
+    allow_plain_http: bool,
+    timeout: Duration,
+    idle: usize,
+) -> Result<Option<HttpClient>, HttpError> {
+    const AGENT: &str = concat!("rescind-api/", env!("CARGO_PKG_VERSION"));
+    let Ok(url) = Url::parse(url) else { return Ok(None) };
+    let is_this_machine = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => HttpClient::build(true, AGENT, timeout, idle).map(Some),
+        "http" if allow_plain_http || is_this_machine => HttpClient::build(false, AGENT, timeout, idle).map(Some),
+        _ => Ok(None),
     }
 }

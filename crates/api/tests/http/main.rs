@@ -15,6 +15,8 @@ mod deadline;
 mod extractor;
 mod faulty;
 mod forward_auth;
+#[cfg(feature = "resource-server")]
+mod introspection;
 mod jwks;
 mod local_path;
 mod log;

@@ -20,10 +20,11 @@ impl Drop for Resource {
     }
 }
 
-fn start(issuer: &str, redis: &str) -> (Resource, ApiClient) {
+fn start(issuer: &str, check: &[(&str, &str)]) -> (Resource, ApiClient) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_resource-server"))
         .env("ISSUER", issuer)
-        .env("REDIS_URL", redis)
+        .env_remove("REDIS_URL")
+        .envs(check.iter().copied())
         .env("BIND", "127.0.0.1:0")
         .stdout(Stdio::piped())
         .spawn()
@@ -49,9 +50,31 @@ async fn a_logout_at_the_issuer_counts_at_the_next_request() {
         .unwrap();
     issuer.ready().await.unwrap();
     let reader = redis.url().replace("redis://", "redis://reader:secret@");
-    let (_running, resource) = start(issuer.base_url(), &reader);
+    let (_running, resource) = start(issuer.base_url(), &[("REDIS_URL", &reader)]);
+    logs_out(&issuer.api_client(), &resource).await;
+}
 
-    let api = issuer.api_client();
+/// The same without a Redis: the issuer is asked about each token.
+#[tokio::test]
+async fn a_logout_counts_at_the_next_request_by_introspection() {
+    let program = || Program::new(env!("CARGO_BIN_EXE_issuer")).env("RESCIND_STORE_TIMEOUT", "10s");
+    let words = ["clients", "new", "shop"];
+    let made = words
+        .iter()
+        .fold(program(), |program, word| program.arg(word))
+        .run_to_exit()
+        .await
+        .unwrap();
+    let line = |name: &str| made.stdout.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let pair = line("RESCIND_OAUTH_CLIENTS: ");
+    let issuer = program().env("RESCIND_OAUTH_CLIENTS", pair).start().await.unwrap();
+    issuer.ready().await.unwrap();
+    let client = [("CLIENT_ID", "shop"), ("CLIENT_SECRET", line("client_secret: "))];
+    let (_running, resource) = start(issuer.base_url(), &client);
+    logs_out(&issuer.api_client(), &resource).await;
+}
+
+async fn logs_out(api: &ApiClient, resource: &ApiClient) {
     api.sign_up("alice", PASSWORD).await.expect_status(201);
     let tokens = api.log_in("alice", PASSWORD).await.expect_status(200).tokens();
     resource

@@ -1,4 +1,4 @@
-//! The smallest issuer: login, logout, and the public keys.
+//! The smallest issuer: login, logout, the public keys, and introspection.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,11 @@ use rescind_server::{
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let node = Node::start(settings).await?;
     let rescind = node.rescind().clone();
-    let routes = Routes::default().with(Part::SignUp).with(Part::Jwks).with(Part::Health);
+    let routes = Routes::default()
+        .with(Part::SignUp)
+        .with(Part::Jwks)
+        .with(Part::OAuth)
+        .with(Part::Health);
     node.serve(move || {
         App::new()
             .configure(rescind.mount(routes.clone()))
