@@ -78,6 +78,7 @@ has jq || missing+=(jq)
 has python3 || missing+=(python3)
 has openssl || missing+=(openssl)
 has npm || missing+=(npm)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 has_faketime || missing+=(faketime)
 has_redis || missing+=(redis-server)
 has_postgres || missing+=(postgresql)
@@ -117,6 +118,23 @@ if ! [ "$look/node_modules/.package-lock.json" -nt "$look/package-lock.json" ]; 
     step "installing what the tests of the look take from npm"
     npm ci --prefix "$look" --ignore-scripts --no-audit --no-fund ||
         stop "npm could not install (above); without it plain 'cargo test' runs what it can"
+fi
+
+# The OAuth clients that the tests run, in locked versions.
+clients=web/tests/oauth
+if ! [ "$clients/npm/node_modules/.package-lock.json" -nt "$clients/npm/package-lock.json" ]; then
+    step "installing OAuth clients from npm"
+    npm ci --prefix "$clients/npm" --ignore-scripts --no-audit --no-fund ||
+        stop "npm could not install (above); without it plain 'cargo test' runs what it can"
+fi
+if ! cmp -s "$clients/python/requirements.txt" "$clients/python/.venv/installed.txt"; then
+    step "installing OAuth clients from PyPI"
+    rm -rf "$clients/python/.venv"
+    python3 -m venv "$clients/python/.venv" &&
+        "$clients/python/.venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+            --requirement "$clients/python/requirements.txt" &&
+        cp "$clients/python/requirements.txt" "$clients/python/.venv/installed.txt" ||
+        stop "pip could not install (above); without it plain 'cargo test' runs what it can"
 fi
 
 # From here on nothing may be left out silently: a test whose tool is missing fails.

@@ -22,6 +22,10 @@ pub enum Tool {
     Jq,
     /// The script of axe-core, which finds accessibility problems. From npm, into `web/tests/look`.
     Axe,
+    /// Python with OAuth clients from PyPI, in a virtual environment below `web/tests/oauth/python`.
+    PythonClients,
+    /// Node with OAuth clients from npm, which are in `web/tests/oauth/npm`.
+    NpmClients,
     /// The command `redis-server`, for [`RedisServer`](crate::RedisServer).
     Redis,
     /// The programs of a Postgres server, for [`PostgresServer`](crate::PostgresServer).
@@ -44,6 +48,8 @@ impl Tool {
             Self::Curl => "curl",
             Self::Jq => "jq",
             Self::Axe => "axe-core",
+            Self::PythonClients => "OAuth clients from PyPI",
+            Self::NpmClients => "node and OAuth clients from npm",
             Self::Redis => "redis-server",
             Self::Postgres => "a Postgres server",
             Self::PgBouncer => "pgbouncer",
@@ -61,6 +67,11 @@ impl Tool {
             Self::Curl => "apt-get install curl",
             Self::Jq => "apt-get install jq",
             Self::Axe => "npm ci --ignore-scripts --prefix web/tests/look",
+            Self::PythonClients => {
+                "python3 -m venv web/tests/oauth/python/.venv && web/tests/oauth/python/.venv/bin/pip install \
+                 --require-hashes -r web/tests/oauth/python/requirements.txt"
+            }
+            Self::NpmClients => "npm ci --ignore-scripts --prefix web/tests/oauth/npm",
             Self::Redis => "apt-get install redis-server",
             Self::Postgres => "apt-get install postgresql",
             Self::PgBouncer => "apt-get install pgbouncer",
@@ -70,7 +81,7 @@ impl Tool {
         }
     }
 
-    /// Where the tool is: the program, for [`Tool::Faketime`] the library, for [`Tool::Axe`] the script, for
+    /// Where the tool is: the program (of clients that interpret scripts the interpreter), for [`Tool::Faketime`] the library, for [`Tool::Axe`] the script, for
     /// [`Tool::Postgres`] the directory of its programs.
     pub(crate) fn find(self) -> Option<PathBuf> {
         match self {
@@ -82,6 +93,15 @@ impl Tool {
                 env!("CARGO_MANIFEST_DIR"),
                 "/../../web/tests/look/node_modules/axe-core/axe.min.js"
             )),
+            Self::PythonClients => existing(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../web/tests/oauth/python/.venv/bin/python"
+            )),
+            Self::NpmClients => existing(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../web/tests/oauth/npm/node_modules/.package-lock.json"
+            ))
+            .and_then(|_| on_path("node")),
             Self::Redis => redis_server(),
             Self::Postgres => postgres_binaries(),
             Self::PgBouncer => on_path("pgbouncer").or_else(|| existing("/usr/sbin/pgbouncer")),

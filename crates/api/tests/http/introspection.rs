@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{
@@ -20,6 +20,8 @@ use rescind_api::{
     Authenticated, Introspection, IntrospectionSettings, Part, ResourceServer, ResourceServerError,
     ResourceServerSettings, RevocationCheck, Routes,
 };
+
+use tokio::time::Instant;
 
 use crate::{
     oauth::{login_of, world},
