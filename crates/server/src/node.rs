@@ -103,7 +103,6 @@ impl Node {
         let mut ports = stores.ports();
         ports.users = users.unwrap_or(ports.users);
         let config = configure(config(&settings, &public_url));
-        let issuer = config.issuer.clone();
         let mut service = SessionService::new(config, plan.with(&set)?, ports, rng)?;
         if let Some(claims) = claims {
             service = service.with_claims(claims);
@@ -111,7 +110,7 @@ impl Node {
         if let Some(verifier) = passwords {
             service = service.with_password_verifier(verifier);
         }
-        let events = Transmitter::new(&settings.events, store.clone(), service.clone(), issuer, !is_shared)?;
+        let events = Transmitter::new(&settings.events, store.clone(), service.clone(), !is_shared)?;
         stores.fill(&service).await?;
 
         let readiness = Readiness {

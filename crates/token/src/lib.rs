@@ -40,7 +40,7 @@ pub use key_ring::{KeyRing, SignError};
 pub use parts::{PartsError, TokenParts};
 pub use refresh::{GenuineRefreshToken, PresentedRefreshToken, RefreshKey, RefreshKeys, RefreshTokenError};
 pub use secret::{AccessToken, ClientSecret, RefreshToken};
-pub use security_event::{Initiator, LogMark, RevokedSubject, SecurityEvent, SecurityEventToken, SessionRevoked};
+pub use security_event::{LogMark, RevokedSubject, SecurityEvent, SecurityEventToken, SessionRevoked};
 pub use signing_key::SigningKey;
 pub use verify::Verifier;
 #[doc(hidden)]

@@ -73,8 +73,6 @@ pub struct SessionRevoked {
     pub at: Timestamp,
     /// From when on no token that it covers can be valid. Whole seconds on the wire, rounded up.
     pub until: Timestamp,
-    /// Who caused it.
-    pub initiator: Option<Initiator>,
 }
 
 /// What was revoked.
@@ -84,18 +82,6 @@ pub enum RevokedSubject {
     Session(SessionId, UserId),
     /// One access token, by its `jti`.
     Token(TokenId),
-}
-
-/// `initiating_entity` of CAEP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each is named after its value")]
-pub enum Initiator {
-    User,
-    Admin,
-    Policy,
-    System,
 }
 
 /// The members of a simple subject, and those of a complex one that we use (RFC 9493 section 3).
@@ -120,7 +106,6 @@ struct IssSub {
 #[derive(Deserialize)]
 struct RevokedDetails {
     event_timestamp: i64,
-    initiating_entity: Option<Value>,
 }
 
 impl SecurityEventToken {
@@ -142,11 +127,7 @@ impl SecurityEventToken {
                     }),
                     RevokedSubject::Token(token) => json!({"format": "jwt_id", "iss": self.issuer, "jti": token}),
                 };
-                let mut details = json!({"event_timestamp": revoked.at.as_second()});
-                if let Some(initiator) = revoked.initiator {
-                    details["initiating_entity"] = json!(initiator);
-                }
-                claims["events"] = json!({SESSION_REVOKED: details});
+                claims["events"] = json!({SESSION_REVOKED: {"event_timestamp": revoked.at.as_second()}});
                 claims["rescind"]["until"] = json!(rounded_up(revoked.until));
             }
             SecurityEvent::Verification => {
@@ -170,12 +151,10 @@ impl SecurityEventToken {
             Some(details) => {
                 let malformed = VerifyError::MalformedClaim;
                 let details = RevokedDetails::deserialize(details).map_err(|_| malformed("events"))?;
-                let initiator = details.initiating_entity.map(serde_json::from_value);
                 SecurityEvent::SessionRevoked(SessionRevoked {
                     subject: subject(claim(&mut members, "sub_id")?)?,
                     at: Timestamp::from_second(details.event_timestamp).map_err(|_| malformed("events"))?,
                     until: until.ok_or(malformed("rescind"))?,
-                    initiator: initiator.and_then(Result::ok),
                 })
             }
             None if events.contains_key(VERIFICATION) => SecurityEvent::Verification,

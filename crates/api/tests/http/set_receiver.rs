@@ -132,7 +132,6 @@ impl Scene {
             subject,
             at: now,
             until: now + Duration::from_secs(3_600),
-            initiator: None,
         };
         self.event(position, head, SecurityEvent::SessionRevoked(revoked))
     }

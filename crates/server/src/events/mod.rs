@@ -11,15 +11,20 @@
 
 mod outcome;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use rescind_api::http_client::HttpClient;
 use rescind_session::{
-    CryptoRng, EndReason, ErrorChain, Position, Revocation, Scope, SessionService, SystemRandom, Uuid,
+    CryptoRng, ErrorChain, Position, Revocation, Scope, SessionService, SystemRandom, Uuid,
     ports::{SessionStore, Tail},
     supervise,
-    token::{ExposeSecret, Initiator, LogMark, RevokedSubject, SecurityEvent, SecurityEventToken, SessionRevoked},
+    token::{ExposeSecret, LogMark, RevokedSubject, SecurityEvent, SecurityEventToken, SessionRevoked},
 };
 use rescind_store::{EventPosition, SqlStore};
 use tokio::time::{Instant, sleep};
@@ -54,7 +59,6 @@ const LONGEST_REPLY: usize = 16 * 1024;
 pub(crate) struct Transmitter {
     store: SqlStore,
     service: SessionService,
-    issuer: String,
     /// Identifies this process in the claims.
     node: Uuid,
     /// Whether no other node uses the database.
@@ -65,13 +69,7 @@ pub(crate) struct Transmitter {
 impl Transmitter {
     /// # Errors
     /// The keys cannot be published, or there is no HTTP client.
-    pub(crate) fn new(
-        events: &Events,
-        store: SqlStore,
-        service: SessionService,
-        issuer: String,
-        alone: bool,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn new(events: &Events, store: SqlStore, service: SessionService, alone: bool) -> Result<Self, Failure> {
         if !events.receivers.is_empty() && service.keys().ring.active().algorithm().is_symmetric() {
             let must =
                 "must not be set with an HS256 key: receivers verify by the published keys, and that one is a secret";
@@ -86,14 +84,14 @@ impl Transmitter {
             let client = client.map_err(|error| Failure::other("no HTTP client for security events", error))?;
             Ok((receiver.clone(), client))
         };
+        let rng: &mut dyn CryptoRng = &mut SystemRandom::new()?;
         let mut node = [0; 16];
-        fill(&mut SystemRandom::new()?, &mut node);
+        rng.fill_bytes(&mut node);
         Ok(Self {
             receivers: events.receivers.iter().map(client).collect::<Result<_, Failure>>()?,
             node: Uuid::from_bytes(node),
             store,
             service,
-            issuer,
             alone,
         })
     }
@@ -119,20 +117,6 @@ impl Transmitter {
             tracing::warn!(error = %ErrorChain(&error), "another node delivers security events in {HOLD:?}, not at once");
         }
     }
-}
-
-fn fill(rng: &mut dyn CryptoRng, bytes: &mut [u8]) {
-    rng.fill_bytes(bytes);
-}
-
-/// What one round did.
-enum Round {
-    /// The receiver has everything.
-    Quiet,
-    /// There may be more.
-    More,
-    /// Another node delivers.
-    HeldByOther,
 }
 
 /// Why a round failed, for the log.
@@ -166,52 +150,32 @@ impl Stream {
 
     async fn run(mut self) -> Infallible {
         let mut revoked = self.transmitter.service.watch_revocations();
-        let poll = if self.transmitter.alone {
-            POLL_ALONE
-        } else {
-            POLL_SHARED
-        };
-        let mut rng = SystemRandom::new().ok();
         loop {
             // Before the log is read: a later revocation wakes the next round.
             revoked.borrow_and_update();
+            let failures = self.failures;
             let pause = match self.round().await {
-                Ok(round) => {
-                    if self.failures > 0 {
-                        tracing::info!(
-                            receiver = self.url(),
-                            failures = self.failures,
-                            "security events are delivered again"
-                        );
-                        self.failures = 0;
+                Ok(pause) => {
+                    if failures > 0 {
+                        tracing::info!(receiver = self.url(), failures, "security events are delivered again");
                     }
-                    match round {
-                        Round::Quiet => poll,
-                        Round::More => continue,
-                        Round::HeldByOther => {
-                            sleep(BETWEEN_CLAIMS).await;
-                            continue;
-                        }
-                    }
+                    self.failures = 0;
+                    pause
                 }
                 Err(trouble) => {
-                    self.failures = self.failures.saturating_add(1);
-                    if self.failures == 1 {
+                    if failures == 0 {
                         let error = ErrorChain(&*trouble);
                         tracing::error!(receiver = self.url(), %error, "security events are not delivered; none is skipped");
                     }
-                    let mut random = [0; 4];
-                    if let Some(rng) = &mut rng {
-                        fill(rng, &mut random);
-                    }
-                    sleep(pause_after(self.failures, u32::from_ne_bytes(random))).await;
-                    continue;
+                    self.failures = failures.saturating_add(1);
+                    pause_after(self.failures, RandomState::new().hash_one(failures))
                 }
             };
+            let wakes = self.failures == 0 && self.held.is_some();
             tokio::select! {
                 () = sleep(pause) => {}
                 // It fails only without a service, which this task holds.
-                _ = revoked.changed() => {}
+                _ = revoked.changed(), if wakes => {}
             }
         }
     }
@@ -224,11 +188,12 @@ impl Stream {
         self.receiver().0.url.as_str()
     }
 
-    async fn round(&mut self) -> Result<Round, Trouble> {
+    /// One round, and how long to wait for the next.
+    async fn round(&mut self) -> Result<Duration, Trouble> {
         let transmitter = Arc::clone(&self.transmitter);
         let (store, service) = (&transmitter.store, &transmitter.service);
         let Some(held) = self.claim().await? else {
-            return Ok(Round::HeldByOther);
+            return Ok(BETWEEN_CLAIMS);
         };
         // Before the log is read: a receiver takes it for the instant up to which it has everything.
         let now = service.now()?;
@@ -250,16 +215,9 @@ impl Stream {
         let is_due = self.accepted.is_none_or(|accepted| accepted.elapsed() >= VERIFY_EVERY);
         // A log that ends before the position has lost commits. The maintenance replaces it.
         if log.head == held.position && is_due {
-            let id = format!(
-                "{}.{}.{}",
-                held.log.as_uuid(),
-                held.position.get(),
-                now.as_millisecond()
-            );
-            let event = self.token(id, now, held, held.position, SecurityEvent::Verification);
-            self.send(&event).await?;
+            self.send(now, held, held.position, SecurityEvent::Verification).await?;
         }
-        Ok(Round::Quiet)
+        Ok(if transmitter.alone { POLL_ALONE } else { POLL_SHARED })
     }
 
     /// The acknowledged position, or `None` if another node holds the receiver.
@@ -286,100 +244,100 @@ impl Stream {
     }
 
     /// Sends the log's entries after the acknowledged position, in their order, up to the first that fails.
-    async fn deliver(&mut self, held: EventPosition, now: Timestamp, head: Position) -> Result<Round, Trouble> {
+    async fn deliver(&mut self, held: EventPosition, now: Timestamp, head: Position) -> Result<Duration, Trouble> {
         let store = &self.transmitter.store;
         let entries = match store.revocations_after(held.position, BATCH).await? {
             Tail::Entries(entries) => entries,
-            // Everything kept is later than the position.
+            // Everything that is kept is later than the position.
             Tail::StartOver => match store.revocations_after(Position::START, BATCH).await? {
                 Tail::Entries(entries) => entries,
                 Tail::StartOver => Vec::new(),
             },
         };
-        let Some(last) = entries.last().map(|last| last.position) else {
-            return Ok(Round::Quiet);
-        };
-        let lost = entries[0].position.get().saturating_sub(held.position.next().get());
-        if lost > 0 {
+        let first = entries.first().map_or(head.next(), |first| first.position);
+        let lost = first.get().saturating_sub(held.position.next().get());
+        if lost > 0 && held.position != Position::START {
             tracing::error!(
                 receiver = self.url(),
                 lost,
                 "security events were not delivered within RESCIND_EVENT_RETENTION and are lost"
             );
         }
-        let head = if entries.len() < BATCH as usize {
-            last
-        } else {
-            head.max(last)
+        let Some(last) = entries.last().map(|last| last.position) else {
+            // All of them were pruned.
+            let to = EventPosition { position: head, ..held };
+            return self.acknowledge(held, to).await;
         };
+        let is_whole = entries.len() < BATCH as usize;
+        let head = if is_whole { last } else { head.max(last) };
         let (mut to, mut failed) = (held, None);
-        for entry in entries.iter().filter(|entry| entry.position > held.position) {
+        for entry in &entries {
             // The rest follows in the next round, under a renewed claim and with a later instant.
             if self.held.is_none_or(|(_, since)| since.elapsed() >= RENEW_EVERY) {
                 break;
             }
-            to.position = entry.position;
-            let id = format!("{}.{}", held.log.as_uuid(), entry.position.get());
-            let event = self.token(id, now, to, head, SecurityEvent::SessionRevoked(revoked(entry)));
-            match self.send(&event).await {
-                Ok(()) => {}
-                Err(error) => {
-                    to.position = Position::new(entry.position.get() - 1).max(held.position);
-                    failed = Some(error);
-                    break;
-                }
+            let at = EventPosition {
+                position: entry.position,
+                ..held
+            };
+            if let Err(trouble) = self
+                .send(now, at, head, SecurityEvent::SessionRevoked(revoked(entry)))
+                .await
+            {
+                failed = Some(trouble);
+                break;
             }
+            to = at;
         }
-        let acknowledged = match to == held {
-            true => Round::More,
+        let next = match to == held {
+            true => Duration::ZERO,
             false => self.acknowledge(held, to).await?,
         };
-        failed.map_or(Ok(acknowledged), Err)
+        failed.map_or(Ok(next), Err)
     }
 
-    async fn acknowledge(&mut self, from: EventPosition, to: EventPosition) -> Result<Round, Trouble> {
+    async fn acknowledge(&mut self, from: EventPosition, to: EventPosition) -> Result<Duration, Trouble> {
         let Transmitter { store, node, .. } = &*self.transmitter;
         if store.acknowledge_events(self.url(), *node, from, to).await? {
             self.held = self.held.map(|(_, since)| (to, since));
-            Ok(Round::More)
+            Ok(Duration::ZERO)
         } else {
             // Another node has claimed it meanwhile.
             self.held = None;
-            Ok(Round::HeldByOther)
-        }
-    }
-
-    fn token(
-        &self,
-        id: String,
-        issued_at: Timestamp,
-        at: EventPosition,
-        head: Position,
-        event: SecurityEvent,
-    ) -> SecurityEventToken {
-        SecurityEventToken {
-            issuer: self.transmitter.issuer.clone(),
-            audience: self.receiver().0.audience.clone(),
-            id,
-            issued_at,
-            log: LogMark {
-                id: at.log.as_uuid(),
-                position: at.position.get(),
-                head: head.get(),
-            },
-            event,
+            Ok(BETWEEN_CLAIMS)
         }
     }
 
     /// Sends an event. One that the receiver refuses is logged, and counts as sent.
-    async fn send(&mut self, event: &SecurityEventToken) -> Result<(), Trouble> {
-        let token = self.transmitter.service.keys().ring.sign_security_event(event)?;
+    async fn send(
+        &mut self,
+        issued_at: Timestamp,
+        at: EventPosition,
+        head: Position,
+        event: SecurityEvent,
+    ) -> Result<(), Trouble> {
         let (receiver, client) = self.receiver();
+        let (log, position) = (at.log.as_uuid(), at.position.get());
+        let event = SecurityEventToken {
+            issuer: self.transmitter.service.issuer().to_owned(),
+            audience: receiver.audience.clone(),
+            id: match event {
+                SecurityEvent::Verification => format!("{log}.{position}.{}", issued_at.as_millisecond()),
+                _ => format!("{log}.{position}"),
+            },
+            issued_at,
+            log: LogMark {
+                id: log,
+                position,
+                head: head.get(),
+            },
+            event,
+        };
         let mut request = client
             .post(receiver.url.as_str())
             .header("Content-Type", "application/secevent+jwt")
             .header("Accept", "application/json")
-            .body(token);
+            .body(self.transmitter.service.keys().ring.sign_security_event(&event)?);
         if let Some(bearer) = &receiver.bearer {
             request = request.bearer_auth(bearer.expose_secret());
         }
@@ -388,11 +346,12 @@ impl Stream {
             Outcome::Delivered => {}
             Outcome::Refused(error) => {
                 self.refused += 1;
+                let (receiver, event, refused) = (self.url(), event.id, self.refused);
                 tracing::error!(
-                    receiver = self.url(),
-                    event = event.id,
+                    receiver,
+                    event,
                     error,
-                    refused = self.refused,
+                    refused,
                     "the receiver refuses a security event, which is skipped"
                 );
             }
@@ -411,21 +370,5 @@ fn revoked(entry: &Revocation) -> SessionRevoked {
         },
         at: entry.at,
         until: entry.until,
-        initiator: initiator(entry.cause),
     }
-}
-
-fn initiator(cause: EndReason) -> Option<Initiator> {
-    Some(match cause {
-        EndReason::Logout
-        | EndReason::LogoutElsewhere
-        | EndReason::LogoutEverywhere
-        | EndReason::Replaced
-        | EndReason::PasswordChange => Initiator::User,
-        EndReason::Administrator | EndReason::Disabled => Initiator::Admin,
-        EndReason::TooMany | EndReason::Reuse => Initiator::Policy,
-        EndReason::LostCommit => Initiator::System,
-        // A client or an administrator.
-        _ => return None,
-    })
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rescind_token::{
-    AccessClaims, Algorithm, ClientId, ExtraClaims, Initiator, KeyRing, LogMark, RevokedSubject, SecurityEvent,
+    AccessClaims, Algorithm, ClientId, ExtraClaims, KeyRing, LogMark, RevokedSubject, SecurityEvent,
     SecurityEventToken, SessionId, SessionRevoked, SigningKey, TokenId, TokenParts, UserId, Uuid, Verifier,
     VerifyError,
 };
@@ -43,7 +43,6 @@ fn revoked(subject: RevokedSubject) -> SecurityEventToken {
         subject,
         at: at(990),
         until: at(1_600),
-        initiator: Some(Initiator::User),
     }))
 }
 
@@ -84,7 +83,6 @@ fn a_session_revoked_event_has_the_form_of_caep() {
             "events": {
                 "https://schemas.openid.net/secevent/caep/event-type/session-revoked": {
                     "event_timestamp": 990,
-                    "initiating_entity": "user",
                 },
             },
             "rescind": {"log": "00000000-0000-0000-0000-000000000001", "position": 7, "head": 9, "until": 1_600},
