@@ -137,6 +137,18 @@ if ! cmp -s "$clients/python/requirements.txt" "$clients/python/.venv/installed.
         stop "pip could not install (above); without it plain 'cargo test' runs what it can"
 fi
 
+# Only the second tier needs it.
+openapi=web/tests/openapi
+if [ "$RESCIND_TEST_FULL" = 1 ] && ! cmp -s "$openapi/requirements.txt" "$openapi/.venv/installed.txt"; then
+    step "installing schemathesis from PyPI"
+    rm -rf "$openapi/.venv"
+    python3 -m venv "$openapi/.venv" &&
+        "$openapi/.venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+            --requirement "$openapi/requirements.txt" &&
+        cp "$openapi/requirements.txt" "$openapi/.venv/installed.txt" ||
+        stop "pip could not install (above); without it plain 'cargo test' runs what it can"
+fi
+
 # From here on nothing may be left out silently: a test whose tool is missing fails.
 export RESCIND_TEST_REQUIRE_ALL=1
 

@@ -36,22 +36,27 @@ pub async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
 }
 
 #[derive(Serialize)]
-struct Live {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Live {
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct Ready<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Ready<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     node: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     blacklist: Option<Blacklist>,
 }
 
 /// What this node has read of the revocation log.
 #[derive(Serialize)]
-struct Blacklist {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Blacklist {
     whole: bool,
     age_ms: u64,
     position: u64,

@@ -21,6 +21,8 @@ mod login;
 mod login_limit;
 mod logout;
 pub mod oauth;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod origin;
 mod problem;
 mod request_log;

@@ -28,6 +28,7 @@ use crate::hidden::Hidden;
 
 /// A fault of one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field's name.
     pub field: &'static str,
@@ -35,7 +36,7 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// Every error that a client can get.
+/// Every error that a client can get. `openapi/operations.json` lists which call answers which.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Problem {
@@ -458,18 +459,23 @@ impl Problem {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
+pub(crate) struct Body<'a> {
     title: &'static str,
     status: u16,
     code: &'static str,
     detail: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     ended: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     instance: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<FieldError>))]
     errors: &'a [FieldError],
 }
 

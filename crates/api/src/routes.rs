@@ -1,11 +1,14 @@
 //! Which calls an application has, and at which paths.
 
 use actix_web::{
-    FromRequest, Handler, HttpResponse, Resource, Responder, guard,
+    FromRequest, Handler, HttpResponse, Resource, Responder,
+    guard::{self, GuardContext},
     http::Method,
     web::{self, ServiceConfig},
 };
 
+#[cfg(feature = "openapi")]
+use crate::openapi;
 use crate::{
     browser,
     guard::Guard,
@@ -51,39 +54,62 @@ pub enum Part {
     /// `POST /logout`, `GET /refresh` and `POST /refresh` for [browsers](crate::browser), at the paths of the
     /// [`Settings`](crate::Settings), outside of the prefix. Off, unless it is added.
     Browser,
+    /// `GET /openapi.json`: the OpenAPI document of the mounted calls. Off, unless it is added.
+    #[cfg(feature = "openapi")]
+    OpenApi,
 }
 
-/// Its methods, or none for all of them, and the resource that answers them.
-type Call = (&'static [Method], Resource);
+/// A call at a path.
+struct Call {
+    /// Its name in the OpenAPI document.
+    #[cfg_attr(not(feature = "openapi"), expect(dead_code, reason = "only the document needs it"))]
+    name: &'static str,
+    /// None for all of them.
+    methods: &'static [Method],
+    #[cfg_attr(not(feature = "openapi"), expect(dead_code, reason = "only the document needs it"))]
+    path: String,
+    resource: Resource,
+    /// Whether it also answers all other methods, with an error.
+    is_alone: bool,
+}
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
 const ANY: &[Method] = &[];
 
-fn call<F, Args>(methods: &'static [Method], path: String, handler: &F) -> Call
+fn call<F, Args>(name: &'static str, methods: &'static [Method], path: String, handler: &F) -> Call
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
     let route = |method: &Method| web::method(method.clone()).to(handler.clone());
-    let resource = web::resource(path);
-    if methods.is_empty() {
-        return (methods, resource.to(handler.clone()));
+    let resource = web::resource(path.clone());
+    let resource = match methods {
+        [] => resource.to(handler.clone()),
+        methods => methods.iter().map(route).fold(resource, Resource::route),
+    };
+    Call {
+        name,
+        methods,
+        path,
+        resource,
+        is_alone: methods.is_empty(),
     }
-    (methods, methods.iter().map(route).fold(resource, Resource::route))
 }
 
 /// The same, and it answers other methods with an error in the form of these endpoints.
-fn oauth_call<F, Args>(methods: &'static [Method], path: &str, handler: &F) -> Call
+fn oauth_call<F, Args>(name: &'static str, methods: &'static [Method], path: &str, handler: &F) -> Call
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let (_, resource) = call(methods, path.to_owned(), handler);
+    let mut call = call(name, methods, path.to_owned(), handler);
     let others = web::to(move || async move { OAuthError::method_not_allowed(methods) });
-    (ANY, resource.default_service(others))
+    call.resource = call.resource.default_service(others);
+    call.is_alone = true;
+    call
 }
 
 impl Part {
@@ -100,45 +126,74 @@ impl Part {
     fn calls(self, prefix: &str, settings: &Settings) -> Vec<Call> {
         let at = |path: &str| format!("{prefix}{path}");
         match self {
-            Self::LogIn => vec![call(POST, at("/login"), &handlers::log_in)],
-            Self::Refresh => vec![call(POST, at("/refresh"), &handlers::refresh)],
-            Self::LogOut => vec![call(POST, at("/logout"), &handlers::log_out)],
-            Self::LogOutEverywhere => vec![call(POST, at("/logout-everywhere"), &handlers::log_out_everywhere)],
-            Self::Reauthenticate => vec![call(POST, at("/reauthenticate"), &handlers::reauthenticate)],
-            Self::Me => vec![call(READ, at("/me"), &handlers::me)],
+            Self::LogIn => vec![call("log_in", POST, at("/login"), &handlers::log_in)],
+            Self::Refresh => vec![call("refresh", POST, at("/refresh"), &handlers::refresh)],
+            Self::LogOut => vec![call("log_out", POST, at("/logout"), &handlers::log_out)],
+            Self::LogOutEverywhere => vec![call(
+                "log_out_everywhere",
+                POST,
+                at("/logout-everywhere"),
+                &handlers::log_out_everywhere,
+            )],
+            Self::Reauthenticate => vec![call(
+                "reauthenticate",
+                POST,
+                at("/reauthenticate"),
+                &handlers::reauthenticate,
+            )],
+            Self::Me => vec![call("me", READ, at("/me"), &handlers::me)],
             Self::Sessions => vec![
-                call(READ, at("/sessions"), &handlers::sessions),
-                call(&[Method::DELETE], at("/sessions/{id}"), &handlers::end_session),
+                call("sessions", READ, at("/sessions"), &handlers::sessions),
+                call(
+                    "end_session",
+                    &[Method::DELETE],
+                    at("/sessions/{id}"),
+                    &handlers::end_session,
+                ),
             ],
-            Self::SignUp => vec![call(POST, at("/users"), &handlers::sign_up)],
+            Self::SignUp => vec![call("sign_up", POST, at("/users"), &handlers::sign_up)],
             Self::Health => vec![
-                call(READ, "/health/live".to_owned(), &handlers::live),
-                call(READ, "/health/ready".to_owned(), &handlers::ready),
+                call("live", READ, "/health/live".to_owned(), &handlers::live),
+                call("ready", READ, "/health/ready".to_owned(), &handlers::ready),
             ],
-            Self::Jwks => vec![call(READ, "/.well-known/jwks.json".to_owned(), &jwks)],
+            Self::Jwks => vec![call("jwks", READ, "/.well-known/jwks.json".to_owned(), &jwks)],
             Self::ForwardAuth => {
                 let path = &settings.forward_auth_path;
-                let mut calls = vec![call(READ, path.clone(), &handlers::forward_auth)];
+                let mut calls = vec![call("forward_auth", READ, path.clone(), &handlers::forward_auth)];
                 if settings.forward_auth_same_method {
                     let below = format!("{path}/{{original:.*}}");
-                    calls.push(call(ANY, below, &handlers::forward_auth_same_method));
+                    calls.push(call(
+                        "forward_auth_same_method",
+                        ANY,
+                        below,
+                        &handlers::forward_auth_same_method,
+                    ));
                 }
                 calls
             }
             Self::OAuth => vec![
-                oauth_call(READ, oauth::METADATA, &oauth::metadata),
-                oauth_call(POST, oauth::TOKEN, &oauth::token),
-                oauth_call(POST, oauth::REVOKE, &oauth::revoke),
-                oauth_call(POST, oauth::INTROSPECT, &oauth::introspect),
+                oauth_call("oauth_metadata", READ, oauth::METADATA, &oauth::metadata),
+                oauth_call("oauth_token", POST, oauth::TOKEN, &oauth::token),
+                oauth_call("oauth_revoke", POST, oauth::REVOKE, &oauth::revoke),
+                oauth_call("oauth_introspect", POST, oauth::INTROSPECT, &oauth::introspect),
             ],
             Self::Browser => vec![
-                call(POST, settings.logout_path.clone(), &browser::log_out_by_form),
                 call(
+                    "browser_log_out",
+                    POST,
+                    settings.logout_path.clone(),
+                    &browser::log_out_by_form,
+                ),
+                call(
+                    "browser_refresh",
                     &[Method::GET, Method::POST],
                     settings.refresh_path.clone(),
                     &browser::refresh,
                 ),
             ],
+            // It needs the others: see `Routes::calls`.
+            #[cfg(feature = "openapi")]
+            Self::OpenApi => Vec::new(),
         }
     }
 }
@@ -207,16 +262,35 @@ impl Routes {
         self
     }
 
+    fn calls(&self, settings: &Settings) -> Vec<Call> {
+        let calls: Vec<_> = self
+            .parts
+            .iter()
+            .flat_map(|part| part.calls(&self.prefix, settings))
+            .collect();
+        #[cfg(feature = "openapi")]
+        if self.parts.contains(&Part::OpenApi) {
+            let (name, path) = ("openapi", format!("{}/openapi.json", self.prefix));
+            let mounted = calls.iter().map(|call| (call.name, call.methods, call.path.as_str()));
+            let document = openapi::document(settings, mounted.chain([(name, READ, path.as_str())]));
+            let handler = move || std::future::ready(openapi::reply(document.clone()));
+            let own = call(name, READ, path, &handler);
+            return calls.into_iter().chain([own]).collect();
+        }
+        calls
+    }
+
     fn configure(&self, rescind: &Rescind, cfg: &mut ServiceConfig) {
         let settings = rescind.settings();
         if self.parts.contains(&Part::OAuth) {
             rescind.has_oauth();
         }
-        for (methods, resource) in self.parts.iter().flat_map(|part| part.calls(&self.prefix, settings)) {
-            cfg.service(if self.whole_prefix || methods.is_empty() {
-                resource
+        for call in self.calls(settings) {
+            cfg.service(if self.whole_prefix || call.is_alone {
+                call.resource
             } else {
-                resource.guard(guard::fn_guard(|request| methods.contains(&request.head().method)))
+                let is_ours = |request: &GuardContext<'_>| call.methods.contains(&request.head().method);
+                call.resource.guard(guard::fn_guard(is_ours))
             });
         }
         if self.whole_prefix {

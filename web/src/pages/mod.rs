@@ -52,6 +52,7 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .with(Part::ForwardAuth)
         .with(Part::Jwks)
         .with(Part::OAuth)
+        .with(Part::OpenApi)
         .whole_prefix();
     cfg.app_data(site.clone())
         .configure(extractor_problems)

@@ -41,7 +41,9 @@ impl NameAndPassword {
 }
 
 #[derive(Serialize)]
-struct SignedUp {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Account))]
+pub(crate) struct SignedUp {
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     user_id: UserId,
     username: String,
 }
@@ -62,19 +64,25 @@ pub async fn sign_up(request: HttpRequest, rescind: Rescind, body: Payload) -> R
 
 /// The reply of [`me`].
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Me {
     /// The user.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub user_id: UserId,
     /// The login name.
     pub username: String,
     /// The session that the token belongs to.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub session_id: SessionId,
     /// The token's own id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub token_id: TokenId,
     /// When it was signed.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub issued_at: Timestamp,
     /// The first instant at which it is expired.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires_at: Timestamp,
 }
 

@@ -22,9 +22,9 @@
 //! They need the application's [`Rescind`](crate::Rescind) and nothing else of it: its `JsonConfig` and other limits do
 //! not reach them. No reply of them may be cached.
 
-mod accounts;
-mod sessions;
-mod tokens;
+pub(crate) mod accounts;
+pub(crate) mod sessions;
+pub(crate) mod tokens;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,

@@ -20,13 +20,19 @@ use crate::{
 };
 
 #[derive(Serialize)]
-struct Listed {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Session))]
+pub(crate) struct Listed {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     session_id: SessionId,
     current: bool,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     created_at: Timestamp,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     last_seen_at: Timestamp,
     user_agent: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     ip: Option<IpAddr>,
+    #[cfg_attr(feature = "openapi", schema(value_type = u32))]
     generation: Generation,
 }
 

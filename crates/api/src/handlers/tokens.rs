@@ -19,16 +19,22 @@ use crate::{
 /// The wire form of a grant. The tokens are left out where they are in cookies, and the refresh fields where the policy
 /// has no refresh token.
 #[derive(Serialize)]
-struct Tokens<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Tokens<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     access_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     token_type: Option<&'static str>,
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     refresh_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     refresh_expires_in: Option<i64>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     session_id: SessionId,
 }
 

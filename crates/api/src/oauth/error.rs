@@ -59,8 +59,15 @@ impl OAuthError {
 impl From<Problem> for OAuthError {
     fn from(problem: Problem) -> Self {
         problem.log();
+        Self::from_problem(&problem)
+    }
+}
+
+impl OAuthError {
+    /// The same, and not logged.
+    pub(crate) fn from_problem(problem: &Problem) -> Self {
         let status = problem.status_code();
-        let (status, error) = match &problem {
+        let (status, error) = match problem {
             Problem::InvalidClient => (status, "invalid_client"),
             problem if problem.is_failed_refresh() => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Problem::PolicyHasNoRefresh => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
@@ -72,6 +79,12 @@ impl From<Problem> for OAuthError {
             retry_after: problem.retry_after(),
             ..Self::new(status, error, problem.detail())
         }
+    }
+
+    /// Its status, and its two texts.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn describe(&self) -> (StatusCode, &'static str, &'static str) {
+        (self.status, self.error, self.description)
     }
 }
 

@@ -25,6 +25,7 @@ mod middlewares;
 mod oauth;
 mod oauth_clients;
 mod oauth_errors;
+mod openapi;
 mod origin;
 mod paging;
 mod problems;

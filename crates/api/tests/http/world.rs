@@ -31,7 +31,10 @@ use rescind_session::{
 };
 use serde_json::{Value, json};
 
-use crate::faulty::{Fault, Faulty};
+use crate::{
+    faulty::{Fault, Faulty},
+    openapi::Document,
+};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const ORIGIN: &str = "https://rescind.example";
@@ -172,6 +175,7 @@ impl World {
             Some(body) => request.to_request().replace_payload(body).0,
             None => request.to_request(),
         };
+        let (method, path) = (request.method().clone(), request.path().to_owned());
         let (status, headers, body) = match app.call(request).await {
             Ok(reply) => {
                 let (status, headers) = (reply.status(), reply.headers().clone());
@@ -187,11 +191,18 @@ impl World {
                 )
             }
         };
-        Reply {
+        let reply = Reply {
             status,
             headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
+        };
+        let settings = self.rescind.settings();
+        let is_usual = (settings.refresh_path == "/refresh" && settings.logout_path == "/logout")
+            && (settings.forward_auth_same_method || !path.starts_with("/auth/check/"));
+        if is_usual {
+            Document::get().await.check(&method, &path, &reply);
         }
+        reply
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
