@@ -52,8 +52,10 @@ def before_call(context, case, kwargs):
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if not is_valid or not isinstance(case.body, dict) or calls % 2:
         return
+    signs_up = case.operation.path == "/api/users"
     known = {
         **ACCOUNT,
+        **({"username": f"user{calls}"} if signs_up else {}),
         "refresh_token": current()["refresh_token"],
         "token": current()["access_token"],
         "client_id": CLIENT[0],
