@@ -8,7 +8,9 @@ use std::{
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::StatusCode, web};
 use rescind_api::{
-    Authenticated, ResourceServer, ResourceServerSettings, RevocationCheck, SetReceiver, session::token::TokenParts,
+    Authenticated, Introspection, IntrospectionSettings, ResourceServer, ResourceServerSettings, RevocationCheck,
+    SetReceiver,
+    session::token::{TokenParts, sha256},
 };
 use rescind_testkit::{ApiClient, Program, RedisServer, Tokens, Tool, needs, rounds};
 use serde_json::Value;
@@ -326,12 +328,16 @@ async fn mine(caller: Authenticated) -> String {
 }
 
 impl Shop {
-    /// At that port, or any.
-    fn open(port: u16, keys_of: &str) -> Self {
+    /// At that port.
+    fn open(port: u16, issuer: &str) -> Self {
+        Self::open_with(port, issuer, |receiver| receiver)
+    }
+
+    fn open_with(port: u16, keys_of: &str, change: impl FnOnce(SetReceiver) -> SetReceiver) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let url = format!("{base}/events");
-        let receiver = SetReceiver::new(&url);
+        let receiver = change(SetReceiver::new(&url));
         let mut settings = ResourceServerSettings::new(PUBLIC_URL, "rescind-api");
         settings.jwks_url = format!("{keys_of}/.well-known/jwks.json");
         settings.timeout = Duration::from_secs(6);
@@ -444,6 +450,48 @@ async fn a_service_that_was_restarted_accepts_no_token_that_was_revoked_meanwhil
     assert_ne!(shop.status(&revoked).await, 200);
     let _ = (shop.until_serving(&node).await, renewed);
     shop.handle.stop(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn introspection_answers_about_tokens_from_before_the_first_event() {
+    let _turn = turn().await;
+    let port = free_port();
+    let hash: String = sha256("a-secret").iter().map(|byte| format!("{byte:02x}")).collect();
+    let plan = receivers(Plan::on(&Database::Sqlite), &format!("http://127.0.0.1:{port}/events"));
+    let plan = plan.env("RESCIND_OAUTH_CLIENTS", &format!("shop:sha256:{hash}"));
+    let [node] = plan.start().await;
+    let (live, revoked) = (node.log_in().await, node.log_in().await);
+    log_out(&node, &revoked).await;
+    let mut settings = IntrospectionSettings::new(node.running.base_url(), "shop", "a-secret".to_owned().into());
+    settings.timeout = Duration::from_secs(6);
+    let asked = Arc::new(Introspection::new(settings).unwrap());
+    let shop = Shop::open_with(port, node.running.base_url(), |receiver| receiver.otherwise(asked));
+    assert_eq!(shop.status(&live).await, 200);
+    assert_eq!(shop.status(&revoked).await, 401);
+    log_out(&node, &live).await;
+    assert_eq!(shop.status(&live).await, 401, "it is asked again");
+    shop.handle.stop(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_the_whole_log_is_told_under_another_identity() {
+    let _turn = turn().await;
+    let inbox = Inbox::open();
+    let plan = receivers(Plan::on(&Database::Sqlite), &inbox.url);
+    let [node] = plan.start().await;
+    until(async || inbox.verifications() > 0).await;
+    let ended = log_out_new(&node).await;
+    inbox.until_told_of(&[ended]).await;
+    let open = node.log_in().await.session_id;
+    let log = inbox.deliveries()[0].claims["rescind"]["log"].clone();
+    let _ = node.running.kill_9().await;
+    let restored = plan.program().arg("restored").arg("--yes").run_to_exit().await.unwrap();
+    assert!(restored.status.success(), "{}", restored.stderr);
+    let [_node] = plan.start().await;
+    inbox.until_told_of(&[open]).await;
+    let last = inbox.deliveries().pop().unwrap();
+    assert!(last.claims["rescind"]["log"].is_string() && last.claims["rescind"]["log"] != log);
+    inbox.handle.stop(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

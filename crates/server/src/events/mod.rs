@@ -197,6 +197,8 @@ impl Stream {
         };
         // Before the log is read: a receiver takes it for the instant up to which it has everything.
         let now = service.now()?;
+        // An event signed with a key that was replaced would be refused, and skipped.
+        service.require_keys()?;
         let log = store.snapshot(held.position).await?;
         if log.log != held.log {
             tracing::warn!(
