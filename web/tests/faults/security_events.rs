@@ -391,19 +391,19 @@ fn free_port() -> u16 {
         .port()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_refuses_a_token_soon_after_its_logout() {
-    let _turn = alone().await;
+/// Logs out at the nodes in turn, and waits for the refusal at another service.
+async fn measure_refusals<const N: usize>(plan: Plan, what: &str) {
     let port = free_port();
-    let plan = receivers(Plan::on(&Database::Sqlite), &format!("http://127.0.0.1:{port}/events"));
-    let [node] = plan.start().await;
-    let shop = Shop::open(port, node.running.base_url());
-    shop.until_serving(&node).await;
+    let plan = receivers(plan, &format!("http://127.0.0.1:{port}/events"));
+    let nodes: [Node; N] = plan.start().await;
+    let shop = Shop::open(port, nodes[0].running.base_url());
+    shop.until_serving(&nodes[0]).await;
     let mut took = Vec::new();
-    for _ in 0..rounds(20, 300) {
+    for round in 0..rounds(20, 300) as usize {
+        let node = &nodes[round % N];
         let tokens = node.log_in().await;
         assert_eq!(shop.status(&tokens).await, 200);
-        log_out(&node, &tokens).await;
+        log_out(node, &tokens).await;
         let answered = Instant::now();
         until(async || shop.status(&tokens).await == 401).await;
         took.push(answered.elapsed());
@@ -411,7 +411,7 @@ async fn a_service_refuses_a_token_soon_after_its_logout() {
     took.sort();
     let quantile = |percent: usize| took[(took.len() - 1) * percent / 100];
     println!(
-        "security events: from an answered logout to 401 elsewhere, {} logouts: median {:.1?}, p95 {:.1?}, longest {:.1?}",
+        "security events, {what}: from an answered logout to 401 elsewhere, {} logouts: median {:.1?}, p95 {:.1?}, longest {:.1?}",
         took.len(),
         quantile(50),
         quantile(95),
@@ -419,6 +419,17 @@ async fn a_service_refuses_a_token_soon_after_its_logout() {
     );
     assert!(quantile(95) < Duration::from_secs(10));
     shop.handle.stop(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_refuses_a_token_soon_after_its_logout() {
+    let _turn = alone().await;
+    measure_refusals::<1>(Plan::on(&Database::Sqlite), "one node").await;
+    if needs(Tool::Redis).is_some() {
+        let redis = RedisServer::start().await;
+        let plan = Plan::on(&Database::Sqlite).with_redis(&redis.url());
+        measure_refusals::<2>(plan, "two nodes, of which one delivers").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
