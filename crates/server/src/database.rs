@@ -201,6 +201,7 @@ pub(crate) async fn claim_for(
     add_unrecorded(&mut records, set, now, |_| Duration::ZERO, longest);
     if records.len() > before {
         store.record_ring(Some(&fingerprint), &fingerprint, &records).await?;
+        records = store.recorded_ring().await?.keys;
     }
     Ok(records)
 }

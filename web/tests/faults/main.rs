@@ -27,6 +27,7 @@ mod amnesia;
 mod busy;
 mod clocks;
 mod failover;
+mod key_rotation;
 mod killed_between;
 mod one_chain;
 mod policies;

@@ -318,6 +318,8 @@ impl Stream {
         head: Position,
         event: SecurityEvent,
     ) -> Result<(), Trouble> {
+        // A receiver would refuse the signature of a key that was ended.
+        self.transmitter.service.require_keys()?;
         let (receiver, client) = self.receiver();
         let (log, position) = (at.log.as_uuid(), at.position.get());
         let event = SecurityEventToken {

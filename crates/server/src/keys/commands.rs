@@ -46,6 +46,14 @@ pub struct ListedKey {
     pub file: Option<PathBuf>,
 }
 
+impl ListedKey {
+    /// Whether it makes refresh tokens, and signs nothing.
+    #[must_use]
+    pub fn is_refresh(&self) -> bool {
+        self.algorithm == REFRESH
+    }
+}
+
 /// Which key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewKey {
@@ -374,7 +382,7 @@ impl Held {
 
 impl fmt::Display for ListedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let refresh = self.algorithm == REFRESH;
+        let refresh = self.is_refresh();
         let state = match self.state {
             KeyState::Waits(from) if refresh => format!("accepted only, issues from {}", whole_seconds(from)),
             KeyState::Waits(from) => format!("publishes only, signs from {}", whole_seconds(from)),
