@@ -50,6 +50,7 @@ fn run() -> Result<(), Failure> {
 
 async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Failure> {
     let stores = Arc::new(Stores::of(&settings));
+    let is_local = settings.listening.is_local();
     let mut node = Node::builder(settings)
         .configure(move |config| config.demo_accounts(demo.accounts()))
         .before_ready(move |service| Box::pin(accounts::prepare(demo, service)))
@@ -65,15 +66,20 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
                 .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
             let ending = stage.clone();
             node = node.when_ending(move || ending.end());
-            Some((stage, Data::new(Sandboxes::new(api, StdRng::from_rng(&mut rng)))))
+            let ring = demo::keys::Ring {
+                commands: node.keys().clone(),
+                may_rotate: is_local,
+            };
+            Some((stage, Data::new(Sandboxes::new(api, StdRng::from_rng(&mut rng))), ring))
         }
         Demo::Off => None,
     };
     let app = move || {
         App::new()
             .configure(|cfg| {
-                if let Some((stage, sandboxes)) = &shown {
+                if let Some((stage, sandboxes, ring)) = &shown {
                     demo::configure(stage, cfg);
+                    demo::keys::configure(ring, cfg);
                     inspector::configure(cfg);
                     lab::configure(sandboxes, cfg);
                     learn::configure(cfg);

@@ -14,6 +14,7 @@
 //! | [`actions`] | the buttons |
 //! | [`scene`], [`screen`], [`words`] | the story's progress, what is drawn, and its sentences |
 //! | [`events`] | the live log |
+//! | [`keys`] | the key ring, and the buttons that rotate its keys |
 //!
 //! **Threat model.** Unless the program listens only to its own machine, or `RESCIND_DEMO` is `public`, the demo is off and
 //! every route of it is 404. Only the account with the public password is robbed, and only of the session in the requesting
@@ -24,6 +25,7 @@ mod actions;
 mod doors;
 mod events;
 mod heist;
+pub(crate) mod keys;
 mod log;
 mod peers;
 mod scene;

@@ -110,6 +110,13 @@ impl FromRequest for Reader {
 }
 
 impl Reader {
+    pub(crate) fn logged_in(&self) -> Option<&Authenticated> {
+        match &self.visitor {
+            Ok(Visitor::LoggedIn(authenticated)) => Some(authenticated),
+            _ => None,
+        }
+    }
+
     pub(crate) async fn frame(&self, title: impl Into<String>) -> Frame {
         let who = match &self.visitor {
             Ok(Visitor::Stale) | Err(_) => Who::Unknown,

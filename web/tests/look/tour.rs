@@ -92,6 +92,11 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
     stop(browser, "/demo, the reuse noticed").await;
     browser.open("/login").await;
     stop(browser, "/login, robbed").await;
+    browser.open("/demo/keys").await;
+    stop(browser, "/demo/keys").await;
+    send(browser, "/demo/keys/rotate").await;
+    browser.open("/demo/keys").await;
+    stop(browser, "/demo/keys, a key waits").await;
 }
 
 /// Buttons of the lab, and the page's text afterwards.

@@ -15,6 +15,7 @@ mod events;
 mod first_act;
 mod in_a_browser;
 mod journal;
+mod keys;
 mod no_proxy;
 mod nodes;
 mod policies;

@@ -1,0 +1,123 @@
+//! The key ring, and the buttons that rotate its keys.
+//!
+//! The buttons are for the person at this machine: each press makes a file, and only four refresh keys fit in the ring. Where
+//! others can reach the program, the page shows the ring without buttons, and their routes are 404.
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{self, Data},
+};
+use askama::Template;
+use jiff::Timestamp;
+use rescind_api::Problem;
+use rescind_server::{Failure, KeyCommands, KeyState, ListedKey, NewKey};
+use rescind_session::token::TokenParts;
+
+use crate::pages::{Reader, draw, failed, frame::Frame, read, see_other, times::Time};
+
+const PAGE: &str = "/demo/keys";
+
+/// The keys of this node, and whether the visitors may rotate them.
+#[derive(Clone)]
+pub(crate) struct Ring {
+    pub(crate) commands: KeyCommands,
+    pub(crate) may_rotate: bool,
+}
+
+pub(crate) fn configure(ring: &Ring, cfg: &mut web::ServiceConfig) {
+    cfg.app_data(Data::new(ring.clone()))
+        .service(web::resource(PAGE).route(read().to(show)));
+    if ring.may_rotate {
+        cfg.service(web::resource("/demo/keys/rotate").route(web::post().to(rotate_signing)))
+            .service(web::resource("/demo/keys/rotate-refresh").route(web::post().to(rotate_refresh)));
+    }
+}
+
+#[derive(Template)]
+#[template(path = "demo/keys.html")]
+struct Page {
+    frame: Frame,
+    rings: [Kind; 2],
+    may_rotate: bool,
+}
+
+/// The keys of one kind, those that issue last first.
+struct Kind {
+    is_refresh: bool,
+    keys: Vec<Row>,
+    /// Whether a new key waits: then there is no button.
+    waits: bool,
+}
+
+struct Row {
+    id: String,
+    algorithm: String,
+    state: KeyState,
+    /// Until when the state lasts.
+    until: Option<Time>,
+    /// Whether the reader's access token names it.
+    is_readers: bool,
+}
+
+impl Row {
+    fn of(key: ListedKey, readers: Option<&str>, now: Timestamp) -> Self {
+        let until = match key.state {
+            KeyState::Waits(until) => Some(Time::countdown(until, now)),
+            KeyState::Accepted(until) => Some(Time::left(until, now)),
+            _ => None,
+        };
+        Self {
+            is_readers: readers == Some(&key.id),
+            id: key.id,
+            algorithm: key.algorithm,
+            state: key.state,
+            until,
+        }
+    }
+}
+
+async fn show(reader: Reader, ring: Data<Ring>) -> actix_web::Result<HttpResponse> {
+    let now = reader.rescind.service().now().map_err(Problem::from)?;
+    let token = reader.logged_in().map(|caller| caller.access_token().expose_secret());
+    let parts = token.and_then(|token| TokenParts::split_without_verifying(token).ok());
+    let readers = parts.as_ref().and_then(|parts| parts.header["kid"].as_str());
+    let listed = ring
+        .commands
+        .list()
+        .await
+        .map_err(|failure| failed("the keys cannot be listed")(failure.told()))?;
+    let rings = [false, true].map(|is_refresh| {
+        let of_kind = listed.iter().rev().filter(|key| key.is_refresh() == is_refresh);
+        let keys: Vec<_> = of_kind.map(|key| Row::of(key.clone(), readers, now)).collect();
+        Kind {
+            is_refresh,
+            waits: keys.iter().any(|key| matches!(key.state, KeyState::Waits(_))),
+            keys,
+        }
+    });
+    let page = Page {
+        frame: reader.frame("The key ring").await,
+        rings,
+        may_rotate: ring.may_rotate,
+    };
+    draw(StatusCode::OK, &page)
+}
+
+async fn rotate_signing(ring: Data<Ring>) -> actix_web::Result<HttpResponse> {
+    rotate(&ring, NewKey::Signing).await
+}
+
+async fn rotate_refresh(ring: Data<Ring>) -> actix_web::Result<HttpResponse> {
+    rotate(&ring, NewKey::Refresh).await
+}
+
+async fn rotate(ring: &Ring, new: NewKey) -> actix_web::Result<HttpResponse> {
+    match ring.commands.rotate(new, Duration::ZERO).await {
+        // Pressed twice, or a fifth refresh key: the page shows why.
+        Ok(_) | Err(Failure::Refused(_)) => Ok(see_other(PAGE)),
+        Err(failure) => Err(failed("a key cannot be rotated")(failure.told())),
+    }
+}
