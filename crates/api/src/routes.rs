@@ -106,7 +106,7 @@ where
     F::Output: Responder + 'static,
 {
     let mut call = call(name, methods, path.to_owned(), handler);
-    let others = web::to(move || async move { OAuthError::method_not_allowed(methods) });
+    let others = web::to(move || async move { Err::<HttpResponse, _>(OAuthError::method_not_allowed(methods)) });
     call.resource = call.resource.default_service(others);
     call.is_alone = true;
     call

@@ -3,7 +3,7 @@
 //!
 //! | call | body | answer |
 //! | --- | --- | --- |
-//! | [`log_in`]: `POST /login` | `{username, password}`, perhaps a `refresh_token` of the account, by which the device is known | 200 tokens |
+//! | [`log_in`]: `POST /login` | `{username, password}`, perhaps a `refresh_token` of the account, by which the device is known; perhaps the authentication of an [OAuth client](crate::oauth) | 200 tokens |
 //! | [`refresh`]: `POST /refresh` | `{refresh_token}`, or none and the cookies | 200 tokens |
 //! | [`log_out`]: `POST /logout` | `{refresh_token}` or none; a bearer token, or else the cookies | 204 |
 //! | [`log_out_everywhere`]: `POST /logout-everywhere` | none | 204 |

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError,
+    HttpResponse, HttpResponseBuilder, ResponseError,
     body::BoxBody,
     http::{Method, StatusCode, header},
 };
@@ -117,13 +117,5 @@ impl ResponseError for OAuthError {
             reply.insert_header((header::ALLOW, methods.join(", ")));
         }
         reply.json(json!({ "error": self.error, "error_description": self.description }))
-    }
-}
-
-impl Responder for OAuthError {
-    type Body = BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse<BoxBody> {
-        self.error_response()
     }
 }
