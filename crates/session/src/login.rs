@@ -228,8 +228,7 @@ impl SessionService {
             credentials.filter(|_| user.is_some_and(|user| self.may_log_in(&user))),
         ) {
             (Some(mut attempt), Some(found)) if check != PasswordCheck::Wrong && found.user.id == attempt.user => {
-                // bcrypt ignores what follows: the stored hash must not become stricter than the one that was checked.
-                if check == PasswordCheck::FitsOtherForm && password.bytes().len() <= 72 {
+                if check == PasswordCheck::FitsOldHash {
                     self.replace_hash(password, &found).await;
                 }
                 attempt.kind = found.user.kind;
@@ -252,7 +251,7 @@ impl SessionService {
         passwords.verify(password, expected, other_forms, caller).await
     }
 
-    /// Stores the password as argon2id. A failure does not fail the login: the next one tries again.
+    /// Stores the normalised password as argon2id. A failure does not fail the login: the next one tries again.
     #[cfg(feature = "argon2")]
     async fn replace_hash(&self, password: &Password, found: &Credentials) {
         let user = &found.user.id;
@@ -263,12 +262,12 @@ impl SessionService {
             .await
         {
             Ok(hash) => hash,
-            Err(error) => return tracing::warn!(%user, %error, "a password hash in another form was kept"),
+            Err(error) => return tracing::warn!(%user, %error, "an old password hash was kept"),
         };
         let (users, id, old) = (self.ports.users.clone(), user.clone(), found.password_hash.clone());
         let replace = async move { users.replace_hash(&id, &old, hash).await };
         if let Err(error) = self.write(self.deadline(), replace).await {
-            tracing::warn!(%user, error = %ErrorChain(&error), "a password hash in another form was kept");
+            tracing::warn!(%user, error = %ErrorChain(&error), "an old password hash was kept");
         }
     }
 

@@ -8,6 +8,9 @@
 //! logins wait behind that one, so a flood from one address delays only that address. Sign-ups have their own queue
 //! with the same rule, and use at most half of the places and half of the turns.
 //!
+//! Passwords are normalised before they are hashed. A hash from before that fits the password as it was typed, and is
+//! replaced at that login.
+//!
 //! A login under an unknown name verifies a dummy hash, so that its reply takes as long as one for a known name.
 
 use std::{
@@ -22,6 +25,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use password_hash::phc::{self, Output, ParamsString, Salt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     config::{ConfigError, HashingSettings},
@@ -29,41 +33,73 @@ use crate::{
     user::PasswordHash,
 };
 
-/// A password as typed. Prints as redacted.
+/// The most common passwords that satisfy the rule on the length, sorted.
+const COMMON: &str = include_str!("common_passwords/list.txt");
+
+/// A password, in the one spelling that is hashed. Prints as redacted.
 #[derive(Debug, Clone)]
-pub struct Password(SecretString);
+pub struct Password {
+    normalized: SecretString,
+    /// As it was typed, if that differs: a hash from before passwords were normalised fits only this.
+    raw: Option<SecretString>,
+}
 
 /// The password breaks the rules for a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 15 to 256 characters long")]
-pub struct InvalidPassword;
+#[non_exhaustive]
+pub enum InvalidPassword {
+    /// Too short or too long.
+    #[error("must be 15 to 256 characters long")]
+    Length,
+    /// Among the first that an attacker tries.
+    #[error("must not be one of the most common passwords")]
+    Common,
+}
 
 impl Password {
     const SHORTEST: usize = 15;
     const LONGEST: usize = 256;
 
     /// Accepts any text: a login compares the password and does not check the rules.
+    ///
+    /// One character that can be written in several ways is one (NFKC): keyboards differ in what they send for `é` or for
+    /// a full-width letter (NIST SP 800-63B-4, section 3.1.1.2).
     pub fn new(typed: impl Into<String>) -> Self {
-        Self(SecretString::from(typed.into()))
+        let typed = typed.into();
+        if typed.is_ascii() {
+            return Self {
+                normalized: SecretString::from(typed),
+                raw: None,
+            };
+        }
+        let normalized: String = typed.nfkc().collect();
+        Self {
+            raw: (normalized != typed).then(|| SecretString::from(typed)),
+            normalized: SecretString::from(normalized),
+        }
     }
 
-    /// Whether it may be set as a password. Only the length is checked, in code points: NIST SP 800-63B-4, section
-    /// 3.1.1.2, requires 15 where a password is the only factor, and no rules about which characters must appear. The
-    /// blocklist of common and leaked passwords that it also requires is not here: an application must add one.
+    /// Whether it may be set as a password. NIST SP 800-63B-4, section 3.1.1.2, and OWASP ASVS 5,
+    /// 6.2.4 and 6.2.5: 15 characters, in code points, where a password is the only factor; no rules about which
+    /// characters must appear; and a blocklist of the most common passwords, without regard to case.
     ///
     /// # Errors
-    /// [`InvalidPassword`] if it is too short or too long.
+    /// [`InvalidPassword`].
     pub fn check_rules(&self) -> Result<(), InvalidPassword> {
-        let length = self.0.expose_secret().chars().count();
-        if (Self::SHORTEST..=Self::LONGEST).contains(&length) {
-            Ok(())
-        } else {
-            Err(InvalidPassword)
+        let password = self.normalized.expose_secret();
+        let length = password.chars().count();
+        if !(Self::SHORTEST..=Self::LONGEST).contains(&length) {
+            return Err(InvalidPassword::Length);
+        }
+        let password = password.to_lowercase();
+        match COMMON.lines().any(|common| common == password) {
+            true => Err(InvalidPassword::Common),
+            false => Ok(()),
         }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.expose_secret().as_bytes()
+        self.normalized.expose_secret().as_bytes()
     }
 }
 
@@ -84,8 +120,11 @@ pub enum HashingError {
 pub(crate) enum PasswordCheck {
     Wrong,
     Fits,
-    /// It fits a hash that is not argon2id.
-    FitsOtherForm,
+    /// It fits, and the hash should be replaced: it is not argon2id, or that of a password that was not normalised.
+    FitsOldHash,
+    /// It fits a hash that is not argon2id and stays: bcrypt ignores what follows the 72nd byte, and the stored hash must
+    /// not become stricter than the one that was checked.
+    FitsLongOldHash,
 }
 
 /// Login or sign-up, and the network that the request comes from.
@@ -169,31 +208,20 @@ impl Passwords {
         let expected = expected.unwrap_or(&self.nobodys).clone();
         let fits = self
             .in_turn(caller, move |buffer| {
-                let (password, expected) = (password.bytes(), expected.expose_secret());
-                let other_forms = other_forms
-                    .as_deref()
-                    .into_iter()
-                    .chain([&BuiltIn as &dyn PasswordVerifier]);
-                for verifier in other_forms {
-                    if let Some(fits) = verifier.verify(password, expected) {
-                        return fits.map(|fits| {
-                            if fits {
-                                PasswordCheck::FitsOtherForm
-                            } else {
-                                PasswordCheck::Wrong
-                            }
-                        });
-                    }
+                let (expected, other_forms) = (expected.expose_secret(), other_forms.as_deref());
+                let with = |spelling, buffer: &mut _| check(spelling, expected, other_forms, buffer);
+                let mut fits = with(password.bytes(), buffer);
+                // Also for an unknown user, and only for a password that has two spellings: the time tells nothing more.
+                if let (Ok(PasswordCheck::Wrong), Some(raw)) = (&fits, &password.raw) {
+                    fits = with(raw.expose_secret().as_bytes(), buffer).map(|fits| match fits {
+                        PasswordCheck::Fits => PasswordCheck::FitsOldHash,
+                        other => other,
+                    });
                 }
-                let fits = verify(password, expected, buffer);
                 // A hash that was made with other settings may have needed more.
                 buffer.truncate(kept);
                 buffer.shrink_to_fit();
-                Ok(if fits? {
-                    PasswordCheck::Fits
-                } else {
-                    PasswordCheck::Wrong
-                })
+                fits
             })
             .await?;
         match fits {
@@ -277,6 +305,29 @@ fn hash(
         hash: Some(Output::new(&output)?),
     };
     Ok(PasswordHash::new(hash.to_string()))
+}
+
+#[cfg(feature = "argon2")]
+/// Compares one spelling of a password with a hash of any known form.
+fn check(
+    password: &[u8],
+    expected: &str,
+    other_forms: Option<&dyn PasswordVerifier>,
+    buffer: &mut Vec<Block>,
+) -> Result<PasswordCheck, Box<dyn std::error::Error + Send + Sync>> {
+    for verifier in other_forms.into_iter().chain([&BuiltIn as &dyn PasswordVerifier]) {
+        if let Some(fits) = verifier.verify(password, expected) {
+            return Ok(match fits? {
+                false => PasswordCheck::Wrong,
+                true if password.len() > 72 => PasswordCheck::FitsLongOldHash,
+                true => PasswordCheck::FitsOldHash,
+            });
+        }
+    }
+    Ok(match verify(password, expected, buffer)? {
+        true => PasswordCheck::Fits,
+        false => PasswordCheck::Wrong,
+    })
 }
 
 #[cfg(feature = "argon2")]

@@ -59,7 +59,7 @@ impl SessionService {
         let expected = own.as_ref().map(|found| &found.password_hash);
         match request.check_hash(password, expected).await? {
             PasswordCheck::Wrong => Err(ReauthenticateError::InvalidCredentials),
-            PasswordCheck::Fits | PasswordCheck::FitsOtherForm => attempt.renew_session(claims.session_id).await,
+            _ => attempt.renew_session(claims.session_id).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::{join, join_all};
 use rescind_session::{
-    Device, HashingError, LoginError, Password, Policy, SessionService, SignUpError, token::ClientId,
+    Device, HashingError, InvalidPassword, LoginError, Password, Policy, SessionService, SignUpError, token::ClientId,
 };
 
 use crate::world::{PASSWORD, World, config};
@@ -209,10 +209,127 @@ async fn a_password_matches_only_its_own_hash() {
 }
 
 #[test]
-fn a_new_password_is_checked_for_length_only() {
+fn a_new_password_is_checked_for_length_and_commonness_only() {
     for (length, fits) in [(0, false), (14, false), (15, true), (256, true), (257, false)] {
         // Two bytes each.
         let password = Password::new("ä".repeat(length));
-        assert_eq!(password.check_rules().is_ok(), fits, "{length}");
+        let expected = if fits { Ok(()) } else { Err(InvalidPassword::Length) };
+        assert_eq!(password.check_rules(), expected, "{length}");
     }
+}
+
+/// ASVS 5, 6.2.4: at least the 3,000 most common passwords that satisfy the rules.
+#[test]
+fn common_passwords_are_refused_in_any_case_and_width() {
+    let list = include_str!("../../src/common_passwords/list.txt");
+    assert!(list.lines().count() >= 3_000);
+    for common in list.lines() {
+        let refused = Password::new(common).check_rules();
+        assert_eq!(refused, Err(InvalidPassword::Common), "{common}");
+    }
+    for typed in [
+        "PASSWORDPASSWORD",
+        "passwordPassword",
+        "ｐａｓｓｗｏｒｄpassword",
+        "123456789123456789",
+    ] {
+        assert_eq!(
+            Password::new(typed).check_rules(),
+            Err(InvalidPassword::Common),
+            "{typed}"
+        );
+    }
+    for rare in [PASSWORD, "passwordpassworx", "a password that is long"] {
+        assert_eq!(Password::new(rare).check_rules(), Ok(()), "{rare}");
+    }
+}
+
+async fn stored_hash(world: &World) -> String {
+    let name = &world.user.username;
+    let stored = world.service.ports().users.credentials(name).await.unwrap().unwrap();
+    stored.password_hash.expose_secret().to_owned()
+}
+
+async fn log_in_with(world: &World, password: &str) -> Result<(), LoginError> {
+    let password = Password::new(password);
+    let login = world
+        .service
+        .log_in("alice", &password, ClientId::first_party(), Device::default());
+    login.await.map(drop)
+}
+
+async fn store(world: &World, hash: &str) {
+    let hash = rescind_session::PasswordHash::new(hash);
+    let _ = world
+        .service
+        .ports()
+        .users
+        .set_password(&world.user.id, hash)
+        .await
+        .unwrap();
+}
+
+/// The same password in the four forms in which keyboards send it.
+const SPELLINGS: [&str; 4] = [
+    "mot de passe: \u{e9}\u{e9}1\u{fb01}",
+    "mot de passe: e\u{301}\u{e9}1\u{fb01}",
+    "mot de passe: e\u{301}e\u{301}1fi",
+    "mot de passe: \u{e9}\u{e9}\u{ff11}\u{ff46}i",
+];
+
+#[tokio::test]
+async fn a_password_is_the_same_in_every_spelling() {
+    for set in SPELLINGS {
+        let world = world(1, 8).await;
+        let (old, new) = (Password::new(PASSWORD), Password::new(set));
+        let session = world.log_in().await.claims.session_id;
+        world
+            .service
+            .change_password(&world.user, &old, &new, session)
+            .await
+            .unwrap();
+        for typed in SPELLINGS {
+            log_in_with(&world, typed).await.unwrap();
+        }
+        let other = log_in_with(&world, "mot de passe: ee1fi").await;
+        assert!(matches!(other, Err(LoginError::InvalidCredentials)));
+    }
+}
+
+/// Argon2id of the third spelling as it is typed, made by the program before it normalised passwords.
+#[tokio::test]
+async fn a_hash_of_a_raw_password_is_accepted_once_and_replaced() {
+    let world = world(1, 8).await;
+    let raw = SPELLINGS[2];
+    let old = raw_hash(raw);
+    store(&world, &old).await;
+    for typed in [SPELLINGS[0], SPELLINGS[1], SPELLINGS[3]] {
+        let refused = log_in_with(&world, typed).await;
+        assert!(matches!(refused, Err(LoginError::InvalidCredentials)), "{typed}");
+        assert_eq!(stored_hash(&world).await, old);
+    }
+    log_in_with(&world, raw).await.unwrap();
+    let new = stored_hash(&world).await;
+    assert!(new.starts_with("$argon2id$") && new != old, "{new}");
+    for typed in SPELLINGS {
+        log_in_with(&world, typed).await.unwrap();
+    }
+    assert_eq!(stored_hash(&world).await, new, "replaced once");
+}
+
+fn raw_hash(password: &str) -> String {
+    use argon2::{Argon2, password_hash::phc};
+    let (salt, argon2) = ([7; 16], Argon2::default());
+    let mut output = [0; 32];
+    argon2
+        .hash_password_into(password.as_bytes(), &salt, &mut output)
+        .unwrap();
+    phc::PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(0x13),
+        params: argon2.params().try_into().unwrap(),
+        salt: Some(phc::Salt::new(&salt).unwrap()),
+        hash: Some(phc::Output::new(&output).unwrap()),
+    }
+    .to_string()
 }
