@@ -56,6 +56,12 @@ mutants +crates="token session":
     @cargo mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install --locked cargo-mutants" >&2; exit 1; }
     for crate in {{ crates }}; do cargo mutants -p "rescind-$crate" --test-package "rescind-$crate" --all-features --output target/mutants/"$crate" || status=$?; done; exit "${status:-0}"
 
+# Fuzz the parsers of what strangers send, each for that many seconds: `just fuzz 60`, `just fuzz 3600 verify`.
+[group("check")]
+fuzz seconds="60" +targets="verify refresh cookies forwarded":
+    @cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz or a nightly compiler is missing: cargo install --locked cargo-fuzz; rustup toolchain install nightly" >&2; exit 1; }
+    cd crates/fuzz && for target in {{ targets }}; do mkdir -p "corpus/$target" && cargo +nightly fuzz run --fuzz-dir . --sanitizer none "$target" "corpus/$target" "seeds/$target" -- -max_total_time={{ seconds }} -max_len=4096 -print_final_stats=1 || exit 1; done
+
 # Flood a release build, and write what honest requests got meanwhile into docs/load.md.
 [group("check")]
 load:

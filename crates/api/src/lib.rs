@@ -47,6 +47,8 @@ pub use url::Url;
 
 pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, OwnUser, Transport, VerifiedOnly, bearer_token};
 pub use body::{Form, extractor_problems};
+#[doc(hidden)]
+pub use client_address::client_address;
 pub use cookies::cookie_values;
 pub use guard::Guard;
 pub use handlers::Me;
