@@ -1,17 +1,21 @@
 //! The list of devices, and logging them out.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
 use jiff::Timestamp;
 use rescind_api::{
-    Authenticated, Problem, Rescind, Visitor,
+    Authenticated, Form, Problem, Rescind, Visitor,
     browser::{self, Notice},
+    handlers::FRESH_FOR,
 };
-use rescind_session::{Check, EndSessionError, Session, SessionService, StolenTokenDies, token::SessionId};
+use rescind_session::{Check, EndSessionError, Password, Session, SessionService, StolenTokenDies, token::SessionId};
 use serde::Deserialize;
 
 use super::{
     Site,
     device_name::device_name,
+    draw_again,
+    frame::{Field, Frame, explained},
     renewed, see_other,
     times::Time,
     with_cookies,
@@ -103,6 +107,61 @@ impl Device {
     }
 }
 
+/// Asks for the password before another device is logged out.
+#[derive(Template)]
+#[template(path = "password_again.html")]
+struct PasswordAgain<'a> {
+    frame: Frame,
+    action: &'a str,
+    error: Option<String>,
+    fields: [Field; 1],
+}
+
+impl PasswordAgain<'_> {
+    async fn ask(
+        request: &HttpRequest,
+        site: &Site,
+        rescind: &Rescind,
+        asks: Authenticated,
+        why: &Problem,
+    ) -> actix_web::Result<HttpResponse> {
+        let who = site.who(rescind, &Visitor::LoggedIn(asks)).await?;
+        let field = Field {
+            focus: true,
+            ..Field::password("current-password")
+        };
+        let mut page = PasswordAgain {
+            frame: site.frame(request, "Your password, please", who),
+            action: request.path(),
+            error: None,
+            fields: [field],
+        };
+        match why {
+            Problem::InsufficientUserAuthentication { .. } => {}
+            why => page.error = Some(explained(why)),
+        }
+        draw_again(why, &page)
+    }
+}
+
+/// Another device than this one needs a fresh login, or the password in the form.
+async fn require_password(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    asks: &Authenticated,
+    typed: Option<&str>,
+) -> Result<(), Problem> {
+    match (asks.require_fresh(FRESH_FOR), typed.filter(|typed| !typed.is_empty())) {
+        (Err(_), Some(typed)) => {
+            let password = Password::new(typed);
+            browser::reauthenticate(request, rescind, asks, &password)
+                .await
+                .map(drop)
+        }
+        (fresh, _) => fresh,
+    }
+}
+
 pub(crate) async fn log_out_one(
     request: HttpRequest,
     visitor: Visitor,
@@ -111,13 +170,28 @@ pub(crate) async fn log_out_one(
     session: web::Path<SessionId>,
     sent: renewed::Sent,
 ) -> actix_web::Result<HttpResponse> {
-    let asks = match renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out that device", sent).await?
-    {
+    // A page must not contain a password: one that was sent with an expired token is asked for again.
+    let password = sent.and_then(|Form(fields)| fields.into_iter().find(|(name, _)| name == "password"));
+    let password = password.map(|(_, typed)| typed);
+    let pressed = renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out that device", None);
+    let asks = match pressed.await? {
         Ok(asks) => asks,
         Err(answer) => return Ok(answer),
     };
     let service = rescind.service();
     let session = session.into_inner();
+    if session != asks.session_id() && service.policy().keeps_sessions() {
+        match require_password(&request, &rescind, &asks, password.as_deref()).await {
+            Ok(()) => {}
+            Err(
+                problem @ (Problem::InsufficientUserAuthentication { .. }
+                | Problem::InvalidCredentials
+                | Problem::RateLimited { .. }
+                | Problem::Overloaded),
+            ) => return PasswordAgain::ask(&request, &site, &rescind, asks, &problem).await,
+            Err(problem) => return Err(problem.into()),
+        }
+    }
     let dies = dies(&rescind, &asks, |kept| kept.id == session).await?;
     service
         .end_session(asks.user_id(), session)

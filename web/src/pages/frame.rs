@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{assets::Assets, theme::Theme};
+use rescind_api::Problem;
+
+use super::{assets::Assets, theme::Theme, times};
 
 /// Title, navigation, the policy in force, and the choice of a theme.
 pub(crate) struct Frame {
@@ -116,5 +118,16 @@ pub(crate) fn tell(fields: &mut [Field], errors: &[rescind_api::FieldError]) {
         for (n, field) in fields.iter_mut().enumerate() {
             field.focus = n == first;
         }
+    }
+}
+
+/// The error, and how long to wait if that helps.
+pub(crate) fn explained(problem: &Problem) -> String {
+    match (problem, problem.retry_after()) {
+        (Problem::RateLimited { .. }, Some(wait)) => {
+            let wait = times::span(wait.try_into().unwrap_or_default());
+            format!("Too many attempts. Try again in {wait}.")
+        }
+        _ => problem.detail().to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{
     Site, draw, draw_again,
     ended::Ended,
-    frame::{Field, Frame, Who, tell},
+    frame::{Field, Frame, Who, explained, tell},
     see_other,
 };
 use crate::accounts::{DEMO_ACCOUNTS, DEMO_PASSWORD};
@@ -113,17 +113,6 @@ pub(crate) async fn submit(
             draw_again(&problem, &page)
         }
         Err(problem) => Err(problem.into()),
-    }
-}
-
-/// The error, and how long to wait if that helps.
-pub(crate) fn explained(problem: &Problem) -> String {
-    match (problem, problem.retry_after()) {
-        (Problem::RateLimited { .. }, Some(wait)) => {
-            let wait = super::times::span(wait.try_into().unwrap_or_default());
-            format!("Too many attempts. Try again in {wait}.")
-        }
-        _ => problem.detail().to_owned(),
     }
 }
 

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::{
     Site, draw, draw_again,
-    frame::{Field, Frame, Who, tell},
-    login::{explained, missing},
+    frame::{Field, Frame, Who, explained, tell},
+    login::missing,
     renewed, see_other, with_cookies,
 };
 

@@ -7,8 +7,8 @@ use rescind_session::Password;
 
 use super::{
     Site, draw, draw_again,
-    frame::{Field, Frame, Who, tell},
-    login::{Typed, explained},
+    frame::{Field, Frame, Who, explained, tell},
+    login::Typed,
     see_other,
 };
 

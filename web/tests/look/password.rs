@@ -1,6 +1,6 @@
 //! Changing the password takes the old one, and logs the other devices out.
 
-use rescind_testkit::JavaScript;
+use rescind_testkit::{ExposeSecret, JavaScript, Tool, needs};
 
 use crate::person::{DEMO_PASSWORD, PASSWORD, arrive, program, sign_up, start};
 
@@ -124,4 +124,65 @@ async fn changing_a_password_requires_a_login() {
         .post("/password", &[("old_password", PASSWORD), ("new_password", NEW)])
         .await;
     assert_eq!((sent.status, sent.header("location")), (303, "/login?next=%2Fpassword"));
+}
+
+#[tokio::test]
+async fn another_device_is_logged_out_after_the_password_was_given_again() {
+    let Some(_) = needs(Tool::Faketime) else { return };
+    let program = program().env("RESCIND_ACCESS_TTL", "30m").with_clock_offset("+0");
+    let running = start(program).await;
+    let (own, api) = (running.cookie_client(), running.api_client());
+    let account = [("username", "carol"), ("password", PASSWORD)];
+    own.post("/signup", &account).await.expect_status(303);
+    let other = api.log_in("carol", PASSWORD).await.tokens();
+    let cookies = ["access", "refresh"].map(|name| (name, own.cookie(&format!("rescind_{name}")).unwrap()));
+
+    // Six minutes later.
+    let running = start(running.kill_9().await.with_clock_offset("+6m")).await;
+    let (own, api) = (running.cookie_client(), running.api_client());
+    for (name, token) in &cookies {
+        own.plant_cookie(&format!("rescind_{name}={}; Path=/", token.expose_secret()));
+    }
+    let path = format!("/sessions/{}/logout", other.session_id);
+    let asked = own.post(&path, &[]).await.expect_status(401);
+    assert!(asked.text.contains("Your password, please"), "{}", asked.text);
+    assert!(asked.text.contains(&format!(r#"action="{path}""#)), "{}", asked.text);
+    let challenge = asked.header("www-authenticate");
+    assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+    let wrong = own
+        .post(&path, &[("password", "not the password")])
+        .await
+        .expect_status(401);
+    assert!(wrong.text.contains("Your password, please") && !wrong.text.contains("not the password"));
+    api.me(other.access()).await.expect_status(200);
+
+    let done = own.post(&path, &[("password", PASSWORD)]).await;
+    assert_eq!((done.status, done.header("location")), (303, "/account"));
+    api.me(other.access()).await.expect_problem(401, "token_revoked");
+    let page = own.open("/account").await.expect_status(200);
+    assert!(page.text.contains("That device is logged out."), "{}", page.text);
+    // The login is fresh now.
+    let another = api.log_in("carol", PASSWORD).await.tokens();
+    let done = own.post(&format!("/sessions/{}/logout", another.session_id), &[]).await;
+    assert_eq!((done.status, done.header("location")), (303, "/account"));
+}
+
+/// A thief is logged out with the rest.
+#[tokio::test]
+async fn logging_out_everywhere_asks_for_no_password() {
+    let Some(_) = needs(Tool::Faketime) else { return };
+    let running = start(program().env("RESCIND_ACCESS_TTL", "30m").with_clock_offset("+0")).await;
+    let own = running.cookie_client();
+    let account = [("username", "carol"), ("password", PASSWORD)];
+    own.post("/signup", &account).await.expect_status(303);
+    let token = own.cookie("rescind_access").unwrap();
+    let running = start(running.kill_9().await.with_clock_offset("+6m")).await;
+    let own = running.cookie_client();
+    own.plant_cookie(&format!("rescind_access={}; Path=/", token.expose_secret()));
+    own.post("/logout-everywhere", &[]).await.expect_status(303);
+    running
+        .api_client()
+        .me(&token)
+        .await
+        .expect_problem(401, "token_revoked");
 }

@@ -10,7 +10,7 @@
 //! | [`reauthenticate`]: `POST /reauthenticate` | `{password}` | 200 tokens with a new `auth_time` |
 //! | [`me`]: `GET /me` | | 200 `{user_id, username, session_id, token_id, issued_at, expires_at}` |
 //! | [`sessions`]: `GET /sessions` | `?limit=` 1 to 100, or 50; `?after=` a session's id | 200, a list; `Link: rel="next"` if there are more |
-//! | [`end_session`]: `DELETE /sessions/{id}` | | 204 |
+//! | [`end_session`]: `DELETE /sessions/{id}` | | 204; 401 for another device after a login older than [`FRESH_FOR`] |
 //! | [`sign_up`]: `POST /users` | `{username, password}` | 201 `{user_id, username}` |
 //! | [`forward_auth`]: `GET /auth/check` | | 200 with `X-Auth-User`, `X-Auth-Session` and `X-Auth-Expires` |
 //! | [`live`], [`ready`]: `GET /health/live`, `GET /health/ready` | | 200 |
@@ -32,7 +32,7 @@ use actix_web::{
 };
 
 pub use accounts::{Me, me, sign_up};
-pub use sessions::{end_session, log_out_everywhere, sessions};
+pub use sessions::{FRESH_FOR, end_session, log_out_everywhere, sessions};
 pub use tokens::{log_in, log_out, reauthenticate, refresh, tokens};
 
 pub use crate::forward_auth::{forward_auth, forward_auth_same_method};

@@ -1,6 +1,6 @@
 //! "Your devices": list them, end one, end all.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -86,10 +86,18 @@ pub async fn sessions(
     Ok(reply.json(list))
 }
 
-/// Ends one of the caller's sessions. The path must have an `{id}`.
+/// How long after the last proof of the password a user may end their other devices one by one.
+///
+/// A thief with a copied token could otherwise keep logging the owner out. Logging out everywhere always works: it ends the
+/// thief too.
+pub const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Ends one of the caller's sessions. The path must have an `{id}`. Another session than the caller's own needs a login of the
+/// last [five minutes](FRESH_FOR), or the password again: [`reauthenticate`](super::reauthenticate).
 ///
 /// # Errors
-/// [`Problem`]: 401 without a valid token, 404 for another user's session too, 409 `policy_keeps_no_session`.
+/// [`Problem`]: 401 without a valid token, 401 `insufficient_user_authentication` (RFC 9470), 404 for another user's session
+/// too, 409 `policy_keeps_no_session`.
 pub async fn end_session(
     request: HttpRequest,
     rescind: Rescind,
@@ -98,6 +106,9 @@ pub async fn end_session(
     // Not a `Path`, which would log a value that it cannot read: it may be a token.
     let id = request.match_info().get("id").and_then(|id| id.parse().ok());
     let id: SessionId = id.ok_or(Problem::NotFound)?;
+    if id != caller.session_id() && rescind.service().policy().keeps_sessions() {
+        caller.require_fresh(FRESH_FOR)?;
+    }
     rescind.service().end_session(caller.user_id(), id).await?;
     tracing::info!(session = %id, user = %caller.user_id(), "ended a session from the list");
     Ok(done(&request, &rescind, &caller, id == caller.session_id()).finish())

@@ -25,6 +25,7 @@ fn all() -> Vec<Problem> {
         Problem::RefreshExpired,
         Problem::RefreshReused,
         Problem::SessionClosed,
+        Problem::InsufficientUserAuthentication { max_age: retry_after },
         Problem::InvalidCredentials,
         Problem::InvalidClient,
         Problem::UsernameTaken,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::{Method, header};
-use rescind_session::Policy;
+use rescind_session::{Policy, SessionState};
 use serde_json::json;
 
 use crate::world::{PASSWORD, World, at, call};
@@ -102,6 +102,86 @@ async fn ending_one_device_from_the_list_keeps_the_others() {
         .await
         .is_problem(404, "not_found");
     world.me(&bobs.access).await.is(200);
+}
+
+#[tokio::test]
+async fn ending_another_device_needs_a_login_of_the_last_five_minutes() {
+    let world = World::new().await;
+    let (other, another, own) = (world.login().await, world.login().await, world.login().await);
+    let end = async |id: String, token: &str| {
+        let request = call(Method::DELETE, &format!("/api/sessions/{id}"));
+        let request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+        world.send(request).await
+    };
+    world.clock.advance(Duration::from_secs(299));
+    end(other.session.to_string(), &own.access).await.is(204);
+    world.clock.advance(Duration::from_secs(2));
+    let own = world.refresh(&own.refresh).await.tokens();
+    let refused = end(another.session.to_string(), &own.access).await;
+    refused.is_problem(401, "insufficient_user_authentication");
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(
+        challenge.contains(r#"error="insufficient_user_authentication""#),
+        "{challenge}"
+    );
+    assert!(challenge.contains(r#"max_age="300""#), "{challenge}");
+    // Another user's session is no different.
+    let bobs = world.login_as("bob").await;
+    end(bobs.session.to_string(), &own.access)
+        .await
+        .is_problem(401, "insufficient_user_authentication");
+    assert_eq!(world.row(another.session).await.state, SessionState::Open);
+
+    let again = call(Method::POST, "/api/reauthenticate")
+        .insert_header((header::AUTHORIZATION, format!("Bearer {}", own.access)))
+        .set_json(json!({ "password": PASSWORD }));
+    let fresh = world.send(again).await.tokens();
+    end(another.session.to_string(), &fresh.access).await.is(204);
+    world.refresh(&another.refresh).await.is_problem(401, "session_closed");
+    world.me(&bobs.access).await.is(200);
+}
+
+/// Its own session, and all at once: then the thief is out too.
+#[tokio::test]
+async fn logging_out_needs_no_fresh_login() {
+    let world = World::new().await;
+    for everywhere in [false, true] {
+        let (own, other) = (world.login().await, world.login().await);
+        world.clock.advance(Duration::from_secs(3600));
+        let own = world.refresh(&own.refresh).await.tokens();
+        if everywhere {
+            world.post_as("/api/logout-everywhere", &own.access).await.is(204);
+            world.refresh(&other.refresh).await.is_problem(401, "session_closed");
+        } else {
+            let request = call(Method::DELETE, &format!("/api/sessions/{}", own.session));
+            let request = request.insert_header((header::AUTHORIZATION, format!("Bearer {}", own.access)));
+            world.send(request).await.is(204);
+        }
+        world.me(&own.access).await.is_problem(401, "token_revoked");
+    }
+}
+
+#[tokio::test]
+async fn a_common_password_is_refused_with_the_reason() {
+    let world = World::new().await;
+    for password in ["passwordpassword", "QWERTYUIOPASDFGHJKL", "1234567890123456789"] {
+        let refused = world
+            .post("/api/users", json!({ "username": "carol", "password": password }))
+            .await;
+        refused.is_problem(422, "invalid_input");
+        assert_eq!(
+            refused.json()["errors"],
+            json!([{ "field": "password", "detail": "must not be one of the most common passwords" }])
+        );
+        let browser = world.browser();
+        browser.log_in("alice").await;
+        let changed = browser
+            .submit("/password", &[("old", PASSWORD), ("new", password)])
+            .await;
+        changed.is_problem(422, "invalid_input");
+        assert_eq!(changed.json()["errors"][0]["field"], "new_password");
+    }
+    world.login().await;
 }
 
 #[tokio::test]

@@ -272,11 +272,10 @@ async fn every_operation_is_complete() {
 }
 
 /// The problems of an application's own calls, and of methods that a path does not have.
-const NOT_OF_A_CALL: [&str; 5] = [
+const NOT_OF_A_CALL: [&str; 4] = [
     "demo_account",
     "insufficient_role",
     "insufficient_scope",
-    "insufficient_user_authentication",
     "method_not_allowed",
 ];
 
