@@ -98,7 +98,11 @@ macro_rules! user_store_conformance {
                 fifty_inserts_of_one_name_create_exactly_one_user
                 a_new_password_replaces_the_old_one
                 setting_the_password_of_an_unknown_user_is_no_such_user
-                a_hash_is_replaced_only_while_it_is_the_stored_one;
+                a_hash_is_replaced_only_while_it_is_the_stored_one
+                a_disabled_user_is_not_found_and_keeps_name_and_password
+                a_demo_account_is_not_disabled
+                a_deleted_user_is_gone_and_the_name_is_free
+                users_are_listed_by_name_in_parts;
         }
     };
 }

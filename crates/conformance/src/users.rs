@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rescind_session::{
-    NewUser, PasswordHash, User, UserKind, Username,
-    ports::{Inserted, PasswordSet, UserStore},
+    ListedUser, NewUser, PasswordHash, User, UserKind, Username,
+    ports::{Inserted, PasswordSet, UserChanged, UserStore},
 };
 
 use crate::{
@@ -180,4 +180,72 @@ pub async fn a_hash_is_replaced_only_while_it_is_the_stored_one(store: Store) {
     assert_eq!(replace(HASH, "too late").await.as_deref(), Some("stronger"));
     let untouched = credentials(&store, &bob.user.username).await;
     assert_eq!(untouched, Some((bob.user, HASH.to_owned())));
+}
+
+/// Logins and refreshes go by `find`. An administrator finds the user by name, to enable or delete the account.
+pub async fn a_disabled_user_is_not_found_and_keeps_name_and_password(store: Store) {
+    let (alice, bob) = (named("alice"), named("bob"));
+    insert(&store, &alice).await;
+    insert(&store, &bob).await;
+    for _ in 0..2 {
+        let disabled = store.set_disabled(&alice.user.id, true).await.answer();
+        assert_eq!(disabled, UserChanged::Changed, "a repeat is harmless");
+        assert_eq!(store.find(&alice.user.id).await.answer(), None);
+    }
+    assert_eq!(store.find(&bob.user.id).await.answer(), Some(bob.user));
+    let found = credentials(&store, &alice.user.username).await;
+    assert_eq!(found, Some((alice.user.clone(), HASH.to_owned())));
+    assert_eq!(store.insert(&named("alice")).await.answer(), Inserted::NameTaken);
+    let enabled = store.set_disabled(&alice.user.id, false).await.answer();
+    assert_eq!(enabled, UserChanged::Changed);
+    assert_eq!(store.find(&alice.user.id).await.answer(), Some(alice.user));
+}
+
+/// Nor is an unknown user.
+pub async fn a_demo_account_is_not_disabled(store: Store) {
+    let mut demo = named("demo");
+    demo.user.kind = UserKind::Demo;
+    insert(&store, &demo).await;
+    for (id, disabled) in [(&demo.user.id, true), (&demo.user.id, false), (&new_user(), true)] {
+        let outcome = store.set_disabled(id, disabled).await.answer();
+        assert_eq!(outcome, UserChanged::NoSuchUser);
+    }
+    assert_eq!(store.find(&demo.user.id).await.answer(), Some(demo.user));
+}
+
+/// And no other user. A repeat is harmless.
+pub async fn a_deleted_user_is_gone_and_the_name_is_free(store: Store) {
+    let (alice, bob) = (named("alice"), named("bob"));
+    insert(&store, &alice).await;
+    insert(&store, &bob).await;
+    for _ in 0..2 {
+        store.delete(&alice.user.id).await.answer();
+        assert_eq!(store.find(&alice.user.id).await.answer(), None);
+        assert_eq!(credentials(&store, &alice.user.username).await, None);
+    }
+    let another = named("alice");
+    insert(&store, &another).await;
+    store.delete(&alice.user.id).await.answer();
+    assert_eq!(store.find(&another.user.id).await.answer(), Some(another.user));
+    assert_eq!(store.find(&bob.user.id).await.answer(), Some(bob.user));
+}
+
+/// The disabled ones too.
+pub async fn users_are_listed_by_name_in_parts(store: Store) {
+    assert_eq!(store.list(None, 10).await.answer(), []);
+    let users = ["carol", "alice", "dave", "bob"].map(named);
+    for user in &users {
+        insert(&store, user).await;
+    }
+    let [carol, alice, dave, bob] = users.map(|new| new.user);
+    let _ = store.set_disabled(&bob.id, true).await.answer();
+    let listed = |user: &User| ListedUser {
+        user: user.clone(),
+        created_at: NOON,
+        is_disabled: user.id == bob.id,
+    };
+    let first = store.list(None, 3).await.answer();
+    assert_eq!(first, [&alice, &bob, &carol].map(listed));
+    let rest = store.list(Some(&carol.username), 3).await.answer();
+    assert_eq!(rest, [listed(&dave)]);
 }

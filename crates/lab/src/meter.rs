@@ -358,6 +358,9 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
         Call::Fill(..) => (Store::Blacklist, Operation::Fill, None),
         Call::Complete(_) | Call::CompleteTo(_) => (Store::Blacklist, Operation::Complete, None),
         Call::ReplaceHash(_)
+        | Call::ListUsers
+        | Call::SetDisabled(_)
+        | Call::DeleteUser(_)
         | Call::Reauthenticate(_)
         | Call::BeginAgainAfterLoss(_)
         | Call::RaiseIssueFloor(_)

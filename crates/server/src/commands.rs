@@ -1,10 +1,6 @@
 //! The commands other than serving: migrate the schema, change the keys, start over after a restore.
 
-use std::{
-    io::{Write, stdout},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use rescind_session::{
     AnchoredClock, Clock, EndReason, SystemClock, SystemRandom,
@@ -19,7 +15,9 @@ use crate::{
     failure::Failure,
     high_water::HighWaterMark,
     keys::{KeyCommands, KeyDirectory, NewKey, Rotated, add_unrecorded, is_ended},
+    output::say,
     settings::{Clients, Command, Keys, Migrate, Settings, Storage},
+    users,
 };
 
 /// Runs a command.
@@ -31,6 +29,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Fai
         Command::Migrate(migrate) => move_schema(migrate, settings).await,
         Command::Keys(keys) => change_keys(keys, settings).await,
         Command::Clients(Clients::New { id }) => new_client(&id),
+        Command::Users(users) => users::run(users, settings).await,
         Command::Restored { .. } => start_over(settings).await,
     }
 }
@@ -246,9 +245,4 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
         "If other nodes use this database, give each the keys in {} before it starts, in place of its own.",
         storage.keys.display()
     ))
-}
-
-/// Prints a line of the command's answer on standard output; the log goes to standard error.
-fn say(line: &str) -> Result<(), Failure> {
-    writeln!(stdout(), "{line}").map_err(|error| Failure::other("standard output cannot be written to", error))
 }

@@ -53,6 +53,14 @@ pub enum Failure {
         holding(.lock.as_deref())
     )]
     Running { lock: Option<PathBuf> },
+    #[error(
+        "a node without Redis is using the database{}: it would not hear in time that an account was changed. Stop it first, or \
+         give all nodes and this command the same REDIS_URL",
+        holding(.lock.as_deref())
+    )]
+    AccountsInUse { lock: Option<PathBuf> },
+    #[error("there is no account {0:?}; `rescind users list` lists them")]
+    NoSuchAccount(String),
     #[error("the lock on the database was granted and lost again; is the server in DATABASE_URL healthy?")]
     Unsettled,
     #[error(transparent)]

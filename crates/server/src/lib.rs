@@ -13,6 +13,7 @@ mod high_water;
 mod keys;
 mod logs;
 mod node;
+mod output;
 mod private_files;
 mod program;
 mod readiness;
@@ -20,6 +21,7 @@ mod serve;
 pub mod settings;
 mod signals;
 mod starting;
+mod users;
 
 pub use builder::NodeBuilder;
 pub use failure::Failure;

@@ -194,7 +194,7 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
         .map_err(|source| Failure::Bind { address, source })
 }
 
-fn config(settings: &Settings, public_url: &Url) -> Config {
+pub(crate) fn config(settings: &Settings, public_url: &Url) -> Config {
     // Without the slash that a URL's type adds: issuers are compared letter by letter (RFC 8414, section 3.3).
     let issuer = public_url.origin().ascii_serialization();
     Config::new(issuer, settings.tokens.audience.clone())

@@ -15,11 +15,11 @@ use crate::{
     ports::{
         Blacklist, ClaimOutcome, Closed, Closing, Epoch, Inserted, NewRevocation, Opened, PasswordSet, Pruned,
         Reauthenticated, Reauthentication, RebuildClaim, RebuildStep, RevocationStatus, Rotated, Rotation,
-        SessionStore, StoreClock, StoreError, Tail, UserStore,
+        SessionStore, StoreClock, StoreError, Tail, UserChanged, UserStore,
     },
     revocation::{LogId, Position, Revocation},
     session::Session,
-    user::{Credentials, NewUser, PasswordHash, User, Username},
+    user::{Credentials, ListedUser, NewUser, PasswordHash, User, Username},
 };
 
 /// A decorator of the port `P`: `dyn UserStore`, `dyn SessionStore` or `dyn Blacklist`.
@@ -57,6 +57,9 @@ pub enum Call<'a> {
     InsertUser(&'a UserId),
     SetPassword(&'a UserId),
     ReplaceHash(&'a UserId),
+    ListUsers,
+    SetDisabled(&'a UserId),
+    DeleteUser(&'a UserId),
     Epoch(&'a UserId),
     Open(&'a Session, Epoch),
     FindSession(SessionId),
@@ -123,6 +126,8 @@ replies! {
     Credentials(Option<Credentials>)
     Inserted(Inserted)
     PasswordSet(PasswordSet)
+    Users(Vec<ListedUser>)
+    UserChanged(UserChanged)
     Epoch(Epoch)
     Opened(Opened)
     Session(Option<Session>)
@@ -175,6 +180,9 @@ decorate! {
         insert(new: &NewUser) -> Inserted as InsertUser(&new.user.id);
         set_password(id: &UserId, password_hash: PasswordHash) -> PasswordSet as SetPassword(id);
         replace_hash(id: &UserId, old: &PasswordHash, new: PasswordHash) -> () as ReplaceHash(id);
+        list(after: Option<&Username>, limit: u32) -> Vec<ListedUser> as ListUsers;
+        set_disabled(id: &UserId, disabled: bool) -> UserChanged as SetDisabled(id);
+        delete(id: &UserId) -> () as DeleteUser(id);
     }
     SessionStore {
         epoch(user: &UserId) -> Epoch as Epoch(user);

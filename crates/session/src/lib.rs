@@ -14,6 +14,7 @@
 
 #[cfg(feature = "argon2")]
 mod accounts;
+mod administration;
 mod authenticate;
 mod clock;
 mod config;
@@ -56,8 +57,9 @@ pub use async_trait::async_trait;
 pub use jiff::SignedDuration;
 pub use rescind_token::{CryptoRng, Timestamp, Uuid};
 
-#[cfg(feature = "argon2")]
 pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
+#[cfg(feature = "argon2")]
+pub use administration::AdministrationError;
 pub use authenticate::{AuthenticateError, Inspected};
 pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};
 pub use config::{Config, ConfigError, DemoAccounts, HashingSettings, Keys, Ports};
@@ -82,4 +84,4 @@ pub use supervise::supervise;
 #[cfg(feature = "system")]
 pub use system::{NoRandomness, SystemClock, SystemRandom};
 pub use unavailable::Unavailable;
-pub use user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username};
+pub use user::{Credentials, InvalidUsername, ListedUser, NewUser, PasswordHash, User, UserKind, Username};

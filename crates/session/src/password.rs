@@ -25,6 +25,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use password_hash::phc::{self, Output, ParamsString, Salt};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+#[cfg(feature = "argon2")]
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
@@ -66,16 +67,17 @@ impl Password {
     /// a full-width letter (NIST SP 800-63B-4, section 3.1.1.2).
     pub fn new(typed: impl Into<String>) -> Self {
         let typed = typed.into();
-        if typed.is_ascii() {
+        #[cfg(feature = "argon2")]
+        if !typed.is_ascii() {
+            let normalized: String = typed.nfkc().collect();
             return Self {
-                normalized: SecretString::from(typed),
-                raw: None,
+                raw: (normalized != typed).then(|| SecretString::from(typed)),
+                normalized: SecretString::from(normalized),
             };
         }
-        let normalized: String = typed.nfkc().collect();
         Self {
-            raw: (normalized != typed).then(|| SecretString::from(typed)),
-            normalized: SecretString::from(normalized),
+            normalized: SecretString::from(typed),
+            raw: None,
         }
     }
 

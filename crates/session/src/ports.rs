@@ -17,7 +17,7 @@ use crate::{
     life::{LogPosition, LogSnapshot, Register},
     revocation::{EndReason, LogId, Position, Revocation, Scope},
     session::{Device, Session},
-    user::{Credentials, NewUser, PasswordHash, User, Username},
+    user::{Credentials, ListedUser, NewUser, PasswordHash, User, Username},
 };
 
 /// A store could not answer. The source is for the log and never reaches a client.
@@ -89,6 +89,23 @@ pub trait UserStore: Send + Sync {
     async fn replace_hash(&self, _id: &UserId, _old: &PasswordHash, _new: PasswordHash) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// At most `limit` users in the order of their names, from the first name after `after`: for
+    /// [`users`](crate::SessionService::users).
+    async fn list(&self, _after: Option<&Username>, _limit: u32) -> Result<Vec<ListedUser>, StoreError> {
+        Err(StoreError::Unsupported("UserStore::list"))
+    }
+
+    /// Disables a person's account, or enables it again: for [`disable_user`](crate::SessionService::disable_user).
+    /// [`find`](Self::find) returns `None` for a disabled user; name and password stay.
+    async fn set_disabled(&self, _id: &UserId, _disabled: bool) -> Result<UserChanged, StoreError> {
+        Err(StoreError::Unsupported("UserStore::set_disabled"))
+    }
+
+    /// Removes a user, if there is one; the name becomes free: for [`delete_user`](crate::SessionService::delete_user).
+    async fn delete(&self, _id: &UserId) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported("UserStore::delete"))
+    }
 }
 
 /// Adds the application's own claims to the access tokens.
@@ -117,6 +134,16 @@ pub enum PasswordSet {
     /// The new password counts from now on.
     Set,
     /// The user does not exist.
+    NoSuchUser,
+}
+
+/// The outcome of [`UserStore::set_disabled`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum UserChanged {
+    /// The account is now disabled or enabled, as asked.
+    Changed,
+    /// There is no such person's account.
     NoSuchUser,
 }
 

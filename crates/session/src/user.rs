@@ -53,6 +53,17 @@ pub struct NewUser {
     pub created_at: Timestamp,
 }
 
+/// A user in a list for administrators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUser {
+    /// The user.
+    pub user: User,
+    /// When they signed up.
+    pub created_at: Timestamp,
+    /// Whether the account is disabled.
+    pub is_disabled: bool,
+}
+
 /// A user, and the hash to check a password against.
 #[derive(Debug, Clone)]
 pub struct Credentials {

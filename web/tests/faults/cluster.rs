@@ -104,6 +104,12 @@ impl Plan {
         self
     }
 
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// One node, to be started or configured further.
     pub(crate) fn program(&self) -> Program {
         self.environment

@@ -41,3 +41,4 @@ mod resource_server;
 mod security_events;
 mod two_nodes;
 mod unreachable;
+mod users;

@@ -7,6 +7,7 @@
 mod clock;
 mod crash;
 mod credentials;
+mod enumeration;
 mod first_release;
 mod head_start;
 mod keys;
@@ -21,3 +22,4 @@ mod refusals;
 mod shutdown;
 mod silence;
 mod stage;
+mod users;

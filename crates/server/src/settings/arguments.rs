@@ -35,6 +35,10 @@ pub enum Command {
     /// Make clients of the OAuth endpoints.
     #[command(subcommand)]
     Clients(Clients),
+    /// List, disable, enable or delete accounts. What is revoked counts at once at nodes with a Redis; a node without one has
+    /// to be stopped first.
+    #[command(subcommand)]
+    Users(Users),
     /// After the database was restored from a backup, where a start says that it is older than it was, or after it recorded
     /// a time that is ahead of the right one: end every session, replace the signing keys, and let the time begin again at
     /// this machine's clock. What was revoked since is forgotten otherwise.
@@ -102,6 +106,32 @@ pub enum Clients {
     New {
         /// What the client is called: letters, digits, `-`, `.`, `_` and `~`. A client that exists gets a second secret.
         id: String,
+    },
+}
+
+/// What to do with accounts.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Users {
+    /// List all accounts: whether it is enabled, disabled, or has a public password; its id, since when, and the name.
+    List,
+    /// Disable a person's account and end its sessions: their tokens are refused at once under `stored` and `blacklist`, and
+    /// no login or refresh works under any policy. Repeat it if it was interrupted.
+    Disable {
+        /// The name.
+        username: String,
+    },
+    /// Enable a disabled account. Its sessions stay ended.
+    Enable {
+        /// The name.
+        username: String,
+    },
+    /// Delete an account and end its sessions, like `disable`. The name becomes free. Repeat it if it was interrupted.
+    Delete {
+        /// The name.
+        username: String,
+        /// Yes, the account is gone then.
+        #[arg(long, required = true)]
+        yes: bool,
     },
 }
 

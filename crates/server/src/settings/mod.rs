@@ -53,7 +53,7 @@ mod storage;
 mod tests;
 mod tokens;
 
-pub use arguments::{Clients, Command, CommandLine, Given, Keys, Migrate};
+pub use arguments::{Clients, Command, CommandLine, Given, Keys, Migrate, Users};
 pub use dot_env::DotEnvError;
 pub(crate) use dot_env::read as read_dot_env;
 pub use events::{EventReceiver, Events};

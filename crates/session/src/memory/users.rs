@@ -1,17 +1,19 @@
 //! Users in memory.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    ops::Bound,
     sync::Mutex,
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rescind_token::UserId;
 
 use super::whole;
 use crate::{
-    ports::{Inserted, PasswordSet, StoreError, UserStore},
-    user::{Credentials, NewUser, PasswordHash, User, Username},
+    ports::{Inserted, PasswordSet, StoreError, UserChanged, UserStore},
+    user::{Credentials, ListedUser, NewUser, PasswordHash, User, UserKind, Username},
 };
 
 /// Users, until the process ends.
@@ -23,7 +25,9 @@ pub struct MemoryUsers {
 #[derive(Debug, Default)]
 struct Users {
     by_id: HashMap<UserId, Credentials>,
-    ids: HashMap<Username, UserId>,
+    ids: BTreeMap<Username, UserId>,
+    created: HashMap<UserId, Timestamp>,
+    disabled: HashSet<UserId>,
 }
 
 impl MemoryUsers {
@@ -38,7 +42,8 @@ impl MemoryUsers {
 impl UserStore for MemoryUsers {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let users = whole(self.users.lock())?;
-        Ok(users.by_id.get(id).map(|found| found.user.clone()))
+        let found = users.by_id.get(id).filter(|_| !users.disabled.contains(id));
+        Ok(found.map(|found| found.user.clone()))
     }
 
     async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
@@ -49,7 +54,9 @@ impl UserStore for MemoryUsers {
     async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError> {
         let mut users = whole(self.users.lock())?;
         let NewUser {
-            user, password_hash, ..
+            user,
+            password_hash,
+            created_at,
         } = new;
         if users.ids.contains_key(&user.username) {
             return Ok(Inserted::NameTaken);
@@ -63,6 +70,7 @@ impl UserStore for MemoryUsers {
             }),
         };
         users.ids.insert(user.username.clone(), user.id.clone());
+        users.created.insert(user.id.clone(), *created_at);
         Ok(Inserted::Created)
     }
 
@@ -82,6 +90,42 @@ impl UserStore for MemoryUsers {
         {
             found.password_hash = new;
         }
+        Ok(())
+    }
+
+    async fn list(&self, after: Option<&Username>, limit: u32) -> Result<Vec<ListedUser>, StoreError> {
+        let users = whole(self.users.lock())?;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = users.ids.range((from, Bound::Unbounded)).map(|(_, id)| id);
+        let listed = ids.filter_map(|id| {
+            Some(ListedUser {
+                user: users.by_id.get(id)?.user.clone(),
+                created_at: *users.created.get(id)?,
+                is_disabled: users.disabled.contains(id),
+            })
+        });
+        Ok(listed.take(limit as usize).collect())
+    }
+
+    async fn set_disabled(&self, id: &UserId, disabled: bool) -> Result<UserChanged, StoreError> {
+        let mut users = whole(self.users.lock())?;
+        let found = users.by_id.get(id).map(|found| found.user.kind);
+        if found != Some(UserKind::Person) {
+            return Ok(UserChanged::NoSuchUser);
+        }
+        match disabled {
+            true => users.disabled.insert(id.clone()),
+            false => users.disabled.remove(id),
+        };
+        Ok(UserChanged::Changed)
+    }
+
+    async fn delete(&self, id: &UserId) -> Result<(), StoreError> {
+        let mut users = whole(self.users.lock())?;
+        users.ids.retain(|_, of| of != id);
+        users.by_id.remove(id);
+        users.created.remove(id);
+        users.disabled.remove(id);
         Ok(())
     }
 }

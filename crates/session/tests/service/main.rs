@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and a store panics on purpose"
 )]
 
+mod administration;
 mod claims;
 mod clock;
 mod credentials;

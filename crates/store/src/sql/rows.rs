@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_session::{
-    Credentials, Device, EndReason, NewUser, PasswordHash, Position, RefreshState, Revocation, Scope, Session,
-    SessionState, User, UserKind, Username,
+    Credentials, Device, EndReason, ListedUser, NewUser, PasswordHash, Position, RefreshState, Revocation, Scope,
+    Session, SessionState, User, UserKind, Username,
     ports::{Epoch, StoreError},
     token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
 };
@@ -55,7 +55,9 @@ fn cause(name: &str) -> Result<EndReason, StoreError> {
 
 // Users
 
-const PERSON: &str = "person";
+pub(super) const PERSON: &str = "person";
+/// A person's account that is disabled.
+pub(super) const DISABLED: &str = "disabled";
 const DEMO: &str = "demo";
 
 pub(super) fn new_user_row(new: &NewUser) -> user::ActiveModel {
@@ -77,13 +79,23 @@ pub(super) fn hash_column(password_hash: &PasswordHash) -> HashColumn {
     HashColumn(password_hash.expose_secret().to_owned())
 }
 
+pub(super) fn listed_user(row: user::Model) -> Result<ListedUser, StoreError> {
+    let (is_disabled, created_at) = (row.kind == DISABLED, moment(row.created_at)?);
+    let user = Credentials::try_from(row)?.user;
+    Ok(ListedUser {
+        user,
+        created_at,
+        is_disabled,
+    })
+}
+
 impl TryFrom<user::Model> for Credentials {
     type Error = StoreError;
 
     fn try_from(row: user::Model) -> Result<Self, StoreError> {
         let username = Username::from_normalized(row.username).map_err(StoreError::corrupt)?;
         let kind = match row.kind.as_str() {
-            PERSON => UserKind::Person,
+            PERSON | DISABLED => UserKind::Person,
             DEMO => UserKind::Demo,
             _ => return Err(unreadable("an unknown kind of user")),
         };

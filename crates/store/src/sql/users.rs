@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use rescind_session::{
-    Credentials, NewUser, PasswordHash, User, Username,
-    ports::{Inserted, PasswordSet, StoreError, UserStore},
+    Credentials, ListedUser, NewUser, PasswordHash, User, Username,
+    ports::{Inserted, PasswordSet, StoreError, UserChanged, UserStore},
     token::UserId,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 
@@ -15,7 +15,7 @@ use super::{
     SqlStore, commit,
     entities::user,
     error::{Failure, failed},
-    rows::{hash_column, new_user_row},
+    rows::{DISABLED, PERSON, hash_column, listed_user, new_user_row},
 };
 
 #[async_trait]
@@ -39,12 +39,25 @@ impl UserStore for SqlStore {
     async fn replace_hash(&self, id: &UserId, old: &PasswordHash, new: PasswordHash) -> Result<(), StoreError> {
         self.retry(|| self.replace_hash_once(id, old, &new)).await
     }
+
+    async fn list(&self, after: Option<&Username>, limit: u32) -> Result<Vec<ListedUser>, StoreError> {
+        self.retry(|| self.list_once(after, limit)).await
+    }
+
+    async fn set_disabled(&self, id: &UserId, disabled: bool) -> Result<UserChanged, StoreError> {
+        self.retry(|| self.set_disabled_once(id, disabled)).await
+    }
+
+    async fn delete(&self, id: &UserId) -> Result<(), StoreError> {
+        self.retry(|| self.delete_once(id)).await
+    }
 }
 
 /// One attempt at each operation.
 impl SqlStore {
     async fn find_user_once(&self, id: &UserId) -> Result<Option<User>, Failure> {
         let row = user::Entity::find_by_id(id.as_str())
+            .filter(user::Column::Kind.ne(DISABLED))
             .one(&self.readers)
             .await
             .map_err(failed)?;
@@ -101,5 +114,41 @@ impl SqlStore {
         } else {
             PasswordSet::Set
         })
+    }
+
+    async fn list_once(&self, after: Option<&Username>, limit: u32) -> Result<Vec<ListedUser>, Failure> {
+        let mut users = user::Entity::find()
+            .order_by_asc(user::Column::Username)
+            .limit(u64::from(limit));
+        if let Some(after) = after {
+            users = users.filter(user::Column::Username.gt(after.as_str()));
+        }
+        let rows = users.all(&self.readers).await.map_err(failed)?;
+        Ok(rows.into_iter().map(listed_user).collect::<Result<_, _>>()?)
+    }
+
+    async fn set_disabled_once(&self, id: &UserId, disabled: bool) -> Result<UserChanged, Failure> {
+        let transaction = self.begin().await?;
+        let update = user::Entity::update_many()
+            .set(user::ActiveModel {
+                kind: Set(if disabled { DISABLED } else { PERSON }.to_owned()),
+                ..user::ActiveModel::default()
+            })
+            .filter(user::Column::Id.eq(id.as_str()))
+            .filter(user::Column::Kind.is_in([DISABLED, PERSON]));
+        let rows = update.exec(&transaction).await.map_err(failed)?.rows_affected;
+        commit(transaction).await?;
+        Ok(if rows == 0 {
+            UserChanged::NoSuchUser
+        } else {
+            UserChanged::Changed
+        })
+    }
+
+    async fn delete_once(&self, id: &UserId) -> Result<(), Failure> {
+        let transaction = self.begin().await?;
+        let delete = user::Entity::delete_many().filter(user::Column::Id.eq(id.as_str()));
+        delete.exec(&transaction).await.map_err(failed)?;
+        commit(transaction).await
     }
 }
