@@ -89,7 +89,8 @@ pub enum Keys {
     },
     /// End a key, or without an id all keys whose last token has expired, and delete their files.
     Retire {
-        /// The id, as `list` shows it.
+        /// The id, as `list` shows it. It may begin with a dash.
+        #[arg(allow_hyphen_values = true)]
         id: Option<String>,
         /// Also if tokens of it are still valid: they are refused from now on.
         #[arg(long, requires = "id")]
