@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use rescind_token::{ExposeSecret, Generation, PresentedRefreshToken, RefreshKey, RefreshKeys, Salt, SessionId, Uuid};
+use rescind_token::{Generation, PresentedRefreshToken, RefreshKey, RefreshKeys, Salt, SessionId, Uuid};
 
 static KEYS: LazyLock<RefreshKeys> = LazyLock::new(|| {
     let key = RefreshKey::from_base64url("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc").unwrap();
