@@ -34,6 +34,7 @@ mod routes;
 mod security_headers;
 mod service_clock;
 mod settings;
+mod status_list;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod visitor;

@@ -18,6 +18,7 @@ use crate::{
     oauth,
     problem::Problem,
     settings::{InvalidSetting, Settings},
+    status_list::StatusLists,
 };
 
 /// The HTTP side of a [`SessionService`]. Cheap to clone: clones share everything, also the counts of failed logins.
@@ -35,6 +36,7 @@ struct Parts {
     allowed_origins: Vec<String>,
     cookie_names: CookieNames,
     limiter: Limiter,
+    status_lists: StatusLists,
     /// Whether the OAuth endpoints are mounted.
     oauth: AtomicBool,
 }
@@ -55,6 +57,7 @@ impl Rescind {
                 .collect(),
             cookie_names: CookieNames::new(&settings),
             limiter: Limiter::new(&settings, service.clone()),
+            status_lists: StatusLists::default(),
             oauth: AtomicBool::default(),
             settings,
         };
@@ -129,6 +132,10 @@ impl Rescind {
     /// Whether requests to that path use no cookie.
     pub(crate) fn is_without_cookies(&self, path: &str) -> bool {
         oauth::is_endpoint(path) && self.parts.oauth.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn status_lists(&self) -> &StatusLists {
+        &self.parts.status_lists
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -51,6 +51,8 @@ pub enum Part {
     /// outside of the prefix: the [OAuth endpoints](crate::oauth). All methods of these paths are ours. Off, unless it is
     /// added.
     OAuth,
+    /// `GET /oauth/status/{n}`, outside of the prefix: the [status lists](crate::handlers::status_list). Off, unless it is added.
+    StatusList,
     /// `POST /logout`, `GET /refresh` and `POST /refresh` for [browsers](crate::browser), at the paths of the
     /// [`Settings`](crate::Settings), outside of the prefix. Off, unless it is added.
     Browser,
@@ -177,6 +179,12 @@ impl Part {
                 oauth_call("oauth_revoke", POST, oauth::REVOKE, &oauth::revoke),
                 oauth_call("oauth_introspect", POST, oauth::INTROSPECT, &oauth::introspect),
             ],
+            Self::StatusList => vec![call(
+                "status_list",
+                READ,
+                "/oauth/status/{n}".to_owned(),
+                &handlers::status_list,
+            )],
             Self::Browser => vec![
                 call(
                     "browser_log_out",

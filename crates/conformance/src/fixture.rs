@@ -72,6 +72,7 @@ pub(crate) fn session_of(user: &UserId) -> Session {
         }),
         state: SessionState::Open,
         reuse_noticed_at: None,
+        status_index: None,
         device: Device::new(Some("Mozilla/5.0 (X11; Linux x86_64)"), Some([192, 0, 2, 1].into())),
     }
 }

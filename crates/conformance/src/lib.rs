@@ -11,6 +11,7 @@ pub mod pruning;
 mod race;
 pub mod reauthenticating;
 pub mod rotating;
+pub mod status_list;
 pub mod store_clock;
 pub mod users;
 
@@ -186,6 +187,22 @@ macro_rules! session_store_conformance {
     };
 }
 
+/// The same for a [`SessionStore`](rescind_session::ports::SessionStore) of a service with
+/// [status lists](rescind_session::status_list).
+#[macro_export]
+macro_rules! status_list_conformance {
+    ($make:expr) => {
+        $crate::__conformance_tests! { $make;
+            status_list:
+                a_status_index_is_kept_in_the_row
+                a_taken_status_index_opens_nothing
+                a_pruned_session_gives_its_status_index_back
+                taken_status_indexes_are_told
+                the_status_indexes_of_closed_sessions_are_told;
+        }
+    };
+}
+
 /// One test for each case that a [`Blacklist`](rescind_session::ports::Blacklist) must pass. Takes an
 /// `async fn() -> (Arc<impl Blacklist>, impl Sized)` that makes an empty one; see the [crate](crate).
 #[macro_export]
@@ -260,6 +277,7 @@ mod tests {
             include_str!("opening.rs"),
             include_str!("pruning.rs"),
             include_str!("rotating.rs"),
+            include_str!("status_list.rs"),
             include_str!("users.rs"),
         ];
         let cases = modules.iter().flat_map(|source| source.lines()).filter_map(|line| {

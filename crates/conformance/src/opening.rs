@@ -166,6 +166,7 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
                     assert!(revoked, "a login was closed without its revocation being returned");
                 }
                 Opened::Superseded => assert_eq!((kept, revoked), (None, false), "a superseded login was written"),
+                Opened::StatusIndexTaken => panic!("no session of this case has a status index"),
             }
         }
         assert_eq!(store.list_open(&user).await.answer(), []);

@@ -364,6 +364,8 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
         | Call::Reauthenticate(_)
         | Call::BeginAgainAfterLoss(_)
         | Call::RaiseIssueFloor(_)
+        | Call::StatusIndexes(_)
+        | Call::ClosedStatusIndexes
         | Call::TryWrite
         | Call::Renew => return None,
     };

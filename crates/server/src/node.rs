@@ -14,7 +14,7 @@ use std::{
 };
 
 use rescind_api::Rescind;
-use rescind_session::{AnchoredClock, Config, Maintenance, SessionService, SystemRandom};
+use rescind_session::{AnchoredClock, Config, ConfigError, Maintenance, SessionService, SystemRandom};
 use rescind_store::{LockMode, SqlStore, Stores};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -103,7 +103,14 @@ impl Node {
         let mut ports = stores.ports();
         ports.users = users.unwrap_or(ports.users);
         let config = configure(config(&settings, &public_url));
-        let mut service = SessionService::new(config, plan.with(&set)?, ports, rng)?;
+        let mut service = SessionService::new(config, plan.with(&set)?, ports, rng).map_err(|error| match error {
+            ConfigError::StatusListWithSharedSecret => Faults::one(
+                "RESCIND_STATUS_LIST",
+                "must be off while a shared secret signs: nobody else can verify the lists",
+            )
+            .into(),
+            other => Failure::from(other),
+        })?;
         if let Some(claims) = claims {
             service = service.with_claims(claims);
         }
@@ -202,6 +209,12 @@ pub(crate) fn config(settings: &Settings, public_url: &Url) -> Config {
         .leeway(settings.tokens.leeway)
         .store_timeout(settings.limits.store_timeout)
         .sessions_per_user(settings.limits.sessions_per_user)
+        .status_list(
+            settings
+                .tokens
+                .status_list
+                .then(|| format!("{}/oauth/status", public_url.origin().ascii_serialization())),
+        )
 }
 
 fn api(settings: &Settings, public_url: Url) -> rescind_api::Settings {

@@ -33,6 +33,9 @@ pub struct Config {
     pub sessions_per_user: Option<NonZeroUsize>,
     /// Whether demo accounts, whose password is public, may log in.
     pub demo_accounts: DemoAccounts,
+    /// The address of the [status lists](crate::status_list), without the number at its end. None by default: then access
+    /// tokens name no list.
+    pub status_list: Option<String>,
     /// How a name that a user typed is normalised: [`Username::parse`] by default.
     #[cfg(feature = "argon2")]
     pub username: fn(&str) -> Result<Username, InvalidUsername>,
@@ -53,6 +56,7 @@ impl Config {
             hashing: HashingSettings::default(),
             sessions_per_user: NonZeroUsize::new(100),
             demo_accounts: DemoAccounts::Refused,
+            status_list: None,
             #[cfg(feature = "argon2")]
             username: Username::parse,
         }
@@ -66,6 +70,9 @@ impl Config {
         if self.store_timeout.is_zero() || self.store_timeout > Self::LONGEST_STORE_TIMEOUT {
             return Err(ConfigError::StoreTimeout);
         }
+        if self.status_list.is_some() && !self.policy.keeps_sessions() {
+            return Err(ConfigError::StatusListWithoutSessions);
+        }
         Ok(())
     }
 }
@@ -77,6 +84,7 @@ crate::__setters!(Config {
     hashing: HashingSettings,
     sessions_per_user: Option<NonZeroUsize>,
     demo_accounts: DemoAccounts,
+    status_list: Option<String>,
 });
 
 /// How passwords are hashed, and how many at once.
@@ -170,6 +178,12 @@ pub enum ConfigError {
     /// A store needs some time to answer, and a deadline too far away cannot be computed.
     #[error("the store timeout must be longer than nothing and at most an hour")]
     StoreTimeout,
+    /// Without rows no session has a place in a list.
+    #[error("status lists need a policy that keeps sessions")]
+    StatusListWithoutSessions,
+    /// Others could not verify the lists.
+    #[error("status lists need a signing key with a public half, not HS256")]
+    StatusListWithSharedSecret,
     /// Argon2 rejects these parameters.
     #[error("the password hashing settings are out of argon2's range")]
     Hashing,

@@ -4,7 +4,11 @@
 //! so that none is forgotten. All methods are forwarded, those with a default included: a decorated adapter answers
 //! like the adapter itself.
 
-use std::{any::Any, future::Future, ops::Deref};
+use std::{
+    any::Any,
+    future::Future,
+    ops::{Deref, Range},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,6 +23,7 @@ use crate::{
     },
     revocation::{LogId, Position, Revocation},
     session::Session,
+    status_index::{StatusIndex, TakenIndexes},
     user::{Credentials, ListedUser, NewUser, PasswordHash, User, Username},
 };
 
@@ -76,6 +81,8 @@ pub enum Call<'a> {
     PruneSessions,
     StoreClock,
     RaiseIssueFloor(Timestamp),
+    StatusIndexes(&'a [StatusIndex]),
+    ClosedStatusIndexes,
     TryWrite,
     Insert(&'a [Revocation]),
     Check(TokenId, SessionId),
@@ -142,6 +149,8 @@ replies! {
     LogSnapshot(LogSnapshot)
     Pruned(Pruned)
     StoreClock(StoreClock)
+    TakenIndexes(TakenIndexes)
+    StatusIndexes(Vec<StatusIndex>)
     RevocationStatus(RevocationStatus)
     ClaimOutcome(ClaimOutcome)
     RebuildStep(RebuildStep)
@@ -201,6 +210,8 @@ decorate! {
         prune(now: Timestamp, sessions_before: Timestamp, limit: u32) -> Pruned as PruneSessions;
         store_clock() -> StoreClock as StoreClock;
         raise_issue_floor(floor: Timestamp) -> () as RaiseIssueFloor(floor);
+        status_indexes(range: Range<StatusIndex>, candidates: &[StatusIndex]) -> TakenIndexes as StatusIndexes(candidates);
+        closed_status_indexes(range: Range<StatusIndex>) -> Vec<StatusIndex> as ClosedStatusIndexes;
         try_write() -> () as TryWrite;
         + {
             fn is_shared(&self) -> bool {

@@ -50,6 +50,13 @@ impl KeySchedule {
         self
     }
 
+    /// Whether a shared secret signs, now or later.
+    pub(crate) fn has_shared_secret(&self) -> bool {
+        let later = self.later.iter().filter_map(|(_, keys)| keys.as_ref());
+        let mut all = std::iter::once(&self.first).chain(later);
+        all.any(|keys| keys.ring.active().algorithm().is_symmetric())
+    }
+
     /// The keys at a time; those before, if the ones that are due are not here.
     fn at(&self, now: Timestamp) -> (&Arc<Keys>, Result<(), KeysNotReady>) {
         let due = self.later.iter().take_while(|(from, _)| *from <= now);

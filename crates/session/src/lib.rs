@@ -45,6 +45,8 @@ mod revocation_reader;
 mod service;
 mod session;
 mod setters;
+mod status_index;
+pub mod status_list;
 mod supervise;
 mod sync;
 #[cfg(feature = "system")]
@@ -80,6 +82,7 @@ pub use revocation::{EndReason, LogId, MARGIN, Position, Revocation, Scope};
 pub use revocation_reader::{RevocationReader, VerifiedToken};
 pub use service::SessionService;
 pub use session::{Device, RefreshState, Session, SessionState, network_of};
+pub use status_index::{StatusIndex, TakenIndexes};
 pub use supervise::supervise;
 #[cfg(feature = "system")]
 pub use system::{NoRandomness, SystemClock, SystemRandom};

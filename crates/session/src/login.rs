@@ -21,6 +21,7 @@ use crate::{
     revocation::EndReason,
     service::{SessionService, TokenOwner, spawn},
     session::{Device, RefreshState, Session, SessionState},
+    status_index::StatusIndex,
     unavailable::Unavailable,
     user::{Credentials, PasswordHash, User, UserKind, Username},
 };
@@ -327,6 +328,28 @@ impl SessionService {
         client_id: ClientId,
         device: Device,
     ) -> Result<Option<(IssuedTokens, Option<Unclaimed>)>, Unavailable> {
+        for _ in 0..TRIES {
+            let index = self.draw_status_index().await?;
+            let (opened, issued) = self
+                .open_at(index, user, epoch, client_id.clone(), device.clone())
+                .await?;
+            match opened {
+                Opened::Opened => return Ok(Some(issued)),
+                Opened::Superseded => return Ok(None),
+                Opened::StatusIndexTaken => {}
+            }
+        }
+        Err(StoreError::unavailable("other logins took each drawn place in the status lists").into())
+    }
+
+    async fn open_at(
+        &self,
+        status_index: Option<StatusIndex>,
+        user: &UserId,
+        epoch: Epoch,
+        client_id: ClientId,
+        device: Device,
+    ) -> Result<(Opened, (IssuedTokens, Option<Unclaimed>)), Unavailable> {
         let now = self.now()?;
         let policy = self.policy();
         let id = self.with_rng(|rng| SessionId::new(now, rng));
@@ -336,6 +359,7 @@ impl SessionService {
             session: id,
             client_id: client_id.clone(),
             auth_time: now,
+            status_index,
             extra: self.extra_claims(self.deadline(), user, &client_id).await?,
         };
         let (access_token, claims) = self.mint(owner, now, oldest)?;
@@ -346,7 +370,7 @@ impl SessionService {
                 refresh: None,
                 at: now,
             };
-            return Ok(Some((issued, None)));
+            return Ok((Opened::Opened, (issued, None)));
         }
         let session = Session {
             id,
@@ -370,25 +394,24 @@ impl SessionService {
             }),
             state: SessionState::Open,
             reuse_noticed_at: None,
+            status_index,
             device,
         };
         let refresh = self.refresh_grant(&session);
         let (sessions, unclaimed) = (self.ports.sessions.clone(), self.unclaimed(id));
         let open = async move {
             let opened = sessions.open(&session, epoch).await?;
-            Ok((opened == Opened::Opened).then_some(unclaimed))
+            Ok((opened, (opened == Opened::Opened).then_some(unclaimed)))
         };
         // After a timeout the write continues, and its result is dropped.
-        let unclaimed = self.write(self.deadline(), open).await?;
-        Ok(unclaimed.map(|unclaimed| {
-            let issued = IssuedTokens {
-                access_token,
-                claims,
-                refresh,
-                at: now,
-            };
-            (issued, Some(unclaimed))
-        }))
+        let (opened, unclaimed) = self.write(self.deadline(), open).await?;
+        let issued = IssuedTokens {
+            access_token,
+            claims,
+            refresh,
+            at: now,
+        };
+        Ok((opened, (issued, unclaimed)))
     }
 
     /// A guard that ends the session unless [`Unclaimed::claim`] is called: for a login whose tokens were not delivered

@@ -6,7 +6,7 @@
 //!
 //! All times are parameters. Stores keep them to the millisecond.
 
-use std::error::Error;
+use std::{error::Error, ops::Range};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use crate::{
     life::{LogPosition, LogSnapshot, Register},
     revocation::{EndReason, LogId, Position, Revocation, Scope},
     session::{Device, Session},
+    status_index::{StatusIndex, TakenIndexes},
     user::{Credentials, ListedUser, NewUser, PasswordHash, User, Username},
 };
 
@@ -233,6 +234,21 @@ pub trait SessionStore: Send + Sync {
     /// before it. The floor is never lowered.
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError>;
 
+    /// Which of these status indexes sessions have, open or closed, and the highest one of the range. Only for a service
+    /// with status lists.
+    async fn status_indexes(
+        &self,
+        _range: Range<StatusIndex>,
+        _candidates: &[StatusIndex],
+    ) -> Result<TakenIndexes, StoreError> {
+        Err(StoreError::Unsupported("SessionStore::status_indexes"))
+    }
+
+    /// The status indexes of the range whose session is closed. Only for a service with status lists.
+    async fn closed_status_indexes(&self, _range: Range<StatusIndex>) -> Result<Vec<StatusIndex>, StoreError> {
+        Err(StoreError::Unsupported("SessionStore::closed_status_indexes"))
+    }
+
     /// Commits a write that changes nothing, to learn whether the store accepts writes: a full or read-only store still
     /// answers reads. All earlier commits are afterwards as durable as this write. An answer about an earlier commit
     /// waits for it, since that commit may not have reached a standby. An adapter that cannot be in either state keeps
@@ -277,6 +293,8 @@ pub enum Opened {
     Opened,
     /// All of the user's sessions were closed since the epoch was read; nothing was written.
     Superseded,
+    /// Another session has the status index; nothing was written.
+    StatusIndexTaken,
 }
 
 /// What a rotation writes.

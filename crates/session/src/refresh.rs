@@ -243,6 +243,7 @@ pub(crate) fn owner(session: &Session, extra: ExtraClaims) -> TokenOwner {
         session: session.id,
         client_id: session.client_id.clone(),
         auth_time: session.auth_time,
+        status_index: session.status_index,
         extra,
     }
 }

@@ -40,6 +40,7 @@ use crate::{
     ports::{ClaimsSource, Closing, StoreError},
     revocation::{EndReason, MARGIN, Revocation},
     session::network_of,
+    status_index::StatusIndex,
     sync::{BlacklistSync, Writing},
     unavailable::{CloseError, Unavailable},
     user::{InvalidUsername, Username},
@@ -104,6 +105,10 @@ impl SessionService {
         mut rng: impl CryptoRng + Send + 'static,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
+        let keys = keys.into();
+        if config.status_list.is_some() && keys.has_shared_secret() {
+            return Err(ConfigError::StatusListWithSharedSecret);
+        }
         if ports.sessions.is_shared() && !ports.blacklist.covers_all_nodes() {
             return Err(ConfigError::Blacklist);
         }
@@ -118,7 +123,7 @@ impl SessionService {
         let parts = Parts {
             config,
             verifier,
-            keys: RwLock::new(Arc::new(keys.into())),
+            keys: RwLock::new(Arc::new(keys)),
             keys_confirmed: i64::MAX.into(),
             #[cfg(feature = "argon2")]
             passwords,
@@ -299,7 +304,7 @@ impl SessionService {
             token_id: self.with_rng(TokenId::random),
             session_id: owner.session,
             auth_time: Some(owner.auth_time),
-            extra: owner.extra,
+            extra: self.with_status(owner.extra, owner.status_index),
         };
         Ok((sign(&keys, &claims)?, claims))
     }
@@ -446,5 +451,6 @@ pub(crate) struct TokenOwner {
     pub(crate) session: SessionId,
     pub(crate) client_id: ClientId,
     pub(crate) auth_time: Timestamp,
+    pub(crate) status_index: Option<StatusIndex>,
     pub(crate) extra: ExtraClaims,
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use jiff::Timestamp;
 use rescind_token::{ClientId, Generation, Salt, SessionId, UserId};
 
-use crate::revocation::EndReason;
+use crate::{revocation::EndReason, status_index::StatusIndex};
 
 /// One login on one device.
 ///
@@ -36,6 +36,8 @@ pub struct Session {
     pub state: SessionState,
     /// When reuse of a refresh token was first noticed; recorded even for a closed session.
     pub reuse_noticed_at: Option<Timestamp>,
+    /// Its place in a status list, if the service has them.
+    pub status_index: Option<StatusIndex>,
     /// The device seen last.
     pub device: Device,
 }

@@ -162,6 +162,7 @@ fn a_session_expires_at_the_first_instant_of_its_end() {
         }),
         state: SessionState::Open,
         reuse_noticed_at: None,
+        status_index: None,
         device: Device::default(),
     };
     let assert_ends = |session: &Session, end: Timestamp| {

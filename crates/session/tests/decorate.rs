@@ -68,6 +68,8 @@ mod sessions {
     }
 
     rescind_conformance::session_store_conformance!(empty);
+
+    rescind_conformance::status_list_conformance!(empty);
 }
 
 mod blacklist {

@@ -132,6 +132,7 @@ fn opening(id: u8, of: u8, at: u8, access: u8, end: u8, refreshes: bool) -> Sess
         }),
         state: SessionState::Open,
         reuse_noticed_at: None,
+        status_index: None,
         device: Device::default(),
     }
 }

@@ -34,6 +34,7 @@ mod read_committed {
 
     mod sessions {
         rescind_conformance::session_store_conformance!(super::empty);
+        rescind_conformance::status_list_conformance!(super::empty);
     }
 }
 
@@ -53,6 +54,7 @@ mod repeatable_read {
 
     mod sessions {
         rescind_conformance::session_store_conformance!(super::empty);
+        rescind_conformance::status_list_conformance!(super::empty);
     }
 }
 
@@ -69,5 +71,6 @@ mod serializable {
 
     mod sessions {
         rescind_conformance::session_store_conformance!(super::empty);
+        rescind_conformance::status_list_conformance!(super::empty);
     }
 }

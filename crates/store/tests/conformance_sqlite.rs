@@ -21,4 +21,5 @@ mod users {
 
 mod sessions {
     rescind_conformance::session_store_conformance!(super::empty);
+    rescind_conformance::status_list_conformance!(super::empty);
 }

@@ -89,6 +89,7 @@ async fn at_trace_level_no_bound_value_is_logged() {
         }),
         state: SessionState::Open,
         reuse_noticed_at: None,
+        status_index: None,
         device: Device::default(),
     };
     let _ = store.open(&session, store.epoch(&id).await.unwrap()).await.unwrap();

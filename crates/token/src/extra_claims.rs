@@ -1,7 +1,7 @@
 //! The application's own claims in an access token.
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The claims that this crate sets, or that a standard gives a meaning which it checks.
 const RESERVED: [&str; 12] = [
@@ -92,6 +92,14 @@ impl ExtraClaims {
             scope.push_str(name.as_ref());
         }
         self.0.insert("scope".to_owned(), scope.into());
+        self
+    }
+
+    /// Sets `status`: the token's place in a [status list](crate::StatusList) and the list's address.
+    #[must_use]
+    pub fn with_status(mut self, place: u32, uri: &str) -> Self {
+        let status = json!({"status_list": {"idx": place, "uri": uri}});
+        self.0.insert("status".to_owned(), status);
         self
     }
 

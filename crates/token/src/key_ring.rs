@@ -10,8 +10,8 @@ use jsonwebtoken::Header;
 use serde::Serialize;
 
 use crate::{
-    AccessClaims, AccessToken, MAX_TOKEN_BYTES, SecurityEventToken, SigningKey, VerifyingKey, VerifyingKeys, jws,
-    security_event::EVENT_TYPE,
+    AccessClaims, AccessToken, MAX_TOKEN_BYTES, SecurityEventToken, SigningKey, StatusListToken, VerifyingKey,
+    VerifyingKeys, jws, security_event::EVENT_TYPE, status_list::LIST_TYPE,
 };
 
 /// The media type of an access token in its header (RFC 9068 section 2.1).
@@ -25,6 +25,9 @@ pub enum SignError {
     /// long.
     #[error("the token would be longer than {MAX_TOKEN_BYTES} bytes")]
     TooLong,
+    /// The active key is a shared secret: others could not verify the list.
+    #[error("a shared secret signs no list for others")]
+    SharedSecret,
     /// The claims could not be written as JSON.
     #[error("the claims can't be written as JSON")]
     Claims,
@@ -76,7 +79,7 @@ impl KeyRing {
     /// # Errors
     /// [`SignError`]; none of them is expected for sane claims.
     pub fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, SignError> {
-        self.sign_as(TOKEN_TYPE, claims).map(AccessToken::from)
+        short(self.sign_as(TOKEN_TYPE, claims)?).map(AccessToken::from)
     }
 
     /// Signs a security event token (RFC 8417) with the active key.
@@ -84,7 +87,18 @@ impl KeyRing {
     /// # Errors
     /// [`SignError`]; none of them is expected for sane claims.
     pub fn sign_security_event(&self, event: &SecurityEventToken) -> Result<String, SignError> {
-        self.sign_as(EVENT_TYPE, &event.to_claims())
+        short(self.sign_as(EVENT_TYPE, &event.to_claims())?)
+    }
+
+    /// Signs a status list with the active key.
+    ///
+    /// # Errors
+    /// [`SignError::SharedSecret`] if that is one.
+    pub fn sign_status_list(&self, token: &StatusListToken) -> Result<String, SignError> {
+        if self.active.algorithm().is_symmetric() {
+            return Err(SignError::SharedSecret);
+        }
+        self.sign_as(LIST_TYPE, &token.to_claims())
     }
 
     fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
@@ -97,12 +111,16 @@ impl KeyRing {
         let signed = format!("{}.{}", jws::encode(&header), jws::encode(&claims));
         let signature = self.active.sign(signed.as_bytes()).ok_or(SignError::Signature)?;
 
-        let token = format!("{signed}.{signature}");
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(SignError::TooLong);
-        }
-        Ok(token)
+        Ok(format!("{signed}.{signature}"))
     }
+}
+
+/// A token that a [`Verifier`](crate::Verifier) accepts is not longer.
+fn short(token: String) -> Result<String, SignError> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(SignError::TooLong);
+    }
+    Ok(token)
 }
 
 impl Deref for KeyRing {

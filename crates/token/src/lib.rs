@@ -16,6 +16,7 @@ mod refresh;
 mod secret;
 mod security_event;
 mod signing_key;
+mod status_list;
 mod verify;
 mod verify_error;
 mod verifying_key;
@@ -42,6 +43,7 @@ pub use refresh::{GenuineRefreshToken, PresentedRefreshToken, RefreshKey, Refres
 pub use secret::{AccessToken, ClientSecret, RefreshToken};
 pub use security_event::{LogMark, RevokedSubject, SecurityEvent, SecurityEventToken, SessionRevoked};
 pub use signing_key::SigningKey;
+pub use status_list::{StatusList, StatusListToken};
 pub use verify::Verifier;
 #[doc(hidden)]
 pub use verify::verify_signature_only;

@@ -53,6 +53,7 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .with(Part::Jwks)
         .with(Part::OAuth)
         .with(Part::OpenApi)
+        .with(Part::StatusList)
         .whole_prefix();
     cfg.app_data(site.clone())
         .configure(extractor_problems)

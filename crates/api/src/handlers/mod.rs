@@ -13,6 +13,7 @@
 //! | [`end_session`]: `DELETE /sessions/{id}` | | 204; 401 for another device after a login older than [`FRESH_FOR`] |
 //! | [`sign_up`]: `POST /users` | `{username, password}` | 201 `{user_id, username}` |
 //! | [`forward_auth`]: `GET /auth/check` | | 200 with `X-Auth-User`, `X-Auth-Session` and `X-Auth-Expires` |
+//! | [`status_list`]: `GET /oauth/status/{n}` | | 200 `application/statuslist+jwt` |
 //! | [`live`], [`ready`]: `GET /health/live`, `GET /health/ready` | | 200 |
 //!
 //! The caller is identified by a bearer token or by the cookies. A login here never sets cookies: its tokens are in the
@@ -38,6 +39,7 @@ pub use tokens::{log_in, log_out, reauthenticate, refresh, tokens};
 pub use crate::forward_auth::{forward_auth, forward_auth_same_method};
 pub use crate::health::{live, ready};
 use crate::security_headers::Own;
+pub use crate::status_list::status_list;
 
 /// A reply of this crate.
 pub(crate) fn reply(status: StatusCode) -> HttpResponseBuilder {

@@ -36,6 +36,7 @@ mod routes;
 mod security_headers;
 #[cfg(feature = "resource-server")]
 mod set_receiver;
+mod status_list;
 mod testing;
 #[cfg(feature = "resource-server")]
 mod tls;

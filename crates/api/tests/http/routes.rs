@@ -60,7 +60,7 @@ async fn the_calls_are_under_the_prefix_of_choice() {
 }
 
 /// The calls of each part, under the prefix `/a`.
-pub(crate) const PARTS: [(Part, &str, &str); 21] = [
+pub(crate) const PARTS: [(Part, &str, &str); 22] = [
     (Part::LogIn, "POST", "/a/login"),
     (Part::Refresh, "POST", "/a/refresh"),
     (Part::LogOut, "POST", "/a/logout"),
@@ -74,6 +74,7 @@ pub(crate) const PARTS: [(Part, &str, &str); 21] = [
     (Part::Health, "GET", "/health/ready"),
     (Part::Jwks, "GET", "/.well-known/jwks.json"),
     (Part::ForwardAuth, "GET", "/auth/check"),
+    (Part::StatusList, "GET", "/oauth/status/7"),
     (Part::OAuth, "GET", "/.well-known/oauth-authorization-server"),
     (Part::OAuth, "POST", "/oauth/token"),
     (Part::OAuth, "POST", "/oauth/revoke"),
@@ -93,6 +94,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
             .with(Part::Health)
             .with(Part::Browser)
             .with(Part::ForwardAuth)
+            .with(Part::StatusList)
             .with(Part::Jwks)
             .with(Part::OAuth)
             .with(Part::OpenApi)
@@ -113,6 +115,7 @@ async fn each_part_can_be_left_out_and_sign_up_has_to_be_added() {
             Part::Browser,
             Part::Jwks,
             Part::ForwardAuth,
+            Part::StatusList,
             Part::OAuth,
             Part::OpenApi,
         ]

@@ -60,6 +60,8 @@ pub(crate) struct Make {
     pub(crate) hashing: HashingSettings,
     /// Changes the other settings.
     pub(crate) settings: fn(Settings) -> Settings,
+    /// Changes the service's configuration.
+    pub(crate) config: fn(Config) -> Config,
 }
 
 impl Default for Make {
@@ -72,6 +74,7 @@ impl Default for Make {
             trusted_proxies: &[],
             hashing: HashingSettings::default().memory_kib(64).iterations(1),
             settings: |settings| settings.content_security_policy(STRICT_CONTENT_SECURITY_POLICY.to_owned()),
+            config: |config| config,
         }
     }
 }
@@ -108,7 +111,7 @@ impl Make {
             .policy(self.policy)
             .hashing(self.hashing)
             .demo_accounts(DemoAccounts::Refused);
-        let service = SessionService::new(config, keys, ports, rng).unwrap();
+        let service = SessionService::new((self.config)(config), keys, ports, rng).unwrap();
         let proxies = self.trusted_proxies.iter().map(|network| network.parse().unwrap());
         let settings = Settings::new(self.public_url.parse().unwrap())
             .trusted_proxies(proxies.collect::<Vec<_>>())
@@ -163,6 +166,7 @@ impl World {
             .with(Part::Browser)
             .with(Part::Jwks)
             .with(Part::ForwardAuth)
+            .with(Part::StatusList)
             .with(Part::OAuth)
             .whole_prefix();
         let app = App::new()

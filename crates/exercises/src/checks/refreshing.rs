@@ -108,6 +108,7 @@ impl World {
             }),
             state: SessionState::Open,
             reuse_noticed_at: None,
+            status_index: None,
             device: Device::default(),
         };
         let rows = Rows::default();

@@ -210,6 +210,8 @@ given! {
     max_connections: "RESCIND_MAX_CONNECTIONS", "COUNT";
     /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: nobody's]
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
+    /// on, or off: whether access tokens name their place in a status list. [default: off]
+    status_list: "RESCIND_STATUS_LIST", "ON|OFF";
     /// How a proxy asks /auth/check: `get`, as nginx, Traefik and Caddy do, or `envoy`, with any method and any path below it.
     /// [default: get]
     forward_auth: "RESCIND_FORWARD_AUTH", "PROXY";

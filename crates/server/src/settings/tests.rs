@@ -88,6 +88,7 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_SESSIONS_PER_USER", "0"),
         ("RESCIND_MAX_CONNECTIONS", "0"),
         ("RESCIND_TRUSTED_PROXIES", "proxy.example"),
+        ("RESCIND_STATUS_LIST", "yes"),
         ("RESCIND_FORWARD_AUTH", "nginx"),
         ("RESCIND_STORE_TIMEOUT", "0s"),
         ("RESCIND_EVENT_RECEIVERS", "shop"),
@@ -175,6 +176,10 @@ fn settings_that_contradict_each_other_are_refused() {
         (
             "RESCIND_POLICY=client_delete RESCIND_SESSION_MAX=1d",
             "RESCIND_SESSION_MAX",
+        ),
+        (
+            "RESCIND_POLICY=short_lived RESCIND_STATUS_LIST=on",
+            "RESCIND_STATUS_LIST",
         ),
         ("RESCIND_BIND=0.0.0.0:8080", "RESCIND_PUBLIC_URL"),
         (

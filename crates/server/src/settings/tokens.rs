@@ -18,6 +18,8 @@ pub struct Tokens {
     pub leeway: Duration,
     /// How long others may keep the published keys.
     pub jwks_max_age: Duration,
+    /// Whether access tokens name their place in a status list.
+    pub status_list: bool,
 }
 
 const MUST_BE_DURATION: &str = "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
@@ -62,11 +64,24 @@ impl Tokens {
             "RESCIND_JWKS_MAX_AGE",
             must,
         );
+        let policy = policy(preset, given, short, faults);
+        let status_list = Setting::new("RESCIND_STATUS_LIST", &given.status_list);
+        let on_or_off = |text: &str| match text {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err(()),
+        };
+        let status_list = faults
+            .parsed_by(status_list, "must be on or off", on_or_off)
+            .unwrap_or(false);
+        let must = "must be off under a policy that keeps no sessions: no token would have a place";
+        faults.require(!status_list || policy.keeps_sessions(), "RESCIND_STATUS_LIST", must);
         Self {
-            policy: policy(preset, given, short, faults),
+            policy,
             audience: audience(given, faults),
             leeway,
             jwks_max_age,
+            status_list,
         }
     }
 }

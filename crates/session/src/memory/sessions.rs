@@ -1,7 +1,8 @@
 //! Sessions and the revocation log in memory.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
     sync::Mutex,
 };
 
@@ -19,6 +20,7 @@ use crate::{
     },
     revocation::{EndReason, LogId, Position, Revocation, Scope},
     session::{Session, SessionState},
+    status_index::{StatusIndex, TakenIndexes},
 };
 
 /// Sessions and their revocations, until the process ends.
@@ -38,6 +40,7 @@ struct Store {
     of_user: HashMap<UserId, BTreeSet<(Timestamp, SessionId)>>,
     /// By absolute end, so that pruning reads only what it removes.
     by_end: BTreeSet<(Timestamp, SessionId)>,
+    by_status: BTreeMap<StatusIndex, SessionId>,
     /// Never removed, unlike sessions: a login may be in progress while the user's last session is pruned.
     epochs: HashMap<UserId, Epoch>,
     log: Log,
@@ -65,6 +68,12 @@ impl Store {
         if self.rows.contains_key(&session.id) {
             // Overwriting it could reopen a closed session.
             return Err(StoreError::corrupt("a session of that id exists"));
+        }
+        if let Some(index) = session.status_index {
+            if self.by_status.contains_key(&index) {
+                return Ok(Opened::StatusIndexTaken);
+            }
+            self.by_status.insert(index, session.id);
         }
         self.rows.insert(session.id, session.clone());
         self.of_user
@@ -202,6 +211,9 @@ impl Store {
 
     fn forget(&mut self, id: SessionId) {
         let Some(row) = self.rows.remove(&id) else { return };
+        if let Some(index) = row.status_index {
+            self.by_status.remove(&index);
+        }
         if let Some(rows) = self.of_user.get_mut(&row.user) {
             rows.remove(&(row.created_at, id));
             if rows.is_empty() {
@@ -277,6 +289,26 @@ impl SessionStore for MemorySessions {
 
     async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
         Ok(whole(self.store.lock())?.prune(now, sessions_before, limit))
+    }
+
+    async fn status_indexes(
+        &self,
+        range: Range<StatusIndex>,
+        candidates: &[StatusIndex],
+    ) -> Result<TakenIndexes, StoreError> {
+        let store = whole(self.store.lock())?;
+        let is_taken = |index: &&StatusIndex| store.by_status.contains_key(index);
+        Ok(TakenIndexes {
+            taken: candidates.iter().filter(is_taken).copied().collect(),
+            highest: store.by_status.range(range).next_back().map(|(index, _)| *index),
+        })
+    }
+
+    async fn closed_status_indexes(&self, range: Range<StatusIndex>) -> Result<Vec<StatusIndex>, StoreError> {
+        let store = whole(self.store.lock())?;
+        let is_closed = |id| store.rows.get(id).is_some_and(|row| row.state != SessionState::Open);
+        let closed = store.by_status.range(range).filter(|(_, id)| is_closed(id));
+        Ok(closed.map(|(index, _)| *index).collect())
     }
 
     async fn store_clock(&self) -> Result<StoreClock, StoreError> {

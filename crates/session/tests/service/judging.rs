@@ -33,6 +33,7 @@ fn session() -> Session {
         }),
         state: SessionState::Open,
         reuse_noticed_at: None,
+        status_index: None,
         device: Device::default(),
     }
 }

@@ -27,5 +27,6 @@ mod pruning;
 mod races;
 mod refresh;
 mod requests;
+mod status_list;
 mod two_steps;
 mod world;

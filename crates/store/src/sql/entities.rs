@@ -73,6 +73,8 @@ pub mod session {
         pub user_agent: Option<String>,
         pub address: Option<String>,
         pub auth_time: i64,
+        #[sea_orm(unique)]
+        pub status_index: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -41,6 +41,7 @@ mod schema;
 mod sessions;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod status_list;
 mod users;
 #[cfg(test)]
 mod writer_recovery;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rescind_session::{
-    EndReason,
+    EndReason, StatusIndex,
     ports::Closing,
     token::{SessionId, UserId},
 };
@@ -15,6 +15,7 @@ use super::{
     entities::session::Column,
     revocation_log::{Held, after, delete_passed, of_users_sessions},
     sessions::{close_open, delete_ended, select_newest_seen, select_open},
+    status_list::{select_closed, select_highest, select_taken},
 };
 
 /// The plan of a statement, one step per line.
@@ -129,4 +130,17 @@ async fn the_tail_of_the_log_is_read_from_its_position_on() {
 async fn the_newest_instant_is_read_from_the_end_of_an_index() {
     // SQLite reports a search: with one MAX it steps to the end of the index.
     assert_uses("rescind_sessions_by_last_seen", select_newest_seen()).await;
+}
+
+#[tokio::test]
+async fn places_in_status_lists_are_found_by_index() {
+    let (first, end) = (StatusIndex::new(0), StatusIndex::new(100));
+    assert_uses("rescind_sessions_status_index", select_highest(&(first..end))).await;
+    assert_uses("rescind_sessions_status_index", select_taken(&[first, end])).await;
+}
+
+#[tokio::test]
+async fn a_status_list_reads_only_closed_sessions() {
+    let (first, end) = (StatusIndex::new(0), StatusIndex::new(100));
+    assert_uses("rescind_sessions_closed_by_status", select_closed(&(first..end))).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rescind_session::{
     Credentials, Device, EndReason, ListedUser, NewUser, PasswordHash, Position, RefreshState, Revocation, Scope,
-    Session, SessionState, User, UserKind, Username,
+    Session, SessionState, StatusIndex, User, UserKind, Username,
     ports::{Epoch, StoreError},
     token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
 };
@@ -43,6 +43,15 @@ pub(super) fn kept_position(position: Position) -> i64 {
 
 pub(super) fn position(position: i64) -> Result<Position, StoreError> {
     u64::try_from(position).map(Position::new).map_err(StoreError::corrupt)
+}
+
+pub(super) fn status_index(index: i64) -> Result<StatusIndex, StoreError> {
+    u64::try_from(index).map(StatusIndex::new).map_err(StoreError::corrupt)
+}
+
+/// An index as it is stored. It has 63 bits.
+pub(super) fn kept(index: StatusIndex) -> i64 {
+    i64::try_from(index.get()).unwrap_or(i64::MAX)
 }
 
 fn user_id(id: String) -> Result<UserId, StoreError> {
@@ -138,6 +147,7 @@ pub(super) fn new_session_row(session: &Session) -> session::ActiveModel {
         user_agent: Set(session.device.user_agent.clone()),
         address: Set(kept_address(&session.device)),
         auth_time: Set(millis(session.auth_time)),
+        status_index: Set(session.status_index.map(kept)),
     }
 }
 
@@ -188,6 +198,7 @@ impl TryFrom<session::Model> for Session {
             refresh,
             state,
             reuse_noticed_at: row.reuse_noticed_at.map(moment).transpose()?,
+            status_index: row.status_index.map(status_index).transpose()?,
             device: Device {
                 user_agent: row.user_agent,
                 address,

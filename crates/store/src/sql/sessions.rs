@@ -1,9 +1,11 @@
 //! [`SessionStore`] in SQL.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_session::{
-    EndReason, LogId, Position, Revocation, Scope, Session,
+    EndReason, LogId, Position, Revocation, Scope, Session, StatusIndex, TakenIndexes,
     life::LogSnapshot,
     ports::{
         Closed, Closing, Epoch, NewRevocation, Opened, Pruned, Reauthenticated, Reauthentication, Rotated, Rotation,
@@ -105,6 +107,18 @@ impl SessionStore for SqlStore {
         self.retry(|| self.raise_issue_floor_once(floor)).await
     }
 
+    async fn status_indexes(
+        &self,
+        range: Range<StatusIndex>,
+        candidates: &[StatusIndex],
+    ) -> Result<TakenIndexes, StoreError> {
+        self.retry(|| self.status_indexes_once(range.clone(), candidates)).await
+    }
+
+    async fn closed_status_indexes(&self, range: Range<StatusIndex>) -> Result<Vec<StatusIndex>, StoreError> {
+        self.retry(|| self.closed_status_indexes_once(range.clone())).await
+    }
+
     async fn try_write(&self) -> Result<(), StoreError> {
         self.retry(|| self.try_write_once()).await?;
         // Without it no revocation is answered either.
@@ -131,10 +145,16 @@ impl SqlStore {
         let inserted = session::Entity::insert(new_session_row(session))
             .exec_without_returning(&transaction)
             .await;
-        inserted.map_err(|error| match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => unreadable("a session of that id").into(),
-            _ => failed(error),
-        })?;
+        if let Err(error) = inserted {
+            if !matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+                return Err(failed(error));
+            }
+            transaction.rollback().await.map_err(failed)?;
+            return match self.find_session_once(session.id).await? {
+                None => Ok(Opened::StatusIndexTaken),
+                Some(_) => Err(unreadable("a session of that id").into()),
+            };
+        }
         commit(transaction).await?;
         Ok(Opened::Opened)
     }

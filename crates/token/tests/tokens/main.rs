@@ -16,5 +16,6 @@ mod parts;
 mod refresh;
 mod security_events;
 mod signing;
+mod status_list;
 mod times;
 mod weak_keys;
