@@ -15,7 +15,7 @@ use rescind_session::SessionService;
 use crate::{
     cookies::CookieNames,
     login_limit::Limiter,
-    oauth,
+    oauth::paths,
     problem::Problem,
     settings::{InvalidSetting, Settings},
     status_list::StatusLists,
@@ -131,7 +131,7 @@ impl Rescind {
 
     /// Whether requests to that path use no cookie.
     pub(crate) fn is_without_cookies(&self, path: &str) -> bool {
-        oauth::is_endpoint(path) && self.parts.oauth.load(Ordering::Relaxed)
+        paths::is_endpoint(path) && self.parts.oauth.load(Ordering::Relaxed)
     }
 
     pub(crate) fn status_lists(&self) -> &StatusLists {

@@ -14,7 +14,7 @@ use crate::{
     guard::Guard,
     handlers,
     jwks::jwks,
-    oauth::{self, OAuthError},
+    oauth::{self, OAuthError, paths},
     problem::Problem,
     rescind::Rescind,
     settings::Settings,
@@ -174,10 +174,10 @@ impl Part {
                 calls
             }
             Self::OAuth => vec![
-                oauth_call("oauth_metadata", READ, oauth::METADATA, &oauth::metadata),
-                oauth_call("oauth_token", POST, oauth::TOKEN, &oauth::token),
-                oauth_call("oauth_revoke", POST, oauth::REVOKE, &oauth::revoke),
-                oauth_call("oauth_introspect", POST, oauth::INTROSPECT, &oauth::introspect),
+                oauth_call("oauth_metadata", READ, paths::METADATA, &oauth::metadata),
+                oauth_call("oauth_token", POST, paths::TOKEN, &oauth::token),
+                oauth_call("oauth_revoke", POST, paths::REVOKE, &oauth::revoke),
+                oauth_call("oauth_introspect", POST, paths::INTROSPECT, &oauth::introspect),
             ],
             Self::StatusList => vec![call(
                 "status_list",

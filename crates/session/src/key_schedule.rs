@@ -7,11 +7,11 @@
 //! **Fail closed.** A node that lacks the key that is due issues nothing, since tokens of an older key may be refused
 //! elsewhere. A credential that it does not recognise may have been made with that key, so it is no forgery: 503.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{config::Keys, service::SessionService, unavailable::Unavailable};
+use crate::config::Keys;
 
 /// The keys of a service: one set from the start, others from an instant on.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub enum KeysNotReady {
     /// The key that issues tokens from this instant on is not here.
     #[error("the key that issues tokens since {0} is missing here: put its file into the directory of the keys")]
     Missing(Timestamp),
-    /// Another key may be due: see [`SessionService::confirm_keys`].
+    /// Another key may be due: see [`SessionService::confirm_keys`](crate::SessionService::confirm_keys).
     #[error("the database has not confirmed since {0} which key issues tokens")]
     Unconfirmed(Timestamp),
 }
@@ -58,71 +58,11 @@ impl KeySchedule {
     }
 
     /// The keys at a time; those before, if the ones that are due are not here.
-    fn at(&self, now: Timestamp) -> (&Arc<Keys>, Result<(), KeysNotReady>) {
+    pub(crate) fn at(&self, now: Timestamp) -> (&Arc<Keys>, Result<(), KeysNotReady>) {
         let due = self.later.iter().take_while(|(from, _)| *from <= now);
         due.fold((&self.first, Ok(())), |(before, _), (from, keys)| match keys {
             Some(keys) => (keys, Ok(())),
             None => (before, Err(KeysNotReady::Missing(*from))),
         })
-    }
-}
-
-impl SessionService {
-    /// The keys in use now, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
-    #[must_use]
-    pub fn keys(&self) -> Arc<Keys> {
-        let now = self.ports.clock.now().unwrap_or(Timestamp::MIN);
-        Arc::clone(self.key_schedule().at(now).0)
-    }
-
-    /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.
-    ///
-    /// Let a new key verify everywhere before it signs anywhere: give every node a [`KeySchedule`] in which the new key
-    /// is [retired](rescind_token::KeyRing::with_retired) at first.
-    pub fn replace_keys(&self, keys: impl Into<KeySchedule>) {
-        *self
-            .parts
-            .keys
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys.into());
-    }
-
-    /// Issues nothing after this instant, unless it is called again: for a node whose keys follow a record that
-    /// another node may change. Never called, the keys stay in use.
-    pub fn confirm_keys(&self, until: Timestamp) {
-        self.parts
-            .keys_confirmed
-            .store(until.as_millisecond(), Ordering::Release);
-    }
-
-    fn key_schedule(&self) -> Arc<KeySchedule> {
-        Arc::clone(
-            &self
-                .parts
-                .keys
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
-    }
-
-    /// The keys that issue tokens.
-    pub(crate) fn issuing_keys(&self, now: Timestamp) -> Result<Arc<Keys>, Unavailable> {
-        let confirmed = self.parts.keys_confirmed.load(Ordering::Acquire);
-        if now.as_millisecond() > confirmed {
-            let since = Timestamp::from_millisecond(confirmed).unwrap_or(Timestamp::MIN);
-            return Err(KeysNotReady::Unconfirmed(since).into());
-        }
-        let schedule = self.key_schedule();
-        let (keys, is_here) = schedule.at(now);
-        is_here?;
-        Ok(Arc::clone(keys))
-    }
-
-    /// Whether the keys that issue tokens are here. Without them a credential that is not recognised may be genuine.
-    ///
-    /// # Errors
-    /// [`Unavailable::Keys`], or [`Unavailable::Clock`] if the time is not known.
-    pub fn require_keys(&self) -> Result<(), Unavailable> {
-        self.issuing_keys(self.now()?).map(drop)
     }
 }

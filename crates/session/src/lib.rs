@@ -24,6 +24,7 @@ mod error_chain;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod issue_floor;
+mod issuing_keys;
 mod judge;
 mod key_schedule;
 pub mod life;

@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rescind_token::{ExtraClaims, StatusList, StatusListToken};
 
 use crate::{
@@ -35,13 +36,27 @@ const LIFE: Duration = Duration::from_secs(60);
 /// How many places are drawn for a session. A new list is begun when more than three quarters of them are taken.
 const DRAWN: usize = 16;
 
-/// A signed status list, and the end of the log that it was made at.
+/// A status list, and the end of the log that it was made at.
 #[derive(Debug, Clone)]
-pub struct SignedStatusList {
-    /// The token, in compact form.
-    pub token: String,
+pub struct MadeStatusList {
+    /// The bits.
+    pub list: StatusList,
+    /// When it was made.
+    pub at: Timestamp,
+    uri: String,
     log: LogId,
     head: Position,
+}
+
+/// What [`SessionService::status_list`] found.
+#[derive(Debug)]
+pub enum FoundStatusList {
+    /// No token names a list of that number.
+    None,
+    /// No session was closed since the last one was made, and that was less than [`TTL`] ago.
+    Unchanged,
+    /// This one.
+    Made(MadeStatusList),
 }
 
 impl SessionService {
@@ -86,29 +101,27 @@ impl SessionService {
         }
     }
 
-    /// The status list of this number, signed now; `None` if there is none. `last` is returned as it is if no session was
-    /// closed since, and it is younger than [`TTL`].
+    /// The status list of this number, as the sessions are now.
     ///
     /// # Errors
-    /// [`Unavailable`]: also while this node is not [ready](Self::ready), since it may lack revocations.
+    /// [`Unavailable`]. Ask [`ready`](Self::ready) first: a node that may lack revocations should publish none.
     pub async fn status_list(
         &self,
         number: u64,
-        last: Option<&(SignedStatusList, jiff::Timestamp)>,
-    ) -> Result<Option<(SignedStatusList, jiff::Timestamp)>, Unavailable> {
+        last: Option<&MadeStatusList>,
+    ) -> Result<FoundStatusList, Unavailable> {
         let Some(base) = &self.parts.config.status_list else {
-            return Ok(None);
+            return Ok(FoundStatusList::None);
         };
         let (deadline, sessions) = (self.deadline(), &self.ports.sessions);
         // The end of the log is read before the sessions: at worst the list has more than it says.
         let LogSnapshot { log, head, .. } = self.read(deadline, sessions.snapshot(Position::START)).await?;
         let now = self.now()?;
-        if let Some((list, at)) = last {
-            // Without a head of its own the store cannot say that nothing was closed.
-            let is_known = head != Position::new(u64::MAX);
-            if is_known && (list.log, list.head) == (log, head) && now < later(*at, TTL) && now >= *at {
-                return Ok(last.cloned());
-            }
+        // Without an end of its own the store cannot say that nothing was closed.
+        let is_known = head != Position::new(u64::MAX);
+        let is_same = |last: &MadeStatusList| (last.log, last.head) == (log, head) && now < later(last.at, TTL);
+        if is_known && last.is_some_and(is_same) {
+            return Ok(FoundStatusList::Unchanged);
         }
         let (all, range) = (StatusIndex::of_log(log), StatusIndex::range(number));
         let highest = self
@@ -116,21 +129,34 @@ impl SessionService {
             .await?
             .highest;
         if !all.contains(&range.start) || highest.is_none_or(|highest| highest < range.start) {
-            return Ok(None);
+            return Ok(FoundStatusList::None);
         }
         let mut list = StatusList::new();
         for index in self.read(deadline, sessions.closed_status_indexes(range)).await? {
             list.invalidate(index.place());
         }
-        let token = StatusListToken {
-            uri: format!("{base}/{number}"),
-            issued_at: now,
-            expires_at: later(now, LIFE),
-            ttl: u32::try_from(TTL.as_secs()).unwrap_or(u32::MAX),
+        Ok(FoundStatusList::Made(MadeStatusList {
             list,
+            at: now,
+            uri: format!("{base}/{number}"),
+            log,
+            head,
+        }))
+    }
+
+    /// Signs a status list. `compressed`: its bytes, compressed by DEFLATE in the ZLIB format.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the key that is due is not here, or is a shared secret.
+    pub fn sign_status_list(&self, made: &MadeStatusList, compressed: Vec<u8>) -> Result<String, Unavailable> {
+        let token = StatusListToken {
+            uri: made.uri.clone(),
+            issued_at: made.at,
+            expires_at: later(made.at, LIFE),
+            ttl: u32::try_from(TTL.as_secs()).unwrap_or(u32::MAX),
+            compressed,
         };
-        let keys = self.issuing_keys(now)?;
-        let token = keys.ring.sign_status_list(&token).map_err(StoreError::unavailable)?;
-        Ok(Some((SignedStatusList { token, log, head }, now)))
+        let keys = self.issuing_keys(made.at)?;
+        Ok(keys.ring.sign_status_list(&token).map_err(StoreError::unavailable)?)
     }
 }

@@ -8,6 +8,7 @@
 
 use std::{error::Error, time::Instant};
 
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use rescind_session::{StatusIndex, ports::SessionStore};
 use rescind_store::{SqlSettings, SqlStore};
 use rescind_token::{Algorithm, KeyRing, SigningKey, StatusList, StatusListToken, Timestamp};
@@ -53,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             issued_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::UNIX_EPOCH,
             ttl: 10,
-            list: bits,
+            compressed: compress_to_vec_zlib(bits.as_bytes(), 6),
         };
         let signed = ring.sign_status_list(&token)?.len();
         (bytes, longest) = (bytes + signed, longest.max(signed));

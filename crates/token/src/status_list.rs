@@ -5,7 +5,6 @@
 //! say which token they have.
 
 use jiff::Timestamp;
-use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde_json::{Value, json};
 
 use crate::jws;
@@ -38,9 +37,9 @@ impl StatusList {
         }
     }
 
-    /// `lst`: compressed by DEFLATE in the ZLIB format (section 4.1), in base64url.
-    fn compressed(&self) -> String {
-        jws::encode(&compress_to_vec_zlib(&self.bits, 9))
+    /// The bits. They are sent compressed, by DEFLATE in the ZLIB format (section 4.1).
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bits
     }
 }
 
@@ -61,8 +60,8 @@ pub struct StatusListToken {
     pub expires_at: Timestamp,
     /// `ttl`: after how many seconds a verifier should fetch it again.
     pub ttl: u32,
-    /// The list.
-    pub list: StatusList,
+    /// `lst`: the list, compressed.
+    pub compressed: Vec<u8>,
 }
 
 impl StatusListToken {
@@ -72,7 +71,7 @@ impl StatusListToken {
             "iat": self.issued_at.as_second(),
             "exp": self.expires_at.as_second(),
             "ttl": self.ttl,
-            "status_list": {"bits": 1, "lst": self.list.compressed()},
+            "status_list": {"bits": 1, "lst": jws::encode(&self.compressed)},
         })
     }
 }

@@ -25,6 +25,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod sessions;
+mod status_list;
 pub(crate) mod tokens;
 
 use actix_web::{
@@ -34,12 +35,12 @@ use actix_web::{
 
 pub use accounts::{Me, me, sign_up};
 pub use sessions::{FRESH_FOR, end_session, log_out_everywhere, sessions};
+pub use status_list::status_list;
 pub use tokens::{log_in, log_out, reauthenticate, refresh, tokens};
 
 pub use crate::forward_auth::{forward_auth, forward_auth_same_method};
 pub use crate::health::{live, ready};
 use crate::security_headers::Own;
-pub use crate::status_list::status_list;
 
 /// A reply of this crate.
 pub(crate) fn reply(status: StatusCode) -> HttpResponseBuilder {

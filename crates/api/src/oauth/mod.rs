@@ -12,7 +12,7 @@
 //!
 //! **Clients** are those of [`Settings::oauth_clients`](crate::Settings::oauth_clients). They authenticate with
 //! `client_secret_basic` or `client_secret_post` (RFC 6749, section 2.3.1). A login with
-//! [`handlers::log_in`](crate::handlers::log_in) whose `Authorization` header authenticates a client opens a session that
+//! [`handlers::log_in`] whose `Authorization` header authenticates a client opens a session that
 //! belongs to this client: its `client_id` is in the tokens and in the row. Without one the session belongs to no client, and
 //! its `client_id` is [`Settings::client_id`](crate::Settings::client_id). Every client may use the sessions of no client.
 //! For a session of another client it gets `invalid_grant`, and an inactive answer to an introspection; neither changes
@@ -34,6 +34,7 @@
 mod client;
 mod error;
 mod form;
+pub(crate) mod paths;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -51,19 +52,10 @@ pub use error::OAuthError;
 
 use crate::{handlers, login::device, problem::Problem, rescind::Rescind, security_headers::Own};
 use form::Form;
-
-pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
-pub(crate) const TOKEN: &str = "/oauth/token";
-pub(crate) const REVOKE: &str = "/oauth/revoke";
-pub(crate) const INTROSPECT: &str = "/oauth/introspect";
+use paths::{INTROSPECT, REVOKE, TOKEN};
 
 /// How long a client may keep the metadata, in seconds.
 const MAX_AGE: u32 = 300;
-
-/// Whether a request to that path uses no cookie, so that no other site can misuse one.
-pub(crate) fn is_endpoint(path: &str) -> bool {
-    [TOKEN, REVOKE, INTROSPECT].contains(&path)
-}
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414): the issuer and the addresses of the endpoints, at the paths
 /// where [`Part::OAuth`](crate::Part::OAuth) and [`Part::Jwks`](crate::Part::Jwks) mount them.

@@ -19,9 +19,11 @@ use rescind_store::{KeyRecord, SqlStore};
 use tokio::task::spawn_blocking;
 
 use super::{
-    KeyDirectory, KeySet, KeyState, add_unrecorded, delete, due, is_ended,
+    KeyDirectory, KeySet, KeyState, add_unrecorded, delete, due,
+    files::REFRESH,
+    is_ended,
     reload::EVERY,
-    schedule::{REFRESH, later, state, whole_seconds},
+    schedule::{later, state, whole_seconds},
 };
 use crate::{
     failure::Failure,

@@ -8,6 +8,9 @@ use std::{
 
 use rescind_session::token::KeyError;
 
+/// In the place of an algorithm: the key makes refresh tokens.
+pub(super) const REFRESH: &str = "refresh";
+
 /// Why the keys cannot be used. No message holds key material.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

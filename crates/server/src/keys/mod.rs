@@ -50,8 +50,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::private_files::{lock_directory, make_directory, open_regular, others_may, write_new};
-use files::{KeyFiles, Kind};
-use schedule::REFRESH;
+use files::{KeyFiles, Kind, REFRESH};
 
 /// A directory of keys.
 #[derive(Clone)]

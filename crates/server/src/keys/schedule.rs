@@ -17,10 +17,7 @@ use jiff::Timestamp;
 use rescind_session::KeySchedule;
 use rescind_store::KeyRecord;
 
-use super::{KeySet, KeysError};
-
-/// In the place of an algorithm: the key makes refresh tokens.
-pub(super) const REFRESH: &str = "refresh";
+use super::{KeySet, KeysError, files::REFRESH};
 
 /// What a key is used for at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

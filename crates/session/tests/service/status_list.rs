@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
-    ConfigError, Device, EndReason, Keys, Policy, SessionService, StatusIndex,
+    ConfigError, Device, IssuedTokens, Keys, Policy, SessionService, StatusIndex,
     ports::SessionStore,
+    status_list::{FoundStatusList, MadeStatusList},
     token::{Algorithm, KeyRing, SessionId, SigningKey, StatusList, TokenParts, Uuid},
 };
 
-use crate::world::{World, config, seconds};
+use crate::world::{World, config};
 
 const BASE: &str = "https://rescind.example/oauth/status";
 
@@ -24,12 +25,13 @@ fn status(token: &str) -> (u64, String) {
     (list["idx"].as_u64().unwrap(), list["uri"].as_str().unwrap().to_owned())
 }
 
-async fn list(world: &World, uri: &str) -> Option<TokenParts> {
+async fn made(world: &World, uri: &str) -> Option<MadeStatusList> {
     let number = uri.strip_prefix(BASE).unwrap().trim_start_matches('/').parse().unwrap();
-    let (list, _) = world.service.status_list(number, None).await.unwrap()?;
-    let parts = TokenParts::split_without_verifying(&list.token).unwrap();
-    assert_eq!(parts.header["typ"], "statuslist+jwt");
-    Some(parts)
+    match world.service.status_list(number, None).await.unwrap() {
+        FoundStatusList::Made(made) => Some(made),
+        FoundStatusList::None => None,
+        FoundStatusList::Unchanged => panic!("there was no earlier one"),
+    }
 }
 
 #[tokio::test]
@@ -61,7 +63,9 @@ async fn the_list_names_its_address_and_its_times() {
     let world = world().await;
     let issued = world.log_in().await;
     let (_, uri) = status(issued.access_token.expose_secret());
-    let claims = list(&world, &uri).await.unwrap().claims;
+    let made = made(&world, &uri).await.unwrap();
+    let token = world.service.sign_status_list(&made, Vec::new()).unwrap();
+    let claims = TokenParts::split_without_verifying(&token).unwrap().claims;
     let now = claims["iat"].as_i64().unwrap();
     assert_eq!(claims["sub"], uri);
     assert_eq!((&claims["ttl"], claims["exp"].as_i64()), (&10.into(), Some(now + 60)));
@@ -71,30 +75,38 @@ async fn the_list_names_its_address_and_its_times() {
 #[tokio::test]
 async fn a_list_that_no_token_names_does_not_exist() {
     let world = world().await;
-    assert!(list(&world, &format!("{BASE}/0")).await.is_none());
+    assert!(made(&world, &format!("{BASE}/0")).await.is_none());
     let issued = world.log_in().await;
     let (_, uri) = status(issued.access_token.expose_secret());
     let number: u64 = uri.rsplit('/').next().unwrap().parse().unwrap();
     for other in [number + 1, number + (1 << 15), u64::MAX] {
-        assert!(list(&world, &format!("{BASE}/{other}")).await.is_none(), "{other}");
+        assert!(made(&world, &format!("{BASE}/{other}")).await.is_none(), "{other}");
     }
 }
 
 #[tokio::test]
-async fn a_list_is_kept_only_while_no_session_was_closed() {
+async fn only_the_bits_of_ended_sessions_are_set() {
     let world = world().await;
-    let issued = world.log_in().await;
-    let (_, uri) = status(issued.access_token.expose_secret());
+    let mut issued = Vec::new();
+    for _ in 0..5 {
+        issued.push(world.log_in().await);
+    }
+    let place = |issued: &IssuedTokens| status(issued.access_token.expose_secret());
+    let (_, uri) = place(&issued[0]);
+    let before = made(&world, &uri).await.unwrap();
+    assert_eq!(before.list, StatusList::new());
+    world.log_out(&issued[1]).await.unwrap();
+    world.log_out(&issued[3]).await.unwrap();
+    let mut expected = StatusList::new();
+    for ended in [1, 3] {
+        expected.invalidate(u32::try_from(place(&issued[ended]).0).unwrap());
+    }
     let number = uri.rsplit('/').next().unwrap().parse().unwrap();
-    let first = world.service.status_list(number, None).await.unwrap().unwrap();
-    let closing = rescind_session::ports::Closing {
-        cause: EndReason::Logout,
-        at: world.service.now().unwrap(),
-        margin: seconds(0),
+    let after = world.service.status_list(number, Some(&before)).await.unwrap();
+    let FoundStatusList::Made(after) = after else {
+        panic!("{after:?}")
     };
-    let _ = world.sessions.close(issued.claims.session_id, &closing).await.unwrap();
-    let second = world.service.status_list(number, Some(&first)).await.unwrap().unwrap();
-    assert_ne!(first.0.token, second.0.token);
+    assert_eq!(after.list, expected);
 }
 
 #[tokio::test]

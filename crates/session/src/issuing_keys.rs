@@ -1,0 +1,62 @@
+//! Which keys the service uses now.
+
+use std::sync::{Arc, PoisonError, atomic::Ordering};
+
+use jiff::Timestamp;
+
+use crate::{
+    config::Keys,
+    key_schedule::{KeySchedule, KeysNotReady},
+    service::SessionService,
+    unavailable::Unavailable,
+};
+
+impl SessionService {
+    /// The keys in use now, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
+    #[must_use]
+    pub fn keys(&self) -> Arc<Keys> {
+        let now = self.ports.clock.now().unwrap_or(Timestamp::MIN);
+        Arc::clone(self.key_schedule().at(now).0)
+    }
+
+    /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.
+    ///
+    /// Let a new key verify everywhere before it signs anywhere: give every node a [`KeySchedule`] in which the new key
+    /// is [retired](rescind_token::KeyRing::with_retired) at first.
+    pub fn replace_keys(&self, keys: impl Into<KeySchedule>) {
+        *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys.into());
+    }
+
+    /// Issues nothing after this instant, unless it is called again: for a node whose keys follow a record that
+    /// another node may change. Never called, the keys stay in use.
+    pub fn confirm_keys(&self, until: Timestamp) {
+        self.parts
+            .keys_confirmed
+            .store(until.as_millisecond(), Ordering::Release);
+    }
+
+    fn key_schedule(&self) -> Arc<KeySchedule> {
+        Arc::clone(&self.parts.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys that issue tokens.
+    pub(crate) fn issuing_keys(&self, now: Timestamp) -> Result<Arc<Keys>, Unavailable> {
+        let confirmed = self.parts.keys_confirmed.load(Ordering::Acquire);
+        if now.as_millisecond() > confirmed {
+            let since = Timestamp::from_millisecond(confirmed).unwrap_or(Timestamp::MIN);
+            return Err(KeysNotReady::Unconfirmed(since).into());
+        }
+        let schedule = self.key_schedule();
+        let (keys, is_here) = schedule.at(now);
+        is_here?;
+        Ok(Arc::clone(keys))
+    }
+
+    /// Whether the keys that issue tokens are here. Without them a credential that is not recognised may be genuine.
+    ///
+    /// # Errors
+    /// [`Unavailable::Keys`], or [`Unavailable::Clock`] if the time is not known.
+    pub fn require_keys(&self) -> Result<(), Unavailable> {
+        self.issuing_keys(self.now()?).map(drop)
+    }
+}
