@@ -131,7 +131,12 @@ impl Rescind {
 
     /// Whether requests to that path use no cookie.
     pub(crate) fn is_without_cookies(&self, path: &str) -> bool {
-        paths::is_endpoint(path) && self.parts.oauth.load(Ordering::Relaxed)
+        paths::is_endpoint(path) && self.is_with_oauth()
+    }
+
+    /// Whether the OAuth endpoints are mounted.
+    pub(crate) fn is_with_oauth(&self) -> bool {
+        self.parts.oauth.load(Ordering::Relaxed)
     }
 
     pub(crate) fn status_lists(&self) -> &StatusLists {

@@ -1,6 +1,11 @@
 //! The status lists that were signed last, so that each is made once for all who ask.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use rescind_session::{
@@ -25,44 +30,83 @@ const LEVEL: u8 = 6;
 
 /// The lists that were signed last, by number. A number without a list is not kept.
 #[derive(Default)]
-pub(crate) struct StatusLists(Mutex<HashMap<u64, Kept>>);
+pub(crate) struct StatusLists {
+    signed: StdMutex<HashMap<u64, Signed>>,
+    /// Held while a list is made, with the numbers that exist.
+    making: Mutex<Option<(Range<u64>, Instant)>>,
+}
 
-struct Kept {
-    made: MadeStatusList,
+#[derive(Clone)]
+struct Signed {
+    made: Arc<MadeStatusList>,
     token: Arc<str>,
     /// When it was known to have all revocations.
     complete: Instant,
 }
 
 impl StatusLists {
-    /// One list is made at a time, and each at most once in [`FRESH`], however many ask.
+    /// One list is made at a time, and each at most once in [`FRESH`], however many ask. A number that does not exist costs a
+    /// query at most once in that time.
     pub(crate) async fn get(&self, service: &SessionService, number: u64) -> Result<Arc<str>, Problem> {
-        let lists = timeout(PATIENCE, self.0.lock()).await;
-        let mut lists = lists.map_err(|late| Problem::StoreUnavailable(Hidden::new(late)))?;
-        let kept = lists.get_mut(&number);
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.complete.elapsed() < FRESH) {
-            return Ok(Arc::clone(&kept.token));
+        if let Some(token) = self.fresh(number) {
+            return Ok(token);
+        }
+        let making = timeout(PATIENCE, self.making.lock()).await;
+        let mut making = making.map_err(|late| Problem::StoreUnavailable(Hidden::new(late)))?;
+        // Another request may have made it meanwhile.
+        if let Some(token) = self.fresh(number) {
+            return Ok(token);
         }
         let complete = Instant::now();
-        // A node that may lack revocations publishes nothing.
+        let existing = match &*making {
+            // The next number may have begun meanwhile.
+            Some((existing, since)) if since.elapsed() < FRESH && !existing.is_empty() && number != existing.end => {
+                existing.clone()
+            }
+            _ => {
+                // A node that may lack revocations publishes nothing.
+                service.ready().await?;
+                let existing = service.status_lists().await?;
+                *making = Some((existing.clone(), complete));
+                existing
+            }
+        };
+        if !existing.contains(&number) {
+            return Err(Problem::NotFound);
+        }
         service.ready().await?;
-        let last = kept.as_ref().map(|kept| &kept.made);
-        match (service.status_list(number, last).await?, kept) {
+        let last = self.signed().get(&number).cloned();
+        let found = service
+            .status_list(number, last.as_ref().map(|last| &*last.made))
+            .await?;
+        let signed = match (found, last) {
             (FoundStatusList::Made(made), _) => {
                 let compressed = compress_to_vec_zlib(made.list.as_bytes(), LEVEL);
-                let token: Arc<str> = service.sign_status_list(&made, compressed)?.into();
-                let copy = Arc::clone(&token);
-                lists.insert(number, Kept { made, token, complete });
-                Ok(copy)
+                let token = service.sign_status_list(&made, compressed)?.into();
+                Signed {
+                    made: Arc::new(made),
+                    token,
+                    complete,
+                }
             }
-            (FoundStatusList::Unchanged, Some(kept)) => {
-                kept.complete = complete;
-                Ok(Arc::clone(&kept.token))
-            }
+            (FoundStatusList::Unchanged, Some(last)) => Signed { complete, ..last },
             (FoundStatusList::None | FoundStatusList::Unchanged, _) => {
-                lists.remove(&number);
-                Err(Problem::NotFound)
+                self.signed().remove(&number);
+                return Err(Problem::NotFound);
             }
-        }
+        };
+        let token = Arc::clone(&signed.token);
+        self.signed().insert(number, signed);
+        Ok(token)
+    }
+
+    fn fresh(&self, number: u64) -> Option<Arc<str>> {
+        let signed = self.signed();
+        let found = signed.get(&number).filter(|signed| signed.complete.elapsed() < FRESH);
+        found.map(|signed| Arc::clone(&signed.token))
+    }
+
+    fn signed(&self) -> MutexGuard<'_, HashMap<u64, Signed>> {
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -221,9 +221,10 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
         margin: settings.tokens.margin(),
     };
     directory.replace_access_keys(storage.algorithm)?;
-    let set = directory.load()?;
     // The recorded instants may lie in the future of the new time.
     let mut records = store.recorded_ring().await?.keys;
+    // A file of a key that was ended may be left.
+    let set = directory.load()?.filtered(|id| !is_ended(&records, id));
     records.retain(|record| set.find(&record.id).is_some());
     for record in &mut records {
         record.issues_from = record.issues_from.min(closing.at);

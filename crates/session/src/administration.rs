@@ -68,6 +68,8 @@ impl SessionService {
     /// # Errors
     /// [`AdministrationError`].
     pub async fn enable_user(&self, user: &UserId) -> Result<(), AdministrationError> {
+        // The command that disabled it may have been killed before it ended them.
+        self.detached().close_all(user, None, EndReason::Disabled).await?;
         let (users, id) = (self.ports.users.clone(), user.clone());
         let enable = async move { users.set_disabled(&id, false).await };
         match self.write(self.deadline(), enable).await? {
@@ -100,9 +102,11 @@ impl SessionService {
             crate::failpoints::stay_at("between-user-and-sessions").await;
             service.close_all(&user, None, EndReason::Disabled).await?;
             if delete {
-                let users = service.ports.users.clone();
-                let delete = async move { users.delete(&user).await };
+                let (users, id) = (service.ports.users.clone(), user.clone());
+                let delete = async move { users.delete(&id).await };
                 service.write(service.deadline(), delete).await?;
+                // An account of the demo, or one that was enabled meanwhile, may have logged in.
+                service.close_all(&user, None, EndReason::Disabled).await?;
             }
             Ok(())
         });

@@ -12,14 +12,14 @@
 //!
 //! **Only as fresh as it is fetched.** A verifier keeps it for [`TTL`]; who needs a logout at once asks the blacklist.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use jiff::Timestamp;
 use rescind_token::{ExtraClaims, StatusList, StatusListToken};
 
 use crate::{
     clock::later,
-    life::LogSnapshot,
+    life::{LogSnapshot, LogState},
     ports::StoreError,
     revocation::{LogId, Position},
     service::SessionService,
@@ -44,6 +44,8 @@ pub struct MadeStatusList {
     /// When it was made.
     pub at: Timestamp,
     uri: String,
+    /// The key that was due.
+    kid: String,
     log: LogId,
     head: Position,
 }
@@ -59,7 +61,28 @@ pub enum FoundStatusList {
     Made(MadeStatusList),
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("the database lacks revocations that this node has seen")]
+struct LostRevocations;
+
 impl SessionService {
+    /// The numbers of the lists that tokens name.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn status_lists(&self) -> Result<Range<u64>, Unavailable> {
+        if self.parts.config.status_list.is_none() {
+            return Ok(0..0);
+        }
+        let (deadline, sessions) = (self.deadline(), &self.ports.sessions);
+        let all = StatusIndex::of_log(self.read(deadline, sessions.log()).await?);
+        let highest = self
+            .read(deadline, sessions.status_indexes(all.clone(), &[]))
+            .await?
+            .highest;
+        Ok(highest.map_or(0..0, |highest| all.start.list()..highest.list() + 1))
+    }
+
     /// A free place for a new session, if the configuration has status lists.
     pub(crate) async fn draw_status_index(&self) -> Result<Option<StatusIndex>, Unavailable> {
         if self.parts.config.status_list.is_none() {
@@ -115,11 +138,22 @@ impl SessionService {
         };
         let (deadline, sessions) = (self.deadline(), &self.ports.sessions);
         // The end of the log is read before the sessions: at worst the list has more than it says.
-        let LogSnapshot { log, head, .. } = self.read(deadline, sessions.snapshot(Position::START)).await?;
+        let place = self
+            .read(deadline, async { Ok(*self.parts.sync.place.lock().await) })
+            .await?;
+        let snapshot = self.read(deadline, sessions.snapshot(place.seen.position)).await?;
+        let LogSnapshot { log, head, .. } = snapshot;
+        let continues = place.log != Some(log) || snapshot.judge(place.timeline, Some(&place.seen)) == LogState::Sound;
+        let went_back = last.is_some_and(|last| last.log == log && head < last.head);
+        if !continues || went_back {
+            return Err(StoreError::unavailable(LostRevocations).into());
+        }
         let now = self.now()?;
+        let kid = self.issuing_keys(now)?.ring.active().kid().to_owned();
         // Without an end of its own the store cannot say that nothing was closed.
         let is_known = head != Position::new(u64::MAX);
-        let is_same = |last: &MadeStatusList| (last.log, last.head) == (log, head) && now < later(last.at, TTL);
+        let is_same =
+            |last: &MadeStatusList| (last.log, last.head, &last.kid) == (log, head, &kid) && now < later(last.at, TTL);
         if is_known && last.is_some_and(is_same) {
             return Ok(FoundStatusList::Unchanged);
         }
@@ -139,6 +173,7 @@ impl SessionService {
             list,
             at: now,
             uri: format!("{base}/{number}"),
+            kid,
             log,
             head,
         }))

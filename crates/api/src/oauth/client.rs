@@ -49,10 +49,11 @@ impl Client {
         *owner == rescind.settings().client_id || matches!(self, Self::Authenticated(id) if id == owner)
     }
 
-    /// The same at our JSON calls, which know clients only if there are any: an application may have given sessions other
-    /// ids without them.
+    /// The same at our JSON calls. An application without our OAuth endpoints and without clients may have given sessions
+    /// ids of its own. With the endpoints a client that was removed from the settings must not become public.
     pub(crate) fn may_refresh(&self, rescind: &Rescind, owner: &ClientId) -> bool {
-        rescind.settings().oauth_clients.is_empty() || self.may_use(rescind, owner)
+        let has_clients = rescind.is_with_oauth() || !rescind.settings().oauth_clients.is_empty();
+        !has_clients || self.may_use(rescind, owner)
     }
 }
 

@@ -105,7 +105,13 @@ impl IssuerKeys {
                 Err(VerifyError::UnknownKey) => {
                     let newer = self.newer_than(&document).await;
                     let newer = newer.ok_or_else(|| StoreError::unavailable("the event's key is not known yet"))?;
-                    Ok(verify(&newer))
+                    match verify(&newer) {
+                        // Another node may have published an older document.
+                        Err(VerifyError::UnknownKey) => {
+                            Err(StoreError::unavailable("the event's key is not published yet"))
+                        }
+                        verified => Ok(verified),
+                    }
                 }
                 verified => Ok(verified),
             }

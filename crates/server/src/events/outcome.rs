@@ -8,6 +8,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A receiver that is back gets its events soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// Errors about the sender, its key or the settings, not about the event. A node whose keys are published nowhere yet, or whose
+/// receiver has another audience, must not lose events.
+const OF_THE_SENDER: [&str; 5] = [
+    "authentication_failed",
+    "access_denied",
+    "invalid_key",
+    "invalid_issuer",
+    "invalid_audience",
+];
+
 /// The outcome of one delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -21,8 +31,7 @@ pub(super) enum Outcome {
 
 /// Only 202 acknowledges (RFC 8935 section 2.2): a proxy's own page may be a 200.
 ///
-/// A 400 with `authentication_failed` or `access_denied` is about this sender and not about the event, like 401 and 403. So the
-/// operator can correct the settings, and no event is lost.
+/// A 400 about the sender is like 401 and 403: so the operator can correct the settings, and no event is lost.
 pub(super) fn judge(status: u16, body: &[u8]) -> Outcome {
     if status == 202 {
         return Outcome::Delivered;
@@ -32,9 +41,7 @@ pub(super) fn judge(status: u16, body: &[u8]) -> Outcome {
     // It is logged.
     let error = error.filter(|error| error.len() <= 64 && error.bytes().all(|b| b.is_ascii_graphic()));
     match error {
-        Some(error) if status == 400 && !["authentication_failed", "access_denied"].contains(&error) => {
-            Outcome::Refused(error.to_owned())
-        }
+        Some(error) if status == 400 && !OF_THE_SENDER.contains(&error) => Outcome::Refused(error.to_owned()),
         Some(error) => Outcome::Failed(format!("the receiver answers {status}, {error}")),
         None => Outcome::Failed(format!("the receiver answers {status}")),
     }

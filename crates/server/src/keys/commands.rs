@@ -144,20 +144,24 @@ impl KeyCommands {
     }
 
     /// How long a new key waits until it may be used: until every node knows it, and everybody who reads the JWK set.
-    fn wait(&self, refresh: bool) -> Duration {
-        let cached = if refresh {
-            Duration::ZERO
-        } else {
-            self.tokens.jwks_max_age
-        };
-        cached + EVERY + MARGIN
+    /// A node trusts what it has read of refresh keys as long.
+    fn wait(&self) -> Duration {
+        self.tokens.jwks_max_age + EVERY + MARGIN
     }
 
-    /// Makes a key. `after`: how long it waits at least.
+    /// Makes a key. `after`: how long it waits at least. The file and its record are one task, which a caller that hangs up
+    /// does not stop.
     ///
     /// # Errors
     /// [`Failure`]; [`Failure::Refused`] while another new key waits.
     pub async fn rotate(&self, new: NewKey, after: Duration) -> Result<Rotated, Failure> {
+        let commands = self.clone();
+        let both = tokio::spawn(async move { commands.make_and_record(new, after).await });
+        both.await
+            .map_err(|error| Failure::other("the rotation of the keys has ended", error))?
+    }
+
+    async fn make_and_record(&self, new: NewKey, after: Duration) -> Result<Rotated, Failure> {
         let mut held = self.hold().await?;
         held.require_own(&self.directory)?;
         held.end_gone();
@@ -189,7 +193,7 @@ impl KeyCommands {
         held.set = set;
         let issues_from = match new {
             NewKey::InPlaceOfLeaked => now,
-            _ => whole_seconds(later(now, self.wait(refresh).max(after))),
+            _ => whole_seconds(later(now, self.wait().max(after))),
         };
         if new == NewKey::InPlaceOfLeaked {
             held.end(now, |record| record.algorithm != REFRESH);
@@ -250,11 +254,7 @@ impl KeyCommands {
         held.records
             .retain(|record| record.ended_at.is_some() || set.find(&record.id).is_some());
         let wait = |refresh| {
-            if refresh && alone {
-                Duration::ZERO
-            } else {
-                self.wait(refresh)
-            }
+            if refresh && alone { Duration::ZERO } else { self.wait() }
         };
         add_unrecorded(&mut held.records, &set, now, wait, |refresh| {
             self.tokens.longest_token(refresh)

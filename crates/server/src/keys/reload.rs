@@ -77,6 +77,13 @@ impl Follower {
         let Ok(now) = self.service.now() else { return Ok(()) };
         // Before the files: a command writes a new file first.
         let recorded = self.store.recorded_ring().await?;
+        let plan = Plan::at(now, &recorded.keys);
+        // What was ended is refused before anything else, which may take long or fail.
+        if plan != self.plan {
+            self.service.replace_keys(plan.with(&self.set)?);
+            tracing::info!(keys = ?plan, "the keys were changed");
+            self.plan = plan;
+        }
         let directory = self.directory.clone();
         let read = move || KeyDirectory::open(&directory.0)?.load();
         let is_used = |id: &str| !is_ended(&recorded.keys, id);
@@ -93,12 +100,10 @@ impl Follower {
             }
             Err(error) => refused = Some(error.into()),
         }
-        let plan = Plan::at(now, &recorded.keys);
-        record_lifetimes(&self.store, &recorded.keys, &plan, &self.tokens).await?;
-        if plan != self.plan || had != self.ids() {
-            self.service.replace_keys(plan.with(&self.set)?);
-            tracing::info!(keys = ?plan, "the keys were changed");
-            self.plan = plan;
+        record_lifetimes(&self.store, &recorded.keys, &self.plan, &self.tokens).await?;
+        if had != self.ids() {
+            self.service.replace_keys(self.plan.with(&self.set)?);
+            tracing::info!(keys = ?self.plan, "the key files were changed");
         }
         // A rotation that was recorded since takes effect later than this.
         self.service.confirm_keys(later(now, self.tokens.jwks_max_age + EVERY));
