@@ -26,6 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = SqlStore::open_file(&path, &SqlSettings::default()).await?;
     store.migrate_up().await?;
     let database = Database::connect(format!("sqlite:{}", path.display())).await?;
+    // Without a pattern that would compress better than chance.
+    let ended = "(i * 2654435761 % 4294967296 * 40503 / 65536) % 20 = 0";
     let places = LISTS * u64::from(StatusList::PLACES);
     database
         .execute_unprepared(&format!(
@@ -34,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                (id, user_id, client_id, created_at, last_seen_at, expires_at, access_until, auth_time,
                 closed_at, closed_cause, status_index)
              SELECT randomblob(16), i, 'rescind', 0, 0, 9000000000000, 0, 0,
-                iif(i % 20 = 0, 1, NULL), iif(i % 20 = 0, 'logout', NULL), (i * 1000003) % {places}
+                iif({ended}, 1, NULL), iif({ended}, 'logout', NULL), (i * 1000003) % {places}
              FROM n"
         ))
         .await?;
