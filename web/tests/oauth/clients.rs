@@ -73,3 +73,8 @@ async fn openid_client_discovers_refreshes_introspects_and_revokes() {
 async fn jose_verifies_a_token_by_the_published_keys() {
     runs(Tool::NpmClients, "npm/jose.mjs").await;
 }
+
+#[tokio::test]
+async fn sd_jwt_reads_the_status_list_before_and_after_a_logout() {
+    runs(Tool::NpmClients, "npm/status_list.mjs").await;
+}

@@ -27,6 +27,7 @@ fn program() -> Program {
         .env("RESCIND_STORE_TIMEOUT", "10s")
         .env("RESCIND_LOGIN_LIMIT", "off")
         .env("RESCIND_ACCESS_TTL", "5m")
+        .env("RESCIND_STATUS_LIST", "on")
 }
 
 impl Client {
