@@ -67,6 +67,9 @@ pub async fn forward_auth(request: HttpRequest, rescind: Rescind) -> HttpRespons
 /// For Envoy's HTTP `ext_authz`, which asks with the method of the proxied request, at its path below a prefix.
 /// Otherwise the same as [`forward_auth`].
 ///
+/// Mount it at [`Settings::forward_auth_path`](crate::Settings::forward_auth_path), below [`Rescind::guard`]: elsewhere, or
+/// below [`Rescind::cors`] alone, a preflight of an allowed origin gets a 200 without the headers.
+///
 /// # Errors
 /// [`Problem`]: 401, 403 or 503.
 pub async fn forward_auth_same_method(request: HttpRequest, rescind: Rescind) -> HttpResponse {

@@ -176,6 +176,10 @@ impl KeyCommands {
             let last = due(&held.records, false, Timestamp::MAX)?;
             last.algorithm.parse().ok()
         });
+        if self.tokens.status_list && !refresh && algorithm.is_some_and(Algorithm::is_symmetric) {
+            let why = "RESCIND_STATUS_LIST is on, and nobody else can verify a list that a shared secret signs";
+            return Err(Failure::Refused(why.into()));
+        }
         let refresh_key = RefreshKey::generate(&mut SystemRandom::new()?);
         let directory = self.directory.clone();
         let (file, set) = blocking(move || {
@@ -251,6 +255,12 @@ impl KeyCommands {
     pub(crate) async fn adopt(&self, alone: bool) -> Result<(), Failure> {
         let mut held = self.hold().await?;
         let (set, now) = (held.set.clone(), held.now);
+        let lacks = |refresh| due(&held.records, refresh, now).is_some_and(|key| set.find(&key.id).is_none());
+        if !alone && (lacks(false) || lacks(true)) {
+            let why = "nodes run, and this directory lacks a key that they use: they would accept nothing any more. Check \
+                       RESCIND_KEYS, or stop them first";
+            return Err(Failure::Refused(why.into()));
+        }
         held.records
             .retain(|record| record.ended_at.is_some() || set.find(&record.id).is_some());
         let wait = |refresh| {
