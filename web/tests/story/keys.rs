@@ -292,7 +292,7 @@ async fn a_key_whose_tokens_are_accepted_is_retired_only_on_purpose() {
 
 #[tokio::test]
 async fn there_are_at_most_four_refresh_keys_and_no_list_shows_a_key() {
-    let stage = Stage::open().await;
+    let stage = Stage::with(program().env("RESCIND_JWKS_MAX_AGE", "1s")).await;
     for _ in 0..3 {
         run_well(&stage, &["keys", "rotate", "--refresh"]).await;
         crate::stage::until(async || !run_well(&stage, &["keys", "list"]).await.contains("accepted only")).await;
