@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    oauth, routes,
+    oauth, routes, status_list,
     world::{ACCESS, Make, PASSWORD, REFRESH, Reply, World, call, from_own_page},
 };
 
@@ -34,8 +34,15 @@ fn everything(prefix: &str) -> Routes {
         .with(Part::Browser)
         .with(Part::Jwks)
         .with(Part::ForwardAuth)
+        .with(Part::StatusList)
         .with(Part::OAuth)
         .with(Part::OpenApi)
+}
+
+/// The path of a call, as the document writes it.
+fn template(path: &str) -> String {
+    path.replace("sessions/1", "sessions/{id}")
+        .replace("status/7", "status/{n}")
 }
 
 fn settings(settings: Settings) -> Settings {
@@ -190,12 +197,12 @@ async fn the_document_lists_exactly_the_mounted_calls() {
     let all = listed(&served(&world, everything("/a"), "/a/openapi.json").await);
     let mut expected: BTreeSet<_> = routes::PARTS
         .iter()
-        .map(|(_, method, path)| ((*method).to_owned(), path.replace("sessions/1", "sessions/{id}")))
+        .map(|(_, method, path)| ((*method).to_owned(), template(path)))
         .collect();
     assert_eq!(all, expected);
     for (part, _, _) in routes::PARTS.iter().filter(|(part, _, _)| *part != Part::OpenApi) {
         let own = routes::PARTS.iter().filter(|(of, _, _)| of == part);
-        let own = own.map(|(_, method, path)| ((*method).to_owned(), path.replace("sessions/1", "sessions/{id}")));
+        let own = own.map(|(_, method, path)| ((*method).to_owned(), template(path)));
         expected = all.clone();
         for call in own {
             expected.remove(&call);
@@ -306,7 +313,7 @@ async fn each_call_succeeds_as_documented() {
     let document = Document::get().await;
     let world = Make {
         settings,
-        ..Make::default()
+        ..status_list::make()
     }
     .world()
     .await;
@@ -358,6 +365,7 @@ async fn each_call_succeeds_as_documented() {
     ] {
         sent(200, "GET", path, &|request| request).await;
     }
+    sent(200, "GET", &status_list::path(&alice), &|request| request).await;
     let read = |request: TestRequest| request.insert_header((header::COOKIE, format!("{ACCESS}={}", app.access)));
     sent(403, "GET", "/auth/check", &read).await;
     sent(200, "GET", "/auth/check", &as_(&app.access)).await;

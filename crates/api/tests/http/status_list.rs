@@ -14,7 +14,7 @@ use crate::{
 
 const BASE: &str = "https://rescind.example";
 
-fn make() -> Make {
+pub(crate) fn make() -> Make {
     Make {
         config: |config| config.status_list(Some(format!("{BASE}/oauth/status"))),
         ..Make::default()
@@ -32,7 +32,7 @@ fn is_set(reply: &Reply, tokens: &Tokens) -> bool {
 }
 
 /// The path of the list that a token names.
-fn path(tokens: &Tokens) -> String {
+pub(crate) fn path(tokens: &Tokens) -> String {
     let claims = TokenParts::split_without_verifying(&tokens.access).unwrap().claims;
     let uri = claims["status"]["status_list"]["uri"].as_str().unwrap();
     uri.strip_prefix(BASE).unwrap().to_owned()
