@@ -225,8 +225,11 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     let mut records = store.recorded_ring().await?.keys;
     // A file of a key that was ended may be left.
     let set = directory.load()?.filtered(|id| !is_ended(&records, id));
-    records.retain(|record| set.find(&record.id).is_some());
     for record in &mut records {
+        // Remembered, so that a copy of its file does not count.
+        if set.find(&record.id).is_none() {
+            record.ended_at.get_or_insert(closing.at);
+        }
         record.issues_from = record.issues_from.min(closing.at);
     }
     let longest = |refresh| settings.tokens.longest_token(refresh);

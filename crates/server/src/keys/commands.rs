@@ -32,9 +32,6 @@ use crate::{
 
 /// For nodes whose clocks differ, and that read the record slowly.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long an ended key is remembered, so that its file cannot bring it back.
-const REMEMBERED: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
 /// A key of the database, or of the directory.
 #[derive(Debug, Clone)]
 pub struct ListedKey {
@@ -289,18 +286,17 @@ impl KeyCommands {
     /// Records the keys, then deletes the files of those that were ended.
     async fn record(&self, held: &Held) -> Result<(), Failure> {
         let in_use = held.set.clone().filtered(|id| !is_ended(&held.records, id));
-        let remembered = |record: &&KeyRecord| {
-            let since = |ended: Timestamp| held.now.duration_since(ended).unsigned_abs();
-            record.ended_at.is_none_or(|ended| since(ended) < REMEMBERED)
-        };
-        let records: Vec<_> = held.records.iter().filter(remembered).cloned().collect();
         let before = held.fingerprint.as_deref();
-        if !self.store.record_ring(before, &in_use.fingerprint()?, &records).await? {
+        if !self
+            .store
+            .record_ring(before, &in_use.fingerprint()?, &held.records)
+            .await?
+        {
             let why =
                 "the keys of the database were changed meanwhile: list them, and repeat this if it is still needed";
             return Err(Failure::Refused(why.into()));
         }
-        for file in held.set.files.iter().filter(|file| is_ended(&records, &file.id)) {
+        for file in held.set.files.iter().filter(|file| is_ended(&held.records, &file.id)) {
             delete(&file.path)?;
         }
         Ok(())
