@@ -9,7 +9,7 @@ use rescind_session::{
     token::TokenId,
 };
 use rescind_store::{SqlSettings, SqlStore};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::fixture::{NOON, Place, closing, opened, rng, user};
 
@@ -183,18 +183,24 @@ async fn a_damaged_file_is_an_error_for_every_call() {
     let store = place.store().await;
     let session = opened(&store, 1).await;
     drop(store);
-    // A clean copy without a write-ahead log to repair it from; then every page after the first is random.
+    // A clean copy without a write-ahead log to repair it from; then the first page of each table and index is random.
     let stranger = place.stranger().await;
     stranger
         .execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)")
         .await
         .unwrap();
+    let pages = Statement::from_string(
+        DbBackend::Sqlite,
+        "SELECT rootpage FROM sqlite_schema WHERE rootpage > 1",
+    );
+    let pages = stranger.query_all_raw(pages).await.unwrap();
     stranger.close().await.unwrap();
     let mut file = std::fs::OpenOptions::new().write(true).open(place.file()).unwrap();
-    let length = file.metadata().unwrap().len();
-    file.seek(SeekFrom::Start(4096)).unwrap();
-    file.write_all(&vec![0xa5; usize::try_from(length - 4096).unwrap()])
-        .unwrap();
+    for page in pages {
+        let page = u64::try_from(page.try_get_by_index::<i64>(0).unwrap()).unwrap();
+        file.seek(SeekFrom::Start((page - 1) * 4096)).unwrap();
+        file.write_all(&[0xa5; 4096]).unwrap();
+    }
     drop(file);
 
     let store = SqlStore::open_file(&place.file(), &SqlSettings::default())
