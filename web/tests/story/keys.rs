@@ -294,7 +294,7 @@ async fn a_key_whose_tokens_are_accepted_is_retired_only_on_purpose() {
 async fn there_are_at_most_four_refresh_keys_and_no_list_shows_a_key() {
     let stage = Stage::with(program().env("RESCIND_JWKS_MAX_AGE", "1s")).await;
     for _ in 0..3 {
-        run_well(&stage, &["keys", "rotate", "--refresh"]).await;
+        run_well(&stage, &["keys", "rotate", "--refresh", "--jwks-max-age", "1s"]).await;
         crate::stage::until(async || !run_well(&stage, &["keys", "list"]).await.contains("accepted only")).await;
     }
     refused(&stage, &["keys", "rotate", "--refresh"], "there are 4 refresh keys").await;
