@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, web};
-use rescind_api::{Authenticated, ResourceServer, ResourceServerSettings, RevocationCheck};
+use actix_web::{dev::ServerHandle, web};
+use rescind_api::{ResourceServer, ResourceServerSettings, RevocationCheck};
 use rescind_testkit::{ApiClient, ExposeSecret, RedisServer, Reply, Tokens};
 use tokio::{
     task::JoinSet,
@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     cluster::{DEMO_PASSWORD, Database, Node, PUBLIC_URL, Plan, has_stores, until},
+    other_server::{mine, serve},
     turns::{alone, turn},
 };
 
@@ -38,20 +39,10 @@ async fn outside_verifier(issuer: &Node) -> (ApiClient, ServerHandle) {
     server.fetch_keys().await.unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let client = ApiClient::new(&format!("http://{}", listener.local_addr().unwrap()));
-    let app = move || {
-        App::new().app_data(web::Data::new(server.clone())).route(
-            "/mine",
-            web::get().to(async |caller: Authenticated| caller.session_id().to_string()),
-        )
-    };
-    let running = HttpServer::new(app)
-        .workers(1)
-        .disable_signals()
-        .listen(listener)
-        .unwrap()
-        .run();
-    let handle = running.handle();
-    tokio::spawn(running);
+    let handle = serve(listener, move |cfg| {
+        cfg.app_data(web::Data::new(server.clone()))
+            .route("/mine", web::get().to(mine));
+    });
     (client, handle)
 }
 

@@ -30,6 +30,7 @@ mod failover;
 mod key_rotation;
 mod killed_between;
 mod one_chain;
+mod other_server;
 mod policies;
 mod postgres_killed;
 mod promoted;

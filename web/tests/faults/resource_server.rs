@@ -2,13 +2,14 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle, web};
-use rescind_api::{Authenticated, ResourceServer, ResourceServerSettings, RevocationCheck};
+use actix_web::{dev::ServerHandle, web};
+use rescind_api::{ResourceServer, ResourceServerSettings, RevocationCheck};
 use rescind_store::{RedisReader, RedisSettings};
 use rescind_testkit::{ApiClient, RedisServer, Reply, Tokens, Tool, needs, rounds};
 
 use crate::{
     cluster::{Database, Node, PUBLIC_URL, Plan, until},
+    other_server::{mine, serve},
     turns::turn,
 };
 
@@ -20,10 +21,6 @@ struct Scene {
     handle: ServerHandle,
     /// Its directory has the issuer's database.
     _plan: Plan,
-}
-
-async fn mine(caller: Authenticated) -> String {
-    caller.session_id().to_string()
 }
 
 impl Scene {
@@ -45,25 +42,16 @@ impl Scene {
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let resource = ApiClient::new(&format!("http://{}", listener.local_addr().unwrap()));
-        let app = move || {
-            let unchecked = server.with_check(RevocationCheck::NotChecked);
-            App::new()
-                .app_data(web::Data::new(server.clone()))
+        let unchecked = server.with_check(RevocationCheck::NotChecked);
+        let handle = serve(listener, move |cfg| {
+            cfg.app_data(web::Data::new(server.clone()))
                 .route("/checked", web::get().to(mine))
                 .service(
                     web::resource("/unchecked")
-                        .app_data(web::Data::new(unchecked))
+                        .app_data(web::Data::new(unchecked.clone()))
                         .route(web::get().to(mine)),
-                )
-        };
-        let running = HttpServer::new(app)
-            .workers(1)
-            .disable_signals()
-            .listen(listener)
-            .unwrap()
-            .run();
-        let handle = running.handle();
-        tokio::spawn(running);
+                );
+        });
         Self {
             redis,
             issuer,

@@ -1,4 +1,4 @@
-//! Revocations are pushed to other services, as security events: each arrives, in order, whatever fails in between.
+//! Revocations are pushed to other services, as security events: each arrives, in order, also over failures.
 
 use std::{
     net::TcpListener,
@@ -6,10 +6,9 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, dev::ServerHandle, http::StatusCode, web};
 use rescind_api::{
-    Authenticated, Introspection, IntrospectionSettings, ResourceServer, ResourceServerSettings, RevocationCheck,
-    SetReceiver,
+    Introspection, IntrospectionSettings, ResourceServer, ResourceServerSettings, RevocationCheck, SetReceiver,
     session::token::{TokenParts, sha256},
 };
 use rescind_testkit::{ApiClient, Program, RedisServer, Tokens, Tool, needs, rounds};
@@ -18,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     cluster::{Database, Node, PUBLIC_URL, Plan, until},
+    other_server::{mine, serve},
     turns::{alone, turn},
 };
 
@@ -58,9 +58,9 @@ impl Inbox {
         let url = format!("http://{}/events", listener.local_addr().unwrap());
         let (answers, kept) = (Arc::clone(&answer), Arc::clone(&deliveries));
         let elsewhere = url.replace("/events", "/elsewhere");
-        let server = HttpServer::new(move || {
+        let handle = serve(listener, move |cfg| {
             let (answers, kept, elsewhere) = (Arc::clone(&answers), Arc::clone(&kept), elsewhere.clone());
-            App::new().default_service(web::to(move |request: HttpRequest, body: String| {
+            cfg.default_service(web::to(move |request: HttpRequest, body: String| {
                 let answer = *answers.lock().unwrap();
                 assert_eq!(request.path(), "/events", "a redirect was followed");
                 let header = |name| Some(request.headers().get(name)?.to_str().unwrap().to_owned());
@@ -82,11 +82,8 @@ impl Inbox {
                         Answer::Never => std::future::pending().await,
                     }
                 }
-            }))
+            }));
         });
-        let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
-        let handle = server.handle();
-        tokio::spawn(server);
         Self {
             url,
             answer,
@@ -323,10 +320,6 @@ struct Shop {
     handle: ServerHandle,
 }
 
-async fn mine(caller: Authenticated) -> String {
-    caller.session_id().to_string()
-}
-
 impl Shop {
     /// At that port.
     fn open(port: u16, issuer: &str) -> Self {
@@ -343,20 +336,11 @@ impl Shop {
         settings.timeout = Duration::from_secs(6);
         settings.between_fetches = Duration::from_millis(100);
         let server = ResourceServer::new(settings, RevocationCheck::SecurityEvents(receiver.clone())).unwrap();
-        let app = move || {
-            App::new()
-                .app_data(web::Data::new(server.clone()))
+        let handle = serve(listener, move |cfg| {
+            cfg.app_data(web::Data::new(server.clone()))
                 .route("/mine", web::get().to(mine))
-                .route("/events", receiver.route(&server))
-        };
-        let running = HttpServer::new(app)
-            .workers(1)
-            .disable_signals()
-            .listen(listener)
-            .unwrap()
-            .run();
-        let handle = running.handle();
-        tokio::spawn(running);
+                .route("/events", receiver.route(&server));
+        });
         Self {
             api: ApiClient::new(&base),
             url,
