@@ -14,7 +14,7 @@ use crate::{
     database,
     failure::Failure,
     high_water::HighWaterMark,
-    keys::{KeyCommands, KeyDirectory, NewKey, Rotated, add_unrecorded, is_ended},
+    keys::{KeyCommands, KeyDirectory, NewKey, Rotated, add_unrecorded},
     output::say,
     settings::{Clients, Command, Keys, Migrate, Settings, Storage},
     users,
@@ -123,7 +123,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
         let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
         let remembered = mark.compare(&store).await?.newest;
         let records = store.recorded_ring().await?.keys;
-        let set = set.filtered(|id| !is_ended(&records, id));
+        let set = set.without_ended(&records);
         // A database that no keys have claimed gets its issue floor with its first keys.
         match database::claim_for(settings, &store, &set, remembered).await {
             Err(Failure::ForeignKeys(_)) if matches!(keys, Keys::Adopt) => {}
@@ -224,7 +224,7 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     // The recorded instants may lie in the future of the new time.
     let mut records = store.recorded_ring().await?.keys;
     // A file of a key that was ended may be left.
-    let set = directory.load()?.filtered(|id| !is_ended(&records, id));
+    let set = directory.load()?.without_ended(&records);
     for record in &mut records {
         // Remembered, so that a copy of its file does not count.
         if set.find(&record.id).is_none() {

@@ -13,7 +13,7 @@ use rescind_store::{Claimed, DatabaseLock, KeyRecord, LockMode, SqlSettings, Sql
 use crate::{
     clock,
     failure::Failure,
-    keys::{KeyDirectory, KeySet, KeysError, Plan, add_unrecorded, due, is_ended, record_lifetimes},
+    keys::{KeyDirectory, KeySet, KeysError, Plan, add_unrecorded, due, record_lifetimes},
     private_files::{make_directory, refuse_public},
     settings::{Database, Faults, Settings, Storage},
 };
@@ -133,7 +133,7 @@ pub(crate) async fn load_keys(
         (KeysError::Missing { path }, true) => Failure::ForeignKeys(path),
         (other, _) => other.into(),
     };
-    let set = set.map_err(foreign)?.filtered(|id| !is_ended(&recorded.keys, id));
+    let set = set.map_err(foreign)?.without_ended(&recorded.keys);
     let records = claim_for(settings, store, &set, remembered).await?;
     let last = due(&records, false, Timestamp::MAX);
     if let (Some(asked), Some(last)) = (storage.algorithm, last)

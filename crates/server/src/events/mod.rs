@@ -1,7 +1,7 @@
 //! Security events: revocations, pushed to the receivers of the settings (RFC 8935).
 //!
 //! Each receiver follows the revocation log by a position of its own, in SQL. An event is sent, and only when the receiver has
-//! acknowledged it the position moves: so each arrives at least once, in order, whatever is killed in between. One node delivers
+//! acknowledged it the position moves: so each arrives at least once, in order, also if a process is killed in between. One node delivers
 //! to a receiver, under a claim that expires ([`SqlStore::claim_event_receiver`]).
 //!
 //! **Fast, not immediate.** A revocation of this node wakes the delivery at once; those of other nodes are read from the log ten

@@ -23,7 +23,7 @@ use super::{
     files::REFRESH,
     is_ended,
     reload::EVERY,
-    schedule::{later, state, whole_seconds},
+    schedule::{is_refresh, later, state, whole_seconds},
 };
 use crate::{
     failure::Failure,
@@ -197,7 +197,7 @@ impl KeyCommands {
             _ => whole_seconds(later(now, self.wait().max(after))),
         };
         if new == NewKey::InPlaceOfLeaked {
-            held.end(now, |record| record.algorithm != REFRESH);
+            held.end(now, |record| !is_refresh(record));
         }
         held.records.push(KeyRecord {
             id,
@@ -285,7 +285,7 @@ impl KeyCommands {
 
     /// Records the keys, then deletes the files of those that were ended.
     async fn record(&self, held: &Held) -> Result<(), Failure> {
-        let in_use = held.set.clone().filtered(|id| !is_ended(&held.records, id));
+        let in_use = held.set.clone().without_ended(&held.records);
         let before = held.fingerprint.as_deref();
         if !self
             .store
@@ -306,11 +306,7 @@ impl KeyCommands {
 impl Held {
     /// The keys must be the database's: changing foreign ones would adopt them unseen.
     fn require_own(&self, directory: &KeyDirectory) -> Result<(), Failure> {
-        let own = self
-            .set
-            .clone()
-            .filtered(|id| !is_ended(&self.records, id))
-            .fingerprint()?;
+        let own = self.set.clone().without_ended(&self.records).fingerprint()?;
         if self.fingerprint.as_ref() == Some(&own) {
             Ok(())
         } else {
@@ -349,7 +345,7 @@ impl Held {
     }
 
     fn refuse_a_fifth(&self) -> Result<(), Failure> {
-        let live = |record: &&KeyRecord| record.algorithm == REFRESH && record.ended_at.is_none();
+        let live = |record: &&KeyRecord| is_refresh(record) && record.ended_at.is_none();
         let states = self.records.iter().filter(live);
         let states: Vec<_> = states.map(|record| state(record, &self.records, self.now)).collect();
         if states.len() < RefreshKeys::MOST {

@@ -99,12 +99,6 @@ impl KeySet {
         self.files.iter().find(|file| file.id == id)
     }
 
-    /// Those that pass.
-    pub(crate) fn filtered(mut self, is_used: impl Fn(&str) -> bool) -> Self {
-        self.files.retain(|file| is_used(&file.id));
-        self
-    }
-
     /// The keys with these two issuing, or any others in place of one that is not here; those that pass verify.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Changed keys, picked up by a node that runs.
 //!
 //! A node reads the database's record of the keys and its key files again and again. The record decides which keys verify, and
-//! which one issues tokens from when on; a key that was ended there is refused, whatever the files say. Files count only if they
+//! which one issues tokens from when on; a key that was ended there is refused, also if its file is there. Files count only if they
 //! are the database's keys, as at the start. Otherwise the ones that were read last stay in use.
 
 use std::{convert::Infallible, error::Error, time::Duration};
@@ -9,10 +9,7 @@ use std::{convert::Infallible, error::Error, time::Duration};
 use rescind_session::{ErrorChain, SessionService, ports::StoreError};
 use rescind_store::{KeyRecord, SqlStore};
 
-use super::{
-    KeyDirectory, KeySet, Plan,
-    schedule::{is_ended, later},
-};
+use super::{KeyDirectory, KeySet, Plan, schedule::later};
 use crate::settings::Tokens;
 
 /// How often the record and the files are read.
@@ -86,10 +83,9 @@ impl Follower {
         }
         let directory = self.directory.clone();
         let read = move || KeyDirectory::open(&directory.0)?.load();
-        let is_used = |id: &str| !is_ended(&recorded.keys, id);
         let read = tokio::task::spawn_blocking(read)
             .await?
-            .map(|set| set.filtered(is_used));
+            .map(|set| set.without_ended(&recorded.keys));
         let (had, mut refused) = (self.ids(), None::<Box<dyn Error + Send + Sync>>);
         match read.and_then(|set| Ok((set.fingerprint()?, set))) {
             Ok((fingerprint, set)) if recorded.fingerprint.as_ref() == Some(&fingerprint) => self.set = set,

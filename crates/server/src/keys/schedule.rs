@@ -34,13 +34,21 @@ pub enum KeyState {
     NotRecorded,
 }
 
-fn is_refresh(record: &KeyRecord) -> bool {
+pub(super) fn is_refresh(record: &KeyRecord) -> bool {
     record.algorithm == REFRESH
 }
 
 pub(crate) fn is_ended(records: &[KeyRecord], id: &str) -> bool {
     let ended = |record: &KeyRecord| record.id == id && record.ended_at.is_some();
     records.iter().any(ended)
+}
+
+impl KeySet {
+    /// Without the keys that were ended: a file of one may be left, or come back.
+    pub(crate) fn without_ended(mut self, records: &[KeyRecord]) -> Self {
+        self.files.retain(|file| !is_ended(records, &file.id));
+        self
+    }
 }
 
 /// The key of that kind which issues tokens at a time. Before the first one is due, the first one does.
