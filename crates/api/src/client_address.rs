@@ -30,12 +30,15 @@ pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr
 /// Whether a trusted proxy sent this request.
 pub(crate) fn is_from_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
+    peer.is_some_and(|peer| is_trusted(&peer, trusted))
+}
+
+fn is_trusted(address: &IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
 }
 
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    if !is_trusted(&peer) {
+    if !is_trusted(&peer, trusted) {
         return peer;
     }
     let walk = |name: HeaderName, read: fn(&str) -> Option<IpAddr>| {
@@ -48,7 +51,7 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
                 break;
             };
             client = Some(address);
-            if !is_trusted(&address) {
+            if !is_trusted(&address, trusted) {
                 break;
             }
         }

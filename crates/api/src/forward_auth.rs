@@ -108,7 +108,7 @@ fn refuse(request: &HttpRequest, rescind: &Rescind, problem: &Problem) -> HttpRe
         let asked = from_proxy(request, rescind, &ADDRESSES);
         let next = asked.first().and_then(|asked| asked.to_str().ok());
         let next = next.and_then(browser::local_path).unwrap_or_else(|| "/".to_owned());
-        let refresh = format!("{}?next={}", rescind.settings().refresh_path, encoded(&next));
+        let refresh = browser::with_next(&rescind.settings().refresh_path, &next);
         if let Ok(refresh) = HeaderValue::from_str(&refresh) {
             reply
                 .headers_mut()

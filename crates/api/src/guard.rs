@@ -83,7 +83,7 @@ impl Layer for Parts {
         if !is_websocket(request.headers()) {
             body::limit_time(request, self.rescind.settings().body_deadline);
         }
-        // To a preflight CORS replies 200. A proxy that asks with it would pass on whatever the client sent.
+        // To a preflight CORS replies 200. A proxy that asks with it would pass on what the client sent.
         let forward_auth = &self.rescind.settings().forward_auth_path;
         if request.path().starts_with(forward_auth.as_str()) {
             request.headers_mut().remove(ACCESS_CONTROL_REQUEST_METHOD);

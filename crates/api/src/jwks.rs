@@ -1,12 +1,9 @@
 //! The public keys, for services that verify our tokens: a JWK set (RFC 7517).
 
-use actix_web::{
-    HttpResponse,
-    http::header::{CacheControl, CacheDirective},
-};
+use actix_web::HttpResponse;
 use serde_json::json;
 
-use crate::rescind::Rescind;
+use crate::{caching::public_for, rescind::Rescind};
 
 /// The handler of `GET /.well-known/jwks.json`, to be mounted at another path: the public keys as a JWK set
 /// (RFC 7517), with those that only verify. Symmetric keys are never in it, so under HS256 it is empty.
@@ -25,11 +22,8 @@ pub async fn jwks(rescind: Rescind) -> HttpResponse {
     if let Some(from) = service.issues_from() {
         document["rescind_issued_from"] = json!(from.as_second());
     }
-    let max_age = rescind.settings().jwks_max_age.as_secs();
-    let max_age = CacheDirective::MaxAge(max_age.try_into().unwrap_or(u32::MAX));
-    let caching = CacheControl(vec![CacheDirective::Public, max_age]);
     HttpResponse::Ok()
-        .insert_header(caching)
+        .insert_header(public_for(rescind.settings().jwks_max_age))
         .content_type("application/jwk-set+json")
         .body(document.to_string())
 }

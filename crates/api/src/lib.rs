@@ -4,6 +4,7 @@
 mod authenticated;
 mod body;
 pub mod browser;
+mod caching;
 mod client_address;
 mod cookies;
 mod exchange;

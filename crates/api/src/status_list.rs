@@ -58,23 +58,24 @@ impl StatusLists {
             return Ok(token);
         }
         let complete = Instant::now();
-        let existing = match &*making {
+        let known = making.as_ref().filter(|(existing, since)| {
             // The next number may have begun meanwhile.
-            Some((existing, since)) if since.elapsed() < FRESH && !existing.is_empty() && number != existing.end => {
-                existing.clone()
-            }
-            _ => {
-                // A node that may lack revocations publishes nothing.
-                service.ready().await?;
-                let existing = service.status_lists().await?;
-                *making = Some((existing.clone(), complete));
-                existing
-            }
-        };
-        if !existing.contains(&number) {
+            since.elapsed() < FRESH && !existing.is_empty() && number != existing.end
+        });
+        let known = known.map(|(existing, _)| existing.clone());
+        if known.as_ref().is_some_and(|existing| !existing.contains(&number)) {
             return Err(Problem::NotFound);
         }
+        // A node that may lack revocations publishes nothing.
         service.ready().await?;
+        if known.is_none() {
+            let existing = service.status_lists().await?;
+            let is_there = existing.contains(&number);
+            *making = Some((existing, complete));
+            if !is_there {
+                return Err(Problem::NotFound);
+            }
+        }
         let last = self.signed().get(&number).cloned();
         let found = service
             .status_list(number, last.as_ref().map(|last| &*last.made))

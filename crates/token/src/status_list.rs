@@ -1,8 +1,8 @@
-//! Status lists: one bit for each session, signed, for verifiers that ask nobody about a single token (Token Status List,
+//! Status lists: one bit for each session, signed, for verifiers that send no question about a single token (Token Status List,
 //! draft-ietf-oauth-status-list).
 //!
-//! The list says nothing about who is who: a token has a place in it, drawn at random. And whoever fetches it does not
-//! say which token they have.
+//! The list names no user: a token has a place in it, drawn at random. And a verifier that fetches it does not say which
+//! token it has.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -240,7 +240,7 @@ fn asked_for(request: &HttpRequest) -> String {
         .map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 
-fn with_next(to: &str, next: &str) -> String {
+pub(crate) fn with_next(to: &str, next: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("next", next)
         .finish();

@@ -1,14 +1,16 @@
-//! Status lists, for verifiers that ask nobody about a single token.
+//! Status lists, for verifiers that send no question about a single token.
+
+use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CacheControl, CacheDirective, ETag, EntityTag, Header, IfNoneMatch},
+    http::header::{ETag, EntityTag, Header, IfNoneMatch},
 };
 
-use crate::{problem::Problem, rescind::Rescind};
+use crate::{caching::public_for, problem::Problem, rescind::Rescind};
 
-/// How long caches on the way may keep a list, in seconds.
-const MAX_AGE: u32 = 5;
+/// How long caches on the way may keep a list.
+const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The status list of this number (`GET /oauth/status/{n}`): a signed `statuslist+jwt` with one bit for each session, set
 /// once the session has ended. Access tokens name it if [`Config::status_list`](rescind_session::Config::status_list) is
@@ -34,12 +36,7 @@ pub async fn status_list(request: HttpRequest, rescind: Rescind) -> Result<HttpR
     } else {
         HttpResponse::Ok()
     };
-    reply
-        .insert_header(CacheControl(vec![
-            CacheDirective::Public,
-            CacheDirective::MaxAge(MAX_AGE),
-        ]))
-        .insert_header(ETag(tag));
+    reply.insert_header(public_for(MAX_AGE)).insert_header(ETag(tag));
     if is_known {
         return Ok(reply.finish());
     }

@@ -36,11 +36,13 @@ mod error;
 mod form;
 pub(crate) mod paths;
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         StatusCode,
-        header::{self, CacheControl, CacheDirective, HeaderValue},
+        header::{self, HeaderValue},
     },
     web::Payload,
 };
@@ -50,12 +52,12 @@ use serde_json::{Value, json};
 pub(crate) use client::{Client, of_header};
 pub use error::OAuthError;
 
-use crate::{handlers, login::device, problem::Problem, rescind::Rescind, security_headers::Own};
+use crate::{caching::public_for, handlers, login::device, problem::Problem, rescind::Rescind, security_headers::Own};
 use form::Form;
 use paths::{INTROSPECT, REVOKE, TOKEN};
 
-/// How long a client may keep the metadata, in seconds.
-const MAX_AGE: u32 = 300;
+/// How long a client may keep the metadata.
+const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414): the issuer and the addresses of the endpoints, at the paths
 /// where [`Part::OAuth`](crate::Part::OAuth) and [`Part::Jwks`](crate::Part::Jwks) mount them.
@@ -77,10 +79,9 @@ pub async fn metadata(rescind: Rescind) -> HttpResponse {
         "grant_types_supported": grants,
         "response_types_supported": [],
     });
-    let caching = CacheControl(vec![CacheDirective::Public, CacheDirective::MaxAge(MAX_AGE)]);
     let mut reply = HttpResponse::Ok();
     reply.extensions_mut().insert(Own);
-    reply.insert_header(caching).json(document)
+    reply.insert_header(public_for(MAX_AGE)).json(document)
 }
 
 /// `POST /oauth/token` (RFC 6749, section 6): exchanges a refresh token for the next tokens. A `scope` is refused: a refresh
@@ -114,7 +115,7 @@ pub async fn token(request: HttpRequest, rescind: Rescind, body: Payload) -> Res
     Ok(reply)
 }
 
-/// `POST /oauth/revoke` (RFC 7009). The kind of a token is recognised by its form, whatever `token_type_hint` says.
+/// `POST /oauth/revoke` (RFC 7009). The kind of a token is recognised by its form, and `token_type_hint` is not read.
 ///
 /// # Errors
 /// [`OAuthError`]: `invalid_grant` for a token of another client, which stays valid; `unsupported_token_type` for an access

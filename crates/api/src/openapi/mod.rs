@@ -6,17 +6,14 @@
 
 mod errors;
 
-use actix_web::{
-    HttpResponse,
-    http::{
-        Method,
-        header::{CacheControl, CacheDirective},
-    },
-};
+use std::time::Duration;
+
+use actix_web::{HttpResponse, http::Method};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
+    caching::public_for,
     handlers::{accounts, sessions, tokens},
     health,
     problem::{Body, FieldError},
@@ -24,8 +21,8 @@ use crate::{
     settings::Settings,
 };
 
-/// How long a client may keep the document, in seconds.
-const MAX_AGE: u32 = 300;
+/// How long a client may keep the document.
+const MAX_AGE: Duration = Duration::from_secs(300);
 
 const NOTES: &str = "`HEAD` is answered like `GET`, without the body. Another method of these paths is answered 405 or 404, \
                      and a request that is not HTTP 400, perhaps without a body. Replies may get more members, and errors more \
@@ -35,11 +32,10 @@ const NOTES: &str = "`HEAD` is answered like `GET`, without the body. Another me
 pub(crate) type Mounted<'a> = (&'static str, &'a [Method], &'a str);
 
 pub(crate) fn reply(document: String) -> HttpResponse {
-    let caching = CacheControl(vec![CacheDirective::Public, CacheDirective::MaxAge(MAX_AGE)]);
     let mut reply = HttpResponse::Ok();
     reply.extensions_mut().insert(Own);
     reply
-        .insert_header(caching)
+        .insert_header(public_for(MAX_AGE))
         .content_type("application/json")
         .body(document)
 }

@@ -38,7 +38,7 @@ pub(super) enum Coverage {
 impl EventStream {
     /// The stream after an event. `follows`: the position that the receiver must have reached for it.
     ///
-    /// An event that is older than [`SILENCE`] changes nothing: a transmitter makes each delivery anew, so it was recorded and
+    /// An event that is older than [`SILENCE`] changes nothing: a transmitter makes a new event for each delivery, so it was recorded and
     /// sent again by somebody else.
     pub(super) fn after(
         stream: Option<Self>,

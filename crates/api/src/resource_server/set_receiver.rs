@@ -137,7 +137,7 @@ impl SetReceiver {
                     RevokedSubject::Session(session, _) => Scope::Session(session),
                     RevokedSubject::Token(token) => Scope::Token(token),
                 };
-                // Before the stream: whoever finds it complete finds the entry.
+                // Before the stream: a request that finds it complete finds the entry.
                 blacklist.add(scope, revoked.until)?;
                 event.log.position.saturating_sub(1)
             }

@@ -230,7 +230,7 @@ async fn the_json_refresh_needs_the_sessions_client_too() {
     assert_eq!(world.row(tokens.session).await.generation().get(), 0);
     let own = refresh(&tokens.refresh).insert_header(basic("app:app-secret"));
     world.send(own).await.is(200);
-    // A genuine token ends its session, whoever has it.
+    // A genuine token ends its session, at any client.
     world
         .post("/api/logout", json!({ "refresh_token": tokens.refresh }))
         .await
