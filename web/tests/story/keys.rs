@@ -143,7 +143,10 @@ async fn run_well(stage: &Stage, words: &[&str]) -> String {
 }
 
 async fn refused(stage: &Stage, words: &[&str], because: &str) {
-    let ended = run(stage, words).await;
+    assert_refused(&run(stage, words).await, because);
+}
+
+fn assert_refused(ended: &Ended, because: &str) {
     assert!(!ended.status.success(), "{}", ended.stdout);
     assert!(ended.stderr.contains(because), "{}", ended.stderr);
 }
@@ -305,6 +308,39 @@ async fn there_are_at_most_four_refresh_keys_and_no_list_shows_a_key() {
             assert!(!list.contains(line), "key material is listed");
         }
     }
+}
+
+#[tokio::test]
+async fn a_directory_without_the_keys_of_running_nodes_is_not_adopted() {
+    let stage = Stage::open().await;
+    let tokens = stage.log_in().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let with_other_keys = |words: [&str; 2]| {
+        let program = program()
+            .env("RESCIND_DATA_DIR", stage.running.data_dir())
+            .env("RESCIND_KEYS", elsewhere.path().join("keys"));
+        words.iter().fold(program, |program, word| program.arg(word)).run_to_exit()
+    };
+    let made = with_other_keys(["keys", "generate"]).await.unwrap();
+    assert!(made.status.success(), "{}", made.stderr);
+    assert_refused(&with_other_keys(["keys", "adopt"]).await.unwrap(), "RESCIND_KEYS");
+    stage.assert_alive(&tokens).await;
+    stage.api.refresh(tokens.refresh()).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn no_shared_secret_is_made_for_a_node_that_signs_status_lists() {
+    let stage = Stage::with(program().env("RESCIND_STATUS_LIST", "on")).await;
+    let before = listed(&stage).await;
+    let ended = program()
+        .env("RESCIND_DATA_DIR", stage.running.data_dir())
+        .env("RESCIND_STATUS_LIST", "on")
+        .env("RESCIND_ALGORITHM", "HS256")
+        .arg("keys")
+        .arg("rotate")
+        .run_to_exit();
+    assert_refused(&ended.await.unwrap(), "RESCIND_STATUS_LIST");
+    assert_eq!(listed(&stage).await, before, "no key was made");
 }
 
 #[tokio::test]
