@@ -174,7 +174,7 @@ given! {
     database_connections: "RESCIND_DATABASE_CONNECTIONS", "COUNT";
     /// Where the blacklist is: redis:, rediss:, redis+sentinel: or redis+cluster:. [default: in the process, which is then alone]
     redis_url: "REDIS_URL", "URL";
-    /// How many connections to Redis at most. [default: 8]
+    /// How many connections to Redis at most, besides the one that all checks share. [default: 8]
     redis_connections: "RESCIND_REDIS_CONNECTIONS", "COUNT";
     /// What the names of the keys in Redis begin with. [default: rescind]
     redis_namespace: "RESCIND_REDIS_NAMESPACE", "NAME";

@@ -13,7 +13,7 @@
 //! | `DATABASE_URL` | SQLite in the data directory | `sqlite:` and a path, or `postgres:` |
 //! | `RESCIND_DATABASE_CONNECTIONS` | `8` | connections to the database at most, besides one that holds the lock (Postgres) or writes (SQLite) |
 //! | `REDIS_URL` | none: the blacklist is in the process, which is then alone | `redis:`, `rediss:`, `redis+sentinel:`, `redis+cluster:` |
-//! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most |
+//! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most, besides the one that all checks share |
 //! | `RESCIND_REDIS_NAMESPACE` | `rescind` | what the names of the keys in Redis begin with |
 //! | `RESCIND_POLICY` | `blacklist` | `stored`, `client_delete`, `short_lived`, `rotation`, `blacklist` |
 //! | `RESCIND_ACCESS_TTL` | `12h` under `stored` and `client_delete`, else `5m` | life of an access token |

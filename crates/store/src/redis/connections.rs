@@ -320,7 +320,9 @@ impl Manager for Connections {
     }
 }
 
-/// A connection to a server that was identified. It leads to one process until it is closed.
+/// A connection to a server that was identified. It leads to one process until it is closed. A clone is the same
+/// connection.
+#[derive(Clone)]
 pub(super) struct Connection {
     link: MultiplexedConnection,
     life: Life,
@@ -347,9 +349,9 @@ impl Connection {
         &self.life
     }
 
-    /// Marks the connection as unusable.
-    pub(super) fn give_up(&mut self) {
-        self.is_sound = false;
+    /// The [generation](Trusted::connections) in which it was made.
+    pub(super) fn made_as(&self) -> u64 {
+        self.made_as
     }
 
     pub(super) async fn ask<T: FromRedisValue>(&mut self, question: &Question<'_>) -> Result<T, Failure> {

@@ -8,8 +8,9 @@
 //! ([`trust`]). `docs/amnesia.md` has the whole argument, with the interleavings that were considered and what is not
 //! promised.
 //!
-//! **One check is one command**: `MGET mark token session`, all in one slot. The server is known beforehand: a
-//! connection identifies it when it is made ([`connections`]), and leads to one process until it is closed.
+//! **One check is one command**: `MGET mark token session`, all in one slot, over one connection that all checks share
+//! ([`shared`]). The server is known beforehand: a connection identifies it when it is made ([`connections`]), and leads
+//! to one process until it is closed.
 //!
 //! **Every change of the copy is a script** that identifies the server itself ([`scripts`]): Redis runs scripts one at
 //! a time, so no flush, no failover and no other node can come between the check and the write. Each script returns the
@@ -27,6 +28,7 @@ mod error;
 mod keys;
 mod reader;
 mod scripts;
+mod shared;
 mod trust;
 
 pub use error::RedisConnectError;
@@ -53,6 +55,7 @@ use connections::{Connections, Identify, Question};
 use error::Failure;
 use keys::Keys;
 use scripts::{CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
+use shared::{Link, Shared};
 use trust::Trusted;
 
 /// How many entries one script writes or removes: about a millisecond, in which Redis serves no other client.
@@ -76,7 +79,8 @@ const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisSettings {
-    /// The number of connections, and so of concurrent commands; at least one. Default 8.
+    /// The number of connections for changes of the copy, at least one. All checks share one more, and so the checks wait
+    /// for none of them. Default 8.
     pub connections: usize,
     /// The longest that a command waits: for a free connection, for a new one, and for the reply. Default 500 ms.
     pub timeout: Duration,
@@ -104,6 +108,8 @@ rescind_session::__setters!(RedisSettings {
 /// The blacklist in Redis, shared by every node.
 pub struct RedisBlacklist {
     pool: Pool<Connections>,
+    /// The connection of the checks.
+    shared: Shared,
     trust: Arc<Trusted>,
     keys: Keys,
     timeout: Duration,
@@ -157,6 +163,7 @@ impl RedisBlacklist {
             .map_err(|error| RedisConnectError::Unusable(error.into()))?;
         Ok(Self {
             pool,
+            shared: Shared::new(settings.timeout),
             trust,
             keys,
             timeout: settings.timeout,
@@ -219,16 +226,23 @@ impl RedisBlacklist {
             Ok(answer) => return Ok((answer, connection)),
             Err(failure) => failure,
         };
-        drop(connection);
         if failure.is_of_a_stale_connection() {
-            self.trust.renew_connections();
+            self.trust.renew_connections_of(connection.made_as());
         }
+        drop(connection);
         if !failure.is_lost_connection() {
             return Err(failure);
         }
         let mut connection = self.connection().await?;
         let answer = connection.ask(question).await?;
         Ok((answer, connection))
+    }
+
+    /// Sends the command of a check over the connection that all checks share.
+    async fn ask_shared<T: FromRedisValue>(&self, question: &Question<'_>) -> Result<(T, Arc<Link>), Failure> {
+        tokio::time::timeout(self.timeout, self.shared.ask(&self.pool, &self.trust, question))
+            .await
+            .unwrap_or(Err(Failure::TimedOut(self.timeout)))
     }
 
     async fn connection(&self) -> Result<Object<Connections>, Failure> {
@@ -342,7 +356,7 @@ impl RedisBlacklist {
         let scopes = [Scope::Token(token), Scope::Session(session)];
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
         let question = Question::Values(vec![self.keys.mark.clone(), token_key, session_key]);
-        let ((mark, token_entry, session_entry), mut connection) = self.ask::<(Value, Value, Value)>(&question).await?;
+        let ((mark, token_entry, session_entry), link) = self.ask_shared::<(Value, Value, Value)>(&question).await?;
         // An entry that is there refuses, whatever its `until`, and whoever has it.
         if session_entry.is_some() {
             return Ok(RevocationStatus::Revoked(Scope::Session(session)));
@@ -350,7 +364,7 @@ impl RedisBlacklist {
         if token_entry.is_some() {
             return Ok(RevocationStatus::Revoked(Scope::Token(token)));
         }
-        let life = connection.life();
+        let life = link.life();
         let is_clear = self.trust.term().is_some_and(|term| {
             let of = format!("{} {} ", term.log.as_uuid(), term.life.as_str());
             mark.is_some_and(|mark| mark.starts_with(of.as_bytes()))
@@ -359,7 +373,7 @@ impl RedisBlacklist {
             return Ok(RevocationStatus::NotRevoked);
         }
         if self.trust.term().is_none_or(|term| term.life != *life) {
-            connection.give_up();
+            link.give_up();
         }
         Ok(RevocationStatus::Incomplete)
     }

@@ -84,7 +84,7 @@ impl RedisReader {
         let [session_key, token_key] = scopes.map(|scope| keys.entry(scope));
         // The remaining time first: a mark that is set in between is newer, not older.
         let question = Question::LastingValues(vec![keys.mark.clone(), session_key, token_key]);
-        let ((lasts, values), mut connection) = self.blacklist.ask::<(i64, [Value; 3])>(&question).await?;
+        let ((lasts, values), link) = self.blacklist.ask_shared::<(i64, [Value; 3])>(&question).await?;
         let [mark, session_entry, token_entry] = values;
         for (scope, entry) in scopes.into_iter().zip([session_entry, token_entry]) {
             // An entry refuses, also in a copy that cannot be trusted.
@@ -97,10 +97,10 @@ impl RedisReader {
         };
         let mark = String::from_utf8_lossy(&mark);
         let of_log = mark.strip_prefix(&format!("{} ", log.as_uuid()));
-        let is_of_this_life = of_log.is_some_and(|rest| rest.split(' ').next() == Some(connection.life().as_str()));
+        let is_of_this_life = of_log.is_some_and(|rest| rest.split(' ').next() == Some(link.life().as_str()));
         if of_log.is_some() && !is_of_this_life {
             // The same process may be in another life by now.
-            connection.give_up();
+            link.give_up();
         }
         // A mark that lasts too long was set before the clock of Redis went back.
         let (longest, lasts) = (millis(MARK_LASTS), u64::try_from(lasts).unwrap_or(0));

@@ -63,6 +63,15 @@ impl Trusted {
         self.state().connections += 1;
     }
 
+    /// The same, after the failure of one that was made in that generation: the failures of several concurrent commands
+    /// count once.
+    pub(super) fn renew_connections_of(&self, made_as: u64) {
+        let mut state = self.state();
+        if state.connections == made_as {
+            state.connections += 1;
+        }
+    }
+
     /// Discards everything that was learned.
     pub(super) fn lose(&self) {
         let mut state = self.state();

@@ -14,4 +14,5 @@ mod losing;
 mod marks;
 mod reading;
 mod refusing;
+mod sharing;
 mod tls;
