@@ -6,7 +6,7 @@
 //! | [`excerpt`] | pieces of our own source, cut at marks when the program is built |
 //! | [`experiment`] | the story under the prose, played in a sandbox |
 //! | [`exercises`] | the exercises, and what was solved |
-//! | [`contents`], [`reading`], [`glossary`] | the pages |
+//! | [`contents`], [`reading`], [`glossary`], [`teach`] | the pages; the last is for teachers |
 //!
 //! Text and program must not drift apart: a chapter shows the source that runs, draws an experiment that is run for it, and a
 //! test follows each of its links.
@@ -21,6 +21,7 @@ mod exercises;
 mod experiment;
 mod glossary;
 mod reading;
+mod teach;
 
 use actix_web::web;
 
@@ -32,6 +33,7 @@ const GLOSSARY: &str = "/glossary";
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.configure(exercises::configure)
         .service(web::resource(COURSE).route(read().to(contents::show)))
+        .service(web::resource("/learn/teach").route(read().to(teach::show)))
         .service(web::resource("/learn/{chapter}").route(read().to(reading::show)))
         .service(web::resource(GLOSSARY).route(read().to(glossary::show)));
 }

@@ -42,7 +42,7 @@ async fn axe_finds_no_fault(scheme: ColourScheme) {
 
 async fn pages(running: &Running) -> Vec<String> {
     let mut pages = chapters(&running.cookie_client()).await;
-    pages.extend(["/learn".to_owned(), "/glossary".to_owned()]);
+    pages.extend(["/learn", "/learn/teach", "/glossary"].map(str::to_owned));
     pages
 }
 
