@@ -4,10 +4,8 @@
 //! | --- | --- | --- |
 //! | `RESCIND_DEMO_PEERS` | none | where the demo's thief finds the other nodes: their addresses, with commas between them |
 //! | `RESCIND_DEMO` | on if bind and public URL (plain http) are loopback | `on`, `off`, or `public` where others come in |
-//!
-//! In the demo an access token lives `60s` by default, where the node's default is `5m`.
 
-use std::{ffi::OsString, time::Duration};
+use std::ffi::OsString;
 
 use clap::{Args, Parser};
 use rescind_server::settings::{Additions, Faults, Listening, Setting, Settings, origin};
@@ -18,7 +16,7 @@ use url::Url;
 ///
 /// Without a command it serves.
 #[derive(Debug, Parser)]
-#[command(name = "rescind", version, mut_arg("access_ttl", |arg| arg.help(ACCESS_TTL_HELP)))]
+#[command(name = "rescind", version)]
 pub(crate) struct CommandLine {
     #[command(flatten)]
     pub(crate) node: rescind_server::CommandLine,
@@ -50,10 +48,6 @@ struct Given {
     demo: Option<OsString>,
 }
 
-const ACCESS_TTL_HELP: &str =
-    "How long an access token lives. [default: 12h under stored and client_delete, else 5m, and 60s in the demo]";
-/// Short, so that a visitor of the demo sees a token expire and be renewed.
-const ACCESS_TTL: Duration = Duration::from_secs(60);
 const MOST_PEERS: usize = 8;
 
 /// Whether the demo is on: accounts with public passwords, and tokens in full on the pages.
@@ -75,7 +69,7 @@ impl CommandLine {
             let demo = Demo::judge(&self.own, listening, faults);
             let additions = Additions {
                 variables: &["RESCIND_DEMO", "RESCIND_DEMO_PEERS"],
-                access_ttl: demo.is_on().then_some(ACCESS_TTL),
+                access_ttl: None,
             };
             (additions, (demo, peers(&self.own, demo, faults)))
         })
@@ -154,15 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_and_the_demo_set_the_access_tokens_lifetime() {
+    fn the_policy_sets_the_access_tokens_lifetime_in_the_demo_too() {
         let life = |policy, demo| {
             let (settings, _) = judge(&[("RESCIND_POLICY", policy), ("RESCIND_DEMO", demo)]).unwrap();
             settings.tokens.policy.access_ttl.as_secs()
         };
-        assert_eq!(life("blacklist", "on"), 60);
-        assert_eq!(life("blacklist", "off"), 5 * 60);
-        assert_eq!(life("short_lived", "on"), 60);
         for demo in ["on", "off"] {
+            assert_eq!(life("blacklist", demo), 5 * 60);
+            assert_eq!(life("short_lived", demo), 5 * 60);
             assert_eq!(life("stored", demo), 12 * 60 * 60);
             assert_eq!(life("client_delete", demo), 12 * 60 * 60);
         }

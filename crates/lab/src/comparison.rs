@@ -236,6 +236,12 @@ pub struct Costs {
 }
 
 impl Lane {
+    /// Whether the thief found no such token: then the lane says nothing about its answer.
+    #[must_use]
+    pub fn nothing_stolen(&self) -> bool {
+        self.marks.iter().any(|mark| mark.what == What::NothingToSteal)
+    }
+
     /// For how many seconds the thief was inside.
     #[must_use]
     pub fn seconds_inside(&self) -> u64 {

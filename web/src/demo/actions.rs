@@ -5,7 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
-use rescind_session::{Password, token::AccessToken};
+use rescind_session::{Device, LogoutCredential, Password, token::AccessToken};
 
 use super::{
     Stage,
@@ -48,8 +48,46 @@ pub(crate) async fn thief_tries(
     stage: Data<Stage>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
+    let now = rescind.service().now()?;
+    let slow = |heist: &&Heist| heist.has_expired_untried(now);
+    let loot = visit
+        .lock()
+        .heist
+        .as_ref()
+        .filter(slow)
+        .map(|heist| heist.refresh.is_some());
+    if let Some(both_refresh) = loot {
+        play_again(&rescind, &visit, both_refresh).await?;
+    }
     try_doors(&rescind, &stage, &visit).await?;
     Ok(see_other(SCREEN))
+}
+
+/// For a reader who read for longer than a token lives: the login, the theft and the end of the session happen again, so
+/// that the doors answer as they would have answered a faster reader. The browser keeps what it has.
+async fn play_again(rescind: &Rescind, visit: &Visit, both_refresh: bool) -> Result<(), Problem> {
+    let (service, device) = (rescind.service(), Device::default());
+    let (client, password) = (rescind.settings().client_id.clone(), Password::new(DEMO_PASSWORD));
+    let mut issued = service.log_in(VICTIM, &password, client, device.clone()).await?;
+    match issued.refresh.clone().filter(|_| both_refresh) {
+        // The thief refreshes twice, then you come with a token that is two generations old.
+        Some(yours) => {
+            for _ in 0..2 {
+                let newest = issued.refresh.as_ref().unwrap_or(&yours).token.clone();
+                issued = service.refresh(newest.expose_secret(), device.clone()).await?;
+            }
+            let _ = service.refresh(yours.token.expose_secret(), device).await;
+        }
+        None => {
+            let access = Some(issued.access_token.expose_secret());
+            service.log_out(LogoutCredential { access, refresh: None }).await?;
+        }
+    }
+    let now = service.now()?;
+    if let Some(heist) = &mut visit.lock().heist {
+        heist.played_again(issued, now);
+    }
+    Ok(())
 }
 
 async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {

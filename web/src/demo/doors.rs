@@ -20,6 +20,7 @@ use super::{
 use crate::{
     content::{Facts, say, word, yes},
     pages::{read, times::Time},
+    trace::Said as Colour,
 };
 
 /// The private notes of the demo's users.
@@ -79,6 +80,8 @@ pub(super) struct DoorView {
 pub(super) enum Said {
     /// The token was not tried yet.
     Nothing,
+    /// It was tried before the session ended, and not since.
+    Stale,
     /// In, as expected.
     In,
     /// In, although the session was ended, until the token expires.
@@ -107,12 +110,12 @@ impl Said {
         }
     }
 
-    /// The class, which sets its colour.
-    pub(super) fn class(&self) -> &'static str {
+    /// What it means, which sets its colour.
+    pub(super) fn colour(&self) -> Colour {
         match self {
-            Self::In | Self::StillIn(_) => "accepted",
-            Self::Refused { .. } => "refused",
-            Self::Nothing | Self::WasIn | Self::NoAnswer => "open",
+            Self::In | Self::StillIn(_) => Colour::ThiefIn,
+            Self::Refused { .. } => Colour::KeptOut,
+            Self::Nothing | Self::Stale | Self::WasIn | Self::NoAnswer => Colour::Unknown,
         }
     }
 }
@@ -132,13 +135,15 @@ impl DoorView {
         let first = path == ASKING_DOOR;
         let tried = scene.heist.and_then(|heist| Some((heist, heist.doors.as_ref()?)));
         let ended_at = scene.heist.and_then(|heist| heist.ended_at);
-        let (mut said, mut note, mut ended) = (Said::Nothing, None, false);
+        let (mut said, mut note) = (Said::Nothing, None);
         let mut facts = facts.clone();
         if let Some((heist, tried)) = tried {
             let attempt = if first { &tried.asking } else { &tried.signature };
-            ended = ended_at.is_some_and(|ended| tried.at >= ended);
-            said = Said::of(attempt, ended, heist.claims.expires_at, scene.now);
-            note.clone_from(&attempt.note);
+            said = match ended_at {
+                Some(ended) if tried.at < ended => Said::Stale,
+                ended => Said::of(attempt, ended.is_some(), heist.claims.expires_at, scene.now),
+            };
+            note = attempt.note.clone().filter(|_| said.colour() == Colour::ThiefIn);
         }
         if let Said::Refused { status, code } = &said {
             facts.set("code", code.as_str());
@@ -147,7 +152,6 @@ impl DoorView {
         facts.set("door", if first { "first" } else { "second" });
         facts.set("said", word(&said));
         facts.set("asked", word(check));
-        facts.set("stale", yes(said != Said::Nothing && ended_at.is_some() && !ended));
         facts.set("bought", yes(scene.heist.is_some_and(|heist| heist.refresh.is_some())));
         let (id, name) = match first {
             true => ("door-blacklist", "The first door"),
@@ -209,6 +213,6 @@ mod tests {
         };
         let facts = Facts::default().with("said", word(&refused)).with("status", "503");
         assert!(say(&WORDS.why, &facts).contains("not let in"));
-        assert_eq!(refused.class(), "refused");
+        assert_eq!(refused.colour(), Colour::KeptOut);
     }
 }

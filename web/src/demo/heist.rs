@@ -4,7 +4,10 @@
 
 use jiff::Timestamp;
 use rescind_lab::{Asked, Refreshed, Who};
-use rescind_session::token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId};
+use rescind_session::{
+    IssuedTokens,
+    token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId},
+};
 
 use super::{
     log::Entry,
@@ -84,6 +87,8 @@ pub(crate) enum What {
     },
     Exchanged(Refreshed),
     LoggedOut,
+    /// The same again, with new tokens.
+    PlayedAgain,
     /// The session was ended in another way.
     Ended(&'static str),
 }
@@ -158,6 +163,18 @@ impl Heist {
             stolen.generation = presented.unverified_generation();
             stolen.token = refresh;
         }
+    }
+
+    /// Whether the stolen token expired before the thief could try it after the end.
+    pub(crate) fn has_expired_untried(&self, now: Timestamp) -> bool {
+        self.ended_at.is_some() && now >= self.claims.expires_at
+    }
+
+    /// The same happened again with these tokens, and their session was ended.
+    pub(crate) fn played_again(&mut self, issued: IssuedTokens, at: Timestamp) {
+        (self.access, self.claims) = (issued.access_token, issued.claims);
+        (self.doors, self.ended_at) = (None, Some(at));
+        self.remember(at, Who::Thief, What::PlayedAgain);
     }
 
     pub(crate) fn tried(&mut self, tried: Tried) {

@@ -16,7 +16,7 @@ use crate::{
     pages::times::Time,
     stores::Stores,
     trace::{
-        Shown, class_of,
+        Said, Shown, class_of,
         cost::Count,
         milliseconds, outcome,
         sequence::{Lane, Message, Sequence, Step, messages},
@@ -76,6 +76,10 @@ impl Entry {
     /// The status and code, and the outcome in a word.
     pub(crate) fn outcome(&self) -> String {
         outcome(&self.exchange)
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        Said::of(&self.exchange)
     }
 
     pub(crate) fn who(&self) -> &'static str {

@@ -102,8 +102,6 @@ pub(super) enum Phase {
     Ended,
     /// The session was ended, and the thief has tried since.
     TriedAfterEnd,
-    /// The thief's token has expired.
-    RunOut,
 }
 
 impl Phase {
@@ -111,23 +109,14 @@ impl Phase {
         let Some(heist) = scene.heist else {
             return Self::NotRobbed;
         };
-        let run_out = scene.now >= heist.claims.expires_at;
         match (heist.ended_at, heist.refresh.is_some()) {
             // While both can refresh, there is another token.
             (None, true) => Self::BothHoldIt,
-            _ if run_out && !knows_more_than_expiry(heist) => Self::RunOut,
             (None, false) => Self::Robbed,
             (Some(_), _) if heist.tried_after_end().is_some() => Self::TriedAfterEnd,
             (Some(_), _) => Self::Ended,
         }
     }
-}
-
-/// Whether the doors, tried after the end, distinguished logout from expiry. That stays visible when the token expires.
-fn knows_more_than_expiry(heist: &Heist) -> bool {
-    heist
-        .tried_after_end()
-        .is_some_and(|tried| tried.signature.name() != "expired")
 }
 
 /// A button. The next step is the prominent one; the other buttons are on the sides.
@@ -191,13 +180,14 @@ impl Step {
                 Self::LetThemStealRefresh
             }
             Phase::Robbed if scene.is_the_victim(heist) => Self::LogOut,
-            // Logged out under a policy that records no logout, or as another user.
+            // Logged out by the expiry, or as another user.
+            Phase::Robbed if scene.now >= heist.claims.expires_at => Self::BeRobbedAgain,
             Phase::Robbed | Phase::Ended => Self::LetThemTryAgain,
             Phase::BothHoldIt => {
                 let (yours, theirs) = (scene.your_generation(heist), heist.generation());
                 next_refresh(yours.map(|yours| yours.get()), theirs.map(|theirs| theirs.get()))
             }
-            Phase::TriedAfterEnd | Phase::RunOut => {
+            Phase::TriedAfterEnd => {
                 let has_refresh = scene.rescind.service().policy().refresh.is_some();
                 match heist.next_act() {
                     Act::Second if has_refresh => Self::BeRobbedForTheSecondAct,

@@ -39,7 +39,7 @@ use crate::{
         times::Time,
     },
     stores::Stores,
-    trace::{class_of, milliseconds, reply, sequence::Sequence},
+    trace::{Said as Colour, class_of, milliseconds, reply, sequence::Sequence},
 };
 
 #[derive(Template)]
@@ -96,6 +96,7 @@ struct Row {
     /// Whether this node drew the page.
     own: bool,
     exchange: Exchange,
+    said: Colour,
 }
 
 impl Row {
@@ -337,7 +338,7 @@ fn says(moment: &Moment) -> String {
             facts.set("others", elsewhere.join(", "));
         }
         What::Ended(how) => facts.set("how", *how),
-        What::LoggedIn | What::CopiedAccess | What::LoggedOut => {}
+        What::LoggedIn | What::CopiedAccess | What::LoggedOut | What::PlayedAgain => {}
     }
     say(&WORDS.moment, &facts)
 }
@@ -346,10 +347,16 @@ fn says(moment: &Moment) -> String {
 fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     let heist = scene.heist?;
     let tried = heist.doors.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
+    let is_stale = heist.ended_at.is_some() && heist.tried_after_end().is_none();
     let row = |name: String, own, attempt: &Attempt| Row {
         name,
         own,
         exchange: attempt.exchange.clone(),
+        said: if is_stale {
+            Colour::Unknown
+        } else {
+            Colour::of(&attempt.exchange)
+        },
     };
     let own = match &stores.node {
         Some(node) => format!("Node {node}"),

@@ -37,8 +37,8 @@ pub(crate) struct Part {
 pub(crate) enum Undecodable {
     Empty,
     TooLong,
-    /// It begins with a scheme or a header name.
-    WithScheme,
+    /// It has a space or a line break in it.
+    InPieces,
     RefreshToken,
     /// Another number of parts than three.
     Parts(usize),
@@ -85,7 +85,7 @@ impl Undecodable {
             return Self::RefreshToken;
         }
         if token.contains(char::is_whitespace) {
-            return Self::WithScheme;
+            return Self::InPieces;
         }
         match token.split('.').count() {
             3 => Self::NotJson,
@@ -279,7 +279,7 @@ mod tests {
         let good = token("{}", "{}");
         for (text, why) in [
             (String::new(), Undecodable::Empty),
-            (format!("Bearer {good}"), Undecodable::WithScheme),
+            (format!("{good} {good}"), Undecodable::InPieces),
             ("rrt_AbC".to_owned(), Undecodable::RefreshToken),
             ("hello".to_owned(), Undecodable::Parts(1)),
             ("a.b.c.d.e".to_owned(), Undecodable::Parts(5)),

@@ -48,6 +48,10 @@ use verified::Verified;
 const PATH: &str = "/inspector";
 /// The choice to paste a token. Every other choice is one of the visitor's own.
 const PASTED: &str = "pasted";
+/// The token of RFC 7519, section 3.1: what the page shows first.
+const EXAMPLE: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+                       eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+                       dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// Adds the inspector to an application, where the demo is on.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
@@ -84,7 +88,8 @@ async fn show(
     };
     let own = own.and_of(&sandboxes, &request).await;
     let frame = site.frame(&request, "Inspector", own.who(&rescind).await?);
-    draw(StatusCode::OK, &Page::empty(frame, &own))
+    let now = rescind.service().now().map_err(Problem::from)?;
+    draw(StatusCode::OK, &Page::empty(frame, &own).with_example(now))
 }
 
 async fn submit(
@@ -126,7 +131,7 @@ async fn inspected(
     let pasted = !sent.token.trim().is_empty() || sent.which.is_empty() || sent.which == PASTED;
     let which = if pasted { PASTED.to_owned() } else { sent.which };
     let token = if pasted {
-        AccessToken::from(sent.token.trim().to_owned())
+        AccessToken::from(without_scheme(sent.token.trim()).to_owned())
     } else {
         match own.token(&which) {
             Some(token) => token.clone(),
@@ -164,6 +169,14 @@ async fn inspected(
         marks,
         now: keeper.now()?,
     }))
+}
+
+/// People paste a whole header line: `Authorization: Bearer eyJ…`.
+fn without_scheme(text: &str) -> &str {
+    match text.rsplit_once(char::is_whitespace) {
+        Some((before, token)) if before.trim_end().to_ascii_lowercase().ends_with("bearer") => token,
+        _ => text,
+    }
 }
 
 /// Applies the rule to the changed token again: a visitor's own must not be changed into a stranger's.

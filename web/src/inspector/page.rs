@@ -27,6 +27,7 @@ pub(crate) struct Page<'a> {
     longest: String,
     refusal: Option<Refusal>,
     shown: Option<Shown>,
+    is_example: bool,
 }
 
 pub(crate) struct Shown {
@@ -63,7 +64,17 @@ impl<'a> Page<'a> {
             longest: longest(),
             refusal: None,
             shown: None,
+            is_example: false,
         }
+    }
+
+    pub(crate) fn with_example(mut self, now: Timestamp) -> Self {
+        let token = AccessToken::from(super::EXAMPLE.to_owned());
+        self.shown = Decoded::of(super::EXAMPLE)
+            .ok()
+            .map(|decoded| Shown::strangers(token, decoded, now));
+        self.is_example = true;
+        self
     }
 
     pub(crate) fn refusing(mut self, refusal: Refusal) -> Self {
@@ -88,6 +99,12 @@ impl Shown {
             marks: None,
             now,
         }
+    }
+
+    /// Whether it says that it needs no signature.
+    fn says_none(&self) -> bool {
+        let alg = self.decoded.header.members.text("alg");
+        alg.is_some_and(|alg| alg.eq_ignore_ascii_case("none"))
     }
 
     fn changed(&self, place: Place) -> Option<&Marks> {

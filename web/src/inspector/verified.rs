@@ -15,6 +15,7 @@ use super::{decoded::Decoded, own::Keeper, words::WORDS};
 use crate::{
     content::{Facts, of, say, word},
     pages::times::span,
+    trace::Said,
 };
 
 /// What is known of a token beyond its own claims.
@@ -56,12 +57,12 @@ impl CameTo {
         word(self).replace('-', " ")
     }
 
-    /// The class of its colour; word and icon mean the same.
-    pub(crate) fn class(self) -> &'static str {
+    /// A check says nothing of a thief, so it has no colour.
+    pub(crate) fn said(self) -> Said {
         match self {
-            Self::Passed => "accepted",
-            Self::Failed => "refused",
-            Self::NotReached | Self::NotAsked | Self::NoAnswer => "unknown",
+            Self::Passed => Said::Passed,
+            Self::Failed => Said::Refused,
+            Self::NotReached | Self::NotAsked | Self::NoAnswer => Said::Unknown,
         }
     }
 }

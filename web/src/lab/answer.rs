@@ -18,7 +18,7 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
 use rescind_api::{Form, Problem, Rescind};
-use rescind_lab::{Action, Answer, MOST_STEPS, Outcome, PASSWORD, Sandbox, Setup, USERNAME};
+use rescind_lab::{Action, Answer, MOST_STEPS, PASSWORD, Sandbox, Setup, USERNAME};
 use rescind_session::{Check, Preset};
 use serde::Deserialize;
 

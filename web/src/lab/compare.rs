@@ -21,6 +21,7 @@ use super::words::of_answer;
 use crate::{
     content::{Case, Facts, file, say, yes},
     pages::{Reader, draw, failed, frame::Frame, times},
+    trace::Said,
     trace::timeline::{self, Room, Timeline},
 };
 
@@ -44,6 +45,7 @@ struct Offered {
     thief: Vec<Case<String>>,
     you: Vec<Case<String>>,
     score: Vec<Case<String>>,
+    summary: Vec<Case<String>>,
 }
 
 static OFFERED: LazyLock<Offered> = LazyLock::new(|| file!("comparison.toml").data());
@@ -222,17 +224,28 @@ impl Played {
         self.after(lane) == 0
     }
 
-    fn summary(&self) -> String {
-        let open: Vec<_> = self.lanes.iter().filter(|lane| !self.refuses(lane)).collect();
-        match open.iter().max_by_key(|lane| self.after(lane)) {
-            None => "In this story every answer keeps the thief out after the logout.".to_owned(),
-            Some(longest) => format!(
-                "Under {} of the six answers what was stolen still works after the logout; under “{}” for another {}.",
-                NUMBERS.get(open.len()).unwrap_or(&"all"),
-                longest.answer.name(),
-                self.works_for(longest),
-            ),
+    pub(crate) fn said(&self, lane: &Lane) -> Said {
+        match (lane.nothing_stolen(), self.refuses(lane)) {
+            (true, _) => Said::Unknown,
+            (_, true) => Said::KeptOut,
+            _ => Said::ThiefIn,
         }
+    }
+
+    fn summary(&self) -> String {
+        let count = |is: Said| {
+            let lanes = self.lanes.iter().filter(|lane| self.said(lane) == is).count();
+            *NUMBERS.get(lanes).unwrap_or(&"all")
+        };
+        let mut facts = Facts::default()
+            .with("open", count(Said::ThiefIn))
+            .with("shut", count(Said::KeptOut))
+            .with("idle", count(Said::Unknown));
+        if let Some(longest) = self.lanes.iter().max_by_key(|lane| self.after(lane)) {
+            facts.set("longest", longest.answer.name());
+            facts.set("for", self.works_for(longest));
+        }
+        say(&OFFERED.summary, &facts)
     }
 
     fn sentence(&self, lane: &Lane) -> String {
@@ -242,6 +255,7 @@ impl Played {
             .map(|(_, to)| self.scenario.logout.saturating_sub(*to));
         let early = ended.filter(|early| !early.is_zero());
         let facts = Facts::default()
+            .with("stolen", yes(!lane.nothing_stolen()))
             .with("works", yes(!self.refuses(lane)))
             .with("for", self.works_for(lane))
             .with("inside", yes(!lane.inside.is_empty()))
@@ -276,13 +290,18 @@ impl Played {
 
     /// How many predictions were right, in a sentence.
     fn score(&self, guess: &[Answer]) -> String {
-        let right = self.judged(guess).iter().filter(|judged| judged.right).count();
-        say(&OFFERED.score, &Facts::default().with("right", right.to_string()))
+        let judged = self.judged(guess);
+        let right = judged.iter().filter(|judged| judged.right).count();
+        let missed = judged.len() - right;
+        let facts = Facts::default()
+            .with("right", right.to_string())
+            .with("all", *NUMBERS.get(judged.len()).unwrap_or(&"six"));
+        say(&OFFERED.score, &facts.with("missed", missed.to_string()))
     }
 
     fn judged(&self, guess: &[Answer]) -> Vec<Judged> {
-        self.lanes
-            .iter()
+        let lanes = self.lanes.iter().filter(|lane| !lane.nothing_stolen());
+        lanes
             .map(|lane| {
                 let (predicted, refuses) = (guess.contains(&lane.answer), self.refuses(lane));
                 let words = of_answer(lane.answer);

@@ -155,6 +155,14 @@ fn name(setup: &RaceSetup, who: Party) -> &'static str {
     }
 }
 
+/// What it means if this one is let in, and if it is refused.
+fn colours(setup: &RaceSetup, who: Party) -> [Said; 2] {
+    match (who, setup.second) {
+        (Party::Second, Second::Thief) => [Said::ThiefIn, Said::KeptOut],
+        _ => [Said::You, Said::Refused],
+    }
+}
+
 /// A token's name: its generation, and a letter if a generation has several.
 fn token(race: &Race, token: usize) -> String {
     let Some(link) = race.chain.get(token) else {
@@ -188,14 +196,15 @@ fn told(race: &Race) -> Vec<Moment> {
 }
 
 fn told_of(race: &Race, tried: &Use) -> Moment {
+    let [gets_in, refused] = colours(&race.setup, tried.who);
     let (gets, got, said) = match tried.verdict {
         Verdict::Given {
             arrived: false, token, ..
         } => ("lost", Some(token), None),
-        Verdict::Given { again: true, token, .. } => ("again", Some(token), Some(Said::Accepted)),
-        Verdict::Given { token, .. } => ("first", Some(token), Some(Said::Accepted)),
-        Verdict::Reused => ("reused", None, Some(Said::Refused)),
-        Verdict::Closed => ("closed", None, Some(Said::Refused)),
+        Verdict::Given { again: true, token, .. } => ("again", Some(token), Some(gets_in)),
+        Verdict::Given { token, .. } => ("first", Some(token), Some(gets_in)),
+        Verdict::Reused => ("reused", None, Some(refused)),
+        Verdict::Closed => ("closed", None, Some(refused)),
     };
     let facts = Facts::default()
         .with("gets", gets)
@@ -281,7 +290,7 @@ struct Node {
     /// Whether it is still usable when the story ends.
     current: bool,
     /// The text beneath it: position, class, and words.
-    lines: Vec<(i32, &'static str, String)>,
+    lines: Vec<(i32, String, String)>,
 }
 
 impl Drawing {
@@ -306,7 +315,7 @@ impl Drawing {
             )
         };
         let last = race.chain.len() - 1;
-        let node = |(n, lines): (usize, Vec<(&'static str, String)>)| {
+        let node = |(n, lines): (usize, Vec<(String, String)>)| {
             let (x, y) = place(n);
             let below = (1..).map(|line| y + Self::RADIUS + Self::LINE * line);
             Node {
@@ -338,21 +347,27 @@ impl Drawing {
 }
 
 /// Who got a token, and who was refused with it.
-fn beneath(race: &Race, token: usize) -> Vec<(&'static str, String)> {
+fn beneath(race: &Race, token: usize) -> Vec<(String, String)> {
     let line = |tried: &Use| {
         let who = name(&race.setup, tried.who);
+        let [gets_in, refused] = colours(&race.setup, tried.who);
+        let (sign, got_in) = if refused == Said::KeptOut {
+            ("✓", "! ")
+        } else {
+            ("✕", "")
+        };
         match tried.verdict {
             Verdict::Given {
                 token: got, arrived, ..
             } if got == token => {
                 let lost = if arrived { "" } else { ": lost" };
-                Some(("", format!("{who}{lost}")))
+                Some((gets_in.class(), format!("{got_in}{who}{lost}")))
             }
-            Verdict::Reused if tried.presented == token => Some(("refused", format!("✕ {who}: reuse"))),
-            Verdict::Closed if tried.presented == token => Some(("refused", format!("✕ {who}: closed"))),
+            Verdict::Reused if tried.presented == token => Some((refused.class(), format!("{sign} {who}: reuse"))),
+            Verdict::Closed if tried.presented == token => Some((refused.class(), format!("{sign} {who}: closed"))),
             _ => None,
         }
     };
-    let login = (token == 0).then(|| ("", "login".to_owned()));
+    let login = (token == 0).then(|| ("you".to_owned(), "login".to_owned()));
     login.into_iter().chain(race.uses.iter().filter_map(line)).collect()
 }

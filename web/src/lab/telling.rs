@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rescind_lab::{Action, Answer, Exchange, Mood, Outcome, Step, Who};
+use rescind_lab::{Action, Answer, Exchange, Mood, Outcome, Step, Who, meter::Answer as Answered};
 use rescind_session::{Check, Preset};
 
 use super::words::{SENTENCES, of_action};
@@ -82,6 +82,18 @@ impl<'a> Context<'a> {
             .with("answer", self.answer.slug())
             .with("check", word(self.check))
             .with("refreshes", yes(refreshes))
+            .with(
+                "carried",
+                yes(exchange
+                    .request
+                    .headers
+                    .iter()
+                    .any(|(name, _)| name.eq_ignore_ascii_case("cookie"))),
+            )
+            .with(
+                "had_ended",
+                yes(exchange.calls.iter().any(|call| call.answer == Answered::WasClosed)),
+            )
             .with("forgot", yes(forgot))
             .with("renewed", yes(step.exchanges.len() > 1));
         if let Some(since) = self.logged_out_since_the_theft() {
@@ -104,7 +116,10 @@ impl<'a> Context<'a> {
 
     /// The time of your last logout, if the thief's copy is older.
     fn logged_out_since_the_theft(&self) -> Option<Duration> {
-        let theft = self.steps.iter().rposition(|step| step.action == Action::CopyAccess)?;
+        let theft = self
+            .steps
+            .iter()
+            .rposition(|step| matches!(step.action, Action::CopyAccess | Action::CopyRefresh))?;
         let done = |step: &&Step| {
             let mut sent = step.exchanges.iter();
             step.action == Action::LogOut && sent.any(|exchange| exchange.outcome == Outcome::Accepted)

@@ -19,36 +19,58 @@ use rescind_lab::{Exchange, Outcome, Who};
 use serde::Deserialize;
 
 use crate::{
-    content::{Case, Facts, first},
+    content::{Case, Facts, first, word},
     pages::times::to_the_second,
 };
 
-/// An outcome, for an icon.
+/// An outcome, for a class, an icon and a word. Only the first three have a colour: red, green and blue on every page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Said {
-    Accepted,
+    ThiefIn,
+    KeptOut,
+    /// You are let in.
+    You,
+    Passed,
     Refused,
     /// Unknown, or not checked.
-    #[serde(rename = "unknown")]
-    Nothing,
+    Unknown,
 }
 
 impl Said {
-    pub(crate) fn of(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted => Self::Accepted,
-            Outcome::Refused => Self::Refused,
-            Outcome::CannotTell | Outcome::NoServer => Self::Nothing,
+    pub(crate) fn of(exchange: &Exchange) -> Self {
+        match (exchange.who, exchange.outcome) {
+            (_, Outcome::NoServer) => Self::Unknown,
+            (Who::Thief, Outcome::Accepted) => Self::ThiefIn,
+            (Who::Thief, _) => Self::KeptOut,
+            (_, Outcome::Accepted) => Self::You,
+            _ => Self::Refused,
         }
     }
 
-    pub(crate) fn class(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::Nothing => "unknown",
+    /// The same, if the thief is behind it.
+    pub(crate) fn of_the_thief(self) -> Self {
+        if self == Self::You {
+            Self::ThiefIn
+        } else {
+            Self::KeptOut
         }
+    }
+
+    /// For people who do not see the icon.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::ThiefIn => "Thief is in",
+            Self::KeptOut => "Kept out",
+            Self::You => "Accepted",
+            Self::Passed => "Passed",
+            Self::Refused => "Refused",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    pub(crate) fn class(self) -> String {
+        word(self)
     }
 }
 
@@ -65,7 +87,7 @@ impl Finding {
     pub(crate) fn of(cases: &[Case<Self>], facts: &Facts) -> Self {
         let found = first(cases, facts);
         Self {
-            said: found.map_or(Said::Nothing, |finding| finding.said),
+            said: found.map_or(Said::Unknown, |finding| finding.said),
             says: found.map_or_else(String::new, |finding| facts.fill(&finding.says)),
         }
     }
@@ -87,15 +109,15 @@ impl Shown<'_> {
         name(self.who)
     }
 
-    pub(crate) fn class(&self) -> &'static str {
-        class(self.outcome)
+    pub(crate) fn said(&self) -> Said {
+        Said::of(self)
     }
 
     pub(crate) fn word(&self) -> &'static str {
         match self.outcome {
             Outcome::Accepted => "Accepted",
             Outcome::Refused => "Refused",
-            Outcome::CannotTell => "Refused, since nobody can tell",
+            Outcome::CannotTell => "Refused, because the server cannot tell",
             Outcome::NoServer => "No answer",
         }
     }
@@ -118,15 +140,6 @@ pub(crate) struct Moment {
     pub(crate) said: Option<Said>,
     /// The answer, and the store calls for it.
     pub(crate) answer: Option<String>,
-}
-
-/// The colour of an outcome.
-pub(crate) fn class(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Refused | Outcome::CannotTell => "refused",
-        Outcome::NoServer => "",
-    }
 }
 
 pub(crate) fn name(who: Who) -> &'static str {

@@ -7,7 +7,7 @@ use askama::Template;
 use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
 use serde::Deserialize;
 
-use super::{class, milliseconds, outcome, reply};
+use super::{Said, milliseconds, outcome, reply};
 
 const FIRST: i32 = 64;
 const HEADER: i32 = 34;
@@ -68,7 +68,7 @@ pub(crate) struct Message {
     from: Lane,
     to: Lane,
     says: String,
-    class: &'static str,
+    class: String,
 }
 
 impl Message {
@@ -77,7 +77,7 @@ impl Message {
             from,
             to,
             says: says.into(),
-            class: "",
+            class: String::new(),
         }
     }
 
@@ -124,9 +124,15 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     }
     let told = if watched { outcome(exchange) } else { reply(exchange) };
     let lost = if exchange.arrived { "" } else { ", lost on its way" };
+    let said = Said::of(exchange);
+    let verdict = match said {
+        Said::ThiefIn => "! in: ",
+        Said::KeptOut => "✓ kept out: ",
+        _ => "",
+    };
     messages.push(Message {
-        class: class(exchange.outcome),
-        ..Message::new(Lane::Server, asks, format!("{told}{lost}"))
+        class: said.class(),
+        ..Message::new(Lane::Server, asks, format!("{verdict}{told}{lost}"))
     });
     messages
 }
@@ -180,7 +186,7 @@ pub(crate) struct StepDrawn {
 
 /// A line from one lane to another, or a label on one.
 struct Arrow {
-    class: &'static str,
+    class: String,
     from: i32,
     to: i32,
     y: i32,
@@ -254,7 +260,7 @@ impl Arrow {
             _ => (i32::midpoint(from, to), "middle", FITS),
         };
         Self {
-            class: message.class,
+            class: message.class.clone(),
             from,
             to,
             y,

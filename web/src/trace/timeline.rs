@@ -259,24 +259,24 @@ fn row(scenario: &Scenario, lane: &Lane, axis: &Axis, layout: &Layout, room: Roo
         apart(tries.iter().filter(|(_, is)| *is == accepted).map(|(x, _)| *x), shape)
     };
     let mut marks = vec![
-        ("refresh", path(What::Refresh, &|x| format!("M{x} {}v18", y - 9.0))),
+        ("refresh you", path(What::Refresh, &|x| format!("M{x} {}v18", y - 9.0))),
         (
             "thrown-out",
             path(What::ThrownOut, &|x| format!("M{} {}h10l-5 8z", x - 5.0, y + 12.0)),
         ),
         ("expiry", path(What::Expiry, &|x| format!("M{x} {}v7m-4 0h8", y + 12.0))),
         (
-            "try-accepted",
+            "try-in thief-in",
             tried(true, &|x| {
                 format!("M{} {y}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", x - 3.5)
             }),
         ),
         (
-            "try-refused",
+            "try-out kept-out",
             tried(false, &|x| format!("M{} {}l8 8m0 -8l-8 8", x - HALF, y - HALF)),
         ),
         (
-            "thief-refresh",
+            "thief-refresh thief-in",
             path(What::ThiefRefreshes, &|x| format!("M{x} {}l6 6l-6 6l-6 -6z", y - 6.0)),
         ),
     ];
@@ -338,8 +338,8 @@ fn bands(scenario: &Scenario, lane: &Lane, axis: &Axis) -> Vec<Band> {
         }
     };
     for (from, to) in &lane.inside {
-        band(*from, (*to).min(scenario.logout), "before");
-        band((*from).max(scenario.logout), *to, "after");
+        band(*from, (*to).min(scenario.logout), "before thief-in");
+        band((*from).max(scenario.logout), *to, "after thief-in");
     }
     bands
 }
@@ -348,18 +348,19 @@ fn verdict(scenario: &Scenario, lane: &Lane, axis: &Axis, room: Room, y: f64) ->
     let after = lane.seconds_inside_after(scenario.logout);
     let was_inside = lane.inside.iter().any(|(_, to)| *to >= scenario.logout);
     let (class, text) = match (after, was_inside, lane.inside.is_empty()) {
-        (0, _, true) => ("accepted", "never inside".to_owned()),
-        (0, true, false) => ("accepted", "out at once".to_owned()),
+        _ if lane.nothing_stolen() => ("", "does not apply: nothing was stolen".to_owned()),
+        (0, _, true) => ("kept-out", "✓ never inside".to_owned()),
+        (0, true, false) => ("kept-out", "✓ out at the logout".to_owned()),
         (0, false, false) => {
             let inside = length(Duration::from_secs(lane.seconds_inside()));
-            ("accepted", format!("out after {inside}"))
+            ("kept-out", format!("✓ out after {inside}"))
         }
         (after, ..) => {
             let longer = match room {
                 Room::Wide => "longer inside",
                 Room::Narrow => "more",
             };
-            ("refused", format!("{} {longer}", length(Duration::from_secs(after))))
+            ("thief-in", format!("! {} {longer}", length(Duration::from_secs(after))))
         }
     };
     let line = axis.x(scenario.logout);
@@ -420,7 +421,7 @@ mod tests {
         let open: Vec<_> = timeline
             .rows
             .iter()
-            .filter(|row| row.bands.iter().any(|band| band.class == "after"))
+            .filter(|row| row.bands.iter().any(|band| band.class.starts_with("after")))
             .map(|row| row.name)
             .collect();
         assert_eq!(open, ["Delete on the client", "Short-lived tokens", "Rotation"]);

@@ -155,6 +155,45 @@ async fn what_is_no_token_is_reported_beside_the_field_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_whole_header_line_can_be_pasted() {
+    let running = open(program()).await;
+    let alice = log_in(&running, "alice").await;
+    let own = access(&alice);
+    for line in [format!("Bearer {own}"), format!("Authorization: bearer  {own}\n")] {
+        let reply = paste(&alice, &line).await.expect_status(200);
+        assert!(words(&reply.text, "#verified .verdict").contains("15 checks passed"));
+    }
+    let reply = paste(&alice, &format!("{own} {own}")).await.expect_status(422);
+    assert!(words(&reply.text, "#token-error").contains("in one piece"));
+}
+
+#[tokio::test]
+async fn a_pasted_token_without_a_signature_is_explained() {
+    let running = open(program()).await;
+    let nobody = running.cookie_client();
+    // {"alg":"none"} and {"sub":"alice"}
+    let reply = paste(&nobody, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.").await;
+    let told = words(&reply.expect_status(200).text, "#says-none");
+    assert!(
+        told.contains("alg: none") && told.contains("Anybody can write such a token"),
+        "{told}"
+    );
+    let signed = paste(&nobody, "eyJraWQiOiJ4In0.e30.AAAA").await.expect_status(200);
+    assert_eq!(words(&signed.text, "#says-none"), "");
+}
+
+#[tokio::test]
+async fn the_inspector_opens_with_an_example() {
+    let running = open(program()).await;
+    let nobody = running.cookie_client();
+    let page = nobody.open("/inspector").await.expect_status(200).text;
+    assert!(words(&page, "#example").contains("RFC 7519"));
+    let decoded = words(&page, "#decoded");
+    assert!(decoded.contains("HS256") && decoded.contains("joe"), "{decoded}");
+    assert!(words(&page, "#verified").contains("was not checked"));
+}
+
+#[tokio::test]
 async fn markup_in_a_token_is_escaped() {
     let running = open(program()).await;
     let nobody = running.cookie_client();

@@ -135,7 +135,7 @@ async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
             );
         } else {
             assert!(
-                headline.contains("The thief is in: nobody was asked"),
+                headline.contains("The thief is in: no store was asked"),
                 "{answer}: {headline}"
             );
             assert!(
@@ -274,6 +274,63 @@ async fn a_broken_store_changes_what_you_and_the_thief_get() {
     assert!(back.words(".stores").contains("set back, and not believed"));
 }
 
+/// What a step is told as follows from what happened in it.
+#[tokio::test]
+async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
+    let running = open().await;
+    for answer in ANSWERS {
+        let learner = Learner::at(&running, answer);
+        let told = learner.press("log-out").await.words("#told");
+        assert!(told.contains("not logged in"), "{answer}: {told}");
+        for untrue in [
+            "The session is closed",
+            "row is closed",
+            "row is deleted",
+            "has deleted",
+        ] {
+            assert!(!told.contains(untrue), "{answer}: {told}");
+        }
+    }
+    for answer in ["rotation", "blacklist"] {
+        let learner = Learner::at(&running, answer);
+        learner.press_all(&["log-in", "copy-refresh", "log-out"]).await;
+        let told = learner.press("thief-refresh").await.words("#told");
+        assert!(
+            told.contains("session_closed") && !told.contains("holders"),
+            "{answer}: {told}"
+        );
+        assert!(told.contains("Your logout closed the session"), "{answer}: {told}");
+
+        let learner = Learner::at(&running, answer);
+        let steps = ["log-in", "copy-refresh", "refresh", "wait-30s", "thief-refresh"];
+        let told = learner.press_all(&steps).await.words("#told");
+        assert!(
+            told.contains("refresh_reused") && told.contains("Two hold"),
+            "{answer}: {told}"
+        );
+        let told = learner.press("log-out").await.words("#told");
+        assert!(!told.contains("listed on the blacklist"), "{answer}: {told}");
+        assert!(
+            told.contains("had ended before") || told.contains("nothing to log out"),
+            "{answer}: {told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_verdict_of_a_step_follows_the_law_of_colours() {
+    let running = open().await;
+    let learner = Learner::at(&running, "rotation");
+    let yours = learner.press_all(&["log-in", "copy-access", "call"]).await;
+    assert!(!yours.all("#told .said.you svg").is_empty());
+    let inside = learner.press_all(&["log-out", "replay"]).await;
+    assert!(!inside.all("#told .said.thief-in svg").is_empty() && !inside.all(".wire.thief-in").is_empty());
+    assert!(!inside.all(".sequence .arrow.thief-in").is_empty());
+    let learner = Learner::at(&running, "stored");
+    let out = learner.press_all(&["log-in", "copy-access", "log-out", "replay"]).await;
+    assert!(!out.all("#told .said.kept-out svg").is_empty() && out.all("#told .thief-in").is_empty());
+}
+
 #[tokio::test]
 async fn a_lost_reply_is_shown_and_looks_like_a_theft_after_the_grace() {
     let running = open().await;
@@ -307,10 +364,7 @@ async fn cookies_are_explained_attribute_by_attribute_and_tokens_in_their_three_
         assert!(!page.all(part).is_empty(), "{part}");
     }
     let stores = page.words(".stores");
-    assert!(
-        stores.contains("open") && stores.contains("it knows its past"),
-        "{stores}"
-    );
+    assert!(stores.contains("open") && stores.contains("it is complete"), "{stores}");
 }
 
 #[tokio::test]
@@ -561,7 +615,7 @@ async fn without_scripts_each_answer_can_be_walked_through_in_a_browser() {
         let told = if refuses {
             "The thief is refused"
         } else {
-            "The thief is in: nobody was asked"
+            "The thief is in: no store was asked"
         };
         browser.wait_for_text(told).await;
         browser.follow("Previous").await;

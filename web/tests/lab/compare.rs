@@ -99,6 +99,40 @@ async fn every_story_can_be_opened_by_its_link() {
 }
 
 #[tokio::test]
+async fn a_lane_where_nothing_was_stolen_does_not_apply() {
+    let running = start(program()).await;
+    let page = page(&running, "/lab?story=refresh-token&show=1&guess=rotation").await;
+    let idle: Vec<_> = all(&page, "#answers tr[data-answer]")
+        .into_iter()
+        .filter(|row| text(*row).contains("does not apply"))
+        .map(|row| row.attr("data-answer").unwrap())
+        .collect();
+    assert_eq!(idle, ["stored", "client-delete", "short-lived", "sessions"]);
+    assert_eq!(
+        all(&page, "#answers td.kept-out").len(),
+        2,
+        "only these lanes show anything"
+    );
+    let told = text(all(&page, "#finding")[0]);
+    assert!(
+        told.contains("two of the six") && told.contains("four have no such token"),
+        "{told}"
+    );
+    assert_eq!(all(&page, ".judged li").len(), 2);
+    for drawing in all(&page, "svg.timeline-picture") {
+        let kept = Selector::parse(".verdict-of.kept-out").unwrap();
+        assert_eq!(drawing.select(&kept).count(), 2);
+    }
+    assert!(
+        all(&page, ".answers li")
+            .into_iter()
+            .filter(|lane| text(*lane).contains("It does not apply"))
+            .count()
+            == 4
+    );
+}
+
+#[tokio::test]
 async fn the_longest_stories_that_may_be_asked_for_are_light_enough() {
     let running = start(program()).await;
     for (short, long, logout) in [("24m", "24h", "24h"), ("30s", "30s", "30m"), ("30s", "24h", "30m")] {

@@ -68,14 +68,14 @@ async fn the_table_has_the_three_graces_and_marks_the_chosen_one() {
     let page = run(&running, "apart=20&thief=yes&grace=30").await;
     assert_eq!(
         finding(&page),
-        "Nobody notices the thief: inside for 5 min until the story ends, and still inside."
+        "The thief is not noticed, and is inside for 5 min until the story ends."
     );
     assert_eq!(
         words(&page, "#graces tbody tr"),
         [
-            "none both logged out after 5 min 20 s noticed after 5 min 20 s; never inside",
-            "10 s both logged out after 5 min 20 s noticed after 5 min 20 s; never inside",
-            "30 s chosen both stay logged in not noticed; inside for 5 min, and still",
+            "none both logged out after 5 min 20 s noticed after 5 min 20 s, not inside",
+            "10 s both logged out after 5 min 20 s noticed after 5 min 20 s, not inside",
+            "30 s chosen both stay logged in not noticed, inside for 5 min until the end",
         ]
     );
     let said = words(&page, "main > p").concat();

@@ -68,7 +68,7 @@ fn said(page: &Page) -> String {
 }
 
 fn is_solved(page: &Page) -> bool {
-    page.words("#exercise h2 .accepted") == ["solved"]
+    page.words("#exercise h2 .you") == ["solved"]
 }
 
 /// The addresses in the newest hint: what to try, if it can be tried, and where to read on.

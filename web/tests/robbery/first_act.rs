@@ -155,27 +155,88 @@ async fn the_curl_commands_on_the_screen_do_what_they_say() {
     assert!(run(&after.command(Door::SignatureOnly)).contains(&told));
 }
 
+/// Waits until the copied token has expired, as somebody does who reads for longer than it lives.
+async fn read_slowly(visitor: &Visitor, stolen: &SecretString) {
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
+    while visitor.api.get(Door::SignatureOnly.path(), Some(stolen)).await.status == 200 {
+        again.tick().await;
+    }
+}
+
 #[tokio::test]
-async fn once_the_token_has_expired_both_doors_are_shut_and_one_can_start_over() {
+async fn a_slow_reader_sees_the_same_two_doors() {
     let running = open(program().env("RESCIND_ACCESS_TTL", "4s")).await;
     let visitor = Visitor::be_robbed(&running).await;
     let stolen = visitor.access();
+    read_slowly(&visitor, &stolen).await;
+    let slow = visitor.screen().await;
+    assert!(slow.has("form[action='/demo/log-out'] button"), "{slow:?}");
     visitor.press("/demo/log-out").await;
-    // Refused at one door for the logout, and at the other only when the token expires.
-    let door = Door::SignatureOnly.path();
-    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
-    while visitor.api.get(door, Some(&stolen)).await.status == 200 {
-        again.tick().await;
-    }
     let screen = visitor.press("/demo/thief/try").await;
-    for door in Door::BOTH {
-        screen.assert_refused(door, "token_expired");
-    }
+    screen.assert_refused(Door::Blacklist, "token_revoked");
+    screen.assert_accepted(Door::SignatureOnly);
     assert!(
-        screen.has("form[action='/demo/rob'] button") || screen.has("form[action='/demo/forget'] button"),
+        screen.verdict(Door::SignatureOnly).contains("still inside"),
         "{screen:?}"
     );
-    visitor.press("/demo/rob").await.assert_accepted(Door::Blacklist);
+    assert!(screen.words("#timeline").contains("played again"), "{screen:?}");
+    assert!(screen.words("h1").contains("One door noticed"), "{screen:?}");
+    // The old copy has not come back, and the browser is still logged out.
+    visitor.api.me(&stolen).await.expect_problem(401, "token_expired");
+    assert_eq!(visitor.name().await, None);
+}
+
+#[tokio::test]
+async fn a_slow_reader_sees_the_second_act_to_its_end() {
+    let running = open(program().env("RESCIND_ACCESS_TTL", "4s").env("RESCIND_GRACE", "1s")).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/thief/steal-refresh").await;
+    visitor.press("/demo/thief/refresh").await;
+    visitor.press("/demo/thief/refresh").await;
+    visitor.press("/demo/refresh").await;
+    let screen = visitor.screen().await;
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
+    while visitor.screen().await.words("#thiefs-tokens").contains("left") {
+        again.tick().await;
+    }
+    assert!(screen.words("h1").contains("The copy was noticed"), "{screen:?}");
+    let tried = visitor.press("/demo/thief/try").await;
+    tried.assert_refused(Door::Blacklist, "token_revoked");
+    tried.assert_accepted(Door::SignatureOnly);
+}
+
+/// Red: a thief is in. Green: a thief is kept out. Grey with "?": not asked since. A status has no colour.
+#[tokio::test]
+async fn the_doors_and_the_log_follow_the_law_of_colours() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let colour = |screen: &Screen, door: Door, class: &str, says: &str| {
+        assert!(screen.has(&format!("{}.{class}", door.selector())), "{door:?}: {class}");
+        let verdict = screen.verdict(door);
+        assert!(verdict.contains(says), "{door:?}: {verdict}");
+        assert!(screen.has(&format!("{} .verdict svg.icon", door.selector())));
+    };
+    let robbed = visitor.screen().await;
+    for door in Door::BOTH {
+        colour(&robbed, door, "thief-in", "Thief is in");
+    }
+    assert!(robbed.has("#log li.thief .said.thief-in") && robbed.has("#log li.you .said.you"));
+    assert!(
+        !robbed.has("#log .tag") && robbed.has("#log code.status"),
+        "a status has no colour"
+    );
+
+    let left = visitor.press("/demo/log-out").await;
+    for door in Door::BOTH {
+        colour(&left, door, "unknown", "Not asked since");
+        assert!(!left.verdict(door).contains("200"), "an old verdict: {left:?}");
+        assert!(!left.door(door).contains("flower pot"), "an old note: {left:?}");
+    }
+    let tried = visitor.press("/demo/thief/try").await;
+    colour(&tried, Door::Blacklist, "kept-out", "Kept out");
+    colour(&tried, Door::SignatureOnly, "thief-in", "Thief is still inside");
+    assert!(tried.has("#log .said.kept-out") && tried.has("#log .said.thief-in"));
+    assert!(tried.has(".sequence .arrow.kept-out"), "{tried:?}");
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn a_drawing_of_a_request_says_in_a_list_what_it_shows() {
         says(account, &["The server to the database", "which account? → found"]),
         "{account}"
     );
-    assert_eq!(reply, "The server to the thief: 200");
+    assert_eq!(reply, "The server to the thief: ! in: 200");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use super::{
     progress::{Deed, progress_of},
     running::{Reached, run, steps_in_the_lab},
 };
-use crate::{lab::label, learn::reading::code_in, trace::Said};
+use crate::{lab::label, learn::reading::code_in};
 
 #[derive(Template)]
 #[template(path = "learn/exercise.html")]

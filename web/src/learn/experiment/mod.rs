@@ -23,7 +23,6 @@ use super::chapters::Chapter;
 use crate::{
     choices::Choices,
     lab::{Compared, compared},
-    trace::Said,
 };
 pub(in crate::learn) use playing::Play;
 pub(crate) use playing::{Spans, Story};

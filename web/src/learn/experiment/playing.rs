@@ -176,14 +176,14 @@ impl Play {
     }
 
     fn note(&mut self, at: Duration, exchange: &Exchange, name: Option<&str>) {
-        let said = Said::of(exchange.outcome);
+        let said = Said::of(exchange);
         if exchange.who == Who::Thief {
             match said {
-                Said::Accepted => {
+                Said::ThiefIn => {
                     self.accepted = Some(at);
                     self.refused = None;
                 }
-                Said::Refused | Said::Nothing => {
+                _ => {
                     let since = self.expiry_of_the_copy().filter(|ended| *ended <= at).unwrap_or(at);
                     self.refused.get_or_insert(since);
                 }
@@ -217,6 +217,21 @@ impl Play {
             ])
             .await;
         }
+    }
+
+    /// The replies to the thief after your logout, without repetitions.
+    pub(super) fn got_after_logout(&self) -> Vec<String> {
+        let steps = self
+            .sandbox
+            .steps()
+            .iter()
+            .skip_while(|step| step.action != Action::LogOut);
+        let sent = steps
+            .flat_map(|step| &step.exchanges)
+            .filter(|exchange| exchange.who == Who::Thief);
+        let mut got: Vec<_> = sent.map(reply).collect();
+        got.dedup();
+        got
     }
 
     /// How long after the logout a copy was still accepted; `None`, if it was refused at once.

@@ -5,8 +5,9 @@
 //! | | |
 //! | --- | --- |
 //! | the name of a control | its value |
-//! | `you`, `thief` | the outcome of the last request of each: `accepted`, `refused` or `unknown` |
+//! | `you`, `thief` | the outcome of the last request of each: `accepted`, `refused`, `cannot-tell` or `no-server` |
 //! | `tries` | how many requests the thief has sent |
+//! | `got` | the replies to the thief after the logout, each once |
 //! | `copy`, `left` | whether a copy `works` after the logout or was `refused`, and for how long it works |
 //! | `since` | how long ago the logout was |
 //! | `again` | how often you had to log in again |
@@ -21,9 +22,9 @@ use serde::{Deserialize, Deserializer};
 use super::playing::{Play, Story, asked};
 use crate::{
     choices::Choices,
-    content::{Case, Facts, first, named},
+    content::{Case, Facts, first, named, word},
     pages::times::length,
-    trace::{Finding, Said},
+    trace::{Finding, Said, class_of},
 };
 
 #[derive(Deserialize)]
@@ -44,6 +45,8 @@ struct UnderAnswer(#[serde(deserialize_with = "named")] Answer);
 struct Step {
     deed: Deed,
     says: Option<String>,
+    /// Whether the thief is behind your browser's request: a script in the page.
+    thief: bool,
 }
 
 enum Deed {
@@ -65,11 +68,16 @@ impl<'de> Deserialize<'de> for Step {
         #[serde(untagged)]
         enum Written {
             Bare(String),
-            Named { step: String, says: String },
+            Named {
+                step: String,
+                says: String,
+                #[serde(default)]
+                thief: bool,
+            },
         }
-        let (step, says) = match Written::deserialize(from)? {
-            Written::Bare(step) => (step, None),
-            Written::Named { step, says } => (step, Some(says)),
+        let (step, says, thief) = match Written::deserialize(from)? {
+            Written::Bare(step) => (step, None, false),
+            Written::Named { step, says, thief } => (step, Some(says), thief),
         };
         let deed = match (step.as_str(), step.strip_prefix("wait:")) {
             (_, Some(control)) => Deed::Wait(control.to_owned()),
@@ -79,7 +87,7 @@ impl<'de> Deserialize<'de> for Step {
             ("tamper", _) => Deed::Tamper,
             (action, _) => Deed::Press(action.parse().map_err(serde::de::Error::custom)?),
         };
-        Ok(Self { deed, says })
+        Ok(Self { deed, says, thief })
     }
 }
 
@@ -122,6 +130,10 @@ impl Play {
         match &step.deed {
             Deed::Press(action) => {
                 self.press_as(*action, says).await;
+                if let (true, Some(moment)) = (step.thief, self.moments.last_mut()) {
+                    moment.who = Some(class_of(Who::Thief));
+                    moment.said = moment.said.map(Said::of_the_thief);
+                }
                 if *action == Action::Call {
                     let exchange = self.sandbox.steps().last().and_then(|step| step.exchanges.last());
                     facts.set("reads", exchange.map(asked).unwrap_or_default());
@@ -167,11 +179,12 @@ impl Play {
         let sent = || self.sandbox.steps().iter().flat_map(|step| &step.exchanges);
         for (name, who) in [("you", Who::You), ("thief", Who::Thief)] {
             if let Some(exchange) = sent().rfind(|exchange| exchange.who == who) {
-                facts.set(name, Said::of(exchange.outcome).class());
+                facts.set(name, word(exchange.outcome));
             }
         }
         let tries = sent().filter(|exchange| exchange.who == Who::Thief).count();
         facts.set("tries", tries.to_string());
+        facts.set("got", self.got_after_logout().join(", then "));
         let inside = self.inside_after_logout();
         facts.set("copy", if inside.is_some() { "works" } else { "refused" });
         facts.set("left", length(inside.unwrap_or_default()));

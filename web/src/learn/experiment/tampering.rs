@@ -50,9 +50,9 @@ impl Play {
         };
         for (check, verdict) in inspected.token.checks() {
             let said = match verdict {
-                Verdict::Passed => Said::Accepted,
+                Verdict::Passed => Said::Passed,
                 Verdict::Failed => Said::Refused,
-                Verdict::NotReached => Said::Nothing,
+                Verdict::NotReached => Said::Unknown,
             };
             let told = (verdict == Verdict::NotReached).then(|| "not asked any more".to_owned());
             write(script.question(check), Some(said), told);
