@@ -43,6 +43,7 @@ mod m20261129_000011_auth_time;
 mod m20261130_000012_keys;
 mod m20261130_000013_event_receivers;
 mod m20261130_000014_status_index;
+mod m20261201_000016_waiting_revokers;
 
 /// For a connection to give to [`Migrator`].
 pub use sea_orm_migration::sea_orm;
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000012_keys::Migration),
             Box::new(m20261130_000013_event_receivers::Migration),
             Box::new(m20261130_000014_status_index::Migration),
+            Box::new(m20261201_000016_waiting_revokers::Migration),
         ]
     }
 

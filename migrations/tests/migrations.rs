@@ -119,6 +119,23 @@ async fn migrate_up_on_a_current_schema_makes_no_change() {
     }
 }
 
+/// A node that answers from its own copy relies on every revoker to wait for it.
+#[tokio::test]
+async fn the_revoking_statement_of_an_older_release_fails() {
+    for database in empty_databases().await {
+        Migrator::up(&database, None).await.unwrap();
+        let id = "'00000000-0000-0000-0000-000000000001'";
+        let insert = |columns: &str, values: &str| {
+            format!(
+                "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause{columns})
+                 VALUES (1, 'session', {id}, {id}, 1, 2, 'logout'{values})"
+            )
+        };
+        assert!(database.execute_unprepared(&insert("", "")).await.is_err());
+        database.execute_unprepared(&insert(", protocol", ", 1")).await.unwrap();
+    }
+}
+
 /// Not only its rows are moved: names of indexes and constraints too.
 #[tokio::test]
 async fn a_database_of_the_first_release_gets_the_same_schema() {

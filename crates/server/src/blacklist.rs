@@ -1,4 +1,5 @@
-//! The choice of a blacklist: in the memory of a node that is alone on its database, or in a Redis that nodes share.
+//! The choice of a blacklist: in the memory of a node that is alone on its database, or in a Redis that nodes share and
+//! read directly or from a copy in their memory.
 //!
 //! The choice decides how the database is locked ([`rescind_store::LockMode`]). It also decides which errors stop the start. **A wrong
 //! configuration stops it**: a URL that cannot be parsed, a refused password, a Redis that may evict entries. **A Redis that
@@ -10,33 +11,45 @@
 use std::sync::Arc;
 
 use rescind_session::{ErrorChain, Policy, memory::MemoryBlacklist};
-use rescind_store::{ChosenBlacklist, RedisBlacklist, RedisSettings};
+use rescind_store::{ChosenBlacklist, RedisBlacklist, RedisSettings, ReplicatedBlacklist};
 
-use crate::{failure::Failure, settings::Settings};
+use crate::{
+    failure::Failure,
+    settings::{BlacklistRead, Redis, Settings},
+};
 
 /// The blacklist that the settings choose, not yet connected.
 ///
 /// # Errors
 /// `REDIS_URL` cannot be read.
 pub(crate) fn chosen(settings: &Settings) -> Result<ChosenBlacklist, Failure> {
+    Ok(match (directly(settings)?, &settings.storage.redis) {
+        (
+            ChosenBlacklist::Redis(redis),
+            Some(Redis {
+                read: BlacklistRead::Replicated { lease },
+                ..
+            }),
+        ) => ChosenBlacklist::Replicated(ReplicatedBlacklist::new(redis, *lease)),
+        (direct, _) => direct,
+    })
+}
+
+/// The same, read directly: for a command, which ends before a copy is worth its filling.
+///
+/// # Errors
+/// `REDIS_URL` cannot be read.
+pub(crate) fn directly(settings: &Settings) -> Result<ChosenBlacklist, Failure> {
     let Some(redis) = &settings.storage.redis else {
         return Ok(ChosenBlacklist::InProcess(Arc::new(MemoryBlacklist::new())));
     };
-    let settings = RedisSettings::default()
+    let options = RedisSettings::default()
         .connections(redis.connections)
         // No request waits longer.
         .timeout(settings.limits.store_timeout)
         .namespace(redis.namespace.clone());
-    let redis = RedisBlacklist::unconnected(&redis.url, &settings)?;
+    let redis = RedisBlacklist::unconnected(&redis.url, &options)?;
     Ok(ChosenBlacklist::Redis(Arc::new(redis)))
-}
-
-/// The Redis blacklist, if it is the chosen one.
-pub(crate) fn redis(blacklist: &ChosenBlacklist) -> Option<Arc<RedisBlacklist>> {
-    match blacklist {
-        ChosenBlacklist::Redis(redis) => Some(Arc::clone(redis)),
-        _ => None,
-    }
 }
 
 /// Checks that Redis is usable. One that does not answer is no error: it may answer later.
@@ -46,7 +59,9 @@ pub(crate) fn redis(blacklist: &ChosenBlacklist) -> Option<Arc<RedisBlacklist>> 
 /// # Errors
 /// [`Failure::Redis`] if the configuration has to be changed first.
 pub(crate) async fn verify(blacklist: &ChosenBlacklist, policy: &Policy) -> Result<(), Failure> {
-    let Some(redis) = redis(blacklist) else { return Ok(()) };
+    let Some(redis) = blacklist.redis() else {
+        return Ok(());
+    };
     if !policy.keeps_sessions() {
         tracing::warn!(
             policy = %policy.preset,

@@ -10,7 +10,7 @@ use rescind_session::{
 use rescind_store::{DatabaseLock, DatabaseLockError, LockMode, MigrationState};
 
 use crate::{
-    blacklist::{chosen, redis},
+    blacklist::directly,
     database,
     failure::Failure,
     high_water::HighWaterMark,
@@ -120,7 +120,7 @@ async fn change_keys(keys: Keys, settings: &Settings) -> Result<(), Failure> {
     clock.anchor(store.store_clock().await?)?;
     let commands = KeyCommands::new(settings, store.clone(), Arc::new(clock))?;
     if !matches!(keys, Keys::List) {
-        let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
+        let mark = HighWaterMark::of(storage, directly(settings)?.redis().cloned());
         let remembered = mark.compare(&store).await?.newest;
         let records = store.recorded_ring().await?.keys;
         let set = set.without_ended(&records);
@@ -236,7 +236,7 @@ async fn start_over(settings: &Settings) -> Result<(), Failure> {
     add_unrecorded(&mut records, &set, closing.at, |_| Duration::ZERO, longest);
     let closed = store.close_everything(&closing).await?;
     // The log has a new identity. The remembered time may be the wrong one.
-    let mark = HighWaterMark::of(storage, redis(&chosen(settings)?));
+    let mark = HighWaterMark::of(storage, directly(settings)?.redis().cloned());
     mark.reset(&store).await?;
     store.record_ring(None, &set.fingerprint()?, &records).await?;
     database::close(&store).await;

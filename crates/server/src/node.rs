@@ -77,7 +77,7 @@ impl Node {
         // The checks that leave no file behind come first.
         let blacklist = blacklist::chosen(&settings)?;
         blacklist::verify(&blacklist, &settings.tokens.policy).await?;
-        let (redis, is_shared) = (blacklist::redis(&blacklist), blacklist.lock_mode() == LockMode::Shared);
+        let (redis, is_shared) = (blacklist.redis().cloned(), blacklist.lock_mode() == LockMode::Shared);
         let database_lock = database::claim(&settings.storage, blacklist.lock_mode()).await?;
         let store = database::open(&settings).await?;
         let mark = Arc::new(HighWaterMark::of_node(&settings, redis));

@@ -92,9 +92,9 @@ async fn list(settings: &Settings) -> Result<(), Failure> {
 /// The service of a node that answers no requests.
 async fn service(settings: &Settings) -> Result<(SqlStore, SessionService), Failure> {
     let storage = &settings.storage;
-    let blacklist = blacklist::chosen(settings)?;
+    let blacklist = blacklist::directly(settings)?;
     blacklist::verify(&blacklist, &settings.tokens.policy).await?;
-    let redis = blacklist::redis(&blacklist);
+    let redis = blacklist.redis().cloned();
     let database_lock = database::claim(storage, blacklist.lock_mode())
         .await
         .map_err(|failure| match failure {

@@ -23,6 +23,7 @@ pub mod decorate;
 mod error_chain;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+pub mod holders;
 mod issue_floor;
 mod issuing_keys;
 mod judge;

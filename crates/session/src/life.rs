@@ -181,6 +181,12 @@ impl Trust {
         self.0.as_ref().filter(|held| held.synced && now < held.until)
     }
 
+    /// What this node trusts now, and until when.
+    #[must_use]
+    pub fn lease(&self, now: Duration) -> Option<(&Term, Duration)> {
+        self.in_force(now).map(|held| (&held.term, held.until))
+    }
+
     /// How long until a sync may count; `None` if none is needed.
     #[must_use]
     pub fn wait(&self, now: Duration) -> Option<Duration> {

@@ -15,7 +15,7 @@ mod stores;
 pub use database_lock::{DatabaseLock, DatabaseLockError, DatabaseLost, LockMode, LockedBlacklist};
 pub use high_water::HighWater;
 #[cfg(feature = "redis")]
-pub use redis::{RedisBlacklist, RedisConnectError, RedisReader, RedisSettings};
+pub use redis::{RedisBlacklist, RedisConnectError, RedisReader, RedisSettings, ReplicatedBlacklist};
 #[cfg(feature = "memory")]
 pub use rescind_session::memory;
 pub use rescind_session::{self as session, SystemClock};

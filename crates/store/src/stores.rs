@@ -27,7 +27,7 @@ use crate::{
     SqlSettings, SqlStore,
 };
 #[cfg(feature = "redis")]
-use crate::{RedisBlacklist, RedisConnectError, RedisSettings};
+use crate::{RedisBlacklist, RedisConnectError, RedisSettings, ReplicatedBlacklist};
 
 /// Longer than a lock takes to count.
 const UNTIL_SETTLED: Duration = Duration::from_secs(20);
@@ -43,6 +43,9 @@ pub enum ChosenBlacklist {
     /// In a Redis that all nodes of the database use.
     #[cfg(feature = "redis")]
     Redis(Arc<RedisBlacklist>),
+    /// The same, read from the memory of this process.
+    #[cfg(feature = "redis")]
+    Replicated(Arc<ReplicatedBlacklist>),
     /// An adapter of yours, and how many nodes may use the database: [`LockMode::Shared`] only if all nodes use the same
     /// copy. A node with a copy of its own would accept what another node has revoked.
     Own(Arc<dyn Blacklist>, LockMode),
@@ -55,8 +58,19 @@ impl ChosenBlacklist {
         match self {
             Self::InProcess(_) => LockMode::Exclusive,
             #[cfg(feature = "redis")]
-            Self::Redis(_) => LockMode::Shared,
+            Self::Redis(_) | Self::Replicated(_) => LockMode::Shared,
             Self::Own(_, mode) => *mode,
+        }
+    }
+
+    /// The Redis that nodes share, if there is one.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn redis(&self) -> Option<&Arc<RedisBlacklist>> {
+        match self {
+            Self::Redis(redis) => Some(redis),
+            Self::Replicated(replicated) => Some(replicated.redis()),
+            _ => None,
         }
     }
 
@@ -65,6 +79,8 @@ impl ChosenBlacklist {
             Self::InProcess(memory) => Arc::clone(memory) as _,
             #[cfg(feature = "redis")]
             Self::Redis(redis) => Arc::clone(redis) as _,
+            #[cfg(feature = "redis")]
+            Self::Replicated(replicated) => Arc::clone(replicated) as _,
             Self::Own(own, _) => Arc::clone(own),
         }
     }
@@ -166,7 +182,7 @@ impl Stores {
             database = database.guarded(Arc::clone(&database_lock) as _);
         }
         #[cfg(feature = "redis")]
-        if let ChosenBlacklist::Redis(redis) = &blacklist {
+        if let Some(redis) = blacklist.redis() {
             redis.set_register(Arc::new(database.clone()));
         }
         Self {

@@ -1,4 +1,5 @@
-//! The conformance suite on a real Redis: on a single server, and on a cluster, where checks use other code. Each case
+//! The conformance suite on a real Redis: on a single server, on a cluster, where checks use other code, and
+//! read from a copy. Each case
 //! has a namespace of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use rescind_store::{RedisBlacklist, RedisSettings};
+use rescind_store::{RedisBlacklist, RedisSettings, ReplicatedBlacklist};
 use rescind_testkit::{RedisServer, Tool, needs};
 use tokio::sync::OnceCell;
 
@@ -31,6 +32,20 @@ mod single {
         needs(Tool::Redis)?;
         let server = SERVER.get_or_init(RedisServer::start).await;
         Some((empty_at(&server.url()).await, ()))
+    }
+
+    rescind_conformance::blacklist_conformance!(empty);
+}
+
+mod replicated {
+    use super::*;
+
+    async fn empty() -> Option<(Arc<ReplicatedBlacklist>, ())> {
+        static SERVER: OnceCell<RedisServer> = OnceCell::const_new();
+        needs(Tool::Redis)?;
+        let server = SERVER.get_or_init(RedisServer::start).await;
+        let redis = empty_at(&server.url()).await;
+        Some((ReplicatedBlacklist::new(redis, ReplicatedBlacklist::LEASE), ()))
     }
 
     rescind_conformance::blacklist_conformance!(empty);

@@ -52,8 +52,8 @@ async fn pruning_a_large_backlog_delays_no_request() {
             .sql_in(
                 url,
                 &format!(
-                    "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause)
-                     SELECT n, 'session', gen_random_uuid(), gen_random_uuid(), ms - 7200000, ms - 3600000, 'logout'
+                    "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause, protocol)
+                     SELECT n, 'session', gen_random_uuid(), gen_random_uuid(), ms - 7200000, ms - 3600000, 'logout', 1
                      FROM generate_series({begin}, {end}) n,
                           (SELECT (extract(epoch FROM now()) * 1000)::bigint AS ms) clock"
                 ),

@@ -109,8 +109,8 @@ async fn write_old_entries(url: &str, count: u32) {
         .sql_in(
             url,
             &format!(
-                "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause)
-                 SELECT n, 'session', gen_random_uuid(), gen_random_uuid(), ms, ms + 3600000, 'logout'
+                "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause, protocol)
+                 SELECT n, 'session', gen_random_uuid(), gen_random_uuid(), ms, ms + 3600000, 'logout', 1
                  FROM generate_series(1, {count}) n, (SELECT (extract(epoch FROM now()) * 1000)::bigint AS ms) clock;
                  UPDATE rescind_log_head SET last_position = {count}"
             ),

@@ -38,6 +38,7 @@ mod races;
 mod random;
 mod refused;
 mod refusing_writes;
+mod replicated;
 mod resource_server;
 mod security_events;
 mod two_nodes;

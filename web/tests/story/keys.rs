@@ -319,7 +319,10 @@ async fn a_directory_without_the_keys_of_running_nodes_is_not_adopted() {
         let program = program()
             .env("RESCIND_DATA_DIR", stage.running.data_dir())
             .env("RESCIND_KEYS", elsewhere.path().join("keys"));
-        words.iter().fold(program, |program, word| program.arg(word)).run_to_exit()
+        words
+            .iter()
+            .fold(program, |program, word| program.arg(word))
+            .run_to_exit()
     };
     let made = with_other_keys(["keys", "generate"]).await.unwrap();
     assert!(made.status.success(), "{}", made.stderr);

@@ -178,6 +178,10 @@ given! {
     redis_connections: "RESCIND_REDIS_CONNECTIONS", "COUNT";
     /// What the names of the keys in Redis begin with. [default: rescind]
     redis_namespace: "RESCIND_REDIS_NAMESPACE", "NAME";
+    /// How a check reads the blacklist in Redis: direct, by one command, or replicated, from a copy in memory. [default: direct]
+    blacklist_read: "RESCIND_BLACKLIST_READ", "HOW";
+    /// How long a replicated copy is relied on after each renewal; twice that must fit into the store timeout. [default: 200ms]
+    lease: "RESCIND_LEASE", "DURATION";
     /// stored, client_delete, short_lived, rotation or blacklist. [default: blacklist]
     policy: "RESCIND_POLICY", "POLICY";
     /// How long an access token lives. [default: 12h under stored and client_delete, else 5m]

@@ -15,6 +15,8 @@
 //! | `REDIS_URL` | none: the blacklist is in the process, which is then alone | `redis:`, `rediss:`, `redis+sentinel:`, `redis+cluster:` |
 //! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most, besides the one that all checks share |
 //! | `RESCIND_REDIS_NAMESPACE` | `rescind` | what the names of the keys in Redis begin with |
+//! | `RESCIND_BLACKLIST_READ` | `direct` | how a check reads the blacklist in Redis: `direct`, by one command, or `replicated`, from a copy in memory |
+//! | `RESCIND_LEASE` | `200ms` | how long a replicated copy is relied on after each renewal; twice that must fit into `RESCIND_STORE_TIMEOUT` |
 //! | `RESCIND_POLICY` | `blacklist` | `stored`, `client_delete`, `short_lived`, `rotation`, `blacklist` |
 //! | `RESCIND_ACCESS_TTL` | `12h` under `stored` and `client_delete`, else `5m` | life of an access token |
 //! | `RESCIND_REFRESH_TTL` | `7d` | how long a session may lie idle |
@@ -62,7 +64,7 @@ pub(crate) use faults::LOG;
 pub use faults::{Faults, Setting};
 pub use limits::Limits;
 pub use listening::{Listening, origin};
-pub use storage::{Database, Redis, Storage};
+pub use storage::{BlacklistRead, Database, Redis, Storage};
 pub use tokens::Tokens;
 
 use std::time::Duration;
@@ -137,6 +139,16 @@ impl Settings {
             listening,
             own: additions.variables,
         };
+        if let Some(Redis {
+            read: BlacklistRead::Replicated { lease },
+            ..
+        }) = settings.storage.redis
+        {
+            // A logout may have to wait for a lease that has just been renewed, and for the drift of clocks.
+            let must =
+                "must be at most half of RESCIND_STORE_TIMEOUT: a logout waits for the lease of a node that died";
+            faults.require(lease * 2 <= settings.limits.store_timeout, "RESCIND_LEASE", must);
+        }
         if faults.is_empty() {
             Ok((settings, own))
         } else {

@@ -3,12 +3,15 @@
 use std::{
     ffi::OsString,
     fmt,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rescind_session::token::Algorithm;
+use rescind_store::ReplicatedBlacklist;
 
-use super::{Faults, Given, Setting, listening::name};
+use super::{Faults, Given, Setting, listening::name, tokens::duration};
 
 /// The database, the blacklist and the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,20 @@ pub struct Redis {
     pub connections: usize,
     /// What its key names begin with.
     pub namespace: String,
+    /// How a check reads it.
+    pub read: BlacklistRead,
+}
+
+/// How a check reads the blacklist in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlacklistRead {
+    /// By one command.
+    Direct,
+    /// From a copy in the memory of this node, under a lease of that length.
+    Replicated {
+        /// How long the copy is relied on after each renewal.
+        lease: Duration,
+    },
 }
 
 impl Redis {
@@ -77,10 +94,13 @@ impl fmt::Debug for Redis {
             .field("url", &scheme(&self.url))
             .field("connections", &self.connections)
             .field("namespace", &self.namespace)
+            .field("read", &self.read)
             .finish()
     }
 }
 
+/// The lengths of a lease.
+const LEASES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(1);
 /// As many as requests that wait for a store at once, on one node under moderate load.
 const CONNECTIONS: u16 = 8;
 /// More than one node needs, and more than most servers allow.
@@ -126,8 +146,18 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
     let url = Setting::new("REDIS_URL", &given.redis_url);
     let count = Setting::new("RESCIND_REDIS_CONNECTIONS", &given.redis_connections);
     let namespace = Setting::new("RESCIND_REDIS_NAMESPACE", &given.redis_namespace);
+    let read = Setting::new("RESCIND_BLACKLIST_READ", &given.blacklist_read);
+    let lease = Setting::new("RESCIND_LEASE", &given.lease);
+    let replicated = faults.parsed_by(read, "must be direct or replicated", |text| match text {
+        "direct" => Ok(false),
+        "replicated" => Ok(true),
+        _ => Err(()),
+    });
+    let replicated = replicated.unwrap_or(false);
     if !url.is_given() {
-        for setting in [count, namespace] {
+        let must = "must not be replicated without REDIS_URL: the nodes share their blacklist in Redis";
+        faults.require(!replicated, read.variable, must);
+        for setting in [count, namespace, lease] {
             let must = "must not be set without REDIS_URL: the blacklist is in the process";
             faults.require(!setting.is_given(), setting.variable, must);
         }
@@ -140,7 +170,21 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
     let must = "must be a name of at most 64 letters, digits, dots, dashes, underscores and colons";
     let plain = |text: &str| name(&text.replace(':', "-"), 64).map(|_| text.to_owned());
     let namespace = faults.parsed_by(namespace, must, plain);
+    if replicated {
+        let must = "must be direct here: only Linux has a clock that counts while the machine sleeps";
+        faults.require(cfg!(target_os = "linux"), read.variable, must);
+    } else {
+        let must = "must not be set unless RESCIND_BLACKLIST_READ is replicated";
+        faults.require(!lease.is_given(), lease.variable, must);
+    }
+    let lease = duration(lease.variable, &given.lease, faults).unwrap_or(ReplicatedBlacklist::LEASE);
+    let must = "must be from 20ms to 1s: no node trusts a Redis for longer than a second";
+    faults.require(LEASES.contains(&lease), "RESCIND_LEASE", must);
     Some(Redis {
+        read: match replicated {
+            true => BlacklistRead::Replicated { lease },
+            false => BlacklistRead::Direct,
+        },
         url: url?,
         connections,
         namespace: namespace.unwrap_or_else(|| Redis::NAMESPACE.to_owned()),

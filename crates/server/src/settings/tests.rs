@@ -194,6 +194,20 @@ fn settings_that_contradict_each_other_are_refused() {
             "REDIS_URL=redis://cache RESCIND_REDIS_NAMESPACE={mine}",
             "RESCIND_REDIS_NAMESPACE",
         ),
+        ("RESCIND_BLACKLIST_READ=replicated", "RESCIND_BLACKLIST_READ"),
+        (
+            "REDIS_URL=redis://cache RESCIND_BLACKLIST_READ=cached",
+            "RESCIND_BLACKLIST_READ",
+        ),
+        ("REDIS_URL=redis://cache RESCIND_LEASE=100ms", "RESCIND_LEASE"),
+        (
+            "REDIS_URL=redis://cache RESCIND_BLACKLIST_READ=replicated RESCIND_STORE_TIMEOUT=399ms",
+            "RESCIND_LEASE",
+        ),
+        (
+            "REDIS_URL=redis://cache RESCIND_BLACKLIST_READ=replicated RESCIND_LEASE=2s RESCIND_STORE_TIMEOUT=5s",
+            "RESCIND_LEASE",
+        ),
     ] {
         let settings: Vec<_> = given.split(' ').filter_map(|setting| setting.split_once('=')).collect();
         let said = refused(&settings);
@@ -251,6 +265,8 @@ fn what_is_set_is_used() {
         ("REDIS_URL", "redis+cluster://a:1,b:2"),
         ("RESCIND_REDIS_CONNECTIONS", "4"),
         ("RESCIND_REDIS_NAMESPACE", "shop:tokens"),
+        ("RESCIND_BLACKLIST_READ", "replicated"),
+        ("RESCIND_LEASE", "150ms"),
         ("RESCIND_KEYS", "/srv/keys"),
         ("RESCIND_ALGORITHM", "ES256"),
         ("RESCIND_AUDIENCE", "my-api"),
@@ -281,6 +297,9 @@ fn what_is_set_is_used() {
         url: "redis+cluster://a:1,b:2".to_owned(),
         connections: 4,
         namespace: "shop:tokens".to_owned(),
+        read: BlacklistRead::Replicated {
+            lease: Duration::from_millis(150),
+        },
     };
     assert_eq!(settings.storage.redis, Some(redis));
     assert_eq!(settings.storage.keys, std::path::Path::new("/srv/keys"));

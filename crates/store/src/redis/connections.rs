@@ -312,7 +312,7 @@ impl Manager for Connections {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
-        if connection.is_sound && connection.made_as == self.trust.connections() {
+        if connection.is_current(&self.trust) {
             Ok(())
         } else {
             Err(RecycleError::message("stale"))
@@ -341,6 +341,10 @@ pub(super) enum Question<'a> {
     LastingValues(Vec<String>),
     /// Everything about the server.
     Info,
+    /// The fields of a hash, each with its value.
+    Fields(String),
+    /// What is appended to these streams after these ids, within that time.
+    Listen([String; 2], [String; 2], Duration),
 }
 
 impl Connection {
@@ -354,6 +358,11 @@ impl Connection {
         self.made_as
     }
 
+    /// Whether nothing has changed since it was made that makes it too old.
+    pub(super) fn is_current(&self, trust: &Trusted) -> bool {
+        self.is_sound && self.made_as == trust.connections()
+    }
+
     pub(super) async fn ask<T: FromRedisValue>(&mut self, question: &Question<'_>) -> Result<T, Failure> {
         self.is_sound = false;
         let answer = match question {
@@ -362,6 +371,13 @@ impl Connection {
                 let mut both = pipe();
                 both.cmd("PTTL").arg(keys.first()).cmd("MGET").arg(keys);
                 both.query_async(&mut self.link).await?
+            }
+            Question::Fields(key) => cmd("HGETALL").arg(key).query_async(&mut self.link).await?,
+            Question::Listen(streams, after, longest) => {
+                let mut read = cmd("XREAD");
+                // Zero would be for ever.
+                read.arg("BLOCK").arg(longest.as_millis().max(1) as u64).arg("STREAMS");
+                read.arg(streams).arg(after).query_async(&mut self.link).await?
             }
             Question::Info => cmd("INFO").query_async(&mut self.link).await?,
             Question::Script(script, keys, arguments) => self.run(script, keys, arguments).await?,

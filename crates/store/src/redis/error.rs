@@ -122,6 +122,8 @@ pub(super) enum Failure {
     Moved,
     #[error("it is not confirmed that this Redis is the one in force")]
     NotInForce,
+    #[error("a node that answers from its own copy may not have this revocation yet; a repeat confirms it")]
+    Holders,
     #[error("nodes reach different Redis servers in turns; all must reach the same one")]
     Alternating,
     #[error("the database that names the Redis in force is a standby, or continues an abandoned history")]

@@ -18,6 +18,12 @@ pub(super) struct Keys {
     pub(super) until: String,
     /// The newest instant of the high-water mark; with a log's name appended, the position in that log.
     pub(super) high_water: String,
+    /// The table of holders, with its name and its head.
+    pub(super) holders: String,
+    /// The newest entries, for holders.
+    pub(super) newest: String,
+    /// Which holder has applied something, for revokers.
+    pub(super) applied: String,
     token: String,
     session: String,
 }
@@ -35,6 +41,9 @@ impl Keys {
             claim: key("filling"),
             until: key("until"),
             high_water: key("high-water"),
+            holders: key("holders"),
+            newest: key("newest"),
+            applied: key("applied"),
             token: key("jti:"),
             session: key("sid:"),
         })

@@ -25,14 +25,18 @@
 mod address;
 mod connections;
 mod error;
+mod holders;
 mod keys;
 mod reader;
+mod replicated;
 mod scripts;
+mod seat;
 mod shared;
 mod trust;
 
 pub use error::RedisConnectError;
 pub use reader::RedisReader;
+pub use replicated::ReplicatedBlacklist;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -55,6 +59,7 @@ use connections::{Connections, Identify, Question};
 use error::Failure;
 use keys::Keys;
 use scripts::{CLAIM, COMPLETE, INSERT, PRUNE, RAISE};
+use seat::{Request, Seat};
 use shared::{Link, Shared};
 use trust::Trusted;
 
@@ -113,6 +118,8 @@ pub struct RedisBlacklist {
     trust: Arc<Trusted>,
     keys: Keys,
     timeout: Duration,
+    /// This node in the table of holders.
+    seat: Seat,
 }
 
 /// Never prints the URL: it may contain a password.
@@ -167,6 +174,7 @@ impl RedisBlacklist {
             trust,
             keys,
             timeout: settings.timeout,
+            seat: Seat::new()?,
         })
     }
 
@@ -275,11 +283,10 @@ impl RedisBlacklist {
     /// Writes a page, on that condition. Returns in which life it ran, and whether the condition held.
     async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<(Life, RebuildStep), Failure> {
         let (name, claim, from, to) = match condition {
-            Condition::Always => ("always", None, Position::START, LogPosition::START),
-            Condition::Fill(claim) => ("fill", Some(claim), Position::START, LogPosition::START),
-            Condition::Advance(claim, from, to) => ("advance", Some(claim), from, to),
+            Condition::Fill(claim) => ("fill", claim, Position::START, LogPosition::START),
+            Condition::Advance(claim, from, to) => ("advance", claim, from, to),
         };
-        let (log, nonce) = claim.map_or_else(Default::default, claim_args);
+        let (log, nonce) = claim_args(claim);
         let keys = [&self.keys.mark, &self.keys.claim, &self.keys.until]
             .into_iter()
             .cloned()
@@ -337,17 +344,6 @@ impl RedisBlacklist {
             }
         }
         Ok(RebuildStep::Accepted)
-    }
-
-    async fn try_insert(&self, revocations: &[Revocation]) -> Result<(), Failure> {
-        for page in revocations.chunks(AT_ONCE) {
-            let (life, _) = self.write(Condition::Always, page).await?;
-            // After the reply: a write to another server, or one without a lease, is not confirmed.
-            if !self.trust.confirms(&life) {
-                return Err(Failure::NotInForce);
-            }
-        }
-        Ok(())
     }
 
     // ANCHOR: standing
@@ -479,8 +475,6 @@ type Value = Option<Vec<u8>>;
 /// The condition for writing a page.
 #[derive(Clone, Copy)]
 enum Condition {
-    /// A logout: always.
-    Always,
     /// The claim is still valid.
     Fill(RebuildClaim),
     /// The copy is complete up to that position; then it is complete up to the end of the page.
@@ -558,7 +552,10 @@ impl Blacklist for RedisBlacklist {
         Ok(self.try_complete(claim, to).await?)
     }
 
+    /// The row says that this node reads directly: it has no lease that others wait for.
     async fn renew(&self) -> Result<(), StoreError> {
-        Ok(self.try_renew().await?)
+        self.try_renew().await?;
+        self.renew_row(&Request::DIRECT).await?;
+        Ok(())
     }
 }

@@ -51,6 +51,39 @@ const POLICY: &str = r"
 local policy = tells('memory', 'maxmemory_policy') or 'unknown'
 ";
 
+/// The table of holders of this log and this server, which is begun under another name if it was lost. Nothing if
+/// another database uses this server.
+const TABLE: &str = r"
+local function table_of(log, nonce, holders, newest)
+    local marked = read_mark(KEYS[1])
+    if log == '' or (marked and marked ~= log) then
+        return ''
+    end
+    local of = log .. ' ' .. server .. ' '
+    local term = redis.call('HGET', holders, 'term')
+    if not term or string.sub(term, 1, #of) ~= of then
+        redis.call('DEL', holders, newest)
+        term = of .. nonce
+        redis.call('HSET', holders, 'term', term, 'head', '0')
+    end
+    return term
+end
+";
+
+/// Stores an entry in a key and in the index. Of two values the later one stays. Returns how long Redis keeps it.
+const KEEP: &str = r"
+local function keep(index, key, ends, stays)
+    local kept = redis.call('GET', key)
+    if kept and (tonumber(kept) or 0) > tonumber(ends) then
+        ends = kept
+    end
+    stays = math.max(tonumber(stays), redis.call('PTTL', key))
+    redis.call('SET', key, ends, 'PX', string.format('%.0f', stays))
+    redis.call('ZADD', index, ends, key)
+    return stays
+end
+";
+
 /// The first check of a new connection.
 pub(super) static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
@@ -111,14 +144,15 @@ return answer('to be filled')
 });
 
 /// Keys: mark, claim, index, entries. Arguments: log, nonce, lifetime of a claim, lifetime of a mark; the condition
-/// (`always`; `fill`: the claim is valid; `advance`: the copy is complete up to the start of the page), the position
+/// (`fill`: the claim is valid; `advance`: the copy is complete up to the start of the page), the position
 /// before the page, the position and the id of its last entry; then for each entry its `until` and how long Redis keeps
 /// it. Of two values for an entry the later one stays. Returns in which life it ran, and whether the condition held.
 pub(super) static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
+        KEEP,
         r"
-local holds = ARGV[5] == 'always'
+local holds = false
 local log, life, position = read_mark(KEYS[1])
 if ARGV[5] == 'fill' then
     holds = redis.call('GET', KEYS[2]) == table.concat({ARGV[1], server, ARGV[2]}, ' ')
@@ -133,15 +167,7 @@ if not holds then
 end
 local longest = -1
 for i = 4, #KEYS do
-    local key, ends, stays = KEYS[i], ARGV[2 * i + 1], tonumber(ARGV[2 * i + 2])
-    local kept = redis.call('GET', key)
-    if kept and (tonumber(kept) or 0) > tonumber(ends) then
-        ends = kept
-    end
-    stays = math.max(stays, redis.call('PTTL', key))
-    redis.call('SET', key, ends, 'PX', string.format('%.0f', stays))
-    redis.call('ZADD', KEYS[3], ends, key)
-    longest = math.max(longest, stays)
+    longest = math.max(longest, keep(KEYS[3], KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2]))
 end
 if longest > redis.call('PTTL', KEYS[3]) then
     redis.call('PEXPIRE', KEYS[3], string.format('%.0f', longest))
@@ -153,6 +179,93 @@ end
 return {server, 1}
 ",
     ])
+});
+
+/// A logout. Keys: mark, index, holders, newest entries, entries. Arguments: log, a nonce, the last position; then for
+/// each entry its `until`, how long Redis keeps it, and its text for the newest entries. Returns in which life it ran, and
+/// the table of holders.
+pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[
+        WHO,
+        TABLE,
+        KEEP,
+        r"
+local term = table_of(ARGV[1], ARGV[2], KEYS[3], KEYS[4])
+local longest = -1
+for i = 5, #KEYS do
+    longest = math.max(longest, keep(KEYS[2], KEYS[i], ARGV[3 * i - 11], ARGV[3 * i - 10]))
+end
+if longest > redis.call('PTTL', KEYS[2]) then
+    redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest))
+end
+if term == '' then
+    return {server, '', {}}
+end
+for i = 5, #KEYS do
+    redis.call('XADD', KEYS[4], 'MAXLEN', 64, '*', term, ARGV[3 * i - 9])
+end
+if tonumber(redis.call('HGET', KEYS[3], 'head')) < tonumber(ARGV[3]) then
+    redis.call('HSET', KEYS[3], 'head', ARGV[3])
+end
+return {server, term, redis.call('HGETALL', KEYS[3])}
+",
+    ])
+});
+
+/// A node's row in the table. Keys: mark, holders, newest entries, applied. Arguments: log, a nonce, the trusted life, the
+/// node, the number of this renewal, its lease, how far it has applied the log and in which table, its release, the
+/// lifetime of the table. Returns the table, its head, whether the copy is complete, and the newest entries that the node
+/// lacks.
+pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[
+        WHO,
+        TABLE,
+        r"
+local term = ''
+if role == 'master' and server == ARGV[3] then
+    term = table_of(ARGV[1], ARGV[2], KEYS[2], KEYS[3])
+end
+if term == '' then
+    return {'', 0, 0, {}, {}}
+end
+local applied = ARGV[8] == term and ARGV[7] or '0'
+local before = redis.call('HGET', KEYS[2], ARGV[4])
+redis.call('HSET', KEYS[2], ARGV[4], table.concat({ARGV[5], ARGV[6], applied, ARGV[9]}, ' '))
+redis.call('PEXPIRE', KEYS[2], ARGV[10])
+if before and string.match(before, '^%d+ %d+ (%d+)') ~= applied then
+    -- Revokers that wait for it look at the table.
+    redis.call('XADD', KEYS[4], 'MAXLEN', 1, '*', ARGV[4], applied)
+    redis.call('PEXPIRE', KEYS[4], ARGV[10])
+end
+local log, life = read_mark(KEYS[1])
+local head, newest = tonumber(redis.call('HGET', KEYS[2], 'head')), {}
+if head > tonumber(applied) and tonumber(ARGV[6]) > 0 then
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '-', '+')) do
+        if entry[2][1] == term then
+            newest[#newest + 1] = entry[2][2]
+        end
+    end
+end
+return {term, head, (log == ARGV[1] and life == server) and 1 or 0, redis.call('HGETALL', KEYS[2]), newest}
+",
+    ])
+});
+
+/// Keys: holders. Arguments: the table; then for each row the node and the number of its renewal. Removes the rows that
+/// are still of that renewal, and returns their number.
+pub(super) static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[r"
+local removed = 0
+if redis.call('HGET', KEYS[1], 'term') == ARGV[1] then
+    for i = 2, #ARGV, 2 do
+        local row = redis.call('HGET', KEYS[1], ARGV[i])
+        if row and string.match(row, '^%d+') == ARGV[i + 1] then
+            removed = removed + redis.call('HDEL', KEYS[1], ARGV[i])
+        end
+    end
+end
+return removed
+"])
 });
 
 /// The end of a sync. Keys: mark, claim. Arguments: log, nonce, lifetime of a mark, the position and the id of the last

@@ -49,6 +49,16 @@ impl Trusted {
         let _ = self.register.set(register);
     }
 
+    pub(super) fn has_register(&self) -> bool {
+        self.register.get().is_some()
+    }
+
+    /// Lets a decision be made on what is trusted now.
+    pub(super) fn judged<T>(&self, judge: impl FnOnce(&Trust, Duration) -> T) -> T {
+        let now = self.now();
+        judge(&self.state().trust, now)
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.clock.since_boot()
     }

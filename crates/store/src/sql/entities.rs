@@ -114,6 +114,7 @@ pub mod revocation {
         pub at: i64,
         pub until: i64,
         pub cause: String,
+        pub protocol: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

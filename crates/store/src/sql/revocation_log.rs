@@ -28,6 +28,10 @@ const THE_HEAD: i64 = 1;
 /// The number of rows per INSERT: with seven values a row it stays far below the limit of a statement.
 const ROWS_AT_ONCE: usize = 500;
 
+/// How this release revokes: it waits for the holders of a copy. Older releases cannot append entries, since they do not
+/// give this value.
+const PROTOCOL: i64 = 1;
+
 /// A new entry; the log adds the position.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -50,6 +54,7 @@ impl Entry {
             at: millis(self.at),
             until: self.until,
             cause: self.cause.name().to_owned(),
+            protocol: PROTOCOL,
         }
     }
 }

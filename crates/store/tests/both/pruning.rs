@@ -46,8 +46,8 @@ fn fill(is_postgres: bool, count: u32) -> [String; 3] {
     };
     [
         format!(
-            "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause)
-             SELECT n, 'session', {id}, {user}, {past} - n, {past} - n, 'logout' FROM {series}"
+            "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause, protocol)
+             SELECT n, 'session', {id}, {user}, {past} - n, {past} - n, 'logout', 1 FROM {series}"
         ),
         format!(
             "INSERT INTO rescind_sessions (id, user_id, client_id, created_at, last_seen_at, expires_at, access_until, closed_at, closed_cause)

@@ -9,6 +9,7 @@ mod claiming;
 mod clocks;
 mod failing_over;
 mod fixture;
+mod holders;
 mod interleavings;
 mod losing;
 mod marks;

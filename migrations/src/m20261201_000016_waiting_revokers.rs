@@ -1,0 +1,46 @@
+//! Makes the revoking statement of releases fail that do not wait for the holders of a copy.
+//!
+//! A node that answers from its own copy relies on every revoker: see `docs/replicated.md`. So each entry of the log
+//! says by which protocol it was appended. The column has no default that an INSERT may use. An older release, which
+//! does not know the column, can still read the log and check tokens, and its logouts fail until it is replaced.
+
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+
+const TABLE: &str = "rescind_revocations";
+
+/// SQLite cannot drop the default of a column, and needs one to add it.
+const SQLITE_TRIGGER: &str = "CREATE TRIGGER rescind_revocations_protocol BEFORE INSERT ON rescind_revocations
+    WHEN NEW.protocol = 0 BEGIN SELECT RAISE(ABORT, 'this release is too old to revoke on this database'); END";
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let column = Table::alter()
+            .table(TABLE)
+            .add_column(big_integer("protocol").default(0).to_owned())
+            .to_owned();
+        manager.alter_table(column).await?;
+        let refuse = match manager.get_database_backend() {
+            DbBackend::Postgres => "ALTER TABLE rescind_revocations ALTER COLUMN protocol DROP DEFAULT",
+            _ => SQLITE_TRIGGER,
+        };
+        manager.get_connection().execute_unprepared(refuse).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() != DbBackend::Postgres {
+            let drop = "DROP TRIGGER rescind_revocations_protocol";
+            manager.get_connection().execute_unprepared(drop).await?;
+        }
+        let column = Table::alter().table(TABLE).drop_column("protocol").to_owned();
+        manager.alter_table(column).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
