@@ -148,20 +148,6 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_sets_the_access_tokens_lifetime_in_the_demo_too() {
-        let life = |policy, demo| {
-            let (settings, _) = judge(&[("RESCIND_POLICY", policy), ("RESCIND_DEMO", demo)]).unwrap();
-            settings.tokens.policy.access_ttl.as_secs()
-        };
-        for demo in ["on", "off"] {
-            assert_eq!(life("blacklist", demo), 5 * 60);
-            assert_eq!(life("short_lived", demo), 5 * 60);
-            assert_eq!(life("stored", demo), 12 * 60 * 60);
-            assert_eq!(life("client_delete", demo), 12 * 60 * 60);
-        }
-    }
-
-    #[test]
     fn the_demo_is_on_by_default_only_on_loopback() {
         let demo = |given: &[(&str, &str)]| judge(given).unwrap().1.0;
         let elsewhere = [("RESCIND_BIND", "192.0.2.1:80")];

@@ -268,7 +268,7 @@ fn trade(race: &Race, rows: &[Row], switches: Facts) -> Vec<String> {
                 graces => some(graces),
             },
         )
-        .with("shutting", shutting.join(" or ").replace("none", "nothing"));
+        .with("shutting", shutting.join(" or ").replace("none", "0 s"));
     let facts = facts.clone().with("mishap", say(&WORDS.mishap, &facts));
     let told = WORDS.trade.iter().filter(|case| case.holds(&facts));
     told.map(|case| facts.fill(&case.then)).collect()

@@ -2,11 +2,11 @@
 //!
 //! The drawing has only the latest steps, to bound the page's size; each earlier one is a line that links to its own page.
 
-use rescind_lab::{Answer, Outcome, Step, meter::Operation};
+use rescind_lab::{Answer, Step, meter::Operation};
 
 use super::{telling::Context, words::of_action};
 use crate::trace::{
-    moment, reply,
+    Said, moment, reply,
     sequence::{self, Lane, Message, Sequence, messages},
 };
 
@@ -69,14 +69,7 @@ impl StepTold {
         let outcomes: Vec<_> = step
             .exchanges
             .iter()
-            .map(|exchange| {
-                let sign = match exchange.outcome {
-                    Outcome::Accepted => "✓",
-                    Outcome::Refused | Outcome::CannotTell => "✕",
-                    Outcome::NoServer => "?",
-                };
-                format!("{sign} {}", reply(exchange))
-            })
+            .map(|exchange| format!("{}{}", Said::of(exchange).sign(), reply(exchange)))
             .collect();
         Self {
             number: step.number,

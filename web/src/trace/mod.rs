@@ -69,6 +69,17 @@ impl Said {
         }
     }
 
+    /// The same before a reply, where there is only text.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::ThiefIn => "! in: ",
+            Self::KeptOut => "✓ out: ",
+            Self::Refused => "✕ ",
+            Self::Unknown => "? ",
+            Self::You | Self::Passed => "",
+        }
+    }
+
     pub(crate) fn class(self) -> String {
         word(self)
     }

@@ -125,14 +125,9 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     let told = if watched { outcome(exchange) } else { reply(exchange) };
     let lost = if exchange.arrived { "" } else { ", lost on its way" };
     let said = Said::of(exchange);
-    let verdict = match said {
-        Said::ThiefIn => "! in: ",
-        Said::KeptOut => "✓ kept out: ",
-        _ => "",
-    };
     messages.push(Message {
         class: said.class(),
-        ..Message::new(Lane::Server, asks, format!("{verdict}{told}{lost}"))
+        ..Message::new(Lane::Server, asks, format!("{}{told}{lost}", said.sign()))
     });
     messages
 }

@@ -100,22 +100,3 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces.retain(|piece| !piece.text.is_empty());
     pieces
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_in_a_text_is_split_without_loss() {
-        let text = "Cookie: a=eyJh.eyJi.sig; b=1\n\n{\"t\":\"eyJh.x\"}";
-        let found = pieces(text);
-        let together: String = found.iter().map(|piece| piece.text.as_str()).collect();
-        assert_eq!(together, text);
-        let classes: Vec<_> = found
-            .iter()
-            .map(|piece| piece.class)
-            .filter(|c| !c.is_empty())
-            .collect();
-        assert_eq!(classes, ["header", "claims", "signature"]);
-    }
-}

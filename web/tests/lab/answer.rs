@@ -104,7 +104,7 @@ async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
     for answer in ANSWERS {
         let learner = Learner::at(&running, answer);
         let start = learner.look("").await;
-        assert!(start.headline().contains("Nothing has happened"), "{answer}");
+        assert!(start.headline().contains("No step was taken"), "{answer}");
         assert!(start.reason("replay").unwrap().contains("copy one first"), "{answer}");
         assert!(
             learner.press("log-in").await.headline().contains("You are logged in"),
@@ -189,7 +189,7 @@ async fn steps_are_walked_back_and_forward_and_buttons_act_on_the_newest() {
     assert_eq!(link(&back, "next").unwrap(), "/lab/rotation?step=2#now");
     assert_eq!(back.all(".story > li").len(), 1, "only what had happened by then");
     let start = learner.look("?step=0").await;
-    assert!(start.headline().contains("Nothing has happened yet"));
+    assert!(start.headline().contains("No step was taken yet"));
     assert_eq!((link(&start, "first"), link(&start, "previous")), (None, None));
     for nonsense in ["?step=99", "?step=-1", "?step=x", "?step="] {
         assert!(
@@ -217,7 +217,7 @@ async fn an_impossible_action_is_refused_with_its_reason() {
             "{action}: {}",
             page.words("#notice")
         );
-        assert!(page.headline().contains("Nothing has happened yet"), "{action}");
+        assert!(page.headline().contains("No step was taken yet"), "{action}");
         assert!(page.0.len() < MOST_BYTES);
     }
 }
@@ -360,9 +360,10 @@ async fn cookies_are_explained_attribute_by_attribute_and_tokens_in_their_three_
     ] {
         assert!(explained.contains(attribute), "{attribute}: {explained}");
     }
-    for part in [".raw .header", ".raw .claims", ".raw .signature"] {
-        assert!(!page.all(part).is_empty(), "{part}");
-    }
+    let parts = [".raw .header", ".raw .claims", ".raw .signature"].map(|part| page.all(part));
+    assert!(parts.iter().all(|part| part.len() == parts[0].len()), "{parts:?}");
+    let token = parts.map(|part| part[0].clone()).join(".");
+    assert!(page.words(".raw").contains(&token), "a token is split without loss");
     let stores = page.words(".stores");
     assert!(stores.contains("open") && stores.contains("it is complete"), "{stores}");
 }
@@ -378,14 +379,14 @@ async fn visitors_cannot_see_or_guess_each_others_sandbox() {
         "whoever only looks is given no number"
     );
     let page = one.press("log-in").await;
-    assert!(other.look("").await.headline().contains("Nothing has happened yet"));
+    assert!(other.look("").await.headline().contains("No step was taken yet"));
     other.press_all(&["wait-30s", "log-in"]).await;
     assert_eq!(one.look("").await.words("#now-name"), "t + 0 s, step 1");
 
     let guess = running.cookie_client();
     guess.plant_cookie("rescind_lab=AAAAAAAAAAAAAAAAAAAAAA");
     let guessed = Page(guess.open("/lab/blacklist").await.expect_status(200).text);
-    assert!(guessed.headline().contains("Nothing has happened yet"));
+    assert!(guessed.headline().contains("No step was taken yet"));
     let reply = guess
         .post("/lab/blacklist/do", &[("action", "log-in")])
         .await
@@ -432,7 +433,7 @@ async fn a_new_sandbox_takes_lifetimes_and_reports_wrong_ones_beside_the_field()
     }
     begin("30s", "0s").await.expect_status(303);
     let page = learner.look("").await;
-    assert!(page.headline().contains("Nothing has happened yet"));
+    assert!(page.headline().contains("No step was taken yet"));
     assert!(
         page.words(".of-answer").contains("Access tokens live 30 s"),
         "{}",

@@ -132,6 +132,76 @@ async fn a_lane_where_nothing_was_stolen_does_not_apply() {
     );
 }
 
+/// The seventh chapter's point: an answer refuses right after the logout only if it checks a store.
+#[tokio::test]
+async fn exactly_the_answers_that_check_a_store_refuse_after_the_logout() {
+    let running = start(program()).await;
+    let page = page(&running, "/lab?show=1").await;
+    let mut asking = 0;
+    for row in all(&page, "#answers tbody tr") {
+        let cell = |name: &str| {
+            row.select(&Selector::parse(&format!("[data-col={name}]")).unwrap())
+                .next()
+                .unwrap()
+        };
+        let asks = ["database-reads", "blacklist-reads"]
+            .iter()
+            .any(|reads| text(cell(reads)) != "0");
+        assert_eq!(cell("dies").attr("data-seconds") == Some("0"), asks, "{}", text(row));
+        asking += usize::from(asks);
+    }
+    assert_eq!(asking, 3);
+}
+
+#[tokio::test]
+async fn the_drawing_has_a_window_after_the_logout_only_where_the_thief_is_in() {
+    let running = start(program()).await;
+    let page = page(&running, "/lab?show=1").await;
+    for drawing in all(&page, "svg.timeline-picture") {
+        let find = |css: &str| drawing.select(&Selector::parse(css).unwrap()).collect::<Vec<_>>();
+        let number = |element: ElementRef, name: &str| element.attr(name).unwrap().parse::<f64>().unwrap();
+        let width: f64 = drawing
+            .attr("viewbox")
+            .or(drawing.attr("viewBox"))
+            .unwrap()
+            .split(' ')
+            .nth(2)
+            .unwrap()
+            .parse()
+            .unwrap();
+        for band in find("rect.before, rect.after") {
+            assert!(number(band, "x") >= 0.0 && number(band, "x") + number(band, "width") <= width);
+        }
+        assert!(
+            find("text.tick")
+                .into_iter()
+                .filter(|tick| tick.attr("text-anchor").is_some())
+                .all(|tick| number(tick, "x") <= width)
+        );
+        assert!(number(find("line.logout")[0], "x1") > number(find("line.theft")[0], "x1"));
+        let groups = find("g");
+        let open: Vec<_> = groups
+            .into_iter()
+            .filter(|group| group.select(&Selector::parse("rect.after").unwrap()).next().is_some())
+            .map(|group| text(group.select(&Selector::parse(".name").unwrap()).next().unwrap()))
+            .collect();
+        assert_eq!(open, ["Delete on the client", "Short-lived tokens", "Rotation"]);
+    }
+}
+
+#[tokio::test]
+async fn the_axis_is_logarithmic_only_where_a_linear_one_would_hide_a_part() {
+    let running = start(program()).await;
+    for (query, is) in [("", true), ("&long=5m", false)] {
+        let page = page(&running, &format!("/lab?show=1{query}")).await;
+        let told = all(&page, ".timelines figcaption")
+            .into_iter()
+            .map(text)
+            .collect::<String>();
+        assert_eq!(told.contains("the axis is logarithmic"), is, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn the_longest_stories_that_may_be_asked_for_are_light_enough() {
     let running = start(program()).await;

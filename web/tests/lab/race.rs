@@ -52,7 +52,7 @@ async fn two_tabs_at_once_stay_logged_in_and_the_list_says_who_got_what() {
 async fn the_counterexample_is_labelled_and_splits_the_chain() {
     let running = start(program()).await;
     let page = run(&running, "swap=off").await;
-    assert!(words(&page, ".notice").concat().contains("nobody should copy it"));
+    assert!(words(&page, ".notice").concat().contains("Do not copy it"));
     assert!(finding(&page).starts_with("A false alarm 10 min after the login"));
     assert!(
         words(&page, "svg.chain desc")

@@ -187,7 +187,7 @@ const WRONG: [Wrong; 12] = [
     (
         "client-delete",
         &[("steps", "log-in.copy-access.replay.log-out")],
-        "who has not",
+        "Who still has it",
     ),
     (
         "short-lived",

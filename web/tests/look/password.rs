@@ -79,7 +79,7 @@ async fn a_form_sent_too_late_changes_no_data_and_keeps_no_password() {
     let token = visitor.cookie("rescind_access").unwrap();
     api.until_expired(&token).await;
     let late = visitor.post("/password", &fields).await.expect_status(200);
-    assert!(late.text.contains("Nothing was changed yet."), "{}", late.text);
+    assert!(late.text.contains("The password is not changed yet."), "{}", late.text);
     assert!(
         !late.text.contains(PASSWORD) && !late.text.contains(NEW),
         "a password is in a page"

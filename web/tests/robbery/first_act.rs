@@ -181,6 +181,22 @@ async fn a_slow_reader_sees_the_same_two_doors() {
     );
     assert!(screen.words("#timeline").contains("played again"), "{screen:?}");
     assert!(screen.words("h1").contains("One door noticed"), "{screen:?}");
+    // And once it has expired, the door says that it was in.
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
+    while visitor
+        .screen()
+        .await
+        .verdict(Door::SignatureOnly)
+        .contains("still inside")
+    {
+        again.tick().await;
+    }
+    let later = visitor.screen().await;
+    assert!(
+        later.verdict(Door::SignatureOnly).contains("The thief was in"),
+        "{later:?}"
+    );
+    assert!(later.words("h1").contains("One door noticed"), "{later:?}");
     // The old copy has not come back, and the browser is still logged out.
     visitor.api.me(&stolen).await.expect_problem(401, "token_expired");
     assert_eq!(visitor.name().await, None);
@@ -203,6 +219,21 @@ async fn a_slow_reader_sees_the_second_act_to_its_end() {
     let tried = visitor.press("/demo/thief/try").await;
     tried.assert_refused(Door::Blacklist, "token_revoked");
     tried.assert_accepted(Door::SignatureOnly);
+}
+
+#[tokio::test]
+async fn moments_are_bounded_and_the_beginning_is_kept() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    for _ in 0..30 {
+        visitor.press("/demo/thief/try").await;
+    }
+    let moments = visitor.screen().await.all_words("#timeline li");
+    assert_eq!(moments.len(), 24);
+    assert!(
+        moments[0].contains("You logged in") && moments[1].contains("The thief copied"),
+        "{moments:#?}"
+    );
 }
 
 /// Red: a thief is in. Green: a thief is kept out. Grey with "?": not asked since. A status has no colour.

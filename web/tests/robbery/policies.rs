@@ -54,6 +54,23 @@ async fn where_the_row_is_checked_the_first_door_shuts_and_is_named_after_it() {
     );
 }
 
+/// A promise names the place where it holds: the second door lets a copy in after each logout.
+#[tokio::test]
+async fn the_pages_say_where_a_logout_counts() {
+    for policy in ["blacklist", "stored"] {
+        let running = open(program().env("RESCIND_POLICY", policy)).await;
+        let visitor = Visitor::be_robbed(&running).await;
+        for (path, part) in [("/", "footer"), ("/account", "main > .hint")] {
+            let (_, page) = visitor.page(path).await;
+            let promise = page.words(part);
+            assert!(promise.contains("is refused where"), "{policy}, {path}: {promise}");
+            for absolute in ["every copy", "at once", "wherever"] {
+                assert!(!promise.contains(absolute), "{policy}, {path}: {promise}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn where_there_is_no_refresh_token_there_is_no_second_act() {
     for policy in ["stored", "client_delete", "short_lived"] {
