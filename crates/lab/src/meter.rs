@@ -333,7 +333,7 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
     use decorate::Call;
     let (store, operation, session) = match call {
         Call::FindUser(_) => (Store::Users, Operation::FindUser, None),
-        Call::Credentials(_) => (Store::Users, Operation::Credentials, None),
+        Call::Credentials(_) | Call::LoginCredentials(_) => (Store::Users, Operation::Credentials, None),
         Call::InsertUser(_) => (Store::Users, Operation::InsertUser, None),
         Call::SetPassword(_) => (Store::Users, Operation::SetPassword, None),
         Call::Epoch(_) => (Store::Sessions, Operation::Epoch, None),

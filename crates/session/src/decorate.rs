@@ -59,6 +59,7 @@ pub trait Around<P: ?Sized>: Send + Sync {
 pub enum Call<'a> {
     FindUser(&'a UserId),
     Credentials(&'a Username),
+    LoginCredentials(&'a Username),
     InsertUser(&'a UserId),
     SetPassword(&'a UserId),
     ReplaceHash(&'a UserId),
@@ -186,6 +187,7 @@ decorate! {
     UserStore {
         find(id: &UserId) -> Option<User> as FindUser(id);
         credentials(username: &Username) -> Option<Credentials> as Credentials(username);
+        login_credentials(username: &Username) -> Option<Credentials> as LoginCredentials(username);
         insert(new: &NewUser) -> Inserted as InsertUser(&new.user.id);
         set_password(id: &UserId, password_hash: PasswordHash) -> PasswordSet as SetPassword(id);
         replace_hash(id: &UserId, old: &PasswordHash, new: PasswordHash) -> () as ReplaceHash(id);

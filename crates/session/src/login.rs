@@ -209,24 +209,23 @@ impl SessionService {
     #[cfg(feature = "argon2")]
     async fn check_password(&self, username: &str, password: &Password) -> Result<LoginAttempt, LoginError> {
         let users = &self.ports.users;
-        let (attempt, credentials, user) = match self.parse_username(username) {
-            Err(_) => (None, None, None),
+        let (attempt, credentials) = match self.parse_username(username) {
+            Err(_) => (None, None),
             Ok(username) => {
                 // The first lookup finds whose epoch to read; the second, after it, reads the credentials that count.
-                // An unknown name takes the same four steps.
+                // An unknown name takes the same three steps.
                 let known = self.read(self.deadline(), users.credentials(&username)).await?;
                 let id = known.map_or(UserId::from(uuid::Uuid::nil()), |known| known.user.id);
                 let attempt = self.begin_login(id).await?;
-                let credentials = self.read(self.deadline(), users.credentials(&username)).await?;
-                let user = self.read(self.deadline(), users.find(&attempt.user)).await?;
-                (Some(attempt), credentials, user)
+                let credentials = self.read(self.deadline(), users.login_credentials(&username)).await?;
+                (Some(attempt), credentials)
             }
         };
         let expected = credentials.as_ref().map(|credentials| &credentials.password_hash);
         let check = self.check_hash(password, expected).await?;
         match (
             attempt,
-            credentials.filter(|_| user.is_some_and(|user| self.may_log_in(&user))),
+            credentials.filter(|credentials| self.may_log_in(&credentials.user)),
         ) {
             (Some(mut attempt), Some(found)) if check != PasswordCheck::Wrong && found.user.id == attempt.user => {
                 if check == PasswordCheck::FitsOldHash {

@@ -74,6 +74,16 @@ pub trait UserStore: Send + Sync {
         Err(StoreError::Unsupported("UserStore::credentials"))
     }
 
+    /// The same if they may log in; `None` otherwise. [`log_in`](crate::SessionService::log_in) calls it after it has read
+    /// the epoch. By default it calls [`credentials`](Self::credentials) and [`find`](Self::find), also for an unknown
+    /// name, so that the time does not show which names exist.
+    async fn login_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        let found = self.credentials(username).await?;
+        let nobody = UserId::from(uuid::Uuid::nil());
+        let user = self.find(found.as_ref().map_or(&nobody, |found| &found.user.id)).await?;
+        Ok(found.zip(user).map(|(found, user)| Credentials { user, ..found }))
+    }
+
     /// Stores a new user, unless the name is taken: for [`sign_up`](crate::SessionService::sign_up). Of two concurrent
     /// calls exactly one creates the user.
     async fn insert(&self, _new: &NewUser) -> Result<Inserted, StoreError> {

@@ -18,6 +18,10 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -58,14 +62,55 @@ impl SqlStore {
 
     /// One attempt, on the heap: it is a large future.
     async fn bounded<T>(&self, attempt: impl Future<Output = Result<T, Failure>> + Send) -> Result<T, Failure> {
-        let attempt = Box::pin(attempt);
-        match self.patience.each {
-            None => attempt.await,
-            Some(longest) => match timeout(longest, attempt).await {
+        let mut attempt = Box::pin(attempt);
+        // Declared after it, so dropped before it: the connection is given back when this is known.
+        let unfinished = self.abandoned.unless_finished();
+        let outcome = match self.patience.each {
+            None => attempt.as_mut().await,
+            Some(longest) => match timeout(longest, attempt.as_mut()).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(StoreError::unavailable("the database did not answer in time").into()),
+                Err(_) => return Err(StoreError::unavailable("the database did not answer in time").into()),
             },
-        }
+        };
+        unfinished.finished();
+        outcome
+    }
+}
+
+/// Whether an attempt was dropped lately before it had ended: then a connection may be given back in the middle of an
+/// operation. Which one is unknown, so the next [`CHECKED`](Self::CHECKED) that are given back are all suspect. A
+/// connection is given back by a task that begins when the attempt is dropped, so it is among the first of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Abandoned(Arc<AtomicU32>);
+
+impl Abandoned {
+    const CHECKED: u32 = 1_000;
+
+    /// Drop the operation after this value, or finish it first.
+    pub(super) fn unless_finished(&self) -> Unfinished<'_> {
+        Unfinished(self)
+    }
+
+    /// Whether a connection that is given back now has to be checked.
+    pub(super) fn suspects_a_release(&self) -> bool {
+        self.0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
+    }
+}
+
+/// An operation that has not ended.
+pub(super) struct Unfinished<'a>(&'a Abandoned);
+
+impl Unfinished<'_> {
+    pub(super) fn finished(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(Abandoned::CHECKED, Ordering::SeqCst);
     }
 }
 

@@ -46,7 +46,7 @@ mod users;
 #[cfg(test)]
 mod writer_recovery;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 pub(crate) use connect::is_postgres;
 pub use connect::{ConnectError, SqlSettings};
@@ -64,6 +64,7 @@ pub(crate) use sqlite::{make_file, makes_missing_file};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use crate::HighWater;
+use attempts::Abandoned;
 use error::{Failure, commit_failed, failed};
 
 /// How long to keep trying.
@@ -83,6 +84,7 @@ pub struct SqlStore {
     readers: DatabaseConnection,
     /// On Postgres the same pool.
     writer: DatabaseConnection,
+    abandoned: Abandoned,
     patience: Patience,
     /// How long Postgres waits for a lock.
     lock_timeout: Duration,
@@ -98,7 +100,11 @@ impl SqlStore {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(options).await.map_err(failed)
+        let mut beginning = pin!(self.writer.begin_with_options(options));
+        let unfinished = self.abandoned.unless_finished();
+        let begun = beginning.as_mut().await;
+        unfinished.finished();
+        begun.map_err(failed)
     }
 }
 

@@ -11,7 +11,8 @@
 //! nodes want.
 //!
 //! **A connection with an unfinished operation** is checked before its next use, and is closed if the operation has not
-//! ended or the server does not answer. sqlx queues a ROLLBACK when a transaction is dropped, and reads the rest of a
+//! ended or the server does not answer. So are the others that are given back soon after it, since it is not known which
+//! one it was; as long as every operation ends, none is checked ([`Abandoned`]). sqlx queues a ROLLBACK when a transaction is dropped, and reads the rest of a
 //! reply; but a caller who is cancelled while BEGIN is being sent leaves a session in a transaction that sqlx does not
 //! know (0.9: it counts the transaction once BEGIN was answered). The next reader would read inside it, and under
 //! REPEATABLE READ it would see the same old state for ever.
@@ -30,7 +31,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{ConnectError, Patience, SqlSettings, SqlStore};
+use super::{ConnectError, Patience, SqlSettings, SqlStore, attempts::Abandoned};
 
 /// The first version that has a built-in function for random UUIDs (13.0).
 const OLDEST: i32 = 130_000;
@@ -138,10 +139,12 @@ impl SqlStore {
             Err(_) => return Err(ConnectError::Unreachable("it did not answer in time".into())),
         }
 
-        let pool = pool(options, settings, bounds);
+        let abandoned = Abandoned::default();
+        let pool = pool(options, settings, bounds, abandoned.clone());
         Ok(Self {
             readers: pool.clone(),
             writer: pool,
+            abandoned,
             patience: Patience {
                 altogether: settings.busy_timeout,
                 each: Some(settings.acquire_timeout.saturating_add(bounds.statement)),
@@ -154,7 +157,12 @@ impl SqlStore {
     }
 }
 
-fn pool(options: PgConnectOptions, settings: &SqlSettings, bounds: Bounds) -> DatabaseConnection {
+fn pool(
+    options: PgConnectOptions,
+    settings: &SqlSettings,
+    bounds: Bounds,
+    abandoned: Abandoned,
+) -> DatabaseConnection {
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections.max(1))
         .acquire_timeout(settings.acquire_timeout)
@@ -166,7 +174,10 @@ fn pool(options: PgConnectOptions, settings: &SqlSettings, bounds: Bounds) -> Da
                 questioned.map_err(|broken| sqlx::Error::Configuration(broken.into()))
             })
         })
-        .after_release(move |session, _| Box::pin(is_at_rest(session, bounds.statement)))
+        .after_release(move |session, _| {
+            let is_suspect = abandoned.suspects_a_release();
+            Box::pin(async move { Ok(!is_suspect || is_at_rest(session, bounds.statement).await?) })
+        })
         .connect_lazy_with(options);
     SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }

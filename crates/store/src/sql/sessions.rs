@@ -25,7 +25,7 @@ use super::{
         session::{self, Column},
         user_epoch,
     },
-    error::{Failure, failed, unreadable},
+    error::{Failure, commit_failed, failed, unreadable},
     revocation_log::{self as log, Entry},
     rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
 };
@@ -168,13 +168,9 @@ impl SqlStore {
     }
 
     async fn rotate_once(&self, rotation: &Rotation) -> Result<Rotated, Failure> {
-        let transaction = self.begin().await?;
-        let rows = swap_generation(rotation)
-            .exec(&transaction)
-            .await
-            .map_err(failed)?
-            .rows_affected;
-        commit(transaction).await?;
+        // One statement is a transaction by itself. It commits with its reply, so its errors are those of a COMMIT.
+        let swapped = swap_generation(rotation).exec(&self.writer).await;
+        let rows = swapped.map_err(commit_failed)?.rows_affected;
         Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
     }
 

@@ -7,7 +7,7 @@ use rescind_session::{
     token::UserId,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{Expr, OnConflict},
 };
 
@@ -25,7 +25,12 @@ impl UserStore for SqlStore {
     }
 
     async fn credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
-        self.retry(|| self.credentials_once(username)).await
+        self.retry(|| self.credentials_once(username, Condition::all())).await
+    }
+
+    async fn login_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
+        let enabled = || Condition::all().add(user::Column::Kind.ne(DISABLED));
+        self.retry(|| self.credentials_once(username, enabled())).await
     }
 
     async fn insert(&self, new: &NewUser) -> Result<Inserted, StoreError> {
@@ -67,8 +72,8 @@ impl SqlStore {
             .map(|credentials| credentials.user))
     }
 
-    async fn credentials_once(&self, username: &Username) -> Result<Option<Credentials>, Failure> {
-        let named = user::Entity::find().filter(user::Column::Username.eq(username.as_str()));
+    async fn credentials_once(&self, username: &Username, which: Condition) -> Result<Option<Credentials>, Failure> {
+        let named = user::Entity::find().filter(which.add(user::Column::Username.eq(username.as_str())));
         let row = named.one(&self.readers).await.map_err(failed)?;
         Ok(row.map(Credentials::try_from).transpose()?)
     }

@@ -15,5 +15,6 @@ mod place;
 mod pruning;
 mod restored;
 mod rotating;
+mod statements;
 #[path = "../fixture/mod.rs"]
 mod stories;
