@@ -14,8 +14,8 @@ pub async fn live() -> HttpResponse {
 /// Whether it could serve a request now. If it cannot, requests have to go to another node; a restart would not help.
 ///
 /// If ready, it returns how old its view of the revocation log is: a revocation by another node that is older than that
-/// is known here, even if the blacklist missed it. If not ready, it names the missing part in one word. A stranger may
-/// know no more; the log has the cause.
+/// is known here, even if the blacklist missed it. If not ready, it names the missing part in one word, and how far this
+/// node has rebuilt the blacklist. A stranger may know no more; the log has the cause.
 ///
 /// # Errors
 /// [`Problem::NotReady`].
@@ -23,9 +23,11 @@ pub async fn ready(rescind: Rescind) -> Result<HttpResponse, Problem> {
     let service = rescind.service();
     service.ready().await?;
     let blacklist = match service.policy().check {
-        Check::Blacklist => Some(Blacklist::of(
-            service.sync_status().ok_or(NotReady::BlacklistRebuilding)?,
-        )),
+        Check::Blacklist => {
+            Some(Blacklist::of(service.sync_status().ok_or_else(|| {
+                NotReady::BlacklistRebuilding(service.rebuild_progress())
+            })?))
+        }
         Check::Nothing | Check::Session => None,
     };
     Ok(say(&Ready {

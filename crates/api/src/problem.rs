@@ -19,7 +19,7 @@ use actix_web::{
 };
 use rescind_session::{
     AuthenticateError, ChangePasswordError, EndSessionError, HashingError, LoginError, LogoutError, NotReady,
-    OpenSessionError, ReauthenticateError, RefreshError, SignUpError, Unavailable,
+    OpenSessionError, ReauthenticateError, RebuildProgress, RefreshError, SignUpError, Unavailable,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -81,6 +81,8 @@ pub enum Problem {
         /// `database`, `blacklist`, `blacklist_rebuilding`, `blacklist_behind`, `clock`, `keys`, `lock` or
         /// `maintenance`.
         reason: &'static str,
+        /// How far this node has rebuilt the blacklist.
+        rebuilt: Option<RebuildProgress>,
         /// The cause, for the log.
         cause: Hidden,
     },
@@ -446,6 +448,13 @@ impl Problem {
                 Self::NotReady { reason, .. } => Some(reason),
                 _ => None,
             },
+            rebuilt: match self {
+                Self::NotReady { rebuilt, .. } => rebuilt.map(|progress| Rebuilt {
+                    entries: progress.entries,
+                    of_at_most: progress.of_at_most,
+                }),
+                _ => None,
+            },
             ended: match self {
                 Self::CredentialUnreadable { ended } => Some(*ended),
                 _ => None,
@@ -470,6 +479,9 @@ pub(crate) struct Body<'a> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    rebuilt: Option<Rebuilt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     ended: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -477,6 +489,16 @@ pub(crate) struct Body<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<FieldError>))]
     errors: &'a [FieldError],
+}
+
+/// How far this node has rebuilt the blacklist.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Rebuilt {
+    entries: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    of_at_most: Option<u64>,
 }
 
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -529,10 +551,12 @@ impl From<Unavailable> for Problem {
         match error {
             Unavailable::Clock(_) => Self::NotReady {
                 reason: "clock",
+                rebuilt: None,
                 cause: Hidden::new(error),
             },
             Unavailable::Keys(_) => Self::NotReady {
                 reason: "keys",
+                rebuilt: None,
                 cause: Hidden::new(error),
             },
             Unavailable::ClaimsTooLarge { .. } => Self::ClaimsTooLarge(Hidden::new(error)),
@@ -546,6 +570,10 @@ impl From<NotReady> for Problem {
     fn from(error: NotReady) -> Self {
         Self::NotReady {
             reason: error.reason(),
+            rebuilt: match error {
+                NotReady::BlacklistRebuilding(progress) => progress,
+                _ => None,
+            },
             cause: Hidden::new(error),
         }
     }

@@ -72,7 +72,7 @@ pub use judge::{Judgement, judge};
 pub use key_schedule::{KeySchedule, KeysNotReady};
 pub use login::{IssuedRefreshToken, IssuedTokens, LoginAttempt, LoginError, OpenSessionError, Unclaimed};
 pub use logout::{EndSessionError, LoggedOut, LoggedOutAll, LogoutCredential, LogoutError, StolenTokenDies};
-pub use maintenance::{Maintenance, SyncStatus, Synced};
+pub use maintenance::{Maintenance, RebuildProgress, SyncStatus, Synced};
 pub use password::{HashingError, InvalidPassword, Password};
 pub use password_verifier::PasswordVerifier;
 pub use policy::{Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};

@@ -30,7 +30,7 @@ use crate::{
     error_chain::ErrorChain,
     life::{LogPosition, LogState, RENEW_EVERY},
     ports::{ClaimOutcome, Closing, Pruned, RebuildClaim, RebuildStep, StoreError, Tail},
-    revocation::{EndReason, LogId, MARGIN, Position},
+    revocation::{EndReason, LogId, MARGIN, Position, Revocation},
     service::SessionService,
     supervise,
     sync::SyncPosition,
@@ -113,6 +113,17 @@ pub struct SyncStatus {
     pub age: Duration,
 }
 
+/// How far this node has rebuilt an incomplete blacklist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RebuildProgress {
+    /// How many entries were inserted.
+    pub entries: u64,
+    /// The position at which the log ended when the rebuild began, if the store tells it. At most so many entries are in
+    /// it: pruned entries have left gaps.
+    pub of_at_most: Option<u64>,
+}
+
 /// Records the end of the maintenance, also after a panic.
 struct NoteEnd<'a>(&'a AtomicBool);
 
@@ -120,6 +131,16 @@ impl Drop for NoteEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
+}
+
+/// How many batches a fill reads at once: no request is waiting for a transaction that only reads.
+const PAGES_OF_A_FILL: u32 = 8;
+
+/// A part of the log: what follows `from`, up to `end`.
+struct Page {
+    from: Position,
+    end: LogPosition,
+    tail: Vec<Revocation>,
 }
 
 /// What a walk inserts into.
@@ -219,6 +240,9 @@ impl SessionService {
             ClaimOutcome::Granted => {
                 // Only now, and from the start: what was read before the claim may be what was lost.
                 place.to = Position::START;
+                let head = self.ports.sessions.snapshot(Position::START).await?.head;
+                let _rebuilding = self.parts.sync.rebuild.begin(head);
+                let batch = batch.saturating_mul(PAGES_OF_A_FILL);
                 let (entries, filling) = self.walk(place, batch, claim, Target::Fill).await?;
                 let end = place.end(LogPosition::START);
                 let complete = filling == RebuildStep::Accepted
@@ -241,40 +265,51 @@ impl SessionService {
         claim: RebuildClaim,
         into: Target,
     ) -> Result<(u64, RebuildStep), StoreError> {
-        let ports = &self.ports;
+        let blacklist = &self.ports.blacklist;
         let mut entries = 0;
         // ANCHOR: walk
+        let mut next = self.page_after(place.to, batch).await?;
+        while let Some(Page { from, end, tail }) = next {
+            let write = async {
+                match into {
+                    Target::OwnCopy => blacklist.insert(&tail).await.map(|()| RebuildStep::Accepted),
+                    Target::CompleteCopy => blacklist.advance(claim, from, end, &tail).await,
+                    Target::Fill => blacklist.fill(claim, &tail).await,
+                }
+            };
+            // The next page is read while this one is written.
+            let (written, page) = tokio::join!(write, self.page_after(end.position, batch));
+            if written? == RebuildStep::ClaimLost {
+                return Ok((entries, RebuildStep::ClaimLost));
+            }
+            place.to = end.position;
+            if end.position > place.seen.position {
+                place.seen = end;
+            }
+            entries += tail.len() as u64;
+            self.parts.sync.rebuild.advance(entries);
+            next = page?;
+        }
+        // ANCHOR_END: walk
+        Ok((entries, RebuildStep::Accepted))
+    }
+
+    /// The page of the log after a position, or from the start if that position is not in the log; `None` at the end.
+    async fn page_after(&self, mut from: Position, batch: u32) -> Result<Option<Page>, StoreError> {
+        let sessions = &self.ports.sessions;
         loop {
-            match ports.sessions.revocations_after(place.to, batch).await? {
-                Tail::StartOver => place.to = Position::START,
+            match sessions.revocations_after(from, batch).await? {
+                Tail::StartOver => from = Position::START,
                 Tail::Entries(tail) => {
-                    let Some(last) = tail.last().map(|last| last.position) else {
-                        return Ok((entries, RebuildStep::Accepted));
+                    let Some(position) = tail.last().map(|last| last.position) else {
+                        return Ok(None);
                     };
-                    let end = LogPosition {
-                        position: last,
-                        entry: ports.sessions.snapshot(last).await?.found,
-                    };
-                    let filling = match into {
-                        Target::OwnCopy => {
-                            ports.blacklist.insert(&tail).await?;
-                            RebuildStep::Accepted
-                        }
-                        Target::CompleteCopy => ports.blacklist.advance(claim, place.to, end, &tail).await?,
-                        Target::Fill => ports.blacklist.fill(claim, &tail).await?,
-                    };
-                    if filling == RebuildStep::ClaimLost {
-                        return Ok((entries, RebuildStep::ClaimLost));
-                    }
-                    place.to = last;
-                    if end.position > place.seen.position {
-                        place.seen = end;
-                    }
-                    entries += tail.len() as u64;
+                    let entry = sessions.snapshot(position).await?.found;
+                    let end = LogPosition { position, entry };
+                    return Ok(Some(Page { from, end, tail }));
                 }
             }
         }
-        // ANCHOR_END: walk
     }
 
     /// Whether the log still has the entry that a copy's mark names or that this node saw. If not, the database has
@@ -348,6 +383,12 @@ impl SessionService {
             to,
             age: reached.elapsed(),
         })
+    }
+
+    /// How far this node has rebuilt the blacklist; `None` while it does not.
+    #[must_use]
+    pub fn rebuild_progress(&self) -> Option<RebuildProgress> {
+        self.parts.sync.rebuild.progress()
     }
 
     /// Removes expired sessions and revocations in bounded batches, until none is left.

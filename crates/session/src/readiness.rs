@@ -7,6 +7,7 @@ use rescind_token::{SessionId, TokenId, UserId};
 use crate::{
     clock::{ClockNotReady, later},
     issue_floor::LONGEST_WAIT,
+    maintenance::RebuildProgress,
     policy::Check,
     ports::{LockLost, RevocationStatus, StoreError},
     service::SessionService,
@@ -34,7 +35,10 @@ pub enum NotReady {
     Blacklist(#[source] Unavailable),
     /// The blacklist answers, but is being rebuilt.
     #[error("the blacklist is being filled from the revocation log")]
-    BlacklistRebuilding,
+    BlacklistRebuilding(
+        /// How far, if this node fills it.
+        Option<RebuildProgress>,
+    ),
     /// The blacklist answers, but may lack revocations.
     #[error("the revocation log has not been synced to the blacklist for too long")]
     Behind,
@@ -58,7 +62,7 @@ impl NotReady {
             Self::Clock(_) => "clock",
             Self::Keys(_) => "keys",
             Self::Blacklist(_) => "blacklist",
-            Self::BlacklistRebuilding => "blacklist_rebuilding",
+            Self::BlacklistRebuilding(_) => "blacklist_rebuilding",
             Self::Behind => "blacklist_behind",
             Self::Maintenance => "maintenance",
             Self::Lock => "lock",
@@ -115,7 +119,7 @@ impl SessionService {
             let current = sync.is_current();
             if standing == RevocationStatus::Incomplete || matches!(current, Err(Unavailable::BlacklistRebuilding)) {
                 sync.hurry();
-                return Err(NotReady::BlacklistRebuilding);
+                return Err(NotReady::BlacklistRebuilding(self.rebuild_progress()));
             }
             current.map_err(|_| NotReady::Behind)?;
         }

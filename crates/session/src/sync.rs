@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,6 +13,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     life::LogPosition,
+    maintenance::RebuildProgress,
     pending::Pending,
     revocation::{LogId, Position},
     unavailable::Unavailable,
@@ -37,6 +38,64 @@ pub(crate) struct BlacklistSync {
     pub(crate) hurry: Notify,
     /// Whether the recovery from lost commits is running.
     pub(crate) begins_again: AtomicBool,
+    pub(crate) rebuild: Rebuild,
+}
+
+/// A rebuild that this node makes.
+#[derive(Default)]
+pub(crate) struct Rebuild(Mutex<Option<Running>>);
+
+struct Running {
+    progress: RebuildProgress,
+    logged: Instant,
+}
+
+/// How long a rebuild runs between two lines in the log.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+
+impl Rebuild {
+    /// It ends when the returned value is dropped.
+    pub(crate) fn begin(&self, head: Position) -> impl Drop + '_ {
+        struct End<'a>(&'a Rebuild);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                *self.0.running() = None;
+            }
+        }
+        *self.running() = Some(Running {
+            progress: RebuildProgress {
+                entries: 0,
+                // A store without snapshots does not know its end.
+                of_at_most: Some(head.get()).filter(|head| *head < u64::MAX),
+            },
+            logged: Instant::now(),
+        });
+        End(self)
+    }
+
+    /// So many entries are inserted.
+    pub(crate) fn advance(&self, entries: u64) {
+        if let Some(Running { progress, logged }) = &mut *self.running() {
+            progress.entries = entries;
+            progress.of_at_most = progress.of_at_most.map(|of| of.max(entries));
+            if logged.elapsed() >= BETWEEN_LINES {
+                *logged = Instant::now();
+                tracing::info!(
+                    entries,
+                    of_at_most = progress.of_at_most,
+                    "filling the blacklist from the revocation log"
+                );
+            }
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Option<RebuildProgress> {
+        self.running().as_ref().map(|running| running.progress)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether the database accepted the last test write.

@@ -16,7 +16,7 @@ use crate::{
     caching::public_for,
     handlers::{accounts, sessions, tokens},
     health,
-    problem::{Body, FieldError},
+    problem::{Body, FieldError, Rebuilt},
     security_headers::Own,
     settings::Settings,
 };
@@ -122,6 +122,7 @@ fn schemas() -> Map<String, Value> {
     let all = [
         of::<Body<'_>>(),
         of::<FieldError>(),
+        of::<Rebuilt>(),
         of::<accounts::SignedUp>(),
         of::<accounts::Me>(),
         of::<tokens::Tokens<'_>>(),

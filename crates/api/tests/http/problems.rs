@@ -1,12 +1,18 @@
 //! Every error is a document of RFC 9457 without internal details.
 
-use std::error::Error;
+use std::{error::Error, ops::Deref, sync::Arc};
 
 use actix_web::http::{Method, header};
 use jiff::Timestamp;
 use rescind_api::Problem;
-use rescind_session::{NewUser, PasswordHash, Unavailable, User, UserKind, Username, ports::Inserted, token::UserId};
+use rescind_session::{
+    EndReason, NewUser, PasswordHash, Ports, Scope, Unavailable, User, UserKind, Username,
+    decorate::{Answer, Around, Call},
+    ports::{Blacklist, Inserted, NewRevocation, StoreError},
+    token::{SessionId, UserId},
+};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -479,4 +485,61 @@ async fn a_node_that_is_not_ready_names_the_reason_in_one_word() {
     let reply = ready().await;
     reply.is(200);
     assert!(reply.json().get("reason").is_none(), "{}", reply.body);
+}
+
+/// A blacklist that is filled only as far as it is let.
+struct Held(Arc<dyn Blacklist>, Arc<Semaphore>);
+
+impl Around<dyn Blacklist> for Held {
+    fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
+        self.0.clone()
+    }
+
+    async fn around<T: Answer>(
+        &self,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if let Call::Fill(..) = call {
+            self.1.acquire().await.unwrap().forget();
+        }
+        next.await
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_rebuilds_the_blacklist_tells_how_far_it_is() {
+    let world = Make::default().cold();
+    for number in 0..20 {
+        let new = NewRevocation {
+            scope: Scope::Session(SessionId::from_uuid(Uuid::from_u128(number))),
+            user: UserId::from(Uuid::nil()),
+            at: Timestamp::UNIX_EPOCH,
+            until: Timestamp::UNIX_EPOCH,
+            cause: EndReason::Logout,
+        };
+        let _ = world.service.ports().sessions.revoke(&new).await.unwrap();
+    }
+    let ready = async || world.send(call(Method::GET, "/health/ready")).await;
+    assert_eq!(ready().await.json().get("rebuilt"), None);
+
+    let gate = Arc::new(Semaphore::new(0));
+    let slow = world.service.with_ports(Ports {
+        blacklist: Arc::new(Held(world.blacklist.clone(), gate.clone())),
+        ..world.service.ports().clone()
+    });
+    let filling = tokio::spawn(async move { slow.sync_blacklist(1).await.unwrap() });
+    for entries in [0, 8, 16] {
+        let seen = async {
+            while ready().await.json()["rebuilt"] != json!({ "entries": entries }) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(30), seen).await;
+        assert!(seen.is_ok(), "{}", ready().await.body);
+        ready().await.is_problem(503, "store_unavailable");
+        gate.add_permits(1);
+    }
+    assert_eq!(filling.await.unwrap().entries, 20);
+    ready().await.is(200);
 }

@@ -38,7 +38,11 @@ pub use error::RedisConnectError;
 pub use reader::RedisReader;
 pub use replicated::ReplicatedBlacklist;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use deadpool::managed::{Manager as _, Object, Pool, PoolError};
@@ -323,6 +327,9 @@ impl RedisBlacklist {
         if parts.peek().is_none() {
             return Ok(self.write(condition, &[]).await?.1);
         }
+        if let Condition::Fill(_) = condition {
+            return self.fill_all(condition, revocations).await;
+        }
         while let Some(part) = parts.next() {
             let condition = match condition {
                 Condition::Advance(claim, _, to) => {
@@ -340,6 +347,28 @@ impl RedisBlacklist {
                 other => other,
             };
             if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
+                return Ok(RebuildStep::ClaimLost);
+            }
+        }
+        Ok(RebuildStep::Accepted)
+    }
+
+    /// The parts of a page of a fill, three at a time: while Redis runs one, the next waits there, and between two of them
+    /// it serves other clients. Each checks the claim, and the mark is set only after all of them, so their order does not
+    /// matter.
+    async fn fill_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<RebuildStep, Failure> {
+        let parts = Mutex::new(revocations.chunks(AT_ONCE));
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let one_by_one = || async {
+            while let Some(part) = next() {
+                if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
+                    return Ok(RebuildStep::ClaimLost);
+                }
+            }
+            Ok::<_, Failure>(RebuildStep::Accepted)
+        };
+        for done in <[_; 3]>::from(tokio::join!(one_by_one(), one_by_one(), one_by_one())) {
+            if done? == RebuildStep::ClaimLost {
                 return Ok(RebuildStep::ClaimLost);
             }
         }

@@ -73,14 +73,17 @@ end
 /// Stores an entry in a key and in the index. Of two values the later one stays. Returns how long Redis keeps it.
 const KEEP: &str = r"
 local function keep(index, key, ends, stays)
-    local kept = redis.call('GET', key)
-    if kept and (tonumber(kept) or 0) > tonumber(ends) then
-        ends = kept
+    -- Usually the entry is new, and one command writes it.
+    if not redis.call('SET', key, ends, 'PX', stays, 'NX') then
+        local kept = redis.call('GET', key)
+        if kept and (tonumber(kept) or 0) > tonumber(ends) then
+            ends = kept
+        end
+        stays = string.format('%.0f', math.max(tonumber(stays), redis.call('PTTL', key)))
+        redis.call('SET', key, ends, 'PX', stays)
     end
-    stays = math.max(tonumber(stays), redis.call('PTTL', key))
-    redis.call('SET', key, ends, 'PX', string.format('%.0f', stays))
     redis.call('ZADD', index, ends, key)
-    return stays
+    return tonumber(stays)
 end
 ";
 

@@ -157,12 +157,7 @@ impl SqlStore {
     }
 }
 
-fn pool(
-    options: PgConnectOptions,
-    settings: &SqlSettings,
-    bounds: Bounds,
-    abandoned: Abandoned,
-) -> DatabaseConnection {
+fn pool(options: PgConnectOptions, settings: &SqlSettings, bounds: Bounds, abandoned: Abandoned) -> DatabaseConnection {
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections.max(1))
         .acquire_timeout(settings.acquire_timeout)

@@ -13,8 +13,8 @@ mod event_receivers;
 mod keys;
 mod place;
 mod pruning;
+mod refilling;
 mod restored;
 mod rotating;
-mod statements;
 #[path = "../fixture/mod.rs"]
 mod stories;
