@@ -191,6 +191,7 @@ pub async fn a_disabled_user_is_not_found_and_keeps_name_and_password(store: Sto
         let disabled = store.set_disabled(&alice.user.id, true).await.answer();
         assert_eq!(disabled, UserChanged::Changed, "a repeat is harmless");
         assert_eq!(store.find(&alice.user.id).await.answer(), None);
+        assert!(store.login_credentials(&alice.user.username).await.answer().is_none());
     }
     assert_eq!(store.find(&bob.user.id).await.answer(), Some(bob.user));
     let found = credentials(&store, &alice.user.username).await;
@@ -198,6 +199,8 @@ pub async fn a_disabled_user_is_not_found_and_keeps_name_and_password(store: Sto
     assert_eq!(store.insert(&named("alice")).await.answer(), Inserted::NameTaken);
     let enabled = store.set_disabled(&alice.user.id, false).await.answer();
     assert_eq!(enabled, UserChanged::Changed);
+    let found = store.login_credentials(&alice.user.username).await.answer();
+    assert_eq!(found.map(|found| found.user).as_ref(), Some(&alice.user));
     assert_eq!(store.find(&alice.user.id).await.answer(), Some(alice.user));
 }
 

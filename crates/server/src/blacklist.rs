@@ -52,6 +52,14 @@ pub(crate) fn directly(settings: &Settings) -> Result<ChosenBlacklist, Failure> 
     Ok(ChosenBlacklist::Redis(Arc::new(redis)))
 }
 
+/// The blacklist in the memory of this node, if it is the chosen one.
+pub(crate) fn in_process(blacklist: &ChosenBlacklist) -> Option<Arc<MemoryBlacklist>> {
+    match blacklist {
+        ChosenBlacklist::InProcess(memory) => Some(Arc::clone(memory)),
+        _ => None,
+    }
+}
+
 /// Checks that Redis is usable. One that does not answer is no error: it may answer later.
 ///
 /// Runs under every policy: a node whose policy never checks the blacklist still fills it, for the nodes that do.

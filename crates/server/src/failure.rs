@@ -108,6 +108,8 @@ pub enum Failure {
     WallClock(Timestamp),
     #[error("RESCIND_BIND: cannot listen on {address}")]
     Bind { address: SocketAddr, source: io::Error },
+    #[error("RESCIND_METRICS_BIND: cannot listen on {address}")]
+    BindMetrics { address: SocketAddr, source: io::Error },
     #[error("{0}")]
     Other(&'static str, #[source] Box<dyn Error + Send + Sync>),
 }

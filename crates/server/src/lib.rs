@@ -12,6 +12,7 @@ mod failure;
 mod high_water;
 mod keys;
 mod logs;
+mod metrics;
 mod node;
 mod output;
 mod private_files;

@@ -27,6 +27,7 @@ use crate::{
     failure::{Failure, SERVER_FAILED},
     high_water::{Guard, HighWaterMark},
     keys::{Follower, KeyCommands},
+    metrics::{self, Metrics, Requests, Source},
     readiness::Readiness,
     settings::{Faults, Settings},
     starting::Starting,
@@ -44,6 +45,8 @@ pub struct Node {
     pub(crate) rescind: Rescind,
     pub(crate) maintenance: JoinHandle<Infallible>,
     pub(crate) events: Arc<Transmitter>,
+    pub(crate) metrics: Option<Metrics>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) keys: KeyCommands,
     pub(crate) follower: Follower,
     pub(crate) when_ending: Box<dyn FnOnce()>,
@@ -77,6 +80,7 @@ impl Node {
         // The checks that leave no file behind come first.
         let blacklist = blacklist::chosen(&settings)?;
         blacklist::verify(&blacklist, &settings.tokens.policy).await?;
+        let in_process = blacklist::in_process(&blacklist);
         let (redis, is_shared) = (blacklist.redis().cloned(), blacklist.lock_mode() == LockMode::Shared);
         let database_lock = database::claim(&settings.storage, blacklist.lock_mode()).await?;
         let store = database::open(&settings).await?;
@@ -93,6 +97,7 @@ impl Node {
         let stores = Stores::new(store.clone(), Arc::clone(&database_lock), blacklist);
 
         let (listener, bound) = listen(settings.listening.bind)?;
+        let metrics = settings.listening.metrics.map(metrics::listen).transpose()?;
         // Answers 503 until this node serves.
         let starting = Starting::on(&listener).map_err(|error| Failure::other(SERVER_FAILED, error))?;
         let unfit = Faults::one("RESCIND_BIND", "must be an address that can stand in a URL");
@@ -133,6 +138,15 @@ impl Node {
             let service = service.clone();
             async move { service.run_maintenance(Maintenance::default()).await }
         });
+        let requests = Arc::<Requests>::default();
+        let metrics = metrics.map(|listener| Metrics {
+            listener,
+            source: Source {
+                service: service.clone(),
+                requests: Arc::clone(&requests),
+                blacklist: in_process,
+            },
+        });
         let keys = KeyCommands::new(&settings, store.clone(), clock.clone())?;
         let follower = Follower {
             directory: keys.directory.clone(),
@@ -144,6 +158,8 @@ impl Node {
         };
         Ok(Self {
             rescind: Rescind::new(service, configure_http(api(&settings, public_url)))?,
+            metrics,
+            requests,
             keys,
             follower,
             settings,

@@ -21,6 +21,7 @@ use crate::{
     connections::{self, Timed},
     database,
     failure::{Failure, SERVER_FAILED},
+    metrics::Metrics,
     node::Node,
     settings::Faults,
     signals::EndSignals,
@@ -49,6 +50,8 @@ impl Node {
         <S::Service as Service<Request>>::Future: 'static,
         B: MessageBody + 'static,
     {
+        let metrics = self.metrics.map(Metrics::serve).transpose()?;
+        let requests = self.requests;
         self.starting.end().await;
         let service = self.rescind.service().clone();
         let keys = Box::pin(self.follower.follow());
@@ -71,10 +74,11 @@ impl Node {
                 .shutdown_timeout(SECONDS_TO_END)
                 .disable_signals()
                 .listen("http", self.listener, move || {
-                    let (ends, node) = (ends.clone(), node.clone());
-                    // Outermost: every answer names its node.
+                    let (ends, node, requests) = (ends.clone(), node.clone(), Arc::clone(&requests));
+                    // Outermost: every answer is counted, and names its node.
                     let named = move |response: S::Response| {
                         let mut response = response.into();
+                        requests.count(response.status());
                         if let Some(node) = &node {
                             response.headers_mut().insert(NODE, node.clone());
                         }
@@ -121,6 +125,9 @@ impl Node {
             never = keys => match never {},
             never = events => match never {},
         };
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
         self.events.release().await;
         self.maintenance.abort();
         if let Err(failure) = self.mark.raise(&self.store).await {

@@ -18,6 +18,7 @@ mod administration;
 mod authenticate;
 mod clock;
 mod config;
+mod counts;
 #[cfg(feature = "decorate")]
 pub mod decorate;
 mod error_chain;

@@ -95,6 +95,7 @@ impl LoginAttempt {
         if let Some(unclaimed) = unclaimed {
             unclaimed.claim();
         }
+        service.parts.counters.logins.add_one();
         Ok(issued)
     }
 }
@@ -234,7 +235,10 @@ impl SessionService {
                 attempt.kind = found.user.kind;
                 Ok(attempt)
             }
-            _ => Err(LoginError::InvalidCredentials),
+            _ => {
+                self.parts.counters.refused_logins.add_one();
+                Err(LoginError::InvalidCredentials)
+            }
         }
     }
 

@@ -155,6 +155,7 @@ pub(crate) struct Passwords {
     sign_ups: Arc<Semaphore>,
     networks: Mutex<HashMap<Option<IpAddr>, Network>>,
     places_of_a_network: usize,
+    most: usize,
     buffers: Arc<Mutex<Vec<Vec<Block>>>>,
     nobodys: PasswordHash,
 }
@@ -172,6 +173,7 @@ impl Passwords {
         Ok(Self {
             params,
             places: Arc::new(Semaphore::new(at_once.saturating_add(waiting))),
+            most: at_once.saturating_add(waiting),
             sign_up_places: Arc::new(Semaphore::new((at_once.saturating_add(waiting) / 2).max(1))),
             turns: Arc::new(Semaphore::new(at_once)),
             sign_ups: Arc::new(Semaphore::new(at_once.div_ceil(2))),
@@ -256,6 +258,11 @@ impl Passwords {
             tracing::error!(%error, "hashing a password failed");
             HashingError::Failed
         })
+    }
+
+    /// How many passwords are hashed or wait for it.
+    pub(crate) fn under_way(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
     }
 
     /// Waits for a turn. Returns `None` if too many wait.

@@ -118,6 +118,7 @@ impl SessionService {
                         extra,
                     };
                     if let Some(issued) = self.rotate(deadline, session, exchange).await? {
+                        self.parts.counters.refreshes.add_one();
                         return Ok(issued);
                     }
                 }
@@ -125,7 +126,9 @@ impl SessionService {
                     // The rotation that is answered here may be one that no standby has yet: wait for a commit that follows it.
                     let sessions = self.ports.sessions.clone();
                     self.write(deadline, async move { sessions.try_write().await }).await?;
-                    return Ok(self.repeat(&session, extra, now)?);
+                    let issued = self.repeat(&session, extra, now)?;
+                    self.parts.counters.refreshes.add_one();
+                    return Ok(issued);
                 }
                 Judgement::Expired => return Err(RefreshError::Expired),
                 Judgement::Closed { reuse } => {

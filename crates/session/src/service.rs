@@ -32,6 +32,7 @@ use crate::password::Passwords;
 use crate::{
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
+    counts::Counters,
     error_chain::ErrorChain,
     key_schedule::KeySchedule,
     password::Caller,
@@ -75,6 +76,7 @@ pub(crate) struct Parts {
     /// The newest instant that the store has recorded, in milliseconds, as of the last sync.
     pub(crate) newest: AtomicI64,
     pub(crate) writing: Writing,
+    pub(crate) counters: Counters,
     /// Whether revocations go into the blacklist: because this policy checks it, or another node's policy may.
     pub(crate) fills_blacklist: bool,
     /// How many closings of this node are in the log.
@@ -131,6 +133,7 @@ impl SessionService {
             issue_floor: ISSUE_FLOOR_UNKNOWN.into(),
             newest: i64::MIN.into(),
             writing: Writing::default(),
+            counters: Counters::default(),
             fills_blacklist,
             revoked: watch::Sender::default(),
             rng: Mutex::new(Box::new(rng)),
@@ -382,6 +385,7 @@ impl SessionService {
                 Err(error) => (Err(error), Vec::new()),
             };
             if !revocations.is_empty() {
+                service.parts.counters.add(&revocations);
                 service
                     .parts
                     .revoked

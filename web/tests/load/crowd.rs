@@ -106,8 +106,17 @@ impl Flood {
 
 /// The most memory that the program has had resident, in KiB.
 pub(crate) fn peak_kib(running: &Running) -> u64 {
+    memory_kib(running, "VmHWM:")
+}
+
+/// The memory that the program has resident, in KiB.
+pub(crate) fn resident_kib(running: &Running) -> u64 {
+    memory_kib(running, "VmRSS:")
+}
+
+fn memory_kib(running: &Running, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", running.process_id().unwrap())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rescind_testkit::rounds;
 use tokio::time::Instant;
 
-use crate::crowd::{DEMO_PASSWORD, Flood, address, login, open, peak_kib, program, signup};
+use crate::crowd::{DEMO_PASSWORD, Flood, address, login, open, peak_kib, program, resident_kib, signup};
 
 /// Two buffers of 19 MiB, and all the rest of the program, built without optimisation.
 const MOST_KIB: u64 = 160 * 1024;
@@ -25,6 +25,41 @@ async fn hashing_takes_two_buffers_and_no_more() {
     let peak = peak_kib(&running);
     eprintln!("at most {} MiB resident", peak / 1024);
     assert!(peak < MOST_KIB, "{peak} KiB");
+}
+
+/// The buffers are reused, and what a login leaves is a row in the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_logins_and_a_thousand_sessions_leave_a_node_small() {
+    let program = program()
+        .env("RESCIND_LOGIN_LIMIT", "off")
+        .env("RESCIND_SIGNUP_LIMIT", "off");
+    let running = open(program).await;
+    let api = running.api_client();
+    let logins = rounds(100, 10_000) as usize;
+    // Each person has at most 100 sessions.
+    for person in 0..10 {
+        api.send(signup(&api, &address(person), &format!("person-{person}")))
+            .await
+            .expect_status(201);
+    }
+    let clients = (0..4).map(|client| {
+        let api = running.api_client();
+        async move {
+            for turn in 0..logins / 4 {
+                let name = format!("person-{}", (client + turn * 4) % 10);
+                let login = login(&api, &address(client), &name, "a password of nobody else's");
+                api.send(login).await.expect_status(200);
+            }
+        }
+    });
+    futures::future::join_all(clients).await;
+    let (resident, peak) = (resident_kib(&running), peak_kib(&running));
+    eprintln!(
+        "{logins} logins: {} MiB resident, at most {} MiB",
+        resident / 1024,
+        peak / 1024
+    );
+    assert!(resident < 120 * 1024, "{resident} KiB");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod keys;
 mod locked_database;
 mod logout;
 mod maintenance;
+mod metrics;
 mod new_database;
 mod policies;
 mod races;

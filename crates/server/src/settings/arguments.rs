@@ -226,6 +226,8 @@ given! {
     event_receivers: "RESCIND_EVENT_RECEIVERS", "RECEIVERS";
     /// How long the log of revocations waits at most for a receiver that does not acknowledge them. [default: 7d]
     event_retention: "RESCIND_EVENT_RETENTION", "DURATION";
+    /// Where figures for Prometheus are served, at /metrics and nowhere else. [default: nowhere]
+    metrics_bind: "RESCIND_METRICS_BIND", "ADDRESS:PORT";
     /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]
     node: "RESCIND_NODE", "NAME";
 }

@@ -15,6 +15,8 @@ pub struct Listening {
     public_url: Option<Url>,
     /// What cookie names begin with; by default the public URL decides.
     pub cookie_prefix: Option<String>,
+    /// Where the metrics are served; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// Whether forward authentication is asked with any method at any path, as Envoy does.
     pub forward_auth_same_method: bool,
 }
@@ -30,6 +32,17 @@ impl Listening {
                 "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
             )
             .unwrap_or(Self::BIND);
+        let metrics = Setting::new("RESCIND_METRICS_BIND", &given.metrics_bind);
+        let metrics: Option<SocketAddr> = faults.parsed(
+            metrics,
+            "must be an IP address and a port, such as 127.0.0.1:9090 or [::1]:9090",
+        );
+        let is_apart = metrics.is_none_or(|metrics| metrics.port() == 0 || metrics != bind);
+        faults.require(
+            is_apart,
+            "RESCIND_METRICS_BIND",
+            "must not be the address of RESCIND_BIND: the figures are not for clients",
+        );
         let public_url = Setting::new("RESCIND_PUBLIC_URL", &given.public_url);
         let must = "must be the address that people type, http:// or https://, a host and perhaps a port, and nothing after \
                     that: https://tokens.example";
@@ -53,6 +66,7 @@ impl Listening {
         Self {
             bind,
             public_url: url,
+            metrics,
             cookie_prefix: faults.parsed_by(prefix, must, name),
             forward_auth_same_method: same_method.unwrap_or(false),
         }

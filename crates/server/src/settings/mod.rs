@@ -38,6 +38,7 @@
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
 //! | `RESCIND_EVENT_RECEIVERS` | none | who hears of revocations: addresses with commas between them, each perhaps followed by `audience=NAME` (default: the address) and `bearer=TOKEN` |
 //! | `RESCIND_EVENT_RETENTION` | `7d` | how long the log waits for a receiver at most |
+//! | `RESCIND_METRICS_BIND` | none | where `/metrics` is served, for Prometheus; never on `RESCIND_BIND` |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
 //!
 //! Defaults adapt to settings: with an access token of 5 s the grace is 5 s too, unless it is set.

@@ -64,6 +64,8 @@ fn each_wrong_value_is_refused_by_name() {
         ("REDIS_URL", "cache.example:6379"),
         ("RESCIND_REDIS_CONNECTIONS", "8"),
         ("RESCIND_REDIS_NAMESPACE", "mine"),
+        ("RESCIND_METRICS_BIND", "9090"),
+        ("RESCIND_METRICS_BIND", "127.0.0.1:8080"),
         ("RESCIND_NODE", "two words"),
         ("RESCIND_NODE", "a_name_that_is_longer_than_any_name"),
         ("RESCIND_POLICY", "Blacklist"),

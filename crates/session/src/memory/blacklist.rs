@@ -60,6 +60,14 @@ impl MemoryBlacklist {
         Ok(())
     }
 
+    /// How many entries it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if a panic may have left it half changed.
+    pub fn count(&self) -> Result<usize, StoreError> {
+        Ok(whole(self.entries.read())?.until.len())
+    }
+
     /// Loses everything, as a restart does: for a node that may have missed revocations, and for lessons.
     ///
     /// # Errors
