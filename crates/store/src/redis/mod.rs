@@ -359,13 +359,15 @@ impl RedisBlacklist {
     async fn fill_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<RebuildStep, Failure> {
         let parts = Mutex::new(revocations.chunks(AT_ONCE));
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let one_by_one = || async {
-            while let Some(part) = next() {
-                if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
-                    return Ok(RebuildStep::ClaimLost);
+        let one_by_one = || {
+            Box::pin(async {
+                while let Some(part) = next() {
+                    if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
+                        return Ok(RebuildStep::ClaimLost);
+                    }
                 }
-            }
-            Ok::<_, Failure>(RebuildStep::Accepted)
+                Ok::<_, Failure>(RebuildStep::Accepted)
+            })
         };
         for done in <[_; 3]>::from(tokio::join!(one_by_one(), one_by_one(), one_by_one())) {
             if done? == RebuildStep::ClaimLost {
