@@ -67,6 +67,11 @@ fuzz seconds="60" +targets="verify refresh cookies forwarded":
 load:
     bash scripts/load.sh
 
+# Measure Rescind beside plain sessions, Fastify, Express and Flask, and write docs/performance.md: `just bench`, `just bench quick`.
+[group("check")]
+bench *what:
+    python3 crates/bench/run.py {{ what }}
+
 # Check that each crate for adopters compiles with each feature and each pair of features. Takes a quarter of an hour.
 [group("check")]
 features:
