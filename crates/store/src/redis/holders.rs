@@ -80,7 +80,7 @@ impl RedisBlacklist {
         if name.is_empty() {
             return Ok(None);
         }
-        let table = read_table(&name, fields);
+        let table = read_table(&name, &fields)?;
         let silent: Vec<_> = {
             let now = self.trust.now();
             let mut revoker = self.seat.revoker();
@@ -110,12 +110,11 @@ impl RedisBlacklist {
     }
 
     async fn look(&self) -> Result<Table, Failure> {
-        let (mut fields, _) = self
-            .ask::<Vec<String>>(&Question::Fields(self.keys.holders.clone()))
-            .await?;
-        let term = fields.iter().step_by(2).position(|name| name == "term");
-        let term = term.map(|pair| fields.swap_remove(2 * pair + 1)).unwrap_or_default();
-        Ok(read_table(&term, fields))
+        let question = Question::Fields(self.keys.holders.clone());
+        let (fields, _) = self.ask::<Vec<String>>(&question).await?;
+        let term = fields.chunks(2).find(|field| field[0] == "term");
+        let term = term.and_then(|field| field.get(1)).cloned().unwrap_or_default();
+        read_table(&term, &fields)
     }
 
     /// Inserts a page, and returns the life in which that was done and the table of that moment.
@@ -140,7 +139,10 @@ impl RedisBlacklist {
         }
         let question = Question::Script(&REVOKE, keys, arguments);
         let ((life, name, fields), _) = self.ask::<(String, String, Vec<String>)>(&question).await?;
-        let table = (!name.is_empty()).then(|| read_table(&name, fields));
+        let table = match name.is_empty() {
+            true => None,
+            false => Some(read_table(&name, &fields)?),
+        };
         Ok((Life::new(&life), table))
     }
 

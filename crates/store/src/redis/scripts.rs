@@ -193,7 +193,7 @@ pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
         TABLE,
         KEEP,
         r"
-local term = table_of(ARGV[1], ARGV[2], KEYS[3], KEYS[4])
+-- The entries first: with full memory Redis refuses the first write of a script, and no later one.
 local longest = -1
 for i = 5, #KEYS do
     longest = math.max(longest, keep(KEYS[2], KEYS[i], ARGV[3 * i - 11], ARGV[3 * i - 10]))
@@ -201,16 +201,24 @@ end
 if longest > redis.call('PTTL', KEYS[2]) then
     redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest))
 end
+local term = table_of(ARGV[1], ARGV[2], KEYS[3], KEYS[4])
 if term == '' then
     return {server, '', {}}
-end
-for i = 5, #KEYS do
-    redis.call('XADD', KEYS[4], 'MAXLEN', 64, '*', term, ARGV[3 * i - 9])
 end
 if tonumber(redis.call('HGET', KEYS[3], 'head')) < tonumber(ARGV[3]) then
     redis.call('HSET', KEYS[3], 'head', ARGV[3])
 end
-return {server, term, redis.call('HGETALL', KEYS[3])}
+local fields, has_holder = redis.call('HGETALL', KEYS[3]), false
+for i = 2, #fields, 2 do
+    has_holder = has_holder or string.match(fields[i], '^%d+ [1-9]%d* %d+ ')
+end
+-- A node that registers later reads the log.
+if has_holder then
+    for i = 5, #KEYS do
+        redis.call('XADD', KEYS[4], 'MAXLEN', 64, '*', term, ARGV[3 * i - 9])
+    end
+end
+return {server, term, fields}
 ",
     ])
 });
@@ -235,6 +243,7 @@ local applied = ARGV[8] == term and ARGV[7] or '0'
 local before = redis.call('HGET', KEYS[2], ARGV[4])
 redis.call('HSET', KEYS[2], ARGV[4], table.concat({ARGV[5], ARGV[6], applied, ARGV[9]}, ' '))
 redis.call('PEXPIRE', KEYS[2], ARGV[10])
+redis.call('PEXPIRE', KEYS[3], ARGV[10])
 if before and string.match(before, '^%d+ %d+ (%d+)') ~= applied then
     -- Revokers that wait for it look at the table.
     redis.call('XADD', KEYS[4], 'MAXLEN', 1, '*', ARGV[4], applied)

@@ -17,7 +17,7 @@ use rescind_session::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::error::RedisConnectError;
+use super::error::{Failure, RedisConnectError};
 
 /// This node in the table.
 pub(super) struct Seat {
@@ -87,24 +87,29 @@ impl NewEntry {
     }
 }
 
-/// A table from the fields of its hash. Of the fields, only nodes are called by a UUID.
-pub(super) fn read_table(term: &str, fields: Vec<String>) -> Table {
-    let mut fields = fields.into_iter();
+/// A table from the fields of its hash. Of the fields, only nodes are called by a UUID. A row that cannot be read is an
+/// error: without it a revoker would not wait for that node.
+pub(super) fn read_table(term: &str, fields: &[String]) -> Result<Table, Failure> {
     let mut rows = Vec::new();
-    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-        rows.extend(read_row(&name, &value));
+    for field in fields.chunks(2) {
+        let [name, row] = field else {
+            return Err(Failure::Unreadable);
+        };
+        if let Ok(node) = Uuid::parse_str(name) {
+            rows.push(read_row(node, row).ok_or(Failure::Unreadable)?);
+        }
     }
-    Table {
+    Ok(Table {
         term: HolderTerm::new(term),
         rows,
-    }
+    })
 }
 
-fn read_row(node: &str, row: &str) -> Option<TableRow> {
+fn read_row(node: Uuid, row: &str) -> Option<TableRow> {
     let mut words = row.split(' ').map(str::parse);
     let mut number = || words.next()?.ok();
     Some(TableRow {
-        node: Uuid::parse_str(node).ok()?,
+        node,
         renewal: number()?,
         lease: Duration::from_millis(number()?),
         applied: Position::new(number()?),
