@@ -1,6 +1,6 @@
 //! The owner of an access token: a parameter that any handler can take.
 
-use std::{future::Future, ops::Deref, pin::Pin, time::Duration};
+use std::{future::Future, ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, ResponseError,
@@ -63,7 +63,7 @@ pub struct MaybeAuthenticated(pub Option<Authenticated>);
 /// say what was checked.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    claims: Box<AccessClaims>,
+    claims: Arc<AccessClaims>,
     token: AccessToken,
     transport: Transport,
     /// When it was accepted.
@@ -169,7 +169,7 @@ impl Caller {
                 Check::SignatureOnly => server.verify_signature_only(token.expose_secret()).await?,
             };
             return Ok(Self {
-                claims: Box::new(claims),
+                claims,
                 token,
                 transport: Transport::Bearer,
                 now: server.now()?,
@@ -185,7 +185,7 @@ impl Caller {
         if let Some(token) = bearer(request.headers())? {
             let claims = check.accept(&rescind, &token).await?;
             return Ok(Self {
-                claims: Box::new(claims),
+                claims,
                 token,
                 transport: Transport::Bearer,
                 now: rescind.service().now()?,
@@ -207,7 +207,7 @@ impl Caller {
             Ok(claims) => {
                 cookies.require_session_of(&claims)?;
                 Ok(CookieVerdict::Accepted(Self {
-                    claims: Box::new(claims),
+                    claims,
                     token,
                     transport: Transport::Cookie,
                     now: rescind.service().now()?,
@@ -232,7 +232,7 @@ enum Check {
 }
 
 impl Check {
-    async fn accept(self, rescind: &Rescind, token: &AccessToken) -> Result<AccessClaims, AuthenticateError> {
+    async fn accept(self, rescind: &Rescind, token: &AccessToken) -> Result<Arc<AccessClaims>, AuthenticateError> {
         match self {
             Self::All => rescind.service().authenticate(token.expose_secret()).await,
             Self::SignatureOnly => rescind.service().verify_signature_only(token.expose_secret()),

@@ -115,6 +115,7 @@ pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
     Config::new(ORIGIN, "rescind-api")
         .policy(policy)
         .store_timeout(store_timeout)
+        .token_cache(0)
         .hashing(hashing)
 }
 

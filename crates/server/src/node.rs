@@ -225,6 +225,7 @@ pub(crate) fn config(settings: &Settings, public_url: &Url) -> Config {
         .leeway(settings.tokens.leeway)
         .store_timeout(settings.limits.store_timeout)
         .sessions_per_user(settings.limits.sessions_per_user)
+        .token_cache(settings.tokens.token_cache)
         .status_list(
             settings
                 .tokens

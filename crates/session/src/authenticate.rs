@@ -3,6 +3,8 @@
 //! The first checks need only the token and cost no store call. Then comes the policy's check. If that one cannot be
 //! answered, the request is refused as unavailable.
 
+use std::sync::Arc;
+
 use rescind_token::{AccessClaims, Inspection, VerifyError};
 
 use crate::{
@@ -43,10 +45,10 @@ impl SessionService {
     ///
     /// # Errors
     /// [`AuthenticateError`]; never an acceptance that could not be checked.
-    pub async fn authenticate(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         let claims = self.verify_signature_only(token)?;
         if self.is_revoked(&claims).await? {
-            Err(AuthenticateError::Revoked(Box::new(claims)))
+            Err(AuthenticateError::Revoked(Box::new(Arc::unwrap_or_clone(claims))))
         } else {
             Ok(claims)
         }
@@ -61,9 +63,10 @@ impl SessionService {
     ///
     /// # Errors
     /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`], for the same reason.
-    pub fn verify_signature_only(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
-        let now = self.now()?;
-        match self.parts.verifier.verify(&self.keys().ring, token, now) {
+    pub fn verify_signature_only(&self, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
+        let (now, parts) = (self.now()?, &self.parts);
+        let keys = self.keys_at(now);
+        match parts.verified.verify(&parts.verifier, &keys.ring, token, now) {
             Ok(claims) => Ok(claims),
             Err(VerifyError::Expired(claims)) => Err(AuthenticateError::Expired(claims)),
             Err(error) => {

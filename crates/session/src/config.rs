@@ -10,6 +10,7 @@ use crate::{
     ports::{Blacklist, SessionStore, UserStore},
     revocation::MARGIN,
     user::{InvalidUsername, Username},
+    verified_tokens::VerifiedTokens,
 };
 
 /// The service's settings.
@@ -33,6 +34,9 @@ pub struct Config {
     pub sessions_per_user: Option<NonZeroUsize>,
     /// Whether demo accounts, whose password is public, may log in.
     pub demo_accounts: DemoAccounts,
+    /// How many verified access tokens are [remembered](crate::VerifiedTokens) at most, at about 700 bytes each; 0: none. A
+    /// remembered one is checked without verifying its signature again; times and revocation are checked on every request.
+    pub token_cache: usize,
     /// The address of the [status lists](crate::status_list), without the number at its end. None by default: then access
     /// tokens name no list.
     pub status_list: Option<String>,
@@ -56,6 +60,7 @@ impl Config {
             hashing: HashingSettings::default(),
             sessions_per_user: NonZeroUsize::new(100),
             demo_accounts: DemoAccounts::Refused,
+            token_cache: VerifiedTokens::USUAL,
             status_list: None,
             #[cfg(feature = "argon2")]
             username: Username::parse,
@@ -84,6 +89,7 @@ crate::__setters!(Config {
     hashing: HashingSettings,
     sessions_per_user: Option<NonZeroUsize>,
     demo_accounts: DemoAccounts,
+    token_cache: usize,
     status_list: Option<String>,
 });
 

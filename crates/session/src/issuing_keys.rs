@@ -15,8 +15,12 @@ impl SessionService {
     /// The keys in use now, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
     #[must_use]
     pub fn keys(&self) -> Arc<Keys> {
-        let now = self.ports.clock.now().unwrap_or(Timestamp::MIN);
-        Arc::clone(self.key_schedule().at(now).0)
+        self.keys_at(self.ports.clock.now().unwrap_or(Timestamp::MIN))
+    }
+
+    pub(crate) fn keys_at(&self, now: Timestamp) -> Arc<Keys> {
+        let schedule = self.parts.keys.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(schedule.at(now).0)
     }
 
     /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.
@@ -24,7 +28,10 @@ impl SessionService {
     /// Let a new key verify everywhere before it signs anywhere: give every node a [`KeySchedule`] in which the new key
     /// is [retired](rescind_token::KeyRing::with_retired) at first.
     pub fn replace_keys(&self, keys: impl Into<KeySchedule>) {
-        *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys.into());
+        let keys = Arc::new(keys.into());
+        let versions = keys.versions();
+        *self.parts.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.parts.verified.keep_only(&versions);
     }
 
     /// Issues nothing after this instant, unless it is called again: for a node whose keys follow a record that

@@ -50,11 +50,19 @@ impl KeySchedule {
         self
     }
 
+    fn all(&self) -> impl Iterator<Item = &Arc<Keys>> {
+        let later = self.later.iter().filter_map(|(_, keys)| keys.as_ref());
+        std::iter::once(&self.first).chain(later)
+    }
+
     /// Whether a shared secret signs, now or later.
     pub(crate) fn has_shared_secret(&self) -> bool {
-        let later = self.later.iter().filter_map(|(_, keys)| keys.as_ref());
-        let mut all = std::iter::once(&self.first).chain(later);
-        all.any(|keys| keys.ring.active().algorithm().is_symmetric())
+        self.all().any(|keys| keys.ring.active().algorithm().is_symmetric())
+    }
+
+    /// The versions of the keys that verify, now or later.
+    pub(crate) fn versions(&self) -> Vec<u64> {
+        self.all().map(|keys| keys.ring.version()).collect()
     }
 
     /// The keys at a time; those before, if the ones that are due are not here.

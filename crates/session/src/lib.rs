@@ -56,6 +56,7 @@ mod sync;
 mod system;
 mod unavailable;
 mod user;
+mod verified_tokens;
 
 /// Types and macros of other crates in our signatures.
 pub use async_trait::async_trait;
@@ -91,3 +92,4 @@ pub use supervise::supervise;
 pub use system::{NoRandomness, SystemClock, SystemRandom};
 pub use unavailable::Unavailable;
 pub use user::{Credentials, InvalidUsername, ListedUser, NewUser, PasswordHash, User, UserKind, Username};
+pub use verified_tokens::{TokenCacheStats, VerifiedTokens};

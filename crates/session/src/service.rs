@@ -45,6 +45,7 @@ use crate::{
     sync::{BlacklistSync, Writing},
     unavailable::{CloseError, Unavailable},
     user::{InvalidUsername, Username},
+    verified_tokens::{TokenCacheStats, VerifiedTokens},
 };
 
 /// Logs in, refreshes, authenticates and logs out, under one [`Policy`]. Cheap to clone: clones share everything.
@@ -66,6 +67,7 @@ pub(crate) const ISSUE_FLOOR_UNKNOWN: i64 = i64::MIN;
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) verifier: Verifier,
+    pub(crate) verified: VerifiedTokens,
     pub(crate) keys: RwLock<Arc<KeySchedule>>,
     /// Until when the keys may issue tokens, in milliseconds.
     pub(crate) keys_confirmed: AtomicI64,
@@ -123,6 +125,7 @@ impl SessionService {
         let passwords = Passwords::new(config.hashing, &salt)?;
         let fills_blacklist = config.policy.check == Check::Blacklist || ports.blacklist.is_shared();
         let parts = Parts {
+            verified: VerifiedTokens::new(config.token_cache),
             config,
             verifier,
             keys: RwLock::new(Arc::new(keys)),
@@ -229,6 +232,12 @@ impl SessionService {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.parts.config.issuer
+    }
+
+    /// How the cache of verified access tokens was used, for metrics.
+    #[must_use]
+    pub fn token_cache(&self) -> TokenCacheStats {
+        self.parts.verified.stats()
     }
 
     /// The policy in force.

@@ -7,13 +7,15 @@ use std::fmt;
 
 use aws_lc_rs::{
     encoding::AsDer,
-    rand,
+    hmac,
+    rand::{self, SystemRandom},
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents,
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+        RsaPublicKeyComponents,
     },
 };
-use jsonwebtoken::{DecodingKey, EncodingKey, crypto::aws_lc::DEFAULT_PROVIDER};
+use jsonwebtoken::DecodingKey;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -25,10 +27,18 @@ const PEM_LABEL: &str = "PRIVATE KEY";
 ///
 /// `Debug` shows its name and algorithm only; the private part is wiped when the key is dropped.
 pub struct SigningKey {
-    key: EncodingKey,
-    /// As it was read; `None` for a shared secret.
-    pkcs8: Option<Zeroizing<Vec<u8>>>,
+    parsed: Parsed,
+    /// As it was read: PKCS#8, or the bytes of a shared secret.
+    stored: Zeroizing<Vec<u8>>,
     verifying: VerifyingKey,
+}
+
+/// A key as aws-lc uses it, parsed once.
+enum Parsed {
+    EdDsa(Ed25519KeyPair),
+    Es256(EcdsaKeyPair),
+    Rs256(RsaKeyPair),
+    Hs256(hmac::Key),
 }
 
 impl SigningKey {
@@ -94,56 +104,45 @@ impl SigningKey {
         }
         let verifying = VerifyingKey::new(kid.to_owned(), Algorithm::Hs256, DecodingKey::from_secret(secret))?;
         Ok(Self {
-            key: EncodingKey::from_secret(secret),
-            pkcs8: None,
+            parsed: Parsed::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret)),
+            stored: Zeroizing::new(secret.to_vec()),
             verifying,
         })
     }
 
     fn from_pkcs8(der: Vec<u8>) -> Result<Self, KeyError> {
         let der = Zeroizing::new(der);
-        let (algorithm, key, public) = if let Ok(pair) = Ed25519KeyPair::from_pkcs8(&der) {
-            (
-                Algorithm::EdDsa,
-                EncodingKey::from_ed_der(&der),
-                DecodingKey::from_ed_der(pair.public_key().as_ref()),
-            )
+        let (algorithm, parsed, public) = if let Ok(pair) = Ed25519KeyPair::from_pkcs8(&der) {
+            let public = DecodingKey::from_ed_der(pair.public_key().as_ref());
+            (Algorithm::EdDsa, Parsed::EdDsa(pair), public)
         } else if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der) {
-            (
-                Algorithm::Es256,
-                EncodingKey::from_ec_der(&der),
-                DecodingKey::from_ec_der(pair.public_key().as_ref()),
-            )
+            let public = DecodingKey::from_ec_der(pair.public_key().as_ref());
+            (Algorithm::Es256, Parsed::Es256(pair), public)
         } else if let Ok(pair) = RsaKeyPair::from_pkcs8(&der) {
             let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-            // The library wants the RSA key without its PKCS#8 envelope, and opens it only from PEM.
-            let key = EncodingKey::from_rsa_pem(encode_pem(&der).as_bytes()).map_err(|_| KeyError::Unsupported)?;
-            (
-                Algorithm::Rs256,
-                key,
-                DecodingKey::from_rsa_raw_components(&public.n, &public.e),
-            )
+            let public = DecodingKey::from_rsa_raw_components(&public.n, &public.e);
+            (Algorithm::Rs256, Parsed::Rs256(pair), public)
         } else {
             return Err(KeyError::Unsupported);
         };
         let verifying = VerifyingKey::named_by_thumbprint(algorithm, public)?;
         Ok(Self {
-            key,
-            pkcs8: Some(der),
+            parsed,
+            stored: der,
             verifying,
         })
     }
 
     /// The private key in PEM form, for a file that only its owner can read; `None` for HS256.
     pub fn to_pkcs8_pem(&self) -> Option<SecretString> {
-        self.pkcs8.as_deref().map(|der| encode_pem(der).as_str().into())
+        (!self.algorithm().is_symmetric()).then(|| encode_pem(&self.stored).as_str().into())
     }
 
     /// The shared secret in base64url, for a file that only its owner can read; `None` for a key pair.
     pub fn to_hs256_secret(&self) -> Option<SecretString> {
         self.algorithm()
             .is_symmetric()
-            .then(|| jws::encode(self.key.as_bytes()).into())
+            .then(|| jws::encode(&self.stored).into())
     }
 
     /// The name that a token's header calls this key by: the RFC 7638 thumbprint, or for HS256 a name of its own.
@@ -163,8 +162,17 @@ impl SigningKey {
 
     /// The signature over `message`, in base64url; `None` if the library fails.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<String> {
-        let signer = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm().of_library(), &self.key).ok()?;
-        signer.try_sign(message).ok().map(|signature| jws::encode(&signature))
+        let rng = SystemRandom::new();
+        Some(match &self.parsed {
+            Parsed::EdDsa(pair) => jws::encode(pair.sign(message).as_ref()),
+            Parsed::Es256(pair) => jws::encode(pair.sign(&rng, message).ok()?.as_ref()),
+            Parsed::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &rng, message, &mut signature).ok()?;
+                jws::encode(&signature)
+            }
+            Parsed::Hs256(key) => jws::encode(hmac::sign(key, message).as_ref()),
+        })
     }
 }
 

@@ -7,11 +7,11 @@
 //! `jsonwebtoken::decode` is not used, and not only because of its provider (see `verifying_key.rs`). It is a toolkit
 //! for all kinds of tokens: by default it accepts a missing `aud` or `iss`, an `exp` that passed up to a minute ago, an
 //! `exp` with a fraction, any `typ`, any `crit`. We know what our tokens look like, because we sign them, and refuse
-//! the rest. We do use its signatures and keys.
+//! the rest. We do use its forms of keys.
 //!
 //! This crate does *not* check whether the token was revoked. That needs a store, and this crate has none.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -107,11 +107,21 @@ impl Verifier {
         now: Timestamp,
         begins: &mut impl FnMut(TokenCheck),
     ) -> Result<AccessClaims, VerifyError> {
-        let genuine = self.check_all_but_times(keys, token, begins)?;
+        let Genuine { claims, not_before } = self.check_all_but_times(keys, token, begins)?;
+        self.check_times(&claims, not_before, now, begins)?;
+        Ok(claims)
+    }
 
+    fn check_times(
+        &self,
+        claims: &AccessClaims,
+        not_before: Option<Timestamp>,
+        now: Timestamp,
+        begins: &mut impl FnMut(TokenCheck),
+    ) -> Result<(), VerifyError> {
         begins(TokenCheck::Start);
         let skew = self.leeway.max(MIN_CLOCK_SKEW);
-        let starts = [Some(genuine.claims.issued_at), genuine.not_before];
+        let starts = [Some(claims.issued_at), not_before];
         if starts
             .into_iter()
             .flatten()
@@ -121,15 +131,34 @@ impl Verifier {
         }
 
         begins(TokenCheck::Expiry);
-        let claims = genuine.claims;
         if now.duration_since(claims.expires_at) >= self.leeway {
-            return Err(VerifyError::Expired(Box::new(claims)));
+            return Err(VerifyError::Expired(Box::new(claims.clone())));
         }
         begins(TokenCheck::Lifetime);
         if claims.expires_at.duration_since(claims.issued_at) > self.max_lifetime {
             return Err(VerifyError::LivesTooLong);
         }
-        Ok(claims)
+        Ok(())
+    }
+
+    /// The first half of [`verify`](Self::verify), which costs a signature: everything but the times. For a cache, which
+    /// needs it once for each token.
+    ///
+    /// # Errors
+    /// As [`verify_genuine`](Self::verify_genuine).
+    pub fn check_genuine(&self, keys: &VerifyingKeys, token: &str) -> Result<GenuineToken, VerifyError> {
+        let Genuine { claims, not_before } = self.check_all_but_times(keys, token, &mut |_| {})?;
+        let claims = Arc::new(claims);
+        Ok(GenuineToken { claims, not_before })
+    }
+
+    /// The second half, which is needed for each use of a token: the times, and also issuer and audience once more.
+    ///
+    /// # Errors
+    /// The first reason found, as [`verify`](Self::verify).
+    pub fn check_now(&self, token: &GenuineToken, now: Timestamp) -> Result<(), VerifyError> {
+        self.check_owner(&token.claims, &mut |_| {})?;
+        self.check_times(&token.claims, token.not_before, now, &mut |_| {})
     }
 
     /// Checks everything but the times: did we sign this token for ourselves, even if it expired long ago?
@@ -175,15 +204,35 @@ impl Verifier {
         let claims = signed_part(keys, token, TOKEN_TYPE, begins)?;
         begins(TokenCheck::Claims);
         let genuine = Genuine::read(object(claims)?)?;
+        self.check_owner(&genuine.claims, begins)?;
+        Ok(genuine)
+    }
+
+    fn check_owner(&self, claims: &AccessClaims, begins: &mut impl FnMut(TokenCheck)) -> Result<(), VerifyError> {
         begins(TokenCheck::Issuer);
-        if genuine.claims.issuer != self.issuer {
+        if claims.issuer != self.issuer {
             return Err(VerifyError::WrongIssuer);
         }
         begins(TokenCheck::Audience);
-        if genuine.claims.audience != self.audience {
+        if claims.audience != self.audience {
             return Err(VerifyError::WrongAudience);
         }
-        Ok(genuine)
+        Ok(())
+    }
+}
+
+/// The claims of a token that one of the keys has signed, for this issuer and audience. **It may have expired**: see
+/// [`Verifier::check_now`]. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct GenuineToken {
+    claims: Arc<AccessClaims>,
+    not_before: Option<Timestamp>,
+}
+
+impl GenuineToken {
+    /// The claims.
+    pub fn into_claims(self) -> Arc<AccessClaims> {
+        self.claims
     }
 }
 

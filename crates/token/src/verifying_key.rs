@@ -1,21 +1,22 @@
 //! The half of a key that verifies, and its public form, the JWK (RFC 7517).
 //!
-//! **Why the provider is named.** `jsonwebtoken` reaches its cryptography through one provider for the whole
-//! process and guesses it from its crate features. Where another crate of the same program enables the other
-//! backend, the guess panics at the first token. So this crate takes [`DEFAULT_PROVIDER`] of aws-lc by name and
-//! calls nothing that guesses: not `encode`, not `decode`, and for thumbprints not `Jwk::thumbprint` either.
+//! **A key is parsed once**, when it is read, by aws-lc, which also verifies with it. `jsonwebtoken` would parse it for
+//! each signature. It also reaches its cryptography through one provider for the whole process and guesses it from its
+//! crate features. Where another crate of the same program enables the other backend, the guess panics at the first
+//! token. So this crate takes only the forms of keys from it and calls nothing that guesses: not `encode`, not
+//! `decode`, and for thumbprints not `Jwk::thumbprint` either.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
-    digest,
+    digest, hmac,
     signature::{
-        ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+        UnparsedPublicKey,
     },
 };
 use jsonwebtoken::{
     DecodingKey, DecodingKeyKind,
-    crypto::aws_lc::DEFAULT_PROVIDER,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
 
@@ -90,6 +91,13 @@ pub struct VerifyingKey {
     kid: String,
     algorithm: Algorithm,
     key: DecodingKey,
+    parsed: Arc<Parsed>,
+}
+
+/// A key as aws-lc uses it.
+enum Parsed {
+    Public(ParsedPublicKey),
+    Secret(hmac::Key),
 }
 
 impl VerifyingKey {
@@ -134,8 +142,13 @@ impl VerifyingKey {
 
     /// A key under a given name.
     pub(crate) fn new(kid: String, algorithm: Algorithm, key: DecodingKey) -> Result<Self, KeyError> {
-        check_strength(algorithm, &key)?;
-        Ok(Self { kid, algorithm, key })
+        let parsed = Arc::new(parse(algorithm, &key)?);
+        Ok(Self {
+            kid,
+            algorithm,
+            key,
+            parsed,
+        })
     }
 
     /// An asymmetric key under its RFC 7638 thumbprint. Every node computes the same name from the key.
@@ -172,8 +185,10 @@ impl VerifyingKey {
         let Some(signature) = jws::decode(signature) else {
             return false;
         };
-        (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm.of_library(), &self.key)
-            .is_ok_and(|verifier| verifier.verify(message, &signature).is_ok())
+        match &*self.parsed {
+            Parsed::Public(key) => key.verify_sig(message, &signature).is_ok(),
+            Parsed::Secret(key) => hmac::verify(key, message, &signature).is_ok(),
+        }
     }
 
     /// The bytes that identify this key, for a fingerprint; the secret itself if the key is symmetric.
@@ -207,16 +222,16 @@ fn algorithm_of(jwk: &Jwk) -> Result<Algorithm, KeyError> {
 /// Refuses a key that is too short, weak, or of another kind: better at start than at the first token. Every key is
 /// checked here, also the public half of one that signs. The library does not check whether an Ed25519 point is on the
 /// curve. A point that is not verifies no signature.
-fn check_strength(algorithm: Algorithm, key: &DecodingKey) -> Result<(), KeyError> {
-    let parses = match (algorithm, key.kind()) {
+fn parse(algorithm: Algorithm, key: &DecodingKey) -> Result<Parsed, KeyError> {
+    let parsed = match (algorithm, key.kind()) {
         (Algorithm::EdDsa, DecodingKeyKind::SecretOrDer(bytes)) => {
             if let Some(fault) = ed25519_fault(bytes) {
                 return Err(KeyError::Weak(fault));
             }
-            UnparsedPublicKey::new(&ED25519, bytes).parse().is_ok()
+            UnparsedPublicKey::new(&ED25519, bytes).parse()
         }
-        (Algorithm::Es256, DecodingKeyKind::SecretOrDer(bytes)) => {
-            bytes.len() == 65 && UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).parse().is_ok()
+        (Algorithm::Es256, DecodingKeyKind::SecretOrDer(bytes)) if bytes.len() == 65 => {
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).parse()
         }
         (Algorithm::Rs256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
             let n = without_leading_zeros(n);
@@ -227,19 +242,17 @@ fn check_strength(algorithm: Algorithm, key: &DecodingKey) -> Result<(), KeyErro
             if let Some(fault) = rsa_fault(n, e) {
                 return Err(KeyError::Weak(fault));
             }
-            RsaPublicKeyComponents { n, e }
-                .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-                .is_ok()
+            RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
         }
         (Algorithm::Hs256, DecodingKeyKind::SecretOrDer(bytes)) => {
             if bytes.len() < MIN_SECRET_BYTES {
                 return Err(KeyError::SecretTooShort { bytes: bytes.len() });
             }
-            true
+            return Ok(Parsed::Secret(hmac::Key::new(hmac::HMAC_SHA256, bytes)));
         }
-        _ => false,
+        _ => return Err(KeyError::Jwk),
     };
-    if parses { Ok(()) } else { Err(KeyError::Jwk) }
+    parsed.map(Parsed::Public).map_err(|_| KeyError::Jwk)
 }
 
 /// RFC 7638: SHA-256 over the required members in lexicographic order without white space.

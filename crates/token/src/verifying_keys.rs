@@ -3,6 +3,8 @@
 //! A private key is not needed to check a signature, so a service that only checks has none that could be stolen from
 //! it. It gets the public keys as a JWK set (RFC 7517 section 5), usually from `/.well-known/jwks.json` of the issuer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,7 +12,10 @@ use crate::{KeyError, VerifyingKey};
 
 /// Keys that verify access tokens, none of which signs.
 #[derive(Clone, Debug, Default)]
-pub struct VerifyingKeys(Vec<VerifyingKey>);
+pub struct VerifyingKeys {
+    keys: Vec<VerifyingKey>,
+    version: u64,
+}
 
 impl VerifyingKeys {
     /// Reads a JWK set (RFC 7517 section 5).
@@ -42,7 +47,13 @@ impl VerifyingKeys {
 
     /// The keys, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.0.iter()
+        self.keys.iter()
+    }
+
+    /// Differs between any two sets of this process that were made or changed separately; 0 for the empty one. What was
+    /// verified under one version may not be true under another.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     // ANCHOR: find
@@ -56,14 +67,21 @@ impl VerifyingKeys {
     /// Adds a key. The first key with a `kid` keeps it: another one with the same `kid` is not added.
     pub(crate) fn add(&mut self, key: VerifyingKey) {
         if self.find(key.kid()).is_none() {
-            self.0.push(key);
+            self.keys.push(key);
+            self.version = next_version();
         }
     }
     // ANCHOR_END: add
 
     pub(crate) fn remove(&mut self, kid: &str) {
-        self.0.retain(|key| key.kid() != kid);
+        self.keys.retain(|key| key.kid() != kid);
+        self.version = next_version();
     }
+}
+
+fn next_version() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// The first key with a `kid` keeps it.

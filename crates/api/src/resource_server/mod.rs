@@ -14,7 +14,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use actix_web::{HttpRequest, Route, web};
 use jiff::Timestamp;
 use rescind_session::{
-    AuthenticateError, RevocationReader, Unavailable, VerifiedToken,
+    AuthenticateError, RevocationReader, Unavailable, VerifiedToken, VerifiedTokens,
     ports::{RevocationStatus, StoreError},
     token::{AccessClaims, VerifyError},
 };
@@ -72,6 +72,7 @@ pub enum ResourceServerError {
 pub struct ResourceServer {
     settings: Arc<ResourceServerSettings>,
     keys: Arc<IssuerKeys>,
+    verified: Arc<VerifiedTokens>,
     check: RevocationCheck,
 }
 
@@ -83,9 +84,15 @@ impl ResourceServer {
     pub fn new(settings: ResourceServerSettings, check: RevocationCheck) -> Result<Self, ResourceServerError> {
         let client = client_for(&settings.jwks_url, settings.allow_plain_http, settings.timeout / 2, 0)?;
         let client = client.ok_or(ResourceServerError::JwksUrl)?;
+        let verified = Arc::new(VerifiedTokens::new(settings.token_cache));
         let settings = Arc::new(settings);
         let keys = Arc::new(IssuerKeys::new(client, Arc::clone(&settings)));
-        Ok(Self { settings, keys, check })
+        Ok(Self {
+            settings,
+            keys,
+            verified,
+            check,
+        })
     }
 
     /// The same server with this revocation check, for a part of the routes. The keys stay shared.
@@ -106,7 +113,7 @@ impl ResourceServer {
     ///
     /// # Errors
     /// [`AuthenticateError`]; never an acceptance that could not be checked.
-    pub async fn authenticate(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         self.in_time(self.check_all(token)).await
     }
 
@@ -115,19 +122,19 @@ impl ResourceServer {
     ///
     /// # Errors
     /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`].
-    pub async fn verify_signature_only(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+    pub async fn verify_signature_only(&self, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         self.in_time(async { Ok(self.verify(token).await?.0) }).await
     }
 
     async fn in_time(
         &self,
-        check: impl Future<Output = Result<AccessClaims, AuthenticateError>>,
-    ) -> Result<AccessClaims, AuthenticateError> {
+        check: impl Future<Output = Result<Arc<AccessClaims>, AuthenticateError>>,
+    ) -> Result<Arc<AccessClaims>, AuthenticateError> {
         let checked = tokio::time::timeout(self.settings.timeout, check).await;
         checked.unwrap_or_else(|late| Err(Unavailable::from(StoreError::unavailable(late)).into()))
     }
 
-    async fn check_all(&self, token: &str) -> Result<AccessClaims, AuthenticateError> {
+    async fn check_all(&self, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         let (mut claims, mut document) = self.verify(token).await?;
         if let RevocationCheck::NotChecked = self.check {
             return Ok(claims);
@@ -135,7 +142,7 @@ impl ResourceServer {
         loop {
             // What was revoked before the issue floor is in no log.
             if document.issued_from.is_some_and(|from| claims.issued_at < from) {
-                return Err(AuthenticateError::Revoked(Box::new(claims)));
+                return Err(AuthenticateError::Revoked(Box::new(Arc::unwrap_or_clone(claims))));
             }
             let verified = VerifiedToken::new(token, &claims, document.log);
             let status = match &self.check {
@@ -145,7 +152,9 @@ impl ResourceServer {
             };
             match status.map_err(Unavailable::from)? {
                 RevocationStatus::NotRevoked => return Ok(claims),
-                RevocationStatus::Revoked(_) => return Err(AuthenticateError::Revoked(Box::new(claims))),
+                RevocationStatus::Revoked(_) => {
+                    return Err(AuthenticateError::Revoked(Box::new(Arc::unwrap_or_clone(claims))));
+                }
                 RevocationStatus::Incomplete => {
                     // The copy may be of another log than was published: a restored database has a new one, and new keys.
                     let newer = self.keys.newer_than(&document).await;
@@ -158,7 +167,7 @@ impl ResourceServer {
     }
 
     /// The claims, and the document whose key signed them.
-    async fn verify(&self, token: &str) -> Result<(AccessClaims, Arc<Document>), AuthenticateError> {
+    async fn verify(&self, token: &str) -> Result<(Arc<AccessClaims>, Arc<Document>), AuthenticateError> {
         let document = self.keys.current().await.map_err(Unavailable::from)?;
         match self.verify_by(&document, token) {
             Err(AuthenticateError::Invalid(VerifyError::UnknownKey)) => {
@@ -170,9 +179,11 @@ impl ResourceServer {
         }
     }
 
-    fn verify_by(&self, document: &Document, token: &str) -> Result<AccessClaims, AuthenticateError> {
+    fn verify_by(&self, document: &Document, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         let now = self.now()?;
-        let verified = self.settings.verifier.verify(&document.keys, token, now);
+        let verified = self
+            .verified
+            .verify(&self.settings.verifier, &document.keys, token, now);
         verified.map_err(|error| match error {
             VerifyError::Expired(claims) => AuthenticateError::Expired(claims),
             other => AuthenticateError::Invalid(other),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_session::{AnchoredClock, Clock, SystemClock, ports::StoreClock, token::Verifier};
+use rescind_session::{AnchoredClock, Clock, SystemClock, VerifiedTokens, ports::StoreClock, token::Verifier};
 
 /// The settings of a [`ResourceServer`](crate::ResourceServer). Change the fields that differ from the defaults.
 #[derive(Clone)]
@@ -22,6 +22,9 @@ pub struct ResourceServerSettings {
     pub between_fetches: Duration,
     /// How long the keys are used after their `Cache-Control` time if they cannot be fetched. Default: an hour.
     pub stale_if_error: Duration,
+    /// How many verified tokens are remembered at most, at about 700 bytes each; 0: none. Times and revocation are checked on
+    /// every request. Default 20,000.
+    pub token_cache: usize,
     /// The clock. Default: the machine's, read once and counted from then on.
     pub clock: Arc<dyn Clock>,
 }
@@ -40,6 +43,7 @@ impl ResourceServerSettings {
             timeout: Duration::from_secs(2),
             between_fetches: Duration::from_secs(10),
             stale_if_error: Duration::from_secs(60 * 60),
+            token_cache: VerifiedTokens::USUAL,
             clock: Arc::new(clock),
         }
     }

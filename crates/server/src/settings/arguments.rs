@@ -202,6 +202,9 @@ given! {
     jwks_max_age: "RESCIND_JWKS_MAX_AGE", "DURATION";
     /// The directory of the keys, filled at the first start. [default: keys in the data directory]
     keys: "RESCIND_KEYS", "DIRECTORY";
+    /// How many verified access tokens are remembered, at most 10000000; times and revocation are checked on every request.
+    /// 0: none. [default: 20000]
+    token_cache: "RESCIND_TOKEN_CACHE", "COUNT";
     /// Who may use the OAuth endpoints: `id:sha256:hash` pairs, made by `rescind clients new`, with commas or spaces. [default: none]
     oauth_clients: "RESCIND_OAUTH_CLIENTS", "CLIENTS";
     /// How many logins may fail for an address, as 10/min, 100/hour or off. Guesses at one name wait for each other. [default: 10/min]

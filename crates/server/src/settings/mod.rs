@@ -33,6 +33,7 @@
 //! | `RESCIND_SESSIONS_PER_USER` | `100` | how many open sessions one user may have, one more ends the oldest; `off` |
 //! | `RESCIND_MAX_CONNECTIONS` | what the limit on open files allows, at most `16384` | connections in all |
 //! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded`, `X-Forwarded-For` and `X-Original-Method` are believed |
+//! | `RESCIND_TOKEN_CACHE` | `20000` | verified access tokens that are remembered at most; `0`: none |
 //! | `RESCIND_STATUS_LIST` | `off` | `on`: access tokens name their place in a status list, at `/oauth/status/{n}` |
 //! | `RESCIND_FORWARD_AUTH` | `get` | how a proxy asks `/auth/check`: `get`, or `envoy`, with any method and any path below it |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |

@@ -78,6 +78,8 @@ fn each_wrong_value_is_refused_by_name() {
         ("RESCIND_LEEWAY", "5m 1s"),
         ("RESCIND_AUDIENCE", "two words"),
         ("RESCIND_ALGORITHM", "none"),
+        ("RESCIND_TOKEN_CACHE", "many"),
+        ("RESCIND_TOKEN_CACHE", "10000001"),
         ("RESCIND_OAUTH_CLIENTS", "app:secret"),
         ("RESCIND_OAUTH_CLIENTS", &format!("rescind:sha256:{}", "0".repeat(64))),
         (

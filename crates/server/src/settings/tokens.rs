@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rescind_session::{MARGIN, Policy, Preset, Refresh};
+use rescind_session::{MARGIN, Policy, Preset, Refresh, VerifiedTokens};
 
 use super::{Faults, Given, Setting};
 
@@ -20,6 +20,8 @@ pub struct Tokens {
     pub jwks_max_age: Duration,
     /// Whether access tokens name their place in a status list.
     pub status_list: bool,
+    /// How many verified access tokens are remembered at most.
+    pub token_cache: usize,
 }
 
 const MUST_BE_DURATION: &str = "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
@@ -64,6 +66,12 @@ impl Tokens {
             "RESCIND_JWKS_MAX_AGE",
             must,
         );
+        let token_cache = Setting::new("RESCIND_TOKEN_CACHE", &given.token_cache);
+        let must = "must be a number of tokens, at most 10000000, or 0 for none";
+        let count = |text: &str| text.parse().ok().filter(|count| *count <= 10_000_000).ok_or(());
+        let token_cache = faults
+            .parsed_by(token_cache, must, count)
+            .unwrap_or(VerifiedTokens::USUAL);
         let policy = policy(preset, given, short, faults);
         let status_list = Setting::new("RESCIND_STATUS_LIST", &given.status_list);
         let on_or_off = |text: &str| match text {
@@ -82,6 +90,7 @@ impl Tokens {
             leeway,
             jwks_max_age,
             status_list,
+            token_cache,
         }
     }
 }

@@ -28,5 +28,6 @@ mod races;
 mod refresh;
 mod requests;
 mod status_list;
+mod token_cache;
 mod two_steps;
 mod world;

@@ -99,7 +99,8 @@ impl World {
     }
 
     pub(crate) async fn me(&self, issued: &IssuedTokens) -> Result<AccessClaims, AuthenticateError> {
-        self.service.authenticate(issued.access_token.expose_secret()).await
+        let claims = self.service.authenticate(issued.access_token.expose_secret()).await?;
+        Ok(Arc::unwrap_or_clone(claims))
     }
 
     pub(crate) async fn log_out(

@@ -45,7 +45,7 @@ impl IntoResponse for Refusal {
 }
 
 /// The guard: a parameter of each handler that needs a user.
-struct LoggedIn(AccessClaims);
+struct LoggedIn(Arc<AccessClaims>);
 
 impl FromRequestParts<Service> for LoggedIn {
     type Rejection = Refusal;

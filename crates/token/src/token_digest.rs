@@ -1,0 +1,34 @@
+//! The name of a token in a cache of verified tokens.
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::VerifyingKeys;
+
+/// Identifies a token together with the keys that verified it.
+///
+/// It covers the whole token, signature included, with SHA-256. Whoever finds a second text with the digest of a genuine
+/// token has forged a token, so the hash must resist collisions, even if the memory of the process is known. SipHash with a
+/// random key takes a third less time (316 ns against 473 ns for 580 bytes), but a leak of its key allows
+/// collisions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenDigest {
+    token: [u8; 32],
+    keys: u64,
+}
+
+impl TokenDigest {
+    /// The digest of a text that may be a token, under these keys.
+    pub fn of(keys: &VerifyingKeys, token: &str) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        Self {
+            token: bytes,
+            keys: keys.version(),
+        }
+    }
+
+    /// The [version](VerifyingKeys::version) of the keys.
+    pub fn keys(&self) -> u64 {
+        self.keys
+    }
+}
