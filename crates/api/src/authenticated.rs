@@ -1,13 +1,19 @@
 //! The owner of an access token: a parameter that any handler can take.
 
-use std::{future::Future, ops::Deref, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    ops::Deref,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, ResponseError,
     dev::Payload,
     http::{
         StatusCode,
-        header::{self, HeaderMap},
+        header::{self, HeaderMap, HeaderValue},
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -64,7 +70,7 @@ pub struct MaybeAuthenticated(pub Option<Authenticated>);
 #[derive(Debug, Clone)]
 pub struct Caller {
     claims: Arc<AccessClaims>,
-    token: AccessToken,
+    token: Sent,
     transport: Transport,
     /// When it was accepted.
     now: Timestamp,
@@ -83,6 +89,41 @@ impl Deref for VerifiedOnly {
 
     fn deref(&self) -> &Caller {
         &self.0
+    }
+}
+
+/// An access token as it was sent: a bearer token stays in its header, without a copy, until it is asked for.
+#[derive(Debug, Clone)]
+struct Sent {
+    header: Option<HeaderValue>,
+    token: OnceLock<AccessToken>,
+}
+
+impl Sent {
+    fn in_header(header: &HeaderValue) -> Self {
+        let mut header = header.clone();
+        // `Debug` prints none that is sensitive.
+        header.set_sensitive(true);
+        Self {
+            header: Some(header),
+            token: OnceLock::new(),
+        }
+    }
+
+    fn token(&self) -> &AccessToken {
+        self.token.get_or_init(|| {
+            let token = self.header.as_ref().and_then(bearer_in).flatten();
+            token.unwrap_or_default().to_owned().into()
+        })
+    }
+}
+
+impl From<AccessToken> for Sent {
+    fn from(token: AccessToken) -> Self {
+        Self {
+            header: None,
+            token: token.into(),
+        }
     }
 }
 
@@ -156,21 +197,21 @@ impl Caller {
     /// The token itself, to pass on to another service or to decode on a page.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
-        &self.token
+        self.token.token()
     }
 
     async fn of(request: &HttpRequest, check: Check) -> Result<Self, Problem> {
         request.extensions_mut().insert(Personal);
         #[cfg(feature = "resource-server")]
         if let Some(server) = crate::ResourceServer::of(request)? {
-            let token = bearer(request.headers())?.ok_or(Problem::TokenMissing)?;
+            let (header, token) = bearer_header(request.headers())?.ok_or(Problem::TokenMissing)?;
             let claims = match check {
-                Check::All => server.authenticate(token.expose_secret()).await?,
-                Check::SignatureOnly => server.verify_signature_only(token.expose_secret()).await?,
+                Check::All => server.authenticate(token).await?,
+                Check::SignatureOnly => server.verify_signature_only(token).await?,
             };
             return Ok(Self {
                 claims,
-                token,
+                token: Sent::in_header(header),
                 transport: Transport::Bearer,
                 now: server.now()?,
             });
@@ -182,11 +223,11 @@ impl Caller {
     async fn of_service(request: &HttpRequest, check: Check) -> Result<Self, Problem> {
         request.extensions_mut().insert(Personal);
         let rescind = Rescind::of(request)?;
-        if let Some(token) = bearer(request.headers())? {
-            let claims = check.accept(&rescind, &token).await?;
+        if let Some((header, token)) = bearer_header(request.headers())? {
+            let claims = check.accept(&rescind, token).await?;
             return Ok(Self {
                 claims,
-                token,
+                token: Sent::in_header(header),
                 transport: Transport::Bearer,
                 now: rescind.service().now()?,
             });
@@ -203,12 +244,12 @@ impl Caller {
         let Some(token) = cookies.access.take() else {
             return Ok(CookieVerdict::NoAccessToken(cookies));
         };
-        match check.accept(rescind, &token).await {
+        match check.accept(rescind, token.expose_secret()).await {
             Ok(claims) => {
                 cookies.require_session_of(&claims)?;
                 Ok(CookieVerdict::Accepted(Self {
                     claims,
-                    token,
+                    token: token.into(),
                     transport: Transport::Cookie,
                     now: rescind.service().now()?,
                 }))
@@ -232,10 +273,10 @@ enum Check {
 }
 
 impl Check {
-    async fn accept(self, rescind: &Rescind, token: &AccessToken) -> Result<Arc<AccessClaims>, AuthenticateError> {
+    async fn accept(self, rescind: &Rescind, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         match self {
-            Self::All => rescind.service().authenticate(token.expose_secret()).await,
-            Self::SignatureOnly => rescind.service().verify_signature_only(token.expose_secret()),
+            Self::All => rescind.service().authenticate(token).await,
+            Self::SignatureOnly => rescind.service().verify_signature_only(token),
         }
     }
 }
@@ -358,10 +399,17 @@ pub fn bearer_token(request: &HttpRequest) -> Result<Option<AccessToken>, Proble
 }
 
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
-    let mut found = bearers(headers);
+    let found = bearer_header(headers)?;
+    Ok(found.map(|(_, token)| token.to_owned().into()))
+}
+
+/// The bearer token of a request, with its header.
+fn bearer_header(headers: &HeaderMap) -> Result<Option<(&HeaderValue, &str)>, Problem> {
+    let values = headers.get_all(header::AUTHORIZATION);
+    let mut found = values.filter_map(|value| bearer_in(value).map(|token| (value, token)));
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
-        (Some(Some(token)), None) => Ok(Some(token.to_owned().into())),
+        (Some((value, Some(token))), None) => Ok(Some((value, token))),
         _ => Err(Problem::AuthorizationUnreadable),
     }
 }
@@ -369,14 +417,16 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem
 /// The token of each `Authorization` header that starts with `Bearer`, in any case and with any separator; `None` for
 /// one that cannot be read. Headers of other schemes are skipped, whether they can be read or not.
 pub(crate) fn bearers(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    headers.get_all(header::AUTHORIZATION).filter_map(bearer_in)
+}
+
+fn bearer_in(value: &HeaderValue) -> Option<Option<&str>> {
     const SCHEME: &[u8] = b"Bearer";
-    headers.get_all(header::AUTHORIZATION).filter_map(|value| {
-        let (scheme, rest) = value.as_bytes().trim_ascii_start().split_at_checked(SCHEME.len())?;
-        let token = || {
-            let token = rest.strip_prefix(b" ")?.trim_ascii();
-            let readable = !token.is_empty() && token.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',');
-            str::from_utf8(token).ok().filter(|_| readable)
-        };
-        scheme.eq_ignore_ascii_case(SCHEME).then(token)
-    })
+    let (scheme, rest) = value.as_bytes().trim_ascii_start().split_at_checked(SCHEME.len())?;
+    let token = || {
+        let token = rest.strip_prefix(b" ")?.trim_ascii();
+        let readable = !token.is_empty() && token.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',');
+        str::from_utf8(token).ok().filter(|_| readable)
+    };
+    scheme.eq_ignore_ascii_case(SCHEME).then(token)
 }

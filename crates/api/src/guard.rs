@@ -10,15 +10,14 @@ use actix_web::{
     http::header::ACCESS_CONTROL_REQUEST_METHOD,
     middleware::Condition,
 };
-use tracing_actix_web::StreamSpan;
 
 use crate::{
     body,
     browser::BrowserCookies,
-    layer::{Layer, Layered, Replied, Reply},
+    layer::{InSpan, Layer, Layered, Replied, Reply},
     origin::{OriginCheck, is_websocket},
     problem::Problem,
-    request_log::{self, Logged},
+    request_log,
     rescind::Rescind,
     security_headers::SecurityHeaders,
 };
@@ -38,8 +37,8 @@ pub struct Guard {
     cors: Condition<Cors>,
 }
 
-#[derive(Clone)]
 /// The parts of a guard.
+#[derive(Clone)]
 pub struct Parts {
     rescind: Rescind,
     headers: SecurityHeaders,
@@ -58,27 +57,28 @@ impl Guard {
 }
 
 type Allowing<S> = <Condition<Cors> as Transform<S, ServiceRequest>>::Transform;
-type Guarded<S> = Layered<Allowing<S>, Parts>;
 
 impl<S, B> Transform<S, ServiceRequest> for Guard
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<StreamSpan<EitherBody<EitherBody<EitherBody<B>, B>>>>;
+    type Response = ServiceResponse<InSpan<EitherBody<EitherBody<EitherBody<B>, B>>>>;
     type Error = Error;
-    type Transform = Logged<Guarded<S>>;
+    type Transform = Layered<Allowing<S>, Parts>;
     type InitError = ();
     type Future = Pin<Box<dyn Future<Output = Result<Self::Transform, ()>>>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
         let (allowing, parts) = (self.cors.new_transform(service), self.parts.clone());
-        Box::pin(async move { request_log::around(Layered::new(allowing.await?, parts)).await })
+        Box::pin(async move { Ok(Layered::new(allowing.await?, parts)) })
     }
 }
 
 impl Layer for Parts {
-    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
+    const LOGS: bool = true;
+
+    fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
         // Of a WebSocket it would end the connection.
         if !is_websocket(request.headers()) {
             body::limit_time(request, self.rescind.settings().body_deadline);
@@ -91,7 +91,7 @@ impl Layer for Parts {
         OriginCheck::check(&self.rescind, request)
     }
 
-    fn after<B: MessageBody + 'static>(&self, replied: &Replied, mut reply: Reply<B>) -> Reply<B> {
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied<'_>, mut reply: Reply<B>) -> Reply<B> {
         BrowserCookies::add(replied, &mut reply);
         let mut reply = request_log::finish(replied, reply, self.rescind.settings(), true);
         self.headers.add(replied, &mut reply);

@@ -27,7 +27,7 @@ use actix_web::{
 
 use crate::{
     authenticated::bearers,
-    layer::{Layer, middleware},
+    layer::{Layer, Layered, middleware},
     problem::Problem,
     rescind::Rescind,
 };
@@ -85,12 +85,12 @@ impl OriginCheck {
 }
 
 impl Layer for OriginCheck {
-    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
+    fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
         Self::check(&self.0, request)
     }
 }
 
-middleware!(OriginCheck);
+middleware!(Layered: OriginCheck);
 
 /// `own` is the origin of the public URL.
 pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str, allowed: &[String]) -> Result<(), Problem> {

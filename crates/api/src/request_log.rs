@@ -4,19 +4,27 @@
 //! the reply has the id too. Tokens in the path are masked. The query is left out, because it may contain personal
 //! data. Headers and bodies are never logged, because they contain tokens and passwords.
 
+use std::{
+    cell::Cell,
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
+
 use actix_web::{
-    Error, HttpMessage,
     body::{BodySize, BoxBody, EitherBody, MessageBody},
-    dev::{Service, ServiceRequest, ServiceResponse, Transform},
-    http::header::{self, HeaderName, HeaderValue},
+    dev::ServiceRequest,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use tracing::Span;
-use tracing_actix_web::{RequestId, RootSpanBuilder, StreamSpan, TracingLogger};
+use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::{
-    layer::{Layer, Layered, Replied, Reply},
+    layer::{Layer, Layered, Replied, Reply, middleware},
     problem::{PROBLEM_JSON, Problem},
     rescind::Rescind,
     settings::Settings,
@@ -44,43 +52,19 @@ impl Rescind {
     }
 }
 
-pub(crate) type Logged<S> = <TracingLogger<RequestSpan> as Transform<S, ServiceRequest>>::Transform;
-type Around<S> = <TracingLogger<RequestSpan> as Transform<S, ServiceRequest>>::Future;
-
-/// Logs the requests to a service.
-pub(crate) fn around<S, B>(service: S) -> Around<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    TracingLogger::<RequestSpan>::new().new_transform(service)
-}
-
-impl<S, B> Transform<S, ServiceRequest> for RequestLog
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<StreamSpan<EitherBody<B>>>;
-    type Error = Error;
-    type Transform = Logged<Layered<S, Self>>;
-    type InitError = ();
-    type Future = Around<Layered<S, Self>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        around(Layered::new(service, self.clone()))
-    }
-}
-
 impl Layer for RequestLog {
-    fn after<B: MessageBody + 'static>(&self, replied: &Replied, reply: Reply<B>) -> Reply<B> {
+    const LOGS: bool = true;
+
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied<'_>, reply: Reply<B>) -> Reply<B> {
         finish(replied, reply, self.0.settings(), false)
     }
 }
 
+middleware!(Layered: RequestLog);
+
 /// Puts the id and the realm on a reply. If `bare`, a problem without a body gets its document.
 pub(crate) fn finish<B: MessageBody + 'static>(
-    replied: &Replied,
+    replied: &Replied<'_>,
     mut reply: Reply<B>,
     settings: &Settings,
     bare: bool,
@@ -94,8 +78,11 @@ pub(crate) fn finish<B: MessageBody + 'static>(
             .get(header::CONTENT_TYPE)
             .is_some_and(|is| is == PROBLEM_JSON);
     let headers = reply.headers_mut();
-    if let Some(id) = replied.id.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
-        headers.insert(REQUEST_ID, id);
+    if let Some(id) = replied.id {
+        let mut text = [0; Hyphenated::LENGTH];
+        if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+            headers.insert(REQUEST_ID, id);
+        }
     }
     let Some(problem) = problem else { return reply };
     if headers.contains_key(header::WWW_AUTHENTICATE)
@@ -116,49 +103,62 @@ pub(crate) fn finish<B: MessageBody + 'static>(
     reply
 }
 
-/// Makes the span and the log line of a request.
-pub struct RequestSpan;
+/// A request in the log: the span, and its end.
+pub(crate) struct Logged {
+    pub(crate) id: Uuid,
+    pub(crate) span: Span,
+    /// A stopwatch: it decides nothing.
+    started: Instant,
+}
 
-#[derive(Clone, Copy)]
-struct Started(Instant);
-
-impl RootSpanBuilder for RequestSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        // A stopwatch: it decides nothing.
-        request.extensions_mut().insert(Started(Instant::now()));
-        let id = request.extensions().get::<RequestId>().map(ToString::to_string);
-        let (method, path) = (masked(request.method().as_str()), masked(request.path()));
-        let span = tracing::info_span!("request", %method, %path, request_id = id);
+impl Logged {
+    pub(crate) fn begin(request: &ServiceRequest) -> Self {
+        let (id, started) = (new_id(), Instant::now());
+        let (method, path) = (Masked(request.method().as_str()), Masked(request.path()));
+        // Without a subscriber nothing is formatted.
+        let span = tracing::info_span!("request", %method, %path, request_id = %id);
         // For a request that is never answered.
         tracing::trace!(parent: &span, "begun");
-        span
+        Self { id, span, started }
     }
 
-    fn on_request_end<B: MessageBody>(_: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        match outcome {
-            Ok(reply) => {
-                let started = reply.request().extensions().get::<Started>().copied();
-                let took_ms = started.map(|started| started.0.elapsed().as_secs_f64() * 1000.0);
-                tracing::info!(status = reply.status().as_u16(), took_ms, "answered");
-            }
-            // Another middleware failed; the duration is lost with the request.
-            Err(error) => {
-                let status = error.as_response_error().status_code();
-                tracing::info!(status = status.as_u16(), "answered");
-            }
-        }
+    /// Call it within the span.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        let took_ms = self.started.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(status = status.as_u16(), took_ms, "answered");
     }
 }
 
+/// A random UUID. It decides nothing and is no secret, so the operating system, whose answer takes longer than all else in
+/// this middleware, is asked once per thread: for the key of a hash of a counter.
+fn new_id() -> Uuid {
+    thread_local! {
+        static IDS: (RandomState, Cell<u64>) = (RandomState::new(), Cell::new(0));
+    }
+    IDS.with(|(key, count)| {
+        count.set(count.get().wrapping_add(2));
+        let [high, low] = [count.get(), count.get() | 1].map(|number| key.hash_one(number));
+        let bits = u128::from(high) << 64 | u128::from(low);
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    })
+}
+
 /// A method or a path. Parts that contain a token, or are longer than our own names, are masked.
-fn masked(text: &str) -> String {
-    // The logged text stays encoded: a decoded line break would look like another log line.
-    let is_secret = |part: &str| {
-        let decoded = percent_decode_str(part).decode_utf8_lossy();
-        part.len() > 64 || decoded.contains("eyJ") || decoded.contains("rrt_")
-    };
-    let parts = text
-        .split('/')
-        .map(|part| if is_secret(part) { "[masked]" } else { part });
-    parts.collect::<Vec<_>>().join("/")
+struct Masked<'a>(&'a str);
+
+impl fmt::Display for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The logged text stays encoded: a decoded line break would look like another log line.
+        let is_secret = |part: &str| {
+            let decoded = percent_decode_str(part).decode_utf8_lossy();
+            part.len() > 64 || decoded.contains("eyJ") || decoded.contains("rrt_")
+        };
+        for (number, part) in self.0.split('/').enumerate() {
+            if number > 0 {
+                f.write_str("/")?;
+            }
+            f.write_str(if is_secret(part) { "[masked]" } else { part })?;
+        }
+        Ok(())
+    }
 }

@@ -1,12 +1,16 @@
 //! Middlewares for whole scopes that only some users may enter.
 
-use std::{rc::Rc, time::Duration};
+use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
 
-use actix_web::dev::ServiceRequest;
+use actix_web::{
+    Error, ResponseError,
+    body::{EitherBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, forward_ready},
+};
 
 use crate::{
     authenticated::{Authenticated, Caller},
-    layer::{Layer, middleware},
+    layer::middleware,
     problem::Problem,
 };
 
@@ -80,35 +84,78 @@ impl RequireFresh {
     }
 }
 
-async fn enter(request: &ServiceRequest, check: impl FnOnce(&Caller) -> Result<(), Problem>) -> Result<(), Problem> {
-    let caller = Authenticated::of(request.request()).await?;
-    check(&caller)?;
-    caller.remember(request.request());
-    Ok(())
-}
-
-impl Layer for RequireLogin {
-    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
-        enter(request, |_| Ok(())).await
+trait Entry: Clone + 'static {
+    /// What is required of a user beyond a token that is accepted.
+    fn require(&self, _: &Caller) -> Result<(), Problem> {
+        Ok(())
     }
 }
 
-impl Layer for RequireRole {
-    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
-        enter(request, |caller| caller.require_role(&self.0)).await
+/// A service that only some users may enter.
+pub struct Entered<S, E> {
+    service: Rc<S>,
+    entry: E,
+}
+
+impl<S, E> Entered<S, E> {
+    fn new(service: S, entry: E) -> Self {
+        Self {
+            service: Rc::new(service),
+            entry,
+        }
     }
 }
 
-impl Layer for RequireScope {
-    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
-        enter(request, |caller| caller.require_scope(&self.0)).await
+impl<S, B, E> Service<ServiceRequest> for Entered<S, E>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+    E: Entry,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let (service, entry) = (Rc::clone(&self.service), self.entry.clone());
+        Box::pin(async move {
+            let enters = async {
+                let caller = Authenticated::of(request.request()).await?;
+                entry.require(&caller)?;
+                caller.remember(request.request());
+                Ok::<_, Problem>(())
+            };
+            match enters.await {
+                Ok(()) => Ok(service.call(request).await?.map_into_left_body()),
+                Err(problem) => {
+                    let reply = problem.error_response().map_into_right_body();
+                    Ok(ServiceResponse::new(request.into_parts().0, reply))
+                }
+            }
+        })
     }
 }
 
-impl Layer for RequireFresh {
-    async fn before(&self, request: &mut ServiceRequest) -> Result<(), Problem> {
-        enter(request, |caller| caller.require_fresh(self.0)).await
+impl Entry for RequireLogin {}
+
+impl Entry for RequireRole {
+    fn require(&self, caller: &Caller) -> Result<(), Problem> {
+        caller.require_role(&self.0)
     }
 }
 
-middleware!(RequireLogin, RequireRole, RequireScope, RequireFresh);
+impl Entry for RequireScope {
+    fn require(&self, caller: &Caller) -> Result<(), Problem> {
+        caller.require_scope(&self.0)
+    }
+}
+
+impl Entry for RequireFresh {
+    fn require(&self, caller: &Caller) -> Result<(), Problem> {
+        caller.require_fresh(self.0)
+    }
+}
+
+middleware!(Entered: RequireLogin, RequireRole, RequireScope, RequireFresh);

@@ -9,7 +9,7 @@ use actix_web::{
 };
 
 use crate::{
-    layer::{Layer, Replied, Reply, middleware},
+    layer::{Layer, Layered, Replied, Reply, middleware},
     problem::PROBLEM_JSON,
     rescind::Rescind,
 };
@@ -83,9 +83,10 @@ impl Rescind {
 
 impl SecurityHeaders {
     /// Adds the headers that a reply does not have yet.
-    pub(crate) fn add<B>(&self, replied: &Replied, reply: &mut Reply<B>) {
-        let personal = replied.request.as_ref();
-        let personal = personal.is_none_or(|request| request.extensions().contains::<Personal>());
+    pub(crate) fn add<B>(&self, replied: &Replied<'_>, reply: &mut Reply<B>) {
+        let personal = replied
+            .request
+            .is_none_or(|request| request.extensions().contains::<Personal>());
         let kind = reply.headers().get(header::CONTENT_TYPE);
         let is_own = kind.is_some_and(|kind| kind == PROBLEM_JSON) || reply.extensions().contains::<Own>();
         let strict = is_own.then_some(HeaderValue::from_static(STRICT_CONTENT_SECURITY_POLICY));
@@ -96,6 +97,7 @@ impl SecurityHeaders {
             personal.then_some((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))),
         ];
         let headers = reply.headers_mut();
+        headers.reserve(HEADERS.len() + more.len());
         for (name, value) in HEADERS.into_iter().chain(more.into_iter().flatten()) {
             if !headers.contains_key(&name) {
                 headers.insert(name, value);
@@ -105,10 +107,10 @@ impl SecurityHeaders {
 }
 
 impl Layer for SecurityHeaders {
-    fn after<B: MessageBody + 'static>(&self, replied: &Replied, mut reply: Reply<B>) -> Reply<B> {
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied<'_>, mut reply: Reply<B>) -> Reply<B> {
         self.add(replied, &mut reply);
         reply
     }
 }
 
-middleware!(SecurityHeaders);
+middleware!(Layered: SecurityHeaders);

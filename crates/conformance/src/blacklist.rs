@@ -50,7 +50,15 @@ async fn insert(store: &Store, scope: Scope, until: Timestamp) {
 }
 
 async fn check(store: &Store, token: TokenId, session: SessionId) -> RevocationStatus {
-    store.check(token, session).await.answer()
+    let before = store.check_now(token, session);
+    let status = store.check(token, session).await.answer();
+    // Another task may have changed the copy during the check.
+    let answers = [before, store.check_now(token, session)];
+    assert!(
+        answers.contains(&None) || answers.contains(&Some(status)),
+        "`check_now` says {answers:?}, `check` says {status:?}"
+    );
+    status
 }
 
 /// It is complete for an empty log.

@@ -117,8 +117,15 @@ impl SessionService {
                 sync.is_current()?;
                 // Before the check: an entry removed from `pending` during it may have reached the blacklist too late.
                 let is_pending = sync.pending.covers(claims.token_id, claims.session_id);
-                let check = ports.blacklist.check(claims.token_id, claims.session_id);
-                match self.read(self.deadline(), check).await? {
+                let (token, session) = (claims.token_id, claims.session_id);
+                let status = match ports.blacklist.check_now(token, session) {
+                    Some(status) => status,
+                    None => {
+                        self.read(self.deadline(), ports.blacklist.check(token, session))
+                            .await?
+                    }
+                };
+                match status {
                     RevocationStatus::NotRevoked => Ok(is_pending),
                     RevocationStatus::Revoked(_) => Ok(true),
                     RevocationStatus::Incomplete => {

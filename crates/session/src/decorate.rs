@@ -39,6 +39,12 @@ pub trait Around<P: ?Sized>: Send + Sync {
         next: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 
+    /// The answer to [`Blacklist::check_now`], where `inner` gives that of the adapter. By default `None`, so that each check
+    /// passes through [`around`](Self::around).
+    fn at_once(&self, _inner: impl FnOnce() -> Option<RevocationStatus>) -> Option<RevocationStatus> {
+        None
+    }
+
     /// The answer to [`Blacklist::is_shared`], given the adapter's answer.
     fn shared(&self, inner: bool) -> bool {
         inner
@@ -232,6 +238,10 @@ decorate! {
         complete_to(claim: RebuildClaim, to: LogPosition) -> RebuildStep as CompleteTo(claim);
         renew() -> () as Renew;
         + {
+            fn check_now(&self, token: TokenId, session: SessionId) -> Option<RevocationStatus> {
+                self.at_once(|| self.inner().check_now(token, session))
+            }
+
             fn is_shared(&self) -> bool {
                 self.shared(self.inner().is_shared())
             }

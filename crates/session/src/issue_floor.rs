@@ -43,8 +43,8 @@ impl SessionService {
     #[must_use]
     pub fn issues_from(&self) -> Option<Timestamp> {
         let floor = self.parts.issue_floor.load(Ordering::Acquire);
-        let next = Timestamp::from_second(floor.div_euclid(1000) + 1);
-        (floor > NONE).then(|| next.unwrap_or(Timestamp::MAX))
+        let next = || Timestamp::from_second(floor.div_euclid(1000) + 1);
+        (floor > NONE).then(|| next().unwrap_or(Timestamp::MAX))
     }
 
     /// Whether a token was issued before the revocation log was complete.

@@ -454,6 +454,12 @@ pub trait Blacklist: Send + Sync {
     /// An entry that is present refuses, even in an incomplete copy.
     async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError>;
 
+    /// The answer of [`check`](Self::check), if it is known at once: without waiting for anything but a short lock. Every
+    /// request calls this first. By default `None`, and so is it for an adapter that has to ask elsewhere, or fails.
+    fn check_now(&self, _token: TokenId, _session: SessionId) -> Option<RevocationStatus> {
+        None
+    }
+
     /// Removes at most `limit` entries whose `until` has passed, and returns how many.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 

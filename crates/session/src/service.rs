@@ -52,7 +52,7 @@ use crate::{
 #[derive(Clone)]
 pub struct SessionService {
     pub(crate) parts: Arc<Parts>,
-    pub(crate) ports: Ports,
+    pub(crate) ports: Arc<Ports>,
     /// How long the bound request has waited for stores.
     waited: Option<Arc<Mutex<Duration>>>,
     /// The network of the client, for the order in which passwords are hashed.
@@ -143,7 +143,7 @@ impl SessionService {
         };
         Ok(Self {
             parts: Arc::new(parts),
-            ports,
+            ports: Arc::new(ports),
             waited: None,
             network: None,
             claims: None,
@@ -188,7 +188,10 @@ impl SessionService {
     /// password hashing and the sync state stay shared.
     #[must_use]
     pub fn with_ports(&self, ports: Ports) -> Self {
-        Self { ports, ..self.clone() }
+        Self {
+            ports: Arc::new(ports),
+            ..self.clone()
+        }
     }
 
     /// The same service for a client at this address: passwords are hashed in a fair order of the clients' networks.
@@ -252,9 +255,10 @@ impl SessionService {
     /// [`Unavailable::Clock`] if it is not known.
     pub fn now(&self) -> Result<Timestamp, Unavailable> {
         let now = self.ports.clock.now()?;
-        let newest = Timestamp::from_millisecond(self.parts.newest.load(Ordering::Acquire)).unwrap_or(Timestamp::MIN);
+        let newest = self.parts.newest.load(Ordering::Acquire);
         // Another node may have pruned revocations by that time. Within the margin they belong to expired tokens.
-        if newest > later(now, MARGIN) {
+        if newest > later(now, MARGIN).as_millisecond() {
+            let newest = Timestamp::from_millisecond(newest).unwrap_or(Timestamp::MAX);
             return Err(ClockNotReady::Behind(newest).into());
         }
         // Stores keep milliseconds; a time that is compared with a stored one must not be finer.

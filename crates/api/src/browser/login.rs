@@ -11,7 +11,7 @@ use crate::{
     authenticated::{Authenticated, bearers},
     cookies::CookieTokens,
     exchange::exchange,
-    layer::{Layer, Replied, Reply, middleware},
+    layer::{Layer, Layered, Replied, Reply, middleware},
     login::{self, Undelivered},
     problem::Problem,
     rescind::Rescind,
@@ -34,22 +34,24 @@ struct HandOver {
 pub struct BrowserCookies;
 
 impl BrowserCookies {
-    pub(crate) fn add<B>(replied: &Replied, reply: &mut Reply<B>) {
-        let request = replied.request.as_ref();
-        if let Some(cookies) = request.and_then(|request| request.extensions_mut().remove::<HandOver>()) {
+    pub(crate) fn add<B>(replied: &Replied<'_>, reply: &mut Reply<B>) {
+        if let Some(cookies) = replied
+            .request
+            .and_then(|request| request.extensions_mut().remove::<HandOver>())
+        {
             cookies.to(reply);
         }
     }
 }
 
 impl Layer for BrowserCookies {
-    fn after<B: MessageBody + 'static>(&self, replied: &Replied, mut reply: Reply<B>) -> Reply<B> {
+    fn after<B: MessageBody + 'static>(&self, replied: &Replied<'_>, mut reply: Reply<B>) -> Reply<B> {
         Self::add(replied, &mut reply);
         reply
     }
 }
 
-middleware!(BrowserCookies);
+middleware!(Layered: BrowserCookies);
 
 impl HandOver {
     /// Puts the cookies on the reply.

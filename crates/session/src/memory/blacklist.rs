@@ -164,6 +164,10 @@ impl Blacklist for MemoryBlacklist {
         Ok(whole(self.entries.read())?.check(token, session))
     }
 
+    fn check_now(&self, token: TokenId, session: SessionId) -> Option<RevocationStatus> {
+        Some(whole(self.entries.read()).ok()?.check(token, session))
+    }
+
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         Ok(whole(self.entries.write())?.prune(now, limit))
     }

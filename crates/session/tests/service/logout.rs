@@ -24,7 +24,7 @@ async fn signature_only_verification_detects_forgery_and_expiry_but_no_logout() 
     let issued = world.log_in().await;
     let token = issued.access_token.expose_secret();
     world.log_out(&issued).await.unwrap();
-    assert_eq!(world.service.verify_signature_only(token).unwrap(), issued.claims);
+    assert_eq!(*world.service.verify_signature_only(token).unwrap(), issued.claims);
     let forged = format!("{token}A");
     let refused = world.service.verify_signature_only(&forged);
     assert!(matches!(refused, Err(AuthenticateError::Invalid(_))), "{refused:?}");

@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use rescind_session::{
     decorate::{Answer, Around, Call},
-    ports::{Blacklist, LockLost, StoreError},
+    ports::{Blacklist, LockLost, RevocationStatus, StoreError},
 };
 
 use super::{DatabaseLock, LockMode};
@@ -37,6 +37,10 @@ impl LockedBlacklist {
 impl Around<dyn Blacklist> for LockedBlacklist {
     fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
         &*self.blacklist
+    }
+
+    fn at_once(&self, inner: impl FnOnce() -> Option<RevocationStatus>) -> Option<RevocationStatus> {
+        self.database_lock.holds().then(inner).flatten()
     }
 
     fn covering(&self, _: bool) -> bool {
