@@ -38,7 +38,7 @@ enum Parsed {
     EdDsa(Ed25519KeyPair),
     Es256(EcdsaKeyPair),
     Rs256(RsaKeyPair),
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
 }
 
 impl SigningKey {
@@ -104,7 +104,7 @@ impl SigningKey {
         }
         let verifying = VerifyingKey::new(kid.to_owned(), Algorithm::Hs256, DecodingKey::from_secret(secret))?;
         Ok(Self {
-            parsed: Parsed::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret)),
+            parsed: Parsed::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))),
             stored: Zeroizing::new(secret.to_vec()),
             verifying,
         })

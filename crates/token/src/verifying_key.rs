@@ -97,7 +97,7 @@ pub struct VerifyingKey {
 /// A key as aws-lc uses it.
 enum Parsed {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 impl VerifyingKey {
@@ -248,7 +248,7 @@ fn parse(algorithm: Algorithm, key: &DecodingKey) -> Result<Parsed, KeyError> {
             if bytes.len() < MIN_SECRET_BYTES {
                 return Err(KeyError::SecretTooShort { bytes: bytes.len() });
             }
-            return Ok(Parsed::Secret(hmac::Key::new(hmac::HMAC_SHA256, bytes)));
+            return Ok(Parsed::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes))));
         }
         _ => return Err(KeyError::Jwk),
     };

@@ -215,14 +215,16 @@ impl Blacklist for ReplicatedBlacklist {
     }
 
     async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
-        // The lease must hold when the check begins; so the clock is read before the copy.
-        if self.has_lease() {
-            let status = self.copy.check(token, session).await?;
-            if status != RevocationStatus::Incomplete {
-                return Ok(status);
-            }
+        match self.check_now(token, session) {
+            Some(status) => Ok(status),
+            None => self.redis.check(token, session).await,
         }
-        self.redis.check(token, session).await
+    }
+
+    fn check_now(&self, token: TokenId, session: SessionId) -> Option<RevocationStatus> {
+        // The lease must hold when the check begins; so the clock is read before the copy.
+        let status = self.has_lease().then(|| self.copy.check_now(token, session)).flatten();
+        status.filter(|status| *status != RevocationStatus::Incomplete)
     }
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
