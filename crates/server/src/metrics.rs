@@ -115,6 +115,15 @@ impl Source {
             "Revocations passed to the blacklist, repeated ones included",
         );
         counters(&mut registry, revocations, "reason", counts.revocations);
+        let cache = self.service.token_cache();
+        let looked_up = (
+            "token_cache_lookups",
+            "Access tokens looked up in the cache of verified ones",
+        );
+        let outcomes = [("hit", cache.hits), ("miss", cache.misses)];
+        counters(&mut registry, looked_up, "outcome", outcomes);
+        let entries = ("token_cache_entries", "Access tokens in the cache of verified ones");
+        gauge(&mut registry, entries, cache.entries);
         let hashing = ("passwords_hashing", "Passwords that are hashed or wait for it");
         gauge(&mut registry, hashing, counts.hashing as u64);
         let reason = self.service.ready().await.err().map(|error| error.reason());

@@ -25,6 +25,8 @@ async fn metrics_have_their_own_listener_and_name_nobody() {
         "rescind_refreshes_total 1",
         r#"rescind_revocations_total{reason="logout"} 1"#,
         r#"rescind_requests_total{status="5xx"} 0"#,
+        r#"rescind_token_cache_lookups_total{outcome="miss"} 1"#,
+        "rescind_token_cache_entries 1",
         "rescind_passwords_hashing 0",
         "rescind_ready 1",
         "rescind_blacklist_entries 1",
