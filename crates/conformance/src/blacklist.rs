@@ -29,7 +29,10 @@ fn entry(scope: Scope, until: Timestamp) -> Revocation {
 }
 
 fn is_complete(copied: ClaimOutcome) -> bool {
-    matches!(copied, ClaimOutcome::Complete | ClaimOutcome::CompleteTo(_))
+    matches!(
+        copied,
+        ClaimOutcome::Complete | ClaimOutcome::CompleteTo(_) | ClaimOutcome::CopyBehind { .. }
+    )
 }
 
 fn claim(log: u128, nonce: u128) -> RebuildClaim {

@@ -84,6 +84,14 @@ pub struct CopySync {
     table: HolderTerm,
 }
 
+impl Renewal {
+    /// Under which trust it is sent.
+    #[must_use]
+    pub fn trust(&self) -> &Term {
+        &self.trust
+    }
+}
+
 impl Holder {
     /// A renewal will be sent now; `None` while this node does not trust the server.
     #[must_use]
@@ -273,14 +281,15 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    /// A later reply showed that table. Holders that are new in it have read the log since, or will.
+    /// A later reply showed that table. Holders that are new in it have read the log since, or will. A holder without a row
+    /// in it is waited for all the same: a replica that was promoted may lack the row, and the lease goes on.
     pub fn saw(&mut self, table: &Table) {
         if table.term != self.term {
             return;
         }
         self.holders.retain(|(node, _)| {
             let row = table.rows.iter().find(|row| row.node == *node);
-            row.is_some_and(|row| row.applied < self.position)
+            row.is_none_or(|row| row.applied < self.position)
         });
     }
 

@@ -223,10 +223,14 @@ impl SessionService {
         let synced = |entries, to, complete| Synced { entries, to, complete };
         let seen = place.seen;
         self.compare_with_log(place, log, seen).await?;
-        match blacklist.claim(claim).await? {
-            ClaimOutcome::CompleteTo(mark) => {
+        let outcome = blacklist.claim(claim).await?;
+        match outcome {
+            ClaimOutcome::CompleteTo(mark) | ClaimOutcome::CopyBehind { mark, .. } => {
                 self.compare_with_log(place, log, mark).await?;
-                place.to = mark.position;
+                place.to = match outcome {
+                    ClaimOutcome::CopyBehind { copy, .. } => copy.position,
+                    _ => mark.position,
+                };
                 let (entries, filling) = self.walk(place, batch, claim, Target::CompleteCopy).await?;
                 let complete = filling == RebuildStep::Accepted
                     && blacklist.complete_to(claim, place.end(mark)).await? == RebuildStep::Accepted;

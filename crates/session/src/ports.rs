@@ -544,6 +544,14 @@ pub enum ClaimOutcome {
     /// The copy is complete up to that position. Continue from there, never from a position remembered elsewhere: call
     /// [`advance`](Blacklist::advance), then [`complete_to`](Blacklist::complete_to).
     CompleteTo(LogPosition),
+    /// The shared copy is complete up to `mark`, and this node's own copy up to `copy`, which is earlier. The log must have
+    /// both. Continue from `copy`, in the same way.
+    CopyBehind {
+        /// How far the shared copy is complete.
+        mark: LogPosition,
+        /// How far the node's own copy is complete.
+        copy: LogPosition,
+    },
     /// It is incomplete, and the caller fills it now: it reads the log from the start and uses nothing that was read
     /// before.
     Granted,

@@ -432,7 +432,7 @@ impl SessionService {
         self.ports.blacklist.insert(revocations).await.inspect_err(|error| {
             tracing::error!(
                 error = %ErrorChain(error),
-                "a revocation is in the log but not in the blacklist; the next sync inserts it"
+                "a revocation is in the log, and the blacklist did not confirm it; the next sync inserts it if it is missing"
             );
         })?;
         self.parts.sync.pending.remove(revocations);

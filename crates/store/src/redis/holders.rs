@@ -54,7 +54,7 @@ impl RedisBlacklist {
     /// Renews this node's row, and removes the rows of nodes that are gone. `None` if another server answers than the
     /// trusted one, or another database uses it.
     pub(super) async fn renew_row(&self, request: &Request) -> Result<Option<Renewed>, Failure> {
-        let Some(term) = self.trust.term() else { return Ok(None) };
+        let term = &request.trust;
         let keys = vec![
             self.keys.mark.clone(),
             self.keys.holders.clone(),
@@ -109,9 +109,13 @@ impl RedisBlacklist {
         Ok(())
     }
 
-    async fn look(&self) -> Result<Table, Failure> {
+    /// The table, if that life of the server still answers.
+    async fn look(&self, life: &Life) -> Result<Table, Failure> {
         let question = Question::Fields(self.keys.holders.clone());
-        let (fields, _) = self.ask::<Vec<String>>(&question).await?;
+        let (fields, connection) = self.ask::<Vec<String>>(&question).await?;
+        if connection.life() != life {
+            return Err(Failure::NotInForce);
+        }
         let term = fields.chunks(2).find(|field| field[0] == "term");
         let term = term.and_then(|field| field.get(1)).cloned().unwrap_or_default();
         read_table(&term, &fields)
@@ -166,7 +170,7 @@ impl RedisBlacklist {
             };
         };
         let position = revocations.iter().map(|revocation| revocation.position).max();
-        self.wait_for_holders(&table, position.unwrap_or(Position::START))
+        self.wait_for_holders(&life, &table, position.unwrap_or(Position::START))
             .await?;
         if self.trust.confirms(&life) {
             Ok(())
@@ -217,7 +221,7 @@ impl RedisBlacklist {
         }
     }
 
-    async fn wait_for_holders(&self, table: &Table, position: Position) -> Result<(), Failure> {
+    async fn wait_for_holders(&self, life: &Life, table: &Table, position: Position) -> Result<(), Failure> {
         let began = self.trust.now();
         let mut confirmation = {
             let mut revoker = self.seat.revoker();
@@ -239,7 +243,7 @@ impl RedisBlacklist {
             // Before the look, so that nothing comes between.
             woken.set(self.seat.applied.notified());
             woken.as_mut().enable();
-            let table = self.look().await?;
+            let table = self.look(life).await?;
             self.seat.revoker().saw(self.trust.now(), &table);
             confirmation.saw(&table);
         }

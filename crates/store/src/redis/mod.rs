@@ -586,7 +586,9 @@ impl Blacklist for RedisBlacklist {
     /// The row says that this node reads directly: it has no lease that others wait for.
     async fn renew(&self) -> Result<(), StoreError> {
         self.try_renew().await?;
-        self.renew_row(&Request::DIRECT).await?;
+        if let Some(trust) = self.trust.term() {
+            self.renew_row(&Request::direct(trust)).await?;
+        }
         Ok(())
     }
 }

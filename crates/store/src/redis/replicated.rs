@@ -87,7 +87,8 @@ impl ReplicatedBlacklist {
         Arc::new_cyclic(|own| Self {
             redis,
             copy: MemoryBlacklist::new(),
-            lease,
+            // In whole milliseconds; none at all would mean a node that reads directly.
+            lease: lease.max(Duration::from_millis(1)),
             clock: SystemClock::new(),
             state: Mutex::default(),
             until: AtomicU64::new(0),
@@ -141,12 +142,15 @@ impl ReplicatedBlacklist {
             });
             let Some(renewal) = renewal else {
                 // So that the table is known when the trust begins. A lease of an earlier trust must have ended.
-                if !self.has_lease() {
-                    self.redis.renew_row(&Request::DIRECT).await?;
+                if let Some(trust) = self.redis.trust.term().filter(|_| !self.has_lease()) {
+                    // What was offered under that trust must not count any more.
+                    self.changed(|state| state.holder.lose());
+                    self.redis.renew_row(&Request::direct(trust)).await?;
                 }
                 return Ok(());
             };
             let request = Request {
+                trust: renewal.trust().clone(),
                 lease: self.lease,
                 known: renewal.table.clone(),
                 applied: renewal.applied,
@@ -243,8 +247,11 @@ impl Blacklist for ReplicatedBlacklist {
                 let is_whole = self.copy.claim(claim).await? == ClaimOutcome::Complete;
                 let synced = self.state().synced.filter(|(log, _)| *log == claim.log && is_whole);
                 let synced = synced.map_or(LogPosition::START, |(_, synced)| synced);
-                let from = if synced.position < mark.position { synced } else { mark };
-                (mark.position, ClaimOutcome::CompleteTo(from))
+                let outcome = match synced.position < mark.position {
+                    true => ClaimOutcome::CopyBehind { mark, copy: synced },
+                    false => ClaimOutcome::CompleteTo(mark),
+                };
+                (mark.position, outcome)
             }
             ClaimOutcome::Granted => {
                 // A copy that is complete stays so, and gets all entries again.
@@ -288,8 +295,9 @@ impl Blacklist for ReplicatedBlacklist {
             let _ = self.copy.complete(claim).await?;
             self.changed(|state| {
                 state.synced = Some((claim.log, to));
-                if let Some((_, _, Some(begun))) = state.sync.take_if(|(nonce, ..)| *nonce == claim.nonce) {
-                    state.holder.sync_ended(&begun, to.position);
+                if let Some((_, complete_to, Some(begun))) = state.sync.take_if(|(nonce, ..)| *nonce == claim.nonce) {
+                    // What the log no longer has before the mark has expired.
+                    state.holder.sync_ended(&begun, to.position.max(complete_to));
                 }
             });
         }

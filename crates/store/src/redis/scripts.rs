@@ -63,7 +63,9 @@ local function table_of(log, nonce, holders, newest)
     local term = redis.call('HGET', holders, 'term')
     if not term or string.sub(term, 1, #of) ~= of then
         redis.call('DEL', holders, newest)
-        term = of .. nonce
+        -- A command may be sent twice, and the table be lost in between.
+        local now = redis.call('TIME')
+        term = of .. nonce .. '.' .. now[1] .. '.' .. now[2]
         redis.call('HSET', holders, 'term', term, 'head', '0')
     end
     return term
@@ -225,7 +227,7 @@ return {server, term, fields}
 
 /// A node's row in the table. Keys: mark, holders, newest entries, applied. Arguments: log, a nonce, the trusted life, the
 /// node, the number of this renewal, its lease, how far it has applied the log and in which table, its release, the
-/// lifetime of the table. Returns the table, its head, whether the copy is complete, and the newest entries that the node
+/// lifetime of the table. Returns the table (nothing if a later renewal was here before), its head, whether the copy is complete, and the newest entries that the node
 /// lacks.
 pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
@@ -236,11 +238,13 @@ local term = ''
 if role == 'master' and server == ARGV[3] then
     term = table_of(ARGV[1], ARGV[2], KEYS[2], KEYS[3])
 end
-if term == '' then
+local before = term ~= '' and redis.call('HGET', KEYS[2], ARGV[4])
+-- One that was late on its way must not replace a later one, which may have a lease.
+local is_late = before and tonumber(string.match(before, '^%d+')) > tonumber(ARGV[5])
+if term == '' or is_late then
     return {'', 0, 0, {}, {}}
 end
 local applied = ARGV[8] == term and ARGV[7] or '0'
-local before = redis.call('HGET', KEYS[2], ARGV[4])
 redis.call('HSET', KEYS[2], ARGV[4], table.concat({ARGV[5], ARGV[6], applied, ARGV[9]}, ' '))
 redis.call('PEXPIRE', KEYS[2], ARGV[10])
 redis.call('PEXPIRE', KEYS[3], ARGV[10])

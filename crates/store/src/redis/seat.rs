@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rescind_session::{
     CryptoRng, Position, Revocation, Scope, SystemRandom,
     holders::{HolderTerm, Revoker, Table, TableRow},
+    life::Term,
     token::{SessionId, TokenId},
 };
 use tokio::sync::Notify;
@@ -32,6 +33,8 @@ pub(super) struct Seat {
 
 /// What a node asks for when it renews its row.
 pub(super) struct Request {
+    /// What it trusts.
+    pub(super) trust: Term,
     pub(super) lease: Duration,
     pub(super) known: Option<HolderTerm>,
     pub(super) applied: Position,
@@ -39,11 +42,14 @@ pub(super) struct Request {
 
 impl Request {
     /// For a node that reads directly.
-    pub(super) const DIRECT: Self = Self {
-        lease: Duration::ZERO,
-        known: None,
-        applied: Position::START,
-    };
+    pub(super) fn direct(trust: Term) -> Self {
+        Self {
+            trust,
+            lease: Duration::ZERO,
+            known: None,
+            applied: Position::START,
+        }
+    }
 }
 
 /// The reply to a renewal.

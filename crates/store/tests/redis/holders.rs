@@ -88,7 +88,7 @@ async fn sync(sql: &Sql, node: &dyn Blacklist) -> Result<(), StoreError> {
         nonce: uuid(),
     };
     let (mut at, fills) = match node.claim(claim).await? {
-        ClaimOutcome::CompleteTo(place) => (place, false),
+        ClaimOutcome::CompleteTo(place) | ClaimOutcome::CopyBehind { copy: place, .. } => (place, false),
         ClaimOutcome::Granted => (LogPosition::START, true),
         _ => return Ok(()),
     };
