@@ -13,7 +13,7 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::{self, ServiceRequest},
     error::{JsonPayloadError, PayloadError, UrlencodedError},
-    http::header,
+    http::{Version, header},
     web,
 };
 use futures::{Stream, StreamExt, stream};
@@ -39,10 +39,10 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Puts a deadline on a request's body. A client that sends a byte now and then would keep its connection for ever.
 pub(crate) fn limit_time(request: &mut ServiceRequest, deadline: Duration) {
-    // Without either header a read has no body (RFC 9112, section 6.3).
+    // Without either header a read over HTTP/1 has no body (RFC 9112, section 6.3).
     let headers = request.headers();
     let has_body = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
-    if request.method().is_safe() && !has_body {
+    if request.method().is_safe() && !has_body && request.version() <= Version::HTTP_11 {
         return;
     }
     let payload = match request.take_payload() {

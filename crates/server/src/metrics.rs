@@ -22,7 +22,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use rescind_session::{SessionService, memory::MemoryBlacklist};
+use rescind_session::{ErrorChain, SessionService, memory::MemoryBlacklist};
 
 use crate::failure::{Failure, SERVER_FAILED};
 
@@ -41,6 +41,9 @@ impl Requests {
         }
     }
 }
+
+/// A collector needs one. Whoever reaches the listener must not use up the files of the node.
+const CONNECTIONS: usize = 16;
 
 /// The listener and what it reads.
 pub(crate) struct Metrics {
@@ -72,11 +75,21 @@ impl Metrics {
                 .app_data(source.clone())
                 .route("/metrics", web::get().to(metrics))
         };
-        let server = HttpServer::new(app).workers(1).disable_signals();
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "RESCIND_METRICS_BIND is not a loopback address: let only the collector of metrics reach it");
+        }
+        let server = HttpServer::new(app)
+            .workers(1)
+            .max_connections(CONNECTIONS)
+            .disable_signals();
         let server = server.listen(self.listener).map_err(failed)?.run();
         tracing::info!(%address, "metrics are served");
         let handle = server.handle();
-        tokio::spawn(server);
+        tokio::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(error = %ErrorChain(&error), "metrics are no longer served");
+            }
+        });
         Ok(handle)
     }
 }

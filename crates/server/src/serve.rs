@@ -75,6 +75,7 @@ impl Node {
                 .disable_signals()
                 .listen("http", self.listener, move || {
                     let (ends, node, requests) = (ends.clone(), node.clone(), Arc::clone(&requests));
+                    let refused = Arc::clone(&requests);
                     // Outermost: every answer is counted, and names its node.
                     let named = move |response: S::Response| {
                         let mut response = response.into();
@@ -85,7 +86,11 @@ impl Node {
                         response
                     };
                     let app = app().into_factory().map(named);
-                    let app = app.map_err(|error| error.into().error_response());
+                    let app = app.map_err(move |error| {
+                        let response = error.into().error_response();
+                        refused.count(response.status());
+                        response
+                    });
                     let http = HttpService::build()
                         .client_request_timeout(connections::HEAD)
                         // Connections without a request end with the program.

@@ -142,7 +142,16 @@ impl IssuerKeys {
         }
         *last = Some(now);
         match self.read(now).await {
-            Ok(document) => *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(document)),
+            Ok(mut document) => {
+                // The same keys stay the same set, so that what was verified with them need not be verified again.
+                if let Some(held) = self
+                    .held()
+                    .filter(|held| held.keys.to_jwks() == document.keys.to_jwks())
+                {
+                    document.keys = held.keys.clone();
+                }
+                *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(document));
+            }
             Err(error) => {
                 // Only the origin: the address may contain a secret.
                 let url = Url::parse(&self.settings.jwks_url).map(|url| url.origin().ascii_serialization());

@@ -18,10 +18,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -78,13 +75,21 @@ impl SqlStore {
 }
 
 /// Whether an attempt was dropped lately before it had ended: then a connection may be given back in the middle of an
-/// operation. Which one is unknown, so the next [`CHECKED`](Self::CHECKED) that are given back are all suspect. A
-/// connection is given back by a task that begins when the attempt is dropped, so it is among the first of them.
+/// operation. Which one is unknown, so all that are given back in the next minute, and at least the next
+/// [`CHECKED`](Self::CHECKED), are suspect. A connection is given back by a task that begins when the attempt is dropped,
+/// so it is among the first of them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Abandoned(Arc<AtomicU32>);
+pub(super) struct Abandoned(Arc<Mutex<Option<Suspicion>>>);
+
+#[derive(Debug)]
+struct Suspicion {
+    until: Instant,
+    releases: u32,
+}
 
 impl Abandoned {
     const CHECKED: u32 = 1_000;
+    const CHECKED_FOR: Duration = Duration::from_secs(60);
 
     /// Drop the operation after this value, or finish it first.
     pub(super) fn unless_finished(&self) -> Unfinished<'_> {
@@ -93,9 +98,12 @@ impl Abandoned {
 
     /// Whether a connection that is given back now has to be checked.
     pub(super) fn suspects_a_release(&self) -> bool {
-        self.0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
-            .is_ok()
+        let mut suspicion = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lasting) = suspicion.as_mut() {
+            lasting.releases = lasting.releases.saturating_sub(1);
+        }
+        let over = suspicion.take_if(|lasting| lasting.releases == 0 && lasting.until < Instant::now());
+        suspicion.is_some() || over.is_some()
     }
 }
 
@@ -110,7 +118,10 @@ impl Unfinished<'_> {
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        self.0.0.store(Abandoned::CHECKED, Ordering::SeqCst);
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Suspicion {
+            until: Instant::now() + Abandoned::CHECKED_FOR,
+            releases: Abandoned::CHECKED,
+        });
     }
 }
 
