@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use actix_web::{App, Responder, web};
+use actix_web::{App, HttpResponse, Responder, web};
 use clap::Parser;
 use rescind_bench::{Me, hello, mint};
 use rescind_server::{
@@ -23,7 +23,7 @@ struct Line {
 }
 
 async fn me(caller: Authenticated) -> impl Responder {
-    web::Json(Me {
+    HttpResponse::Ok().json(Me {
         user_id: caller.user_id().as_str(),
         session_id: &caller.session_id().to_string(),
     })
