@@ -107,7 +107,7 @@ class Bench:
         return done.stdout
 
     def redis_commands(self) -> int:
-        """How many commands Redis has run for clients, all in all. Those inside of scripts are not counted."""
+        """How many commands Redis has run, those inside of scripts included."""
         stats = self.redis_command("INFO stats")
         return int(stats.split("total_commands_processed:")[1].split()[0])
 

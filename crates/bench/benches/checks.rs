@@ -104,12 +104,12 @@ fn authenticate(bencher: Bencher<'_, '_>, token_cache: usize) {
     bencher.bench(|| accept(&tokens[next()]));
 }
 
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 1_000)]
 fn authenticate_hit(bencher: Bencher<'_, '_>) {
     authenticate(bencher, 2 * LIVE);
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 20)]
 fn authenticate_first_time(bencher: Bencher<'_, '_>) {
     authenticate(bencher, 0);
 }
@@ -121,12 +121,12 @@ fn verify(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
     bencher.bench_local(|| verifier.verify(&keys.ring, &tokens[next()], now).unwrap());
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 20)]
 fn verify_eddsa(bencher: Bencher<'_, '_>) {
     verify(bencher, Algorithm::EdDsa);
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn verify_hs256(bencher: Bencher<'_, '_>) {
     verify(bencher, Algorithm::Hs256);
 }
@@ -134,7 +134,7 @@ fn verify_hs256(bencher: Bencher<'_, '_>) {
 /// What a token of ours signs, in length.
 const SIGNED: [u8; 480] = [b'x'; 480];
 
-#[divan::bench]
+#[divan::bench(sample_size = 20)]
 fn raw_eddsa(bencher: Bencher<'_, '_>) {
     let pair = Ed25519KeyPair::generate().unwrap();
     let key = ParsedPublicKey::new(&ED25519, pair.public_key().as_ref()).unwrap();
@@ -142,7 +142,7 @@ fn raw_eddsa(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| key.verify_sig(black_box(&SIGNED), signature.as_ref()).unwrap());
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn raw_hs256(bencher: Bencher<'_, '_>) {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
     let tag = hmac::sign(&key, &SIGNED);
@@ -156,7 +156,7 @@ fn entries() -> Vec<usize> {
 }
 
 /// The check of the blacklist alone.
-#[divan::bench(args = entries(), threads = [1, 2])]
+#[divan::bench(args = entries(), threads = [1, 2], sample_size = 1_000)]
 fn is_revoked(bencher: Bencher<'_, '_>, entries: usize) {
     let blacklist = blacklist(entries);
     let mut rng = SystemRandom::new().unwrap();
