@@ -135,7 +135,7 @@ def peers(bench: Bench, revoked: int) -> list[Variant]:
 
 
 def requests(bench: Bench, quick: bool):
-    rounds, seconds, revoked = (3, 1, 10_000) if quick else (3, 3, 1_000_000)
+    rounds, seconds, revoked = (3, 1, 10_000) if quick else (5, 2, 1_000_000)
     bench.start_redis()
     plain, ours = [], nodes(bench, revoked)
     for name, extra in ((BARE, []), (GUARD, ["guard"])):
