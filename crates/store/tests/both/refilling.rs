@@ -31,8 +31,8 @@ async fn database(count: u32) -> String {
         .sql_in(
             &url,
             &format!(
-                "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause)
-                 SELECT n, 'session', lpad(to_hex(n), 32, '0')::uuid, gen_random_uuid(), ms, ms + 3600000, 'logout'
+                "INSERT INTO rescind_revocations (position, scope_kind, scope_id, user_id, at, until, cause, protocol)
+                 SELECT n, 'session', lpad(to_hex(n), 32, '0')::uuid, gen_random_uuid(), ms, ms + 3600000, 'logout', 1
                  FROM generate_series(1, {count}) n, (SELECT (extract(epoch FROM now()) * 1000)::bigint AS ms) clock;
                  UPDATE rescind_log_head SET last_position = {count}"
             ),
