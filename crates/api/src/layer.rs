@@ -20,7 +20,7 @@ use pin_project_lite::pin_project;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{problem::Problem, request_log::Logged};
+use crate::{logged::Logged, problem::Problem};
 
 pub(crate) trait Layer: Clone + 'static {
     /// Whether each request gets an id, a span and a line in the log.

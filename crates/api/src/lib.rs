@@ -18,6 +18,7 @@ mod hidden;
 pub mod http_client;
 mod jwks;
 mod layer;
+mod logged;
 mod login;
 mod login_limit;
 mod logout;

@@ -8,9 +8,9 @@ use std::{
     },
 };
 
-use crate::{revocation::Revocation, service::SessionService};
+use crate::revocation::Revocation;
 
-/// What this node has done since it began, and what is going on. See [`SessionService::counts`].
+/// What this node has done since it began, and what is going on. See [`SessionService::counts`](crate::SessionService::counts).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -56,23 +56,15 @@ impl Counters {
             *counts.entry(revocation.cause.name()).or_default() += 1;
         }
     }
-}
 
-impl SessionService {
-    /// What this node has done since it began.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        let counters = &self.parts.counters;
-        let revocations = counters.revocations.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What was counted; `hashing` is known elsewhere.
+    pub(crate) fn read(&self, hashing: usize) -> Counts {
         Counts {
-            logins: counters.logins.get(),
-            refused_logins: counters.refused_logins.get(),
-            refreshes: counters.refreshes.get(),
-            revocations: revocations.clone(),
-            #[cfg(feature = "argon2")]
-            hashing: self.parts.passwords.under_way(),
-            #[cfg(not(feature = "argon2"))]
-            hashing: 0,
+            logins: self.logins.get(),
+            refused_logins: self.refused_logins.get(),
+            refreshes: self.refreshes.get(),
+            revocations: self.revocations.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            hashing,
         }
     }
 }

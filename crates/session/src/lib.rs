@@ -74,7 +74,7 @@ pub use judge::{Judgement, judge};
 pub use key_schedule::{KeySchedule, KeysNotReady};
 pub use login::{IssuedRefreshToken, IssuedTokens, LoginAttempt, LoginError, OpenSessionError, Unclaimed};
 pub use logout::{EndSessionError, LoggedOut, LoggedOutAll, LogoutCredential, LogoutError, StolenTokenDies};
-pub use maintenance::{Maintenance, RebuildProgress, SyncStatus, Synced};
+pub use maintenance::{Maintenance, SyncStatus, Synced};
 pub use password::{HashingError, InvalidPassword, Password};
 pub use password_verifier::PasswordVerifier;
 pub use policy::{Check, Policy, PolicyError, Preset, Refresh, UnknownPreset};
@@ -88,6 +88,7 @@ pub use service::SessionService;
 pub use session::{Device, RefreshState, Session, SessionState, network_of};
 pub use status_index::{StatusIndex, TakenIndexes};
 pub use supervise::supervise;
+pub use sync::RebuildProgress;
 #[cfg(feature = "system")]
 pub use system::{NoRandomness, SystemClock, SystemRandom};
 pub use unavailable::Unavailable;

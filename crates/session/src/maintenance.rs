@@ -33,7 +33,7 @@ use crate::{
     revocation::{EndReason, LogId, MARGIN, Position, Revocation},
     service::SessionService,
     supervise,
-    sync::SyncPosition,
+    sync::{RebuildProgress, SyncPosition},
     unavailable::Unavailable,
 };
 
@@ -111,17 +111,6 @@ pub struct SyncStatus {
     /// How long ago the end of the log was last reached. Longer than [`Maintenance::sync_every`] means that a
     /// store does not answer.
     pub age: Duration,
-}
-
-/// How far this node has rebuilt an incomplete blacklist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RebuildProgress {
-    /// How many entries were inserted.
-    pub entries: u64,
-    /// The position at which the log ended when the rebuild began, if the store tells it. At most so many entries are in
-    /// it: pruned entries have left gaps.
-    pub of_at_most: Option<u64>,
 }
 
 /// Records the end of the maintenance, also after a panic.

@@ -7,10 +7,10 @@ use rescind_token::{SessionId, TokenId, UserId};
 use crate::{
     clock::{ClockNotReady, later},
     issue_floor::LONGEST_WAIT,
-    maintenance::RebuildProgress,
     policy::Check,
     ports::{LockLost, RevocationStatus, StoreError},
     service::SessionService,
+    sync::RebuildProgress,
     unavailable::Unavailable,
 };
 

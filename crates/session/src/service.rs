@@ -32,7 +32,7 @@ use crate::password::Passwords;
 use crate::{
     clock::{ClockNotReady, later},
     config::{Config, ConfigError, Keys, Ports},
-    counts::Counters,
+    counts::{Counters, Counts},
     error_chain::ErrorChain,
     key_schedule::KeySchedule,
     password::Caller,
@@ -235,6 +235,16 @@ impl SessionService {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.parts.config.issuer
+    }
+
+    /// What this node has done since it began.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        #[cfg(feature = "argon2")]
+        let hashing = self.parts.passwords.under_way();
+        #[cfg(not(feature = "argon2"))]
+        let hashing = 0;
+        self.parts.counters.read(hashing)
     }
 
     /// How the cache of verified access tokens was used, for metrics.

@@ -13,7 +13,6 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     life::LogPosition,
-    maintenance::RebuildProgress,
     pending::Pending,
     revocation::{LogId, Position},
     unavailable::Unavailable,
@@ -39,6 +38,17 @@ pub(crate) struct BlacklistSync {
     /// Whether the recovery from lost commits is running.
     pub(crate) begins_again: AtomicBool,
     pub(crate) rebuild: Rebuild,
+}
+
+/// How far this node has rebuilt an incomplete blacklist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RebuildProgress {
+    /// How many entries were inserted.
+    pub entries: u64,
+    /// The position at which the log ended when the rebuild began, if the store tells it. At most so many entries are in
+    /// it: pruned entries have left gaps.
+    pub of_at_most: Option<u64>,
 }
 
 /// A rebuild that this node makes.

@@ -22,6 +22,7 @@
 //! **No bound value is logged.** sqlx's logging of statements is off, and the traces of sea-orm and sqlx leave out
 //! values.
 
+mod abandoned;
 mod attempts;
 mod connect;
 mod entities;
@@ -64,7 +65,7 @@ pub(crate) use sqlite::{make_file, makes_missing_file};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use crate::HighWater;
-use attempts::Abandoned;
+use abandoned::Abandoned;
 use error::{Failure, commit_failed, failed};
 
 /// How long to keep trying.

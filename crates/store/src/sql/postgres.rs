@@ -31,7 +31,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{ConnectError, Patience, SqlSettings, SqlStore, attempts::Abandoned};
+use super::{ConnectError, Patience, SqlSettings, SqlStore, abandoned::Abandoned};
 
 /// The first version that has a built-in function for random UUIDs (13.0).
 const OLDEST: i32 = 130_000;

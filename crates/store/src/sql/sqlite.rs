@@ -14,7 +14,7 @@ use sea_orm::{
     },
 };
 
-use super::{ConnectError, Patience, SqlSettings, SqlStore, attempts::Abandoned, error::is_busy};
+use super::{ConnectError, Patience, SqlSettings, SqlStore, abandoned::Abandoned, error::is_busy};
 
 /// What each connection must answer so that a commit survives a power cut.
 const PROMISES: [(&str, &str); 4] = [
