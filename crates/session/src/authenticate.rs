@@ -102,41 +102,39 @@ impl SessionService {
     // ANCHOR: policy_refuses
     /// The policy's check.
     async fn policy_refuses(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
-        let ports = &self.ports;
         match self.policy().check {
             Check::Nothing => Ok(false),
             Check::Session => {
                 let session = self
-                    .read(self.deadline(), ports.sessions.find(claims.session_id))
+                    .read(self.deadline(), self.ports.sessions.find(claims.session_id))
                     .await?;
                 // No row, no session: under this policy the row *is* the token, and is valid only for its user.
                 Ok(session.is_none_or(|session| session.state != SessionState::Open || session.user != claims.subject))
             }
-            Check::Blacklist => {
-                let sync = &self.parts.sync;
-                sync.is_current()?;
-                // Before the check: an entry removed from `pending` during it may have reached the blacklist too late.
-                let is_pending = sync.pending.covers(claims.token_id, claims.session_id);
-                let (token, session) = (claims.token_id, claims.session_id);
-                let status = match ports.blacklist.check_now(token, session) {
-                    Some(status) => status,
-                    None => {
-                        self.read(self.deadline(), ports.blacklist.check(token, session))
-                            .await?
-                    }
-                };
-                match status {
-                    RevocationStatus::NotRevoked => Ok(is_pending),
-                    RevocationStatus::Revoked(_) => Ok(true),
-                    RevocationStatus::Incomplete => {
-                        self.parts.sync.hurry();
-                        Err(Unavailable::BlacklistRebuilding)
-                    }
-                }
-            }
+            Check::Blacklist => self.is_blacklisted(claims).await,
         }
     }
     // ANCHOR_END: policy_refuses
+
+    async fn is_blacklisted(&self, claims: &AccessClaims) -> Result<bool, Unavailable> {
+        let (sync, blacklist) = (&self.parts.sync, &self.ports.blacklist);
+        sync.is_current()?;
+        let (token, session) = (claims.token_id, claims.session_id);
+        // Before the check: an entry removed from `pending` during it may have reached the blacklist too late.
+        let is_pending = sync.pending.covers(token, session);
+        let status = match blacklist.check_now(token, session) {
+            Some(status) => status,
+            None => self.read(self.deadline(), blacklist.check(token, session)).await?,
+        };
+        match status {
+            RevocationStatus::NotRevoked => Ok(is_pending),
+            RevocationStatus::Revoked(_) => Ok(true),
+            RevocationStatus::Incomplete => {
+                sync.hurry();
+                Err(Unavailable::BlacklistRebuilding)
+            }
+        }
+    }
 
     /// The claims of a genuine token, which may have expired or been revoked. Does not mean that the token is accepted.
     ///

@@ -111,9 +111,9 @@ async fn a_flushed_redis_is_filled_and_readiness_tells_how_far_it_is() {
         "no progress was seen: {seen:?}"
     );
     assert!(cfg!(debug_assertions) || took < GOAL, "{took:?}");
-    // The mark and the index are the only other keys.
+    // The only other keys are the mark, the index and, once this node has renewed its row, the table of holders.
     let keys: u32 = redis.command(&["DBSIZE"]).await.trim().parse().unwrap();
-    assert_eq!(keys, count + 2);
+    assert!((count + 2..=count + 3).contains(&keys), "{keys}");
     let blacklist = &service.ports().blacklist;
     let check = async |number: u32| {
         let session = SessionId::from_uuid(Uuid::from_u128(number.into()));
