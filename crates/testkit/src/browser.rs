@@ -97,16 +97,26 @@ impl Browser {
         };
         let base_url = Url::parse(base_url).unwrap_or_else(|e| panic!("{base_url:?} is no URL: {e}"));
         let directory = TempDir::with_prefix("chrome-").unwrap_or_else(|e| panic!("no temporary directory: {e}"));
-        let mut command = Command::new(chromedriver);
-        // With port 0 it takes a free one and prints it, so no two tests race for one.
-        command
-            .arg("--port=0")
-            .env("TMPDIR", directory.path())
-            .env("HOME", directory.path());
-        let process = Process::spawn(command).unwrap_or_else(|e| panic!("chromedriver: {e}"));
-        let started = timeout(START_DEADLINE, process.line(|line| port(line).is_some())).await;
-        let Some(port) = started.ok().flatten().as_deref().and_then(port) else {
-            panic!("chromedriver did not start:\n{}", process.output().both);
+        let mut tries = 3;
+        let (process, port) = loop {
+            let mut command = Command::new(&chromedriver);
+            // With port 0 it takes a free one and prints it, so no two tests race for one.
+            command
+                .arg("--port=0")
+                .env("TMPDIR", directory.path())
+                .env("HOME", directory.path());
+            let process = Process::spawn(command).unwrap_or_else(|e| panic!("chromedriver: {e}"));
+            let started = timeout(START_DEADLINE, process.line(|line| port(line).is_some())).await;
+            if let Some(port) = started.ok().flatten().as_deref().and_then(port) {
+                break (process, port);
+            }
+            // It takes the same port for IPv4 and IPv6, and that of one may be in use.
+            let told = process.output().both;
+            tries -= 1;
+            assert!(
+                tries > 0 && told.contains("Address already in use"),
+                "chromedriver did not start:\n{told}"
+            );
         };
         let driver = WebDriver::builder(
             format!("http://127.0.0.1:{port}"),
