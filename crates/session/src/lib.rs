@@ -63,8 +63,8 @@ pub use async_trait::async_trait;
 pub use jiff::SignedDuration;
 pub use rescind_token::{CryptoRng, Timestamp, Uuid};
 
-pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
 #[cfg(feature = "argon2")]
+pub use accounts::{ChangePasswordError, DemoAccount, SignUpError};
 pub use administration::AdministrationError;
 pub use authenticate::{AuthenticateError, Inspected};
 pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};

@@ -18,8 +18,38 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
+#[cfg(feature = "token-cache")]
 use quick_cache::sync::Cache;
 use rescind_token::{AccessClaims, GenuineToken, MAX_TOKEN_BYTES, TokenDigest, Verifier, VerifyError, VerifyingKeys};
+
+/// What stands in the cache's place without the feature: it is never made.
+#[cfg(not(feature = "token-cache"))]
+struct Cache<K, V>(std::marker::PhantomData<(K, V)>);
+
+#[cfg(not(feature = "token-cache"))]
+impl<K, V> Cache<K, V> {
+    fn new(_: usize) -> Self {
+        Self(std::marker::PhantomData)
+    }
+    fn get(&self, _: &K) -> Option<V> {
+        None
+    }
+    fn insert(&self, _: K, _: V) {}
+    fn remove(&self, _: &K) {}
+    fn retain(&self, _: impl Fn(&K, &V) -> bool) {}
+    fn hits(&self) -> u64 {
+        0
+    }
+    fn misses(&self) -> u64 {
+        0
+    }
+    fn len(&self) -> usize {
+        0
+    }
+    fn capacity(&self) -> u64 {
+        0
+    }
+}
 
 /// Verifies tokens, and remembers those that were accepted.
 pub struct VerifiedTokens(Option<Cache<TokenDigest, GenuineToken>>);
@@ -43,10 +73,11 @@ impl VerifiedTokens {
     /// fill unevenly; from 11,000 on it misses none.
     pub const USUAL: usize = 20_000;
 
-    /// Keeps at most about that many tokens; 0: none.
+    /// Keeps at most about that many tokens; 0, or without the feature `token-cache`: none.
     #[must_use]
     pub fn new(entries: usize) -> Self {
-        Self((entries > 0).then(|| Cache::new(entries)))
+        let wanted = cfg!(feature = "token-cache") && entries > 0;
+        Self(wanted.then(|| Cache::new(entries)))
     }
 
     /// As [`Verifier::verify`]: all checks of a token except its revocation.
