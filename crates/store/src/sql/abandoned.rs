@@ -15,6 +15,10 @@ use tokio::time::Instant;
 pub(super) struct Abandoned(Arc<Mutex<Option<Suspicion>>>);
 
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "the connections of SQLite are checked by sqlx")
+)]
 struct Suspicion {
     until: Instant,
     releases: u32,
@@ -30,6 +34,7 @@ impl Abandoned {
     }
 
     /// Whether a connection that is given back now has to be checked.
+    #[cfg(feature = "postgres")]
     pub(super) fn suspects_a_release(&self) -> bool {
         let mut suspicion = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lasting) = suspicion.as_mut() {
