@@ -1,6 +1,8 @@
 //! Operations that were dropped before they ended.
 
 use std::{
+    mem,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -28,9 +30,14 @@ impl Abandoned {
     const CHECKED: u32 = 1_000;
     const CHECKED_FOR: Duration = Duration::from_secs(60);
 
-    /// Drop the operation after this value, or finish it first.
-    pub(super) fn unless_finished(&self) -> Unfinished<'_> {
-        Unfinished(self)
+    /// Waits for an operation. If this is dropped before it has ended, connections become suspect.
+    pub(super) async fn watching<T>(&self, operation: impl Future<Output = T>) -> T {
+        let mut operation = pin!(operation);
+        // Declared after it, so dropped before it: the connection is given back when this is known.
+        let unfinished = Unfinished(self);
+        let outcome = operation.as_mut().await;
+        mem::forget(unfinished);
+        outcome
     }
 
     /// Whether a connection that is given back now has to be checked.
@@ -46,13 +53,7 @@ impl Abandoned {
 }
 
 /// An operation that has not ended.
-pub(super) struct Unfinished<'a>(&'a Abandoned);
-
-impl Unfinished<'_> {
-    pub(super) fn finished(self) {
-        std::mem::forget(self);
-    }
-}
+struct Unfinished<'a>(&'a Abandoned);
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {

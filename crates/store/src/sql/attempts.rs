@@ -58,18 +58,14 @@ impl SqlStore {
 
     /// One attempt, on the heap: it is a large future.
     async fn bounded<T>(&self, attempt: impl Future<Output = Result<T, Failure>> + Send) -> Result<T, Failure> {
-        let mut attempt = Box::pin(attempt);
-        // Declared after it, so dropped before it: the connection is given back when this is known.
-        let unfinished = self.abandoned.unless_finished();
-        let outcome = match self.patience.each {
-            None => attempt.as_mut().await,
-            Some(longest) => match timeout(longest, attempt.as_mut()).await {
+        let attempt = self.abandoned.watching(Box::pin(attempt));
+        match self.patience.each {
+            None => attempt.await,
+            Some(longest) => match timeout(longest, attempt).await {
                 Ok(outcome) => outcome,
-                Err(_) => return Err(StoreError::unavailable("the database did not answer in time").into()),
+                Err(_) => Err(StoreError::unavailable("the database did not answer in time").into()),
             },
-        };
-        unfinished.finished();
-        outcome
+        }
     }
 }
 

@@ -47,7 +47,7 @@ mod users;
 #[cfg(test)]
 mod writer_recovery;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub(crate) use connect::is_postgres;
 pub use connect::{ConnectError, SqlSettings};
@@ -101,11 +101,8 @@ impl SqlStore {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let mut beginning = pin!(self.writer.begin_with_options(options));
-        let unfinished = self.abandoned.unless_finished();
-        let begun = beginning.as_mut().await;
-        unfinished.finished();
-        begun.map_err(failed)
+        let beginning = self.writer.begin_with_options(options);
+        self.abandoned.watching(beginning).await.map_err(failed)
     }
 }
 

@@ -12,8 +12,8 @@
 //!
 //! **A connection with an unfinished operation** is checked before its next use, and is closed if the operation has not
 //! ended or the server does not answer. So are the others that are given back soon after it, since it is not known which
-//! one it was; as long as every operation ends, none is checked ([`Abandoned`]). sqlx queues a ROLLBACK when a transaction is dropped, and reads the rest of a
-//! reply; but a caller who is cancelled while BEGIN is being sent leaves a session in a transaction that sqlx does not
+//! one it was; as long as every operation ends, none is checked ([`Abandoned`]). sqlx queues a ROLLBACK when a
+//! transaction is dropped, and reads the rest of a reply; but a caller who is cancelled while BEGIN is being sent leaves a session in a transaction that sqlx does not
 //! know (0.9: it counts the transaction once BEGIN was answered). The next reader would read inside it, and under
 //! REPEATABLE READ it would see the same old state for ever.
 //!

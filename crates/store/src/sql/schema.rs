@@ -3,8 +3,6 @@
 //! A whole migration is one transaction. If two nodes migrate at once, the second waits and then finds nothing to do; a
 //! migration that fails changes nothing.
 
-use std::pin::pin;
-
 use rescind_migrations::{MigrationStatus, Migrator, MigratorTrait};
 use rescind_session::ports::StoreError;
 
@@ -120,11 +118,8 @@ impl SqlStore {
             return self.begin().await;
         }
         let read_committed = Some(IsolationLevel::ReadCommitted);
-        let mut beginning = pin!(self.writer.begin_with_config(read_committed, None));
-        let unfinished = self.abandoned.unless_finished();
-        let begun = beginning.as_mut().await;
-        unfinished.finished();
-        let transaction = begun.map_err(failed)?;
+        let beginning = self.writer.begin_with_config(read_committed, None);
+        let transaction = self.abandoned.watching(beginning).await.map_err(failed)?;
         let alone = format!(
             "SET LOCAL statement_timeout = 0;
              SET LOCAL idle_in_transaction_session_timeout = 0;
