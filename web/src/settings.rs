@@ -69,7 +69,6 @@ impl CommandLine {
             let demo = Demo::judge(&self.own, listening, faults);
             let additions = Additions {
                 variables: &["RESCIND_DEMO", "RESCIND_DEMO_PEERS"],
-                access_ttl: None,
             };
             (additions, (demo, peers(&self.own, demo, faults)))
         })

@@ -69,8 +69,6 @@ pub use listening::{Listening, origin};
 pub use storage::{BlacklistRead, Database, Redis, Storage};
 pub use tokens::Tokens;
 
-use std::time::Duration;
-
 use rescind_session::token::{ClientId, InvalidClient, RegisteredClient};
 
 /// Every setting, checked. One structure per concern.
@@ -99,8 +97,6 @@ pub struct Settings {
 pub struct Additions {
     /// Its own variables that begin with `RESCIND_`. Others are logged as unknown.
     pub variables: &'static [&'static str],
-    /// The default lifetime of an access token under a policy that wants a short one: in place of 5 minutes.
-    pub access_ttl: Option<Duration>,
 }
 
 impl Settings {
@@ -128,7 +124,7 @@ impl Settings {
                     may be `rescind`, which stands for sessions of no client";
         let oauth_clients = faults.parsed_by(clients, must, oauth_clients).unwrap_or_default();
         let must = "must be a name of at most 32 letters, digits, dots, dashes and underscores";
-        let tokens = Tokens::judge(given, additions.access_ttl, &mut faults);
+        let tokens = Tokens::judge(given, &mut faults);
         let settings = Self {
             storage: Storage::judge(given, &mut faults),
             events: Events::judge(given, &tokens, &mut faults),

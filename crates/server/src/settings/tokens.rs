@@ -49,8 +49,7 @@ impl Tokens {
         }
     }
 
-    /// `short`: the default lifetime of an access token under a policy that wants a short one.
-    pub(super) fn judge(given: &Given, short: Option<Duration>, faults: &mut Faults) -> Self {
+    pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
         let preset = Setting::new("RESCIND_POLICY", &given.policy);
         let must = "must be stored, client_delete, short_lived, rotation or blacklist";
         let preset = faults.parsed::<Preset>(preset, must).unwrap_or_default();
@@ -72,7 +71,7 @@ impl Tokens {
         let token_cache = faults
             .parsed_by(token_cache, must, count)
             .unwrap_or(VerifiedTokens::USUAL);
-        let policy = policy(preset, given, short, faults);
+        let policy = policy(preset, given, faults);
         let status_list = Setting::new("RESCIND_STATUS_LIST", &given.status_list);
         let on_or_off = |text: &str| match text {
             "on" => Ok(true),
@@ -95,12 +94,10 @@ impl Tokens {
     }
 }
 
-fn policy(preset: Preset, given: &Given, short: Option<Duration>, faults: &mut Faults) -> Policy {
+fn policy(preset: Preset, given: &Given, faults: &mut Faults) -> Policy {
     let mut policy = Policy::preset(preset);
     let access_ttl = duration("RESCIND_ACCESS_TTL", &given.access_ttl, faults);
-    let long_lived = matches!(preset, Preset::Stored | Preset::ClientDelete);
-    let default = short.filter(|_| !long_lived).unwrap_or(policy.access_ttl);
-    policy.access_ttl = access_ttl.unwrap_or(default);
+    policy.access_ttl = access_ttl.unwrap_or(policy.access_ttl);
     let must = "must be whole seconds, at least 1s: that is what a token can say";
     faults.require(
         policy.access_ttl >= Duration::from_secs(1) && policy.access_ttl.subsec_nanos() == 0,
