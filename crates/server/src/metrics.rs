@@ -42,7 +42,7 @@ impl Requests {
     }
 }
 
-/// A collector needs one. Whoever reaches the listener must not use up the files of the node.
+/// A collector needs one, and many clients of the listener must not use up the files of the node.
 const CONNECTIONS: usize = 16;
 
 /// The listener and what it reads.

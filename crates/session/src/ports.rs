@@ -79,9 +79,9 @@ pub trait UserStore: Send + Sync {
     /// name, so that the time does not show which names exist.
     async fn login_credentials(&self, username: &Username) -> Result<Option<Credentials>, StoreError> {
         let found = self.credentials(username).await?;
-        let nobody = UserId::from(uuid::Uuid::nil());
+        let no_user = UserId::from(uuid::Uuid::nil());
         let user = self
-            .find(found.as_ref().map_or(&nobody, |found| &found.user.id))
+            .find(found.as_ref().map_or(&no_user, |found| &found.user.id))
             .await?;
         Ok(found.zip(user).map(|(found, user)| Credentials { user, ..found }))
     }

@@ -10,7 +10,7 @@
 //!   no entry.
 //! - **It is bounded.** An entry is about 700 bytes, a text of 600 bytes not among them.
 //!
-//! `quick_cache` needs two small crates that were in the tree before. A read takes a shared lock of one of its parts and
+//! `quick_cache` needs two small crates. A read takes a shared lock of one of its parts and
 //! allocates nothing, and a token that is used once does not displace one that is used often. Rejected: `moka`, which
 //! queues each read for later bookkeeping and brings a dozen crates; an own map with a queue, which would be
 //! ours to test.

@@ -1,4 +1,4 @@
-//! Figures for Prometheus: on a listener of their own, and about nobody.
+//! Figures for Prometheus: on a listener of their own, and without names.
 
 use rescind_testkit::{ApiClient, ExposeSecret, free_port};
 

@@ -227,8 +227,8 @@ return {server, term, fields}
 
 /// A node's row in the table. Keys: mark, holders, newest entries, applied. Arguments: log, a nonce, the trusted life, the
 /// node, the number of this renewal, its lease, how far it has applied the log and in which table, its release, the
-/// lifetime of the table. Returns the table (nothing if a later renewal was here before), its head, whether the copy is complete, and the newest entries that the node
-/// lacks.
+/// lifetime of the table. Returns the table (nothing if a later renewal was here before), its head, whether the copy is
+/// complete, and the newest entries that the node lacks.
 pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
