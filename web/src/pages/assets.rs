@@ -7,7 +7,9 @@
 //! teach. Each is joined from readable source files. Rejected: a bundler, which would only remove the lines that begin with
 //! `import`.
 //!
-//! Assets are compressed, pages are not: a page holds secrets beside text that a stranger may have written, and its compressed
+//! One font for all machines, of the Latin letters; other letters come from the system. The stylesheet names its address.
+//!
+//! Texts are compressed, pages are not: a page holds secrets beside text that a stranger may have written, and its compressed
 //! length reveals both (the BREACH attack).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -68,20 +70,22 @@ pub(crate) struct Assets {
     /// A module.
     pub(crate) script: Asset,
     pub(crate) icon: Asset,
+    /// Inter, with its weights on one axis. Its licence is beside it.
+    font: Asset,
 }
 
 impl Assets {
     pub(crate) fn embedded() -> Self {
+        let inter: &[u8] = include_bytes!("../../static/fonts/inter.woff2");
+        let font = Asset::new("inter", "woff2", "font/woff2", inter);
+        let style = concat!(
+            include_str!("../../static/rescind.css"),
+            include_str!("../../static/stage.css")
+        );
+        let style = style.replace("fonts/inter.woff2", &font.path);
         Self {
-            stylesheet: Asset::new(
-                "rescind",
-                "css",
-                "text/css; charset=utf-8",
-                concat!(
-                    include_str!("../../static/rescind.css"),
-                    include_str!("../../static/stage.css")
-                ),
-            ),
+            stylesheet: Asset::new("rescind", "css", "text/css; charset=utf-8", style),
+            font,
             lessons: Asset::new(
                 "lessons",
                 "css",
@@ -101,14 +105,22 @@ impl Assets {
     }
 
     fn find(&self, path: &str) -> Option<&Asset> {
-        [&self.stylesheet, &self.lessons, &self.script, &self.icon]
-            .into_iter()
-            .find(|asset| asset.path == path)
+        let Self {
+            stylesheet,
+            lessons,
+            script,
+            icon,
+            font,
+        } = self;
+        let all = [stylesheet, lessons, script, icon, font];
+        all.into_iter().find(|asset| asset.path == path)
     }
 }
 
 /// Adds the static files to an application that holds [`Assets`].
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+    // A font is compressed already.
+    cfg.service(web::resource("/static/{name}.woff2").route(super::read().to(serve)));
     cfg.service(
         web::resource("/static/{name}")
             .wrap(Compress::default())

@@ -85,7 +85,7 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
 /// Pages may run our own script, which may send requests to us. Other replies have no script, and keep the API's policy, which
 /// allows none.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
-                              form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                              font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 fn page(path: &str) -> Resource {
     web::resource(path)

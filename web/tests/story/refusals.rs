@@ -175,6 +175,14 @@ async fn health_and_static_files_are_served() {
         .request("GET", stylesheet)
         .header("If-None-Match", served.header("etag"));
     stage.api.send(known).await.expect_status(304);
+    // The font, whose address is in the stylesheet.
+    let font = served.text.split('"').find(|word| word.ends_with(".woff2")).unwrap();
+    let font = stage.api.get(font, None).await.expect_status(200);
+    assert_eq!(
+        (font.header("content-type"), font.header("content-encoding")),
+        ("font/woff2", "")
+    );
+    assert!(font.header("cache-control").contains("immutable"));
 }
 
 /// The form does two things. Sending it again after the second one failed would only report that the name is taken.
