@@ -9,15 +9,21 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::Header;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
+use crate::Algorithm;
+
 /// The longest token that is decoded, in bytes. Ours have about 500. The limit bounds the work that a stranger can
 /// cause.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// The media type of an access token in its header (RFC 9068 section 2.1).
+pub(crate) const TOKEN_TYPE: &str = "at+jwt";
 
 /// A token cut at its dots, nothing decoded.
 pub(crate) struct Compact<'a> {
@@ -40,6 +46,14 @@ impl<'a> Compact<'a> {
             signature,
         })
     }
+}
+
+/// The header of a token that this crate signs, in base64url.
+pub(crate) fn header(algorithm: Algorithm, kid: &str, typ: &str) -> Option<String> {
+    let mut header = Header::new(algorithm.of_library());
+    header.typ = Some(typ.to_owned());
+    header.kid = Some(kid.to_owned());
+    serde_json::to_vec(&header).ok().map(|json| encode(&json))
 }
 
 pub(crate) fn encode(bytes: &[u8]) -> String {

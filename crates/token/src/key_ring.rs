@@ -6,16 +6,15 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use jsonwebtoken::Header;
 use serde::Serialize;
 
 use crate::{
     AccessClaims, AccessToken, MAX_TOKEN_BYTES, SecurityEventToken, SigningKey, StatusListToken, VerifyingKey,
-    VerifyingKeys, jws, security_event::EVENT_TYPE, status_list::LIST_TYPE,
+    VerifyingKeys,
+    jws::{self, TOKEN_TYPE},
+    security_event::EVENT_TYPE,
+    status_list::LIST_TYPE,
 };
-
-/// The media type of an access token in its header (RFC 9068 section 2.1).
-pub(crate) const TOKEN_TYPE: &str = "at+jwt";
 
 /// Why claims could not be signed. Neither holds nor prints a key or a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,13 +101,9 @@ impl KeyRing {
     }
 
     fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
-        let mut header = Header::new(self.active.algorithm().of_library());
-        header.typ = Some(typ.to_owned());
-        header.kid = Some(self.active.kid().to_owned());
-
-        let header = serde_json::to_vec(&header).map_err(|_| SignError::Claims)?;
+        let header = jws::header(self.active.algorithm(), self.active.kid(), typ).ok_or(SignError::Claims)?;
         let claims = serde_json::to_vec(claims).map_err(|_| SignError::Claims)?;
-        let signed = format!("{}.{}", jws::encode(&header), jws::encode(&claims));
+        let signed = format!("{header}.{}", jws::encode(&claims));
         let signature = self.active.sign(signed.as_bytes()).ok_or(SignError::Signature)?;
 
         Ok(format!("{signed}.{signature}"))

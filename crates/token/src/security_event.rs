@@ -12,10 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{
-    SessionId, TokenId, UserId, VerifyError,
-    members::{claim, instant},
-};
+use crate::{SessionId, TokenId, UserId, VerifyError, members::Members};
 
 /// The media type in the header (RFC 8417 section 2.3). So no event passes for an access token, and the other way round.
 pub(crate) const EVENT_TYPE: &str = "secevent+jwt";
@@ -140,19 +137,20 @@ impl SecurityEventToken {
         claims
     }
 
-    pub(crate) fn read(mut members: Map<String, Value>) -> Result<Self, VerifyError> {
-        let mut log: Map<String, Value> = claim(&mut members, "rescind")?;
-        let until = log
-            .contains_key("until")
-            .then(|| instant(&mut log, "until"))
-            .transpose()?;
-        let events: Map<String, Value> = claim(&mut members, "events")?;
+    pub(crate) fn read(mut members: Members<'_>) -> Result<Self, VerifyError> {
+        let mut log: Map<String, Value> = members.claim("rescind")?;
+        let until = log.remove("until").map(|until| {
+            let seconds = until.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok());
+            seconds.ok_or(VerifyError::MalformedClaim("until"))
+        });
+        let until = until.transpose()?;
+        let events: Map<String, Value> = members.claim("events")?;
         let event = match events.get(SESSION_REVOKED) {
             Some(details) => {
                 let malformed = VerifyError::MalformedClaim;
                 let details = RevokedDetails::deserialize(details).map_err(|_| malformed("events"))?;
                 SecurityEvent::SessionRevoked(SessionRevoked {
-                    subject: subject(claim(&mut members, "sub_id")?)?,
+                    subject: subject(members.claim("sub_id")?)?,
                     at: Timestamp::from_second(details.event_timestamp).map_err(|_| malformed("events"))?,
                     until: until.ok_or(malformed("rescind"))?,
                 })
@@ -161,10 +159,10 @@ impl SecurityEventToken {
             None => SecurityEvent::Other,
         };
         Ok(Self {
-            issuer: claim(&mut members, "iss")?,
-            audience: claim(&mut members, "aud")?,
-            id: claim(&mut members, "jti")?,
-            issued_at: instant(&mut members, "iat")?,
+            issuer: members.claim("iss")?,
+            audience: members.claim("aud")?,
+            id: members.claim("jti")?,
+            issued_at: members.instant("iat")?,
             log: serde_json::from_value(log.into()).map_err(|_| VerifyError::MalformedClaim("rescind"))?,
             event,
         })

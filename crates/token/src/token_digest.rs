@@ -1,5 +1,7 @@
 //! The name of a token in a cache of verified tokens.
 
+use std::hash::{Hash, Hasher};
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::VerifyingKeys;
@@ -10,7 +12,7 @@ use crate::VerifyingKeys;
 /// a forged token, so the hash must resist collisions, even if the memory of the process is known. SipHash with a
 /// random key takes a third less time (316 ns against 473 ns for 580 bytes), but a leak of its key allows
 /// collisions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenDigest {
     token: [u8; 32],
     keys: u64,
@@ -30,5 +32,12 @@ impl TokenDigest {
     /// The [version](VerifyingKeys::version) of the keys.
     pub fn keys(&self) -> u64 {
         self.keys
+    }
+}
+
+/// Of a digest, the first bytes are a hash already.
+impl Hash for TokenDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.token[..8].hash(state);
     }
 }

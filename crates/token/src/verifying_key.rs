@@ -21,7 +21,8 @@ use jsonwebtoken::{
 };
 
 use crate::{
-    Algorithm, jws,
+    Algorithm,
+    jws::{self, TOKEN_TYPE},
     weak::{ed25519_fault, rsa_fault, without_leading_zeros},
 };
 
@@ -92,6 +93,7 @@ pub struct VerifyingKey {
     algorithm: Algorithm,
     key: DecodingKey,
     parsed: Arc<Parsed>,
+    header: Option<Arc<str>>,
 }
 
 /// A key as aws-lc uses it.
@@ -144,6 +146,7 @@ impl VerifyingKey {
     pub(crate) fn new(kid: String, algorithm: Algorithm, key: DecodingKey) -> Result<Self, KeyError> {
         let parsed = Arc::new(parse(algorithm, &key)?);
         Ok(Self {
+            header: jws::header(algorithm, &kid, TOKEN_TYPE).map(Arc::from),
             kid,
             algorithm,
             key,
@@ -165,6 +168,11 @@ impl VerifyingKey {
     /// The one algorithm that this key verifies.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// The header of the access tokens that this key's ring signs, in base64url.
+    pub(crate) fn header(&self) -> Option<&str> {
+        self.header.as_deref()
     }
 
     /// The public form, for a JWK set; `None` for a symmetric key, which is never published.

@@ -63,6 +63,11 @@ impl VerifyingKeys {
     }
     // ANCHOR_END: find
 
+    /// The key whose own access tokens have this header, in base64url.
+    pub(crate) fn with_header(&self, header: &str) -> Option<&VerifyingKey> {
+        self.iter().find(|key| key.header() == Some(header))
+    }
+
     // ANCHOR: add
     /// Adds a key. The first key with a `kid` keeps it: another one with the same `kid` is not added.
     pub(crate) fn add(&mut self, key: VerifyingKey) {
