@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rescind_token::{AccessClaims, Inspection, VerifyError};
 
 use crate::{
-    policy::Check, ports::RevocationStatus, service::SessionService, session::SessionState, unavailable::Unavailable,
+    config::Keys, policy::Check, ports::RevocationStatus, service::SessionService, session::SessionState,
+    unavailable::Unavailable,
 };
 
 /// Why an access token was not accepted.
@@ -65,8 +66,8 @@ impl SessionService {
     /// [`AuthenticateError`]; never [`AuthenticateError::Revoked`], for the same reason.
     pub fn verify_signature_only(&self, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
         let (now, parts) = (self.now()?, &self.parts);
-        let keys = self.keys_at(now);
-        match parts.verified.verify(&parts.verifier, &keys.ring, token, now) {
+        let verify = |keys: &Keys| parts.verified.verify(&parts.verifier, &keys.ring, token, now);
+        match self.with_keys_at(now, verify) {
             Ok(claims) => Ok(claims),
             Err(VerifyError::Expired(claims)) => Err(AuthenticateError::Expired(claims)),
             Err(error) => {

@@ -14,7 +14,7 @@
 //! Rejected: reading the database's time on each request, which costs a round trip for what a counter does as well.
 
 use std::{
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -78,7 +78,9 @@ pub trait MachineClock: Send + Sync {
 /// A clock that was compared with the database once and has counted since.
 pub struct AnchoredClock {
     machine: Arc<dyn MachineClock>,
-    anchor: RwLock<Result<Anchor, ClockNotReady>>,
+    anchor: OnceLock<Anchor>,
+    /// Why there is no anchor yet.
+    refused: Mutex<ClockNotReady>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +98,8 @@ impl AnchoredClock {
     pub fn new(machine: Arc<dyn MachineClock>) -> Self {
         Self {
             machine,
-            anchor: RwLock::new(Err(ClockNotReady::NotAnchored)),
+            anchor: OnceLock::new(),
+            refused: Mutex::new(ClockNotReady::NotAnchored),
         }
     }
 
@@ -106,11 +109,12 @@ impl AnchoredClock {
     /// # Errors
     /// [`ClockNotReady::Apart`] if the two clocks differ: which one is wrong is unknown here.
     pub fn anchor(&self, database: StoreClock) -> Result<(), ClockNotReady> {
-        let mut anchor = self.anchor.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if anchor.is_err() {
-            *anchor = self.reading(database);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.anchor.get().is_none() {
+            let anchor = self.reading(database).inspect_err(|error| *refused = *error)?;
+            let _ = self.anchor.set(anchor);
         }
-        anchor.map(drop)
+        Ok(())
     }
 
     fn reading(&self, database: StoreClock) -> Result<Anchor, ClockNotReady> {
@@ -130,7 +134,9 @@ impl AnchoredClock {
 
 impl Clock for AnchoredClock {
     fn now(&self) -> Result<Timestamp, ClockNotReady> {
-        let anchor = (*self.anchor.read().unwrap_or_else(std::sync::PoisonError::into_inner))?;
+        let Some(anchor) = self.anchor.get() else {
+            return Err(*self.refused.lock().unwrap_or_else(PoisonError::into_inner));
+        };
         Ok(later(
             anchor.time,
             self.machine.since_boot().saturating_sub(anchor.since_boot),
@@ -161,18 +167,18 @@ impl ManualClock {
 
     /// Advances the time.
     pub fn advance(&self, by: Duration) {
-        let mut time = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut time = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *time = later(*time, by);
     }
 
     /// Sets the time, backwards too.
     pub fn set(&self, time: Timestamp) {
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = time;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = time;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Result<Timestamp, ClockNotReady> {
-        Ok(*self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Ok(*self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -18,9 +18,15 @@ impl SessionService {
         self.keys_at(self.ports.clock.now().unwrap_or(Timestamp::MIN))
     }
 
-    pub(crate) fn keys_at(&self, now: Timestamp) -> Arc<Keys> {
+    fn keys_at(&self, now: Timestamp) -> Arc<Keys> {
         let schedule = self.parts.keys.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(schedule.at(now).0)
+    }
+
+    /// Uses the keys in place: a count of their users, one for all cores, would cost a check more than the look at the keys.
+    pub(crate) fn with_keys_at<T>(&self, now: Timestamp, with: impl FnOnce(&Keys) -> T) -> T {
+        let schedule = self.parts.keys.read().unwrap_or_else(PoisonError::into_inner);
+        with(schedule.at(now).0)
     }
 
     /// Uses these keys from now on, in all clones of the service. What a removed key signed is refused at once.

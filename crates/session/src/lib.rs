@@ -30,6 +30,7 @@ mod issuing_keys;
 mod judge;
 mod key_schedule;
 pub mod life;
+mod lock;
 mod login;
 mod logout;
 mod maintenance;

@@ -3,18 +3,18 @@
 //! A blacklist with full memory or a full disk may answer reads and refuse writes. Meanwhile it would accept an ended
 //! session. So a node refuses by itself what it has ended or has read in the log, until the blacklist has the entry.
 
-use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock, RwLockWriteGuard},
-};
+use std::{collections::HashMap, sync::PoisonError};
 
 use rescind_token::{SessionId, TokenId};
 
-use crate::revocation::{Position, Revocation, Scope};
+use crate::{
+    lock::{Lock, WriteGuard},
+    revocation::{Position, Revocation, Scope},
+};
 
 /// Bounded: this node's own, and those of the log that were made within [`Maintenance::behind_after`](crate::Maintenance).
 #[derive(Default)]
-pub(crate) struct Pending(RwLock<HashMap<Scope, Position>>);
+pub(crate) struct Pending(Lock<HashMap<Scope, Position>>);
 
 impl Pending {
     pub(crate) fn add(&self, revocations: &[Revocation]) {
@@ -46,7 +46,7 @@ impl Pending {
             && (pending.contains_key(&Scope::Session(session)) || pending.contains_key(&Scope::Token(token)))
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Scope, Position>> {
+    fn write(&self) -> WriteGuard<'_, HashMap<Scope, Position>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

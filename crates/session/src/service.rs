@@ -8,7 +8,7 @@ use std::{
     future::Future,
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -35,6 +35,7 @@ use crate::{
     counts::{Counters, Counts},
     error_chain::ErrorChain,
     key_schedule::KeySchedule,
+    lock::Lock,
     password::Caller,
     password_verifier::PasswordVerifier,
     policy::{Check, Policy},
@@ -68,7 +69,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) verifier: Verifier,
     pub(crate) verified: VerifiedTokens,
-    pub(crate) keys: RwLock<Arc<KeySchedule>>,
+    pub(crate) keys: Lock<Arc<KeySchedule>>,
     /// Until when the keys may issue tokens, in milliseconds.
     pub(crate) keys_confirmed: AtomicI64,
     #[cfg(feature = "argon2")]
@@ -128,7 +129,7 @@ impl SessionService {
             verified: VerifiedTokens::new(config.token_cache),
             config,
             verifier,
-            keys: RwLock::new(Arc::new(keys)),
+            keys: Lock::new(Arc::new(keys)),
             keys_confirmed: i64::MAX.into(),
             #[cfg(feature = "argon2")]
             passwords,
@@ -267,7 +268,8 @@ impl SessionService {
         let now = self.ports.clock.now()?;
         let newest = self.parts.newest.load(Ordering::Acquire);
         // Another node may have pruned revocations by that time. Within the margin they belong to expired tokens.
-        if newest > later(now, MARGIN).as_millisecond() {
+        let margin = i64::try_from(MARGIN.as_millis()).unwrap_or(0);
+        if newest > now.as_millisecond().saturating_add(margin) {
             let newest = Timestamp::from_millisecond(newest).unwrap_or(Timestamp::MAX);
             return Err(ClockNotReady::Behind(newest).into());
         }

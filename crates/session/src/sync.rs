@@ -13,6 +13,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     life::LogPosition,
+    lock::Lock,
     pending::Pending,
     revocation::{LogId, Position},
     unavailable::Unavailable,
@@ -28,7 +29,7 @@ pub(crate) struct BlacklistSync {
     /// How often a resync was required, because the node may have missed something.
     pub(crate) resyncs: AtomicU64,
     /// The last sync status, and the value of `resyncs` when its walk began.
-    status: Mutex<Option<(Position, Instant, u64)>>,
+    status: Lock<Option<(Position, Instant, u64)>>,
     /// How old the last sync status may be. Set once the maintenance runs.
     pub(crate) behind_after: OnceLock<Duration>,
     pub(crate) pending: Pending,
@@ -167,7 +168,7 @@ impl BlacklistSync {
     /// Where the log ended and when the walk to it began; `None` if a resync was required since.
     pub(crate) fn current(&self) -> Option<(Position, Instant)> {
         let resyncs = self.resyncs.load(Ordering::SeqCst);
-        let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = *self.status.read().unwrap_or_else(PoisonError::into_inner);
         status.and_then(|(to, began, settled)| (settled == resyncs).then_some((to, began)))
     }
 
@@ -177,7 +178,7 @@ impl BlacklistSync {
     }
 
     pub(crate) fn reached(&self, to: Position, began: Instant, resyncs: u64) {
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
         *status = Some((to, began, resyncs));
     }
 }

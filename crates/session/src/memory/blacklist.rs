@@ -1,9 +1,6 @@
 //! The blacklist in the process.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::RwLock,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,6 +8,7 @@ use rescind_token::{SessionId, TokenId};
 
 use super::whole;
 use crate::{
+    lock::Lock,
     ports::{Blacklist, ClaimOutcome, RebuildClaim, RebuildStep, RevocationStatus, StoreError},
     revocation::{LogId, Revocation, Scope},
 };
@@ -19,12 +17,12 @@ use crate::{
 ///
 /// A new one is incomplete and answers [`RevocationStatus::Incomplete`] until it has been filled from the log.
 ///
-/// One [`RwLock`], since every request checks and only a logout changes: readers do not block each other, and each
+/// One lock, since every request checks and only a logout changes: readers do not block each other, and each
 /// holds the lock for two lookups. These take nanoseconds; verifying the signature took microseconds. Rejected: a
 /// sharded map. A token and its session would be in different shards, and a verdict would combine two moments.
 #[derive(Debug, Default)]
 pub struct MemoryBlacklist {
-    entries: RwLock<Entries>,
+    entries: Lock<Entries>,
 }
 
 /// Each entry twice: by scope, for checks, and by `until`, for pruning without a scan.
