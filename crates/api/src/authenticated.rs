@@ -425,8 +425,10 @@ fn bearer_in(value: &HeaderValue) -> Option<Option<&str>> {
     let (scheme, rest) = value.as_bytes().trim_ascii_start().split_at_checked(SCHEME.len())?;
     let token = || {
         let token = rest.strip_prefix(b" ")?.trim_ascii();
-        let readable = !token.is_empty() && token.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',');
-        str::from_utf8(token).ok().filter(|_| readable)
+        // Without a way out the loop takes many bytes at a time.
+        let readable = |byte: &u8| byte.is_ascii_graphic() & (*byte != b',');
+        let is_readable = token.iter().fold(!token.is_empty(), |all, byte| all & readable(byte));
+        str::from_utf8(token).ok().filter(|_| is_readable)
     };
     scheme.eq_ignore_ascii_case(SCHEME).then(token)
 }

@@ -55,19 +55,30 @@ pub(crate) fn most(asked: Option<NonZeroUsize>) -> Result<usize, usize> {
 /// A connection that fails when no byte could be sent for [`SILENCE`].
 pub(crate) struct Timed<S> {
     socket: S,
-    over: Pin<Box<Sleep>>,
+    /// When bytes were last sent.
+    sent: Instant,
+    /// When to look at `sent` again: to move a timer costs more than to read the clock, and most answers are followed by
+    /// the next long before it ends.
+    look: Pin<Box<Sleep>>,
 }
 
 impl<S> Timed<S> {
     pub(crate) fn new(socket: S) -> Self {
-        let over = Box::pin(sleep(SILENCE));
-        Self { socket, over }
+        Self {
+            socket,
+            sent: Instant::now(),
+            look: Box::pin(sleep(SILENCE)),
+        }
     }
 
     /// Turns a pending operation into a timeout once the silence is over.
     fn or_over<T>(&mut self, done: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if done.is_pending() && self.over.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        while done.is_pending() && self.look.as_mut().poll(cx).is_ready() {
+            let over = self.sent + SILENCE;
+            if over <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.look.as_mut().reset(over);
         }
         done
     }
@@ -84,7 +95,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
         if written.is_ready() {
-            self.over.as_mut().reset(Instant::now() + SILENCE);
+            self.sent = Instant::now();
         }
         self.or_over(written, cx)
     }
