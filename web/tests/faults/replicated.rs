@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     cluster::{Database, Node, Plan, accepted, has_stores, until},
+    hammer::{Hammer, Tally},
     report::{Times, held, thousands},
     turns::turn,
 };
@@ -132,5 +133,65 @@ async fn a_holder_that_is_paused_or_killed_or_forgotten_revives_no_token() {
         a_holder_that_is_paused_or_killed_or_forgotten_revives_no_token,
         "a node that answers from its copy is stopped or killed, or Redis forgets it: no answered logout is undone",
         "the logouts meanwhile {times}"
+    );
+}
+
+/// The tokens are presented without a pause from before their logout is answered until well after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_try_after_an_answered_logout_is_accepted_while_nodes_pause_and_die() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    let (plan, [first, second, third]) = cluster(&redis).await;
+    let (mut third, mut dead, mut all) = (Some(third), Vec::new(), Tally::default());
+    let wanted = u64::from(rounds(2_000, 1_000_000));
+    for round in 0.. {
+        let live = first.log_in_times(4).await;
+        let doomed = first.log_in_times(8).await;
+        for tokens in &doomed {
+            until(async || accepted(second.api.me(tokens.access()).await) == Some(true)).await;
+        }
+        let log_out = async |node: &Node| {
+            for tokens in &doomed {
+                until(async || node.api.log_out(tokens.access()).await.status == 204).await;
+            }
+        };
+        match round % 3 {
+            0 => {
+                second.running.pause().unwrap();
+                log_out(&first).await;
+                second.running.resume().unwrap();
+            }
+            1 => {
+                redis.command(&["FLUSHALL"]).await;
+                log_out(&first).await;
+            }
+            _ => {
+                let program = third.take().unwrap().running.kill_9().await;
+                log_out(&second).await;
+                drop(program);
+                third = Some(Node::of(plan.program()).await);
+            }
+        }
+        // The newest first, at every node. Older ones stay among them until they expire.
+        dead.splice(0..0, doomed);
+        dead.truncate(24);
+        let nodes = [&first, &second, third.as_ref().unwrap()];
+        let hammer = Hammer::at(nodes, 4, &dead, &live);
+        let share = Duration::from_millis(rounds(500, 5_000).into());
+        hammer.go_on(share).await;
+        all.add(hammer.rest().await);
+        if all.tries() >= wanted && round >= 2 {
+            break;
+        }
+    }
+    held!(
+        TwoNodes,
+        no_try_after_an_answered_logout_is_accepted_while_nodes_pause_and_die,
+        "three nodes that answer from their copies, one paused, one killed, Redis emptied: tries after answered logouts",
+        "{} tries, 0 acceptances",
+        thousands(all.tries())
     );
 }
