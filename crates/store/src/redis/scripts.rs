@@ -72,9 +72,16 @@ local function table_of(log, nonce, holders, newest)
 end
 ";
 
-/// Stores an entry in a key and in the index. Of two values the later one stays. Returns how long Redis keeps it.
+/// Stores an entry in a key, and puts it down for the index. Of two values the later one stays. Returns how long Redis
+/// keeps it. The index gets many at once, since each command of a script costs as much as what it does.
 const KEEP: &str = r"
-local function keep(index, key, ends, stays)
+local kept_now = {}
+local function add_to(index)
+    for i = 1, #kept_now, 1000 do
+        redis.call('ZADD', index, unpack(kept_now, i, math.min(i + 999, #kept_now)))
+    end
+end
+local function keep(key, ends, stays)
     -- Usually the entry is new, and one command writes it.
     if not redis.call('SET', key, ends, 'PX', stays, 'NX') then
         local kept = redis.call('GET', key)
@@ -84,7 +91,8 @@ local function keep(index, key, ends, stays)
         stays = string.format('%.0f', math.max(tonumber(stays), redis.call('PTTL', key)))
         redis.call('SET', key, ends, 'PX', stays)
     end
-    redis.call('ZADD', index, ends, key)
+    kept_now[#kept_now + 1] = ends
+    kept_now[#kept_now + 1] = key
     return tonumber(stays)
 end
 ";
@@ -172,8 +180,9 @@ if not holds then
 end
 local longest = -1
 for i = 4, #KEYS do
-    longest = math.max(longest, keep(KEYS[3], KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2]))
+    longest = math.max(longest, keep(KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2]))
 end
+add_to(KEYS[3])
 if longest > redis.call('PTTL', KEYS[3]) then
     redis.call('PEXPIRE', KEYS[3], string.format('%.0f', longest))
 end
@@ -198,8 +207,9 @@ pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
 -- The entries first: with full memory Redis refuses the first write of a script, and no later one.
 local longest = -1
 for i = 5, #KEYS do
-    longest = math.max(longest, keep(KEYS[2], KEYS[i], ARGV[3 * i - 11], ARGV[3 * i - 10]))
+    longest = math.max(longest, keep(KEYS[i], ARGV[3 * i - 11], ARGV[3 * i - 10]))
 end
+add_to(KEYS[2])
 if longest > redis.call('PTTL', KEYS[2]) then
     redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest))
 end

@@ -324,3 +324,28 @@ async fn a_row_that_cannot_be_read_confirms_no_logout() {
     server.command(&row).await;
     assert!(node.blacklist.insert(&[sql.commit()]).await.is_err());
 }
+
+/// Its renewals are held up, and Redis still answers reads: each check asks Redis, and what was revoked meanwhile is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_lease_has_ended_reads_directly() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, sql) = (RedisServer::start().await, Sql::new());
+    let node = Node::start(&server.url(), &sql, PATIENCE).await;
+    let reads = async || {
+        let stats = server.command(&["INFO", "commandstats"]).await;
+        let mget = stats.lines().find(|line| line.starts_with("cmdstat_mget"));
+        mget.map(str::to_owned)
+    };
+    until("a check without a lease asks Redis", || async {
+        node.until_it_holds().await;
+        // Shorter than the trust in Redis.
+        server.command(&["CLIENT", "PAUSE", "600", "WRITE"]).await;
+        until("the lease has ended", || async { !node.blacklist.has_lease() }).await;
+        let before = reads().await;
+        let status = node.blacklist.check(new_token(), new_session()).await;
+        let asked = !node.blacklist.has_lease() && reads().await != before;
+        server.command(&["CLIENT", "UNPAUSE"]).await;
+        asked && status.is_ok_and(|status| status == RevocationStatus::NotRevoked)
+    })
+    .await;
+}
