@@ -20,7 +20,7 @@ pub(crate) struct Control {
 }
 
 /// A value for each control.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Choices {
     chosen: Vec<(&'static str, &'static str)>,
     /// The controls whose value in the address is not offered.

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod choices;
+mod computed;
 mod content;
 mod demo;
 mod inspector;

@@ -88,7 +88,7 @@ pub enum Problem {
     },
     /// 503: the session is closed, but some nodes may still accept its tokens. Repeat until it is done.
     RevocationPending(Hidden),
-    /// 503: too many passwords are being checked at once.
+    /// 503: too much slow work at once, such as password checks.
     Overloaded,
     /// 409: the policy in force keeps no sessions to list or end.
     PolicyKeepsNoSession,
@@ -302,7 +302,7 @@ impl Problem {
             Self::Overloaded => (
                 S::SERVICE_UNAVAILABLE,
                 "overloaded",
-                "Too many passwords are being checked at once. Try again.",
+                "The server has too much to do at once. Try again.",
             ),
             Self::PolicyKeepsNoSession => (
                 S::CONFLICT,

@@ -68,7 +68,7 @@ impl Stolen {
 }
 
 /// Lifetimes and times, counted from your login, in whole seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Scenario {
     /// The lifetime of an access token under the answers with short ones.
     pub short: Duration,

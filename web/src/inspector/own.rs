@@ -229,7 +229,7 @@ mod tests {
         sandboxes.begin(&newcomer, Setup::new(answer, started)).await.unwrap();
         let press = async |action| {
             let mut turn = sandboxes.turn(&newcomer, answer).await.unwrap();
-            turn.sandbox.as_mut().unwrap().press(action).await.unwrap();
+            turn.pair.as_mut().unwrap().press(action).await.unwrap();
         };
         press(Action::LogIn).await;
         let request = TestRequest::get()

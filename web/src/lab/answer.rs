@@ -9,7 +9,7 @@
 //! | [`buttons`](super::buttons) | the possible next actions |
 //! | [`cost`], [`words`](super::words) | what it cost, and when to choose it |
 //!
-//! A button is a POST that leads back here; a GET, also of an earlier step, changes no state. A button that is not possible
+//! A button is a POST that leads back here; a GET, also of an earlier step, computes nothing and changes no state. A button that is not possible
 //! any more, on a page that stayed open or was never drawn, is answered with the reason and the current page.
 
 use std::{borrow::Borrow, time::Duration};
@@ -18,14 +18,15 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
 use rescind_api::{Form, Problem, Rescind};
-use rescind_lab::{Action, Answer, MOST_STEPS, PASSWORD, Sandbox, Setup, USERNAME};
-use rescind_session::{Check, Preset};
+use rescind_lab::{Action, Answer, MOST_STEPS, PASSWORD, Setup, USERNAME};
+use rescind_session::Check;
 use serde::Deserialize;
 
 use super::{
     Sandboxes,
     buttons::Group,
     everything::Everything,
+    sandboxes::Pair,
     steps::Steps,
     telling::{Context, Told},
     words::{AnswerWords, label, of_answer},
@@ -123,7 +124,7 @@ async fn show(look: Look, slug: web::Path<String>, choice: web::Query<Choice>) -
     draw_own(&look, StatusCode::OK, answer(&slug)?, special).await
 }
 
-/// Draws the visitor's own sandbox, or a fresh one.
+/// Draws the visitor's own sandbox, or the one that nobody has pressed a button in.
 async fn draw_own(
     look: &Look,
     status: StatusCode,
@@ -133,12 +134,13 @@ async fn draw_own(
     let (reader, sandboxes) = look;
     if let Some(bench) = sandboxes.of(&reader.request)
         && let Some(place) = bench.wait(answer).await
-        && let Some(sandbox) = place.as_ref()
+        && let Some(pair) = place.as_ref()
     {
-        return draw_one(look, status, sandbox, special).await;
+        return draw_one(look, status, pair, special).await;
     }
-    let fresh = begin_anew(look, answer).await?;
-    draw_one(look, status, &fresh, special).await
+    let untouched = sandboxes.untouched(answer, now(&reader.rescind)?).await;
+    let untouched = untouched.map_err(failed(NOT_BEGUN))?.ok_or(Problem::NotFound)?;
+    draw_one(look, status, untouched, special).await
 }
 
 /// `POST /lab/{answer}/do`
@@ -147,13 +149,14 @@ async fn press(look: Look, slug: web::Path<String>, Form(pressed): Form<Pressed>
     let (reader, sandboxes) = &look;
     let known = sandboxes.known(&reader.request);
     let mut turn = sandboxes.turn(&known, answer).await.ok_or(Problem::NotFound)?;
-    if turn.sandbox.is_none() {
-        *turn.sandbox = Some(begin_anew(&look, answer).await?);
+    if turn.pair.is_none() {
+        let setup = Setup::new(answer, now(&reader.rescind)?);
+        *turn.pair = Some(sandboxes.fresh(setup).await.map_err(failed(NOT_BEGUN))?);
     }
-    let sandbox = turn.sandbox.as_mut().ok_or(Problem::NotFound)?;
+    let pair = turn.pair.as_mut().ok_or(Problem::NotFound)?;
     let refusal = match pressed.action.parse::<Action>() {
-        Ok(action) => match sandbox.press(action).await {
-            Ok(_) => None,
+        Ok(action) => match pair.press(action).await {
+            Ok(()) => None,
             Err(refused) => Some(format!("“{}” cannot be pressed now: {refused}.", label(action))),
         },
         Err(_) => Some("There is no such button.".to_owned()),
@@ -165,7 +168,7 @@ async fn press(look: Look, slug: web::Path<String>, Form(pressed): Form<Pressed>
                 notice: Some(notice),
                 ..Special::default()
             };
-            draw_one(&look, StatusCode::CONFLICT, sandbox, special).await?
+            draw_one(&look, StatusCode::CONFLICT, pair, special).await?
         }
     };
     drop(turn);
@@ -205,17 +208,8 @@ fn now(rescind: &Rescind) -> Result<Timestamp, Problem> {
     Ok(rescind.service().now()?)
 }
 
-async fn begin_anew((reader, sandboxes): &Look, answer: Answer) -> actix_web::Result<Sandbox> {
-    let setup = Setup::new(answer, now(&reader.rescind)?);
-    sandboxes.fresh(setup).await.map_err(failed(NOT_BEGUN))
-}
-
-async fn draw_one(
-    look: &Look,
-    status: StatusCode,
-    sandbox: &Sandbox,
-    special: Special,
-) -> actix_web::Result<HttpResponse> {
+async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special) -> actix_web::Result<HttpResponse> {
+    let (sandbox, beside) = (&pair.own, &pair.beside);
     let setup = sandbox.setup();
     let answer = setup.answer;
     let check = match answer {
@@ -232,16 +226,6 @@ async fn draw_one(
     };
     let shown = context.steps.last();
     let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
-    // Beside every answer are plain server sessions, and beside those the blacklist: the same buttons, pressed in a sandbox
-    // that exists only while the page is drawn. Buttons that are not possible there are left out.
-    let other = match answer {
-        Answer::Sessions => Answer::Tokens(Preset::Blacklist),
-        Answer::Tokens(_) => Answer::Sessions,
-    };
-    let mut elsewhere = begin_anew(look, other).await?;
-    for step in all {
-        let _ = elsewhere.press(step.action).await;
-    }
     let told = context.tell();
     // If there was no request, a reader who broke something wants to see the consequences.
     let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
@@ -266,8 +250,8 @@ async fn draw_one(
             None if newest == 0 => Some(everything(sandbox.picture().await)),
             None => None,
         },
-        costs: cost::table(sandbox, &elsewhere),
-        other,
+        costs: cost::table(sandbox, beside),
+        other: beside.setup().answer,
         fields: special.fields.unwrap_or_else(|| fields(setup)),
     };
     draw(status, &page)

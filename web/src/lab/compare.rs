@@ -4,7 +4,11 @@
 //! address, so a result can be shared, and the same address shows the same story: it begins at a fixed instant and draws its
 //! randomness from a fixed seed.
 
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -12,15 +16,16 @@ use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
     Answer,
-    comparison::{Costs, Lane, Scenario, ScenarioError, Stolen, What, compare},
+    comparison::{ComparisonError, Costs, Lane, Scenario, ScenarioError, Stolen, What, compare},
 };
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::words::of_answer;
 use crate::{
+    computed::Computed,
     content::{Case, Facts, file, say, yes},
-    pages::{Reader, draw, failed, frame::Frame, times},
+    pages::{Reader, draw, frame::Frame, times},
     trace::Said,
     trace::timeline::{self, Room, Timeline},
 };
@@ -178,7 +183,7 @@ impl Asked {
 struct Page {
     frame: Frame,
     asked: Asked,
-    result: Option<Played>,
+    result: Option<Arc<Played>>,
 }
 
 /// A story's result: the picture, and the table with the same content. A page includes it with `{{ drawn|safe }}`.
@@ -190,14 +195,19 @@ pub(crate) struct Played {
     pictures: [Timeline; 2],
 }
 
-/// Plays a story for a page.
+static PLAYED: LazyLock<Computed<Scenario, Played>> = LazyLock::new(|| Computed::keeping(64));
+
+/// A story for a page: played, or kept from the last time.
 ///
 /// # Errors
-/// 500, for a scenario that contradicts itself.
-pub(crate) async fn drawn(scenario: Scenario) -> actix_web::Result<Played> {
+/// 503 if too many are being played; 500 for a scenario that contradicts itself.
+pub(crate) async fn drawn(scenario: Scenario) -> actix_web::Result<Arc<Played>> {
+    PLAYED.of(&scenario, move || play(scenario)).await
+}
+
+async fn play(scenario: Scenario) -> Result<Played, ComparisonError> {
     let mut rng = StdRng::seed_from_u64(SEED);
-    let lanes = compare(&scenario, BEGINNING, &mut rng).await;
-    let lanes = lanes.map_err(failed("a comparison could not be made"))?;
+    let lanes = compare(&scenario, BEGINNING, &mut rng).await?;
     Ok(Played {
         pictures: [Room::Wide, Room::Narrow].map(|room| timeline::draw(&scenario, &lanes, room)),
         lanes,

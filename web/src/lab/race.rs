@@ -4,7 +4,10 @@
 //! of the three graces, once with a second tab and once with a thief in its place: the page's sentences on the trade-off come
 //! from these runs. List and drawing come from the same run.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -14,8 +17,9 @@ use serde::Deserialize;
 
 use crate::{
     choices::{Choices, Control},
+    computed::Computed,
     content::{Case, Facts, file, say, word},
-    pages::{Reader, draw, failed, frame::Frame, times::to_the_second},
+    pages::{Reader, draw, frame::Frame, times::to_the_second},
     trace::{Finding, Moment, Said},
 };
 
@@ -55,8 +59,10 @@ struct Page {
     frame: Frame,
     switches: &'static [Control],
     choices: Choices,
-    played: Option<Played>,
+    played: Option<Arc<Played>>,
 }
+
+static PLAYED: LazyLock<Computed<Choices, Played>> = LazyLock::new(|| Computed::keeping(128));
 
 struct Played {
     setup: RaceSetup,
@@ -70,7 +76,8 @@ struct Played {
 }
 
 impl Played {
-    async fn play(setup: RaceSetup, choices: &Choices) -> Result<Self, RaceError> {
+    async fn play(choices: Choices) -> Result<Self, RaceError> {
+        let setup = setup(&choices);
         let mut rows = Vec::new();
         for grace in GRACES.map(Duration::from_secs) {
             let run = |second| {
@@ -104,8 +111,11 @@ async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
     let (status, played) = if choices.any_wrong() {
         (StatusCode::UNPROCESSABLE_ENTITY, None)
     } else {
-        let played = Played::play(setup(&choices), &choices).await;
-        (StatusCode::OK, Some(played.map_err(failed("a race could not be run"))?))
+        let of = choices.clone();
+        (
+            StatusCode::OK,
+            Some(PLAYED.of(&choices, move || Played::play(of)).await?),
+        )
     };
     let page = Page {
         frame: reader.frame("Two tabs, one token").await,

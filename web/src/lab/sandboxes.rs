@@ -3,9 +3,11 @@
 //! The number names only these sandboxes, and a number that was not issued is unknown: see
 //! [`visitors`](crate::demo::visitors), which the demo shares. A visitor gets it with the first button, not by looking.
 //!
+//! A GET computes nothing: beside each sandbox is [another](Pair), in which the same buttons are pressed, for the comparison
+//! of costs; and a visitor who has pressed nothing is shown a sandbox that all of them share.
+//!
 //! **Memory bound.** Each sandbox reports its size, and all together may hold [`MOST_KIB`]. Beyond that, the visitor seen
-//! longest ago is forgotten, with all their keys and tokens. Measured with visitors who filled all six sandboxes, one after the
-//! other: from the fortieth on, the program stayed at 140 MB more than without them. Rejected: to count visitors alone. A
+//! longest ago is forgotten, with all their keys and tokens. Rejected: to count visitors alone. A
 //! visitor who pressed sixty buttons everywhere takes ten times as much as one who only logged in, so a safe number of
 //! visitors would be small.
 
@@ -15,9 +17,11 @@ use std::sync::{
 };
 
 use actix_web::{HttpRequest, cookie::Cookie};
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::{Answer, Sandbox, SandboxError, Setup};
-use tokio::sync::{Mutex as Turns, MutexGuard};
+use rescind_lab::{Action, Answer, Refused, Sandbox, SandboxError, Setup};
+use rescind_session::Preset;
+use tokio::sync::{Mutex as Turns, MutexGuard, OnceCell};
 
 use crate::demo::visitors::{Ticket, Visitors};
 
@@ -29,7 +33,34 @@ const COOKIE: &str = "lab";
 
 pub(crate) struct Sandboxes {
     visitors: Visitors<Bench>,
+    untouched: [OnceCell<Pair>; Answer::ALL.len()],
     rng: Mutex<StdRng>,
+}
+
+/// A sandbox, and one beside it under another answer: plain sessions, and beside those the blacklist.
+pub(crate) struct Pair {
+    pub(crate) own: Sandbox,
+    pub(crate) beside: Sandbox,
+}
+
+impl Pair {
+    /// Presses a button in both. A button that is not possible beside is left out there.
+    ///
+    /// # Errors
+    /// [`Refused`]; then it had no effect.
+    pub(crate) async fn press(&mut self, action: Action) -> Result<(), Refused> {
+        self.own.press(action).await?;
+        let _ = self.beside.press(action).await;
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.own.bytes() + self.beside.bytes()
+    }
+}
+
+fn index(answer: Answer) -> Option<usize> {
+    Answer::ALL.iter().position(|other| *other == answer)
 }
 
 /// One visitor's sandboxes: a place for each answer.
@@ -38,14 +69,13 @@ pub(crate) struct Bench([Place; Answer::ALL.len()]);
 
 #[derive(Default)]
 struct Place {
-    sandbox: Turns<Option<Sandbox>>,
+    pair: Turns<Option<Pair>>,
     kib: AtomicU32,
 }
 
 impl Bench {
     fn place(&self, answer: Answer) -> Option<&Place> {
-        let place = Answer::ALL.iter().position(|other| *other == answer)?;
-        self.0.get(place)
+        self.0.get(index(answer)?)
     }
 
     fn kib(&self) -> u32 {
@@ -54,28 +84,29 @@ impl Bench {
     }
 
     /// Waits for the lock on a sandbox, for a longer look.
-    pub(crate) async fn wait(&self, answer: Answer) -> Option<MutexGuard<'_, Option<Sandbox>>> {
-        Some(self.place(answer)?.sandbox.lock().await)
+    pub(crate) async fn wait(&self, answer: Answer) -> Option<MutexGuard<'_, Option<Pair>>> {
+        Some(self.place(answer)?.pair.lock().await)
     }
 
     /// Looks at a sandbox under its lock; `None` if it was never begun.
     pub(crate) async fn look<T>(&self, answer: Answer, look: impl FnOnce(&Sandbox) -> T) -> Option<T> {
-        self.place(answer)?.sandbox.lock().await.as_ref().map(look)
+        let pair = self.place(answer)?.pair.lock().await;
+        pair.as_ref().map(|pair| look(&pair.own))
     }
 }
 
-/// A locked sandbox. Its growth is counted when it is unlocked.
+/// A locked pair. Its growth is counted when it is unlocked.
 pub(crate) struct Turn<'a> {
     sandboxes: &'a Sandboxes,
     known: &'a Known,
     kib: &'a AtomicU32,
-    /// The sandbox, if it was begun.
-    pub(crate) sandbox: MutexGuard<'a, Option<Sandbox>>,
+    /// The sandbox and the one beside it, if they were begun.
+    pub(crate) pair: MutexGuard<'a, Option<Pair>>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let bytes = self.sandbox.as_ref().map_or(0, Sandbox::bytes);
+        let bytes = self.pair.as_ref().map_or(0, Pair::bytes);
         let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
         self.kib.store(kib, Ordering::Relaxed);
         self.sandboxes.visitors.changed(self.known.ticket, &self.known.bench);
@@ -94,6 +125,7 @@ impl Sandboxes {
     pub(crate) fn new(settings: &rescind_api::Settings, rng: StdRng) -> Self {
         Self {
             visitors: Visitors::weighing(MOST_KIB, Bench::kib, COOKIE, settings),
+            untouched: Default::default(),
             rng: Mutex::new(rng),
         }
     }
@@ -128,7 +160,7 @@ impl Sandboxes {
             sandboxes: self,
             known,
             kib: &place.kib,
-            sandbox: place.sandbox.lock().await,
+            pair: place.pair.lock().await,
         })
     }
 
@@ -140,17 +172,38 @@ impl Sandboxes {
         let answer = setup.answer;
         let fresh = self.fresh(setup).await?;
         if let Some(mut turn) = self.turn(known, answer).await {
-            *turn.sandbox = Some(fresh);
+            *turn.pair = Some(fresh);
         }
         Ok(())
     }
 
-    /// A sandbox without a visitor.
+    /// A pair without a visitor.
     ///
     /// # Errors
     /// [`SandboxError`], if the lifetimes contradict each other.
-    pub(crate) async fn fresh(&self, setup: Setup) -> Result<Sandbox, SandboxError> {
-        let rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        Sandbox::open(setup, rng).await
+    pub(crate) async fn fresh(&self, setup: Setup) -> Result<Pair, SandboxError> {
+        let other = match setup.answer {
+            Answer::Sessions => Answer::Tokens(Preset::Blacklist),
+            Answer::Tokens(_) => Answer::Sessions,
+        };
+        let beside = Setup::new(other, setup.started);
+        let rng = || self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        Ok(Pair {
+            own: Sandbox::open(setup, rng()).await?,
+            beside: Sandbox::open(beside, rng()).await?,
+        })
+    }
+
+    /// The pair of all visitors who have pressed no button under an answer; `None` for an answer without a place.
+    ///
+    /// # Errors
+    /// [`SandboxError`]
+    pub(crate) async fn untouched(&self, answer: Answer, now: Timestamp) -> Result<Option<&Pair>, SandboxError> {
+        match index(answer).and_then(|index| self.untouched.get(index)) {
+            Some(cell) => Ok(Some(
+                cell.get_or_try_init(|| self.fresh(Setup::new(answer, now))).await?,
+            )),
+            None => Ok(None),
+        }
     }
 }

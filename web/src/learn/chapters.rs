@@ -100,7 +100,7 @@ impl Part {
 }
 
 /// A chapter, by its place. Derefs to its [`Text`].
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Chapter(usize);
 
 impl Chapter {

@@ -10,7 +10,7 @@ use super::{
     exercises,
     experiment::Experiment,
 };
-use crate::pages::{Reader, draw, frame::Frame};
+use crate::pages::{Reader, draw, failed, frame::Frame};
 
 #[derive(Template)]
 #[template(path = "learn/chapter.html")]
@@ -21,9 +21,9 @@ struct Page {
     /// The text on the source, as HTML.
     of_the_source: String,
     listing: Option<Listing>,
-    /// The experiment, as HTML, if it could be played.
-    experiment: Option<String>,
-    exercise: Option<String>,
+    /// As HTML, like the exercise.
+    experiment: String,
+    exercise: String,
 }
 
 pub(super) async fn show(reader: Reader, slug: web::Path<String>) -> actix_web::Result<HttpResponse> {
@@ -35,20 +35,15 @@ pub(super) async fn show(reader: Reader, slug: web::Path<String>) -> actix_web::
         solved: exercises::is_solved(chapter, request),
         of_the_source: code_in(&chapter.source.says),
         listing: chapter.source.cut(),
-        experiment: experiment(chapter, request.query_string()).await,
-        exercise: exercises::for_chapter(chapter, request).await,
+        experiment: experiment(chapter, request.query_string()).await?,
+        exercise: exercises::for_chapter(chapter, request).await?,
     };
     draw(StatusCode::OK, &page)
 }
 
-/// Plays the experiment; `None` if that fails: a chapter is worth reading without it.
-async fn experiment(chapter: Chapter, query: &str) -> Option<String> {
-    let played = Experiment::play(chapter, query).await;
-    let drawn = played.map_err(|error| error.to_string());
-    let drawn = drawn.and_then(|experiment| experiment.render().map_err(|error| error.to_string()));
-    drawn
-        .inspect_err(|error| tracing::error!(error, chapter = chapter.slug(), "an experiment could not be played"))
-        .ok()
+async fn experiment(chapter: Chapter, query: &str) -> actix_web::Result<String> {
+    let played = Experiment::play(chapter, query).await?;
+    played.render().map_err(failed("an experiment could not be drawn"))
 }
 
 /// Text with `code` between backticks, as HTML. It is our own text, without characters to escape.

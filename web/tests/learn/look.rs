@@ -110,7 +110,7 @@ async fn a_learner_who_is_stuck_in_every_chapter_is_helped_through_the_course() 
     for chapter in 1..=12 {
         browser.wait_for_text(&format!("chapter {chapter} of 12")).await;
         browser.press("Play it").await;
-        browser.wait_for_text("Played just now").await;
+        browser.wait_for_text("Played in a sandbox").await;
         browser.press("Check").await;
         browser.wait_for_text("Not yet.").await;
         for hint in 1..=3 {

@@ -26,7 +26,7 @@ pub(crate) const CHECKED: &str = "checked";
 /// Separates steps in an address, without escaping.
 const BETWEEN: char = '.';
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     pub(crate) steps: Vec<Action>,
     chosen: Vec<(String, String)>,

@@ -10,8 +10,8 @@
 //! | [`progress`] | what was solved, in a cookie |
 //! | [`page`] | what is drawn |
 //!
-//! **The server stores no attempt.** It is run from its beginning whenever it is drawn or checked, which takes a few
-//! milliseconds. Rejected: a sandbox that waits for its learner. It would have to be bounded and forgotten, an exercise could
+//! **The server stores no attempt.** It is run from its beginning when it is first drawn or checked; the result belongs to
+//! its address, and is [kept](crate::computed). Rejected: a sandbox that waits for its learner. It would have to be bounded and forgotten, an exercise could
 //! be lost by waiting, and trying a hint would lose the learner's own steps. In the lab sandboxes do wait; a learner can have
 //! their current one there judged.
 //!
@@ -24,7 +24,7 @@ mod page;
 mod progress;
 mod running;
 
-use actix_web::{HttpRequest, HttpResponse, error::ErrorInternalServerError, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use rescind_api::{Problem, Rescind};
 
 use super::chapters::Chapter;
@@ -61,9 +61,7 @@ async fn done(
     attempt.is_checked = deed == Deed::Check;
     match deed {
         Deed::Check => {
-            let reached = running::run(exercise, &attempt, Some(&request))
-                .await
-                .map_err(ErrorInternalServerError)?;
+            let reached = running::run(exercise, &attempt, Some(&request)).await?;
             if reached.missing().is_none() {
                 progress.note(chapter, deed);
             }
@@ -85,7 +83,7 @@ fn address_of(chapter: Chapter, attempt: &Attempt) -> String {
 }
 
 /// The exercise at the end of a chapter, for a request's sender: HTML that begins with an `h2`.
-pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> Option<String> {
+pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> actix_web::Result<String> {
     let exercise = Exercise::of(chapter);
     let attempt = Attempt::read(exercise, request.query_string().as_bytes());
     page::draw(exercise, attempt, request).await
@@ -149,7 +147,7 @@ mod tests {
     }
 
     /// What an attempt lacks; `None`, if it solves.
-    async fn missing(exercise: &Exercise, attempt: &Attempt) -> Option<String> {
+    async fn missing(exercise: &'static Exercise, attempt: &Attempt) -> Option<String> {
         let reached = running::run(exercise, attempt, None).await.unwrap();
         assert_eq!(reached.stuck, None, "{:?}", exercise.chapter);
         reached.missing().map(str::to_owned)

@@ -1,5 +1,7 @@
 //! How an exercise is drawn.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use askama::Template;
 use rescind_lab::{Action, Answer};
@@ -11,7 +13,7 @@ use super::{
     progress::{Deed, progress_of},
     running::{Reached, run, steps_in_the_lab},
 };
-use crate::{lab::label, learn::reading::code_in};
+use crate::{lab::label, learn::reading::code_in, pages::failed};
 
 #[derive(Template)]
 #[template(path = "learn/exercise.html")]
@@ -19,7 +21,7 @@ struct Drawn {
     exercise: &'static Exercise,
     attempt: Attempt,
     /// The result, if there was an attempt.
-    reached: Option<Reached>,
+    reached: Option<Arc<Reached>>,
     is_solved: bool,
     shows_answer: bool,
     /// How many steps the learner has done in the lab, if the exercise can be done there.
@@ -93,8 +95,11 @@ impl Drawn {
     }
 }
 
-/// Draws it; `None` if that fails: a chapter is worth reading without its exercise.
-pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request: &HttpRequest) -> Option<String> {
+pub(super) async fn draw(
+    exercise: &'static Exercise,
+    attempt: Attempt,
+    request: &HttpRequest,
+) -> actix_web::Result<String> {
     let progress = progress_of(request).of(exercise.chapter);
     let is_to_be_run = match exercise.kind {
         // The steps so far are shown, but not judged.
@@ -103,10 +108,7 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request:
     };
     let mut attempt = attempt;
     let reached = if is_to_be_run {
-        let reached = run(exercise, &attempt, Some(request)).await;
-        let failed =
-            |error: &_| tracing::error!(%error, chapter = exercise.chapter.slug(), "an attempt could not be run");
-        reached.inspect_err(failed).ok()
+        Some(run(exercise, &attempt, Some(request)).await?)
     } else {
         None
     };
@@ -127,7 +129,5 @@ pub(super) async fn draw(exercise: &'static Exercise, attempt: Attempt, request:
         shows_answer: progress.shown,
         hints: exercise.hints.get(..open).unwrap_or_default(),
     };
-    let html = drawn.render();
-    html.inspect_err(|error| tracing::error!(%error, "an exercise could not be drawn"))
-        .ok()
+    drawn.render().map_err(failed("an exercise could not be drawn"))
 }

@@ -1,6 +1,6 @@
-//! Runs an attempt in a sandbox that exists only for the request.
-//!
-//! The cost is bounded: a number of steps for each attempt, and a number of attempts at once in the program. Others wait.
+//! Runs an attempt in a sandbox of its own, of a bounded number of steps.
+
+use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpRequest, web};
 use rescind_lab::{
@@ -8,21 +8,20 @@ use rescind_lab::{
     meter::{Access, Store},
 };
 use rescind_session::Preset;
-use tokio::sync::Semaphore;
 
 use super::{
     attempt::Attempt,
     exercise::{Bound, Exercise, Figure, Goal, Kind, Measure, Statement, minutes, number, time},
 };
 use crate::{
+    computed::Computed,
     content::Facts,
     lab::{Sandboxes, label},
-    learn::experiment::Play,
+    learn::{chapters::Chapter, experiment::Play},
     trace::Moment,
 };
 
-/// How many attempts run at once, of all learners together.
-static TURNS: Semaphore = Semaphore::const_new(4);
+static REACHED: LazyLock<Computed<(Chapter, Attempt), Reached>> = LazyLock::new(|| Computed::keeping(256));
 
 pub(crate) struct Reached {
     pub(crate) conditions: Vec<Condition>,
@@ -68,14 +67,26 @@ impl Reached {
 }
 
 pub(super) async fn run(
-    exercise: &Exercise,
+    exercise: &'static Exercise,
     attempt: &Attempt,
     whose: Option<&HttpRequest>,
-) -> Result<Reached, SandboxError> {
-    // It is never closed.
-    let _turn = TURNS.acquire().await.ok();
+) -> actix_web::Result<Arc<Reached>> {
     match &exercise.kind {
-        Kind::Sandbox { answer, goals, .. } if attempt.is_in_the_lab => Ok(in_the_lab(*answer, goals, whose).await),
+        Kind::Sandbox { answer, goals, .. } if attempt.is_in_the_lab => {
+            Ok(Arc::new(in_the_lab(*answer, goals, whose).await))
+        }
+        _ => {
+            let key = (exercise.chapter, attempt.clone());
+            let attempt = attempt.clone();
+            let compute = move || async move { run_alone(exercise, &attempt).await };
+            REACHED.of(&key, compute).await
+        }
+    }
+}
+
+/// What the attempt alone determines.
+async fn run_alone(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, SandboxError> {
+    match &exercise.kind {
         Kind::Sandbox { answer, goals, .. } => in_a_sandbox(*answer, goals, &attempt.steps).await,
         Kind::Parameters { run, bounds, .. } => {
             let figures = match run {

@@ -1,4 +1,4 @@
-//! The experiment under a chapter's prose: a short story, played while the page is drawn, on the code that serves it.
+//! The experiment under a chapter's prose: a short story, played on the code that serves the page, and then kept.
 //!
 //! | | |
 //! | --- | --- |
@@ -7,8 +7,8 @@
 //! | [`tampering`] | the one story about a changed token instead of actions |
 //!
 //! The form uses GET, so that the address of a result can be shared. A story begins at a fixed instant and draws its
-//! randomness from a fixed seed: an address shows the same story to every reader. Its sandbox exists only for the request;
-//! its tokens are useless elsewhere.
+//! randomness from a fixed seed: an address shows the same story to every reader. Its sandbox exists only while it is
+//! played; its tokens are useless elsewhere.
 //!
 //! Rejected: a sandbox that waits for the reader between two steps. The lab has those; a chapter is to be read.
 
@@ -16,12 +16,15 @@ mod playing;
 pub(in crate::learn) mod script;
 mod tampering;
 
+use std::sync::{Arc, LazyLock};
+
 use askama::Template;
-use rescind_lab::{SandboxError, comparison::Scenario};
+use rescind_lab::comparison::Scenario;
 
 use super::chapters::Chapter;
 use crate::{
     choices::Choices,
+    computed::Computed,
     lab::{Compared, compared},
 };
 pub(in crate::learn) use playing::Play;
@@ -32,23 +35,28 @@ pub(crate) use playing::{Spans, Story};
 pub(super) struct Experiment {
     chapter: Chapter,
     choices: Choices,
-    story: Story,
+    story: Arc<Story>,
     /// All answers in numbers, if the chapter compares them.
-    six: Option<Compared>,
+    six: Option<Arc<Compared>>,
     in_the_lab: String,
 }
+
+static PLAYED: LazyLock<Computed<(Chapter, Choices), Story>> = LazyLock::new(|| Computed::keeping(256));
 
 impl Experiment {
     /// Plays a chapter's story with the query's settings.
     ///
     /// # Errors
-    /// A sandbox cannot be set up.
-    pub(super) async fn play(chapter: Chapter, query: &str) -> Result<Self, SandboxError> {
+    /// 503 if too many are being played; 500 if a sandbox cannot be set up.
+    pub(super) async fn play(chapter: Chapter, query: &str) -> actix_web::Result<Self> {
         let choices = Choices::read(&chapter.text().controls, query);
-        let story = chapter.text().story.play(&choices).await?;
+        let key = (chapter, choices.clone());
+        let of = choices.clone();
+        let play = move || async move { chapter.text().story.play(&of).await };
+        let story = PLAYED.of(&key, play).await?;
         let six = if chapter.compares_all {
             // The lab's own story: robbed after six minutes, logged out after eight.
-            compared(Scenario::default()).await.ok()
+            Some(compared(Scenario::default()).await?)
         } else {
             None
         };
