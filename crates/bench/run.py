@@ -386,8 +386,55 @@ def logouts(bench: Bench, quick: bool):
     report.write("logouts", f"{text}\n\n{report.goals(goals)}", quick)
 
 
+# --- Where the time goes --------------------------------------------------------------------------------------------------
+
+# The first that fits counts. What is inlined counts where it was put.
+SHARES = {
+    "the kernel: sockets, wake-ups, the database's file": (r"\[kernel", r""),
+    "signatures, hashes": (r"", r"25519|sha(256|512)_|curve|bignum|EVP_|HMAC|aws_lc"),
+    "the token, its cache, the blacklist, the session's rules": (r"", r"rescind_(token|session)|quick_cache"),
+    "the guard, the extractor, the handler": (r"", r"rescind_|serde_json|uuid"),
+    "SQL: SQLite, sqlx, sea-orm": (r"", r"sqlite|sqlx|sea_|[a-z]Vdbe|pcache|btree"),
+    "memory: allocating, copying": (r"libc", r""),
+    "HTTP and the runtime: actix, tokio": (r"", r""),
+}
+
+
+def profile(bench: Bench, quick: bool):
+    """By `perf`, which samples what a node's processor does."""
+    if not shutil.which("perf"):
+        raise SystemExit("perf is missing: apt-get install linux-perf")
+    seconds, revoked = (2, 10_000) if quick else (10, 1_000_000)
+    bench.start_redis()
+    settings = {"REDIS_URL": bench.redis_url(), "RESCIND_STORE_TIMEOUT": "2s", "RESCIND_BLACKLIST_READ": "replicated"}
+    asked = bench.ready(bench.node("replicated", bench.data("shared", revoked), **settings))
+    refreshed = bench.ready(bench.node("refreshing", bench.data("refreshes"), BOTH_CORES))
+    sign_up(refreshed.port, ["refresher"])
+    client, tokens = Client(refreshed.port), bench.work / "refresh.tokens"
+    tokens.write_text("\n".join(logged_in(client, "refresher")["refresh_token"] for _ in range(8)))
+    found = {}
+    for name, node, path, kind, many in (
+        ("an authenticated request", asked, "/me", ["walk", bench.work / "replicated.tokens", *BEARER], (32, 1)),
+        ("a refresh", refreshed, "/api/refresh", ["refresh", tokens], (8, 8)),
+    ):
+        data = bench.work / "perf.data"
+        record = ["perf", "record", "--quiet", "-e", "cpu-clock", "-F", "4999", "-o", data, "-p", node.process.pid]
+        with subprocess.Popen([*map(str, record), "--", "sleep", str(seconds)], stderr=subprocess.DEVNULL):
+            load(f"http://127.0.0.1:{node.port}{path}", seconds + 1, kind, *many)
+        report_of = ["perf", "report", "-i", data, "--no-children", "--stdio", "-F", "overhead,dso,symbol", "-t", "|"]
+        done = subprocess.run(report_of, capture_output=True, text=True, check=True)
+        found[name] = dict.fromkeys(SHARES, 0.0)
+        for line in done.stdout.splitlines():
+            if sampled := re.match(r"\s*([\d.]+)%\s*\|([^|]*)\|(.*)", line):
+                fits = lambda where: re.search(where[0], sampled[2]) and re.search(where[1], sampled[3])
+                share = next(share for share, where in SHARES.items() if fits(where))
+                found[name][share] += float(sampled[1])
+    rows = [[share, *(f"{of[share]:.0f}%" for of in found.values())] for share in SHARES]
+    report.write("profile", report.table(["share of a node's CPU time", *found], rows), quick)
+
+
 def main():
-    every = {each.__name__: each for each in (requests, checks, refreshes, flood, logouts, memory)}
+    every = {each.__name__: each for each in (requests, checks, refreshes, flood, logouts, memory, profile)}
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("what", nargs="*", help=", ".join(["quick", *every]))
     what = arguments.parse_args().what

@@ -19,7 +19,7 @@ use super::{
     HighWater, SqlStore, commit,
     entities::{event_receiver, log_head, revocation},
     error::{Failure, failed, unreadable},
-    rows::{SESSION, TOKEN, kept_position, millis, millis_later, read_all},
+    rows::{SESSION, TOKEN, kept_position, millis, millis_later, only, read_all},
 };
 
 /// The head of the log is one row, and this is its id.
@@ -105,12 +105,10 @@ pub(super) async fn append(
 
 pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Result<Option<Revocation>, Failure> {
     let (kind, id) = kept_scope(scope);
-    let row = revocation::Entity::find()
+    let known = revocation::Entity::find()
         .filter(revocation::Column::ScopeKind.eq(kind))
-        .filter(revocation::Column::ScopeId.eq(id))
-        .one(transaction)
-        .await
-        .map_err(failed)?;
+        .filter(revocation::Column::ScopeId.eq(id));
+    let row = only(known, transaction).await.map_err(failed)?;
     Ok(row.map(Revocation::try_from).transpose()?)
 }
 
@@ -306,7 +304,7 @@ impl SqlStore {
 }
 
 pub(super) async fn head(database: &impl ConnectionTrait) -> Result<log_head::Model, Failure> {
-    let row = log_head::Entity::find_by_id(THE_HEAD).one(database).await;
+    let row = only(log_head::Entity::find_by_id(THE_HEAD), database).await;
     the_head(row.map_err(failed)?)
 }
 

@@ -10,12 +10,23 @@ use rescind_session::{
     ports::{Epoch, StoreError},
     token::{ClientId, Generation, Salt, SessionId, TokenId, UserId},
 };
-use sea_orm::Set;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Select, Set};
 
 use super::{
     entities::{HashColumn, SaltColumn, revocation, session, user},
     error::unreadable,
 };
+
+/// The one row that a condition on a unique key allows.
+///
+/// Not by `one`, which adds `LIMIT ?`: SQLite parses a statement with that anew each time (from 3.48 on its plan depends on the
+/// value), which takes longer than to run it.
+pub(super) async fn only<E: EntityTrait>(
+    select: Select<E>,
+    database: &impl ConnectionTrait,
+) -> Result<Option<E::Model>, DbErr> {
+    Ok(select.all(database).await?.into_iter().next())
+}
 
 /// An instant as it is stored: in milliseconds, the fraction cut off.
 pub(super) fn millis(time: Timestamp) -> i64 {

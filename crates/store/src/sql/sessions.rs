@@ -129,10 +129,8 @@ impl SessionStore for SqlStore {
 /// One attempt at each operation.
 impl SqlStore {
     async fn epoch_once(&self, user: &UserId) -> Result<Epoch, Failure> {
-        let row = user_epoch::Entity::find_by_id(user.as_str())
-            .one(&self.readers)
-            .await
-            .map_err(failed)?;
+        let row = rows::only(user_epoch::Entity::find_by_id(user.as_str()), &self.readers);
+        let row = row.await.map_err(failed)?;
         Ok(row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))?)
     }
 
@@ -160,10 +158,8 @@ impl SqlStore {
     }
 
     async fn find_session_once(&self, id: SessionId) -> Result<Option<Session>, Failure> {
-        let row = session::Entity::find_by_id(id.as_uuid())
-            .one(&self.readers)
-            .await
-            .map_err(failed)?;
+        let row = rows::only(session::Entity::find_by_id(id.as_uuid()), &self.readers);
+        let row = row.await.map_err(failed)?;
         Ok(row.map(Session::try_from).transpose()?)
     }
 
@@ -418,10 +414,8 @@ async fn already_closed(
     id: SessionId,
     closing: &Closing,
 ) -> Result<Closed, Failure> {
-    let row = session::Entity::find_by_id(id.as_uuid())
-        .one(transaction)
-        .await
-        .map_err(failed)?;
+    let row = rows::only(session::Entity::find_by_id(id.as_uuid()), transaction);
+    let row = row.await.map_err(failed)?;
     let Some(row) = row else {
         return Ok(Closed::NoSuchSession);
     };

@@ -15,7 +15,7 @@ use super::{
     SqlStore, commit,
     entities::user,
     error::{Failure, failed},
-    rows::{DISABLED, PERSON, hash_column, listed_user, new_user_row},
+    rows::{DISABLED, PERSON, hash_column, listed_user, new_user_row, only},
 };
 
 #[async_trait]
@@ -61,11 +61,8 @@ impl UserStore for SqlStore {
 /// One attempt at each operation.
 impl SqlStore {
     async fn find_user_once(&self, id: &UserId) -> Result<Option<User>, Failure> {
-        let row = user::Entity::find_by_id(id.as_str())
-            .filter(user::Column::Kind.ne(DISABLED))
-            .one(&self.readers)
-            .await
-            .map_err(failed)?;
+        let may_log_in = user::Entity::find_by_id(id.as_str()).filter(user::Column::Kind.ne(DISABLED));
+        let row = only(may_log_in, &self.readers).await.map_err(failed)?;
         Ok(row
             .map(Credentials::try_from)
             .transpose()?
@@ -74,7 +71,7 @@ impl SqlStore {
 
     async fn credentials_once(&self, username: &Username, which: Condition) -> Result<Option<Credentials>, Failure> {
         let named = user::Entity::find().filter(which.add(user::Column::Username.eq(username.as_str())));
-        let row = named.one(&self.readers).await.map_err(failed)?;
+        let row = only(named, &self.readers).await.map_err(failed)?;
         Ok(row.map(Credentials::try_from).transpose()?)
     }
 
