@@ -101,7 +101,7 @@ check:
 fmt:
     cargo fmt --all
 
-# Take the pictures in docs/screenshots again, from a real run in Chromium.
+# Take the pictures in docs/screenshots again, from a real run in Chromium, and record the stage (img2webp, Debian: webp).
 [group("docs")]
 screenshots:
     cargo build -p rescind-web

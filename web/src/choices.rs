@@ -67,19 +67,3 @@ impl Choices {
         self.chosen.iter().fold(Facts::default(), set)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::learn::chapters::Chapter;
-
-    #[test]
-    fn a_value_that_is_not_offered_gives_the_default() {
-        let controls = &Chapter::of_slug("races").unwrap().text().controls;
-        let choices = Choices::read(controls, "grace=1m&later=never&other=1&second=thief&second=retry");
-        let chosen = ["grace", "later", "second", "other"].map(|name| choices.of(name));
-        assert_eq!(chosen, [Some("1m"), Some("0s"), Some("thief"), None]);
-        assert_eq!(choices.time("grace"), Some(Duration::from_secs(60)));
-        assert_eq!(Choices::read(controls, "%ff=%ff&&=").of("grace"), Some("10s"));
-    }
-}

@@ -4,7 +4,7 @@
 ///
 /// The course keeps more about its chapters elsewhere. Only this is needed for a learner who asks in the terminal for
 /// an exercise that is done in the browser.
-pub const SLUGS: [&str; 12] = [
+pub const SLUGS: [&str; 13] = [
     "unissued",
     "stored",
     "client-delete",
@@ -17,6 +17,7 @@ pub const SLUGS: [&str; 12] = [
     "nodes",
     "keys",
     "xss",
+    "elsewhere",
 ];
 
 /// The path of a chapter's page in the demo.
@@ -31,10 +32,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chapters_are_counted_from_one_and_there_are_twelve() {
+    fn chapters_are_counted_from_one_and_there_are_thirteen() {
         assert_eq!(chapter_path(0), None);
         assert_eq!(chapter_path(1).as_deref(), Some("/learn/unissued"));
         assert_eq!(chapter_path(12).as_deref(), Some("/learn/xss"));
-        assert_eq!(chapter_path(13), None);
+        assert_eq!(chapter_path(13).as_deref(), Some("/learn/elsewhere"));
+        assert_eq!(chapter_path(14), None);
     }
 }

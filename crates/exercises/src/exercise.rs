@@ -51,7 +51,7 @@ pub const IN_CODE: [Exercise; 2] = [
         title: "A blacklist that lets people back in",
         task: "This blacklist was tried by its author with one token, once. Its users are logged out and let in again: with \
                other tokens of the same session, after the next round of pruning, or at the end of the first of two \
-               revocations. Mend `insert`, `check` and `prune`, until the suite that every blacklist must pass is passed.",
+               revocations. Repair `insert`, `check` and `prune`.",
         file: "crates/exercises/mend/blacklist.rs",
         recipe: "just exercise 6",
         command: "cargo test -p rescind-exercises --test exercise_6",
@@ -99,9 +99,8 @@ pub const IN_CODE: [Exercise; 2] = [
     Exercise {
         chapter: 8,
         title: "A refresh that loses races",
-        task: "This refresh serves one tab well. With two, people are logged out; with a thief, nobody notices; and one used \
-               token is answered for as long as somebody goes on presenting it. Mend `rotate`, then `refresh`, until the \
-               stories end well and the suite for rotations is passed.",
+        task: "This refresh serves one tab well. With two tabs, people are logged out. A thief is not noticed. And one used \
+               token is answered for as long as somebody goes on presenting it. Repair `rotate`, then `refresh`.",
         file: "crates/exercises/mend/rotation.rs",
         recipe: "just exercise 8",
         command: "cargo test -p rescind-exercises --test exercise_8",
@@ -123,8 +122,8 @@ pub const IN_CODE: [Exercise; 2] = [
                 ],
             },
             Hint {
-                text: "To lose a race proves no theft: a second tab loses as well. In `refresh`, whoever is told \
-                       `Rotated::Lost` should look at the row again, and be judged by what the winner wrote.",
+                text: "To lose a race proves no theft: a second tab loses as well. In `refresh`, after \
+                       `Rotated::Lost`, look at the row again, and judge by what the winner wrote.",
                 mends: &["two_tabs_at_once_both_stay_logged_in"],
             },
             Hint {

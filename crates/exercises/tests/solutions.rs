@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rescind_exercises::{
     Exercise, IN_CODE,
-    checks::{Answer, Refreshing, Report, Rows, try_blacklist, try_refreshing},
+    checks::{Answer, Outcome, Refreshing, Report, Rows, play_chosen, try_blacklist, try_refreshing},
 };
 use rescind_session::{
     ports::{Rotated, Rotation, StoreError},
@@ -78,6 +78,89 @@ fn assert_each_hint_repairs_its_cases(exercise: &Exercise, stages: &[Report; 4])
         let mends_a_story = stages[0].stories.iter().any(|story| hint.mends.contains(&story.case));
         assert!(mends_a_story, "no story shows the effect of: {}", hint.text);
     }
+}
+
+/// Plays the stories of a chapter on lines that were chosen in a browser.
+fn chosen(chapter: u8, lines: [(&str, &str); 3]) -> Option<Result<Vec<Outcome>, &'static str>> {
+    let line = |place: &str| {
+        let found = lines.iter().find(|(name, _)| *name == place);
+        found.map(|(_, line)| (*line).to_owned())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(play_chosen(chapter, line))
+}
+
+#[test]
+fn chosen_lines_fail_and_pass_like_the_files_of_the_stages() {
+    let blacklist = |insert, check, prune| {
+        let lines = [("my-insert", insert), ("my-check", check), ("my-prune", prune)];
+        chosen(6, lines).unwrap().unwrap()
+    };
+    for (lines, file) in [
+        (
+            blacklist("first", "token", "made"),
+            try_blacklist(|| Arc::new(blacklist_delivered::HomeMade::default())),
+        ),
+        (
+            blacklist("first", "both", "over"),
+            try_blacklist(|| Arc::new(blacklist_hint_2::HomeMade::default())),
+        ),
+        (
+            blacklist("later", "both", "over"),
+            try_blacklist(|| Arc::new(blacklist_solved::HomeMade::default())),
+        ),
+    ] {
+        assert_eq!(lines, file.stories);
+    }
+    let refresh = |rotate, lost, repeat| {
+        let lines = [("my-rotate", rotate), ("my-lost", lost), ("my-repeat", repeat)];
+        chosen(8, lines).unwrap().unwrap()
+    };
+    for (lines, file) in [
+        (
+            refresh("read", "close", "renew"),
+            try_refreshing(|| Arc::new(rotation_delivered::HomeMade)),
+        ),
+        (
+            refresh("compare", "again", "renew"),
+            try_refreshing(|| Arc::new(rotation_hint_2::HomeMade)),
+        ),
+        (
+            refresh("compare", "again", "answer"),
+            try_refreshing(|| Arc::new(rotation_solved::HomeMade)),
+        ),
+    ] {
+        assert_eq!(lines, file.stories);
+    }
+    // Only one choice of lines passes each exercise.
+    let passes = |outcomes: &Vec<Outcome>| outcomes.iter().all(|outcome| outcome.failure.is_none());
+    let mut passing = 0;
+    for insert in ["first", "last", "later"] {
+        for check in ["token", "session", "both"] {
+            for prune in ["made", "over", "never"] {
+                passing += usize::from(passes(&blacklist(insert, check, prune)));
+            }
+        }
+    }
+    for rotate in ["read", "blind", "compare"] {
+        for lost in ["close", "refuse", "again"] {
+            for repeat in ["renew", "answer", "refuse"] {
+                passing += usize::from(passes(&refresh(rotate, lost, repeat)));
+            }
+        }
+    }
+    assert_eq!(passing, 2);
+}
+
+#[test]
+fn a_place_without_a_line_is_named_and_other_chapters_have_none() {
+    let two = [("my-insert", "later"), ("my-check", "both"), ("my-prune", "sometimes")];
+    assert_eq!(chosen(6, two), Some(Err("my-prune")));
+    assert_eq!(chosen(8, two), Some(Err("my-rotate")));
+    assert_eq!(chosen(3, two), None);
 }
 
 mod solved {

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Each scene is taken four times: desk and telephone width, light and dark. Pictures that are taken automatically can
-//! be updated after each change.
+//! be updated after each change. The stage is also recorded: one picture that moves, for the README, and one for previews
+//! of links. `img2webp` puts the first one together (Debian: `apt install webp`).
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,10 +17,12 @@ use std::{
     collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use rescind_testkit::{Browser, ColourScheme, JavaScript, PostgresServer, Program, RedisServer, Running, Tool, needs};
 use serde_json::json;
+use thirtyfour::By;
 
 /// In CSS pixels: desk and telephone.
 const WIDTHS: [u32; 2] = [1280, 390];
@@ -42,6 +45,16 @@ const LOG: &[&str] = &["#log", "#diagram"];
 /// The question, and the picture that answers it, for the README.
 const PICTURE: &[&str] = &["header", ".timelines"];
 const EXERCISE: &[&str] = &["#exercise"];
+/// The size of the recording, and how many steps it has. Each is shown for two and a half seconds.
+const RECORDED: (u32, u32) = (1280, 760);
+const RECORDED_STEPS: usize = 8;
+const STEP_MILLISECONDS: &str = "2500";
+/// The largest size of the recording.
+const MOST_RECORDED_BYTES: u64 = 600 * 1024;
+/// The picture for previews of links: its size, the step that it shows, and its file, which is a part of the program.
+const PREVIEW: (u32, u32) = (1200, 630);
+const PREVIEW_STEP: usize = 4;
+const PREVIEW_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/static/stage.png");
 /// The height of the beginning of a long page, for each width.
 const BEGINNINGS: [u32; 2] = [1_100, 1_500];
 const ANSWERS: [&str; 6] = [
@@ -66,6 +79,7 @@ async fn main() {
     let Some(_) = needs(Tool::Chromium) else { return };
     fs::create_dir_all(&directory).unwrap();
     let program = program.canonicalize().unwrap();
+    record(&program, &directory.join("stage.webp")).await;
     for scheme in [ColourScheme::Light, ColourScheme::Dark] {
         let album = Album {
             program: program.clone(),
@@ -76,6 +90,43 @@ async fn main() {
         album.fill_with_nodes().await;
         album.fill_with_lessons().await;
     }
+}
+
+/// Goes through the stage by its one large button, and takes a picture of each step. Without scripts, so that each button
+/// leads to a page.
+async fn record(program: &Path, file: &Path) {
+    let running = Program::new(program).start().await.unwrap();
+    running.ready().await.unwrap();
+    let browser = running.browser(JavaScript::Off).await;
+    browser.set_colour_scheme(ColourScheme::Light).await;
+    let frames = tempfile::tempdir().unwrap();
+    let mut together = Command::new("img2webp");
+    together.args(["-loop", "0", "-lossy", "-q", "70", "-d", STEP_MILLISECONDS]);
+    browser.open("/").await;
+    for step in 1..=RECORDED_STEPS {
+        let frame = frames.path().join(format!("{step}.png"));
+        browser.screenshot_of_beginning(&frame, RECORDED.0, RECORDED.1).await;
+        together.arg(&frame);
+        if step == PREVIEW_STEP {
+            let preview = Path::new(PREVIEW_FILE);
+            browser.screenshot_of_beginning(preview, PREVIEW.0, PREVIEW.1).await;
+            weigh(preview);
+        }
+        if step == RECORDED_STEPS {
+            break;
+        }
+        let next = browser.driver().find(By::Id("next")).await.unwrap();
+        let label = next.text().await.unwrap();
+        match next.tag_name().await.unwrap().as_str() {
+            "a" => browser.follow(&label).await,
+            _ => browser.press(&label).await,
+        }
+    }
+    let done = together.arg("-o").arg(file).status();
+    let done = done.unwrap_or_else(|error| panic!("img2webp (Debian: webp) puts the recording together: {error}"));
+    assert!(done.success(), "img2webp: {done}");
+    let bytes = fs::metadata(file).unwrap().len();
+    assert!(bytes <= MOST_RECORDED_BYTES, "{} weighs {bytes} bytes", file.display());
 }
 
 /// All pictures of one colour scheme.

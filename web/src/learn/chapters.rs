@@ -1,17 +1,17 @@
-//! The twelve chapters. Each is a file of `content/chapters`: prose, with front matter that has its title, its excerpts and
-//! its experiment.
+//! The thirteen chapters. Each is a file of `content/chapters`: prose, with front matter that has its title, its question, its
+//! excerpts and its experiment. A rule (`---`) separates the short text from what goes deeper.
 //!
-//! The first seven follow the sections of the article that the project started from, in our own words. The other five cover
-//! what it leaves open and production needs.
+//! The first seven follow the sections of the article that the project started from, in our own words. The next five cover
+//! what it leaves open and production needs, and the last one what the standards have added since.
 
 use std::{fmt, ops::Deref, sync::LazyLock};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{excerpt::Source, experiment::script::Script};
+use super::{excerpt, experiment::script::Script};
 use crate::{
     choices::Control,
-    content::{File, file},
+    content::{self, File, file},
 };
 
 macro_rules! chapters {
@@ -19,7 +19,7 @@ macro_rules! chapters {
 }
 
 /// In reading order, by their names in addresses.
-const FILES: [(&str, File); 12] = chapters![
+const FILES: [(&str, File); 13] = chapters![
     "unissued",
     "stored",
     "client-delete",
@@ -32,12 +32,18 @@ const FILES: [(&str, File); 12] = chapters![
     "nodes",
     "keys",
     "xss",
+    "elsewhere",
 ];
 
 static TEXTS: LazyLock<Vec<Text>> = LazyLock::new(|| {
     let read = |file: File| {
-        let (front, prose) = file.text();
-        Text { prose, ..front }
+        let (front, prose) = file.text::<Text>();
+        let (short, deeper) = prose.split_once("<hr />\n").unwrap_or((&prose, ""));
+        Text {
+            short: short.to_owned(),
+            deeper: deeper.to_owned(),
+            ..front
+        }
     };
     FILES.iter().map(|(_, file)| read(*file)).collect()
 });
@@ -48,22 +54,43 @@ pub(crate) struct Text {
     pub(crate) title: String,
     /// The question that it answers, shown in the contents.
     pub(crate) question: String,
+    /// How long it takes, with its exercise.
+    pub(crate) minutes: usize,
     pub(crate) part: Part,
+    /// What the reader predicts first.
+    pub(crate) predict: Predict,
+    /// Our own opinion of the answer, if the chapter is about one that a reader may choose.
+    pub(crate) verdict: Option<String>,
     /// The experiment under its prose, and what to look for.
     #[serde(rename = "try")]
     pub(crate) to_try: String,
     /// Links to the lab.
     pub(super) lab: InTheLab,
     /// The source that implements it.
-    pub(super) source: Source,
+    pub(super) source: excerpt::Source,
+    /// The sections of the specifications.
+    pub(crate) read: Vec<content::Source>,
     pub(crate) controls: Vec<Control>,
     pub(super) story: Script,
     /// Whether a comparison of all answers follows the story.
     #[serde(default)]
     pub(super) compares_all: bool,
-    /// As HTML.
+    /// What everybody reads, as HTML.
     #[serde(skip)]
-    pub(crate) prose: String,
+    pub(super) short: String,
+    /// The rest, as HTML.
+    #[serde(skip)]
+    pub(super) deeper: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Predict {
+    pub(crate) question: String,
+    pub(crate) options: Vec<String>,
+    /// The number of the right option, from 1.
+    pub(crate) right: usize,
+    pub(crate) because: String,
 }
 
 #[derive(Deserialize)]
@@ -82,15 +109,18 @@ pub(crate) enum Part {
     FiveAnswers,
     /// What it leaves open.
     Production,
+    /// What the standards have added since.
+    Elsewhere,
 }
 
 impl Part {
-    pub(crate) const BOTH: [Self; 2] = [Self::FiveAnswers, Self::Production];
+    pub(crate) const ALL: [Self; 3] = [Self::FiveAnswers, Self::Production, Self::Elsewhere];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::FiveAnswers => "Five answers to one question",
             Self::Production => "What production adds",
+            Self::Elsewhere => "What came since",
         }
     }
 
@@ -128,6 +158,12 @@ impl Chapter {
         self.0 + 1
     }
 
+    /// Whether a term of the glossary is used in it.
+    pub(crate) fn uses(self, anchor: &str) -> bool {
+        let link = format!("\"/glossary#{anchor}\"");
+        [&self.short, &self.deeper].iter().any(|text| text.contains(&link))
+    }
+
     pub(crate) fn previous(self) -> Option<Self> {
         self.0.checked_sub(1).map(Self)
     }
@@ -158,24 +194,5 @@ impl fmt::Debug for Chapter {
 impl<'de> Deserialize<'de> for Chapter {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Self::of_slug(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("no such chapter"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The page has the heading.
-    #[test]
-    fn a_chapter_begins_with_prose_and_has_sections() {
-        for chapter in Chapter::all() {
-            assert!(chapter.prose.starts_with("<p>"), "{chapter:?}");
-            assert!(
-                !chapter.prose.contains("<h1") && chapter.prose.contains("<h2>"),
-                "{chapter:?}"
-            );
-        }
-        let by_parts: Vec<_> = Part::BOTH.into_iter().flat_map(Part::chapters).collect();
-        assert_eq!(by_parts, Chapter::all().collect::<Vec<_>>());
     }
 }

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{
     chapters::{Chapter, Part},
-    exercises,
+    exercises::progress::{Of, Progress, progress_of},
 };
 use crate::pages::{Reader, draw, frame::Frame};
 
@@ -13,19 +13,30 @@ use crate::pages::{Reader, draw, frame::Frame};
 #[template(path = "learn/contents.html")]
 struct Contents {
     frame: Frame,
-    solved: Vec<Chapter>,
+    progress: Progress,
     next: Chapter,
     begun: bool,
 }
 
+impl Contents {
+    fn of(&self, chapter: &Chapter) -> Of {
+        self.progress.of(*chapter)
+    }
+
+    /// How long some chapters take, in minutes.
+    fn minutes(chapters: impl Iterator<Item = Chapter>) -> usize {
+        chapters.map(|chapter| chapter.minutes).sum()
+    }
+}
+
 pub(super) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
-    let is_solved = |chapter: &Chapter| exercises::is_solved(*chapter, &reader.request);
-    let (solved, open): (Vec<_>, Vec<_>) = Chapter::all().partition(is_solved);
+    let progress = progress_of(&reader.request);
+    let next = Chapter::all().find(|chapter| !progress.of(*chapter).solved);
     let page = Contents {
         frame: reader.frame("The course").await,
-        begun: !solved.is_empty(),
-        next: open.first().copied().unwrap_or(Chapter::FIRST),
-        solved,
+        begun: progress != Progress::default(),
+        next: next.unwrap_or(Chapter::FIRST),
+        progress,
     };
     draw(StatusCode::OK, &page)
 }

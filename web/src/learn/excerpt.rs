@@ -14,8 +14,9 @@ macro_rules! sources {
 }
 
 /// The files with excerpts.
-const SOURCES: [(&str, &str); 11] = sources![
+const SOURCES: [(&str, &str); 12] = sources![
     "crates/api/src/cookies.rs",
+    "crates/api/src/resource_server/set_receiver.rs",
     "crates/api/src/security_headers.rs",
     "crates/lab/src/plain.rs",
     "crates/session/src/authenticate.rs",

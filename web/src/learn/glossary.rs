@@ -1,11 +1,11 @@
 //! The glossary, with an anchor for each term.
 //!
 //! One word for one thing: code, pages and errors use a term as it is defined here. The chapters that use a term are found by
-//! the links in their prose, not listed by hand.
+//! the links in their prose, not listed by hand. The search needs no script: it is a GET form.
 
 use std::sync::LazyLock;
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use serde::Deserialize;
 
@@ -15,19 +15,22 @@ use crate::{
     pages::{Reader, draw, frame::Frame},
 };
 
+const LONGEST_QUERY: usize = 60;
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Term {
     /// Its anchor: `/glossary#anchor`.
     pub(crate) anchor: String,
     pub(crate) name: String,
-    /// Its other names.
-    pub(crate) also: Option<String>,
+    /// Its other names, and words by which people look for it.
+    #[serde(default)]
+    pub(crate) also: Vec<String>,
     pub(crate) says: String,
     #[serde(default)]
     pub(crate) sources: Vec<Source>,
 }
 
-pub(crate) static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
+static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
     #[derive(Deserialize)]
     struct File {
         term: Vec<Term>,
@@ -35,11 +38,39 @@ pub(crate) static TERMS: LazyLock<Vec<Term>> = LazyLock::new(|| {
     file!("glossary.toml").data::<File>().term
 });
 
+impl Term {
+    pub(crate) fn of(anchor: &str) -> Option<&'static Self> {
+        TERMS.iter().find(|term| term.anchor == anchor)
+    }
+
+    /// Its name and its other names.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.name].into_iter().chain(&self.also).map(String::as_str)
+    }
+
+    /// Whether somebody who looks for these words means this term: a name contains them, or they contain a name.
+    fn is_meant_by(&self, words: &str) -> bool {
+        let contains = |name: String| name.contains(words) || format!(" {words} ").contains(&format!(" {name} "));
+        self.names().map(plain).any(contains)
+    }
+}
+
+/// Letters and digits in lower case, one space between words.
+fn plain(text: &str) -> String {
+    let letters = text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " ");
+    letters.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[derive(Template)]
 #[template(path = "learn/glossary.html")]
 struct Glossary {
     frame: Frame,
     terms: Vec<Drawn>,
+    /// Each name with its anchor, in the order of the alphabet.
+    names: Vec<(&'static str, &'static str)>,
+    /// What was looked for, and whether it was found.
+    query: String,
+    is_found: bool,
 }
 
 struct Drawn {
@@ -47,20 +78,39 @@ struct Drawn {
     chapters: Vec<Chapter>,
 }
 
-impl Drawn {
-    fn of(term: &'static Term) -> Self {
-        let link = format!("\"/glossary#{}\"", term.anchor);
-        Self {
-            term,
-            chapters: Chapter::all().filter(|chapter| chapter.prose.contains(&link)).collect(),
-        }
-    }
+#[derive(Deserialize)]
+pub(super) struct Search {
+    #[serde(default)]
+    q: String,
 }
 
-pub(crate) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
+pub(super) async fn show(reader: Reader, search: Option<web::Query<Search>>) -> actix_web::Result<HttpResponse> {
+    let query: String = search.map(|search| search.into_inner().q).unwrap_or_default();
+    let query: String = query.chars().take(LONGEST_QUERY).collect();
+    let words = plain(&query);
+    let is_meant = |term: &&Term| !words.is_empty() && term.is_meant_by(&words);
+    let mut found: Vec<_> = TERMS.iter().filter(is_meant).collect();
+    let is_found = !found.is_empty();
+    if !is_found {
+        // Perhaps it is explained under another name.
+        found = TERMS.iter().filter(|term| plain(&term.says).contains(&words)).collect();
+    }
+    if found.is_empty() {
+        found = TERMS.iter().collect();
+    }
+    let drawn = |term: &'static Term| Drawn {
+        chapters: Chapter::all().filter(|chapter| chapter.uses(&term.anchor)).collect(),
+        term,
+    };
+    let named = |term: &'static Term| term.names().map(|name| (name, term.anchor.as_str()));
+    let mut names: Vec<_> = TERMS.iter().flat_map(named).collect();
+    names.sort_by_key(|(name, _)| plain(name));
     let page = Glossary {
         frame: reader.frame("Glossary").await,
-        terms: TERMS.iter().map(Drawn::of).collect(),
+        terms: found.into_iter().map(drawn).collect(),
+        names,
+        query,
+        is_found,
     };
     draw(StatusCode::OK, &page)
 }

@@ -1,4 +1,4 @@
-//! `/learn/{chapter}`: prose, an experiment, the source, and an exercise.
+//! `/learn/{chapter}`: a prediction, an experiment, a short text, an exercise, and what goes deeper.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -7,8 +7,13 @@ use rescind_api::Problem;
 use super::{
     chapters::{Chapter, Part},
     excerpt::Listing,
-    exercises,
+    exercises::{
+        self,
+        progress::{Of, progress_of},
+    },
     experiment::Experiment,
+    prose::{Heading, with_anchors, with_cards},
+    questions::{DECIDE, Decide},
 };
 use crate::pages::{Reader, draw, failed, frame::Frame};
 
@@ -17,26 +22,51 @@ use crate::pages::{Reader, draw, failed, frame::Frame};
 struct Page {
     frame: Frame,
     chapter: Chapter,
-    solved: bool,
+    progress: Of,
+    /// As HTML.
+    short: String,
+    deeper: String,
+    headings: Vec<Heading>,
     /// The text on the source, as HTML.
     of_the_source: String,
     listing: Option<Listing>,
-    /// As HTML, like the exercise.
-    experiment: String,
+    /// As HTML, once there is a prediction, or for somebody who does not want to predict.
+    experiment: Option<String>,
+    /// As HTML.
     exercise: String,
+    decide: &'static Decide,
+}
+
+impl Page {
+    fn is_decided(&self, option: &usize) -> bool {
+        *option == usize::from(self.progress.decided)
+    }
 }
 
 pub(super) async fn show(reader: Reader, slug: web::Path<String>) -> actix_web::Result<HttpResponse> {
     let request = &reader.request;
     let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
+    let progress = progress_of(request).of(chapter);
+    let is_played = progress.predicted > 0 || !request.query_string().is_empty();
+    let mut frame = reader.frame(chapter.title.as_str()).await;
+    frame.description = &chapter.text().question;
+    let (deeper, headings) = with_anchors(&chapter.deeper);
     let page = Page {
-        frame: reader.frame(chapter.title.as_str()).await,
+        frame,
         chapter,
-        solved: exercises::is_solved(chapter, request),
+        progress,
+        short: with_cards(&chapter.short, "word"),
+        deeper: with_cards(&deeper, "more"),
+        headings,
         of_the_source: code_in(&chapter.source.says),
         listing: chapter.source.cut(),
-        experiment: experiment(chapter, request.query_string()).await?,
+        experiment: if is_played {
+            Some(experiment(chapter, request.query_string()).await?)
+        } else {
+            None
+        },
         exercise: exercises::for_chapter(chapter, request).await?,
+        decide: &DECIDE,
     };
     draw(StatusCode::OK, &page)
 }

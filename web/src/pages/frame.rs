@@ -9,6 +9,8 @@ use super::{assets::Assets, theme::Theme, times};
 /// Title, navigation, the policy in force, and the choice of a theme.
 pub(crate) struct Frame {
     pub(crate) title: String,
+    /// What a search engine and a preview of a link say of the page.
+    pub(crate) description: &'static str,
     /// The page's own address, marked in the navigation.
     pub(crate) path: String,
     pub(crate) who: Who,
@@ -18,6 +20,8 @@ pub(crate) struct Frame {
     pub(crate) place: Option<Place>,
     pub(crate) theme: Theme,
     pub(crate) back: String,
+    /// The public address of this site, without a slash at its end.
+    pub(crate) origin: String,
     pub(crate) assets: Arc<Assets>,
     /// For the script: the page's login, as [`SessionState`](super::session_state::SessionState) in JSON.
     pub(crate) session: Option<String>,

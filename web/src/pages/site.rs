@@ -51,6 +51,7 @@ impl Site {
         let policy = self.rescind.service().policy();
         Frame {
             title: title.into(),
+            description: &WORDS.description,
             path: request.path().to_owned(),
             who,
             demo: self.demo.is_on(),
@@ -60,6 +61,7 @@ impl Site {
             }),
             theme: Theme::of(request, self.rescind.settings()),
             back: theme::back(request),
+            origin: self.rescind.settings().public_url.origin().ascii_serialization(),
             assets: Arc::clone(&self.assets),
             session: SessionState::drawn_for(request, &self.rescind),
             policy: policy.preset.name(),

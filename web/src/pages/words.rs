@@ -10,6 +10,8 @@ use crate::content::{Case, Facts, file, word, yes};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Words {
+    /// Of the whole site.
+    pub(super) description: String,
     pub(super) error: Vec<Case<Said>>,
     pub(super) ended: Vec<Case<Said>>,
     pub(super) notice: Vec<Case<Said>>,

@@ -10,6 +10,7 @@ import { refreshInPlace } from "./in_place.js";
 import { followLog } from "./live_log.js";
 import { stepInPlace } from "./stepping.js";
 import { sayWhenBack } from "./when_back.js";
+import { copyOnPress } from "./copy.js";
 
 const clock = new ServerClock();
 const client = new SessionClient(clock);
@@ -35,6 +36,7 @@ tickCountdowns(clock, refreshInPlace);
 document.querySelectorAll("[data-live]").forEach(followLog);
 document.querySelectorAll("[data-stepping]").forEach(stepInPlace);
 document.querySelectorAll("[data-when-back]").forEach(sayWhenBack);
+copyOnPress();
 
 /** Leaves the page as soon as whom it was drawn for is logged out: nothing private stays on the screen. */
 function keepPrivate(drawn) {

@@ -82,7 +82,7 @@ async fn under_a_flood_of_new_stories_known_ones_are_drawn_and_new_ones_wait() {
         "/lab?show=1&guess=stored&guess=none",
         "/lab/race?thief=yes",
         "/lab/rotation",
-        "/learn/rotation",
+        "/learn/rotation?play=1",
         "/learn/stored?steps=log-in.call&checked=1",
     ];
     let mut pages = Vec::new();

@@ -12,7 +12,7 @@ async fn every_page_of_the_course_has_one_heading_and_is_light() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let mut pages = chapters(&reader).await;
-    pages.extend(["/learn", "/learn/teach", "/glossary"].map(str::to_owned));
+    pages.extend(["/learn", "/learn/teach", "/learn/summary", "/glossary"].map(str::to_owned));
     let mut headings = BTreeSet::new();
     for address in pages {
         let page = Page::open(&reader, &address).await;
@@ -33,7 +33,7 @@ async fn every_page_of_the_course_has_one_heading_and_is_light() {
             "{address}: {ids:?}"
         );
     }
-    assert_eq!(headings.len(), 15);
+    assert_eq!(headings.len(), 17);
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn chapters_link_to_their_neighbours_and_show_their_number() {
         let page = Page::open(&reader, address).await;
         let [place] = page.words(".place-in-course").try_into().unwrap();
         assert!(
-            place.contains(&format!("chapter {} of 12", n + 1)),
+            place.contains(&format!("chapter {} of 13", n + 1)),
             "{address}: {place}"
         );
         let before = n.checked_sub(1).and_then(|n| addresses.get(n)).cloned();
@@ -54,7 +54,7 @@ async fn chapters_link_to_their_neighbours_and_show_their_number() {
             Vec::from_iter(before),
             "{address}"
         );
-        let after = addresses.get(n + 1).map_or("/glossary", String::as_str);
+        let after = addresses.get(n + 1).map_or("/learn/summary", String::as_str);
         assert_eq!(page.attributes("[rel=next]", "href"), [after], "{address}");
         let credited = page.html.contains("Indrek Ots");
         assert_eq!(credited, n < 7, "{address}: the article is credited in the first part");
@@ -124,6 +124,54 @@ fn open_brackets(source: &str) -> Vec<char> {
     open
 }
 
+/// Predict, play, read, solve, and only then what goes deeper.
+#[tokio::test]
+async fn each_chapter_has_one_order_and_at_most_150_words() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for address in chapters(&reader).await {
+        let page = Page::open(&reader, &format!("{address}?play=1")).await;
+        let mut order: Vec<_> = page.each("article > section, article > details", |part| {
+            part.attr("class").unwrap_or_default().to_owned()
+        });
+        order.retain(|part| part != "decide");
+        assert_eq!(
+            order,
+            ["predict", "experiment", "short", "exercise", "deeper"],
+            "{address}"
+        );
+        assert!(
+            !page.html.contains("<details class=\"deeper\" id=\"deeper\" open"),
+            "{address}"
+        );
+
+        let text = page
+            .words(".short > p, .short > ul, .short > ol, .short > blockquote")
+            .join(" ");
+        let cards = page.words(".short .card").join(" ");
+        let count = |text: &str| {
+            text.split(' ')
+                .filter(|word| word.contains(char::is_alphanumeric))
+                .count()
+        };
+        let words = count(&text) - count(&cards);
+        assert!((60..=150).contains(&words), "{address} has {words} words");
+
+        let parts = page.words(".deeper h3").concat();
+        for part in ["What others do", "Our own source", "The specifications"] {
+            assert!(parts.contains(part), "{address} has no {part}");
+        }
+        // The list of contents has each part.
+        let anchors = page.attributes(".toc a", "href");
+        let parts = page.attributes(".deeper h3[id]", "id");
+        assert_eq!(
+            anchors,
+            parts.iter().map(|id| format!("#{id}")).collect::<Vec<_>>(),
+            "{address}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_chapter_is_404() {
     let running = open(program()).await;
@@ -140,7 +188,7 @@ async fn a_reader_with_refused_tokens_stays_on_the_page() {
     let reader = running.cookie_client();
     reader.plant_cookie("rescind_access=nonsense");
     reader.plant_cookie("rescind_refresh=nonsense");
-    for address in ["/learn", "/learn/rotation", "/glossary"] {
+    for address in ["/learn", "/learn/rotation", "/learn/summary", "/glossary"] {
         reader.open(address).await.expect_status(200);
     }
     assert_eq!(reader.open("/account").await.status, 303, "elsewhere they are");
@@ -151,7 +199,7 @@ async fn each_chapters_experiment_is_played_on_its_page_and_can_be_set_there() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     for address in chapters(&reader).await {
-        let page = Page::open(&reader, &address).await;
+        let page = Page::open(&reader, &format!("{address}?play=1")).await;
         assert_eq!(page.words("#finding").len(), 1, "{address}");
         assert!(page.words(".played li").len() > 3, "{address}");
         let labelled = page.attributes("#try label", "for");

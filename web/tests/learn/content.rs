@@ -104,6 +104,45 @@ fn every_link_into_the_glossary_has_its_anchor() {
     assert!(links > 40, "{links} links: are they written as they are read?");
 }
 
+/// They become HTML unescaped, except between backticks.
+#[test]
+fn no_text_of_exercises_and_terms_contains_markup() {
+    let mut texts: Vec<_> = terms().into_iter().map(|term| term.says).collect();
+    let exercises: Value = content("exercises.toml");
+    let mut add = |text: &Value| texts.extend(text.as_str().map(str::to_owned));
+    for exercise in list(&exercises, "exercise") {
+        exercise.get("task").into_iter().for_each(&mut add);
+        add(&exercise["solution"]["text"]);
+        let hints = list(exercise, "hints").iter();
+        hints.filter_map(|hint| hint.get("text")).for_each(&mut add);
+    }
+    assert!(texts.len() > 100);
+    for text in texts {
+        assert!(!text.is_empty() && !text.contains(['<', '>', '&', '"']), "{text}");
+        assert_eq!(text.matches('`').count() % 2, 0, "{text}");
+    }
+}
+
+#[test]
+fn each_prediction_has_a_right_option_and_each_chapter_its_minutes() {
+    for (chapter, front) in chapters() {
+        let predict = &front["predict"];
+        let options = list(predict, "options");
+        let right = predict["right"].as_integer().unwrap();
+        assert!((2..=4).contains(&options.len()), "{chapter}");
+        assert!(
+            (1..=4).contains(&right) && right <= options.len().try_into().unwrap(),
+            "{chapter}"
+        );
+        let words = predict["question"].as_str().unwrap().split(' ').count();
+        assert!(
+            words <= 45,
+            "{chapter}: twenty seconds are enough, and not for {words} words"
+        );
+        assert!((5..=10).contains(&front["minutes"].as_integer().unwrap()), "{chapter}");
+    }
+}
+
 #[test]
 fn every_term_of_the_design_is_in_the_glossary() {
     let terms = terms();
@@ -154,7 +193,7 @@ fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
 #[test]
 fn each_control_offers_its_default() {
     let chapters = chapters();
-    assert_eq!(chapters.len(), 12);
+    assert_eq!(chapters.len(), 13);
     for (chapter, front) in chapters {
         let controls = front["controls"].as_array().unwrap();
         assert!((1..=3).contains(&controls.len()), "{chapter}");

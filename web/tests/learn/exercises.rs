@@ -89,6 +89,7 @@ async fn hints_open_one_by_one_and_each_leads_closer_to_the_goal() {
         let mut page = Page::open(&reader, &address).await;
         assert!(page.words("ol.hints > li").is_empty(), "{address}: a hint is open");
         let mut told = BTreeSet::from([said(&press(&reader, &page, "Check").await)]);
+        let mut texts = BTreeSet::new();
         for n in 1..=3 {
             let offered = page
                 .words("form.attempt button")
@@ -101,11 +102,14 @@ async fn hints_open_one_by_one_and_each_leads_closer_to_the_goal() {
             );
             page = press(&reader, &page, "Open hint").await;
             assert_eq!(page.words("ol.hints > li").len(), n, "{address}");
+            let text = page.words("ol.hints > li:last-child > p:first-child").concat();
+            assert!(texts.insert(text.replacen(&n.to_string(), "", 1)), "{address}: {text}");
             let (attempt, read) = leads(&page);
+            assert_ne!(read, address, "a hint leads elsewhere");
             reader.open(&read).await.expect_status(200);
             let Some(attempt) = attempt else {
-                // An exercise in code: the tests of its file follow the hint.
-                assert!(page.html.contains("just exercise"), "{address}");
+                // An exercise in code, whose last hint says it all.
+                assert!(page.html.contains("just exercise") && n == 3, "{address}");
                 continue;
             };
             let tried = Page::open(&reader, &attempt).await;
@@ -137,21 +141,10 @@ async fn every_answer_is_shown_on_request_and_solves_its_exercise() {
         assert!(!is_solved(&shown), "{address}: to look is not to solve");
         assert_eq!(shown.words("#exercise h2 .tag"), ["answer seen"], "{address}");
 
-        let solved = match shown.attributes("#answer a", "href").as_slice() {
-            [attempt] => {
-                let done = Page::open(&reader, attempt).await;
-                assert!(!is_solved(&done), "{address}: looked at, and not checked");
-                press(&reader, &done, "Check").await
-            }
-            _ => {
-                let number = u8::try_from(n + 1).unwrap();
-                let word = rescind_exercises::completion_word(number).unwrap();
-                assert!(!shown.html.contains(word), "{address}: the word is the run's to tell");
-                let to = target(&shown, "Check").unwrap();
-                let reply = send(&reader, &to, &[("word".to_owned(), format!(" {word}\n"))]).await;
-                Page::open(&reader, reply.header("location")).await
-            }
-        };
+        let [attempt] = shown.attributes("#answer a", "href").try_into().unwrap();
+        let done = Page::open(&reader, &attempt).await;
+        assert!(!is_solved(&done), "{address}: looked at, and not checked");
+        let solved = press(&reader, &done, "Check").await;
         assert!(said(&solved).starts_with("Solved."), "{address}: {}", said(&solved));
         assert!(is_solved(&solved), "{address}");
         // It is still solved on the next visit.
@@ -164,11 +157,45 @@ async fn every_answer_is_shown_on_request_and_solves_its_exercise() {
     assert!(Page::open(&other, "/learn").await.words(".contents .solved").is_empty());
 }
 
+/// The second way of two exercises: a file in an editor, whose run ends with a word.
+#[tokio::test]
+async fn two_exercises_can_be_done_in_code_too() {
+    let running = open(program()).await;
+    let addresses = chapters(&running.cookie_client()).await;
+    let mut in_code = 0;
+    for (number, address) in (1_u8..).zip(&addresses) {
+        // The terminal leads to the page, and the page to the terminal.
+        assert_eq!(rescind_exercises::chapter_path(number).as_ref(), Some(address));
+        let reader = running.cookie_client();
+        let page = Page::open(&reader, address).await;
+        let word = rescind_exercises::completion_word(number);
+        assert_eq!(
+            page.html.contains(&format!("just exercise {number}")),
+            word.is_some(),
+            "{address}"
+        );
+        let Some(word) = word else { continue };
+        in_code += 1;
+        let to = target(&page, "Check").unwrap();
+        let shown = press(&reader, &page, "Show the answer").await;
+        assert!(!shown.html.contains(word), "{address}: the word is the run's to tell");
+        let send = async |typed: &str| {
+            let reply = send(&reader, &to, &[("word".to_owned(), typed.to_owned())]).await;
+            Page::open(&reader, reply.header("location")).await
+        };
+        let wrong = send("marble ferry").await;
+        assert!(said(&wrong).contains("not the word") && !is_solved(&wrong), "{address}");
+        let right = send(&format!(" {word}\n")).await;
+        assert!(said(&right).starts_with("Solved.") && is_solved(&right), "{address}");
+    }
+    assert_eq!(in_code, 2);
+}
+
 /// A chapter, a plausible wrong attempt, and a part of the expected reply.
 type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
 /// One for each chapter, in their order.
-const WRONG: [Wrong; 12] = [
+const WRONG: [Wrong; 13] = [
     // Another login, and so another token.
     (
         "unissued",
@@ -200,13 +227,21 @@ const WRONG: [Wrong; 12] = [
         &[("steps", "log-in.copy-refresh.thief-refresh.refresh")],
         "grace",
     ),
-    ("blacklist", &[("word", "marble-ferry")], "not the word"),
+    (
+        "blacklist",
+        &[("my-insert", "last"), ("my-check", "both"), ("my-prune", "over")],
+        "the first revocation is forgotten 10 minutes early",
+    ),
     (
         "sessions",
         &[("my-api", "sessions"), ("my-site", "sessions")],
         "database",
     ),
-    ("races", &[("word", "")], "no word"),
+    (
+        "races",
+        &[("my-rotate", "read"), ("my-lost", "again"), ("my-repeat", "answer")],
+        "both were told that they had won",
+    ),
     (
         "amnesia",
         &[("steps", "log-in.copy-access.blacklist-forgets.replay.log-out.replay")],
@@ -233,6 +268,7 @@ const WRONG: [Wrong; 12] = [
         ],
         "shows such a cookie to no script",
     ),
+    ("elsewhere", &[("my-1", "yes"), ("my-2", "yes")], "by itself"),
 ];
 
 #[tokio::test]
@@ -270,6 +306,22 @@ async fn steps_are_added_and_removed_with_links_and_forms_alone() {
     assert_eq!(begun.words("#exercise .played li").len(), 2);
     let back = Page::open(&reader, &format!("{address}?steps=log-in.copy-access&undo=1")).await;
     assert_eq!(fields(&back), [("steps".to_owned(), "log-in".to_owned())]);
+    // What the exercise does not offer is left out, and so are too many steps.
+    let long = ["call"; 99].join(".");
+    for (query, steps) in [
+        ("steps=log-in.kill-server.nonsense.call&add=replay", "log-in.call"),
+        ("undo=1", ""),
+        ("%ff=%&steps=..&my-life=1h", ""),
+        (
+            &*format!("steps=log-in.{long}"),
+            &*format!("log-in.{}", ["call"; 19].join(".")),
+        ),
+    ] {
+        let page = Page::open(&reader, &format!("{address}?{query}")).await;
+        assert_eq!(fields(&page), [("steps".to_owned(), steps.to_owned())], "{query}");
+    }
+    let chosen = Page::open(&reader, "/learn/short-lived?my-life=1y&my-answer=rotation&steps=call").await;
+    assert_eq!(chosen.attributes("#exercise option[selected]", "value"), ["rotation"]);
     // An impossible step shows the reason, and is left out.
     let stuck = Page::open(&reader, &format!("{address}?steps=log-in&add=replay")).await;
     assert_eq!(fields(&stuck), [("steps".to_owned(), "log-in".to_owned())]);
@@ -390,8 +442,15 @@ async fn progress_is_a_cookie_for_the_course_alone_and_a_forged_one_is_harmless(
         assert!(cookie.contains(part), "{part}: {cookie}");
     }
 
+    // Only the valid parts are kept.
+    let somebody = running.cookie_client();
+    somebody.plant_cookie("rescind_course=2.4h9.5h.6hx.7q.8ah2.9p3.10sd2.11d9; Path=/learn");
+    let reply = send(&somebody, &target(&page, "Open hint").unwrap(), &[]).await;
+    let kept = reply.header("set-cookie");
+    assert!(kept.contains("_course=2.4h3.8ah2.9p3.10sd2.11d9.12h1;"), "{kept}");
+
     for (forged, solved) in [
-        ("1.2.3.4.5.6.7.8.9.10.11.12.13.99", 12),
+        ("1.2.3.4.5.6.7.8.9.10.11.12.13.14.99", 13),
         ("0.-1.999999999999999999999", 0),
         ("1s2s3s.xx.%00.7", 2),
         ("\"><script>alert(1)</script>", 0),

@@ -113,7 +113,7 @@ fn all_choices(page: &Page) -> Vec<Choices> {
 fn works(chapter: &str, choices: &Choices) -> bool {
     match chapter.trim_start_matches("/learn/") {
         "unissued" | "client-delete" | "short-lived" => true,
-        "stored" | "blacklist" => choices.is("asked", "nothing"),
+        "stored" | "blacklist" | "elsewhere" => choices.is("asked", "nothing"),
         "rotation" => choices.is("then", "logout"),
         "sessions" | "amnesia" | "nodes" => false,
         "races" => choices.is("second", "retry") && choices.seconds("later") < choices.seconds("grace"),
@@ -149,7 +149,7 @@ async fn every_story_ends_as_the_chapter_says_with_any_settings() {
     let reader = running.cookie_client();
     let (mut stories, mut drawn) = (0, 0);
     for chapter in chapters(&reader).await {
-        for choices in all_choices(&Page::open(&reader, &chapter).await) {
+        for choices in all_choices(&Page::open(&reader, &format!("{chapter}?play=1")).await) {
             let query = choices.query();
             let story = Story::play(&reader, &chapter, &query).await;
             let works = works(&chapter, &choices);
@@ -202,7 +202,7 @@ fn is_within_the_picture(story: &Story, works: bool) -> bool {
 async fn the_window_after_a_logout_is_the_tokens_remaining_lifetime() {
     let running = open(program()).await;
     let reader = running.cookie_client();
-    for choices in all_choices(&Page::open(&reader, "/learn/client-delete").await) {
+    for choices in all_choices(&Page::open(&reader, "/learn/client-delete?play=1").await) {
         let left = choices.seconds("life") - choices.seconds("theft") - choices.seconds("logout");
         let told = format!("for another {}.", words(Duration::from_secs(left)));
         let story = Story::play(&reader, "/learn/client-delete", &choices.query()).await;

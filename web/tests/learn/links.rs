@@ -9,7 +9,7 @@ async fn every_link_within_the_site_leads_to_a_page_that_has_the_anchor() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let mut pages = chapters(&reader).await;
-    pages.extend(["/learn", "/learn/teach", "/glossary"].map(str::to_owned));
+    pages.extend(["/learn", "/learn/teach", "/learn/summary", "/glossary"].map(str::to_owned));
 
     let mut links: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     let mut seen = 0;
@@ -55,7 +55,7 @@ async fn every_get_form_leads_to_a_page() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     for address in chapters(&reader).await {
-        let page = Page::open(&reader, &address).await;
+        let page = Page::open(&reader, &format!("{address}?play=1")).await;
         for action in page.attributes("main form:not([method=post])", "action") {
             reader.open(&action).await.expect_status(200);
         }
@@ -68,7 +68,7 @@ async fn with_any_settings_an_experiments_link_into_the_lab_works() {
     let reader = running.cookie_client();
     let mut ways = BTreeSet::new();
     for address in chapters(&reader).await {
-        let page = Page::open(&reader, &address).await;
+        let page = Page::open(&reader, &format!("{address}?play=1")).await;
         let options = page.each("#try option", |option| {
             let name = option
                 .parent()

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rescind_testkit::{ColourScheme, JavaScript, Running, Tool, needs};
-use thirtyfour::By;
+use thirtyfour::{By, extensions::query::ElementWaitable};
 
 use crate::reader::{chapters, open, program};
 
@@ -42,7 +42,16 @@ async fn axe_finds_no_fault(scheme: ColourScheme) {
 
 async fn pages(running: &Running) -> Vec<String> {
     let mut pages = chapters(&running.cookie_client()).await;
-    pages.extend(["/learn", "/learn/teach", "/glossary"].map(str::to_owned));
+    pages.extend(
+        [
+            "/learn",
+            "/learn/teach",
+            "/learn/summary",
+            "/glossary",
+            "/learn/races?play=1",
+        ]
+        .map(str::to_owned),
+    );
     pages
 }
 
@@ -85,6 +94,8 @@ async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
         let browser = running.browser(javascript).await;
         browser.open("/learn").await;
         browser.follow("Chapter 2: Keep every token in a database").await;
+        browser.press("401, because the row is closed").await;
+        browser.wait_for_text("That is right.").await;
         browser
             .wait_for_text("After your logout the copy is refused at once.")
             .await;
@@ -96,7 +107,7 @@ async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
             .await;
         assert!(browser.path().await.starts_with("/learn/stored?asked=nothing"));
         browser.follow("Chapter 3 Delete it on the client").await;
-        browser.wait_for_text("chapter 3 of 12").await;
+        browser.wait_for_text("chapter 3 of 13").await;
     }
 }
 
@@ -107,9 +118,9 @@ async fn a_learner_who_is_stuck_in_every_chapter_is_helped_through_the_course() 
     let browser = running.browser(JavaScript::On).await;
     browser.open("/learn").await;
     browser.follow("Begin with chapter 1").await;
-    for chapter in 1..=12 {
-        browser.wait_for_text(&format!("chapter {chapter} of 12")).await;
-        browser.press("Play it").await;
+    for chapter in 1..=13 {
+        browser.wait_for_text(&format!("chapter {chapter} of 13")).await;
+        browser.press("Play it without a prediction").await;
         browser.wait_for_text("Played in a sandbox").await;
         browser.press("Check").await;
         browser.wait_for_text("Not yet.").await;
@@ -123,11 +134,53 @@ async fn a_learner_who_is_stuck_in_every_chapter_is_helped_through_the_course() 
         let next = next.attr("href").await.unwrap().unwrap();
         browser.open(&next).await;
     }
-    assert_eq!(browser.path().await, "/glossary");
+    assert_eq!(browser.path().await, "/learn/summary");
     browser.open("/learn").await;
     let contents = browser.text().await;
     assert!(
         !contents.contains("solved"),
         "an answer that was shown is none that was found"
     );
+}
+
+#[tokio::test]
+async fn the_experiment_begins_on_the_first_screen() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    let browser = running.browser(JavaScript::On).await;
+    browser.set_viewport(1280, 800).await;
+    for page in chapters(&running.cookie_client()).await {
+        browser.open(&page).await;
+        let button = browser.driver().find(By::Css("#try button")).await.unwrap();
+        let place = button.rect().await.unwrap();
+        assert!(place.y + place.height <= 800.0, "{page}: it begins at {}", place.y);
+        // And with a prediction, its outcome is on the same screen.
+        let options = browser.driver().find_all(By::Css("#predict button")).await.unwrap();
+        assert!((2..=4).contains(&options.len()), "{page}");
+        let title = options.first().unwrap().text().await.unwrap();
+        browser.press(&title).await;
+        let outcome = browser.driver().find(By::Css("#try .controls")).await.unwrap();
+        let top = outcome.rect().await.unwrap().y;
+        assert!(top <= 800.0, "{page}: after a prediction it begins at {top}");
+    }
+}
+
+#[tokio::test]
+async fn a_glossary_word_shows_its_card_on_focus_and_only_then() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    for javascript in [JavaScript::On, JavaScript::Off] {
+        let browser = running.browser(javascript).await;
+        for width in [390, 1280] {
+            browser.set_viewport(width, 900).await;
+            browser.open("/learn/unissued").await;
+            let card = browser.driver().find(By::Css(".short .card")).await.unwrap();
+            assert!(!card.is_displayed().await.unwrap());
+            let word = browser.driver().find(By::Css(".short .term a")).await.unwrap();
+            word.send_keys("").await.unwrap();
+            card.wait_until().displayed().await.unwrap();
+            let (content, _) = browser.content_size().await;
+            assert!(content <= width, "it is {content} wide");
+        }
+    }
 }

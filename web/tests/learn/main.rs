@@ -13,6 +13,8 @@ mod content;
 mod demo_off;
 mod exercises;
 mod experiments;
+mod glossary;
 mod links;
 mod look;
+mod questions;
 mod reader;

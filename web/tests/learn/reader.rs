@@ -58,6 +58,6 @@ impl Page {
 pub(crate) async fn chapters(reader: &CookieClient) -> Vec<String> {
     let contents = Page::open(reader, "/learn").await;
     let chapters = contents.attributes(".contents a", "href");
-    assert_eq!(chapters.len(), 12, "{chapters:?}");
+    assert_eq!(chapters.len(), 13, "{chapters:?}");
     chapters
 }

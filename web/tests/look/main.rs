@@ -7,12 +7,14 @@
 )]
 
 mod accessible;
+mod copying;
 mod ended;
 mod errors;
 mod keyboard;
 mod light;
 mod password;
 mod person;
+mod previews;
 mod theme;
 mod tour;
 mod widths;

@@ -144,7 +144,15 @@ async fn inspector(browser: &Browser, stop: &mut impl Stop) {
 
 /// One chapter of each part: they are drawn alike. The tests of the course visit all.
 async fn course(browser: &Browser, stop: &mut impl Stop) {
-    for path in ["/learn", "/learn/rotation", "/learn/keys", "/glossary"] {
+    for path in [
+        "/learn",
+        "/learn/rotation",
+        "/learn/rotation?play=1",
+        "/learn/blacklist",
+        "/learn/keys?play=1",
+        "/learn/summary",
+        "/glossary",
+    ] {
         browser.open(path).await;
         stop(browser, path).await;
     }

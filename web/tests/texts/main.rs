@@ -4,3 +4,4 @@
 mod colours;
 mod files;
 mod reading;
+mod scripts;

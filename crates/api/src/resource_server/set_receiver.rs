@@ -129,6 +129,7 @@ impl SetReceiver {
         })
     }
 
+    // ANCHOR: apply
     async fn apply(&self, event: &SecurityEventToken, now: Timestamp) -> Result<(), StoreError> {
         let Received { blacklist, stream } = &*self.received;
         let follows = match &event.event {
@@ -150,6 +151,7 @@ impl SetReceiver {
         }
         blacklist.prune(now, PRUNED_AT_ONCE).await.map(drop)
     }
+    // ANCHOR_END: apply
 
     pub(super) async fn status(
         &self,

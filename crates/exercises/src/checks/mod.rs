@@ -8,16 +8,36 @@
 //! The stories that the delivered file passes have a purpose too. They fail for a repair that goes too far: a blacklist
 //! that never prunes, a refresh without a grace.
 //!
+//! In a browser a learner chooses lines instead of writing them ([`play_chosen`]). The same stories are played on them,
+//! without the suite: its cases fail by a panic, and the program is built without it.
+//!
 //! Rejected: the `#[test]`s that the suite's macros create. Their output is for programmers who know the code: a panic,
 //! its location, two values that differ.
 
 mod blacklist;
+mod chosen;
 mod refreshing;
+#[cfg(feature = "checks")]
 mod report;
 mod rows;
+#[cfg(feature = "checks")]
 mod trial;
 
+#[cfg(feature = "checks")]
 pub use blacklist::try_blacklist;
-pub use refreshing::{Answer, Refreshing, SessionsOf, try_refreshing};
-pub use report::{Outcome, Report, tell};
+pub use chosen::{Line, play_chosen};
+pub use refreshing::{Answer, Refreshing};
+#[cfg(feature = "checks")]
+pub use refreshing::{SessionsOf, try_refreshing};
+#[cfg(feature = "checks")]
+pub use report::{Report, tell};
 pub use rows::{GRACE, Rows, Where};
+
+/// The outcome of one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The name of its function, which states what it proves.
+    pub case: &'static str,
+    /// The error, if it failed.
+    pub failure: Option<String>,
+}

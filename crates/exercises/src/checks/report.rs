@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::trial;
+use super::{Outcome, trial};
 use crate::Exercise;
 
 /// The width at which lines are broken.
@@ -16,15 +16,6 @@ const WIDTH: usize = 100;
 const LINES: usize = 4;
 /// The width of the widest verdict and the space around it.
 const INDENT: &str = "         ";
-
-/// The outcome of one case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The name of its function, which states what it proves.
-    pub case: &'static str,
-    /// The error, if it failed.
-    pub failure: Option<String>,
-}
 
 /// The outcomes of all cases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

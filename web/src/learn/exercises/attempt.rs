@@ -6,7 +6,7 @@
 use rescind_lab::Action;
 use url::form_urlencoded;
 
-use super::exercise::{Exercise, Kind, Try};
+use super::exercise::{Code, Exercise, Kind, Try};
 
 /// How many buttons one attempt may press. The longest answer needs eight.
 pub(crate) const MOST_STEPS: usize = 20;
@@ -37,13 +37,11 @@ pub(crate) struct Attempt {
 }
 
 impl Try {
-    pub(crate) fn attempt(&self, exercise: &Exercise) -> Attempt {
+    pub(crate) fn attempt(&self) -> Attempt {
         let mut attempt = Attempt::default();
-        match (self, &exercise.kind) {
-            (Self::Steps(steps), _) => attempt.steps.clone_from(steps),
-            (Self::Chosen(chosen), _) => attempt.chosen.clone_from(chosen),
-            (Self::Word, Kind::Code(code)) => code.word().clone_into(&mut attempt.word),
-            (Self::Word, _) => {}
+        match self {
+            Self::Steps(steps) => attempt.steps.clone_from(steps),
+            Self::Chosen(chosen) => attempt.chosen.clone_from(chosen),
         }
         attempt
     }
@@ -117,7 +115,7 @@ impl Attempt {
 /// A choice, if it is one that the exercise offers.
 fn offered(exercise: &Exercise, name: &str, value: &str) -> Option<(String, String)> {
     match &exercise.kind {
-        Kind::Parameters { settings, .. } => {
+        Kind::Parameters { settings, .. } | Kind::Code(Code { lines: settings, .. }) => {
             let setting = settings.iter().find(|setting| setting.name == name)?;
             let (value, _) = setting.options.iter().find(|(offered, _)| offered == value)?;
             Some((setting.name.clone(), value.clone()))
@@ -128,6 +126,6 @@ fn offered(exercise: &Exercise, name: &str, value: &str) -> Option<(String, Stri
                 .contains(&value)
                 .then(|| (statement.name.clone(), value.to_owned()))
         }
-        Kind::Sandbox { .. } | Kind::Code(_) => None,
+        Kind::Sandbox { .. } => None,
     }
 }

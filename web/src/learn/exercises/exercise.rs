@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, de::Error};
 use super::goals;
 use crate::{
     choices::Control,
-    content::{all_named, named},
-    learn::{chapters::Chapter, glossary::TERMS},
+    content::{all_named, file, named},
+    learn::{chapters::Chapter, glossary::Term},
     pages::times::length,
 };
 
@@ -47,8 +47,18 @@ pub(crate) enum Kind {
     },
     /// Statements to be marked as true or false.
     Statements(Vec<Statement>),
-    /// Code in an editor. The run in the terminal ends with a word.
-    Code(#[serde(deserialize_with = "in_code")] &'static rescind_exercises::Exercise),
+    /// Lines of code, chosen here; or a file in an editor, whose run in the terminal ends with a word.
+    Code(Code),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Code {
+    /// Told in the terminal, too.
+    #[serde(rename = "number", deserialize_with = "in_code")]
+    pub(crate) file: &'static rescind_exercises::Exercise,
+    /// For each place in the file, the lines to choose from. Code stands between backticks.
+    pub(crate) lines: Vec<Control>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -98,7 +108,7 @@ pub(crate) struct Hint {
     /// Code stands between backticks.
     #[serde(default)]
     pub(crate) text: String,
-    /// `None` in an exercise in code, whose own tests follow its hints, file by file.
+    /// `None` if the hint says it all.
     pub(crate) leads: Option<Try>,
     pub(crate) read: Place,
 }
@@ -116,8 +126,6 @@ pub(crate) enum Try {
     Steps(#[serde(deserialize_with = "all_named")] Vec<Action>),
     /// Name and value of each choice.
     Chosen(Vec<(String, String)>),
-    /// The last word of the run of the chapter's code.
-    Word,
 }
 
 /// Where to read on. Its address is built from the routes.
@@ -141,43 +149,30 @@ impl Place {
         match self {
             Self::Chapter(chapter) => format!("chapter {}, {}", chapter.number(), chapter.title),
             Self::Term(anchor) => {
-                let term = TERMS.iter().find(|term| term.anchor == *anchor);
-                format!("“{}” in the glossary", term.map_or(anchor, |term| &term.name))
+                let name = Term::of(anchor).map_or(anchor, |term| &term.name);
+                format!("“{name}” in the glossary")
             }
         }
     }
 }
 
-pub(super) const TEXT: &str = include_str!("../../../content/exercises.toml");
-
-static TWELVE: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
-    #[expect(
-        clippy::expect_used,
-        reason = "the file is a part of the program, and the tests read it"
-    )]
-    read(TEXT).expect("content/exercises.toml is valid")
-});
-
-/// Reads such a file. The task and hints of an exercise in code come from `rescind-exercises`.
-///
-/// # Errors
-/// The text cannot be read, or names what does not exist.
-pub(super) fn read(text: &str) -> Result<Vec<Exercise>, toml::de::Error> {
+/// The task and hints of an exercise in code come from `rescind-exercises`.
+static ALL: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
     #[derive(Deserialize)]
     struct File {
         exercise: Vec<Exercise>,
     }
-    let mut file: File = toml::from_str(text)?;
-    for exercise in &mut file.exercise {
-        if let Kind::Code(code) = exercise.kind {
-            code.task.clone_into(&mut exercise.task);
-            for (hint, told) in exercise.hints.iter_mut().zip(&code.hints) {
+    let mut all = file!("exercises.toml").data::<File>().exercise;
+    for exercise in &mut all {
+        if let Kind::Code(Code { file, .. }) = exercise.kind {
+            file.task.clone_into(&mut exercise.task);
+            for (hint, told) in exercise.hints.iter_mut().zip(&file.hints) {
                 told.text.clone_into(&mut hint.text);
             }
         }
     }
-    Ok(file.exercise)
-}
+    all
+});
 
 /// Reads the number of a chapter whose exercise is done in code.
 fn in_code<'de, D: Deserializer<'de>>(from: D) -> Result<&'static rescind_exercises::Exercise, D::Error> {
@@ -187,7 +182,7 @@ fn in_code<'de, D: Deserializer<'de>>(from: D) -> Result<&'static rescind_exerci
 
 impl Exercise {
     pub(crate) fn of(chapter: Chapter) -> &'static Self {
-        let found = TWELVE.iter().find(|exercise| exercise.chapter == chapter);
+        let found = ALL.iter().find(|exercise| exercise.chapter == chapter);
         #[expect(clippy::expect_used, reason = "the tests ask for that of every chapter")]
         found.expect("every chapter has an exercise")
     }

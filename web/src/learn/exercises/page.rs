@@ -9,7 +9,7 @@ use rescind_lab::{Action, Answer};
 use super::{
     address_of,
     attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
-    exercise::{Exercise, Hint, Kind, Try},
+    exercise::{Code, Exercise, Hint, Kind, Try},
     progress::{Deed, progress_of},
     running::{Reached, run, steps_in_the_lab},
 };
@@ -40,7 +40,7 @@ impl Drawn {
 
     /// The page with a hint's attempt.
     fn tried(&self, leads: &Try) -> String {
-        address_of(self.exercise.chapter, &leads.attempt(self.exercise))
+        address_of(self.exercise.chapter, &leads.attempt())
     }
 
     /// Text with `code` between backticks, as HTML.
@@ -76,7 +76,7 @@ impl Drawn {
     /// The choices' labels.
     fn chosen(&self, chosen: &[(String, String)]) -> Vec<String> {
         let words = |(name, value): &(String, String)| match &self.exercise.kind {
-            Kind::Parameters { settings, .. } => {
+            Kind::Parameters { settings, .. } | Kind::Code(Code { lines: settings, .. }) => {
                 let setting = settings.iter().find(|setting| setting.name == *name)?;
                 let (_, words) = setting.options.iter().find(|(offered, _)| offered == value)?;
                 Some(format!("{}: {words}", setting.label))
@@ -89,7 +89,7 @@ impl Drawn {
                     if *value == "yes" { "it is so" } else { "it is not so" }
                 ))
             }
-            _ => None,
+            Kind::Sandbox { .. } => None,
         };
         chosen.iter().filter_map(words).collect()
     }

