@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use rescind_testkit::{ApiClient, Tokens};
+use rescind_testkit::{ApiClient, Reply, Tokens};
+use secrecy::ExposeSecret;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
@@ -112,7 +113,7 @@ async fn ask(api: ApiClient, dead: Arc<[Tokens]>, live: Arc<[Tokens]>, begin: us
         }
         for (tokens, is_live) in [(&dead[turn % dead.len()], false), (&live[turn % live.len()], true)] {
             let begun = Instant::now();
-            let answer = accepted(api.me(tokens.access()).await);
+            let answer = accepted(me(&api, tokens).await);
             let took = begun.elapsed();
             let (count, times) = match (is_live, answer) {
                 (false, Some(false)) => (&mut tally.refused, &mut tally.until_answer),
@@ -127,4 +128,16 @@ async fn ask(api: ApiClient, dead: Arc<[Tokens]>, live: Arc<[Tokens]>, begin: us
         }
     }
     tally
+}
+
+/// Asks again if the connection was lost: a node that was paused has closed those that were silent for too long.
+async fn me(api: &ApiClient, tokens: &Tokens) -> Reply {
+    let request = || {
+        let token = tokens.access().expose_secret();
+        api.request("GET", "/api/me").bearer_auth(token)
+    };
+    match api.attempt(request()).await {
+        Ok(reply) => reply,
+        Err(_) => api.send(request()).await,
+    }
 }
