@@ -66,11 +66,6 @@ impl Decoded {
     pub(crate) fn unverified_session(&self) -> Option<SessionId> {
         self.claims.members.text("sid")?.parse().ok()
     }
-
-    #[cfg(test)]
-    pub(crate) fn token(&self) -> String {
-        format!("{}.{}.{}", self.header.raw, self.claims.raw, self.signature)
-    }
 }
 
 impl Undecodable {
@@ -231,64 +226,5 @@ impl<'de> Deserialize<'de> for Members {
         }
 
         deserializer.deserialize_map(Object)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn token(header: &str, claims: &str) -> String {
-        let part = |json| BASE64_URL_SAFE_NO_PAD.encode(json);
-        format!("{}.{}.c2lnbmF0dXJl", part(header), part(claims))
-    }
-
-    #[test]
-    fn members_keep_their_order_and_duplicates() {
-        let text = token(r#"{"typ":"at+jwt","alg":"EdDSA"}"#, r#"{"sub":"a","exp":7,"sub":"b"}"#);
-        let decoded = Decoded::of(&text).unwrap();
-        let names: Vec<_> = decoded.claims.members.iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["sub", "exp", "sub"]);
-        assert!(decoded.claims.members.stands_twice("sub") && !decoded.claims.members.stands_twice("exp"));
-        assert_eq!(decoded.claims.members.text("sub"), Some("b"));
-        assert_eq!(decoded.token(), text);
-    }
-
-    #[test]
-    fn a_compact_part_is_encoded_unchanged() {
-        let text = token(r#"{"typ":"at+jwt"}"#, r#"{"z":1,"a":{"b":[true,null]},"é":"\n"}"#);
-        let decoded = Decoded::of(&text).unwrap();
-        let again = Part::encode(decoded.claims.members.clone());
-        assert_eq!(again.raw, decoded.claims.raw);
-    }
-
-    #[test]
-    fn a_member_is_replaced_in_place_appended_or_removed() {
-        let mut members: Members = serde_json::from_str(r#"{"a":1,"b":2,"c":3}"#).unwrap();
-        members.set("b", Some(json!("x")));
-        members.set("d", Some(json!(4)));
-        members.set("a", None);
-        members.set("e", None);
-        assert_eq!(members.to_string(), r#"{"b":"x","c":3,"d":4}"#);
-    }
-
-    #[test]
-    fn what_people_paste_by_mistake_is_recognised() {
-        let good = token("{}", "{}");
-        for (text, why) in [
-            (String::new(), Undecodable::Empty),
-            (format!("{good} {good}"), Undecodable::InPieces),
-            ("rrt_AbC".to_owned(), Undecodable::RefreshToken),
-            ("hello".to_owned(), Undecodable::Parts(1)),
-            ("a.b.c.d.e".to_owned(), Undecodable::Parts(5)),
-            ("a.b.c".to_owned(), Undecodable::NotJson),
-            (token("[]", "{}"), Undecodable::NotJson),
-            ("x".repeat(9_000), Undecodable::TooLong),
-        ] {
-            assert_eq!(Decoded::of(&text).err(), Some(why), "{}", text.len());
-        }
-        assert!(Decoded::of(&good).is_ok());
     }
 }

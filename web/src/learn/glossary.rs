@@ -66,7 +66,7 @@ fn plain(text: &str) -> String {
 struct Glossary {
     frame: Frame,
     terms: Vec<Drawn>,
-    /// Each name with its anchor, in the order of the alphabet.
+    /// Each name with its anchor, in the order of the alphabet, where all terms are shown.
     names: Vec<(&'static str, &'static str)>,
     /// What was looked for, and whether it was found.
     query: String,
@@ -88,6 +88,7 @@ pub(super) async fn show(reader: Reader, search: Option<web::Query<Search>>) -> 
     let query: String = search.map(|search| search.into_inner().q).unwrap_or_default();
     let query: String = query.chars().take(LONGEST_QUERY).collect();
     let words = plain(&query);
+    let named = |term: &'static Term| term.names().map(|name| (name, term.anchor.as_str()));
     let is_meant = |term: &&Term| !words.is_empty() && term.is_meant_by(&words);
     let mut found: Vec<_> = TERMS.iter().filter(is_meant).collect();
     let is_found = !found.is_empty();
@@ -95,16 +96,16 @@ pub(super) async fn show(reader: Reader, search: Option<web::Query<Search>>) -> 
         // Perhaps it is explained under another name.
         found = TERMS.iter().filter(|term| plain(&term.says).contains(&words)).collect();
     }
-    if found.is_empty() {
+    let mut names = Vec::new();
+    if found.is_empty() || words.is_empty() {
         found = TERMS.iter().collect();
+        names.extend(TERMS.iter().flat_map(named));
+        names.sort_by_key(|(name, _)| plain(name));
     }
     let drawn = |term: &'static Term| Drawn {
         chapters: Chapter::all().filter(|chapter| chapter.uses(&term.anchor)).collect(),
         term,
     };
-    let named = |term: &'static Term| term.names().map(|name| (name, term.anchor.as_str()));
-    let mut names: Vec<_> = TERMS.iter().flat_map(named).collect();
-    names.sort_by_key(|(name, _)| plain(name));
     let page = Glossary {
         frame: reader.frame("Glossary").await,
         terms: found.into_iter().map(drawn).collect(),

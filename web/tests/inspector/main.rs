@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 mod in_a_browser;
+mod tampering;
 
 use rescind_testkit::{CookieClient, ExposeSecret, Program, Reply, Running};
 use scraper::{Html, Selector};
@@ -147,6 +148,10 @@ async fn what_is_no_token_is_reported_beside_the_field_and_not_repeated() {
         ("x".repeat(60_000), "longer than 8 KiB"),
         ("rrt_secret".to_owned(), "refresh token"),
         ("hello-there".to_owned(), "no dot"),
+        ("a.b.c.d.e".to_owned(), "it is encrypted"),
+        ("a.b.c".to_owned(), "not JSON in base64url"),
+        // An array and an object.
+        ("W10.e30.c2lnbmF0dXJl".to_owned(), "not JSON in base64url"),
     ] {
         let reply = paste(&nobody, &text).await.expect_status(422);
         assert!(words(&reply.text, "#token-error").contains(says), "{says}");
