@@ -27,9 +27,10 @@ BOTH_CORES = f"0-{max(1, os.cpu_count() - 1)}"
 
 
 def build():
-    for tool in ("cargo", "node", "npm", "python3", "redis-cli", "redis-server", "taskset", "wrk"):
+    for tool in ("cargo", "node", "npm", "perf", "python3", "redis-cli", "redis-server", "taskset", "wrk"):
         if not shutil.which(tool):
-            raise SystemExit(f"{tool} is missing: apt-get install nodejs npm python3-venv redis-server util-linux wrk")
+            packages = "linux-perf nodejs npm python3-venv redis-server util-linux wrk"
+            raise SystemExit(f"{tool} is missing: apt-get install {packages}")
     for command in (["build", "--release", "--examples"], ["bench", "--no-run"]):
         subprocess.run(["cargo", *command, "--locked"], cwd=HERE, check=True)
     lock, made = PEERS / "package-lock.json", PEERS / "node_modules" / ".package-lock.json"
@@ -86,7 +87,7 @@ class Variant:
 
     def ratio(self, other: "Variant") -> float:
         """Of the cost, to that of another in the same round: what slows the whole machine for a while is in both."""
-        return statistics.median(ours["cpu"] / its["cpu"] for ours, its in zip(self.rounds, other.rounds))
+        return statistics.median(ours["cpu"] / its["cpu"] for ours, its in zip(self.rounds, other.rounds, strict=True))
 
     def spread(self) -> float:
         costs = [each["cpu"] for each in self.rounds]
@@ -392,9 +393,9 @@ def logouts(bench: Bench, quick: bool):
 SHARES = {
     "the kernel: sockets, wake-ups, the database's file": (r"\[kernel", r""),
     "signatures, hashes": (r"", r"25519|sha(256|512)_|curve|bignum|EVP_|HMAC|aws_lc"),
-    "the token, its cache, the blacklist, the session's rules": (r"", r"rescind_(token|session)|quick_cache"),
-    "the guard, the extractor, the handler": (r"", r"rescind_|serde_json|uuid"),
-    "SQL: SQLite, sqlx, sea-orm": (r"", r"sqlite|sqlx|sea_|[a-z]Vdbe|pcache|btree"),
+    "the token, its cache, the blacklist, the session's rules": (r"", r"^\W*(rescind_(token|session)|quick_cache)|MemoryBlacklist"),
+    "the guard, the extractor, the handler": (r"", r"^\W*(rescind_api|serde_json|uuid)"),
+    "SQL: SQLite, sqlx, sea-orm": (r"", r"sqlite|sqlx|sea_|^\W*(flume|rescind_store)|Vdbe|pcache|[a-z]Btree"),
     "memory: allocating, copying": (r"libc", r""),
     "HTTP and the runtime: actix, tokio": (r"", r""),
 }
@@ -402,8 +403,6 @@ SHARES = {
 
 def profile(bench: Bench, quick: bool):
     """By `perf`, which samples what a node's processor does."""
-    if not shutil.which("perf"):
-        raise SystemExit("perf is missing: apt-get install linux-perf")
     seconds, revoked = (2, 10_000) if quick else (10, 1_000_000)
     bench.start_redis()
     settings = {"REDIS_URL": bench.redis_url(), "RESCIND_STORE_TIMEOUT": "2s", "RESCIND_BLACKLIST_READ": "replicated"}
@@ -417,7 +416,7 @@ def profile(bench: Bench, quick: bool):
         ("an authenticated request", asked, "/me", ["walk", bench.work / "replicated.tokens", *BEARER], (32, 1)),
         ("a refresh", refreshed, "/api/refresh", ["refresh", tokens], (8, 8)),
     ):
-        data = bench.work / "perf.data"
+        data = bench.work / f"{node.name}.perf"
         record = ["perf", "record", "--quiet", "-e", "cpu-clock", "-F", "4999", "-o", data, "-p", node.process.pid]
         with subprocess.Popen([*map(str, record), "--", "sleep", str(seconds)], stderr=subprocess.DEVNULL):
             load(f"http://127.0.0.1:{node.port}{path}", seconds + 1, kind, *many)

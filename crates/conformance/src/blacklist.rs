@@ -195,13 +195,14 @@ pub async fn an_entry_inserted_twice_is_one_entry(store: Store) {
     assert_eq!(store.prune(noon_plus(60), 10).await.answer(), 0);
 }
 
-/// In either order.
+/// In either order, by two calls or by one.
 pub async fn the_later_until_is_kept(store: Store) {
     made_whole(&store).await;
-    for untils in [[60, 600], [600, 60]] {
+    for (untils, at_once) in [([60, 600], 1), ([600, 60], 1), ([60, 600], 2), ([600, 60], 2)] {
         let token = new_token();
-        for until in untils {
-            insert(&store, Scope::Token(token), noon_plus(until)).await;
+        let entries = untils.map(|until| entry(Scope::Token(token), noon_plus(until)));
+        for entries in entries.chunks(at_once) {
+            store.insert(entries).await.answer();
         }
         assert_eq!(
             store.prune(noon_plus(600) - A_MILLISECOND, 10).await.answer(),

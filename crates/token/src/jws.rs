@@ -16,7 +16,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use crate::Algorithm;
+use crate::{Algorithm, json::Json};
 
 /// The longest token that is decoded, in bytes. Ours have about 500. The limit bounds the work that a stranger can
 /// cause.
@@ -94,8 +94,8 @@ impl<'de> Deserialize<'de> for Object {
                     members: Map::new(),
                     has_duplicate: false,
                 };
-                while let Some((name, value)) = map.next_entry()? {
-                    object.has_duplicate |= object.members.insert(name, value).is_some();
+                while let Some((name, value)) = map.next_entry::<String, Json<'de>>()? {
+                    object.has_duplicate |= object.members.insert(name, value.into_value()).is_some();
                 }
                 Ok(object)
             }

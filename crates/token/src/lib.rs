@@ -8,6 +8,7 @@ mod extra_claims;
 mod fingerprint;
 mod ids;
 mod inspection;
+mod json;
 mod jws;
 mod key_ring;
 mod members;

@@ -1,6 +1,6 @@
 //! The members of a signed JSON object, read one by one, so that an error can name the claim.
 //!
-//! A value stays text until it is asked for, so most are copied once: into their place in the claims.
+//! A string is copied once: into its place in the claims.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,13 +9,16 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor},
 };
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
-use crate::VerifyError;
+use crate::{
+    VerifyError,
+    json::{Json, Name},
+};
 
 /// Only of what a key has signed: there are few members, so each is looked for from the first on.
 pub(crate) struct Members<'a> {
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Vec<(Cow<'a, str>, Json<'a>)>,
     has_duplicate: bool,
 }
 
@@ -36,7 +39,7 @@ impl<'a> Members<'a> {
     pub(crate) fn claim<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, VerifyError> {
         let place = self.place(name).ok_or(VerifyError::MissingClaim(name))?;
         let (_, value) = self.members.swap_remove(place);
-        serde_json::from_str(value.get()).map_err(|_| VerifyError::MalformedClaim(name))
+        value.read().ok_or(VerifyError::MalformedClaim(name))
     }
 
     /// A NumericDate of RFC 7519 section 2, in whole seconds: fractions are allowed there and never signed here.
@@ -50,20 +53,16 @@ impl<'a> Members<'a> {
     }
 
     /// The members that were not asked for.
-    pub(crate) fn others(self) -> Result<Map<String, Value>, VerifyError> {
-        let read = |(name, value): (Cow<'_, str>, &RawValue)| {
-            let value = serde_json::from_str(value.get()).map_err(|_| VerifyError::Malformed)?;
-            Ok((name.into_owned(), value))
-        };
-        self.members.into_iter().map(read).collect()
+    pub(crate) fn others(self) -> Map<String, Value> {
+        let others = self.members.into_iter();
+        others
+            .map(|(name, value)| (name.into_owned(), value.into_value()))
+            .collect()
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
         struct Read;
 
         impl<'de> Visitor<'de> for Read {

@@ -325,7 +325,7 @@ async fn a_row_that_cannot_be_read_confirms_no_logout() {
     assert!(node.blacklist.insert(&[sql.commit()]).await.is_err());
 }
 
-/// Its renewals are held up, and Redis still answers reads: each check asks Redis, and what was revoked meanwhile is refused.
+/// Its renewals are held up, and Redis still answers reads: each check asks Redis.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_lease_has_ended_reads_directly() {
     let Some(_) = needs(Tool::Redis) else { return };

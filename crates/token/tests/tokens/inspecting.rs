@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rescind_token::{Inspection, MAX_TOKEN_BYTES, TokenCheck, Verdict, VerifyError};
 use serde_json::json;
 
-use crate::forge::{Forge, at, b64, claims, verifier};
+use crate::forge::{Forge, at, b64, claims, unb64, verifier};
 
 /// One minute after signing.
 fn now() -> Timestamp {
@@ -179,4 +179,22 @@ proptest! {
         changed.replace_range(position..=position, &letter);
         assert_agrees(&forge, &changed);
     }
+}
+
+/// The header of a token that a key ring has signed is only compared; one that says the same in other words is read.
+#[test]
+fn another_spelling_of_the_header_passes_the_same_checks() {
+    let forge = Forge::new();
+    let token = forge.ring.sign(&claims()).unwrap();
+    let usual = unb64(token.expose_secret().split('.').next().unwrap());
+    let spaced = String::from_utf8(usual.clone())
+        .unwrap()
+        .replace(':', " : ")
+        .into_bytes();
+    let inspected = [usual, spaced].map(|header| {
+        let good = forge.sign_text(&header, forge.claims().to_string());
+        let wrong = format!("{}.{}", good.rsplit_once('.').unwrap().0, b64([7; 64]));
+        [good, wrong].map(|token| format!("{:?}", inspect(&forge, &token)))
+    });
+    assert_eq!(inspected[0], inspected[1]);
 }

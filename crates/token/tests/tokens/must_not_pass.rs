@@ -453,3 +453,39 @@ fn an_error_never_shows_the_token() {
         assert!(!format!("{error} {error:?}").contains("top-secret"));
     }
 }
+
+// JSON that readers disagree about
+
+#[test]
+fn claims_that_are_no_json_value_are_refused_before_any_claim_is_named() {
+    let forge = Forge::new();
+    let claims = forge.claims().to_string();
+    let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(1_000), "]".repeat(1_000));
+    for text in [
+        claims.replace(r#""iat":"#, r#""iat":1e999,"was":"#),
+        claims.replace(r#""iss":"#, r#""iss":"\ud800","was":"#),
+        deep,
+    ] {
+        let token = forge.sign_text(forge.header().to_string(), text);
+        assert_eq!(forge.refusal(&token), VerifyError::Malformed);
+    }
+}
+
+/// With its feature `raw_value`, `serde_json` reads such an object as the JSON in its string. Other crates of a program may
+/// enable that.
+#[test]
+fn an_object_with_the_library_s_own_name_stays_an_object() {
+    let forge = Forge::new();
+    let object = |text: &str| json!({"$serde_json::private::RawValue": text});
+    assert_eq!(
+        forge.refusal(&forge.with_header("alg", object(r#""EdDSA""#))),
+        VerifyError::WrongAlgorithm
+    );
+    assert_eq!(
+        forge.refusal(&forge.with_claim("iss", object(r#""https://rescind.example""#))),
+        VerifyError::MalformedClaim("iss")
+    );
+    let token = forge.with_claim("tenant", object("7"));
+    let extra = forge.verify(&token).unwrap().extra;
+    assert_eq!(extra.as_object()["tenant"], object("7"));
+}
