@@ -59,12 +59,17 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
         .await?;
     let rescind = node.rescind().clone();
     let api = rescind.settings();
-    let site = Site::new(rescind.clone(), demo, Arc::clone(&stores));
     let shown = match demo {
         Demo::On => {
             let mut rng = SystemRandom::new()?;
-            let stage = Stage::new(node.bound(), api, peers, stores, StdRng::from_rng(&mut rng))
-                .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
+            let stage = Stage::new(
+                node.bound(),
+                api,
+                peers,
+                Arc::clone(&stores),
+                StdRng::from_rng(&mut rng),
+            )
+            .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
             let ending = stage.clone();
             node = node.when_ending(move || ending.end());
             let ring = demo::keys::Ring {
@@ -75,6 +80,8 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
         }
         Demo::Off => None,
     };
+    let opening = shown.as_ref().map(|(stage, ..)| demo::opening(&rescind, stage));
+    let site = Site::new(rescind.clone(), demo, stores, opening);
     let app = move || {
         App::new()
             .configure(|cfg| {

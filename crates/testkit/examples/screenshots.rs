@@ -31,17 +31,15 @@ const WIDTHS: [u32; 2] = [1280, 390];
 const MOST_BYTES: u64 = 120 * 1024;
 const WHOLE: &[&str] = &[];
 /// The stage, without its log.
-const STAGE: &[&str] = &["header", ".lanes"];
-/// The answer to the question, for the README.
-const DOORS: &[&str] = &["header", ".doors"];
-/// The answers of the nodes, below the doors.
+const STAGE: &[&str] = &["header", ".stage"];
+/// The answers of the nodes, in their tab.
 const NODES: &[&str] = &["header", "#nodes"];
 /// The address of the three nodes, which the commands on the page contain.
 const ADDRESS: &str = "http://127.0.0.1:8080";
 /// The account page, in two pictures: one would be too heavy.
 const TOKEN: &[&str] = &["header", "#access-token"];
 const DEVICES: &[&str] = &["#checks", "#your-devices"];
-const LOG: &[&str] = &["#log", "#diagram"];
+const LOG: &[&str] = &["#log"];
 /// The question, and the picture that answers it, for the README.
 const PICTURE: &[&str] = &["header", ".timelines"];
 const EXERCISE: &[&str] = &["#exercise"];
@@ -153,7 +151,7 @@ impl Album {
         browser.press("Log out").await;
         browser.press("Let the thief try again").await;
         self.take(&browser, "logged-out", STAGE).await;
-        self.take(&browser, "two-doors", DOORS).await;
+        self.take(&browser, "two-doors", STAGE).await;
         self.take(&browser, "log", LOG).await;
 
         browser.press("Second act: log in as alice again").await;
@@ -212,6 +210,8 @@ impl Album {
         browser.press("Log in as alice, and be robbed").await;
         browser.press("Log out").await;
         browser.press("Let the thief try again").await;
+        let open = "document.querySelector('#nodes').open = true";
+        browser.driver().execute(open, Vec::new()).await.unwrap();
         self.take(&browser, "cluster", NODES).await;
     }
 

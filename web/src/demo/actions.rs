@@ -8,9 +8,10 @@ use rescind_api::{Problem, Rescind, browser};
 use rescind_session::{Device, LogoutCredential, Password, token::AccessToken};
 
 use super::{
-    Stage,
-    heist::{Act, Heist, Tried},
+    SCREEN, Stage,
+    heist::{Act, Heist},
     peers::AtPeer,
+    standing::Tried,
     visitors::Visit,
     watching::{Told, Watched},
 };
@@ -18,8 +19,6 @@ use crate::{
     accounts::{DEMO_PASSWORD, VICTIM},
     pages::see_other,
 };
-
-const SCREEN: &str = "/demo";
 
 /// Logs this browser in as alice, and copies her token to the thief.
 pub(crate) async fn rob(
@@ -36,7 +35,8 @@ pub(crate) async fn rob(
     {
         let mut remembered = visit.lock();
         let act = remembered.heist.as_ref().map_or(Act::First, Heist::next_act);
-        let heist = Heist::of(login.access_token().clone(), login.claims().clone(), now, act);
+        let refreshes = rescind.service().policy().refresh.is_some();
+        let heist = Heist::of(login.access_token().clone(), login.claims(), refreshes, now, act);
         remembered.heist = Some(heist);
     }
     try_doors(&rescind, &stage, &visit).await?;
@@ -159,15 +159,16 @@ pub(crate) async fn thief_refreshes(
     let token = {
         let remembered = visit.lock();
         let stolen = remembered.heist.as_ref().and_then(|heist| heist.refresh.as_ref());
-        stolen.map(|stolen| stolen.token.clone())
+        stolen.cloned()
     };
     let Some(token) = token else {
         return Ok(see_other(SCREEN));
     };
     if let Some((access, refresh)) = stage.thief.refresh(&visit, &token).await {
         let claims = rescind.service().genuine_claims(access.expose_secret());
+        let now = rescind.service().now()?;
         if let (Some(heist), Ok(claims)) = (&mut visit.lock().heist, claims) {
-            heist.bought(access, claims, refresh);
+            heist.bought(access, &claims, refresh, now);
         }
     }
     Ok(see_other(SCREEN))

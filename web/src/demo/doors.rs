@@ -11,16 +11,16 @@ use rescind_session::{Check, token::AccessClaims};
 use serde::Serialize;
 
 use super::{
-    heist::Heist,
     log::{ASKING_DOOR, SIGNATURE_DOOR},
     peers::Attempt,
     scene::Scene,
+    standing::Standing,
     words::WORDS,
 };
 use crate::{
     content::{Facts, say, word, yes},
     pages::{read, times::Time},
-    trace::Said as Colour,
+    trace::{Said as Colour, stage::Door},
 };
 
 /// The private notes of the demo's users.
@@ -62,19 +62,6 @@ async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, P
         .json(MeAndMyNote { me, note }))
 }
 
-pub(super) struct DoorView {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) path: &'static str,
-    pub(super) asks: String,
-    pub(super) said: Said,
-    /// The note that the thief reads behind it.
-    pub(super) note: Option<String>,
-    pub(super) why: String,
-    /// A command with which the reader can try the token.
-    pub(super) command: Option<String>,
-}
-
 /// A door's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
@@ -96,6 +83,18 @@ pub(super) enum Said {
 }
 
 impl Said {
+    /// A door's answer after some moments.
+    fn at(standing: &Standing, first: bool, now: Timestamp) -> Self {
+        let (Some(tried), Some(thief)) = (&standing.tried, &standing.thief) else {
+            return Self::Nothing;
+        };
+        let attempt = if first { &tried.asking } else { &tried.signature };
+        match standing.ended_at() {
+            Some(ended) if tried.at < ended => Self::Stale,
+            ended => Self::of(attempt, ended.is_some(), thief.expires_at, now),
+        }
+    }
+
     fn of(attempt: &Attempt, ended: bool, expires_at: Timestamp, now: Timestamp) -> Self {
         let exchange = &attempt.exchange;
         match &exchange.reply {
@@ -120,59 +119,76 @@ impl Said {
     }
 }
 
-impl DoorView {
-    /// Both doors, the checking one first.
-    pub(super) fn both(scene: &Scene, facts: &Facts) -> [Self; 2] {
-        let check = scene.rescind.service().policy().check;
-        [
-            Self::of(scene, facts, ASKING_DOOR, check),
-            Self::of(scene, facts, SIGNATURE_DOOR, Check::Nothing),
-        ]
-    }
+/// Both doors, the checking one first.
+pub(super) fn both(scene: &Scene, facts: &Facts) -> [Door; 2] {
+    let check = scene.rescind.service().policy().check;
+    [
+        door(scene, facts, ASKING_DOOR, check),
+        door(scene, facts, SIGNATURE_DOOR, Check::Nothing),
+    ]
+}
 
-    /// `check`: what this door checks after signature and expiry.
-    fn of(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Self {
-        let first = path == ASKING_DOOR;
-        let tried = scene.heist.and_then(|heist| Some((heist, heist.doors.as_ref()?)));
-        let ended_at = scene.heist.and_then(|heist| heist.ended_at);
-        let (mut said, mut note) = (Said::Nothing, None);
-        let mut facts = facts.clone();
-        if let Some((heist, tried)) = tried {
-            let attempt = if first { &tried.asking } else { &tried.signature };
-            said = match ended_at {
-                Some(ended) if tried.at < ended => Said::Stale,
-                ended => Said::of(attempt, ended.is_some(), heist.claims.expires_at, scene.now),
-            };
-            note = attempt.note.clone().filter(|_| said.colour() == Colour::ThiefIn);
-        }
-        if let Said::Refused { status, code } = &said {
-            facts.set("code", code.as_str());
-            facts.set("status", status.to_string());
-        }
-        facts.set("door", if first { "first" } else { "second" });
-        facts.set("said", word(&said));
-        facts.set("asked", word(check));
-        facts.set("bought", yes(scene.heist.is_some_and(|heist| heist.refresh.is_some())));
-        let (id, name) = match first {
-            true => ("door-blacklist", "The first door"),
-            false => ("door-signature", "The second door"),
-        };
-        Self {
-            id,
-            name,
-            path,
-            asks: say(&WORDS.asks, &facts),
-            why: say(&WORDS.why, &facts),
-            said,
-            note,
-            command: scene.heist.map(|heist| command(scene, path, heist)),
-        }
+/// The verdict of each door after some moments: for the time line.
+pub(super) fn verdicts(standing: &Standing, now: Timestamp) -> Vec<Option<Colour>> {
+    let doors = [true, false].map(|first| Said::at(standing, first, now).colour());
+    doors.map(|said| standing.thief.is_some().then_some(said)).into()
+}
+
+/// `check`: what this door checks after signature and expiry.
+fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door {
+    let first = path == ASKING_DOOR;
+    let said = Said::at(&scene.standing, first, scene.now);
+    let tried = scene.standing.tried.as_ref();
+    let attempt = tried.map(|tried| if first { &tried.asking } else { &tried.signature });
+    let mut facts = facts.clone();
+    let mut status = match &said {
+        Said::In | Said::StillIn(_) | Said::WasIn => "200".to_owned(),
+        _ => String::new(),
+    };
+    if let Said::Refused { status: number, code } = &said {
+        facts.set("code", code.as_str());
+        facts.set("status", number.to_string());
+        status = format!("{number} {code}");
+    }
+    facts.set("door", if first { "first" } else { "second" });
+    facts.set("said", word(&said));
+    facts.set("asked", word(check));
+    facts.set("bought", yes(scene.standing.both_refresh()));
+    let note = attempt.and_then(|attempt| attempt.note.as_ref());
+    let note = note.filter(|_| said.colour() == Colour::ThiefIn);
+    facts.set("note", note.map_or("", String::as_str));
+    facts.set("read", yes(note.is_some()));
+    let (id, name) = match first {
+        true => ("door-blacklist", "Door 1"),
+        false => ("door-signature", "Door 2"),
+    };
+    Door {
+        id,
+        name,
+        asks: say(&WORDS.asks, &facts),
+        said: said.colour(),
+        word: say(&WORDS.verdict, &facts),
+        why: say(&WORDS.why, &facts),
+        status,
+        until: match said {
+            Said::StillIn(time) => Some(Time {
+                counts_down: !scene.is_past,
+                ..time
+            }),
+            _ => None,
+        },
     }
 }
 
-/// For the reader's own terminal. Neither token nor address contains a character that a shell interprets.
-fn command(scene: &Scene, path: &str, heist: &Heist) -> String {
+/// For the reader's own terminal: for each door its id, its name and a command. Neither token nor address contains a
+/// character that a shell interprets.
+pub(super) fn commands(scene: &Scene, doors: &[Door]) -> Vec<(&'static str, &'static str, String)> {
+    let Some(heist) = scene.heist else { return Vec::new() };
     let origin = scene.rescind.settings().public_url.origin().ascii_serialization();
     let token = heist.access.expose_secret();
-    format!("curl -s {origin}{path} -H \"Authorization: Bearer {token}\"")
+    let command = |(door, path): (&Door, &str)| {
+        let command = format!("curl -s {origin}{path} -H \"Authorization: Bearer {token}\"");
+        (door.id, door.name, command)
+    };
+    doors.iter().zip([ASKING_DOOR, SIGNATURE_DOOR]).map(command).collect()
 }

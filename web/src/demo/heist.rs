@@ -1,17 +1,20 @@
-//! One robbery: what the thief holds, their answers from the doors, and what happened, moment by moment.
+//! One robbery: the stolen tokens, and what happened, moment by moment.
 //!
-//! Without I/O: handlers and the middleware report what they saw, and the screen reads it.
+//! Without I/O: handlers and the middleware report what they saw, and the screen reads it. How things stand after a moment is
+//! a [`Standing`], folded from the moments up to it, so that each step of the story can be shown again.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rescind_lab::{Asked, Refreshed, Who};
+use rescind_lab::{Asked, Who};
 use rescind_session::{
     IssuedTokens,
-    token::{AccessClaims, AccessToken, Generation, PresentedRefreshToken, RefreshToken, SessionId},
+    token::{AccessClaims, AccessToken, PresentedRefreshToken, RefreshToken, SessionId},
 };
 
 use super::{
     log::Entry,
-    peers::{AtPeer, Attempt},
+    standing::{Moment, Standing, State, Tried, What},
 };
 
 /// How many moments are kept. Of more, the first two stay, since the story began with them.
@@ -21,15 +24,12 @@ const FIRST_MOMENTS: usize = 2;
 /// A robbery. No `Debug`; its tokens are wiped when it is dropped.
 pub(crate) struct Heist {
     pub(super) access: AccessToken,
-    pub(super) claims: AccessClaims,
-    pub(super) refresh: Option<StolenRefresh>,
-    /// The doors' answers to that access token.
-    pub(super) doors: Option<Tried>,
-    pub(super) ended_at: Option<Timestamp>,
-    /// Set if the session was ended because a copy was noticed.
-    pub(super) reuse: Option<Reuse>,
+    pub(super) refresh: Option<RefreshToken>,
+    session: SessionId,
     pub(super) act: Act,
     pub(super) moments: Vec<Moment>,
+    /// After the first moments, and those that were not kept.
+    begun: Standing,
 }
 
 /// The part of the story that a robbery is for.
@@ -41,97 +41,64 @@ pub(crate) enum Act {
     Second,
 }
 
-pub(super) struct StolenRefresh {
-    pub(super) token: RefreshToken,
-    pub(super) generation: Generation,
-    /// Whether it was used, and the last outcome.
-    pub(super) used: Option<Refreshed>,
-}
-
-/// A copy was noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reuse {
-    /// When the thief last used the copy.
-    pub(crate) used_at: Timestamp,
-    /// Whose refresh revealed it.
-    pub(crate) noticed_by: Who,
-}
-
-/// The answers of both doors, and of the other nodes.
-#[derive(Clone)]
-pub(crate) struct Tried {
-    pub(crate) at: Timestamp,
-    pub(crate) asking: Attempt,
-    pub(crate) signature: Attempt,
-    /// The same door's answer at every other node.
-    pub(crate) elsewhere: Vec<AtPeer>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Moment {
-    pub(crate) at: Timestamp,
-    pub(crate) who: Who,
-    pub(crate) what: What,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum What {
-    LoggedIn,
-    CopiedAccess,
-    CopiedRefresh(Generation),
-    /// With the status of each answer.
-    Tried {
-        asking: String,
-        signature: String,
-        elsewhere: Vec<String>,
-    },
-    Exchanged(Refreshed),
-    LoggedOut,
-    /// The same again, with new tokens.
-    PlayedAgain,
-    /// The session was ended in another way.
-    Ended(&'static str),
-}
-
 impl Heist {
     /// After a login, the thief has copied the access token.
-    pub(crate) fn of(access: AccessToken, claims: AccessClaims, at: Timestamp, act: Act) -> Self {
+    pub(crate) fn of(access: AccessToken, claims: &AccessClaims, refreshes: bool, at: Timestamp, act: Act) -> Self {
         let mut heist = Self {
             access,
-            claims,
             refresh: None,
-            doors: None,
-            ended_at: None,
-            reuse: None,
+            session: claims.session_id,
             act,
             moments: Vec::new(),
+            begun: Standing::default(),
         };
-        heist.remember(at, Who::You, What::LoggedIn);
+        let expires_at = claims.expires_at;
+        heist.remember(at, Who::You, What::LoggedIn { expires_at, refreshes });
         heist.remember(at, Who::Thief, What::CopiedAccess);
+        heist.begun = heist.moments.iter().fold(Standing::default(), Standing::after);
         heist
+    }
+
+    /// How things stood after so many moments.
+    pub(crate) fn after(&self, moments: usize) -> Standing {
+        let moments = self.moments.get(..moments).unwrap_or(&self.moments);
+        match moments.get(FIRST_MOMENTS..) {
+            Some(later) => later.iter().fold(self.begun.clone(), Standing::after),
+            None => moments.iter().fold(Standing::default(), Standing::after),
+        }
+    }
+
+    /// How things stand.
+    pub(crate) fn standing(&self) -> Standing {
+        self.after(self.moments.len())
+    }
+
+    /// The steps of the story: how many moments had happened after each. The first act begins before the robbery.
+    pub(crate) fn steps(&self) -> Vec<usize> {
+        let mut steps = match self.act {
+            Act::First => vec![0],
+            Act::Second => Vec::new(),
+        };
+        let nexts = self.moments.iter().skip(1).map(Some).chain([None]);
+        for ((moment, next), count) in self.moments.iter().zip(nexts).zip(1..) {
+            if next.is_none_or(|next| !next.what.continues(&moment.what)) {
+                steps.push(count);
+            }
+        }
+        steps
     }
 
     /// The part of the next robbery: the second once the first was seen to its end.
     pub(crate) fn next_act(&self) -> Act {
+        let now = self.standing();
         match self.act {
-            Act::First if self.tried_after_end().is_some() && self.reuse.is_none() => Act::Second,
+            Act::First if now.tried_after_end() && now.reuse().is_none() => Act::Second,
             _ => Act::First,
         }
     }
 
-    /// The generation of the thief's refresh token.
-    pub(crate) fn generation(&self) -> Option<Generation> {
-        self.refresh.as_ref().map(|stolen| stolen.generation)
-    }
-
     pub(crate) fn session(&self) -> SessionId {
-        self.claims.session_id
-    }
-
-    /// The doors' answers since the session was ended.
-    pub(crate) fn tried_after_end(&self) -> Option<&Tried> {
-        let ended = self.ended_at?;
-        self.doors.as_ref().filter(|tried| tried.at >= ended)
+        self.session
     }
 
     /// The thief copies the refresh token too, if it is of this session.
@@ -139,100 +106,62 @@ impl Heist {
         let Ok(presented) = PresentedRefreshToken::parse(token.expose_secret()) else {
             return;
         };
-        if presented.unverified_session_id() != self.session() || self.ended_at.is_some() {
+        if presented.unverified_session_id() != self.session() || self.standing().session != State::Open {
             return;
         }
+        self.refresh = Some(token.clone());
         let generation = presented.unverified_generation();
-        self.refresh = Some(StolenRefresh {
-            token: token.clone(),
-            generation,
-            used: None,
-        });
         self.remember(at, Who::Thief, What::CopiedRefresh(generation));
     }
 
-    /// The thief has got new tokens. The doors' answers belonged to the old one.
-    pub(crate) fn bought(&mut self, access: AccessToken, claims: AccessClaims, refresh: RefreshToken) {
+    /// The thief has got new tokens.
+    pub(crate) fn bought(&mut self, access: AccessToken, claims: &AccessClaims, refresh: RefreshToken, at: Timestamp) {
         let Ok(presented) = PresentedRefreshToken::parse(refresh.expose_secret()) else {
             return;
         };
-        self.access = access;
-        self.claims = claims;
-        self.doors = None;
-        if let Some(stolen) = &mut self.refresh {
-            stolen.generation = presented.unverified_generation();
-            stolen.token = refresh;
-        }
+        let (expires_at, generation) = (claims.expires_at, presented.unverified_generation());
+        (self.access, self.refresh) = (access, Some(refresh));
+        self.remember(at, Who::Thief, What::Bought { expires_at, generation });
     }
 
     /// Whether the stolen token expired before the thief could try it after the end.
     pub(crate) fn has_expired_untried(&self, now: Timestamp) -> bool {
-        self.ended_at.is_some() && now >= self.claims.expires_at
+        let standing = self.standing();
+        standing.ended_at().is_some() && standing.thief.is_some_and(|thief| now >= thief.expires_at)
     }
 
     /// The same happened again with these tokens, and their session was ended.
     pub(crate) fn played_again(&mut self, issued: IssuedTokens, at: Timestamp) {
-        (self.access, self.claims) = (issued.access_token, issued.claims);
-        (self.doors, self.ended_at) = (None, Some(at));
-        self.remember(at, Who::Thief, What::PlayedAgain);
+        self.access = issued.access_token;
+        let expires_at = issued.claims.expires_at;
+        self.remember(at, Who::Thief, What::PlayedAgain { expires_at });
     }
 
     pub(crate) fn tried(&mut self, tried: Tried) {
-        let what = What::Tried {
-            asking: tried.asking.status(),
-            signature: tried.signature.status(),
-            elsewhere: tried.elsewhere.iter().map(|at| at.attempt.status()).collect(),
-        };
-        self.remember(tried.at, Who::Thief, what);
-        self.doors = Some(tried);
+        self.remember(tried.at, Who::Thief, What::Tried(Arc::new(tried)));
     }
 
     /// According to its row, the session was ended, by a request that was not seen here.
     pub(crate) fn found_ended(&mut self, at: Timestamp, how: &'static str) {
-        if self.ended_at.is_none() {
-            self.ended_at = Some(at);
+        if self.standing().session == State::Open {
             self.remember(at, Who::You, What::Ended(how));
         }
     }
 
     /// Updates the robbery from a request.
     pub(crate) fn saw(&mut self, entry: &Entry) {
+        let is_open = self.standing().session == State::Open;
         match entry.exchange.asked {
-            Asked::LogOut if !entry.exchange.is_refused() && self.ended_at.is_none() && self.is_about_this(entry) => {
-                self.ended_at = Some(entry.at);
+            Asked::LogOut if !entry.exchange.is_refused() && is_open && self.is_about_this(entry) => {
                 self.remember(entry.at, entry.exchange.who, What::LoggedOut);
             }
-            Asked::Refresh => self.saw_refresh(entry),
+            Asked::Refresh => {
+                if let Some(outcome) = entry.exchange.refreshed(self.session()) {
+                    self.remember(entry.at, entry.exchange.who, What::Exchanged(outcome));
+                }
+            }
             _ => {}
         }
-    }
-
-    fn saw_refresh(&mut self, entry: &Entry) {
-        let Some(exchange) = entry.exchange.refreshed(self.session()) else {
-            return;
-        };
-        if entry.exchange.who == Who::Thief
-            && let Some(stolen) = &mut self.refresh
-        {
-            stolen.used = Some(exchange.clone());
-        }
-        // The copy's last use before this one.
-        let used_before = self.moments.iter().rev().find(|moment| {
-            moment.who == Who::Thief && matches!(moment.what, What::Exchanged(_) | What::CopiedRefresh(_))
-        });
-        let used_at = used_before.map_or(entry.at, |moment| moment.at);
-        if exchange == Refreshed::Reused && self.reuse.is_none() {
-            self.ended_at = self.ended_at.or(Some(entry.at));
-            self.reuse = Some(Reuse {
-                used_at: if entry.exchange.who == Who::Thief {
-                    entry.at
-                } else {
-                    used_at
-                },
-                noticed_by: entry.exchange.who,
-            });
-        }
-        self.remember(entry.at, entry.exchange.who, What::Exchanged(exchange));
     }
 
     /// If the policy keeps sessions, a logout names the one it closed. If not, it can mean only this one.
@@ -245,7 +174,8 @@ impl Heist {
         let place = self.moments.partition_point(|moment| moment.at <= at);
         self.moments.insert(place, Moment { at, who, what });
         if self.moments.len() > MOST_MOMENTS {
-            self.moments.remove(FIRST_MOMENTS);
+            let oldest = self.moments.remove(FIRST_MOMENTS);
+            self.begun = std::mem::take(&mut self.begun).after(&oldest);
         }
     }
 }
@@ -257,7 +187,7 @@ mod tests {
     use jiff::ToSpan;
     use rescind_session::token::{ClientId, TokenId, UserId};
 
-    use super::*;
+    use super::{super::standing::Reuse, *};
     use actix_web::http::Method;
     use rescind_lab::{
         Exchange,
@@ -289,7 +219,7 @@ mod tests {
             auth_time: None,
             extra: Default::default(),
         };
-        Heist::of("stolen".to_owned().into(), claims, now(), Act::First)
+        Heist::of("stolen".to_owned().into(), &claims, true, now(), Act::First)
     }
 
     fn call(operation: Operation, answer: Answer, generation: u32) -> Call {
@@ -328,12 +258,12 @@ mod tests {
             "00000000-0000-0000-0000-000000000001".parse().unwrap(),
         ));
         heist.saw(&entry(Who::You, Asked::LogOut, vec![other]));
-        assert_eq!(heist.ended_at, None);
+        assert_eq!(heist.standing().ended_at(), None);
         let own = call(Operation::Close, Answer::Done, 0);
         for _ in 0..2 {
             heist.saw(&entry(Who::You, Asked::LogOut, vec![own]));
         }
-        assert_eq!(heist.ended_at, Some(now() + 10.seconds()));
+        assert_eq!(heist.standing().ended_at(), Some(now() + 10.seconds()));
         assert_eq!(heist.moments.len(), 3, "logged in, copied, logged out");
     }
 
@@ -358,7 +288,7 @@ mod tests {
             noticed_by: Who::You,
         };
         assert_eq!(
-            (heist.reuse, heist.ended_at),
+            (heist.standing().reuse(), heist.standing().ended_at()),
             (Some(expected), Some(now() + 10.seconds()))
         );
     }

@@ -10,9 +10,9 @@
 //! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and counts store calls |
 //! | [`log`] | what a request is, and its log entry, made from the lab's recording |
 //! | [`thief`], [`peers`], [`doors`] | the thief, the other nodes, and the doors |
-//! | [`heist`] | the state of a robbery |
+//! | [`heist`], [`standing`] | a robbery, and how it stands after each moment |
 //! | [`actions`] | the buttons |
-//! | [`scene`], [`screen`], [`words`] | the story's progress, what is drawn, and its sentences |
+//! | [`scene`], [`staged`], [`screen`], [`words`] | the story's progress, the stage, the page, and its sentences |
 //! | [`events`] | the live log |
 //! | [`keys`] | the key ring, and the buttons that rotate its keys |
 //!
@@ -30,6 +30,8 @@ mod log;
 mod peers;
 mod scene;
 mod screen;
+mod staged;
+mod standing;
 mod thief;
 pub(crate) mod visitors;
 mod watching;
@@ -47,6 +49,7 @@ use tokio::sync::{Semaphore, watch};
 use url::Url;
 
 use peers::Peers;
+pub(crate) use staged::opening;
 use thief::Thief;
 use visitors::{Ticket, Visit, Visitors};
 pub(crate) use watching::watched;
@@ -54,6 +57,8 @@ pub(crate) use watching::watched;
 use crate::{pages::read, stores::Stores};
 
 const MOST_VISITORS: u64 = 1_000;
+/// The page with the stage.
+const SCREEN: &str = "/demo";
 const VISITOR_COOKIE: &str = "visitor";
 
 /// The state that the demo's handlers share.
@@ -109,7 +114,7 @@ impl Stage {
 pub(crate) fn configure(stage: &web::Data<Stage>, cfg: &mut web::ServiceConfig) {
     cfg.app_data(stage.clone())
         .configure(doors::configure)
-        .service(web::resource("/demo").route(read().to(screen::show)))
+        .service(web::resource(SCREEN).route(read().to(screen::show)))
         .service(web::resource("/demo/log/{id}").route(read().to(screen::show_entry)))
         .service(web::resource("/demo/events").route(web::get().to(events::stream)))
         .service(web::resource("/demo/rob").route(web::post().to(actions::rob)))

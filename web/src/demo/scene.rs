@@ -8,19 +8,27 @@ use rescind_lab::Who;
 use rescind_session::token::{Generation, SessionId};
 
 use super::{
-    heist::{Act, Heist, Tried},
+    heist::{Act, Heist},
     peers::Attempt,
+    standing::{Standing, State, Tried},
     words::WORDS,
 };
 use crate::{
+    accounts::VICTIM,
     content::{Facts, of, word, yes},
     stores::BlacklistKind,
+    trace::stage::Button,
 };
 
 pub(super) struct Scene<'a> {
+    /// The time of the step that is shown.
     pub(super) now: Timestamp,
     pub(super) rescind: &'a Rescind,
     pub(super) heist: Option<&'a Heist>,
+    /// How things stood at the step that is shown.
+    pub(super) standing: Standing,
+    /// Whether that is an earlier step.
+    pub(super) is_past: bool,
     /// Who looks at the screen, if that is known.
     pub(super) visitor: Option<&'a Visitor>,
     /// The viewer's name, if it is known.
@@ -31,11 +39,26 @@ pub(super) struct Scene<'a> {
     pub(super) blacklist: BlacklistKind,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// The same after only so many moments.
+    pub(super) fn at(self, heist: &'a Heist, moments: usize) -> Self {
+        let last = heist
+            .moments
+            .get(..moments)
+            .and_then(<[_]>::last)
+            .or(heist.moments.first());
+        Self {
+            now: last.map_or(self.now, |moment| moment.at),
+            standing: heist.after(moments),
+            is_past: true,
+            ..self
+        }
+    }
+
     /// Whether the browser is logged in with the session that was robbed.
     pub(super) fn is_the_victim(&self, heist: &Heist) -> bool {
         let by_access = self.logged_in().is_some_and(|who| who.session_id() == heist.session());
-        by_access || self.your_generation(heist).is_some() && !matches!(self.visitor, Some(Visitor::Anonymous))
+        by_access || self.your_generation().is_some() && !matches!(self.visitor, Some(Visitor::Anonymous))
     }
 
     pub(super) fn logged_in(&self) -> Option<&Authenticated> {
@@ -46,43 +69,70 @@ impl Scene<'_> {
     }
 
     /// The generation of the browser's refresh token, if it is of the session that was robbed.
-    pub(super) fn your_generation(&self, heist: &Heist) -> Option<Generation> {
+    pub(super) fn your_generation(&self) -> Option<Generation> {
+        if self.is_past {
+            let is_open = self.standing.session == State::Open;
+            return self.standing.you.as_ref().filter(|_| is_open)?.generation;
+        }
         let (session, generation) = self.cookie?;
-        (session == heist.session()).then_some(generation)
+        (session == self.heist?.session()).then_some(generation)
+    }
+
+    /// The generation of the thief's refresh token.
+    pub(super) fn their_generation(&self) -> Option<Generation> {
+        self.standing.thief.as_ref()?.generation
+    }
+
+    /// Whether the thief's access token has time left.
+    pub(super) fn left(&self) -> bool {
+        let thief = self.standing.thief.as_ref();
+        thief.is_some_and(|thief| self.now < thief.expires_at)
+    }
+
+    /// By how many generations the thief is ahead.
+    fn ahead(&self) -> Option<u32> {
+        let (yours, theirs) = (self.your_generation()?, self.their_generation()?);
+        Some(theirs.get().saturating_sub(yours.get()))
     }
 
     pub(super) fn facts(&self) -> Facts {
-        let heist = self.heist;
-        let is = |holds: fn(&Heist) -> bool| yes(heist.is_some_and(holds));
+        let standing = &self.standing;
         let tried = |door: fn(&Tried) -> &Attempt| {
-            let tried = heist.and_then(|heist| heist.doors.as_ref());
+            let tried = standing.tried.as_ref();
             tried.map_or("nothing", |tried| door(tried).name())
         };
+        let visitor = match self.visitor {
+            _ if self.is_past && standing.session == State::Open => "logged-in",
+            _ if self.is_past => "anonymous",
+            Some(Visitor::LoggedIn(_)) => "logged-in",
+            Some(Visitor::Stale) => "stale",
+            Some(Visitor::Anonymous) => "anonymous",
+            None => "unknown",
+        };
+        let by = match standing.session {
+            State::Ended { by, .. } => word(by),
+            State::NotYet | State::Open => String::new(),
+        };
+        let name = if self.is_past { Some(VICTIM) } else { self.name };
         let facts = Facts::default()
-            .with("phase", word(Phase::of(self)))
+            .with("phase", word(Phase::of(standing)))
             .with("asking", tried(|tried| &tried.asking))
             .with("signature", tried(|tried| &tried.signature))
             .with("check", word(self.rescind.service().policy().check))
             .with("blacklist", word(self.blacklist))
-            .with("ended", is(|heist| heist.ended_at.is_some()))
+            .with("ended", yes(standing.ended_at().is_some()))
+            .with("left", yes(self.left()))
+            .with("refresh", yes(standing.both_refresh()))
+            .with("by", by)
             .with(
-                "left",
-                yes(heist.is_some_and(|heist| self.now < heist.claims.expires_at)),
+                "ahead",
+                self.ahead().map_or_else(String::new, |ahead| ahead.min(2).to_string()),
             )
-            .with("refresh", is(|heist| heist.refresh.is_some()))
-            .with("named", yes(self.name.is_some()))
-            .with("name", self.name.unwrap_or_default())
-            .with(
-                "visitor",
-                match self.visitor {
-                    Some(Visitor::LoggedIn(_)) => "logged-in",
-                    Some(Visitor::Stale) => "stale",
-                    Some(Visitor::Anonymous) => "anonymous",
-                    None => "unknown",
-                },
-            )
-            .with("act", word(heist.map_or(Act::First, |heist| heist.act)));
-        match heist.and_then(|heist| heist.reuse).map(|reuse| reuse.noticed_by) {
+            .with("named", yes(name.is_some()))
+            .with("name", name.unwrap_or_default())
+            .with("visitor", visitor)
+            .with("act", word(self.heist.map_or(Act::First, |heist| heist.act)));
+        match standing.reuse().map(|reuse| reuse.noticed_by) {
             Some(Who::Thief) => facts.with("noticed", "thief"),
             Some(Who::You | Who::Browser) => facts.with("noticed", "you"),
             None => facts,
@@ -105,16 +155,14 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn of(scene: &Scene) -> Self {
-        let Some(heist) = scene.heist else {
-            return Self::NotRobbed;
-        };
-        match (heist.ended_at, heist.refresh.is_some()) {
+    pub(super) fn of(standing: &Standing) -> Self {
+        match standing.session {
+            State::NotYet => Self::NotRobbed,
             // While both can refresh, there is another token.
-            (None, true) => Self::BothHoldIt,
-            (None, false) => Self::Robbed,
-            (Some(_), _) if heist.tried_after_end().is_some() => Self::TriedAfterEnd,
-            (Some(_), _) => Self::Ended,
+            State::Open if standing.both_refresh() => Self::BothHoldIt,
+            State::Open => Self::Robbed,
+            State::Ended { .. } if standing.tried_after_end() => Self::TriedAfterEnd,
+            State::Ended { .. } => Self::Ended,
         }
     }
 }
@@ -164,27 +212,24 @@ impl Step {
         of(&WORDS.buttons, self)
     }
 
-    /// Whether it begins another story: then the current result is more important than the button.
-    pub(super) fn begins_anew(self) -> bool {
-        matches!(self, Self::BeRobbedAgain | Self::BeRobbedForTheSecondAct)
+    pub(super) fn button(self) -> Button {
+        Button::of(self.action(), self.label())
     }
 
     pub(super) fn next(scene: &Scene) -> Self {
         let Some(heist) = scene.heist else {
             return Self::BeRobbed;
         };
-        match Phase::of(scene) {
+        match Phase::of(&scene.standing) {
             Phase::NotRobbed => Self::BeRobbed,
-            Phase::Robbed if heist.doors.is_none() => Self::tries(scene),
-            Phase::Robbed if heist.act == Act::Second && scene.your_generation(heist).is_some() => {
-                Self::LetThemStealRefresh
-            }
+            Phase::Robbed if scene.standing.tried.is_none() => Self::tries(scene),
+            Phase::Robbed if heist.act == Act::Second && scene.your_generation().is_some() => Self::LetThemStealRefresh,
             Phase::Robbed if scene.is_the_victim(heist) => Self::LogOut,
             // Logged out by the expiry, or as another user.
-            Phase::Robbed if scene.now >= heist.claims.expires_at => Self::BeRobbedAgain,
+            Phase::Robbed if !scene.left() => Self::BeRobbedAgain,
             Phase::Robbed | Phase::Ended => Self::LetThemTryAgain,
             Phase::BothHoldIt => {
-                let (yours, theirs) = (scene.your_generation(heist), heist.generation());
+                let (yours, theirs) = (scene.your_generation(), scene.their_generation());
                 next_refresh(yours.map(|yours| yours.get()), theirs.map(|theirs| theirs.get()))
             }
             Phase::TriedAfterEnd => {
@@ -197,11 +242,26 @@ impl Step {
         }
     }
 
+    /// How many steps follow until this act is over, if the reader takes the next one each time.
+    pub(super) fn to_come(scene: &Scene) -> usize {
+        match (Phase::of(&scene.standing), scene.heist.map(|heist| heist.act)) {
+            (Phase::NotRobbed, _) => 3,
+            (Phase::Robbed, Some(Act::Second)) => 5,
+            (Phase::Robbed, _) => 2,
+            // Twice the thief, then you, then the doors.
+            (Phase::BothHoldIt, _) => match Self::next(scene) {
+                Self::YouRefresh => 2,
+                Self::ThiefRefreshesAgain => 3,
+                _ => 4,
+            },
+            (Phase::Ended, _) => 1,
+            (Phase::TriedAfterEnd, _) => 0,
+        }
+    }
+
     /// The button that sends the thief to the doors.
     pub(super) fn tries(scene: &Scene) -> Self {
-        let tried = scene
-            .heist
-            .is_some_and(|heist| heist.doors.is_some() || heist.refresh.is_some());
+        let tried = scene.standing.tried.is_some() || scene.standing.both_refresh();
         if tried { Self::LetThemTryAgain } else { Self::LetThemTry }
     }
 }

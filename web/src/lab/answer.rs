@@ -2,6 +2,7 @@
 //!
 //! | | |
 //! | --- | --- |
+//! | [`staged`](super::staged) | the stage |
 //! | [`telling`](super::telling) | what just happened, and what it means |
 //! | [`steps`](super::steps) | the messages, as a diagram and as a list |
 //! | [`wire`](crate::trace::wire) | requests and replies as sent |
@@ -24,11 +25,12 @@ use serde::Deserialize;
 
 use super::{
     Sandboxes,
-    buttons::Group,
+    buttons::may,
     everything::Everything,
     sandboxes::Pair,
+    staged::staged,
     steps::Steps,
-    telling::{Context, Told},
+    telling::Context,
     words::{AnswerWords, label, of_answer},
 };
 use crate::{
@@ -39,7 +41,10 @@ use crate::{
         times::to_the_second,
         with_cookies,
     },
-    trace::{Shown, cost, moment},
+    trace::{
+        Shown, cost,
+        stage::{Button, Stage},
+    },
 };
 
 /// The longest lifetime of an access token or a plain session here.
@@ -75,33 +80,24 @@ struct Page<'a> {
     frame: Frame,
     answer: Answer,
     choosing: &'static AnswerWords,
-    notice: Option<String>,
+    stage: Stage,
     /// The step shown; 0 is the start.
     step: usize,
-    newest: usize,
-    clock: String,
-    now: String,
     lives: String,
-    told: Option<Told<'a>>,
-    ask_both: Option<&'static str>,
-    groups: Vec<Group>,
-    chaos: Group,
+    chaos: Vec<Button>,
     steps: Steps,
     wires: Vec<Shown<'a>>,
     everything: Option<Everything>,
     costs: Vec<(&'static str, String, String)>,
     other: Answer,
     fields: Vec<Field>,
+    has_error: bool,
 }
 
 impl Page<'_> {
-    fn is_newest(&self) -> bool {
-        self.step == self.newest
-    }
-
     /// Templates pass some numbers by value and some by reference.
     fn at(&self, step: impl Borrow<usize>) -> String {
-        format!("/lab/{}?step={}#now", self.answer.slug(), step.borrow())
+        format!("/lab/{}?step={}", self.answer.slug(), step.borrow())
     }
 }
 
@@ -162,7 +158,7 @@ async fn press(look: Look, slug: web::Path<String>, Form(pressed): Form<Pressed>
         Err(_) => Some("There is no such button.".to_owned()),
     };
     let reply = match refusal {
-        None => see_other(&format!("/lab/{}#now", answer.slug())),
+        None => see_other(&format!("/lab/{}", answer.slug())),
         Some(notice) => {
             let special = Special {
                 notice: Some(notice),
@@ -187,7 +183,7 @@ async fn restart(
         Ok(setup) => {
             let known = sandboxes.known(&reader.request);
             sandboxes.begin(&known, setup).await.map_err(failed(NOT_BEGUN))?;
-            let reply = see_other(&format!("/lab/{}#now", answer.slug()));
+            let reply = see_other(&format!("/lab/{}", answer.slug()));
             with_cookies(reply, known.cookie.as_slice())
         }
         Err(fields) => {
@@ -227,22 +223,18 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
     let shown = context.steps.last();
     let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
     let told = context.tell();
-    // If there was no request, a reader who broke something wants to see the consequences.
-    let ask = shown.is_some_and(|step| step.exchanges.is_empty()) && step == newest;
     let page = Page {
         frame: look.0.frame(format!("{}, step by step", answer.name())).await,
         answer,
         choosing: of_answer(answer),
-        notice: special.notice,
+        stage: staged(sandbox, &context, told.as_ref(), special.notice),
         step,
-        newest,
-        clock: moment(shown.map_or(Duration::ZERO, |step| step.at)),
-        now: moment(sandbox.now()),
         lives: lives(setup),
-        ask_both: (ask && sandbox.can(Action::AskBoth).is_ok()).then(|| label(Action::AskBoth)),
-        told,
-        groups: Group::usual(sandbox),
-        chaos: Group::chaos(sandbox),
+        chaos: if step == newest {
+            may(sandbox, "break")
+        } else {
+            Vec::new()
+        },
         steps: Steps::of(&context),
         wires: shown.map_or(Vec::new(), |step| step.exchanges.iter().map(Shown).collect()),
         everything: match shown {
@@ -252,6 +244,7 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
         },
         costs: cost::table(sandbox, beside),
         other: beside.setup().answer,
+        has_error: special.fields.is_some(),
         fields: special.fields.unwrap_or_else(|| fields(setup)),
     };
     draw(status, &page)

@@ -16,6 +16,7 @@ mod compare;
 mod everything;
 mod race;
 mod sandboxes;
+mod staged;
 mod steps;
 mod telling;
 mod words;

@@ -12,15 +12,12 @@ use super::words::{SENTENCES, of_action};
 use crate::{
     content::{Facts, say, word, yes},
     pages::times::to_the_second,
-    trace::Shown,
 };
 
-pub(crate) struct Told<'a> {
+pub(crate) struct Told {
     /// "The thief is in: nobody was asked."
     pub(crate) headline: String,
     pub(crate) meaning: String,
-    /// The answers that you, the thief, or both got.
-    pub(crate) said: Vec<Shown<'a>>,
 }
 
 /// The context of a step: the answer, and the steps before.
@@ -30,18 +27,14 @@ pub(crate) struct Context<'a> {
     pub(crate) steps: &'a [Step],
 }
 
-impl<'a> Context<'a> {
+impl Context<'_> {
     /// Describes the last step, if there is one.
-    pub(crate) fn tell(&self) -> Option<Told<'a>> {
+    pub(crate) fn tell(&self) -> Option<Told> {
         let step = self.steps.last()?;
         let last_of = |who| step.exchanges.iter().rev().find(move |exchange| exchange.who == who);
         let said: Vec<_> = [last_of(Who::You), last_of(Who::Thief)].into_iter().flatten().collect();
         let facts: Vec<_> = said.iter().map(|exchange| self.facts(step, exchange)).collect();
-        let told = |(headline, meaning)| Told {
-            headline,
-            meaning,
-            said: said.iter().map(|exchange| Shown(exchange)).collect(),
-        };
+        let told = |(headline, meaning)| Told { headline, meaning };
         // The page is about the thief's outcome; without a thief in the step, yours.
         let Some(last) = facts.last() else {
             let words = of_action(step.action, self.answer);

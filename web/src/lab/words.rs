@@ -55,6 +55,8 @@ pub(super) struct Sentences {
     pub(super) both: Vec<Case<String>>,
     pub(super) meaning: Vec<Case<String>>,
     pub(super) blacklist: Vec<Case<String>>,
+    /// On the stage.
+    pub(super) stage: Vec<Case<String>>,
     /// Why something was revoked or closed.
     pub(super) causes: BTreeMap<String, String>,
 }

@@ -161,11 +161,16 @@ async fn serve(request: HttpRequest, site: web::Data<super::Site>) -> Result<imp
     })
 }
 
-/// Joins modules without their imports: an `import` is a line of its own, and names are the same everywhere. Exports stay.
+/// Joins modules without their imports and comments: an `import` is a line of its own, and names are the same everywhere. Exports stay.
 fn one_module(modules: &[&str]) -> String {
     modules
         .iter()
         .flat_map(|module| module.split_inclusive('\n'))
-        .filter(|line| !line.starts_with("import "))
+        .filter(|line| !line.starts_with("import ") && !is_comment(line.trim()))
         .collect()
+}
+
+/// The repository has them, and each page would carry them.
+fn is_comment(line: &str) -> bool {
+    line.starts_with("//") || line.starts_with("/**") && line.ends_with("*/")
 }

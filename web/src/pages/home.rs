@@ -13,7 +13,10 @@ use super::{
     with_cookies,
     words::{Said, WORDS, facts},
 };
-use crate::content::{first, word};
+use crate::{
+    content::{Facts, first, say, word},
+    trace::stage::Stage,
+};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -21,6 +24,8 @@ struct Home {
     frame: Frame,
     notice: Option<Notice>,
     ended: Option<Ended>,
+    /// The demo's stage before a robbery.
+    stage: Option<Stage>,
 }
 
 /// A message shown once, after an action.
@@ -64,7 +69,12 @@ pub(crate) async fn show(
         Who::Nobody => Ended::of(&request, &rescind).await,
         Who::Somebody(_) | Who::Unknown => None,
     };
+    let mut stage = site.opening().cloned();
+    if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
+        stage.warning = Some(say(&WORDS.ends_login, &Facts::default().with("name", name.as_str())));
+    }
     let page = Home {
+        stage,
         frame: site.frame(&request, "Does a stolen token still work?", who),
         notice: notice.and_then(|done| Notice::of(done, rescind.service().policy())),
         ended,

@@ -14,7 +14,7 @@ use super::{
     theme::{self, Theme},
     words::{WORDS, facts},
 };
-use crate::{content::say, settings::Demo, stores::Stores};
+use crate::{content::say, settings::Demo, stores::Stores, trace::stage::Stage};
 
 /// The service, the demo's setting, the stores in words, and the static files.
 pub(crate) struct Site {
@@ -22,21 +22,28 @@ pub(crate) struct Site {
     demo: Demo,
     stores: Arc<Stores>,
     assets: Arc<Assets>,
+    /// The demo's stage before a robbery.
+    opening: Option<Stage>,
 }
 
 impl Site {
-    pub(crate) fn new(rescind: Rescind, demo: Demo, stores: Arc<Stores>) -> web::Data<Self> {
+    pub(crate) fn new(rescind: Rescind, demo: Demo, stores: Arc<Stores>, opening: Option<Stage>) -> web::Data<Self> {
         web::Data::new(Self {
             rescind,
             demo,
             stores,
             assets: Arc::new(Assets::embedded()),
+            opening,
         })
     }
 
     /// The application's own. Handlers take `Rescind` as a parameter instead, which may be metered for the request.
     pub(crate) fn rescind(&self) -> &Rescind {
         &self.rescind
+    }
+
+    pub(crate) fn opening(&self) -> Option<&Stage> {
+        self.opening.as_ref()
     }
 
     pub(crate) fn demo(&self) -> Demo {

@@ -65,6 +65,7 @@ impl Time {
         let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
         let mut time = Self::exactly(end);
         time.words = clock(seconds.max(0).unsigned_abs());
+        time.counts_down = true;
         time
     }
 }

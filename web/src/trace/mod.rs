@@ -5,11 +5,13 @@
 //! | [`sequence`] | the messages of one or several exchanges |
 //! | [`wire`] | requests and replies as sent |
 //! | [`cost`] | the store calls |
+//! | [`stage`] | a story at one of its steps: both sides, the doors, the stores, and the time |
 //! | [`timeline`] | one story under several answers, along one time axis |
 //! | [`Moment`], [`Finding`] | a story as a list, and its conclusion |
 
 pub(crate) mod cost;
 pub(crate) mod sequence;
+pub(crate) mod stage;
 pub(crate) mod timeline;
 pub(crate) mod wire;
 
@@ -77,6 +79,18 @@ impl Said {
             Self::Refused => "✕ ",
             Self::Unknown => "? ",
             Self::You | Self::Passed => "",
+        }
+    }
+
+    /// The same in a band of a time line.
+    pub(crate) fn in_a_band(self) -> &'static str {
+        match self {
+            Self::ThiefIn => "! in",
+            Self::KeptOut => "✓ kept out",
+            Self::You => "✓ you",
+            Self::Passed => "✓",
+            Self::Refused => "✕",
+            Self::Unknown => "?",
         }
     }
 

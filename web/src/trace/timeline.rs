@@ -199,12 +199,12 @@ impl Label {
     }
 }
 
-fn letters(text: &str) -> f64 {
+pub(super) fn letters(text: &str) -> f64 {
     f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
 }
 
 /// To tenths of a pixel, which is precise enough and short.
-fn round(x: f64) -> f64 {
+pub(super) fn round(x: f64) -> f64 {
     (x * 10.0).round() / 10.0
 }
 

@@ -13,7 +13,7 @@ export function become(old, fresh) {
     if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
   }
   becomeInside(old, fresh);
 }

@@ -12,6 +12,8 @@ export function tickCountdowns(clock, onEnd) {
       const end = Date.parse(time.dateTime);
       const left = Math.ceil((end - clock.now()) / 1000);
       showLeft(time, left);
+      const bar = time.closest(".chip")?.querySelector("[data-life]");
+      if (bar && bar.dataset.life > 0) bar.setAttribute("width", Math.max(0, Math.min(100, (left * 100) / bar.dataset.life)));
       if (left > 0) time.dataset.ticking = "";
       // Only what was seen to tick comes to an end here. What had ended before was drawn like that.
       if (left <= 0 && "ticking" in time.dataset && !ended.has(end)) {

@@ -23,6 +23,23 @@ export function stepInPlace(place) {
     event.preventDefault();
     step(place, link.href, {});
   });
+  walk(place);
+}
+
+/** The arrow keys walk along the steps of the time line, and so does a pointer that is dragged over them. */
+function walk(place) {
+  const links = () => [...place.querySelectorAll(".scrub a")];
+  const go = (link) => link && !link.hasAttribute("aria-current") && step(place, link.href, {});
+  document.addEventListener("keydown", ({ key, target, altKey, ctrlKey, metaKey, shiftKey }) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (!by || altKey || ctrlKey || metaKey || shiftKey || target.closest("input, select, textarea")) return;
+    const all = links();
+    go(all[all.findIndex((link) => link.hasAttribute("aria-current")) + by]);
+  });
+  place.addEventListener("pointermove", ({ buttons, target, clientX }) => {
+    if (!buttons || !target.closest(".scrub")) return;
+    go(links().findLast((link) => link.getBoundingClientRect().left <= clientX));
+  });
 }
 
 async function step(place, address, how) {

@@ -42,7 +42,7 @@ impl Learner {
 
     async fn press(&self, action: &str) -> Page {
         let reply = self.send(action).await.expect_status(303);
-        assert_eq!(reply.header("location"), format!("{}#now", self.address()), "{action}");
+        assert_eq!(reply.header("location"), self.address(), "{action}");
         self.look("").await
     }
 
@@ -85,8 +85,7 @@ impl Page {
 
     /// The answer that you, or the thief, got.
     fn said(&self, who: &str) -> String {
-        let said = self.all("#told .said");
-        said.into_iter().find(|said| said.starts_with(who)).unwrap_or_default()
+        self.words(if who == "You" { "#door-you" } else { "#door-thief" })
     }
 
     /// Why a button is disabled; `None`, if it is not.
@@ -130,7 +129,7 @@ async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
         let (headline, said) = (replayed.headline(), replayed.said("The thief"));
         if refuses {
             assert!(
-                headline.contains("The thief is refused") && said.contains("Refused"),
+                headline.contains("The thief is refused") && said.contains("Kept out"),
                 "{answer}: {headline}"
             );
         } else {
@@ -145,7 +144,7 @@ async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
         }
         let both = learner.press("ask-both").await;
         assert!(both.said("You").contains("Refused"), "{answer}");
-        assert_eq!(both.said("The thief").contains("Accepted"), !refuses, "{answer}");
+        assert_eq!(both.said("The thief").contains("Thief is in"), !refuses, "{answer}");
         assert_eq!(both.all(".wire").len(), 2, "{answer}");
     }
 }
@@ -185,8 +184,8 @@ async fn steps_are_walked_back_and_forward_and_buttons_act_on_the_newest() {
     assert_eq!((link(&newest, "next"), link(&newest, "last")), (None, None));
     let back = learner.look("?step=1").await;
     assert!(back.headline().contains("You are logged in"));
-    assert!(back.words("#older").contains("The buttons act on the newest, number 4"));
-    assert_eq!(link(&back, "next").unwrap(), "/lab/rotation?step=2#now");
+    assert!(back.words("#warning").contains("The buttons are at the newest"));
+    assert_eq!(link(&back, "next").unwrap(), "/lab/rotation?step=2");
     assert_eq!(back.all(".story > li").len(), 1, "only what had happened by then");
     let start = learner.look("?step=0").await;
     assert!(start.headline().contains("No step was taken yet"));
@@ -197,7 +196,11 @@ async fn steps_are_walked_back_and_forward_and_buttons_act_on_the_newest() {
             "{nonsense}"
         );
     }
-    assert_eq!(learner.press("wait-30s").await.words("#now-name"), "t + 30 s, step 5");
+    let later = learner.press("wait-30s").await;
+    assert_eq!(
+        (later.words("#now-name").as_str(), later.words("#count").as_str()),
+        ("t + 30 s", "Step 5 of 5")
+    );
 }
 
 #[tokio::test]
@@ -213,9 +216,9 @@ async fn an_impossible_action_is_refused_with_its_reason() {
     ] {
         let page = Page(learner.send(action).await.expect_status(409).text);
         assert!(
-            page.words("#notice").contains(why),
+            page.words("#refused").contains(why),
             "{action}: {}",
-            page.words("#notice")
+            page.words("#refused")
         );
         assert!(page.headline().contains("No step was taken yet"), "{action}");
         assert!(page.0.len() < MOST_BYTES);
@@ -228,7 +231,7 @@ async fn a_broken_store_changes_what_you_and_the_thief_get() {
     let learner = Learner::at(&running, "blacklist");
     let broken = learner.press_all(&["log-in", "copy-access", "blacklist-stops"]).await;
     assert!(
-        broken.words("#now form button").contains("Ask for both"),
+        broken.words("form.next button").contains("Ask for both"),
         "the way to see it is beside it"
     );
     let both = learner.press("ask-both").await;
@@ -240,7 +243,7 @@ async fn a_broken_store_changes_what_you_and_the_thief_get() {
     );
     let pending = learner.press("log-out").await;
     assert!(
-        pending.words("#told").contains("revocation_pending"),
+        pending.words("#stage").contains("revocation_pending"),
         "{}",
         pending.words("#told")
     );
@@ -280,7 +283,7 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
     let running = open().await;
     for answer in ANSWERS {
         let learner = Learner::at(&running, answer);
-        let told = learner.press("log-out").await.words("#told");
+        let told = learner.press("log-out").await.words("#stage");
         assert!(told.contains("not logged in"), "{answer}: {told}");
         for untrue in [
             "The session is closed",
@@ -294,7 +297,7 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
     for answer in ["rotation", "blacklist"] {
         let learner = Learner::at(&running, answer);
         learner.press_all(&["log-in", "copy-refresh", "log-out"]).await;
-        let told = learner.press("thief-refresh").await.words("#told");
+        let told = learner.press("thief-refresh").await.words("#stage");
         assert!(
             told.contains("session_closed") && !told.contains("holders"),
             "{answer}: {told}"
@@ -303,12 +306,12 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
 
         let learner = Learner::at(&running, answer);
         let steps = ["log-in", "copy-refresh", "refresh", "wait-30s", "thief-refresh"];
-        let told = learner.press_all(&steps).await.words("#told");
+        let told = learner.press_all(&steps).await.words("#stage");
         assert!(
             told.contains("refresh_reused") && told.contains("Two hold"),
             "{answer}: {told}"
         );
-        let told = learner.press("log-out").await.words("#told");
+        let told = learner.press("log-out").await.words("#stage");
         assert!(!told.contains("listed on the blacklist"), "{answer}: {told}");
         assert!(
             told.contains("had ended before") || told.contains("nothing to log out"),
@@ -322,13 +325,13 @@ async fn the_verdict_of_a_step_follows_the_law_of_colours() {
     let running = open().await;
     let learner = Learner::at(&running, "rotation");
     let yours = learner.press_all(&["log-in", "copy-access", "call"]).await;
-    assert!(!yours.all("#told .said.you svg").is_empty());
+    assert!(!yours.all("#door-you.you .verdict svg").is_empty());
     let inside = learner.press_all(&["log-out", "replay"]).await;
-    assert!(!inside.all("#told .said.thief-in svg").is_empty() && !inside.all(".wire.thief-in").is_empty());
+    assert!(!inside.all("#door-thief.thief-in .verdict svg").is_empty() && !inside.all(".wire.thief-in").is_empty());
     assert!(!inside.all(".sequence .arrow.thief-in").is_empty());
     let learner = Learner::at(&running, "stored");
     let out = learner.press_all(&["log-in", "copy-access", "log-out", "replay"]).await;
-    assert!(!out.all("#told .said.kept-out svg").is_empty() && out.all("#told .thief-in").is_empty());
+    assert!(!out.all("#door-thief.kept-out .verdict svg").is_empty() && out.all(".door.thief-in").is_empty());
 }
 
 #[tokio::test]
@@ -381,7 +384,7 @@ async fn visitors_cannot_see_or_guess_each_others_sandbox() {
     let page = one.press("log-in").await;
     assert!(other.look("").await.headline().contains("No step was taken yet"));
     other.press_all(&["wait-30s", "log-in"]).await;
-    assert_eq!(one.look("").await.words("#now-name"), "t + 0 s, step 1");
+    assert_eq!(one.look("").await.words("#count"), "Step 1 of 4");
 
     let guess = running.cookie_client();
     guess.plant_cookie("rescind_lab=AAAAAAAAAAAAAAAAAAAAAA");
@@ -435,9 +438,9 @@ async fn a_new_sandbox_takes_lifetimes_and_reports_wrong_ones_beside_the_field()
     let page = learner.look("").await;
     assert!(page.headline().contains("No step was taken yet"));
     assert!(
-        page.words(".of-answer").contains("Access tokens live 30 s"),
+        page.words("#about").contains("Access tokens live 30 s"),
         "{}",
-        page.words(".of-answer")
+        page.words("#about")
     );
     learner
         .press_all(&["log-in", "copy-access", "wait-30s", "replay"])
@@ -465,9 +468,9 @@ async fn sixty_steps_fit_on_a_light_page_and_the_sixty_first_is_refused() {
         assert_eq!(learner.look("").await.all(".story > li").len(), 60);
         let full = Page(learner.send("call").await.expect_status(409).text);
         assert!(
-            full.words("#notice").contains("sixty steps"),
+            full.words("#refused").contains("sixty steps"),
             "{}",
-            full.words("#notice")
+            full.words("#refused")
         );
     }
 }
@@ -530,22 +533,19 @@ async fn with_scripts_steps_are_made_in_place_and_by_keyboard_alone() {
     browser.open("/lab/blacklist").await;
     let driver = browser.driver();
     driver
-        .execute(
-            "window.still = true; document.querySelector('#do-log-in').focus();",
-            vec![],
-        )
+        .execute("window.still = true; document.querySelector('#next').focus();", vec![])
         .await
         .unwrap();
     enter(&browser).await;
     browser.wait_for_text("You are logged in.").await;
-    assert_eq!(focus(&browser).await, "do-log-in", "the focus stays where it was");
+    assert_eq!(focus(&browser).await, "next", "the focus stays where it was");
     for (action, told) in [
         ("copy-access", "The thief has a copy of your access token."),
         ("replay", "The thief is in: the blacklist was asked, and has no entry."),
         ("log-out", "You are logged out."),
         ("replay", "The thief is refused: the session is on the blacklist."),
     ] {
-        let focus = format!("document.querySelector('#do-{action}').focus()");
+        let focus = format!("document.querySelector('button[value={action}]').focus()");
         driver.execute(&focus, vec![]).await.unwrap();
         enter(&browser).await;
         browser.wait_for_text(told).await;

@@ -3,7 +3,6 @@
 //! The program is the real one. Learners have a cookie jar, and scripts only if a test enables them.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking, its helpers included"
 )]
@@ -13,3 +12,4 @@ mod bounded;
 mod compare;
 mod oracle;
 mod race;
+mod stage;

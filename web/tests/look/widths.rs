@@ -13,7 +13,7 @@ const LONG_LINES: &str = r"
     const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
     for (let text = texts.nextNode(); text; text = texts.nextNode()) {
         const block = text.parentElement.closest('p, li, dd, dt, div, section, button');
-        if (text.parentElement.closest('table, code, pre, svg, .unseen, .log, .card')) continue;
+        if (text.parentElement.closest('table, code, pre, svg, summary, button, .unseen, .log, .card')) continue;
         for (let at = 0; at < text.length; at++) {
             const letter = document.createRange();
             letter.setStart(text, at);

@@ -22,5 +22,6 @@ mod policies;
 mod screen;
 mod second_act;
 mod silence;
+mod stage;
 mod store_down;
 mod visitor;

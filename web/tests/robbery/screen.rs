@@ -80,7 +80,7 @@ impl Screen {
         self.words(&format!("{} .verdict", door.selector()))
     }
 
-    /// A complete door: its verdict, the note, the command beside it.
+    /// A complete door: its verdict and the note.
     pub(crate) fn door(&self, door: Door) -> String {
         self.words(door.selector())
     }
@@ -95,9 +95,10 @@ impl Screen {
         instant.parse().unwrap_or_else(|e| panic!("{instant:?}: {e}"))
     }
 
-    /// The curl command beside a door. It holds the stolen token.
+    /// The curl command of a door, in its tab. It holds the stolen token.
     pub(crate) fn command(&self, door: Door) -> SecretString {
-        let code = format!("{} pre", door.selector());
+        let id = door.selector().split_once('#').unwrap().1;
+        let code = format!("#terminal #{id}-command");
         let commands = self.each(&code, |element| element.text().collect::<String>());
         let found = commands.into_iter().find(|text| text.contains("curl "));
         found

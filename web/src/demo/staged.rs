@@ -1,0 +1,304 @@
+//! The robbery on the stage: how things stand at a step, in words and as plain data.
+
+use jiff::Timestamp;
+use rescind_api::Rescind;
+use rescind_lab::{self as lab, Who as Asker};
+use rescind_session::{Check, token::Generation};
+
+use super::{
+    SCREEN, Stage, doors,
+    log::clock_time,
+    scene::{Phase, Scene, Step},
+    standing::{Held, Moment, Standing, State, What},
+    thief,
+    words::{Refreshed, Story as Told, WORDS},
+};
+use crate::{
+    content::{Facts, first, say, word, yes},
+    pages::device_name::device_name,
+    trace::{
+        class_of,
+        stage::{Actor, Alarm, Chip, Door, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story},
+    },
+};
+
+/// The stage before a robbery, for a page that has no visitor yet.
+pub(crate) fn opening(rescind: &Rescind, stage: &Stage) -> Staged {
+    let scene = Scene {
+        now: Timestamp::UNIX_EPOCH,
+        rescind,
+        heist: None,
+        standing: Standing::default(),
+        is_past: true,
+        visitor: None,
+        name: None,
+        cookie: None,
+        thief_at: stage.thief.address(),
+        blacklist: stage.stores.blacklist,
+    };
+    staged(&scene, &[0], 0, Step::to_come(&scene))
+}
+
+pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usize) -> Staged {
+    let facts = scene.facts();
+    let told = story(&facts);
+    let doors = doors::both(scene, &facts);
+    let newest = steps.len();
+    let address = |step: usize| match step {
+        step if step == newest => SCREEN.to_owned(),
+        step => format!("{SCREEN}?step={step}"),
+    };
+    let next = match Step::next(scene) {
+        _ if shown + 1 < newest => Next::Follow(address(shown + 2), "Go on to the next step"),
+        step => Next::Press(step.button()),
+    };
+    let moments = scene.heist.map_or(&[][..], |heist| heist.moments.as_slice());
+    // The moments of the step that is shown.
+    let from = shown
+        .checked_sub(1)
+        .and_then(|before| steps.get(before))
+        .copied()
+        .unwrap_or_default();
+    let count = steps.get(shown).copied().unwrap_or_default();
+    let here = moments.get(from..count).unwrap_or_default();
+    let last = here
+        .iter()
+        .rev()
+        .find(|moment| !matches!(moment.what, What::Bought { .. }));
+    let drawn = |(count, number): (&usize, usize)| {
+        let before = number
+            .checked_sub(2)
+            .and_then(|before| steps.get(before))
+            .copied()
+            .unwrap_or_default();
+        let begun = moments.get(before..*count).and_then(<[Moment]>::first);
+        let standing = scene.heist.map(|heist| heist.after(*count)).unwrap_or_default();
+        let at = moments.get(..*count).and_then(<[Moment]>::last).map(|moment| moment.at);
+        DrawnStep {
+            address: address(number),
+            mark: begun.map_or_else(String::new, |moment| say(&WORDS.mark, &named(moment))),
+            yours: begun.is_some_and(|moment| moment.who != Asker::Thief),
+            doors: doors::verdicts(&standing, at.unwrap_or(scene.now)),
+        }
+    };
+    let end = scene
+        .standing
+        .thief
+        .as_ref()
+        .map(|thief| clock_time(thief.expires_at).words);
+    let ends = |door: &Door| match (&door.until, &end) {
+        (Some(_), Some(end)) => format!("! inside until {end}"),
+        _ => String::new(),
+    };
+    Staged {
+        headline: told.heading,
+        lead: told.lead,
+        alarm: scene.standing.reuse().map(|reuse| Alarm {
+            at: clock_time(reuse.used_at),
+            from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
+        }),
+        notice: None,
+        clock: String::new(),
+        next,
+        warning: (shown + 1 < newest).then(|| say(&WORDS.earlier, &facts)),
+        message: last.map(|moment| (class_of(moment.who), says(moment))),
+        you: you(scene, &facts),
+        thief: thief(scene, &facts),
+        stores: kept(scene, &facts, here),
+        time: Vec::new(),
+        story: Story {
+            first: 1,
+            steps: steps.iter().zip(1..).map(drawn).collect(),
+            shown,
+            to_come,
+            rows: doors.iter().map(|door| door.name).collect(),
+            ends: doors.iter().map(ends).collect(),
+        },
+        doors: doors.into(),
+    }
+}
+
+/// What each store holds of the robbed session.
+fn kept(scene: &Scene, facts: &Facts, here: &[Moment]) -> Vec<Kept> {
+    let ends = here.iter().any(|moment| match &moment.what {
+        What::LoggedOut | What::Ended(_) | What::PlayedAgain { .. } => true,
+        What::Exchanged(outcome) => *outcome == lab::Refreshed::Reused,
+        _ => false,
+    });
+    let writes = here
+        .iter()
+        .any(|moment| matches!(moment.what, What::LoggedIn { .. } | What::Exchanged(_)));
+    let generations = [scene.standing.you.as_ref(), scene.standing.thief.as_ref()];
+    let newest = generations
+        .into_iter()
+        .flatten()
+        .filter_map(|held| held.generation)
+        .max();
+    let facts = facts
+        .clone()
+        .with("keeps", yes(scene.rescind.service().policy().keeps_sessions()))
+        .with(
+            "generation",
+            newest.map_or_else(String::new, |newest| newest.to_string()),
+        )
+        .with("refreshes", yes(newest.is_some()));
+    let store = |name: &'static str, fact: &'static str, changed| {
+        let holds = say(&WORDS.stores, &facts.clone().with("store", fact));
+        Kept { name, holds, changed }
+    };
+    let asks = scene.rescind.service().policy().check == Check::Blacklist;
+    vec![
+        store("Blacklist", "blacklist", ends && asks),
+        store("Database", "database", ends || writes),
+    ]
+}
+
+fn story(facts: &Facts) -> Told {
+    let mut facts = facts.clone();
+    if let Some(doors) = first(&WORDS.doors, &facts) {
+        facts.set("doors_heading", doors.heading.as_str());
+        facts.set("doors", doors.lead.as_str());
+    }
+    let told = first(&WORDS.story, &facts);
+    let fill = |part: fn(&Told) -> &String| told.map_or_else(String::new, |story| facts.fill(part(story)));
+    Told {
+        heading: fill(|story| &story.heading),
+        lead: fill(|story| &story.lead),
+    }
+}
+
+fn you(scene: &Scene, facts: &Facts) -> Actor {
+    let is_open = scene.standing.session == State::Open;
+    let generation = scene.your_generation().filter(|_| is_open);
+    let next = Step::next(scene);
+    let mut may = Vec::new();
+    if Phase::of(&scene.standing) == Phase::BothHoldIt && generation.is_some() && next != Step::YouRefresh {
+        may.push(Step::YouRefresh);
+    } else if scene.heist.is_some_and(|heist| scene.is_the_victim(heist)) && is_open && next != Step::LogOut {
+        may.push(Step::LogOut);
+    }
+    let held = scene.standing.you.as_ref();
+    let gone = || Life::Gone("dropped".to_owned());
+    let mut chips = Vec::new();
+    match (scene.logged_in(), held) {
+        (Some(who), _) if !scene.is_past => {
+            let life = held.map_or(0, |held| held.life.as_secs());
+            chips.push(access(Life::until(who.claims().expires_at, scene.now, life, true)));
+        }
+        (_, Some(held)) if is_open => {
+            let life = Life::until(held.expires_at, scene.now, held.life.as_secs(), false);
+            chips.push(access(life));
+        }
+        (_, Some(_)) => chips.push(access(gone())),
+        _ => {}
+    }
+    match (generation, held.and_then(|held| held.generation)) {
+        (Some(generation), _) => chips.push(refresh(generation, Life::Open)),
+        (None, Some(generation)) => chips.push(refresh(generation, gone())),
+        (None, None) => {}
+    }
+    actor(scene, say(&WORDS.you, facts), chips, may)
+}
+
+fn thief(scene: &Scene, facts: &Facts) -> Actor {
+    let next = Step::next(scene);
+    let phase = Phase::of(&scene.standing);
+    let mut may = Vec::new();
+    if scene.heist.is_some() {
+        may.push(Step::tries(scene));
+        match phase {
+            Phase::Robbed if scene.your_generation().is_some() => may.push(Step::LetThemStealRefresh),
+            Phase::Ended | Phase::TriedAfterEnd if scene.standing.both_refresh() => may.push(Step::ThiefRefreshesAgain),
+            _ => {}
+        }
+        may.retain(|step| *step != next);
+    }
+    let mut chips = Vec::new();
+    if let Some(held) = &scene.standing.thief {
+        chips.push(access(Life::until(
+            held.expires_at,
+            scene.now,
+            held.life.as_secs(),
+            !scene.is_past,
+        )));
+        if let Some(generation) = held.generation {
+            let ended = scene.standing.ended_at().map(|_| Life::Gone("buys nothing".to_owned()));
+            chips.push(refresh(generation, ended.unwrap_or(Life::Open)));
+        }
+    }
+    let mut state = say(&WORDS.thief, facts);
+    if let Some(outcome) = scene.standing.thief.as_ref().and_then(Held::refreshed) {
+        let outcome = refreshed(outcome, "", |refreshed| &refreshed.state);
+        state = format!("{state} The last refresh: {outcome}.");
+    }
+    actor(scene, state, chips, may)
+}
+
+/// At an earlier step there is nothing to press: a button acts on the newest.
+fn actor(scene: &Scene, state: String, chips: Vec<Chip>, may: Vec<Step>) -> Actor {
+    let may = may.into_iter().filter(|_| !scene.is_past).map(Step::button);
+    Actor {
+        state,
+        chips,
+        may: may.collect(),
+    }
+}
+
+fn access(life: Life) -> Chip {
+    Chip {
+        name: "access token",
+        more: String::new(),
+        life,
+    }
+}
+
+fn refresh(generation: Generation, life: Life) -> Chip {
+    Chip {
+        name: "refresh token",
+        more: format!("generation {generation}"),
+        life,
+    }
+}
+
+fn refreshed(exchange: &lab::Refreshed, who: &str, part: fn(&Refreshed) -> &String) -> String {
+    let mut facts = Facts::default().with("came_to", word(exchange)).with("Who", who);
+    match exchange {
+        lab::Refreshed::Next(generation) | lab::Refreshed::Forgiven(generation) => {
+            facts.set("generation", generation.get().to_string());
+        }
+        lab::Refreshed::Refused(code) => facts.set("code", code.as_str()),
+        lab::Refreshed::Reused | lab::Refreshed::Closed => {}
+    }
+    first(&WORDS.refreshed, &facts).map_or_else(String::new, |told| facts.fill(part(told)))
+}
+
+/// The facts of a moment.
+fn named(moment: &Moment) -> Facts {
+    let who = match moment.who {
+        Asker::You => "You",
+        Asker::Browser => "Your browser, by itself,",
+        Asker::Thief => "The thief",
+    };
+    let mut facts = Facts::default().with("Who", who).with("what", moment.what.name());
+    facts.set("who", if moment.who == Asker::Thief { "thief" } else { "you" });
+    match &moment.what {
+        What::CopiedRefresh(generation) => facts.set("generation", generation.get().to_string()),
+        What::Tried(tried) => {
+            let others: Vec<_> = tried.elsewhere.iter().map(|at| at.attempt.status()).collect();
+            facts.set("asking", tried.asking.status());
+            facts.set("signature", tried.signature.status());
+            facts.set("others", others.join(", "));
+        }
+        What::Ended(how) => facts.set("how", *how),
+        _ => {}
+    }
+    facts
+}
+
+pub(super) fn says(moment: &Moment) -> String {
+    let facts = named(moment);
+    match &moment.what {
+        What::Exchanged(exchange) => refreshed(exchange, &facts.fill("{Who}"), |refreshed| &refreshed.moment),
+        _ => say(&WORDS.moment, &facts),
+    }
+}

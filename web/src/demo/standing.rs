@@ -1,0 +1,237 @@
+//! How a robbery stands after some of its moments: a fold, without tokens.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rescind_lab::{Refreshed, Who};
+use rescind_session::token::Generation;
+
+use super::peers::{AtPeer, Attempt};
+
+/// How things stand after some moments.
+#[derive(Clone, Default)]
+pub(crate) struct Standing {
+    pub(crate) session: State,
+    /// What your browser got, and what the thief got.
+    pub(crate) you: Option<Held>,
+    pub(crate) thief: Option<Held>,
+    /// The answers of the doors to the thief's newest access token.
+    pub(crate) tried: Option<Arc<Tried>>,
+}
+
+/// The robbed session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    #[default]
+    NotYet,
+    Open,
+    Ended {
+        at: Timestamp,
+        by: End,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Logout,
+    /// A copy of the refresh token was noticed.
+    Reuse(Reuse),
+    /// In another way.
+    Other,
+}
+
+/// A copy was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reuse {
+    /// When the thief last used the copy.
+    pub(crate) used_at: Timestamp,
+    /// Whose refresh revealed it.
+    pub(crate) noticed_by: Who,
+}
+
+/// The tokens of one side.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) expires_at: Timestamp,
+    /// Of the refresh token, if there is one.
+    pub(crate) generation: Option<Generation>,
+    /// How long an access token is valid.
+    pub(crate) life: SignedDuration,
+    /// When the refresh token was last copied or used, and the outcome.
+    used: Option<(Timestamp, Option<Refreshed>)>,
+}
+
+impl Held {
+    pub(crate) fn refreshed(&self) -> Option<&Refreshed> {
+        self.used.as_ref()?.1.as_ref()
+    }
+}
+
+/// The answers of both doors, and of the other nodes.
+pub(crate) struct Tried {
+    pub(crate) at: Timestamp,
+    pub(crate) asking: Attempt,
+    pub(crate) signature: Attempt,
+    /// The same door's answer at every other node.
+    pub(crate) elsewhere: Vec<AtPeer>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    pub(crate) who: Who,
+    pub(crate) what: What,
+}
+
+#[derive(Clone)]
+pub(crate) enum What {
+    LoggedIn {
+        expires_at: Timestamp,
+        refreshes: bool,
+    },
+    CopiedAccess,
+    CopiedRefresh(Generation),
+    Tried(Arc<Tried>),
+    Exchanged(Refreshed),
+    /// The thief's exchange gave these.
+    Bought {
+        expires_at: Timestamp,
+        generation: Generation,
+    },
+    LoggedOut,
+    /// The same again, with new tokens.
+    PlayedAgain {
+        expires_at: Timestamp,
+    },
+    /// The session was ended in another way.
+    Ended(&'static str),
+}
+
+impl What {
+    /// As the file of sentences writes it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::LoggedIn { .. } => "logged-in",
+            Self::CopiedAccess => "copied-access",
+            Self::CopiedRefresh(_) => "copied-refresh",
+            Self::Tried(_) => "tried",
+            Self::Exchanged(_) => "exchanged",
+            Self::Bought { .. } => "bought",
+            Self::LoggedOut => "logged-out",
+            Self::PlayedAgain { .. } => "played-again",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    /// Whether it belongs to the same step of the story as the moment before.
+    pub(super) fn continues(&self, before: &Self) -> bool {
+        matches!(
+            (before, self),
+            (Self::LoggedIn { .. }, Self::CopiedAccess)
+                | (Self::CopiedAccess | Self::PlayedAgain { .. }, Self::Tried(_))
+                | (Self::Exchanged(_), Self::Bought { .. })
+        )
+    }
+}
+
+impl Standing {
+    pub(super) fn after(mut self, moment: &Moment) -> Self {
+        let at = moment.at;
+        match &moment.what {
+            What::LoggedIn { expires_at, refreshes } => {
+                self.session = State::Open;
+                self.you = Some(Held {
+                    expires_at: *expires_at,
+                    generation: refreshes.then_some(Generation::FIRST),
+                    life: expires_at.duration_since(at),
+                    used: None,
+                });
+            }
+            What::CopiedAccess => {
+                self.thief = self.you.clone().map(|copied| Held {
+                    generation: None,
+                    ..copied
+                });
+            }
+            What::CopiedRefresh(generation) => {
+                if let Some(thief) = &mut self.thief {
+                    (thief.generation, thief.used) = (Some(*generation), Some((at, None)));
+                }
+            }
+            What::Tried(tried) => self.tried = Some(Arc::clone(tried)),
+            What::Exchanged(outcome) => self.exchanged(moment, outcome),
+            What::Bought { expires_at, generation } => {
+                if let Some(thief) = &mut self.thief {
+                    (thief.expires_at, thief.generation) = (*expires_at, Some(*generation));
+                }
+                // The doors' answers belonged to the old one.
+                self.tried = None;
+            }
+            What::LoggedOut => self.end(at, End::Logout),
+            What::Ended(_) => self.end(at, End::Other),
+            What::PlayedAgain { expires_at } => {
+                if let Some(thief) = &mut self.thief {
+                    thief.expires_at = *expires_at;
+                }
+                if let State::Ended { at: ended, .. } = &mut self.session {
+                    *ended = at;
+                }
+                self.tried = None;
+            }
+        }
+        self
+    }
+
+    fn exchanged(&mut self, moment: &Moment, outcome: &Refreshed) {
+        let at = moment.at;
+        let is_thief = moment.who == Who::Thief;
+        let used_before = self.thief.as_ref().and_then(|thief| thief.used.as_ref());
+        let used_at = used_before.filter(|_| !is_thief).map_or(at, |(used, _)| *used);
+        if let Some(held) = if is_thief { &mut self.thief } else { &mut self.you } {
+            held.used = Some((at, Some(outcome.clone())));
+            if let (Refreshed::Next(generation) | Refreshed::Forgiven(generation), false) = (outcome, is_thief) {
+                held.generation = Some(*generation);
+                held.expires_at = at.checked_add(held.life).unwrap_or(held.expires_at);
+            }
+        }
+        if *outcome == Refreshed::Reused {
+            let noticed_by = moment.who;
+            self.end(at, End::Reuse(Reuse { used_at, noticed_by }));
+        }
+    }
+
+    /// It ends once.
+    fn end(&mut self, at: Timestamp, by: End) {
+        if self.session == State::Open {
+            self.session = State::Ended { at, by };
+        }
+    }
+
+    pub(crate) fn ended_at(&self) -> Option<Timestamp> {
+        match self.session {
+            State::Ended { at, .. } => Some(at),
+            State::NotYet | State::Open => None,
+        }
+    }
+
+    pub(crate) fn reuse(&self) -> Option<Reuse> {
+        match self.session {
+            State::Ended {
+                by: End::Reuse(reuse), ..
+            } => Some(reuse),
+            _ => None,
+        }
+    }
+
+    /// Whether the thief has tried the doors since the session was ended.
+    pub(crate) fn tried_after_end(&self) -> bool {
+        let tried = self.tried.as_ref();
+        self.ended_at()
+            .is_some_and(|ended| tried.is_some_and(|tried| tried.at >= ended))
+    }
+
+    /// Whether the thief holds a refresh token.
+    pub(crate) fn both_refresh(&self) -> bool {
+        self.thief.as_ref().is_some_and(|thief| thief.generation.is_some())
+    }
+}
