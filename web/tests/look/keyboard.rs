@@ -9,9 +9,11 @@ use crate::{person::arrive, tour::tour};
 /// Begins at the top, and returns how many controls can be reached.
 const BEGIN: &str = r#"
     const controls = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
-    // In a group of radio buttons Tab reaches only the chosen one; the arrows reach the others.
-    const isPassedOver = ({ type, name, checked, disabled }) => type === 'hidden' || disabled
-        || (type === 'radio' && !checked && document.querySelector(`input[type=radio][name="${name}"]:checked`));
+    // In a group of radio buttons Tab reaches only one: the chosen one, or else the first. The arrows reach the others.
+    const reached = (name) => document.querySelector(`input[type=radio][name="${name}"]:checked`)
+        ?? document.querySelector(`input[type=radio][name="${name}"]`);
+    const isPassedOver = (element) => element.type === 'hidden' || element.disabled
+        || (element.type === 'radio' && element !== reached(element.name));
     window.reachable = () => [...document.querySelectorAll(controls)]
         .filter((element) => !isPassedOver(element) && !element.hidden && element.checkVisibility());
     window.last = undefined;
