@@ -73,7 +73,7 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
         }),
         you: Actor {
             state: String::new(),
-            chips: picture.map_or(Vec::new(), |picture| yours(sandbox, picture, before)),
+            chips: yours(sandbox, context.steps),
             may: buttons("you"),
         },
         thief: Actor {
@@ -151,7 +151,14 @@ fn answered(steps: &[Step], who: Who) -> Option<&Exchange> {
         if let Some(exchange) = sent.find(|exchange| exchange.who == who) {
             return Some(exchange).filter(|exchange| exchange.asked != Asked::LogOut);
         }
-        if !matches!(step.action, Action::Call | Action::Replay | Action::AskBoth) {
+        let changes_nothing = [
+            Action::Call,
+            Action::Replay,
+            Action::AskBoth,
+            Action::CopyAccess,
+            Action::CopyRefresh,
+        ];
+        if !changes_nothing.contains(&step.action) {
             return None;
         }
     }
@@ -179,21 +186,26 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
     }
 }
 
-fn yours(sandbox: &Sandbox, picture: &Picture, before: Option<&Picture>) -> Vec<Chip> {
+/// What your browser holds, or held last.
+fn yours(sandbox: &Sandbox, steps: &[Step]) -> Vec<Chip> {
+    // The other cookies are notices between two pages.
+    let ends = ["_access", "_refresh", "-session"];
+    let is_token = |cookie: &&KeptCookie| ends.iter().any(|end| cookie.name.ends_with(end));
+    let tokens = |step: &Step| step.after.cookies.iter().any(|cookie| is_token(&cookie));
+    let (Some(now), Some(held)) = (steps.last(), steps.iter().rev().find(|step| tokens(step))) else {
+        return Vec::new();
+    };
     let drawn = |cookie: &KeptCookie| {
         let is_refresh = cookie.name.ends_with("_refresh");
-        // The other cookies are notices between two pages.
-        let is_token = is_refresh || cookie.name.ends_with("_access") || cookie.name.ends_with("-session");
-        is_token.then(|| chip(sandbox, picture, is_refresh, &cookie.value, cookie.until))
+        let chip = chip(sandbox, &now.after, is_refresh, &cookie.value, cookie.until);
+        let life = if held.number == now.number {
+            chip.life
+        } else {
+            Life::Gone("dropped".to_owned())
+        };
+        Chip { life, ..chip }
     };
-    let mut chips: Vec<_> = picture.cookies.iter().filter_map(drawn).collect();
-    for cookie in before.map_or(&[][..], |before| before.cookies.as_slice()) {
-        if picture.cookies.iter().all(|kept| kept.name != cookie.name) {
-            let life = || Life::Gone("dropped".to_owned());
-            chips.extend(drawn(cookie).map(|gone| Chip { life: life(), ..gone }));
-        }
-    }
-    chips
+    held.after.cookies.iter().filter(is_token).map(drawn).collect()
 }
 
 fn theirs(sandbox: &Sandbox, picture: &Picture) -> Vec<Chip> {
