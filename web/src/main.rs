@@ -53,7 +53,10 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
     let stores = Arc::new(Stores::of(&settings));
     let is_local = settings.listening.is_local();
     let mut node = Node::builder(settings)
-        .configure(move |config| config.demo_accounts(demo.accounts()))
+        .configure(move |mut config| {
+            config.username = accounts::typed_username;
+            config.demo_accounts(demo.accounts())
+        })
         .before_ready(move |service| Box::pin(accounts::prepare(demo, service)))
         .start()
         .await?;
@@ -72,6 +75,7 @@ async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Fail
             .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
             let ending = stage.clone();
             node = node.when_ending(move || ending.end());
+            tokio::spawn(stage.clone().into_inner().delete_idle_copies(rescind.service().clone()));
             let ring = demo::keys::Ring {
                 commands: node.keys().clone(),
                 may_rotate: is_local,

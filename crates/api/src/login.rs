@@ -16,8 +16,9 @@ use crate::{
     rescind::Rescind,
 };
 
-/// The device that a request comes from.
-pub(crate) fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
+/// The device that a request comes from, for a session that the application opens itself.
+#[must_use]
+pub fn device(request: &HttpRequest, rescind: &Rescind) -> Device {
     // It is only displayed: a byte that is not text must not hide the rest.
     let user_agent = request.headers().get(header::USER_AGENT);
     let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));

@@ -12,7 +12,7 @@ use crate::{
     revocation::EndReason,
     service::{SessionService, spawn},
     unavailable::{CloseError, Unavailable, from_close_error},
-    user::{InvalidUsername, NewUser, PasswordHash, User, UserKind},
+    user::{Credentials, InvalidUsername, NewUser, PasswordHash, User, UserKind, Username},
 };
 
 /// Why a sign-up failed.
@@ -229,6 +229,44 @@ impl SessionService {
                 Ok(user.map_or(DemoAccount::TakenByPerson, of))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The demo account with the name `copy`, which is made if need be: with the same password as another demo account, so that
+    /// none is hashed. The name is stored as it is, also one that [`Config::username`](crate::Config::username) refuses: then
+    /// no one can sign up or log in with it, only [`begin_login`](Self::begin_login) opens a session. `None` if there is no such
+    /// account to copy, or if a person has either name.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn copy_demo_account(&self, username: &str, copy: &Username) -> Result<Option<User>, Unavailable> {
+        let is_demo = |found: &Credentials| found.user.kind == UserKind::Demo;
+        let Ok(username) = self.parse_username(username) else {
+            return Ok(None);
+        };
+        let original = self.read(self.deadline(), self.ports.users.credentials(&username));
+        let Some(original) = original.await?.filter(is_demo) else {
+            return Ok(None);
+        };
+        let now = self.now()?;
+        let user = User {
+            id: self.with_rng(|rng| UserId::generate(now, rng)),
+            username: copy.clone(),
+            kind: UserKind::Demo,
+        };
+        let new = NewUser {
+            user: user.clone(),
+            password_hash: original.password_hash,
+            created_at: now,
+        };
+        let users = self.ports.users.clone();
+        let insert = async move { users.insert(&new).await };
+        match self.write(self.deadline(), insert).await? {
+            Inserted::Created => Ok(Some(user)),
+            Inserted::NameTaken => {
+                let found = self.read(self.deadline(), self.ports.users.credentials(copy));
+                Ok(found.await?.filter(is_demo).map(|found| found.user))
+            }
         }
     }
 

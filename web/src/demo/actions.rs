@@ -5,7 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
-use rescind_session::{Device, LogoutCredential, Password, token::AccessToken};
+use rescind_session::{Device, LogoutCredential, token::AccessToken};
 
 use super::{
     SCREEN, Stage,
@@ -15,22 +15,18 @@ use super::{
     visitors::Visit,
     watching::{Told, Watched},
 };
-use crate::{
-    accounts::{DEMO_PASSWORD, VICTIM},
-    pages::see_other,
-};
+use crate::{accounts::VICTIM, pages::see_other};
 
-/// Logs this browser in as alice, and copies her token to the thief.
+/// Logs this browser in as the visitor's own alice, and copies her token to the thief. Without the login limit: this button
+/// must work after mistyped passwords too, and nothing is typed here.
 pub(crate) async fn rob(
     request: HttpRequest,
     rescind: Rescind,
     stage: Data<Stage>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
-    let password = Password::new(DEMO_PASSWORD);
-    // Without the login limit: this button must work after mistyped passwords too, and the password of this account is on the
-    // login page.
-    let login = browser::log_in_without_limit(&request, &rescind, VICTIM, &password).await?;
+    let login = stage.copies.log_in_browser(&request, &rescind, VICTIM).await?;
+    let login = login.ok_or(Problem::InvalidCredentials)?;
     let now = rescind.service().now()?;
     {
         let mut remembered = visit.lock();
@@ -57,7 +53,7 @@ pub(crate) async fn thief_tries(
         .filter(slow)
         .map(|heist| heist.refresh.is_some());
     if let Some(both_refresh) = loot {
-        play_again(&rescind, &visit, both_refresh).await?;
+        play_again(&rescind, &stage, &visit, both_refresh).await?;
     }
     try_doors(&rescind, &stage, &visit).await?;
     Ok(see_other(SCREEN))
@@ -65,10 +61,14 @@ pub(crate) async fn thief_tries(
 
 /// For a reader who read for longer than a token lives: the login, the theft and the end of the session happen again, so
 /// that the doors answer as they would have answered a faster reader. The browser keeps what it has.
-async fn play_again(rescind: &Rescind, visit: &Visit, both_refresh: bool) -> Result<(), Problem> {
+async fn play_again(rescind: &Rescind, stage: &Stage, visit: &Visit, both_refresh: bool) -> Result<(), Problem> {
     let (service, device) = (rescind.service(), Device::default());
-    let (client, password) = (rescind.settings().client_id.clone(), Password::new(DEMO_PASSWORD));
-    let mut issued = service.log_in(VICTIM, &password, client, device.clone()).await?;
+    let client = rescind.settings().client_id.clone();
+    let login = stage
+        .copies
+        .log_in(service, VICTIM, &visit.own, client, device.clone())
+        .await?;
+    let mut issued = login.ok_or(Problem::InvalidCredentials)?;
     match issued.refresh.clone().filter(|_| both_refresh) {
         // The thief refreshes twice, then you come with a token that is two generations old.
         Some(yours) => {

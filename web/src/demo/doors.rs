@@ -18,6 +18,7 @@ use super::{
     words::WORDS,
 };
 use crate::{
+    accounts::shown,
     content::{Facts, say, word, yes},
     pages::{read, times::Time},
     trace::{Said as Colour, stage::Door},
@@ -54,7 +55,8 @@ async fn signature_only(request: HttpRequest, rescind: Rescind) -> Result<HttpRe
 }
 
 async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, Problem> {
-    let me = Me::of(rescind, claims).await?;
+    let mut me = Me::of(rescind, claims).await?;
+    me.username = shown(&me.username).to_owned();
     let mut notes = NOTES.into_iter();
     let note = notes.find(|(name, _)| *name == me.username).map(|(_, note)| note);
     Ok(HttpResponse::Ok()

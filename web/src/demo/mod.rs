@@ -17,8 +17,8 @@
 //! | [`keys`] | the key ring, and the buttons that rotate its keys |
 //!
 //! **Threat model.** Unless the program listens only to its own machine, or `RESCIND_DEMO` is `public`, the demo is off and
-//! every route of it is 404. Only the account with the public password is robbed, and only of the session in the requesting
-//! browser. The thief is no proxy: see [`thief`]. What a visitor makes the program store is bounded and forgotten: see
+//! every route of it is 404. Only the [visitor's own account](crate::accounts) is robbed, and only of the session in
+//! the requesting browser. The thief is no proxy: see [`thief`]. What a visitor makes the program store is bounded and forgotten: see
 //! [`visitors`]. Every button is a POST from this site's own pages, which the guard enforces as for all others.
 
 mod actions;
@@ -39,12 +39,13 @@ mod words;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use actix_web::{cookie::Cookie, web};
 use rand::rngs::StdRng;
 use rescind_api::http_client::HttpError;
+use rescind_session::SessionService;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
@@ -54,7 +55,7 @@ use thief::Thief;
 use visitors::{Ticket, Visit, Visitors};
 pub(crate) use watching::watched;
 
-use crate::{pages::read, stores::Stores};
+use crate::{accounts::Copies, pages::read, stores::Stores};
 
 const MOST_VISITORS: u64 = 1_000;
 /// The page with the stage.
@@ -64,6 +65,7 @@ const VISITOR_COOKIE: &str = "visitor";
 /// The state that the demo's handlers share.
 pub(crate) struct Stage {
     visitors: Visitors<Visit>,
+    copies: web::Data<Copies>,
     thief: Thief,
     peers: Peers,
     stores: Arc<Stores>,
@@ -82,11 +84,13 @@ impl Stage {
         settings: &rescind_api::Settings,
         peers: &[Url],
         stores: Arc<Stores>,
-        rng: StdRng,
+        mut rng: StdRng,
     ) -> Result<web::Data<Self>, HttpError> {
+        let copies = web::Data::new(Copies::new(&mut rng));
         let rng = Arc::new(Mutex::new(rng));
         Ok(web::Data::new(Self {
             visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, settings),
+            copies,
             thief: Thief::new(bound, Arc::clone(&rng))?,
             peers: Peers::at(peers),
             stores,
@@ -106,13 +110,27 @@ impl Stage {
     }
 
     fn welcome(&self) -> (Arc<Visit>, Cookie<'static>) {
-        self.visitors.welcome(Ticket::random(&self.rng), Visit::default())
+        let own = self
+            .copies
+            .number(&mut *self.rng.lock().unwrap_or_else(PoisonError::into_inner));
+        self.visitors.welcome(Ticket::random(&self.rng), Visit::of(own))
+    }
+
+    /// Deletes the accounts of visitors who were forgotten, until the program ends.
+    pub(crate) async fn delete_idle_copies(self: Arc<Self>, service: SessionService) {
+        let known = || self.visitors.all().map(|visit| visit.own.clone()).collect();
+        let mut ending = self.ending();
+        tokio::select! {
+            () = self.copies.delete_idle(&service, known) => {}
+            _ = ending.wait_for(|is_ending| *is_ending) => {}
+        }
     }
 }
 
 /// Adds the stage to an application. Call it before the API, one of whose routes it replaces.
 pub(crate) fn configure(stage: &web::Data<Stage>, cfg: &mut web::ServiceConfig) {
     cfg.app_data(stage.clone())
+        .app_data(stage.copies.clone())
         .configure(doors::configure)
         .service(web::resource(SCREEN).route(read().to(screen::show)))
         .service(web::resource("/demo/log/{id}").route(read().to(screen::show_entry)))

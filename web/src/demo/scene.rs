@@ -33,6 +33,8 @@ pub(super) struct Scene<'a> {
     pub(super) visitor: Option<&'a Visitor>,
     /// The viewer's name, if it is known.
     pub(super) name: Option<&'a str>,
+    /// Whether it is another account than the visitor's own.
+    pub(super) is_other: bool,
     /// Session and generation of the refresh token in the browser's cookies.
     pub(super) cookie: Option<(SessionId, Generation)>,
     pub(super) thief_at: IpAddr,
@@ -130,6 +132,7 @@ impl<'a> Scene<'a> {
             )
             .with("named", yes(name.is_some()))
             .with("name", name.unwrap_or_default())
+            .with("other", yes(self.is_other))
             .with("visitor", visitor)
             .with("act", word(self.heist.map_or(Act::First, |heist| heist.act)));
         match standing.reuse().map(|reuse| reuse.noticed_by) {

@@ -30,6 +30,7 @@ use super::{
     words::WORDS,
 };
 use crate::{
+    accounts::{VICTIM, shown},
     content::{Facts, of, say},
     pages::{
         Site, draw,
@@ -119,7 +120,9 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         Some(Visitor::LoggedIn(authenticated)) => site.user(&rescind, authenticated).await.ok().flatten(),
         _ => None,
     };
-    let name = name.map(|user| user.username.to_string());
+    let stored = name.map(|user| user.username.to_string());
+    let name = stored.as_deref().map(shown);
+    let other = stored.as_deref().is_some_and(|stored| !visit.own.is(VICTIM, stored));
     let session = visit.lock().heist.as_ref().map(Heist::session);
     let row = row(&rescind, session).await;
 
@@ -137,7 +140,8 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         standing: heist.map(Heist::standing).unwrap_or_default(),
         is_past: false,
         visitor,
-        name: name.as_deref(),
+        name,
+        is_other: other,
         cookie: cookie(&request, &rescind),
         thief_at: stage.thief.address(),
         blacklist: stage.stores.blacklist,

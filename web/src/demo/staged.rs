@@ -32,6 +32,7 @@ pub(crate) fn opening(rescind: &Rescind, stage: &Stage) -> Staged {
         is_past: true,
         visitor: None,
         name: None,
+        is_other: false,
         cookie: None,
         thief_at: stage.thief.address(),
         blacklist: stage.stores.blacklist,
@@ -90,6 +91,16 @@ pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usiz
         (Some(_), Some(end)) => format!("! inside until {end}"),
         _ => String::new(),
     };
+    let warning = if shown + 1 < newest {
+        say(&WORDS.earlier, &facts)
+    } else {
+        say(
+            &WORDS.ends,
+            &facts
+                .clone()
+                .with("robs", yes(Step::next(scene).action() == Step::BeRobbed.action())),
+        )
+    };
     Staged {
         headline: told.heading,
         lead: told.lead,
@@ -100,7 +111,7 @@ pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usiz
         notice: None,
         clock: String::new(),
         next,
-        warning: (shown + 1 < newest).then(|| say(&WORDS.earlier, &facts)),
+        warning: Some(warning).filter(|warning| !warning.is_empty()),
         message: last.map(|moment| (class_of(moment.who), says(moment))),
         you: you(scene, &facts),
         thief: thief(scene, &facts),

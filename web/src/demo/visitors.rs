@@ -6,12 +6,9 @@
 //!
 //! The cache (the `moka` crate) measures that half hour by its own clock, which decides only what is forgotten.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use actix_web::{
@@ -28,8 +25,7 @@ use super::{
     heist::Heist,
     log::{Entry, Log},
 };
-
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 60);
+use crate::accounts::{IDLE, Own};
 
 /// 128 random bits. No `Debug`: the number gives access to the loot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,7 +74,7 @@ impl<T: Send + Sync + 'static> Visitors<T> {
             remembered: Cache::builder()
                 .max_capacity(most)
                 .weigher(move |_: &Ticket, what: &Arc<T>| weigh(what))
-                .time_to_idle(FORGOTTEN_AFTER)
+                .time_to_idle(IDLE)
                 // The visitor seen longest ago goes first: newcomers must find room.
                 .eviction_policy(moka::policy::EvictionPolicy::lru())
                 .build(),
@@ -112,6 +108,12 @@ impl<T: Send + Sync + 'static> Visitors<T> {
         (what, cookie)
     }
 
+    /// All who are known. Looking at them does not count as a visit.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<T>> {
+        self.remembered.run_pending_tasks();
+        self.remembered.iter().map(|(_, what)| what)
+    }
+
     /// Weighs a visitor again.
     pub(crate) fn changed(&self, ticket: Ticket, what: &Arc<T>) {
         self.remembered.insert(ticket, Arc::clone(what));
@@ -123,6 +125,8 @@ pub(crate) const MOST_STREAMS: usize = 6;
 
 /// One visitor's data. Its tokens are wiped when it is dropped.
 pub(crate) struct Visit {
+    /// The number of the visitor's own accounts.
+    pub(crate) own: Own,
     state: Mutex<Remembered>,
     next: AtomicU64,
     changed: watch::Sender<()>,
@@ -138,6 +142,7 @@ pub(crate) struct Remembered {
 impl Default for Visit {
     fn default() -> Self {
         Self {
+            own: Own::default(),
             state: Mutex::default(),
             next: AtomicU64::new(1),
             changed: watch::Sender::new(()),
@@ -147,6 +152,10 @@ impl Default for Visit {
 }
 
 impl Visit {
+    pub(crate) fn of(own: Own) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     pub(crate) fn begin(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -181,6 +190,8 @@ impl Visit {
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{self, HeaderValue};
+    use std::time::Duration;
+
     use rand::SeedableRng;
 
     use super::*;

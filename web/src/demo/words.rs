@@ -18,6 +18,7 @@ pub(super) struct Words {
     pub(super) verdict: Vec<Case<String>>,
     pub(super) stores: Vec<Case<String>>,
     pub(super) mark: Vec<Case<String>>,
+    pub(super) ends: Vec<Case<String>>,
     pub(super) you: Vec<Case<String>>,
     pub(super) thief: Vec<Case<String>>,
     pub(super) refreshed: Vec<Case<Refreshed>>,

@@ -141,7 +141,7 @@ impl Own {
             return Ok(Who::Nobody);
         };
         let user = rescind.service().user(&user).await?;
-        Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
+        Ok(user.map_or(Who::Nobody, |user| Who::of(&user)))
     }
 
     pub(crate) fn is_somebodys(&self) -> bool {

@@ -18,7 +18,7 @@ use super::{
     with_cookies,
     words::{WORDS, facts},
 };
-use crate::content::say;
+use crate::{accounts::shown, content::say};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -75,7 +75,7 @@ pub(crate) async fn show(
     };
     let service = rescind.service();
     let (policy, now) = (service.policy(), service.now().map_err(Problem::from)?);
-    let username = user.username.to_string();
+    let username = shown(user.username.as_str()).to_owned();
     let (notice, read) = browser::Notice::take(&request, &rescind, Some(authenticated.session_id())).unzip();
     let ended = match notice {
         Some(browser::Notice::CopyWasUsed(before)) => Ended::before_login(before, &user.id, &rescind).await,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use rescind_api::Problem;
+use rescind_session::User;
 
 use super::{assets::Assets, theme::Theme, times};
+use crate::accounts::shown;
 
 /// Title, navigation, the policy in force, and the choice of a theme.
 pub(crate) struct Frame {
@@ -52,6 +54,13 @@ pub(crate) enum Who {
     Nobody,
     /// Not queried: on an error page the store may be what fails.
     Unknown,
+}
+
+impl Who {
+    /// By the name that pages show.
+    pub(crate) fn of(user: &User) -> Self {
+        Self::Somebody(shown(user.username.as_str()).to_owned())
+    }
 }
 
 /// One field of a form, for `field.html`.

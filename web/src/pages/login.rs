@@ -12,7 +12,7 @@ use super::{
     frame::{Field, Frame, Who, explained, tell},
     see_other,
 };
-use crate::accounts::{DEMO_ACCOUNTS, DEMO_PASSWORD};
+use crate::accounts::{self, Copies, DEMO_ACCOUNTS, DEMO_PASSWORD};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -89,6 +89,7 @@ pub(crate) async fn submit(
     request: HttpRequest,
     site: web::Data<Site>,
     rescind: Rescind,
+    copies: Option<web::Data<Copies>>,
     Form(typed): Form<Typed>,
 ) -> actix_web::Result<HttpResponse> {
     let Typed {
@@ -102,7 +103,16 @@ pub(crate) async fn submit(
         tell(&mut page.fields, &missing);
         return draw_again(&Problem::InvalidInput(missing), &page);
     }
-    match browser::log_in(&request, &rescind, &username, &Password::new(password)).await {
+    // As a demo account, with the password that is shown above, a visitor gets in as their own copy of it.
+    let login = match (copies, accounts::public(&username, &password)) {
+        (Some(copies), Some(account)) => copies.log_in_browser(&request, &rescind, account).await?,
+        _ => None,
+    };
+    let login = match login {
+        Some(login) => Ok(login),
+        None => browser::log_in(&request, &rescind, &username, &Password::new(password)).await,
+    };
+    match login {
         Ok(_) => Ok(see_other(page.next.as_deref().unwrap_or("/account"))),
         Err(problem @ (Problem::InvalidCredentials | Problem::RateLimited { .. } | Problem::Overloaded)) => {
             page.error = Some(explained(&problem));

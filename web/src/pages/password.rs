@@ -18,6 +18,7 @@ use super::{
     login::missing,
     renewed, see_other, with_cookies,
 };
+use crate::accounts::shown;
 
 #[derive(Template)]
 #[template(path = "password.html")]
@@ -49,7 +50,7 @@ impl NewPassword {
             hint: Some("At least 15 characters."),
             ..Field::password("new-password")
         };
-        let username = user.username.to_string();
+        let username = shown(user.username.as_str()).to_owned();
         Self {
             frame: site.frame(request, "Change your password", Who::Somebody(username.clone())),
             username,

@@ -78,5 +78,5 @@ pub(crate) async fn in_passing(
 
 async fn name(rescind: &Rescind, claims: &AccessClaims) -> Result<Who, Problem> {
     let user = rescind.service().user(&claims.subject).await?;
-    Ok(user.map_or(Who::Unknown, |user| Who::Somebody(user.username.to_string())))
+    Ok(user.map_or(Who::Unknown, |user| Who::of(&user)))
 }

@@ -87,7 +87,7 @@ impl Site {
             return Ok(Who::Nobody);
         };
         let user = self.user(rescind, authenticated).await?;
-        Ok(user.map_or(Who::Nobody, |user| Who::Somebody(user.username.to_string())))
+        Ok(user.map_or(Who::Nobody, |user| Who::of(&user)))
     }
 }
 

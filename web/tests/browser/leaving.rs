@@ -53,8 +53,8 @@ async fn one_of_two_devices_is_logged_out_from_the_list() {
         return;
     };
     let browser = &person.browser;
-    let elsewhere = person.api.log_in("alice", DEMO_PASSWORD).await.tokens();
-    person.log_in_as_alice().await;
+    let elsewhere = person.carol_in_the_api().await;
+    person.log_in_as_carol().await;
     let text = browser.text().await;
     assert!(text.contains("rescind-testkit") && text.contains("this one"), "{text}");
 
@@ -73,7 +73,7 @@ async fn one_of_two_devices_is_logged_out_from_the_list() {
     let text = browser.text().await;
     assert!(!text.contains("rescind-testkit"), "{text}");
     browser.open("/account").await;
-    person.assert_on_account_of("alice").await;
+    person.assert_on_account_of("carol").await;
 }
 
 #[tokio::test]
@@ -82,9 +82,9 @@ async fn logging_out_everywhere_ends_this_device_and_every_other() {
         return;
     };
     let browser = &person.browser;
-    let elsewhere = person.api.log_in("alice", DEMO_PASSWORD).await.tokens();
+    let elsewhere = person.carol_in_the_api().await;
     let bob = person.api.log_in("bob", DEMO_PASSWORD).await.tokens();
-    person.log_in_as_alice().await;
+    person.log_in_as_carol().await;
     let here = person.access_token().await;
     browser.press("Log out everywhere").await;
     browser.wait_for_text("You are logged out.").await;
@@ -103,8 +103,8 @@ async fn a_browser_whose_session_was_ended_elsewhere_is_asked_to_log_in() {
     let Some(person) = Person::arrive(LONG, JavaScript::Off).await else {
         return;
     };
-    person.log_in_as_alice().await;
-    let elsewhere = person.api.log_in("alice", DEMO_PASSWORD).await.tokens();
+    let elsewhere = person.carol_in_the_api().await;
+    person.log_in_as_carol().await;
     person
         .api
         .log_out_everywhere(elsewhere.access())

@@ -1,10 +1,11 @@
 //! A person with a browser, and a freshly started program.
 
-use rescind_testkit::{ApiClient, Browser, JavaScript, Program, Running, SecretString, Tool, needs};
+use rescind_testkit::{ApiClient, Browser, JavaScript, Program, Running, SecretString, Tokens, Tool, needs};
 use thirtyfour::By;
 
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
+const PASSWORD: &str = "long enough for anybody";
 
 /// The lifetime of access tokens if one has to expire: as short as a slow page load allows.
 pub(crate) const BRIEF: &str = "5s";
@@ -50,6 +51,17 @@ impl Person {
     pub(crate) async fn log_in_as_alice(&self) {
         self.log_in("alice", DEMO_PASSWORD).await;
         self.assert_on_account_of("alice").await;
+    }
+
+    /// Signs carol up, whose account is the same in the browser and in the API, and logs in there.
+    pub(crate) async fn carol_in_the_api(&self) -> Tokens {
+        let _ = self.api.sign_up("carol", PASSWORD).await;
+        self.api.log_in("carol", PASSWORD).await.tokens()
+    }
+
+    pub(crate) async fn log_in_as_carol(&self) {
+        self.log_in("carol", PASSWORD).await;
+        self.assert_on_account_of("carol").await;
     }
 
     /// Logs out with the button of the open account page. Every page has another of the same name in its head.

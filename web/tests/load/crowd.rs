@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
+/// The password of the people who sign up.
+pub(crate) const PASSWORD: &str = "a password of nobody else's";
 
 /// The program behind a trusted proxy, so that each request can have its own address.
 pub(crate) fn program() -> Program {
@@ -54,7 +56,7 @@ pub(crate) fn login(api: &ApiClient, from: &str, name: &str, password: &str) -> 
 }
 
 pub(crate) fn signup(api: &ApiClient, from: &str, name: &str) -> RequestBuilder {
-    call(api, "/api/users", from, name, "a password of nobody else's")
+    call(api, "/api/users", from, name, PASSWORD)
 }
 
 fn call(api: &ApiClient, path: &str, from: &str, name: &str, password: &str) -> RequestBuilder {

@@ -2,6 +2,7 @@
 //! count and time.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod class;
 mod connections;
 mod crowd;
 mod guessing;

@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     connections::SLOW_BODY,
-    crowd::{DEMO_PASSWORD, Flood, address, allow_files, login, open, percentile, program, signup},
+    crowd::{DEMO_PASSWORD, Flood, PASSWORD, address, allow_files, login, open, percentile, program, signup},
 };
 
 /// The honest requests' times, and how many got a wrong answer.
@@ -161,12 +161,16 @@ async fn the_load_table() {
     );
 
     let owner = running.cookie_client();
-    owner.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
+    let api = running.api_client();
+    api.send(signup(&api, &address(4_000), "carol"))
+        .await
+        .expect_status(201);
+    owner.log_in("carol", PASSWORD).await.expect_status(303);
     let flood = Flood::start(&running, 60, |api, client, turn| {
         login(
             api,
             &address(3_000 + client),
-            "alice",
+            "carol",
             &format!("guess {client} {turn}"),
         )
     });
@@ -174,14 +178,14 @@ async fn the_load_table() {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(rounds(10, 60).into()) {
         let pressed = Instant::now();
-        logins.add(pressed, owner.log_in("alice", DEMO_PASSWORD).await.status == 303);
+        logins.add(pressed, owner.log_in("carol", PASSWORD).await.status == 303);
         let pressed = Instant::now();
         others.add(pressed, owner.open("/account").await.status == 200);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let statuses = counted(&flood.stop().await);
     table += &row(
-        "60 addresses guess alice's password; alice logs in on a known device",
+        "60 addresses guess carol's password; carol logs in on a known device",
         &statuses,
         &[logins, others],
     );

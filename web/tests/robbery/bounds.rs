@@ -64,7 +64,7 @@ async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bound
 }
 
 /// New visitors, each of whom adds to the memory. A few at a time: the machine has other work.
-async fn crowd(running: &Running, visitors: u32) {
+pub(crate) async fn crowd(running: &Running, visitors: u32) {
     let mut arriving = JoinSet::new();
     for part in 0..8 {
         let api = running.api_client();

@@ -294,7 +294,7 @@ async fn failed_logins_do_not_prevent_a_robbery() {
     for _ in 0..4 {
         visitor.client.log_in("alice", "not her password").await;
     }
-    visitor.client.log_in("alice", DEMO_PASSWORD).await.expect_status(429);
+    visitor.api.log_in("alice", DEMO_PASSWORD).await.expect_status(429);
     visitor.press("/demo/rob").await.assert_accepted(Door::Blacklist);
 }
 

@@ -18,6 +18,7 @@ mod journal;
 mod keys;
 mod no_proxy;
 mod nodes;
+mod own_account;
 mod policies;
 mod screen;
 mod second_act;

@@ -246,10 +246,10 @@ impl Person {
         self.running.cookie_client()
     }
 
-    /// Alice logs out everywhere, on another device.
+    /// Alice logs out in a program that has a copy of her refresh token.
     pub(crate) async fn end_the_session_from_elsewhere(&self) {
-        let elsewhere = self.api.log_in("alice", DEMO_PASSWORD).await.tokens();
-        self.api.log_out_everywhere(elsewhere.access()).await.expect_status(204);
+        let token = self.browser.cookie("rescind_refresh").await.unwrap();
+        self.api.log_out_by_refresh_token(&token).await.expect_status(204);
     }
 
     /// The content security policy was not violated, in the current tab and in all before.

@@ -132,25 +132,6 @@ pub async fn reauthenticate(
     Ok(BrowserLogin::new(request, issued, cookies, None))
 }
 
-/// [`log_in`] without the login limit, for a password that the program itself supplies, such as a demo's: there is
-/// nothing to guess. It works even for an address that has used up its attempts.
-///
-/// # Errors
-/// [`Problem`], as for [`log_in`], except [`RateLimited`](Problem::RateLimited).
-pub async fn log_in_without_limit(
-    request: &HttpRequest,
-    rescind: &Rescind,
-    username: &str,
-    password: &Password,
-) -> Result<BrowserLogin, Problem> {
-    let device = login::device(request, rescind);
-    let client = rescind.settings().client_id.clone();
-    let service = rescind.service().for_client(device.address);
-    let issued = service.log_in(username, password, client, device).await?;
-    tracing::info!(session = %issued.claims.session_id, user = %issued.claims.subject, "logged in");
-    replace(request, rescind, Undelivered::new(rescind, issued)).await
-}
-
 /// The login replaces the session that the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
     // A request with a bearer token may come from another origin. It must not log a browser in.

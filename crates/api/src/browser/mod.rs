@@ -45,9 +45,11 @@ use url::form_urlencoded;
 
 pub use ended::ended_session;
 pub use local_path::local_path;
-pub use login::{BrowserCookies, BrowserLogin, log_in, log_in_without_limit, reauthenticate, renew, start};
+pub use login::{BrowserCookies, BrowserLogin, log_in, reauthenticate, renew, start};
 pub use notice::Notice;
 pub use password::change_password;
+
+pub use crate::login::device;
 
 use crate::{
     authenticated::{Authenticated, CookieVerdict},
