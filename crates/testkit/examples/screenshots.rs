@@ -33,7 +33,7 @@ const WHOLE: &[&str] = &[];
 /// The stage, without its log.
 const STAGE: &[&str] = &["header", ".stage"];
 /// The answers of the nodes, in their tab.
-const NODES: &[&str] = &["header", "#nodes"];
+const NODES: &[&str] = &["header", "#nodes ul"];
 /// The address of the three nodes, which the commands on the page contain.
 const ADDRESS: &str = "http://127.0.0.1:8080";
 /// The account page, in two pictures: one would be too heavy.
@@ -243,7 +243,7 @@ impl Album {
         browser.fill("Password", ALICE.1).await;
         browser.press("Log in").await;
         browser.open("/inspector").await;
-        self.take(&browser, "inspector-form", WHOLE).await;
+        self.take_beginning(&browser, "inspector-form").await;
         browser.press("Inspect").await;
         self.take_beginning(&browser, "inspector").await;
 
