@@ -4,7 +4,7 @@ use rescind_testkit::{Browser, JavaScript};
 use serde_json::json;
 use thirtyfour::WindowHandle;
 
-use crate::person::{BRIEF, DEMO_PASSWORD, Person};
+use crate::person::{BRIEF, Person};
 
 #[tokio::test]
 async fn a_page_with_an_expired_access_token_renews_it_and_then_logs_out() {
@@ -121,12 +121,14 @@ async fn a_button_pressed_after_expiry_explains_itself_and_works_the_second_time
         return;
     };
     let browser = &person.browser;
-    person.log_in_as_alice().await;
+    // Of alice each browser has its own.
+    let _ = person.carol_in_the_api().await;
+    person.log_in_as_carol().await;
     let session = person.shown_session().await;
     person.let_the_access_token_run_out().await;
     browser.press("Log out everywhere").await;
     browser.wait_for_text("Renewed: press again").await;
-    let elsewhere = person.api.log_in("alice", DEMO_PASSWORD).await.tokens();
+    let elsewhere = person.carol_in_the_api().await;
     let open = person.api.sessions(elsewhere.access()).await.expect_status(200);
     assert!(open.text.contains(&session), "it was done, against what the page says");
 
