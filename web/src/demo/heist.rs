@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rescind_lab::{Asked, Who};
+use rescind_lab::{
+    Asked, Outcome, Who,
+    meter::{Answer, Operation},
+};
 use rescind_session::{
     IssuedTokens,
     token::{AccessClaims, AccessToken, PresentedRefreshToken, RefreshToken, SessionId},
@@ -17,9 +20,9 @@ use super::{
     standing::{Moment, Standing, State, Tried, What},
 };
 
-/// How many moments are kept. Of more, the first two stay, since the story began with them.
+/// How many moments are kept. Of more, the first three stay, since the story began with them.
 const MOST_MOMENTS: usize = 24;
-const FIRST_MOMENTS: usize = 2;
+const FIRST_MOMENTS: usize = 3;
 
 /// A robbery. No `Debug`; its tokens are wiped when it is dropped.
 pub(crate) struct Heist {
@@ -28,8 +31,8 @@ pub(crate) struct Heist {
     session: SessionId,
     pub(super) act: Act,
     pub(super) moments: Vec<Moment>,
-    /// After the first moments, and those that were not kept.
-    begun: Standing,
+    /// After the first moments, and those that were not kept; `None` while all are kept.
+    begun: Option<Standing>,
 }
 
 /// The part of the story that a robbery is for.
@@ -50,21 +53,20 @@ impl Heist {
             session: claims.session_id,
             act,
             moments: Vec::new(),
-            begun: Standing::default(),
+            begun: None,
         };
         let expires_at = claims.expires_at;
         heist.remember(at, Who::You, What::LoggedIn { expires_at, refreshes });
         heist.remember(at, Who::Thief, What::CopiedAccess);
-        heist.begun = heist.moments.iter().fold(Standing::default(), Standing::after);
         heist
     }
 
     /// How things stood after so many moments.
     pub(crate) fn after(&self, moments: usize) -> Standing {
         let moments = self.moments.get(..moments).unwrap_or(&self.moments);
-        match moments.get(FIRST_MOMENTS..) {
-            Some(later) => later.iter().fold(self.begun.clone(), Standing::after),
-            None => moments.iter().fold(Standing::default(), Standing::after),
+        match (&self.begun, moments.get(FIRST_MOMENTS..)) {
+            (Some(begun), Some(later)) if !later.is_empty() => later.iter().fold(begun.clone(), Standing::after),
+            _ => moments.iter().fold(Standing::default(), Standing::after),
         }
     }
 
@@ -150,10 +152,17 @@ impl Heist {
 
     /// Updates the robbery from a request.
     pub(crate) fn saw(&mut self, entry: &Entry) {
-        let is_open = self.standing().session == State::Open;
+        let standing = self.standing();
         match entry.exchange.asked {
-            Asked::LogOut if !entry.exchange.is_refused() && is_open && self.is_about_this(entry) => {
-                self.remember(entry.at, entry.exchange.who, What::LoggedOut);
+            Asked::LogOut if standing.keeps_cookies() && self.is_about_this(entry) => {
+                let mut calls = entry.exchange.calls.iter();
+                let closed = calls.any(|call| (call.operation, call.answer) == (Operation::Close, Answer::Done));
+                let what = match entry.exchange.outcome {
+                    Outcome::Accepted => What::LoggedOut,
+                    Outcome::CannotTell if closed && standing.session == State::Open => What::Unconfirmed,
+                    _ => return,
+                };
+                self.remember(entry.at, entry.exchange.who, what);
             }
             Asked::Refresh => {
                 if let Some(outcome) = entry.exchange.refreshed(self.session()) {
@@ -174,8 +183,8 @@ impl Heist {
         let place = self.moments.partition_point(|moment| moment.at <= at);
         self.moments.insert(place, Moment { at, who, what });
         if self.moments.len() > MOST_MOMENTS {
-            let oldest = self.moments.remove(FIRST_MOMENTS);
-            self.begun = std::mem::take(&mut self.begun).after(&oldest);
+            let begun = self.begun.take().unwrap_or_else(|| self.after(FIRST_MOMENTS));
+            self.begun = Some(begun.after(&self.moments.remove(FIRST_MOMENTS)));
         }
     }
 }
@@ -191,7 +200,7 @@ mod tests {
     use actix_web::http::Method;
     use rescind_lab::{
         Exchange,
-        meter::{Answer, Call, Operation, Store},
+        meter::{Call, Store},
         raw::Request,
     };
     use rescind_session::Check;

@@ -14,12 +14,12 @@ use super::{
     words::WORDS,
 };
 use crate::{
-    accounts::VICTIM,
     content::{Facts, of, word, yes},
     stores::BlacklistKind,
     trace::stage::Button,
 };
 
+#[derive(Clone)]
 pub(super) struct Scene<'a> {
     /// The time of the step that is shown.
     pub(super) now: Timestamp,
@@ -43,7 +43,7 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// The same after only so many moments.
-    pub(super) fn at(self, heist: &'a Heist, moments: usize) -> Self {
+    pub(super) fn at(&self, heist: &'a Heist, moments: usize) -> Self {
         let last = heist
             .moments
             .get(..moments)
@@ -53,7 +53,7 @@ impl<'a> Scene<'a> {
             now: last.map_or(self.now, |moment| moment.at),
             standing: heist.after(moments),
             is_past: true,
-            ..self
+            ..self.clone()
         }
     }
 
@@ -73,8 +73,8 @@ impl<'a> Scene<'a> {
     /// The generation of the browser's refresh token, if it is of the session that was robbed.
     pub(super) fn your_generation(&self) -> Option<Generation> {
         if self.is_past {
-            let is_open = self.standing.session == State::Open;
-            return self.standing.you.as_ref().filter(|_| is_open)?.generation;
+            let keeps = self.standing.keeps_cookies();
+            return self.standing.you.as_ref().filter(|_| keeps)?.generation;
         }
         let (session, generation) = self.cookie?;
         (session == self.heist?.session()).then_some(generation)
@@ -104,8 +104,8 @@ impl<'a> Scene<'a> {
             tried.map_or("nothing", |tried| door(tried).name())
         };
         let visitor = match self.visitor {
-            _ if self.is_past && standing.session == State::Open => "logged-in",
-            _ if self.is_past => "anonymous",
+            // What the browser was then is not known.
+            _ if self.is_past => "past",
             Some(Visitor::LoggedIn(_)) => "logged-in",
             Some(Visitor::Stale) => "stale",
             Some(Visitor::Anonymous) => "anonymous",
@@ -115,12 +115,15 @@ impl<'a> Scene<'a> {
             State::Ended { by, .. } => word(by),
             State::NotYet | State::Open => String::new(),
         };
-        let name = if self.is_past { Some(VICTIM) } else { self.name };
+        let policy = self.rescind.service().policy();
+        let victim = self.is_past || self.heist.is_some_and(|heist| self.is_the_victim(heist));
         let facts = Facts::default()
             .with("phase", word(Phase::of(standing)))
             .with("asking", tried(|tried| &tried.asking))
             .with("signature", tried(|tried| &tried.signature))
-            .with("check", word(self.rescind.service().policy().check))
+            .with("check", word(policy.check))
+            .with("keeps", yes(policy.keeps_sessions()))
+            .with("victim", yes(victim))
             .with("blacklist", word(self.blacklist))
             .with("ended", yes(standing.ended_at().is_some()))
             .with("left", yes(self.left()))
@@ -130,8 +133,8 @@ impl<'a> Scene<'a> {
                 "ahead",
                 self.ahead().map_or_else(String::new, |ahead| ahead.min(2).to_string()),
             )
-            .with("named", yes(name.is_some()))
-            .with("name", name.unwrap_or_default())
+            .with("named", yes(self.name.is_some()))
+            .with("name", self.name.unwrap_or_default())
             .with("other", yes(self.is_other))
             .with("visitor", visitor)
             .with("act", word(self.heist.map_or(Act::First, |heist| heist.act)));
@@ -225,6 +228,7 @@ impl Step {
         };
         match Phase::of(&scene.standing) {
             Phase::NotRobbed => Self::BeRobbed,
+            _ if scene.standing.is_unconfirmed() && scene.is_the_victim(heist) => Self::LogOut,
             Phase::Robbed if scene.standing.tried.is_none() => Self::tries(scene),
             Phase::Robbed if heist.act == Act::Second && scene.your_generation().is_some() => Self::LetThemStealRefresh,
             Phase::Robbed if scene.is_the_victim(heist) => Self::LogOut,
@@ -247,18 +251,17 @@ impl Step {
 
     /// How many steps follow until this act is over, if the reader takes the next one each time.
     pub(super) fn to_come(scene: &Scene) -> usize {
-        match (Phase::of(&scene.standing), scene.heist.map(|heist| heist.act)) {
+        match (Phase::of(&scene.standing), Self::next(scene)) {
             (Phase::NotRobbed, _) => 3,
-            (Phase::Robbed, Some(Act::Second)) => 5,
-            (Phase::Robbed, _) => 2,
+            (_, Self::LogOut) => 2,
+            (Phase::Robbed, Self::LetThemStealRefresh) => 5,
+            (Phase::Robbed, Self::LetThemTry) => 3,
             // Twice the thief, then you, then the doors.
-            (Phase::BothHoldIt, _) => match Self::next(scene) {
-                Self::YouRefresh => 2,
-                Self::ThiefRefreshesAgain => 3,
-                _ => 4,
-            },
+            (Phase::BothHoldIt, Self::YouRefresh) => 2,
+            (Phase::BothHoldIt, Self::ThiefRefreshesAgain) => 3,
+            (Phase::BothHoldIt, _) => 4,
             (Phase::Ended, _) => 1,
-            (Phase::TriedAfterEnd, _) => 0,
+            (Phase::Robbed | Phase::TriedAfterEnd, _) => 0,
         }
     }
 

@@ -23,7 +23,7 @@ use super::{
     heist::Heist,
     log::{self, Entry, Node, clock_time},
     peers::Attempt,
-    scene::{Scene, Step},
+    scene::Scene,
     staged::{says, staged},
     standing::{Standing, Tried, What},
     watching::Watched,
@@ -53,6 +53,8 @@ struct Screen {
     commands: Vec<(&'static str, &'static str, String)>,
     robbed: bool,
     has_second_act: bool,
+    /// What the stores keep of each session.
+    keeping: String,
     log: String,
     chosen: Option<(&'static str, Sequence)>,
     /// Whether the reader chose an entry.
@@ -146,13 +148,12 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         thief_at: stage.thief.address(),
         blacklist: stage.stores.blacklist,
     };
-    let to_come = Step::to_come(&newest);
     let steps = heist.map_or_else(|| vec![0], Heist::steps);
     let shown = step.and_then(|step| step.checked_sub(1)).unwrap_or(usize::MAX);
     let shown = shown.min(steps.len().saturating_sub(1));
     let scene = match (heist, steps.get(shown)) {
         (Some(heist), Some(count)) if shown + 1 < steps.len() => newest.at(heist, *count),
-        _ => newest,
+        _ => newest.clone(),
     };
     let drawn_entry = match entry {
         Some(id) => id.parse().ok().and_then(|id| remembered.log.find(id)),
@@ -166,15 +167,22 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
     };
     let told = heist.map_or(&[][..], |heist| heist.moments.as_slice());
     let told = told.iter().filter(|moment| !matches!(moment.what, What::Bought { .. }));
-    let staged = staged(&scene, &steps, shown, to_come);
+    let staged = staged(&newest, &scene, &steps, shown);
+    // A command takes the newest token.
+    let commands = if scene.is_past {
+        Vec::new()
+    } else {
+        doors::commands(&scene, &staged.doors)
+    };
     let page = Screen {
         frame: site.frame(&request, staged.headline.as_str(), who),
         nodes: nodes(&scene, &scene.facts(), &stage.stores),
-        store_down: unknown || found_the_store_down(&scene.standing),
+        keeping: say(&WORDS.keeping, &scene.facts()),
+        store_down: unknown || found_the_store_down(&newest.standing),
         moments: told
             .map(|moment| (clock_time(moment.at), class_of(moment.who), says(moment)))
             .collect(),
-        commands: doors::commands(&scene, &staged.doors),
+        commands,
         robbed: heist.is_some(),
         has_second_act: rescind.service().policy().refresh.is_some(),
         log: log::fragment(&remembered.log, &stage.stores),

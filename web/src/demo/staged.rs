@@ -1,7 +1,7 @@
 //! The robbery on the stage: how things stand at a step, in words and as plain data.
 
 use jiff::Timestamp;
-use rescind_api::Rescind;
+use rescind_api::{Rescind, Visitor};
 use rescind_lab::{self as lab, Who as Asker};
 use rescind_session::{Check, token::Generation};
 
@@ -17,8 +17,8 @@ use crate::{
     content::{Facts, first, say, word, yes},
     pages::device_name::device_name,
     trace::{
-        class_of,
-        stage::{Actor, Alarm, Chip, Door, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story},
+        Said, class_of,
+        stage::{Actor, Alarm, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story},
     },
 };
 
@@ -29,28 +29,35 @@ pub(crate) fn opening(rescind: &Rescind, stage: &Stage) -> Staged {
         rescind,
         heist: None,
         standing: Standing::default(),
-        is_past: true,
-        visitor: None,
+        is_past: false,
+        visitor: Some(&Visitor::Anonymous),
         name: None,
         is_other: false,
         cookie: None,
         thief_at: stage.thief.address(),
         blacklist: stage.stores.blacklist,
     };
-    staged(&scene, &[0], 0, Step::to_come(&scene))
+    staged(&scene, &scene, &[0], 0)
 }
 
-pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usize) -> Staged {
+/// What the stage says of a logged-in visitor before a robbery.
+pub(crate) fn logged_in_as(name: &str) -> String {
+    let facts = Facts::default().with("visitor", "logged-in").with("named", "yes");
+    say(&WORDS.you, &facts.with("name", name))
+}
+
+/// `newest`: the scene now; `scene`: the one at the step that is shown.
+pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usize) -> Staged {
     let facts = scene.facts();
     let told = story(&facts);
     let doors = doors::both(scene, &facts);
-    let newest = steps.len();
+    let last_step = steps.len();
     let address = |step: usize| match step {
-        step if step == newest => SCREEN.to_owned(),
+        step if step == last_step => SCREEN.to_owned(),
         step => format!("{SCREEN}?step={step}"),
     };
     let next = match Step::next(scene) {
-        _ if shown + 1 < newest => Next::Follow(address(shown + 2), "Go on to the next step"),
+        _ if scene.is_past => Next::Follow(address(shown + 2), "Go on to the next step"),
         step => Next::Press(step.button()),
     };
     let moments = scene.heist.map_or(&[][..], |heist| heist.moments.as_slice());
@@ -73,7 +80,7 @@ pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usiz
             .copied()
             .unwrap_or_default();
         let begun = moments.get(before..*count).and_then(<[Moment]>::first);
-        let standing = scene.heist.map(|heist| heist.after(*count)).unwrap_or_default();
+        let standing = standing_after(scene, *count);
         let at = moments.get(..*count).and_then(<[Moment]>::last).map(|moment| moment.at);
         DrawnStep {
             address: address(number),
@@ -82,16 +89,18 @@ pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usiz
             doors: doors::verdicts(&standing, at.unwrap_or(scene.now)),
         }
     };
-    let end = scene
-        .standing
-        .thief
-        .as_ref()
-        .map(|thief| clock_time(thief.expires_at).words);
-    let ends = |door: &Door| match (&door.until, &end) {
-        (Some(_), Some(end)) => format!("! inside until {end}"),
+    let steps: Vec<_> = steps.iter().zip(1..).map(drawn).collect();
+    let thief_now = newest.standing.thief.as_ref();
+    let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
+    let end = thief_now.filter(|_| expired || newest.standing.ended_at().is_some());
+    let ends = |said: &Option<Said>| match (said, end) {
+        (Some(Said::ThiefIn), Some(thief)) => format!("! inside until {}", clock_time(thief.expires_at).words),
         _ => String::new(),
     };
-    let warning = if shown + 1 < newest {
+    let ends = steps
+        .last()
+        .map_or_else(Vec::new, |step| step.doors.iter().map(ends).collect());
+    let warning = if scene.is_past {
         say(&WORDS.earlier, &facts)
     } else {
         say(
@@ -107,6 +116,7 @@ pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usiz
         alarm: scene.standing.reuse().map(|reuse| Alarm {
             at: clock_time(reuse.used_at),
             from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
+            brief: scene.standing.tried_after_end(),
         }),
         notice: None,
         clock: String::new(),
@@ -115,39 +125,41 @@ pub(super) fn staged(scene: &Scene, steps: &[usize], shown: usize, to_come: usiz
         message: last.map(|moment| (class_of(moment.who), says(moment))),
         you: you(scene, &facts),
         thief: thief(scene, &facts),
-        stores: kept(scene, &facts, here),
+        stores: kept(scene, &facts, &standing_after(scene, from)),
         time: Vec::new(),
         story: Story {
             first: 1,
-            steps: steps.iter().zip(1..).map(drawn).collect(),
+            steps,
             shown,
-            to_come,
+            to_come: Step::to_come(newest),
             rows: doors.iter().map(|door| door.name).collect(),
-            ends: doors.iter().map(ends).collect(),
+            ends,
+            expired,
         },
         doors: doors.into(),
     }
 }
 
-/// What each store holds of the robbed session.
-fn kept(scene: &Scene, facts: &Facts, here: &[Moment]) -> Vec<Kept> {
-    let ends = here.iter().any(|moment| match &moment.what {
-        What::LoggedOut | What::Ended(_) | What::PlayedAgain { .. } => true,
-        What::Exchanged(outcome) => *outcome == lab::Refreshed::Reused,
-        _ => false,
-    });
-    let writes = here
-        .iter()
-        .any(|moment| matches!(moment.what, What::LoggedIn { .. } | What::Exchanged(_)));
-    let generations = [scene.standing.you.as_ref(), scene.standing.thief.as_ref()];
-    let newest = generations
-        .into_iter()
-        .flatten()
-        .filter_map(|held| held.generation)
-        .max();
+fn standing_after(scene: &Scene, moments: usize) -> Standing {
+    scene.heist.map(|heist| heist.after(moments)).unwrap_or_default()
+}
+
+/// What each store holds of the robbed session, and whether that was otherwise `before` this step.
+fn kept(scene: &Scene, facts: &Facts, before: &Standing) -> Vec<Kept> {
+    let (policy, now) = (scene.rescind.service().policy(), &scene.standing);
+    let listed = |standing: &Standing| standing.ended_at().filter(|_| !standing.is_unconfirmed());
+    let row = |standing: &Standing| {
+        (
+            standing.session == State::NotYet,
+            standing.ended_at(),
+            standing.generation(),
+        )
+    };
+    // The logout after an unconfirmed one finds the row closed.
+    let writes = policy.keeps_sessions() && !before.is_unconfirmed() && row(before) != row(now);
+    let newest = now.generation();
     let facts = facts
         .clone()
-        .with("keeps", yes(scene.rescind.service().policy().keeps_sessions()))
         .with(
             "generation",
             newest.map_or_else(String::new, |newest| newest.to_string()),
@@ -157,10 +169,10 @@ fn kept(scene: &Scene, facts: &Facts, here: &[Moment]) -> Vec<Kept> {
         let holds = say(&WORDS.stores, &facts.clone().with("store", fact));
         Kept { name, holds, changed }
     };
-    let asks = scene.rescind.service().policy().check == Check::Blacklist;
+    let lists = policy.check == Check::Blacklist && listed(before) != listed(now);
     vec![
-        store("Blacklist", "blacklist", ends && asks),
-        store("Database", "database", ends || writes),
+        store("Blacklist", "blacklist", lists),
+        store("Database", "database", writes),
     ]
 }
 
@@ -179,13 +191,13 @@ fn story(facts: &Facts) -> Told {
 }
 
 fn you(scene: &Scene, facts: &Facts) -> Actor {
-    let is_open = scene.standing.session == State::Open;
-    let generation = scene.your_generation().filter(|_| is_open);
+    let keeps = scene.standing.keeps_cookies();
+    let generation = scene.your_generation().filter(|_| keeps);
     let next = Step::next(scene);
     let mut may = Vec::new();
     if Phase::of(&scene.standing) == Phase::BothHoldIt && generation.is_some() && next != Step::YouRefresh {
         may.push(Step::YouRefresh);
-    } else if scene.heist.is_some_and(|heist| scene.is_the_victim(heist)) && is_open && next != Step::LogOut {
+    } else if scene.heist.is_some_and(|heist| scene.is_the_victim(heist)) && keeps && next != Step::LogOut {
         may.push(Step::LogOut);
     }
     let held = scene.standing.you.as_ref();
@@ -196,7 +208,7 @@ fn you(scene: &Scene, facts: &Facts) -> Actor {
             let life = held.map_or(0, |held| held.life.as_secs());
             chips.push(access(Life::until(who.claims().expires_at, scene.now, life, true)));
         }
-        (_, Some(held)) if is_open => {
+        (_, Some(held)) if keeps => {
             let life = Life::until(held.expires_at, scene.now, held.life.as_secs(), false);
             chips.push(access(life));
         }

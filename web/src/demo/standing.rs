@@ -36,6 +36,8 @@ pub(crate) enum End {
     Logout,
     /// A copy of the refresh token was noticed.
     Reuse(Reuse),
+    /// By a logout that is not confirmed: the blacklist did not take it, and the browser keeps its cookies.
+    Unconfirmed,
     /// In another way.
     Other,
 }
@@ -99,6 +101,8 @@ pub(crate) enum What {
         generation: Generation,
     },
     LoggedOut,
+    /// The session's row was closed, but the reply was 503.
+    Unconfirmed,
     /// The same again, with new tokens.
     PlayedAgain {
         expires_at: Timestamp,
@@ -118,6 +122,7 @@ impl What {
             Self::Exchanged(_) => "exchanged",
             Self::Bought { .. } => "bought",
             Self::LoggedOut => "logged-out",
+            Self::Unconfirmed => "unconfirmed",
             Self::PlayedAgain { .. } => "played-again",
             Self::Ended(_) => "ended",
         }
@@ -167,7 +172,13 @@ impl Standing {
                 // The doors' answers belonged to the old one.
                 self.tried = None;
             }
-            What::LoggedOut => self.end(at, End::Logout),
+            What::LoggedOut => {
+                if self.is_unconfirmed() {
+                    self.session = State::Open;
+                }
+                self.end(at, End::Logout);
+            }
+            What::Unconfirmed => self.end(at, End::Unconfirmed),
             What::Ended(_) => self.end(at, End::Other),
             What::PlayedAgain { expires_at } => {
                 if let Some(thief) = &mut self.thief {
@@ -212,6 +223,27 @@ impl Standing {
             State::Ended { at, .. } => Some(at),
             State::NotYet | State::Open => None,
         }
+    }
+
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        matches!(
+            self.session,
+            State::Ended {
+                by: End::Unconfirmed,
+                ..
+            }
+        )
+    }
+
+    /// Whether your browser still has its cookies, as far as the story knows.
+    pub(crate) fn keeps_cookies(&self) -> bool {
+        self.session == State::Open || self.is_unconfirmed()
+    }
+
+    /// The newest generation of the refresh token.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        let held = [self.you.as_ref(), self.thief.as_ref()];
+        held.into_iter().flatten().filter_map(|held| held.generation).max()
     }
 
     pub(crate) fn reuse(&self) -> Option<Reuse> {

@@ -106,11 +106,12 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
                     }
                 })
                 .collect(),
-            first: 0,
+            first: 1,
             shown,
             to_come: to_come.map_or(0, |done| STORY.len() - done),
             rows: vec!["Thief", "You"],
             ends: Vec::new(),
+            expired: false,
         },
     }
 }
@@ -174,7 +175,14 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
         asks: on_stage("asks", context),
         said,
         word: match answer {
-            None => on_stage("unasked", context),
+            None if context
+                .steps
+                .iter()
+                .any(|step| step.exchanges.iter().any(|sent| sent.who == who)) =>
+            {
+                on_stage("unasked", context)
+            }
+            None => on_stage("never", context),
             Some(exchange) if exchange.outcome == Outcome::NoServer => Shown(exchange).word().to_owned(),
             Some(_) => said.word().to_owned(),
         },
@@ -264,8 +272,10 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
         }
     };
     let count = |of: fn(&Picture) -> usize| (picture.map_or(0, of), before.map_or(0, of));
-    let ((listed, listed_before), (rows, rows_before)) = (count(listed), count(rows));
-    let ends = |picture: Option<&Picture>| picture.map_or(0, |picture| picture.log.len());
+    let ((listed, listed_before), (rows, _)) = (count(listed), count(rows));
+    let rows_and_log = |picture: Option<&Picture>| {
+        picture.map(|picture| (picture.sessions.clone(), picture.plain.clone(), picture.log.len()))
+    };
     vec![
         Kept {
             name: "Blacklist",
@@ -278,7 +288,7 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
         Kept {
             name: "Database",
             holds: format!("sessions: {}", told(rows, "row")),
-            changed: rows != rows_before || ends(picture) != ends(before),
+            changed: rows_and_log(picture).unwrap_or_default() != rows_and_log(before).unwrap_or_default(),
         },
     ]
 }

@@ -135,7 +135,6 @@ pub(crate) struct Chapter(usize);
 
 impl Chapter {
     pub(crate) const COUNT: usize = FILES.len();
-    pub(crate) const FIRST: Self = Self(0);
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).map(Self)

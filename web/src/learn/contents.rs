@@ -14,7 +14,8 @@ use crate::pages::{Reader, draw, frame::Frame};
 struct Contents {
     frame: Frame,
     progress: Progress,
-    next: Chapter,
+    /// The first chapter that is not solved.
+    next: Option<Chapter>,
     begun: bool,
 }
 
@@ -35,7 +36,7 @@ pub(super) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
     let page = Contents {
         frame: reader.frame("The course").await,
         begun: progress != Progress::default(),
-        next: next.unwrap_or(Chapter::FIRST),
+        next,
         progress,
     };
     draw(StatusCode::OK, &page)

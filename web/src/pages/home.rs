@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     content::{Facts, first, say, word},
+    demo::logged_in_as,
     trace::stage::Stage,
 };
 
@@ -71,6 +72,7 @@ pub(crate) async fn show(
     };
     let mut stage = site.opening().cloned();
     if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
+        stage.you.state = logged_in_as(name);
         stage.warning = Some(say(&WORDS.ends_login, &Facts::default().with("name", name.as_str())));
     }
     let page = Home {

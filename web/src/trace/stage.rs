@@ -50,6 +50,8 @@ pub(crate) struct Stage {
 pub(crate) struct Alarm {
     pub(crate) at: Time,
     pub(crate) from: String,
+    /// Whether the story has gone on since.
+    pub(crate) brief: bool,
 }
 
 /// The one thing to do next.
@@ -162,6 +164,8 @@ pub(crate) struct Story {
     pub(crate) rows: Vec<&'static str>,
     /// How long the last state of each door lasts, at its end.
     pub(crate) ends: Vec<String>,
+    /// Whether that end has passed.
+    pub(crate) expired: bool,
 }
 
 #[derive(Clone)]
@@ -271,6 +275,9 @@ impl Story {
         let is_last = first + steps.len() == self.steps.len();
         // At its end the last state lasts until the token expires, and that is the rest of the line.
         let end = if is_last && to_come == 0 { columns } else { steps.len() };
+        // What has ended does not reach to the present.
+        let passed = round((x(steps.len().saturating_sub(1)) + x(steps.len())) / 2.0);
+        let ends = |row: usize| self.ends.get(row).filter(|ends| is_last && !ends.is_empty());
         let mut y = top;
         let mut rows = Vec::new();
         for (row, name) in self.rows.iter().enumerate() {
@@ -281,13 +288,17 @@ impl Story {
                 let Some(said) = step.doors.get(row).copied().flatten() else {
                     continue;
                 };
-                let until = if column + 1 == steps.len() { end } else { column + 1 };
+                let until = match column + 1 {
+                    next if next < steps.len() => x(next),
+                    _ if self.expired && ends(row).is_some() => passed,
+                    _ => x(end),
+                };
                 let later = first + column > self.shown;
                 match bands.last_mut() {
-                    Some(band) if band.said == said && band.later == later => band.width = round(x(until) - band.x),
+                    Some(band) if band.said == said && band.later == later => band.width = round(until - band.x),
                     _ => bands.push(Band {
                         x: x(column),
-                        width: round(x(until) - x(column)),
+                        width: round(until - x(column)),
                         said,
                         later,
                         text: String::new(),
@@ -296,11 +307,8 @@ impl Story {
             }
             let last = bands.len();
             for (band, number) in bands.iter_mut().zip(1..) {
-                let ends = self
-                    .ends
-                    .get(row)
-                    .filter(|ends| !ends.is_empty() && number == last && is_last);
-                let texts = [ends.cloned(), Some(band.said.in_a_band().to_owned())];
+                let ends = ends(row).filter(|_| number == last).cloned();
+                let texts = [ends, Some(band.said.in_a_band().to_owned())];
                 let fits = |text: &String| LETTER * letters(text) + 12.0 < band.width;
                 band.text = texts.into_iter().flatten().find(fits).unwrap_or_default();
             }
@@ -341,8 +349,9 @@ impl Story {
             mark(x(column), &step.mark, class, shown)
         });
         let mut marks: Vec<_> = marks.collect();
-        if end == columns && self.ends.iter().any(|ends| !ends.is_empty()) {
-            marks.push(mark(width, "expiry", "mark", true));
+        if (end == columns || self.expired) && (0..self.rows.len()).any(|row| ends(row).is_some()) {
+            let at = if self.expired { passed } else { width };
+            marks.push(mark(at, "expiry", "mark", true));
         }
         Line {
             id: if is_wide { "wide" } else { "narrow" },

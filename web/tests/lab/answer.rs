@@ -104,6 +104,8 @@ async fn a_learner_is_robbed_logs_out_and_sees_whether_the_copy_still_works() {
         let learner = Learner::at(&running, answer);
         let start = learner.look("").await;
         assert!(start.headline().contains("No step was taken"), "{answer}");
+        assert_eq!(start.words("#count"), "Step 1 of 5", "{answer}");
+        assert!(start.said("You").contains("Not asked yet"), "{answer}");
         assert!(start.reason("replay").unwrap().contains("copy one first"), "{answer}");
         assert!(
             learner.press("log-in").await.headline().contains("You are logged in"),
@@ -199,7 +201,7 @@ async fn steps_are_walked_back_and_forward_and_buttons_act_on_the_newest() {
     let later = learner.press("wait-30s").await;
     assert_eq!(
         (later.words("#now-name").as_str(), later.words("#count").as_str()),
-        ("t + 30 s", "Step 5 of 5")
+        ("t + 30 s", "Step 6 of 6")
     );
 }
 
@@ -384,7 +386,7 @@ async fn visitors_cannot_see_or_guess_each_others_sandbox() {
     let page = one.press("log-in").await;
     assert!(other.look("").await.headline().contains("No step was taken yet"));
     other.press_all(&["wait-30s", "log-in"]).await;
-    assert_eq!(one.look("").await.words("#count"), "Step 1 of 4");
+    assert_eq!(one.look("").await.words("#count"), "Step 2 of 5");
 
     let guess = running.cookie_client();
     guess.plant_cookie("rescind_lab=AAAAAAAAAAAAAAAAAAAAAA");

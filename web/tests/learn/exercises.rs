@@ -152,6 +152,8 @@ async fn every_answer_is_shown_on_request_and_solves_its_exercise() {
         let contents = Page::open(&reader, "/learn").await;
         assert_eq!(contents.words(".contents .solved").len(), n + 1, "{address}");
     }
+    let contents = Page::open(&reader, "/learn").await;
+    assert_eq!(contents.attributes("main a.button", "href"), ["/learn/summary"]);
     // Another learner has solved no exercise.
     let other = running.cookie_client();
     assert!(Page::open(&other, "/learn").await.words(".contents .solved").is_empty());

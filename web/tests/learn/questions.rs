@@ -53,10 +53,7 @@ async fn the_summary_shows_what_was_predicted_and_decided() {
     let [chosen] = chapter.words("#decide [aria-pressed=true]").try_into().unwrap();
     let after = Page::open(&reader, "/learn/summary").await;
     let [lead] = after.words(".lead").try_into().unwrap();
-    assert!(
-        lead.contains("You predicted 2 experiments, and 1 of them right"),
-        "{lead}"
-    );
+    assert!(lead.contains("Predictions: 2 of 13 made, 1 right"), "{lead}");
     assert_eq!(after.words(".decisions strong"), [chosen]);
     assert_eq!(after.html.matches("Not yet decided").count(), 5);
 }

@@ -101,11 +101,11 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
 
 /// Buttons of the lab, and the page's text afterwards.
 const LAB_STEPS: [(&str, &str); 5] = [
-    ("log-in", "Step 1 of"),
-    ("copy-access", "Step 2 of"),
-    ("blacklist-stops", "Step 3 of"),
-    ("log-out", "Step 4 of"),
-    ("replay", "Step 5 of"),
+    ("log-in", "Step 2 of"),
+    ("copy-access", "Step 3 of"),
+    ("blacklist-stops", "Step 4 of"),
+    ("log-out", "Step 5 of"),
+    ("replay", "Step 6 of"),
 ];
 
 async fn lab(browser: &Browser, stop: &mut impl Stop) {

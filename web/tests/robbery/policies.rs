@@ -54,6 +54,43 @@ async fn where_the_row_is_checked_the_first_door_shuts_and_is_named_after_it() {
     );
 }
 
+#[tokio::test]
+async fn an_expired_login_offers_no_logout() {
+    let expiring = program().env("RESCIND_POLICY", "stored");
+    let running = open(expiring.env("RESCIND_ACCESS_TTL", "2s")).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let stolen = visitor.access();
+    visitor.api.until_expired(&stolen).await;
+    let screen = visitor.screen().await;
+    let told = screen.words(".head");
+    assert!(
+        told.contains("Your login has expired") && !told.contains("log out."),
+        "{told}"
+    );
+    assert!(!screen.words("#you").contains("Logged out"), "{screen:?}");
+    assert_eq!(screen.words("#count"), "Step 2 of 2");
+    let bands = screen.all_words(".line-picture.wide");
+    assert!(bands[0].contains("expiry"), "{bands:?}");
+}
+
+/// Only what a store holds is said of it, and only a change is marked.
+#[tokio::test]
+async fn the_stores_are_those_of_the_policy() {
+    for (policy, keeps, changed) in [
+        ("client_delete", "keeps no row", 0),
+        ("short_lived", "keeps no row", 0),
+        ("stored", "each request looks it up", 1),
+        ("rotation", "Only a refresh looks it up", 1),
+        ("blacklist", "the blacklist lists", 1),
+    ] {
+        let running = open(program().env("RESCIND_POLICY", policy)).await;
+        let visitor = Visitor::be_robbed(&running).await;
+        let screen = visitor.screen().await;
+        assert!(screen.words("#stores").contains(keeps), "{policy}: {screen:?}");
+        assert_eq!(screen.all_words(".kept .changed").len(), changed, "{policy}");
+    }
+}
+
 /// A promise names the place where it holds: the second door lets a copy in after each logout.
 #[tokio::test]
 async fn the_pages_say_where_a_logout_counts() {

@@ -87,12 +87,39 @@ async fn a_step_of_the_time_line_shows_the_stage_as_it_was() {
         // The buttons act on the newest step, so an earlier one has none.
         assert!(!earlier.has(".stage form"), "{earlier:?}");
         assert!(!earlier.has("[data-countdown]"), "that time is over: {earlier:?}");
+        assert!(
+            !earlier.has("#terminal"),
+            "a command takes the newest token: {earlier:?}"
+        );
+        assert!(!earlier.has("#you .state"), "of then it is not known: {earlier:?}");
+        // The time line is the same at each step.
+        assert_eq!(
+            earlier.all_words(".line-picture.wide .band"),
+            end.all_words(".line-picture.wide .band")
+        );
         assert_eq!(earlier.words("#count"), format!("Step {step} of 4"));
     }
     assert_eq!(at_step(&visitor, 3).await.attributes("#next", "href"), ["/demo"]);
     for beyond in ["4", "0", "99", "18446744073709551616", "-1", "x"] {
         let newest = visitor.page(&format!("/demo?step={beyond}")).await.1;
         assert_eq!(newest.words("h1"), end.words("h1"), "{beyond}");
+    }
+}
+
+/// Of many tries only the newest are kept. They do not change the first steps.
+#[tokio::test]
+async fn the_first_step_stays_as_it_was_after_many_tries() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let robbed = visitor.screen().await;
+    visitor.press("/demo/log-out").await;
+    for _ in 0..24 {
+        visitor.press("/demo/thief/try").await;
+    }
+    let earlier = at_step(&visitor, 2).await;
+    assert_eq!(earlier.words("h1"), robbed.words("h1"));
+    for door in Door::BOTH {
+        assert_eq!(earlier.verdict(door), robbed.verdict(door));
     }
 }
 
@@ -133,6 +160,7 @@ async fn home_is_the_first_step_and_says_whose_login_ends() {
     ] {
         assert!(home.has(part), "no {part}: {home:?}");
     }
+    assert_eq!(home.words("#you .state"), "Not logged in.");
     let forms = home.attributes("main form", "action");
     assert_eq!(forms, ["/demo/rob"]);
     assert!(
@@ -147,6 +175,7 @@ async fn home_is_the_first_step_and_says_whose_login_ends() {
         .expect_status(303);
     let (_, home) = visitor.page("/").await;
     assert!(home.words("main").contains("This ends bob’s login"), "{home:?}");
+    assert_eq!(home.words("#you .state"), "Logged in as bob.");
 }
 
 async fn look(browser: &Browser, script: &str) -> Value {

@@ -81,9 +81,21 @@ async fn a_button_of_the_demo_that_fails_leads_back_to_the_demo() {
     let reply = visitor.client.send(request.header("Accept", "text/html")).await;
     let page = Screen::of(&reply.expect_status(503).text);
     assert!(page.ways_out().contains(&"/demo".to_owned()), "{page:?}");
+
+    // The row is closed, but the blacklist did not take the session, and the cookies stay.
+    let stage = visitor.screen().await;
+    assert!(stage.words("h1").contains("Your logout is not confirmed"), "{stage:?}");
+    assert_eq!(stage.attributes("form.next", "action"), ["/demo/log-out"]);
+    let changed = stage.all_words(".kept .changed");
+    assert!(
+        changed.len() == 1 && changed[0].contains("session closed"),
+        "{changed:?}"
+    );
+
     redis.resume();
     running.ready().await.unwrap();
-    visitor.press("/demo/log-out").await;
+    let out = visitor.press("/demo/log-out").await;
+    assert!(out.words("h1").contains("You are logged out"), "{out:?}");
     visitor
         .press("/demo/thief/try")
         .await
