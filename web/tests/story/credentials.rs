@@ -139,7 +139,12 @@ async fn no_address_makes_a_page_claim_what_was_not_done() {
 #[tokio::test]
 async fn ending_another_device_is_confirmed_once_to_its_user() {
     let stage = Stage::open().await;
-    let (visitor, other) = (log_in(&stage).await, stage.log_in().await);
+    // Of alice each browser has its own.
+    let password = "long enough for anybody";
+    stage.api.sign_up("carol", password).await.expect_status(201);
+    let other = stage.api.log_in("carol", password).await.tokens();
+    let visitor = stage.running.cookie_client();
+    visitor.log_in("carol", password).await.expect_status(303);
     let done = visitor
         .post(&format!("/sessions/{}/logout", other.session_id), &[])
         .await;
