@@ -80,10 +80,12 @@ async fn prepare_one(
     Ok(())
 }
 
-/// The demo account and the number, if the name is of a copy.
+/// The demo account and the number, if the name is of a copy. Other names with a `~` are people's.
 fn parts(username: &str) -> Option<(&str, &str)> {
-    let parts = username.split_once('~')?;
-    DEMO_ACCOUNTS.contains(&parts.0).then_some(parts)
+    let (account, number) = username.split_once('~')?;
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_number = number.len() == Own::DIGITS && number.bytes().all(is_digit);
+    (is_number && DEMO_ACCOUNTS.contains(&account)).then_some((account, number))
 }
 
 /// The name to show: a copy has that of its account.
@@ -114,6 +116,8 @@ pub(crate) fn public(username: &str, password: &str) -> Option<&'static str> {
 pub(crate) struct Own(Arc<str>);
 
 impl Own {
+    const DIGITS: usize = 24;
+
     /// Whether the name is of the visitor's own copy of an account.
     pub(crate) fn is(&self, account: &str, username: &str) -> bool {
         parts(username) == Some((account, &*self.0))
@@ -189,7 +193,8 @@ impl Copies {
         let Ok(copy) = own.copy(account) else { return Ok(None) };
         for _ in 0..TRIES {
             let user = match service.user_named(&copy).await? {
-                Some(user) => user,
+                Some(user) if user.kind == UserKind::Demo => user,
+                Some(_) => return Ok(None),
                 None => match self.make(service, account, &copy).await? {
                     Some(user) => user,
                     None => return Ok(None),
@@ -253,8 +258,9 @@ impl Copies {
                 };
                 if stays {
                     kept += usize::from(is_own);
-                } else {
-                    service.delete_user(&copy.user.id).await?;
+                } else if let Err(error) = service.delete_user(&copy.user.id).await {
+                    tracing::warn!(user = %copy.user.id, %error, "a copy of a demo account was not deleted");
+                    kept += usize::from(is_own);
                 }
             }
         }

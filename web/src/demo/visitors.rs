@@ -1,6 +1,7 @@
 //! Who looks at the screen: a cookie with a random number, and the data stored under it.
 //!
-//! The number is no login. It names the memory of a visitor's own loot and log. A number that the program did not issue is
+//! The number names the memory of a visitor's own loot and log, and their [copies](crate::accounts) of the demo accounts: with
+//! the public password it opens those, and no other account. A number that the program did not issue is
 //! unknown, so a client can neither plant one nor guess another's. The memory is bounded; a visitor who was not seen for half
 //! an hour is forgotten, with every token in their loot. The lab keeps its sandboxes in the same way, under its own cookie.
 //!

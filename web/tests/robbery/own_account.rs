@@ -95,7 +95,7 @@ async fn no_typed_name_is_that_of_a_copy() {
     let visitor = Visitor::be_robbed(&running).await;
     let copy = copies(&running).await.pop().unwrap();
     let (wide, capital) = (copy.replace('~', "\u{ff5e}"), copy.to_uppercase());
-    for name in [copy.as_str(), &wide, &capital, " alice~x ", "bob~1"] {
+    for name in [copy.as_str(), &wide, &capital] {
         let refused = visitor.api.log_in(name, DEMO_PASSWORD).await;
         refused.expect_problem(401, "invalid_credentials");
         let stranger = running.cookie_client();
@@ -106,7 +106,7 @@ async fn no_typed_name_is_that_of_a_copy() {
     // Other names may have the character.
     visitor
         .api
-        .sign_up("carol~1", "long enough for anybody")
+        .sign_up("alice~x", "long enough for anybody")
         .await
         .expect_status(201);
     visitor

@@ -61,7 +61,11 @@ impl Attempt {
                 WORD => attempt.word = value.chars().take(LONGEST_WORD).collect(),
                 CHECKED => attempt.is_checked = true,
                 FROM => attempt.is_in_the_lab = *value == *LAB,
-                name => attempt.chosen.extend(offered(exercise, name, &value)),
+                // Each once: what was computed for an attempt is kept under it.
+                name => {
+                    let chosen = offered(exercise, name, &value).filter(|chosen| !attempt.chosen.contains(chosen));
+                    attempt.chosen.extend(chosen);
+                }
             }
         }
         attempt.steps.extend(added);
