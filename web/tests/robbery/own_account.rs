@@ -111,7 +111,7 @@ async fn no_typed_name_is_that_of_a_copy() {
         .expect_status(201);
     visitor
         .api
-        .log_in("carol~1", "long enough for anybody")
+        .log_in("alice~x", "long enough for anybody")
         .await
         .expect_status(200);
     assert_eq!(visitor.name().await.as_deref(), Some("alice"));
