@@ -93,14 +93,20 @@ impl Hammer {
     /// Ends it.
     ///
     /// # Panics
-    /// If a revoked token was accepted, a live one was refused, or a request was not answered.
+    /// If a revoked token was accepted, a live one was refused, or a request was not answered; or if all were answered 503.
     pub(crate) async fn rest(self) -> Tally {
+        let all = self.end().await;
+        assert!(all.refused > 0 && all.served > 0, "nobody was answered: {all:?}");
+        all
+    }
+
+    /// The same, of many: all may be answered 503 for as long as one goes on.
+    pub(crate) async fn end(self) -> Tally {
         self.rest.store(true, Ordering::SeqCst);
         let mut all = Tally::default();
         for tally in self.askers.join_all().await {
             all.add(tally);
         }
-        assert!(all.refused > 0 && all.served > 0, "nobody was answered: {all:?}");
         all
     }
 }

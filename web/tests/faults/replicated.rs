@@ -195,11 +195,12 @@ async fn no_try_after_an_answered_logout_is_accepted_while_nodes_pause_and_die()
         let hammer = Hammer::at(nodes, 4, &dead, &live);
         let share = Duration::from_millis(rounds(500, 5_000).into());
         hammer.go_on(share).await;
-        all.add(hammer.rest().await);
+        all.add(hammer.end().await);
         if all.tries() >= wanted && round >= 2 {
             break;
         }
     }
+    assert!(all.refused > 0 && all.served > 0, "nobody was answered: {all:?}");
     held!(
         TwoNodes,
         no_try_after_an_answered_logout_is_accepted_while_nodes_pause_and_die,
