@@ -276,6 +276,12 @@ def commits_a_second(path: Path, seconds: float) -> float:
     return done / seconds
 
 
+def refresh_tokens(bench: Bench, client: Client, count: int) -> Path:
+    tokens = bench.work / "refresh.tokens"
+    tokens.write_text("\n".join(logged_in(client, "refresher")["refresh_token"] for _ in range(count)))
+    return tokens
+
+
 def refreshes(bench: Bench, quick: bool):
     rounds, seconds, connections = (2, 1, 8) if quick else (3, 4, 8)
     data = bench.data("refreshes")
@@ -285,8 +291,7 @@ def refreshes(bench: Bench, quick: bool):
     client = Client(node.port)
     rates, commits = [], []
     for _ in range(rounds):
-        tokens = bench.work / "refresh.tokens"
-        tokens.write_text("\n".join(logged_in(client, "refresher")["refresh_token"] for _ in range(connections)))
+        tokens = refresh_tokens(bench, client, connections)
         url = f"http://127.0.0.1:{node.port}/api/refresh"
         got = load(url, seconds, ["refresh", tokens], connections, connections)
         rates.append(got["requests"] / got["seconds"])
@@ -409,8 +414,7 @@ def profile(bench: Bench, quick: bool):
     asked = bench.ready(bench.node("replicated", bench.data("shared", revoked), **settings))
     refreshed = bench.ready(bench.node("refreshing", bench.data("refreshes"), BOTH_CORES))
     sign_up(refreshed.port, ["refresher"])
-    client, tokens = Client(refreshed.port), bench.work / "refresh.tokens"
-    tokens.write_text("\n".join(logged_in(client, "refresher")["refresh_token"] for _ in range(8)))
+    tokens = refresh_tokens(bench, Client(refreshed.port), 8)
     found = {}
     for name, node, path, kind, many in (
         ("an authenticated request", asked, "/me", ["walk", bench.work / "replicated.tokens", *BEARER], (32, 1)),

@@ -50,7 +50,7 @@ use tokio::sync::{Semaphore, watch};
 use url::Url;
 
 use peers::Peers;
-pub(crate) use staged::{logged_in_as, opening};
+pub(crate) use staged::{greet, opening};
 use thief::Thief;
 use visitors::{Ticket, Visit, Visitors};
 pub(crate) use watching::watched;

@@ -40,10 +40,12 @@ pub(crate) fn opening(rescind: &Rescind, stage: &Stage) -> Staged {
     staged(&scene, &scene, &[0], 0)
 }
 
-/// What the stage says of a logged-in visitor before a robbery.
-pub(crate) fn logged_in_as(name: &str) -> String {
-    let facts = Facts::default().with("visitor", "logged-in").with("named", "yes");
-    say(&WORDS.you, &facts.with("name", name))
+/// Tells a logged-in visitor who they are, and that the robbery ends their login.
+pub(crate) fn greet(opening: &mut Staged, name: &str) {
+    let facts = Facts::default().with("name", name);
+    let logged_in = facts.clone().with("visitor", "logged-in").with("named", "yes");
+    opening.you.state = say(&WORDS.you, &logged_in);
+    opening.warning = Some(say(&WORDS.ends, &facts.with("robs", "yes").with("other", "yes")));
 }
 
 /// `newest`: the scene now; `scene`: the one at the step that is shown.
@@ -57,39 +59,34 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         step => format!("{SCREEN}?step={step}"),
     };
     let next = match Step::next(scene) {
-        _ if scene.is_past => Next::Follow(address(shown + 2), "Go on to the next step"),
+        _ if scene.is_past => Next::Follow,
         step => Next::Press(step.button()),
     };
     let moments = scene.heist.map_or(&[][..], |heist| heist.moments.as_slice());
+    let count_before = |step: usize| {
+        let before = step.checked_sub(1).and_then(|before| steps.get(before));
+        before.copied().unwrap_or_default()
+    };
     // The moments of the step that is shown.
-    let from = shown
-        .checked_sub(1)
-        .and_then(|before| steps.get(before))
-        .copied()
-        .unwrap_or_default();
+    let from = count_before(shown);
     let count = steps.get(shown).copied().unwrap_or_default();
     let here = moments.get(from..count).unwrap_or_default();
     let last = here
         .iter()
         .rev()
         .find(|moment| !matches!(moment.what, What::Bought { .. }));
-    let drawn = |(count, number): (&usize, usize)| {
-        let before = number
-            .checked_sub(2)
-            .and_then(|before| steps.get(before))
-            .copied()
-            .unwrap_or_default();
-        let begun = moments.get(before..*count).and_then(<[Moment]>::first);
+    let drawn = |(step, count): (usize, &usize)| {
+        let begun = moments.get(count_before(step)..*count).and_then(<[Moment]>::first);
         let standing = standing_after(scene, *count);
         let at = moments.get(..*count).and_then(<[Moment]>::last).map(|moment| moment.at);
         DrawnStep {
-            address: address(number),
+            address: address(step + 1),
             mark: begun.map_or_else(String::new, |moment| say(&WORDS.mark, &named(moment))),
             yours: begun.is_some_and(|moment| moment.who != Asker::Thief),
             doors: doors::verdicts(&standing, at.unwrap_or(scene.now)),
         }
     };
-    let steps: Vec<_> = steps.iter().zip(1..).map(drawn).collect();
+    let steps: Vec<_> = steps.iter().enumerate().map(drawn).collect();
     let thief_now = newest.standing.thief.as_ref();
     let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
     let end = thief_now.filter(|_| expired || newest.standing.ended_at().is_some());
@@ -128,7 +125,6 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         stores: kept(scene, &facts, &standing_after(scene, from)),
         time: Vec::new(),
         story: Story {
-            first: 1,
             steps,
             shown,
             to_come: Step::to_come(newest),

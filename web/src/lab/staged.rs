@@ -60,7 +60,7 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
         clock: moment(context.steps.last().map_or(Duration::ZERO, |step| step.at)),
         warning: is_past.then(|| on_stage("earlier", context)),
         next: match next {
-            _ if is_past => Next::Follow(address(shown + 1), "Go on to the next step"),
+            _ if is_past => Next::Follow,
             Some(action) => Next::Press(button(sandbox, action)),
             None => Next::Press(Button::of(format!("/lab/{slug}/restart"), on_stage("again", context))),
         },
@@ -106,7 +106,6 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
                     }
                 })
                 .collect(),
-            first: 1,
             shown,
             to_come: to_come.map_or(0, |done| STORY.len() - done),
             rows: vec!["Thief", "You"],

@@ -14,8 +14,8 @@ use super::{
     words::{Said, WORDS, facts},
 };
 use crate::{
-    content::{Facts, first, say, word},
-    demo::logged_in_as,
+    content::{first, word},
+    demo::greet,
     trace::stage::Stage,
 };
 
@@ -72,8 +72,7 @@ pub(crate) async fn show(
     };
     let mut stage = site.opening().cloned();
     if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
-        stage.you.state = logged_in_as(name);
-        stage.warning = Some(say(&WORDS.ends_login, &Facts::default().with("name", name.as_str())));
+        greet(stage, name);
     }
     let page = Home {
         stage,

@@ -16,7 +16,6 @@ pub(super) struct Words {
     pub(super) ended: Vec<Case<Said>>,
     pub(super) notice: Vec<Case<Said>>,
     pub(super) promise: Vec<Case<String>>,
-    pub(super) ends_login: Vec<Case<String>>,
     pub(super) logout: Vec<Case<String>>,
     pub(super) no_devices: Vec<Case<String>>,
     pub(super) header: Vec<Member>,

@@ -58,8 +58,8 @@ pub(crate) struct Alarm {
 #[derive(Clone)]
 pub(crate) enum Next {
     Press(Button),
-    /// To another step: its address, and the text.
-    Follow(String, &'static str),
+    /// To the step that follows on an earlier one.
+    Follow,
 }
 
 #[derive(Clone)]
@@ -154,8 +154,6 @@ pub(crate) struct Kept {
 #[derive(Clone)]
 pub(crate) struct Story {
     pub(crate) steps: Vec<Step>,
-    /// The number of the first.
-    pub(crate) first: usize,
     /// The one that is shown, from 0.
     pub(crate) shown: usize,
     /// How many follow, if the reader does the next thing each time.
@@ -214,23 +212,30 @@ struct Band {
 
 impl Story {
     pub(crate) fn number(&self) -> usize {
-        self.shown + self.first
+        self.shown + 1
     }
 
     pub(crate) fn all(&self) -> usize {
-        (self.steps.len() + self.to_come + self.first).saturating_sub(1)
+        self.steps.len() + self.to_come
+    }
+
+    fn address(&self, step: Option<usize>) -> Option<&str> {
+        Some(self.steps.get(step?)?.address.as_str())
+    }
+
+    pub(crate) fn following(&self) -> Option<&str> {
+        self.address(Some(self.shown + 1))
     }
 
     /// Where one can go from here: the id of each link, its text, and its address.
     pub(crate) fn walk(&self) -> [(&'static str, &'static str, Option<&str>); 4] {
         let last = self.steps.len().saturating_sub(1);
-        let to = |step: Option<usize>| Some(self.steps.get(step?)?.address.as_str());
         let (back, on) = (self.shown > 0, self.shown < last);
         [
-            ("first", "First", to(back.then_some(0))),
-            ("previous", "Previous", to(self.shown.checked_sub(1))),
-            ("next", "Next", to(on.then_some(self.shown + 1))),
-            ("last", "Last", to(on.then_some(last))),
+            ("first", "First", self.address(back.then_some(0))),
+            ("previous", "Previous", self.address(self.shown.checked_sub(1))),
+            ("next", "Next", self.following()),
+            ("last", "Last", self.address(on.then_some(last))),
         ]
     }
 
@@ -251,7 +256,7 @@ impl Story {
             step,
             shown: number == self.number(),
         };
-        steps.zip(first + self.first..).map(link).collect()
+        steps.zip(first + 1..).map(link).collect()
     }
 
     pub(crate) fn lines(&self) -> [Line; 2] {

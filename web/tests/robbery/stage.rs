@@ -6,20 +6,8 @@ use thirtyfour::{By, Key};
 
 use crate::{
     screen::{Door, Screen},
-    visitor::{Visitor, open, program},
+    visitor::{BOTH_ACTS, Visitor, open, program},
 };
-
-/// The buttons of both acts, in order, after the robbery.
-const BOTH_ACTS: [&str; 8] = [
-    "/demo/log-out",
-    "/demo/thief/try",
-    "/demo/rob",
-    "/demo/thief/steal-refresh",
-    "/demo/thief/refresh",
-    "/demo/thief/refresh",
-    "/demo/refresh",
-    "/demo/thief/try",
-];
 
 async fn at_step(visitor: &Visitor, step: usize) -> Screen {
     visitor.page(&format!("/demo?step={step}")).await.1
@@ -248,7 +236,7 @@ async fn the_arrow_keys_walk_along_the_time_line() {
     browser.open("/").await;
     browser.press("Log in as alice, and be robbed").await;
     browser.press("Log out").await;
-    look(&browser, "window.mark = 'not loaded anew'").await;
+    look(&browser, "window.mark = 'not loaded again'").await;
     for (key, then) in [
         (Key::Left, "Step 2 of 4"),
         (Key::Left, "Step 1 of 4"),
@@ -257,7 +245,7 @@ async fn the_arrow_keys_walk_along_the_time_line() {
         browser.driver().action_chain().send_keys(key).perform().await.unwrap();
         browser.wait_for_text(then).await;
     }
-    assert_eq!(look(&browser, "return window.mark").await, "not loaded anew");
+    assert_eq!(look(&browser, "return window.mark").await, "not loaded again");
     assert_eq!(browser.path().await, "/demo?step=2");
     browser
         .driver()

@@ -9,6 +9,17 @@ use crate::screen::{Door, Screen, span_in};
 
 /// The password of the demo accounts.
 pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
+/// The buttons of both acts, in order, after the robbery.
+pub(crate) const BOTH_ACTS: [&str; 8] = [
+    "/demo/log-out",
+    "/demo/thief/try",
+    "/demo/rob",
+    "/demo/thief/steal-refresh",
+    "/demo/thief/refresh",
+    "/demo/thief/refresh",
+    "/demo/refresh",
+    "/demo/thief/try",
+];
 /// How much page and token may differ on the time left: both have whole seconds.
 const ROUNDING: Duration = Duration::from_secs(2);
 
