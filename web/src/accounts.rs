@@ -93,7 +93,7 @@ pub(crate) fn shown(username: &str) -> &str {
     parts(username).map_or(username, |(account, _)| account)
 }
 
-/// The rule for typed names: nobody signs up, or logs in with a password, as a copy.
+/// The rule for typed names: no sign-up and no login by password is for a copy.
 ///
 /// # Errors
 /// [`InvalidUsername`]
@@ -223,7 +223,7 @@ impl Copies {
             self.crowded.notify_one();
         }
         if made >= MOST {
-            // The next sweep counts them anew.
+            // The next sweep counts them again.
             return Err(Problem::Overloaded);
         }
         Ok(service.copy_demo_account(account, copy).await?)

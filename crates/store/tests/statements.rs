@@ -133,7 +133,7 @@ async fn a_refresh_is_two_statements_and_one_read_of_the_user_on_sqlite() {
     let service = service(&format!("sqlite:{}?mode=rwc", directory.path().join("a.db").display())).await;
     let lines = async || std::mem::take(&mut *driver.0.lock().unwrap());
     let [login, refresh] = sent(&service, lines).await;
-    // Not `query_one`: its `LIMIT ?` is parsed anew each time.
+    // Not `query_one`: its `LIMIT ?` is parsed each time.
     assert_eq!(refresh, ["query_all", "query_all", "execute"]);
     assert_eq!(count(&login, "query") + count(&login, "exec"), 6, "{login:#?}");
     assert_eq!(count(&login, "commit"), 1, "{login:#?}");

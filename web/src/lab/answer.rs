@@ -120,7 +120,7 @@ async fn show(look: Look, slug: web::Path<String>, choice: web::Query<Choice>) -
     draw_own(&look, StatusCode::OK, answer(&slug)?, special).await
 }
 
-/// Draws the visitor's own sandbox, or the one that nobody has pressed a button in.
+/// Draws the visitor's own sandbox, or the one in which no button was pressed.
 async fn draw_own(
     look: &Look,
     status: StatusCode,

@@ -96,7 +96,7 @@ impl Hammer {
     /// If a revoked token was accepted, a live one was refused, or a request was not answered; or if all were answered 503.
     pub(crate) async fn rest(self) -> Tally {
         let all = self.end().await;
-        assert!(all.refused > 0 && all.served > 0, "nobody was answered: {all:?}");
+        assert!(all.refused > 0 && all.served > 0, "no client was answered: {all:?}");
         all
     }
 

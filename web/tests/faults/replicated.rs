@@ -200,7 +200,7 @@ async fn no_try_after_an_answered_logout_is_accepted_while_nodes_pause_and_die()
             break;
         }
     }
-    assert!(all.refused > 0 && all.served > 0, "nobody was answered: {all:?}");
+    assert!(all.refused > 0 && all.served > 0, "no client was answered: {all:?}");
     held!(
         TwoNodes,
         no_try_after_an_answered_logout_is_accepted_while_nodes_pause_and_die,

@@ -35,7 +35,7 @@ async fn reading_a_sandbox_again_repeats_no_request() {
     }
 }
 
-/// Clients that ask for stories that nobody has asked for before, one after the other.
+/// Clients that ask for stories that no client has asked for before, one after the other.
 struct Flood {
     clients: JoinSet<Vec<(String, u16)>>,
     over: Arc<AtomicBool>,
@@ -99,7 +99,7 @@ async fn under_a_flood_of_new_stories_known_ones_are_drawn_and_new_ones_wait() {
     let got = flood.stop().await;
     let refused = got.iter().find(|(_, status)| *status == 503);
     let (address, _) = refused.expect("the flood was not bounded");
-    assert!(got.iter().any(|(_, status)| *status == 200), "nobody got a page");
+    assert!(got.iter().any(|(_, status)| *status == 200), "no client got a page");
     assert!(got.iter().all(|(_, status)| [200, 503].contains(status)), "{got:?}");
     reader.open(address).await.expect_status(200);
 }

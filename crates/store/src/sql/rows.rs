@@ -19,7 +19,7 @@ use super::{
 
 /// The one row that a condition on a unique key allows.
 ///
-/// Not by `one`, which adds `LIMIT ?`: SQLite parses a statement with that anew each time (from 3.48 on its plan depends on the
+/// Not by `one`, which adds `LIMIT ?`: SQLite parses a statement with that each time (from 3.48 on its plan depends on the
 /// value), which takes longer than to run it.
 pub(super) async fn only<E: EntityTrait>(
     select: Select<E>,
