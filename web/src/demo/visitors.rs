@@ -5,6 +5,8 @@
 //! unknown, so a client can neither plant one nor guess another's. The memory is bounded; a visitor who was not seen for half
 //! an hour is forgotten, with every token in their loot. The lab keeps its sandboxes in the same way, under its own cookie.
 //!
+//! Who has not sent the cookie back yet is kept apart, so that clients without cookies displace one another only.
+//!
 //! The cache (the `moka` crate) measures that half hour by its own clock, which decides only what is forgotten.
 
 use std::sync::{
@@ -53,13 +55,15 @@ impl Ticket {
 
 /// The known visitors, and the data of each.
 pub(crate) struct Visitors<T> {
+    /// Those who came back.
     remembered: Cache<Ticket, Arc<T>>,
+    new: Cache<Ticket, Arc<T>>,
     cookie: String,
     secure: bool,
 }
 
 impl<T: Send + Sync + 'static> Visitors<T> {
-    /// Bounded by number. `cookie`: what follows the prefix in the cookie's name.
+    /// Bounded by number, besides a quarter of it for those who have not come back. `cookie`: what follows the prefix in the cookie's name.
     pub(crate) fn at_most(most: u64, cookie: &str, settings: &Settings) -> Self {
         Self::weighing(most, |_| 1, cookie, settings)
     }
@@ -67,18 +71,23 @@ impl<T: Send + Sync + 'static> Visitors<T> {
     /// Bounded by total weight. A visitor is weighed when new, and when [changed](Self::changed).
     pub(crate) fn weighing(
         most: u64,
-        weigh: impl Fn(&T) -> u32 + Send + Sync + 'static,
+        weigh: impl Fn(&T) -> u32 + Clone + Send + Sync + 'static,
         cookie: &str,
         settings: &Settings,
     ) -> Self {
-        Self {
-            remembered: Cache::builder()
+        let cache = |most| {
+            let weigh = weigh.clone();
+            Cache::builder()
                 .max_capacity(most)
                 .weigher(move |_: &Ticket, what: &Arc<T>| weigh(what))
                 .time_to_idle(IDLE)
                 // The visitor seen longest ago goes first: newcomers must find room.
                 .eviction_policy(moka::policy::EvictionPolicy::lru())
-                .build(),
+                .build()
+        };
+        Self {
+            remembered: cache(most),
+            new: cache(most / 4),
             cookie: settings.cookie_name(cookie),
             secure: settings.is_https(),
         }
@@ -93,13 +102,26 @@ impl<T: Send + Sync + 'static> Visitors<T> {
     pub(crate) fn ticket_of(&self, headers: &HeaderMap) -> Option<(Ticket, Arc<T>)> {
         cookie_values(headers, &self.cookie)
             .filter_map(|value| Ticket::parse(&value))
-            .find_map(|ticket| Some((ticket, self.remembered.get(&ticket)?)))
+            .find_map(|ticket| Some((ticket, self.get(ticket)?)))
+    }
+
+    fn get(&self, ticket: Ticket) -> Option<Arc<T>> {
+        if let Some(known) = self.remembered.get(&ticket) {
+            return Some(known);
+        }
+        let Some(returned) = self.new.get(&ticket) else {
+            // Another request may just have brought them back.
+            return self.remembered.get(&ticket);
+        };
+        self.changed(ticket, &returned);
+        self.new.invalidate(&ticket);
+        Some(returned)
     }
 
     /// Adds a visitor, and returns their cookie.
     pub(crate) fn welcome(&self, ticket: Ticket, what: T) -> (Arc<T>, Cookie<'static>) {
         let what = Arc::new(what);
-        self.remembered.insert(ticket, Arc::clone(&what));
+        self.new.insert(ticket, Arc::clone(&what));
         let cookie = Cookie::build(self.cookie.clone(), ticket.to_text())
             .path("/")
             .http_only(true)
@@ -111,8 +133,12 @@ impl<T: Send + Sync + 'static> Visitors<T> {
 
     /// All who are known. Looking at them does not count as a visit.
     pub(crate) fn all(&self) -> impl Iterator<Item = Arc<T>> {
-        self.remembered.run_pending_tasks();
-        self.remembered.iter().map(|(_, what)| what)
+        // A visitor on the way from one to the other is in both: first the one that they leave.
+        let all = [&self.new, &self.remembered].map(|cache| {
+            cache.run_pending_tasks();
+            cache.iter().map(|(_, what)| what).collect::<Vec<_>>()
+        });
+        all.into_iter().flatten()
     }
 
     /// Weighs a visitor again.
@@ -271,6 +297,27 @@ mod tests {
     }
 
     #[test]
+    fn clients_without_cookies_displace_only_one_another() {
+        let rng = Mutex::new(StdRng::seed_from_u64(7));
+        let visitors = some_visitors(false);
+        let welcome = || visitors.welcome(Ticket::random(&rng), Visit::default()).1;
+        let is_known = |cookie: &Cookie| {
+            visitors.remembered.run_pending_tasks();
+            visitors.new.run_pending_tasks();
+            visitors
+                .of(&sent(&format!("{}={}", cookie.name(), cookie.value())))
+                .is_some()
+        };
+        let (returned, silent) = (welcome(), welcome());
+        assert!(is_known(&returned));
+        for _ in 0..200 {
+            welcome();
+        }
+        assert!(is_known(&returned) && !is_known(&silent));
+        assert!(visitors.all().count() <= 3);
+    }
+
+    #[test]
     fn visitors_are_forgotten_after_half_an_hour_of_idling() {
         let policy = some_visitors(false).remembered.policy();
         assert_eq!(policy.time_to_idle(), Some(Duration::from_secs(30 * 60)));
@@ -292,10 +339,14 @@ mod tests {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
         let visitors = Visitors::weighing(10, weigh, VISITOR_COOKIE, &settings(false));
-        let cookies: Vec<_> = (0..10)
-            .map(|_| visitors.welcome(Ticket::random(&rng), Mutex::new(1)).1)
-            .collect();
         let sent = |cookie: &Cookie| sent(&format!("{}={}", cookie.name(), cookie.value()));
+        let cookies: Vec<_> = (0..10)
+            .map(|_| {
+                let (_, cookie) = visitors.welcome(Ticket::random(&rng), Mutex::new(1));
+                visitors.of(&sent(&cookie)).unwrap();
+                cookie
+            })
+            .collect();
         visitors.remembered.run_pending_tasks();
         let (ticket, grown) = visitors.ticket_of(&sent(&cookies[9])).unwrap();
         *grown.lock().unwrap() = 8;
