@@ -14,7 +14,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use actix_web::{HttpRequest, Route, web};
 use jiff::Timestamp;
 use rescind_session::{
-    AuthenticateError, RevocationReader, Unavailable, VerifiedToken, VerifiedTokens,
+    AuthenticateError, RevocationReader, TokenCacheStats, Unavailable, VerifiedToken, VerifiedTokens,
     ports::{RevocationStatus, StoreError},
     token::{AccessClaims, VerifyError},
 };
@@ -107,6 +107,12 @@ impl ResourceServer {
     /// [`StoreError`] if there are no keys to use; the log has the cause.
     pub async fn fetch_keys(&self) -> Result<(), StoreError> {
         self.keys.current().await.map(drop)
+    }
+
+    /// How the cache of verified access tokens was used, for metrics. Clones share it.
+    #[must_use]
+    pub fn token_cache(&self) -> TokenCacheStats {
+        self.verified.stats()
     }
 
     /// Accepts an access token, or returns why not. The answer takes no longer than the timeout.

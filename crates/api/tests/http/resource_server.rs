@@ -306,6 +306,24 @@ async fn keys_are_read_again_when_their_cache_control_says_so() {
 }
 
 #[tokio::test]
+async fn the_same_keys_read_again_leave_verified_tokens_verified_and_others_do_not() {
+    let both = Both::start().await;
+    let tokens = both.world.login().await;
+    for (fetches, hits) in [(1, 0), (2, 1)] {
+        both.get("/checked", &tokens.access).await.is(200);
+        let cache = both.server.token_cache();
+        assert_eq!((both.issuer.fetches(), cache.hits, cache.misses), (fetches, hits, 1));
+        both.later(60);
+    }
+    both.replace_keys();
+    both.issuer.publishes(&both.document());
+    both.get("/checked", &tokens.access)
+        .await
+        .is_problem(401, "token_invalid");
+    assert_eq!(both.server.token_cache().hits, 1);
+}
+
+#[tokio::test]
 async fn old_keys_are_used_for_a_while_if_the_issuer_fails_and_then_503() {
     let both = Both::start().await;
     both.get("/checked", &both.world.login().await.access).await.is(200);
