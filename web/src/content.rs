@@ -10,7 +10,7 @@ use std::{
     str::FromStr,
 };
 
-use pulldown_cmark::{Parser, html};
+use pulldown_cmark::{Options, Parser, html};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error},
@@ -48,7 +48,7 @@ impl File {
             .and_then(|text| text.split_once("\n+++\n"));
         let (front, body) = parts.unwrap_or_else(|| self.is_wrong(&"it has no front matter"));
         let mut prose = String::new();
-        html::push_html(&mut prose, Parser::new(body));
+        html::push_html(&mut prose, Parser::new_ext(body, Options::ENABLE_TABLES));
         (
             toml::from_str(front).unwrap_or_else(|error| self.is_wrong(&error)),
             prose,

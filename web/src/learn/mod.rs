@@ -42,6 +42,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
         .configure(questions::configure)
         .service(web::resource(COURSE).route(read().to(contents::show)))
         .service(web::resource("/learn/teach").route(read().to(teach::show)))
+        .service(web::resource("/learn/hand-out").route(read().to(teach::hand_out)))
         .service(web::resource("/learn/summary").route(read().to(summary::show)))
         .service(web::resource("/learn/{chapter}").route(read().to(reading::show)))
         .service(web::resource(GLOSSARY).route(read().to(glossary::show)));

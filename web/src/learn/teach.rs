@@ -1,4 +1,4 @@
-//! `/learn/teach`: lesson plans, questions and hosting, for those who teach with this program.
+//! `/learn/teach` and `/learn/hand-out`: for those who teach with this program, and what they print for their students.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::{
-    content::file,
+    content::{File, file},
     pages::{Reader, draw, frame::Frame},
 };
 
@@ -16,15 +16,21 @@ use crate::{
 struct Text {
     title: String,
     lead: String,
+    place: String,
     /// As HTML.
     #[serde(skip)]
     prose: String,
 }
 
-static TEXT: LazyLock<Text> = LazyLock::new(|| {
-    let (front, prose) = file!("teach.md").text();
-    Text { prose, ..front }
-});
+static TEACH: LazyLock<Text> = LazyLock::new(|| Text::of(file!("teach.md")));
+static HAND_OUT: LazyLock<Text> = LazyLock::new(|| Text::of(file!("hand-out.md")));
+
+impl Text {
+    fn of(file: File) -> Self {
+        let (front, prose) = file.text();
+        Self { prose, ..front }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "learn/teach.html")]
@@ -34,9 +40,14 @@ struct Teach {
 }
 
 pub(super) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
-    let page = Teach {
-        frame: reader.frame(&TEXT.title).await,
-        text: &TEXT,
-    };
-    draw(StatusCode::OK, &page)
+    page(reader, &TEACH).await
+}
+
+pub(super) async fn hand_out(reader: Reader) -> actix_web::Result<HttpResponse> {
+    page(reader, &HAND_OUT).await
+}
+
+async fn page(reader: Reader, text: &'static Text) -> actix_web::Result<HttpResponse> {
+    let frame = reader.frame(&text.title).await;
+    draw(StatusCode::OK, &Teach { frame, text })
 }

@@ -12,7 +12,16 @@ async fn every_page_of_the_course_has_one_heading_and_is_light() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let mut pages = chapters(&reader).await;
-    pages.extend(["/learn", "/learn/teach", "/learn/summary", "/glossary"].map(str::to_owned));
+    pages.extend(
+        [
+            "/learn",
+            "/learn/teach",
+            "/learn/hand-out",
+            "/learn/summary",
+            "/glossary",
+        ]
+        .map(str::to_owned),
+    );
     let mut headings = BTreeSet::new();
     for address in pages {
         let page = Page::open(&reader, &address).await;
@@ -33,7 +42,7 @@ async fn every_page_of_the_course_has_one_heading_and_is_light() {
             "{address}: {ids:?}"
         );
     }
-    assert_eq!(headings.len(), 17);
+    assert_eq!(headings.len(), 18);
 }
 
 #[tokio::test]

@@ -3,7 +3,11 @@
 use std::fs;
 
 use rescind_testkit::{ColourScheme, JavaScript, Running, Tool, needs};
-use thirtyfour::{By, extensions::query::ElementWaitable};
+use thirtyfour::{
+    By,
+    common::print::{PrintPage, PrintParameters},
+    extensions::query::ElementWaitable,
+};
 
 use crate::reader::{chapters, open, program};
 
@@ -46,6 +50,7 @@ async fn pages(running: &Running) -> Vec<String> {
         [
             "/learn",
             "/learn/teach",
+            "/learn/hand-out",
             "/learn/summary",
             "/glossary",
             "/learn/races?play=1",
@@ -84,6 +89,28 @@ async fn only_source_scrolls_sideways_and_pages_obey_their_content_policy() {
         wrong.extend(said.iter().map(|entry| format!("{page}: {}", entry.message)));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn the_hand_out_prints_on_two_pages_of_either_paper() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    let browser = running.browser(JavaScript::Off).await;
+    browser.open("/learn/hand-out").await;
+    // A4, and the letter of North America, in centimetres.
+    for (width, height) in [(21.0, 29.7), (21.6, 27.9)] {
+        let paper = PrintParameters {
+            page: PrintPage { width, height },
+            ..PrintParameters::default()
+        };
+        let printed = browser.driver().print_page(paper).await.unwrap();
+        let objects = |name: &[u8]| printed.windows(name.len()).filter(|bytes| *bytes == name).count();
+        assert_eq!(
+            objects(b"/Type /Page") - objects(b"/Type /Pages"),
+            2,
+            "{width} x {height}"
+        );
+    }
 }
 
 #[tokio::test]
