@@ -62,6 +62,12 @@ impl Choices {
         humantime::parse_duration(self.of(name)?).ok()
     }
 
+    pub(crate) fn query(&self) -> String {
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.chosen)
+            .finish()
+    }
+
     pub(crate) fn facts(&self) -> Facts {
         let set = |facts: Facts, (name, value): &(&'static str, &'static str)| facts.with(name, *value);
         self.chosen.iter().fold(Facts::default(), set)

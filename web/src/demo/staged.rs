@@ -108,6 +108,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         )
     };
     Staged {
+        within: "",
         headline: told.heading,
         lead: told.lead,
         alarm: scene.standing.reuse().map(|reuse| Alarm {

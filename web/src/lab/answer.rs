@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use super::{
     Sandboxes,
-    buttons::may,
+    buttons::{self, may},
     everything::Everything,
     sandboxes::Pair,
     staged::staged,
@@ -208,38 +208,32 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
     let (sandbox, beside) = (&pair.own, &pair.beside);
     let setup = sandbox.setup();
     let answer = setup.answer;
-    let check = match answer {
-        Answer::Tokens(_) => setup.policy.check,
-        Answer::Sessions => Check::Session,
-    };
-    let all = sandbox.steps();
-    let newest = all.len();
-    let step = special.step.unwrap_or(newest).min(newest);
-    let context = Context {
-        answer,
-        check,
-        steps: all.get(..step).unwrap_or_default(),
-    };
+    let context = Context::at(setup, sandbox.steps(), special.step);
     let shown = context.steps.last();
-    let everything = |picture| Everything::of(&picture, answer, setup.started, check == Check::Blacklist);
-    let told = context.tell();
+    let everything = |picture| Everything::of(&picture, answer, setup.started, context.check == Check::Blacklist);
+    let mut stage = staged(&context, "", |step| {
+        let step = step.map_or_else(String::new, |step| format!("?step={step}"));
+        format!("/lab/{}{step}", answer.slug())
+    });
+    stage.notice = special.notice;
+    buttons::add(&mut stage, sandbox, &context);
     let page = Page {
         frame: look.0.frame(format!("{}, step by step", answer.name())).await,
         answer,
         choosing: of_answer(answer),
-        stage: staged(sandbox, &context, told.as_ref(), special.notice),
-        step,
+        stage,
+        step: context.steps.len(),
         lives: lives(setup),
-        chaos: if step == newest {
-            may(sandbox, "break")
-        } else {
+        chaos: if context.is_past() {
             Vec::new()
+        } else {
+            may(sandbox, "break")
         },
         steps: Steps::of(&context),
         wires: shown.map_or(Vec::new(), |step| step.exchanges.iter().map(Shown).collect()),
         everything: match shown {
             Some(step) => Some(everything(step.after.clone())),
-            None if newest == 0 => Some(everything(sandbox.picture().await)),
+            None if sandbox.steps().is_empty() => Some(everything(sandbox.picture().await)),
             None => None,
         },
         costs: cost::table(sandbox, beside),

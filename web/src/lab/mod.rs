@@ -25,6 +25,8 @@ use actix_web::web;
 
 pub(crate) use compare::{Played as Compared, drawn as compared};
 pub(crate) use sandboxes::Sandboxes;
+pub(crate) use staged::staged;
+pub(crate) use telling::Context;
 pub(crate) use words::{label, of_action};
 
 pub(crate) fn configure(sandboxes: &web::Data<Sandboxes>, cfg: &mut web::ServiceConfig) {

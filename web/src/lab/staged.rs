@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use rescind_lab::{Action, Answer, Asked, Exchange, KeptCookie, Outcome, Picture, Sandbox, Step, Who};
+use rescind_lab::{Action, Answer, Asked, Exchange, KeptCookie, Outcome, Picture, Setup, Step, Who};
 use rescind_session::Check;
 
 use super::{
-    buttons::{button, may},
-    telling::{Context, Told},
-    words::{SENTENCES, label},
+    telling::Context,
+    words::{SENTENCES, of_action},
 };
 use crate::{
     content::{Facts, say, word},
@@ -17,53 +16,47 @@ use crate::{
         Said, Shown, class_of,
         cost::times,
         moment,
-        stage::{Actor, Button, Chip, Door, Kept, Life, Next, Stage, Step as DrawnStep, Story},
+        stage::{Actor, Chip, Door, Kept, Life, Next, Stage, Step as DrawnStep, Story},
     },
 };
 
-/// The usual story, and how many of its steps follow on each.
-const STORY: [Action; 4] = [Action::LogIn, Action::CopyAccess, Action::LogOut, Action::Replay];
-
-pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, notice: Option<String>) -> Stage {
-    let all = sandbox.steps();
-    let (newest, shown) = (all.len(), context.steps.len());
-    let is_past = shown < newest;
-    let slug = context.answer.slug();
-    let address = |step: usize| match step {
-        step if step == newest => format!("/lab/{slug}"),
-        step => format!("/lab/{slug}?step={step}"),
-    };
-    let next = natural(sandbox);
-    let to_come = next.and_then(|next| STORY.iter().position(|step| *step == next));
-    // What is to be done next stands above. At an earlier step there is nothing to press: a button acts on the newest.
-    let buttons = |group| {
-        let mut buttons = if is_past { Vec::new() } else { may(sandbox, group) };
-        buttons.retain(|button| button.value != next.map(Action::slug));
-        buttons
-    };
+/// The story at the context's step, without buttons: each page has its own. `address`: where a step is drawn; `None` is the newest.
+pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(Option<usize>) -> String) -> Stage {
+    let told = context.tell();
+    let (newest, shown) = (context.all.len(), context.steps.len());
     let picture = context.steps.last().map(|step| &step.after);
     let before = context.steps.iter().rev().nth(1).map(|step| &step.after);
     let last = context.steps.last().and_then(|step| step.exchanges.last());
-    let doors = |count: usize| {
-        let steps = all.get(..count).unwrap_or_default();
-        let stolen = steps
-            .last()
-            .is_some_and(|step| step.after.loot.access.is_some() || step.after.loot.refresh.is_some());
-        let thief = stolen.then(|| answered(steps, Who::Thief).map_or(Said::Unknown, Said::of));
-        vec![thief, answered(steps, Who::You).map(Said::of)]
+    let drawn = |count: usize| {
+        let until = Context::at(context.setup, context.all, Some(count));
+        let step = until.steps.last();
+        let mut sent = until.steps.iter().flat_map(|step| &step.exchanges);
+        let stolen = step.is_some_and(|step| step.after.loot.access.is_some() || step.after.loot.refresh.is_some());
+        let tried = stolen || sent.any(|exchange| exchange.who == Who::Thief);
+        let thief = tried.then(|| answered(until.steps, Who::Thief).map_or(Said::Unknown, Said::of));
+        DrawnStep {
+            address: address((count < newest).then_some(count)),
+            mark: step.map_or_else(String::new, |step| {
+                match of_action(step.action, context.answer).group.as_str() {
+                    "time" => format!("+ {}", until.passed()),
+                    _ => step.action.slug().replace('-', " "),
+                }
+            }),
+            yours: step.is_some_and(|step| step.exchanges.first().is_some_and(|sent| sent.who != Who::Thief)),
+            doors: vec![thief, answered(until.steps, Who::You).map(Said::of)],
+        }
     };
     Stage {
-        headline: told.map_or_else(|| on_stage("headline", context), |told| told.headline.clone()),
-        lead: told.map_or_else(|| on_stage("begin", context), |told| told.meaning.clone()),
+        within,
+        headline: told
+            .as_ref()
+            .map_or_else(|| on_stage("headline", context), |told| told.headline.clone()),
+        lead: told.map_or_else(|| on_stage("begin", context), |told| told.meaning),
         alarm: None,
-        notice,
+        notice: None,
         clock: moment(context.steps.last().map_or(Duration::ZERO, |step| step.at)),
-        warning: is_past.then(|| on_stage("earlier", context)),
-        next: match next {
-            _ if is_past => Next::Follow,
-            Some(action) => Next::Press(button(sandbox, action)),
-            None => Next::Press(Button::of(format!("/lab/{slug}/restart"), on_stage("again", context))),
-        },
+        warning: context.is_past().then(|| on_stage("earlier", context)),
+        next: Next::Follow,
         message: last.map(|exchange| {
             let told = Shown(exchange);
             (
@@ -72,16 +65,14 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
             )
         }),
         you: Actor {
-            state: String::new(),
-            chips: yours(sandbox, context.steps),
-            may: buttons("you"),
+            chips: yours(context),
+            ..Actor::default()
         },
         thief: Actor {
-            state: String::new(),
-            chips: picture.map_or(Vec::new(), |picture| theirs(sandbox, picture)),
-            may: buttons("thief"),
+            chips: picture.map_or(Vec::new(), |picture| theirs(context.setup, picture)),
+            ..Actor::default()
         },
-        time: buttons("time"),
+        time: Vec::new(),
         doors: [
             (Who::Thief, "door-thief", "The thief asks"),
             (Who::You, "door-you", "You ask"),
@@ -90,24 +81,9 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
         .into(),
         stores: kept(context, picture, before),
         story: Story {
-            steps: (0..=newest)
-                .map(|count| {
-                    let step = count.checked_sub(1).and_then(|before| all.get(before));
-                    DrawnStep {
-                        address: address(count),
-                        mark: step.map_or_else(String::new, |step| label(step.action).to_lowercase()),
-                        yours: step.is_some_and(|step| {
-                            matches!(
-                                step.action,
-                                Action::LogIn | Action::LogOut | Action::Call | Action::Refresh
-                            )
-                        }),
-                        doors: doors(count),
-                    }
-                })
-                .collect(),
+            steps: (0..=newest).map(drawn).collect(),
             shown,
-            to_come: to_come.map_or(0, |done| STORY.len() - done),
+            to_come: 0,
             rows: vec!["Thief", "You"],
             ends: Vec::new(),
             expired: false,
@@ -116,32 +92,9 @@ pub(super) fn staged(sandbox: &Sandbox, context: &Context, told: Option<&Told>, 
 }
 
 /// A sentence of the stage itself.
-fn on_stage(part: &str, context: &Context) -> String {
+pub(super) fn on_stage(part: &str, context: &Context) -> String {
     let facts = Facts::default().with("part", part).with("check", word(context.check));
     say(&SENTENCES.stage, &facts.with("answer", context.answer.slug()))
-}
-
-/// What to do next, if the reader wants to see the story to its end, or what a broken part leads to.
-fn natural(sandbox: &Sandbox) -> Option<Action> {
-    let last = sandbox.steps().last();
-    let is_quiet = last.is_some_and(|step| step.exchanges.is_empty());
-    let last = last.map(|step| step.action);
-    let copied = matches!(last, Some(Action::CopyAccess | Action::CopyRefresh));
-    let (logged_in, stolen) = (sandbox.access().is_some(), sandbox.loot().access.is_some());
-    let wishes = [
-        (true, Action::StartServer),
-        (is_quiet && !copied && stolen, Action::AskBoth),
-        (!logged_in && !stolen, Action::LogIn),
-        (!stolen, Action::CopyAccess),
-        (last == Some(Action::LogOut), Action::Replay),
-        (logged_in, Action::LogOut),
-        (matches!(last, Some(Action::Replay)), Action::WaitAfterExpiry),
-        (true, Action::LogIn),
-    ];
-    let wishes = wishes.into_iter().filter(|(holds, _)| *holds);
-    wishes
-        .map(|(_, action)| action)
-        .find(|action| sandbox.can(*action).is_ok())
 }
 
 /// The last reply to somebody, unless something has happened since that may change it.
@@ -194,7 +147,8 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
 }
 
 /// What your browser holds, or held last.
-fn yours(sandbox: &Sandbox, steps: &[Step]) -> Vec<Chip> {
+fn yours(context: &Context) -> Vec<Chip> {
+    let (setup, steps) = (context.setup, context.steps);
     // The other cookies are notices between two pages.
     let ends = ["_access", "_refresh", "-session"];
     let is_token = |cookie: &&KeptCookie| ends.iter().any(|end| cookie.name.ends_with(end));
@@ -204,7 +158,7 @@ fn yours(sandbox: &Sandbox, steps: &[Step]) -> Vec<Chip> {
     };
     let drawn = |cookie: &KeptCookie| {
         let is_refresh = cookie.name.ends_with("_refresh");
-        let chip = chip(sandbox, &now.after, is_refresh, &cookie.value, cookie.until);
+        let chip = chip(setup, &now.after, is_refresh, &cookie.value, cookie.until);
         let life = if held.number == now.number {
             chip.life
         } else {
@@ -215,17 +169,16 @@ fn yours(sandbox: &Sandbox, steps: &[Step]) -> Vec<Chip> {
     held.after.cookies.iter().filter(is_token).map(drawn).collect()
 }
 
-fn theirs(sandbox: &Sandbox, picture: &Picture) -> Vec<Chip> {
+fn theirs(setup: &Setup, picture: &Picture) -> Vec<Chip> {
     let loot = [(false, &picture.loot.access), (true, &picture.loot.refresh)];
     let loot = loot
         .into_iter()
         .filter_map(|(refresh, token)| Some((refresh, token.as_ref()?)));
-    loot.map(|(refresh, token)| chip(sandbox, picture, refresh, token, None))
+    loot.map(|(refresh, token)| chip(setup, picture, refresh, token, None))
         .collect()
 }
 
-fn chip(sandbox: &Sandbox, picture: &Picture, refresh: bool, token: &str, kept_until: Option<Duration>) -> Chip {
-    let setup = sandbox.setup();
+fn chip(setup: &Setup, picture: &Picture, refresh: bool, token: &str, kept_until: Option<Duration>) -> Chip {
     let started = setup.started;
     let until = match expiry(token) {
         Some(expiry) if !refresh => Some(expiry),

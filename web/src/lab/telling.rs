@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rescind_lab::{Action, Answer, Exchange, Mood, Outcome, Step, Who, meter::Answer as Answered};
+use rescind_lab::{Action, Answer, Exchange, Mood, Outcome, Setup, Step, Who, meter::Answer as Answered};
 use rescind_session::{Check, Preset};
 
 use super::words::{SENTENCES, of_action};
@@ -20,14 +20,37 @@ pub(crate) struct Told {
     pub(crate) meaning: String,
 }
 
-/// The context of a step: the answer, and the steps before.
+/// The context of a step: the sandbox's setup, and the steps before.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
+    pub(crate) setup: &'a Setup,
     pub(crate) answer: Answer,
     pub(crate) check: Check,
     pub(crate) steps: &'a [Step],
+    /// Also those that follow.
+    pub(super) all: &'a [Step],
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// At a step from 0, or at the newest.
+    pub(crate) fn at(setup: &'a Setup, all: &'a [Step], step: Option<usize>) -> Self {
+        let check = match setup.answer {
+            Answer::Tokens(_) => setup.policy.check,
+            Answer::Sessions => Check::Session,
+        };
+        Self {
+            setup,
+            answer: setup.answer,
+            check,
+            steps: step.and_then(|step| all.get(..step)).unwrap_or(all),
+            all,
+        }
+    }
+
+    pub(super) fn is_past(&self) -> bool {
+        self.steps.len() < self.all.len()
+    }
+
     /// Describes the last step, if there is one.
     pub(crate) fn tell(&self) -> Option<Told> {
         let step = self.steps.last()?;
@@ -101,7 +124,7 @@ impl Context<'_> {
         facts.with("why_in", why_in).with("why_out", why_out)
     }
 
-    fn passed(&self) -> String {
+    pub(super) fn passed(&self) -> String {
         let before = self.steps.iter().rev().nth(1).map_or(Duration::ZERO, |step| step.at);
         let now = self.steps.last().map_or(Duration::ZERO, |step| step.at);
         to_the_second(now.saturating_sub(before))

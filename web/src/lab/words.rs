@@ -29,7 +29,7 @@ pub(crate) struct AnswerWords {
 pub(crate) struct ActionWords {
     /// The group of its button.
     #[serde(default)]
-    pub(super) group: String,
+    pub(crate) group: String,
     pub(crate) button: String,
     pub(super) deed: String,
     /// What happened, if no request was sent, and what that means.
@@ -37,8 +37,6 @@ pub(crate) struct ActionWords {
     pub(super) done: String,
     #[serde(default)]
     pub(super) means: String,
-    #[serde(default)]
-    pub(crate) story: String,
     /// A message in the diagram, if no request makes one.
     pub(super) from: Option<Lane>,
     pub(super) to: Option<Lane>,

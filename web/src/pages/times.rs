@@ -71,7 +71,7 @@ impl Time {
 }
 
 /// In a clock's format: `0:43`, `12:00:01`.
-pub(crate) fn clock(seconds: u64) -> String {
+fn clock(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
         format!("{hours}:{minutes:02}:{seconds:02}")

@@ -50,15 +50,6 @@ impl Said {
         }
     }
 
-    /// The same, if the thief is behind it.
-    pub(crate) fn of_the_thief(self) -> Self {
-        if self == Self::You {
-            Self::ThiefIn
-        } else {
-            Self::KeptOut
-        }
-    }
-
     /// For people who do not see the icon.
     pub(crate) fn word(self) -> &'static str {
         match self {

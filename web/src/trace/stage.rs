@@ -22,6 +22,8 @@ const LETTER: f64 = 7.2;
 #[derive(Clone, Template)]
 #[template(path = "trace/stage.html")]
 pub(crate) struct Stage {
+    /// Where a page has more than its stage: the beginning of the stage's ids. Its headings are then those of a part.
+    pub(crate) within: &'static str,
     /// What happened, in one sentence.
     pub(crate) headline: String,
     pub(crate) alarm: Option<Alarm>,
@@ -38,7 +40,7 @@ pub(crate) struct Stage {
     pub(crate) message: Option<(&'static str, String)>,
     pub(crate) you: Actor,
     pub(crate) thief: Actor,
-    /// What can be done to the time.
+    /// What can be done to the time, and to the server.
     pub(crate) time: Vec<Button>,
     pub(crate) doors: Vec<Door>,
     pub(crate) stores: Vec<Kept>,
@@ -60,6 +62,8 @@ pub(crate) enum Next {
     Press(Button),
     /// To the step that follows on an earlier one.
     Follow,
+    /// From the last step to the first one.
+    Again,
 }
 
 #[derive(Clone)]
@@ -71,6 +75,8 @@ pub(crate) struct Button {
     pub(crate) label: String,
     /// Why it cannot be pressed now.
     pub(crate) why_not: Option<String>,
+    /// The steps before it, where they stand in the address.
+    pub(crate) after: Option<String>,
 }
 
 impl Button {
@@ -81,6 +87,7 @@ impl Button {
             value: None,
             label: label.into(),
             why_not: None,
+            after: None,
         }
     }
 }
@@ -221,6 +228,10 @@ impl Story {
 
     fn address(&self, step: Option<usize>) -> Option<&str> {
         Some(self.steps.get(step?)?.address.as_str())
+    }
+
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.address(Some(0))
     }
 
     pub(crate) fn following(&self) -> Option<&str> {
@@ -371,6 +382,21 @@ impl Story {
 }
 
 impl Stage {
+    /// The level of its headline.
+    fn level(&self) -> u8 {
+        if self.within.is_empty() { 1 } else { 3 }
+    }
+
+    /// The ids of what names a part: of two stages on a page, each part begins with the name of its own.
+    fn named(&self, id: &str) -> String {
+        let within = self.within;
+        if within.is_empty() {
+            id.to_owned()
+        } else {
+            format!("{within}name {within}{id}")
+        }
+    }
+
     /// The drawing in words.
     fn described(&self) -> String {
         let told = self.doors.iter().map(|door| format!("{}: {}.", door.name, door.word));

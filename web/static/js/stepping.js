@@ -13,8 +13,10 @@ export function stepInPlace(place) {
     if (!event.target.matches("form[data-step]")) return;
     event.preventDefault();
     // Not `form.action`: that is the button of this name.
+    const to = event.target.getAttribute("action");
     const body = new URLSearchParams(new FormData(event.target, event.submitter));
-    step(place, event.target.getAttribute("action"), { method: "POST", body });
+    if (event.target.method === "get") step(place, `${to.split("#")[0]}?${body}`, {});
+    else step(place, to, { method: "POST", body });
   });
   place.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-step]");
@@ -33,6 +35,8 @@ function walk(place) {
   document.addEventListener("keydown", ({ key, target, altKey, ctrlKey, metaKey, shiftKey }) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
     if (!by || altKey || ctrlKey || metaKey || shiftKey || target.closest("input, select, textarea")) return;
+    // Of several time lines on a page, that with the focus.
+    if ((target.closest("[data-stepping]") ?? document.querySelector("[data-stepping]")) !== place) return;
     const all = links();
     go(all[all.findIndex((link) => link.hasAttribute("aria-current")) + by]);
   });
@@ -49,7 +53,7 @@ async function step(place, address, how) {
   try {
     const reply = await fetch(address, { ...how, cache: "no-store" });
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-    const fresh = page.querySelector("[data-stepping]");
+    const fresh = page.querySelector(place.id ? `#${place.id}` : "[data-stepping]");
     if (!fresh) throw new TypeError("another page");
     const here = document.activeElement?.id;
     become(place, document.importNode(fresh, true));

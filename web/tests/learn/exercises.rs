@@ -114,7 +114,7 @@ async fn hints_open_one_by_one_and_each_leads_closer_to_the_goal() {
             };
             let tried = Page::open(&reader, &attempt).await;
             assert!(tried.words("#checked").is_empty(), "{address}: it is judged unasked");
-            assert!(tried.words("form.attempt > .error").is_empty(), "{address}: {attempt}");
+            assert!(tried.words("#exercise-refused").is_empty(), "{address}: {attempt}");
             let now = said(&press(&reader, &tried, "Check").await);
             assert!(now.starts_with("Not yet."), "{address}: hint {n} gives everything away");
             assert!(told.insert(now), "{address}: hint {n} leads nowhere");
@@ -303,15 +303,15 @@ async fn steps_are_added_and_removed_with_links_and_forms_alone() {
     let running = open(program()).await;
     let reader = running.cookie_client();
     let address = "/learn/stored";
-    let begun = Page::open(&reader, &format!("{address}?steps=log-in&add=copy-access")).await;
+    let begun = Page::open(&reader, &format!("{address}?steps=log-in&action=copy-access")).await;
     assert_eq!(fields(&begun), [("steps".to_owned(), "log-in.copy-access".to_owned())]);
-    assert_eq!(begun.words("#exercise .played li").len(), 2);
+    assert_eq!(begun.words("#exercise .scrub a").len(), 3);
     let back = Page::open(&reader, &format!("{address}?steps=log-in.copy-access&undo=1")).await;
     assert_eq!(fields(&back), [("steps".to_owned(), "log-in".to_owned())]);
     // What the exercise does not offer is left out, and so are too many steps.
     let long = ["call"; 99].join(".");
     for (query, steps) in [
-        ("steps=log-in.kill-server.nonsense.call&add=replay", "log-in.call"),
+        ("steps=log-in.kill-server.nonsense.call&action=replay", "log-in.call"),
         ("undo=1", ""),
         ("%ff=%&steps=..&my-life=1h", ""),
         (
@@ -325,18 +325,60 @@ async fn steps_are_added_and_removed_with_links_and_forms_alone() {
     let chosen = Page::open(&reader, "/learn/short-lived?my-life=1y&my-answer=rotation&steps=call").await;
     assert_eq!(chosen.attributes("#exercise option[selected]", "value"), ["rotation"]);
     // An impossible step shows the reason, and is left out.
-    let stuck = Page::open(&reader, &format!("{address}?steps=log-in&add=replay")).await;
+    let stuck = Page::open(&reader, &format!("{address}?steps=log-in&action=replay")).await;
     assert_eq!(fields(&stuck), [("steps".to_owned(), "log-in".to_owned())]);
-    let [why] = stuck.words("form.attempt > .error").try_into().unwrap();
+    let [why] = stuck.words("#exercise-refused").try_into().unwrap();
     assert!(why.contains("copy one first"), "{why}");
     for query in [
         "steps=..",
-        "steps=%00&add=%ff",
-        "add=nothing&undo=1",
+        "steps=%00&action=%ff",
+        "action=nothing&undo=1",
         "steps=log-in.log-in&checked=&checked",
     ] {
         Page::open(&reader, &format!("{address}?{query}")).await;
     }
+}
+
+/// The stage of an attempt: the buttons are at its last step, and each step has its verdict.
+#[tokio::test]
+async fn the_stage_of_an_attempt_shows_each_step_and_has_the_buttons() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let attempt = "/learn/stored?steps=log-in.copy-access.replay.log-out.replay";
+    let mut page = Page::open(&reader, attempt).await;
+    assert_eq!(page.words("#exercise .may button").len(), 9);
+    let (mut verdicts, mut steps) = (Vec::new(), 0);
+    loop {
+        verdicts.extend(page.attributes("#exercise-door-thief", "class"));
+        // The attempt stays whole.
+        assert_eq!(fields(&page)[0].1, "log-in.copy-access.replay.log-out.replay");
+        let Some(previous) = page.attributes("#exercise-walk-previous", "href").pop() else {
+            break;
+        };
+        assert!(previous.ends_with("#exercise"), "{previous}");
+        page = Page::open(&reader, &previous).await;
+        steps += 1;
+        assert_eq!(
+            page.words("#exercise .may button"),
+            [""; 0],
+            "they act on the last step"
+        );
+    }
+    assert_eq!(steps, 5);
+    let expected = ["kept-out", "unknown", "thief-in", "unknown", "unknown", "unknown"];
+    assert_eq!(verdicts, expected.map(|verdict| format!("door {verdict}")));
+    // What cannot be pressed says why. What can be pressed leads on.
+    let begun = Page::open(&reader, "/learn/stored").await;
+    assert_eq!(begun.attributes("#do-replay", "aria-disabled"), ["true"]);
+    assert!(begun.words("#why-replay").concat().contains("copy one first"));
+    for form in begun.each("#exercise .may form", |form| {
+        (form.attr("method"), form.attr("action")) == (Some("get"), Some("/learn/stored#exercise"))
+    }) {
+        assert!(form);
+    }
+    let pressed = Page::open(&reader, "/learn/stored?steps=&action=log-in").await;
+    assert!(pressed.words("#exercise-told").concat().contains("You are logged in."));
+    assert!(pressed.attributes("#do-copy-access", "aria-disabled").is_empty());
 }
 
 /// The sandbox in the lab is the learner's own, and judged by the same conditions.
@@ -349,7 +391,7 @@ async fn what_was_done_in_the_lab_can_be_checked_in_the_course() {
     let button = "Check what you did in the lab";
     assert_eq!(target(&page, button), None, "nothing was done there");
     let [lab] = page
-        .attributes("form.attempt > .hint a", "href")
+        .attributes("#exercise > .hint a", "href")
         .try_into()
         .unwrap_or_else(|found| panic!("{found:?}"));
     let press_in_the_lab = async |action: &str| {
@@ -407,16 +449,26 @@ async fn a_learner_solves_an_exercise_in_a_browser_with_and_without_scripts() {
         let browser = running.browser(javascript).await;
         browser.set_viewport(390, 900).await;
         browser.open("/learn/stored").await;
-        for button in ["Log in", "Copy what you send", "Log out", "Check"] {
-            browser.press(button).await;
-        }
+        // With scripts the stage changes in place.
+        let press = async |button: &str, told: &str| {
+            match javascript {
+                JavaScript::On => browser.press_in_place(button).await,
+                JavaScript::Off => browser.press(button).await,
+            }
+            browser.wait_for_text(told).await;
+        };
+        press("Log in", "You are logged in.").await;
+        press("Copy what you send", "The thief has a copy of your access token.").await;
+        press("Log out", "You are logged out.").await;
+        browser.press("Check").await;
         browser.wait_for_text("The row has not let the copy in").await;
         browser.press("Open hint 1 of 3").await;
         browser.wait_for_text("A login opens the row.").await;
         browser.press("Take the last step back").await;
-        for button in ["Replay the copy", "Log out", "Replay the copy", "Check"] {
-            browser.press(button).await;
-        }
+        press("Replay the copy", "The thief is in").await;
+        press("Log out", "You are logged out.").await;
+        press("Replay the copy", "The thief is refused").await;
+        browser.press("Check").await;
         browser.wait_for_text("Solved.").await;
         let (content, _) = browser.content_size().await;
         assert!(content <= 390, "it is {content} wide");

@@ -36,11 +36,16 @@ impl Choices {
     }
 }
 
-/// A moment of a story: its words, the answer, and the class of its icon.
-struct Moment {
-    words: String,
-    answer: String,
-    said: &'static str,
+/// A step of a story, as its own page shows it.
+struct Step {
+    /// On the time line.
+    mark: String,
+    /// The headline, and the sentence beneath.
+    told: String,
+    /// The classes of the two doors: the thief's and yours.
+    doors: [String; 2],
+    /// The reply to the thief, if there was a request of theirs in this step.
+    got: Option<String>,
 }
 
 struct Story {
@@ -48,40 +53,70 @@ struct Story {
     finding: String,
     /// The class of the finding.
     said: String,
-    moments: Vec<Moment>,
+    /// In their order. Empty in the story about a changed token.
+    steps: Vec<Step>,
 }
 
 impl Story {
+    /// Plays it, and walks from its last step to its first one.
     async fn play(reader: &CookieClient, address: &str, query: &str) -> Self {
         let page = Page::open(reader, &format!("{address}?{query}")).await;
         let [finding] = page.words("#finding").try_into().unwrap();
         let [class] = page.attributes("#finding", "class").try_into().unwrap();
-        let what = page.words("#try .played .what");
-        let whole = page.words("#try .played li");
-        let marks = page.each("#try .played li", |item| {
-            let classes = item.descendent_elements().filter_map(|element| element.attr("class"));
-            let classes: Vec<_> = classes.flat_map(str::split_whitespace).collect();
-            let known = ["thief-in", "kept-out", "you", "passed", "refused", "unknown"];
-            known.into_iter().find(|known| classes.contains(known)).unwrap_or("")
-        });
-        let moments = what
-            .into_iter()
-            .zip(whole)
-            .zip(marks)
-            .map(|((words, answer), said)| Moment {
-                words: words
-                    .trim_start_matches("Accepted: ")
-                    .trim_start_matches("Refused: ")
-                    .trim_start_matches("Unanswered: ")
-                    .to_owned(),
-                answer,
-                said,
-            });
+        let mut steps = Vec::new();
+        let mut to = page
+            .words("#try .stage")
+            .len()
+            .checked_sub(1)
+            .map(|_| page.address.clone());
+        while let Some(step) = to {
+            let at = Page::open(reader, &step).await;
+            assert_eq!(at.words("#finding"), [finding.as_str()], "{step}");
+            steps.push(Step::of(&at));
+            to = at.attributes("#try-walk-previous", "href").pop();
+        }
+        steps.reverse();
         Self {
             finding,
             said: class.trim_start_matches("finding ").to_owned(),
-            moments: moments.collect(),
+            steps,
             page,
+        }
+    }
+
+    fn after_the_logout(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().skip_while(|step| step.mark != "log out")
+    }
+}
+
+impl Step {
+    fn of(page: &Page) -> Self {
+        let doors = ["thief", "you"].map(|who| {
+            let [class] = page
+                .attributes(&format!("#try-door-{who}"), "class")
+                .try_into()
+                .unwrap();
+            let class = class.trim_start_matches("door ").to_owned();
+            // The colour says what the status says.
+            let status = page.words(&format!("#try-door-{who} .status code")).concat();
+            let known: &[&str] = match (who, status.split(' ').next()) {
+                ("thief", Some("200")) => &["thief-in"],
+                ("thief", Some("401" | "503")) => &["kept-out"],
+                ("you", Some("200" | "303")) => &["you"],
+                ("you", Some("401" | "503")) => &["refused"],
+                _ => &["unknown"],
+            };
+            assert_eq!(known, [&*class], "{}: {who}, {status}", page.address);
+            class
+        });
+        Self {
+            mark: page.attributes("#try-scrub [aria-current]", "title").concat(),
+            told: page.words("#try-told").concat(),
+            doors,
+            got: page.words("#try .message.from-thief").pop().map(|message| {
+                let (_, reply) = message.split_once(", ").unwrap();
+                reply.to_owned()
+            }),
         }
     }
 }
@@ -130,12 +165,9 @@ fn expected_colour(chapter: &str, choices: &Choices, works: bool, story: &Story)
         ("races", false) if choices.is("second", "retry") => "refused",
         ("keys", true) => "passed",
         ("xss", _) if choices.is("kept", "cookie") => {
-            let by_script: Vec<_> = story
-                .moments
-                .iter()
-                .filter(|moment| moment.words.contains("script"))
-                .collect();
-            assert_eq!((by_script[0].said, by_script[1].said), ("thief-in", "kept-out"));
+            let by_script = story.steps.iter().skip(1).filter(|step| step.told.contains("cript"));
+            let by_script: Vec<_> = by_script.map(|step| step.doors[0].as_str()).collect();
+            assert_eq!(by_script, ["thief-in", "kept-out"]);
             "kept-out"
         }
         (_, true) => "thief-in",
@@ -155,18 +187,26 @@ async fn every_story_ends_as_the_chapter_says_with_any_settings() {
             let works = works(&chapter, &choices);
             let expected = expected_colour(&chapter, &choices, works, &story);
             assert_eq!(story.said, expected, "{chapter} {query}: {}", story.finding);
-            assert!(story.moments.len() > 3, "{chapter} {query}");
-            for moment in &story.moments {
-                let told = format!("{} {}", moment.words, moment.answer);
-                assert!(!told.contains("eyJ") && !told.contains("rrt_"), "{chapter} {query}");
-            }
+            assert!(!story.page.words("#try").concat().contains("eyJ"), "{chapter} {query}");
+            assert!(!story.page.words("#try").concat().contains("rrt_"), "{chapter} {query}");
+            let after: Vec<_> = story.after_the_logout().collect();
             // A failing blacklist may refuse a valid token, and never accepts a revoked one.
             if matches!(chapter.as_str(), "/learn/amnesia" | "/learn/nodes") {
-                let mut moments = story.moments.iter();
-                assert!(moments.any(|moment| moment.words == "You log out"), "{query}");
-                assert!(moments.all(|moment| moment.said != "thief-in"), "{chapter} {query}");
+                assert!(!after.is_empty(), "{query}");
             }
-            drawn += usize::from(is_within_the_picture(&story, works));
+            // The doors and the time line agree with the finding.
+            if !after.is_empty() {
+                let is_in = after.iter().any(|step| step.doors[0] == "thief-in");
+                assert_eq!(is_in, works, "{chapter} {query}: {}", story.finding);
+                drawn += 1;
+            }
+            if chapter == "/learn/keys" {
+                assert!(story.page.words("#try .played li").len() > 3, "{query}");
+            } else {
+                assert!(story.steps.len() > 3, "{chapter} {query}");
+                assert_eq!(story.steps[0].mark, "", "{chapter} {query}: the beginning");
+                the_bands_are_within_the_picture(&story.page);
+            }
             stories += 1;
         }
     }
@@ -174,28 +214,90 @@ async fn every_story_ends_as_the_chapter_says_with_any_settings() {
     assert!(drawn > 40, "{drawn}");
 }
 
-/// The drawing of the two spans, if any: within the picture, and after the logout only a copy that still works.
-fn is_within_the_picture(story: &Story, works: bool) -> bool {
-    const WIDTH: u64 = 1_000;
-    let rects = story.page.each(".spans rect", |rect| {
-        let number = |name| rect.attr(name).unwrap().parse::<u64>().unwrap();
-        (
-            rect.attr("class").unwrap().to_owned(),
-            number("x") + number("width"),
-            number("width"),
-        )
-    });
-    for (class, end, _) in &rects {
-        assert!(*end <= WIDTH, "{class} ends at {end}");
+/// In both sizes of the time line.
+fn the_bands_are_within_the_picture(page: &Page) {
+    for size in ["wide", "narrow"] {
+        let [view] = page
+            .attributes(&format!("#try .line-picture.{size}"), "viewBox")
+            .try_into()
+            .unwrap();
+        let width: f64 = view.split(' ').nth(2).unwrap().parse().unwrap();
+        let ends = page.each(&format!("#try .line-picture.{size} rect"), |rect| {
+            let number = |name| rect.attr(name).unwrap().parse::<f64>().unwrap();
+            number("x") + number("width")
+        });
+        assert!(!ends.is_empty(), "{}", page.address);
+        assert!(ends.iter().all(|end| *end <= width + 0.1), "{}: {ends:?}", page.address);
     }
-    let after = rects
-        .iter()
-        .any(|(class, _, width)| class.starts_with("after") && *width > 0);
-    let told = story.page.words(".spans figcaption .inside");
-    let is_drawn = !rects.is_empty();
-    assert_eq!(after, is_drawn && works, "{}", story.finding);
-    assert_eq!(!told.is_empty(), is_drawn && works, "{}", story.finding);
-    is_drawn
+}
+
+/// One stage: the same parts as in the lab, in the same order.
+#[tokio::test]
+async fn experiments_and_exercises_have_the_stage_of_the_lab() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let parts = |page: &Page, within: &str| {
+        let parts = [
+            ".stage > div",
+            ".stage > section",
+            ".scene > section",
+            ".door",
+            ".kept > div",
+            ".scrub",
+        ];
+        let parts = parts.map(|part| format!("{within} {part}")).join(", ");
+        page.each(&parts, |part| {
+            part.value().classes().next().unwrap_or_default().to_owned()
+        })
+    };
+    let lab = parts(&Page::open(&reader, "/lab/blacklist").await, "main");
+    assert!(lab.len() > 9, "{lab:?}");
+    let mut exercises = 0;
+    for chapter in chapters(&reader).await {
+        let page = Page::open(&reader, &format!("{chapter}?play=1")).await;
+        // The check of a changed token is no story.
+        if chapter != "/learn/keys" {
+            assert_eq!(parts(&page, "#try"), lab, "{chapter}");
+        }
+        if !page.words("#exercise .stage").is_empty() {
+            assert_eq!(parts(&page, "#exercise"), lab, "{chapter}");
+            exercises += 1;
+        }
+    }
+    assert_eq!(exercises, 6);
+}
+
+#[tokio::test]
+async fn each_step_of_a_story_has_an_address_and_its_own_verdict() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for (asked, after) in [("row", "kept-out"), ("nothing", "thief-in")] {
+        let story = Story::play(&reader, "/learn/stored", &format!("asked={asked}&life=1h")).await;
+        let doors = |mark: &str| {
+            let steps = story.steps.iter().filter(|step| step.mark == mark);
+            steps.map(|step| step.doors[0].as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(doors("log in"), ["unknown"]);
+        assert_eq!(doors("log out"), ["unknown"], "no question was asked since");
+        assert_eq!(doors("replay")[..2], ["thief-in", after], "{asked}");
+        assert_eq!(doors("+ 30 s")[0], "unknown");
+
+        // The address names the step, and another one is the last.
+        let [last] = story.page.words("#try-count").try_into().unwrap();
+        let (_, of) = last.split_once(" of ").unwrap();
+        for (step, number) in [("0", "1"), ("3", "4"), ("999", of), ("-1", of), ("%00", of)] {
+            let page = Page::open(&reader, &format!("/learn/stored?asked={asked}&life=1h&step={step}")).await;
+            assert_eq!(page.words("#try-count"), [format!("Step {number} of {of}")], "{step}");
+            // The big link leads on, and from the end to the beginning.
+            let next = page.attributes("#try-next", "href").concat();
+            let next = Page::open(&reader, &next).await.words("#try-count").concat();
+            let following = match step.parse::<usize>() {
+                Ok(step) if step < 9 => step + 2,
+                _ => 1,
+            };
+            assert_eq!(next, format!("Step {following} of {of}"), "{step}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -254,9 +356,10 @@ async fn a_changed_token_is_refused_at_the_check_that_the_change_breaks() {
         ("none", "Is its algorithm that key’s?"),
         ("kid", "Does it name a key of ours?"),
     ] {
-        let story = Story::play(&reader, "/learn/keys", &format!("change={change}")).await;
-        let stopped = story.moments.iter().find(|moment| moment.said == "refused");
-        assert_eq!(stopped.unwrap().words, refused, "{change}");
+        let page = Page::open(&reader, &format!("/learn/keys?change={change}")).await;
+        let checks = page.words("#try .played .what");
+        let stopped: Vec<_> = checks.iter().filter(|check| check.starts_with("Refused:")).collect();
+        assert_eq!(stopped, [&format!("Refused: {refused}")], "{change}");
     }
 }
 
@@ -284,11 +387,7 @@ async fn each_fault_of_the_blacklist_has_its_own_finding_from_the_trace() {
     let mut findings = Vec::new();
     for fault in ["forgets", "stops", "slow", "restart"] {
         let story = Story::play(&reader, "/learn/amnesia", &format!("fault={fault}")).await;
-        let after = story.moments.iter().skip_while(|moment| moment.words != "You log out");
-        let mut got: Vec<_> = after
-            .filter(|moment| moment.said == "kept-out" || moment.said == "unknown")
-            .map(|moment| moment.answer.split([',', ':']).next().unwrap_or_default().to_owned())
-            .collect();
+        let mut got: Vec<_> = story.after_the_logout().filter_map(|step| step.got.clone()).collect();
         got.dedup();
         assert!(
             story.finding.contains(&got.join(", then ")),

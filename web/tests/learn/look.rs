@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use rescind_testkit::{ColourScheme, JavaScript, Running, Tool, needs};
+use rescind_testkit::{Browser, ColourScheme, JavaScript, Running, Tool, needs};
 use thirtyfour::{
-    By,
+    By, Key,
     common::print::{PrintPage, PrintParameters},
     extensions::query::ElementWaitable,
 };
@@ -46,6 +46,8 @@ async fn axe_finds_no_fault(scheme: ColourScheme) {
 
 async fn pages(running: &Running) -> Vec<String> {
     let mut pages = chapters(&running.cookie_client()).await;
+    let played: Vec<_> = pages.iter().map(|page| format!("{page}?play=1")).collect();
+    pages.extend(played);
     pages.extend(
         [
             "/learn",
@@ -53,7 +55,7 @@ async fn pages(running: &Running) -> Vec<String> {
             "/learn/hand-out",
             "/learn/summary",
             "/glossary",
-            "/learn/races?play=1",
+            "/learn/nodes?steps=log-in.copy-access.blacklist-stops.log-out.kill-server.replay#exercise",
         ]
         .map(str::to_owned),
     );
@@ -128,7 +130,10 @@ async fn a_learner_reads_a_chapter_plays_with_it_and_goes_on() {
             .await;
         let choices = browser.driver().find(By::Id("try-asked")).await.unwrap();
         choices.send_keys("nothing").await.unwrap();
-        browser.press("Play it").await;
+        match javascript {
+            JavaScript::On => browser.press_in_place("Play it").await,
+            JavaScript::Off => browser.press("Play it").await,
+        }
         browser
             .wait_for_text("After your logout the copy works for another 11 h 59 min.")
             .await;
@@ -189,7 +194,47 @@ async fn the_experiment_begins_on_the_first_screen() {
         let outcome = browser.driver().find(By::Css("#try .controls")).await.unwrap();
         let top = outcome.rect().await.unwrap().y;
         assert!(top <= 800.0, "{page}: after a prediction it begins at {top}");
+        // From its heading to the end of its time line it fits one screen.
+        let end = browser.driver().find_all(By::Css("#try .scrub")).await.unwrap();
+        assert_eq!(end.len(), usize::from(!page.ends_with("/keys")), "{page}: the stages");
+        for end in end {
+            let end = end.rect().await.unwrap();
+            let begin = browser.driver().find(By::Id("try")).await.unwrap();
+            let height = end.y + end.height - begin.rect().await.unwrap().y;
+            assert!(height <= 800.0, "{page}: it is {height} high");
+        }
     }
+}
+
+#[tokio::test]
+async fn the_arrow_keys_walk_the_stage_that_has_the_focus() {
+    let Some(_) = needs(Tool::Chromium) else { return };
+    let running = open(program()).await;
+    let browser = running.browser(JavaScript::On).await;
+    browser.open("/learn/unissued?life=1h").await;
+    let driver = browser.driver();
+    let press = async || driver.action_chain().send_keys(Key::Left).perform().await.unwrap();
+    // Where no stage has the focus, the first one.
+    for step in (1..10).rev() {
+        press().await;
+        browser.wait_for_text(&format!("Step {step} of 10")).await;
+    }
+    let last = count(&browser, "try-count").await;
+    browser.press_in_place("Log in").await;
+    browser.wait_for_text("Step 2 of 2").await;
+    let link = driver.find(By::Id("exercise-walk-previous")).await.unwrap();
+    link.focus().await.unwrap();
+    press().await;
+    browser.wait_for_text("You look at an earlier step.").await;
+    assert_eq!(count(&browser, "exercise-count").await, "Step 1 of 2");
+    assert_eq!(count(&browser, "try-count").await, last);
+    assert_eq!(browser.path().await, "/learn/unissued?steps=log-in&my-step=0");
+    let console = browser.console().await;
+    assert!(console.is_empty(), "{console:?}");
+}
+
+async fn count(browser: &Browser, id: &str) -> String {
+    browser.driver().find(By::Id(id)).await.unwrap().text().await.unwrap()
 }
 
 #[tokio::test]

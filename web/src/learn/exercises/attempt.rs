@@ -14,9 +14,12 @@ pub(crate) const MOST_STEPS: usize = 20;
 const LONGEST_WORD: usize = 60;
 
 pub(crate) const STEPS: &str = "steps";
-pub(crate) const ADD: &str = "add";
+/// A button of the stage.
+const ADD: &str = "action";
 pub(crate) const UNDO: &str = "undo";
 pub(crate) const WORD: &str = "word";
+/// The step that is shown, if it is not the last one.
+const SHOWN: &str = "my-step";
 /// Judges the learner's own sandbox in the lab instead of the steps in the query.
 pub(crate) const FROM: &str = "from";
 pub(crate) const LAB: &str = "lab";
@@ -29,7 +32,8 @@ const BETWEEN: char = '.';
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     pub(crate) steps: Vec<Action>,
-    chosen: Vec<(String, String)>,
+    pub(super) shown: Option<usize>,
+    pub(super) chosen: Vec<(String, String)>,
     pub(crate) word: String,
     pub(crate) is_checked: bool,
     /// Whether the sandbox in the lab is judged.
@@ -57,6 +61,7 @@ impl Attempt {
             match &*name {
                 STEPS => attempt.steps = value.split(BETWEEN).filter_map(|slug| slug.parse().ok()).collect(),
                 ADD => added = value.parse().ok(),
+                SHOWN => attempt.shown = value.parse().ok(),
                 UNDO => undo = true,
                 WORD => attempt.word = value.chars().take(LONGEST_WORD).collect(),
                 CHECKED => attempt.is_checked = true,
@@ -74,7 +79,7 @@ impl Attempt {
         }
         match &exercise.kind {
             Kind::Sandbox { buttons, .. } => attempt.steps.retain(|step| buttons.contains(step)),
-            _ => attempt.steps.clear(),
+            _ => (attempt.steps, attempt.shown) = (Vec::new(), None),
         }
         attempt.steps.truncate(MOST_STEPS);
         attempt
@@ -93,14 +98,13 @@ impl Attempt {
         slugs.join(&BETWEEN.to_string())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.chosen.is_empty() && self.word.is_empty()
-    }
-
     pub(crate) fn query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.steps.is_empty() {
             query.append_pair(STEPS, &self.written_steps());
+        }
+        if let Some(step) = self.shown {
+            query.append_pair(SHOWN, &step.to_string());
         }
         query.extend_pairs(&self.chosen);
         if !self.word.is_empty() {

@@ -8,18 +8,25 @@ use rescind_lab::{Action, Answer};
 
 use super::{
     address_of,
-    attempt::{ADD, Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
+    attempt::{Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
     exercise::{Code, Exercise, Hint, Kind, Try},
     progress::{Deed, progress_of},
-    running::{Reached, run, steps_in_the_lab},
+    running::{Reached, Tried, run, steps_in_the_lab, tried},
 };
-use crate::{lab::label, learn::reading::code_in, pages::failed};
+use crate::{
+    lab::label,
+    learn::reading::code_in,
+    pages::failed,
+    trace::stage::{Button, Stage},
+};
 
 #[derive(Template)]
 #[template(path = "learn/exercise.html")]
 struct Drawn {
     exercise: &'static Exercise,
     attempt: Attempt,
+    /// What the attempt has done, if it is one of buttons.
+    stage: Option<Stage>,
     /// The result, if there was an attempt.
     reached: Option<Arc<Reached>>,
     is_solved: bool,
@@ -48,16 +55,8 @@ impl Drawn {
         code_in(text)
     }
 
-    fn button(action: &Action) -> &'static str {
-        label(*action)
-    }
-
     fn lab(answer: &Answer) -> String {
         format!("/lab/{}", answer.slug())
-    }
-
-    fn is_in_a_sandbox(&self) -> bool {
-        matches!(self.exercise.kind, Kind::Sandbox { .. })
     }
 
     fn is_full(&self) -> bool {
@@ -95,31 +94,56 @@ impl Drawn {
     }
 }
 
+/// The stage of an attempt. At its last step there are the buttons.
+fn staged(exercise: &Exercise, attempt: &Attempt, tried: &Tried) -> Stage {
+    let chapter = exercise.chapter;
+    let address = |shown| {
+        let attempt = attempt.clone();
+        address_of(chapter, &Attempt { shown, ..attempt })
+    };
+    let mut stage = tried.played.staged(attempt.shown, "exercise-", address);
+    stage.notice.clone_from(&tried.stuck);
+    if stage.story.following().is_some() || attempt.steps.len() == MOST_STEPS {
+        return stage;
+    }
+    for (action, why_not) in &tried.may {
+        let group = match tried.played.group(*action) {
+            "you" => &mut stage.you.may,
+            "thief" => &mut stage.thief.may,
+            _ => &mut stage.time,
+        };
+        group.push(Button {
+            value: Some(action.slug()),
+            why_not: why_not.clone(),
+            after: Some(attempt.written_steps()),
+            ..Button::of(format!("{}#exercise", chapter.address()), label(*action))
+        });
+    }
+    stage
+}
+
 pub(super) async fn draw(
     exercise: &'static Exercise,
     attempt: Attempt,
     request: &HttpRequest,
 ) -> actix_web::Result<String> {
     let progress = progress_of(request).of(exercise.chapter);
-    let is_to_be_run = match exercise.kind {
-        // The steps so far are shown, but not judged.
-        Kind::Sandbox { .. } => !attempt.is_empty() || attempt.is_checked,
-        _ => attempt.is_checked,
-    };
     let mut attempt = attempt;
-    let reached = if is_to_be_run {
+    let reached = if attempt.is_checked {
         Some(run(exercise, &attempt, Some(request)).await?)
     } else {
         None
     };
-    // A step that was not possible is no part of the attempt.
-    if let (Some(reached), Kind::Sandbox { .. }, false) = (&reached, &exercise.kind, attempt.is_in_the_lab) {
-        attempt.steps.truncate(reached.done);
-    }
+    let stage = tried(exercise, &attempt).await?.map(|tried| {
+        // A step that was not possible is no part of the attempt.
+        attempt.steps.truncate(tried.played.steps.len());
+        staged(exercise, &attempt, &tried)
+    });
     let open = usize::from(progress.hints).min(exercise.hints.len());
     let drawn = Drawn {
         exercise,
         attempt,
+        stage,
         reached,
         is_solved: progress.solved,
         in_the_lab: match exercise.kind {

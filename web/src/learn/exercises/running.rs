@@ -18,18 +18,28 @@ use crate::{
     computed::Computed,
     content::Facts,
     lab::{Sandboxes, label},
-    learn::{chapters::Chapter, experiment::Play},
-    trace::Moment,
+    learn::{
+        chapters::Chapter,
+        experiment::{Play, Played},
+    },
 };
 
 static REACHED: LazyLock<Computed<(Chapter, Attempt), Reached>> = LazyLock::new(|| Computed::keeping(256));
+static TRIED: LazyLock<Computed<(Chapter, Vec<Action>), Tried>> = LazyLock::new(|| Computed::keeping(32));
+
+/// What an attempt has done in a sandbox.
+pub(super) struct Tried {
+    pub(super) played: Played,
+    /// A step that was not possible, and why.
+    pub(super) stuck: Option<String>,
+    /// The buttons, and why some of them cannot be pressed next.
+    pub(super) may: Vec<(Action, Option<String>)>,
+}
 
 pub(crate) struct Reached {
     pub(crate) conditions: Vec<Condition>,
-    pub(crate) moments: Vec<Moment>,
-    /// A step that was not possible, and why.
+    /// Why nothing could be judged.
     pub(crate) stuck: Option<String>,
-    pub(crate) done: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +64,7 @@ impl Reached {
     fn judged(conditions: Vec<Condition>) -> Self {
         Self {
             conditions,
-            moments: Vec::new(),
             stuck: None,
-            done: 0,
         }
     }
 
@@ -85,10 +93,24 @@ pub(super) async fn run(
     }
 }
 
+/// Presses the attempt's buttons, if it is one of buttons.
+pub(super) async fn tried(exercise: &'static Exercise, attempt: &Attempt) -> actix_web::Result<Option<Arc<Tried>>> {
+    let Kind::Sandbox { answer, buttons, .. } = &exercise.kind else {
+        return Ok(None);
+    };
+    let key = (exercise.chapter, attempt.steps.clone());
+    let steps = attempt.steps.clone();
+    let compute = move || async move { in_a_sandbox(*answer, buttons, &steps).await };
+    TRIED.of(&key, compute).await.map(Some)
+}
+
 /// What the attempt alone determines.
 async fn run_alone(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, SandboxError> {
     match &exercise.kind {
-        Kind::Sandbox { answer, goals, .. } => in_a_sandbox(*answer, goals, &attempt.steps).await,
+        Kind::Sandbox { answer, buttons, goals } => {
+            let tried = in_a_sandbox(*answer, buttons, &attempt.steps).await?;
+            Ok(Reached::judged(judged(goals, &tried.played.steps)))
+        }
         Kind::Parameters { run, bounds, .. } => {
             let figures = match run {
                 Measure::AnHour => an_hour(attempt).await?,
@@ -134,7 +156,7 @@ async fn played(code: &Code, attempt: &Attempt) -> Vec<Condition> {
     }
 }
 
-async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Result<Reached, SandboxError> {
+async fn in_a_sandbox(answer: Answer, buttons: &[Action], actions: &[Action]) -> Result<Tried, SandboxError> {
     let mut play = Play::begin(answer, |_| {}).await?;
     let mut stuck = None;
     for action in actions {
@@ -144,12 +166,11 @@ async fn in_a_sandbox(answer: Answer, goals: &[Goal], actions: &[Action]) -> Res
         }
         play.press(*action).await;
     }
-    let steps = play.sandbox.steps();
-    Ok(Reached {
-        conditions: judged(goals, steps),
+    let can = |action: &Action| (*action, play.sandbox.can(*action).err().map(|why| why.to_string()));
+    Ok(Tried {
         stuck,
-        done: steps.len(),
-        moments: play.moments,
+        may: buttons.iter().map(can).collect(),
+        played: play.played,
     })
 }
 

@@ -3,7 +3,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`script`] | the story's steps, from the chapter's file |
-//! | [`playing`] | the lab's sandbox in which it happens, and its recording |
+//! | [`playing`] | the lab's sandbox in which it happens, and its steps, for the stage |
 //! | [`tampering`] | the one story about a changed token instead of actions |
 //!
 //! The form uses GET, so that the address of a result can be shared. A story begins at a fixed instant and draws its
@@ -20,15 +20,17 @@ use std::sync::{Arc, LazyLock};
 
 use askama::Template;
 use rescind_lab::comparison::Scenario;
+use url::form_urlencoded;
 
 use super::chapters::Chapter;
 use crate::{
     choices::Choices,
     computed::Computed,
     lab::{Compared, compared},
+    trace::stage::{Next, Stage},
 };
-pub(in crate::learn) use playing::Play;
-pub(crate) use playing::{Spans, Story};
+use playing::Story;
+pub(in crate::learn) use playing::{Play, Played};
 
 #[derive(Template)]
 #[template(path = "learn/experiment.html")]
@@ -36,6 +38,8 @@ pub(super) struct Experiment {
     chapter: Chapter,
     choices: Choices,
     story: Arc<Story>,
+    /// The story, unless it is about a changed token.
+    stage: Option<Stage>,
     /// All answers in numbers, if the chapter compares them.
     six: Option<Arc<Compared>>,
     in_the_lab: String,
@@ -60,8 +64,27 @@ impl Experiment {
         } else {
             None
         };
+        let step = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "step");
+        let step = step.and_then(|(_, step)| step.parse().ok());
+        let address = format!("{}?{}", chapter.address(), choices.query());
+        let stage = story.checks.is_empty().then(|| {
+            let mut stage = story.played.staged(step, "try-", |step| {
+                let step = step.map_or_else(String::new, |step| format!("&step={step}"));
+                format!("{address}{step}#try")
+            });
+            // A story has no buttons.
+            stage.warning = None;
+            if step == Some(0) {
+                stage.lead.clone_from(&chapter.to_try);
+            }
+            if stage.story.following().is_none() {
+                stage.next = Next::Again;
+            }
+            stage
+        });
         Ok(Self {
             six,
+            stage,
             in_the_lab: choices.facts().fill(&chapter.lab.address),
             chapter,
             choices,

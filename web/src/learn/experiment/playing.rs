@@ -1,20 +1,19 @@
 //! A sandbox of the lab, and the recording of a story in it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use actix_web::http::header;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
-    Action, Answer, Exchange, Outcome, Sandbox, SandboxError, Setup, Who,
+    Action, Answer, Exchange, Outcome, Sandbox, SandboxError, Setup, Step, Who,
     meter::{Access, Store},
 };
 use rescind_session::Policy;
 
 use crate::{
-    lab::of_action,
-    pages::times::{clock, length},
-    trace::{Finding, Moment, Said, class_of, cost::times, reply},
+    lab::{Context, of_action, staged},
+    trace::{Finding, Moment, cost::times, reply, stage::Stage},
 };
 
 /// Every story begins on 1 January 2026, ten o'clock.
@@ -22,70 +21,47 @@ const BEGINS: i64 = 1_767_261_600;
 /// The seed of every story's randomness. Its tokens are useless outside of the story.
 const SEED: u64 = 7519;
 
-/// Two spans, side by side: from the login to the logout, and from the theft to the copy's expiry or refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spans {
-    out: Duration,
-    stolen: Duration,
-    dead: Duration,
+/// What was played: enough for its stage.
+pub(in crate::learn) struct Played {
+    setup: Setup,
+    pub(in crate::learn) steps: Vec<Step>,
+    /// What a step is called in the story, by the number of steps until then.
+    says: BTreeMap<usize, String>,
 }
 
-impl Spans {
-    pub(crate) const WIDTH: u64 = 1000;
-    /// So that a short span is visible.
-    const LEAST: u64 = 5;
-
-    pub(crate) fn you(&self) -> String {
-        length(self.out)
+impl Played {
+    /// The group of an action's button: you, thief, time or break.
+    pub(in crate::learn) fn group(&self, action: Action) -> &'static str {
+        &of_action(action, self.setup.answer).group
     }
 
-    pub(crate) fn copy(&self) -> String {
-        length(self.dead.saturating_sub(self.stolen))
-    }
-
-    /// How long the copy worked after the logout, if it did.
-    pub(crate) fn after(&self) -> Option<String> {
-        let after = self.dead.saturating_sub(self.out);
-        (!after.is_zero()).then(|| length(after))
-    }
-
-    pub(crate) fn theft_at(&self) -> u64 {
-        self.place(self.stolen).min(Self::WIDTH - Self::LEAST)
-    }
-
-    pub(crate) fn logout_at(&self) -> u64 {
-        self.place(self.out).max(Self::LEAST)
-    }
-
-    /// The width of the part before the logout in which the copy works.
-    pub(crate) fn before_width(&self) -> u64 {
-        self.logout_at().saturating_sub(self.theft_at())
-    }
-
-    pub(crate) fn after_width(&self) -> u64 {
-        if self.dead > self.out {
-            Self::WIDTH - self.logout_at()
-        } else {
-            0
+    /// The story at a step. `address`: that of a step; `None` is the last one.
+    pub(in crate::learn) fn staged(
+        &self,
+        step: Option<usize>,
+        within: &'static str,
+        address: impl Fn(Option<usize>) -> String,
+    ) -> Stage {
+        let context = Context::at(&self.setup, &self.steps, step);
+        let mut stage = staged(&context, within, address);
+        if let Some(says) = self.says.get(&context.steps.len()) {
+            stage.lead.clone_from(says);
         }
-    }
-
-    fn place(&self, at: Duration) -> u64 {
-        let whole = self.dead.max(self.out).as_secs().max(1);
-        at.as_secs() * Self::WIDTH / whole
+        stage
     }
 }
 
 pub(crate) struct Story {
     pub(crate) finding: Finding,
-    pub(crate) spans: Option<Spans>,
-    pub(crate) moments: Vec<Moment>,
+    pub(super) played: Played,
+    /// The checks of a changed token, in a story about one.
+    pub(crate) checks: Vec<Moment>,
 }
 
 pub(in crate::learn) struct Play {
     pub(in crate::learn) sandbox: Sandbox,
-    pub(in crate::learn) moments: Vec<Moment>,
-    stolen: Option<Duration>,
+    pub(in crate::learn) played: Played,
+    pub(super) checks: Vec<Moment>,
     logged_out: Option<Duration>,
     /// When a copy was last accepted after the logout.
     accepted: Option<Duration>,
@@ -102,9 +78,13 @@ impl Play {
         let mut setup = Setup::new(answer, begins());
         change(&mut setup.policy);
         Ok(Self {
+            played: Played {
+                setup: setup.clone(),
+                steps: Vec::new(),
+                says: BTreeMap::new(),
+            },
             sandbox: Sandbox::open(setup, StdRng::seed_from_u64(SEED)).await?,
-            moments: Vec::new(),
-            stolen: None,
+            checks: Vec::new(),
             logged_out: None,
             accepted: None,
             refused: None,
@@ -116,27 +96,28 @@ impl Play {
         self.press_as(action, None).await
     }
 
-    /// The same, under another name.
-    pub(super) async fn press_as(&mut self, action: Action, name: Option<&str>) -> Option<Outcome> {
-        let before = self.sandbox.now();
+    /// The same, with a sentence of the story's own.
+    pub(super) async fn press_as(&mut self, action: Action, says: Option<&str>) -> Option<Outcome> {
         let step = self.sandbox.press(action).await.ok()?.clone();
-        if action == Action::CopyAccess {
-            self.stolen = Some(step.at);
-        }
         if action == Action::LogOut {
             self.logged_out = Some(step.at);
             self.accepted = None;
         }
-        let passed = step.at.saturating_sub(before);
-        if step.exchanges.is_empty() {
-            let words = &of_action(action, self.sandbox.setup().answer).story;
-            let words = name.unwrap_or(words).replace("{passed}", &length(passed));
-            self.write(step.at, words);
+        for exchange in step.exchanges.iter().filter(|exchange| exchange.who == Who::Thief) {
+            if exchange.outcome == Outcome::Accepted {
+                self.accepted = Some(step.at);
+                self.refused = None;
+            } else {
+                let expiry = self.expiry_of_the_copy().filter(|expiry| *expiry <= step.at);
+                self.refused.get_or_insert(expiry.unwrap_or(step.at));
+            }
         }
-        for exchange in &step.exchanges {
-            self.note(step.at, exchange, name);
+        let outcome = step.exchanges.last().map(|exchange| exchange.outcome);
+        self.played.steps.push(step);
+        if let Some(says) = says {
+            self.played.says.insert(self.played.steps.len(), says.to_owned());
         }
-        step.exchanges.last().map(|exchange| exchange.outcome)
+        outcome
     }
 
     pub(in crate::learn) async fn press_all(&mut self, actions: &[Action]) {
@@ -145,58 +126,33 @@ impl Play {
         }
     }
 
-    /// Lets time pass, in steps of half a minute and of five minutes.
+    /// Lets time pass, in steps of half a minute and of five minutes, which the story shows as one.
     pub(super) async fn wait(&mut self, time: Duration) {
         let mut left = time.as_secs();
+        let mut last = None;
         while left >= 30 {
             let (action, seconds) = if left >= 300 {
                 (Action::Wait5m, 300)
             } else {
                 (Action::Wait30s, 30)
             };
-            if self.sandbox.press(action).await.is_err() {
-                return;
-            }
+            last = self.sandbox.press(action).await.ok().cloned();
             left -= seconds;
         }
-        if !time.is_zero() {
-            self.write(self.sandbox.now(), format!("{} later", length(time)));
-        }
+        self.played.steps.extend(last);
     }
 
-    /// Records an event without an answer.
-    pub(super) fn write(&mut self, at: Duration, words: String) {
-        self.moments.push(Moment {
-            at: clock(at.as_secs()),
-            who: None,
-            words,
-            said: None,
-            answer: None,
-        });
-    }
-
-    fn note(&mut self, at: Duration, exchange: &Exchange, name: Option<&str>) {
-        let said = Said::of(exchange);
-        if exchange.who == Who::Thief {
-            match said {
-                Said::ThiefIn => {
-                    self.accepted = Some(at);
-                    self.refused = None;
-                }
-                _ => {
-                    let since = self.expiry_of_the_copy().filter(|ended| *ended <= at).unwrap_or(at);
-                    self.refused.get_or_insert(since);
-                }
-            }
+    /// The thief was behind the requests of the last step: a script in your page.
+    pub(super) fn by_the_thief(&mut self) {
+        for exchange in self
+            .played
+            .steps
+            .last_mut()
+            .into_iter()
+            .flat_map(|step| &mut step.exchanges)
+        {
+            exchange.who = Who::Thief;
         }
-        let words = name.unwrap_or_else(|| deed(exchange));
-        self.moments.push(Moment {
-            at: clock(at.as_secs()),
-            who: Some(class_of(exchange.who)),
-            words: words.to_owned(),
-            said: Some(said),
-            answer: Some(answer(exchange)),
-        });
     }
 
     /// When the copied access token expires.
@@ -240,13 +196,6 @@ impl Play {
         Some(until.saturating_sub(self.logged_out?))
     }
 
-    /// How long you were logged in, and how long a copy worked; `None` without a logout or a copy.
-    pub(super) fn spans(&self) -> Option<Spans> {
-        let (out, stolen) = (self.logged_out?, self.stolen?);
-        let dead = out.saturating_add(self.inside_after_logout().unwrap_or_default());
-        Some(Spans { out, stolen, dead })
-    }
-
     pub(super) fn since_logout(&self) -> Duration {
         self.sandbox.now().saturating_sub(self.logged_out.unwrap_or_default())
     }
@@ -268,32 +217,6 @@ impl Play {
 
 fn begins() -> Timestamp {
     Timestamp::from_second(BEGINS).unwrap_or_default()
-}
-
-fn deed(exchange: &Exchange) -> &'static str {
-    match (exchange.who, exchange.request.path.as_ref()) {
-        (Who::You, "/login") => "You log in",
-        (Who::You, "/logout") => "You log out",
-        (Who::You, "/api/refresh") => "Your browser refreshes",
-        (Who::You | Who::Browser, _) => "You call the API",
-        (Who::Thief, "/api/refresh") => "The thief refreshes",
-        (Who::Thief, _) => "The thief calls the API with the copy",
-    }
-}
-
-/// The status, the code, the deciding check, and the stores called.
-fn answer(exchange: &Exchange) -> String {
-    if exchange.reply.is_none() {
-        return "no answer: there is no server".to_owned();
-    }
-    let told = reply(exchange);
-    if !exchange.arrived {
-        return format!("{told}, and the reply is lost on its way");
-    }
-    if exchange.request.path != "/api/me" {
-        return told;
-    }
-    format!("{told}, decided by {}; {}", exchange.decided.words(), asked(exchange))
 }
 
 /// The stores that were called to authenticate the caller.

@@ -24,7 +24,7 @@ use crate::{
     choices::Choices,
     content::{Case, Facts, first, named, word},
     pages::times::length,
-    trace::{Finding, Said, class_of},
+    trace::Finding,
 };
 
 #[derive(Deserialize)]
@@ -112,8 +112,8 @@ impl Script {
         }
         Ok(Story {
             finding: Finding::of(&self.findings, &facts),
-            spans: play.spans(),
-            moments: play.moments,
+            played: play.played,
+            checks: play.checks,
         })
     }
 }
@@ -130,9 +130,8 @@ impl Play {
         match &step.deed {
             Deed::Press(action) => {
                 self.press_as(*action, says).await;
-                if let (true, Some(moment)) = (step.thief, self.moments.last_mut()) {
-                    moment.who = Some(class_of(Who::Thief));
-                    moment.said = moment.said.map(Said::of_the_thief);
+                if step.thief {
+                    self.by_the_thief();
                 }
                 if *action == Action::Call {
                     let exchange = self.sandbox.steps().last().and_then(|step| step.exchanges.last());
@@ -155,7 +154,7 @@ impl Play {
             self.press(Action::Wait5m).await;
             if self.press(Action::Call).await == Some(Outcome::Refused) {
                 again += 1;
-                self.press_as(Action::LogIn, Some("You have to log in again")).await;
+                self.press_as(Action::LogIn, Some("You have to log in again.")).await;
             }
         }
         again
@@ -164,10 +163,7 @@ impl Play {
     async fn watch_the_blacklist(&mut self) {
         const MOST_WAITS: usize = 8;
         for _ in 0..MOST_WAITS {
-            let entries = self.sandbox.picture().await.blacklist.len();
-            let kept = if entries == 1 { "1 entry" } else { "no entry" };
-            self.write(self.sandbox.now(), format!("On the blacklist: {kept}"));
-            if entries == 0 {
+            if self.sandbox.picture().await.blacklist.is_empty() {
                 break;
             }
             self.press(Action::Wait5m).await;

@@ -30,7 +30,7 @@ impl Play {
         facts: &mut Facts,
     ) -> Result<(), SandboxError> {
         let mut write = |words: &str, said, answer| {
-            self.moments.push(Moment {
+            self.checks.push(Moment {
                 at: String::new(),
                 who: None,
                 words: words.to_owned(),
