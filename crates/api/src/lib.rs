@@ -67,7 +67,7 @@ pub use rescind_session as session;
 #[cfg(feature = "resource-server")]
 pub use resource_server::{
     Introspection, IntrospectionSettings, ResourceServer, ResourceServerError, ResourceServerSettings, RevocationCheck,
-    SetReceiver,
+    SetReceiver, StatusListReader,
 };
 pub use routes::{Part, Routes};
 pub use security_headers::{STRICT_CONTENT_SECURITY_POLICY, SecurityHeaders};

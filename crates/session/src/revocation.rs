@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rescind_token::{SessionId, TokenId, UserId};
+use rescind_token::{RevokedSubject, SecurityEvent, SessionId, SessionRevoked, TokenId, UserId};
 use uuid::Uuid;
 
 /// A revocation in the log.
@@ -29,6 +29,21 @@ pub struct Revocation {
     pub until: Timestamp,
     /// Why.
     pub cause: EndReason,
+}
+
+impl Revocation {
+    /// The event for services that learn of it from a message.
+    #[must_use]
+    pub fn to_event(&self) -> SecurityEvent {
+        SecurityEvent::SessionRevoked(SessionRevoked {
+            subject: match self.scope {
+                Scope::Session(session) => RevokedSubject::Session(session, self.user.clone()),
+                Scope::Token(token) => RevokedSubject::Token(token),
+            },
+            at: self.at,
+            until: self.until,
+        })
+    }
 }
 
 /// What a revocation covers.

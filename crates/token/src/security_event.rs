@@ -106,6 +106,28 @@ struct RevokedDetails {
 }
 
 impl SecurityEventToken {
+    /// An event for this receiver. Its id is its place in the log, so a repeated delivery has the same one.
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        issued_at: Timestamp,
+        log: LogMark,
+        event: SecurityEvent,
+    ) -> Self {
+        let place = format!("{}.{}", log.id, log.position);
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            id: match event {
+                SecurityEvent::Verification => format!("{place}.{}", issued_at.as_millisecond()),
+                _ => place,
+            },
+            issued_at,
+            log,
+            event,
+        }
+    }
+
     pub(crate) fn to_claims(&self) -> Value {
         let mut claims = json!({
             "iss": self.issuer,

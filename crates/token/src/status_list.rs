@@ -5,12 +5,23 @@
 //! token it has.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::jws;
+use crate::{VerifyError, jws, members::Members};
 
 /// The media type in the header (section 5.1).
 pub(crate) const LIST_TYPE: &str = "statuslist+jwt";
+
+/// The longest signed list that is read, in bytes: a list that cannot be compressed has half of that.
+pub(crate) const MAX_LIST_BYTES: usize = 64 * 1024;
+
+/// `status_list` (section 4.2).
+#[derive(Deserialize)]
+struct Sent {
+    bits: u8,
+    lst: String,
+}
 
 /// The places of one list, one bit each: 0 is valid, 1 is invalid (section 7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +33,13 @@ impl StatusList {
     /// How many places a list has. Uncompressed it is 16 KiB.
     pub const PLACES: u32 = 1 << 17;
 
+    /// The length of an uncompressed list, in bytes.
+    pub const LONGEST: usize = (Self::PLACES / 8) as usize;
+
     /// A list in which everything is valid.
     pub fn new() -> Self {
         Self {
-            bits: vec![0; (Self::PLACES / 8) as usize],
+            bits: vec![0; Self::LONGEST],
         }
     }
 
@@ -35,6 +49,17 @@ impl StatusList {
         if let Some(byte) = self.bits.get_mut((place / 8) as usize) {
             *byte |= 1 << (place % 8);
         }
+    }
+
+    /// A list from its uncompressed bytes; `None` if it is longer than a list can be.
+    pub fn from_bytes(bits: Vec<u8>) -> Option<Self> {
+        (bits.len() <= Self::LONGEST).then_some(Self { bits })
+    }
+
+    /// Whether a place is marked as invalid; `None` beyond the end of the list.
+    pub fn is_invalid(&self, place: u32) -> Option<bool> {
+        let byte = self.bits.get((place / 8) as usize)?;
+        Some(byte >> (place % 8) & 1 == 1)
     }
 
     /// The bits. They are sent compressed, by DEFLATE in the ZLIB format (section 4.1).
@@ -72,6 +97,19 @@ impl StatusListToken {
             "exp": self.expires_at.as_second(),
             "ttl": self.ttl,
             "status_list": {"bits": 1, "lst": jws::encode(&self.compressed)},
+        })
+    }
+
+    pub(crate) fn read(mut members: Members<'_>) -> Result<Self, VerifyError> {
+        let list: Sent = members.claim("status_list")?;
+        let compressed = Some(list.lst).filter(|_| list.bits == 1);
+        let compressed = compressed.and_then(|list| jws::decode(&list));
+        Ok(Self {
+            uri: members.claim("sub")?,
+            issued_at: members.instant("iat")?,
+            expires_at: members.instant("exp")?,
+            ttl: members.claim("ttl")?,
+            compressed: compressed.ok_or(VerifyError::MalformedClaim("status_list"))?,
         })
     }
 }

@@ -17,11 +17,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::{
-    AccessClaims, ExtraClaims, Inspection, MAX_TOKEN_BYTES, SecurityEventToken, TokenCheck, VerifyError, VerifyingKey,
-    VerifyingKeys,
+    AccessClaims, ExtraClaims, Inspection, MAX_TOKEN_BYTES, SecurityEventToken, StatusListToken, TokenCheck,
+    VerifyError, VerifyingKey, VerifyingKeys,
     jws::{self, Compact, Object, TOKEN_TYPE},
     members::Members,
     security_event::EVENT_TYPE,
+    status_list::{LIST_TYPE, MAX_LIST_BYTES},
 };
 
 /// How far `iat` and `nbf` may lie in the future at least, because two nodes' clocks always differ a little.
@@ -194,6 +195,35 @@ impl Verifier {
         }
     }
 
+    /// Checks a status list token of this address, which the token that names it has: type, key, signature, address and times.
+    /// Its bytes are still compressed. An expired list says nothing.
+    ///
+    /// # Errors
+    /// The first reason found. [`VerifyError::MalformedClaim`] with `exp` if it has expired.
+    pub fn verify_status_list(
+        &self,
+        keys: &VerifyingKeys,
+        token: &str,
+        uri: &str,
+        now: Timestamp,
+    ) -> Result<StatusListToken, VerifyError> {
+        if token.len() > MAX_LIST_BYTES {
+            return Err(VerifyError::TooLong);
+        }
+        let parts = Compact::split(token).ok_or(VerifyError::Malformed)?;
+        let list = decode(signed_parts(keys, parts, LIST_TYPE, &mut |_| {})?)?;
+        let list = StatusListToken::read(Members::read(&list)?)?;
+        if list.uri != uri {
+            Err(VerifyError::MalformedClaim("sub"))
+        } else if list.issued_at.duration_since(now) > self.leeway.max(MIN_CLOCK_SKEW) {
+            Err(VerifyError::NotYetValid)
+        } else if now >= list.expires_at {
+            Err(VerifyError::MalformedClaim("exp"))
+        } else {
+            Ok(list)
+        }
+    }
+
     fn check_all_but_times(
         &self,
         keys: &VerifyingKeys,
@@ -242,7 +272,15 @@ fn signed_part<'a>(
     expected: &str,
     begins: &mut impl FnMut(TokenCheck),
 ) -> Result<&'a str, VerifyError> {
-    let parts = split(token, begins)?;
+    signed_parts(keys, split(token, begins)?, expected, begins)
+}
+
+fn signed_parts<'a>(
+    keys: &VerifyingKeys,
+    parts: Compact<'a>,
+    expected: &str,
+    begins: &mut impl FnMut(TokenCheck),
+) -> Result<&'a str, VerifyError> {
     // Nearly every header is the one that this key's own tokens have. Such a text need not be read: it passes.
     if expected == TOKEN_TYPE
         && let Some(key) = keys.with_header(parts.header)

@@ -41,7 +41,8 @@ pub(super) struct Document {
 }
 
 pub(super) struct IssuerKeys {
-    client: HttpClient,
+    /// None if the document was given.
+    client: Option<HttpClient>,
     settings: Arc<ResourceServerSettings>,
     held: RwLock<Option<Arc<Document>>>,
     /// When the last fetch began. Locked during a fetch.
@@ -51,11 +52,25 @@ pub(super) struct IssuerKeys {
 impl IssuerKeys {
     pub(super) fn new(client: HttpClient, settings: Arc<ResourceServerSettings>) -> Self {
         Self {
-            client,
+            client: Some(client),
             settings,
             held: RwLock::default(),
             fetching: Mutex::default(),
         }
+    }
+
+    /// The keys of a document that is never fetched again.
+    pub(super) fn given(
+        text: &str,
+        settings: Arc<ResourceServerSettings>,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let document = Document::read(text, Timestamp::MIN, SignedDuration::MAX)?;
+        Ok(Self {
+            client: None,
+            settings,
+            held: RwLock::new(Some(Arc::new(document))),
+            fetching: Mutex::default(),
+        })
     }
 
     /// The document to use now. One that is no longer fresh is fetched again first; if that fails, it is used for a while.
@@ -133,6 +148,7 @@ impl IssuerKeys {
     }
 
     async fn try_fetch(&self) {
+        let Some(client) = &self.client else { return };
         let mut last = self.fetching.lock().await;
         let Ok(now) = self.settings.clock.now() else { return };
         let between = SignedDuration::try_from(self.settings.between_fetches).unwrap_or(SignedDuration::MAX);
@@ -141,7 +157,7 @@ impl IssuerKeys {
             return;
         }
         *last = Some(now);
-        match self.read(now).await {
+        match self.read(client, now).await {
             Ok(mut document) => {
                 // The same keys stay the same set, so that what was verified with them need not be verified again.
                 if let Some(held) = self
@@ -161,31 +177,38 @@ impl IssuerKeys {
         }
     }
 
-    async fn read(&self, now: Timestamp) -> Result<Document, Box<dyn Error + Send + Sync>> {
+    async fn read(&self, client: &HttpClient, now: Timestamp) -> Result<Document, Box<dyn Error + Send + Sync>> {
+        let request = client.get(&self.settings.jwks_url);
+        let reply = client.send(request, LONGEST).await?;
+        if reply.status != 200 {
+            return Err(format!("the status is {}", reply.status).into());
+        }
+        Document::read(str::from_utf8(&reply.body)?, now, fresh_for(&reply))
+    }
+}
+
+impl Document {
+    fn read(
+        text: &str,
+        fetched_at: Timestamp,
+        fresh_for: SignedDuration,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         #[derive(Deserialize)]
         struct Members {
             rescind_log: Option<Uuid>,
             rescind_issued_from: Option<i64>,
         }
-        let request = self.client.get(&self.settings.jwks_url);
-        let reply = self.client.send(request, LONGEST).await?;
-        if reply.status != 200 {
-            return Err(format!("the status is {}", reply.status).into());
-        }
-        let text = str::from_utf8(&reply.body)?;
         let members: Members = serde_json::from_str(text)?;
         let from = members.rescind_issued_from.map(Timestamp::from_second);
-        Ok(Document {
+        Ok(Self {
             keys: VerifyingKeys::from_jwks(text)?,
             log: members.rescind_log.map(LogId::from_uuid),
             issued_from: from.map(|from| from.unwrap_or(Timestamp::MAX)),
-            fetched_at: now,
-            fresh_for: fresh_for(&reply),
+            fetched_at,
+            fresh_for,
         })
     }
-}
 
-impl Document {
     fn age(&self, now: Timestamp) -> SignedDuration {
         // Another request may have fetched it just after `now`. And if the clock was set back, the document is old.
         now.duration_since(self.fetched_at).abs()

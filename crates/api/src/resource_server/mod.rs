@@ -8,6 +8,7 @@ mod introspection;
 mod issuer_keys;
 mod set_receiver;
 mod settings;
+mod status_list_reader;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -28,6 +29,7 @@ pub use introspection::{Introspection, IntrospectionSettings};
 use issuer_keys::{Document, IssuerKeys};
 pub use set_receiver::SetReceiver;
 pub use settings::ResourceServerSettings;
+pub use status_list_reader::StatusListReader;
 
 /// How a resource server finds out whether a token was revoked.
 #[derive(Clone)]
@@ -40,6 +42,8 @@ pub enum RevocationCheck {
     /// By the security events that the issuer sends here: from memory, without a request. **Fast, not immediate.** What is
     /// answered without events: see [`SetReceiver`].
     SecurityEvents(SetReceiver),
+    /// By the status lists of the issuer, as they were fetched last. **Not immediate**: see [`StatusListReader`].
+    StatusLists(StatusListReader),
 }
 
 /// Settings of a [`ResourceServer`] that cannot be used.
@@ -55,6 +59,9 @@ pub enum ResourceServerError {
     /// The answers of the introspection would be used for too long.
     #[error("cache must be at most a second: for so long a revoked token is accepted")]
     IntrospectionCache,
+    /// The JWK set that was given cannot be read.
+    #[error("the JWK set cannot be used")]
+    Jwks(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] HttpError),
@@ -84,15 +91,33 @@ impl ResourceServer {
     pub fn new(settings: ResourceServerSettings, check: RevocationCheck) -> Result<Self, ResourceServerError> {
         let client = client_for(&settings.jwks_url, settings.allow_plain_http, settings.timeout / 2, 0)?;
         let client = client.ok_or(ResourceServerError::JwksUrl)?;
-        let verified = Arc::new(VerifiedTokens::new(settings.token_cache));
         let settings = Arc::new(settings);
-        let keys = Arc::new(IssuerKeys::new(client, Arc::clone(&settings)));
-        Ok(Self {
+        let keys = IssuerKeys::new(client, Arc::clone(&settings));
+        Ok(Self::with_keys(settings, keys, check))
+    }
+
+    /// A resource server with this JWK set, as the issuer publishes it. It is never fetched, so a new key of the issuer needs a new
+    /// server: for tests, and where keys are distributed in another way.
+    ///
+    /// # Errors
+    /// [`ResourceServerError::Jwks`]: the document cannot be read.
+    pub fn with_jwks(
+        settings: ResourceServerSettings,
+        jwks: &str,
+        check: RevocationCheck,
+    ) -> Result<Self, ResourceServerError> {
+        let settings = Arc::new(settings);
+        let keys = IssuerKeys::given(jwks, Arc::clone(&settings)).map_err(ResourceServerError::Jwks)?;
+        Ok(Self::with_keys(settings, keys, check))
+    }
+
+    fn with_keys(settings: Arc<ResourceServerSettings>, keys: IssuerKeys, check: RevocationCheck) -> Self {
+        Self {
+            verified: Arc::new(VerifiedTokens::new(settings.token_cache)),
+            keys: Arc::new(keys),
             settings,
-            keys,
-            verified,
             check,
-        })
+        }
     }
 
     /// The same server with this revocation check, for a part of the routes. The keys stay shared.
@@ -155,6 +180,7 @@ impl ResourceServer {
                 RevocationCheck::NotChecked => Ok(RevocationStatus::NotRevoked),
                 RevocationCheck::By(reader) => reader.status(&verified).await,
                 RevocationCheck::SecurityEvents(receiver) => receiver.status(&verified, self.now()?).await,
+                RevocationCheck::StatusLists(reader) => Ok(reader.status(&verified, self.now()?)),
             };
             match status.map_err(Unavailable::from)? {
                 RevocationStatus::NotRevoked => return Ok(claims),

@@ -37,6 +37,8 @@ mod security_headers;
 #[cfg(feature = "resource-server")]
 mod set_receiver;
 mod status_list;
+#[cfg(feature = "resource-server")]
+mod status_list_reader;
 mod testing;
 #[cfg(feature = "resource-server")]
 mod tls;

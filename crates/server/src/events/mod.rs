@@ -21,10 +21,10 @@ use std::{
 use jiff::Timestamp;
 use rescind_api::http_client::HttpClient;
 use rescind_session::{
-    CryptoRng, ErrorChain, Position, Revocation, Scope, SessionService, SystemRandom, Uuid,
+    CryptoRng, ErrorChain, Position, SessionService, SystemRandom, Uuid,
     ports::{SessionStore, Tail},
     supervise,
-    token::{ExposeSecret, LogMark, RevokedSubject, SecurityEvent, SecurityEventToken, SessionRevoked},
+    token::{ExposeSecret, LogMark, SecurityEvent, SecurityEventToken},
 };
 use rescind_store::{EventPosition, SqlStore};
 use tokio::time::{Instant, sleep};
@@ -282,10 +282,7 @@ impl Stream {
                 position: entry.position,
                 ..held
             };
-            if let Err(trouble) = self
-                .send(now, at, head, SecurityEvent::SessionRevoked(revoked(entry)))
-                .await
-            {
+            if let Err(trouble) = self.send(now, at, head, entry.to_event()).await {
                 failed = Some(trouble);
                 break;
             }
@@ -321,22 +318,13 @@ impl Stream {
         // A receiver would refuse the signature of a key that was ended.
         self.transmitter.service.require_keys()?;
         let (receiver, client) = self.receiver();
-        let (log, position) = (at.log.as_uuid(), at.position.get());
-        let event = SecurityEventToken {
-            issuer: self.transmitter.service.issuer().to_owned(),
-            audience: receiver.audience.clone(),
-            id: match event {
-                SecurityEvent::Verification => format!("{log}.{position}.{}", issued_at.as_millisecond()),
-                _ => format!("{log}.{position}"),
-            },
-            issued_at,
-            log: LogMark {
-                id: log,
-                position,
-                head: head.get(),
-            },
-            event,
+        let log = LogMark {
+            id: at.log.as_uuid(),
+            position: at.position.get(),
+            head: head.get(),
         };
+        let issuer = self.transmitter.service.issuer();
+        let event = SecurityEventToken::new(issuer, &receiver.audience, issued_at, log, event);
         let mut request = client
             .post(receiver.url.as_str())
             .header("Content-Type", "application/secevent+jwt")
@@ -363,16 +351,5 @@ impl Stream {
         }
         self.accepted = Some(Instant::now());
         Ok(())
-    }
-}
-
-fn revoked(entry: &Revocation) -> SessionRevoked {
-    SessionRevoked {
-        subject: match entry.scope {
-            Scope::Session(session) => RevokedSubject::Session(session, entry.user.clone()),
-            Scope::Token(token) => RevokedSubject::Token(token),
-        },
-        at: entry.at,
-        until: entry.until,
     }
 }

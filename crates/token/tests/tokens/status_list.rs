@@ -1,7 +1,9 @@
 //! Status lists: the order of the bits, and the header.
 
 use jiff::Timestamp;
-use rescind_token::{Algorithm, KeyRing, SignError, SigningKey, StatusList, StatusListToken, TokenParts};
+use rescind_token::{
+    Algorithm, KeyRing, SignError, SigningKey, StatusList, StatusListToken, TokenParts, Verifier, VerifyError,
+};
 
 fn list(invalid: &[u32]) -> StatusList {
     let mut list = StatusList::new();
@@ -9,15 +11,18 @@ fn list(invalid: &[u32]) -> StatusList {
     list
 }
 
-fn signed(ring: &KeyRing) -> Result<TokenParts, SignError> {
-    let token = StatusListToken {
+fn token() -> StatusListToken {
+    StatusListToken {
         uri: "https://auth.example/oauth/status/7".to_owned(),
         issued_at: Timestamp::from_second(1_000).unwrap(),
         expires_at: Timestamp::from_second(1_060).unwrap(),
         ttl: 10,
         compressed: b"compressed".to_vec(),
-    };
-    let signed = ring.sign_status_list(&token)?;
+    }
+}
+
+fn signed(ring: &KeyRing) -> Result<TokenParts, SignError> {
+    let signed = ring.sign_status_list(&token())?;
     Ok(TokenParts::split_without_verifying(&signed).unwrap())
 }
 
@@ -62,4 +67,36 @@ fn a_status_list_token_has_the_form_of_the_draft() {
 #[test]
 fn a_shared_secret_signs_no_list() {
     assert_eq!(signed(&ring(Algorithm::Hs256)).unwrap_err(), SignError::SharedSecret);
+}
+
+#[test]
+fn a_list_is_read_as_it_was_signed_and_the_reader_knows_its_end() {
+    let list = list(&[3, 9]);
+    let read = StatusList::from_bytes(list.as_bytes().to_vec()).unwrap();
+    assert_eq!(
+        [3, 9, 4].map(|place| read.is_invalid(place)),
+        [Some(true), Some(true), Some(false)]
+    );
+    assert_eq!(read.is_invalid(StatusList::PLACES), None);
+    assert_eq!(StatusList::from_bytes(vec![0; StatusList::LONGEST + 1]), None);
+}
+
+#[test]
+fn a_list_is_accepted_from_its_address_until_it_expires() {
+    let ring = ring(Algorithm::EdDsa);
+    let verifier = Verifier::new("https://auth.example", "api");
+    let list = ring.sign_status_list(&token()).unwrap();
+    let (uri, keys) = (token().uri, &*ring);
+    let verify = |list: &str, uri: &str, at: i64| {
+        verifier.verify_status_list(keys, list, uri, Timestamp::from_second(at).unwrap())
+    };
+    assert_eq!(verify(&list, &uri, 1_059), Ok(token()));
+    assert_eq!(verify(&list, &uri, 1_060), Err(VerifyError::MalformedClaim("exp")));
+    assert_eq!(verify(&list, &uri, 990), Err(VerifyError::NotYetValid));
+    let other = "https://auth.example/oauth/status/8";
+    assert_eq!(verify(&list, other, 1_030), Err(VerifyError::MalformedClaim("sub")));
+    let long = format!("{list}{}", "a".repeat(64 * 1024));
+    assert_eq!(verify(&long, &uri, 1_030), Err(VerifyError::TooLong));
+    let changed = list.replacen("eyJ", "eyK", 1);
+    assert!(verify(&changed, &uri, 1_030).is_err());
 }
