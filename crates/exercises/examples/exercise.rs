@@ -11,7 +11,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use rescind_exercises::{Exercise, IN_CODE, UnknownExercise};
+use rescind_exercises::{Exercise, UnknownExercise, in_code};
 
 fn main() -> io::Result<ExitCode> {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -36,7 +36,7 @@ fn list(first: Option<&str>, code: ExitCode) -> io::Result<ExitCode> {
         writeln!(out, "{first}")?;
     }
     writeln!(out, "Done in code are:")?;
-    for exercise in &IN_CODE {
+    for exercise in in_code() {
         writeln!(out, "  {:<18} {}", exercise.recipe, exercise.title)?;
     }
     Ok(code)
@@ -59,7 +59,7 @@ fn run(exercise: &Exercise) -> io::Result<ExitCode> {
 }
 
 fn put_back(exercise: &Exercise) -> io::Result<ExitCode> {
-    fs::write(root().join(exercise.file), exercise.delivered)?;
+    fs::copy(root().join(&exercise.delivered), root().join(&exercise.file))?;
     writeln!(io::stdout(), "{} is as it was delivered.", exercise.file)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,13 +2,13 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use rescind_exercises::{IN_CODE, checks};
+use rescind_exercises::{checks, in_code};
 
 #[path = "../mend/blacklist.rs"]
 mod blacklist;
 
 fn main() -> ExitCode {
-    checks::tell(&IN_CODE[0], || {
+    checks::tell(&in_code()[0], || {
         checks::try_blacklist(|| Arc::new(blacklist::HomeMade::default()))
     })
 }

@@ -2,11 +2,13 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use rescind_exercises::{IN_CODE, checks};
+use rescind_exercises::{checks, in_code};
 
 #[path = "../mend/rotation.rs"]
 mod rotation;
 
 fn main() -> ExitCode {
-    checks::tell(&IN_CODE[1], || checks::try_refreshing(|| Arc::new(rotation::HomeMade)))
+    checks::tell(&in_code()[1], || {
+        checks::try_refreshing(|| Arc::new(rotation::HomeMade))
+    })
 }

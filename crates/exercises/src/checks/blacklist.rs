@@ -10,49 +10,30 @@ use rescind_session::{
 };
 use uuid::Uuid;
 
-use super::Outcome;
 #[cfg(feature = "checks")]
 use super::report::Report;
+use super::{NOON, Story, Told, tell_unless};
 
-type Told = Result<(), String>;
-
-macro_rules! stories {
-    ($each:ident) => {
-        $each! {
-            a_revoked_token_is_refused_and_its_session_goes_on
-            a_logout_refuses_every_token_of_the_session
-            pruning_forgets_nothing_that_may_still_be_alive
-            of_two_revocations_of_one_token_the_later_end_counts
-            of_two_revocations_the_later_end_counts_even_if_it_came_first
-            pruning_forgets_what_is_dead
-        }
-    };
-}
-
-/// Plays the stories: `make` creates one for each.
-pub(super) async fn play(make: impl Fn() -> Arc<dyn Blacklist>) -> Vec<Outcome> {
-    let mut told = Vec::new();
-    macro_rules! story {
-        ($($case:ident)*) => { $(
-            let story = async { $case(World::with(make()).await?).await };
-            told.push(Outcome { case: stringify!($case), failure: story.await.err() });
-        )* };
+/// The stories: `make` creates one for each.
+pub(super) fn stories(make: impl Fn() -> Arc<dyn Blacklist>) -> Vec<Story> {
+    stories! {
+        World::with(make());
+        a_revoked_token_is_refused_and_its_session_goes_on
+        a_logout_refuses_every_token_of_the_session
+        pruning_forgets_nothing_that_may_still_be_alive
+        of_two_revocations_of_one_token_the_later_end_counts
+        of_two_revocations_the_later_end_counts_even_if_it_came_first
+        pruning_forgets_what_is_dead
     }
-    stories!(story);
-    told
 }
 
 /// Checks a blacklist: `make` creates an empty one for each case.
 #[cfg(feature = "checks")]
 pub fn try_blacklist(make: impl Fn() -> Arc<dyn Blacklist>) -> Report {
-    let mut report = Report::default();
-    macro_rules! story {
-        ($($case:ident)*) => { $(report.story(stringify!($case), async { $case(World::with(make()).await?).await });)* };
-    }
+    let mut report = Report::of(stories(&make));
     macro_rules! suite {
         (blacklist: $($case:ident)*;) => { $(report.suite(stringify!($case), rescind_conformance::blacklist::$case(make()));)* };
     }
-    stories!(story);
     rescind_conformance::blacklist_cases! { suite }
     report
 }
@@ -112,7 +93,6 @@ impl World {
 
 /// Minutes since noon.
 fn minute(minute: i64) -> Timestamp {
-    const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
     NOON + SignedDuration::from_mins(minute)
 }
 
@@ -120,70 +100,61 @@ fn answer<T>(answer: Result<T, StoreError>) -> Result<T, String> {
     answer.map_err(|error| format!("The blacklist could not answer: {error}."))
 }
 
-/// An error with this sentence, unless the condition holds.
-fn tell(is_as_it_should_be: bool, otherwise: &str) -> Told {
-    if is_as_it_should_be {
-        Ok(())
-    } else {
-        Err(otherwise.into())
-    }
-}
-
-async fn a_revoked_token_is_refused_and_its_session_goes_on(world: World) -> Told {
+async fn a_revoked_token_is_refused_and_its_session_goes_on(world: &World) -> Told {
     world.revoke(Scope::Token(world.first), 10).await?;
-    tell(
+    tell_unless(
         !world.lets_in(world.first).await?,
         "Alice had one token revoked, and the thief was let in with it.",
     )?;
-    tell(
+    tell_unless(
         world.lets_in(world.second).await?,
         "Alice had one token revoked, and was refused with another: one token is not the session.",
     )
 }
 
-async fn a_logout_refuses_every_token_of_the_session(world: World) -> Told {
+async fn a_logout_refuses_every_token_of_the_session(world: &World) -> Told {
     world.revoke(Scope::Session(world.session), 10).await?;
-    tell(
+    tell_unless(
         !world.lets_in(world.first).await? && !world.lets_in(world.second).await?,
         "Alice logged out, and the thief was let in with a copy of her token: the logout refused nobody.",
     )
 }
 
-async fn pruning_forgets_nothing_that_may_still_be_alive(world: World) -> Told {
+async fn pruning_forgets_nothing_that_may_still_be_alive(world: &World) -> Told {
     world.revoke(Scope::Token(world.first), 10).await?;
     world.prune_at(5).await?;
-    tell(
+    tell_unless(
         !world.lets_in(world.first).await?,
         "Alice's token was revoked at 12:00 and could live until 12:10. At 12:05 the blacklist was pruned, and the thief \
          was let in: a revocation is forgotten 5 minutes early.",
     )
 }
 
-async fn of_two_revocations_of_one_token_the_later_end_counts(world: World) -> Told {
+async fn of_two_revocations_of_one_token_the_later_end_counts(world: &World) -> Told {
     world.revoke(Scope::Token(world.first), 10).await?;
     world.revoke(Scope::Token(world.first), 30).await?;
     world.prune_at(20).await?;
-    tell(
+    tell_unless(
         !world.lets_in(world.first).await?,
         "A token was revoked until 12:10, and then again until 12:30. At 12:20 the blacklist was pruned, and the thief \
          was let in: the second revocation is forgotten 10 minutes early.",
     )
 }
 
-async fn of_two_revocations_the_later_end_counts_even_if_it_came_first(world: World) -> Told {
+async fn of_two_revocations_the_later_end_counts_even_if_it_came_first(world: &World) -> Told {
     world.revoke(Scope::Token(world.first), 30).await?;
     world.revoke(Scope::Token(world.first), 10).await?;
     world.prune_at(20).await?;
-    tell(
+    tell_unless(
         !world.lets_in(world.first).await?,
         "A token was revoked until 12:30, and then again until 12:10. At 12:20 the blacklist was pruned, and the thief \
          was let in: the first revocation is forgotten 10 minutes early.",
     )
 }
 
-async fn pruning_forgets_what_is_dead(world: World) -> Told {
+async fn pruning_forgets_what_is_dead(world: &World) -> Told {
     world.revoke(Scope::Token(world.first), 10).await?;
-    tell(
+    tell_unless(
         world.prune_at(10).await? == 1 && world.lets_in(world.first).await?,
         "A token was revoked until 12:10, and at 12:10 its entry was not pruned: such a blacklist only ever grows.",
     )

@@ -13,7 +13,7 @@ use rescind_session::{
 use tokio::sync::Mutex;
 
 use super::{
-    Outcome, blacklist,
+    Outcome, Story, blacklist,
     refreshing::{self, Answer, Refreshing},
     rows::{GRACE, Rows, Where},
 };
@@ -48,17 +48,24 @@ pub async fn play_chosen(
         });
         Ok([first?, second?, third?])
     };
-    match chapter {
-        6 => Some(match lines(BLACKLIST) {
-            Ok(lines) => Ok(blacklist::play(|| Arc::new(ChosenBlacklist::of(lines))).await),
-            Err(place) => Err(place),
-        }),
-        8 => Some(match lines(REFRESH) {
-            Ok(lines) => Ok(refreshing::play(|| Arc::new(ChosenRefresh(lines))).await),
-            Err(place) => Err(place),
-        }),
-        _ => None,
+    let stories = match chapter {
+        6 => lines(BLACKLIST).map(|lines| blacklist::stories(|| Arc::new(ChosenBlacklist::of(lines)))),
+        8 => lines(REFRESH).map(|lines| refreshing::stories(|| Arc::new(ChosenRefresh(lines)))),
+        _ => return None,
+    };
+    Some(match stories {
+        Ok(stories) => Ok(play(stories).await),
+        Err(place) => Err(place),
+    })
+}
+
+async fn play(stories: Vec<Story>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for Story { case, told } in stories {
+        let failure = told.await.err();
+        outcomes.push(Outcome { case, failure });
     }
+    outcomes
 }
 
 /// The delivered blacklist of exercise 6, with the chosen lines.

@@ -14,6 +14,16 @@
 //! Rejected: the `#[test]`s that the suite's macros create. Their output is for programmers who know the code: a panic,
 //! its location, two values that differ.
 
+/// Names the functions that tell a story. `$begin` is the future of the world in which each begins.
+macro_rules! stories {
+    ($begin:expr; $($case:ident)*) => {
+        vec![$({
+            let world = $begin;
+            $crate::checks::Story { case: stringify!($case), told: Box::pin(async move { $case(&world.await?).await }) }
+        }),*]
+    };
+}
+
 mod blacklist;
 mod chosen;
 mod refreshing;
@@ -22,6 +32,8 @@ mod report;
 mod rows;
 #[cfg(feature = "checks")]
 mod trial;
+
+use std::pin::Pin;
 
 #[cfg(feature = "checks")]
 pub use blacklist::try_blacklist;
@@ -33,6 +45,20 @@ pub use refreshing::{SessionsOf, try_refreshing};
 pub use report::{Report, tell};
 pub use rows::{GRACE, Rows, Where};
 
+use jiff::Timestamp;
+
+/// When every story begins.
+const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
+
+/// The error of a story is a sentence.
+type Told = Result<(), String>;
+
+/// A story that has not been played yet.
+struct Story {
+    case: &'static str,
+    told: Pin<Box<dyn Future<Output = Told> + Send>>,
+}
+
 /// The outcome of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -40,4 +66,13 @@ pub struct Outcome {
     pub case: &'static str,
     /// The error, if it failed.
     pub failure: Option<String>,
+}
+
+/// An error with this sentence, unless the condition holds.
+fn tell_unless(is_as_it_should_be: bool, otherwise: &str) -> Told {
+    if is_as_it_should_be {
+        Ok(())
+    } else {
+        Err(otherwise.into())
+    }
 }

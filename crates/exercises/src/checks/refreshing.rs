@@ -17,11 +17,10 @@ use uuid::Uuid;
 #[cfg(feature = "checks")]
 use super::report::Report;
 use super::{
-    Outcome,
+    NOON, Story, Told,
     rows::{Gate, Moment, Rows},
+    tell_unless,
 };
-
-type Told = Result<(), String>;
 
 /// Written by the learner: the exchange of a refresh token, given a table of sessions.
 #[async_trait]
@@ -50,32 +49,19 @@ pub enum Answer {
     LoggedOut,
 }
 
-macro_rules! stories {
-    ($each:ident) => {
-        $each! {
-            a_refresh_gives_the_next_generation
-            two_who_rotate_at_once_are_not_both_told_that_they_did
-            a_copy_two_generations_old_buys_nothing_however_slow_it_comes
-            a_logout_beside_a_refresh_wins
-            two_tabs_at_once_both_stay_logged_in
-            a_lost_reply_logs_nobody_out
-            the_grace_ends_ten_seconds_after_the_first_exchange
-            a_copy_that_comes_after_the_grace_is_noticed
-        }
-    };
-}
-
-/// Plays the stories: `make` creates one for each.
-pub(super) async fn play(make: impl Fn() -> Arc<dyn Refreshing>) -> Vec<Outcome> {
-    let mut told = Vec::new();
-    macro_rules! story {
-        ($($case:ident)*) => { $(
-            let story = async { $case(&World::with(make()).await?).await };
-            told.push(Outcome { case: stringify!($case), failure: story.await.err() });
-        )* };
+/// The stories: `make` creates one for each.
+pub(super) fn stories(make: impl Fn() -> Arc<dyn Refreshing>) -> Vec<Story> {
+    stories! {
+        World::with(make());
+        a_refresh_gives_the_next_generation
+        two_who_rotate_at_once_are_not_both_told_that_they_did
+        a_copy_two_generations_old_buys_nothing_however_slow_it_comes
+        a_logout_beside_a_refresh_wins
+        two_tabs_at_once_both_stay_logged_in
+        a_lost_reply_logs_nobody_out
+        the_grace_ends_ten_seconds_after_the_first_exchange
+        a_copy_that_comes_after_the_grace_is_noticed
     }
-    stories!(story);
-    told
 }
 
 /// Checks a refresh: `make` creates one for each case.
@@ -83,17 +69,13 @@ pub(super) async fn play(make: impl Fn() -> Arc<dyn Refreshing>) -> Vec<Outcome>
 /// Of the suite, only the cases of [`rotating`] run: the rest of the port is the store in memory.
 #[cfg(feature = "checks")]
 pub fn try_refreshing(make: impl Fn() -> Arc<dyn Refreshing>) -> Report {
-    let mut report = Report::default();
-    macro_rules! story {
-        ($($case:ident)*) => { $(report.story(stringify!($case), async { $case(&World::with(make()).await?).await });)* };
-    }
+    let mut report = Report::of(stories(&make));
     macro_rules! suite {
         (rotating: $($case:ident)*;) => { $({
             let store: Arc<dyn SessionStore> = Arc::new(SessionsOf::new(make()));
             report.suite(stringify!($case), rotating::$case(store));
         })* };
     }
-    stories!(story);
     rescind_conformance::rotating_cases! { suite }
     report
 }
@@ -104,9 +86,6 @@ struct World {
     rows: Rows,
     session: SessionId,
 }
-
-/// When every story begins.
-const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
 
 fn seconds(seconds: i64) -> Timestamp {
     NOON + SignedDuration::from_secs(seconds)
@@ -198,15 +177,6 @@ fn answer<T>(answer: Result<T, StoreError>) -> Result<T, String> {
     answer.map_err(|error| format!("The refresh was answered with an error: {error}."))
 }
 
-/// An error with this sentence, unless the condition holds.
-fn tell(is_as_it_should_be: bool, otherwise: &str) -> Told {
-    if is_as_it_should_be {
-        Ok(())
-    } else {
-        Err(otherwise.into())
-    }
-}
-
 fn successor(generation: u32) -> Answer {
     Answer::Successor(Generation::from(generation))
 }
@@ -214,7 +184,7 @@ fn successor(generation: u32) -> Answer {
 async fn a_refresh_gives_the_next_generation(world: &World) -> Told {
     for presented in 0..3 {
         let answer = world.refresh(presented, 60 * i64::from(presented)).await?;
-        tell(
+        tell_unless(
             answer == successor(presented + 1),
             "Alice refreshed with the newest token there is, and did not get the next one.",
         )?;
@@ -232,12 +202,12 @@ async fn two_who_rotate_at_once_are_not_both_told_that_they_did(world: &World) -
     )
     .await?;
     let both = outcomes == (Rotated::Won, Rotated::Won);
-    tell(
+    tell_unless(
         !both,
         "Two rotated generation 0 at once, and both were told that they had won. Where successors are drawn at random \
          these are two chains, and one of them looks like theft at its next use.",
     )?;
-    tell(
+    tell_unless(
         outcomes != (Rotated::Lost, Rotated::Lost),
         "Two rotated generation 0 at once, and neither won.",
     )
@@ -250,12 +220,12 @@ async fn a_copy_two_generations_old_buys_nothing_however_slow_it_comes(world: &W
         world.refresh(1, 2).await
     };
     let (loot, _) = overtaken(&gate, world.refresh_over(&thief, 0, 1), alice).await?;
-    tell(
+    tell_unless(
         loot == Answer::LoggedOut,
         "A thief presented generation 0. His request was slow, and alice was at generation 2 when it was written: it set \
          the row back to generation 1, and bought him a token.",
     )?;
-    tell(
+    tell_unless(
         world.was_closed_for(EndReason::Reuse).await?,
         "A thief's copy was two generations old when it was judged, and nobody noticed the theft.",
     )
@@ -265,7 +235,7 @@ async fn a_logout_beside_a_refresh_wins(world: &World) -> Told {
     let (slow, gate) = world.rows.held_at(Moment::BeforeWriting);
     let logout = async { answer(world.rows.close(world.session, EndReason::Logout, seconds(1)).await) };
     let (bought, ()) = overtaken(&gate, world.refresh_over(&slow, 0, 1), logout).await?;
-    tell(
+    tell_unless(
         bought == Answer::LoggedOut,
         "Alice logged out while one of her tabs was refreshing. The update changed no row, and the tab was given tokens all \
          the same.",
@@ -275,11 +245,11 @@ async fn a_logout_beside_a_refresh_wins(world: &World) -> Told {
 async fn two_tabs_at_once_both_stay_logged_in(world: &World) -> Told {
     let (slow, gate) = world.rows.held_at(Moment::AfterReading);
     let answers = overtaken(&gate, world.refresh_over(&slow, 0, 1), world.refresh(0, 1)).await?;
-    tell(
+    tell_unless(
         world.is_open().await?,
         "Two of alice's tabs refreshed at once. The one that lost the race was taken for a thief, and both were logged out.",
     )?;
-    tell(
+    tell_unless(
         answers == (successor(1), successor(1)),
         "Two of alice's tabs refreshed at once, and they did not both get the same next token.",
     )
@@ -288,11 +258,11 @@ async fn two_tabs_at_once_both_stay_logged_in(world: &World) -> Told {
 async fn a_lost_reply_logs_nobody_out(world: &World) -> Told {
     world.refresh(0, 0).await?;
     // The reply was lost: alice has only generation 0.
-    tell(
+    tell_unless(
         world.refresh(0, 5).await? == successor(1) && world.is_open().await?,
         "The reply to a refresh was lost. Alice tried again 5 seconds later, and was logged out: there is no grace.",
     )?;
-    tell(
+    tell_unless(
         world.refresh(1, 6).await? == successor(2),
         "The reply to a refresh was lost and asked for again; the token that alice got then buys nothing.",
     )
@@ -303,7 +273,7 @@ async fn the_grace_ends_ten_seconds_after_the_first_exchange(world: &World) -> T
     for at in [8, 16, 24, 32, 40, 48, 56, 64] {
         let bought = world.refresh(0, at).await?;
         let may_still = at < 10;
-        tell(
+        tell_unless(
             may_still || bought == Answer::LoggedOut,
             "Generation 0 was exchanged at 12:00:00, and then presented every 8 seconds. At 12:00:16 it was still answered, \
              though the grace is 10 seconds: each use renews it, and a copied token never dies.",
@@ -317,11 +287,11 @@ async fn the_grace_ends_ten_seconds_after_the_first_exchange(world: &World) -> T
 
 async fn a_copy_that_comes_after_the_grace_is_noticed(world: &World) -> Told {
     world.refresh(0, 0).await?;
-    tell(
+    tell_unless(
         world.refresh(0, 11).await? == Answer::LoggedOut,
         "A token was presented 11 seconds after it had been exchanged, and bought another one.",
     )?;
-    tell(
+    tell_unless(
         world.was_closed_for(EndReason::Reuse).await?,
         "A token was presented 11 seconds after it had been exchanged. Somebody has a copy, and the session goes on.",
     )

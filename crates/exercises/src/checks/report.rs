@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{Outcome, trial};
+use super::{Outcome, Story, trial};
 use crate::Exercise;
 
 /// The width at which lines are broken.
@@ -42,9 +42,16 @@ impl Report {
             .map(|outcome| outcome.case)
     }
 
-    pub(super) fn story(&mut self, case: &'static str, story: impl Future<Output = Result<(), String>>) {
-        let failure = trial::attempt(story).err();
-        self.stories.push(Outcome { case, failure });
+    /// Plays the stories.
+    pub(super) fn of(stories: Vec<Story>) -> Self {
+        let play = |Story { case, told }| Outcome {
+            case,
+            failure: trial::attempt(told).err(),
+        };
+        Self {
+            stories: stories.into_iter().map(play).collect(),
+            suite: Vec::new(),
+        }
     }
 
     /// A case of the suite fails by panicking.
@@ -146,7 +153,7 @@ fn line(to: &mut Formatter<'_>, case: &str, failure: Option<&str>) -> fmt::Resul
         return writeln!(to, "  holds  {name}");
     };
     writeln!(to, "  FAILS  {name}")?;
-    let lines = broken(failure);
+    let lines = textwrap::wrap(failure, WIDTH);
     for line in lines.iter().take(LINES) {
         writeln!(to, "{INDENT}{line}")?;
     }
@@ -154,23 +161,4 @@ fn line(to: &mut Formatter<'_>, case: &str, failure: Option<&str>) -> fmt::Resul
         writeln!(to, "{INDENT}…")?;
     }
     Ok(())
-}
-
-/// Lines that fit, broken between words; a word that is too long gets its own line.
-fn broken(text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let mut open = String::new();
-        for word in line.split_whitespace() {
-            if !open.is_empty() && open.chars().count() + 1 + word.chars().count() > WIDTH {
-                lines.push(std::mem::take(&mut open));
-            }
-            if !open.is_empty() {
-                open.push(' ');
-            }
-            open.push_str(word);
-        }
-        lines.push(open);
-    }
-    lines
 }
