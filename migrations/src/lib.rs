@@ -29,6 +29,8 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod change;
+mod in_transaction;
 mod m20260101_000001_users;
 mod m20260101_000002_sessions;
 mod m20260101_000003_revocations;
@@ -54,6 +56,8 @@ use sea_orm_migration::{
     sea_query::{Alias, IntoIden},
 };
 
+use in_transaction::step;
+
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Migrator;
@@ -62,21 +66,21 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20260101_000001_users::Migration),
-            Box::new(m20260101_000002_sessions::Migration),
-            Box::new(m20260101_000003_revocations::Migration),
-            Box::new(m20260101_000004_key_ring::Migration),
-            Box::new(m20260101_000005_log_identity::Migration),
-            Box::new(m20260101_000006_issue_floor::Migration),
-            Box::new(m20260101_000007_life::Migration),
-            Box::new(m20260101_000008_database_lock::Migration),
-            Box::new(m20261129_000009_own_names::Migration),
-            Box::new(m20261129_000010_text_user_ids::Migration),
-            Box::new(m20261129_000011_auth_time::Migration),
-            Box::new(m20261130_000012_keys::Migration),
-            Box::new(m20261130_000013_event_receivers::Migration),
-            Box::new(m20261130_000014_status_index::Migration),
-            Box::new(m20261201_000016_waiting_revokers::Migration),
+            step(m20260101_000001_users::Migration),
+            step(m20260101_000002_sessions::Migration),
+            step(m20260101_000003_revocations::Migration),
+            step(m20260101_000004_key_ring::Migration),
+            step(m20260101_000005_log_identity::Migration),
+            step(m20260101_000006_issue_floor::Migration),
+            step(m20260101_000007_life::Migration),
+            step(m20260101_000008_database_lock::Migration),
+            step(m20261129_000009_own_names::Migration),
+            step(m20261129_000010_text_user_ids::Migration),
+            step(m20261129_000011_auth_time::Migration),
+            step(m20261130_000012_keys::Migration),
+            step(m20261130_000013_event_receivers::Migration),
+            step(m20261130_000014_status_index::Migration),
+            step(m20261201_000016_waiting_revokers::Migration),
         ]
     }
 

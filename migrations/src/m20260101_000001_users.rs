@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::drop_table;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -24,12 +26,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("rescind_users").to_owned())
-            .await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_table(manager, "rescind_users").await
     }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::{drop_table, index};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -38,37 +40,25 @@ impl MigrationTrait for Migration {
             )
             .await?;
         // The list of devices and "log out everywhere" read a user's open sessions only, however many are closed.
-        manager
-            .create_index(
-                Index::create()
-                    .name("rescind_sessions_open_by_user")
-                    .table("rescind_sessions")
-                    .col("user_id")
-                    .col("created_at")
-                    .col("id")
-                    .and_where(Expr::col("closed_at").is_null())
-                    .to_owned(),
-            )
-            .await?;
+        let open = index(
+            "rescind_sessions_open_by_user",
+            "rescind_sessions",
+            &["user_id", "created_at", "id"],
+        )
+        .and_where(Expr::col("closed_at").is_null())
+        .to_owned();
+        manager.create_index(open).await?;
         // Pruning finds the ended sessions without reading the others.
         manager
-            .create_index(
-                Index::create()
-                    .name("rescind_sessions_by_end")
-                    .table("rescind_sessions")
-                    .col("expires_at")
-                    .to_owned(),
-            )
+            .create_index(index("rescind_sessions_by_end", "rescind_sessions", &["expires_at"]))
             .await?;
         // Every start of the program reads the newest instant before it answers anything.
         manager
-            .create_index(
-                Index::create()
-                    .name("rescind_sessions_by_last_seen")
-                    .table("rescind_sessions")
-                    .col("last_seen_at")
-                    .to_owned(),
-            )
+            .create_index(index(
+                "rescind_sessions_by_last_seen",
+                "rescind_sessions",
+                &["last_seen_at"],
+            ))
             .await?;
         manager
             .create_table(
@@ -82,15 +72,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("rescind_user_epochs").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("rescind_sessions").to_owned())
-            .await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_table(manager, "rescind_user_epochs").await?;
+        drop_table(manager, "rescind_sessions").await
     }
 }

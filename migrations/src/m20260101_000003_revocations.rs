@@ -5,6 +5,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::{drop_table, index};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -25,34 +27,23 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        let unique = index(
+            "rescind_revocations_by_scope",
+            "rescind_revocations",
+            &["scope_kind", "scope_id"],
+        )
+        .unique()
+        .to_owned();
+        manager.create_index(unique).await?;
         manager
-            .create_index(
-                Index::create()
-                    .name("rescind_revocations_by_scope")
-                    .table("rescind_revocations")
-                    .col("scope_kind")
-                    .col("scope_id")
-                    .unique()
-                    .to_owned(),
-            )
+            .create_index(index(
+                "rescind_revocations_by_user",
+                "rescind_revocations",
+                &["user_id"],
+            ))
             .await?;
         manager
-            .create_index(
-                Index::create()
-                    .name("rescind_revocations_by_user")
-                    .table("rescind_revocations")
-                    .col("user_id")
-                    .to_owned(),
-            )
-            .await?;
-        manager
-            .create_index(
-                Index::create()
-                    .name("rescind_revocations_by_end")
-                    .table("rescind_revocations")
-                    .col("until")
-                    .to_owned(),
-            )
+            .create_index(index("rescind_revocations_by_end", "rescind_revocations", &["until"]))
             .await?;
         manager
             .create_table(
@@ -78,15 +69,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("rescind_log_head").to_owned())
-            .await?;
-        manager
-            .drop_table(Table::drop().table("rescind_revocations").to_owned())
-            .await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_table(manager, "rescind_log_head").await?;
+        drop_table(manager, "rescind_revocations").await
     }
 }

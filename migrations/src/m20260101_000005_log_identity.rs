@@ -6,20 +6,15 @@
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
+use crate::change::{add_column, drop_column};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .alter_table(
-                Table::alter()
-                    .table("rescind_log_head")
-                    .add_column(uuid_null("log_id"))
-                    .to_owned(),
-            )
-            .await?;
+        add_column(manager, "rescind_log_head", uuid_null("log_id")).await?;
         let draw = match manager.get_database_backend() {
             DbBackend::Postgres => "gen_random_uuid()",
             _ => "randomblob(16)",
@@ -35,17 +30,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .alter_table(
-                Table::alter()
-                    .table("rescind_log_head")
-                    .drop_column("log_id")
-                    .to_owned(),
-            )
-            .await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_column(manager, "rescind_log_head", "log_id").await
     }
 }

@@ -4,6 +4,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::{add_column, drop_column};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -11,23 +13,10 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let column = big_integer_null("issue_floor");
-        manager
-            .alter_table(Table::alter().table("rescind_log_head").add_column(column).to_owned())
-            .await
+        add_column(manager, "rescind_log_head", column).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .alter_table(
-                Table::alter()
-                    .table("rescind_log_head")
-                    .drop_column("issue_floor")
-                    .to_owned(),
-            )
-            .await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_column(manager, "rescind_log_head", "issue_floor").await
     }
 }

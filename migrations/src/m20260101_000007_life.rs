@@ -6,6 +6,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
+use crate::change::{add_column, drop_column};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -17,18 +19,13 @@ impl MigrationTrait for Migration {
             big_integer("life_generation").default(0).to_owned(),
         ];
         for column in columns {
-            let head = Table::alter().table("rescind_log_head").add_column(column).to_owned();
-            manager.alter_table(head).await?;
+            add_column(manager, "rescind_log_head", column).await?;
         }
         let mut entry_id = uuid_null("entry_id");
         if manager.get_database_backend() == DbBackend::Postgres {
             entry_id.default(Expr::cust("gen_random_uuid()"));
         }
-        let entries = Table::alter()
-            .table("rescind_revocations")
-            .add_column(entry_id)
-            .to_owned();
-        manager.alter_table(entries).await
+        add_column(manager, "rescind_revocations", entry_id).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -37,13 +34,8 @@ impl MigrationTrait for Migration {
             ("rescind_log_head", "life_generation"),
             ("rescind_log_head", "life"),
         ] {
-            let table = Table::alter().table(table).drop_column(column).to_owned();
-            manager.alter_table(table).await?;
+            drop_column(manager, table, column).await?;
         }
         Ok(())
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
     }
 }

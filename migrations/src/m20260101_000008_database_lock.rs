@@ -33,8 +33,4 @@ impl MigrationTrait for Migration {
         let lock = Table::drop().table("rescind_database_lock").if_exists().to_owned();
         manager.drop_table(lock).await
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
 }

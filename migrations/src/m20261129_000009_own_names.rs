@@ -77,8 +77,4 @@ impl MigrationTrait for Migration {
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
         Ok(())
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
 }

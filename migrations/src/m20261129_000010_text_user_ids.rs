@@ -63,8 +63,4 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::{add_column, drop_column};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -9,8 +11,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let column = big_integer("auth_time").default(0).to_owned();
-        let table = Table::alter().table("rescind_sessions").add_column(column).to_owned();
-        manager.alter_table(table).await?;
+        add_column(manager, "rescind_sessions", column).await?;
         // Before this step the login was the only way.
         let at_login = Query::update()
             .table("rescind_sessions")
@@ -20,14 +21,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::alter()
-            .table("rescind_sessions")
-            .drop_column("auth_time")
-            .to_owned();
-        manager.alter_table(table).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_column(manager, "rescind_sessions", "auth_time").await
     }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::drop_table;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -21,11 +23,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::drop().table("rescind_event_receivers").to_owned();
-        manager.drop_table(table).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_table(manager, "rescind_event_receivers").await
     }
 }

@@ -2,6 +2,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
+use crate::change::{add_column, drop_column, index};
+
 const TABLE: &str = "rescind_sessions";
 
 #[derive(DeriveMigrationName)]
@@ -10,23 +12,13 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(TABLE)
-            .add_column(big_integer_null("status_index"))
-            .to_owned();
-        manager.alter_table(column).await?;
-        let unique = Index::create()
-            .name("rescind_sessions_status_index")
-            .table(TABLE)
-            .col("status_index")
+        add_column(manager, TABLE, big_integer_null("status_index")).await?;
+        let unique = index("rescind_sessions_status_index", TABLE, &["status_index"])
             .unique()
             .to_owned();
         manager.create_index(unique).await?;
         // A list is made of the closed ones only.
-        let closed = Index::create()
-            .name("rescind_sessions_closed_by_status")
-            .table(TABLE)
-            .col("status_index")
+        let closed = index("rescind_sessions_closed_by_status", TABLE, &["status_index"])
             .and_where(Expr::col("closed_at").is_not_null())
             .to_owned();
         manager.create_index(closed).await
@@ -38,11 +30,6 @@ impl MigrationTrait for Migration {
                 .drop_index(Index::drop().name(index).table(TABLE).to_owned())
                 .await?;
         }
-        let column = Table::alter().table(TABLE).drop_column("status_index").to_owned();
-        manager.alter_table(column).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_column(manager, TABLE, "status_index").await
     }
 }

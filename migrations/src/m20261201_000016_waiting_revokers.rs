@@ -6,6 +6,8 @@
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
+use crate::change::{add_column, drop_column};
+
 const TABLE: &str = "rescind_revocations";
 
 /// SQLite cannot drop the default of a column, and needs one to add it.
@@ -18,11 +20,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = Table::alter()
-            .table(TABLE)
-            .add_column(big_integer("protocol").default(0).to_owned())
-            .to_owned();
-        manager.alter_table(column).await?;
+        add_column(manager, TABLE, big_integer("protocol").default(0).to_owned()).await?;
         let refuse = match manager.get_database_backend() {
             DbBackend::Postgres => "ALTER TABLE rescind_revocations ALTER COLUMN protocol DROP DEFAULT",
             _ => SQLITE_TRIGGER,
@@ -36,11 +34,6 @@ impl MigrationTrait for Migration {
             let drop = "DROP TRIGGER rescind_revocations_protocol";
             manager.get_connection().execute_unprepared(drop).await?;
         }
-        let column = Table::alter().table(TABLE).drop_column("protocol").to_owned();
-        manager.alter_table(column).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        drop_column(manager, TABLE, "protocol").await
     }
 }
