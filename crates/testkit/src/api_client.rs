@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
@@ -31,18 +31,8 @@ impl ApiClient {
     /// If no HTTP client can be made.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
-        let http = Client::builder()
-            // Only http: reading the machine's certificates takes long.
-            .tls_certs_only([])
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .pool_idle_timeout(IDLE)
-            .user_agent("rescind-testkit")
-            .build()
-            .unwrap_or_else(|e| panic!("no HTTP client: {e}"));
         Self {
-            http,
+            http: client(|builder| builder.user_agent("rescind-testkit")),
             base_url: base_url.to_owned(),
         }
     }
@@ -180,6 +170,18 @@ impl ApiClient {
     pub async fn attempt(&self, request: RequestBuilder) -> reqwest::Result<Reply> {
         Reply::read(request.send().await?).await
     }
+}
+
+/// An HTTP client that follows no redirect.
+pub(crate) fn client(more: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+    let builder = Client::builder()
+        // Only http: reading the machine's certificates takes long.
+        .tls_certs_only([])
+        .redirect(Policy::none())
+        .no_proxy()
+        .timeout(PATIENCE)
+        .pool_idle_timeout(IDLE);
+    more(builder).build().unwrap_or_else(|e| panic!("no HTTP client: {e}"))
 }
 
 fn bearing(request: RequestBuilder, access_token: Option<&SecretString>) -> RequestBuilder {

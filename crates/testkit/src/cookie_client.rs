@@ -2,19 +2,13 @@
 //! them are cheap; [`Browser`](crate::Browser) is for tests that need a real one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Url};
 use secrecy::SecretString;
 
 use crate::Reply;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long an idle connection is kept: less than the five seconds after which the program closes it, since a request
-/// that meets the closing is lost.
-const IDLE: Duration = Duration::from_secs(1);
+use crate::api_client::client;
 
 /// The origin headers of a request (Fetch Metadata, and `Origin`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,17 +58,8 @@ impl CookieClient {
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         let jar = Arc::new(Jar::default());
-        let http = Client::builder()
-            // Only http: reading the machine's certificates takes long.
-            .tls_certs_only([])
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .pool_idle_timeout(IDLE)
-            .cookie_provider(Arc::clone(&jar))
-            .user_agent("rescind-testkit (cookies)")
-            .build()
-            .unwrap_or_else(|e| panic!("no HTTP client: {e}"));
+        let cookies = Arc::clone(&jar);
+        let http = client(|builder| builder.cookie_provider(cookies).user_agent("rescind-testkit (cookies)"));
         let base_url = Url::parse(base_url).unwrap_or_else(|e| panic!("{base_url:?} is no URL: {e}"));
         Self {
             http,

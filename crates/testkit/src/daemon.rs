@@ -13,7 +13,6 @@
 //! - **The group is not the family.** Postgres gives every backend a session of its own, so killing or stopping the
 //!   group would leave backends running. The family is found in `/proc`, while its head is stopped and can't have more
 //!   children.
-//!   would leave backends at work. The family is found in `/proc`, while its head is stopped and can't have more children.
 
 use std::fs::File;
 use std::io;

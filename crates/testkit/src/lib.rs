@@ -37,6 +37,7 @@ mod redis_groups;
 mod redis_server;
 mod reply;
 mod resp;
+mod server;
 mod tcp_relay;
 mod tokens;
 mod tool;
@@ -54,6 +55,7 @@ pub use redis_server::{RedisServer, RedisSnapshot};
 pub use reply::Reply;
 /// A token or a password. Prints as redacted; [`ExposeSecret`] shows it.
 pub use secrecy::{ExposeSecret, SecretString};
+pub use server::Server;
 pub use tcp_relay::TcpRelay;
 /// One line of the browser's console, violations of the content security policy among them.
 pub use thirtyfour::BrowserLogEntry as ConsoleEntry;

@@ -11,26 +11,21 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::ops::Deref;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rustix::fs::statvfs;
 use rustix::process::{Signal, getuid};
-use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use crate::Tool;
 use crate::daemon::{Daemon, Farewell};
-use crate::port::free_port;
+use crate::server::{DEADLINE, PORTS_TO_TRY, Server, ticks};
 
-/// Far more than a start, a recovery or a statement of a test takes, even on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
-const PORTS_TO_TRY: usize = 5;
 /// The superuser, who needs no password. (A password in a URL is ignored.)
 const USER: &str = "rescind";
 /// How much of the machine's memory must be free to put a data directory there.
@@ -58,11 +53,16 @@ static SHARED: OnceCell<PostgresServer> = OnceCell::const_new();
 pub struct PostgresServer {
     binaries: PathBuf,
     arguments: Vec<String>,
-    port: u16,
     databases: AtomicU32,
-    /// Dropped before the directory in which it works.
-    daemon: Mutex<Option<Daemon>>,
-    directory: TempDir,
+    server: Server,
+}
+
+impl Deref for PostgresServer {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
 }
 
 impl PostgresServer {
@@ -148,19 +148,16 @@ impl PostgresServer {
         let mut server = Self {
             binaries,
             arguments: settings.iter().map(|setting| format!("-c{setting}")).collect(),
-            port: 0,
             databases: AtomicU32::new(0),
-            daemon: Mutex::new(None),
-            directory,
+            server: Server::new("Postgres", directory, Farewell::Quit),
         };
         lay_out(&server);
-        // Another program may take a free port before the server does.
         for _ in 0..PORTS_TO_TRY {
-            server.port = free_port();
+            server.server.take_port();
             if server.come_up().await {
                 return server;
             }
-            if !server.logs().contains("Address already in use") {
+            if !server.has_lost_its_port() {
                 break;
             }
         }
@@ -183,21 +180,6 @@ impl PostgresServer {
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of("postgres")
-    }
-
-    /// The port, which stays the same after a restart.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// All output of the server, also from before a restart.
-    #[must_use]
-    pub fn logs(&self) -> String {
-        fs::read(self.log_file()).map_or_else(
-            |error| format!("no log: {error}"),
-            |log| String::from_utf8_lossy(&log).into_owned(),
-        )
     }
 
     /// Makes an empty database and returns its URL.
@@ -246,35 +228,6 @@ impl PostgresServer {
         text(&output.stdout)
     }
 
-    /// Stops all processes of the server (SIGSTOP): connections stay open, the kernel still accepts new ones, and there
-    /// are no replies.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn pause(&self) {
-        self.running(Daemon::pause);
-    }
-
-    /// Resumes it (SIGCONT); it answers the requests that it got meanwhile.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn resume(&self) {
-        self.running(Daemon::resume);
-    }
-
-    /// Kills all its processes without a warning.
-    ///
-    /// # Panics
-    /// If the machine would not.
-    pub fn kill_9(&self) {
-        if let Some(mut daemon) = self.daemon().take() {
-            daemon
-                .kill()
-                .unwrap_or_else(|e| panic!("Postgres cannot be killed: {e}"));
-        }
-    }
-
     /// Ends it (SIGINT: connections are closed, their transactions rolled back) and waits for the end.
     ///
     /// # Panics
@@ -293,7 +246,7 @@ impl PostgresServer {
         *self.daemon() = None;
     }
 
-    /// Starts the server again after [`kill_9`](Self::kill_9) or [`stop`](Self::stop), on its data and its port; waits for
+    /// Starts the server again after [`kill_9`](Server::kill_9) or [`stop`](Self::stop), on its data and its port; waits for
     /// the recovery.
     ///
     /// # Panics
@@ -309,41 +262,20 @@ impl PostgresServer {
         command
             .arg("-D")
             .arg(self.data_dir())
-            .args(["-p", &self.port.to_string(), "-h", "127.0.0.1"])
+            .args(["-p", &self.port().to_string(), "-h", "127.0.0.1"])
             .args([
                 "-cunix_socket_directories=",
                 // In the data directory and not in /dev/shm, where a killed server would leave it.
                 "-cdynamic_shared_memory_type=mmap",
             ])
-            .args(&self.arguments)
-            .current_dir(self.directory.path());
-        let daemon = Daemon::spawn(command, &self.log_file(), self.directory.path(), Farewell::Quit)
-            .unwrap_or_else(|e| panic!("Postgres cannot be run: {e}"));
-        let id = daemon.id().to_string();
-        *self.daemon() = Some(daemon);
-        let mut tick = ticks();
-        let up = async {
-            loop {
-                tick.tick().await;
-                // The lock file names the server's process; an answer on the port might be another server's.
-                let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
-                let mut lines = lock.lines();
-                if lines.next() == Some(&id) && lines.nth(6).is_some_and(|status| status.trim() == "ready") {
-                    return true;
-                }
-                if !self.running(Daemon::is_running) {
-                    *self.daemon() = None;
-                    return false;
-                }
-            }
+            .args(&self.arguments);
+        let is_ready = async |id: u32| {
+            // The lock file names the server's process; an answer on the port might be another server's.
+            let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
+            let mut lines = lock.lines();
+            lines.next() == Some(&id.to_string()) && lines.nth(6).is_some_and(|status| status.trim() == "ready")
         };
-        timeout(DEADLINE, up).await.unwrap_or_else(|_| {
-            panic!(
-                "Postgres was not ready within {} s:\n{}",
-                DEADLINE.as_secs(),
-                self.logs()
-            )
-        })
+        self.server.come_up(command, is_ready).await
     }
 
     async fn psql(&self, url: &str, statements: &str) -> io::Result<Output> {
@@ -378,7 +310,7 @@ impl PostgresServer {
         let mut copy = Command::new("cp");
         copy.arg("-R").arg(template).arg(self.data_dir());
         run(copy)
-            .and_then(|()| give_away(self.directory.path()))
+            .and_then(|()| give_away(self.directory()))
             .unwrap_or_else(|e| panic!("no Postgres cluster can be copied: {e}"));
     }
 
@@ -395,8 +327,8 @@ impl PostgresServer {
             ])
             .arg("-D")
             .arg(self.data_dir())
-            .current_dir(self.directory.path());
-        give_away(self.directory.path())
+            .current_dir(self.directory());
+        give_away(self.directory())
             .and_then(|()| run(backup))
             .unwrap_or_else(|e| panic!("no standby can be made: {e}"));
     }
@@ -406,33 +338,11 @@ impl PostgresServer {
     }
 
     fn url_of(&self, database: &str) -> String {
-        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
-    }
-
-    fn daemon(&self) -> MutexGuard<'_, Option<Daemon>> {
-        // A test that failed while it held the lock has reported its failure already.
-        self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[track_caller]
-    fn running<T>(&self, act: impl FnOnce(&mut Daemon) -> io::Result<T>) -> T {
-        match self.daemon().as_mut().map(act) {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(error)) => panic!("this Postgres cannot be reached by signals: {error}"),
-            None => panic!("this Postgres does not run"),
-        }
-    }
-
-    fn data_dir(&self) -> PathBuf {
-        self.directory.path().join("data")
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port())
     }
 
     fn lock_file(&self) -> PathBuf {
         self.data_dir().join("postmaster.pid")
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.directory.path().join("log")
     }
 }
 
@@ -446,12 +356,6 @@ impl Drop for PostgresServer {
             let _ = Command::new("ipcrm").args(["-m", segment]).output();
         }
     }
-}
-
-fn ticks() -> tokio::time::Interval {
-    let mut tick = interval(Duration::from_millis(10));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tick
 }
 
 /// Memory, if there is enough: a cluster is 40 MB and a container's `/dev/shm` is often 64. Otherwise the usual place.

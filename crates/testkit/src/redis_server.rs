@@ -7,22 +7,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use crate::Tool;
-use crate::daemon::{Daemon, Farewell};
-use crate::port::free_port;
+use crate::daemon::Farewell;
 use crate::resp::Resp;
-
-/// Far more than a start or an answer takes, even on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
-const PORTS_TO_TRY: usize = 5;
+use crate::server::{DEADLINE, PORTS_TO_TRY, Server};
 
 /// A Redis server on a free port of 127.0.0.1, for one test. Dropping it ends it.
 ///
@@ -41,10 +36,15 @@ pub struct RedisServer {
     executable: PathBuf,
     arguments: Vec<String>,
     password: Option<String>,
-    port: u16,
-    /// Dropped before the directory in which it works.
-    daemon: Mutex<Option<Daemon>>,
-    directory: TempDir,
+    server: Server,
+}
+
+impl Deref for RedisServer {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
 }
 
 /// The data of a Redis at one moment, to be [restarted from](RedisServer::restart_from) later.
@@ -85,18 +85,15 @@ impl RedisServer {
             executable,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             password,
-            port: 0,
-            daemon: Mutex::new(None),
-            directory,
+            server: Server::new("Redis", directory, Farewell::Kill),
         };
         server.make_data_dir();
-        // Another program may take a free port before the server does.
         for _ in 0..PORTS_TO_TRY {
-            server.port = free_port();
+            server.server.take_port();
             if server.come_up().await {
                 return server;
             }
-            if !server.logs().contains("Address already in use") {
+            if !server.has_lost_its_port() {
                 break;
             }
         }
@@ -106,7 +103,7 @@ impl RedisServer {
     /// `redis://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
-        self.url_through(self.port)
+        self.url_through(self.port())
     }
 
     /// The same through another port of this machine: that of a [`TcpRelay`](crate::TcpRelay).
@@ -116,21 +113,6 @@ impl RedisServer {
             Some(password) => format!("redis://:{password}@127.0.0.1:{port}"),
             None => format!("redis://127.0.0.1:{port}"),
         }
-    }
-
-    /// The port, which stays the same after a restart.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// All output of the server, also from before a restart.
-    #[must_use]
-    pub fn logs(&self) -> String {
-        fs::read(self.log_file()).map_or_else(
-            |error| format!("no log: {error}"),
-            |log| String::from_utf8_lossy(&log).into_owned(),
-        )
     }
 
     /// Sends the server a command and returns its answer: the elements of a list on separate lines, an empty text for
@@ -159,33 +141,7 @@ impl RedisServer {
         self.command(&["FLUSHALL", "SYNC"]).await;
     }
 
-    /// Stops the server (SIGSTOP): connections stay open, the kernel still accepts new ones, and there are no replies.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn pause(&self) {
-        self.running(Daemon::pause);
-    }
-
-    /// Resumes it (SIGCONT); it answers the requests that it got meanwhile.
-    ///
-    /// # Panics
-    /// If it does not run.
-    pub fn resume(&self) {
-        self.running(Daemon::resume);
-    }
-
-    /// Kills it without a warning.
-    ///
-    /// # Panics
-    /// If the machine would not.
-    pub fn kill_9(&self) {
-        if let Some(mut daemon) = self.daemon().take() {
-            daemon.kill().unwrap_or_else(|e| panic!("Redis cannot be killed: {e}"));
-        }
-    }
-
-    /// Starts the server again after [`kill_9`](Self::kill_9), with the data on its disk: none, unless it was started
+    /// Starts the server again after [`kill_9`](Server::kill_9), with the data on its disk: none, unless it was started
     /// with `--appendonly yes` or got a `SAVE`.
     ///
     /// # Panics
@@ -268,58 +224,25 @@ impl RedisServer {
         command
             // A file of its own: a sentinel and a cluster's node store what they learn.
             .arg(self.config_file())
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--port", &self.port().to_string(), "--bind", "127.0.0.1"])
             .arg("--dir")
             .arg(self.data_dir())
             .args(["--save", "", "--appendonly", "no"])
-            .args(&self.arguments)
-            .current_dir(self.directory.path());
-        let daemon = Daemon::spawn(command, &self.log_file(), self.directory.path(), Farewell::Kill)
-            .unwrap_or_else(|e| panic!("{} cannot be run: {e}", self.executable.display()));
-        let id = daemon.id().to_string();
-        *self.daemon() = Some(daemon);
-        let mut tick = interval(Duration::from_millis(10));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let up = async {
-            loop {
-                tick.tick().await;
-                // Another server may have taken the port: this one is recognised by its process id.
-                let info = self.attempt(&["INFO", "everything"]).await.unwrap_or_default();
-                let is = |field, value: &str| info_field(&info, field).is_none_or(|found| found == value);
-                if !info.is_empty() && is("process_id", &id) && is("loading", "0") {
-                    return true;
-                }
-                if !self.running(Daemon::is_running) {
-                    *self.daemon() = None;
-                    return false;
-                }
-            }
+            .args(&self.arguments);
+        let is_ready = async |id: u32| {
+            let info = self.attempt(&["INFO", "everything"]).await.unwrap_or_default();
+            let is = |field, value: &str| info_field(&info, field).is_none_or(|found| found == value);
+            !info.is_empty() && is("process_id", &id.to_string()) && is("loading", "0")
         };
-        timeout(DEADLINE, up)
-            .await
-            .unwrap_or_else(|_| panic!("Redis was not ready within {} s:\n{}", DEADLINE.as_secs(), self.logs()))
+        self.server.come_up(command, is_ready).await
     }
 
     async fn connection(&self) -> io::Result<Resp> {
-        let mut connection = Resp::connect(self.port).await?;
+        let mut connection = Resp::connect(self.port()).await?;
         if let Some(password) = &self.password {
             connection.ask(&["AUTH", password]).await?;
         }
         Ok(connection)
-    }
-
-    fn daemon(&self) -> MutexGuard<'_, Option<Daemon>> {
-        // A test that failed while it held the lock has reported its failure already.
-        self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[track_caller]
-    fn running<T>(&self, act: impl FnOnce(&mut Daemon) -> io::Result<T>) -> T {
-        match self.daemon().as_mut().map(act) {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(error)) => panic!("this Redis cannot be reached by signals: {error}"),
-            None => panic!("this Redis does not run"),
-        }
     }
 
     /// Makes an empty directory, without its earlier contents.
@@ -331,16 +254,8 @@ impl RedisServer {
             .unwrap_or_else(|e| panic!("{} cannot be made: {e}", directory.display()));
     }
 
-    fn data_dir(&self) -> PathBuf {
-        self.directory.path().join("data")
-    }
-
     fn config_file(&self) -> PathBuf {
-        self.directory.path().join("redis.conf")
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.directory.path().join("log")
+        self.directory().join("redis.conf")
     }
 }
 

@@ -97,29 +97,16 @@ impl Tool {
             Self::Faketime => faketime_library(),
             Self::Curl => on_path("curl"),
             Self::Jq => on_path("jq"),
-            Self::Axe => existing(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../web/tests/look/node_modules/axe-core/axe.min.js"
-            )),
-            Self::PythonClients => existing(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../web/tests/oauth/python/.venv/bin/python"
-            )),
-            Self::NpmClients => existing(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../web/tests/oauth/npm/node_modules/.package-lock.json"
-            ))
-            .and_then(|_| on_path("node")),
-            Self::Redis => redis_server(),
+            Self::Axe => in_tests("look/node_modules/axe-core/axe.min.js"),
+            Self::PythonClients => in_tests("oauth/python/.venv/bin/python"),
+            Self::NpmClients => in_tests("oauth/npm/node_modules/.package-lock.json").and_then(|_| on_path("node")),
+            Self::Redis => set_or_on_path("RESCIND_TEST_REDIS_SERVER", &["redis-server"]),
             Self::Postgres => postgres_binaries(),
             Self::PgBouncer => on_path("pgbouncer").or_else(|| existing("/usr/sbin/pgbouncer")),
             Self::Nginx => on_path("nginx").or_else(|| existing("/usr/sbin/nginx")),
             Self::Python => on_path("python3"),
             Self::OpenSsl => on_path("openssl"),
-            Self::Schemathesis => existing(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../web/tests/openapi/.venv/bin/st"
-            )),
+            Self::Schemathesis => in_tests("openapi/.venv/bin/st"),
         }
     }
 }
@@ -161,28 +148,14 @@ fn complaint(test: &str, tool: Tool) -> String {
     )
 }
 
-/// The browser. If `RESCIND_TEST_CHROMIUM` is set, only that file.
+/// The browser.
 pub(crate) fn chromium() -> Option<PathBuf> {
-    match env::var_os("RESCIND_TEST_CHROMIUM") {
-        Some(path) => existing(path),
-        None => ["chromium", "google-chrome", "chrome"].into_iter().find_map(on_path),
-    }
+    set_or_on_path("RESCIND_TEST_CHROMIUM", &["chromium", "google-chrome", "chrome"])
 }
 
-/// Its driver. If `RESCIND_TEST_CHROMEDRIVER` is set, only that file.
+/// Its driver.
 pub(crate) fn chromedriver() -> Option<PathBuf> {
-    match env::var_os("RESCIND_TEST_CHROMEDRIVER") {
-        Some(path) => existing(path),
-        None => on_path("chromedriver"),
-    }
-}
-
-/// The server. If `RESCIND_TEST_REDIS_SERVER` is set, only that file.
-fn redis_server() -> Option<PathBuf> {
-    match env::var_os("RESCIND_TEST_REDIS_SERVER") {
-        Some(path) => existing(path),
-        None => on_path("redis-server"),
-    }
+    set_or_on_path("RESCIND_TEST_CHROMEDRIVER", &["chromedriver"])
 }
 
 /// The directory that holds `initdb`, `postgres` and `psql`. If `RESCIND_TEST_POSTGRES_BIN` is set, only that one.
@@ -224,6 +197,19 @@ fn faketime_library() -> Option<PathBuf> {
     ]
     .iter()
     .find_map(|directory| existing(Path::new(directory).join("libfaketimeMT.so.1")))
+}
+
+/// The file that the variable names, if it is set; otherwise the first of the programs that is on the path.
+fn set_or_on_path(variable: &str, programs: &[&str]) -> Option<PathBuf> {
+    match env::var_os(variable) {
+        Some(path) => existing(path),
+        None => programs.iter().find_map(|program| on_path(program)),
+    }
+}
+
+/// A file that npm or PyPI has put beside the tests of the program.
+fn in_tests(file: &str) -> Option<PathBuf> {
+    existing(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/tests")).join(file))
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
