@@ -152,13 +152,105 @@ impl Problem {
     /// The stable name of the problem, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.describe().1
+        match self {
+            Self::TokenMissing => "token_missing",
+            Self::TokenInvalid => "token_invalid",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::AuthorizationUnreadable => "authorization_unreadable",
+            Self::RefreshInvalid => "refresh_invalid",
+            Self::RefreshExpired => "refresh_expired",
+            Self::RefreshReused => "refresh_reused",
+            Self::SessionClosed => "session_closed",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::InvalidClient => "invalid_client",
+            Self::UsernameTaken => "username_taken",
+            Self::InvalidInput(_) => "invalid_input",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::StoreUnavailable(_) | Self::NotReady { .. } => "store_unavailable",
+            Self::RevocationPending(_) => "revocation_pending",
+            Self::Overloaded => "overloaded",
+            Self::PolicyKeepsNoSession => "policy_keeps_no_session",
+            Self::PolicyHasNoRefresh => "policy_has_no_refresh",
+            Self::CrossOrigin => "cross_origin",
+            Self::DemoAccount => "demo_account",
+            Self::NotANavigation => "not_a_navigation",
+            Self::InsufficientRole => "insufficient_role",
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::InsufficientUserAuthentication { .. } => "insufficient_user_authentication",
+            Self::DifferentSessions => "different_sessions",
+            Self::DuplicateCookies => "duplicate_cookies",
+            Self::CredentialUnreadable { .. } => "credential_unreadable",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::RequestTimeout => "request_timeout",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BadRequest => "bad_request",
+            Self::ClaimsTooLarge(_) => "claims_too_large",
+            Self::Internal(_) => "internal",
+        }
     }
 
     /// What happened and what to do, for people.
     #[must_use]
     pub fn detail(&self) -> &'static str {
-        self.describe().2
+        match self {
+            Self::TokenMissing => "This needs an access token. Log in first.",
+            Self::TokenInvalid => "The access token is not valid. Log in again.",
+            Self::TokenExpired => "The access token has expired. Refresh it.",
+            Self::TokenRevoked => "The access token was revoked. Log in again.",
+            Self::AuthorizationUnreadable => "Send one Authorization header, with the word Bearer and one token.",
+            Self::RefreshInvalid => "The refresh token is not valid. Log in again.",
+            Self::RefreshExpired => "The session has expired. Log in again.",
+            Self::RefreshReused => {
+                "The refresh token had been used before, so somebody may have a copy of it. The session was ended; log in again."
+            }
+            Self::SessionClosed => "The session was ended. Log in again.",
+            Self::InvalidCredentials => "The username or the password is wrong.",
+            Self::InvalidClient => "The id or the secret of the client is wrong.",
+            Self::UsernameTaken => "Somebody has that username. Choose another.",
+            Self::InvalidInput(_) => "Something in the request cannot be used.",
+            Self::RateLimited { .. } => "Too many attempts. Wait, then try again.",
+            Self::StoreUnavailable(_) => {
+                "The server could not find out or write down what this needs. Try again; doing it twice is harmless."
+            }
+            Self::NotReady { .. } => {
+                "This node cannot serve now; `reason` says what is missing. Ask again soon, or another node."
+            }
+            Self::RevocationPending(_) => {
+                "The session is ended, but its tokens may not be refused everywhere yet. Try again to be sure."
+            }
+            Self::Overloaded => "The server has too much to do at once. Try again.",
+            Self::PolicyKeepsNoSession => "The policy of this service keeps no sessions that could be listed or ended.",
+            Self::PolicyHasNoRefresh => "The policy of this service has no refresh tokens.",
+            Self::CrossOrigin => "This may only be asked from this site's own pages.",
+            Self::DemoAccount => "This account is the demo's, and its password everybody's. It stays as it is.",
+            Self::NotANavigation => "This address has to be visited; it is not for fetching ahead.",
+            Self::InsufficientRole => "You do not have the role that this needs.",
+            Self::InsufficientScope(_) => "The access token does not have the scope that this needs.",
+            Self::InsufficientUserAuthentication { .. } => "This needs a recent login. Give the password again.",
+            Self::DifferentSessions => {
+                "The tokens sent are of different sessions, and nothing was done. In a browser, logging in again ends both."
+            }
+            Self::DuplicateCookies => {
+                "The browser sent a login cookie twice. Delete this site's cookies in the browser, then log in again."
+            }
+            Self::CredentialUnreadable { .. } => {
+                "A token of the request cannot be read or was not issued here, so its session may still be open. The \
+                 sessions of all others are ended."
+            }
+            Self::NotFound => "There is nothing here.",
+            Self::MethodNotAllowed => "Not with this method; the Allow header says which.",
+            Self::RequestTimeout => "The request's body took too long to arrive.",
+            Self::PayloadTooLarge => "The request's body is too large.",
+            Self::UnsupportedMediaType => "The body's Content-Type is not the one that is taken here.",
+            Self::BadRequest => "The request cannot be read.",
+            Self::ClaimsTooLarge(_) => {
+                "The server has more to say about this user than a token can hold. It was logged."
+            }
+            Self::Internal(_) => "The server made a mistake. It was logged.",
+        }
     }
 
     /// How long to wait before trying again, where that helps.
@@ -209,190 +301,6 @@ impl Problem {
 
     pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(Hidden::new(cause))
-    }
-
-    fn describe(&self) -> (StatusCode, &'static str, &'static str) {
-        use StatusCode as S;
-        match self {
-            Self::TokenMissing => (
-                S::UNAUTHORIZED,
-                "token_missing",
-                "This needs an access token. Log in first.",
-            ),
-            Self::TokenInvalid => (
-                S::UNAUTHORIZED,
-                "token_invalid",
-                "The access token is not valid. Log in again.",
-            ),
-            Self::TokenExpired => (
-                S::UNAUTHORIZED,
-                "token_expired",
-                "The access token has expired. Refresh it.",
-            ),
-            Self::TokenRevoked => (
-                S::UNAUTHORIZED,
-                "token_revoked",
-                "The access token was revoked. Log in again.",
-            ),
-            Self::AuthorizationUnreadable => (
-                S::BAD_REQUEST,
-                "authorization_unreadable",
-                "Send one Authorization header, with the word Bearer and one token.",
-            ),
-            Self::RefreshInvalid => (
-                S::UNAUTHORIZED,
-                "refresh_invalid",
-                "The refresh token is not valid. Log in again.",
-            ),
-            Self::RefreshExpired => (
-                S::UNAUTHORIZED,
-                "refresh_expired",
-                "The session has expired. Log in again.",
-            ),
-            Self::RefreshReused => (
-                S::UNAUTHORIZED,
-                "refresh_reused",
-                "The refresh token had been used before, so somebody may have a copy of it. The session was ended; log in again.",
-            ),
-            Self::SessionClosed => (
-                S::UNAUTHORIZED,
-                "session_closed",
-                "The session was ended. Log in again.",
-            ),
-            Self::InvalidCredentials => (
-                S::UNAUTHORIZED,
-                "invalid_credentials",
-                "The username or the password is wrong.",
-            ),
-            Self::InvalidClient => (
-                S::UNAUTHORIZED,
-                "invalid_client",
-                "The id or the secret of the client is wrong.",
-            ),
-            Self::UsernameTaken => (
-                S::CONFLICT,
-                "username_taken",
-                "Somebody has that username. Choose another.",
-            ),
-            Self::InvalidInput(_) => (
-                S::UNPROCESSABLE_ENTITY,
-                "invalid_input",
-                "Something in the request cannot be used.",
-            ),
-            Self::RateLimited { .. } => (
-                S::TOO_MANY_REQUESTS,
-                "rate_limited",
-                "Too many attempts. Wait, then try again.",
-            ),
-            Self::StoreUnavailable(_) => (
-                S::SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "The server could not find out or write down what this needs. Try again; doing it twice is harmless.",
-            ),
-            Self::NotReady { .. } => (
-                S::SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "This node cannot serve now; `reason` says what is missing. Ask again soon, or another node.",
-            ),
-            Self::RevocationPending(_) => (
-                S::SERVICE_UNAVAILABLE,
-                "revocation_pending",
-                "The session is ended, but its tokens may not be refused everywhere yet. Try again to be sure.",
-            ),
-            Self::Overloaded => (
-                S::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "The server has too much to do at once. Try again.",
-            ),
-            Self::PolicyKeepsNoSession => (
-                S::CONFLICT,
-                "policy_keeps_no_session",
-                "The policy of this service keeps no sessions that could be listed or ended.",
-            ),
-            Self::PolicyHasNoRefresh => (
-                S::CONFLICT,
-                "policy_has_no_refresh",
-                "The policy of this service has no refresh tokens.",
-            ),
-            Self::CrossOrigin => (
-                S::FORBIDDEN,
-                "cross_origin",
-                "This may only be asked from this site's own pages.",
-            ),
-            Self::DemoAccount => (
-                S::FORBIDDEN,
-                "demo_account",
-                "This account is the demo's, and its password everybody's. It stays as it is.",
-            ),
-            Self::NotANavigation => (
-                S::FORBIDDEN,
-                "not_a_navigation",
-                "This address has to be visited; it is not for fetching ahead.",
-            ),
-            Self::InsufficientRole => (
-                S::FORBIDDEN,
-                "insufficient_role",
-                "You do not have the role that this needs.",
-            ),
-            Self::InsufficientScope(_) => (
-                S::FORBIDDEN,
-                "insufficient_scope",
-                "The access token does not have the scope that this needs.",
-            ),
-            Self::InsufficientUserAuthentication { .. } => (
-                S::UNAUTHORIZED,
-                "insufficient_user_authentication",
-                "This needs a recent login. Give the password again.",
-            ),
-            Self::DifferentSessions => (
-                S::BAD_REQUEST,
-                "different_sessions",
-                "The tokens sent are of different sessions, and nothing was done. In a browser, logging in again ends both.",
-            ),
-            Self::DuplicateCookies => (
-                S::BAD_REQUEST,
-                "duplicate_cookies",
-                "The browser sent a login cookie twice. Delete this site's cookies in the browser, then log in again.",
-            ),
-            Self::CredentialUnreadable { .. } => (
-                S::BAD_REQUEST,
-                "credential_unreadable",
-                "A token of the request cannot be read or was not issued here, so its session may still be open. The \
-                 sessions of all others are ended.",
-            ),
-            Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here."),
-            Self::MethodNotAllowed => (
-                S::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "Not with this method; the Allow header says which.",
-            ),
-            Self::RequestTimeout => (
-                S::REQUEST_TIMEOUT,
-                "request_timeout",
-                "The request's body took too long to arrive.",
-            ),
-            Self::PayloadTooLarge => (
-                S::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "The request's body is too large.",
-            ),
-            Self::UnsupportedMediaType => (
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body's Content-Type is not the one that is taken here.",
-            ),
-            Self::BadRequest => (S::BAD_REQUEST, "bad_request", "The request cannot be read."),
-            Self::ClaimsTooLarge(_) => (
-                S::INTERNAL_SERVER_ERROR,
-                "claims_too_large",
-                "The server has more to say about this user than a token can hold. It was logged.",
-            ),
-            Self::Internal(_) => (
-                S::INTERNAL_SERVER_ERROR,
-                "internal",
-                "The server made a mistake. It was logged.",
-            ),
-        }
     }
 
     /// The challenge of a 401, of a missing scope, and of a bearer request that cannot be read (RFC 6750, section 3).
@@ -517,7 +425,41 @@ impl Error for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.describe().0
+        match self {
+            Self::AuthorizationUnreadable
+            | Self::DifferentSessions
+            | Self::DuplicateCookies
+            | Self::CredentialUnreadable { .. }
+            | Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::RefreshInvalid
+            | Self::RefreshExpired
+            | Self::RefreshReused
+            | Self::SessionClosed
+            | Self::InvalidCredentials
+            | Self::InvalidClient
+            | Self::InsufficientUserAuthentication { .. } => StatusCode::UNAUTHORIZED,
+            Self::CrossOrigin
+            | Self::DemoAccount
+            | Self::NotANavigation
+            | Self::InsufficientRole
+            | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::UsernameTaken | Self::PolicyKeepsNoSession | Self::PolicyHasNoRefresh => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InvalidInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::ClaimsTooLarge(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoreUnavailable(_) | Self::NotReady { .. } | Self::RevocationPending(_) | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
