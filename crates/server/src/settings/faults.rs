@@ -101,4 +101,14 @@ impl Faults {
     pub fn parsed<T: FromStr>(&mut self, setting: Setting<'_>, must: &str) -> Option<T> {
         self.parsed_by(setting, must, str::parse)
     }
+
+    /// Whether the setting has the second of two values; the first is the default.
+    pub(crate) fn is_second(&mut self, setting: Setting<'_>, [first, second]: [&str; 2], must: &str) -> bool {
+        let is_second = self.parsed_by(setting, must, |text| match text {
+            text if text == first => Ok(false),
+            text if text == second => Ok(true),
+            _ => Err(()),
+        });
+        is_second.unwrap_or(false)
+    }
 }

@@ -26,49 +26,33 @@ impl Listening {
 
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
         let bind = Setting::new("RESCIND_BIND", &given.bind);
-        let bind = faults
-            .parsed(
-                bind,
-                "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
-            )
-            .unwrap_or(Self::BIND);
+        let must = "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+        let bind = faults.parsed(bind, must).unwrap_or(Self::BIND);
         let metrics = Setting::new("RESCIND_METRICS_BIND", &given.metrics_bind);
-        let metrics: Option<SocketAddr> = faults.parsed(
-            metrics,
-            "must be an IP address and a port, such as 127.0.0.1:9090 or [::1]:9090",
-        );
+        let must = "must be an IP address and a port, such as 127.0.0.1:9090 or [::1]:9090";
+        let metrics: Option<SocketAddr> = faults.parsed(metrics, must);
         let is_apart = metrics.is_none_or(|metrics| metrics.port() == 0 || metrics != bind);
-        faults.require(
-            is_apart,
-            "RESCIND_METRICS_BIND",
-            "must not be the address of RESCIND_BIND: the figures are not for clients",
-        );
+        let must = "must not be the address of RESCIND_BIND: the figures are not for clients";
+        faults.require(is_apart, "RESCIND_METRICS_BIND", must);
         let public_url = Setting::new("RESCIND_PUBLIC_URL", &given.public_url);
         let must = "must be the address that people type, http:// or https://, a host and perhaps a port, and nothing after \
                     that: https://tokens.example";
         let url = faults.parsed_by(public_url, must, |text| origin(text).ok_or(()));
         let must = "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0";
-        faults.require(
-            public_url.is_given() || !bind.ip().is_unspecified(),
-            "RESCIND_PUBLIC_URL",
-            must,
-        );
+        let is_known = public_url.is_given() || !bind.ip().is_unspecified();
+        faults.require(is_known, "RESCIND_PUBLIC_URL", must);
         let prefix = Setting::new("RESCIND_COOKIE_PREFIX", &given.cookie_prefix);
         let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";
         // Browsers give names that begin with `__` a meaning.
         let name = |text: &str| name(text, 32).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
         let forward_auth = Setting::new("RESCIND_FORWARD_AUTH", &given.forward_auth);
-        let same_method = faults.parsed_by(forward_auth, "must be get or envoy", |text| match text {
-            "get" => Ok(false),
-            "envoy" => Ok(true),
-            _ => Err(()),
-        });
+        let same_method = faults.is_second(forward_auth, ["get", "envoy"], "must be get or envoy");
         Self {
             bind,
             public_url: url,
             metrics,
             cookie_prefix: faults.parsed_by(prefix, must, name),
-            forward_auth_same_method: same_method.unwrap_or(false),
+            forward_auth_same_method: same_method,
         }
     }
 

@@ -148,12 +148,7 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
     let namespace = Setting::new("RESCIND_REDIS_NAMESPACE", &given.redis_namespace);
     let read = Setting::new("RESCIND_BLACKLIST_READ", &given.blacklist_read);
     let lease = Setting::new("RESCIND_LEASE", &given.lease);
-    let replicated = faults.parsed_by(read, "must be direct or replicated", |text| match text {
-        "direct" => Ok(false),
-        "replicated" => Ok(true),
-        _ => Err(()),
-    });
-    let replicated = replicated.unwrap_or(false);
+    let replicated = faults.is_second(read, ["direct", "replicated"], "must be direct or replicated");
     if !url.is_given() {
         let must = "must not be replicated without REDIS_URL: the nodes share their blacklist in Redis";
         faults.require(!replicated, read.variable, must);

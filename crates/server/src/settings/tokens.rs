@@ -73,14 +73,7 @@ impl Tokens {
             .unwrap_or(VerifiedTokens::USUAL);
         let policy = policy(preset, given, faults);
         let status_list = Setting::new("RESCIND_STATUS_LIST", &given.status_list);
-        let on_or_off = |text: &str| match text {
-            "on" => Ok(true),
-            "off" => Ok(false),
-            _ => Err(()),
-        };
-        let status_list = faults
-            .parsed_by(status_list, "must be on or off", on_or_off)
-            .unwrap_or(false);
+        let status_list = faults.is_second(status_list, ["off", "on"], "must be on or off");
         let must = "must be off under a policy that keeps no sessions: no token would have a place";
         faults.require(!status_list || policy.keeps_sessions(), "RESCIND_STATUS_LIST", must);
         Self {
