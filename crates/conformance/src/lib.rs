@@ -276,6 +276,7 @@ mod tests {
             include_str!("log.rs"),
             include_str!("opening.rs"),
             include_str!("pruning.rs"),
+            include_str!("reauthenticating.rs"),
             include_str!("rotating.rs"),
             include_str!("status_list.rs"),
             include_str!("users.rs"),
