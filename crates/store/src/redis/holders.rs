@@ -63,6 +63,7 @@ impl RedisBlacklist {
         ];
         let arguments = vec![
             term.log.as_uuid().to_string(),
+            term.timeline.to_string(),
             self.seat.nonce(),
             term.life.as_str().to_owned(),
             self.seat.node.to_string(),
@@ -130,9 +131,11 @@ impl RedisBlacklist {
             .chain(page.iter().map(|revocation| self.keys.entry(revocation.scope)))
             .collect();
         let head = page.iter().map(|revocation| revocation.position).max();
-        let log = self.trust.term().map(|term| term.log.as_uuid().to_string());
+        let term = self.trust.term();
+        let log = term.as_ref().map(|term| term.log.as_uuid().to_string());
         let mut arguments = vec![
             log.unwrap_or_default(),
+            term.map_or(0, |term| term.timeline).to_string(),
             self.seat.nonce(),
             head.unwrap_or(Position::START).get().to_string(),
         ];

@@ -32,7 +32,7 @@ use tokio::{task::AbortHandle, time::sleep};
 use uuid::Uuid;
 
 use super::{
-    RedisBlacklist,
+    RedisBlacklist, millis,
     seat::{NewEntry, Request},
 };
 
@@ -87,8 +87,8 @@ impl ReplicatedBlacklist {
         Arc::new_cyclic(|own| Self {
             redis,
             copy: MemoryBlacklist::new(),
-            // In whole milliseconds; none at all would mean a node that reads directly.
-            lease: lease.max(Duration::from_millis(1)),
+            // In whole milliseconds, as others read it; none at all would mean a node that reads directly.
+            lease: Duration::from_millis(millis(lease).max(1)),
             clock: SystemClock::new(),
             state: Mutex::default(),
             until: AtomicU64::new(0),

@@ -51,21 +51,27 @@ const POLICY: &str = r"
 local policy = tells('memory', 'maxmemory_policy') or 'unknown'
 ";
 
-/// The table of holders of this log and this server, which is begun under another name if it was lost. Nothing if
-/// another database uses this server.
+/// The table of holders of this log, this server and this timeline of the database, which is begun under another name if it
+/// was lost. On a later timeline positions are given again, so entries and rows of the earlier one say nothing. Nothing if
+/// another database uses this server, or if the node does not know of the latest timeline yet.
 const TABLE: &str = r"
-local function table_of(log, nonce, holders, newest)
+local function table_of(log, timeline, nonce, holders, newest)
     local marked = read_mark(KEYS[1])
     if log == '' or (marked and marked ~= log) then
         return ''
     end
     local of = log .. ' ' .. server .. ' '
     local term = redis.call('HGET', holders, 'term')
-    if not term or string.sub(term, 1, #of) ~= of then
+    local is_ours = term and string.sub(term, 1, #of) == of
+    local begun = is_ours and tonumber(string.match(term, ' (%d+) %S+$')) or -1
+    if begun > tonumber(timeline) then
+        return ''
+    end
+    if begun < tonumber(timeline) then
         redis.call('DEL', holders, newest)
         -- A command may be sent twice, and the table be lost in between.
         local now = redis.call('TIME')
-        term = of .. nonce .. '.' .. now[1] .. '.' .. now[2]
+        term = of .. timeline .. ' ' .. nonce .. '.' .. now[1] .. '.' .. now[2]
         redis.call('HSET', holders, 'term', term, 'head', '0')
     end
     return term
@@ -195,7 +201,7 @@ return {server, 1}
     ])
 });
 
-/// A logout. Keys: mark, index, holders, newest entries, entries. Arguments: log, a nonce, the last position; then for
+/// A logout. Keys: mark, index, holders, newest entries, entries. Arguments: log, its timeline, a nonce, the last position; then for
 /// each entry its `until`, how long Redis keeps it, and its text for the newest entries. Returns in which life it ran, and
 /// the table of holders.
 pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
@@ -207,18 +213,18 @@ pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
 -- The entries first: with full memory Redis refuses the first write of a script, and no later one.
 local longest = -1
 for i = 5, #KEYS do
-    longest = math.max(longest, keep(KEYS[i], ARGV[3 * i - 11], ARGV[3 * i - 10]))
+    longest = math.max(longest, keep(KEYS[i], ARGV[3 * i - 10], ARGV[3 * i - 9]))
 end
 add_to(KEYS[2])
 if longest > redis.call('PTTL', KEYS[2]) then
     redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest))
 end
-local term = table_of(ARGV[1], ARGV[2], KEYS[3], KEYS[4])
+local term = table_of(ARGV[1], ARGV[2], ARGV[3], KEYS[3], KEYS[4])
 if term == '' then
     return {server, '', {}}
 end
-if tonumber(redis.call('HGET', KEYS[3], 'head')) < tonumber(ARGV[3]) then
-    redis.call('HSET', KEYS[3], 'head', ARGV[3])
+if tonumber(redis.call('HGET', KEYS[3], 'head')) < tonumber(ARGV[4]) then
+    redis.call('HSET', KEYS[3], 'head', ARGV[4])
 end
 local fields, has_holder = redis.call('HGETALL', KEYS[3]), false
 for i = 2, #fields, 2 do
@@ -227,7 +233,7 @@ end
 -- A node that registers later reads the log.
 if has_holder then
     for i = 5, #KEYS do
-        redis.call('XADD', KEYS[4], 'MAXLEN', 64, '*', term, ARGV[3 * i - 9])
+        redis.call('XADD', KEYS[4], 'MAXLEN', 64, '*', term, ARGV[3 * i - 8])
     end
 end
 return {server, term, fields}
@@ -235,9 +241,9 @@ return {server, term, fields}
     ])
 });
 
-/// A node's row in the table. Keys: mark, holders, newest entries, applied. Arguments: log, a nonce, the trusted life, the
-/// node, the number of this renewal, its lease, how far it has applied the log and in which table, its release, the
-/// lifetime of the table. Returns the table (nothing if a later renewal was here before), its head, whether the copy is
+/// A node's row in the table. Keys: mark, holders, newest entries, applied. Arguments: log, its timeline, a nonce, the trusted
+/// life, the node, the number of this renewal, its lease, how far it has applied the log and in which table, its release,
+/// the lifetime of the table. Returns the table (nothing if a later renewal was here before), its head, whether the copy is
 /// complete, and the newest entries that the node lacks.
 pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
@@ -245,27 +251,27 @@ pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
         TABLE,
         r"
 local term = ''
-if role == 'master' and server == ARGV[3] then
-    term = table_of(ARGV[1], ARGV[2], KEYS[2], KEYS[3])
+if role == 'master' and server == ARGV[4] then
+    term = table_of(ARGV[1], ARGV[2], ARGV[3], KEYS[2], KEYS[3])
 end
-local before = term ~= '' and redis.call('HGET', KEYS[2], ARGV[4])
+local before = term ~= '' and redis.call('HGET', KEYS[2], ARGV[5])
 -- One that was late on its way must not replace a later one, which may have a lease.
-local is_late = before and tonumber(string.match(before, '^%d+')) > tonumber(ARGV[5])
+local is_late = before and tonumber(string.match(before, '^%d+')) > tonumber(ARGV[6])
 if term == '' or is_late then
     return {'', 0, 0, {}, {}}
 end
-local applied = ARGV[8] == term and ARGV[7] or '0'
-redis.call('HSET', KEYS[2], ARGV[4], table.concat({ARGV[5], ARGV[6], applied, ARGV[9]}, ' '))
-redis.call('PEXPIRE', KEYS[2], ARGV[10])
-redis.call('PEXPIRE', KEYS[3], ARGV[10])
+local applied = ARGV[9] == term and ARGV[8] or '0'
+redis.call('HSET', KEYS[2], ARGV[5], table.concat({ARGV[6], ARGV[7], applied, ARGV[10]}, ' '))
+redis.call('PEXPIRE', KEYS[2], ARGV[11])
+redis.call('PEXPIRE', KEYS[3], ARGV[11])
 if before and string.match(before, '^%d+ %d+ (%d+)') ~= applied then
     -- Revokers that wait for it look at the table.
-    redis.call('XADD', KEYS[4], 'MAXLEN', 1, '*', ARGV[4], applied)
-    redis.call('PEXPIRE', KEYS[4], ARGV[10])
+    redis.call('XADD', KEYS[4], 'MAXLEN', 1, '*', ARGV[5], applied)
+    redis.call('PEXPIRE', KEYS[4], ARGV[11])
 end
 local log, life = read_mark(KEYS[1])
 local head, newest = tonumber(redis.call('HGET', KEYS[2], 'head')), {}
-if head > tonumber(applied) and tonumber(ARGV[6]) > 0 then
+if head > tonumber(applied) and tonumber(ARGV[7]) > 0 then
     for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '-', '+')) do
         if entry[2][1] == term then
             newest[#newest + 1] = entry[2][2]
