@@ -60,6 +60,9 @@ struct State {
     sync: Option<(Uuid, Position, Option<CopySync>)>,
 }
 
+/// How long a node is without a lease before it says so.
+const LONG: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 struct AbortOnDrop(AbortHandle);
 
@@ -189,8 +192,15 @@ impl ReplicatedBlacklist {
 
 /// Renews the lease until the adapter is dropped.
 async fn renew_for_ever(own: Weak<ReplicatedBlacklist>) {
-    let mut listening = None;
+    let (mut listening, mut held_at, mut is_told) = (None, SystemClock::new().since_boot(), false);
     while let Some(it) = own.upgrade() {
+        let now = it.clock.since_boot();
+        if it.has_lease() {
+            (held_at, is_told) = (now, false);
+        } else if !is_told && now.saturating_sub(held_at) > LONG {
+            tracing::warn!("this node has had no lease for {LONG:?}: each check asks Redis");
+            is_told = true;
+        }
         if let Err(error) = it.renew_lease().await {
             // The trust in Redis is renewed beside this, and reports what is wrong.
             tracing::debug!(error = %ErrorChain(&error), "the lease of the copy was not renewed");

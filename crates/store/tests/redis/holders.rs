@@ -24,7 +24,7 @@ use tokio::{
 use super::fixture::{PATIENCE, new_session, new_token, revocation, session_of, settings, until, uuid};
 
 /// The database: the log and the register.
-struct Sql {
+pub(crate) struct Sql {
     id: LogId,
     entries: Mutex<Vec<Revocation>>,
     timeline: AtomicU32,
@@ -32,7 +32,7 @@ struct Sql {
 }
 
 impl Sql {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             id: LogId::from_uuid(uuid()),
             entries: Mutex::default(),
@@ -45,7 +45,7 @@ impl Sql {
     }
 
     /// The first step of a logout.
-    fn commit(&self) -> Revocation {
+    pub(crate) fn commit(&self) -> Revocation {
         let mut entries = self.entries.lock().unwrap();
         let mut entry = revocation(new_session());
         entry.position = Position::new(entries.len() as u64 + 1);
@@ -124,13 +124,13 @@ async fn sync(sql: &Sql, node: &dyn Blacklist) -> Result<(), StoreError> {
 }
 
 /// A node with its maintenance.
-struct Node {
-    blacklist: Arc<ReplicatedBlacklist>,
+pub(crate) struct Node {
+    pub(crate) blacklist: Arc<ReplicatedBlacklist>,
     maintenance: [AbortHandle; 2],
 }
 
 impl Node {
-    async fn start(url: &str, sql: &Arc<Sql>, timeout: Duration) -> Self {
+    pub(crate) async fn start(url: &str, sql: &Arc<Sql>, timeout: Duration) -> Self {
         let redis = RedisBlacklist::connect(url, &settings().timeout(timeout))
             .await
             .unwrap();
@@ -164,7 +164,7 @@ impl Node {
         .await;
     }
 
-    async fn status(&self, entry: &Revocation) -> Option<RevocationStatus> {
+    pub(crate) async fn status(&self, entry: &Revocation) -> Option<RevocationStatus> {
         self.blacklist.check(new_token(), session_of(entry)).await.ok()
     }
 }

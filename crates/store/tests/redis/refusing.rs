@@ -1,10 +1,13 @@
 //! Unreliable servers, at the start and later.
 
-use rescind_session::ports::{Blacklist, StoreError};
+use rescind_session::ports::{Blacklist, RevocationStatus, StoreError};
 use rescind_store::{RedisBlacklist, RedisConnectError, RedisSettings};
 use rescind_testkit::{RedisServer, Tool, needs};
 
-use super::fixture::{follow, in_full, node, settings, whole};
+use super::{
+    fixture::{PATIENCE, follow, in_full, node, settings, whole},
+    holders::{Node, Sql},
+};
 
 async fn refused(url: &str) -> RedisConnectError {
     RedisBlacklist::connect(url, &settings()).await.unwrap_err()
@@ -116,7 +119,7 @@ async fn a_password_is_accepted_and_never_printed() {
 }
 
 /// The minimum rights of a Redis user, as in the README.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_acl_rights_in_the_readme_suffice() {
     let Some(_) = needs(Tool::Redis) else { return };
     let server = RedisServer::with(&["--requirepass", "right-horse"]).await;
@@ -135,6 +138,20 @@ async fn the_acl_rights_in_the_readme_suffice() {
     log.log_out(&node).await;
     log.assert_all_is_well(&node).await;
     assert_eq!(node.prune(log.entries[0].until, 10).await.unwrap(), 2);
+
+    // Copies, their leases and what they hear of each other, in a Redis that holds nothing else.
+    server.command(&["FLUSHALL"]).await;
+    let (url, sql) = (format!("redis://rescind:password@{at}"), Sql::new());
+    let first = Node::start(&url, &sql, PATIENCE).await;
+    let second = Node::start(&url, &sql, PATIENCE).await;
+    for _ in 0..3 {
+        let entry = sql.commit();
+        first.blacklist.insert(std::slice::from_ref(&entry)).await.unwrap();
+        assert_eq!(
+            second.status(&entry).await,
+            Some(RevocationStatus::Revoked(entry.scope))
+        );
+    }
 }
 
 #[tokio::test]
