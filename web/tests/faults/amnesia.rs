@@ -63,7 +63,7 @@ impl Scene {
     /// Presents all tokens at every node, during `fault` and until both nodes serve again.
     async fn under(&mut self, fault: impl AsyncFnOnce(&RedisServer)) {
         let filled = self.times_filled();
-        let hammer = Hammer::at(&self.nodes, ASKERS, &self.ended, &self.live);
+        let hammer = Hammer::at(&self.nodes, ASKERS, &*self.ended, &self.live);
         hammer.go_on(A_WHILE).await;
         fault(&self.redis).await;
         for node in &self.nodes {

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -19,6 +19,36 @@ use crate::{
     cluster::{Node, accepted},
     report::Times,
 };
+
+/// Revoked tokens, the newest first. More can be added while they are presented.
+#[derive(Clone, Default)]
+pub(crate) struct Dead(Arc<RwLock<Vec<Tokens>>>);
+
+impl From<&[Tokens]> for Dead {
+    fn from(tokens: &[Tokens]) -> Self {
+        Self(Arc::new(RwLock::new(tokens.to_vec())))
+    }
+}
+
+impl Dead {
+    /// Adds one whose logout was answered, and keeps that many.
+    pub(crate) fn add(&self, tokens: &Tokens, keep: usize) {
+        let mut dead = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        dead.insert(0, tokens.clone());
+        dead.truncate(keep);
+    }
+
+    /// The newest in every second turn.
+    fn of_turn(&self, turn: usize) -> Option<Tokens> {
+        let dead = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let at = if turn.is_multiple_of(2) {
+            0
+        } else {
+            turn / 2 % dead.len().max(1)
+        };
+        dead.get(at).cloned()
+    }
+}
 
 /// The clients, until [`rest`](Hammer::rest).
 pub(crate) struct Hammer {
@@ -64,22 +94,16 @@ impl Hammer {
     pub(crate) fn at<'a>(
         nodes: impl IntoIterator<Item = &'a Node>,
         askers: usize,
-        dead: &[Tokens],
+        dead: impl Into<Dead>,
         live: &[Tokens],
     ) -> Self {
         let rest = Arc::new(AtomicBool::new(false));
-        let (dead, live): (Arc<[_]>, Arc<[_]>) = (dead.into(), live.into());
+        let (dead, live): (Dead, Arc<[_]>) = (dead.into(), live.into());
         let mut tasks = JoinSet::new();
         for node in nodes {
             for asker in 0..askers {
-                let begin = asker * dead.len() / askers;
-                tasks.spawn(ask(
-                    node.api.clone(),
-                    Arc::clone(&dead),
-                    Arc::clone(&live),
-                    begin,
-                    Arc::clone(&rest),
-                ));
+                let (dead, live, rest) = (dead.clone(), Arc::clone(&live), Arc::clone(&rest));
+                tasks.spawn(ask(node.api.clone(), dead, live, asker * 7, rest));
             }
         }
         Self { rest, askers: tasks }
@@ -111,15 +135,17 @@ impl Hammer {
     }
 }
 
-async fn ask(api: ApiClient, dead: Arc<[Tokens]>, live: Arc<[Tokens]>, begin: usize, rest: Arc<AtomicBool>) -> Tally {
+async fn ask(api: ApiClient, dead: Dead, live: Arc<[Tokens]>, begin: usize, rest: Arc<AtomicBool>) -> Tally {
     let mut tally = Tally::default();
     for turn in begin.. {
         if rest.load(Ordering::SeqCst) {
             break;
         }
-        for (tokens, is_live) in [(&dead[turn % dead.len()], false), (&live[turn % live.len()], true)] {
+        let live = live[turn % live.len()].clone();
+        for (tokens, is_live) in [(dead.of_turn(turn), false), (Some(live), true)] {
+            let Some(tokens) = tokens else { continue };
             let begun = Instant::now();
-            let answer = accepted(me(&api, tokens).await);
+            let answer = accepted(me(&api, &tokens).await);
             let took = begun.elapsed();
             let (count, times) = match (is_live, answer) {
                 (false, Some(false)) => (&mut tally.refused, &mut tally.until_answer),

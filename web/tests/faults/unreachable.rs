@@ -71,7 +71,7 @@ async fn while_redis_hangs_every_answer_is_503_in_time() {
     let (mut outages, rounds) = (Outages::default(), rounds(2, 20));
     for _ in 0..rounds {
         let leaving = log_in(&nodes[0]).await;
-        let hammer = Hammer::at(&nodes, ASKERS, &dead, &live);
+        let hammer = Hammer::at(&nodes, ASKERS, &*dead, &live);
         redis.pause();
         for node in &nodes {
             node.until_refusing_service(&live[0]).await;
@@ -192,7 +192,7 @@ async fn a_node_cut_off_from_redis_accepts_no_token_and_the_others_serve() {
     let (mut outages, rounds) = (Outages::default(), rounds(4, 40));
     for round in 0..rounds {
         let leaving = log_in(&connected).await;
-        let hammer = Hammer::at([&cut_off], ASKERS, &dead, &live);
+        let hammer = Hammer::at([&cut_off], ASKERS, &*dead, &live);
         if round % 2 == 0 {
             cable.freeze();
         } else {
