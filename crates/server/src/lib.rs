@@ -28,6 +28,6 @@ pub use builder::NodeBuilder;
 pub use failure::Failure;
 pub use keys::{KeyCommands, KeyState, ListedKey, NewKey, Rotated};
 pub use node::Node;
-pub use program::{exit, read};
+pub use program::{exit, read, run};
 pub use rescind_api as api;
 pub use settings::{CommandLine, Settings};

@@ -11,6 +11,23 @@ use crate::{
     settings::{CommandLine, Settings, read_dot_env},
 };
 
+/// The whole `main` of the program `name`, if it has no settings of its own: reads the settings, and runs the command; without
+/// one, `serve`.
+///
+/// ```no_run
+/// # async fn serve(_: rescind_server::Settings) -> Result<(), rescind_server::Failure> { Ok(()) }
+/// fn main() -> std::process::ExitCode {
+///     rescind_server::run("shop", serve)
+/// }
+/// ```
+pub fn run(name: &str, serve: impl AsyncFnOnce(Settings) -> Result<(), Failure>) -> ExitCode {
+    let outcome = read().and_then(|line: CommandLine| {
+        let settings = Settings::judge(&line.given)?;
+        line.run(settings, serve)
+    });
+    exit(name, outcome)
+}
+
 /// Reads a `.env` file in the working directory, then the command line: a [`CommandLine`], or a program's own that contains
 /// one. Ends the program on a wrong command line and on `--help`.
 ///

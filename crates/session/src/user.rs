@@ -73,6 +73,15 @@ pub struct Credentials {
     pub password_hash: PasswordHash,
 }
 
+impl Credentials {
+    /// A user, and the hash that the password must match.
+    #[must_use]
+    pub fn new(user: User, password_hash: impl Into<String>) -> Self {
+        let password_hash = PasswordHash::new(password_hash);
+        Self { user, password_hash }
+    }
+}
+
 /// A name to log in with, in the one spelling that is stored and compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username(String);

@@ -1,14 +1,9 @@
-//! All that the shop adds for login, refresh and logout.
-
-use std::sync::Arc;
+//! What the shop says of its members, so that they can log in.
 
 use async_trait::async_trait;
-use rescind_server::{Failure, Node, Settings};
-use rescind_session::{
-    Credentials, PasswordHash, User, Username,
-    ports::{ClaimsSource, StoreError, UserStore},
-    token::{ClientId, ExtraClaims, UserId},
-};
+use rescind_session::ports::{ClaimsSource, StoreError, UserStore};
+use rescind_session::token::{ClientId, ExtraClaims, UserId};
+use rescind_session::{Credentials, User, Username};
 
 use crate::members::{Member, Members};
 
@@ -28,14 +23,8 @@ impl UserStore for Members {
 
     async fn credentials(&self, email: &Username) -> Result<Option<Credentials>, StoreError> {
         let member = self.by_email(email.as_str()).await.map_err(StoreError::unavailable)?;
-        let credentials = |member: Member| {
-            let password_hash = PasswordHash::new(&member.hash);
-            Ok(Credentials {
-                user: user(&member)?,
-                password_hash,
-            })
-        };
-        member.map(credentials).transpose()
+        let Some(member) = member else { return Ok(None) };
+        Ok(Some(Credentials::new(user(&member)?, member.hash)))
     }
 }
 
@@ -46,12 +35,4 @@ impl ClaimsSource for Members {
         let member = self.by_id(id).await.map_err(StoreError::unavailable)?;
         Ok(ExtraClaims::new().with_roles(member.map(|member| member.role)))
     }
-}
-
-pub async fn node(settings: Settings, members: Arc<Members>) -> Result<Node, Failure> {
-    Node::builder(settings)
-        .users(members.clone())
-        .claims(members)
-        .start()
-        .await
 }

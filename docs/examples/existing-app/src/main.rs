@@ -9,10 +9,8 @@ use std::{process::ExitCode, sync::Arc};
 
 use actix_web::{App, web};
 use members::Members;
-use rescind_server::{
-    CommandLine, Failure, Settings,
-    api::{Authenticated, Part, RequireRole, Routes, VerifiedOnly},
-};
+use rescind_server::api::{Authenticated, Part, RequireRole, Routes, VerifiedOnly};
+use rescind_server::{Failure, Node, Settings};
 
 /// For members; not after they have logged out.
 async fn orders(member: Authenticated) -> String {
@@ -33,7 +31,11 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let members = Members::open(&table)
         .await
         .map_err(|error| Failure::other("the members cannot be read", error))?;
-    let node = login::node(settings, Arc::new(members)).await?;
+    let node = Node::builder(settings)
+        .users(Arc::new(members.clone()))
+        .claims(Arc::new(members))
+        .start()
+        .await?;
     let rescind = node.rescind().clone();
     let shop = move || {
         App::new()
@@ -50,12 +52,6 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     node.serve(shop).await
 }
 
-fn run() -> Result<(), Failure> {
-    let line: CommandLine = rescind_server::read()?;
-    let settings = Settings::judge(&line.given)?;
-    line.run(settings, serve)
-}
-
 fn main() -> ExitCode {
-    rescind_server::exit("shop", run())
+    rescind_server::run("shop", serve)
 }

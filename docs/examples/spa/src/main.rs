@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 use rescind_server::{
-    CommandLine, Failure, Node, Settings,
+    Failure, Node, Settings,
     api::{Part, Problem, Rescind, Routes, browser},
 };
 use rescind_session::Password;
@@ -94,12 +94,6 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     served
 }
 
-fn run() -> Result<(), Failure> {
-    let line: CommandLine = rescind_server::read()?;
-    let settings = Settings::judge(&line.given)?;
-    line.run(settings, serve)
-}
-
 fn main() -> ExitCode {
-    rescind_server::exit("spa", run())
+    rescind_server::run("spa", serve)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use actix_web::App;
 use rescind_server::{
-    CommandLine, Failure, Node, Settings,
+    Failure, Node, Settings,
     api::{Part, Routes},
 };
 
@@ -24,12 +24,6 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     .await
 }
 
-fn run() -> Result<(), Failure> {
-    let line: CommandLine = rescind_server::read()?;
-    let settings = Settings::judge(&line.given)?;
-    line.run(settings, serve)
-}
-
 fn main() -> ExitCode {
-    rescind_server::exit("issuer", run())
+    rescind_server::run("issuer", serve)
 }
