@@ -196,11 +196,11 @@ async fn an_exhausted_pool_is_503_in_time_and_spends_no_refresh_token() {
         }
         // One statement takes two seconds on the only connection; all other requests wait for it.
         let slow = tokio::spawn({
-            let url = database.url().to_owned();
+            let (server, url) = (PostgresServer::shared().await, database.url().to_owned());
             async move {
                 let statements =
                     "BEGIN; LOCK TABLE rescind_sessions IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT";
-                PostgresServer::shared().await.sql_in(&url, statements).await
+                server.sql_in(&url, statements).await
             }
         });
         until_locked(database.url()).await;

@@ -141,7 +141,7 @@ async fn a_forgotten_visitors_account_is_deleted_after_its_sessions_were_ended()
     let running = open(program()).await;
     let gone = Visitor::be_robbed(&running).await;
     let tokens = gone.access();
-    crate::bounds::crowd(&running, 2_000).await;
+    crate::bounds::crowd(&running, 1_200, true).await;
     let here = Visitor::be_robbed(&running).await;
     let began = Instant::now();
     while copies(&running).await.len() > 1 {
