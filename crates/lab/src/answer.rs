@@ -1,52 +1,69 @@
-//! Six answers: the five with tokens, and plain sessions without any.
+//! The answers: the five with tokens, two for a service elsewhere, and plain sessions without any token.
+//!
+//! An answer is a row of [`Answer::ALL`] here, and a section of texts in the pages' content.
 
 use std::{fmt, str::FromStr};
 
 use rescind_session::Preset;
 
-/// How to log a user out: one of the five policies, or no JSON Web Token at all.
+/// How to log a user out: one of the five policies, a message to a service elsewhere, or no JSON Web Token at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// With JSON Web Tokens, under this policy.
     Tokens(Preset),
+    /// With JSON Web Tokens of [`Answer::ISSUER`], which another service checks by itself.
+    Elsewhere(News),
     /// Plain server sessions: a random number in a cookie, and a row that is looked up on every request.
     Sessions,
 }
 
+/// How another service learns of ended sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum News {
+    /// The issuer pushes a security event.
+    Event,
+    /// The service reads the issuer's status list.
+    List,
+}
+
 impl Answer {
-    /// All six, in the article's order; it ends with the sixth.
-    pub const ALL: [Self; 6] = [
+    /// All of them, in the order of the pages: the article's five, the newer two, and the one without tokens.
+    pub const ALL: [Self; 8] = [
         Self::Tokens(Preset::Stored),
         Self::Tokens(Preset::ClientDelete),
         Self::Tokens(Preset::ShortLived),
         Self::Tokens(Preset::Rotation),
         Self::Tokens(Preset::Blacklist),
+        Self::Elsewhere(News::Event),
+        Self::Elsewhere(News::List),
         Self::Sessions,
     ];
 
-    /// The name in addresses.
+    /// The policy of the issuer whose tokens a service elsewhere checks.
+    pub const ISSUER: Preset = Preset::Rotation;
+
+    /// The name in addresses, and of its texts.
     #[must_use]
     pub fn slug(self) -> &'static str {
-        match self {
-            Self::Tokens(Preset::Stored) => "stored",
-            Self::Tokens(Preset::ClientDelete) => "client-delete",
-            Self::Tokens(Preset::ShortLived) => "short-lived",
-            Self::Tokens(Preset::Rotation) => "rotation",
-            Self::Tokens(Preset::Blacklist) => "blacklist",
-            Self::Sessions => "sessions",
-        }
+        self.names().0
     }
 
     /// The name for people.
     #[must_use]
     pub fn name(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Tokens(Preset::Stored) => "Stored tokens",
-            Self::Tokens(Preset::ClientDelete) => "Delete on the client",
-            Self::Tokens(Preset::ShortLived) => "Short-lived tokens",
-            Self::Tokens(Preset::Rotation) => "Rotation",
-            Self::Tokens(Preset::Blacklist) => "Blacklist",
-            Self::Sessions => "Plain server sessions",
+            Self::Tokens(Preset::Stored) => ("stored", "Stored tokens"),
+            Self::Tokens(Preset::ClientDelete) => ("client-delete", "Delete on the client"),
+            Self::Tokens(Preset::ShortLived) => ("short-lived", "Short-lived tokens"),
+            Self::Tokens(Preset::Rotation) => ("rotation", "Rotation"),
+            Self::Tokens(Preset::Blacklist) => ("blacklist", "Blacklist"),
+            Self::Elsewhere(News::Event) => ("pushed-event", "Pushed event"),
+            Self::Elsewhere(News::List) => ("status-list", "Status list"),
+            Self::Sessions => ("sessions", "Plain server sessions"),
         }
     }
 
@@ -55,7 +72,17 @@ impl Answer {
     pub fn preset(self) -> Option<Preset> {
         match self {
             Self::Tokens(preset) => Some(preset),
+            Self::Elsewhere(_) => Some(Self::ISSUER),
             Self::Sessions => None,
+        }
+    }
+
+    /// How the service that is asked learns of ended sessions, if it is another one than the issuer.
+    #[must_use]
+    pub fn news(self) -> Option<News> {
+        match self {
+            Self::Elsewhere(news) => Some(news),
+            Self::Tokens(_) | Self::Sessions => None,
         }
     }
 }
@@ -66,9 +93,9 @@ impl fmt::Display for Answer {
     }
 }
 
-/// The name is none of the six.
+/// The name is none of the answers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no such answer; it is one of stored, client-delete, short-lived, rotation, blacklist, sessions")]
+#[error("no such answer")]
 pub struct UnknownAnswer;
 
 impl FromStr for Answer {

@@ -1,6 +1,6 @@
 //! The browser: its cookies, and the headers that it adds itself.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use actix_web::{cookie::Cookie, http::Method};
 
@@ -75,7 +75,7 @@ impl Browser {
 }
 
 /// The headers of a program without a browser: the thief's.
-pub(crate) fn plain_request(method: Method, path: &'static str) -> Request {
+pub(crate) fn plain_request(method: Method, path: impl Into<Cow<'static, str>>) -> Request {
     Request::new(method, path, false).with_header("Host", host())
 }
 

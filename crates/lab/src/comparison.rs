@@ -26,7 +26,7 @@ use crate::{
     meter::{Access, Store},
     picture::Loot,
     sandbox::{Sandbox, SandboxError, Setup},
-    trace::{Exchange, Outcome},
+    trace::{Exchange, Outcome, Who},
 };
 
 /// The shortest lifetime of a token.
@@ -136,7 +136,7 @@ impl Scenario {
         let mut setup = Setup::new(answer, started);
         setup.policy.access_ttl = match answer {
             Answer::Tokens(Preset::Stored | Preset::ClientDelete) | Answer::Sessions => self.long,
-            Answer::Tokens(_) => self.short,
+            Answer::Tokens(_) | Answer::Elsewhere(_) => self.short,
         };
         if let Some(refresh) = setup.policy.refresh {
             setup.policy.refresh = Some(Refresh {
@@ -229,6 +229,8 @@ pub struct Costs {
     pub blacklist_reads: u32,
     /// How many signatures were checked for them.
     pub signature_checks: u32,
+    /// How many messages were pushed to another service, because sessions had ended.
+    pub pushed: u32,
     /// The size of your data in all stores just before your logout, in bytes.
     pub bytes_before: usize,
     /// The same just after.
@@ -272,7 +274,7 @@ pub enum ComparisonError {
     Endless,
 }
 
-/// Plays the story under all six answers.
+/// Plays the story under all answers.
 ///
 /// # Errors
 /// [`ComparisonError`]
@@ -341,10 +343,10 @@ impl<'a> Play<'a> {
                 .filter(|tick| *tick > now && *tick < next && *tick > self.scenario.theft)
                 .collect();
             for tick in quiet {
-                self.pass_until(tick);
+                self.pass_until(tick).await;
                 self.replay().await;
             }
-            self.pass_until(next);
+            self.pass_until(next).await;
             self.you_act().await;
             self.thief_acts().await;
         }
@@ -361,13 +363,16 @@ impl<'a> Play<'a> {
             .into_iter()
             .chain(self.yours_until)
             .chain(self.thiefs_until)
+            .chain(self.sandbox.news_due())
             .filter(|at| *at > now)
             .min()
             .or(last_tick.filter(|at| *at > now))
     }
 
-    fn pass_until(&mut self, at: Duration) {
-        self.sandbox.pass(at.saturating_sub(self.sandbox.now()));
+    async fn pass_until(&mut self, at: Duration) {
+        let news = self.sandbox.pass(at.saturating_sub(self.sandbox.now())).await;
+        let pushed = news.iter().filter(|message| message.who == Who::Issuer).count();
+        self.lane.costs.pushed += u32::try_from(pushed).unwrap_or(u32::MAX);
     }
 
     fn mark(&mut self, what: What) {

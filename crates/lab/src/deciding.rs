@@ -29,6 +29,8 @@ pub enum Decided {
     Expiry,
     /// Whether the blacklist has an entry.
     Blacklist,
+    /// Whether the service has learnt that the session ended.
+    News,
     /// Whether the session's row is open.
     SessionRow,
     /// Whether name and password match.
@@ -61,6 +63,7 @@ impl Decided {
             Self::Signature => "the signature",
             Self::Expiry => "signature and expiry",
             Self::Blacklist => "the blacklist",
+            Self::News => "what it had learnt",
             Self::SessionRow => "the session's row",
             Self::Credentials => "name and password",
             Self::LoginLimit => "the login limit",

@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`Answer`] | the five answers, and plain sessions as the sixth |
+//! | [`Answer`] | the five answers with tokens, two for a service elsewhere, and plain sessions |
 //! | [`Sandbox`] | one world: a server, its stores, a browser, a thief, and the time |
 //! | [`Action`], [`Step`] | its buttons, and what each press did |
-//! | [`comparison`] | one story under all six answers |
+//! | [`comparison`] | one story under all answers |
 //! | [`race`] | two tabs refresh with the same token, or you and a thief |
 //! | [`Rollover`] | a signing key is replaced while users are logged in |
 //! | [`raw`] | requests and replies as on the wire, cookies attribute by attribute |
@@ -19,6 +19,7 @@ mod bytes;
 mod clock;
 pub mod comparison;
 mod deciding;
+mod elsewhere;
 mod faults;
 pub mod meter;
 mod picture;
@@ -32,9 +33,10 @@ mod step;
 mod trace;
 
 pub use action::{Action, UnknownAction};
-pub use answer::{Answer, UnknownAnswer};
+pub use answer::{Answer, News, UnknownAnswer};
 pub use browser::KeptCookie;
 pub use deciding::{Asked, Decided};
+pub use elsewhere::Heard;
 pub use faults::Mood;
 pub use picture::{Loot, Picture, PlainRow};
 pub use plain::COOKIE as PLAIN_COOKIE;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rescind_session::{Revocation, Session};
 
-use crate::{browser::KeptCookie, faults::Mood};
+use crate::{browser::KeptCookie, elsewhere::Heard, faults::Mood};
 
 /// What the thief has.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Picture {
     pub blacklist: Vec<Revocation>,
     /// Whether the blacklist is complete.
     pub blacklist_is_whole: bool,
+    /// What the service elsewhere knows, if there is one.
+    pub heard: Option<Heard>,
     /// The state of the blacklist.
     pub mood: Mood,
     /// Whether the reply to your next refresh will be lost.

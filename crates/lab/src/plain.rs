@@ -1,4 +1,4 @@
-//! The sixth answer: plain server sessions, with the usual library.
+//! The answer without tokens: plain server sessions, with the usual library.
 //!
 //! A random number in a cookie, a row in a database, and a read of that row on every request. No signature, no trusted
 //! expiry, nothing to revoke: logging out deletes the row. It is `actix-session`, with a store in memory behind the

@@ -18,10 +18,11 @@ use rescind_session::{
 pub use crate::server::SandboxError;
 use crate::{
     action::Action,
-    answer::Answer,
+    answer::{Answer, News},
     browser::{Browser, plain_request},
     clock::Machine,
     deciding::Asked,
+    elsewhere::{Elsewhere, LISTENED, to_the_service},
     faults::Mood,
     picture::{Loot, Picture, PlainRow},
     plain,
@@ -105,6 +106,8 @@ pub struct Sandbox {
     setup: Setup,
     hardware: Arc<Hardware>,
     server: Option<Server>,
+    /// The service that is asked, if it is another one.
+    elsewhere: Option<Elsewhere>,
     browser: Browser,
     loot: Loot,
     loses_next_reply: bool,
@@ -120,12 +123,25 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError`]
     pub async fn open(setup: Setup, rng: StdRng) -> Result<Self, SandboxError> {
-        let hardware = Arc::new(Hardware::new(Machine::at(setup.started), rng)?);
+        let news = setup.answer.news();
+        let began = news.and_then(|_| setup.started.checked_sub(LISTENED).ok());
+        let hardware = Arc::new(Hardware::new(Machine::at(began.unwrap_or(setup.started)), rng)?);
         let server = Server::start(&hardware, kind(&setup)).await?;
         server.sign_up(USERNAME, PASSWORD).await?;
+        let elsewhere = match news {
+            Some(news) => {
+                let mut elsewhere = Elsewhere::start(&hardware, &server, news).await?;
+                elsewhere.hear(&hardware, &server, Duration::ZERO).await;
+                hardware.machine.pass(LISTENED);
+                elsewhere.hear(&hardware, &server, Duration::ZERO).await;
+                Some(elsewhere)
+            }
+            None => None,
+        };
         Ok(Self {
             setup,
             hardware,
+            elsewhere,
             server: Some(server),
             browser: Browser::default(),
             loot: Loot::default(),
@@ -151,7 +167,8 @@ impl Sandbox {
     pub fn bytes(&self) -> usize {
         /// Service, stores and keys, before anything has happened. Measured, and rounded up.
         const EMPTY: usize = 64 * 1024;
-        EMPTY + self.steps.iter().map(Step::bytes).sum::<usize>()
+        let elsewhere = self.elsewhere.as_ref().map_or(0, Elsewhere::bytes);
+        EMPTY + elsewhere + self.steps.iter().map(Step::bytes).sum::<usize>()
     }
 
     /// Its age, in its own time.
@@ -224,6 +241,7 @@ impl Sandbox {
     /// [`Refused`]; then it had no effect.
     pub async fn press(&mut self, action: Action) -> Result<&Step, Refused> {
         self.can(action)?;
+        let mut news = Vec::new();
         let exchanges = match action {
             Action::LogIn => vec![self.log_in().await],
             Action::Call => self.call().await,
@@ -245,7 +263,7 @@ impl Sandbox {
             }
             Action::ThiefRefreshes => self.thief_refreshes().await.into_iter().collect(),
             _ => {
-                self.without_a_request(action).await?;
+                news = self.without_a_request(action).await?;
                 Vec::new()
             }
         };
@@ -260,21 +278,22 @@ impl Sandbox {
             action,
             exchanges,
             maintenance,
+            news,
             after: self.picture().await,
         };
         self.steps.push(step);
         self.steps.last().ok_or(Refused::TooManySteps)
     }
 
-    async fn without_a_request(&mut self, action: Action) -> Result<(), Refused> {
+    async fn without_a_request(&mut self, action: Action) -> Result<Vec<Exchange>, Refused> {
         match action {
             Action::WaitBeforeExpiry => {
                 let left = self.until_expiry(A_SECOND)?;
-                self.pass(left.saturating_sub(A_SECOND));
+                return Ok(self.pass(left.saturating_sub(A_SECOND)).await);
             }
             Action::WaitAfterExpiry => {
                 let left = self.until_expiry(Duration::ZERO)?;
-                self.pass(left.saturating_add(A_SECOND));
+                return Ok(self.pass(left.saturating_add(A_SECOND)).await);
             }
             Action::BlacklistForgets => {
                 let _ = self.hardware.blacklist.inner().forget();
@@ -291,11 +310,11 @@ impl Sandbox {
             Action::SetClockBack => self.hardware.machine.step_wall(SignedDuration::from_hours(-1)),
             other => {
                 if let Some(by) = other.fixed_wait() {
-                    self.pass(by);
+                    return Ok(self.pass(by).await);
                 }
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// The program reads the log twice a second. Here time is stopped, so the sandbox does it when time passes, when
@@ -311,10 +330,25 @@ impl Sandbox {
             || exchanges.iter().any(|exchange| exchange.outcome == Outcome::CannotTell)
     }
 
-    /// Time passes, for all parties.
-    pub(crate) fn pass(&mut self, by: Duration) {
-        self.now = self.now.saturating_add(by);
-        self.hardware.machine.pass(by);
+    /// Time passes, for all parties. Returns what reached the service elsewhere.
+    pub(crate) async fn pass(&mut self, by: Duration) -> Vec<Exchange> {
+        let until = self.now.saturating_add(by);
+        let mut news = Vec::new();
+        if let (Some(elsewhere), Some(server)) = (&mut self.elsewhere, &self.server) {
+            for stop in elsewhere.stops(self.now, until) {
+                self.hardware.machine.pass(stop.saturating_sub(self.now));
+                self.now = stop;
+                news.extend(elsewhere.hear(&self.hardware, server, stop).await);
+            }
+        }
+        self.hardware.machine.pass(until.saturating_sub(self.now));
+        self.now = until;
+        news
+    }
+
+    /// When the service elsewhere is going to learn of a session that has ended.
+    pub(crate) fn news_due(&self) -> Option<Duration> {
+        self.elsewhere.as_ref()?.heard().due
     }
 
     pub(crate) async fn run_maintenance(&self) -> Vec<crate::meter::Call> {
@@ -356,7 +390,16 @@ impl Sandbox {
     }
 
     async fn call_once(&mut self) -> Exchange {
-        let request = self.browser.request(Method::GET, "/api/me", self.now);
+        let request = match &self.elsewhere {
+            None => self.browser.request(Method::GET, "/api/me", self.now),
+            // A service at another host gets no cookie of the issuer's: the token is handed on to it.
+            Some(_) => match self.access() {
+                Some(token) => {
+                    to_the_service(Method::GET, "/api/me").with_header("Authorization", format!("Bearer {token}"))
+                }
+                None => to_the_service(Method::GET, "/api/me"),
+            },
+        };
         self.yours(request).await
     }
 
@@ -375,9 +418,14 @@ impl Sandbox {
 
     pub(crate) async fn replay(&mut self) -> Option<Exchange> {
         let stolen = self.loot.access.clone()?;
-        let request = plain_request(Method::GET, "/api/me");
+        let request = match &self.elsewhere {
+            Some(_) => to_the_service(Method::GET, "/api/me"),
+            None => plain_request(Method::GET, "/api/me"),
+        };
         let request = match self.setup.answer {
-            Answer::Tokens(_) => request.with_header("Authorization", format!("Bearer {stolen}")),
+            Answer::Tokens(_) | Answer::Elsewhere(_) => {
+                request.with_header("Authorization", format!("Bearer {stolen}"))
+            }
             Answer::Sessions => request.with_header("Cookie", format!("{}={stolen}", plain::COOKIE)),
         };
         Some(self.exchange(Who::Thief, request).await)
@@ -409,7 +457,7 @@ impl Sandbox {
     /// When your access token or plain session expires, in the sandbox's own time.
     pub(crate) fn yours_until(&self) -> Option<Duration> {
         match self.setup.answer {
-            Answer::Tokens(_) => self.runs_out(self.access()?),
+            Answer::Tokens(_) | Answer::Elsewhere(_) => self.runs_out(self.access()?),
             Answer::Sessions => {
                 let mut cookies = self.browser.cookies(self.now);
                 cookies.find(|cookie| cookie.name == plain::COOKIE)?.until
@@ -441,7 +489,7 @@ impl Sandbox {
         exchange
     }
 
-    async fn exchange(&self, who: Who, request: Request) -> Exchange {
+    async fn exchange(&mut self, who: Who, request: Request) -> Exchange {
         let asked = match request.path.as_ref() {
             "/login" => Asked::LogIn,
             "/logout" => Asked::LogOut,
@@ -449,10 +497,16 @@ impl Sandbox {
             _ => Asked::AskingDoor,
         };
         let recorder = Recorder::start(who, asked, request);
+        if let (Some(elsewhere), Asked::AskingDoor) = (&self.elsewhere, asked) {
+            return elsewhere.asked(recorder).await;
+        }
         let reply = match &self.server {
             Some(server) => Some(server.answer(&recorder).await),
             None => None,
         };
+        if let Some(elsewhere) = &mut self.elsewhere {
+            elsewhere.notice(&self.hardware, self.now).await;
+        }
         recorder.end(reply, self.check())
     }
 
@@ -463,7 +517,7 @@ impl Sandbox {
 
     fn access_cookie(&self) -> &'static str {
         match self.setup.answer {
-            Answer::Tokens(_) => ACCESS_COOKIE,
+            Answer::Tokens(_) | Answer::Elsewhere(_) => ACCESS_COOKIE,
             Answer::Sessions => plain::COOKIE,
         }
     }
@@ -537,6 +591,7 @@ impl Sandbox {
                 blacklist.check(nobody.0, nobody.1).await,
                 Ok(RevocationStatus::NotRevoked)
             ),
+            heard: self.elsewhere.as_ref().map(|elsewhere| elsewhere.heard().clone()),
             mood: self.hardware.blacklist.mood(),
             loses_next_reply: self.loses_next_reply,
         }
@@ -551,7 +606,8 @@ fn plain_row((key, values, until): (String, std::collections::HashMap<String, St
 
 fn kind(setup: &Setup) -> Kind {
     match setup.answer {
-        Answer::Tokens(_) => Kind::Tokens(setup.policy.clone()),
+        Answer::Tokens(_) | Answer::Elsewhere(News::Event) => Kind::Tokens(setup.policy.clone(), false),
+        Answer::Elsewhere(News::List) => Kind::Tokens(setup.policy.clone(), true),
         Answer::Sessions => Kind::Sessions(setup.session_life),
     }
 }

@@ -18,11 +18,12 @@ use actix_web::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::{
-    Form, InvalidSetting, Part, Problem, RateLimit, Rescind, Routes, STRICT_CONTENT_SECURITY_POLICY, Settings, browser,
-    extractor_problems,
+    Form, InvalidSetting, Part, Problem, RateLimit, Rescind, ResourceServerError, Routes,
+    STRICT_CONTENT_SECURITY_POLICY, Settings, browser, extractor_problems,
 };
 use rescind_session::{
-    AnchoredClock, Config, ConfigError, HashingSettings, Keys, Password, Policy, Ports, SessionService, SignUpError,
+    AnchoredClock, Config, ConfigError, HashingSettings, Keys, LoginError, Password, Policy, Ports, SessionService,
+    SignUpError,
     memory::{MemorySessions, MemoryUsers},
     ports::{SessionStore, StoreError},
     token::{Algorithm, KeyError, KeyRing, RefreshKey, RefreshKeys, SigningKey},
@@ -40,6 +41,8 @@ use crate::{
     trace::Recorder,
 };
 
+/// Whom the tokens are for.
+pub(crate) const AUDIENCE: &str = "rescind-api";
 /// How long a request in a sandbox waits for its stores.
 const STORE_TIMEOUT: Duration = Duration::from_millis(60);
 const BATCH: u32 = 100;
@@ -57,6 +60,10 @@ pub enum SandboxError {
     Store(#[from] StoreError),
     #[error("the sandbox's account could not be made")]
     SignUp(#[from] SignUpError),
+    #[error("the sandbox's other account could not log in")]
+    LogIn(#[from] LoginError),
+    #[error(transparent)]
+    Elsewhere(#[from] ResourceServerError),
     #[error(transparent)]
     Url(#[from] url::ParseError),
 }
@@ -112,7 +119,7 @@ pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
         .iterations(1)
         .at_once(1)
         .waiting(8);
-    Config::new(ORIGIN, "rescind-api")
+    Config::new(ORIGIN, AUDIENCE)
         .policy(policy)
         .store_timeout(store_timeout)
         .token_cache(0)
@@ -122,8 +129,8 @@ pub(crate) fn config(policy: Policy, store_timeout: Duration) -> Config {
 /// What is served.
 #[derive(Clone)]
 pub(crate) enum Kind {
-    /// Tokens under a policy.
-    Tokens(Policy),
+    /// Tokens under a policy, and whether they name a status list.
+    Tokens(Policy, bool),
     /// Plain sessions with this lifetime.
     Sessions(Duration),
 }
@@ -142,11 +149,12 @@ impl Server {
         let clock = AnchoredClock::new(hardware.machine.clone());
         // Stores in memory have no clock of their own, so the two cannot differ.
         let _ = clock.anchor(hardware.sessions.store_clock().await?);
-        let policy = match &kind {
-            Kind::Tokens(policy) => policy.clone(),
-            Kind::Sessions(_) => Policy::client_delete(),
+        let (policy, lists) = match &kind {
+            Kind::Tokens(policy, lists) => (policy.clone(), *lists),
+            Kind::Sessions(_) => (Policy::client_delete(), false),
         };
-        let config = config(policy, STORE_TIMEOUT);
+        let lists = lists.then(|| format!("{ORIGIN}/oauth/status"));
+        let config = config(policy, STORE_TIMEOUT).status_list(lists);
         let ports = Ports {
             users: hardware.users.clone(),
             sessions: hardware.sessions.clone(),
@@ -192,9 +200,15 @@ impl Server {
     /// Answers a request. It logs nothing: simulated robberies do not belong in the program's log.
     pub(crate) async fn answer(&self, recorder: &Recorder) -> Reply {
         let request = &recorder.request;
-        let rescind = self.rescind.with_service(recorder.around(self.service()));
+        let rescind = match request.path.starts_with("/oauth/status") {
+            // Its lists are kept for a second, and that clock is not the sandbox's.
+            true => Rescind::new(self.service().clone(), self.rescind.settings().clone()).ok(),
+            false => None,
+        };
+        let rescind = rescind.as_ref().unwrap_or(&self.rescind);
+        let rescind = rescind.with_service(recorder.around(self.service()));
         match &self.kind {
-            Kind::Tokens(_) => {
+            Kind::Tokens(..) => {
                 let app = App::new()
                     .configure(extractor_problems)
                     .configure(rescind.mount(routes()))
@@ -231,6 +245,7 @@ fn routes() -> Routes {
         .with(Part::Health)
         .with(Part::Browser)
         .with(Part::Jwks)
+        .with(Part::StatusList)
         .whole_prefix()
 }
 
@@ -246,7 +261,7 @@ async fn log_in(
 }
 
 /// Passes a request to an application.
-async fn carry<S, R, B>(app: &S, request: R) -> Reply
+pub(crate) async fn carry<S, R, B>(app: &S, request: R) -> Reply
 where
     S: Service<R, Response = ServiceResponse<B>, Error = actix_web::Error>,
     B: MessageBody + 'static,
@@ -258,7 +273,7 @@ where
 }
 
 /// The request for actix.
-fn on_its_way(request: &Request) -> test::TestRequest {
+pub(crate) fn on_its_way(request: &Request) -> test::TestRequest {
     let mut on_its_way = test::TestRequest::default()
         .method(request.method.clone())
         .uri(&request.path);

@@ -16,6 +16,8 @@ pub struct Step {
     pub exchanges: Vec<Exchange>,
     /// The store calls of the maintenance afterwards.
     pub maintenance: Vec<Call>,
+    /// What reached the service elsewhere, while time passed.
+    pub news: Vec<Exchange>,
     /// The snapshot afterwards.
     pub after: Picture,
 }
@@ -24,7 +26,12 @@ impl Step {
     /// Its approximate size in memory.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.exchanges.iter().map(Exchange::bytes).sum::<usize>()
+            + self
+                .exchanges
+                .iter()
+                .chain(&self.news)
+                .map(Exchange::bytes)
+                .sum::<usize>()
             + size_of_val(self.maintenance.as_slice())
             + self.after.bytes()
     }

@@ -24,6 +24,10 @@ pub enum Who {
     Browser,
     /// The holder of the copy.
     Thief,
+    /// The issuer, which pushes an event to another service.
+    Issuer,
+    /// Another service, which reads what the issuer publishes.
+    Service,
 }
 
 /// A request and its outcome.
@@ -32,6 +36,8 @@ pub struct Exchange {
     pub who: Who,
     /// What it asks for.
     pub asked: Asked,
+    /// Whether another service was asked, which has only the issuer's keys.
+    pub elsewhere: bool,
     pub request: Request,
     /// The reply; `None` if the server does not run.
     pub reply: Option<Reply>,
@@ -135,6 +141,7 @@ impl Exchange {
             who,
             outcome: Outcome::of(reply.as_ref()),
             decided: Decided::Unknown,
+            elsewhere: false,
             arrived: reply.is_some(),
             asked,
             request,

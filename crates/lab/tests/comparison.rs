@@ -1,11 +1,11 @@
-//! One story under six answers: the server's replies, compared with the table of policies.
+//! One story under all answers: the server's replies, compared with the table of policies.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers included")]
 
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
-    Answer,
+    Answer, News,
     comparison::{Lane, Scenario, ScenarioError, Stolen, What, compare},
 };
 use rescind_session::Preset;
@@ -30,10 +30,10 @@ async fn after_logout(scenario: &Scenario) -> Vec<u64> {
 #[actix_web::test]
 async fn the_measured_results_match_the_table_of_policies() {
     let scenario = Scenario::default();
-    // Stored, client-delete, short-lived, rotation, blacklist, plain sessions.
+    // Stored, client-delete, short-lived, rotation, blacklist; an event after 2 s, a list each 10 s; plain sessions.
     let long = minutes(12 * 60 - 8).as_secs();
     let short = minutes(2).as_secs();
-    assert_eq!(after_logout(&scenario).await, [0, long, short, short, 0, 0]);
+    assert_eq!(after_logout(&scenario).await, [0, long, short, short, 0, 2, 10, 0]);
 }
 
 #[actix_web::test]
@@ -43,8 +43,10 @@ async fn each_answer_costs_its_store_calls() {
         let (database, blacklist) = match lane.answer {
             Answer::Tokens(Preset::Stored) | Answer::Sessions => (lane.costs.calls, 0),
             Answer::Tokens(Preset::Blacklist) => (0, lane.costs.calls),
-            Answer::Tokens(_) => (0, 0),
+            Answer::Tokens(_) | Answer::Elsewhere(_) => (0, 0),
         };
+        let pushed = u32::from(lane.answer == Answer::Elsewhere(News::Event));
+        assert_eq!(lane.costs.pushed, pushed, "{}", lane.answer);
         assert_eq!(
             per_call(lane.costs.database_reads),
             per_call(database),
@@ -97,7 +99,9 @@ async fn a_token_stolen_before_a_refresh_works_until_its_own_expiry() {
     };
     for lane in lanes(&scenario).await {
         let until = match lane.answer {
-            Answer::Tokens(Preset::ShortLived | Preset::Rotation | Preset::Blacklist) => scenario.short,
+            Answer::Tokens(Preset::ShortLived | Preset::Rotation | Preset::Blacklist) | Answer::Elsewhere(_) => {
+                scenario.short
+            }
             Answer::Tokens(Preset::ClientDelete) => scenario.long,
             Answer::Tokens(Preset::Stored) | Answer::Sessions => scenario.logout,
         };
@@ -117,7 +121,7 @@ async fn a_long_token_that_expires_before_logout_throws_out_user_and_thief() {
         let (until, thrown_out) = match lane.answer {
             Answer::Tokens(Preset::Stored | Preset::ClientDelete) | Answer::Sessions => (scenario.long, 1),
             Answer::Tokens(Preset::ShortLived) => (scenario.short, 1),
-            Answer::Tokens(_) => (scenario.short, 0),
+            Answer::Tokens(_) | Answer::Elsewhere(_) => (scenario.short, 0),
         };
         assert_eq!(lane.inside, [(scenario.theft, until)], "{}", lane.answer);
         assert_eq!(lane.thrown_out, thrown_out, "{}", lane.answer);
@@ -137,6 +141,8 @@ async fn a_stolen_refresh_token_is_detected_when_its_owner_refreshes() {
             // Until the owner refreshes, and under rotation until the thief's own access token has expired.
             Answer::Tokens(Preset::Blacklist) => (minutes(3), 1),
             Answer::Tokens(Preset::Rotation) => (minutes(5), 1),
+            Answer::Elsewhere(News::Event) => (minutes(3) + Duration::from_secs(2), 1),
+            Answer::Elsewhere(News::List) => (minutes(3) + Duration::from_secs(10), 1),
             Answer::Tokens(Preset::ShortLived) => (Duration::ZERO, 1),
             _ => (Duration::ZERO, 0),
         };
@@ -147,7 +153,7 @@ async fn a_stolen_refresh_token_is_detected_when_its_owner_refreshes() {
             lane.answer
         );
         let nothing = lane.marks.iter().any(|mark| mark.what == What::NothingToSteal);
-        let has_refresh = matches!(lane.answer, Answer::Tokens(Preset::Rotation | Preset::Blacklist));
+        let has_refresh = matches!(lane.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
         assert_eq!(nothing, !has_refresh, "{}", lane.answer);
     }
 }
@@ -196,4 +202,23 @@ async fn a_contradictory_scenario_returns_all_its_errors() {
         ..Scenario::default()
     };
     assert_eq!(endless.errors(), [ScenarioError::Logout]);
+}
+
+#[actix_web::test]
+async fn a_service_elsewhere_hears_of_a_logout_by_the_clock() {
+    let logout = minutes(8) + Duration::from_secs(3);
+    let scenario = Scenario {
+        logout,
+        ..Scenario::default()
+    };
+    for lane in lanes(&scenario).await {
+        // An event takes two seconds. The list is read at each ten.
+        let heard = match lane.answer {
+            Answer::Elsewhere(News::Event) => logout + Duration::from_secs(2),
+            Answer::Elsewhere(News::List) => minutes(8) + Duration::from_secs(10),
+            _ => continue,
+        };
+        assert_eq!(lane.inside, [(scenario.theft, heard)], "{}", lane.answer);
+        assert_eq!(lane.thrown_out, 0, "{}: your own requests go on", lane.answer);
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     trace::{
         Said, Shown, class_of,
         cost::Count,
-        milliseconds, outcome,
+        milliseconds, name, outcome,
         sequence::{Lane, Message, Sequence, Step, messages},
     },
 };
@@ -87,6 +87,7 @@ impl Entry {
             Who::You => "You",
             Who::Browser => "Browser, by itself",
             Who::Thief => "Thief",
+            other => name(other),
         }
     }
 
@@ -121,7 +122,7 @@ impl Entry {
             messages.insert(1, thought);
         }
         let places = |lane| match lane {
-            Lane::Browser | Lane::Thief => None,
+            Lane::Browser | Lane::Thief | Lane::Service => None,
             Lane::Server => self.node(stores).map(|node| format!("node {node}")),
             Lane::Blacklist => Some(stores.place_of(Store::Blacklist).to_owned()),
             Lane::Database => Some(stores.place_of(Store::Sessions).to_owned()),

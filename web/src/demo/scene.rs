@@ -141,7 +141,7 @@ impl<'a> Scene<'a> {
         match standing.reuse().map(|reuse| reuse.noticed_by) {
             Some(Who::Thief) => facts.with("noticed", "thief"),
             Some(Who::You | Who::Browser) => facts.with("noticed", "you"),
-            None => facts,
+            _ => facts,
         }
     }
 }

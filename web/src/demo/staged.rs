@@ -17,7 +17,7 @@ use crate::{
     content::{Facts, first, say, word, yes},
     pages::device_name::device_name,
     trace::{
-        Said, class_of,
+        Said, class_of, name,
         stage::{Actor, Alarm, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story},
     },
 };
@@ -297,7 +297,7 @@ fn named(moment: &Moment) -> Facts {
     let who = match moment.who {
         Asker::You => "You",
         Asker::Browser => "Your browser, by itself,",
-        Asker::Thief => "The thief",
+        other => name(other),
     };
     let mut facts = Facts::default().with("Who", who).with("what", moment.what.name());
     facts.set("who", if moment.who == Asker::Thief { "thief" } else { "you" });

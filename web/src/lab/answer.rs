@@ -95,6 +95,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn chapter(&self) -> &str {
+        self.choosing.chapter.as_deref().unwrap_or(self.answer.slug())
+    }
+
     /// Templates pass some numbers by value and some by reference.
     fn at(&self, step: impl Borrow<usize>) -> String {
         format!("/lab/{}?step={}", self.answer.slug(), step.borrow())
@@ -230,7 +234,9 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
             may(sandbox, "break")
         },
         steps: Steps::of(&context),
-        wires: shown.map_or(Vec::new(), |step| step.exchanges.iter().map(Shown).collect()),
+        wires: shown.map_or(Vec::new(), |step| {
+            step.exchanges.iter().chain(&step.news).map(Shown).collect()
+        }),
         everything: match shown {
             Some(step) => Some(everything(step.after.clone())),
             None if sandbox.steps().is_empty() => Some(everything(sandbox.picture().await)),
@@ -270,10 +276,10 @@ fn fields(setup: &Setup) -> Vec<Field> {
     };
     let (label, life) = match setup.answer {
         Answer::Sessions => ("A session lives", setup.session_life),
-        Answer::Tokens(_) => ("An access token lives", setup.policy.access_ttl),
+        _ => ("An access token lives", setup.policy.access_ttl),
     };
     let mut fields = vec![field("access", label, "Such as 90s, 5m or 12h.", life)];
-    if let (Some(refresh), Answer::Tokens(_)) = (setup.policy.refresh, setup.answer) {
+    if let (Some(refresh), Some(_)) = (setup.policy.refresh, setup.answer.preset()) {
         let label = "Grace for a used refresh token";
         fields.push(field("grace", label, "Such as 0s, 10s or 30s.", refresh.grace));
     }

@@ -44,6 +44,7 @@ pub(super) fn add(stage: &mut Stage, sandbox: &Sandbox, context: &Context) {
 /// What to do next, if the reader wants to see the story to its end, or what a broken part leads to.
 fn natural(sandbox: &Sandbox) -> Option<Action> {
     let last = sandbox.steps().last();
+    let is_due = last.is_some_and(|step| step.after.heard.as_ref().is_some_and(|heard| heard.due.is_some()));
     let is_quiet = last.is_some_and(|step| step.exchanges.is_empty());
     let last = last.map(|step| step.action);
     let copied = matches!(last, Some(Action::CopyAccess | Action::CopyRefresh));
@@ -54,6 +55,7 @@ fn natural(sandbox: &Sandbox) -> Option<Action> {
         (!logged_in && !stolen, Action::LogIn),
         (!stolen, Action::CopyAccess),
         (last == Some(Action::LogOut), Action::Replay),
+        (last == Some(Action::Replay) && is_due, Action::Wait30s),
         (logged_in, Action::LogOut),
         (matches!(last, Some(Action::Replay)), Action::WaitAfterExpiry),
         (true, Action::LogIn),

@@ -38,8 +38,11 @@ pub(super) fn configure(cfg: &mut web::ServiceConfig) {
 const BEGINNING: Timestamp = Timestamp::constant(1_767_268_800, 0);
 const SEED: u64 = 7;
 
-/// How many of the six answers; never all of them.
-const NUMBERS: [&str; 6] = ["none", "one", "two", "three", "four", "five"];
+/// How many of the answers, in a word.
+fn number(of: usize) -> &'static str {
+    const NUMBERS: [&str; Answer::ALL.len()] = ["none", "one", "two", "three", "four", "five", "six", "seven"];
+    NUMBERS.get(of).unwrap_or(&"all")
+}
 
 /// The file: the stories to tell, and the times that can be set.
 #[derive(Deserialize)]
@@ -243,10 +246,7 @@ impl Played {
     }
 
     fn summary(&self) -> String {
-        let count = |is: Said| {
-            let lanes = self.lanes.iter().filter(|lane| self.said(lane) == is).count();
-            *NUMBERS.get(lanes).unwrap_or(&"all")
-        };
+        let count = |is: Said| number(self.lanes.iter().filter(|lane| self.said(lane) == is).count());
         let mut facts = Facts::default()
             .with("open", count(Said::ThiefIn))
             .with("shut", count(Said::KeptOut))
@@ -305,7 +305,7 @@ impl Played {
         let missed = judged.len() - right;
         let facts = Facts::default()
             .with("right", right.to_string())
-            .with("all", *NUMBERS.get(judged.len()).unwrap_or(&"six"));
+            .with("all", judged.len().to_string());
         say(&OFFERED.score, &facts.with("missed", missed.to_string()))
     }
 

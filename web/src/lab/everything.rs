@@ -24,6 +24,8 @@ pub(crate) struct Everything {
     pub(crate) plain: bool,
     pub(crate) log: Rows,
     pub(crate) blacklist: Rows,
+    /// What the service elsewhere knows, if there is one.
+    pub(crate) heard: Option<String>,
     /// The blacklist's state; `None` if none is checked.
     pub(crate) blacklist_is: Option<String>,
     pub(crate) server_time: String,
@@ -110,6 +112,7 @@ impl Everything {
             plain: is_plain,
             log: Rows::newest(picture.log.iter().map(revocation).collect()),
             blacklist: Rows::newest(picture.blacklist.iter().map(revocation).collect()),
+            heard: heard(picture, answer),
             blacklist_is: asks_blacklist.then(|| blacklist_is(picture)),
             server_time: picture.server_time.map_or_else(|| "it does not run".to_owned(), at),
             wall_clock: at(picture.wall_clock),
@@ -119,6 +122,17 @@ impl Everything {
             loses_next_reply: picture.loses_next_reply,
         }
     }
+}
+
+/// What the service elsewhere knows, in a sentence.
+pub(super) fn heard(picture: &Picture, answer: Answer) -> Option<String> {
+    let heard = picture.heard.as_ref()?;
+    let facts = Facts::default()
+        .with("answer", answer.slug())
+        .with("ended", heard.ended.to_string())
+        .with("due", yes(heard.due.is_some()))
+        .with("ago", to_the_second(picture.at.saturating_sub(heard.at)));
+    Some(say(&SENTENCES.heard, &facts))
 }
 
 fn blacklist_is(picture: &Picture) -> String {

@@ -1,4 +1,4 @@
-//! The lab: one question, six answers, and sandboxes in which to try them.
+//! The lab: one question, its answers, and sandboxes in which to try them.
 //!
 //! | | |
 //! | --- | --- |

@@ -184,7 +184,7 @@ impl Sandboxes {
     pub(crate) async fn fresh(&self, setup: Setup) -> Result<Pair, SandboxError> {
         let other = match setup.answer {
             Answer::Sessions => Answer::Tokens(Preset::Blacklist),
-            Answer::Tokens(_) => Answer::Sessions,
+            _ => Answer::Sessions,
         };
         let beside = Setup::new(other, setup.started);
         let rng = || self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();

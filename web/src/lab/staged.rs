@@ -7,8 +7,9 @@ use rescind_lab::{Action, Answer, Asked, Exchange, KeptCookie, Outcome, Picture,
 use rescind_session::Check;
 
 use super::{
+    everything::heard,
     telling::Context,
-    words::{SENTENCES, of_action},
+    words::{SENTENCES, of_action, of_answer},
 };
 use crate::{
     content::{Facts, say, word},
@@ -26,7 +27,8 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
     let (newest, shown) = (context.all.len(), context.steps.len());
     let picture = context.steps.last().map(|step| &step.after);
     let before = context.steps.iter().rev().nth(1).map(|step| &step.after);
-    let last = context.steps.last().and_then(|step| step.exchanges.last());
+    let last = context.steps.last();
+    let last = last.and_then(|step| step.exchanges.last().or(step.news.last()));
     let drawn = |count: usize| {
         let until = Context::at(context.setup, context.all, Some(count));
         let step = until.steps.last();
@@ -124,7 +126,7 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
     Door {
         id,
         name,
-        asks: on_stage("asks", context),
+        asks: of_answer(context.answer).asks.clone(),
         said,
         word: match answer {
             None if context
@@ -228,8 +230,14 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
     let rows_and_log = |picture: Option<&Picture>| {
         picture.map(|picture| (picture.sessions.clone(), picture.plain.clone(), picture.log.len()))
     };
-    vec![
-        Kept {
+    let known = |picture: Option<&Picture>| picture.and_then(|picture| picture.heard.clone());
+    let first = match picture.and_then(|picture| heard(picture, context.answer)) {
+        Some(holds) => Kept {
+            name: "Other service",
+            holds,
+            changed: known(picture).map(|heard| heard.ended) > known(before).map(|heard| heard.ended),
+        },
+        None => Kept {
             name: "Blacklist",
             holds: match context.check {
                 Check::Blacklist => told(listed, "session"),
@@ -237,6 +245,9 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
             },
             changed: listed != listed_before && context.check == Check::Blacklist,
         },
+    };
+    vec![
+        first,
         Kept {
             name: "Database",
             holds: format!("sessions: {}", told(rows, "row")),

@@ -69,6 +69,7 @@ impl StepTold {
         let outcomes: Vec<_> = step
             .exchanges
             .iter()
+            .chain(&step.news)
             .map(|exchange| format!("{}{}", Said::of(exchange).sign(), reply(exchange)))
             .collect();
         Self {
@@ -82,7 +83,7 @@ impl StepTold {
 }
 
 fn said_in(step: &Step, answer: Answer) -> Vec<Message> {
-    let sent = step.exchanges.iter();
+    let sent = step.exchanges.iter().chain(&step.news);
     let mut said: Vec<_> = sent.flat_map(|exchange| messages(exchange, false)).collect();
     let words = of_action(step.action, answer);
     if let (Some(from), Some(to)) = (words.from, words.to) {

@@ -35,8 +35,8 @@ impl<'a> Context<'a> {
     /// At a step from 0, or at the newest.
     pub(crate) fn at(setup: &'a Setup, all: &'a [Step], step: Option<usize>) -> Self {
         let check = match setup.answer {
-            Answer::Tokens(_) => setup.policy.check,
             Answer::Sessions => Check::Session,
+            _ => setup.policy.check,
         };
         Self {
             setup,
@@ -62,7 +62,11 @@ impl<'a> Context<'a> {
         let Some(last) = facts.last() else {
             let words = of_action(step.action, self.answer);
             let headline = words.done.replace("{passed}", &self.passed());
-            return Some(told((headline, words.means.clone())));
+            let means = match step.news.is_empty() {
+                true => words.means.clone(),
+                false => say(&SENTENCES.news, &Facts::default().with("answer", self.answer.slug())),
+            };
+            return Some(told((headline, means)));
         };
         let mut headline = String::new();
         if let [one, other] = said.as_slice()
@@ -80,8 +84,8 @@ impl<'a> Context<'a> {
     /// The facts of a request in the last step.
     fn facts(&self, step: &Step, exchange: &Exchange) -> Facts {
         let (who, you, you_are) = match exchange.who {
-            Who::You | Who::Browser => ("you", "You", "You are"),
             Who::Thief => ("thief", "The thief", "The thief is"),
+            _ => ("you", "You", "You are"),
         };
         let refreshes = matches!(self.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
         let forgot = !step.maintenance.is_empty() && step.after.mood != Mood::Stopped;

@@ -13,7 +13,12 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnswerWords {
+    /// The chapter, if it has another name than the answer.
+    #[serde(default)]
+    pub(super) chapter: Option<String>,
     pub(crate) what: String,
+    /// What a door asks under it.
+    pub(super) asks: String,
     pub(crate) choose: String,
     pub(crate) price: String,
     pub(crate) sessions: String,
@@ -53,6 +58,9 @@ pub(super) struct Sentences {
     pub(super) both: Vec<Case<String>>,
     pub(super) meaning: Vec<Case<String>>,
     pub(super) blacklist: Vec<Case<String>>,
+    /// What the service elsewhere knows, and what it has learnt while time passed.
+    pub(super) heard: Vec<Case<String>>,
+    pub(super) news: Vec<Case<String>>,
     /// On the stage.
     pub(super) stage: Vec<Case<String>>,
     /// Why something was revoked or closed.

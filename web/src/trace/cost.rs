@@ -56,7 +56,7 @@ pub(crate) fn took(time: Duration) -> String {
 
 /// The figures of a sandbox. Of a call, only the reads that authenticate it are counted: the API under tokens also reads the
 /// account's name for its reply, which is no part of any answer.
-const FIGURES: [&str; 10] = [
+const FIGURES: [&str; 11] = [
     "Accepted calls of the API",
     "Database reads to let it in, each",
     "Blacklist reads, each",
@@ -64,6 +64,7 @@ const FIGURES: [&str; 10] = [
     "Time, each",
     "Database, all in all",
     "Blacklist, all in all",
+    "Messages about ended sessions",
     "Rows of sessions kept now",
     "Log entries kept now",
     "Blacklist entries kept now",
@@ -109,6 +110,7 @@ fn figures(sandbox: &Sandbox) -> [String; FIGURES.len()] {
         },
         all(&DATABASE),
         all(&BLACKLIST),
+        steps.iter().map(|step| step.news.len()).sum::<usize>().to_string(),
         rows,
         log,
         listed,

@@ -45,6 +45,7 @@ impl Said {
             (_, Outcome::NoServer) => Self::Unknown,
             (Who::Thief, Outcome::Accepted) => Self::ThiefIn,
             (Who::Thief, _) => Self::KeptOut,
+            (Who::Issuer | Who::Service, Outcome::Accepted) => Self::Passed,
             (_, Outcome::Accepted) => Self::You,
             _ => Self::Refused,
         }
@@ -163,6 +164,8 @@ pub(crate) fn name(who: Who) -> &'static str {
         Who::You => "You",
         Who::Browser => "Your browser",
         Who::Thief => "The thief",
+        Who::Issuer => "The issuer",
+        Who::Service => "The other service",
     }
 }
 
@@ -171,6 +174,7 @@ pub(crate) fn class_of(who: Who) -> &'static str {
         Who::You => "you",
         Who::Browser => "browser",
         Who::Thief => "thief",
+        Who::Issuer | Who::Service => "service",
     }
 }
 

@@ -23,15 +23,18 @@ pub(crate) enum Lane {
     Browser,
     Server,
     Blacklist,
+    /// Another service, drawn in the place of a blacklist that it does not ask.
+    Service,
     Database,
     Thief,
 }
 
 impl Lane {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Browser,
         Self::Server,
         Self::Blacklist,
+        Self::Service,
         Self::Database,
         Self::Thief,
     ];
@@ -42,6 +45,7 @@ impl Lane {
             Self::Browser => (80, "Your browser"),
             Self::Server => (290, "The server"),
             Self::Blacklist => (480, "The blacklist"),
+            Self::Service => (480, "The other service"),
             Self::Database => (660, "The database"),
             Self::Thief => (860, "The thief"),
         }
@@ -104,15 +108,22 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     let asks = match exchange.who {
         Who::You | Who::Browser => Lane::Browser,
         Who::Thief => Lane::Thief,
+        Who::Issuer => Lane::Server,
+        Who::Service => Lane::Service,
+    };
+    let answers = if exchange.elsewhere {
+        Lane::Service
+    } else {
+        Lane::Server
     };
     let request = format!("{} {}", exchange.request.method, exchange.request.path);
-    let mut messages = vec![Message::new(asks, Lane::Server, request)];
+    let mut messages = vec![Message::new(asks, answers, request)];
     if exchange.reply.is_none() {
         messages.push(Message::new(Lane::Server, Lane::Server, "does not run"));
         return messages;
     }
     if let Some(thought) = thought(exchange, watched) {
-        messages.push(Message::new(Lane::Server, Lane::Server, thought));
+        messages.push(Message::new(answers, answers, thought));
     }
     for call in &exchange.calls {
         let lane = Lane::of(call.store);
@@ -127,7 +138,7 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     let said = Said::of(exchange);
     messages.push(Message {
         class: said.class(),
-        ..Message::new(Lane::Server, asks, format!("{}{told}{lost}", said.sign()))
+        ..Message::new(answers, asks, format!("{}{told}{lost}", said.sign()))
     });
     messages
 }
@@ -201,7 +212,11 @@ impl Sequence {
             name: lane.name(),
             place: places(lane),
         };
-        let lanes: Vec<_> = Lane::ALL.into_iter().map(lane).collect();
+        let mut sent = steps.iter().flat_map(|step| &step.messages);
+        let elsewhere = sent.any(|message| [message.from, message.to].contains(&Lane::Service));
+        let unused = if elsewhere { Lane::Blacklist } else { Lane::Service };
+        let lanes = Lane::ALL.into_iter().filter(|drawn| *drawn != unused);
+        let lanes: Vec<_> = lanes.map(lane).collect();
         let count = steps.len();
         let mut y = FIRST;
         let mut drawn = Vec::new();
@@ -248,7 +263,7 @@ impl Arrow {
             (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
             // A question and its answer are long, and the lanes behind are free on this line.
             (Lane::Server, Lane::Blacklist | Lane::Database) => (from + 10, "start", FITS_OVER),
-            (Lane::Server, Lane::Thief) | (Lane::Thief, Lane::Server) => {
+            (Lane::Server | Lane::Service, Lane::Thief) | (Lane::Thief, Lane::Server | Lane::Service) => {
                 (i32::midpoint(Lane::Database.x(), Lane::Thief.x()), "middle", FITS)
             }
             (Lane::Browser, Lane::Thief) => (i32::midpoint(Lane::Browser.x(), Lane::Server.x()), "middle", FITS),

@@ -4,12 +4,14 @@ use rescind_testkit::{Browser, JavaScript, Program, Reply, Running, Tool, needs}
 use scraper::{ElementRef, Html, Selector};
 
 const MOST_BYTES: usize = 100 * 1024;
-pub(crate) const ANSWERS: [&str; 6] = [
+pub(crate) const ANSWERS: [&str; 8] = [
     "stored",
     "client-delete",
     "short-lived",
     "rotation",
     "blacklist",
+    "pushed-event",
+    "status-list",
     "sessions",
 ];
 
@@ -110,18 +112,18 @@ async fn a_lane_where_nothing_was_stolen_does_not_apply() {
     assert_eq!(idle, ["stored", "client-delete", "short-lived", "sessions"]);
     assert_eq!(
         all(&page, "#answers td.kept-out").len(),
-        2,
+        4,
         "only these lanes show anything"
     );
     let told = text(all(&page, "#finding")[0]);
     assert!(
-        told.contains("two of the six") && told.contains("four have no such token"),
+        told.contains("four of the answers") && told.contains("four have no such token"),
         "{told}"
     );
-    assert_eq!(all(&page, ".judged li").len(), 2);
+    assert_eq!(all(&page, ".judged li").len(), 4);
     for drawing in all(&page, "svg.timeline-picture") {
         let kept = Selector::parse(".verdict-of.kept-out").unwrap();
-        assert_eq!(drawing.select(&kept).count(), 2);
+        assert_eq!(drawing.select(&kept).count(), 4);
     }
     assert!(
         all(&page, ".answers li")
@@ -185,7 +187,16 @@ async fn the_drawing_has_a_window_after_the_logout_only_where_the_thief_is_in() 
             .filter(|group| group.select(&Selector::parse("rect.after").unwrap()).next().is_some())
             .map(|group| text(group.select(&Selector::parse(".name").unwrap()).next().unwrap()))
             .collect();
-        assert_eq!(open, ["Delete on the client", "Short-lived tokens", "Rotation"]);
+        assert_eq!(
+            open,
+            [
+                "Delete on the client",
+                "Short-lived tokens",
+                "Rotation",
+                "Pushed event",
+                "Status list"
+            ]
+        );
     }
 }
 
@@ -268,13 +279,13 @@ async fn a_prediction_is_judged(javascript: JavaScript) {
             .await
             .unwrap();
     }
-    browser.press("Play it under all six").await;
+    browser.press("Play it under all of them").await;
     browser.wait_for_text("Your prediction").await;
     let said = browser.text().await;
     assert!(said.contains("Right: under “Stored tokens” it is refused"), "{said}");
     assert!(said.contains("Not so: under “Rotation” it is accepted"), "{said}");
     assert!(said.contains("Not so: under “Blacklist” it is refused"), "{said}");
-    assert!(said.contains("3 of the six are as you expected"), "{said}");
+    assert!(said.contains("5 of the 8 are as you expected"), "{said}");
 }
 
 #[tokio::test]

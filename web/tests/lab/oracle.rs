@@ -2,7 +2,7 @@
 //!
 //! The simulation goes second by second, and computes each party's actions and whether the thief is inside.
 //! It has no JSON Web Tokens, HTTP or stores: a token is the second at which it expires and the session that it is
-//! of; a policy is the row of the design's table, as six `match`es.
+//! of; a policy is the row of the design's table, as `match`es.
 //!
 //! The definitions, in whole seconds since the login at 0:
 //!
@@ -14,6 +14,8 @@
 //!    your own actions of that instant. The thief is inside at a second if, after all actions of that instant, any access token
 //!    that they hold is accepted.
 //! 4. You log out, after your call. A token that expires at a second is refused at that second.
+//! 5. Another service learns of ended sessions before anybody acts at that instant: by an event 2 s after the first of them,
+//!    or from a list that it reads at each multiple of 10 s.
 
 use std::fmt;
 
@@ -31,12 +33,23 @@ enum Lane {
     ShortLived,
     Rotation,
     Blacklist,
+    PushedEvent,
+    StatusList,
     PlainSessions,
 }
 
-use Lane::{Blacklist, ClientDelete, PlainSessions, Rotation, ShortLived, Stored};
+use Lane::{Blacklist, ClientDelete, PlainSessions, PushedEvent, Rotation, ShortLived, StatusList, Stored};
 
-const LANES: [Lane; 6] = [Stored, ClientDelete, ShortLived, Rotation, Blacklist, PlainSessions];
+const LANES: [Lane; 8] = [
+    Stored,
+    ClientDelete,
+    ShortLived,
+    Rotation,
+    Blacklist,
+    PushedEvent,
+    StatusList,
+    PlainSessions,
+];
 
 impl Lane {
     fn slug(self) -> &'static str {
@@ -46,17 +59,28 @@ impl Lane {
             ShortLived => "short-lived",
             Rotation => "rotation",
             Blacklist => "blacklist",
+            PushedEvent => "pushed-event",
+            StatusList => "status-list",
             PlainSessions => "sessions",
         }
     }
 
     fn has_refresh_tokens(self) -> bool {
-        matches!(self, Rotation | Blacklist)
+        matches!(self, Rotation | Blacklist | PushedEvent | StatusList)
     }
 
     /// Whether the end of a session is looked up on every request.
     fn asks(self) -> bool {
         matches!(self, Stored | Blacklist | PlainSessions)
+    }
+
+    /// When another service learns of a session that ends now, if one is asked.
+    fn hears(self, now: Second) -> Option<Second> {
+        match self {
+            PushedEvent => Some(now + 2),
+            StatusList => Some((now / 10 + 1) * 10),
+            _ => None,
+        }
     }
 }
 
@@ -119,6 +143,8 @@ struct RefreshToken {
 #[derive(Debug)]
 struct Session {
     open: bool,
+    /// Whether another service knows that it has ended.
+    heard: bool,
     generation: u32,
     /// When this generation was first given.
     since: Second,
@@ -138,6 +164,8 @@ struct Server {
     life: Second,
     grace: Second,
     sessions: Vec<Session>,
+    /// When another service hears next.
+    due: Option<Second>,
 }
 
 impl Server {
@@ -145,6 +173,7 @@ impl Server {
         let expires = now + self.life;
         self.sessions.push(Session {
             open: true,
+            heard: false,
             generation: 0,
             since: now,
             access_until: expires,
@@ -160,7 +189,23 @@ impl Server {
     }
 
     fn accepts(&self, token: AccessToken, now: Second) -> bool {
-        now < token.expires && (!self.lane.asks() || self.sessions[token.session].open)
+        let session = &self.sessions[token.session];
+        now < token.expires && (!self.lane.asks() || session.open) && !session.heard
+    }
+
+    fn close(&mut self, session: usize, now: Second) {
+        if std::mem::take(&mut self.sessions[session].open) {
+            self.due = self.due.or(self.lane.hears(now));
+        }
+    }
+
+    fn hear(&mut self, now: Second) {
+        if self.due == Some(now) {
+            self.due = None;
+            for session in &mut self.sessions {
+                session.heard = !session.open;
+            }
+        }
     }
 
     fn refresh(&mut self, token: RefreshToken, now: Second) -> Option<Held> {
@@ -177,7 +222,7 @@ impl Server {
         } else if token.generation + 1 == session.generation && now < session.since + self.grace {
             session.access_until.min(now + life)
         } else {
-            session.open = false;
+            self.close(token.session, now);
             return None;
         };
         Some(Held {
@@ -197,13 +242,14 @@ impl Server {
 fn simulate(story: Story, lane: Lane) -> Numbers {
     let life = match lane {
         Stored | ClientDelete | PlainSessions => story.long,
-        ShortLived | Rotation | Blacklist => story.short,
+        ShortLived | Rotation | Blacklist | PushedEvent | StatusList => story.short,
     };
     let mut server = Server {
         lane,
         life,
         grace: story.grace,
         sessions: Vec::new(),
+        due: None,
     };
     let mut you = server.log_in(0);
     let mut thief = Held::default();
@@ -213,6 +259,7 @@ fn simulate(story: Story, lane: Lane) -> Numbers {
 
     // Within a life after the logout all that is out there has expired; the second life is for mistakes.
     for now in 0..=story.logout + 2 * life {
+        server.hear(now);
         // You.
         let has_expired = you.access.is_some_and(|access| access.expires == now);
         let calls = now <= story.logout && (now == 0 || has_expired || now == story.theft || now == story.logout);
@@ -227,7 +274,7 @@ fn simulate(story: Story, lane: Lane) -> Numbers {
         if now == story.logout {
             if let Some(access) = you.access {
                 // Without stored sessions there is none to close, and none is checked.
-                server.sessions[access.session].open = false;
+                server.close(access.session, now);
             }
             you = Held::default();
         }
@@ -283,7 +330,7 @@ const STORY: Story = Story {
 };
 
 /// `inside`, `dies` and `thrown_out` of each lane, in order.
-fn of_all(story: Story) -> [(u64, u64, u64); 6] {
+fn of_all(story: Story) -> [(u64, u64, u64); 8] {
     LANES.map(|lane| {
         let numbers = simulate(story, lane);
         (numbers.inside, numbers.dies, numbers.thrown_out)
@@ -299,6 +346,8 @@ fn by_hand_an_access_token_stolen_early_lives_until_the_logout_or_until_it_expir
         (12 * HOUR - 2 * MIN, 12 * HOUR - 10 * MIN, 0),
         // It expires at 5 min, and you are thrown out. What you get then expires at 10 min, when you want to log out.
         (3 * MIN, 0, 1),
+        (3 * MIN, 0, 0),
+        (3 * MIN, 0, 0),
         (3 * MIN, 0, 0),
         (3 * MIN, 0, 0),
         (8 * MIN, 0, 0),
@@ -320,6 +369,9 @@ fn by_hand_an_access_token_stolen_late_outlives_an_unchecked_logout() {
         (60, 30, 1),
         (60, 30, 0),
         (30, 0, 0),
+        // The event arrives after 2 s. The list is read at each ten seconds, so at the logout too, just before it.
+        (32, 2, 0),
+        (40, 10, 0),
         (30, 0, 0),
     ];
     assert_eq!(of_all(story), expected);
@@ -332,13 +384,15 @@ fn by_hand_a_stolen_refresh_token_is_noticed_when_you_come_after_the_grace() {
         ..STORY
     };
     // The thief exchanges generation 0 at 2 min; you bring it at 5 min, and all is closed: you log in again. What the thief got
-    // expires at 7 min, and is asked about under the blacklist alone.
+    // expires at 7 min, and is asked about under the blacklist alone. Another service hears of it a little later.
     let expected = [
         (0, 0, 0),
         (0, 0, 0),
         (0, 0, 1),
         (5 * MIN, 0, 1),
         (3 * MIN, 0, 1),
+        (3 * MIN + 2, 0, 1),
+        (3 * MIN + 10, 0, 1),
         (0, 0, 0),
     ];
     assert_eq!(of_all(story), expected);
@@ -355,11 +409,11 @@ fn by_hand_a_thief_within_the_grace_stays_until_the_logout() {
     // Generation 1 is the thief's at 4:55, with an access token until 9:55. You come at 5:00, within the grace, and are given
     // the same, until 9:55 as well. At 9:00 you log out.
     let stay = 9 * MIN - (5 * MIN - 5);
-    let [_, _, _, rotation, blacklist, _] = of_all(story);
+    let [_, _, _, rotation, blacklist, ..] = of_all(story);
     assert_eq!(rotation, (5 * MIN, 55, 0));
     assert_eq!(blacklist, (stay, 0, 0));
     let without = Story { grace: 0, ..story };
-    let [_, _, _, rotation, blacklist, _] = of_all(without);
+    let [_, _, _, rotation, blacklist, ..] = of_all(without);
     assert_eq!(rotation, (5 * MIN, 55, 1));
     assert_eq!(blacklist, (5, 0, 1));
 }
@@ -378,6 +432,8 @@ fn by_hand_an_expired_plain_session_or_stored_token_ends_its_copy_too() {
         (30, 0, 1),
         // Thrown out at 30, before the theft, and at 60.
         (30, 0, 2),
+        (30, 0, 0),
+        (30, 0, 0),
         (30, 0, 0),
         (30, 0, 0),
         (30, 0, 1),

@@ -4,13 +4,15 @@ use rescind_testkit::{JavaScript, Program, Running, Tool, needs};
 use scraper::{Html, Selector};
 use serde_json::Value;
 
-const ANSWERS: [&str; 6] = [
+const ANSWERS: [&str; 8] = [
     "sessions",
     "stored",
     "client-delete",
     "short-lived",
     "rotation",
     "blacklist",
+    "pushed-event",
+    "status-list",
 ];
 
 async fn open() -> Running {

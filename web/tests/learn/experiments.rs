@@ -148,7 +148,8 @@ fn all_choices(page: &Page) -> Vec<Choices> {
 fn works(chapter: &str, choices: &Choices) -> bool {
     match chapter.trim_start_matches("/learn/") {
         "unissued" | "client-delete" | "short-lived" => true,
-        "stored" | "blacklist" | "elsewhere" => choices.is("asked", "nothing"),
+        "stored" | "blacklist" => choices.is("asked", "nothing"),
+        "elsewhere" => !choices.is("asked", "blacklist"),
         "rotation" => choices.is("then", "logout"),
         "sessions" | "amnesia" | "nodes" => false,
         "races" => choices.is("second", "retry") && choices.seconds("later") < choices.seconds("grace"),
