@@ -55,12 +55,14 @@ const PREVIEW_STEP: usize = 4;
 const PREVIEW_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/static/stage.png");
 /// The height of the beginning of a long page, for each width.
 const BEGINNINGS: [u32; 2] = [1_100, 1_500];
-const ANSWERS: [&str; 6] = [
+const ANSWERS: [&str; 8] = [
     "stored",
     "client-delete",
     "short-lived",
     "rotation",
     "blacklist",
+    "pushed-event",
+    "status-list",
     "sessions",
 ];
 /// Alice's other device, for the list of them.
