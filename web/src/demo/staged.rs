@@ -18,7 +18,7 @@ use crate::{
     pages::device_name::device_name,
     trace::{
         Said, class_of, name,
-        stage::{Actor, Alarm, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story},
+        stage::{Actor, Alarm, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story, words},
     },
 };
 
@@ -91,14 +91,16 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
     let end = thief_now.filter(|_| expired || newest.standing.ended_at().is_some());
     let ends = |said: &Option<Said>| match (said, end) {
-        (Some(Said::ThiefIn), Some(thief)) => format!("! inside until {}", clock_time(thief.expires_at).words),
+        (Some(Said::ThiefIn), Some(thief)) => {
+            format!("{} {}", words("inside-until"), clock_time(thief.expires_at).words)
+        }
         _ => String::new(),
     };
     let ends = steps
         .last()
         .map_or_else(Vec::new, |step| step.doors.iter().map(ends).collect());
     let warning = if scene.is_past {
-        say(&WORDS.earlier, &facts)
+        words("earlier").to_owned()
     } else {
         say(
             &WORDS.ends,
@@ -198,7 +200,7 @@ fn you(scene: &Scene, facts: &Facts) -> Actor {
         may.push(Step::LogOut);
     }
     let held = scene.standing.you.as_ref();
-    let gone = || Life::Gone("dropped".to_owned());
+    let gone = Life::Gone(words("dropped"));
     let mut chips = Vec::new();
     match (scene.logged_in(), held) {
         (Some(who), _) if !scene.is_past => {
@@ -209,12 +211,12 @@ fn you(scene: &Scene, facts: &Facts) -> Actor {
             let life = Life::until(held.expires_at, scene.now, held.life.as_secs(), false);
             chips.push(access(life));
         }
-        (_, Some(_)) => chips.push(access(gone())),
+        (_, Some(_)) => chips.push(access(gone.clone())),
         _ => {}
     }
     match (generation, held.and_then(|held| held.generation)) {
         (Some(generation), _) => chips.push(refresh(generation, Life::Open)),
-        (None, Some(generation)) => chips.push(refresh(generation, gone())),
+        (None, Some(generation)) => chips.push(refresh(generation, gone)),
         (None, None) => {}
     }
     actor(scene, say(&WORDS.you, facts), chips, may)
@@ -242,14 +244,14 @@ fn thief(scene: &Scene, facts: &Facts) -> Actor {
             !scene.is_past,
         )));
         if let Some(generation) = held.generation {
-            let ended = scene.standing.ended_at().map(|_| Life::Gone("buys nothing".to_owned()));
+            let ended = scene.standing.ended_at().map(|_| Life::Gone(words("spent")));
             chips.push(refresh(generation, ended.unwrap_or(Life::Open)));
         }
     }
     let mut state = say(&WORDS.thief, facts);
     if let Some(outcome) = scene.standing.thief.as_ref().and_then(Held::refreshed) {
         let outcome = refreshed(outcome, "", |refreshed| &refreshed.state);
-        state = format!("{state} The last refresh: {outcome}.");
+        state = format!("{state} {outcome}");
     }
     actor(scene, state, chips, may)
 }
@@ -266,7 +268,7 @@ fn actor(scene: &Scene, state: String, chips: Vec<Chip>, may: Vec<Step>) -> Acto
 
 fn access(life: Life) -> Chip {
     Chip {
-        name: "access token",
+        name: words("access"),
         more: String::new(),
         life,
     }
@@ -274,8 +276,8 @@ fn access(life: Life) -> Chip {
 
 fn refresh(generation: Generation, life: Life) -> Chip {
     Chip {
-        name: "refresh token",
-        more: format!("generation {generation}"),
+        name: words("refresh"),
+        more: format!("{} {generation}", words("generation")),
         life,
     }
 }

@@ -14,7 +14,6 @@ pub(super) struct Words {
     pub(super) asks: Vec<Case<String>>,
     pub(super) why: Vec<Case<String>>,
     pub(super) nodes: Vec<Case<String>>,
-    pub(super) earlier: Vec<Case<String>>,
     pub(super) verdict: Vec<Case<String>>,
     pub(super) stores: Vec<Case<String>>,
     pub(super) keeping: Vec<Case<String>>,

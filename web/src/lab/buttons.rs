@@ -1,7 +1,7 @@
 //! The buttons of a sandbox, and why some of them are disabled.
 //!
-//! A disabled button keeps its place and can be reached with the keyboard: a screen reader reads the reason where the button
-//! is expected. If it is pressed, the answer is the reason.
+//! A disabled button keeps its place and can be reached with the keyboard: its reason stands beneath it while it has the focus.
+//! If it is pressed, the answer is the reason.
 
 use rescind_lab::{Action, Sandbox};
 

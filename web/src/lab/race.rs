@@ -1,8 +1,8 @@
 //! `/lab/race`: two tabs refresh with the same token, or you and a thief.
 //!
-//! The switches are in the address, so a result can be shared, and the same address shows the same story. It is run for each
-//! of the three graces, once with a second tab and once with a thief in its place: the page's sentences on the trade-off come
-//! from these runs. List and drawing come from the same run.
+//! The switches and the step are in the address, so a result can be shared, and the same address shows the same stage. The story
+//! is run for each of the three graces, once with a second tab and once with a thief in its place: the page's sentences on the
+//! trade-off come from these runs.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -14,13 +14,17 @@ use askama::Template;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceError, RaceSetup, Second, Swap, Use, Verdict};
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use crate::{
     choices::{Choices, Control},
     computed::Computed,
-    content::{Case, Facts, file, say, word},
+    content::{Case, Facts, file, first, say, word, yes},
     pages::{Reader, draw, frame::Frame, times::to_the_second},
-    trace::{Finding, Moment, Said},
+    trace::{
+        Finding, Said, moment,
+        stage::{self, Actor, Chip, Door, Kept, Life, Next, Stage, Step, Story},
+    },
 };
 
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
@@ -59,20 +63,17 @@ struct Page {
     frame: Frame,
     switches: &'static [Control],
     choices: Choices,
-    played: Option<Arc<Played>>,
+    /// Unless a switch is wrong.
+    played: Option<(Arc<Played>, Stage)>,
 }
 
 static PLAYED: LazyLock<Computed<Choices, Played>> = LazyLock::new(|| Computed::keeping(128));
 
 struct Played {
-    setup: RaceSetup,
+    race: Race,
     finding: Finding,
-    told: Vec<Moment>,
-    drawing: Drawing,
     rows: Vec<Row>,
     trade: Vec<String>,
-    rotations: usize,
-    turned_down: usize,
 }
 
 impl Played {
@@ -89,33 +90,26 @@ impl Played {
         }
         let race = Race::run(setup, StdRng::seed_from_u64(SEED)).await?;
         Ok(Self {
-            setup,
             finding: Finding::of(&WORDS.finding, &facts(&race)),
-            told: told(&race),
-            drawing: Drawing::of(&race),
             trade: trade(&race, &rows, choices.facts()),
             rows,
-            rotations: race.rotations,
-            turned_down: race.turned_down,
+            race,
         })
-    }
-
-    fn is_naive(&self) -> bool {
-        self.setup.swap == Swap::ReadThenWrite
     }
 }
 
 async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
-    let switches = &WORDS.switches;
-    let choices = Choices::read(switches, reader.request.query_string());
+    let (switches, query) = (&WORDS.switches, reader.request.query_string());
+    let choices = Choices::read(switches, query);
     let (status, played) = if choices.any_wrong() {
         (StatusCode::UNPROCESSABLE_ENTITY, None)
     } else {
         let of = choices.clone();
-        (
-            StatusCode::OK,
-            Some(PLAYED.of(&choices, move || Played::play(of)).await?),
-        )
+        let played = PLAYED.of(&choices, move || Played::play(of)).await?;
+        let step = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "step");
+        let step = step.and_then(|(_, step)| step.parse().ok());
+        let stage = staged(&played.race, &choices, step);
+        (StatusCode::OK, Some((played, stage)))
     };
     let page = Page {
         frame: reader.frame("Two tabs, one token").await,
@@ -133,9 +127,12 @@ struct Words {
     switches: Vec<Control>,
     finding: Vec<Case<Finding>>,
     row: Vec<Case<Finding>>,
-    login: Vec<Case<String>>,
+    headline: Vec<Case<String>>,
+    lead: Vec<Case<String>>,
+    warning: Vec<Case<String>>,
     presents: Vec<Case<String>>,
-    answer: Vec<Case<String>>,
+    /// What stands in each place of the stage.
+    place: Vec<Case<String>>,
     mishap: Vec<Case<String>>,
     trade: Vec<Case<String>>,
 }
@@ -156,21 +153,18 @@ fn facts(race: &Race) -> Facts {
     facts.with("second", word(race.setup.second)).with("inside", inside)
 }
 
-fn name(setup: &RaceSetup, who: Party) -> &'static str {
+/// Who it is, in a sentence and as a heading.
+fn name(setup: &RaceSetup, who: Party) -> [&'static str; 2] {
     match (who, setup.second) {
-        (Party::First, Second::Tab) => "tab 1",
-        (Party::Second, Second::Tab) => "tab 2",
-        (Party::First, Second::Thief) => "you",
-        (Party::Second, Second::Thief) => "the thief",
+        (Party::First, Second::Tab) => ["tab 1", "Tab 1"],
+        (Party::Second, Second::Tab) => ["tab 2", "Tab 2"],
+        (Party::First, Second::Thief) => ["you", "You"],
+        (Party::Second, Second::Thief) => ["the thief", "Thief"],
     }
 }
 
-/// What it means if this one is let in, and if it is refused.
-fn colours(setup: &RaceSetup, who: Party) -> [Said; 2] {
-    match (who, setup.second) {
-        (Party::Second, Second::Thief) => [Said::ThiefIn, Said::KeptOut],
-        _ => [Said::You, Said::Refused],
-    }
+fn is_thief(setup: &RaceSetup, who: Party) -> bool {
+    (who, setup.second) == (Party::Second, Second::Thief)
 }
 
 /// A token's name: its generation, and a letter if a generation has several.
@@ -192,41 +186,197 @@ fn token(race: &Race, token: usize) -> String {
     format!("{}{letter}", link.generation)
 }
 
-/// Who presented what and got what, in order.
-fn told(race: &Race) -> Vec<Moment> {
-    let mut all = vec![Moment {
-        at: "login".to_owned(),
-        who: None,
-        words: say(&WORDS.login, &facts(race)),
-        said: None,
-        answer: None,
-    }];
-    all.extend(race.uses.iter().map(|tried| told_of(race, tried)));
-    all
+/// A race after some of its tries.
+#[derive(Clone, Copy)]
+struct Standing<'a> {
+    race: &'a Race,
+    tries: &'a [Use],
 }
 
-fn told_of(race: &Race, tried: &Use) -> Moment {
-    let [gets_in, refused] = colours(&race.setup, tried.who);
-    let (gets, got, said) = match tried.verdict {
-        Verdict::Given {
-            arrived: false, token, ..
-        } => ("lost", Some(token), None),
-        Verdict::Given { again: true, token, .. } => ("again", Some(token), Some(gets_in)),
-        Verdict::Given { token, .. } => ("first", Some(token), Some(gets_in)),
-        Verdict::Reused => ("reused", None, Some(refused)),
-        Verdict::Closed => ("closed", None, Some(refused)),
+impl<'a> Standing<'a> {
+    fn after(race: &'a Race, tries: usize) -> Self {
+        let tries = race.uses.get(..tries).unwrap_or(&race.uses);
+        Self { race, tries }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.tries.iter().any(|tried| tried.verdict == Verdict::Reused)
+    }
+
+    /// Each token that was given, to whom, and whether it arrived.
+    fn given(&self) -> impl DoubleEndedIterator<Item = (usize, Party, bool)> {
+        self.tries.iter().filter_map(|tried| match tried.verdict {
+            Verdict::Given { token, arrived, .. } => Some((token, tried.who, arrived)),
+            _ => None,
+        })
+    }
+
+    /// The token in the row: the one that was written last.
+    fn row(&self) -> usize {
+        self.given().map(|(token, ..)| token).max().unwrap_or_default()
+    }
+
+    fn held(&self, who: Party) -> usize {
+        let held = self.given().rfind(|(_, to, arrived)| *to == who && *arrived);
+        held.map_or(0, |(token, ..)| token)
+    }
+
+    /// A party's last try and its verdict: unknown if the reply is lost, or the session was closed since.
+    fn last(&self, who: Party) -> Option<(&'a Use, Said)> {
+        let last = self.tries.iter().rposition(|tried| tried.who == who)?;
+        let (tried, since) = self.tries.get(last..)?.split_first()?;
+        let is_thief = is_thief(&self.race.setup, who);
+        let said = match tried.verdict {
+            _ if since.iter().any(|tried| tried.verdict == Verdict::Reused) => Said::Unknown,
+            Verdict::Given { arrived: false, .. } => Said::Unknown,
+            Verdict::Given { .. } if is_thief => Said::ThiefIn,
+            Verdict::Given { .. } => Said::You,
+            _ if is_thief => Said::KeptOut,
+            _ => Said::Refused,
+        };
+        Some((tried, said))
+    }
+
+    /// The facts of the last try.
+    fn facts(&self, choices: &Choices) -> Facts {
+        let (race, row) = (self.race, self.row());
+        let facts = choices
+            .facts()
+            .with("second", word(race.setup.second))
+            .with("closed", yes(self.is_closed()))
+            .with("row", token(race, row))
+            .with("grace_words", to_the_second(race.setup.grace));
+        let Some(tried) = self.tries.last() else {
+            return facts.with("gets", "login");
+        };
+        let (gets, got) = match tried.verdict {
+            Verdict::Given {
+                arrived: false, token, ..
+            } => ("lost", token),
+            Verdict::Given { again: true, token, .. } => ("again", token),
+            Verdict::Given { token, .. } => ("first", token),
+            Verdict::Reused => ("reused", row),
+            Verdict::Closed => ("closed", row),
+        };
+        let so_far = race.chain.iter().take(row + 1);
+        let children = so_far.filter(|link| link.parent == Some(tried.presented)).count();
+        facts
+            .with("gets", gets)
+            .with("token", token(race, got))
+            .with("who", name(&race.setup, tried.who)[0])
+            .with("presented", token(race, tried.presented))
+            .with("splits", yes(children > 1))
+    }
+}
+
+/// The race at a step, or at its last. The first is the login.
+fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
+    const BOTH: [Party; 2] = [Party::First, Party::Second];
+    let setup = &race.setup;
+    let last = race.uses.len();
+    let shown = step.map_or(last, |step: usize| step.saturating_sub(1).min(last));
+    let (now, before) = (
+        Standing::after(race, shown),
+        Standing::after(race, shown.saturating_sub(1)),
+    );
+    let facts = now.facts(choices);
+    let place = |name: &str| say(&WORDS.place, &facts.clone().with("place", name));
+    let chip = |who| {
+        let generation = format!("{} {}", stage::words("generation"), token(race, now.held(who)));
+        Chip {
+            name: stage::words("refresh"),
+            more: match setup.second {
+                Second::Tab => format!("{}, {generation}", name(setup, who)[0]),
+                Second::Thief => generation,
+            },
+            life: if now.is_closed() {
+                Life::Gone(stage::words("spent"))
+            } else {
+                Life::Open
+            },
+        }
     };
-    let facts = Facts::default()
-        .with("gets", gets)
-        .with("token", got.map(|got| token(race, got)).unwrap_or_default())
-        .with("who", name(&race.setup, tried.who))
-        .with("presented", token(race, tried.presented));
-    Moment {
-        at: to_the_second(tried.at),
-        who: None,
-        words: say(&WORDS.presents, &facts),
-        said,
-        answer: Some(say(&WORDS.answer, &facts)),
+    let (yours, theirs): (Vec<_>, Vec<_>) = BOTH.into_iter().partition(|who| !is_thief(setup, *who));
+    let actor = |place: String, held: Vec<Party>| Actor {
+        state: place,
+        chips: held.into_iter().map(chip).collect(),
+        may: Vec::new(),
+    };
+    let door = |who| {
+        let last = now.last(who);
+        let said = last.map_or(Said::Unknown, |(_, said)| said);
+        Door {
+            id: if who == Party::First {
+                "door-first"
+            } else {
+                "door-second"
+            },
+            name: name(setup, who)[1],
+            asks: place("door"),
+            said,
+            word: match last {
+                None => stage::words("never").to_owned(),
+                Some((_, Said::Unknown)) if now.is_closed() => stage::words("unasked").to_owned(),
+                Some((_, Said::Unknown)) => place("lost"),
+                Some(_) => said.word().to_owned(),
+            },
+            until: None,
+            status: String::new(),
+            why: last.map_or_else(String::new, |(tried, _)| {
+                let facts = facts.clone().with("place", "why").with("at", to_the_second(tried.at));
+                say(&WORDS.place, &facts.with("presented", token(race, tried.presented)))
+            }),
+        }
+    };
+    let kept = |name, changed| Kept {
+        name,
+        holds: place(name),
+        changed,
+    };
+    let (closes, writes) = (now.is_closed() != before.is_closed(), now.row() != before.row());
+    let mut stores = vec![kept("Database", closes || writes)];
+    if setup.swap == Swap::CompareAndSwap {
+        stores.insert(0, kept("Blacklist", closes));
+    }
+    let drawn = |tries: usize| {
+        let then = Standing::after(race, tries);
+        let tried = then.tries.last();
+        Step {
+            address: format!("/lab/race?{}&step={}", choices.query(), tries + 1),
+            mark: tried.map_or_else(
+                || stage::words("login").to_owned(),
+                |tried| format!("{}, {}", name(setup, tried.who)[1], to_the_second(tried.at)),
+            ),
+            yours: tried.is_none_or(|tried| !is_thief(setup, tried.who)),
+            doors: BOTH.map(|who| then.last(who).map(|(_, said)| said)).into(),
+        }
+    };
+    Stage {
+        within: "",
+        headline: say(&WORDS.headline, &facts),
+        lead: say(&WORDS.lead, &facts),
+        alarm: None,
+        notice: None,
+        clock: moment(now.tries.last().map_or(Duration::ZERO, |tried| tried.at)),
+        warning: first(&WORDS.warning, &facts).cloned(),
+        next: if shown < last { Next::Follow } else { Next::Again },
+        message: now.tries.last().map(|tried| {
+            let class = if is_thief(setup, tried.who) { "thief" } else { "you" };
+            (class, say(&WORDS.presents, &facts))
+        }),
+        you: actor(place("you"), yours),
+        thief: actor(place("thief"), theirs),
+        time: Vec::new(),
+        doors: BOTH.map(door).into(),
+        stores,
+        story: Story {
+            steps: (0..=last).map(drawn).collect(),
+            shown,
+            to_come: 0,
+            rows: BOTH.map(|who| name(setup, who)[1]).into(),
+            ends: Vec::new(),
+            expired: false,
+        },
     }
 }
 
@@ -282,102 +432,4 @@ fn trade(race: &Race, rows: &[Row], switches: Facts) -> Vec<String> {
     let facts = facts.clone().with("mishap", say(&WORDS.mishap, &facts));
     let told = WORDS.trade.iter().filter(|case| case.holds(&facts));
     told.map(|case| facts.fill(&case.then)).collect()
-}
-
-/// The chain: a circle for each token; beneath it who got it and who was refused with it.
-struct Drawing {
-    height: i32,
-    nodes: Vec<Node>,
-    /// Horizontal, vertical, horizontal again: past the text beneath the circles.
-    edges: Vec<String>,
-    description: String,
-}
-
-struct Node {
-    x: i32,
-    y: i32,
-    name: String,
-    /// Whether it is still usable when the story ends.
-    current: bool,
-    /// The text beneath it: position, class, and words.
-    lines: Vec<(i32, String, String)>,
-}
-
-impl Drawing {
-    const WIDTH: i32 = 400;
-    const RADIUS: i32 = 18;
-    const LEFT: i32 = 62;
-    const COLUMN: i32 = 136;
-    const TOP: i32 = 24;
-    const LINE: i32 = 16;
-
-    fn of(race: &Race) -> Self {
-        let beneath: Vec<_> = (0..race.chain.len()).map(|token| beneath(race, token)).collect();
-        let most = beneath.iter().map(Vec::len).max().unwrap_or_default();
-        let row_height = 2 * Self::RADIUS + Self::LINE * i32::try_from(most).unwrap_or_default() + 24;
-        let place = |token: usize| {
-            let generation = race.chain.get(token).map_or(0, |link| link.generation);
-            let before = race.chain.iter().take(token);
-            let row = before.filter(|other| other.generation == generation).count();
-            (
-                Self::LEFT + Self::COLUMN * i32::try_from(generation).unwrap_or_default(),
-                Self::TOP + row_height * i32::try_from(row).unwrap_or_default(),
-            )
-        };
-        let last = race.chain.len() - 1;
-        let node = |(n, lines): (usize, Vec<(String, String)>)| {
-            let (x, y) = place(n);
-            let below = (1..).map(|line| y + Self::RADIUS + Self::LINE * line);
-            Node {
-                x,
-                y,
-                name: token(race, n),
-                current: race.open && n == last,
-                lines: below.zip(lines).map(|(y, (class, words))| (y, class, words)).collect(),
-            }
-        };
-        let nodes: Vec<_> = beneath.into_iter().enumerate().map(node).collect();
-        let links = race.chain.iter().enumerate();
-        let edges = links.filter_map(|(n, link)| {
-            let ((from_x, from_y), (to_x, to_y)) = (place(link.parent?), place(n));
-            let (from_x, bend, to_x) = (from_x + Self::RADIUS, from_x + Self::COLUMN / 2, to_x - Self::RADIUS);
-            Some(format!("M{from_x} {from_y}H{bend}V{to_y}H{to_x}"))
-        });
-        let widest = (0..=last).map(|token| race.children_of(token)).max();
-        Self {
-            height: nodes.iter().map(|node| node.y).max().unwrap_or_default() + row_height - Self::TOP / 2,
-            edges: edges.collect(),
-            nodes,
-            description: match widest.unwrap_or_default() {
-                0 | 1 => "One chain: each token has at most one successor.".to_owned(),
-                n => format!("The chain splits: a token has {n} successors."),
-            },
-        }
-    }
-}
-
-/// Who got a token, and who was refused with it.
-fn beneath(race: &Race, token: usize) -> Vec<(String, String)> {
-    let line = |tried: &Use| {
-        let who = name(&race.setup, tried.who);
-        let [gets_in, refused] = colours(&race.setup, tried.who);
-        let (sign, got_in) = if refused == Said::KeptOut {
-            ("✓", "! ")
-        } else {
-            ("✕", "")
-        };
-        match tried.verdict {
-            Verdict::Given {
-                token: got, arrived, ..
-            } if got == token => {
-                let lost = if arrived { "" } else { ": lost" };
-                Some((gets_in.class(), format!("{got_in}{who}{lost}")))
-            }
-            Verdict::Reused if tried.presented == token => Some((refused.class(), format!("{sign} {who}: reuse"))),
-            Verdict::Closed if tried.presented == token => Some((refused.class(), format!("{sign} {who}: closed"))),
-            _ => None,
-        }
-    };
-    let login = (token == 0).then(|| ("you".to_owned(), "login".to_owned()));
-    login.into_iter().chain(race.uses.iter().filter_map(line)).collect()
 }

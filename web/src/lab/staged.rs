@@ -17,7 +17,7 @@ use crate::{
         Said, Shown, class_of,
         cost::times,
         moment,
-        stage::{Actor, Chip, Door, Kept, Life, Next, Stage, Step as DrawnStep, Story},
+        stage::{Actor, Chip, Door, Kept, Life, Next, Stage, Step as DrawnStep, Story, words},
     },
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
         alarm: None,
         notice: None,
         clock: moment(context.steps.last().map_or(Duration::ZERO, |step| step.at)),
-        warning: context.is_past().then(|| on_stage("earlier", context)),
+        warning: context.is_past().then(|| words("earlier").to_owned()),
         next: Next::Follow,
         message: last.map(|exchange| {
             let told = Shown(exchange);
@@ -76,8 +76,8 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
         },
         time: Vec::new(),
         doors: [
-            (Who::Thief, "door-thief", "The thief asks"),
-            (Who::You, "door-you", "You ask"),
+            (Who::Thief, "door-thief", words("thief-asks")),
+            (Who::You, "door-you", words("you-ask")),
         ]
         .map(|(who, id, name)| door(context, who, id, name))
         .into(),
@@ -86,7 +86,7 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
             steps: (0..=newest).map(drawn).collect(),
             shown,
             to_come: 0,
-            rows: vec!["Thief", "You"],
+            rows: vec![words("thief"), words("you")],
             ends: Vec::new(),
             expired: false,
         },
@@ -134,9 +134,9 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
                 .iter()
                 .any(|step| step.exchanges.iter().any(|sent| sent.who == who)) =>
             {
-                on_stage("unasked", context)
+                words("unasked").to_owned()
             }
-            None => on_stage("never", context),
+            None => words("never").to_owned(),
             Some(exchange) if exchange.outcome == Outcome::NoServer => Shown(exchange).word().to_owned(),
             Some(_) => said.word().to_owned(),
         },
@@ -164,7 +164,7 @@ fn yours(context: &Context) -> Vec<Chip> {
         let life = if held.number == now.number {
             chip.life
         } else {
-            Life::Gone("dropped".to_owned())
+            Life::Gone(words("dropped"))
         };
         Chip { life, ..chip }
     };
@@ -197,9 +197,9 @@ fn chip(setup: &Setup, picture: &Picture, refresh: bool, token: &str, kept_until
     let now = started.checked_add(picture.at).unwrap_or(started);
     Chip {
         name: match (refresh, setup.answer) {
-            (_, Answer::Sessions) => "session cookie",
-            (true, _) => "refresh token",
-            (false, _) => "access token",
+            (_, Answer::Sessions) => words("session"),
+            (true, _) => words("refresh"),
+            (false, _) => words("access"),
         },
         more: String::new(),
         life: until.map_or(Life::Open, |until| {

@@ -26,7 +26,7 @@ const FOLDER: &str = "/static/";
 const A_YEAR: u32 = 365 * 24 * 60 * 60;
 
 /// The modules of the script, each after those that it imports.
-const MODULES: [&str; 12] = [
+const MODULES: [&str; 13] = [
     include_str!("../../static/js/server_clock.js"),
     include_str!("../../static/js/session.js"),
     include_str!("../../static/js/renewal.js"),
@@ -38,6 +38,7 @@ const MODULES: [&str; 12] = [
     include_str!("../../static/js/stepping.js"),
     include_str!("../../static/js/when_back.js"),
     include_str!("../../static/js/copy.js"),
+    include_str!("../../static/js/dismiss.js"),
     include_str!("../../static/js/page.js"),
 ];
 

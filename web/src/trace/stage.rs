@@ -5,6 +5,8 @@
 //! knows where its facts come from. The time line is drawn twice, for a wide page and for a narrow one, and the stylesheet
 //! shows one of them.
 
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use askama::Template;
 use jiff::Timestamp;
 
@@ -12,7 +14,14 @@ use super::{
     Said,
     timeline::{Label, Room, letters, round},
 };
-use crate::pages::times::Time;
+use crate::{content::file, pages::times::Time};
+
+static WORDS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| file!("stage.toml").data());
+
+/// Words that the stage says alike on each page.
+pub(crate) fn words(name: &str) -> &'static str {
+    WORDS.get(name).map_or("", String::as_str)
+}
 
 /// How many steps are drawn: more of them cannot be told apart on a telephone.
 const MOST: usize = 12;
@@ -116,7 +125,7 @@ pub(crate) enum Life {
     /// Valid for as long as its session.
     Open,
     /// Dropped, expired or refused.
-    Gone(String),
+    Gone(&'static str),
 }
 
 impl Life {
@@ -124,7 +133,7 @@ impl Life {
     pub(crate) fn until(end: Timestamp, now: Timestamp, all: i64, ticks: bool) -> Self {
         let left = end.duration_since(now);
         if !left.is_positive() {
-            return Self::Gone("expired".to_owned());
+            return Self::Gone(words("expired"));
         }
         let percent = (left.as_secs() * 100).checked_div(all).unwrap_or(100);
         let mut time = Time::countdown(end, now);
@@ -238,16 +247,25 @@ impl Story {
         self.address(Some(self.shown + 1))
     }
 
+    /// A step in words: its mark, and the verdict of each door from then on.
+    fn told(&self, step: &Step) -> String {
+        let doors = self.rows.iter().zip(&step.doors);
+        let doors = doors.filter_map(|(row, said)| Some(format!("{row}: {}", (*said)?.word())));
+        let mark = Some(step.mark.clone()).filter(|mark| !mark.is_empty());
+        mark.into_iter().chain(doors).collect::<Vec<_>>().join(". ")
+    }
+
     /// Where one can go from here: the id of each link, its text, and its address.
     pub(crate) fn walk(&self) -> [(&'static str, &'static str, Option<&str>); 4] {
         let last = self.steps.len().saturating_sub(1);
         let (back, on) = (self.shown > 0, self.shown < last);
         [
-            ("first", "First", self.address(back.then_some(0))),
-            ("previous", "Previous", self.address(self.shown.checked_sub(1))),
-            ("next", "Next", self.following()),
-            ("last", "Last", self.address(on.then_some(last))),
+            ("first", self.address(back.then_some(0))),
+            ("previous", self.address(self.shown.checked_sub(1))),
+            ("next", self.following()),
+            ("last", self.address(on.then_some(last))),
         ]
+        .map(|(id, to)| (id, words(id), to))
     }
 
     /// The drawn steps: those around the one that is shown, the number of the first, and how many are to come.
@@ -367,7 +385,7 @@ impl Story {
         let mut marks: Vec<_> = marks.collect();
         if (end == columns || self.expired) && (0..self.rows.len()).any(|row| ends(row).is_some()) {
             let at = if self.expired { passed } else { width };
-            marks.push(mark(at, "expiry", "mark", true));
+            marks.push(mark(at, words("expiry"), "mark", true));
         }
         Line {
             id: if is_wide { "wide" } else { "narrow" },

@@ -11,6 +11,7 @@ import { followLog } from "./live_log.js";
 import { stepInPlace } from "./stepping.js";
 import { sayWhenBack } from "./when_back.js";
 import { copyOnPress } from "./copy.js";
+import { dismissOnEscape } from "./dismiss.js";
 
 const clock = new ServerClock();
 const client = new SessionClient(clock);
@@ -37,6 +38,7 @@ document.querySelectorAll("[data-live]").forEach(followLog);
 document.querySelectorAll("[data-stepping]").forEach(stepInPlace);
 document.querySelectorAll("[data-when-back]").forEach(sayWhenBack);
 copyOnPress();
+dismissOnEscape();
 
 /** Leaves the page as soon as whom it was drawn for is logged out: nothing private stays on the screen. */
 function keepPrivate(drawn) {

@@ -28,38 +28,153 @@ fn finding(page: &Html) -> String {
     words(page, "#finding").concat()
 }
 
+/// What each step of the stage says: the time, what happened, what both hold, and the verdicts on both.
+async fn steps(running: &Running, query: &str) -> Vec<[String; 4]> {
+    let mut steps = Vec::new();
+    let mut next = Some(format!("{query}&step=1"));
+    while let Some(query) = next {
+        let page = run(running, &query).await;
+        let link = page.select(&Selector::parse("#walk-next").unwrap()).next();
+        next = link.map(|link| link.attr("href").unwrap().split_once('?').unwrap().1.to_owned());
+        let found = ["#now-name", ".headline", ".chip", ".door .verdict"].map(|css| words(&page, css).join("; "));
+        steps.push(found);
+        let all = words(&page, "#count").concat();
+        assert!(all.starts_with(&format!("Step {} of ", steps.len())), "{all}");
+    }
+    steps
+}
+
 #[tokio::test]
-async fn two_tabs_at_once_stay_logged_in_and_the_list_says_who_got_what() {
+async fn two_tabs_at_once_stay_logged_in_and_each_step_says_who_got_what() {
     let running = start(program()).await;
     let page = run(&running, "").await;
     assert_eq!(finding(&page), "Both tabs stay logged in, with the same tokens.");
+    let holds =
+        |first, second| format!("refresh token tab 1, generation {first}; refresh token tab 2, generation {second}");
+    let step = |at: &str, headline: &str, holds: String, verdicts: &str| {
+        [at.to_owned(), headline.to_owned(), holds, verdicts.to_owned()]
+    };
+    let played = steps(&running, "swap=on").await;
     assert_eq!(
-        words(&page, ".played li"),
+        played,
         [
-            "login You log in; both tabs have refresh token 0",
-            "5 min Accepted: Tab 1 presents token 0 gets token 1",
-            "5 min Accepted: Tab 2 presents token 0 gets token 1, the same as was given before",
-            "10 min Accepted: Tab 1 presents token 1 gets token 2",
-            "10 min Accepted: Tab 2 presents token 1 gets token 2, the same as was given before",
+            step(
+                "t + 0 s",
+                "You log in. Both tabs have refresh token 0.",
+                holds(0, 0),
+                "Not asked yet; Not asked yet"
+            ),
+            step(
+                "t + 5 min",
+                "The server gives tab 1 token 1.",
+                holds(1, 0),
+                "Accepted; Not asked yet"
+            ),
+            step(
+                "t + 5 min",
+                "The server gives tab 2 the same token 1.",
+                holds(1, 1),
+                "Accepted; Accepted"
+            ),
+            step(
+                "t + 10 min",
+                "The server gives tab 1 token 2.",
+                holds(2, 1),
+                "Accepted; Accepted"
+            ),
+            step(
+                "t + 10 min",
+                "The server gives tab 2 the same token 2.",
+                holds(2, 2),
+                "Accepted; Accepted"
+            ),
         ]
     );
+    // Without a step the address shows the last.
+    assert_eq!(words(&page, ".headline"), [played[4][1].as_str()]);
+    assert_eq!(words(&page, ".message"), ["Tab 2 presents token 1"]);
     assert!(words(&page, "main").concat().contains("turned 1 down"));
-    assert_eq!(words(&page, "svg.chain title").len(), 1);
-    assert!(words(&page, "svg.chain desc").concat().starts_with("One chain"));
+    // The links of the time line say the verdicts as well.
+    let links = words(&page, "#scrub a");
+    assert_eq!(links[1], "Step 2: Tab 1, 5 min. Tab 1: Accepted");
+    assert_eq!(links[2], "Step 3: Tab 2, 5 min. Tab 1: Accepted. Tab 2: Accepted");
 }
 
 #[tokio::test]
 async fn the_counterexample_is_labelled_and_splits_the_chain() {
     let running = start(program()).await;
     let page = run(&running, "swap=off").await;
-    assert!(words(&page, ".notice").concat().contains("Do not copy it"));
+    assert!(words(&page, "#warning").concat().contains("Do not copy it"));
     assert!(finding(&page).starts_with("A false alarm 10 min after the login"));
-    assert!(
-        words(&page, "svg.chain desc")
-            .concat()
-            .contains("a token has 2 successors")
+    assert!(words(&run(&running, "swap=on").await, "#warning").is_empty());
+    let split = run(&running, "swap=off&step=3").await;
+    assert_eq!(
+        words(&split, ".chip"),
+        [
+            "refresh token tab 1, generation 1a",
+            "refresh token tab 2, generation 1b"
+        ]
     );
-    assert!(words(&run(&running, "swap=on").await, ".notice").is_empty());
+    assert_eq!(words(&split, ".kept dd"), ["session open, generation 1b"]);
+    assert!(words(&split, ".lead").concat().contains("several successors"));
+    let closed = run(&running, "swap=off&step=4").await;
+    assert_eq!(
+        words(&closed, ".headline"),
+        ["The server refuses tab 1 and closes the session."]
+    );
+    assert_eq!(words(&closed, ".door .verdict"), ["Refused", "Not asked since"]);
+    assert_eq!(words(&closed, ".changed dd"), ["session closed"]);
+}
+
+/// The other tab is you, whatever the server takes it for.
+#[tokio::test]
+async fn a_second_tab_is_nowhere_drawn_as_a_thief() {
+    let running = start(program()).await;
+    for query in ["swap=on", "swap=off", "grace=0", "apart=20", "lost=yes&grace=0&apart=5"] {
+        for step in 1..=6 {
+            let page = run(&running, &format!("{query}&step={step}")).await;
+            assert!(words(&page, "#thief").concat().contains("There is no thief"), "{query}");
+            assert!(words(&page, "#thief .chip").is_empty(), "{query}");
+            assert_eq!(words(&page, "#you .chip").len(), 2, "{query}");
+            assert_eq!(words(&page, ".door h3").len(), 2, "{query}");
+            for of_a_thief in [".thief-in", ".kept-out", ".from-thief"] {
+                assert!(
+                    words(&page, &format!(".stage {of_a_thief}")).is_empty(),
+                    "{query}, step {step}"
+                );
+            }
+        }
+    }
+}
+
+/// The stage and the sentence beneath it are about one run.
+#[tokio::test]
+async fn the_last_verdict_on_a_thief_is_what_the_finding_says() {
+    let running = start(program()).await;
+    for swap in ["on", "off"] {
+        for (grace, apart) in [
+            ("0", "0"),
+            ("0", "60"),
+            ("10", "0"),
+            ("10", "5"),
+            ("30", "20"),
+            ("10", "20"),
+        ] {
+            for lost in ["no", "yes"] {
+                let query = format!("swap={swap}&grace={grace}&apart={apart}&lost={lost}&thief=yes");
+                let found = finding(&run(&running, &query).await);
+                let verdicts: Vec<_> = steps(&running, &query)
+                    .await
+                    .into_iter()
+                    .map(|[.., verdicts]| verdicts)
+                    .collect();
+                let was_in = verdicts.iter().any(|verdicts| verdicts.contains("Thief is in"));
+                let is_in = verdicts.last().unwrap().contains("Thief is in");
+                assert_eq!(was_in, found.contains("inside"), "{query}: {found} {verdicts:?}");
+                assert_eq!(is_in, found.contains("is not noticed"), "{query}: {found} {verdicts:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -85,16 +200,20 @@ async fn the_table_has_the_three_graces_and_marks_the_chosen_one() {
 #[tokio::test]
 async fn a_lost_reply_is_timed_to_the_second() {
     let running = start(program()).await;
-    let page = run(&running, "lost=yes&apart=5").await;
-    let told = words(&page, ".played li");
-    assert_eq!(
-        told[1],
-        "5 min Tab 1 presents token 0 is given token 1, but the reply is lost"
-    );
-    let moments = words(&page, ".played .when");
+    let played = steps(&running, "lost=yes&apart=5").await;
+    assert_eq!(played[1][1], "The server gives tab 1 token 1, but the reply is lost.");
+    assert_eq!(played[1][3], "Reply lost; Not asked yet");
+    let moments: Vec<_> = played.iter().map(|[at, ..]| at.as_str()).collect();
     assert_eq!(
         moments,
-        ["login", "5 min", "5 min 3 s", "5 min 5 s", "10 min 3 s", "10 min 8 s"]
+        [
+            "t + 0 s",
+            "t + 5 min",
+            "t + 5 min 3 s",
+            "t + 5 min 5 s",
+            "t + 10 min 3 s",
+            "t + 10 min 8 s"
+        ]
     );
     let without = run(&running, "lost=yes&apart=5&grace=0").await;
     assert!(finding(&without).starts_with("A false alarm 5 min 3 s after the login"));
@@ -164,6 +283,7 @@ async fn axe_finds_no_fault_in_either_theme() {
         for path in [
             "/lab/race",
             "/lab/race?swap=off&lost=yes&thief=yes&apart=5",
+            "/lab/race?thief=yes&step=3",
             "/lab/race?grace=7",
         ] {
             browser.open(path).await;
@@ -192,12 +312,25 @@ async fn it_fits_every_width_and_can_be_set_without_scripts() {
         grace.send_keys("none").await.unwrap();
         browser.press("Run it").await;
         browser.wait_for_text("A false alarm 5 min after the login").await;
+        browser.follow("See it step by step").await;
+        browser.wait_for_text("Both tabs have refresh token 0").await;
+        browser.follow("Go on to the next step").await;
+        browser.wait_for_text("but the reply is lost").await;
         for path in [
             "/lab/race",
             "/lab/race?swap=off&lost=yes&thief=yes&apart=5",
+            "/lab/race?swap=off&lost=yes&thief=yes&apart=5&step=4",
             "/lab/race?grace=7",
         ] {
             browser.open(path).await;
+            browser.set_viewport(1280, 800).await;
+            let bottom = "return document.querySelector('.stage')?.getBoundingClientRect().bottom ?? 0";
+            let bottom = browser.driver().execute(bottom, Vec::new()).await.unwrap();
+            assert!(
+                bottom.json().as_f64().unwrap() <= 800.0,
+                "{path} ends at {:?}",
+                bottom.json()
+            );
             for width in [390, 768, 1280, 1600] {
                 browser.set_viewport(width, 900).await;
                 let (content, _) = browser.content_size().await;

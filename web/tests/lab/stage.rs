@@ -3,6 +3,7 @@
 use rescind_testkit::{JavaScript, Program, Running, Tool, needs};
 use scraper::{Html, Selector};
 use serde_json::Value;
+use thirtyfour::{By, Key};
 
 const ANSWERS: [&str; 8] = [
     "sessions",
@@ -39,6 +40,30 @@ async fn the_lab_has_the_same_stage_as_the_demo() {
     assert!(demo.len() > 9, "{demo:?}");
     for answer in ANSWERS {
         assert_eq!(parts(&format!("/lab/{answer}")).await, demo, "{answer}");
+    }
+    assert_eq!(parts("/lab/race").await, demo);
+}
+
+/// A pointer sees the reason in a tooltip, whoever presses is told it, and the keyboard sees it on focus, until Escape.
+#[tokio::test]
+async fn a_disabled_button_shows_its_reason_while_it_has_the_focus() {
+    if needs(Tool::Chromium).is_none() {
+        return;
+    }
+    let running = open().await;
+    for javascript in [JavaScript::Off, JavaScript::On] {
+        let browser = running.browser(javascript).await;
+        browser.open("/lab/blacklist").await;
+        let button = browser.driver().find(By::Id("do-replay")).await.unwrap();
+        let reason = browser.driver().find(By::Id("why-replay")).await.unwrap();
+        assert!(!reason.is_displayed().await.unwrap());
+        button.send_keys("").await.unwrap();
+        assert!(reason.is_displayed().await.unwrap());
+        assert!(reason.text().await.unwrap().contains("copy one first"));
+        if let JavaScript::On = javascript {
+            button.send_keys(Key::Escape + "").await.unwrap();
+            assert!(!reason.is_displayed().await.unwrap());
+        }
     }
 }
 

@@ -251,6 +251,16 @@ async fn a_glossary_word_shows_its_card_on_focus_and_only_then() {
             let word = browser.driver().find(By::Css(".short .term a")).await.unwrap();
             word.send_keys("").await.unwrap();
             card.wait_until().displayed().await.unwrap();
+            // It leaves the line of its word free.
+            let (line, below) = (word.rect().await.unwrap(), card.rect().await.unwrap());
+            assert!(below.y >= line.y + line.height / 2.0, "{line:?} {below:?}");
+            if let JavaScript::On = javascript {
+                word.send_keys(Key::Escape + "").await.unwrap();
+                card.wait_until().not_displayed().await.unwrap();
+                word.send_keys(Key::Tab + "").await.unwrap();
+                word.send_keys("").await.unwrap();
+                card.wait_until().displayed().await.unwrap();
+            }
             let (content, _) = browser.content_size().await;
             assert!(content <= width, "it is {content} wide");
         }
