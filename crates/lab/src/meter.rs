@@ -13,7 +13,7 @@ use std::{
 };
 
 use rescind_session::{
-    EndReason, Ports, SessionState,
+    EndReason, Ports, SessionService, SessionState,
     decorate::{self, Around, Reply},
     ports::{Closed, Inserted, Opened, PasswordSet, RevocationStatus, Rotated, StoreError},
     token::{Generation, SessionId},
@@ -306,6 +306,13 @@ pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
         blacklist: Arc::new(Metered(Arc::clone(&ports.blacklist), meter.clone())),
         clock: Arc::clone(&ports.clock),
     }
+}
+
+/// The service with every call of its stores recorded.
+pub(crate) fn metered_service(service: &SessionService, meter: &Meter) -> SessionService {
+    let metered = service.with_ports(metered(service.ports(), meter));
+    // It accepted these ports before, and a meter changes no answer.
+    metered.unwrap_or_else(|_| service.clone())
 }
 
 /// A decorator that records each call.

@@ -35,7 +35,7 @@ use url::Url;
 use crate::{
     clock::Machine,
     faults::MoodyBlacklist,
-    meter::{Call, Meter, metered},
+    meter::{Call, Meter, metered_service},
     plain::{self, PlainStore},
     raw::{NameAndPassword, ORIGIN, Reply, Request},
     trace::Recorder,
@@ -187,7 +187,7 @@ impl Server {
     /// One round of the program's maintenance: syncs revocations and prunes.
     pub(crate) async fn run_maintenance(&self) -> Vec<Call> {
         let meter = Meter::default();
-        let service = self.service().with_ports(metered(self.service().ports(), &meter));
+        let service = metered_service(self.service(), &meter);
         let once = async {
             // A store that does not answer is tried again the next time.
             let _ = service.sync_blacklist(BATCH).await;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     deciding::{Asked, Decided, decided},
-    meter::{Access, Answer, Call, Meter, Operation, Store, metered},
+    meter::{Access, Answer, Call, Meter, Operation, Store, metered_service},
     raw::{Reply, Request},
 };
 
@@ -117,7 +117,7 @@ impl Recorder {
     /// The service to answer the request, with its store calls recorded.
     #[must_use]
     pub fn around(&self, service: &SessionService) -> SessionService {
-        service.with_ports(metered(service.ports(), &self.meter))
+        metered_service(service, &self.meter)
     }
 
     /// Ends the record. `reply`: `None` if no server runs. `check`: the policy's check on every request; `None` without

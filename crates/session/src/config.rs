@@ -93,6 +93,11 @@ crate::__setters!(Config {
     status_list: Option<String>,
 });
 
+#[cfg(feature = "argon2")]
+crate::__setters!(Config {
+    username: fn(&str) -> Result<Username, InvalidUsername>,
+});
+
 /// How passwords are hashed, and how many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -168,6 +173,15 @@ pub struct Ports {
     pub blacklist: Arc<dyn Blacklist>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        if self.sessions.is_shared() && !self.blacklist.covers_all_nodes() {
+            return Err(ConfigError::Blacklist);
+        }
+        Ok(())
+    }
 }
 
 /// Settings that contradict themselves; each message names the setting and what it must be.

@@ -114,9 +114,7 @@ impl SessionService {
         if config.status_list.is_some() && keys.has_shared_secret() {
             return Err(ConfigError::StatusListWithSharedSecret);
         }
-        if ports.sessions.is_shared() && !ports.blacklist.covers_all_nodes() {
-            return Err(ConfigError::Blacklist);
-        }
+        ports.validate()?;
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
         let verifier = Verifier::new(config.issuer.clone(), config.audience.clone())
@@ -187,12 +185,15 @@ impl SessionService {
 
     /// The same service with these ports: decorated adapters that count or watch the cost of one request. Keys,
     /// password hashing and the sync state stay shared.
-    #[must_use]
-    pub fn with_ports(&self, ports: Ports) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`ConfigError::Blacklist`].
+    pub fn with_ports(&self, ports: Ports) -> Result<Self, ConfigError> {
+        ports.validate()?;
+        Ok(Self {
             ports: Arc::new(ports),
             ..self.clone()
-        }
+        })
     }
 
     /// The same service for a client at this address: passwords are hashed in a fair order of the clients' networks.

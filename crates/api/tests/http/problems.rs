@@ -524,10 +524,11 @@ async fn a_node_that_rebuilds_the_blacklist_tells_how_far_it_is() {
     assert_eq!(ready().await.json().get("rebuilt"), None);
 
     let gate = Arc::new(Semaphore::new(0));
-    let slow = world.service.with_ports(Ports {
+    let ports = Ports {
         blacklist: Arc::new(Held(world.blacklist.clone(), gate.clone())),
         ..world.service.ports().clone()
-    });
+    };
+    let slow = world.service.with_ports(ports).unwrap();
     let filling = tokio::spawn(async move { slow.sync_blacklist(1).await.unwrap() });
     for entries in [0, 8, 16] {
         let seen = async {

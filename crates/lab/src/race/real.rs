@@ -79,14 +79,15 @@ impl Real {
             None => self.service.clone(),
             Some(held) => {
                 let ports = self.service.ports();
+                let sessions = Arc::new(HeldSessions {
+                    inner: Arc::clone(&ports.sessions),
+                    held: held.clone(),
+                    was_held: AtomicBool::new(false),
+                });
                 self.service.with_ports(Ports {
-                    sessions: Arc::new(HeldSessions {
-                        inner: Arc::clone(&ports.sessions),
-                        held: held.clone(),
-                        was_held: AtomicBool::new(false),
-                    }),
+                    sessions,
                     ..ports.clone()
-                })
+                })?
             }
         };
         match service.refresh(token, Device::default()).await {

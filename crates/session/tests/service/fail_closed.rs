@@ -47,7 +47,7 @@ async fn under_stored_a_row_is_valid_only_for_its_user() {
         sessions: elsewhere,
         ..world.service.ports().clone()
     };
-    let service = world.service.with_ports(ports);
+    let service = world.service.with_ports(ports).unwrap();
     let verdict = service.authenticate(issued.access_token.expose_secret()).await;
     assert!(matches!(verdict, Err(AuthenticateError::Revoked(_))), "{verdict:?}");
 }

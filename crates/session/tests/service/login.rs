@@ -49,6 +49,20 @@ async fn a_username_ignores_case_and_is_taken_once() {
 }
 
 #[tokio::test]
+async fn the_application_can_have_its_own_rule_for_names() {
+    let config = config(Policy::blacklist()).username(|typed| Username::from_normalized(typed.trim_start_matches('@')));
+    let world = World::with(config).await;
+    let name = |typed| world.service.parse_username(typed).unwrap().to_string();
+    assert_eq!(name("@Alice"), "Alice");
+    let (password, client) = (Password::new(PASSWORD), rescind_session::token::ClientId::first_party());
+    let login = world
+        .service
+        .log_in("@alice", &password, client, Default::default())
+        .await;
+    assert_eq!(login.unwrap().claims.subject, world.user.id);
+}
+
+#[tokio::test]
 async fn a_sign_up_reports_all_errors_at_once() {
     let world = World::new().await;
     let refused = world.service.sign_up("no spaces", &Password::new("short")).await;

@@ -30,7 +30,7 @@ async fn with_members() -> World {
         users: Arc::new(Members),
         ..world.service.ports().clone()
     };
-    world.service = world.service.with_ports(ports);
+    world.service = world.service.with_ports(ports).unwrap();
     world
 }
 
@@ -108,7 +108,7 @@ async fn a_user_who_may_not_log_in_is_refused_with_the_right_password() {
         users: Arc::new(Forgetful(world.users.clone())),
         ..world.service.ports().clone()
     };
-    world.service = world.service.with_ports(ports);
+    world.service = world.service.with_ports(ports).unwrap();
     let refused = world.try_log_in(PASSWORD).await;
     assert!(matches!(refused, Err(LoginError::InvalidCredentials)), "{refused:?}");
     assert_eq!(world.service.sessions(&world.user.id).await.unwrap(), []);

@@ -96,10 +96,11 @@ async fn an_in_process_blacklist_is_always_pruned() {
     world.log_in().await;
     let blacklist = Arc::new(MemoryBlacklist::new());
     fill(&*blacklist, 1).await;
-    let own = world.service.with_ports(Ports {
+    let ports = Ports {
         blacklist: blacklist.clone(),
         ..world.service.ports().clone()
-    });
+    };
+    let own = world.service.with_ports(ports).unwrap();
     own.prune(2).await.unwrap();
     assert_eq!(remaining(&*blacklist, 1).await, 0);
 }

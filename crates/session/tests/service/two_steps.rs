@@ -191,7 +191,7 @@ async fn a_refresh_for_a_removed_or_refused_user_issues_no_tokens() {
     let without_demo = crate::world::config(rescind_session::Policy::blacklist())
         .demo_accounts(rescind_session::DemoAccounts::Refused);
     let (off, ..) = service(without_demo, std::sync::Arc::new(world.clock.clone()));
-    let off = off.with_ports(world.service.ports().clone());
+    let off = off.with_ports(world.service.ports().clone()).unwrap();
     let refused = off
         .refresh(crate::world::refresh_token(&issued), Default::default())
         .await;
