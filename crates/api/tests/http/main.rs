@@ -7,6 +7,7 @@ mod bearer;
 mod bodies;
 mod browser;
 mod browser_refresh;
+mod claims;
 mod client_address;
 mod cookies;
 mod crafted;

@@ -87,17 +87,25 @@ async fn a_failed_claims_source_is_unavailable_and_changes_nothing() {
 #[tokio::test]
 async fn a_token_too_large_for_a_cookie_is_not_issued() {
     let (world, roles) = world().await;
-    let role = "r".repeat(2_400);
-    roles.set(Some(&[&role]));
-    assert!(world.log_in().await.access_token.expose_secret().len() > 3_500);
-    let role = "r".repeat(2_700);
-    roles.set(Some(&[&role]));
-    let refused = world.try_log_in(PASSWORD).await;
-    assert!(
-        matches!(refused, Err(LoginError::Unavailable(Unavailable::ClaimsTooLarge { bytes })) if bytes > 3_800),
-        "{refused:?}"
-    );
-    assert_eq!(world.service.sessions(&world.user.id).await.unwrap().len(), 1);
+    let bytes = async |role: usize| {
+        roles.set(Some(&[&"r".repeat(role)]));
+        match world.try_log_in(PASSWORD).await {
+            Ok(issued) => Ok(issued.access_token.expose_secret().len()),
+            Err(LoginError::Unavailable(Unavailable::ClaimsTooLarge { bytes })) => Err(bytes),
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    // In base64 three bytes are four characters.
+    let edge = (3_800 - bytes(0).await.unwrap()) / 4 * 3;
+    let mut seen = Vec::new();
+    for role in edge - 1..edge + 5 {
+        seen.push(bytes(role).await);
+    }
+    let (issued, refused): (Vec<_>, Vec<_>) = seen.iter().partition(|bytes| bytes.is_ok());
+    assert_eq!(issued.last(), Some(&Ok(3_800)), "{seen:?}");
+    assert_eq!(refused.first(), Some(&Err(3_801)), "{seen:?}");
+    let sessions = world.service.sessions(&world.user.id).await.unwrap();
+    assert_eq!(sessions.len(), 1 + issued.len());
 }
 
 #[tokio::test]
