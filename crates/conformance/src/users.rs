@@ -41,14 +41,18 @@ async fn credentials(store: &Store, username: &Username) -> Option<(User, String
     Some((found.user, found.password_hash.expose_secret().to_owned()))
 }
 
-/// Every field is kept, the time to the millisecond.
+/// Every field is kept, the time to the millisecond. A name may have 320 characters of any script.
 pub async fn a_new_user_is_found_by_id_and_by_name(store: Store) {
-    let alice = named("alice.o+x@example.com");
-    insert(&store, &alice).await;
-    insert(&store, &named("bob")).await;
-    assert_eq!(store.find(&alice.user.id).await.answer().as_ref(), Some(&alice.user));
-    let found = credentials(&store, &alice.user.username).await;
-    assert_eq!(found, Some((alice.user, HASH.to_owned())));
+    let long = "\u{10348}".repeat(Username::MAX_CHARS);
+    let users = ["alice.o'x+y@example.com", "μάρια", &long, "bob"].map(named);
+    for new in &users {
+        insert(&store, new).await;
+    }
+    for NewUser { user, .. } in users {
+        assert_eq!(store.find(&user.id).await.answer().as_ref(), Some(&user));
+        let found = credentials(&store, &user.username).await;
+        assert_eq!(found, Some((user, HASH.to_owned())));
+    }
 }
 
 /// An unknown id or name returns `None`.
