@@ -118,24 +118,37 @@ impl Testing {
     /// # Panics
     /// Stores in memory answer.
     pub async fn logged_in_as(&self, user: UserId) -> TestRequest {
-        let client = self.rescind.settings().client_id.clone();
-        let attempt = self.rescind.service().begin_login(user).await;
-        let issued = attempt
-            .expect("stores in memory answer")
-            .open_session(client, Device::default());
-        bearer(&issued.await.expect("stores in memory answer").access_token)
+        bearer(&self.open_session(user).await.access_token)
     }
 
-    /// The same with claims of the application in the token, such as
+    /// A request of a [named](Self::logged_in) user with claims of the application in the token, such as
     /// [`with_roles(["admin"])`](ExtraClaims::with_roles).
     ///
     /// # Panics
     /// As [`log_in`](Self::log_in).
     pub async fn logged_in_with(&self, username: &str, extra: ExtraClaims) -> TestRequest {
-        let claims = AccessClaims {
-            extra,
-            ..self.log_in(username).await.claims
-        };
+        self.signed(self.log_in(username).await.claims, extra)
+    }
+
+    /// The same for a user whom [only the application knows](Self::logged_in_as).
+    ///
+    /// # Panics
+    /// Stores in memory answer.
+    pub async fn logged_in_as_with(&self, user: UserId, extra: ExtraClaims) -> TestRequest {
+        self.signed(self.open_session(user).await.claims, extra)
+    }
+
+    async fn open_session(&self, user: UserId) -> IssuedTokens {
+        let client = self.rescind.settings().client_id.clone();
+        let attempt = self.rescind.service().begin_login(user).await;
+        let issued = attempt
+            .expect("stores in memory answer")
+            .open_session(client, Device::default());
+        issued.await.expect("stores in memory answer")
+    }
+
+    fn signed(&self, claims: AccessClaims, extra: ExtraClaims) -> TestRequest {
+        let claims = AccessClaims { extra, ..claims };
         let signed = self.rescind.service().keys().ring.sign(&claims);
         bearer(&signed.expect("the key can sign"))
     }

@@ -51,13 +51,14 @@ async fn a_request_can_have_claims_of_the_application() {
     let app = App::new().app_data(testing.rescind().clone()).service(
         web::resource("/")
             .wrap(RequireRole::new("admin"))
-            .route(web::get().to(|| async { "in" })),
+            .route(web::get().to(|caller: Authenticated| async move { caller.user_id().to_string() })),
     );
     let app = test::init_service(app).await;
-    let admin = testing
-        .logged_in_with("alice", ExtraClaims::new().with_roles(["admin"]))
-        .await;
+    let claims = || ExtraClaims::new().with_roles(["admin"]);
+    let admin = testing.logged_in_with("alice", claims()).await;
     assert_eq!(test::call_service(&app, admin.to_request()).await.status(), 200);
+    let admin = testing.logged_in_as_with("42".parse().unwrap(), claims()).await;
+    assert_eq!(test::call_and_read_body(&app, admin.to_request()).await, "42");
     let user = testing.logged_in("alice").await;
     assert_eq!(test::call_service(&app, user.to_request()).await.status(), 403);
 }
