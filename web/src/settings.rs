@@ -67,9 +67,7 @@ impl CommandLine {
     pub(crate) fn judge(&self) -> Result<(Settings, (Demo, Vec<Url>)), Faults> {
         Settings::judge_with(&self.node.given, |listening, faults| {
             let demo = Demo::judge(&self.own, listening, faults);
-            let additions = Additions {
-                variables: &["RESCIND_DEMO", "RESCIND_DEMO_PEERS"],
-            };
+            let additions = Additions::default().variables(&["RESCIND_DEMO", "RESCIND_DEMO_PEERS"]);
             (additions, (demo, peers(&self.own, demo, faults)))
         })
     }

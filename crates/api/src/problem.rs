@@ -29,11 +29,20 @@ use crate::hidden::Hidden;
 /// A fault of one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct FieldError {
     /// The field's name.
     pub field: &'static str,
     /// What it must be, worded to follow the name: "must be …".
     pub detail: String,
+}
+
+impl FieldError {
+    /// A fault of this field, worded to follow its name.
+    pub fn new(field: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { field, detail }
+    }
 }
 
 /// Every error that a client can get. `openapi/operations.json` lists which call answers which.

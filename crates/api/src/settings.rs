@@ -244,6 +244,7 @@ const JWKS_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How often an action is allowed. Written as `10/min`, `100/hour`, `5/s` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RateLimit {
     /// No limit.
     Off,
@@ -258,6 +259,7 @@ pub enum RateLimit {
 
 /// The time over which a [`RateLimit`] grows back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Period {
     /// `s`
     Second,

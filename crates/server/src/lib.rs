@@ -24,10 +24,15 @@ mod signals;
 mod starting;
 mod users;
 
+/// A crate and a type in our signatures.
+pub use clap;
+pub use secrecy::SecretString;
+
 pub use builder::NodeBuilder;
 pub use failure::Failure;
-pub use keys::{KeyCommands, KeyState, ListedKey, NewKey, Rotated};
+pub use keys::{KeyCommands, KeyState, KeysError, ListedKey, NewKey, Rotated};
 pub use node::Node;
 pub use program::{exit, read, run};
 pub use rescind_api as api;
+pub use rescind_store as store;
 pub use settings::{CommandLine, Settings};

@@ -67,6 +67,7 @@ from_close_error!(ChangePasswordError);
 /// The outcome of [`SessionService::ensure_demo_account`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum DemoAccount {
     /// It exists.
     Ready,

@@ -70,6 +70,7 @@ pub use administration::AdministrationError;
 pub use authenticate::{AuthenticateError, Inspected};
 pub use clock::{AnchoredClock, Clock, ClockNotReady, MachineClock, ManualClock};
 pub use config::{Config, ConfigError, DemoAccounts, HashingSettings, Keys, Ports};
+pub use counts::Counts;
 pub use error_chain::ErrorChain;
 pub use judge::{Judgement, judge};
 pub use key_schedule::{KeySchedule, KeysNotReady};

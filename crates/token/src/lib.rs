@@ -29,6 +29,7 @@ mod weak;
 pub use jiff::Timestamp;
 pub use rand_core::CryptoRng;
 pub use secrecy::{ExposeSecret, SecretString};
+pub use serde_json::{Map, Value};
 pub use uuid::Uuid;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};

@@ -129,9 +129,5 @@ pub(crate) async fn submit(
 /// The fields that were left empty.
 pub(crate) fn missing(typed: [(&'static str, &str); 2]) -> Vec<FieldError> {
     let empty = typed.into_iter().filter(|(_, typed)| typed.is_empty());
-    let missing = empty.map(|(field, _)| FieldError {
-        field,
-        detail: "is missing".to_owned(),
-    });
-    missing.collect()
+    empty.map(|(field, _)| FieldError::new(field, "is missing")).collect()
 }

@@ -78,10 +78,7 @@ fn refused(request: &HttpRequest, site: &Site, username: &str, problem: Problem)
     match &problem {
         Problem::InvalidInput(errors) => tell(&mut page.fields, errors),
         Problem::UsernameTaken => {
-            let taken = FieldError {
-                field: "username",
-                detail: "is taken; choose another".to_owned(),
-            };
+            let taken = FieldError::new("username", "is taken; choose another");
             tell(&mut page.fields, &[taken]);
         }
         Problem::RateLimited { .. } | Problem::Overloaded => page.error = Some(explained(&problem)),

@@ -34,6 +34,7 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(5);
 /// A key of the database, or of the directory.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ListedKey {
     /// The `kid` of a signing key, the public name of a refresh key.
     pub id: String,
@@ -55,6 +56,7 @@ impl ListedKey {
 
 /// Which key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NewKey {
     /// One that signs access tokens.
     Signing,
@@ -66,6 +68,7 @@ pub enum NewKey {
 
 /// A key that was made.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Rotated {
     /// Its file.
     pub file: PathBuf,

@@ -14,6 +14,7 @@ pub(super) const REFRESH: &str = "refresh";
 /// Why the keys cannot be used. No message holds key material.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum KeysError {
     #[error("RESCIND_KEYS: {} cannot be {what}", path.display())]
     File {

@@ -29,7 +29,7 @@ mod reload;
 mod schedule;
 
 pub use commands::{KeyCommands, ListedKey, NewKey, Rotated};
-pub(crate) use files::KeysError;
+pub use files::KeysError;
 pub(crate) use reload::{Follower, record_lifetimes};
 pub use schedule::KeyState;
 pub(crate) use schedule::{Plan, add_unrecorded, due, is_ended};

@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 // No group, so that a program that flattens this may give its command line any name.
 #[group(skip)]
+#[non_exhaustive]
 pub struct CommandLine {
     /// The settings.
     #[command(flatten)]
@@ -25,6 +26,7 @@ pub struct CommandLine {
 
 /// What to do other than serve.
 #[derive(Debug, Subcommand)]
+#[non_exhaustive]
 pub enum Command {
     /// Move the schema of the database.
     #[command(subcommand)]
@@ -51,6 +53,7 @@ pub enum Command {
 
 /// How to move the schema.
 #[derive(Debug, Clone, Copy, Subcommand)]
+#[non_exhaustive]
 pub enum Migrate {
     /// Take every step that has not been taken.
     Up,
@@ -69,6 +72,7 @@ pub enum Migrate {
 
 /// What to do with the keys.
 #[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
 pub enum Keys {
     /// List the keys of the database, and what each is used for. Shows no key material.
     List,
@@ -102,6 +106,7 @@ pub enum Keys {
 
 /// How to make clients.
 #[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
 pub enum Clients {
     /// Print a new secret, once, and what the server keeps of it, for RESCIND_OAUTH_CLIENTS. Nothing is stored.
     New {
@@ -112,6 +117,7 @@ pub enum Clients {
 
 /// What to do with accounts.
 #[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
 pub enum Users {
     /// List all accounts: whether it is enabled, disabled, or has a public password; its id, since when, and the name.
     List,

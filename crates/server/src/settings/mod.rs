@@ -94,10 +94,15 @@ pub struct Settings {
 
 /// What a program adds to the settings of its node.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Additions {
     /// Its own variables that begin with `RESCIND_`. Others are logged as unknown.
     pub variables: &'static [&'static str],
 }
+
+rescind_session::__setters!(Additions {
+    variables: &'static [&'static str],
+});
 
 impl Settings {
     /// Checks the given values.

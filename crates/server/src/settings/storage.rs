@@ -33,6 +33,7 @@ pub struct Storage {
 
 /// The database.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Database {
     /// The SQLite file in the data directory. The program migrates its schema by itself.
     Embedded(PathBuf),
@@ -73,6 +74,7 @@ pub struct Redis {
 
 /// How a check reads the blacklist in Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BlacklistRead {
     /// By one command.
     Direct,

@@ -38,6 +38,7 @@ const THE_ROW: i64 = 1;
 /// The outcome of [`SqlStore::claim_fingerprint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Claimed {
     /// The database belonged to no keys yet; now it belongs to these.
     First,
@@ -64,6 +65,7 @@ pub struct KeyRecord {
 
 /// The keys of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordedRing {
     /// The fingerprint of those that were not ended; `None` if no keys have claimed the database.
     pub fingerprint: Option<String>,
