@@ -11,16 +11,19 @@
 //! Every table is called `rescind_…`, since an application may have tables of its own beside them. There are no foreign
 //! keys to `rescind_users`: an application may keep its users elsewhere.
 //!
-//! An application with a migrator of its own can run these steps in it, before its own:
+//! An application with a migrator of its own runs both, before or after each other. These steps have a history of their own,
+//! the table `rescind_migrations`, which a node checks when it starts. In the list of another migrator, and so in its
+//! history, it would not find them.
 //!
 //! ```
-//! use rescind_migrations::MigratorTrait;
-//! use sea_orm_migration::MigrationTrait;
+//! use rescind_migrations::{
+//!     Migrator, MigratorTrait,
+//!     sea_orm::{DatabaseConnection, DbErr},
+//! };
 //!
-//! fn all(mut own: Vec<Box<dyn MigrationTrait>>) -> Vec<Box<dyn MigrationTrait>> {
-//!     let mut steps = rescind_migrations::Migrator::migrations();
-//!     steps.append(&mut own);
-//!     steps
+//! async fn migrate<Own: MigratorTrait>(database: &DatabaseConnection) -> Result<(), DbErr> {
+//!     Migrator::up(database, None).await?;
+//!     Own::up(database, None).await
 //! }
 //! ```
 //!
@@ -49,9 +52,9 @@ mod m20261201_000016_waiting_revokers;
 
 /// For a connection to give to [`Migrator`].
 pub use sea_orm_migration::sea_orm;
-pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
+pub use sea_orm_migration::{Migration, MigrationStatus, MigrationTrait, MigratorTrait};
 use sea_orm_migration::{
-    MigrationTrait, async_trait,
+    async_trait,
     sea_orm::DynIden,
     sea_query::{Alias, IntoIden},
 };

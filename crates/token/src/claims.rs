@@ -40,7 +40,7 @@ pub struct AccessClaims {
     #[serde(rename = "sid")]
     pub session_id: SessionId,
     /// `auth_time`: when the user last proved who they are (RFC 9068 section 2.2.1). Whole seconds on the wire. Absent
-    /// from tokens of releases before 0.2.
+    /// from tokens that an older release issued.
     #[serde(skip_serializing_if = "Option::is_none", with = "optional_seconds")]
     pub auth_time: Option<Timestamp>,
     /// The application's own claims.

@@ -2,14 +2,16 @@
 
 use std::error::Error;
 
+use rescind_migrations::Migrator;
 use rescind_session::{
-    Session,
+    Config, Keys, Session, SessionService, SystemRandom,
     ports::{Epoch, Opened, SessionStore, StoreError},
     token::UserId,
 };
-use rescind_store::{SqlSettings, SqlStore};
+use rescind_store::{SqlSettings, SqlStore, Stores};
 use rescind_testkit::{PostgresServer, Tool, needs};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
 
 use crate::{
     place::{Place, postgres, sqlite},
@@ -104,6 +106,59 @@ async fn an_applications_own_tables_are_left_alone() {
         store.migrate_down(u32::MAX).await.unwrap();
         for name in names {
             place.run(&format!("UPDATE {name} SET id = 2 WHERE id = 1")).await;
+        }
+    }
+}
+
+/// The application's migrator.
+struct Own;
+
+/// Its one step.
+struct Members;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Own {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Members)]
+    }
+}
+
+impl MigrationName for Members {
+    fn name(&self) -> &str {
+        "m20250101_000001_members"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Members {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let create = "CREATE TABLE members (id INTEGER)";
+        manager.get_connection().execute_unprepared(create).await.map(drop)
+    }
+}
+
+#[tokio::test]
+async fn an_applications_own_migrator_runs_before_or_after_ours() {
+    for ours_first in [true, false] {
+        for place in places().await {
+            let database = place.connection().await;
+            // A later release of the application runs both again.
+            for _ in 0..2 {
+                if ours_first {
+                    Migrator::up(&database, None).await.unwrap();
+                }
+                Own::up(&database, None).await.unwrap();
+                if !ours_first {
+                    Migrator::up(&database, None).await.unwrap();
+                }
+            }
+            place.run("INSERT INTO members VALUES (42)").await;
+            let stores = Stores::alone(&place.url, &SqlSettings::default()).await.unwrap();
+            let mut rng = SystemRandom::new().unwrap();
+            let keys = Keys::generate(&mut rng).unwrap();
+            let config = Config::new("https://rescind.test", "api");
+            let service = SessionService::new(config, keys, stores.ports(), rng).unwrap();
+            stores.start(&service).await.unwrap().abort();
         }
     }
 }

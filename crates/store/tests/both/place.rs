@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use rescind_store::{SqlSettings, SqlStore};
 use rescind_testkit::{PostgresServer, Tool, needs};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tempfile::TempDir;
 
 /// A database that exists as long as this value.
 pub(crate) struct Place {
     pub(crate) is_postgres: bool,
-    url: String,
+    pub(crate) url: String,
     _directory: Option<TempDir>,
 }
 
@@ -56,11 +56,15 @@ impl Place {
         SqlStore::connect(&self.url, &SqlSettings::default()).await.unwrap()
     }
 
-    /// Runs a statement directly on the database, around the store.
-    pub(crate) async fn run(&self, statement: &str) {
+    /// A connection of the application's own.
+    pub(crate) async fn connection(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);
-        let stranger = Database::connect(options).await.unwrap();
-        stranger.execute_unprepared(statement).await.unwrap();
+        Database::connect(options).await.unwrap()
+    }
+
+    /// Runs a statement directly on the database, around the store.
+    pub(crate) async fn run(&self, statement: &str) {
+        self.connection().await.execute_unprepared(statement).await.unwrap();
     }
 }
