@@ -59,36 +59,35 @@ async fn a_shared_database_and_a_blacklist_without_a_lock_are_refused() {
     let shared_lock = lock_of(LockMode::Shared).await;
     let database = Arc::new(SqlStore::connect(&url, &SqlSettings::default()).await.unwrap());
     let of_redis = || RedisBlacklist::unconnected("redis://127.0.0.1:1", &RedisSettings::default()).unwrap();
-    let wired = |sessions: Arc<dyn SessionStore>, blacklist: Arc<dyn Blacklist>| {
-        let clock = Arc::new(AnchoredClock::new(Arc::new(SystemClock::new())));
-        let users = database.clone();
-        service(Ports {
-            users,
-            sessions,
-            blacklist,
-            clock,
-        })
-        .map(drop)
+    let ports = |sessions: Arc<dyn SessionStore>, blacklist: Arc<dyn Blacklist>| Ports {
+        users: database.clone(),
+        sessions,
+        blacklist,
+        clock: Arc::new(AnchoredClock::new(Arc::new(SystemClock::new()))),
     };
     let in_process = || Arc::new(MemoryBlacklist::new());
     let behind = |blacklist: Arc<dyn Blacklist>, lock: &Arc<DatabaseLock>| {
         Arc::new(LockedBlacklist::new(blacklist, lock.clone()))
     };
 
+    let in_memory = service(ports(Arc::new(MemorySessions::new()), in_process()));
+    let in_memory = in_memory.expect("no other node can reach these sessions");
+    let assert_wired = |blacklist, expected| {
+        let ports = ports(database.clone(), blacklist);
+        assert_eq!(in_memory.with_ports(ports.clone()).map(drop), expected);
+        assert_eq!(service(ports).map(drop), expected);
+    };
     for (blacklist, expected) in [
         (in_process() as Arc<dyn Blacklist>, Err(ConfigError::Blacklist)),
         (Arc::new(of_redis()), Err(ConfigError::Blacklist)),
         (behind(in_process(), &shared_lock), Err(ConfigError::Blacklist)),
         (behind(Arc::new(of_redis()), &shared_lock), Ok(())),
     ] {
-        assert_eq!(wired(database.clone(), blacklist), expected);
+        assert_wired(blacklist, expected);
     }
     drop(shared_lock);
     let exclusive_lock = lock_of(LockMode::Exclusive).await;
-    let blacklist = behind(in_process(), &exclusive_lock);
-    assert_eq!(wired(database.clone(), blacklist), Ok(()));
-    let in_memory = wired(Arc::new(MemorySessions::new()), in_process());
-    assert_eq!(in_memory, Ok(()), "no other node can reach these sessions");
+    assert_wired(behind(in_process(), &exclusive_lock), Ok(()));
 }
 
 #[tokio::test]
