@@ -176,6 +176,37 @@ fn redis_alone_brings_no_sql() {
     assert!(packages.len() <= 120, "{} packages", packages.len());
 }
 
+/// The table in `docs/adopting.md`.
+#[test]
+fn the_packages_that_each_crate_brings_are_as_many_as_the_page_says() {
+    let page = Workspace::read().0.workspace_root.join("docs/adopting.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let count = |package: &str, features: &[&str]| {
+        let tree = tree_with(package, "normal", features);
+        let packages: BTreeSet<Vec<_>> = tree.lines().map(|line| line.split(' ').take(2).collect()).collect();
+        packages.len().to_string()
+    };
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `rescind-"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .filter(|cells: &Vec<&str>| cells[2].parse::<u32>().is_ok())
+        .collect();
+    assert_eq!(rows.len(), 7, "{rows:?}");
+    for cells in rows {
+        let package = cells[1].trim_matches('`');
+        assert_eq!(count(package, &[]), cells[2], "{package}");
+        if !cells[3].is_empty() {
+            assert_eq!(count(package, &["--no-default-features"]), cells[3], "{package}");
+        }
+        for one in cells[4].split(", ").filter(|one| !one.is_empty()) {
+            let (feature, packages) = one.split_once(' ').unwrap();
+            let features = ["--no-default-features", "--features", feature.trim_matches('`')];
+            assert_eq!(count(package, &features), packages, "{package} with {feature}");
+        }
+    }
+}
+
 #[test]
 fn the_token_logic_is_synchronous() {
     let workspace = Workspace::read();

@@ -7,7 +7,7 @@ pub mod before;
 use std::{future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
-use before::OldTokens;
+use before::{COOKIE, OldTokens};
 use rescind_api::{Authenticated, Problem, Rescind, bearer_token};
 
 /// The user of a request, by a token of either kind. Handlers took the old one's user before.
@@ -32,8 +32,8 @@ impl Member {
 async fn of(request: HttpRequest) -> Result<Member, Problem> {
     let problem = match Authenticated::extract(&request).await {
         Ok(member) => return Ok(Member::New(Box::new(member))),
-        // Not one of ours. Revoked, expired and "cannot be checked" stay what they are.
-        Err(problem @ Problem::TokenInvalid) => problem,
+        // Not one of ours, or in the old cookie. Revoked, expired and "cannot be checked" stay what they are.
+        Err(problem @ (Problem::TokenInvalid | Problem::TokenMissing)) => problem,
         Err(problem) => return Err(problem),
     };
     let (Some(old), Some(rescind)) = (
@@ -42,8 +42,12 @@ async fn of(request: HttpRequest) -> Result<Member, Problem> {
     ) else {
         return Err(problem);
     };
-    let token = bearer_token(&request)?.ok_or(Problem::TokenMissing)?;
-    let user = old.user(token.expose_secret(), rescind.service().now()?);
+    let now = rescind.service().now()?;
+    let user = match (bearer_token(&request)?, request.cookie(COOKIE)) {
+        (Some(token), _) => old.user(token.expose_secret(), now),
+        (None, Some(cookie)) => old.user(cookie.value(), now),
+        (None, None) => None,
+    };
     user.map(Member::Old).ok_or(problem)
 }
 

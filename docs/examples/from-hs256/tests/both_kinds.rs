@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use actix_web::{App, http::StatusCode, test, test::TestRequest, web};
-use from_hs256::{Member, before::OldTokens};
+use from_hs256::{
+    Member,
+    before::{OldTokens, log_out},
+};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use rescind_api::{Part, Routes, session::Timestamp, testing::Testing};
 
@@ -52,6 +55,26 @@ async fn old_tokens_are_accepted_until_the_date_and_new_ones_until_the_logout() 
     assert_eq!(get(&week).await, StatusCode::OK);
     assert_eq!(get(&day).await, StatusCode::OK);
     assert_eq!(get(&forged).await, StatusCode::UNAUTHORIZED);
+
+    // As browsers have them: in the cookie of the old login.
+    let tokens = OldTokens::new(SECRET, until);
+    let in_cookie = async |request: TestRequest| {
+        let login = tokens.logged_in("42", now);
+        let cookie = login.cookies().next().unwrap().into_owned();
+        test::call_service(&app, request.cookie(cookie).to_request())
+            .await
+            .status()
+    };
+    assert_eq!(in_cookie(TestRequest::get().uri("/orders")).await, StatusCode::OK);
+    let missing = TestRequest::get().uri("/orders").to_request();
+    assert_eq!(
+        test::call_service(&app, missing).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    // The old logout deletes the cookie. The copy works on: this is what the change is for.
+    let out = log_out().await;
+    assert!(out.cookies().next().unwrap().value().is_empty());
+    assert_eq!(in_cookie(TestRequest::get().uri("/orders")).await, StatusCode::OK);
 
     let new = testing.log_in("alice").await;
     let token = new.access_token.expose_secret();
