@@ -27,7 +27,8 @@ use crate::{
     revocation::Position,
 };
 
-/// The name of one table of holders: the log, the life of the server, and a nonce that is drawn with the table.
+/// The name of one table of holders: the log, the life of the server, the timeline of the database, and a nonce that is drawn
+/// with the table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HolderTerm(Arc<str>);
 

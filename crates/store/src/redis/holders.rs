@@ -10,7 +10,7 @@ use deadpool::managed::Manager as _;
 use rescind_session::{
     Position, Revocation,
     holders::{HolderTerm, Table},
-    life::{Life, Timing},
+    life::{Life, Term, Timing},
 };
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -123,7 +123,7 @@ impl RedisBlacklist {
     }
 
     /// Inserts a page, and returns the life in which that was done and the table of that moment.
-    async fn insert_page(&self, page: &[Revocation]) -> Result<(Life, Option<Table>), Failure> {
+    async fn insert_page(&self, page: &[Revocation], term: Option<&Term>) -> Result<(Life, Option<Table>), Failure> {
         let keys = [&self.keys.mark, &self.keys.until, &self.keys.holders, &self.keys.newest];
         let keys = keys
             .into_iter()
@@ -131,8 +131,7 @@ impl RedisBlacklist {
             .chain(page.iter().map(|revocation| self.keys.entry(revocation.scope)))
             .collect();
         let head = page.iter().map(|revocation| revocation.position).max();
-        let term = self.trust.term();
-        let log = term.as_ref().map(|term| term.log.as_uuid().to_string());
+        let log = term.map(|term| term.log.as_uuid().to_string());
         let mut arguments = vec![
             log.unwrap_or_default(),
             term.map_or(0, |term| term.timeline).to_string(),
@@ -155,9 +154,9 @@ impl RedisBlacklist {
 
     /// Inserts revocations, and waits until every node refuses them.
     pub(super) async fn try_insert(&self, revocations: &[Revocation]) -> Result<(), Failure> {
-        let mut last = None;
+        let (mut last, term) = (None, self.trust.term());
         for page in revocations.chunks(AT_ONCE) {
-            let (life, table) = self.insert_page(page).await?;
+            let (life, table) = self.insert_page(page, term.as_ref()).await?;
             // After the reply: a write to another server, or one without a lease, is not confirmed.
             if !self.trust.confirms(&life) {
                 return Err(Failure::NotInForce);
@@ -172,6 +171,17 @@ impl RedisBlacklist {
                 false => Ok(()),
             };
         };
+        // What the rows say of positions holds for one timeline of the database.
+        let has_holder = table
+            .rows
+            .iter()
+            .any(|row| !row.lease.is_zero() && row.node != self.seat.node);
+        if has_holder
+            && let Some(term) = &term
+            && !self.trust.is_still(term).await?
+        {
+            return Err(Failure::NotInForce);
+        }
         let position = revocations.iter().map(|revocation| revocation.position).max();
         self.wait_for_holders(&life, &table, position.unwrap_or(Position::START))
             .await?;

@@ -52,26 +52,21 @@ local policy = tells('memory', 'maxmemory_policy') or 'unknown'
 ";
 
 /// The table of holders of this log, this server and this timeline of the database, which is begun under another name if it
-/// was lost. On a later timeline positions are given again, so entries and rows of the earlier one say nothing. Nothing if
-/// another database uses this server, or if the node does not know of the latest timeline yet.
+/// was lost. On another timeline positions are given again, so entries and rows of an earlier one say nothing. Nothing if
+/// another database uses this server.
 const TABLE: &str = r"
 local function table_of(log, timeline, nonce, holders, newest)
     local marked = read_mark(KEYS[1])
     if log == '' or (marked and marked ~= log) then
         return ''
     end
-    local of = log .. ' ' .. server .. ' '
+    local of = table.concat({log, server, timeline, ''}, ' ')
     local term = redis.call('HGET', holders, 'term')
-    local is_ours = term and string.sub(term, 1, #of) == of
-    local begun = is_ours and tonumber(string.match(term, ' (%d+) %S+$')) or -1
-    if begun > tonumber(timeline) then
-        return ''
-    end
-    if begun < tonumber(timeline) then
+    if not term or string.sub(term, 1, #of) ~= of then
         redis.call('DEL', holders, newest)
         -- A command may be sent twice, and the table be lost in between.
         local now = redis.call('TIME')
-        term = of .. timeline .. ' ' .. nonce .. '.' .. now[1] .. '.' .. now[2]
+        term = of .. nonce .. '.' .. now[1] .. '.' .. now[2]
         redis.call('HSET', holders, 'term', term, 'head', '0')
     end
     return term

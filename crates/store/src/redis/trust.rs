@@ -132,6 +132,17 @@ impl Trusted {
         Ok(())
     }
 
+    /// Whether the database is still that of this term, by a read that begins now. A standby may have taken over since the
+    /// last one; it gives positions again that the copies may already have.
+    pub(super) async fn is_still(&self, term: &Term) -> Result<bool, Failure> {
+        // A database without timelines has no standby.
+        let Some(register) = self.register.get().filter(|_| term.timeline != 0) else {
+            return Ok(true);
+        };
+        let (sight, _) = register.life_in_force().await.map_err(Failure::Register)?;
+        Ok(!sight.is_standby && sight.log == term.log && sight.timeline == term.timeline)
+    }
+
     async fn by_register(&self, register: &dyn LifeRegister, life: &Life) -> Result<(LogSnapshot, u64), Failure> {
         let (sight, in_force) = register.life_in_force().await.map_err(Failure::Register)?;
         {

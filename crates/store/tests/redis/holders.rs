@@ -274,6 +274,42 @@ async fn a_holder_that_died_delays_a_logout_by_its_lease() {
     );
 }
 
+/// The first logout after that, before any node knows of the new timeline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_right_after_a_failover_is_not_confirmed_by_what_the_copies_had_before() {
+    let Some(_) = needs(Tool::Redis) else { return };
+    let (server, sql) = (RedisServer::start().await, Sql::new());
+    let first = Node::start(&server.url(), &sql, PATIENCE).await;
+    let second = Node::start(&server.url(), &sql, PATIENCE).await;
+    for node in [&first, &second] {
+        node.maintenance.iter().for_each(AbortHandle::abort);
+    }
+    let mut unconfirmed = 0;
+    for _ in 0..3 {
+        for node in [&first, &second] {
+            until("the node answers from its copy", || async {
+                let _ = node.blacklist.renew().await;
+                let _ = sync(&sql, &*node.blacklist).await;
+                node.blacklist.has_lease()
+            })
+            .await;
+        }
+        for _ in 0..5 {
+            first.blacklist.insert(&[sql.commit()]).await.unwrap();
+        }
+        sql.fail_over(5);
+        let entry = sql.commit();
+        let answered = first.blacklist.insert(std::slice::from_ref(&entry)).await;
+        unconfirmed += u32::from(answered.is_err());
+        let status = second.status(&entry).await;
+        assert!(
+            answered.is_err() || status != Some(RevocationStatus::NotRevoked),
+            "{status:?}"
+        );
+    }
+    assert!(unconfirmed > 0, "the failover was known each time");
+}
+
 /// A standby takes over that lacks the last entries, and their positions are given again. What the copies were told of them
 /// under the earlier timeline must not count for the later ones.
 #[tokio::test(flavor = "multi_thread")]
