@@ -187,6 +187,10 @@ impl ResourceServer {
                 RevocationStatus::Revoked(_) => {
                     return Err(AuthenticateError::Revoked(Box::new(Arc::unwrap_or_clone(claims))));
                 }
+                // A list comes from the application.
+                RevocationStatus::Incomplete if matches!(self.check, RevocationCheck::StatusLists(_)) => {
+                    return Err(Unavailable::BlacklistRebuilding.into());
+                }
                 RevocationStatus::Incomplete => {
                     // The copy may be of another log than was published: a restored database has a new one, and new keys.
                     let newer = self.keys.newer_than(&document).await;
