@@ -289,15 +289,10 @@ const NOT_OF_A_CALL: [&str; 4] = [
 #[tokio::test]
 async fn every_problem_code_is_documented_where_it_can_occur() {
     let source = include_str!("../../src/problem.rs");
-    let described = source
-        .split("fn describe")
-        .nth(1)
-        .unwrap()
-        .split("fn challenge")
-        .next()
-        .unwrap();
-    let codes: BTreeSet<_> = described
-        .split("S::")
+    let (_, code) = source.split_once("fn code").unwrap();
+    let (code, _) = code.split_once("fn detail").unwrap();
+    let codes: BTreeSet<_> = code
+        .split("=> ")
         .skip(1)
         .filter_map(|arm| arm.split('"').nth(1))
         .collect();
