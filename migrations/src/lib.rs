@@ -13,7 +13,8 @@
 //!
 //! An application with a migrator of its own runs both, before or after each other. These steps have a history of their own,
 //! the table `rescind_migrations`, which a node checks when it starts. In the list of another migrator, and so in its
-//! history, it would not find them.
+//! history, it would not find them. This is for one migrating process: `SqlStore::migrate_up` of rescind-store also takes a
+//! lock.
 //!
 //! ```
 //! use rescind_migrations::{
