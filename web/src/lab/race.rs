@@ -258,6 +258,12 @@ impl<'a> Standing<'a> {
             Verdict::Reused => ("reused", row),
             Verdict::Closed => ("closed", row),
         };
+        let at_once = self
+            .tries
+            .iter()
+            .rev()
+            .nth(1)
+            .is_some_and(|before| before.at == tried.at);
         let so_far = race.chain.iter().take(row + 1);
         let children = so_far.filter(|link| link.parent == Some(tried.presented)).count();
         facts
@@ -266,6 +272,7 @@ impl<'a> Standing<'a> {
             .with("who", name(&race.setup, tried.who)[0])
             .with("presented", token(race, tried.presented))
             .with("splits", yes(children > 1))
+            .with("at_once", yes(at_once))
     }
 }
 
