@@ -63,7 +63,7 @@ pub(crate) struct Visitors<T> {
 }
 
 impl<T: Send + Sync + 'static> Visitors<T> {
-    /// Bounded by number, besides a quarter of it for those who have not come back. `cookie`: what follows the prefix in the cookie's name.
+    /// Bounded by number; a fifth of it is for those who have not come back. `cookie`: what follows the prefix in the cookie's name.
     pub(crate) fn at_most(most: u64, cookie: &str, settings: &Settings) -> Self {
         Self::weighing(most, |_| 1, cookie, settings)
     }
@@ -86,8 +86,8 @@ impl<T: Send + Sync + 'static> Visitors<T> {
                 .build()
         };
         Self {
-            remembered: cache(most),
-            new: cache(most / 4),
+            remembered: cache(most - most / 5),
+            new: cache(most / 5),
             cookie: settings.cookie_name(cookie),
             secure: settings.is_https(),
         }
@@ -113,7 +113,7 @@ impl<T: Send + Sync + 'static> Visitors<T> {
             // Another request may just have brought them back.
             return self.remembered.get(&ticket);
         };
-        self.changed(ticket, &returned);
+        self.remembered.insert(ticket, Arc::clone(&returned));
         self.new.invalidate(&ticket);
         Some(returned)
     }
@@ -143,7 +143,9 @@ impl<T: Send + Sync + 'static> Visitors<T> {
 
     /// Weighs a visitor again.
     pub(crate) fn changed(&self, ticket: Ticket, what: &Arc<T>) {
-        self.remembered.insert(ticket, Arc::clone(what));
+        let is_known = self.remembered.contains_key(&ticket);
+        let cache = if is_known { &self.remembered } else { &self.new };
+        cache.insert(ticket, Arc::clone(what));
     }
 }
 
@@ -270,6 +272,9 @@ mod tests {
         let visits: Vec<_> = (0..200)
             .map(|_| {
                 let (visit, cookie) = visitors.welcome(Ticket::random(&rng), Visit::default());
+                visitors
+                    .of(&sent(&format!("{}={}", cookie.name(), cookie.value())))
+                    .unwrap();
                 visitors.remembered.run_pending_tasks();
                 (Arc::downgrade(&visit), cookie)
             })
@@ -292,6 +297,7 @@ mod tests {
             );
             visitors.remembered.insert(Ticket::random(&rng), Arc::default());
             visitors.remembered.run_pending_tasks();
+            visitors.new.run_pending_tasks();
             std::thread::yield_now();
         }
     }
@@ -314,6 +320,13 @@ mod tests {
             welcome();
         }
         assert!(is_known(&returned) && !is_known(&silent));
+        // Nor does work that is done for one before they come back.
+        for _ in 0..200 {
+            let ticket = Ticket::random(&rng);
+            let (visit, _) = visitors.welcome(ticket, Visit::default());
+            visitors.changed(ticket, &visit);
+        }
+        assert!(is_known(&returned));
         assert!(visitors.all().count() <= 3);
     }
 
@@ -338,7 +351,7 @@ mod tests {
     fn a_visitor_who_grew_leaves_less_room_for_others() {
         let rng = Mutex::new(StdRng::seed_from_u64(7));
         let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
-        let visitors = Visitors::weighing(10, weigh, VISITOR_COOKIE, &settings(false));
+        let visitors = Visitors::weighing(12, weigh, VISITOR_COOKIE, &settings(false));
         let sent = |cookie: &Cookie| sent(&format!("{}={}", cookie.name(), cookie.value()));
         let cookies: Vec<_> = (0..10)
             .map(|_| {
