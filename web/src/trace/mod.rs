@@ -150,9 +150,6 @@ impl Shown<'_> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// When, in the time of the story.
-    pub(crate) at: String,
-    pub(crate) who: Option<&'static str>,
     pub(crate) words: String,
     pub(crate) said: Option<Said>,
     /// The answer, and the store calls for it.

@@ -74,9 +74,6 @@ impl Experiment {
             });
             // A story has no buttons.
             stage.warning = None;
-            if step == Some(0) {
-                stage.lead.clone_from(&chapter.to_try);
-            }
             if stage.story.following().is_none() {
                 stage.next = Next::Again;
             }

@@ -31,8 +31,6 @@ impl Play {
     ) -> Result<(), SandboxError> {
         let mut write = |words: &str, said, answer| {
             self.checks.push(Moment {
-                at: String::new(),
-                who: None,
                 words: words.to_owned(),
                 said,
                 answer,
