@@ -7,13 +7,13 @@ use crate::{person::arrive, tour::tour};
 const WIDTHS: [u32; 4] = [390, 768, 1280, 1600];
 
 /// Lines of running text, as wrapped on the screen, with more than 75 characters. Columns, text to be copied, and cards
-/// that are not shown are no running text.
+/// and reasons that are not shown are no running text.
 const LONG_LINES: &str = r"
     const lines = new Map();
     const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
     for (let text = texts.nextNode(); text; text = texts.nextNode()) {
         const block = text.parentElement.closest('p, li, dd, dt, div, section, button');
-        if (text.parentElement.closest('table, code, pre, svg, summary, button, .unseen, .log, .card')) continue;
+        if (text.parentElement.closest('table, code, pre, svg, summary, button, .unseen, .log, .card, .why-not')) continue;
         for (let at = 0; at < text.length; at++) {
             const letter = document.createRange();
             letter.setStart(text, at);
