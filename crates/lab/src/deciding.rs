@@ -29,7 +29,7 @@ pub enum Decided {
     Expiry,
     /// Whether the blacklist has an entry.
     Blacklist,
-    /// Whether the service has learnt that the session ended.
+    /// Whether the service has learnt that the session ended, or anything lately.
     News,
     /// Whether the session's row is open.
     SessionRow,
@@ -63,7 +63,7 @@ impl Decided {
             Self::Signature => "the signature",
             Self::Expiry => "signature and expiry",
             Self::Blacklist => "the blacklist",
-            Self::News => "what it had learnt",
+            Self::News => "what it last heard from the issuer",
             Self::SessionRow => "the session's row",
             Self::Credentials => "name and password",
             Self::LoginLimit => "the login limit",

@@ -40,8 +40,6 @@ pub(crate) const LISTENED: Duration = Duration::from_secs(EVERY);
 /// What it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Heard {
-    /// When something reached it last.
-    pub at: Duration,
     /// How many ended sessions it knows of.
     pub ended: u64,
     /// When it is going to learn of the session that has ended meanwhile.
@@ -132,7 +130,10 @@ impl Elsewhere {
         let reply = self.answer(&recorder.request).await;
         let mut exchange = recorder.end(Some(reply), Some(Check::Nothing));
         exchange.elsewhere = true;
-        if exchange.decided == Decided::Expiry && exchange.code() != Some("token_expired") {
+        let passes = exchange.decided == Decided::Expiry && exchange.code() != Some("token_expired");
+        if exchange.who == Who::Issuer {
+            exchange.decided = Decided::Signature;
+        } else if passes || exchange.outcome == Outcome::CannotTell {
             exchange.decided = Decided::News;
         }
         exchange
@@ -163,34 +164,44 @@ impl Elsewhere {
     }
 
     /// Carries what there is to it, and returns what was new.
-    pub(crate) async fn hear(&mut self, hardware: &Hardware, issuer: &Server, now: Duration) -> Vec<Exchange> {
-        let heard = match self.news {
-            News::Event => self.push(hardware, issuer).await,
-            News::List => self.read(hardware, issuer).await,
-        };
+    pub(crate) async fn hear(&mut self, hardware: &Hardware, issuer: &Server) -> Vec<Exchange> {
         // Without an answer of the issuer's it is tried again the next time.
-        let Ok((new, at)) = heard else { return Vec::new() };
-        self.heard.at = now;
-        let is_news = at > self.position;
-        if is_news {
-            (self.position, self.heard.due) = (at, None);
-        }
-        if is_news { new } else { Vec::new() }
+        let Ok(new) = entries(hardware, self.position).await else {
+            return Vec::new();
+        };
+        let heard = match self.news {
+            News::Event => self.push(hardware, issuer, &new).await,
+            News::List => self.read(issuer).await,
+        };
+        let Ok(sent) = heard else { return Vec::new() };
+        self.heard.due = None;
+        let Some(last) = new.last() else { return Vec::new() };
+        self.position = last.position;
+        self.heard.ended += new.len() as u64;
+        sent
     }
 
     /// The issuer sends its events, or that there are none.
-    async fn push(&mut self, hardware: &Hardware, issuer: &Server) -> Result<(Vec<Exchange>, Position), SandboxError> {
-        let new = entries(hardware, self.position).await?;
-        let head = new.last().map_or(self.position, |entry| entry.position);
+    async fn push(
+        &self,
+        hardware: &Hardware,
+        issuer: &Server,
+        new: &[Revocation],
+    ) -> Result<Vec<Exchange>, SandboxError> {
+        // Not the log's positions: here the log is pruned also of what was not delivered, and the service would see a gap.
+        // The pruned entries concern only tokens that have expired.
+        let mut position = self.heard.ended;
+        let head = position + new.len() as u64;
         let log = hardware.sessions.log().await?.as_uuid();
         let service = issuer.service();
         let mut sent = Vec::new();
-        let events = new.iter().map(|entry| (entry.position, entry.to_event()));
-        for (position, event) in events.chain([(head, SecurityEvent::Verification)]) {
+        let events = new.iter().map(Revocation::to_event);
+        for event in events.chain([SecurityEvent::Verification]) {
+            position = head.min(position + 1);
             let mark = LogMark {
                 id: log,
-                position: position.get(),
-                head: head.get(),
+                position,
+                head,
             };
             let now = service.now().map_err(StoreError::unavailable)?;
             let event = SecurityEventToken::new(ORIGIN, EVENTS, now, mark, event);
@@ -204,22 +215,18 @@ impl Elsewhere {
         }
         // Every ten seconds a verification: too many to show.
         sent.pop();
-        self.heard.ended += sent.len() as u64;
-        Ok((sent, head))
+        Ok(sent)
     }
 
     /// It reads the issuer's list.
-    async fn read(&mut self, hardware: &Hardware, issuer: &Server) -> Result<(Vec<Exchange>, Position), SandboxError> {
-        let new = entries(hardware, self.position).await?;
+    async fn read(&self, issuer: &Server) -> Result<Vec<Exchange>, SandboxError> {
         let path = self.uri.strip_prefix(ORIGIN).unwrap_or_default().to_owned();
         let request = plain_request(Method::GET, path);
         let recorder = Recorder::start(Who::Service, Asked::Other, request);
         let reply = issuer.answer(&recorder).await;
         let taken = self.lists.take(&self.resource, &self.uri, &reply.body).await?;
         taken.map_err(StoreError::unavailable)?;
-        self.heard.ended += new.len() as u64;
-        let head = new.last().map_or(self.position, |entry| entry.position);
-        Ok((vec![recorder.end(Some(reply), None)], head))
+        Ok(vec![recorder.end(Some(reply), Some(Check::Nothing))])
     }
 }
 
@@ -232,7 +239,11 @@ pub(crate) fn to_the_service(method: Method, path: &'static str) -> Request {
 async fn entries(hardware: &Hardware, after: Position) -> Result<Vec<Revocation>, StoreError> {
     match hardware.sessions.revocations_after(after, u32::MAX).await? {
         Tail::Entries(entries) => Ok(entries),
-        Tail::StartOver => Ok(Vec::new()),
+        // Everything that is kept is later than the position.
+        Tail::StartOver => match hardware.sessions.revocations_after(Position::START, u32::MAX).await? {
+            Tail::Entries(entries) => Ok(entries),
+            Tail::StartOver => Ok(Vec::new()),
+        },
     }
 }
 

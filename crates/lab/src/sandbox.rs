@@ -131,9 +131,9 @@ impl Sandbox {
         let elsewhere = match news {
             Some(news) => {
                 let mut elsewhere = Elsewhere::start(&hardware, &server, news).await?;
-                elsewhere.hear(&hardware, &server, Duration::ZERO).await;
+                elsewhere.hear(&hardware, &server).await;
                 hardware.machine.pass(LISTENED);
-                elsewhere.hear(&hardware, &server, Duration::ZERO).await;
+                elsewhere.hear(&hardware, &server).await;
                 Some(elsewhere)
             }
             None => None,
@@ -338,7 +338,7 @@ impl Sandbox {
             for stop in elsewhere.stops(self.now, until) {
                 self.hardware.machine.pass(stop.saturating_sub(self.now));
                 self.now = stop;
-                news.extend(elsewhere.hear(&self.hardware, server, stop).await);
+                news.extend(elsewhere.hear(&self.hardware, server).await);
             }
         }
         self.hardware.machine.pass(until.saturating_sub(self.now));

@@ -208,15 +208,16 @@ impl Exchange {
         size_of::<Self>() + self.request.bytes() + reply + size_of_val(self.calls.as_slice())
     }
 
-    /// How many access-token signatures the server checked: one if it needed a token and one arrived, otherwise none. A
-    /// refresh token has a tag instead, which costs a hash.
+    /// How many signatures the server checked: one if it needed an access token and one arrived, or for a pushed event,
+    /// otherwise none. A refresh token has a tag instead, which costs a hash.
     #[must_use]
     pub fn signature_checks(&self) -> usize {
         let decided_before = matches!(
             self.decided,
             Decided::TokenThere | Decided::Origin | Decided::NoneNeeded | Decided::Address
         );
-        usize::from(self.asked.takes_a_token() && self.request.carries_token && self.reply.is_some() && !decided_before)
+        let by_token = self.asked.takes_a_token() && self.request.carries_token && !decided_before;
+        usize::from(self.reply.is_some() && (by_token || self.who == Who::Issuer))
     }
 
     /// The number of reads or of writes.

@@ -26,6 +26,11 @@ async fn press(sandbox: &mut Sandbox, actions: &[Action]) -> Option<Outcome> {
     last
 }
 
+fn decided(sandbox: &Sandbox) -> Decided {
+    let last = sandbox.steps().last().and_then(|step| step.exchanges.last());
+    last.unwrap().decided
+}
+
 fn heard(sandbox: &Sandbox) -> rescind_lab::Heard {
     sandbox.steps().last().unwrap().after.heard.clone().unwrap()
 }
@@ -50,6 +55,14 @@ async fn a_copy_is_let_in_until_the_service_has_heard_of_the_logout() {
         };
         assert_eq!(step.news.len(), 1, "{news:?}");
         assert_eq!((step.news[0].who, step.news[0].elsewhere), (sender, elsewhere));
+        let (check, signatures) = match news {
+            News::Event => (Decided::Signature, 1),
+            News::List => (Decided::NoneNeeded, 0),
+        };
+        assert_eq!(
+            (step.news[0].decided, step.news[0].signature_checks()),
+            (check, signatures)
+        );
         assert!(heard(&sandbox).due.is_none() && heard(&sandbox).ended == 1);
         let step = sandbox.press(Action::Replay).await.unwrap();
         let replay = &step.exchanges[0];
@@ -100,7 +113,40 @@ async fn without_news_the_service_lets_nobody_in_and_a_missed_logout_is_heard_la
             Some(Outcome::CannotTell),
             "{news:?}"
         );
+        assert_eq!(decided(&sandbox), Decided::News, "{news:?}: it asks no store");
         let back = [Action::StartServer, Action::Wait30s, Action::Replay];
         assert_eq!(press(&mut sandbox, &back).await, Some(Outcome::Refused), "{news:?}");
+        assert_eq!(decided(&sandbox), Decided::News, "{news:?}");
+        assert!(
+            heard(&sandbox).due.is_none() && heard(&sandbox).ended == 1,
+            "{news:?}: it is no gap"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn news_goes_on_after_the_log_was_pruned_of_what_the_service_had_not_heard() {
+    let heard_one = [Action::LogIn, Action::LogOut, Action::Wait30s];
+    for (news, before) in BOTH.into_iter().flat_map(|news| [(news, &heard_one[..]), (news, &[])]) {
+        let mut sandbox = sandbox(news).await;
+        press(&mut sandbox, before).await;
+        let down = [Action::LogIn, Action::LogOut, Action::KillServer];
+        press(&mut sandbox, &down).await;
+        press(&mut sandbox, &[Action::Wait5m; 3]).await;
+        press(&mut sandbox, &[Action::StartServer, Action::Wait30s]).await;
+        assert_eq!(heard(&sandbox).due, None, "{news:?}: nothing is left to hear");
+
+        let again = [Action::LogIn, Action::LogIn, Action::Wait30s, Action::Call];
+        assert_eq!(
+            press(&mut sandbox, &again).await,
+            Some(Outcome::Accepted),
+            "{news:?}: only the replaced session has ended"
+        );
+        let robbed = [Action::CopyAccess, Action::LogOut, Action::Wait30s];
+        press(&mut sandbox, &robbed).await;
+        assert_eq!(sandbox.steps().last().unwrap().news.len(), 1, "{news:?}");
+        assert_eq!(heard(&sandbox).due, None, "{news:?}");
+        assert_eq!(press(&mut sandbox, &[Action::Replay]).await, Some(Outcome::Refused));
+        assert_eq!(decided(&sandbox), Decided::News, "{news:?}");
     }
 }

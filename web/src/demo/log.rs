@@ -129,7 +129,7 @@ impl Entry {
         };
         let title = format!("{}: {}", Shown(&self.exchange).asked(), self.outcome());
         let alone = Step { named: None, messages };
-        Sequence::of(title, vec![alone], places)
+        Sequence::of(title, vec![alone], false, places)
     }
 
     pub(crate) fn time(&self) -> Time {

@@ -123,6 +123,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         next,
         warning: Some(warning).filter(|warning| !warning.is_empty()),
         message: last.map(|moment| (class_of(moment.who), says(moment))),
+        server: words("server"),
         you: you(scene, &facts),
         thief: thief(scene, &facts),
         stores: kept(scene, &facts, &standing_after(scene, from)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rescind_lab::{Answer, Picture};
+use rescind_lab::{Answer, Heard, Picture};
 use rescind_session::{Revocation, Scope, SessionState};
 
 use super::words::SENTENCES;
@@ -112,7 +112,7 @@ impl Everything {
             plain: is_plain,
             log: Rows::newest(picture.log.iter().map(revocation).collect()),
             blacklist: Rows::newest(picture.blacklist.iter().map(revocation).collect()),
-            heard: heard(picture, answer),
+            heard: heard(Some(picture), answer),
             blacklist_is: asks_blacklist.then(|| blacklist_is(picture)),
             server_time: picture.server_time.map_or_else(|| "it does not run".to_owned(), at),
             wall_clock: at(picture.wall_clock),
@@ -124,15 +124,26 @@ impl Everything {
     }
 }
 
-/// What the service elsewhere knows, in a sentence.
-pub(super) fn heard(picture: &Picture, answer: Answer) -> Option<String> {
-    let heard = picture.heard.as_ref()?;
+/// What the service elsewhere knows, to be read after "It". `picture`: `None` before the first step.
+pub(super) fn heard(picture: Option<&Picture>, answer: Answer) -> Option<String> {
+    answer.news()?;
+    let ended = picture
+        .and_then(|picture| picture.heard.as_ref())
+        .map(|heard| heard.ended);
     let facts = Facts::default()
         .with("answer", answer.slug())
-        .with("ended", heard.ended.to_string())
-        .with("due", yes(heard.due.is_some()))
-        .with("ago", to_the_second(picture.at.saturating_sub(heard.at)));
+        .with("ended", ended.unwrap_or_default().to_string())
+        .with("due", picture.map_or("no", due));
     Some(say(&SENTENCES.heard, &facts))
+}
+
+/// Whether the service elsewhere is going to learn of an ended session: `later`, if nobody runs to say so.
+pub(super) fn due(picture: &Picture) -> &'static str {
+    match &picture.heard {
+        Some(Heard { due: Some(_), .. }) if picture.server_time.is_none() => "later",
+        Some(Heard { due: Some(_), .. }) => "yes",
+        _ => "no",
+    }
 }
 
 fn blacklist_is(picture: &Picture) -> String {

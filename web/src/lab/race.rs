@@ -371,6 +371,7 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
             let class = if is_thief(setup, tried.who) { "thief" } else { "you" };
             (class, say(&WORDS.presents, &facts))
         }),
+        server: stage::words("server"),
         you: actor(place("you"), yours),
         thief: actor(place("thief"), theirs),
         time: Vec::new(),

@@ -66,6 +66,10 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
                 format!("{}: {}, {}", told.who(), told.asked(), told.replied()),
             )
         }),
+        server: words(match context.answer.news() {
+            Some(_) => "server-and-service",
+            None => "server",
+        }),
         you: Actor {
             chips: yours(context),
             ..Actor::default()
@@ -126,7 +130,10 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
     Door {
         id,
         name,
-        asks: of_answer(context.answer).asks.clone(),
+        asks: match answer {
+            Some(exchange) if context.answer.news().is_some() && !exchange.elsewhere => words("issuer").to_owned(),
+            _ => of_answer(context.answer).asks.clone(),
+        },
         said,
         word: match answer {
             None if context
@@ -230,12 +237,12 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
     let rows_and_log = |picture: Option<&Picture>| {
         picture.map(|picture| (picture.sessions.clone(), picture.plain.clone(), picture.log.len()))
     };
-    let known = |picture: Option<&Picture>| picture.and_then(|picture| picture.heard.clone());
-    let first = match picture.and_then(|picture| heard(picture, context.answer)) {
+    let ended = |picture: Option<&Picture>| Some(picture?.heard.as_ref()?.ended);
+    let first = match heard(picture, context.answer) {
         Some(holds) => Kept {
             name: "Other service",
             holds,
-            changed: known(picture).map(|heard| heard.ended) > known(before).map(|heard| heard.ended),
+            changed: ended(picture).unwrap_or_default() > ended(before).unwrap_or_default(),
         },
         None => Kept {
             name: "Blacklist",

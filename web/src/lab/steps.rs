@@ -50,7 +50,8 @@ impl Steps {
             messages: said_in(step, answer),
         };
         let title = format!("{}: the latest steps", answer.name());
-        let drawing = Sequence::of(title, shown.iter().map(step).collect(), |_| None);
+        let elsewhere = answer.news().is_some();
+        let drawing = Sequence::of(title, shown.iter().map(step).collect(), elsewhere, |_| None);
         let told = shown.iter().zip(&drawing.steps);
         let told = told.map(|(step, drawn)| StepTold::of(step, answer, drawn.sentences.clone()));
         Self {

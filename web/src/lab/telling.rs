@@ -8,7 +8,10 @@ use std::time::Duration;
 use rescind_lab::{Action, Answer, Exchange, Mood, Outcome, Setup, Step, Who, meter::Answer as Answered};
 use rescind_session::{Check, Preset};
 
-use super::words::{SENTENCES, of_action};
+use super::{
+    everything::due,
+    words::{SENTENCES, of_action},
+};
 use crate::{
     content::{Facts, say, word, yes},
     pages::times::to_the_second,
@@ -114,6 +117,7 @@ impl<'a> Context<'a> {
                 "had_ended",
                 yes(exchange.calls.iter().any(|call| call.answer == Answered::WasClosed)),
             )
+            .with("due", due(&step.after))
             .with("forgot", yes(forgot))
             .with("renewed", yes(step.exchanges.len() > 1));
         if let Some(since) = self.logged_out_since_the_theft() {

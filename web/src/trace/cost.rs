@@ -84,8 +84,8 @@ fn figures(sandbox: &Sandbox) -> [String; FIGURES.len()] {
     let each = |count: fn(&Exchange) -> usize| each(calls.iter().map(|call| count(call)).sum(), calls.len());
     let all = |stores: &[Store]| {
         let asked = steps.iter().flat_map(|step| {
-            let sent = step.exchanges.iter().flat_map(|exchange| &exchange.calls);
-            sent.chain(&step.maintenance)
+            let sent = step.exchanges.iter().chain(&step.news);
+            sent.flat_map(|exchange| &exchange.calls).chain(&step.maintenance)
         });
         Count::of(asked, stores).to_string()
     };

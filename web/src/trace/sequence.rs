@@ -154,6 +154,7 @@ fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
         _ if exchange.signature_checks() == 0 => None,
         Decided::Expiry if refused || to_refresh => Some("signature good, expired"),
         Decided::Signature if refused => Some("the signature is not good"),
+        Decided::Signature => Some("signature good"),
         _ => Some("signature good, not expired"),
     }
 }
@@ -205,15 +206,18 @@ struct Arrow {
 }
 
 impl Sequence {
-    /// The last of the steps is the newest.
-    pub(crate) fn of(title: String, steps: Vec<Step>, places: impl Fn(Lane) -> Option<String>) -> Self {
+    /// The last of the steps is the newest. `elsewhere`: whether another service is asked, and no blacklist.
+    pub(crate) fn of(
+        title: String,
+        steps: Vec<Step>,
+        elsewhere: bool,
+        places: impl Fn(Lane) -> Option<String>,
+    ) -> Self {
         let lane = |lane: Lane| LaneDrawn {
             x: lane.x(),
             name: lane.name(),
             place: places(lane),
         };
-        let mut sent = steps.iter().flat_map(|step| &step.messages);
-        let elsewhere = sent.any(|message| [message.from, message.to].contains(&Lane::Service));
         let unused = if elsewhere { Lane::Blacklist } else { Lane::Service };
         let lanes = Lane::ALL.into_iter().filter(|drawn| *drawn != unused);
         let lanes: Vec<_> = lanes.map(lane).collect();

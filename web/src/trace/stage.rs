@@ -47,6 +47,8 @@ pub(crate) struct Stage {
     pub(crate) warning: Option<String>,
     /// What was sent in this step: the class of its sender, and the message.
     pub(crate) message: Option<(&'static str, String)>,
+    /// Who is between the two.
+    pub(crate) server: &'static str,
     pub(crate) you: Actor,
     pub(crate) thief: Actor,
     /// What can be done to the time, and to the server.

@@ -168,9 +168,18 @@ async fn a_service_elsewhere_refuses_the_copy_once_it_has_learnt_of_the_logout()
         ("status-list", "GET /oauth/status/", "has not read the list"),
     ] {
         let learner = Learner::at(&running, answer);
-        let steps = ["log-in", "copy-access", "log-out", "replay"];
+        let kept = learner.look("").await.words(".kept");
+        assert!(kept.contains("knows of no ended session"), "{kept}");
+        assert!(!kept.contains("Blacklist"), "{kept}");
+        let issued = learner.press("log-in").await;
+        assert_eq!(issued.words("#server-name"), "Server and another service");
+        assert!(issued.said("You").contains("the issuer"), "{}", issued.said("You"));
+        assert!(issued.words("#story figure").contains("The other service"), "{answer}");
+        assert!(!issued.words("#story figure").contains("blacklist"), "{answer}");
+        let steps = ["copy-access", "log-out", "replay"];
         let before = learner.press_all(&steps).await;
         assert!(before.said("The thief").contains("Thief is in"), "{answer}");
+        assert!(before.said("The thief").contains("another service"), "{answer}");
         assert!(before.words(".kept").contains(waits), "{}", before.words(".kept"));
         assert_eq!(before.words("#next"), "+ 30 s", "{answer}");
         let told = learner.press("wait-30s").await;
@@ -187,6 +196,15 @@ async fn a_service_elsewhere_refuses_the_copy_once_it_has_learnt_of_the_logout()
         assert!(after.words("#told").contains("its own memory"), "{answer}");
         let again = learner.press_all(&["log-in", "call"]).await;
         assert!(again.said("You").contains("Accepted"), "{answer}: you are in again");
+        let killed = learner
+            .press_all(&["copy-access", "log-out", "kill-server", "replay"])
+            .await;
+        assert!(
+            killed.words("#told").contains("the issuer does not run"),
+            "{answer}: {}",
+            killed.words("#told")
+        );
+        assert!(!killed.words(".kept").contains("on its way"), "{answer}");
     }
 }
 
