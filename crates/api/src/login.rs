@@ -119,20 +119,28 @@ pub(crate) async fn reauthenticate(
 ///
 /// ```
 /// # use actix_web::{HttpRequest, HttpResponse};
-/// # use rescind_api::{LimitedLogin, Problem, Rescind};
+/// # use rescind_api::{LimitedLogin, Problem, Rescind, browser, handlers, session::token::UserId};
 /// # async fn fits(_: &str, _: &str) -> Result<bool, Problem> { Ok(true) }
-/// # async fn open_session() -> Result<HttpResponse, Problem> { Err(Problem::NotFound) }
+/// # fn id_of(_: &str) -> UserId { UserId::from(42) }
 /// async fn log_in(request: HttpRequest, rescind: Rescind, name: &str, password: &str) -> Result<HttpResponse, Problem> {
 ///     let attempt = LimitedLogin::begin(&request, &rescind, name).await?;
-///     match fits(name, password).await {
-///         Ok(true) => attempt.succeeded()?,
-///         Ok(false) => return Err(attempt.failed()),
+///     let checked = async {
+///         // Before anything is read that decides the login.
+///         let login = rescind.service().begin_login(id_of(name)).await?;
+///         Ok(fits(name, password).await?.then_some(login))
+///     };
+///     let login = match checked.await {
+///         Ok(Some(login)) => login,
+///         Ok(None) => return Err(attempt.failed()),
 ///         Err(error) => {
 ///             attempt.undecided();
 ///             return Err(error);
 ///         }
-///     }
-///     open_session().await
+///     };
+///     attempt.succeeded()?;
+///     let client = rescind.settings().client_id.clone();
+///     let issued = login.open_session(client, browser::device(&request, &rescind)).await?;
+///     Ok(handlers::tokens(&issued))
 /// }
 /// ```
 #[must_use]
