@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::reader::{Page, chapters, open, program};
+use crate::reader::{Page, chapters, open, pages, program};
 
 /// The largest size of a page.
 const MOST_BYTES: usize = 100 * 1024;
@@ -11,19 +11,8 @@ const MOST_BYTES: usize = 100 * 1024;
 async fn every_page_of_the_course_has_one_heading_and_is_light() {
     let running = open(program()).await;
     let reader = running.cookie_client();
-    let mut pages = chapters(&reader).await;
-    pages.extend(
-        [
-            "/learn",
-            "/learn/teach",
-            "/learn/hand-out",
-            "/learn/summary",
-            "/glossary",
-        ]
-        .map(str::to_owned),
-    );
     let mut headings = BTreeSet::new();
-    for address in pages {
+    for address in pages(&reader).await {
         let page = Page::open(&reader, &address).await;
         let [heading] = page
             .words("h1")

@@ -9,7 +9,7 @@ use thirtyfour::{
     extensions::query::ElementWaitable,
 };
 
-use crate::reader::{chapters, open, program};
+use crate::reader::{chapters, open, pages, program};
 
 const WIDTHS: [u32; 4] = [390, 768, 1280, 1600];
 
@@ -32,7 +32,7 @@ async fn axe_finds_no_fault(scheme: ColourScheme) {
     let browser = running.browser(JavaScript::On).await;
     browser.set_colour_scheme(scheme).await;
     let mut found = Vec::new();
-    for page in pages(&running).await {
+    for page in drawn(&running).await {
         browser.open(&page).await;
         browser.driver().execute(axe.as_str(), Vec::new()).await.unwrap();
         let told = browser.driver().execute_async(AXE, Vec::new()).await.unwrap();
@@ -44,21 +44,13 @@ async fn axe_finds_no_fault(scheme: ColourScheme) {
     assert!(found.is_empty(), "{}", found.join("\n\n"));
 }
 
-async fn pages(running: &Running) -> Vec<String> {
-    let mut pages = chapters(&running.cookie_client()).await;
-    let played: Vec<_> = pages.iter().map(|page| format!("{page}?play=1")).collect();
-    pages.extend(played);
-    pages.extend(
-        [
-            "/learn",
-            "/learn/teach",
-            "/learn/hand-out",
-            "/learn/summary",
-            "/glossary",
-            "/learn/nodes?steps=log-in.copy-access.blacklist-stops.log-out.kill-server.replay#exercise",
-        ]
-        .map(str::to_owned),
-    );
+/// Each page of the course, the chapters also played, and an attempt at an exercise.
+async fn drawn(running: &Running) -> Vec<String> {
+    let reader = running.cookie_client();
+    let mut pages = pages(&reader).await;
+    pages.extend(chapters(&reader).await.iter().map(|page| format!("{page}?play=1")));
+    let attempt = "/learn/nodes?steps=log-in.copy-access.blacklist-stops.log-out.kill-server.replay#exercise";
+    pages.push(attempt.to_owned());
     pages
 }
 
@@ -78,7 +70,7 @@ async fn only_source_scrolls_sideways_and_pages_obey_their_content_policy() {
     let running = open(program()).await;
     let browser = running.browser(JavaScript::On).await;
     let mut wrong = Vec::new();
-    for page in pages(&running).await {
+    for page in drawn(&running).await {
         browser.open(&page).await;
         for width in WIDTHS {
             browser.set_viewport(width, 900).await;

@@ -61,3 +61,16 @@ pub(crate) async fn chapters(reader: &CookieClient) -> Vec<String> {
     assert_eq!(chapters.len(), 13, "{chapters:?}");
     chapters
 }
+
+/// The addresses of all pages of the course: the chapters, then the others.
+pub(crate) async fn pages(reader: &CookieClient) -> Vec<String> {
+    let others = [
+        "/learn",
+        "/learn/teach",
+        "/learn/hand-out",
+        "/learn/summary",
+        "/glossary",
+    ];
+    let chapters = chapters(reader).await;
+    chapters.into_iter().chain(others.map(str::to_owned)).collect()
+}
