@@ -137,7 +137,7 @@ pub(super) fn heard(picture: Option<&Picture>, answer: Answer) -> Option<String>
     Some(say(&SENTENCES.heard, &facts))
 }
 
-/// Whether the service elsewhere is going to learn of an ended session: `later`, if nobody runs to say so.
+/// Whether the service elsewhere is going to learn of an ended session: `later`, if no issuer runs to say so.
 pub(super) fn due(picture: &Picture) -> &'static str {
     match &picture.heard {
         Some(Heard { due: Some(_), .. }) if picture.server_time.is_none() => "later",

@@ -110,7 +110,7 @@ impl StatusListReader {
             if held.issued_at > token.issued_at {
                 return Ok(ttl);
             }
-            // Of one second: nobody can tell which is the later, so what either says is revoked.
+            // Of one second: which is the later is not known, so what either says is revoked.
             let both = held.list.as_bytes().iter().zip(list.as_bytes());
             list = StatusList::from_bytes(both.map(|(one, other)| one | other).collect()).unwrap_or(list);
         }

@@ -196,9 +196,9 @@ return {server, 1}
     ])
 });
 
-/// A logout. Keys: mark, index, holders, newest entries, entries. Arguments: log, its timeline, a nonce, the last position; then for
-/// each entry its `until`, how long Redis keeps it, and its text for the newest entries. Returns in which life it ran, and
-/// the table of holders.
+/// A logout. Keys: mark, index, holders, newest entries, entries. Arguments: log, its timeline, a nonce, the last position;
+/// then for each entry its `until`, how long Redis keeps it, and its text for the newest entries. Returns in which life it
+/// ran, and the table of holders.
 pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WHO,
