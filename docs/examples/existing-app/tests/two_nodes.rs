@@ -1,5 +1,10 @@
 //! Two nodes of the shop, with a real Redis: login, a role, refresh, logout, and the other node refuses.
+//!
+//! The shop is built in a folder outside this repository, as its owner builds it: alone, with the features that it asks for.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, process::Command};
 
 use rescind_testkit::{ApiClient, Program, RedisServer, Reply, Tokens, Tool, needs};
 use serde_json::json;
@@ -8,6 +13,36 @@ use sqlx::SqlitePool;
 const PASSWORD: &str = "correct horse battery staple";
 /// Of that password.
 const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS";
+
+/// Builds the shop in `folder`; its program.
+fn built_in(folder: &Path) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::canonicalize(here.join("../../../crates")).unwrap();
+    let versions = fs::read_to_string(here.join("../Cargo.toml")).unwrap();
+    let (_, versions) = versions.split_once("resolver").unwrap();
+    let versions = versions.replace("../../crates", crates.to_str().unwrap());
+    let manifest = fs::read_to_string(here.join("Cargo.toml")).unwrap();
+    let (manifest, _) = manifest.split_once("[dev-dependencies]").unwrap();
+    let manifest = manifest.replace("existing-app", "shop");
+    fs::create_dir(folder.join("src")).unwrap();
+    fs::write(
+        folder.join("Cargo.toml"),
+        format!("{manifest}[workspace]\nresolver{versions}"),
+    )
+    .unwrap();
+    fs::copy(here.join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    for source in fs::read_dir(here.join("src")).unwrap() {
+        let source = source.unwrap();
+        fs::copy(source.path(), folder.join("src").join(source.file_name())).unwrap();
+    }
+
+    // Beside what the repository builds, so that what both need is built once.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let mut build = Command::new(env::var("CARGO").unwrap());
+    build.args(["build", "--offline", "--target-dir"]).arg(target);
+    assert!(build.current_dir(folder).status().unwrap().success());
+    target.join("debug").join("shop")
+}
 
 async fn log_in(node: &ApiClient, email: &str, password: &str) -> Reply {
     let body = json!({"username": email, "password": password});
@@ -26,7 +61,8 @@ async fn statuses(node: &ApiClient, tokens: &Tokens) -> [u16; 3] {
 async fn members_log_in_with_their_bcrypt_hashes_and_a_logout_holds_on_every_node() {
     let Some(_) = needs(Tool::Redis) else { return };
     let redis = RedisServer::start().await;
-    let program = Program::new(env!("CARGO_BIN_EXE_existing-app"));
+    let outside = tempfile::tempdir().unwrap();
+    let program = Program::new(built_in(outside.path()));
     let table = format!("sqlite:{}?mode=rwc", program.data_dir().join("shop.db").display());
     let program = program
         .env("SHOP_MEMBERS", &table)
