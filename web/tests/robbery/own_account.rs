@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rescind_testkit::{Browser, ExposeSecret, JavaScript, Running, Tool, needs};
+use rescind_testkit::{Browser, ExposeSecret, JavaScript, RedisServer, Running, Tool, needs};
 use thirtyfour::By;
 use tokio::time::{Instant, sleep};
 
@@ -154,6 +154,27 @@ async fn a_forgotten_visitors_account_is_deleted_after_its_sessions_were_ended()
     // Who comes back begins again.
     gone.press("/demo/rob").await.assert_accepted(Door::Blacklist);
     assert_eq!(copies(&running).await.len(), 2);
+}
+
+/// Each node knows only its own visitors, and sees the accounts of all of them in the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_deletes_accounts_keeps_those_of_another_nodes_visitors() {
+    if needs(Tool::Redis).is_none() {
+        return;
+    }
+    let redis = RedisServer::start().await;
+    let first = open(program().env("REDIS_URL", redis.url())).await;
+    let here = Visitor::be_robbed(&first).await;
+    let second = open(first.second_node()).await;
+    let gone = Visitor::be_robbed(&second).await;
+    crate::bounds::crowd(&second, 1_200, true).await;
+    let began = Instant::now();
+    while gone.name().await.is_some() {
+        assert!(began.elapsed() < PATIENCE, "{:?}", stored(&first).await);
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(here.name().await.as_deref(), Some("alice"));
+    here.press("/demo/thief/try").await.assert_accepted(Door::Blacklist);
 }
 
 #[tokio::test]
