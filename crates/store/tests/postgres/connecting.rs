@@ -1,9 +1,11 @@
 //! Connecting by a URL, and the errors of a wrong one.
 
-use rescind_store::{ConnectError, SqlSettings, SqlStore};
-use rescind_testkit::PostgresServer;
+use std::{fs, path::Path};
 
-use crate::fixture::{fresh, impatient, opened, store};
+use rescind_store::{ConnectError, SqlSettings, SqlStore};
+use rescind_testkit::{PostgresServer, Tool, make_certificates, needs};
+
+use crate::fixture::{fresh, impatient, opened, own_server, store};
 
 async fn refused(url: &str) -> ConnectError {
     let error = SqlStore::connect(url, &impatient()).await.unwrap_err();
@@ -72,6 +74,40 @@ async fn a_session_is_named_rescind_unless_the_url_names_it() {
         )
         .await;
     assert_eq!(names, "node-7\nrescind");
+}
+
+/// Gives the server a certificate. It writes the files itself: it accepts a key only from its own user.
+async fn use_tls(server: &PostgresServer, certificates: &Path) {
+    let data = server.sql("SHOW data_directory").await;
+    for (file, name) in [("server.pem", "server.crt"), ("server.key", "server.key")] {
+        let text = fs::read_to_string(certificates.join(file)).unwrap();
+        let rows = format!("SELECT unnest(string_to_array('{text}', E'\\n'))");
+        let write = format!("COPY ({rows}) TO PROGRAM 'umask 077; cat > {data}/{name}'");
+        server.sql(&write).await;
+    }
+    server.sql("ALTER SYSTEM SET ssl = on").await;
+    server.stop().await;
+    server.start_again().await;
+}
+
+#[tokio::test]
+async fn verify_full_accepts_only_a_server_with_a_trusted_certificate() {
+    let Some(_) = needs(Tool::OpenSsl) else { return };
+    let Some(server) = own_server(&[]).await else { return };
+    let certificates = tempfile::tempdir().unwrap();
+    make_certificates(certificates.path());
+    use_tls(&server, certificates.path()).await;
+
+    let checked = format!("{}?sslmode=verify-full", server.url());
+    let error = refused(&checked).await;
+    let told = rescind_session::ErrorChain(&error).to_string();
+    assert!(told.to_lowercase().contains("certificate"), "{told}");
+
+    let authority = certificates.path().join("ca.pem");
+    let _store = store(&format!("{checked}&sslrootcert={}", authority.display())).await;
+    let connections = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE application_name = 'rescind'";
+    assert_eq!(server.sql(connections).await, "t");
 }
 
 #[tokio::test]
