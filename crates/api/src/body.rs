@@ -219,10 +219,7 @@ impl Field {
             Self::Absent => "is required",
             Self::NoText => "must be a string",
         };
-        errors.push(FieldError {
-            field,
-            detail: detail.to_owned(),
-        });
+        errors.push(FieldError::new(field, detail));
         String::new()
     }
 
@@ -231,10 +228,7 @@ impl Field {
         match self {
             Self::Text(text) => Ok(Some(text)),
             Self::Absent => Ok(None),
-            Self::NoText => Err(Problem::InvalidInput(vec![FieldError {
-                field,
-                detail: "must be a string".to_owned(),
-            }])),
+            Self::NoText => Err(Problem::InvalidInput(vec![FieldError::new(field, "must be a string")])),
         }
     }
 }

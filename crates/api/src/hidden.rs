@@ -1,11 +1,15 @@
 //! The real cause of an error, hidden from the client.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use rescind_session::ErrorChain;
 
 /// The cause of a server-side problem. It goes to the log and never into a reply.
-#[derive(Clone)]
+///
+/// `Display` writes the error and its causes in one line.
+#[derive(Clone, derive_more::Debug, derive_more::Display)]
+#[debug("{_0:?}")]
+#[display("{}", ErrorChain(self.error()))]
 pub struct Hidden(Arc<dyn Error + Send + Sync>);
 
 impl Hidden {
@@ -20,15 +24,10 @@ impl Hidden {
     }
 }
 
-/// The error and its causes, in one line, for the log.
-impl fmt::Display for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ErrorChain(self.error()).fmt(f)
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+/// Of a problem that is only described.
+#[cfg(feature = "openapi")]
+impl Default for Hidden {
+    fn default() -> Self {
+        Self::new("none")
     }
 }

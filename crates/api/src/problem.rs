@@ -7,15 +7,12 @@
 //! `type` is left out, which means `about:blank` (RFC 9457, section 4.2.1): the code names the kind of problem, and an
 //! address that serves no document would add nothing.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     body::BoxBody,
-    http::{
-        StatusCode,
-        header::{self, HeaderName},
-    },
+    http::{StatusCode, header},
 };
 use rescind_session::{
     AuthenticateError, ChangePasswordError, EndSessionError, HashingError, LoginError, LogoutError, NotReady,
@@ -46,7 +43,9 @@ impl FieldError {
 }
 
 /// Every error that a client can get. `openapi/operations.json` lists which call answers which.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, strum::Display, strum::IntoStaticStr)]
+#[cfg_attr(feature = "openapi", derive(strum::EnumIter))]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Problem {
     /// 401: the call needs an access token, and none was sent.
@@ -86,6 +85,7 @@ pub enum Problem {
     StoreUnavailable(Hidden),
     /// 503: the service is not ready: [`StoreUnavailable`](Self::StoreUnavailable) with one word for the missing part.
     /// If the time is not known, or the key that issues tokens is not here, calls other than `/health/ready` answer this too.
+    #[strum(serialize = "store_unavailable")]
     NotReady {
         /// `database`, `blacklist`, `blacklist_rebuilding`, `blacklist_behind`, `clock`, `keys`, `lock` or
         /// `maintenance`.
@@ -161,44 +161,7 @@ impl Problem {
     /// The stable name of the problem, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::TokenMissing => "token_missing",
-            Self::TokenInvalid => "token_invalid",
-            Self::TokenExpired => "token_expired",
-            Self::TokenRevoked => "token_revoked",
-            Self::AuthorizationUnreadable => "authorization_unreadable",
-            Self::RefreshInvalid => "refresh_invalid",
-            Self::RefreshExpired => "refresh_expired",
-            Self::RefreshReused => "refresh_reused",
-            Self::SessionClosed => "session_closed",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidClient => "invalid_client",
-            Self::UsernameTaken => "username_taken",
-            Self::InvalidInput(_) => "invalid_input",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::StoreUnavailable(_) | Self::NotReady { .. } => "store_unavailable",
-            Self::RevocationPending(_) => "revocation_pending",
-            Self::Overloaded => "overloaded",
-            Self::PolicyKeepsNoSession => "policy_keeps_no_session",
-            Self::PolicyHasNoRefresh => "policy_has_no_refresh",
-            Self::CrossOrigin => "cross_origin",
-            Self::DemoAccount => "demo_account",
-            Self::NotANavigation => "not_a_navigation",
-            Self::InsufficientRole => "insufficient_role",
-            Self::InsufficientScope(_) => "insufficient_scope",
-            Self::InsufficientUserAuthentication { .. } => "insufficient_user_authentication",
-            Self::DifferentSessions => "different_sessions",
-            Self::DuplicateCookies => "duplicate_cookies",
-            Self::CredentialUnreadable { .. } => "credential_unreadable",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::RequestTimeout => "request_timeout",
-            Self::PayloadTooLarge => "payload_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::BadRequest => "bad_request",
-            Self::ClaimsTooLarge(_) => "claims_too_large",
-            Self::Internal(_) => "internal",
-        }
+        self.into()
     }
 
     /// What happened and what to do, for people.
@@ -356,22 +319,20 @@ impl Problem {
 
     /// The body, with the id of the request's log entries.
     pub(crate) fn body(&self, request: Option<Uuid>) -> String {
+        let (reason, rebuilt) = match self {
+            Self::NotReady { reason, rebuilt, .. } => (Some(*reason), *rebuilt),
+            _ => (None, None),
+        };
         let body = Body {
             title: self.status_code().canonical_reason().unwrap_or_default(),
             status: self.status_code().as_u16(),
             code: self.code(),
             detail: self.detail(),
-            reason: match self {
-                Self::NotReady { reason, .. } => Some(reason),
-                _ => None,
-            },
-            rebuilt: match self {
-                Self::NotReady { rebuilt, .. } => rebuilt.map(|progress| Rebuilt {
-                    entries: progress.entries,
-                    of_at_most: progress.of_at_most,
-                }),
-                _ => None,
-            },
+            reason,
+            rebuilt: rebuilt.map(|progress| Rebuilt {
+                entries: progress.entries,
+                of_at_most: progress.of_at_most,
+            }),
             ended: match self {
                 Self::CredentialUnreadable { ended } => Some(*ended),
                 _ => None,
@@ -419,12 +380,6 @@ pub(crate) struct Rebuilt {
 }
 
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
 
 impl Error for Problem {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
@@ -481,15 +436,13 @@ impl ResponseError for Problem {
             reply.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if let Some(wait) = self.retry_after() {
-            reply.insert_header((RETRY_AFTER, whole_seconds(wait)));
+            reply.insert_header((header::RETRY_AFTER, whole_seconds(wait)));
         }
         let mut reply = reply.body(self.body(None));
         reply.extensions_mut().insert(self.clone());
         reply
     }
 }
-
-const RETRY_AFTER: HeaderName = header::RETRY_AFTER;
 
 /// Rounded up, so that a client that waits this long has waited long enough.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
@@ -499,17 +452,14 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
+        let not_ready = |reason, error| Self::NotReady {
+            reason,
+            rebuilt: None,
+            cause: Hidden::new(error),
+        };
         match error {
-            Unavailable::Clock(_) => Self::NotReady {
-                reason: "clock",
-                rebuilt: None,
-                cause: Hidden::new(error),
-            },
-            Unavailable::Keys(_) => Self::NotReady {
-                reason: "keys",
-                rebuilt: None,
-                cause: Hidden::new(error),
-            },
+            Unavailable::Clock(_) => not_ready("clock", error),
+            Unavailable::Keys(_) => not_ready("keys", error),
             Unavailable::ClaimsTooLarge { .. } => Self::ClaimsTooLarge(Hidden::new(error)),
             Unavailable::Store(rescind_session::ports::StoreError::Unsupported(_)) => Self::internal(error),
             _ => Self::StoreUnavailable(Hidden::new(error)),
@@ -630,7 +580,7 @@ impl From<EndSessionError> for Problem {
 
 impl From<ChangePasswordError> for Problem {
     fn from(error: ChangePasswordError) -> Self {
-        let field = |field, detail: String| Self::InvalidInput(vec![FieldError { field, detail }]);
+        let field = |field, detail: String| Self::InvalidInput(vec![FieldError::new(field, detail)]);
         match error {
             // Not a 401: the caller is logged in, and logging in again would not help.
             ChangePasswordError::WrongPassword => field("old_password", "is not the one in force".to_owned()),
@@ -648,14 +598,8 @@ impl From<SignUpError> for Problem {
     fn from(error: SignUpError) -> Self {
         match error {
             SignUpError::Invalid { username, password } => {
-                let username = username.map(|error| FieldError {
-                    field: "username",
-                    detail: error.to_string(),
-                });
-                let password = password.map(|error| FieldError {
-                    field: "password",
-                    detail: error.to_string(),
-                });
+                let username = username.map(|error| FieldError::new("username", error.to_string()));
+                let password = password.map(|error| FieldError::new("password", error.to_string()));
                 Self::InvalidInput(username.into_iter().chain(password).collect())
             }
             SignUpError::NameTaken => Self::UsernameTaken,

@@ -1,10 +1,11 @@
 //! The settings of the HTTP side.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
+use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
 use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 use rescind_session::token::{ClientId, RegisteredClient};
+use strum::VariantArray;
 use url::Url;
 
 /// The HTTP side's settings: [`Settings::new`], then one method for each setting that is not the default.
@@ -243,12 +244,14 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 const JWKS_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How often an action is allowed. Written as `10/min`, `100/hour`, `5/s` or `off`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, derive_more::Display, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RateLimit {
     /// No limit.
+    #[display("off")]
     Off,
     /// So many at once; a used-up quota grows back evenly over the period.
+    #[display("{count}/{per}")]
     Quota {
         /// How many.
         count: NonZeroU32,
@@ -258,27 +261,18 @@ pub enum RateLimit {
 }
 
 /// The time over which a [`RateLimit`] grows back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, VariantArray)]
 #[non_exhaustive]
 pub enum Period {
     /// `s`
+    #[strum(serialize = "s")]
     Second,
     /// `min`
+    #[strum(serialize = "min")]
     Minute,
     /// `hour`
+    #[strum(serialize = "hour")]
     Hour,
-}
-
-impl Period {
-    const ALL: [Self; 3] = [Self::Second, Self::Minute, Self::Hour];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Second => "s",
-            Self::Minute => "min",
-            Self::Hour => "hour",
-        }
-    }
 }
 
 impl Default for RateLimit {
@@ -288,15 +282,6 @@ impl Default for RateLimit {
         Self::Quota {
             count,
             per: Period::Minute,
-        }
-    }
-}
-
-impl fmt::Display for RateLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::Quota { count, per } => write!(f, "{count}/{}", per.name()),
         }
     }
 }
@@ -315,10 +300,8 @@ impl FromStr for RateLimit {
         }
         let (count, period) = text.split_once('/').ok_or(InvalidRateLimit)?;
         let count = count.parse().map_err(|_| InvalidRateLimit)?;
-        let per = Period::ALL
-            .into_iter()
-            .find(|per| per.name() == period)
-            .ok_or(InvalidRateLimit)?;
+        let mut periods = Period::VARIANTS.iter().copied();
+        let per = periods.find(|per| per.to_string() == period).ok_or(InvalidRateLimit)?;
         Ok(Self::Quota { count, per })
     }
 }

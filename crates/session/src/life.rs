@@ -19,7 +19,7 @@
 //!    decides that in scripts; `tests/life_model/mark.rs` mirrors them.)
 //! 7. A log that lacks the entry that a mark names has lost commits ([`LogSnapshot::judge`]).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
@@ -54,7 +54,8 @@ impl Timing {
 
 /// One life of one server: one run of its process with one history of its data. Their identifiers are never reused.
 /// After a restart or a promotion the server is in another life, even if it kept its data.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash)]
+#[debug("{_0}")]
 pub struct Life(Arc<str>);
 
 impl Life {
@@ -68,12 +69,6 @@ impl Life {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Debug for Life {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -11,8 +11,6 @@
 //! Logout accepts any genuine credential: a valid access token, an expired one, or the refresh token alone. A user must
 //! not have to log in to log out.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use rescind_token::{AccessClaims, PresentedRefreshToken, SessionId, UserId, VerifyError};
 
@@ -27,18 +25,13 @@ use crate::{
 };
 
 /// The tokens presented for a logout. Prints as redacted.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, derive_more::Debug, Default)]
+#[debug("LogoutCredential([redacted])")]
 pub struct LogoutCredential<'a> {
     /// An access token, valid or expired.
     pub access: Option<&'a str>,
     /// A refresh token of any generation.
     pub refresh: Option<&'a str>,
-}
-
-impl fmt::Debug for LogoutCredential<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LogoutCredential([redacted])")
-    }
 }
 
 /// A completed logout.

@@ -5,7 +5,9 @@
 //! service, not five. Rejected: a trait `Policy` with five implementations. It hides what should be taught: the answers
 //! differ only in these dials.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
+
+use strum::{Display, EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 /// How long tokens are valid, whether there is a refresh token, and what is checked on every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,10 @@ pub enum Check {
 }
 
 /// The five answers of the article.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Display, EnumCount, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownPreset, parse_err_fn = unknown)]
 pub enum Preset {
     /// Every token is kept in a database and looked up.
     Stored,
@@ -61,30 +66,12 @@ pub enum Preset {
 
 impl Preset {
     /// All five, in the article's order.
-    pub const ALL: [Preset; 5] = [
-        Self::Stored,
-        Self::ClientDelete,
-        Self::ShortLived,
-        Self::Rotation,
-        Self::Blacklist,
-    ];
+    pub const ALL: [Preset; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// The name used in settings and addresses.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::ClientDelete => "client_delete",
-            Self::ShortLived => "short_lived",
-            Self::Rotation => "rotation",
-            Self::Blacklist => "blacklist",
-        }
-    }
-}
-
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        self.into()
     }
 }
 
@@ -93,15 +80,8 @@ impl fmt::Display for Preset {
 #[error("no such policy; it is one of stored, client_delete, short_lived, rotation, blacklist")]
 pub struct UnknownPreset;
 
-impl FromStr for Preset {
-    type Err = UnknownPreset;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|preset| preset.name() == name)
-            .ok_or(UnknownPreset)
-    }
+fn unknown(_: &str) -> UnknownPreset {
+    UnknownPreset
 }
 
 const LONG: Duration = Duration::from_secs(12 * 60 * 60);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_token::{RevokedSubject, SecurityEvent, SessionId, SessionRevoked, TokenId, UserId};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 /// A revocation in the log.
@@ -56,7 +57,8 @@ pub enum Scope {
 }
 
 /// Why a session or a token was revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum EndReason {
     /// Its owner logged out.
@@ -85,36 +87,12 @@ pub enum EndReason {
 
 impl EndReason {
     /// All of them, for adapters that store causes by name.
-    pub const ALL: [EndReason; 11] = [
-        Self::Logout,
-        Self::LogoutElsewhere,
-        Self::LogoutEverywhere,
-        Self::Replaced,
-        Self::TooMany,
-        Self::PasswordChange,
-        Self::Reuse,
-        Self::LostCommit,
-        Self::Administrator,
-        Self::Disabled,
-        Self::TokenRevoked,
-    ];
+    pub const ALL: [EndReason; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// A stable name, for stores and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::LogoutElsewhere => "logout_elsewhere",
-            Self::LogoutEverywhere => "logout_everywhere",
-            Self::Replaced => "replaced",
-            Self::TooMany => "too_many",
-            Self::PasswordChange => "password_change",
-            Self::Reuse => "reuse",
-            Self::LostCommit => "lost_commit",
-            Self::Administrator => "administrator",
-            Self::Disabled => "disabled",
-            Self::TokenRevoked => "token_revoked",
-        }
+        self.into()
     }
 
     /// The cause with that [`name`](Self::name).

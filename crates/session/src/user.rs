@@ -1,7 +1,5 @@
 //! Users, their names and their password hashes.
 
-use std::fmt;
-
 use jiff::Timestamp;
 #[cfg(feature = "argon2")]
 use precis_core::profile::PrecisFastInvocation;
@@ -83,7 +81,7 @@ impl Credentials {
 }
 
 /// A name to log in with, in the one spelling that is stored and compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, derive_more::Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username(String);
 
 /// The text is not a valid username.
@@ -134,12 +132,6 @@ impl Username {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for Username {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

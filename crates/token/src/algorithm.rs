@@ -5,13 +5,11 @@
 //! The choice belongs to the *key*: a token names a key, never an algorithm. If its header names one, it must be the
 //! key's (RFC 8725 section 3.1).
 
-use std::{
-    fmt::{self, Display},
-    str::FromStr,
-};
+use std::str::FromStr;
 
 /// A signature algorithm of RFC 7518 or RFC 8037, by its JOSE name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, Hash)]
+#[display("{}", self.as_str())]
 pub enum Algorithm {
     /// Ed25519 (RFC 8037): small, fast, no way to misuse its randomness. The default.
     EdDsa,
@@ -46,12 +44,6 @@ impl Algorithm {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
         }
-    }
-}
-
-impl Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::{ClientId, ClientSecret, jws};
 
-/// The SHA-256 of a secret: for a map or a list that must not hold the secret itself.
+/// The SHA-256 of a secret or a token: for a map or a list that must not hold the secret itself.
 pub fn sha256(secret: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
@@ -32,7 +32,8 @@ impl ClientSecret {
 }
 
 /// A client as the server knows it: its id and the SHA-256 of its secret. The text form is `id:sha256:<hex>`.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("RegisteredClient({id}, [redacted])")]
 pub struct RegisteredClient {
     id: ClientId,
     secret: [u8; 32],
@@ -108,11 +109,5 @@ impl Display for RegisteredClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:sha256:", self.id)?;
         self.secret.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for RegisteredClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RegisteredClient({}, [redacted])", self.id)
     }
 }

@@ -18,7 +18,8 @@ const LABEL: &[u8] = b"rescind ring fingerprint v1";
 /// A fingerprint over all keys of a service. Neither the order of the keys nor which one is active changes it.
 ///
 /// Public: it may be stored, compared and shown. `Display` writes 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, derive_more::Debug, PartialEq, Eq, Hash)]
+#[debug("RingFingerprint({self})")]
 pub struct RingFingerprint([u8; 32]);
 
 impl RingFingerprint {
@@ -47,9 +48,7 @@ impl RingFingerprint {
         }
 
         let mut fingerprint = [0; 32];
-        for (to, from) in fingerprint.iter_mut().zip(context.sign().as_ref()) {
-            *to = *from;
-        }
+        fingerprint.copy_from_slice(context.sign().as_ref());
         Self(fingerprint)
     }
 }
@@ -57,11 +56,5 @@ impl RingFingerprint {
 impl Display for RingFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for RingFingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RingFingerprint({self})")
     }
 }

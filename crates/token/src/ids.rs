@@ -5,13 +5,9 @@
 //! age, and two tokens of one second, for one session, must differ, because revoking one of them must not revoke the
 //! other.
 
-use std::{
-    convert::Infallible,
-    fmt::{self, Display},
-    str::FromStr,
-    sync::Arc,
-};
+use std::{str::FromStr, sync::Arc};
 
+use derive_more::{Display, From, FromStr};
 use jiff::Timestamp;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -22,7 +18,9 @@ use zeroize::Zeroizing;
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, Display, FromStr, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -35,20 +33,6 @@ macro_rules! uuid_newtype {
             /// The bare id, for a database or a wire format.
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
-            }
-        }
-
-        impl Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = uuid::Error;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse().map(Self)
             }
         }
     };
@@ -66,7 +50,7 @@ uuid_newtype! {
 
 /// A user: the `sub` of a token. The application's own id: a number, a UUID, any text of at most
 /// [`UserId::MAX_BYTES`] without control characters. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(Arc<str>);
 
@@ -109,12 +93,6 @@ impl UserId {
     pub fn as_i64(&self) -> Option<i64> {
         let number: i64 = self.0.parse().ok()?;
         (number.to_string() == *self.0).then_some(number)
-    }
-}
-
-impl Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -177,7 +155,7 @@ fn time_ordered(now: Timestamp, rng: &mut dyn CryptoRng) -> Uuid {
 }
 
 /// The program that acts for a user: `client_id` of RFC 9068.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Display, FromStr, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientId(String);
 
@@ -198,22 +176,8 @@ impl ClientId {
     }
 }
 
-impl Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for ClientId {
-    type Err = Infallible;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Ok(Self::new(name))
-    }
-}
-
 /// How many times a session's refresh token has been rotated, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Display, From, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(u32);
 
@@ -235,23 +199,12 @@ impl Generation {
     }
 }
 
-impl From<u32> for Generation {
-    fn from(number: u32) -> Self {
-        Self(number)
-    }
-}
-
-impl Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// The random part of a session that its refresh tokens depend on.
 ///
 /// It is stored in the session's row only, so that the server's refresh key alone makes no refresh token. It is printed
 /// as redacted, compared in constant time and wiped when dropped.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Salt([redacted])")]
 pub struct Salt(Zeroizing<[u8; 32]>);
 
 impl Salt {
@@ -280,9 +233,3 @@ impl PartialEq for Salt {
 }
 
 impl Eq for Salt {}
-
-impl fmt::Debug for Salt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Salt([redacted])")
-    }
-}

@@ -5,10 +5,12 @@
 //! [`Inspection`] is the record of that. Rejected: a second function that makes the same checks for display. The first
 //! change that forgets it would make the page show what the server does not do.
 
+use strum::{EnumCount, VariantArray};
+
 use crate::{AccessClaims, VerifyError};
 
 /// One check of a [`Verifier`](crate::Verifier).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumCount, VariantArray)]
 #[non_exhaustive]
 pub enum TokenCheck {
     /// Is it short enough to be decoded?
@@ -43,22 +45,7 @@ pub enum TokenCheck {
 
 impl TokenCheck {
     /// All of them, in the order in which a [`Verifier`](crate::Verifier) makes them.
-    pub const ALL: [Self; 14] = [
-        Self::Size,
-        Self::Shape,
-        Self::Header,
-        Self::Parameters,
-        Self::Type,
-        Self::Key,
-        Self::Algorithm,
-        Self::Signature,
-        Self::Claims,
-        Self::Issuer,
-        Self::Audience,
-        Self::Start,
-        Self::Expiry,
-        Self::Lifetime,
-    ];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 }
 
 /// The result of one check.

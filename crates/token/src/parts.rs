@@ -4,8 +4,6 @@
 //! also of a forged one. They get plain JSON and never [`AccessClaims`](crate::AccessClaims), so that code can't take
 //! unverified claims for verified ones.
 
-use std::fmt;
-
 use serde_json::Value;
 
 use crate::{
@@ -26,7 +24,8 @@ pub enum PartsError {
 }
 
 /// The three parts of a JWT, decoded and **not verified**. Prints as redacted: together they are the token.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, derive_more::Debug, PartialEq)]
+#[debug("TokenParts([redacted])")]
 #[non_exhaustive]
 pub struct TokenParts {
     /// The header, which names the algorithm and the key.
@@ -35,12 +34,6 @@ pub struct TokenParts {
     pub claims: Value,
     /// The signature in base64url, which may be invented.
     pub signature: String,
-}
-
-impl fmt::Debug for TokenParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenParts([redacted])")
-    }
 }
 
 impl TokenParts {

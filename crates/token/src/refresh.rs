@@ -13,8 +13,6 @@
 //! [`GenuineRefreshToken`] (we issued it). Only the last one may change anything. Whether its generation is the
 //! The session decides whether its generation is the current one.
 
-use std::fmt;
-
 use aws_lc_rs::hmac;
 use rand_core::CryptoRng;
 use secrecy::SecretString;
@@ -52,7 +50,8 @@ pub enum RefreshTokenError {
 }
 
 /// A key that refresh tokens are made with: 32 random bytes, printed as redacted, wiped when dropped.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("RefreshKey([redacted])")]
 pub struct RefreshKey(Zeroizing<[u8; 32]>);
 
 impl RefreshKey {
@@ -103,12 +102,6 @@ impl RefreshKey {
     fn seal_tag(&self, text: &str) -> hmac::Tag {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.as_bytes());
         hmac::sign(&key, &[SEAL_LABEL, text.as_bytes()].concat())
-    }
-}
-
-impl fmt::Debug for RefreshKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefreshKey([redacted])")
     }
 }
 
@@ -181,9 +174,11 @@ impl RefreshKeys {
 }
 
 /// A well-formed refresh token that is not verified yet.
+#[derive(derive_more::Debug)]
 pub struct PresentedRefreshToken {
     session_id: SessionId,
     generation: Generation,
+    #[debug("{:?}", "[redacted]")]
     tag: [u8; TAG_BYTES],
 }
 
@@ -239,16 +234,6 @@ impl PresentedRefreshToken {
         } else {
             Err(RefreshTokenError::Forged)
         }
-    }
-}
-
-impl fmt::Debug for PresentedRefreshToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PresentedRefreshToken")
-            .field("session_id", &self.session_id)
-            .field("generation", &self.generation)
-            .field("tag", &"[redacted]")
-            .finish()
     }
 }
 

@@ -4,14 +4,13 @@
 //! prints `[redacted]`, there is no `Display`, no `Serialize` and no `==`, and the memory is wiped when it is dropped.
 //! Code that needs the text calls [`expose_secret`](AccessToken::expose_secret), which a reviewer can search for.
 
-use std::fmt;
-
 use secrecy::{ExposeSecret, SecretString};
 
 macro_rules! secret_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone)]
+        #[derive(Clone, derive_more::Debug)]
+        #[debug("{}([redacted])", stringify!($name))]
         pub struct $name(SecretString);
 
         impl $name {
@@ -24,12 +23,6 @@ macro_rules! secret_newtype {
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 Self(text.into())
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "([redacted])"))
             }
         }
     };

@@ -53,21 +53,12 @@ impl SigningKey {
         let failed = |_| KeyError::Generate;
         let pkcs8 = match algorithm {
             // Version 1 of PKCS#8, because it is the one that openssl reads too.
-            Algorithm::EdDsa => Ed25519KeyPair::generate()
-                .and_then(|key| key.to_pkcs8v1())
-                .map_err(failed)?
-                .as_ref()
-                .to_vec(),
+            Algorithm::EdDsa => Ed25519KeyPair::generate().and_then(|key| Ok(key.to_pkcs8v1()?.as_ref().to_vec())),
             Algorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-                .and_then(|key| key.to_pkcs8v1())
-                .map_err(failed)?
-                .as_ref()
-                .to_vec(),
-            Algorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048)
-                .and_then(|key| key.as_der())
-                .map_err(failed)?
-                .as_ref()
-                .to_vec(),
+                .and_then(|key| Ok(key.to_pkcs8v1()?.as_ref().to_vec())),
+            Algorithm::Rs256 => {
+                RsaKeyPair::generate(KeySize::Rsa2048).and_then(|key| Ok(key.as_der()?.as_ref().to_vec()))
+            }
             Algorithm::Hs256 => {
                 let mut kid = [0; 16];
                 let mut secret = Zeroizing::new([0; 32]);
@@ -77,7 +68,7 @@ impl SigningKey {
                 return Self::from_hs256_secret(&jws::encode(&kid), secret.as_slice());
             }
         };
-        Self::from_pkcs8(pkcs8)
+        Self::from_pkcs8(pkcs8.map_err(failed)?)
     }
 
     /// Reads a PKCS#8 private key in PEM form (RFC 5958, RFC 7468). The algorithm follows from the key.

@@ -2,9 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use aws_lc_rs::digest::{SHA256, digest};
-
-use crate::VerifyingKeys;
+use crate::{VerifyingKeys, sha256};
 
 /// Identifies a token together with the keys that verified it.
 ///
@@ -21,10 +19,8 @@ pub struct TokenDigest {
 impl TokenDigest {
     /// The digest of a text that may be a token, under these keys.
     pub fn of(keys: &VerifyingKeys, token: &str) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self {
-            token: bytes,
+            token: sha256(token),
             keys: keys.version(),
         }
     }

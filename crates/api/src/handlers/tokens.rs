@@ -111,11 +111,8 @@ pub async fn refresh(request: HttpRequest, rescind: Rescind, body: Payload) -> R
     }
     let issued = exchange(&request, &rescind).await.map_err(|problem| match problem {
         Problem::TokenMissing => {
-            let detail = "is required, unless the browser's cookies are sent".to_owned();
-            Problem::InvalidInput(vec![FieldError {
-                field: "refresh_token",
-                detail,
-            }])
+            let detail = "is required, unless the browser's cookies are sent";
+            Problem::InvalidInput(vec![FieldError::new("refresh_token", detail)])
         }
         problem => problem,
     })?;

@@ -1,6 +1,6 @@
 //! Errors of the OAuth endpoints (RFC 6749, section 5.2).
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// An error in the form of RFC 6749: `error` for programs, `error_description` for people. Both are fixed texts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{error}")]
 pub struct OAuthError {
     status: StatusCode,
     error: &'static str,
@@ -87,14 +88,6 @@ impl OAuthError {
         (self.status, self.error, self.description)
     }
 }
-
-impl fmt::Display for OAuthError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.error)
-    }
-}
-
-impl std::error::Error for OAuthError {}
 
 impl ResponseError for OAuthError {
     fn status_code(&self) -> StatusCode {

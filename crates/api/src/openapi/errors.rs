@@ -1,55 +1,15 @@
 //! Errors as responses of an operation, one for each status.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use actix_web::{ResponseError, http::StatusCode};
 use serde_json::{Map, Value, json};
+use strum::IntoEnumIterator;
 
 use crate::{
-    hidden::Hidden,
     oauth::OAuthError,
     problem::{PROBLEM_JSON, Problem},
 };
-
-/// Those that a call of this crate can answer.
-fn all() -> Vec<Problem> {
-    let hidden = || Hidden::new("none");
-    let retry_after = Duration::ZERO;
-    vec![
-        Problem::TokenMissing,
-        Problem::TokenInvalid,
-        Problem::TokenExpired,
-        Problem::TokenRevoked,
-        Problem::AuthorizationUnreadable,
-        Problem::RefreshInvalid,
-        Problem::RefreshExpired,
-        Problem::RefreshReused,
-        Problem::SessionClosed,
-        Problem::InsufficientUserAuthentication { max_age: retry_after },
-        Problem::InvalidCredentials,
-        Problem::InvalidClient,
-        Problem::UsernameTaken,
-        Problem::InvalidInput(Vec::new()),
-        Problem::RateLimited { retry_after },
-        Problem::StoreUnavailable(hidden()),
-        Problem::RevocationPending(hidden()),
-        Problem::Overloaded,
-        Problem::PolicyKeepsNoSession,
-        Problem::PolicyHasNoRefresh,
-        Problem::CrossOrigin,
-        Problem::NotANavigation,
-        Problem::DifferentSessions,
-        Problem::DuplicateCookies,
-        Problem::CredentialUnreadable { ended: 0 },
-        Problem::NotFound,
-        Problem::RequestTimeout,
-        Problem::PayloadTooLarge,
-        Problem::UnsupportedMediaType,
-        Problem::BadRequest,
-        Problem::ClaimsTooLarge(hidden()),
-        Problem::Internal(hidden()),
-    ]
-}
 
 /// The codes of a list, those of its groups (`$name`) included.
 fn codes<'a>(list: &'a Value, groups: &'a Value) -> Vec<&'a str> {
@@ -66,13 +26,12 @@ fn codes<'a>(list: &'a Value, groups: &'a Value) -> Vec<&'a str> {
 pub(super) fn responses(list: &Value, groups: &Value, form: Option<&str>, more: &Value) -> Map<String, Value> {
     let is_oauth = form == Some("oauth");
     let mut by_status = BTreeMap::<StatusCode, BTreeMap<&str, &str>>::new();
-    let all = all();
     for code in codes(list, groups) {
-        let found = all.iter().find(|problem| problem.code() == code);
+        let found = Problem::iter().find(|problem| problem.code() == code);
         debug_assert!(found.is_some(), "no problem has the code {code}");
         let Some(problem) = found else { continue };
         let (status, code, detail) = match is_oauth {
-            true => OAuthError::from_problem(problem).describe(),
+            true => OAuthError::from_problem(&problem).describe(),
             false => (problem.status_code(), problem.code(), problem.detail()),
         };
         by_status.entry(status).or_default().insert(code, detail);

@@ -8,9 +8,10 @@ use actix_web::{
     test::{self, TestRequest},
 };
 use boon::{Compiler, SchemaIndex, Schemas};
-use rescind_api::{Part, Routes, Settings};
+use rescind_api::{Part, Problem, Routes, Settings};
 use rescind_session::token::{ClientSecret, RegisteredClient};
 use serde_json::{Value, json};
+use strum::IntoEnumIterator;
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -288,14 +289,7 @@ const NOT_OF_A_CALL: [&str; 4] = [
 
 #[tokio::test]
 async fn every_problem_code_is_documented_where_it_can_occur() {
-    let source = include_str!("../../src/problem.rs");
-    let (_, code) = source.split_once("fn code").unwrap();
-    let (code, _) = code.split_once("fn detail").unwrap();
-    let codes: BTreeSet<_> = code
-        .split("=> ")
-        .skip(1)
-        .filter_map(|arm| arm.split('"').nth(1))
-        .collect();
+    let codes: BTreeSet<_> = Problem::iter().map(|problem| problem.code()).collect();
     assert!(codes.len() > 30 && codes.contains("token_missing"), "{codes:?}");
     let document = Document::get().await.json.to_string();
     let is_documented = |code: &&str| document.contains(&format!("`{code}`: "));

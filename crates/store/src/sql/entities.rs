@@ -4,29 +4,17 @@
 //! the program needs now, and the tests compare the two by running both.
 #![expect(unreachable_pub, reason = "sea-orm's derives write `pub` beside what they expand")]
 
-use std::fmt;
-
 use sea_orm::DeriveValueType;
 
 /// A password hash for a column. Rows print with their columns, so this one prints as redacted.
-#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, DeriveValueType)]
+#[debug("[redacted]")]
 pub struct HashColumn(pub String);
 
-impl fmt::Debug for HashColumn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
 /// A session's salt for a column; prints as redacted.
-#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, DeriveValueType)]
+#[debug("[redacted]")]
 pub struct SaltColumn(pub Vec<u8>);
-
-impl fmt::Debug for SaltColumn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 pub mod user {
     use sea_orm::entity::prelude::*;
