@@ -100,25 +100,31 @@ impl SessionService {
         };
         let passwords = &self.parts.passwords;
         let password_hash = passwords.hash(password, self.salt(), self.caller(true)).await?;
+        let inserted = self.insert(username, kind, password_hash).await?;
+        inserted.ok_or(SignUpError::NameTaken)
+    }
+
+    /// A new user; `None` if the name is taken.
+    async fn insert(
+        &self,
+        username: Username,
+        kind: UserKind,
+        password_hash: PasswordHash,
+    ) -> Result<Option<User>, Unavailable> {
         let now = self.now()?;
-        let user = User {
-            id: self.with_rng(|rng| UserId::generate(now, rng)),
-            username,
-            kind,
-        };
+        let id = self.with_rng(|rng| UserId::generate(now, rng));
+        let user = User { id, username, kind };
         let new = NewUser {
             user: user.clone(),
             password_hash,
             created_at: now,
         };
         let users = self.ports.users.clone();
-        match self
-            .write(self.deadline(), async move { users.insert(&new).await })
-            .await?
-        {
-            Inserted::Created => Ok(user),
-            Inserted::NameTaken => Err(SignUpError::NameTaken),
-        }
+        let insert = async move { users.insert(&new).await };
+        Ok(match self.write(self.deadline(), insert).await? {
+            Inserted::Created => Some(user),
+            Inserted::NameTaken => None,
+        })
     }
 
     /// The user with that id.
@@ -249,22 +255,12 @@ impl SessionService {
         let Some(original) = original.await?.filter(is_demo) else {
             return Ok(None);
         };
-        let now = self.now()?;
-        let user = User {
-            id: self.with_rng(|rng| UserId::generate(now, rng)),
-            username: copy.clone(),
-            kind: UserKind::Demo,
-        };
-        let new = NewUser {
-            user: user.clone(),
-            password_hash: original.password_hash,
-            created_at: now,
-        };
-        let users = self.ports.users.clone();
-        let insert = async move { users.insert(&new).await };
-        match self.write(self.deadline(), insert).await? {
-            Inserted::Created => Ok(Some(user)),
-            Inserted::NameTaken => {
+        match self
+            .insert(copy.clone(), UserKind::Demo, original.password_hash)
+            .await?
+        {
+            Some(user) => Ok(Some(user)),
+            None => {
                 let found = self.read(self.deadline(), self.ports.users.credentials(copy));
                 Ok(found.await?.filter(is_demo).map(|found| found.user))
             }
@@ -285,13 +281,10 @@ impl SessionService {
     }
 
     async fn demo_account(&self, username: &str) -> Result<Option<User>, Unavailable> {
-        let Ok(username) = self.parse_username(username) else {
-            return Ok(None);
-        };
-        let found = self
-            .read(self.deadline(), self.ports.users.credentials(&username))
-            .await?;
-        Ok(found.map(|credentials| credentials.user))
+        match self.parse_username(username) {
+            Ok(username) => self.user_named(&username).await,
+            Err(_) => Ok(None),
+        }
     }
 
     async fn password_fits(&self, password: &Password, expected: Option<&PasswordHash>) -> Result<bool, HashingError> {

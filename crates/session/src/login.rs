@@ -400,7 +400,7 @@ impl SessionService {
             status_index,
             device,
         };
-        let refresh = self.refresh_grant(&session);
+        let issued = self.issued((access_token, claims), &session, now);
         let (sessions, unclaimed) = (self.ports.sessions.clone(), self.unclaimed(id));
         let open = async move {
             let opened = sessions.open(&session, epoch).await?;
@@ -408,12 +408,6 @@ impl SessionService {
         };
         // After a timeout the write continues, and its result is dropped.
         let (opened, unclaimed) = self.write(self.deadline(), open).await?;
-        let issued = IssuedTokens {
-            access_token,
-            claims,
-            refresh,
-            at: now,
-        };
         Ok((opened, (issued, unclaimed)))
     }
 
@@ -426,12 +420,22 @@ impl SessionService {
         }
     }
 
-    /// Recomputes the refresh token of the row's current generation: the row holds no token.
-    pub(crate) fn refresh_grant(&self, session: &Session) -> Option<IssuedRefreshToken> {
-        session.refresh.as_ref().map(|refresh| IssuedRefreshToken {
-            token: self.keys().refresh.issue(session.id, refresh.generation, &refresh.salt),
-            generation: refresh.generation,
-            expires_at: session.ends_at(),
-        })
+    /// The tokens to hand over. The refresh token of the row's current generation is computed again: the row holds no token.
+    pub(crate) fn issued(
+        &self,
+        (access_token, claims): (AccessToken, AccessClaims),
+        session: &Session,
+        at: Timestamp,
+    ) -> IssuedTokens {
+        IssuedTokens {
+            access_token,
+            claims,
+            refresh: session.refresh.as_ref().map(|refresh| IssuedRefreshToken {
+                token: self.keys().refresh.issue(session.id, refresh.generation, &refresh.salt),
+                generation: refresh.generation,
+                expires_at: session.ends_at(),
+            }),
+            at,
+        }
     }
 }

@@ -95,12 +95,7 @@ impl LoginAttempt {
         };
         let record = async move { sessions.reauthenticate(&renewal).await };
         match service.write(deadline, record).await? {
-            Reauthenticated::Recorded => Ok(IssuedTokens {
-                access_token,
-                claims,
-                refresh: service.refresh_grant(&session),
-                at: now,
-            }),
+            Reauthenticated::Recorded => Ok(service.issued((access_token, claims), &session, now)),
             Reauthenticated::Refused => Err(ReauthenticateError::Closed),
         }
     }

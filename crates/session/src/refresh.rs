@@ -173,27 +173,20 @@ impl SessionService {
         mut session: Session,
         exchange: Exchange,
     ) -> Result<Option<IssuedTokens>, Unavailable> {
-        let Exchange {
-            policy,
-            from,
-            to,
-            now,
-            device,
-            extra,
-        } = exchange;
-        let (access_token, claims) = self.mint(owner(&session, extra), now, session.expires_at)?;
+        let Exchange { policy, now, .. } = exchange;
+        let (access_token, claims) = self.mint(owner(&session, exchange.extra), now, session.expires_at)?;
         let rotation = Rotation {
             session: session.id,
-            from,
-            to,
+            from: exchange.from,
+            to: exchange.to,
             at: now,
             access_until: claims.expires_at,
             idle_until: later(now, policy.ttl).min(session.expires_at),
             grace_until: later(now, policy.grace),
-            device,
+            device: exchange.device,
         };
         session.refresh = session.refresh.map(|state| RefreshState {
-            generation: to,
+            generation: exchange.to,
             salt: state.salt,
             idle_until: rotation.idle_until,
             grace_until: Some(rotation.grace_until),
@@ -203,12 +196,7 @@ impl SessionService {
             .write(deadline, async move { sessions.rotate(&rotation).await })
             .await?
         {
-            Rotated::Won => Ok(Some(IssuedTokens {
-                access_token,
-                claims,
-                refresh: self.refresh_grant(&session),
-                at: now,
-            })),
+            Rotated::Won => Ok(Some(self.issued((access_token, claims), &session, now))),
             Rotated::Lost => Ok(None),
         }
     }
@@ -216,13 +204,8 @@ impl SessionService {
     /// The existing successor with a new access token. That token expires no later than the row's `access_until`, so a
     /// revocation made from the row outlives it; the row needs no change.
     fn repeat(&self, session: &Session, extra: ExtraClaims, now: jiff::Timestamp) -> Result<IssuedTokens, Unavailable> {
-        let (access_token, claims) = self.mint(owner(session, extra), now, session.access_until)?;
-        Ok(IssuedTokens {
-            access_token,
-            claims,
-            refresh: self.refresh_grant(session),
-            at: now,
-        })
+        let minted = self.mint(owner(session, extra), now, session.access_until)?;
+        Ok(self.issued(minted, session, now))
     }
 
     async fn close_for(&self, deadline: Deadline, session: &Session, cause: EndReason) -> Result<(), CloseError> {

@@ -22,7 +22,7 @@ use crate::{
     life::{LogSnapshot, LogState},
     ports::StoreError,
     revocation::{LogId, Position},
-    service::SessionService,
+    service::{Deadline, SessionService},
     status_index::StatusIndex,
     unavailable::Unavailable,
 };
@@ -76,10 +76,7 @@ impl SessionService {
         }
         let (deadline, sessions) = (self.deadline(), &self.ports.sessions);
         let all = StatusIndex::of_log(self.read(deadline, sessions.log()).await?);
-        let highest = self
-            .read(deadline, sessions.status_indexes(all.clone(), &[]))
-            .await?
-            .highest;
+        let highest = self.highest_status_index(deadline, &all).await?;
         Ok(highest.map_or(0..0, |highest| all.start.list()..highest.list() + 1))
     }
 
@@ -90,10 +87,7 @@ impl SessionService {
         }
         let (deadline, sessions) = (self.deadline(), &self.ports.sessions);
         let all = StatusIndex::of_log(self.read(deadline, sessions.log()).await?);
-        let highest = self
-            .read(deadline, sessions.status_indexes(all.clone(), &[]))
-            .await?
-            .highest;
+        let highest = self.highest_status_index(deadline, &all).await?;
         let mut end = StatusIndex::range(highest.unwrap_or(all.start).list()).end.min(all.end);
         let mut start = all.start;
         loop {
@@ -115,6 +109,15 @@ impl SessionService {
                 _ => (start, end) = (end, StatusIndex::range(end.list()).end.min(all.end)),
             }
         }
+    }
+
+    async fn highest_status_index(
+        &self,
+        deadline: Deadline,
+        all: &Range<StatusIndex>,
+    ) -> Result<Option<StatusIndex>, Unavailable> {
+        let indexes = self.ports.sessions.status_indexes(all.clone(), &[]);
+        Ok(self.read(deadline, indexes).await?.highest)
     }
 
     pub(crate) fn with_status(&self, extra: ExtraClaims, index: Option<StatusIndex>) -> ExtraClaims {
@@ -158,10 +161,7 @@ impl SessionService {
             return Ok(FoundStatusList::Unchanged);
         }
         let (all, range) = (StatusIndex::of_log(log), StatusIndex::range(number));
-        let highest = self
-            .read(deadline, sessions.status_indexes(all.clone(), &[]))
-            .await?
-            .highest;
+        let highest = self.highest_status_index(deadline, &all).await?;
         if !all.contains(&range.start) || highest.is_none_or(|highest| highest < range.start) {
             return Ok(FoundStatusList::None);
         }
