@@ -81,7 +81,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::{
-        super::{Patience, SqlSettings, error::failed},
+        super::{Patience, SqlSettings},
         *,
     };
 
@@ -96,7 +96,7 @@ mod tests {
         let cut_off = || sea_orm::SqlxError::from(std::io::Error::other("reset")).into();
         let told = store.retry(|| async {
             made.fetch_add(1, Ordering::Relaxed);
-            Err::<(), _>(failed(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cut_off()))))
+            Err::<(), _>(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cut_off())).into())
         });
         assert!(told.await.is_err());
         made.into_inner()

@@ -49,12 +49,15 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// The meaning of a failed statement for the caller. COMMIT was not sent for its transaction, and never will be.
-pub(super) fn failed(error: DbErr) -> Failure {
-    let try_again = is_passing(&error) || is_cut_off(&error);
-    Failure {
-        error: told(error),
-        try_again,
+/// The meaning of a failed statement for the caller. COMMIT was not sent for its transaction, and never will be: the error
+/// of a COMMIT itself goes through [`commit_failed`].
+impl From<DbErr> for Failure {
+    fn from(error: DbErr) -> Self {
+        let try_again = is_passing(&error) || is_cut_off(&error);
+        Self {
+            error: told(error),
+            try_again,
+        }
     }
 }
 
@@ -192,7 +195,7 @@ mod tests {
                 SqlxError::from(std::io::Error::other("reset")).into(),
             ))
         };
-        assert!(failed(broken()).is_worth_another_try());
+        assert!(Failure::from(broken()).is_worth_another_try());
         assert!(!commit_failed(broken()).is_worth_another_try());
         for (code, ends) in [("57P01", true), ("08006", true), ("40001", false), ("23505", false)] {
             assert_eq!(ends_a_session(code), ends, "{code}");

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     SqlStore, commit,
     entities::event_receiver::{ActiveModel, Column, Entity, Model},
-    error::{Failure, failed},
+    error::Failure,
     revocation_log as log,
     rows::{self, kept_position, millis_later},
     sessions::clock,
@@ -94,8 +94,7 @@ impl SqlStore {
         Entity::insert(new)
             .on_conflict(OnConflict::column(Column::Url).do_nothing().to_owned())
             .exec_without_returning(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         let mut free = Condition::any()
             .add(Column::ClaimedBy.eq(node))
             .add(Column::ClaimedUntil.lte(now));
@@ -109,8 +108,7 @@ impl SqlStore {
             .filter(Column::Url.eq(url))
             .filter(free)
             .exec_with_returning(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         commit(transaction).await?;
         let position = |row: Model| -> Result<_, StoreError> {
             Ok(EventPosition {
@@ -137,8 +135,7 @@ impl SqlStore {
             .filter(Column::LogId.eq(from.log.as_uuid()))
             .filter(Column::Position.eq(kept_position(from.position)))
             .exec(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         commit(transaction).await?;
         Ok(moved.rows_affected == 1)
     }
@@ -149,8 +146,7 @@ impl SqlStore {
             .col_expr(Column::ClaimedUntil, Expr::val(0))
             .filter(Column::ClaimedBy.eq(node))
             .exec(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         commit(transaction).await
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 use rescind_session::ports::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::{HighWater, SqlStore, error::failed};
+use super::{HighWater, SqlStore, error::Failure};
 
 /// Watches a node's database. An operation fails with the errors of its guard.
 pub trait DatabaseGuard: Debug + Send + Sync {
@@ -37,11 +37,11 @@ impl SqlStore {
     pub async fn close_connections(&self) -> Result<(), StoreError> {
         if self.is_sqlite() {
             let move_all = "PRAGMA wal_checkpoint(TRUNCATE)";
-            self.writer.execute_unprepared(move_all).await.map_err(failed)?;
+            self.writer.execute_unprepared(move_all).await.map_err(Failure::from)?;
         }
         // The writer last: closing the last connection moves the rest.
-        self.readers.close_by_ref().await.map_err(failed)?;
-        Ok(self.writer.close_by_ref().await.map_err(failed)?)
+        self.readers.close_by_ref().await.map_err(Failure::from)?;
+        Ok(self.writer.close_by_ref().await.map_err(Failure::from)?)
     }
 
     pub(super) fn verify(&self) -> Result<(), StoreError> {

@@ -26,7 +26,7 @@ use super::{
         key,
         key_ring::{ActiveModel, Column, Entity},
     },
-    error::{Failure, failed, unreadable},
+    error::{Failure, unreadable},
     revocation_log as log,
     rows::{millis, millis_later, moment},
     sessions::clock,
@@ -83,7 +83,7 @@ impl SqlStore {
             let rows = key::Entity::find()
                 .order_by_asc(key::Column::IssuesFrom)
                 .order_by_asc(key::Column::Id);
-            rows.all(&self.readers).await.map_err(failed)
+            rows.all(&self.readers).await.map_err(Failure::from)
         });
         let keys = rows.await?.into_iter().map(|row| {
             Ok(KeyRecord {
@@ -129,21 +129,17 @@ impl SqlStore {
                 .col_expr(Column::Fingerprint, Expr::val(fingerprint))
                 .filter(Column::Fingerprint.is_in([before, fingerprint]))
                 .exec(&transaction);
-            if replaced.await.map_err(failed)?.rows_affected == 0 {
+            if replaced.await?.rows_affected == 0 {
                 return Ok(false);
             }
         } else {
-            put(fingerprint)
-                .exec_without_returning(&transaction)
-                .await
-                .map_err(failed)?;
+            put(fingerprint).exec_without_returning(&transaction).await?;
         }
         let ids = keys.iter().map(|key| key.id.as_str());
         key::Entity::delete_many()
             .filter(key::Column::Id.is_not_in(ids))
             .exec(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         for record in keys {
             let row = key::ActiveModel {
                 id: Set(record.id.clone()),
@@ -156,7 +152,7 @@ impl SqlStore {
                 .update_columns([key::Column::IssuesFrom, key::Column::EndedAt])
                 .to_owned();
             let put = key::Entity::insert(row).on_conflict(known);
-            put.exec_without_returning(&transaction).await.map_err(failed)?;
+            put.exec_without_returning(&transaction).await?;
         }
         commit(transaction).await?;
         Ok(true)
@@ -175,8 +171,7 @@ impl SqlStore {
                 .filter(key::Column::Id.is_in(ids))
                 .filter(key::Column::LongestToken.lt(longest))
                 .exec(&transaction)
-                .await
-                .map_err(failed)?;
+                .await?;
             commit(transaction).await
         };
         self.retry(raise).await
@@ -201,8 +196,7 @@ impl SqlStore {
         let rows = Entity::insert(row(fingerprint))
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
             .exec_without_returning(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         let claimed = if rows == 1 {
             if let Some(newest) = newest {
                 let newest = Ord::max(millis(newest), clock(&transaction).await?);
@@ -210,7 +204,7 @@ impl SqlStore {
             }
             Claimed::First
         } else {
-            let kept = Entity::find_by_id(THE_ROW).one(&transaction).await.map_err(failed)?;
+            let kept = Entity::find_by_id(THE_ROW).one(&transaction).await?;
             let kept = kept.ok_or_else(|| unreadable("a claimed key ring without a row"))?;
             if kept.fingerprint == fingerprint {
                 Claimed::Same
@@ -227,7 +221,7 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
     pub async fn fingerprint(&self) -> Result<Option<String>, StoreError> {
-        let row = self.retry(|| async { Entity::find_by_id(THE_ROW).one(&self.readers).await.map_err(failed) });
+        let row = self.retry(|| async { Ok(Entity::find_by_id(THE_ROW).one(&self.readers).await?) });
         Ok(row.await?.map(|row| row.fingerprint))
     }
 
@@ -242,10 +236,7 @@ impl SqlStore {
 
     async fn replace_fingerprint_once(&self, fingerprint: &str) -> Result<(), Failure> {
         let transaction = self.begin().await?;
-        put(fingerprint)
-            .exec_without_returning(&transaction)
-            .await
-            .map_err(failed)?;
+        put(fingerprint).exec_without_returning(&transaction).await?;
         commit(transaction).await
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     SqlStore, commit,
-    error::{Failure, failed, unreadable},
+    error::{Failure, unreadable},
     restored::new_identity,
     rows::{kept_position, millis, millis_later, moment},
 };
@@ -45,18 +45,18 @@ impl SqlStore {
         };
         let question = format!("{SIGHT}, {history} FROM rescind_log_head WHERE id = 1");
         let question = Statement::from_sql_and_values(backend, question, [kept_position(position).into()]);
-        let row = self.readers.query_one_raw(question).await.map_err(failed)?;
+        let row = self.readers.query_one_raw(question).await?;
         let row = row.ok_or_else(|| unreadable("a revocation log without its head"))?;
-        let number = |name| row.try_get::<i64>("", name).map_err(failed);
-        let log: Option<Uuid> = row.try_get("", "log_id").map_err(failed)?;
-        let life: Option<String> = row.try_get("", "life").map_err(failed)?;
+        let number = |name| row.try_get::<i64>("", name);
+        let log: Option<Uuid> = row.try_get("", "log_id")?;
+        let life: Option<String> = row.try_get("", "life")?;
         let unsigned = |number: i64| u64::try_from(number).map_err(StoreError::corrupt);
         let sight = LogSnapshot {
             log: LogId::from_uuid(log.ok_or_else(|| unreadable("a revocation log without an identity"))?),
-            timeline: row.try_get::<i32>("", "timeline").map_err(failed)?.cast_unsigned(),
-            is_standby: row.try_get("", "is_standby").map_err(failed)?,
+            timeline: row.try_get::<i32>("", "timeline")?.cast_unsigned(),
+            is_standby: row.try_get("", "is_standby")?,
             head: Position::new(unsigned(number("last_position")?)?),
-            found: row.try_get("", "found").map_err(failed)?,
+            found: row.try_get("", "found")?,
         };
         let register = Register {
             life: life.map(|life| Life::new(&life)),
@@ -74,7 +74,7 @@ impl SqlStore {
             "UPDATE rescind_log_head SET life = $1, life_generation = $2 WHERE id = 1 AND life_generation = $3",
             [life.into(), kept(next.generation)?.into(), kept(over)?.into()],
         );
-        let set = transaction.execute_raw(set).await.map_err(failed)?;
+        let set = transaction.execute_raw(set).await?;
         commit(transaction).await?;
         Ok(set.rows_affected() == 1)
     }
@@ -98,7 +98,7 @@ impl SqlStore {
             format!("UPDATE rescind_log_head SET log_id = {draw} WHERE id = 1 AND log_id = $1"),
             [lost.as_uuid().into()],
         );
-        transaction.execute_raw(draw).await.map_err(failed)?;
+        transaction.execute_raw(draw).await?;
         commit(transaction).await
     }
 }

@@ -66,7 +66,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Tr
 
 use crate::HighWater;
 use abandoned::Abandoned;
-use error::{Failure, commit_failed, failed};
+use error::{Failure, commit_failed};
 
 /// How long to keep trying.
 #[derive(Debug, Clone, Copy)]
@@ -102,11 +102,12 @@ impl SqlStore {
             ..TransactionOptions::default()
         };
         let beginning = self.writer.begin_with_options(options);
-        self.abandoned.watching(beginning).await.map_err(failed)
+        Ok(self.abandoned.watching(beginning).await?)
     }
 }
 
 /// Commits. If this fails, it is usually unknown whether the transaction counts.
+#[expect(clippy::disallowed_methods, reason = "the one place")]
 async fn commit(transaction: DatabaseTransaction) -> Result<(), Failure> {
     transaction.commit().await.map_err(commit_failed)
 }

@@ -6,7 +6,8 @@
 
 use rescind_session::ports::{Closing, StoreError};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 
@@ -17,7 +18,7 @@ use super::{
         session::{self, Column},
         user, user_epoch,
     },
-    error::{Failure, failed},
+    error::Failure,
     revocation_log as log,
     rows::{millis, millis_later},
     sessions::{close_open, entries_of},
@@ -71,14 +72,12 @@ impl SqlStore {
             .col_expr(log_head::Column::NewestAt, Expr::val(at))
             .col_expr(log_head::Column::IssueFloor, Expr::val(None::<i64>))
             .exec(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         session::Entity::update_many()
             .col_expr(Column::LastSeenAt, Expr::val(at))
             .filter(Column::LastSeenAt.gt(at))
             .exec(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         commit(transaction).await
     }
 
@@ -98,15 +97,7 @@ impl SqlStore {
     /// Writes a row for the next users without one, and returns the last user that was checked.
     async fn give_epochs_once(&self, after: Option<&str>) -> Result<Option<String>, Failure> {
         let transaction = self.begin().await?;
-        let mut users = user::Entity::find()
-            .select_only()
-            .column(user::Column::Id)
-            .order_by_asc(user::Column::Id)
-            .limit(BATCH);
-        if let Some(after) = after {
-            users = users.filter(user::Column::Id.gt(after));
-        }
-        let users: Vec<String> = users.into_tuple().all(&transaction).await.map_err(failed)?;
+        let users = next_users(user::Entity::find(), user::Column::Id, after, &transaction).await?;
         if let Some(last) = users.last().cloned() {
             let rows = users.into_iter().map(|user_id| user_epoch::ActiveModel {
                 user_id: sea_orm::Set(user_id),
@@ -115,35 +106,26 @@ impl SqlStore {
             user_epoch::Entity::insert_many(rows)
                 .on_conflict(OnConflict::column(user_epoch::Column::UserId).do_nothing().to_owned())
                 .exec_without_returning(&transaction)
-                .await
-                .map_err(failed)?;
+                .await?;
             commit(transaction).await?;
             return Ok(Some(last));
         }
-        transaction.rollback().await.map_err(failed)?;
+        transaction.rollback().await?;
         Ok(None)
     }
 
     /// Raises the next epochs, and returns the user of the last one.
     async fn raise_epochs_once(&self, after: Option<&str>) -> Result<Option<String>, Failure> {
         let transaction = self.begin().await?;
-        let mut users = user_epoch::Entity::find()
-            .select_only()
-            .column(user_epoch::Column::UserId)
-            .order_by_asc(user_epoch::Column::UserId)
-            .limit(BATCH);
-        if let Some(after) = after {
-            users = users.filter(user_epoch::Column::UserId.gt(after));
-        }
-        let users: Vec<String> = users.into_tuple().all(&transaction).await.map_err(failed)?;
+        let rows = user_epoch::Entity::find();
+        let users = next_users(rows, user_epoch::Column::UserId, after, &transaction).await?;
         let last = users.last().cloned();
         if last.is_some() {
             user_epoch::Entity::update_many()
                 .col_expr(user_epoch::Column::Epoch, Expr::col(user_epoch::Column::Epoch).add(1))
                 .filter(user_epoch::Column::UserId.is_in(users))
                 .exec(&transaction)
-                .await
-                .map_err(failed)?;
+                .await?;
         }
         commit(transaction).await?;
         Ok(last)
@@ -165,8 +147,7 @@ impl SqlStore {
             .to_owned();
         let closed = close_open(Column::Id.in_subquery(some), closing)
             .exec_with_returning(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         let mut entries = entries_of(&closed, closing);
         let at_least = millis_later(millis(closing.at), closing.margin);
         for entry in &mut entries {
@@ -176,6 +157,20 @@ impl SqlStore {
         commit(transaction).await?;
         Ok(u64::try_from(closed.len()).unwrap_or(u64::MAX))
     }
+}
+
+/// The next users of a table, in the order of its column with their ids.
+async fn next_users<E: EntityTrait>(
+    mut rows: Select<E>,
+    id: impl ColumnTrait,
+    after: Option<&str>,
+    transaction: &DatabaseTransaction,
+) -> Result<Vec<String>, DbErr> {
+    if let Some(after) = after {
+        rows = rows.filter(id.gt(after));
+    }
+    let ids = rows.select_only().column(id).order_by_asc(id).limit(BATCH);
+    ids.into_tuple().all(transaction).await
 }
 
 /// The SQL expression for a new log identity.

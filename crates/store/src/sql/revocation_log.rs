@@ -11,14 +11,14 @@ use rescind_session::{
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityTrait, IntoActiveModel, Order, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
-    sea_query::{CaseStatement, Expr, ExprTrait, Query},
+    sea_query::{CaseStatement, Expr, ExprTrait, IntoColumnRef, Query},
 };
 use uuid::Uuid;
 
 use super::{
     HighWater, SqlStore, commit,
     entities::{event_receiver, log_head, revocation},
-    error::{Failure, failed, unreadable},
+    error::{Failure, unreadable},
     rows::{SESSION, TOKEN, kept_position, millis, millis_later, only, read_all},
 };
 
@@ -69,7 +69,7 @@ fn kept_scope(scope: Scope) -> (&'static str, Uuid) {
 /// Writes to the head's row and appends no entry. A transaction that writes nothing does not wait for a standby, so the
 /// earlier commit that its reply relies on could still be lost.
 pub(super) async fn touch(transaction: &DatabaseTransaction, at: Timestamp) -> Result<(), Failure> {
-    move_head(Some(millis(at))).exec(transaction).await.map_err(failed)?;
+    move_head(Some(millis(at))).exec(transaction).await?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn append(
         log_head::Column::LastPosition,
         Expr::col(log_head::Column::LastPosition).add(count),
     );
-    let last = the_head(head.exec_with_returning(transaction).await.map_err(failed)?)?.last_position;
+    let last = the_head(head.exec_with_returning(transaction).await?)?.last_position;
     let rows: Vec<_> = (last - count + 1..)
         .zip(entries)
         .map(|(position, entry)| entry.at_position(position))
@@ -97,8 +97,7 @@ pub(super) async fn append(
         let some = some.iter().cloned().map(IntoActiveModel::into_active_model);
         revocation::Entity::insert_many(some)
             .exec_without_returning(transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
     }
     Ok(rows)
 }
@@ -108,7 +107,7 @@ pub(super) async fn find(transaction: &DatabaseTransaction, scope: Scope) -> Res
     let known = revocation::Entity::find()
         .filter(revocation::Column::ScopeKind.eq(kind))
         .filter(revocation::Column::ScopeId.eq(id));
-    let row = only(known, transaction).await.map_err(failed)?;
+    let row = only(known, transaction).await?;
     Ok(row.map(Revocation::try_from).transpose()?)
 }
 
@@ -145,9 +144,8 @@ pub(super) async fn held(
     event_receiver::Entity::delete_many()
         .filter(event_receiver::Column::SeenAt.lte(before(retention)))
         .exec(transaction)
-        .await
-        .map_err(failed)?;
-    let receivers = event_receiver::Entity::find().all(transaction).await.map_err(failed)?;
+        .await?;
+    let receivers = event_receiver::Entity::find().all(transaction).await?;
     let log = head(transaction).await?;
     // A position in another log says nothing about this one.
     let position = |row: &event_receiver::Model| {
@@ -160,7 +158,7 @@ pub(super) async fn held(
     let Some(acknowledged) = receivers.iter().map(position).min() else {
         return Ok(None);
     };
-    let waiting = after(acknowledged, limit).all(transaction).await.map_err(failed)?;
+    let waiting = after(acknowledged, limit).all(transaction).await?;
     let kept = waiting.iter().position(|entry| entry.at > before(retention));
     let given_up = &waiting[..kept.unwrap_or(waiting.len())];
     Ok(Some(Held {
@@ -200,19 +198,17 @@ pub(super) fn delete_passed(
 /// for long, and a reader that starts over would have to start over again at the first of them, for ever.
 pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option<i64>) -> Result<(), Failure> {
     // Locks the head before it reads: a revocation that commits in between must not count as pruned.
-    let head = the_head(move_head(seen).exec_with_returning(transaction).await.map_err(failed)?)?;
+    let head = the_head(move_head(seen).exec_with_returning(transaction).await?)?;
     let first = revocation::Entity::find()
         .order_by_asc(revocation::Column::Position)
         .one(transaction)
-        .await
-        .map_err(failed)?;
+        .await?;
     let floor = first.map_or(head.last_position, |first| first.position - 1);
     log_head::Entity::update_many()
         .col_expr(log_head::Column::FloorPosition, Expr::val(floor))
         .filter(log_head::Column::Id.eq(THE_HEAD))
         .exec(transaction)
-        .await
-        .map_err(failed)?;
+        .await?;
     Ok(())
 }
 
@@ -228,8 +224,8 @@ fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
         .filter(log_head::Column::Id.eq(THE_HEAD))
 }
 
-/// The head's value of that column, or `at` if that is later.
-fn later_of(column: log_head::Column, at: i64) -> Expr {
+/// A column's value, or `at` if that is later.
+pub(super) fn later_of(column: impl IntoColumnRef + Copy, at: i64) -> Expr {
     CaseStatement::new()
         .case(Expr::col(column).gt(at), Expr::col(column))
         .finally(at)
@@ -245,8 +241,7 @@ pub(super) async fn raise_issue_floor(transaction: &DatabaseTransaction, floor: 
         )
         .filter(log_head::Column::Id.eq(THE_HEAD))
         .exec(transaction)
-        .await
-        .map_err(failed)?;
+        .await?;
     Ok(())
 }
 
@@ -273,10 +268,7 @@ impl SqlStore {
     pub(super) async fn log_after_once(&self, position: Position, limit: u32) -> Result<Tail, Failure> {
         // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
         // shows in the floor, and what is pruned later was read. The other order could miss an entry.
-        let entries = after(kept_position(position), limit)
-            .all(&self.readers)
-            .await
-            .map_err(failed)?;
+        let entries = after(kept_position(position), limit).all(&self.readers).await?;
         let head = self.log_head().await?;
         let place = kept_position(position);
         let lost_its_place = place > head.last_position || (position != Position::START && place < head.floor_position);
@@ -293,7 +285,7 @@ impl SqlStore {
         for step in [1, -1] {
             let moved = Expr::col(log_head::Column::LastPosition).add(step);
             let moved = move_head(None).col_expr(log_head::Column::LastPosition, moved);
-            moved.exec(&transaction).await.map_err(failed)?;
+            moved.exec(&transaction).await?;
         }
         commit(transaction).await
     }
@@ -304,8 +296,7 @@ impl SqlStore {
 }
 
 pub(super) async fn head(database: &impl ConnectionTrait) -> Result<log_head::Model, Failure> {
-    let row = only(log_head::Entity::find_by_id(THE_HEAD), database).await;
-    the_head(row.map_err(failed)?)
+    the_head(only(log_head::Entity::find_by_id(THE_HEAD), database).await?)
 }
 
 pub(super) fn after(position: i64, limit: u32) -> Select<revocation::Entity> {

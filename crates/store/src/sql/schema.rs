@@ -8,10 +8,7 @@ use rescind_session::ports::StoreError;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, TransactionTrait};
 
-use super::{
-    SqlStore, commit,
-    error::{Failure, failed},
-};
+use super::{SqlStore, commit, error::Failure};
 
 /// The number of the advisory lock for migrating a Postgres: "rescheme" in ASCII.
 const SCHEMA_LOCK: i64 = 0x7265_7363_6865_6d65;
@@ -43,7 +40,7 @@ impl SqlStore {
     /// newer one has migrated it.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
         let transaction = self.begin_move().await?;
-        Migrator::up(&transaction, None).await.map_err(failed)?;
+        Migrator::up(&transaction, None).await.map_err(Failure::from)?;
         Ok(commit(transaction).await?)
     }
 
@@ -53,7 +50,7 @@ impl SqlStore {
     /// As [`migrate_up`](Self::migrate_up).
     pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
         let transaction = self.begin_move().await?;
-        Migrator::down(&transaction, Some(steps)).await.map_err(failed)?;
+        Migrator::down(&transaction, Some(steps)).await.map_err(Failure::from)?;
         Ok(commit(transaction).await?)
     }
 
@@ -69,10 +66,10 @@ impl SqlStore {
             // Their user ids may be no UUIDs, which the older schema on the way down cannot store.
             for table in ["users", "sessions", "user_epochs", "revocations"] {
                 let delete = format!("DELETE FROM rescind_{table}");
-                transaction.execute_unprepared(&delete).await.map_err(failed)?;
+                transaction.execute_unprepared(&delete).await.map_err(Failure::from)?;
             }
         }
-        Migrator::refresh(&transaction).await.map_err(failed)?;
+        Migrator::refresh(&transaction).await.map_err(Failure::from)?;
         Ok(commit(transaction).await?)
     }
 
@@ -103,9 +100,7 @@ impl SqlStore {
     }
 
     async fn steps_once(&self) -> Result<Vec<rescind_migrations::Migration>, Failure> {
-        Migrator::get_migration_with_status_read_only(&self.readers)
-            .await
-            .map_err(failed)
+        Ok(Migrator::get_migration_with_status_read_only(&self.readers).await?)
     }
 
     /// Begins a migration, exclusively.
@@ -119,7 +114,7 @@ impl SqlStore {
         }
         let read_committed = Some(IsolationLevel::ReadCommitted);
         let beginning = self.writer.begin_with_config(read_committed, None);
-        let transaction = self.abandoned.watching(beginning).await.map_err(failed)?;
+        let transaction = self.abandoned.watching(beginning).await?;
         let alone = format!(
             "SET LOCAL statement_timeout = 0;
              SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -128,7 +123,7 @@ impl SqlStore {
              SET LOCAL lock_timeout = {};",
             self.lock_timeout.as_millis().min(i32::MAX as u128)
         );
-        transaction.execute_unprepared(&alone).await.map_err(failed)?;
+        transaction.execute_unprepared(&alone).await?;
         Ok(transaction)
     }
 }

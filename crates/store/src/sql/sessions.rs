@@ -16,7 +16,7 @@ use rescind_session::{
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait, Order,
     QueryFilter, QueryOrder, QuerySelect, Select, Set, SqlErr, Statement, UpdateMany,
-    sea_query::{CaseStatement, Expr, ExprTrait, Func, IntoCondition, OnConflict, Query},
+    sea_query::{Expr, ExprTrait, Func, IntoCondition, OnConflict, Query},
 };
 
 use super::{
@@ -25,7 +25,7 @@ use super::{
         session::{self, Column},
         user_epoch,
     },
-    error::{Failure, commit_failed, failed, unreadable},
+    error::{Failure, commit_failed, unreadable},
     revocation_log::{self as log, Entry},
     rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
 };
@@ -129,15 +129,14 @@ impl SessionStore for SqlStore {
 /// One attempt at each operation.
 impl SqlStore {
     async fn epoch_once(&self, user: &UserId) -> Result<Epoch, Failure> {
-        let row = rows::only(user_epoch::Entity::find_by_id(user.as_str()), &self.readers);
-        let row = row.await.map_err(failed)?;
+        let row = rows::only(user_epoch::Entity::find_by_id(user.as_str()), &self.readers).await?;
         Ok(row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))?)
     }
 
     async fn open_once(&self, session: &Session, epoch: Epoch) -> Result<Opened, Failure> {
         let transaction = self.begin().await?;
         if hold_epoch(&transaction, &session.user, 0).await? != epoch {
-            transaction.rollback().await.map_err(failed)?;
+            transaction.rollback().await?;
             return Ok(Opened::Superseded);
         }
         let inserted = session::Entity::insert(new_session_row(session))
@@ -145,9 +144,9 @@ impl SqlStore {
             .await;
         if let Err(error) = inserted {
             if !matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
-                return Err(failed(error));
+                return Err(error.into());
             }
-            transaction.rollback().await.map_err(failed)?;
+            transaction.rollback().await?;
             return match self.find_session_once(session.id).await? {
                 None => Ok(Opened::StatusIndexTaken),
                 Some(_) => Err(unreadable("a session of that id").into()),
@@ -158,8 +157,7 @@ impl SqlStore {
     }
 
     async fn find_session_once(&self, id: SessionId) -> Result<Option<Session>, Failure> {
-        let row = rows::only(session::Entity::find_by_id(id.as_uuid()), &self.readers);
-        let row = row.await.map_err(failed)?;
+        let row = rows::only(session::Entity::find_by_id(id.as_uuid()), &self.readers).await?;
         Ok(row.map(Session::try_from).transpose()?)
     }
 
@@ -173,18 +171,18 @@ impl SqlStore {
     async fn reauthenticate_once(&self, renewal: &Reauthentication) -> Result<Reauthenticated, Failure> {
         let transaction = self.begin().await?;
         if hold_epoch(&transaction, &renewal.user, 0).await? == renewal.epoch {
-            let recorded = record_authentication(renewal).exec(&transaction).await;
-            if recorded.map_err(failed)?.rows_affected == 1 {
+            let recorded = record_authentication(renewal).exec(&transaction).await?;
+            if recorded.rows_affected == 1 {
                 commit(transaction).await?;
                 return Ok(Reauthenticated::Recorded);
             }
         }
-        transaction.rollback().await.map_err(failed)?;
+        transaction.rollback().await?;
         Ok(Reauthenticated::Refused)
     }
 
     async fn list_open_once(&self, user: &UserId) -> Result<Vec<Session>, Failure> {
-        let rows = select_open(user).all(&self.readers).await.map_err(failed)?;
+        let rows = select_open(user).all(&self.readers).await?;
         Ok(read_all(rows)?)
     }
 
@@ -192,8 +190,7 @@ impl SqlStore {
         let transaction = self.begin().await?;
         let closed = close_open(Column::Id.eq(id.as_uuid()), closing)
             .exec_with_returning(&transaction)
-            .await;
-        let closed = closed.map_err(failed)?;
+            .await?;
         let outcome = match log::append(&transaction, &entries_of(&closed, closing)).await?.pop() {
             Some(revocation) => Closed::Now(Revocation::try_from(revocation)?),
             None => already_closed(&transaction, id, closing).await?,
@@ -216,16 +213,10 @@ impl SqlStore {
         let which = Condition::all()
             .add(Column::UserId.eq(user.as_str()))
             .add_option(except.map(|except| Column::Id.ne(except.as_uuid())));
-        let mut closed = close_open(which, closing)
-            .exec_with_returning(&transaction)
-            .await
-            .map_err(failed)?;
+        let mut closed = close_open(which, closing).exec_with_returning(&transaction).await?;
         closed.sort_by_key(|row| (row.created_at, row.id));
         log::append(&transaction, &entries_of(&closed, closing)).await?;
-        let revocations = log::of_users_sessions(user, except)
-            .all(&transaction)
-            .await
-            .map_err(failed)?;
+        let revocations = log::of_users_sessions(user, except).all(&transaction).await?;
         commit(transaction).await?;
         Ok(read_all(revocations)?)
     }
@@ -263,14 +254,12 @@ impl SqlStore {
         let seen = newest_seen(&transaction).await?;
         let sessions = delete_ended(sessions_before, limit)
             .exec(&transaction)
-            .await
-            .map_err(failed)?
+            .await?
             .rows_affected;
         let held = log::held(&transaction, now, self.keep_entries, self.event_retention, limit).await?;
         let passed = log::delete_passed(now, self.keep_entries, held, limit)
             .exec(&transaction)
-            .await
-            .map_err(failed)?
+            .await?
             .rows_affected;
         if sessions + passed > 0 {
             // With the time by which they were removed: a restart must not begin before it.
@@ -323,24 +312,17 @@ async fn hold_epoch(transaction: &DatabaseTransaction, user: &UserId, by: i64) -
             .to_owned(),
     )
     .exec_with_returning(transaction)
-    .await
-    .map_err(failed)?;
+    .await?;
     Ok(rows::epoch(row.epoch)?)
-}
-
-/// The later of a column's value and this time.
-fn later_of(column: Column, than: Timestamp) -> Expr {
-    let than = millis(than);
-    CaseStatement::new()
-        .case(Expr::col(column).gt(than), Expr::col(column))
-        .finally(than)
-        .into()
 }
 
 fn record_authentication(renewal: &Reauthentication) -> UpdateMany<session::Entity> {
     session::Entity::update_many()
-        .col_expr(Column::AuthTime, later_of(Column::AuthTime, renewal.at))
-        .col_expr(Column::AccessUntil, later_of(Column::AccessUntil, renewal.access_until))
+        .col_expr(Column::AuthTime, log::later_of(Column::AuthTime, millis(renewal.at)))
+        .col_expr(
+            Column::AccessUntil,
+            log::later_of(Column::AccessUntil, millis(renewal.access_until)),
+        )
         .filter(Column::Id.eq(renewal.session.as_uuid()))
         .filter(Column::UserId.eq(renewal.user.as_str()))
         .filter(Column::ClosedAt.is_null())
@@ -359,10 +341,13 @@ fn swap_generation(rotation: &Rotation) -> UpdateMany<session::Entity> {
         })
         // Neither value goes back, though nodes' clocks differ: the newest instant must be the newest, and a revocation
         // must outlive every access token.
-        .col_expr(Column::LastSeenAt, later_of(Column::LastSeenAt, rotation.at))
+        .col_expr(
+            Column::LastSeenAt,
+            log::later_of(Column::LastSeenAt, millis(rotation.at)),
+        )
         .col_expr(
             Column::AccessUntil,
-            later_of(Column::AccessUntil, rotation.access_until),
+            log::later_of(Column::AccessUntil, millis(rotation.access_until)),
         )
         .filter(Column::Id.eq(rotation.session.as_uuid()))
         .filter(Column::Generation.eq(i64::from(rotation.from.get())))
@@ -414,9 +399,7 @@ async fn already_closed(
     id: SessionId,
     closing: &Closing,
 ) -> Result<Closed, Failure> {
-    let row = rows::only(session::Entity::find_by_id(id.as_uuid()), transaction);
-    let row = row.await.map_err(failed)?;
-    let Some(row) = row else {
+    let Some(row) = rows::only(session::Entity::find_by_id(id.as_uuid()), transaction).await? else {
         return Ok(Closed::NoSuchSession);
     };
     if closing.cause == EndReason::Reuse && row.reuse_noticed_at.is_none() {
@@ -425,8 +408,7 @@ async fn already_closed(
             .filter(Column::Id.eq(id.as_uuid()))
             .filter(Column::ReuseNoticedAt.is_null())
             .exec(transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
     }
     Ok(Closed::Already(log::find(transaction, Scope::Session(id)).await?))
 }
@@ -451,11 +433,7 @@ pub(super) fn select_newest_seen() -> Select<session::Entity> {
 }
 
 async fn newest_seen(database: &impl ConnectionTrait) -> Result<Option<i64>, Failure> {
-    let newest = select_newest_seen()
-        .into_tuple::<Option<i64>>()
-        .one(database)
-        .await
-        .map_err(failed)?;
+    let newest = select_newest_seen().into_tuple::<Option<i64>>().one(database).await?;
     Ok(newest.flatten())
 }
 
@@ -468,8 +446,7 @@ pub(super) async fn clock(database: &impl ConnectionTrait) -> Result<i64, Failur
         _ => return Err(StoreError::unavailable("this kind of database was not asked for the time").into()),
     };
     let statement = Statement::from_string(database.get_database_backend(), ask);
-    let row = database.query_one_raw(statement).await.map_err(failed)?;
-    row.ok_or_else(|| unreadable("a clock that shows nothing"))?
-        .try_get_by_index(0)
-        .map_err(failed)
+    let row = database.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| unreadable("a clock that shows nothing"))?;
+    Ok(row.try_get_by_index(0)?)
 }

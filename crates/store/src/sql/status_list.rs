@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 use super::{
     SqlStore,
     entities::session::{self, Column},
-    error::{Failure, failed},
+    error::Failure,
     rows::{self, kept},
 };
 
@@ -18,18 +18,10 @@ impl SqlStore {
         range: Range<StatusIndex>,
         candidates: &[StatusIndex],
     ) -> Result<TakenIndexes, Failure> {
-        let highest = select_highest(&range)
-            .into_tuple()
-            .one(&self.readers)
-            .await
-            .map_err(failed)?;
+        let highest = select_highest(&range).into_tuple().one(&self.readers).await?;
         let taken = match candidates {
             [] => Vec::new(),
-            some => select_taken(some)
-                .into_tuple()
-                .all(&self.readers)
-                .await
-                .map_err(failed)?,
+            some => select_taken(some).into_tuple().all(&self.readers).await?,
         };
         Ok(TakenIndexes {
             taken: taken.into_iter().map(rows::status_index).collect::<Result<_, _>>()?,
@@ -41,11 +33,7 @@ impl SqlStore {
         &self,
         range: Range<StatusIndex>,
     ) -> Result<Vec<StatusIndex>, Failure> {
-        let closed: Vec<i64> = select_closed(&range)
-            .into_tuple()
-            .all(&self.readers)
-            .await
-            .map_err(failed)?;
+        let closed: Vec<i64> = select_closed(&range).into_tuple().all(&self.readers).await?;
         Ok(closed.into_iter().map(rows::status_index).collect::<Result<_, _>>()?)
     }
 }

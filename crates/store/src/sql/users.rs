@@ -14,7 +14,7 @@ use sea_orm::{
 use super::{
     SqlStore, commit,
     entities::user,
-    error::{Failure, failed},
+    error::Failure,
     rows::{DISABLED, PERSON, hash_column, listed_user, new_user_row, only},
 };
 
@@ -62,7 +62,7 @@ impl UserStore for SqlStore {
 impl SqlStore {
     async fn find_user_once(&self, id: &UserId) -> Result<Option<User>, Failure> {
         let may_log_in = user::Entity::find_by_id(id.as_str()).filter(user::Column::Kind.ne(DISABLED));
-        let row = only(may_log_in, &self.readers).await.map_err(failed)?;
+        let row = only(may_log_in, &self.readers).await?;
         Ok(row
             .map(Credentials::try_from)
             .transpose()?
@@ -71,7 +71,7 @@ impl SqlStore {
 
     async fn credentials_once(&self, username: &Username, which: Condition) -> Result<Option<Credentials>, Failure> {
         let named = user::Entity::find().filter(which.add(user::Column::Username.eq(username.as_str())));
-        let row = only(named, &self.readers).await.map_err(failed)?;
+        let row = only(named, &self.readers).await?;
         Ok(row.map(Credentials::try_from).transpose()?)
     }
 
@@ -81,8 +81,7 @@ impl SqlStore {
         let rows = user::Entity::insert(new_user_row(new))
             .on_conflict(OnConflict::column(user::Column::Username).do_nothing().to_owned())
             .exec_without_returning(&transaction)
-            .await
-            .map_err(failed)?;
+            .await?;
         commit(transaction).await?;
         Ok(if rows == 0 {
             Inserted::NameTaken
@@ -97,7 +96,7 @@ impl SqlStore {
             .col_expr(user::Column::PasswordHash, Expr::val(new.expose_secret()))
             .filter(user::Column::Id.eq(id.as_str()))
             .filter(user::Column::PasswordHash.eq(hash_column(old)));
-        replace.exec(&transaction).await.map_err(failed)?;
+        replace.exec(&transaction).await?;
         commit(transaction).await
     }
 
@@ -109,7 +108,7 @@ impl SqlStore {
                 ..user::ActiveModel::default()
             })
             .filter(user::Column::Id.eq(id.as_str()));
-        let rows = update.exec(&transaction).await.map_err(failed)?.rows_affected;
+        let rows = update.exec(&transaction).await?.rows_affected;
         commit(transaction).await?;
         Ok(if rows == 0 {
             PasswordSet::NoSuchUser
@@ -125,7 +124,7 @@ impl SqlStore {
         if let Some(after) = after {
             users = users.filter(user::Column::Username.gt(after.as_str()));
         }
-        let rows = users.all(&self.readers).await.map_err(failed)?;
+        let rows = users.all(&self.readers).await?;
         Ok(rows.into_iter().map(listed_user).collect::<Result<_, _>>()?)
     }
 
@@ -138,7 +137,7 @@ impl SqlStore {
             })
             .filter(user::Column::Id.eq(id.as_str()))
             .filter(user::Column::Kind.is_in([DISABLED, PERSON]));
-        let rows = update.exec(&transaction).await.map_err(failed)?.rows_affected;
+        let rows = update.exec(&transaction).await?.rows_affected;
         commit(transaction).await?;
         Ok(if rows == 0 {
             UserChanged::NoSuchUser
@@ -150,7 +149,7 @@ impl SqlStore {
     async fn delete_once(&self, id: &UserId) -> Result<(), Failure> {
         let transaction = self.begin().await?;
         let delete = user::Entity::delete_many().filter(user::Column::Id.eq(id.as_str()));
-        delete.exec(&transaction).await.map_err(failed)?;
+        delete.exec(&transaction).await?;
         commit(transaction).await
     }
 }
