@@ -12,7 +12,8 @@ use rescind_session::{
 use crate::{
     fixture::{
         A_MILLISECOND, Answer, MARGIN, NOON, a_token, after_rotation, close, closed, closing, log_out_everywhere,
-        new_session, new_user, noon_plus, open, opened, rotate, rotation_of, row, session_of, whole_log,
+        logging_out_everywhere, new_session, new_user, noon_plus, open, opened, rotate, rotation_of, row, session_of,
+        state_after, whole_log,
     },
     race::{at_once, race},
 };
@@ -49,10 +50,7 @@ pub async fn closing_closes_the_row_and_logs_its_revocation(store: Store) {
     };
     assert_eq!(revocation, expected);
     assert_eq!(whole_log(&*store).await, [revocation]);
-    let state = SessionState::Closed {
-        at: closing.at,
-        cause: closing.cause,
-    };
+    let state = state_after(&closing);
     assert_eq!(row(&*store, session.id).await, Session { state, ..session });
     assert_eq!(row(&*store, other.id).await, other);
 }
@@ -64,13 +62,7 @@ pub async fn every_cause_is_kept(store: Store) {
         let revocation = close(&*store, session.id, &closing(cause)).await;
         assert_eq!(revocation.cause, cause);
         let state = row(&*store, session.id).await.state;
-        assert_eq!(
-            state,
-            SessionState::Closed {
-                at: closing(cause).at,
-                cause
-            }
-        );
+        assert_eq!(state, state_after(&closing(cause)));
     }
     let logged: Vec<_> = whole_log(&*store).await.iter().map(|entry| entry.cause).collect();
     assert_eq!(logged, EndReason::ALL);
@@ -105,12 +97,8 @@ pub async fn until_follows_the_latest_rotation(store: Store) {
     rotate(&*store, &rotation).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     assert_eq!(revocation.until, noon_plus(1234) + MARGIN);
-    let closed = row(&*store, session.id).await;
-    assert_eq!(
-        closed.refresh,
-        after_rotation(&session, &rotation).refresh,
-        "closing changed the refresh state"
-    );
+    let (closed, rotated) = (row(&*store, session.id).await, after_rotation(&session, &rotation));
+    assert_eq!(closed.refresh, rotated.refresh, "closing changed the refresh state");
 }
 
 /// A repeated logout is harmless. It returns the revocation again, which the first try may have failed to insert into
@@ -178,14 +166,9 @@ pub async fn exactly_one_of_fifty_closings_closes(store: Store) {
         let Some(revocation) = log.last() else {
             panic!("the session was not revoked")
         };
-        let now = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Closed::Now(revocation.clone()))
-            .count();
-        let already = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Closed::Already(Some(revocation.clone())))
-            .count();
+        let count = |expected| outcomes.iter().filter(|outcome| **outcome == expected).count();
+        let now = count(Closed::Now(revocation.clone()));
+        let already = count(Closed::Already(Some(revocation.clone())));
         assert_eq!((now, already), (1, 49), "{outcomes:?}");
         let state = SessionState::Closed {
             at: revocation.at,
@@ -202,21 +185,15 @@ pub async fn exactly_one_of_fifty_closings_closes(store: Store) {
 /// The usual case: an old refresh token is presented, and the session ends.
 pub async fn reuse_of_an_open_session_closes_it_and_is_recorded(store: Store) {
     let session = opened(&*store).await;
-    let revocation = close(&*store, session.id, &closing(EndReason::Reuse)).await;
+    let closing = closing(EndReason::Reuse);
+    let revocation = close(&*store, session.id, &closing).await;
     assert_eq!(revocation.cause, EndReason::Reuse);
-    let at = closing(EndReason::Reuse).at;
-    let state = SessionState::Closed {
-        at,
-        cause: EndReason::Reuse,
+    let noted = Session {
+        state: state_after(&closing),
+        reuse_noticed_at: Some(closing.at),
+        ..session
     };
-    assert_eq!(
-        row(&*store, session.id).await,
-        Session {
-            state,
-            reuse_noticed_at: Some(at),
-            ..session
-        }
-    );
+    assert_eq!(row(&*store, noted.id).await, noted);
 }
 
 /// The user logged out, and a copy was presented later: worth recording, but not why the session ended.
@@ -265,18 +242,14 @@ pub async fn close_all_closes_every_open_session_but_the_exception(store: Store)
     assert_eq!(covered(&others), scopes(&[&there, &elsewhere]));
     assert_eq!(store.list_open(&user).await.answer(), std::slice::from_ref(&here));
     assert_eq!(row(&*store, here.id).await, here);
-    let state = SessionState::Closed {
-        at: closing.at,
-        cause: closing.cause,
-    };
-    assert_eq!(row(&*store, there.id).await, Session { state, ..there.clone() });
-    assert_eq!(
-        row(&*store, elsewhere.id).await,
-        Session {
+    let state = state_after(&closing);
+    for session in [&there, &elsewhere] {
+        let closed = Session {
             state,
-            ..elsewhere.clone()
-        }
-    );
+            ..session.clone()
+        };
+        assert_eq!(row(&*store, session.id).await, closed);
+    }
 
     let all = store.close_all(&user, None, &closing).await.answer();
     assert_eq!(covered(&all), scopes(&[&here, &there, &elsewhere]));
@@ -327,13 +300,11 @@ pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: St
     let (earlier, excepted) = (session_of(&user), session_of(&user));
     let first = closed(&*store, &earlier).await;
     closed(&*store, &excepted).await;
-    store
-        .revoke(&NewRevocation {
-            user: user.clone(),
-            ..a_token()
-        })
-        .await
-        .answer();
+    let token = NewRevocation {
+        user: user.clone(),
+        ..a_token()
+    };
+    store.revoke(&token).await.answer();
     let before = row(&*store, earlier.id).await;
     let later = Closing {
         at: noon_plus(600),
@@ -350,16 +321,10 @@ pub async fn close_all_returns_the_revocations_of_earlier_closings_too(store: St
     let all = store.close_all(&user, None, &later).await.answer();
     assert_eq!(covered(&all), scopes(&[&earlier, &excepted, &present]));
     assert!(all.contains(&first), "an earlier revocation was changed");
-    assert_eq!(
-        covered(&store.close_all(&user, None, &later).await.answer()),
-        covered(&all),
-        "a repeat returns the same"
-    );
-    assert_eq!(
-        whole_log(&*store).await.len(),
-        4,
-        "one entry a session, and the token's"
-    );
+    let again = store.close_all(&user, None, &later).await.answer();
+    assert_eq!(covered(&again), covered(&all), "a repeat returns the same");
+    let entries = whole_log(&*store).await.len();
+    assert_eq!(entries, 4, "one entry a session, and the token's");
 }
 
 /// Its tokens have all expired, so the blacklist does not need it.
@@ -377,13 +342,8 @@ pub async fn close_all_raises_the_epoch_even_without_sessions(store: Store) {
     let user = new_user();
     let mut epochs = vec![store.epoch(&user).await.answer()];
     for _ in 0..3 {
-        assert_eq!(
-            store
-                .close_all(&user, None, &closing(EndReason::Administrator))
-                .await
-                .answer(),
-            []
-        );
+        let closing = closing(EndReason::Administrator);
+        assert_eq!(store.close_all(&user, None, &closing).await.answer(), []);
         epochs.push(store.epoch(&user).await.answer());
     }
     assert_eq!(epochs[0], Epoch::FIRST);
@@ -426,11 +386,7 @@ pub async fn concurrent_closings_of_all_and_of_one_log_each_session_once(store: 
                 }
             }
         };
-        let all_at_once = {
-            let (store, user) = (Arc::clone(&store), user.clone());
-            async move { log_out_everywhere(&*store, &user).await }
-        };
-        let ((), returned) = race(round, one_by_one, all_at_once).await;
+        let ((), returned) = race(round, one_by_one, logging_out_everywhere(&store, &user)).await;
         assert_eq!(covered(&returned), ids.iter().copied().map(Scope::Session).collect());
         for revocation in whole_log(&*store).await.iter().filter(|entry| entry.user == user) {
             assert!(

@@ -1,7 +1,10 @@
 //! Fixtures of the cases: ids, times, a first session, and short forms of store calls.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -162,6 +165,14 @@ pub(crate) fn closing(cause: EndReason) -> Closing {
     }
 }
 
+/// The state of a session after the closing that closed it.
+pub(crate) fn state_after(closing: &Closing) -> SessionState {
+    SessionState::Closed {
+        at: closing.at,
+        cause: closing.cause,
+    }
+}
+
 /// Closes an open session, and returns its revocation.
 pub(crate) async fn close(store: &dyn SessionStore, id: SessionId, closing: &Closing) -> Revocation {
     match store.close(id, closing).await.answer() {
@@ -176,6 +187,15 @@ pub(crate) async fn log_out_everywhere(store: &dyn SessionStore, user: &UserId) 
         .close_all(user, None, &closing(EndReason::LogoutEverywhere))
         .await
         .answer()
+}
+
+/// The same as a contender of a race.
+pub(crate) fn logging_out_everywhere(
+    store: &Arc<dyn SessionStore>,
+    user: &UserId,
+) -> impl Future<Output = Vec<Revocation>> + Send + use<> {
+    let (store, user) = (Arc::clone(store), user.clone());
+    async move { log_out_everywhere(&*store, &user).await }
 }
 
 /// Opens and closes a session, and returns its revocation.

@@ -20,6 +20,10 @@ use crate::{
 
 type Store = Arc<dyn SessionStore>;
 
+async fn tail_after(store: &Store, position: Position) -> Tail {
+    store.revocations_after(position, 10).await.answer()
+}
+
 fn assert_rising(log: &[Revocation]) {
     let positions: Vec<_> = log.iter().map(|entry| entry.position).collect();
     assert!(
@@ -34,10 +38,7 @@ fn assert_rising(log: &[Revocation]) {
 
 /// A reader at the start is at the end, and does not have to start over.
 pub async fn a_new_log_is_empty(store: Store) {
-    assert_eq!(
-        store.revocations_after(Position::START, 10).await.answer(),
-        Tail::Entries(Vec::new())
-    );
+    assert_eq!(tail_after(&store, Position::START).await, Tail::Entries(Vec::new()));
 }
 
 /// For every kind of revocation and every call.
@@ -46,13 +47,8 @@ pub async fn positions_rise_in_the_order_of_the_revocations(store: Store) {
     for _ in 0..4 {
         revocations.push(closed(&*store, &session_of(&new_user())).await);
         revocations.push(store.revoke(&a_token()).await.answer());
-        let session = opened(&*store).await;
-        revocations.extend(
-            store
-                .close_all(&session.user, None, &closing(EndReason::Administrator))
-                .await
-                .answer(),
-        );
+        let (session, closing) = (opened(&*store).await, closing(EndReason::Administrator));
+        revocations.extend(store.close_all(&session.user, None, &closing).await.answer());
     }
     assert_eq!(revocations.len(), 12);
     assert_rising(&revocations);
@@ -91,13 +87,8 @@ pub async fn a_reader_beside_eight_writers_sees_each_entry_once_in_order(store: 
     let writing = Arc::new(AtomicUsize::new(WRITERS));
     let answers = at_once(WRITERS + 1, |task| {
         let (store, writing) = (Arc::clone(&store), Arc::clone(&writing));
-        let mine: Vec<_> = sessions
-            .iter()
-            .skip(task)
-            .step_by(WRITERS)
-            .take(EACH)
-            .map(|session| session.id)
-            .collect();
+        let mine = sessions.iter().skip(task).step_by(WRITERS).take(EACH);
+        let mine: Vec<_> = mine.map(|session| session.id).collect();
         async move {
             if task == WRITERS {
                 return follow(&store, &writing).await;
@@ -148,24 +139,14 @@ async fn follow(store: &Store, writing: &AtomicUsize) -> Vec<Revocation> {
 
 /// The log of a restored database ends before its readers' positions: they must not wait for it to catch up.
 pub async fn a_position_beyond_the_end_starts_over(store: Store) {
-    let beyond_nothing = Position::START.next();
-    assert_eq!(
-        store.revocations_after(beyond_nothing, 10).await.answer(),
-        Tail::StartOver,
-        "an empty log"
-    );
+    let beyond_nothing = tail_after(&store, Position::START.next()).await;
+    assert_eq!(beyond_nothing, Tail::StartOver, "an empty log");
     let last = store.revoke(&a_token()).await.answer().position;
-    assert_eq!(
-        store.revocations_after(last, 10).await.answer(),
-        Tail::Entries(Vec::new()),
-        "exactly at the end"
-    );
+    let at_the_end = tail_after(&store, last).await;
+    assert_eq!(at_the_end, Tail::Entries(Vec::new()), "exactly at the end");
     for beyond in [last.next(), Position::new(1 << 40)] {
-        assert_eq!(
-            store.revocations_after(beyond, 10).await.answer(),
-            Tail::StartOver,
-            "{beyond:?} after {last:?}"
-        );
+        let tail = tail_after(&store, beyond).await;
+        assert_eq!(tail, Tail::StartOver, "{beyond:?} after {last:?}");
     }
 }
 
@@ -230,38 +211,28 @@ pub async fn a_token_and_a_session_with_equal_ids_are_two_entries(store: Store) 
         id,
         ..session_of(&new_user())
     };
-    let of_token = store
-        .revoke(&NewRevocation {
+    let revoke_it = async || {
+        let new = NewRevocation {
             scope: Scope::Token(token),
             ..a_token()
-        })
-        .await
-        .answer();
+        };
+        store.revoke(&new).await.answer()
+    };
+    let of_token = revoke_it().await;
     let of_session = closed(&*store, &session).await;
     assert_eq!(of_session.scope, Scope::Session(id));
-    assert_eq!(
-        store
-            .revoke(&NewRevocation {
-                scope: Scope::Token(token),
-                ..a_token()
-            })
-            .await
-            .answer(),
-        of_token
-    );
+    assert_eq!(revoke_it().await, of_token);
     assert_eq!(whole_log(&*store).await, [of_token, of_session]);
 }
 
 /// Revoking a token does not end its session.
 pub async fn revoking_a_token_leaves_its_session_open(store: Store) {
     let session = opened(&*store).await;
-    store
-        .revoke(&NewRevocation {
-            user: session.user.clone(),
-            ..a_token()
-        })
-        .await
-        .answer();
+    let token = NewRevocation {
+        user: session.user.clone(),
+        ..a_token()
+    };
+    store.revoke(&token).await.answer();
     assert_eq!(row(&*store, session.id).await.state, SessionState::Open);
     assert_eq!(store.list_open(&session.user).await.answer(), [session]);
 }

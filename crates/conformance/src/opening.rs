@@ -11,8 +11,8 @@ use rescind_session::{
 
 use crate::{
     fixture::{
-        Answer, NOON, close, closing, log_out_everywhere, new_session, new_user, noon_plus, open, opened, row,
-        session_of, whole_log,
+        Answer, NOON, close, closing, log_out_everywhere, logging_out_everywhere, new_session, new_user, noon_plus,
+        open, opened, row, session_of, whole_log,
     },
     race::{at_once, race},
 };
@@ -69,17 +69,13 @@ pub async fn opening_a_taken_id_fails_and_changes_nothing(store: Store) {
     let session = opened(&*store).await;
     close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
-    for again in [
-        session.clone(),
-        Session {
-            id: session.id,
-            ..session_of(&new_user())
-        },
-    ] {
-        assert!(
-            store.open(&again, Epoch::FIRST).await.is_err(),
-            "one id was opened twice"
-        );
+    let of_another = Session {
+        id: session.id,
+        ..session_of(&new_user())
+    };
+    for again in [session.clone(), of_another] {
+        let outcome = store.open(&again, Epoch::FIRST).await;
+        assert!(outcome.is_err(), "one id was opened twice");
         assert_eq!(row(&*store, session.id).await, before);
         assert_eq!(store.list_open(&again.user).await.answer(), []);
     }
@@ -89,17 +85,11 @@ pub async fn opening_a_taken_id_fails_and_changes_nothing(store: Store) {
 pub async fn a_new_user_has_the_first_epoch(store: Store) {
     assert_eq!(store.epoch(&new_user()).await.answer(), Epoch::FIRST);
     let session = opened(&*store).await;
-    assert_eq!(
-        store.epoch(&session.user).await.answer(),
-        Epoch::FIRST,
-        "a login raises no epoch"
-    );
+    let epoch = store.epoch(&session.user).await.answer();
+    assert_eq!(epoch, Epoch::FIRST, "a login raises no epoch");
     close(&*store, session.id, &closing(EndReason::Logout)).await;
-    assert_eq!(
-        store.epoch(&session.user).await.answer(),
-        Epoch::FIRST,
-        "a logout raises no epoch"
-    );
+    let epoch = store.epoch(&session.user).await.answer();
+    assert_eq!(epoch, Epoch::FIRST, "a logout raises no epoch");
 }
 
 /// A login that read the epoch before all sessions were closed, and commits later.
@@ -147,11 +137,7 @@ pub async fn a_login_racing_close_all_never_survives_it(store: Store) {
                 .await
             }
         };
-        let closing_all = {
-            let (store, user) = (Arc::clone(&store), user.clone());
-            async move { log_out_everywhere(&*store, &user).await }
-        };
-        let (outcomes, revocations) = race(round, logging_in, closing_all).await;
+        let (outcomes, revocations) = race(round, logging_in, logging_out_everywhere(&store, &user)).await;
         for (session, outcome) in logins.iter().zip(outcomes) {
             let kept = store.find(session.id).await.answer().map(|row| row.state);
             let revoked = revocations

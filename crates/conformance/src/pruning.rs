@@ -15,10 +15,11 @@ use crate::fixture::{
 
 type Store = Arc<dyn SessionStore>;
 
-const NOTHING: Pruned = Pruned {
-    sessions: 0,
-    revocations: 0,
-};
+const NOTHING: Pruned = pruned(0, 0);
+
+const fn pruned(sessions: u64, revocations: u64) -> Pruned {
+    Pruned { sessions, revocations }
+}
 
 /// An entry for a token, which may be removed at `until`.
 async fn revoked_until(store: &Store, until: Timestamp) -> Revocation {
@@ -55,17 +56,11 @@ pub async fn a_session_is_pruned_after_its_absolute_end_and_not_before(store: St
     };
     open(&*store, &second).await;
     let end = first.expires_at;
-    assert_eq!(
-        store.prune(NOON, end, 10).await.answer(),
-        NOTHING,
-        "its end is not before itself"
-    );
+    let at_its_end = store.prune(NOON, end, 10).await.answer();
+    assert_eq!(at_its_end, NOTHING, "its end is not before itself");
     assert_eq!(row(&*store, first.id).await, first);
-    let one = Pruned {
-        sessions: 1,
-        revocations: 0,
-    };
-    assert_eq!(store.prune(NOON, end + A_MILLISECOND, 10).await.answer(), one);
+    let after_it = store.prune(NOON, end + A_MILLISECOND, 10).await.answer();
+    assert_eq!(after_it, pruned(1, 0));
     assert_eq!(store.find(first.id).await.answer(), None);
     assert_eq!(store.list_open(&first.user).await.answer(), []);
     assert_eq!(row(&*store, second.id).await, second);
@@ -76,26 +71,12 @@ pub async fn a_closed_session_stays_until_its_absolute_end(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
     let before = row(&*store, session.id).await;
-    let pruned = store.prune(revocation.until, session.expires_at, 10).await.answer();
-    assert_eq!(
-        pruned,
-        Pruned {
-            sessions: 0,
-            revocations: 1
-        }
-    );
+    let first = store.prune(revocation.until, session.expires_at, 10).await.answer();
+    assert_eq!(first, pruned(0, 1));
     assert_eq!(row(&*store, session.id).await, before);
-    let pruned = store
-        .prune(revocation.until, session.expires_at + A_MILLISECOND, 10)
-        .await
-        .answer();
-    assert_eq!(
-        pruned,
-        Pruned {
-            sessions: 1,
-            revocations: 0
-        }
-    );
+    let after_its_end = session.expires_at + A_MILLISECOND;
+    let second = store.prune(revocation.until, after_its_end, 10).await.answer();
+    assert_eq!(second, pruned(1, 0));
     assert_eq!(store.find(session.id).await.answer(), None);
 }
 
@@ -106,8 +87,8 @@ pub async fn a_rotation_does_not_delay_the_pruning_of_its_session(store: Store) 
     rotate(&*store, &rotation).await;
     assert_eq!(store.prune(NOON, session.expires_at, 10).await.answer(), NOTHING);
     assert_eq!(row(&*store, session.id).await, after_rotation(&session, &rotation));
-    let pruned = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
-    assert_eq!(pruned.sessions, 1);
+    let removed = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
+    assert_eq!(removed.sessions, 1);
     assert_eq!(store.find(session.id).await.answer(), None);
 }
 
@@ -115,14 +96,8 @@ pub async fn a_rotation_does_not_delay_the_pruning_of_its_session(store: Store) 
 pub async fn pruning_a_session_keeps_its_revocation(store: Store) {
     let session = opened(&*store).await;
     let revocation = close(&*store, session.id, &closing(EndReason::Logout)).await;
-    let pruned = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
-    assert_eq!(
-        pruned,
-        Pruned {
-            sessions: 1,
-            revocations: 0
-        }
-    );
+    let removed = store.prune(NOON, session.expires_at + A_MILLISECOND, 10).await.answer();
+    assert_eq!(removed, pruned(1, 0));
     assert_eq!(whole_log(&*store).await, [revocation]);
 }
 
@@ -136,26 +111,16 @@ pub async fn a_batch_is_bounded(store: Store) {
     for _ in 0..4 {
         batches.push(store.prune(now, before, 3).await.answer());
         let left = 7 - batches.iter().map(|batch| batch.revocations).sum::<u64>();
-        assert_eq!(
-            whole_log(&*store).await.len() as u64,
-            left,
-            "the returned count is wrong"
-        );
+        let log = whole_log(&*store).await;
+        assert_eq!(log.len() as u64, left, "the returned count is wrong");
     }
-    let expected = [3, 3, 1, 0].map(|count| Pruned {
-        sessions: count,
-        revocations: count,
-    });
-    assert_eq!(batches, expected);
+    assert_eq!(batches, [3, 3, 1, 0].map(|count| pruned(count, count)));
 }
 
 /// It does not fail either.
 pub async fn pruning_an_empty_store_removes_nothing(store: Store) {
     assert_eq!(store.prune(NOON, NOON, 10).await.answer(), NOTHING);
-    assert_eq!(
-        store.revocations_after(Position::START, 10).await.answer(),
-        Tail::Entries(Vec::new())
-    );
+    assert_eq!(after(&*store, Position::START, 10).await, []);
 }
 
 /// A reader that was away while the log was pruned cannot know what it has missed.
@@ -167,31 +132,17 @@ pub async fn a_reader_behind_the_pruned_entries_starts_over(store: Store) {
     assert_eq!(prune_log(&store, noon_plus(180), 10).await, 3);
     for early in &log[..2] {
         let tail = store.revocations_after(early.position, 10).await.answer();
-        assert_eq!(
-            tail,
-            Tail::StartOver,
-            "at {:?}, and the log begins at {:?}",
-            early.position,
-            log[3].position
-        );
+        let (at, begin) = (early.position, log[3].position);
+        assert_eq!(tail, Tail::StartOver, "at {at:?}, and the log begins at {begin:?}");
     }
-    assert_eq!(
-        after(&*store, log[2].position, 10).await,
-        [log[3].clone()],
-        "this reader has missed nothing"
-    );
+    let missed = after(&*store, log[2].position, 10).await;
+    assert_eq!(missed, log[3..], "this reader has missed nothing");
 
     assert_eq!(prune_log(&store, noon_plus(240), 10).await, 1);
-    assert_eq!(
-        store.revocations_after(log[2].position, 10).await.answer(),
-        Tail::StartOver,
-        "of an emptied log"
-    );
-    assert_eq!(
-        after(&*store, log[3].position, 10).await,
-        [],
-        "this reader has seen everything"
-    );
+    let tail = store.revocations_after(log[2].position, 10).await.answer();
+    assert_eq!(tail, Tail::StartOver, "of an emptied log");
+    let unseen = after(&*store, log[3].position, 10).await;
+    assert_eq!(unseen, [], "this reader has seen everything");
 }
 
 /// A reader that starts over reaches the end.
@@ -202,11 +153,8 @@ pub async fn the_remaining_entries_are_read_from_the_start(store: Store) {
     assert_eq!(after(&*store, Position::START, 10).await, slice::from_ref(&kept));
     assert_eq!(after(&*store, kept.position, 10).await, []);
     assert_eq!(prune_log(&store, noon_plus(600), 10).await, 1);
-    assert_eq!(
-        after(&*store, Position::START, 10).await,
-        [],
-        "an emptied log is read like an empty one"
-    );
+    let emptied = after(&*store, Position::START, 10).await;
+    assert_eq!(emptied, [], "an emptied log is read like an empty one");
 }
 
 /// Entries are removed in the order of their `until`, so a long-lived one may be below many that were pruned. A reader
@@ -225,11 +173,7 @@ pub async fn a_log_with_holes_is_read_to_its_end_page_by_page(store: Store) {
         assert_eq!(after(&*store, position, 1).await, slice::from_ref(&entry));
         position = entry.position;
     }
-    assert_eq!(
-        store.revocations_after(position, 1).await.answer(),
-        Tail::Entries(Vec::new()),
-        "at {position:?}"
-    );
+    assert_eq!(after(&*store, position, 1).await, [], "at {position:?}");
 }
 
 /// Otherwise a reader at the end of the emptied log would take the next entry for one that it has seen.
@@ -239,23 +183,17 @@ pub async fn positions_are_not_reused_after_everything_was_pruned(store: Store) 
         let mut last = None;
         for _ in 0..3 {
             let revocation = closed(&*store, &session_of(&new_user())).await;
-            assert!(
-                revocation.position > highest,
-                "{:?} again, in round {round}",
-                revocation.position
-            );
-            highest = revocation.position;
+            let position = revocation.position;
+            assert!(position > highest, "{position:?} again, in round {round}");
+            highest = position;
             last = Some(revocation);
         }
         let read = after(&*store, Position::START, 10).await;
         assert_eq!(read.last(), last.as_ref());
         store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();
         assert_eq!(whole_log(&*store).await, []);
-        assert_eq!(
-            after(&*store, highest, 10).await,
-            [],
-            "the end of the log has not moved"
-        );
+        let later = after(&*store, highest, 10).await;
+        assert_eq!(later, [], "the end of the log has not moved");
     }
 }
 
@@ -281,14 +219,8 @@ pub async fn epochs_survive_pruning(store: Store) {
     log_out_everywhere(&*store, &session.user).await;
     let raised = store.epoch(&session.user).await.answer();
     assert_ne!(raised, before);
-    let pruned = store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();
-    assert_eq!(
-        pruned,
-        Pruned {
-            sessions: 1,
-            revocations: 1
-        }
-    );
+    let removed = store.prune(noon_plus(10_000), noon_plus(100_000), 10).await.answer();
+    assert_eq!(removed, pruned(1, 1));
     assert_eq!(store.epoch(&session.user).await.answer(), raised);
     let late = session_of(&session.user);
     assert_eq!(store.open(&late, before).await.answer(), Opened::Superseded);

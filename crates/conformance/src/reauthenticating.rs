@@ -8,7 +8,7 @@ use rescind_session::{
 };
 
 use crate::{
-    fixture::{Answer, close, closing, log_out_everywhere, new_session, new_user, noon_plus, opened, row},
+    fixture::{Answer, close, closing, logging_out_everywhere, new_session, new_user, noon_plus, opened, row},
     race::race,
 };
 
@@ -72,10 +72,7 @@ pub async fn a_reauthentication_racing_close_all_is_refused_or_closed(store: Sto
             let (store, renewal) = (Arc::clone(&store), renewal_of(&session));
             async move { store.reauthenticate(&renewal).await.answer() }
         };
-        let closing_all = {
-            let (store, user) = (Arc::clone(&store), session.user.clone());
-            async move { log_out_everywhere(&*store, &user).await }
-        };
+        let closing_all = logging_out_everywhere(&store, &session.user);
         let (outcome, revocations) = race(round, renewing, closing_all).await;
         let until = row(&*store, session.id).await.access_until;
         if outcome == Reauthenticated::Recorded {

@@ -11,8 +11,8 @@ use rescind_session::{
 
 use crate::{
     fixture::{
-        Answer, MARGIN, NOON, after_rotation, close, closing, log_out_everywhere, new_session, new_user, noon_plus,
-        open, opened, rotate, rotation_of, row, session_of, whole_log,
+        Answer, MARGIN, NOON, after_rotation, close, closing, logging_out_everywhere, new_session, new_user, noon_plus,
+        open, opened, rotate, rotation_of, row, session_of, state_after, whole_log,
     },
     race::{at_once, race},
 };
@@ -61,14 +61,11 @@ pub async fn a_rotation_keeps_the_later_access_until(store: Store) {
         rotated.access_until, session.access_until,
         "a still valid access token is not covered"
     );
-    rotate(
-        &*store,
-        &Rotation {
-            access_until: noon_plus(900),
-            ..rotation_of(&rotated)
-        },
-    )
-    .await;
+    let longer = Rotation {
+        access_until: noon_plus(900),
+        ..rotation_of(&rotated)
+    };
+    rotate(&*store, &longer).await;
     assert_eq!(row(&*store, session.id).await.access_until, noon_plus(900));
 }
 
@@ -132,11 +129,8 @@ pub async fn a_wrong_generation_loses_and_changes_nothing(store: Store) {
             to: (from + 1).into(),
             ..rotation_of(&session)
         };
-        assert_eq!(
-            store.rotate(&rotation).await.answer(),
-            Rotated::Lost,
-            "generation {from} of 3 was rotated"
-        );
+        let outcome = store.rotate(&rotation).await.answer();
+        assert_eq!(outcome, Rotated::Lost, "generation {from} of 3 was rotated");
         assert_eq!(row(&*store, session.id).await, session);
     }
 }
@@ -210,15 +204,12 @@ pub async fn a_revocation_outlives_the_tokens_of_rotations_that_race_it(store: S
             "after {} rotations the revocation does not fit the latest token",
             last.generation().get(),
         );
-        let state = SessionState::Closed {
-            at: closing(EndReason::Logout).at,
-            cause: EndReason::Logout,
+        let closed = Session {
+            state: state_after(&closing(EndReason::Logout)),
+            ..last
         };
-        assert_eq!(
-            row(&*store, session.id).await,
-            Session { state, ..last },
-            "a rotation was written after the logout"
-        );
+        let kept = row(&*store, session.id).await;
+        assert_eq!(kept, closed, "a rotation was written after the logout");
     }
 }
 
@@ -230,25 +221,17 @@ pub async fn a_rotation_that_races_close_all_reopens_nothing(store: Store) {
             let (store, rotation) = (Arc::clone(&store), rotation_of(&session));
             async move { store.rotate(&rotation).await.answer() }
         };
-        let closing_all = {
-            let (store, user) = (Arc::clone(&store), session.user.clone());
-            async move { log_out_everywhere(&*store, &user).await }
-        };
+        let closing_all = logging_out_everywhere(&store, &session.user);
         let (outcome, revocations) = race(round, rotating, closing_all).await;
         let covered = match outcome {
             Rotated::Won => rotation_of(&session).access_until,
             Rotated::Lost => session.access_until,
         };
         let told: Vec<_> = revocations.iter().map(|entry| (entry.scope, entry.until)).collect();
-        assert_eq!(
-            told,
-            [(Scope::Session(session.id), covered + MARGIN)],
-            "the rotation was {outcome:?}"
-        );
-        assert!(matches!(
-            row(&*store, session.id).await.state,
-            SessionState::Closed { .. }
-        ));
+        let expected = [(Scope::Session(session.id), covered + MARGIN)];
+        assert_eq!(told, expected, "the rotation was {outcome:?}");
+        let state = row(&*store, session.id).await.state;
+        assert!(matches!(state, SessionState::Closed { .. }));
     }
     assert_eq!(whole_log(&*store).await.len(), 40, "one entry a session");
 }

@@ -45,19 +45,11 @@ pub async fn a_taken_status_index_opens_nothing(store: Store) {
     let epoch = store.epoch(&second.user).await.answer();
     assert_eq!(store.open(&second, epoch).await.answer(), Opened::StatusIndexTaken);
     assert_eq!(store.find(second.id).await.answer(), None);
-    assert_eq!(
-        store
-            .open(
-                &Session {
-                    status_index: Some(index(8)),
-                    ..second
-                },
-                epoch
-            )
-            .await
-            .answer(),
-        Opened::Opened
-    );
+    let third = Session {
+        status_index: Some(index(8)),
+        ..second
+    };
+    assert_eq!(store.open(&third, epoch).await.answer(), Opened::Opened);
 }
 
 /// No token of it can be alive then.

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
     EndReason, Session,
-    ports::{Closing, NewRevocation, Rotation, SessionStore},
+    ports::{Closing, Epoch, NewRevocation, Rotation, SessionStore},
 };
 
 use crate::fixture::{
@@ -16,35 +16,29 @@ use crate::fixture::{
 
 type Store = Arc<dyn SessionStore>;
 
+async fn newest(store: &Store) -> Option<Timestamp> {
+    store.store_clock().await.answer().newest
+}
+
 /// So a program's clock may begin at any time.
 pub async fn an_empty_store_has_recorded_nothing(store: Store) {
-    assert_eq!(store.store_clock().await.answer().newest, None);
-    assert_eq!(
-        store.epoch(&new_user()).await.answer(),
-        rescind_session::ports::Epoch::FIRST
-    );
-    assert_eq!(
-        store.store_clock().await.answer().newest,
-        None,
-        "a read records nothing"
-    );
+    assert_eq!(newest(&store).await, None);
+    assert_eq!(store.epoch(&new_user()).await.answer(), Epoch::FIRST);
+    assert_eq!(newest(&store).await, None, "a read records nothing");
 }
 
 /// To the millisecond.
 pub async fn a_login_is_recorded(store: Store) {
     opened(&*store).await;
-    assert_eq!(store.store_clock().await.answer().newest, Some(NOON));
+    assert_eq!(newest(&store).await, Some(NOON));
     let at = NOON + SignedDuration::from_millis(5);
-    open(
-        &*store,
-        &Session {
-            created_at: at,
-            last_seen_at: at,
-            ..session_of(&new_user())
-        },
-    )
-    .await;
-    assert_eq!(store.store_clock().await.answer().newest, Some(at));
+    let session = Session {
+        created_at: at,
+        last_seen_at: at,
+        ..session_of(&new_user())
+    };
+    open(&*store, &session).await;
+    assert_eq!(newest(&store).await, Some(at));
 }
 
 /// In a quiet period refreshes may be the only writes.
@@ -55,7 +49,7 @@ pub async fn a_rotation_is_recorded(store: Store) {
         ..rotation_of(&session)
     };
     rotate(&*store, &rotation).await;
-    assert_eq!(store.store_clock().await.answer().newest, Some(rotation.at));
+    assert_eq!(newest(&store).await, Some(rotation.at));
 }
 
 /// Of one session, and of all of a user.
@@ -66,25 +60,21 @@ pub async fn a_closing_is_recorded(store: Store) {
         ..closing(EndReason::Logout)
     };
     close(&*store, session.id, &logout).await;
-    assert_eq!(store.store_clock().await.answer().newest, Some(logout.at));
+    assert_eq!(newest(&store).await, Some(logout.at));
     let another = opened(&*store).await;
     let everywhere = Closing {
         at: noon_plus(900) + A_MILLISECOND,
         ..closing(EndReason::LogoutEverywhere)
     };
     store.close_all(&another.user, None, &everywhere).await.answer();
-    assert_eq!(store.store_clock().await.answer().newest, Some(everywhere.at));
+    assert_eq!(newest(&store).await, Some(everywhere.at));
 }
 
 /// Even without a session.
 pub async fn a_revoked_token_is_recorded(store: Store) {
     let token = a_token();
     store.revoke(&token).await.answer();
-    assert_eq!(
-        store.store_clock().await.answer().newest,
-        Some(token.at),
-        "and not its `until`"
-    );
+    assert_eq!(newest(&store).await, Some(token.at), "and not its `until`");
 }
 
 /// Nodes write with clocks that differ a little, in any order.
@@ -98,7 +88,7 @@ pub async fn the_newest_instant_is_the_latest_and_not_the_last_written(store: St
     rotate(&*store, &rotation_of(&session)).await;
     close(&*store, session.id, &closing(EndReason::Logout)).await;
     store.revoke(&a_token()).await.answer();
-    assert_eq!(store.store_clock().await.answer().newest, Some(latest.at));
+    assert_eq!(newest(&store).await, Some(latest.at));
 }
 
 /// Otherwise a start with an earlier clock would accept a token whose revocation was pruned. A call that removes
@@ -107,7 +97,7 @@ pub async fn pruning_records_its_time_if_it_removed_anything(store: Store) {
     let (token, session) = (a_token(), opened(&*store).await);
     store.revoke(&token).await.answer();
     let (late, later) = (token.until + A_MILLISECOND, session.expires_at + A_MILLISECOND);
-    for (now, newest) in [
+    for (now, recorded) in [
         (NOON, token.at),
         (late, late),
         (late + A_MILLISECOND, late),
@@ -115,7 +105,7 @@ pub async fn pruning_records_its_time_if_it_removed_anything(store: Store) {
         (late, later),
     ] {
         let _ = store.prune(now, now, 10).await.answer();
-        assert_eq!(store.store_clock().await.answer().newest, Some(newest));
+        assert_eq!(newest(&store).await, Some(recorded));
     }
 }
 

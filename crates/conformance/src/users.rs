@@ -35,6 +35,13 @@ async fn insert(store: &Store, new: &NewUser) {
     assert_eq!(store.insert(new).await.answer(), Inserted::Created, "the name was free");
 }
 
+async fn alice_and_bob(store: &Store) -> (NewUser, NewUser) {
+    let (alice, bob) = (named("alice"), named("bob"));
+    insert(store, &alice).await;
+    insert(store, &bob).await;
+    (alice, bob)
+}
+
 /// The user with that name, and the password hash.
 async fn credentials(store: &Store, username: &Username) -> Option<(User, String)> {
     let found = store.credentials(username).await.answer()?;
@@ -68,14 +75,10 @@ pub async fn the_kind_of_an_account_is_kept(store: Store) {
         let mut new = named(name);
         new.user.kind = kind;
         insert(&store, &new).await;
-        assert_eq!(
-            store.find(&new.user.id).await.answer().map(|user| user.kind),
-            Some(kind)
-        );
-        assert_eq!(
-            credentials(&store, &new.user.username).await.map(|(user, _)| user.kind),
-            Some(kind)
-        );
+        let by_id = store.find(&new.user.id).await.answer();
+        assert_eq!(by_id.map(|user| user.kind), Some(kind));
+        let by_name = credentials(&store, &new.user.username).await;
+        assert_eq!(by_name.map(|(user, _)| user.kind), Some(kind));
     }
 }
 
@@ -125,41 +128,27 @@ pub async fn fifty_inserts_of_one_name_create_exactly_one_user(store: Store) {
             .collect();
         assert_eq!(created.len(), 1, "one name was created {} times", created.len());
         let winner = &created[0].0.user;
-        assert_eq!(
-            credentials(&store, &winner.username)
-                .await
-                .map(|(user, _)| user)
-                .as_ref(),
-            Some(winner)
-        );
+        let found = credentials(&store, &winner.username).await.map(|(user, _)| user);
+        assert_eq!(found.as_ref(), Some(winner));
         for loser in all.iter().filter(|new| new.user.id != winner.id) {
-            assert_eq!(
-                store.find(&loser.user.id).await.answer(),
-                None,
-                "a refused user was written"
-            );
+            let found = store.find(&loser.user.id).await.answer();
+            assert_eq!(found, None, "a refused user was written");
         }
     }
 }
 
 /// And no other user's.
 pub async fn a_new_password_replaces_the_old_one(store: Store) {
-    let (alice, bob) = (named("alice"), named("bob"));
-    insert(&store, &alice).await;
-    insert(&store, &bob).await;
+    let (alice, bob) = alice_and_bob(&store).await;
     let outcome = store
         .set_password(&alice.user.id, PasswordHash::new("changed"))
         .await
         .answer();
     assert_eq!(outcome, PasswordSet::Set);
-    assert_eq!(
-        credentials(&store, &alice.user.username).await,
-        Some((alice.user, "changed".to_owned()))
-    );
-    assert_eq!(
-        credentials(&store, &bob.user.username).await,
-        Some((bob.user, HASH.to_owned()))
-    );
+    let changed = credentials(&store, &alice.user.username).await;
+    assert_eq!(changed, Some((alice.user, "changed".to_owned())));
+    let untouched = credentials(&store, &bob.user.username).await;
+    assert_eq!(untouched, Some((bob.user, HASH.to_owned())));
 }
 
 /// It creates no user.
@@ -172,9 +161,7 @@ pub async fn setting_the_password_of_an_unknown_user_is_no_such_user(store: Stor
 
 /// Only the stored hash is replaced: a password that was changed meanwhile stays.
 pub async fn a_hash_is_replaced_only_while_it_is_the_stored_one(store: Store) {
-    let (alice, bob) = (named("alice"), named("bob"));
-    insert(&store, &alice).await;
-    insert(&store, &bob).await;
+    let (alice, bob) = alice_and_bob(&store).await;
     let replace = async |old: &str, new: &str| {
         let (old, new) = (PasswordHash::new(old), PasswordHash::new(new));
         store.replace_hash(&alice.user.id, &old, new).await.answer();
@@ -188,9 +175,7 @@ pub async fn a_hash_is_replaced_only_while_it_is_the_stored_one(store: Store) {
 
 /// Logins and refreshes go by `find`. An administrator finds the user by name, to enable or delete the account.
 pub async fn a_disabled_user_is_not_found_and_keeps_name_and_password(store: Store) {
-    let (alice, bob) = (named("alice"), named("bob"));
-    insert(&store, &alice).await;
-    insert(&store, &bob).await;
+    let (alice, bob) = alice_and_bob(&store).await;
     for _ in 0..2 {
         let disabled = store.set_disabled(&alice.user.id, true).await.answer();
         assert_eq!(disabled, UserChanged::Changed, "a repeat is harmless");
@@ -222,9 +207,7 @@ pub async fn a_demo_account_is_not_disabled(store: Store) {
 
 /// And no other user. A repeat is harmless.
 pub async fn a_deleted_user_is_gone_and_the_name_is_free(store: Store) {
-    let (alice, bob) = (named("alice"), named("bob"));
-    insert(&store, &alice).await;
-    insert(&store, &bob).await;
+    let (alice, bob) = alice_and_bob(&store).await;
     for _ in 0..2 {
         store.delete(&alice.user.id).await.answer();
         assert_eq!(store.find(&alice.user.id).await.answer(), None);
