@@ -19,8 +19,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("rescind-lab", &["rescind-api"]),
     ("rescind-api", &["rescind-session"]),
     ("rescind-store", &["rescind-session", "rescind-migrations"]),
-    // The suite only to check a learner's own code: the web uses the texts and the stories.
-    ("rescind-exercises", &["rescind-conformance"]),
+    ("rescind-exercises", &["rescind-session"]),
     ("rescind-conformance", &["rescind-session"]),
     ("rescind-session", &["rescind-token"]),
     ("rescind-token", &[]),
@@ -322,8 +321,7 @@ fn the_program_that_is_shipped_has_no_failpoints() {
     );
 }
 
-/// It shows the exercises' texts and plays their stories. The part that checks a learner's own code depends on the suite for
-/// adapters, and is not shipped.
+/// It shows the exercises' texts and plays their stories. The suite for adapters runs on a learner's own file, in a test.
 #[test]
 fn the_program_that_is_shipped_has_no_suite() {
     assert!(!tree("rescind-web", "normal,build").contains(SUITE));

@@ -2,6 +2,8 @@
 #![deny(missing_docs)]
 #![expect(clippy::panic, reason = "a case fails by panicking")]
 
+use std::time::Duration;
+
 pub mod blacklist;
 pub mod closing;
 mod fixture;
@@ -18,7 +20,7 @@ pub mod users;
 /// Used by the macros; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     /// The return types that a factory may have.
     pub trait Made {
@@ -42,23 +44,27 @@ pub mod __private {
             self
         }
     }
+}
 
+/// Runs one case in its own runtime, for other harnesses than `#[test]`.
+///
+/// # Panics
+/// If the case fails, or hangs.
+pub fn run<T>(case: impl Future<Output = T>) -> T {
     /// Longer than any case takes on a slow disk. A store that hangs fails the case.
     const PATIENCE: Duration = Duration::from_secs(120);
-
-    /// Runs one case in its own runtime.
-    pub fn run(case: impl Future<Output = ()>) {
-        let runtime = match tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-        {
-            Ok(runtime) => runtime,
-            Err(error) => panic!("no runtime for the case: {error}"),
-        };
-        // On the heap: a case is a large future, and a test's thread has a small stack.
-        let outcome = runtime.block_on(async { tokio::time::timeout(PATIENCE, Box::pin(case)).await });
-        if outcome.is_err() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("no runtime for the case: {error}"),
+    };
+    // On the heap: a case is a large future, and a test's thread has a small stack.
+    match runtime.block_on(async { tokio::time::timeout(PATIENCE, Box::pin(case)).await }) {
+        Ok(outcome) => outcome,
+        Err(_) => {
             // Dropping the runtime would wait for the thread that hangs.
             runtime.shutdown_background();
             panic!("the case hangs: not done in {PATIENCE:?}");
@@ -74,7 +80,7 @@ macro_rules! __conformance_tests {
         $($(
             #[test]
             fn $case() {
-                $crate::__private::run(async {
+                $crate::run(async {
                     let made = $crate::__private::Made::made(($make)().await);
                     let Some((store, _kept_alive)) = made else { return };
                     $crate::$module::$case(store).await;

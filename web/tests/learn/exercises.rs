@@ -166,17 +166,18 @@ async fn two_exercises_can_be_done_in_code_too() {
     let addresses = chapters(&running.cookie_client()).await;
     let mut in_code = 0;
     for (number, address) in (1_u8..).zip(&addresses) {
-        // The terminal leads to the page, and the page to the terminal.
-        assert_eq!(rescind_exercises::chapter_path(number).as_ref(), Some(address));
         let reader = running.cookie_client();
         let page = Page::open(&reader, address).await;
-        let word = rescind_exercises::completion_word(number);
+        let exercise = rescind_exercises::Exercise::of_chapter(number);
         assert_eq!(
             page.html.contains(&format!("just exercise {number}")),
-            word.is_some(),
+            exercise.is_some(),
             "{address}"
         );
-        let Some(word) = word else { continue };
+        let Some(exercise) = exercise else { continue };
+        // The terminal leads to the page, and the page to the terminal.
+        assert_eq!(exercise.page, *address);
+        let word = exercise.word.as_str();
         in_code += 1;
         let to = target(&page, "Check").unwrap();
         let shown = press(&reader, &page, "Show the answer").await;
@@ -191,6 +192,23 @@ async fn two_exercises_can_be_done_in_code_too() {
         assert!(said(&right).starts_with("Solved.") && is_solved(&right), "{address}");
     }
     assert_eq!(in_code, 2);
+}
+
+#[tokio::test]
+async fn a_place_without_a_line_is_named() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for lines in [
+        "my-insert=later&my-check=both",
+        "my-insert=later&my-check=both&my-prune=sometimes",
+    ] {
+        let page = Page::open(&reader, &format!("/learn/blacklist?{lines}&checked=1")).await;
+        let said = said(&page);
+        assert!(
+            said.contains("no line yet for: prune removes an entry"),
+            "{lines}: {said}"
+        );
+    }
 }
 
 /// A chapter, a plausible wrong attempt, and a part of the expected reply.

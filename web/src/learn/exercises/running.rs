@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpRequest, web};
-use rescind_exercises::checks::{Outcome as Story, play_chosen};
+use rescind_exercises::{Outcome as Story, play_chosen};
 use rescind_lab::{
     Action, Answer, Outcome, Refused, Rollover, Sandbox, SandboxError, Step,
     meter::{Access, Store},
@@ -138,25 +138,15 @@ async fn run_alone(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, Sa
 
 /// Plays the stories on the chosen lines.
 async fn played(code: &Code, attempt: &Attempt) -> Vec<Condition> {
-    let chosen = |place: &str| attempt.of(place).map(str::to_owned);
-    match play_chosen(code.file.chapter, chosen).await {
-        Some(Err(open)) => {
-            let place = code.lines.iter().find(|place| place.name == open);
-            let place = place.map_or("", |place| &place.label);
-            vec![Condition::new(
-                false,
-                "Each place has a line",
-                format!("There is no line yet for: {place}."),
-            )]
-        }
-        outcomes => {
-            let outcomes = outcomes.and_then(Result::ok).unwrap_or_default().into_iter();
-            let judge = |Story { case, failure }| {
-                Condition::new(failure.is_none(), case.replace('_', " "), failure.unwrap_or_default())
-            };
-            outcomes.map(judge).collect()
-        }
+    if let Some(open) = code.lines.iter().find(|place| attempt.of(&place.name).is_none()) {
+        let missing = format!("There is no line yet for: {}.", open.label);
+        return vec![Condition::new(false, "Each place has a line", missing)];
     }
+    let judge = |Story { case, failure }| {
+        Condition::new(failure.is_none(), case.replace('_', " "), failure.unwrap_or_default())
+    };
+    let outcomes = play_chosen(code.file, &attempt.chosen).await;
+    outcomes.into_iter().map(judge).collect()
 }
 
 async fn in_a_sandbox(answer: Answer, buttons: &[Action], actions: &[Action]) -> Result<Tried, SandboxError> {

@@ -1,18 +1,18 @@
-//! Exercise 6: a blacklist that lets people back in.
-//!
-//! Its author revoked a token, saw it refused, and went home. What its users say:
-//!
-//! - "I logged out, and the thief was let in with a copy of my token. It was not even close to its expiry."
-//! - "A token of mine was revoked and refused, as it should be. A minute later it was good again."
-//! - "A token was revoked twice, the second time for longer. It came back at the end of the first."
-//!
-//! Look at `insert`, `check` and `prune`: what each of them owes is written in `crates/session/src/ports.rs`, at
-//! `Blacklist`. Whether the copy is whole (`claim`, `fill`, `complete`) is right as it stands.
-//!
-//!     just exercise 6            or: cargo test -p rescind-exercises --test exercise_6
-//!     just exercise-reset 6      begins again
-//!
-//! The first tells what fails. Chapter 6 has three hints: `cargo run`, then http://127.0.0.1:8080/learn/blacklist.
+// Exercise 6: a blacklist that lets people back in.
+//
+// Its author revoked a token, saw it refused, and went home. What its users say:
+//
+// - "I logged out, and the thief was let in with a copy of my token. It was not even close to its expiry."
+// - "A token of mine was revoked and refused, as it should be. A minute later it was good again."
+// - "A token was revoked twice, the second time for longer. It came back at the end of the first."
+//
+// Look at `insert`, `check` and `prune`: what each of them owes is written in `crates/session/src/ports.rs`, at
+// `Blacklist`. Whether the copy is whole (`claim`, `fill`, `complete`) is right as it stands.
+//
+//     just exercise 6            or: cargo test -p rescind-exercises --test exercise_6
+//     just exercise-reset 6      starts again with the delivered file
+//
+// The first command lists what fails. Three hints are in chapter 6: `cargo run`, then http://127.0.0.1:8080/learn/blacklist.
 
 use std::collections::HashMap;
 
@@ -48,10 +48,8 @@ impl Blacklist for HomeMade {
 
     async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
         let entries = self.entries.lock().await;
-        for scope in [Scope::Session(session), Scope::Token(token)] {
-            if entries.contains_key(&scope) {
-                return Ok(RevocationStatus::Revoked(scope));
-            }
+        if entries.contains_key(&Scope::Token(token)) {
+            return Ok(RevocationStatus::Revoked(Scope::Token(token)));
         }
         self.mark.check(token, session).await
     }

@@ -12,78 +12,51 @@ use rescind_session::{
 };
 use tokio::sync::Mutex;
 
-use super::{
-    Outcome, Story, blacklist,
-    refreshing::{self, Answer, Refreshing},
-    rows::{GRACE, Rows, Where},
+use crate::{
+    blacklist::blacklist_stories,
+    exercise::Exercise,
+    refresh::{Answer, Refreshing, refresh_stories},
+    rows::{Rows, Where},
+    stories::Outcome,
 };
 
-/// A chosen line, by its name.
-pub type Line = &'static str;
+/// By the name of its place, the name of each chosen line.
+#[derive(Default)]
+struct Lines(Vec<(String, String)>);
 
-/// The places, and the lines that can be chosen for each.
-const BLACKLIST: [(&str, &[Line]); 3] = [
-    ("my-insert", &["first", "last", "later"]),
-    ("my-check", &["token", "session", "both"]),
-    ("my-prune", &["made", "over", "never"]),
-];
-const REFRESH: [(&str, &[Line]); 3] = [
-    ("my-rotate", &["read", "blind", "compare"]),
-    ("my-lost", &["close", "refuse", "again"]),
-    ("my-repeat", &["renew", "answer", "refuse"]),
-];
-
-/// Plays the stories of a chapter's exercise on the chosen lines; `None` if that exercise is not done in code.
-///
-/// # Errors
-/// A place for which no line was chosen.
-pub async fn play_chosen(
-    chapter: u8,
-    chosen: impl Fn(&str) -> Option<String>,
-) -> Option<Result<Vec<Outcome>, &'static str>> {
-    let lines = |places: [(&'static str, &'static [Line]); 3]| {
-        let [first, second, third] = places.map(|(place, lines)| {
-            let line = lines.iter().find(|line| chosen(place).as_deref() == Some(**line));
-            line.copied().ok_or(place)
-        });
-        Ok([first?, second?, third?])
-    };
-    let stories = match chapter {
-        6 => lines(BLACKLIST).map(|lines| blacklist::stories(|| Arc::new(ChosenBlacklist::of(lines)))),
-        8 => lines(REFRESH).map(|lines| refreshing::stories(|| Arc::new(ChosenRefresh(lines)))),
-        _ => return None,
-    };
-    Some(match stories {
-        Ok(stories) => Ok(play(stories).await),
-        Err(place) => Err(place),
-    })
+impl Lines {
+    fn at(&self, place: &str) -> &str {
+        let found = self.0.iter().find(|(name, _)| name == place);
+        found.map_or("", |(_, line)| line)
+    }
 }
 
-async fn play(stories: Vec<Story>) -> Vec<Outcome> {
+/// Plays the stories of an exercise on the chosen lines: pairs of a place and the name of its line.
+pub async fn play_chosen(exercise: &Exercise, chosen: &[(String, String)]) -> Vec<Outcome> {
+    let lines = || Lines(chosen.to_vec());
+    let stories = match exercise.chapter {
+        6 => blacklist_stories(|| {
+            Arc::new(ChosenBlacklist {
+                lines: lines(),
+                ..Default::default()
+            })
+        }),
+        _ => refresh_stories(|| Arc::new(ChosenRefresh(lines()))),
+    };
     let mut outcomes = Vec::new();
-    for Story { case, told } in stories {
-        let failure = told.await.err();
-        outcomes.push(Outcome { case, failure });
+    for story in stories {
+        outcomes.push(story.play(exercise).await);
     }
     outcomes
 }
 
 /// The delivered blacklist of exercise 6, with the chosen lines.
+#[derive(Default)]
 struct ChosenBlacklist {
-    lines: [Line; 3],
+    lines: Lines,
     entries: Mutex<HashMap<Scope, Revocation>>,
     /// Knows whether the copy is whole. Holds no entries.
     mark: MemoryBlacklist,
-}
-
-impl ChosenBlacklist {
-    fn of(lines: [Line; 3]) -> Self {
-        Self {
-            lines,
-            entries: Mutex::default(),
-            mark: MemoryBlacklist::default(),
-        }
-    }
 }
 
 #[async_trait]
@@ -92,7 +65,7 @@ impl Blacklist for ChosenBlacklist {
         let mut entries = self.entries.lock().await;
         for revocation in revocations {
             let kept = entries.entry(revocation.scope).or_insert_with(|| revocation.clone());
-            match self.lines[0] {
+            match self.lines.at("my-insert") {
                 "last" => *kept = revocation.clone(),
                 "later" => kept.until = kept.until.max(revocation.until),
                 _ => {}
@@ -103,7 +76,7 @@ impl Blacklist for ChosenBlacklist {
 
     async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
         let (token_scope, session_scope) = (Scope::Token(token), Scope::Session(session));
-        let asked: &[Scope] = match self.lines[1] {
+        let asked: &[Scope] = match self.lines.at("my-check") {
             "token" => &[token_scope],
             "session" => &[session_scope],
             _ => &[session_scope, token_scope],
@@ -116,7 +89,7 @@ impl Blacklist for ChosenBlacklist {
     }
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let is_over = |entry: &&Revocation| match self.lines[2] {
+        let is_over = |entry: &&Revocation| match self.lines.at("my-prune") {
             "made" => entry.at <= now,
             "over" => entry.until <= now,
             _ => false,
@@ -143,29 +116,26 @@ impl Blacklist for ChosenBlacklist {
 }
 
 /// The delivered refresh of exercise 8, with the chosen lines.
-struct ChosenRefresh([Line; 3]);
+struct ChosenRefresh(Lines);
 
 #[async_trait]
 impl Refreshing for ChosenRefresh {
     async fn rotate(&self, rows: &Rows, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        if self.0[0] == "read" {
+        let line = self.0.at("my-rotate");
+        if line == "read" {
             let row = rows.select(rotation.session).await?;
-            let is_current =
-                |row: &rescind_session::Session| row.state == SessionState::Open && row.generation() == rotation.from;
-            if !row.as_ref().is_some_and(is_current) {
+            if !row.is_some_and(|row| row.state == SessionState::Open && row.generation() == rotation.from) {
                 return Ok(Rotated::Lost);
             }
         }
-        let only = match self.0[0] {
+        let only = match line {
             "compare" => Where::Generation(rotation.from),
             _ => Where::Session,
         };
-        let changed = rows.update(only, rotation).await?;
         // After its look, the delivered file does not count.
-        Ok(if changed == 0 && self.0[0] != "read" {
-            Rotated::Lost
-        } else {
-            Rotated::Won
+        Ok(match rows.update(only, rotation).await? {
+            0 if line != "read" => Rotated::Lost,
+            _ => Rotated::Won,
         })
     }
 
@@ -179,24 +149,25 @@ impl Refreshing for ChosenRefresh {
         let Some(row) = rows.select(session).await? else {
             return Ok(Answer::LoggedOut);
         };
-        let cause = match (judge(&row, presented, now), self.0[1], self.0[2]) {
-            (Judgement::Rotate { to }, lost, _) => {
-                match (self.rotate(rows, &Rows::rotation(&row, to, now)).await?, lost) {
-                    (Rotated::Won, _) => return Ok(Answer::Successor(to)),
-                    (Rotated::Lost, "again") => return self.refresh(rows, session, presented, now).await,
-                    (Rotated::Lost, "refuse") => return Ok(Answer::LoggedOut),
-                    (Rotated::Lost, _) => EndReason::Reuse,
-                }
-            }
-            (Judgement::Repeat { .. }, _, "refuse") => EndReason::Reuse,
-            (Judgement::Repeat { current }, _, repeat) => {
-                if repeat == "renew" {
-                    rows.set_grace(session, now + GRACE).await?;
+        let cause = match judge(&row, presented, now) {
+            Judgement::Rotate { to } => match self.rotate(rows, &Rows::rotation(&row, to, now)).await? {
+                Rotated::Won => return Ok(Answer::Successor(to)),
+                Rotated::Lost => match self.0.at("my-lost") {
+                    "again" => return self.refresh(rows, session, presented, now).await,
+                    "refuse" => return Ok(Answer::LoggedOut),
+                    _ => EndReason::Reuse,
+                },
+            },
+            Judgement::Repeat { .. } if self.0.at("my-repeat") == "refuse" => EndReason::Reuse,
+            Judgement::Repeat { current } => {
+                if self.0.at("my-repeat") == "renew" {
+                    let again = Rows::rotation(&row, current, now);
+                    rows.update(Where::Generation(current), &again).await?;
                 }
                 return Ok(Answer::Successor(current));
             }
-            (Judgement::Reused(cause), ..) => cause,
-            (Judgement::Closed { .. } | Judgement::Expired, ..) => return Ok(Answer::LoggedOut),
+            Judgement::Reused(cause) => cause,
+            Judgement::Closed { .. } | Judgement::Expired => return Ok(Answer::LoggedOut),
         };
         rows.close(session, cause, now).await?;
         Ok(Answer::LoggedOut)

@@ -2,18 +2,12 @@
 //!
 //! The adapters in memory rotate under a lock, so no other call comes between the read and the write. A database is
 //! remote: a round trip separates a `SELECT` from the following `UPDATE`, and other callers run meanwhile. [`Rows`] is
-//! such a table, small enough to read: a few statements, each atomic by itself, without transactions.
+//! such a table, small enough to read: three statements, each atomic by itself, without transactions.
 //!
 //! Its rows are in the [`MemorySessions`] that the real service can use, which always compares and swaps. So an
 //! `UPDATE` without a condition on the generation is a compare-and-swap with the current generation.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rescind_session::{
@@ -22,10 +16,10 @@ use rescind_session::{
     ports::{Closing, Rotated, Rotation, SessionStore, StoreError},
     token::{Generation, SessionId},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, oneshot};
 
 /// How long an exchanged generation still gets its successor, from the first exchange.
-pub const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 /// The lifetime of an access token.
 const ACCESS: Duration = Duration::from_secs(300);
 /// The idle timeout of a session.
@@ -43,10 +37,26 @@ pub enum Where {
 }
 
 /// A connection to the table. Clones are further connections to the same one.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Rows {
     table: Arc<MemorySessions>,
-    gate: Option<Arc<Gate>>,
+    gate: Arc<Mutex<Option<Gate>>>,
+}
+
+/// Where a connection stops once, so that a race always has the same outcome.
+struct Gate {
+    at: Moment,
+    reached: oneshot::Sender<()>,
+    opened: oneshot::Receiver<()>,
+}
+
+/// Where other callers can overtake.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// After the first row has arrived.
+    AfterReading,
+    /// Before the first write is sent.
+    BeforeWriting,
 }
 
 impl Rows {
@@ -69,34 +79,21 @@ impl Rows {
     pub async fn update(&self, only: Where, rotation: &Rotation) -> Result<u64, StoreError> {
         self.pass(Moment::BeforeWriting).await;
         tokio::time::sleep(WIRE).await;
-        if let Where::Generation(from) = only {
-            let changed = Rotation {
-                from,
-                ..rotation.clone()
+        loop {
+            let row = self.table.find(rotation.session).await?;
+            let Some(row) = row.filter(|row| row.state == SessionState::Open && row.refresh.is_some()) else {
+                return Ok(0);
             };
-            return Ok(rows(self.table.rotate(&changed).await?));
+            let from = row.generation();
+            if only != Where::Session && only != Where::Generation(from) {
+                return Ok(0);
+            }
+            // If another caller writes in between, the condition is checked again.
+            let rotation = rotation.clone();
+            if self.table.rotate(&Rotation { from, ..rotation }).await? == Rotated::Won {
+                return Ok(1);
+            }
         }
-        self.whatever_is_there(rotation.session, |_| rotation.clone()).await
-    }
-
-    /// `UPDATE sessions SET grace_until = ? WHERE id = ? AND state = 'open'`; returns how many rows it changed.
-    ///
-    /// # Errors
-    /// If the table cannot answer.
-    pub async fn set_grace(&self, id: SessionId, grace_until: Timestamp) -> Result<u64, StoreError> {
-        self.pass(Moment::BeforeWriting).await;
-        tokio::time::sleep(WIRE).await;
-        self.whatever_is_there(id, |row| Rotation {
-            session: id,
-            from: row.generation(),
-            to: row.generation(),
-            at: row.last_seen_at,
-            access_until: row.access_until,
-            idle_until: row.ends_at(),
-            grace_until,
-            device: row.device.clone(),
-        })
-        .await
     }
 
     /// Closes the session and appends its revocation, like [`SessionStore::close`]; a closed session does not change.
@@ -129,92 +126,37 @@ impl Rows {
         }
     }
 
-    /// Changes an open row of any generation.
-    async fn whatever_is_there(
-        &self,
-        id: SessionId,
-        change: impl Fn(&Session) -> Rotation + Send,
-    ) -> Result<u64, StoreError> {
-        loop {
-            let row = match self.table.find(id).await? {
-                Some(row) if row.state == SessionState::Open && row.refresh.is_some() => row,
-                _ => return Ok(0),
-            };
-            let changed = Rotation {
-                from: row.generation(),
-                ..change(&row)
-            };
-            if self.table.rotate(&changed).await? == Rotated::Won {
-                return Ok(1);
-            }
-        }
-    }
-
     /// The table itself, without the latency: for the stories, and for what is not in an exercise.
-    pub(super) fn table(&self) -> &MemorySessions {
+    pub(crate) fn table(&self) -> &MemorySessions {
         &self.table
     }
 
-    /// A connection that stops once at that moment, until its gate is opened.
-    pub(super) fn held_at(&self, moment: Moment) -> (Self, Arc<Gate>) {
-        let gate = Arc::new(Gate {
-            moment,
-            passed: AtomicBool::new(false),
-            reached: Notify::new(),
-            opened: Notify::new(),
-        });
+    /// Runs `slow` with a connection that stops at that moment, and `meanwhile` while it is stopped, or after it if it never
+    /// comes to that moment.
+    pub(crate) async fn overtaken<S: Future, M: Future>(
+        &self,
+        at: Moment,
+        slow: impl FnOnce(Self) -> S,
+        meanwhile: M,
+    ) -> (S::Output, M::Output) {
+        let ((reached, is_reached), (open, opened)) = (oneshot::channel(), oneshot::channel());
         let held = Self {
             table: Arc::clone(&self.table),
-            gate: Some(Arc::clone(&gate)),
+            gate: Arc::new(Mutex::new(Some(Gate { at, reached, opened }))),
         };
-        (held, gate)
+        tokio::join!(slow(held), async {
+            let _ = is_reached.await;
+            let outcome = meanwhile.await;
+            let _ = open.send(());
+            outcome
+        })
     }
 
     async fn pass(&self, moment: Moment) {
-        if let Some(gate) = &self.gate {
-            gate.pass(moment).await;
+        let gate = self.gate.lock().await.take_if(|gate| gate.at == moment);
+        if let Some(Gate { reached, opened, .. }) = gate {
+            let _ = reached.send(());
+            let _ = opened.await;
         }
-    }
-}
-
-fn rows(rotated: Rotated) -> u64 {
-    match rotated {
-        Rotated::Won => 1,
-        Rotated::Lost => 0,
-    }
-}
-
-/// Where other callers can overtake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
-    /// After the first row has arrived.
-    AfterReading,
-    /// Before the first write is sent.
-    BeforeWriting,
-}
-
-/// Where a connection stops, so that a race always has the same outcome.
-#[derive(Debug)]
-pub(super) struct Gate {
-    moment: Moment,
-    passed: AtomicBool,
-    reached: Notify,
-    opened: Notify,
-}
-
-impl Gate {
-    async fn pass(&self, moment: Moment) {
-        if moment == self.moment && !self.passed.swap(true, Ordering::SeqCst) {
-            self.reached.notify_one();
-            self.opened.notified().await;
-        }
-    }
-
-    pub(super) async fn reached(&self) {
-        self.reached.notified().await;
-    }
-
-    pub(super) fn open(&self) {
-        self.opened.notify_one();
     }
 }
