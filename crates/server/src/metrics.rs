@@ -106,116 +106,79 @@ async fn metrics(source: web::Data<Source>) -> HttpResponse {
 
 impl Source {
     async fn read(&self) -> Registry {
-        let mut registry = Registry::with_prefix("rescind");
+        let mut figures = Figures(Registry::with_prefix("rescind"));
         let counts = self.service.counts();
         let by_class = CLASSES.into_iter().zip(self.requests.0.iter());
         let by_class = by_class.map(|(class, count)| (class, count.load(Ordering::Relaxed)));
-        counters(
-            &mut registry,
-            ("requests", "Requests that were answered"),
-            "status",
-            by_class,
-        );
+        figures.counters("requests", "Requests that were answered", "status", by_class);
         let logins = [("ok", counts.logins), ("refused", counts.refused_logins)];
-        counters(&mut registry, ("logins", "Logins"), "outcome", logins);
-        counter(
-            &mut registry,
-            ("refreshes", "Refreshes that issued tokens"),
-            counts.refreshes,
-        );
-        let revocations = (
-            "revocations",
-            "Revocations passed to the blacklist, repeated ones included",
-        );
-        counters(&mut registry, revocations, "reason", counts.revocations);
+        figures.counters("logins", "Logins", "outcome", logins);
+        figures.counter("refreshes", "Refreshes that issued tokens", counts.refreshes);
+        let help = "Revocations passed to the blacklist, repeated ones included";
+        figures.counters("revocations", help, "reason", counts.revocations);
         let cache = self.service.token_cache();
-        let looked_up = (
-            "token_cache_lookups",
-            "Access tokens looked up in the cache of verified ones",
-        );
+        let help = "Access tokens looked up in the cache of verified ones";
         let outcomes = [("hit", cache.hits), ("miss", cache.misses)];
-        counters(&mut registry, looked_up, "outcome", outcomes);
-        let entries = ("token_cache_entries", "Access tokens in the cache of verified ones");
-        gauge(&mut registry, entries, cache.entries);
-        let hashing = ("passwords_hashing", "Passwords that are hashed or wait for it");
-        gauge(&mut registry, hashing, counts.hashing as u64);
+        figures.counters("token_cache_lookups", help, "outcome", outcomes);
+        let help = "Access tokens in the cache of verified ones";
+        figures.gauge("token_cache_entries", help, cache.entries);
+        let help = "Passwords that are hashed or wait for it";
+        figures.gauge("passwords_hashing", help, counts.hashing as u64);
         let reason = self.service.ready().await.err().map(|error| error.reason());
-        gauge(
-            &mut registry,
-            ("ready", "Whether this node can serve"),
-            u64::from(reason.is_none()),
-        );
+        figures.gauge("ready", "Whether this node can serve", u64::from(reason.is_none()));
         let not_ready = Family::<[(&str, &str); 1], Gauge>::default();
         if let Some(reason) = reason {
             not_ready.get_or_create(&[("reason", reason)]).set(1);
         }
-        registry.register(
-            "not_ready",
-            "What this node lacks: database, blacklist, and so on",
-            not_ready,
-        );
+        let help = "What this node lacks: database, blacklist, and so on";
+        figures.0.register("not_ready", help, not_ready);
         if let Some(sync) = self.service.sync_status() {
             let age = Gauge::<f64, AtomicU64>::default();
             age.set(sync.age.as_secs_f64());
-            registry.register(
-                "sync_age_seconds",
-                "Time since the end of the revocation log was reached",
-                age,
-            );
-            gauge(
-                &mut registry,
-                ("sync_position", "Where the revocation log ended then"),
-                sync.to.get(),
-            );
+            let help = "Time since the end of the revocation log was reached";
+            figures.0.register("sync_age_seconds", help, age);
+            figures.gauge("sync_position", "Where the revocation log ended then", sync.to.get());
         }
         if let Some(rebuild) = self.service.rebuild_progress() {
-            gauge(
-                &mut registry,
-                ("rebuild_entries", "Entries of the running rebuild"),
-                rebuild.entries,
-            );
+            figures.gauge("rebuild_entries", "Entries of the running rebuild", rebuild.entries);
             if let Some(of) = rebuild.of_at_most {
-                gauge(
-                    &mut registry,
-                    ("rebuild_of_at_most", "Entries it will have at most"),
-                    of,
-                );
+                figures.gauge("rebuild_of_at_most", "Entries it will have at most", of);
             }
         }
         if let Some(count) = self.blacklist.as_ref().and_then(|blacklist| blacklist.count().ok()) {
-            gauge(
-                &mut registry,
-                ("blacklist_entries", "Entries of the blacklist in this process"),
-                count as u64,
-            );
+            let help = "Entries of the blacklist in this process";
+            figures.gauge("blacklist_entries", help, count as u64);
         }
-        registry
+        figures.0
     }
 }
 
-type Named = (&'static str, &'static str);
+struct Figures(Registry);
 
-fn gauge(registry: &mut Registry, (name, help): Named, value: u64) {
-    let gauge = Gauge::<i64>::default();
-    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-    registry.register(name, help, gauge);
-}
-
-fn counter(registry: &mut Registry, (name, help): Named, value: u64) {
-    let counter = Counter::<u64>::default();
-    counter.inc_by(value);
-    registry.register(name, help, counter);
-}
-
-fn counters(
-    registry: &mut Registry,
-    (name, help): Named,
-    label: &'static str,
-    values: impl IntoIterator<Item = (&'static str, u64)>,
-) {
-    let family = Family::<[(&str, &str); 1], Counter>::default();
-    for (value, count) in values {
-        family.get_or_create(&[(label, value)]).inc_by(count);
+impl Figures {
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        self.0.register(name, help, gauge);
     }
-    registry.register(name, help, family);
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value);
+        self.0.register(name, help, counter);
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: impl IntoIterator<Item = (&'static str, u64)>,
+    ) {
+        let family = Family::<[(&str, &str); 1], Counter>::default();
+        for (value, count) in values {
+            family.get_or_create(&[(label, value)]).inc_by(count);
+        }
+        self.0.register(name, help, family);
+    }
 }

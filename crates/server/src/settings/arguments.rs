@@ -7,6 +7,8 @@ use std::{ffi::OsString, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+use super::Setting;
+
 /// A node of Rescind: a service whose JSON Web Tokens can be taken back.
 ///
 /// Without a command it serves.
@@ -160,6 +162,12 @@ macro_rules! given {
         impl Given {
             /// The variables that are settings.
             pub(crate) const VARIABLES: &[&str] = &[$($variable),+];
+
+            $(
+                pub(super) fn $field(&self) -> Setting<'_> {
+                    Setting::new($variable, &self.$field)
+                }
+            )+
         }
     };
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Faults, Given, Setting, Tokens, listening::is_loopback, tokens::duration};
+use super::{Faults, Given, Tokens, listening::is_loopback, tokens::duration};
 
 /// Who hears of revocations, and how long the log waits for them.
 #[derive(Debug, Clone)]
@@ -34,17 +34,18 @@ impl Events {
     const SHORTEST_RETENTION: Duration = Duration::from_secs(60);
 
     pub(super) fn judge(given: &Given, tokens: &Tokens, faults: &mut Faults) -> Self {
-        let setting = Setting::new("RESCIND_EVENT_RECEIVERS", &given.event_receivers);
         let must = "must be addresses with commas between them, each once and perhaps followed by audience=NAME and \
                     bearer=TOKEN: https://shop.example/events audience=shop. An address is https, or http on this machine, \
                     without a user, a query or a fragment: it is logged";
-        let receivers = faults.parsed_by(setting, must, receivers).unwrap_or_default();
+        let receivers = faults
+            .parsed_by(given.event_receivers(), must, receivers)
+            .unwrap_or_default();
         let preset = tokens.policy.preset;
         if !receivers.is_empty() && !tokens.policy.keeps_sessions() {
             let must = format!("must not be set under RESCIND_POLICY={preset}, under which a logout revokes nothing");
-            faults.add(setting.variable, must);
+            faults.add("RESCIND_EVENT_RECEIVERS", must);
         }
-        let retention = duration("RESCIND_EVENT_RETENTION", &given.event_retention, faults).unwrap_or(Self::RETENTION);
+        let retention = duration(given.event_retention(), faults).unwrap_or(Self::RETENTION);
         let must = "must be at least 1m";
         faults.require(retention >= Self::SHORTEST_RETENTION, "RESCIND_EVENT_RETENTION", must);
         Self { receivers, retention }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use rescind_api::RateLimit;
 use rescind_session::Config;
 
-use super::{Faults, Given, Setting, tokens::duration};
+use super::{Faults, Given, tokens::duration};
 
 /// Limits on what clients may use.
 #[derive(Debug, Clone)]
@@ -31,10 +31,9 @@ impl Limits {
 
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
         let must = "must be a number and a period, such as 10/min, 100/hour or 5/s, or off";
-        let mut rate = |variable, given| faults.parsed(Setting::new(variable, given), must).unwrap_or_default();
-        let login_limit = rate("RESCIND_LOGIN_LIMIT", &given.login_limit);
-        let signup_limit = rate("RESCIND_SIGNUP_LIMIT", &given.signup_limit);
-        let sessions = Setting::new("RESCIND_SESSIONS_PER_USER", &given.sessions_per_user);
+        let mut rate = |setting| faults.parsed(setting, must).unwrap_or_default();
+        let login_limit = rate(given.login_limit());
+        let signup_limit = rate(given.signup_limit());
         let must = "must be a number of sessions, at least 1, or off";
         let count = |text: &str| {
             if text == "off" {
@@ -44,12 +43,11 @@ impl Limits {
             }
         };
         let sessions_per_user = faults
-            .parsed_by(sessions, must, count)
+            .parsed_by(given.sessions_per_user(), must, count)
             .unwrap_or(NonZeroUsize::new(100));
-        let connections = Setting::new("RESCIND_MAX_CONNECTIONS", &given.max_connections);
-        let max_connections = faults.parsed(connections, "must be a number of connections, at least 1");
-        let store_timeout =
-            duration("RESCIND_STORE_TIMEOUT", &given.store_timeout, faults).unwrap_or(Self::STORE_TIMEOUT);
+        let must = "must be a number of connections, at least 1";
+        let max_connections = faults.parsed(given.max_connections(), must);
+        let store_timeout = duration(given.store_timeout(), faults).unwrap_or(Self::STORE_TIMEOUT);
         let must =
             "must be longer than nothing and at most an hour: no store answers in no time, and nobody waits longer";
         faults.require(
@@ -57,14 +55,14 @@ impl Limits {
             "RESCIND_STORE_TIMEOUT",
             must,
         );
-        let proxies = Setting::new("RESCIND_TRUSTED_PROXIES", &given.trusted_proxies);
         let must = "must be addresses or networks with commas between them, such as 10.0.0.0/8,192.0.2.7";
+        let trusted_proxies = faults.parsed_by(given.trusted_proxies(), must, networks);
         Self {
             login_limit,
             signup_limit,
             sessions_per_user,
             max_connections,
-            trusted_proxies: faults.parsed_by(proxies, must, networks).unwrap_or_default(),
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
             store_timeout,
         }
     }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::{Faults, Given, Setting};
+use super::{Faults, Given};
 
 /// The address that the program listens on, and its public URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,33 +25,28 @@ impl Listening {
     const BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
-        let bind = Setting::new("RESCIND_BIND", &given.bind);
         let must = "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
-        let bind = faults.parsed(bind, must).unwrap_or(Self::BIND);
-        let metrics = Setting::new("RESCIND_METRICS_BIND", &given.metrics_bind);
+        let bind = faults.parsed(given.bind(), must).unwrap_or(Self::BIND);
         let must = "must be an IP address and a port, such as 127.0.0.1:9090 or [::1]:9090";
-        let metrics: Option<SocketAddr> = faults.parsed(metrics, must);
+        let metrics: Option<SocketAddr> = faults.parsed(given.metrics_bind(), must);
         let is_apart = metrics.is_none_or(|metrics| metrics.port() == 0 || metrics != bind);
         let must = "must not be the address of RESCIND_BIND: the figures are not for clients";
         faults.require(is_apart, "RESCIND_METRICS_BIND", must);
-        let public_url = Setting::new("RESCIND_PUBLIC_URL", &given.public_url);
         let must = "must be the address that people type, http:// or https://, a host and perhaps a port, and nothing after \
                     that: https://tokens.example";
-        let url = faults.parsed_by(public_url, must, |text| origin(text).ok_or(()));
+        let url = faults.parsed_by(given.public_url(), must, |text| origin(text).ok_or(()));
         let must = "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0";
-        let is_known = public_url.is_given() || !bind.ip().is_unspecified();
+        let is_known = given.public_url().is_given() || !bind.ip().is_unspecified();
         faults.require(is_known, "RESCIND_PUBLIC_URL", must);
-        let prefix = Setting::new("RESCIND_COOKIE_PREFIX", &given.cookie_prefix);
         let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";
         // Browsers give names that begin with `__` a meaning.
         let name = |text: &str| name(text, 32).and_then(|name| if name.starts_with('_') { Err(()) } else { Ok(name) });
-        let forward_auth = Setting::new("RESCIND_FORWARD_AUTH", &given.forward_auth);
-        let same_method = faults.is_second(forward_auth, ["get", "envoy"], "must be get or envoy");
+        let same_method = faults.is_second(given.forward_auth(), ["get", "envoy"], "must be get or envoy");
         Self {
             bind,
             public_url: url,
             metrics,
-            cookie_prefix: faults.parsed_by(prefix, must, name),
+            cookie_prefix: faults.parsed_by(given.cookie_prefix(), must, name),
             forward_auth_same_method: same_method,
         }
     }

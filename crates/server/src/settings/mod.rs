@@ -124,10 +124,11 @@ impl Settings {
         let mut faults = Faults::default();
         let listening = Listening::judge(given, &mut faults);
         let (additions, own) = own(&listening, &mut faults);
-        let clients = Setting::new("RESCIND_OAUTH_CLIENTS", &given.oauth_clients);
         let must = "must be id:sha256:hash pairs with commas or spaces between them, as `rescind clients new` prints them; no id \
                     may be `rescind`, which stands for sessions of no client";
-        let oauth_clients = faults.parsed_by(clients, must, oauth_clients).unwrap_or_default();
+        let oauth_clients = faults
+            .parsed_by(given.oauth_clients(), must, oauth_clients)
+            .unwrap_or_default();
         let must = "must be a name of at most 32 letters, digits, dots, dashes and underscores";
         let tokens = Tokens::judge(given, &mut faults);
         let settings = Self {
@@ -136,9 +137,7 @@ impl Settings {
             tokens,
             limits: Limits::judge(given, &mut faults),
             oauth_clients,
-            node: faults.parsed_by(Setting::new("RESCIND_NODE", &given.node), must, |text| {
-                listening::name(text, 32)
-            }),
+            node: faults.parsed_by(given.node(), must, |text| listening::name(text, 32)),
             listening,
             own: additions.variables,
         };

@@ -1,8 +1,6 @@
 //! The settings of the database, the blacklist and the keys.
 
 use std::{
-    ffi::OsString,
-    fmt,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -32,13 +30,14 @@ pub struct Storage {
 }
 
 /// The database.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
 #[non_exhaustive]
 pub enum Database {
     /// The SQLite file in the data directory. The program migrates its schema by itself.
     Embedded(PathBuf),
-    /// The database in `DATABASE_URL`. Its owner migrates its schema.
-    Chosen(String),
+    /// The database in `DATABASE_URL`. Its owner migrates its schema. Debug prints only the scheme: the rest may hold a
+    /// password.
+    Chosen(#[debug("{:?}", scheme(_0))] String),
 }
 
 impl Database {
@@ -48,21 +47,12 @@ impl Database {
     }
 }
 
-/// Prints only the scheme of the URL, which may hold a password.
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Embedded(path) => f.debug_tuple("Embedded").field(path).finish(),
-            Self::Chosen(url) => f.debug_tuple("Chosen").field(&scheme(url)).finish(),
-        }
-    }
-}
-
 /// The Redis that holds the blacklist, which nodes share.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, derive_more::Debug)]
 #[non_exhaustive]
 pub struct Redis {
-    /// Its URL.
+    /// Its URL. Debug prints only the scheme: the rest may hold a password.
+    #[debug("{:?}", scheme(url))]
     pub url: String,
     /// How many connections to it at most.
     pub connections: usize,
@@ -89,18 +79,6 @@ impl Redis {
     const NAMESPACE: &str = "rescind";
 }
 
-/// Prints only the scheme of the URL, which may hold a password.
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis")
-            .field("url", &scheme(&self.url))
-            .field("connections", &self.connections)
-            .field("namespace", &self.namespace)
-            .field("read", &self.read)
-            .finish()
-    }
-}
-
 /// The lengths of a lease.
 const LEASES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(1);
 /// As many as requests that wait for a store at once, on one node under moderate load.
@@ -110,21 +88,14 @@ const MOST_CONNECTIONS: u16 = 1_000;
 
 impl Storage {
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
-        let directory = |value: &Option<OsString>| {
-            value
-                .as_deref()
-                .filter(|value| !value.is_empty())
-                .map(|value| Path::new(value).to_owned())
-        };
-        let data_dir = directory(&given.data_dir).unwrap_or_else(|| PathBuf::from("data"));
-        let database_connections = Setting::new("RESCIND_DATABASE_CONNECTIONS", &given.database_connections);
-        let algorithm = Setting::new("RESCIND_ALGORITHM", &given.algorithm);
+        let directory = |setting: Setting<'_>| setting.given.map(PathBuf::from);
+        let data_dir = directory(given.data_dir()).unwrap_or_else(|| PathBuf::from("data"));
         Self {
-            database: database(Setting::new("DATABASE_URL", &given.database_url), &data_dir, faults),
-            database_connections: connections(database_connections, faults).into(),
+            database: database(given.database_url(), &data_dir, faults),
+            database_connections: connections(given.database_connections(), faults).into(),
             redis: redis(given, faults),
-            keys: directory(&given.keys).unwrap_or_else(|| data_dir.join("keys")),
-            algorithm: faults.parsed(algorithm, "must be EdDSA, ES256, RS256 or HS256"),
+            keys: directory(given.keys()).unwrap_or_else(|| data_dir.join("keys")),
+            algorithm: faults.parsed(given.algorithm(), "must be EdDSA, ES256, RS256 or HS256"),
             data_dir,
         }
     }
@@ -145,11 +116,8 @@ fn database(setting: Setting<'_>, data_dir: &Path, faults: &mut Faults) -> Datab
 }
 
 fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
-    let url = Setting::new("REDIS_URL", &given.redis_url);
-    let count = Setting::new("RESCIND_REDIS_CONNECTIONS", &given.redis_connections);
-    let namespace = Setting::new("RESCIND_REDIS_NAMESPACE", &given.redis_namespace);
-    let read = Setting::new("RESCIND_BLACKLIST_READ", &given.blacklist_read);
-    let lease = Setting::new("RESCIND_LEASE", &given.lease);
+    let (count, namespace) = (given.redis_connections(), given.redis_namespace());
+    let (url, read, lease) = (given.redis_url(), given.blacklist_read(), given.lease());
     let replicated = faults.is_second(read, ["direct", "replicated"], "must be direct or replicated");
     if !url.is_given() {
         let must = "must not be replicated without REDIS_URL: the nodes share their blacklist in Redis";
@@ -174,7 +142,7 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
         let must = "must not be set unless RESCIND_BLACKLIST_READ is replicated";
         faults.require(!lease.is_given(), lease.variable, must);
     }
-    let lease = duration(lease.variable, &given.lease, faults).unwrap_or(ReplicatedBlacklist::LEASE);
+    let lease = duration(lease, faults).unwrap_or(ReplicatedBlacklist::LEASE);
     let must = "must be from 20ms to 1s: no node trusts a Redis for longer than a second";
     faults.require(LEASES.contains(&lease), "RESCIND_LEASE", must);
     Some(Redis {

@@ -50,13 +50,12 @@ impl Tokens {
     }
 
     pub(super) fn judge(given: &Given, faults: &mut Faults) -> Self {
-        let preset = Setting::new("RESCIND_POLICY", &given.policy);
         let must = "must be stored, client_delete, short_lived, rotation or blacklist";
-        let preset = faults.parsed::<Preset>(preset, must).unwrap_or_default();
-        let leeway = duration("RESCIND_LEEWAY", &given.leeway, faults).unwrap_or_default();
+        let preset = faults.parsed::<Preset>(given.policy(), must).unwrap_or_default();
+        let leeway = duration(given.leeway(), faults).unwrap_or_default();
         let must = "must be at most 5m: revocations outlive their tokens by no more than that";
         faults.require(leeway <= MARGIN, "RESCIND_LEEWAY", must);
-        let jwks_max_age = duration("RESCIND_JWKS_MAX_AGE", &given.jwks_max_age, faults).unwrap_or(Self::JWKS_MAX_AGE);
+        let jwks_max_age = duration(given.jwks_max_age(), faults).unwrap_or(Self::JWKS_MAX_AGE);
         let must =
             "must be whole seconds, from 1s to 24h: a new key signs only after all copies of the old keys have expired";
         faults.require(
@@ -65,15 +64,13 @@ impl Tokens {
             "RESCIND_JWKS_MAX_AGE",
             must,
         );
-        let token_cache = Setting::new("RESCIND_TOKEN_CACHE", &given.token_cache);
         let must = "must be a number of tokens, at most 10000000, or 0 for none";
         let count = |text: &str| text.parse().ok().filter(|count| *count <= 10_000_000).ok_or(());
         let token_cache = faults
-            .parsed_by(token_cache, must, count)
+            .parsed_by(given.token_cache(), must, count)
             .unwrap_or(VerifiedTokens::USUAL);
         let policy = policy(preset, given, faults);
-        let status_list = Setting::new("RESCIND_STATUS_LIST", &given.status_list);
-        let status_list = faults.is_second(status_list, ["off", "on"], "must be on or off");
+        let status_list = faults.is_second(given.status_list(), ["off", "on"], "must be on or off");
         let must = "must be off under a policy that keeps no sessions: no token would have a place";
         faults.require(!status_list || policy.keeps_sessions(), "RESCIND_STATUS_LIST", must);
         Self {
@@ -89,7 +86,7 @@ impl Tokens {
 
 fn policy(preset: Preset, given: &Given, faults: &mut Faults) -> Policy {
     let mut policy = Policy::preset(preset);
-    let access_ttl = duration("RESCIND_ACCESS_TTL", &given.access_ttl, faults);
+    let access_ttl = duration(given.access_ttl(), faults);
     policy.access_ttl = access_ttl.unwrap_or(policy.access_ttl);
     let must = "must be whole seconds, at least 1s: that is what a token can say";
     faults.require(
@@ -98,9 +95,9 @@ fn policy(preset: Preset, given: &Given, faults: &mut Faults) -> Policy {
         must,
     );
 
-    let session_max = duration("RESCIND_SESSION_MAX", &given.session_max, faults);
-    let refresh_ttl = duration("RESCIND_REFRESH_TTL", &given.refresh_ttl, faults);
-    let grace = duration("RESCIND_GRACE", &given.grace, faults);
+    let session_max = duration(given.session_max(), faults);
+    let refresh_ttl = duration(given.refresh_ttl(), faults);
+    let grace = duration(given.grace(), faults);
     let Some(defaults) = policy.refresh else {
         for (variable, value) in [
             ("RESCIND_REFRESH_TTL", refresh_ttl),
@@ -155,25 +152,16 @@ fn validated(policy: Policy, faults: &mut Faults) -> Policy {
 }
 
 fn audience(given: &Given, faults: &mut Faults) -> String {
-    let setting = Setting::new("RESCIND_AUDIENCE", &given.audience);
     let must = "must be at most 200 characters, none of them a space or a control character";
     let fits = |name: &str| {
         let fits = name.len() <= 200 && !name.chars().any(|c| c.is_whitespace() || c.is_control());
         if fits { Ok(name.to_owned()) } else { Err(()) }
     };
     faults
-        .parsed_by(setting, must, fits)
+        .parsed_by(given.audience(), must, fits)
         .unwrap_or_else(|| "rescind-api".to_owned())
 }
 
-pub(super) fn duration(
-    variable: &'static str,
-    given: &Option<std::ffi::OsString>,
-    faults: &mut Faults,
-) -> Option<Duration> {
-    faults.parsed_by(
-        Setting::new(variable, given),
-        MUST_BE_DURATION,
-        humantime::parse_duration,
-    )
+pub(super) fn duration(setting: Setting<'_>, faults: &mut Faults) -> Option<Duration> {
+    faults.parsed_by(setting, MUST_BE_DURATION, humantime::parse_duration)
 }
