@@ -39,32 +39,20 @@ impl ApiClient {
 
     /// `POST /api/users`.
     pub async fn sign_up(&self, username: &str, password: &str) -> Reply {
-        self.post(
-            "/api/users",
-            None,
-            Some(&json!({"username": username, "password": password})),
-        )
-        .await
+        let body = json!({"username": username, "password": password});
+        self.post("/api/users", None, Some(&body)).await
     }
 
     /// `POST /api/login`. [`Reply::tokens`] returns the tokens.
     pub async fn log_in(&self, username: &str, password: &str) -> Reply {
-        self.post(
-            "/api/login",
-            None,
-            Some(&json!({"username": username, "password": password})),
-        )
-        .await
+        let body = json!({"username": username, "password": password});
+        self.post("/api/login", None, Some(&body)).await
     }
 
     /// `POST /api/refresh`.
     pub async fn refresh(&self, refresh_token: &SecretString) -> Reply {
-        self.post(
-            "/api/refresh",
-            None,
-            Some(&json!({"refresh_token": refresh_token.expose_secret()})),
-        )
-        .await
+        let body = json!({"refresh_token": refresh_token.expose_secret()});
+        self.post("/api/refresh", None, Some(&body)).await
     }
 
     /// `POST /api/logout` with the access token.
@@ -74,12 +62,8 @@ impl ApiClient {
 
     /// `POST /api/logout` with the refresh token only, like a client whose access token has expired.
     pub async fn log_out_by_refresh_token(&self, refresh_token: &SecretString) -> Reply {
-        self.post(
-            "/api/logout",
-            None,
-            Some(&json!({"refresh_token": refresh_token.expose_secret()})),
-        )
-        .await
+        let body = json!({"refresh_token": refresh_token.expose_secret()});
+        self.post("/api/logout", None, Some(&body)).await
     }
 
     /// `POST /api/logout-everywhere`.

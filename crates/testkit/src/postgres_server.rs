@@ -287,18 +287,8 @@ impl PostgresServer {
             PathBuf::from("psql")
         };
         tokio::process::Command::new(psql)
-            .args([
-                "-X",
-                "-q",
-                "-A",
-                "-t",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-d",
-                url,
-                "-c",
-                statements,
-            ])
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .args(["-d", url, "-c", statements])
             .kill_on_drop(true)
             .output()
             .await
@@ -318,13 +308,8 @@ impl PostgresServer {
     fn copy_from(&self, primary: &str) {
         let mut backup = as_owner(Command::new(self.binaries.join("pg_basebackup")));
         backup
-            .args([
-                "--write-recovery-conf",
-                "--checkpoint=fast",
-                "--no-sync",
-                "--dbname",
-                primary,
-            ])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .args(["--dbname", primary])
             .arg("-D")
             .arg(self.data_dir())
             .current_dir(self.directory());

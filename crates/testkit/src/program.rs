@@ -353,11 +353,8 @@ impl Running {
         let answered_200 = async {
             loop {
                 tick.tick().await;
-                if client
-                    .attempt(client.request("GET", "/health/ready"))
-                    .await
-                    .is_ok_and(|r| r.status == 200)
-                {
+                let answer = client.attempt(client.request("GET", "/health/ready")).await;
+                if answer.is_ok_and(|reply| reply.status == 200) {
                     return;
                 }
             }

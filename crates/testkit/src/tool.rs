@@ -45,47 +45,33 @@ pub enum Tool {
 }
 
 impl Tool {
-    fn name(self) -> &'static str {
+    /// What it is called, and the command that installs it.
+    fn name_and_install(self) -> (&'static str, &'static str) {
         match self {
-            Self::Chromium => "Chromium with chromedriver",
-            Self::Faketime => "libfaketime",
-            Self::Curl => "curl",
-            Self::Jq => "jq",
-            Self::Axe => "axe-core",
-            Self::PythonClients => "OAuth clients from PyPI",
-            Self::NpmClients => "node and OAuth clients from npm",
-            Self::Redis => "redis-server",
-            Self::Postgres => "a Postgres server",
-            Self::PgBouncer => "pgbouncer",
-            Self::Nginx => "nginx",
-            Self::Python => "python3",
-            Self::OpenSsl => "openssl",
-            Self::Schemathesis => "schemathesis",
-        }
-    }
-
-    /// The command that installs it.
-    fn install(self) -> &'static str {
-        match self {
-            Self::Chromium => "apt-get install chromium chromium-driver",
-            Self::Faketime => "apt-get install faketime",
-            Self::Curl => "apt-get install curl",
-            Self::Jq => "apt-get install jq",
-            Self::Axe => "npm ci --ignore-scripts --prefix web/tests/look",
-            Self::PythonClients => {
+            Self::Chromium => ("Chromium with chromedriver", "apt-get install chromium chromium-driver"),
+            Self::Faketime => ("libfaketime", "apt-get install faketime"),
+            Self::Curl => ("curl", "apt-get install curl"),
+            Self::Jq => ("jq", "apt-get install jq"),
+            Self::Axe => ("axe-core", "npm ci --ignore-scripts --prefix web/tests/look"),
+            Self::PythonClients => (
+                "OAuth clients from PyPI",
                 "python3 -m venv web/tests/oauth/python/.venv && web/tests/oauth/python/.venv/bin/pip install \
-                 --require-hashes -r web/tests/oauth/python/requirements.txt"
-            }
-            Self::NpmClients => "npm ci --ignore-scripts --prefix web/tests/oauth/npm",
-            Self::Redis => "apt-get install redis-server",
-            Self::Postgres => "apt-get install postgresql",
-            Self::PgBouncer => "apt-get install pgbouncer",
-            Self::Nginx => "apt-get install nginx-light",
-            Self::Python => "apt-get install python3",
-            Self::OpenSsl => "apt-get install openssl",
-            Self::Schemathesis => {
-                "cd web/tests/openapi && python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.txt"
-            }
+                 --require-hashes -r web/tests/oauth/python/requirements.txt",
+            ),
+            Self::NpmClients => (
+                "node and OAuth clients from npm",
+                "npm ci --ignore-scripts --prefix web/tests/oauth/npm",
+            ),
+            Self::Redis => ("redis-server", "apt-get install redis-server"),
+            Self::Postgres => ("a Postgres server", "apt-get install postgresql"),
+            Self::PgBouncer => ("pgbouncer", "apt-get install pgbouncer"),
+            Self::Nginx => ("nginx", "apt-get install nginx-light"),
+            Self::Python => ("python3", "apt-get install python3"),
+            Self::OpenSsl => ("openssl", "apt-get install openssl"),
+            Self::Schemathesis => (
+                "schemathesis",
+                "cd web/tests/openapi && python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.txt",
+            ),
         }
     }
 
@@ -141,11 +127,8 @@ pub fn needs(tool: Tool) -> Option<PathBuf> {
 }
 
 fn complaint(test: &str, tool: Tool) -> String {
-    format!(
-        "LEFT OUT: {test} needs {}; {}, or run scripts/test.sh",
-        tool.name(),
-        tool.install()
-    )
+    let (name, install) = tool.name_and_install();
+    format!("LEFT OUT: {test} needs {name}; {install}, or run scripts/test.sh")
 }
 
 /// The browser.
