@@ -13,12 +13,12 @@
 //! A button is a POST that leads back here; a GET, also of an earlier step, computes nothing and changes no state. A button that is not possible
 //! any more, on a page that stayed open or was never drawn, is answered with the reason and the current page.
 
-use std::{borrow::Borrow, time::Duration};
+use std::{borrow::Borrow, ops::RangeInclusive, time::Duration};
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
-use rescind_api::{Form, Problem, Rescind};
+use rescind_api::{FieldError, Form, Problem, Rescind};
 use rescind_lab::{Action, Answer, MOST_STEPS, PASSWORD, Setup, USERNAME};
 use rescind_session::Check;
 use serde::Deserialize;
@@ -34,13 +34,7 @@ use super::{
     words::{AnswerWords, label, of_answer},
 };
 use crate::{
-    pages::{
-        Reader, draw, failed,
-        frame::{Field, Frame},
-        see_other,
-        times::to_the_second,
-        with_cookies,
-    },
+    pages::{Reader, draw, failed, form::Refusal, frame::Frame, see_other, times::to_the_second, with_cookies},
     trace::{
         Shown, cost,
         stage::{Button, Stage},
@@ -90,13 +84,20 @@ struct Page<'a> {
     everything: Option<Everything>,
     costs: Vec<(&'static str, String, String)>,
     other: Answer,
-    fields: Vec<Field>,
-    has_error: bool,
+    lifetimes: Lifetimes,
+    refusal: Refusal,
 }
 
 impl Page<'_> {
     fn chapter(&self) -> &str {
         self.choosing.chapter.as_deref().unwrap_or(self.answer.slug())
+    }
+
+    fn life_label(&self) -> &'static str {
+        match self.answer {
+            Answer::Sessions => "A session lives",
+            _ => "An access token lives",
+        }
     }
 
     /// Templates pass some numbers by value and some by reference.
@@ -111,8 +112,8 @@ type Look = (Reader, web::Data<Sandboxes>);
 struct Special {
     step: Option<usize>,
     notice: Option<String>,
-    /// The fields of the lifetimes, if one is wrong.
-    fields: Option<Vec<Field>>,
+    /// The lifetimes as they were typed, if one is wrong.
+    refused: Option<(Lifetimes, Refusal)>,
 }
 
 /// `GET /lab/{answer}`
@@ -190,9 +191,9 @@ async fn restart(
             let reply = see_other(&format!("/lab/{}", answer.slug()));
             with_cookies(reply, known.cookie.as_slice())
         }
-        Err(fields) => {
+        Err(refused) => {
             let special = Special {
-                fields: Some(fields),
+                refused: Some(refused),
                 ..Special::default()
             };
             draw_own(&look, StatusCode::UNPROCESSABLE_ENTITY, answer, special).await
@@ -220,6 +221,8 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
         format!("/lab/{}{step}", answer.slug())
     });
     stage.notice = special.notice;
+    let refused = special.refused;
+    let (lifetimes, refusal) = refused.unwrap_or_else(|| (Lifetimes::of(setup), Refusal::default()));
     buttons::add(&mut stage, sandbox, &context);
     let page = Page {
         frame: look.0.frame(format!("{}, step by step", answer.name())).await,
@@ -244,8 +247,8 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
         },
         costs: cost::table(sandbox, beside),
         other: beside.setup().answer,
-        has_error: special.fields.is_some(),
-        fields: special.fields.unwrap_or_else(|| fields(setup)),
+        lifetimes,
+        refusal,
     };
     draw(status, &page)
 }
@@ -265,70 +268,61 @@ fn lives(setup: &Setup) -> String {
     }
 }
 
-fn fields(setup: &Setup) -> Vec<Field> {
-    let field = |name, label, hint, time| Field {
-        name,
-        label,
-        autocomplete: "off",
-        hint: Some(hint),
-        focus: false,
-        ..Field::username(&humantime::format_duration(time).to_string())
-    };
-    let (label, life) = match setup.answer {
-        Answer::Sessions => ("A session lives", setup.session_life),
-        _ => ("An access token lives", setup.policy.access_ttl),
-    };
-    let mut fields = vec![field("access", label, "Such as 90s, 5m or 12h.", life)];
-    if let (Some(refresh), Some(_)) = (setup.policy.refresh, setup.answer.preset()) {
-        let label = "Grace for a used refresh token";
-        fields.push(field("grace", label, "Such as 0s, 10s or 30s.", refresh.grace));
-    }
-    fields
-}
-
 impl Lifetimes {
-    /// The setup with the chosen lifetimes; or the fields again, with their errors.
-    fn chosen(&self, mut setup: Setup) -> Result<Setup, Vec<Field>> {
-        let mut told = fields(&setup);
-        for (field, typed) in told.iter_mut().zip([&self.access, &self.grace]) {
-            if let Some(typed) = typed {
-                field.value.clone_from(typed);
-            }
+    fn of(setup: &Setup) -> Self {
+        let words = |time| humantime::format_duration(time).to_string();
+        let access = match setup.answer {
+            Answer::Sessions => setup.session_life,
+            _ => setup.policy.access_ttl,
+        };
+        let refresh = setup.policy.refresh.filter(|_| setup.answer.preset().is_some());
+        Self {
+            access: Some(words(access)),
+            grace: refresh.map(|refresh| words(refresh.grace)),
         }
-        let must = "must be between 1s and 7days, in whole seconds";
-        if let Some(access) = read(&mut told, "access", A_SECOND, LONGEST, must) {
+    }
+
+    /// The setup with these lifetimes; or what was typed, with its errors.
+    fn chosen(self, mut setup: Setup) -> Result<Setup, (Self, Refusal)> {
+        let usual = Self::of(&setup);
+        let mut typed = Self {
+            access: self.access.or(usual.access),
+            grace: usual.grace.map(|usual| self.grace.unwrap_or(usual)),
+        };
+        let mut refusal = Refusal::default();
+        let must = FieldError::new("access", "must be between 1s and 7days, in whole seconds");
+        if let Some(access) = read(&mut typed.access, A_SECOND..=LONGEST, must, &mut refusal) {
             setup.policy.access_ttl = access;
             setup.session_life = access;
         }
         if let Some(refresh) = &mut setup.policy.refresh {
-            let longest = setup.policy.access_ttl;
+            let allowed = Duration::ZERO..=setup.policy.access_ttl;
             let must = "must be at most as long as an access token lives, in whole seconds";
-            if let Some(grace) = read(&mut told, "grace", Duration::ZERO, longest, must) {
+            if let Some(grace) = read(&mut typed.grace, allowed, FieldError::new("grace", must), &mut refusal) {
                 refresh.grace = grace;
             }
         }
-        if told.iter().any(|field| field.error.is_some()) {
-            return Err(told);
+        match refusal.fields.is_empty() {
+            true => Ok(setup),
+            false => Err((typed, refusal)),
         }
-        Ok(setup)
     }
 }
 
-/// Parses a field as a length of time, if it is an allowed one.
+/// Parses what was typed as a length of time, if it is an allowed one.
 fn read(
-    fields: &mut [Field],
-    name: &str,
-    shortest: Duration,
-    longest: Duration,
-    must: &'static str,
+    typed: &mut Option<String>,
+    allowed: RangeInclusive<Duration>,
+    must: FieldError,
+    refusal: &mut Refusal,
 ) -> Option<Duration> {
-    let field = fields.iter_mut().find(|field| field.name == name)?;
-    let time = humantime::parse_duration(field.value.trim())
+    let typed = typed.as_mut()?;
+    let time = humantime::parse_duration(typed.trim())
         .ok()
-        .filter(|time| (shortest..=longest).contains(time) && time.subsec_nanos() == 0);
+        .filter(|time| allowed.contains(time) && time.subsec_nanos() == 0);
     if time.is_none() {
-        field.error = Some(must.to_owned());
-        field.value.truncate(field.value.floor_char_boundary(40));
+        typed.truncate(typed.floor_char_boundary(40));
+        refusal.fields.push(must);
     }
     time
 }

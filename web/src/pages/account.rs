@@ -65,14 +65,7 @@ pub(crate) async fn show(
     rescind: Rescind,
     page: web::Query<Page>,
 ) -> actix_web::Result<HttpResponse> {
-    let authenticated = match visitor {
-        Visitor::LoggedIn(authenticated) => authenticated,
-        Visitor::Stale => return Ok(browser::to_refresh(&request)),
-        Visitor::Anonymous => return Ok(browser::to_login(&request)),
-    };
-    let Some(user) = site.user(&rescind, &authenticated).await? else {
-        return Ok(browser::to_login(&request));
-    };
+    let (authenticated, user) = site.owner(&request, &rescind, visitor).await?;
     let service = rescind.service();
     let (policy, now) = (service.policy(), service.now().map_err(Problem::from)?);
     let username = shown(user.username.as_str()).to_owned();

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::{
     Site,
     device_name::device_name,
-    draw_again,
-    frame::{Field, Frame, explained},
+    form::{Refusal, draw_again},
+    frame::Frame,
     renewed, see_other,
     times::Time,
     with_cookies,
@@ -113,35 +113,7 @@ impl Device {
 struct PasswordAgain<'a> {
     frame: Frame,
     action: &'a str,
-    error: Option<String>,
-    fields: [Field; 1],
-}
-
-impl PasswordAgain<'_> {
-    async fn ask(
-        request: &HttpRequest,
-        site: &Site,
-        rescind: &Rescind,
-        asks: Authenticated,
-        why: &Problem,
-    ) -> actix_web::Result<HttpResponse> {
-        let who = site.who(rescind, &Visitor::LoggedIn(asks)).await?;
-        let field = Field {
-            focus: true,
-            ..Field::password("current-password")
-        };
-        let mut page = PasswordAgain {
-            frame: site.frame(request, "Your password, please", who),
-            action: request.path(),
-            error: None,
-            fields: [field],
-        };
-        match why {
-            Problem::InsufficientUserAuthentication { .. } => {}
-            why => page.error = Some(explained(why)),
-        }
-        draw_again(why, &page)
-    }
+    refusal: Refusal,
 }
 
 /// Another device than this one needs a fresh login, or the password in the form.
@@ -174,23 +146,19 @@ pub(crate) async fn log_out_one(
     let password = sent.and_then(|Form(fields)| fields.into_iter().find(|(name, _)| name == "password"));
     let password = password.map(|(_, typed)| typed);
     let pressed = renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out that device", None);
-    let asks = match pressed.await? {
-        Ok(asks) => asks,
-        Err(answer) => return Ok(answer),
-    };
+    let asks = pressed.await?;
     let service = rescind.service();
     let session = session.into_inner();
-    if session != asks.session_id() && service.policy().keeps_sessions() {
-        match require_password(&request, &rescind, &asks, password.as_deref()).await {
-            Ok(()) => {}
-            Err(
-                problem @ (Problem::InsufficientUserAuthentication { .. }
-                | Problem::InvalidCredentials
-                | Problem::RateLimited { .. }
-                | Problem::Overloaded),
-            ) => return PasswordAgain::ask(&request, &site, &rescind, asks, &problem).await,
-            Err(problem) => return Err(problem.into()),
-        }
+    if session != asks.session_id()
+        && service.policy().keeps_sessions()
+        && let Err(problem) = require_password(&request, &rescind, &asks, password.as_deref()).await
+    {
+        let who = site.who(&rescind, Some(&Visitor::LoggedIn(asks))).await?;
+        return draw_again(problem, |refusal| PasswordAgain {
+            frame: site.frame(&request, "Your password, please", who),
+            action: request.path(),
+            refusal,
+        });
     }
     let dies = dies(&rescind, &asks, |kept| kept.id == session).await?;
     service
@@ -211,10 +179,7 @@ pub(crate) async fn log_out_everywhere(
     rescind: Rescind,
     sent: renewed::Sent,
 ) -> actix_web::Result<HttpResponse> {
-    let asks = match renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out everywhere", sent).await? {
-        Ok(asks) => asks,
-        Err(answer) => return Ok(answer),
-    };
+    let asks = renewed::whoever_pressed(&request, visitor, (&site, &rescind), "Log out everywhere", sent).await?;
     let dies = dies(&rescind, &asks, |_| true).await?;
     rescind
         .service()

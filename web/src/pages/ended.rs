@@ -14,6 +14,7 @@ use rescind_session::{
 
 use super::{
     devices::Device as Listed,
+    frame::Who,
     times::Time,
     words::{Said, WORDS},
 };
@@ -28,9 +29,12 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// From the browser's cookies. `None`, if the person ended the session here or never had one; and while the store does
-    /// not answer, since the page around it is the way out.
-    pub(crate) async fn of(request: &HttpRequest, rescind: &Rescind) -> Option<Self> {
+    /// From the browser's cookies. `None`, if the person is logged in, ended the session here or never had one; and while the
+    /// store does not answer, since the page around it is the way out.
+    pub(crate) async fn of(request: &HttpRequest, rescind: &Rescind, who: &Who) -> Option<Self> {
+        if *who != Who::Nobody {
+            return None;
+        }
         Self::of_session(rescind, browser::ended_session(request, rescind).await)
     }
 

@@ -61,14 +61,10 @@ pub(crate) async fn show(
     if matches!(visitor, Visitor::Stale) {
         return Ok(browser::to_refresh(&request));
     }
-    let who = site.who(&rescind, &visitor).await?;
+    let who = site.who(&rescind, Some(&visitor)).await?;
     let (notice, read) = match who {
         Who::Nobody => browser::Notice::take(&request, &rescind, None).unzip(),
         Who::Somebody(_) | Who::Unknown => (None, None),
-    };
-    let ended = match who {
-        Who::Nobody => Ended::of(&request, &rescind).await,
-        Who::Somebody(_) | Who::Unknown => None,
     };
     let mut stage = site.opening().cloned();
     if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
@@ -76,9 +72,9 @@ pub(crate) async fn show(
     }
     let page = Home {
         stage,
+        ended: Ended::of(&request, &rescind, &who).await,
         frame: site.frame(&request, "Does a stolen token still work?", who),
         notice: notice.and_then(|done| Notice::of(done, rescind.service().policy())),
-        ended,
     };
     with_cookies(draw(StatusCode::OK, &page)?, read.as_slice())
 }

@@ -15,6 +15,7 @@ pub(crate) mod device_name;
 mod devices;
 mod ended;
 mod errors;
+pub(crate) mod form;
 pub(crate) mod frame;
 mod home;
 mod login;
@@ -38,7 +39,7 @@ use actix_web::{
     web,
 };
 use askama::Template;
-use rescind_api::{Part, Problem, Routes, extractor_problems};
+use rescind_api::{Part, Routes, extractor_problems};
 
 pub(crate) use errors::as_pages as errors_as_pages;
 pub(crate) use site::{Reader, Site};
@@ -113,18 +114,9 @@ pub(crate) fn draw(status: StatusCode, page: &impl Template) -> actix_web::Resul
         .body(html))
 }
 
-/// Draws a form again with its errors, and with the headers that the API sends in that case.
-fn draw_again(problem: &Problem, page: &impl Template) -> actix_web::Result<HttpResponse> {
-    let told = actix_web::ResponseError::error_response(problem);
-    let mut drawn = draw(told.status(), page)?;
-    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
-        if let Some(value) = told.headers().get(&name) {
-            drawn.headers_mut().insert(name, value.clone());
-        }
-    }
-    // For the middlewares: the form shows it in words.
-    drawn.extensions_mut().insert(problem.clone());
-    Ok(drawn)
+/// An answer that comes instead of a handler's own, to be returned with `?`.
+fn instead(answer: HttpResponse) -> actix_web::Error {
+    actix_web::error::InternalError::from_response("answered otherwise", answer).into()
 }
 
 /// Redirects with a GET, so that a reload of the target does not send the form again.

@@ -13,9 +13,9 @@ use rescind_session::{Password, User, UserKind};
 use serde::Deserialize;
 
 use super::{
-    Site, draw, draw_again,
-    frame::{Field, Frame, Who, explained, tell},
-    login::missing,
+    Site, draw,
+    form::{Refusal, draw_again, draw_problem, require},
+    frame::{Frame, Who},
     renewed, see_other, with_cookies,
 };
 use crate::accounts::shown;
@@ -25,11 +25,11 @@ use crate::accounts::shown;
 struct NewPassword {
     frame: Frame,
     username: String,
-    error: Option<String>,
+    refusal: Refusal,
     /// The access token had expired when the form was sent.
     renewed: bool,
-    /// The old password and the new one; none for a demo account, whose password cannot be changed.
-    fields: Option<[Field; 2]>,
+    /// Whether it is a demo account, whose password cannot be changed.
+    is_demo: bool,
 }
 
 /// A repeat is harmless but not needed: the program does the rest by itself.
@@ -37,46 +37,16 @@ const PENDING: &str = "Your password is changed, and your other sessions are end
                        still be accepted.";
 
 impl NewPassword {
-    fn new(request: &HttpRequest, site: &Site, user: &User) -> Self {
-        let old = Field {
-            name: "old_password",
-            label: "Old password",
-            focus: true,
-            ..Field::password("current-password")
-        };
-        let new = Field {
-            name: "new_password",
-            label: "New password",
-            hint: Some("At least 15 characters."),
-            ..Field::password("new-password")
-        };
+    fn new(request: &HttpRequest, site: &Site, user: &User, why: &str) -> Self {
         let username = shown(user.username.as_str()).to_owned();
+        let title = format!("{why}Change your password");
         Self {
-            frame: site.frame(request, "Change your password", Who::Somebody(username.clone())),
+            frame: site.frame(request, title, Who::Somebody(username.clone())),
             username,
-            error: None,
+            refusal: Refusal::default(),
             renewed: false,
-            fields: match user.kind {
-                UserKind::Person => Some([old, new]),
-                UserKind::Demo => None,
-            },
+            is_demo: user.kind == UserKind::Demo,
         }
-    }
-
-    fn refused(mut self, problem: &Problem) -> actix_web::Result<HttpResponse> {
-        let title = match problem {
-            Problem::RevocationPending(_) => "Changed, but: ",
-            _ => "Not changed: ",
-        };
-        self.frame.title.insert_str(0, title);
-        match (&mut self.fields, problem) {
-            (Some(fields), Problem::InvalidInput(errors)) => tell(fields, errors),
-            // The page shows the reason in any case.
-            (None, Problem::DemoAccount) => {}
-            (_, Problem::RevocationPending(_)) => self.error = Some(PENDING.to_owned()),
-            _ => self.error = Some(explained(problem)),
-        }
-        draw_again(problem, &self)
     }
 }
 
@@ -95,15 +65,8 @@ pub(crate) async fn show(
     site: web::Data<Site>,
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
-    let asks = match visitor {
-        Visitor::LoggedIn(asks) => asks,
-        Visitor::Stale => return Ok(browser::to_refresh(&request)),
-        Visitor::Anonymous => return Ok(browser::to_login(&request)),
-    };
-    let Some(user) = site.user(&rescind, &asks).await? else {
-        return Ok(browser::to_login(&request));
-    };
-    draw(StatusCode::OK, &NewPassword::new(&request, &site, &user))
+    let (_, user) = site.owner(&request, &rescind, visitor).await?;
+    draw(StatusCode::OK, &NewPassword::new(&request, &site, &user, ""))
 }
 
 pub(crate) async fn submit(
@@ -113,28 +76,30 @@ pub(crate) async fn submit(
     rescind: Rescind,
     Form(typed): Form<Typed>,
 ) -> actix_web::Result<HttpResponse> {
-    let asks = match visitor {
-        Visitor::LoggedIn(asks) => asks,
-        Visitor::Stale => return renew(&request, &site, &rescind).await,
-        Visitor::Anonymous => return Ok(browser::to_login(&request)),
-    };
-    let Some(user) = site.user(&rescind, &asks).await? else {
-        return Ok(browser::to_login(&request));
-    };
-    let page = NewPassword::new(&request, &site, &user);
+    if matches!(visitor, Visitor::Stale) {
+        return renew(&request, &site, &rescind).await;
+    }
+    let (asks, user) = site.owner(&request, &rescind, visitor).await?;
     match change(&request, &rescind, (&asks, &user), typed).await {
         Ok(()) => {
             let notice = Notice::PasswordChanged.cookie(&rescind, Some(asks.session_id()))?;
             with_cookies(see_other("/account"), &[notice])
         }
-        Err(
-            problem @ (Problem::InvalidInput(_)
-            | Problem::DemoAccount
-            | Problem::RateLimited { .. }
-            | Problem::Overloaded
-            | Problem::RevocationPending(_)),
-        ) => page.refused(&problem),
-        Err(problem) => Err(problem.into()),
+        Err(problem @ Problem::RevocationPending(_)) => {
+            let refusal = Refusal {
+                error: Some(PENDING.to_owned()),
+                fields: Vec::new(),
+            };
+            let page = NewPassword {
+                refusal,
+                ..NewPassword::new(&request, &site, &user, "Changed, but: ")
+            };
+            draw_problem(problem, &page)
+        }
+        Err(problem) => draw_again(problem, |refusal| NewPassword {
+            refusal,
+            ..NewPassword::new(&request, &site, &user, "Not changed: ")
+        }),
     }
 }
 
@@ -144,13 +109,10 @@ async fn change(
     asks: (&Authenticated, &User),
     typed: Typed,
 ) -> Result<(), Problem> {
-    let missing = missing([
+    require([
         ("old_password", &typed.old_password),
         ("new_password", &typed.new_password),
-    ]);
-    if !missing.is_empty() {
-        return Err(Problem::InvalidInput(missing));
-    }
+    ])?;
     let (old, new) = (Password::new(typed.old_password), Password::new(typed.new_password));
     browser::change_password(request, rescind, asks, &old, &new).await
 }
@@ -158,17 +120,14 @@ async fn change(
 /// The form again, with new tokens and empty fields. Other forms come back with hidden fields for the typed text, but a page
 /// must not contain a password.
 async fn renew(request: &HttpRequest, site: &Site, rescind: &Rescind) -> actix_web::Result<HttpResponse> {
-    let renewal = match renewed::in_passing(request, rescind).await? {
-        Ok(renewal) => renewal,
-        Err(answer) => return Ok(answer),
-    };
+    let renewal = renewed::in_passing(request, rescind).await?;
     let user = rescind.service().user(&renewal.claims().subject).await;
     let Some(user) = user.map_err(Problem::from)? else {
         return Ok(browser::to_login(request));
     };
     let page = NewPassword {
         renewed: true,
-        ..NewPassword::new(request, site, &user)
+        ..NewPassword::new(request, site, &user, "")
     };
     draw(StatusCode::OK, &page)
 }

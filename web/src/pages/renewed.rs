@@ -4,18 +4,17 @@
 //! the same form again. Rejected: doing it at once. An old access token with a refresh token does not prove that the session
 //! is still open at that moment, and it would be done even if the browser does not store the new cookies.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, http::StatusCode};
 use askama::Template;
 use rescind_api::{
     Authenticated, Form, Problem, Rescind, Visitor,
     browser::{self, BrowserLogin},
 };
-use rescind_session::token::AccessClaims;
 
 use super::{
     Site, draw,
     frame::{Frame, Who},
-    see_other,
+    instead, see_other,
 };
 
 #[derive(Template)]
@@ -30,53 +29,41 @@ struct Renewed<'a> {
 /// The fields of any form; `None`, if the body is no form.
 pub(crate) type Sent = Option<Form<Vec<(String, String)>>>;
 
-/// The person who pressed a button, or the page to answer instead. `button` is its label.
+/// The person who pressed a button. `button` is its label.
+///
+/// # Errors
+/// The page to answer instead.
 pub(crate) async fn whoever_pressed(
     request: &HttpRequest,
     visitor: Visitor,
     (site, rescind): (&Site, &Rescind),
     button: &str,
     sent: Sent,
-) -> actix_web::Result<Result<Authenticated, HttpResponse>> {
+) -> actix_web::Result<Authenticated> {
     match visitor {
-        Visitor::LoggedIn(authenticated) => Ok(Ok(authenticated)),
-        Visitor::Anonymous => Ok(Err(see_other("/login?next=/account"))),
-        Visitor::Stale => renew(request, (site, rescind), button, sent).await.map(Err),
+        Visitor::LoggedIn(authenticated) => return Ok(authenticated),
+        Visitor::Anonymous => return Err(instead(see_other("/login?next=/account"))),
+        Visitor::Stale => {}
     }
-}
-
-async fn renew(
-    request: &HttpRequest,
-    (site, rescind): (&Site, &Rescind),
-    button: &str,
-    sent: Sent,
-) -> actix_web::Result<HttpResponse> {
-    let renewal = match in_passing(request, rescind).await? {
-        Ok(renewal) => renewal,
-        Err(answer) => return Ok(answer),
-    };
+    let renewal = in_passing(request, rescind).await?;
+    let user = rescind.service().user(&renewal.claims().subject).await;
+    let who = user.map_err(Problem::from)?.map_or(Who::Unknown, |user| Who::of(&user));
     let page = Renewed {
-        frame: site.frame(request, "Renewed: press again", name(rescind, renewal.claims()).await?),
+        frame: site.frame(request, "Renewed: press again", who),
         action: request.path(),
         button,
         kept: sent.as_ref().map_or(&[], |Form(fields)| fields.as_slice()),
     };
-    draw(StatusCode::OK, &page)
+    Err(instead(draw(StatusCode::OK, &page)?))
 }
 
-/// Renews the tokens of a form's sender. The inner error is a redirect to the login.
-pub(crate) async fn in_passing(
-    request: &HttpRequest,
-    rescind: &Rescind,
-) -> Result<Result<BrowserLogin, HttpResponse>, Problem> {
+/// Renews the tokens of a form's sender.
+///
+/// # Errors
+/// A redirect to the login, if there are none for them.
+pub(crate) async fn in_passing(request: &HttpRequest, rescind: &Rescind) -> actix_web::Result<BrowserLogin> {
     match browser::renew(request, rescind).await {
-        Ok(renewal) => Ok(Ok(renewal)),
-        Err(problem) if problem.is_failed_refresh() => Ok(Err(see_other("/login?next=/account"))),
-        Err(problem) => Err(problem),
+        Err(problem) if problem.is_failed_refresh() => Err(instead(see_other("/login?next=/account"))),
+        renewed => Ok(renewed?),
     }
-}
-
-async fn name(rescind: &Rescind, claims: &AccessClaims) -> Result<Who, Problem> {
-    let user = rescind.service().user(&claims.subject).await?;
-    Ok(user.map_or(Who::Unknown, |user| Who::of(&user)))
 }

@@ -2,40 +2,23 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{FieldError, Form, Problem, Rescind, Visitor, browser};
+use rescind_api::{Form, Problem, Rescind, Visitor, browser};
 use rescind_session::Password;
 
 use super::{
-    Site, draw, draw_again,
-    frame::{Field, Frame, Who, explained, tell},
+    Site, draw,
+    form::{Refusal, draw_again},
+    frame::{Frame, Who},
     login::Typed,
     see_other,
 };
 
 #[derive(Template)]
 #[template(path = "signup.html")]
-struct SignUp {
+struct SignUp<'a> {
     frame: Frame,
-    error: Option<String>,
-    fields: [Field; 2],
-}
-
-impl SignUp {
-    fn new(request: &HttpRequest, site: &Site, who: Who, username: &str) -> Self {
-        let name = Field {
-            hint: Some("Letters, digits and . _ - + @"),
-            ..Field::username(username)
-        };
-        let password = Field {
-            hint: Some("At least 15 characters."),
-            ..Field::password("new-password")
-        };
-        Self {
-            frame: site.frame(request, "Sign up", who),
-            error: None,
-            fields: [name, password],
-        }
-    }
+    refusal: Refusal,
+    username: &'a str,
 }
 
 pub(crate) async fn show(
@@ -44,11 +27,13 @@ pub(crate) async fn show(
     site: web::Data<Site>,
     rescind: Rescind,
 ) -> actix_web::Result<HttpResponse> {
-    let who = match &visitor {
-        Ok(visitor) => site.who(&rescind, visitor).await?,
-        Err(_) => Who::Nobody,
+    let who = site.who(&rescind, visitor.as_ref().ok()).await?;
+    let page = SignUp {
+        frame: site.frame(&request, "Sign up", who),
+        refusal: Refusal::default(),
+        username: "",
     };
-    draw(StatusCode::OK, &SignUp::new(&request, &site, who, ""))
+    draw(StatusCode::OK, &page)
 }
 
 pub(crate) async fn submit(
@@ -60,7 +45,11 @@ pub(crate) async fn submit(
     let Typed { username, password, .. } = typed;
     let password = Password::new(password);
     if let Err(problem) = browser::sign_up(&request, &rescind, &username, &password).await {
-        return refused(&request, &site, &username, problem);
+        return draw_again(problem, |refusal| SignUp {
+            frame: site.frame(&request, "Not signed up: Sign up", Who::Nobody),
+            refusal,
+            username: &username,
+        });
     }
     // The account exists: sending this form again would report that the name is taken.
     Ok(match browser::log_in(&request, &rescind, &username, &password).await {
@@ -70,19 +59,4 @@ pub(crate) async fn submit(
             see_other("/login?next=/account")
         }
     })
-}
-
-fn refused(request: &HttpRequest, site: &Site, username: &str, problem: Problem) -> actix_web::Result<HttpResponse> {
-    let mut page = SignUp::new(request, site, Who::Nobody, username);
-    page.frame.title.insert_str(0, "Not signed up: ");
-    match &problem {
-        Problem::InvalidInput(errors) => tell(&mut page.fields, errors),
-        Problem::UsernameTaken => {
-            let taken = FieldError::new("username", "is taken; choose another");
-            tell(&mut page.fields, &[taken]);
-        }
-        Problem::RateLimited { .. } | Problem::Overloaded => page.error = Some(explained(&problem)),
-        _ => return Err(problem.into()),
-    }
-    draw_again(&problem, &page)
 }

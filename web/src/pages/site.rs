@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures::future::LocalBoxFuture;
-use rescind_api::{Authenticated, Problem, Rescind, Visitor};
+use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
 use rescind_session::User;
 
 use super::{
     assets::Assets,
     frame::{Frame, Place, Who},
+    instead,
     session_state::SessionState,
     theme::{self, Theme},
     words::{WORDS, facts},
@@ -81,9 +82,30 @@ impl Site {
         Ok(rescind.service().user(authenticated.user_id()).await?)
     }
 
+    /// The owner of a private page.
+    ///
+    /// # Errors
+    /// The way to the login, or to a new access token.
+    pub(crate) async fn owner(
+        &self,
+        request: &HttpRequest,
+        rescind: &Rescind,
+        visitor: Visitor,
+    ) -> actix_web::Result<(Authenticated, User)> {
+        let authenticated = match visitor {
+            Visitor::LoggedIn(authenticated) => authenticated,
+            Visitor::Stale => return Err(instead(browser::to_refresh(request))),
+            Visitor::Anonymous => return Err(instead(browser::to_login(request))),
+        };
+        match self.user(rescind, &authenticated).await? {
+            Some(user) => Ok((authenticated, user)),
+            None => Err(instead(browser::to_login(request))),
+        }
+    }
+
     /// The user named in the frame of a public page.
-    pub(crate) async fn who(&self, rescind: &Rescind, visitor: &Visitor) -> Result<Who, Problem> {
-        let Visitor::LoggedIn(authenticated) = visitor else {
+    pub(crate) async fn who(&self, rescind: &Rescind, visitor: Option<&Visitor>) -> Result<Who, Problem> {
+        let Some(Visitor::LoggedIn(authenticated)) = visitor else {
             return Ok(Who::Nobody);
         };
         let user = self.user(rescind, authenticated).await?;
@@ -129,7 +151,11 @@ impl Reader {
     pub(crate) async fn frame(&self, title: impl Into<String>) -> Frame {
         let who = match &self.visitor {
             Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-            Ok(visitor) => self.site.who(&self.rescind, visitor).await.unwrap_or(Who::Unknown),
+            Ok(visitor) => self
+                .site
+                .who(&self.rescind, Some(visitor))
+                .await
+                .unwrap_or(Who::Unknown),
         };
         self.site.frame(&self.request, title, who)
     }
