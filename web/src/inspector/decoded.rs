@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use actix_web::{ResponseError, http::StatusCode};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_session::token::{PartsError, SessionId, TokenParts};
 use serde::{
@@ -32,25 +33,11 @@ pub(crate) struct Part {
     pub(crate) members: Members,
 }
 
-/// Why a text cannot be decoded. It contains no part of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Undecodable {
-    Empty,
-    TooLong,
-    /// It has a space or a line break in it.
-    InPieces,
-    RefreshToken,
-    /// Another number of parts than three.
-    Parts(usize),
-    /// Three parts, but the first or the second is not JSON in base64url.
-    NotJson,
-}
-
 impl Decoded {
-    pub(crate) fn of(token: &str) -> Result<Self, Undecodable> {
+    pub(crate) fn of(token: &str) -> Result<Self, Refusal> {
         match TokenParts::split_without_verifying(token) {
-            Ok(_) => Self::split(token).ok_or(Undecodable::NotJson),
-            Err(error) => Err(Undecodable::because(token, error)),
+            Ok(_) => Self::split(token).ok_or_else(|| Refusal::because("NotJson")),
+            Err(error) => Err(Refusal::undecodable(token, error)),
         }
     }
 
@@ -68,32 +55,11 @@ impl Decoded {
     }
 }
 
-impl Undecodable {
-    fn because(token: &str, error: PartsError) -> Self {
-        if token.is_empty() {
-            return Self::Empty;
-        }
-        if error == PartsError::TooLong {
-            return Self::TooLong;
-        }
-        if token.starts_with(REFRESH) {
-            return Self::RefreshToken;
-        }
-        if token.contains(char::is_whitespace) {
-            return Self::InPieces;
-        }
-        match token.split('.').count() {
-            3 => Self::NotJson,
-            parts => Self::Parts(parts),
-        }
-    }
-}
-
 /// The longest value that can be written into a token, in characters.
 pub(crate) const LONGEST_VALUE: usize = 200;
 
 /// Why no token is shown. It contains no part of the token, and the field comes back empty: a token is a secret.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Refusal(pub(super) String);
 
 impl Refusal {
@@ -109,13 +75,32 @@ impl Refusal {
         Self(facts.fill(WORDS.refusals.get(why).map_or("", String::as_str)))
     }
 
-    pub(crate) fn undecodable(why: Undecodable) -> Self {
-        match why {
-            Undecodable::Parts(5) => Self::because("FiveParts"),
-            Undecodable::Parts(1) => Self::because("OnePart"),
-            Undecodable::Parts(parts) => Self::with("Parts", Facts::default().with("parts", parts.to_string())),
-            why => Self::because(&format!("{why:?}")),
-        }
+    fn undecodable(token: &str, error: PartsError) -> Self {
+        let why = match token.split('.').count() {
+            _ if token.is_empty() => "Empty",
+            _ if error == PartsError::TooLong => "TooLong",
+            _ if token.starts_with(REFRESH) => "RefreshToken",
+            _ if token.contains(char::is_whitespace) => "InPieces",
+            1 => "OnePart",
+            // The first or the second is not JSON in base64url.
+            3 => "NotJson",
+            5 => "FiveParts",
+            parts => return Self::with("Parts", Facts::default().with("parts", parts.to_string())),
+        };
+        Self::because(why)
+    }
+}
+
+/// For `?`: the page shows it beside the field.
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::UNPROCESSABLE_ENTITY
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -177,19 +162,9 @@ impl Members {
         }
     }
 
-    /// One line per member, for people.
+    /// For people.
     pub(crate) fn pretty(&self) -> String {
-        let lines: Vec<_> = self
-            .iter()
-            .map(|(name, value)| {
-                let value = serde_json::to_string_pretty(value).unwrap_or_default();
-                format!("  {}: {}", Value::from(name), value.replace('\n', "\n  "))
-            })
-            .collect();
-        match lines.as_slice() {
-            [] => "{}".to_owned(),
-            lines => format!("{{\n{}\n}}", lines.join(",\n")),
-        }
+        serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
 

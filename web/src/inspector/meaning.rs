@@ -32,7 +32,3 @@ pub(crate) fn of(place: Place, name: &str) -> Option<&'static Meaning> {
     };
     table.iter().find(|meaning| meaning.name == name)
 }
-
-pub(crate) fn is_instant(name: &str) -> bool {
-    matches!(name, "exp" | "nbf" | "iat" | "auth_time")
-}

@@ -30,9 +30,8 @@ pub(crate) mod tampering;
 mod verified;
 mod words;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode, web};
 use rescind_api::{Form, Problem, Rescind, Visitor, browser};
-use rescind_session::token::AccessToken;
 use serde::Deserialize;
 
 use crate::{
@@ -40,7 +39,7 @@ use crate::{
     pages::{Site, draw, read},
 };
 use decoded::{Decoded, Refusal};
-use own::{Keeper, Own};
+use own::Own;
 use page::{Page, Shown};
 use tampering::{Change, Tampered};
 use verified::Verified;
@@ -81,15 +80,19 @@ async fn show(
     rescind: Rescind,
     sandboxes: web::Data<Sandboxes>,
 ) -> actix_web::Result<HttpResponse> {
-    let own = match visitor {
-        Visitor::Stale => return Ok(browser::to_refresh(&request)),
-        Visitor::LoggedIn(authenticated) => Own::of_login(&rescind, &authenticated),
-        Visitor::Anonymous => Own::nobodys(),
-    };
-    let own = own.and_of(&sandboxes, &request).await;
-    let frame = site.frame(&request, "Inspector", own.who(&rescind).await?);
+    if matches!(visitor, Visitor::Stale) {
+        return Ok(browser::to_refresh(&request));
+    }
+    let own = Own::of(&request, &rescind, visitor, &sandboxes).await?;
     let now = rescind.service().now().map_err(Problem::from)?;
-    draw(StatusCode::OK, &Page::empty(frame, &own).with_example(now))
+    let page = Page {
+        frame: site.frame(&request, "Inspector", own.who(&rescind).await?),
+        own: &own,
+        refusal: None,
+        shown: Some(Shown::strangers(EXAMPLE.to_owned().into(), Decoded::of(EXAMPLE)?, now)),
+        is_example: true,
+    };
+    draw(StatusCode::OK, &page)
 }
 
 async fn submit(
@@ -100,75 +103,63 @@ async fn submit(
     sandboxes: web::Data<Sandboxes>,
     sent: Result<Form<Sent>, Problem>,
 ) -> actix_web::Result<HttpResponse> {
-    let own = match visitor {
-        Visitor::LoggedIn(authenticated) => Own::of_login(&rescind, &authenticated),
-        Visitor::Anonymous => Own::nobodys(),
-        // Other forms offer to be sent again. This one would have to keep a stranger's token in the page until then.
-        Visitor::Stale => Own::renewed(&request, &rescind).await?,
+    let own = Own::of(&request, &rescind, visitor, &sandboxes).await?;
+    let (title, shown, refusal) = match inspected(&own, &rescind, sent).await {
+        Ok(shown) => ("Inspector", Some(shown), None),
+        Err(error) => match error.as_error::<Refusal>() {
+            Some(refusal) => ("Nothing to inspect: Inspector", None, Some(refusal.clone())),
+            None => return Err(error),
+        },
     };
-    let own = own.and_of(&sandboxes, &request).await;
-    let frame = site.frame(&request, "Inspector", own.who(&rescind).await?);
-    let page = Page::empty(frame, &own);
-    match inspected(&own, &rescind, sent).await? {
-        Ok(shown) => draw(StatusCode::OK, &page.showing(shown)),
-        Err(refusal) => draw(StatusCode::UNPROCESSABLE_ENTITY, &page.refusing(refusal)),
-    }
+    let status = refusal.as_ref().map_or(StatusCode::OK, Refusal::status_code);
+    let page = Page {
+        frame: site.frame(&request, title, own.who(&rescind).await?),
+        own: &own,
+        refusal,
+        shown,
+        is_example: false,
+    };
+    draw(status, &page)
 }
 
-/// The inner error goes beside the field.
-async fn inspected(
-    own: &Own,
-    rescind: &Rescind,
-    sent: Result<Form<Sent>, Problem>,
-) -> actix_web::Result<Result<Shown, Refusal>> {
+/// # Errors
+/// A [`Refusal`] goes beside the field.
+async fn inspected(own: &Own, rescind: &Rescind, sent: Result<Form<Sent>, Problem>) -> actix_web::Result<Shown> {
     let sent = match sent {
         Ok(Form(sent)) => sent,
         // A body over the form limit counts as a token that is too long.
-        Err(Problem::PayloadTooLarge) => return Ok(Err(Refusal::because("TooLong"))),
+        Err(Problem::PayloadTooLarge) => return Err(Refusal::because("TooLong").into()),
         Err(problem) => return Err(problem.into()),
     };
     // A pasted token takes precedence over the choice.
-    let pasted = !sent.token.trim().is_empty() || sent.which.is_empty() || sent.which == PASTED;
-    let which = if pasted { PASTED.to_owned() } else { sent.which };
-    let token = if pasted {
-        AccessToken::from(without_scheme(sent.token.trim()).to_owned())
+    let pasted = sent.token.trim();
+    let (which, token) = if pasted.is_empty() && !sent.which.is_empty() && sent.which != PASTED {
+        let token = own.token(&sent.which).ok_or_else(|| Refusal::because("Gone"))?;
+        (sent.which, token.clone())
     } else {
-        match own.token(&which) {
-            Some(token) => token.clone(),
-            None => return Ok(Err(Refusal::because("Gone"))),
-        }
+        (PASTED.to_owned(), without_scheme(pasted).to_owned().into())
     };
-    let decoded = match Decoded::of(token.expose_secret()) {
-        Ok(decoded) => decoded,
-        Err(why) => return Ok(Err(Refusal::undecodable(why))),
-    };
+    let decoded = Decoded::of(token.expose_secret())?;
     let Some(keeper) = own.keeper_of(&token, &decoded).await? else {
         let now = rescind.service().now().map_err(Problem::from)?;
-        return Ok(Ok(Shown::strangers(token, decoded, now)));
+        return Ok(Shown::strangers(token, decoded, now));
     };
-    let tampered = match sent.change.as_deref() {
-        None => None,
-        Some(button) => match Change::read(button, &sent.member, &sent.value) {
-            Ok(change) => Some(Tampered::new(&decoded, change)),
-            Err(refusal) => return Ok(Err(refusal)),
-        },
+    let now = keeper.service.now().map_err(Problem::from)?;
+    let mut shown = Shown {
+        base: Some((which, token.clone())),
+        ..Shown::strangers(token, decoded, now)
     };
-    let (shown, marks) = match tampered {
-        None => (token.clone(), None),
-        Some(Tampered { token, marks }) => (token, Some(marks)),
-    };
-    let (decoded, verified) = match judged(keeper, &shown).await? {
-        Ok(judged) => judged,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    Ok(Ok(Shown {
-        base: Some((which, token)),
-        token: shown,
-        decoded,
-        verified,
-        marks,
-        now: keeper.now()?,
-    }))
+    if let Some(button) = &sent.change {
+        let change = Change::read(button, &sent.member, &sent.value)?;
+        let Tampered { token, marks } = Tampered::new(&shown.decoded, change);
+        shown.decoded = Decoded::of(token.expose_secret())?;
+        (shown.token, shown.marks) = (token, Some(marks));
+    }
+    // The rule is applied to the changed token again: a visitor's own must not be changed into a stranger's.
+    if keeper.may_check(&shown.decoded) {
+        shown.verified = Verified::by(keeper, &shown.decoded, shown.token.expose_secret()).await?;
+    }
+    Ok(shown)
 }
 
 /// People paste a whole header line: `Authorization: Bearer eyJ…`.
@@ -177,19 +168,4 @@ fn without_scheme(text: &str) -> &str {
         Some((before, token)) if before.trim_end().to_ascii_lowercase().ends_with("bearer") => token,
         _ => text,
     }
-}
-
-/// Applies the rule to the changed token again: a visitor's own must not be changed into a stranger's.
-async fn judged(keeper: &Keeper, token: &AccessToken) -> Result<Result<(Decoded, Verified), Refusal>, Problem> {
-    let text = token.expose_secret();
-    let decoded = match Decoded::of(text) {
-        Ok(decoded) => decoded,
-        Err(why) => return Ok(Err(Refusal::undecodable(why))),
-    };
-    let verified = if keeper.may_check(&decoded) {
-        Verified::by(keeper, &decoded, text).await?
-    } else {
-        Verified::Strangers
-    };
-    Ok(Ok((decoded, verified)))
 }

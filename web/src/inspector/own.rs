@@ -5,11 +5,7 @@
 //! A sandbox's keys sign only tokens that are useless outside of it, so it checks every token that names one of them.
 
 use actix_web::HttpRequest;
-use jiff::Timestamp;
-use rescind_api::{
-    Authenticated, Problem, Rescind,
-    browser::{self, BrowserLogin},
-};
+use rescind_api::{Problem, Rescind, Visitor, browser};
 use rescind_lab::Answer;
 use rescind_session::{
     SessionService,
@@ -19,12 +15,11 @@ use rescind_session::{
 use super::decoded::Decoded;
 use crate::{lab::Sandboxes, pages::frame::Who};
 
-const ACCESS: &str = "access";
-
+#[derive(Default)]
 pub(crate) struct Own {
     user: Option<UserId>,
     keepers: Vec<Keeper>,
-    tokens: Vec<OwnToken>,
+    pub(crate) tokens: Vec<OwnToken>,
 }
 
 pub(crate) struct OwnToken {
@@ -35,62 +30,45 @@ pub(crate) struct OwnToken {
 }
 
 pub(crate) struct Keeper {
-    service: SessionService,
-    about: About,
-}
-
-/// Which tokens a keeper may check.
-enum About {
-    /// Those of this session.
-    Session(SessionId),
-    /// Those that name one of its keys.
-    Keys,
+    pub(crate) service: SessionService,
+    /// The session whose tokens it may check; `None` for all that name one of its keys.
+    session: Option<SessionId>,
 }
 
 impl Own {
-    /// Of a visitor who is not logged in.
-    pub(crate) fn nobodys() -> Self {
-        Self {
-            user: None,
-            keepers: Vec::new(),
-            tokens: Vec::new(),
+    /// Those of the browser's own session, and of the visitor's sandboxes. If the access token has expired, a new one is
+    /// used; a visitor who cannot get one counts as not logged in. Other forms offer to be sent again; the inspector's would have
+    /// to keep a stranger's token in the page until then.
+    pub(crate) async fn of(
+        request: &HttpRequest,
+        rescind: &Rescind,
+        visitor: Visitor,
+        sandboxes: &Sandboxes,
+    ) -> Result<Self, Problem> {
+        let mut own = Self::default();
+        match visitor {
+            Visitor::LoggedIn(caller) => own.add_login(rescind, caller.claims(), caller.access_token()),
+            Visitor::Anonymous => {}
+            Visitor::Stale => match browser::renew(request, rescind).await {
+                Ok(renewed) => own.add_login(rescind, renewed.claims(), renewed.access_token()),
+                Err(problem) if matches!(problem, Problem::TokenMissing) || problem.is_failed_refresh() => {}
+                Err(problem) => return Err(problem),
+            },
         }
+        Ok(own.and_of(sandboxes, request).await)
     }
 
-    /// Of the browser's own session.
-    pub(crate) fn of_login(rescind: &Rescind, authenticated: &Authenticated) -> Self {
-        Self::of(rescind, authenticated.claims(), authenticated.access_token())
-    }
-
-    /// Of a browser with an expired access token, with a new one. A visitor who cannot get one counts as not logged in.
-    pub(crate) async fn renewed(request: &HttpRequest, rescind: &Rescind) -> Result<Self, Problem> {
-        let renewed = match browser::renew(request, rescind).await {
-            Ok(renewed) => renewed,
-            Err(problem) if matches!(problem, Problem::TokenMissing) || problem.is_failed_refresh() => {
-                return Ok(Self::nobodys());
-            }
-            Err(problem) => return Err(problem),
-        };
-        Ok(Self::of(
-            rescind,
-            renewed.claims(),
-            BrowserLogin::access_token(&renewed),
-        ))
-    }
-
-    fn of(rescind: &Rescind, claims: &AccessClaims, access: &AccessToken) -> Self {
-        Self {
-            user: Some(claims.subject.clone()),
-            keepers: vec![Keeper {
-                service: rescind.service().clone(),
-                about: About::Session(claims.session_id),
-            }],
-            tokens: vec![OwnToken {
-                id: ACCESS.to_owned(),
-                label: "Your own access token, from this browser’s cookie".to_owned(),
-                token: access.clone(),
-            }],
-        }
+    fn add_login(&mut self, rescind: &Rescind, claims: &AccessClaims, access: &AccessToken) {
+        self.user = Some(claims.subject.clone());
+        self.keepers.push(Keeper {
+            service: rescind.service().clone(),
+            session: Some(claims.session_id),
+        });
+        self.tokens.push(OwnToken {
+            id: "access".to_owned(),
+            label: "Your own access token, from this browser’s cookie".to_owned(),
+            token: access.clone(),
+        });
     }
 
     /// Adds the tokens of the visitor's sandboxes: the browser's, and the thief's copy if it differs.
@@ -103,32 +81,17 @@ impl Own {
             let found = bench.look(answer, |sandbox| {
                 let service = sandbox.service().cloned()?;
                 let yours = sandbox.access().map(str::to_owned);
-                let stolen = sandbox
-                    .loot()
-                    .access
-                    .clone()
-                    .filter(|stolen| Some(stolen) != yours.as_ref());
-                Some((service, yours, stolen))
+                let stolen = sandbox.loot().access.clone();
+                Some((service, stolen.filter(|stolen| Some(stolen) != yours.as_ref()), yours))
             });
-            let Some((service, yours, stolen)) = found.await.flatten() else {
+            let Some((service, stolen, yours)) = found.await.flatten() else {
                 continue;
             };
-            self.keepers.push(Keeper {
-                service,
-                about: About::Keys,
-            });
-            for (token, whose) in [(yours, "yours"), (stolen, "stolen")] {
+            self.keepers.push(Keeper { service, session: None });
+            for (token, id, whose) in [(yours, "yours", "yours"), (stolen, "stolen", "the thief’s copy")] {
                 self.tokens.extend(token.map(|token| OwnToken {
-                    id: format!("{}-{whose}", answer.slug()),
-                    label: format!(
-                        "From your sandbox “{}”: {}",
-                        answer.name(),
-                        if whose == "yours" {
-                            "yours"
-                        } else {
-                            "the thief’s copy"
-                        }
-                    ),
+                    id: format!("{}-{id}", answer.slug()),
+                    label: format!("From your sandbox “{}”: {whose}", answer.name()),
                     token: token.into(),
                 }));
             }
@@ -142,14 +105,6 @@ impl Own {
         };
         let user = rescind.service().user(&user).await?;
         Ok(user.map_or(Who::Nobody, |user| Who::of(&user)))
-    }
-
-    pub(crate) fn is_somebodys(&self) -> bool {
-        self.user.is_some()
-    }
-
-    pub(crate) fn tokens(&self) -> &[OwnToken] {
-        &self.tokens
     }
 
     pub(crate) fn token(&self, id: &str) -> Option<&AccessToken> {
@@ -169,30 +124,18 @@ impl Own {
 
 impl Keeper {
     async fn knows(&self, token: &AccessToken, decoded: &Decoded) -> Result<bool, Problem> {
-        match self.about {
-            About::Session(_) => Ok(self.may_check(decoded)),
-            About::Keys => {
-                let inspected = self.service.inspect(token.expose_secret()).await?;
-                let is_known = (TokenCheck::Key, Verdict::Passed);
-                Ok(inspected.token.checks().any(|check| check == is_known))
-            }
+        if self.session.is_some() {
+            return Ok(self.may_check(decoded));
         }
+        let inspected = self.service.inspect(token.expose_secret()).await?;
+        let is_known = (TokenCheck::Key, Verdict::Passed);
+        Ok(inspected.token.checks().any(|check| check == is_known))
     }
 
     /// Whether the rule allows it to check this token.
     pub(crate) fn may_check(&self, decoded: &Decoded) -> bool {
-        match self.about {
-            About::Session(session) => decoded.unverified_session() == Some(session),
-            About::Keys => true,
-        }
-    }
-
-    pub(crate) fn service(&self) -> &SessionService {
-        &self.service
-    }
-
-    pub(crate) fn now(&self) -> Result<Timestamp, Problem> {
-        Ok(self.service.now()?)
+        self.session
+            .is_none_or(|session| decoded.unverified_session() == Some(session))
     }
 }
 
@@ -235,7 +178,7 @@ mod tests {
         let request = TestRequest::get()
             .cookie(newcomer.cookie.clone().unwrap())
             .to_http_request();
-        let own = Own::nobodys().and_of(&sandboxes, &request).await;
+        let own = Own::default().and_of(&sandboxes, &request).await;
         let token = own.token("blacklist-yours").unwrap().clone();
         assert_eq!(verdict(&own, &token).await, Some(Outcome::Accepted(15)));
         press(Action::LogOut).await;
@@ -244,8 +187,8 @@ mod tests {
         let elsewhere = "eyJraWQiOiJ4In0.e30.AAAA".to_owned().into();
         assert_eq!(verdict(&own, &elsewhere).await, None);
         let nobody = TestRequest::get().to_http_request();
-        let strangers = Own::nobodys().and_of(&sandboxes, &nobody).await;
-        assert!(strangers.tokens().is_empty());
+        let strangers = Own::default().and_of(&sandboxes, &nobody).await;
+        assert!(strangers.tokens.is_empty());
         assert_eq!(verdict(&strangers, &token).await, None);
     }
 }

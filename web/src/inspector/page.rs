@@ -12,22 +12,20 @@ use super::{
     own::Own,
     tampering::{Marks, Place},
     verified::{Outcome, Verified},
-    words::longest,
 };
 use crate::pages::{
-    frame::Frame,
+    frame::{Frame, Who},
     times::{Time, span},
 };
 
 #[derive(Template)]
 #[template(path = "inspector/page.html")]
 pub(crate) struct Page<'a> {
-    frame: Frame,
-    own: &'a Own,
-    longest: String,
-    refusal: Option<Refusal>,
-    shown: Option<Shown>,
-    is_example: bool,
+    pub(crate) frame: Frame,
+    pub(crate) own: &'a Own,
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) shown: Option<Shown>,
+    pub(crate) is_example: bool,
 }
 
 pub(crate) struct Shown {
@@ -40,13 +38,6 @@ pub(crate) struct Shown {
     pub(crate) now: Timestamp,
 }
 
-struct PartShown<'a> {
-    place: Place,
-    part: &'a Part,
-    marks: Option<&'a Marks>,
-    now: Timestamp,
-}
-
 struct Entry<'a> {
     name: &'a str,
     value: String,
@@ -54,39 +45,6 @@ struct Entry<'a> {
     time: Option<Time>,
     twice: bool,
     changed: bool,
-}
-
-impl<'a> Page<'a> {
-    pub(crate) fn empty(frame: Frame, own: &'a Own) -> Self {
-        Self {
-            frame,
-            own,
-            longest: longest(),
-            refusal: None,
-            shown: None,
-            is_example: false,
-        }
-    }
-
-    pub(crate) fn with_example(mut self, now: Timestamp) -> Self {
-        let token = AccessToken::from(super::EXAMPLE.to_owned());
-        self.shown = Decoded::of(super::EXAMPLE)
-            .ok()
-            .map(|decoded| Shown::strangers(token, decoded, now));
-        self.is_example = true;
-        self
-    }
-
-    pub(crate) fn refusing(mut self, refusal: Refusal) -> Self {
-        self.frame.title.insert_str(0, "Nothing to inspect: ");
-        self.refusal = Some(refusal);
-        self
-    }
-
-    pub(crate) fn showing(mut self, shown: Shown) -> Self {
-        self.shown = Some(shown);
-        self
-    }
 }
 
 impl Shown {
@@ -112,61 +70,40 @@ impl Shown {
         marks.filter(|marks| marks.place == place && marks.anything())
     }
 
-    fn parts(&self) -> [PartShown<'_>; 2] {
-        let parts = [
+    fn parts(&self) -> [(Place, &Part); 2] {
+        [
             (Place::Header, &self.decoded.header),
             (Place::Claims, &self.decoded.claims),
-        ];
-        parts.map(|(place, part)| PartShown {
-            place,
-            part,
-            marks: self.changed(place),
-            now: self.now,
-        })
+        ]
     }
 
     /// The members that may be changed; not the session, see [`tampering`](super::tampering).
     fn members(&self) -> Vec<String> {
-        let header = self
-            .decoded
-            .header
-            .members
-            .iter()
-            .map(|(name, _)| format!("header.{name}"));
-        let claims = self
-            .decoded
-            .claims
-            .members
-            .iter()
-            .map(|(name, _)| format!("claims.{name}"));
-        header.chain(claims).filter(|member| member != "claims.sid").collect()
-    }
-}
-
-impl<'a> PartShown<'a> {
-    fn class(&self) -> &'static str {
-        match self.place {
-            Place::Header => "header",
-            Place::Claims | Place::Signature => "claims",
-        }
+        let names = self.parts().into_iter().flat_map(|(place, part)| {
+            let names = part.members.iter();
+            names.map(move |(name, _)| format!("{}.{name}", place.class()))
+        });
+        names.filter(|member| member != "claims.sid").collect()
     }
 
-    fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
-        self.part.members.iter().map(|(name, value)| Entry {
+    fn entries<'a>(&self, place: Place, part: &'a Part) -> Vec<Entry<'a>> {
+        let changed = self.changed(place).and_then(|marks| marks.member.as_deref());
+        let entry = |(name, value): (&'a str, &Value)| Entry {
             name,
             value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            meaning: meaning::of(self.place, name),
-            time: time(name, value, self.now).filter(|_| self.place == Place::Claims),
-            twice: self.part.members.stands_twice(name),
-            changed: self.marks.is_some_and(|marks| marks.member.as_deref() == Some(name)),
-        })
+            meaning: meaning::of(place, name),
+            time: time(name, value, self.now).filter(|_| place == Place::Claims),
+            twice: part.members.stands_twice(name),
+            changed: changed == Some(name),
+        };
+        part.members.iter().map(entry).collect()
     }
 }
 
 /// The instant of a claim that is one. Its words do not count down: they are relative to the inspection.
 fn time(name: &str, value: &Value, now: Timestamp) -> Option<Time> {
     let at = Timestamp::from_second(value.as_i64()?).ok()?;
-    if !meaning::is_instant(name) {
+    if !matches!(name, "exp" | "nbf" | "iat" | "auth_time") {
         return None;
     }
     let ahead = at.duration_since(now);

@@ -7,6 +7,7 @@ use rescind_session::token::AccessToken;
 use serde_json::Value;
 
 use super::decoded::{Decoded, LONGEST_VALUE, Part, Refusal};
+use crate::content::word;
 
 const A_DAY: i64 = 24 * 60 * 60;
 /// The session's claim. A visitor who could change it could query others' sessions.
@@ -28,6 +29,13 @@ pub(crate) enum Place {
     Header,
     Claims,
     Signature,
+}
+
+impl Place {
+    /// As in the form and in the stylesheet.
+    pub(crate) fn class(self) -> String {
+        word(self)
+    }
 }
 
 /// The change, to be marked.
@@ -57,12 +65,8 @@ impl Change {
     pub(crate) fn read(button: &str, member: &str, value: &str) -> Result<Self, Refusal> {
         match button {
             "later" => Ok(Self::Later),
-            "somebody" => Ok(Self::Member(
-                Place::Claims,
-                "sub".to_owned(),
-                Some(SOMEBODY_ELSE.into()),
-            )),
-            "none" => Ok(Self::Member(Place::Header, "alg".to_owned(), Some("none".into()))),
+            "somebody" => Self::of_member("claims.sub", SOMEBODY_ELSE),
+            "none" => Self::of_member("header.alg", "none"),
             "letter" => Ok(Self::Signature),
             _ => Self::of_member(member, value),
         }
@@ -77,13 +81,11 @@ impl Change {
             value => Some(serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))),
         };
         let (place, name) = match member.split_once('.') {
+            None | Some((_, "") | ("claims", SESSION)) => return Err(Refusal::because("NoSuchMember")),
             Some(("header", name)) => (Place::Header, name),
-            Some(("claims", name)) if name != SESSION => (Place::Claims, name),
-            _ => return Err(Refusal::because("NoSuchMember")),
+            Some(("claims", name)) => (Place::Claims, name),
+            Some(_) => return Err(Refusal::because("NoSuchMember")),
         };
-        if name.is_empty() {
-            return Err(Refusal::because("NoSuchMember"));
-        }
         Ok(Self::Member(place, name.to_owned(), value))
     }
 }

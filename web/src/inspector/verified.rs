@@ -3,18 +3,22 @@
 //! The checks, their order, and how far a token got are the verifier's own
 //! ([`Inspection`](rescind_session::token::Inspection)). The words are in `content/inspector.toml`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rescind_api::Problem;
 use rescind_session::{
-    Check, Inspected, Policy,
-    token::{MAX_TOKEN_BYTES, TokenCheck, Verdict, VerifyError},
+    Check, Inspected,
+    token::{MAX_TOKEN_BYTES, Verdict, VerifyError},
 };
 use serde_json::Value;
 
-use super::{decoded::Decoded, own::Keeper, words::WORDS};
+use super::{
+    decoded::{Decoded, Members},
+    own::Keeper,
+    words::WORDS,
+};
 use crate::{
     content::{Facts, of, say, word},
-    pages::times::span,
+    pages::times::{length, span},
     trace::Said,
 };
 
@@ -70,15 +74,30 @@ impl CameTo {
 impl Verified {
     /// Checks a token with a keeper's keys. The caller has applied the rule whether that is allowed.
     pub(crate) async fn by(keeper: &Keeper, decoded: &Decoded, token: &str) -> Result<Self, Problem> {
-        let service = keeper.service();
-        let checked = Checked::new(decoded, token.len(), keeper.now()?, service.policy());
+        let (service, policy) = (&keeper.service, keeper.service.policy());
+        let facts = facts(decoded, service.now()?)
+            .with("bytes", token.len().to_string())
+            .with("most", MAX_TOKEN_BYTES.to_string())
+            .with("allowed", length(policy.access_ttl));
         let inspected = service.inspect(token).await?;
-        let mut rows: Vec<_> = inspected
-            .token
-            .checks()
-            .map(|(check, verdict)| checked.row(check, verdict, inspected.token.outcome().err()))
-            .collect();
-        rows.push(checked.last_question(&inspected));
+        let error = inspected.token.outcome().err();
+        let row = |(check, verdict)| {
+            let (came_to, found) = match verdict {
+                Verdict::Passed => (CameTo::Passed, facts.fill(of(&WORDS.passed, check))),
+                Verdict::Failed => (
+                    CameTo::Failed,
+                    error.map_or_else(String::new, |error| failed(error, decoded, &facts)),
+                ),
+                Verdict::NotReached => (CameTo::NotReached, String::new()),
+            };
+            Row {
+                question: of(&WORDS.questions, check),
+                came_to,
+                found,
+            }
+        };
+        let mut rows: Vec<_> = inspected.token.checks().map(row).collect();
+        rows.push(last_question(&inspected, policy.check));
         Ok(Self::Checked {
             outcome: outcome(&rows),
             rows,
@@ -96,120 +115,77 @@ fn outcome(rows: &[Row]) -> Outcome {
     Outcome::Accepted(rows.iter().filter(|row| row.came_to == CameTo::Passed).count())
 }
 
-/// The input of the sentences.
-struct Checked<'a> {
-    decoded: &'a Decoded,
-    policy: &'a Policy,
-    facts: Facts,
-}
-
-impl<'a> Checked<'a> {
-    fn new(decoded: &'a Decoded, bytes: usize, now: Timestamp, policy: &'a Policy) -> Self {
-        let mut checked = Self {
-            decoded,
-            policy,
-            facts: Facts::default(),
-        };
-        let claim = |name| decoded.claims.members.text(name).unwrap_or_default();
-        let (start, end) = (checked.instant("iat"), checked.instant("exp"));
-        let length = |length: Option<SignedDuration>| length.map(span).unwrap_or_default();
-        checked.facts = Facts::default()
-            .with("bytes", bytes.to_string())
-            .with("most", MAX_TOKEN_BYTES.to_string())
-            .with("iss", claim("iss"))
-            .with("aud", claim("aud"))
-            .with("left", length(end.map(|end| end.duration_since(now))))
-            .with("ago", length(end.map(|end| now.duration_since(end))))
-            .with(
-                "life",
-                length(start.zip(end).map(|(start, end)| end.duration_since(start))),
-            )
-            .with("allowed", checked.longest_life());
-        checked
-    }
-
-    fn row(&self, check: TokenCheck, verdict: Verdict, error: Option<&VerifyError>) -> Row {
-        let (came_to, found) = match verdict {
-            Verdict::Passed => (CameTo::Passed, self.passed(check)),
-            Verdict::Failed => (
-                CameTo::Failed,
-                error.map(|error| self.failed(error)).unwrap_or_default(),
-            ),
-            Verdict::NotReached => (CameTo::NotReached, String::new()),
-        };
-        Row {
-            question: question(check),
-            came_to,
-            found,
-        }
-    }
-
-    fn passed(&self, check: TokenCheck) -> String {
-        let header = |name| self.decoded.header.members.text(name).unwrap_or_default();
-        let facts = self.facts.clone().with("typ", header("typ")).with("alg", header("alg"));
-        facts.fill(of(&WORDS.passed, check))
-    }
-
-    fn failed(&self, error: &VerifyError) -> String {
-        let header = |name| match self.decoded.header.members.get(name) {
-            Some(value) => value.to_string(),
-            None => "nothing".to_owned(),
-        };
-        let (kind, name) = match error {
-            VerifyError::RefusedParameter(name) => ("RefusedParameter".to_owned(), *name),
-            VerifyError::MissingClaim(name) => ("MissingClaim".to_owned(), *name),
-            VerifyError::MalformedClaim(name) => ("MalformedClaim".to_owned(), *name),
-            VerifyError::Expired(_) => ("Expired".to_owned(), ""),
-            error => (format!("{error:?}"), ""),
-        };
-        let facts = self.facts.clone().with("typ", header("typ")).with("alg", header("alg"));
-        match WORDS.failed.get(&kind) {
-            Some(words) => facts.with("name", name).fill(words),
-            None => error.to_string(),
-        }
-    }
-
-    /// The revocation check: the only one that calls a store, and the only one that recognises a revoked token.
-    fn last_question(&self, inspected: &Inspected) -> Row {
-        let (came_to, revoked) = match (&inspected.revoked, self.policy.check) {
-            (None, _) => (CameTo::NotReached, "not-reached"),
-            (Some(Err(_)), _) => (CameTo::NoAnswer, "unanswered"),
-            (Some(Ok(_)), Check::Nothing) => (CameTo::NotAsked, "no"),
-            (Some(Ok(true)), _) => (CameTo::Failed, "yes"),
-            (Some(Ok(false)), _) => (CameTo::Passed, "no"),
-        };
-        let check = word(self.policy.check);
-        let facts = Facts::default().with("revoked", revoked).with("check", check);
-        Row {
-            question: "Was it taken back?",
-            came_to,
-            found: say(&WORDS.last, &facts),
-        }
-    }
-
-    fn instant(&self, name: &str) -> Option<Timestamp> {
-        let seconds = self.decoded.claims.members.get(name).and_then(Value::as_i64)?;
+/// What the sentences need of a token.
+fn facts(decoded: &Decoded, now: Timestamp) -> Facts {
+    let (header, claims) = (&decoded.header.members, &decoded.claims.members);
+    let text = |members: &Members, name| members.text(name).unwrap_or_default().to_owned();
+    let instant = |name| {
+        let seconds = claims.get(name).and_then(Value::as_i64)?;
         Timestamp::from_second(seconds).ok()
-    }
-
-    fn longest_life(&self) -> String {
-        span(SignedDuration::try_from(self.policy.access_ttl).unwrap_or(SignedDuration::MAX))
-    }
+    };
+    let (start, end) = (instant("iat"), instant("exp"));
+    let between = |from: Option<Timestamp>, to: Option<Timestamp>| match (from, to) {
+        (Some(from), Some(to)) => span(to.duration_since(from)),
+        _ => String::new(),
+    };
+    Facts::default()
+        .with("typ", text(header, "typ"))
+        .with("alg", text(header, "alg"))
+        .with("iss", text(claims, "iss"))
+        .with("aud", text(claims, "aud"))
+        .with("left", between(Some(now), end))
+        .with("ago", between(end, Some(now)))
+        .with("life", between(start, end))
 }
 
-fn question(check: TokenCheck) -> &'static str {
-    of(&WORDS.questions, check)
+fn failed(error: &VerifyError, decoded: &Decoded, facts: &Facts) -> String {
+    let header = |name| match decoded.header.members.get(name) {
+        Some(value) => value.to_string(),
+        None => "nothing".to_owned(),
+    };
+    let name = match error {
+        VerifyError::RefusedParameter(name) | VerifyError::MissingClaim(name) | VerifyError::MalformedClaim(name) => {
+            name
+        }
+        _ => "",
+    };
+    let facts = facts.clone().with("typ", header("typ")).with("alg", header("alg"));
+    let kind = format!("{error:?}");
+    let words = kind.split('(').next().and_then(|kind| WORDS.failed.get(kind));
+    words.map_or_else(|| error.to_string(), |words| facts.with("name", name).fill(words))
+}
+
+/// The revocation check: the only one that calls a store, and the only one that recognises a revoked token.
+fn last_question(inspected: &Inspected, check: Check) -> Row {
+    let (came_to, revoked) = match (&inspected.revoked, check) {
+        (None, _) => (CameTo::NotReached, "not-reached"),
+        (Some(Err(_)), _) => (CameTo::NoAnswer, "unanswered"),
+        (Some(Ok(_)), Check::Nothing) => (CameTo::NotAsked, "no"),
+        (Some(Ok(true)), _) => (CameTo::Failed, "yes"),
+        (Some(Ok(false)), _) => (CameTo::Passed, "no"),
+    };
+    let facts = Facts::default().with("revoked", revoked).with("check", word(check));
+    Row {
+        question: "Was it taken back?",
+        came_to,
+        found: say(&WORDS.last, &facts),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use rescind_session::token::TokenCheck;
+
     use super::*;
 
     #[test]
     fn every_check_of_the_verifier_has_its_own_question() {
-        let questions: BTreeSet<_> = TokenCheck::ALL.into_iter().map(question).collect();
+        let questions: BTreeSet<_> = TokenCheck::ALL
+            .into_iter()
+            .map(|check| of(&WORDS.questions, check))
+            .collect();
         assert_eq!(questions.len(), TokenCheck::ALL.len());
         assert!(!questions.contains(""), "a new check wants words");
         assert!(TokenCheck::ALL.iter().all(|check| !of(&WORDS.passed, check).is_empty()));
