@@ -46,10 +46,10 @@ fn run() -> Result<(), Failure> {
     let line: CommandLine = rescind_server::read()?;
     let (settings, (demo, peers)) = line.judge()?;
     line.node
-        .run(settings, async |settings| Box::pin(serve(settings, demo, &peers)).await)
+        .run(settings, async |settings| Box::pin(serve(settings, demo, peers)).await)
 }
 
-async fn serve(settings: Settings, demo: Demo, peers: &[Url]) -> Result<(), Failure> {
+async fn serve(settings: Settings, demo: Demo, peers: Vec<Url>) -> Result<(), Failure> {
     let stores = Arc::new(Stores::of(&settings));
     let is_local = settings.listening.is_local();
     let mut node = Node::builder(settings)

@@ -170,12 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn peers_need_the_demo() {
+    fn peers_need_the_demo_and_are_at_most_eight() {
         let peers = ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082, http://[::1]:8083");
         let (settings, (_, known)) = judge(&[peers, ("RESCIND_NODE", "a")]).unwrap();
         assert_eq!(settings.node.as_deref(), Some("a"));
         assert_eq!(known.len(), 2);
-        let refused = judge(&[peers, ("RESCIND_DEMO", "off")]).map(drop).unwrap_err();
-        assert!(refused.to_string().contains("RESCIND_DEMO_PEERS"));
+        let nine = ["http://127.0.0.1:8082"; 9].join(",");
+        for wrong in [&[peers, ("RESCIND_DEMO", "off")][..], &[("RESCIND_DEMO_PEERS", &nine)]] {
+            let refused = judge(wrong).map(drop).unwrap_err();
+            assert!(refused.to_string().contains("RESCIND_DEMO_PEERS"), "{wrong:?}");
+        }
     }
 }

@@ -8,48 +8,13 @@ use std::fmt;
 use rescind_lab::meter::Store;
 use rescind_server::Settings;
 
-/// The store of sessions, accounts and the revocation log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DatabaseKind {
-    /// A file, for one process.
-    Sqlite,
-    /// A server, for any number of nodes.
-    Postgres,
-}
-
-impl DatabaseKind {
-    /// Read after "sessions:".
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "SQLite",
-            Self::Postgres => "Postgres",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BlacklistKind {
-    /// In the memory of this process, for a single node.
-    InProcess,
-    /// In Redis, for any number of nodes.
-    Redis,
-}
-
-impl BlacklistKind {
-    /// Read after "blacklist:", and after "1 read in".
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::InProcess => "this process",
-            Self::Redis => "Redis",
-        }
-    }
-}
-
 /// The stores of this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stores {
-    pub(crate) database: DatabaseKind,
-    pub(crate) blacklist: BlacklistKind,
+    /// Where sessions, accounts and the revocation log are. Read after "sessions:".
+    pub(crate) database: &'static str,
+    /// Whether the blacklist is in Redis, for any number of nodes, and not in the memory of this process.
+    pub(crate) is_shared: bool,
     /// The node's name, if there are several.
     pub(crate) node: Option<String>,
 }
@@ -57,25 +22,20 @@ pub(crate) struct Stores {
 impl Stores {
     /// Of a node with these settings.
     pub(crate) fn of(settings: &Settings) -> Self {
+        let is_postgres = settings.storage.database.is_postgres();
         Self {
-            database: if settings.storage.database.is_postgres() {
-                DatabaseKind::Postgres
-            } else {
-                DatabaseKind::Sqlite
-            },
-            blacklist: if settings.storage.redis.is_some() {
-                BlacklistKind::Redis
-            } else {
-                BlacklistKind::InProcess
-            },
+            database: if is_postgres { "Postgres" } else { "SQLite" },
+            is_shared: settings.storage.redis.is_some(),
             node: settings.node.clone(),
         }
     }
 
+    /// Read after "1 read in".
     pub(crate) fn place_of(&self, store: Store) -> &'static str {
         match store {
-            Store::Blacklist => self.blacklist.name(),
-            Store::Sessions | Store::Users => self.database.name(),
+            Store::Blacklist if self.is_shared => "Redis",
+            Store::Blacklist => "this process",
+            Store::Sessions | Store::Users => self.database,
         }
     }
 }
@@ -83,11 +43,11 @@ impl Stores {
 /// "Sessions: Postgres; blacklist: Redis, shared by every node".
 impl fmt::Display for Stores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let blacklist = match self.blacklist {
-            BlacklistKind::InProcess => "in this process",
-            BlacklistKind::Redis => "Redis, shared by every node",
+        let blacklist = match self.is_shared {
+            true => "Redis, shared by every node",
+            false => "in this process",
         };
-        write!(f, "Sessions: {}; blacklist: {blacklist}", self.database.name())
+        write!(f, "Sessions: {}; blacklist: {blacklist}", self.database)
     }
 }
 

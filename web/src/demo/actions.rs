@@ -5,12 +5,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
-use rescind_session::{Device, LogoutCredential, token::AccessToken};
+use rescind_session::{Device, LogoutCredential};
 
 use super::{
     SCREEN, Stage,
     heist::{Act, Heist},
-    peers::AtPeer,
     standing::Tried,
     visitors::Visit,
     watching::{Told, Watched},
@@ -93,10 +92,18 @@ async fn play_again(rescind: &Rescind, stage: &Stage, visit: &Visit, both_refres
 async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {
     let token = visit.lock().heist.as_ref().map(|heist| heist.access.clone());
     let Some(token) = token else { return Ok(()) };
-    let at = rescind.service().now()?;
-    let check = rescind.service().policy().check;
+    let (service, check) = (rescind.service(), rescind.service().policy().check);
+    let at = service.now()?;
     let [asking, signature] = stage.thief.try_doors(visit, &token, check).await;
-    let elsewhere = try_peers(rescind, stage, visit, &token).await?;
+    let now = service.now()?;
+    let elsewhere = stage.thief.try_peers(&stage.peers, &token, check).await;
+    // The other nodes cannot write into this visitor's log.
+    for entry in elsewhere
+        .iter()
+        .filter_map(|peer| peer.entry(visit.begin(), now, check))
+    {
+        visit.saw(entry);
+    }
     if let Some(heist) = &mut visit.lock().heist {
         // The thief may have got a new token meanwhile; this result belongs to the old one.
         if heist.access.expose_secret() == token.expose_secret() {
@@ -109,21 +116,6 @@ async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visi
         }
     }
     Ok(())
-}
-
-/// The other nodes cannot write into this visitor's log, so their answers are logged here.
-async fn try_peers(
-    rescind: &Rescind,
-    stage: &Stage,
-    visit: &Visit,
-    token: &AccessToken,
-) -> Result<Vec<AtPeer>, Problem> {
-    let (at, check) = (rescind.service().now()?, rescind.service().policy().check);
-    let elsewhere = stage.thief.try_peers(&stage.peers, token, check).await;
-    for entry in elsewhere.iter().filter_map(|peer| peer.entry(visit.begin(), at, check)) {
-        visit.saw(entry);
-    }
-    Ok(elsewhere)
 }
 
 /// Logs this browser out, exactly as `/logout` does, and stays on the screen.
@@ -156,11 +148,7 @@ pub(crate) async fn thief_refreshes(
     stage: Data<Stage>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
-    let token = {
-        let remembered = visit.lock();
-        let stolen = remembered.heist.as_ref().and_then(|heist| heist.refresh.as_ref());
-        stolen.cloned()
-    };
+    let token = visit.lock().heist.as_ref().and_then(|heist| heist.refresh.clone());
     let Some(token) = token else {
         return Ok(see_other(SCREEN));
     };

@@ -21,7 +21,7 @@ use crate::{
     accounts::shown,
     content::{Facts, say, word, yes},
     pages::{read, times::Time},
-    trace::{Said as Colour, stage::Door},
+    trace::{Said as Colour, reply, stage::Door},
 };
 
 /// The private notes of the demo's users.
@@ -65,8 +65,8 @@ async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, P
 }
 
 /// A door's answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+#[derive(Debug, Clone, Copy)]
+enum Said {
     /// The token was not tried yet.
     Nothing,
     /// It was tried before the session ended, and not since.
@@ -74,13 +74,10 @@ pub(super) enum Said {
     /// In, as expected.
     In,
     /// In, although the session was ended, until the token expires.
-    StillIn(Time),
+    StillIn,
     /// In when it was tried; the token has expired since.
     WasIn,
-    Refused {
-        status: u16,
-        code: String,
-    },
+    Refused,
     NoAnswer,
 }
 
@@ -90,32 +87,22 @@ impl Said {
         let (Some(tried), Some(thief)) = (&standing.tried, &standing.thief) else {
             return Self::Nothing;
         };
-        let attempt = if first { &tried.asking } else { &tried.signature };
-        match standing.ended_at() {
-            Some(ended) if tried.at < ended => Self::Stale,
-            ended => Self::of(attempt, ended.is_some(), thief.expires_at, now),
-        }
-    }
-
-    fn of(attempt: &Attempt, ended: bool, expires_at: Timestamp, now: Timestamp) -> Self {
-        let exchange = &attempt.exchange;
-        match &exchange.reply {
+        let (exchange, ended) = (&tried.at_door(first).exchange, standing.ended_at());
+        match exchange.reply {
+            _ if ended.is_some_and(|ended| tried.at < ended) => Self::Stale,
             None => Self::NoAnswer,
-            Some(reply) if exchange.is_refused() => Self::Refused {
-                status: reply.status.as_u16(),
-                code: exchange.code().unwrap_or_default().to_owned(),
-            },
-            Some(_) if now >= expires_at => Self::WasIn,
-            Some(_) if ended => Self::StillIn(Time::countdown(expires_at, now)),
+            Some(_) if exchange.is_refused() => Self::Refused,
+            Some(_) if now >= thief.expires_at => Self::WasIn,
+            Some(_) if ended.is_some() => Self::StillIn,
             Some(_) => Self::In,
         }
     }
 
     /// What it means, which sets its colour.
-    pub(super) fn colour(&self) -> Colour {
+    fn colour(self) -> Colour {
         match self {
-            Self::In | Self::StillIn(_) => Colour::ThiefIn,
-            Self::Refused { .. } => Colour::KeptOut,
+            Self::In | Self::StillIn => Colour::ThiefIn,
+            Self::Refused => Colour::KeptOut,
             Self::Nothing | Self::Stale | Self::WasIn | Self::NoAnswer => Colour::Unknown,
         }
     }
@@ -139,31 +126,28 @@ pub(super) fn verdicts(standing: &Standing, now: Timestamp) -> Vec<Option<Colour
 /// `check`: what this door checks after signature and expiry.
 fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door {
     let first = path == ASKING_DOOR;
-    let said = Said::at(&scene.standing, first, scene.now);
-    let tried = scene.standing.tried.as_ref();
-    let attempt = tried.map(|tried| if first { &tried.asking } else { &tried.signature });
-    let mut facts = facts.clone();
-    let mut status = match &said {
-        Said::In | Said::StillIn(_) | Said::WasIn => "200".to_owned(),
-        _ => String::new(),
-    };
-    if let Said::Refused { status: number, code } = &said {
-        facts.set("code", code.as_str());
-        facts.set("status", number.to_string());
-        status = format!("{number} {code}");
-    }
-    facts.set("door", if first { "first" } else { "second" });
-    facts.set("said", word(&said));
-    facts.set("asked", word(check));
-    facts.set("bought", yes(scene.standing.both_refresh()));
-    let note = attempt.and_then(|attempt| attempt.note.as_ref());
+    let standing = &scene.standing;
+    let said = Said::at(standing, first, scene.now);
+    let answer = standing.tried.as_ref().map(|tried| tried.at_door(first));
+    let answer = answer.filter(|_| !matches!(said, Said::Stale | Said::NoAnswer));
+    let note = answer.and_then(|answer| answer.note.as_deref());
     let note = note.filter(|_| said.colour() == Colour::ThiefIn);
-    facts.set("note", note.map_or("", String::as_str));
-    facts.set("read", yes(note.is_some()));
+    let code = answer.and_then(|answer| answer.exchange.code());
+    let facts = facts
+        .clone()
+        .with("door", if first { "first" } else { "second" })
+        .with("said", word(said))
+        .with("code", code.unwrap_or_default())
+        .with("status", answer.map_or_else(String::new, Attempt::status))
+        .with("asked", word(check))
+        .with("bought", yes(standing.both_refresh()))
+        .with("note", note.unwrap_or_default())
+        .with("read", yes(note.is_some()));
     let (id, name) = match first {
         true => ("door-blacklist", "Door 1"),
         false => ("door-signature", "Door 2"),
     };
+    let until = standing.thief.as_ref().filter(|_| matches!(said, Said::StillIn));
     Door {
         id,
         name,
@@ -171,14 +155,11 @@ fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door 
         said: said.colour(),
         word: say(&WORDS.verdict, &facts),
         why: say(&WORDS.why, &facts),
-        status,
-        until: match said {
-            Said::StillIn(time) => Some(Time {
-                counts_down: !scene.is_past,
-                ..time
-            }),
-            _ => None,
-        },
+        status: answer.map_or_else(String::new, |answer| reply(&answer.exchange)),
+        until: until.map(|thief| Time {
+            counts_down: !scene.is_past,
+            ..Time::countdown(thief.expires_at, scene.now)
+        }),
     }
 }
 

@@ -17,7 +17,7 @@ use rescind_session::{
 
 use super::{
     log::Entry,
-    standing::{Moment, Standing, State, Tried, What},
+    standing::{Moment, Standing, Tried, What},
 };
 
 /// How many moments are kept. Of more, the first three stay, since the story began with them.
@@ -28,7 +28,7 @@ const FIRST_MOMENTS: usize = 3;
 pub(crate) struct Heist {
     pub(super) access: AccessToken,
     pub(super) refresh: Option<RefreshToken>,
-    session: SessionId,
+    pub(super) session: SessionId,
     pub(super) act: Act,
     pub(super) moments: Vec<Moment>,
     /// After the first moments, and those that were not kept; `None` while all are kept.
@@ -99,16 +99,12 @@ impl Heist {
         }
     }
 
-    pub(crate) fn session(&self) -> SessionId {
-        self.session
-    }
-
     /// The thief copies the refresh token too, if it is of this session.
     pub(crate) fn copy_refresh(&mut self, token: &RefreshToken, at: Timestamp) {
         let Ok(presented) = PresentedRefreshToken::parse(token.expose_secret()) else {
             return;
         };
-        if presented.unverified_session_id() != self.session() || self.standing().session != State::Open {
+        if presented.unverified_session_id() != self.session || !self.standing().is_open() {
             return;
         }
         self.refresh = Some(token.clone());
@@ -145,7 +141,7 @@ impl Heist {
 
     /// According to its row, the session was ended, by a request that was not seen here.
     pub(crate) fn found_ended(&mut self, at: Timestamp, how: &'static str) {
-        if self.standing().session == State::Open {
+        if self.standing().is_open() {
             self.remember(at, Who::You, What::Ended(how));
         }
     }
@@ -159,13 +155,13 @@ impl Heist {
                 let closed = calls.any(|call| (call.operation, call.answer) == (Operation::Close, Answer::Done));
                 let what = match entry.exchange.outcome {
                     Outcome::Accepted => What::LoggedOut,
-                    Outcome::CannotTell if closed && standing.session == State::Open => What::Unconfirmed,
+                    Outcome::CannotTell if closed && standing.is_open() => What::Unconfirmed,
                     _ => return,
                 };
                 self.remember(entry.at, entry.exchange.who, what);
             }
             Asked::Refresh => {
-                if let Some(outcome) = entry.exchange.refreshed(self.session()) {
+                if let Some(outcome) = entry.exchange.refreshed(self.session) {
                     self.remember(entry.at, entry.exchange.who, What::Exchanged(outcome));
                 }
             }
@@ -176,7 +172,7 @@ impl Heist {
     /// If the policy keeps sessions, a logout names the one it closed. If not, it can mean only this one.
     fn is_about_this(&self, entry: &Entry) -> bool {
         let mut named = entry.exchange.calls.iter().filter_map(|call| call.session).peekable();
-        named.peek().is_none() || named.any(|session| session == self.session())
+        named.peek().is_none() || named.any(|session| session == self.session)
     }
 
     fn remember(&mut self, at: Timestamp, who: Who, what: What) {

@@ -40,70 +40,38 @@ pub(crate) fn configure(ring: &Ring, cfg: &mut web::ServiceConfig) {
 #[template(path = "demo/keys.html")]
 struct Page {
     frame: Frame,
-    rings: [Kind; 2],
+    /// The signing keys and the refresh keys, those that issue last first.
+    rings: [Vec<ListedKey>; 2],
+    /// The key that signed the reader's access token.
+    readers: Option<String>,
+    now: Timestamp,
     may_rotate: bool,
-}
-
-/// The keys of one kind, those that issue last first.
-struct Kind {
-    is_refresh: bool,
-    keys: Vec<Row>,
-    /// Whether a new key waits: then there is no button.
-    waits: bool,
-}
-
-struct Row {
-    id: String,
-    algorithm: String,
-    state: KeyState,
-    /// Until when the state lasts.
-    until: Option<Time>,
-    /// Whether the reader's access token names it.
-    is_readers: bool,
-}
-
-impl Row {
-    fn of(key: ListedKey, readers: Option<&str>, now: Timestamp) -> Self {
-        let until = match key.state {
-            KeyState::Waits(until) => Some(Time::countdown(until, now)),
-            KeyState::Accepted(until) => Some(Time::left(until, now)),
-            _ => None,
-        };
-        Self {
-            is_readers: readers == Some(&key.id),
-            id: key.id,
-            algorithm: key.algorithm,
-            state: key.state,
-            until,
-        }
-    }
 }
 
 async fn show(reader: Reader, ring: Data<Ring>) -> actix_web::Result<HttpResponse> {
     let now = reader.rescind.service().now().map_err(Problem::from)?;
     let token = reader.logged_in().map(|caller| caller.access_token().expose_secret());
     let parts = token.and_then(|token| TokenParts::split_without_verifying(token).ok());
-    let readers = parts.as_ref().and_then(|parts| parts.header["kid"].as_str());
-    let listed = ring
+    let mut listed = ring
         .commands
         .list()
         .await
         .map_err(|failure| failed("the keys cannot be listed")(failure.told()))?;
-    let rings = [false, true].map(|is_refresh| {
-        let of_kind = listed.iter().rev().filter(|key| key.is_refresh() == is_refresh);
-        let keys: Vec<_> = of_kind.map(|key| Row::of(key.clone(), readers, now)).collect();
-        Kind {
-            is_refresh,
-            waits: keys.iter().any(|key| matches!(key.state, KeyState::Waits(_))),
-            keys,
-        }
-    });
+    listed.reverse();
+    let (refresh, signing) = listed.into_iter().partition(ListedKey::is_refresh);
     let page = Page {
         frame: reader.frame("The key ring").await,
-        rings,
+        rings: [signing, refresh],
+        readers: parts.and_then(|parts| parts.header["kid"].as_str().map(str::to_owned)),
+        now,
         may_rotate: ring.may_rotate,
     };
     draw(StatusCode::OK, &page)
+}
+
+/// Whether a new key waits: then there is no button.
+fn waits(keys: &[ListedKey]) -> bool {
+    keys.iter().any(|key| matches!(key.state, KeyState::Waits(_)))
 }
 
 async fn rotate_signing(ring: Data<Ring>) -> actix_web::Result<HttpResponse> {

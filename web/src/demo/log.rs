@@ -73,15 +73,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The status and code, and the outcome in a word.
-    pub(crate) fn outcome(&self) -> String {
-        outcome(&self.exchange)
-    }
-
-    pub(crate) fn said(&self) -> Said {
-        Said::of(&self.exchange)
-    }
-
     pub(crate) fn who(&self) -> &'static str {
         match self.exchange.who {
             Who::You => "You",
@@ -104,10 +95,6 @@ impl Entry {
         Store::ALL.into_iter().filter_map(cost).collect()
     }
 
-    pub(crate) fn class(&self) -> &'static str {
-        class_of(self.exchange.who)
-    }
-
     pub(crate) fn node<'a>(&'a self, stores: &'a Stores) -> Option<&'a str> {
         match &self.node {
             Node::This => stores.node.as_deref(),
@@ -127,17 +114,9 @@ impl Entry {
             Lane::Blacklist => Some(stores.place_of(Store::Blacklist).to_owned()),
             Lane::Database => Some(stores.place_of(Store::Sessions).to_owned()),
         };
-        let title = format!("{}: {}", Shown(&self.exchange).asked(), self.outcome());
+        let title = format!("{}: {}", Shown(&self.exchange).asked(), outcome(&self.exchange));
         let alone = Step { named: None, messages };
         Sequence::of(title, vec![alone], false, places)
-    }
-
-    pub(crate) fn time(&self) -> Time {
-        clock_time(self.at)
-    }
-
-    pub(crate) fn took(&self) -> String {
-        milliseconds(self.exchange.took)
     }
 }
 
@@ -199,12 +178,11 @@ pub(crate) mod tests {
     use rescind_session::Check;
 
     use super::*;
-    use crate::stores::{BlacklistKind, DatabaseKind};
 
     pub(crate) fn stores() -> Stores {
         Stores {
-            database: DatabaseKind::Postgres,
-            blacklist: BlacklistKind::Redis,
+            database: "Postgres",
+            is_shared: true,
             node: Some("a".to_owned()),
         }
     }
@@ -277,7 +255,7 @@ pub(crate) mod tests {
         ] {
             let entry = sent(1, "/account", Asked::Private, replied(303, None, Some(to)));
             assert_eq!(
-                (entry.exchange.is_refused(), entry.outcome().as_str()),
+                (entry.exchange.is_refused(), super::outcome(&entry.exchange).as_str()),
                 (refused, outcome),
                 "{to}"
             );
@@ -287,8 +265,7 @@ pub(crate) mod tests {
     #[test]
     fn an_entry_shows_its_outcome_and_its_cost() {
         let entry = entry(1);
-        assert_eq!(entry.outcome(), "401 token_revoked");
-        assert_eq!(entry.took(), "1.2 ms");
+        assert_eq!(outcome(&entry.exchange), "401 token_revoked");
         let costs = entry.costs(&stores());
         assert_eq!(costs.len(), 1, "a store that was not asked is left out");
         assert_eq!((costs[0].0, costs[0].1.as_str()), ("blacklist", "1 read in Redis"));

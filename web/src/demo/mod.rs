@@ -49,7 +49,6 @@ use rescind_session::SessionService;
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
-use peers::Peers;
 pub(crate) use staged::{greet, opening};
 use thief::Thief;
 use visitors::{Ticket, Visit, Visitors};
@@ -67,7 +66,7 @@ pub(crate) struct Stage {
     visitors: Visitors<Visit>,
     copies: web::Data<Copies>,
     thief: Thief,
-    peers: Peers,
+    peers: Vec<Url>,
     stores: Arc<Stores>,
     rng: Arc<Mutex<StdRng>>,
     streams: [Arc<Semaphore>; 2],
@@ -82,7 +81,7 @@ impl Stage {
     pub(crate) fn new(
         bound: SocketAddr,
         settings: &rescind_api::Settings,
-        peers: &[Url],
+        peers: Vec<Url>,
         stores: Arc<Stores>,
         mut rng: StdRng,
     ) -> Result<web::Data<Self>, HttpError> {
@@ -92,7 +91,7 @@ impl Stage {
             visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, settings),
             copies,
             thief: Thief::new(bound, Arc::clone(&rng))?,
-            peers: Peers::at(peers),
+            peers,
             stores,
             rng,
             streams: events::MOST.map(|most| Arc::new(Semaphore::new(most))),

@@ -1,73 +1,53 @@
 //! The other nodes: their addresses, and their answers to the stolen token.
 //!
 //! One node can show that it checks a blacklist. That all of them check the *same* one is seen by trying the token at each,
-//! so the thief does that too. **Still no proxy**: the addresses are a setting, checked at the start, and only their scheme,
-//! host and port are used; the path is the checking door's; the token comes from the loot. An answer is drawn as text, and
+//! so the thief does that too. **Still no proxy**: the addresses are a setting, checked at the start, with scheme, host and port
+//! alone; the path is the checking door's; the token comes from the loot. An answer is drawn as text, and
 //! the name in it is cut to the length of a name.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use jiff::Timestamp;
-use rescind_api::http_client::reqwest::header::HeaderMap;
+use rescind_api::http_client::{HttpReply, reqwest::header::HeaderMap};
 use rescind_lab::{
     Exchange, Outcome, Who,
     raw::{Reply, Request},
 };
 use rescind_session::Check;
+use serde_json::Value;
 use url::Url;
 
-use super::log::{ASKING_DOOR, Entry, Node, asked};
+use super::log::{Entry, Node, asked};
 
 /// The name that a node reports.
 pub(crate) const NODE_HEADER: &str = "x-rescind-node";
-/// How many others are tried: a cluster to look at, not a network scan.
-const MOST: usize = 8;
 const LONGEST_NAME: usize = 32;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Peer {
-    /// `127.0.0.1:8082`, for people.
-    pub(crate) address: String,
-    /// The URL of its checking door.
-    pub(crate) door: String,
-}
-
-pub(crate) struct Peers(Vec<Arc<Peer>>);
-
-impl Peers {
-    pub(crate) fn at(urls: &[Url]) -> Self {
-        let peer = |url: &Url| {
-            let origin = url.origin().ascii_serialization();
-            let (_, address) = origin.split_once("://")?;
-            Some(Arc::new(Peer {
-                address: address.to_owned(),
-                door: format!("{origin}{ASKING_DOOR}"),
-            }))
-        };
-        Self(urls.iter().filter_map(peer).take(MOST).collect())
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Peer>> {
-        self.0.iter()
-    }
-}
-
 /// A door's answer, as the thief saw it.
-#[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) exchange: Exchange,
     /// The private note behind the door.
     pub(crate) note: Option<String>,
+    /// The name that the node reports; `None` if it did not answer, or has no name.
+    pub(crate) node: Option<String>,
 }
 
 impl Attempt {
-    pub(crate) fn at(door: &'static str, reply: Option<Reply>, took: Duration, check: Check) -> Self {
+    pub(crate) fn of(door: &'static str, answer: Option<&HttpReply>, took: Duration, check: Check) -> Self {
+        let body = answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
+        let body: Value = body.unwrap_or_default();
+        let reply = answer.and_then(|answer| {
+            let status = StatusCode::from_u16(answer.status).ok()?;
+            let code = body["code"].as_str().unwrap_or("unknown");
+            Some(Reply::new(status, (status != StatusCode::OK).then_some(code), None))
+        });
         let request = Request::new(Method::GET, door, false);
         let seen = Exchange::seen(Who::Thief, asked(&Method::GET, door), request, reply, Some(check));
         Self {
             exchange: Exchange { took, ..seen },
-            note: None,
+            note: body["note"].as_str().map(str::to_owned),
+            node: answer.and_then(|answer| name_in(&answer.headers)),
         }
     }
 
@@ -87,18 +67,15 @@ impl Attempt {
     }
 }
 
-#[derive(Clone)]
 pub(crate) struct AtPeer {
-    pub(crate) peer: Arc<Peer>,
-    /// The name it reports; `None` if it did not answer, or has no name.
-    pub(crate) node: Option<String>,
+    pub(crate) peer: Url,
     pub(crate) attempt: Attempt,
 }
 
 impl AtPeer {
     /// Its name, or its address.
     pub(crate) fn name(&self) -> &str {
-        self.node.as_deref().unwrap_or(&self.peer.address)
+        self.attempt.node.as_deref().unwrap_or(self.peer.authority())
     }
 
     /// The log entry; `None` without an answer. The store calls are only in that node's own log.
@@ -128,7 +105,7 @@ fn known(code: &str) -> &'static str {
     CODES.into_iter().find(|known| *known == code).unwrap_or("unknown")
 }
 
-pub(crate) fn name_in(headers: &HeaderMap) -> Option<String> {
+fn name_in(headers: &HeaderMap) -> Option<String> {
     let name = headers.get(NODE_HEADER)?.to_str().ok()?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (!name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_name)).then(|| name.to_owned())
@@ -137,28 +114,6 @@ pub(crate) fn name_in(headers: &HeaderMap) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_scheme_host_and_port_of_an_address_are_used() {
-        let urls = [
-            "http://127.0.0.1:8082".parse().unwrap(),
-            "http://somebody:secret@127.0.0.1:8083/health/ready?x=1#y"
-                .parse()
-                .unwrap(),
-            "data:text/plain,nowhere".parse().unwrap(),
-        ];
-        let peers = Peers::at(&urls);
-        let doors: Vec<_> = peers.iter().map(|peer| peer.door.as_str()).collect();
-        assert_eq!(doors, ["http://127.0.0.1:8082/api/me", "http://127.0.0.1:8083/api/me"]);
-    }
-
-    #[test]
-    fn the_number_of_peers_tried_is_bounded() {
-        let urls: Vec<Url> = (0..100)
-            .map(|n| format!("http://127.0.0.1:{}", 8000 + n).parse().unwrap())
-            .collect();
-        assert_eq!(Peers::at(&urls).iter().count(), MOST);
-    }
 
     #[test]
     fn a_nodes_name_is_cut_and_filtered() {

@@ -10,12 +10,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{Problem, Rescind, Visitor, browser};
+use rescind_api::{Problem, Rescind, Visitor};
 use rescind_lab::{Asked, Exchange, Outcome, Who as Asker};
-use rescind_session::{
-    Session, SessionState,
-    token::{Generation, PresentedRefreshToken, SessionId},
-};
+use rescind_session::{Session, SessionState, token::SessionId};
 use serde::Deserialize;
 
 use super::{
@@ -35,10 +32,11 @@ use crate::{
     pages::{
         Site, draw,
         frame::{Frame, Who},
+        session_state::presented,
         times::Time,
     },
     stores::Stores,
-    trace::{Said as Colour, class_of, milliseconds, reply, sequence::Sequence, stage::Stage as Staged},
+    trace::{Said as Colour, class_of, sequence::Sequence, stage::Stage as Staged},
 };
 
 #[derive(Template)]
@@ -75,16 +73,6 @@ struct Row {
     own: bool,
     exchange: Exchange,
     said: Colour,
-}
-
-impl Row {
-    fn replied(&self) -> String {
-        reply(&self.exchange)
-    }
-
-    fn took(&self) -> String {
-        milliseconds(self.exchange.took)
-    }
 }
 
 #[derive(Deserialize)]
@@ -125,8 +113,9 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
     let stored = name.map(|user| user.username.to_string());
     let name = stored.as_deref().map(shown);
     let other = stored.as_deref().is_some_and(|stored| !visit.own.is(VICTIM, stored));
-    let session = visit.lock().heist.as_ref().map(Heist::session);
+    let session = visit.lock().heist.as_ref().map(|heist| heist.session);
     let row = row(&rescind, session).await;
+    let cookie = presented(&request, &rescind);
 
     let mut remembered = visit.lock();
     if let (Some(heist), Some(row)) = (&mut remembered.heist, &row)
@@ -144,9 +133,9 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         visitor,
         name,
         is_other: other,
-        cookie: cookie(&request, &rescind),
+        cookie: cookie.as_ref(),
         thief_at: stage.thief.address(),
-        blacklist: stage.stores.blacklist,
+        stores: &stage.stores,
     };
     let steps = heist.map_or_else(|| vec![0], Heist::steps);
     let shown = step.and_then(|step| step.checked_sub(1)).unwrap_or(usize::MAX);
@@ -204,13 +193,6 @@ async fn row(rescind: &Rescind, session: Option<SessionId>) -> Option<Session> {
     service.session(session?).await.ok().flatten()
 }
 
-fn cookie(request: &HttpRequest, rescind: &Rescind) -> Option<(SessionId, Generation)> {
-    let token = browser::refresh_token(request, rescind).ok().flatten()?;
-    // Not verified, but shown only to its sender.
-    let presented = PresentedRefreshToken::parse(token.expose_secret()).ok()?;
-    Some((presented.unverified_session_id(), presented.unverified_generation()))
-}
-
 /// The entry drawn by default: the thief's last attempt at the checking door.
 fn is_worth_drawing(entry: &Entry) -> bool {
     entry.exchange.who == Asker::Thief
@@ -246,7 +228,7 @@ fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     let mut rows = vec![(stores.node.as_deref(), row(own, true, &tried.asking))];
     rows.extend(tried.elsewhere.iter().map(|at| {
         let name = format!("Node {}", at.name());
-        (at.node.as_deref(), row(name, false, &at.attempt))
+        (at.attempt.node.as_deref(), row(name, false, &at.attempt))
     }));
     // By name, so that a node keeps its place on every node's page; nodes without a name come last.
     rows.sort_by_key(|(name, _)| (name.is_none(), *name));

@@ -8,8 +8,8 @@ use rescind_session::{Check, token::Generation};
 use super::{
     SCREEN, Stage, doors,
     log::clock_time,
-    scene::{Phase, Scene, Step},
-    standing::{Held, Moment, Standing, State, What},
+    scene::{self, Scene, button, buttons},
+    standing::{Held, Moment, Standing, What},
     thief,
     words::{Refreshed, Story as Told, WORDS},
 };
@@ -18,7 +18,7 @@ use crate::{
     pages::device_name::device_name,
     trace::{
         Said, class_of, name,
-        stage::{Actor, Alarm, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story, words},
+        stage::{Actor, Alarm, Button, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story, words},
     },
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn opening(rescind: &Rescind, stage: &Stage) -> Staged {
         is_other: false,
         cookie: None,
         thief_at: stage.thief.address(),
-        blacklist: stage.stores.blacklist,
+        stores: &stage.stores,
     };
     staged(&scene, &scene, &[0], 0)
 }
@@ -45,7 +45,7 @@ pub(crate) fn greet(opening: &mut Staged, name: &str) {
     let facts = Facts::default().with("name", name);
     let logged_in = facts.clone().with("visitor", "logged-in").with("named", "yes");
     opening.you.state = say(&WORDS.you, &logged_in);
-    opening.warning = Some(say(&WORDS.ends, &facts.with("robs", "yes").with("other", "yes")));
+    opening.warning = Some(say(&WORDS.ends, &facts.with("next", "BeRobbed").with("other", "yes")));
 }
 
 /// `newest`: the scene now; `scene`: the one at the step that is shown.
@@ -58,10 +58,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         step if step == last_step => SCREEN.to_owned(),
         step => format!("{SCREEN}?step={step}"),
     };
-    let next = match Step::next(scene) {
-        _ if scene.is_past => Next::Follow,
-        step => Next::Press(step.button()),
-    };
+    let next = button(&scene::next(&facts).button).filter(|_| !scene.is_past);
     let moments = scene.heist.map_or(&[][..], |heist| heist.moments.as_slice());
     let count_before = |step: usize| {
         let before = step.checked_sub(1).and_then(|before| steps.get(before));
@@ -102,12 +99,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     let warning = if scene.is_past {
         words("earlier").to_owned()
     } else {
-        say(
-            &WORDS.ends,
-            &facts
-                .clone()
-                .with("robs", yes(Step::next(scene).action() == Step::BeRobbed.action())),
-        )
+        say(&WORDS.ends, &facts)
     };
     Staged {
         within: "",
@@ -120,7 +112,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         }),
         notice: None,
         clock: String::new(),
-        next,
+        next: next.map_or(Next::Follow, Next::Press),
         warning: Some(warning).filter(|warning| !warning.is_empty()),
         message: last.map(|moment| (class_of(moment.who), says(moment))),
         server: words("server"),
@@ -131,7 +123,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         story: Story {
             steps,
             shown,
-            to_come: Step::to_come(newest),
+            to_come: scene::next(&newest.facts()).to_come,
             rows: doors.iter().map(|door| door.name).collect(),
             ends,
             expired,
@@ -148,13 +140,7 @@ fn standing_after(scene: &Scene, moments: usize) -> Standing {
 fn kept(scene: &Scene, facts: &Facts, before: &Standing) -> Vec<Kept> {
     let (policy, now) = (scene.rescind.service().policy(), &scene.standing);
     let listed = |standing: &Standing| standing.ended_at().filter(|_| !standing.is_unconfirmed());
-    let row = |standing: &Standing| {
-        (
-            standing.session == State::NotYet,
-            standing.ended_at(),
-            standing.generation(),
-        )
-    };
+    let row = |standing: &Standing| (standing.you.is_none(), standing.ended_at(), standing.generation());
     // The logout after an unconfirmed one finds the row closed.
     let writes = policy.keeps_sessions() && !before.is_unconfirmed() && row(before) != row(now);
     let newest = now.generation();
@@ -193,49 +179,25 @@ fn story(facts: &Facts) -> Told {
 fn you(scene: &Scene, facts: &Facts) -> Actor {
     let keeps = scene.standing.keeps_cookies();
     let generation = scene.your_generation().filter(|_| keeps);
-    let next = Step::next(scene);
-    let mut may = Vec::new();
-    if Phase::of(&scene.standing) == Phase::BothHoldIt && generation.is_some() && next != Step::YouRefresh {
-        may.push(Step::YouRefresh);
-    } else if scene.heist.is_some_and(|heist| scene.is_the_victim(heist)) && keeps && next != Step::LogOut {
-        may.push(Step::LogOut);
-    }
     let held = scene.standing.you.as_ref();
     let gone = Life::Gone(words("dropped"));
-    let mut chips = Vec::new();
-    match (scene.logged_in(), held) {
-        (Some(who), _) if !scene.is_past => {
-            let life = held.map_or(0, |held| held.life.as_secs());
-            chips.push(access(Life::until(who.claims().expires_at, scene.now, life, true)));
-        }
-        (_, Some(held)) if keeps => {
-            let life = Life::until(held.expires_at, scene.now, held.life.as_secs(), false);
-            chips.push(access(life));
-        }
-        (_, Some(_)) => chips.push(access(gone.clone())),
-        _ => {}
-    }
-    match (generation, held.and_then(|held| held.generation)) {
-        (Some(generation), _) => chips.push(refresh(generation, Life::Open)),
-        (None, Some(generation)) => chips.push(refresh(generation, gone)),
-        (None, None) => {}
-    }
-    actor(scene, say(&WORDS.you, facts), chips, may)
+    let all = held.map_or(0, |held| held.life.as_secs());
+    let life = match scene.logged_in().filter(|_| !scene.is_past) {
+        Some(who) => Some(Life::until(who.claims().expires_at, scene.now, all, true)),
+        None if !keeps => held.map(|_| gone.clone()),
+        None => held.map(|held| Life::until(held.expires_at, scene.now, all, false)),
+    };
+    let refresh = match generation {
+        Some(generation) => Some(refresh(generation, Life::Open)),
+        None => held
+            .and_then(|held| held.generation)
+            .map(|generation| refresh(generation, gone)),
+    };
+    let chips = life.map(access).into_iter().chain(refresh).collect();
+    actor(scene, say(&WORDS.you, facts), chips, buttons(&WORDS.you_may, facts))
 }
 
 fn thief(scene: &Scene, facts: &Facts) -> Actor {
-    let next = Step::next(scene);
-    let phase = Phase::of(&scene.standing);
-    let mut may = Vec::new();
-    if scene.heist.is_some() {
-        may.push(Step::tries(scene));
-        match phase {
-            Phase::Robbed if scene.your_generation().is_some() => may.push(Step::LetThemStealRefresh),
-            Phase::Ended | Phase::TriedAfterEnd if scene.standing.both_refresh() => may.push(Step::ThiefRefreshesAgain),
-            _ => {}
-        }
-        may.retain(|step| *step != next);
-    }
     let mut chips = Vec::new();
     if let Some(held) = &scene.standing.thief {
         chips.push(access(Life::until(
@@ -254,17 +216,13 @@ fn thief(scene: &Scene, facts: &Facts) -> Actor {
         let outcome = refreshed(outcome, "", |refreshed| &refreshed.state);
         state = format!("{state} {outcome}");
     }
-    actor(scene, state, chips, may)
+    actor(scene, state, chips, buttons(&WORDS.thief_may, facts))
 }
 
 /// At an earlier step there is nothing to press: a button acts on the newest.
-fn actor(scene: &Scene, state: String, chips: Vec<Chip>, may: Vec<Step>) -> Actor {
-    let may = may.into_iter().filter(|_| !scene.is_past).map(Step::button);
-    Actor {
-        state,
-        chips,
-        may: may.collect(),
-    }
+fn actor(scene: &Scene, state: String, chips: Vec<Chip>, mut may: Vec<Button>) -> Actor {
+    may.retain(|_| !scene.is_past);
+    Actor { state, chips, may }
 }
 
 fn access(life: Life) -> Chip {

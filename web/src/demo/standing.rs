@@ -11,24 +11,13 @@ use super::peers::{AtPeer, Attempt};
 /// How things stand after some moments.
 #[derive(Clone, Default)]
 pub(crate) struct Standing {
-    pub(crate) session: State,
+    /// When and how the robbed session ended.
+    pub(crate) ended: Option<(Timestamp, End)>,
     /// What your browser got, and what the thief got.
     pub(crate) you: Option<Held>,
     pub(crate) thief: Option<Held>,
     /// The answers of the doors to the thief's newest access token.
     pub(crate) tried: Option<Arc<Tried>>,
-}
-
-/// The robbed session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum State {
-    #[default]
-    NotYet,
-    Open,
-    Ended {
-        at: Timestamp,
-        by: End,
-    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +65,13 @@ pub(crate) struct Tried {
     pub(crate) signature: Attempt,
     /// The same door's answer at every other node.
     pub(crate) elsewhere: Vec<AtPeer>,
+}
+
+impl Tried {
+    /// The checking door's answer, or the other's.
+    pub(crate) fn at_door(&self, first: bool) -> &Attempt {
+        if first { &self.asking } else { &self.signature }
+    }
 }
 
 #[derive(Clone)]
@@ -144,7 +140,6 @@ impl Standing {
         let at = moment.at;
         match &moment.what {
             What::LoggedIn { expires_at, refreshes } => {
-                self.session = State::Open;
                 self.you = Some(Held {
                     expires_at: *expires_at,
                     generation: refreshes.then_some(Generation::FIRST),
@@ -174,7 +169,7 @@ impl Standing {
             }
             What::LoggedOut => {
                 if self.is_unconfirmed() {
-                    self.session = State::Open;
+                    self.ended = None;
                 }
                 self.end(at, End::Logout);
             }
@@ -184,7 +179,7 @@ impl Standing {
                 if let Some(thief) = &mut self.thief {
                     thief.expires_at = *expires_at;
                 }
-                if let State::Ended { at: ended, .. } = &mut self.session {
+                if let Some((ended, _)) = &mut self.ended {
                     *ended = at;
                 }
                 self.tried = None;
@@ -213,31 +208,26 @@ impl Standing {
 
     /// It ends once.
     fn end(&mut self, at: Timestamp, by: End) {
-        if self.session == State::Open {
-            self.session = State::Ended { at, by };
+        if self.is_open() {
+            self.ended = Some((at, by));
         }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.you.is_some() && self.ended.is_none()
     }
 
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
-        match self.session {
-            State::Ended { at, .. } => Some(at),
-            State::NotYet | State::Open => None,
-        }
+        self.ended.map(|(at, _)| at)
     }
 
     pub(crate) fn is_unconfirmed(&self) -> bool {
-        matches!(
-            self.session,
-            State::Ended {
-                by: End::Unconfirmed,
-                ..
-            }
-        )
+        matches!(self.ended, Some((_, End::Unconfirmed)))
     }
 
     /// Whether your browser still has its cookies, as far as the story knows.
     pub(crate) fn keeps_cookies(&self) -> bool {
-        self.session == State::Open || self.is_unconfirmed()
+        self.is_open() || self.is_unconfirmed()
     }
 
     /// The newest generation of the refresh token.
@@ -247,10 +237,8 @@ impl Standing {
     }
 
     pub(crate) fn reuse(&self) -> Option<Reuse> {
-        match self.session {
-            State::Ended {
-                by: End::Reuse(reuse), ..
-            } => Some(reuse),
+        match self.ended {
+            Some((_, End::Reuse(reuse))) => Some(reuse),
             _ => None,
         }
     }

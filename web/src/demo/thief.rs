@@ -18,21 +18,21 @@ use std::{
     time::Duration,
 };
 
-use actix_web::http::{StatusCode, header::HeaderMap};
+use actix_web::http::header::HeaderMap;
 use futures::future::join_all;
 use rand::rngs::StdRng;
-use rescind_api::http_client::{HttpClient, HttpError, reqwest::RequestBuilder};
-use rescind_lab::raw::Reply;
+use rescind_api::http_client::{HttpClient, HttpError, HttpReply, reqwest::RequestBuilder};
 use rescind_session::{
     Check,
     token::{AccessToken, RefreshToken},
 };
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::{sync::Semaphore, time::Instant};
+use url::Url;
 
 use super::{
     log::{ASKING_DOOR, SIGNATURE_DOOR},
-    peers::{AtPeer, Attempt, Peer, Peers, name_in},
+    peers::{AtPeer, Attempt},
     visitors::{Ticket, Visit},
 };
 
@@ -57,27 +57,6 @@ pub(crate) struct Thief {
     rng: Arc<Mutex<StdRng>>,
 }
 
-#[derive(Deserialize)]
-struct Tokens {
-    access_token: String,
-    refresh_token: String,
-}
-
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
-    /// The name that the node reports.
-    node: Option<String>,
-}
-
-/// The fields of any other answer.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Told {
-    code: Option<String>,
-    note: Option<String>,
-}
-
 impl Thief {
     /// `bound`: this program's address.
     pub(crate) fn new(bound: SocketAddr, rng: Arc<Mutex<StdRng>>) -> Result<Self, HttpError> {
@@ -97,32 +76,36 @@ impl Thief {
 
     /// Tries an access token at both doors, one after the other, so that the log has the order of the doors.
     pub(crate) async fn try_doors(&self, visit: &Arc<Visit>, token: &AccessToken, check: Check) -> [Attempt; 2] {
-        let try_at = async |door| {
-            // A stopwatch, for display only.
-            let started = Instant::now();
-            let request = self.client.get(&self.url(door)).bearer_auth(token.expose_secret());
-            let answer = self.send(visit, request).await;
-            attempt(door, answer.as_ref(), started.elapsed(), check)
-        };
+        let try_at = async |door| self.try_at(&self.origin(), door, Some(visit), token, check).await;
         [try_at(ASKING_DOOR).await, try_at(SIGNATURE_DOOR).await]
     }
 
     /// Tries an access token at the checking door of every other node, all at once: one that is down delays no other.
-    pub(crate) async fn try_peers(&self, peers: &Peers, token: &AccessToken, check: Check) -> Vec<AtPeer> {
-        join_all(peers.iter().map(|peer| self.try_peer(peer, token, check))).await
+    pub(crate) async fn try_peers(&self, peers: &[Url], token: &AccessToken, check: Check) -> Vec<AtPeer> {
+        let try_peer = async |peer: &Url| AtPeer {
+            peer: peer.clone(),
+            // Without a number: that node does not know it.
+            attempt: {
+                let origin = peer.origin().ascii_serialization();
+                self.try_at(&origin, ASKING_DOOR, None, token, check).await
+            },
+        };
+        join_all(peers.iter().map(try_peer)).await
     }
 
-    async fn try_peer(&self, peer: &Arc<Peer>, token: &AccessToken, check: Check) -> AtPeer {
+    async fn try_at(
+        &self,
+        origin: &str,
+        door: &'static str,
+        visit: Option<&Arc<Visit>>,
+        token: &AccessToken,
+        check: Check,
+    ) -> Attempt {
         // A stopwatch, for display only.
         let started = Instant::now();
-        // Without a number: that node does not know it.
-        let request = self.client.get(&peer.door).bearer_auth(token.expose_secret());
-        let answer = self.in_turn(request).await;
-        AtPeer {
-            peer: Arc::clone(peer),
-            attempt: attempt(ASKING_DOOR, answer.as_ref(), started.elapsed(), check),
-            node: answer.and_then(|answer| answer.node),
-        }
+        let request = self.client.get(&format!("{origin}{door}"));
+        let answer = self.send(request.bearer_auth(token.expose_secret()), visit).await;
+        Attempt::of(door, answer.as_ref(), started.elapsed(), check)
     }
 
     /// Uses a refresh token; `None` if it is refused.
@@ -134,14 +117,16 @@ impl Thief {
         let body = serde_json::json!({ "refresh_token": token.expose_secret() });
         let request = self
             .client
-            .post(&self.url(REFRESH))
+            .post(&format!("{}{REFRESH}", self.origin()))
             .header("content-type", "application/json")
             .body(body.to_string());
-        let Answer { status: 200, body, .. } = self.send(visit, request).await? else {
-            return None;
-        };
-        let tokens: Tokens = serde_json::from_slice(&body).ok()?;
-        Some((tokens.access_token.into(), tokens.refresh_token.into()))
+        let answer = self
+            .send(request, Some(visit))
+            .await
+            .filter(|answer| answer.status == 200)?;
+        let tokens: Value = serde_json::from_slice(&answer.body).ok()?;
+        let token = |name: &str| tokens[name].as_str().map(str::to_owned);
+        Some((token("access_token")?.into(), token("refresh_token")?.into()))
     }
 
     /// The visitor whose thief sent a request, if one did. A number is valid once.
@@ -150,24 +135,20 @@ impl Thief {
         self.lock().remove(&nonce)
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.own)
+    fn origin(&self) -> String {
+        format!("http://{}", self.own)
     }
 
-    async fn send(&self, visit: &Arc<Visit>, request: RequestBuilder) -> Option<Answer> {
-        let expected = self.expect(visit);
-        self.in_turn(request.header(NONCE, expected.nonce.to_text())).await
-    }
-
-    async fn in_turn(&self, request: RequestBuilder) -> Option<Answer> {
+    /// `visit`: whose log the request belongs to, if this program writes it.
+    async fn send(&self, request: RequestBuilder, visit: Option<&Arc<Visit>>) -> Option<HttpReply> {
+        let expected = visit.map(|visit| self.expect(visit));
+        let request = match &expected {
+            Some(expected) => request.header(NONCE, expected.nonce.to_text()),
+            None => request,
+        };
         let answered = async {
             let _turn = self.at_once.acquire().await.ok()?;
-            let reply = self.client.send(request, LONGEST).await.ok()?;
-            Some(Answer {
-                status: reply.status,
-                node: name_in(&reply.headers),
-                body: reply.body,
-            })
+            self.client.send(request, LONGEST).await.ok()
         };
         // The timeout includes the wait for a turn.
         tokio::time::timeout(PATIENCE, answered).await.ok().flatten()
@@ -181,21 +162,6 @@ impl Thief {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Ticket, Arc<Visit>>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn attempt(door: &'static str, answer: Option<&Answer>, took: Duration, check: Check) -> Attempt {
-    let told: Told = answer
-        .and_then(|answer| serde_json::from_slice(&answer.body).ok())
-        .unwrap_or_default();
-    let reply = answer.and_then(|answer| {
-        let status = StatusCode::from_u16(answer.status).ok()?;
-        let code = told.code.as_deref().unwrap_or("unknown");
-        Some(Reply::new(status, (status != StatusCode::OK).then_some(code), None))
-    });
-    Attempt {
-        note: told.note,
-        ..Attempt::at(door, reply, took, check)
     }
 }
 

@@ -24,7 +24,10 @@ pub(super) struct Words {
     pub(super) refreshed: Vec<Case<Refreshed>>,
     pub(super) moment: Vec<Case<String>>,
     pub(super) causes: BTreeMap<String, String>,
-    pub(super) buttons: BTreeMap<String, String>,
+    pub(super) next: Vec<Case<Next>>,
+    pub(super) you_may: Vec<Case<Vec<String>>>,
+    pub(super) thief_may: Vec<Case<Vec<String>>>,
+    pub(super) buttons: BTreeMap<String, Labelled>,
     pub(super) asked: BTreeMap<String, String>,
 }
 
@@ -35,6 +38,20 @@ pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml"
 pub(super) struct Story {
     pub(super) heading: String,
     pub(super) lead: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Next {
+    pub(super) button: String,
+    pub(super) to_come: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Labelled {
+    pub(super) action: String,
+    pub(super) label: String,
 }
 
 /// The outcome of a refresh, beside its actor and as a moment.
@@ -53,15 +70,16 @@ mod tests {
     use rescind_session::EndReason;
 
     use super::*;
-    use crate::demo::scene::Step;
 
     /// A name that only the code or only the file has would leave a gap in a page.
     #[test]
     fn the_file_has_exactly_the_names_of_the_code() {
         let names = |all: &[&dyn std::fmt::Debug]| all.iter().map(|name| format!("{name:?}")).collect::<BTreeSet<_>>();
         let known = |names: &BTreeMap<String, String>| names.keys().cloned().collect::<BTreeSet<_>>();
-        let buttons = Step::ALL.each_ref().map(|step| step as &dyn std::fmt::Debug);
-        assert_eq!(known(&WORDS.buttons), names(&buttons));
+        let sides = WORDS.you_may.iter().chain(&WORDS.thief_may);
+        let pressed = WORDS.next.iter().map(|case| &case.then.button);
+        let pressed: BTreeSet<_> = pressed.chain(sides.flat_map(|case| &case.then)).collect();
+        assert_eq!(WORDS.buttons.keys().collect::<BTreeSet<_>>(), pressed);
         let asked = Asked::ALL.each_ref().map(|asked| asked as &dyn std::fmt::Debug);
         assert_eq!(known(&WORDS.asked), names(&asked));
         let causes = EndReason::ALL.each_ref().map(|cause| cause as &dyn std::fmt::Debug);

@@ -21,7 +21,7 @@ mod home;
 mod login;
 mod password;
 pub(crate) mod renewed;
-mod session_state;
+pub(crate) mod session_state;
 mod signup;
 mod site;
 pub(crate) mod theme;

@@ -19,10 +19,18 @@ use rescind_api::{Authenticated, Problem, Rescind, Visitor, browser};
 use rescind_session::token::{PresentedRefreshToken, SessionId};
 use serde::{Serialize, Serializer};
 
+#[derive(Serialize)]
+pub(crate) struct SessionState {
+    #[serde(flatten)]
+    state: State,
+    #[serde(serialize_with = "to_the_millisecond")]
+    now: Timestamp,
+}
+
 /// The state of a browser's cookies.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub(crate) enum SessionState {
+enum State {
     /// The access token is accepted.
     Live {
         session_id: SessionId,
@@ -30,42 +38,40 @@ pub(crate) enum SessionState {
         generation: Option<u32>,
         issued_at: Timestamp,
         expires_at: Timestamp,
-        #[serde(serialize_with = "to_the_millisecond")]
-        now: Timestamp,
     },
     /// The access token is not accepted, but there is a refresh token.
-    Stale {
-        #[serde(serialize_with = "to_the_millisecond")]
-        now: Timestamp,
-    },
+    Stale,
     /// Not logged in, or no longer.
-    Ended {
-        #[serde(serialize_with = "to_the_millisecond")]
-        now: Timestamp,
-    },
+    Ended,
 }
 
-impl SessionState {
-    fn live(request: &HttpRequest, rescind: &Rescind, authenticated: &Authenticated, now: Timestamp) -> Self {
-        let cookie = browser::refresh_token(request, rescind).ok().flatten();
-        let presented = cookie.and_then(|token| PresentedRefreshToken::parse(token.expose_secret()).ok());
+impl State {
+    fn live(request: &HttpRequest, rescind: &Rescind, authenticated: &Authenticated) -> Self {
         let claims = authenticated.claims();
         Self::Live {
             session_id: claims.session_id,
-            generation: presented.map(|token| token.unverified_generation().get()),
+            generation: presented(request, rescind).map(|token| token.unverified_generation().get()),
             issued_at: claims.issued_at,
             expires_at: claims.expires_at,
-            now,
         }
     }
+}
 
+impl SessionState {
     /// A page's login in JSON; `None` if it does not depend on a login.
     pub(crate) fn drawn_for(request: &HttpRequest, rescind: &Rescind) -> Option<String> {
         let authenticated = Visitor::seen(request)?;
+        let state = State::live(request, rescind, &authenticated);
         // While the time is not known, no login is accepted.
         let now = rescind.service().now().ok()?;
-        serde_json::to_string(&Self::live(request, rescind, &authenticated, now)).ok()
+        serde_json::to_string(&Self { state, now }).ok()
     }
+}
+
+/// The refresh token in the browser's cookies. It is not verified, but what it says is told only to its sender.
+pub(crate) fn presented(request: &HttpRequest, rescind: &Rescind) -> Option<PresentedRefreshToken> {
+    let token = browser::refresh_token(request, rescind).ok().flatten()?;
+    PresentedRefreshToken::parse(token.expose_secret()).ok()
 }
 
 /// A script needs no finer time, and not every browser parses it.
@@ -76,11 +82,11 @@ fn to_the_millisecond<S: Serializer>(time: &Timestamp, serializer: S) -> Result<
 pub(crate) async fn show(request: HttpRequest, visitor: Visitor, rescind: Rescind) -> Result<HttpResponse, Problem> {
     let now = rescind.service().now()?;
     let state = match visitor {
-        Visitor::LoggedIn(authenticated) => SessionState::live(&request, &rescind, &authenticated, now),
-        Visitor::Stale => SessionState::Stale { now },
-        Visitor::Anonymous => SessionState::Ended { now },
+        Visitor::LoggedIn(authenticated) => State::live(&request, &rescind, &authenticated),
+        Visitor::Stale => State::Stale,
+        Visitor::Anonymous => State::Ended,
     };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(state))
+        .json(SessionState { state, now }))
 }
