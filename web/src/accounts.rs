@@ -11,7 +11,6 @@
 //! can have been used in the last half an hour.
 
 use std::{
-    borrow::Borrow,
     collections::HashSet,
     sync::{
         Arc,
@@ -125,12 +124,6 @@ impl Own {
 
     fn copy(&self, account: &str) -> Result<Username, InvalidUsername> {
         Username::from_normalized(format!("{account}~{}", self.0))
-    }
-}
-
-impl Borrow<str> for Own {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 
@@ -252,7 +245,7 @@ impl Copies {
             for copy in copies {
                 let number = parts(copy.user.username.as_str()).map_or("", |(_, number)| number);
                 let is_own = number.starts_with(&self.process);
-                let stays = match known.contains(number) {
+                let stays = match known.contains(&Own(number.into())) {
                     true => true,
                     false => !is_own && may_be_in_use(service, &copy).await?,
                 };

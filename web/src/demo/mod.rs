@@ -88,7 +88,7 @@ impl Stage {
         let copies = web::Data::new(Copies::new(&mut rng));
         let rng = Arc::new(Mutex::new(rng));
         Ok(web::Data::new(Self {
-            visitors: Visitors::at_most(MOST_VISITORS, VISITOR_COOKIE, settings),
+            visitors: Visitors::weighing(MOST_VISITORS, |_| 1, VISITOR_COOKIE, settings),
             copies,
             thief: Thief::new(bound, Arc::clone(&rng))?,
             peers,

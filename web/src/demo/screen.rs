@@ -8,9 +8,9 @@
 //! the visitor's own, of an account with a public password, and by default the demo is off unless only this machine can
 //! reach it.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{Problem, Rescind, Visitor};
+use rescind_api::{Problem, Rescind};
 use rescind_lab::{Asked, Exchange, Outcome, Who as Asker};
 use rescind_session::{Session, SessionState, token::SessionId};
 use serde::Deserialize;
@@ -30,7 +30,7 @@ use crate::{
     accounts::{VICTIM, shown},
     content::{Facts, of, say},
     pages::{
-        Site, draw,
+        Reader, draw,
         frame::{Frame, Who},
         session_state::presented,
         times::Time,
@@ -81,14 +81,7 @@ pub(super) struct Choice {
     step: Option<String>,
 }
 
-type Look = (
-    HttpRequest,
-    Result<Visitor, Problem>,
-    web::Data<Site>,
-    web::Data<Stage>,
-    Rescind,
-    Watched,
-);
+type Look = (Reader, web::Data<Stage>, Watched);
 
 /// `GET /demo`; with `?entry=` the same with one request drawn, and with `?step=` as it was at an earlier step.
 pub(super) async fn show(look: Look, choice: web::Query<Choice>) -> actix_web::Result<HttpResponse> {
@@ -101,21 +94,19 @@ pub(super) async fn show_entry(look: Look, id: web::Path<String>) -> actix_web::
 }
 
 async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix_web::Result<HttpResponse> {
-    let (request, visitor, site, stage, rescind, Watched(visit)) = look;
+    let (reader, stage, Watched(visit)) = look;
+    let rescind = &reader.rescind;
     let now = rescind.service().now().map_err(Problem::from)?;
+    let visitor = reader.visitor();
     // With a store down, the screen still shows the doors' answers, which matter most then.
     let unknown = matches!(visitor, Err(Problem::StoreUnavailable(_) | Problem::NotReady { .. }));
-    let visitor = visitor.as_ref().ok();
-    let name = match visitor {
-        Some(Visitor::LoggedIn(authenticated)) => site.user(&rescind, authenticated).await.ok().flatten(),
-        _ => None,
-    };
+    let name = reader.user().await.ok().flatten();
     let stored = name.map(|user| user.username.to_string());
     let name = stored.as_deref().map(shown);
     let other = stored.as_deref().is_some_and(|stored| !visit.own.is(VICTIM, stored));
     let session = visit.lock().heist.as_ref().map(|heist| heist.session);
-    let row = row(&rescind, session).await;
-    let cookie = presented(&request, &rescind);
+    let row = row(rescind, session).await;
+    let cookie = presented(&reader.request, rescind);
 
     let mut remembered = visit.lock();
     if let (Some(heist), Some(row)) = (&mut remembered.heist, &row)
@@ -126,11 +117,11 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
     let heist = remembered.heist.as_ref();
     let newest = Scene {
         now,
-        rescind: &rescind,
+        rescind,
         heist,
         standing: heist.map(Heist::standing).unwrap_or_default(),
         is_past: false,
-        visitor,
+        visitor: visitor.ok(),
         name,
         is_other: other,
         cookie: cookie.as_ref(),
@@ -164,7 +155,7 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         doors::commands(&scene, &staged.doors)
     };
     let page = Screen {
-        frame: site.frame(&request, staged.headline.as_str(), who),
+        frame: reader.frame_for(staged.headline.as_str(), who),
         nodes: nodes(&scene, &scene.facts(), &stage.stores),
         keeping: say(&WORDS.keeping, &scene.facts()),
         store_down: unknown || found_the_store_down(&newest.standing),

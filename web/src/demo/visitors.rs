@@ -63,12 +63,8 @@ pub(crate) struct Visitors<T> {
 }
 
 impl<T: Send + Sync + 'static> Visitors<T> {
-    /// Bounded by number; a fifth of it is for those who have not come back. `cookie`: what follows the prefix in the cookie's name.
-    pub(crate) fn at_most(most: u64, cookie: &str, settings: &Settings) -> Self {
-        Self::weighing(most, |_| 1, cookie, settings)
-    }
-
-    /// Bounded by total weight. A visitor is weighed when new, and when [changed](Self::changed).
+    /// Bounded by total weight; a fifth of it is for those who have not come back. A visitor is weighed when new, and when
+    /// [changed](Self::changed). `cookie`: what follows the prefix in the cookie's name.
     pub(crate) fn weighing(
         most: u64,
         weigh: impl Fn(&T) -> u32 + Clone + Send + Sync + 'static,
@@ -236,7 +232,7 @@ mod tests {
     }
 
     fn some_visitors(https: bool) -> Visitors<Visit> {
-        Visitors::at_most(10, VISITOR_COOKIE, &settings(https))
+        Visitors::weighing(10, |_| 1, VISITOR_COOKIE, &settings(https))
     }
 
     fn sent(cookies: &str) -> HeaderMap {

@@ -30,13 +30,13 @@ pub(crate) mod tampering;
 mod verified;
 mod words;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode, web};
+use actix_web::{HttpResponse, ResponseError, http::StatusCode, web};
 use rescind_api::{Form, Problem, Rescind, Visitor, browser};
 use serde::Deserialize;
 
 use crate::{
     lab::Sandboxes,
-    pages::{Site, draw, read},
+    pages::{Reader, draw, read},
 };
 use decoded::{Decoded, Refusal};
 use own::Own;
@@ -73,20 +73,14 @@ struct Sent {
     value: String,
 }
 
-async fn show(
-    request: HttpRequest,
-    visitor: Visitor,
-    site: web::Data<Site>,
-    rescind: Rescind,
-    sandboxes: web::Data<Sandboxes>,
-) -> actix_web::Result<HttpResponse> {
-    if matches!(visitor, Visitor::Stale) {
-        return Ok(browser::to_refresh(&request));
+async fn show(reader: Reader, sandboxes: web::Data<Sandboxes>) -> actix_web::Result<HttpResponse> {
+    if matches!(reader.visitor()?, Visitor::Stale) {
+        return Ok(browser::to_refresh(&reader.request));
     }
-    let own = Own::of(&request, &rescind, visitor, &sandboxes).await?;
-    let now = rescind.service().now().map_err(Problem::from)?;
+    let own = Own::of(&reader, &sandboxes).await?;
+    let now = reader.rescind.service().now().map_err(Problem::from)?;
     let page = Page {
-        frame: site.frame(&request, "Inspector", own.who(&rescind).await?),
+        frame: reader.frame_for("Inspector", own.who(&reader.rescind).await?),
         own: &own,
         refusal: None,
         shown: Some(Shown::strangers(EXAMPLE.to_owned().into(), Decoded::of(EXAMPLE)?, now)),
@@ -96,15 +90,12 @@ async fn show(
 }
 
 async fn submit(
-    request: HttpRequest,
-    visitor: Visitor,
-    site: web::Data<Site>,
-    rescind: Rescind,
+    reader: Reader,
     sandboxes: web::Data<Sandboxes>,
     sent: Result<Form<Sent>, Problem>,
 ) -> actix_web::Result<HttpResponse> {
-    let own = Own::of(&request, &rescind, visitor, &sandboxes).await?;
-    let (title, shown, refusal) = match inspected(&own, &rescind, sent).await {
+    let own = Own::of(&reader, &sandboxes).await?;
+    let (title, shown, refusal) = match inspected(&own, &reader.rescind, sent).await {
         Ok(shown) => ("Inspector", Some(shown), None),
         Err(error) => match error.as_error::<Refusal>() {
             Some(refusal) => ("Nothing to inspect: Inspector", None, Some(refusal.clone())),
@@ -113,7 +104,7 @@ async fn submit(
     };
     let status = refusal.as_ref().map_or(StatusCode::OK, Refusal::status_code);
     let page = Page {
-        frame: site.frame(&request, title, own.who(&rescind).await?),
+        frame: reader.frame_for(title, own.who(&reader.rescind).await?),
         own: &own,
         refusal,
         shown,

@@ -13,7 +13,10 @@ use rescind_session::{
 };
 
 use super::decoded::Decoded;
-use crate::{lab::Sandboxes, pages::frame::Who};
+use crate::{
+    lab::Sandboxes,
+    pages::{Reader, frame::Who},
+};
 
 #[derive(Default)]
 pub(crate) struct Own {
@@ -39,14 +42,10 @@ impl Own {
     /// Those of the browser's own session, and of the visitor's sandboxes. If the access token has expired, a new one is
     /// used; a visitor who cannot get one counts as not logged in. Other forms offer to be sent again; the inspector's would have
     /// to keep a stranger's token in the page until then.
-    pub(crate) async fn of(
-        request: &HttpRequest,
-        rescind: &Rescind,
-        visitor: Visitor,
-        sandboxes: &Sandboxes,
-    ) -> Result<Self, Problem> {
+    pub(crate) async fn of(reader: &Reader, sandboxes: &Sandboxes) -> Result<Self, Problem> {
+        let (request, rescind) = (&reader.request, &reader.rescind);
         let mut own = Self::default();
-        match visitor {
+        match reader.visitor()? {
             Visitor::LoggedIn(caller) => own.add_login(rescind, caller.claims(), caller.access_token()),
             Visitor::Anonymous => {}
             Visitor::Stale => match browser::renew(request, rescind).await {

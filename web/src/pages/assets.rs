@@ -16,7 +16,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::header::{CacheControl, CacheDirective, ETag, EntityTag, Header, IfNoneMatch},
+    http::{
+        StatusCode,
+        header::{CacheControl, CacheDirective, ETag, EntityTag, Header, IfNoneMatch},
+    },
     middleware::Compress,
     web,
 };
@@ -111,16 +114,9 @@ impl Assets {
     }
 
     fn find(&self, path: &str) -> Option<&Asset> {
-        let Self {
-            stylesheet,
-            lessons,
-            script,
-            icon,
-            picture,
-            font,
-        } = self;
-        let all = [stylesheet, lessons, script, icon, picture, font];
-        all.into_iter().find(|asset| asset.path == path)
+        let styles = [&self.stylesheet, &self.lessons, &self.font];
+        let mut all = styles.into_iter().chain([&self.script, &self.icon, &self.picture]);
+        all.find(|asset| asset.path == path)
     }
 }
 
@@ -142,11 +138,7 @@ async fn serve(request: HttpRequest, site: web::Data<super::Site>) -> Result<imp
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&asset.tag)),
         Err(_) => false,
     };
-    let mut reply = if known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
+    let mut reply = HttpResponse::Ok();
     let keep = vec![
         CacheDirective::Public,
         CacheDirective::MaxAge(A_YEAR),
@@ -156,7 +148,7 @@ async fn serve(request: HttpRequest, site: web::Data<super::Site>) -> Result<imp
         .insert_header(ETag(asset.tag.clone()))
         .insert_header(CacheControl(keep));
     Ok(if known {
-        reply.finish()
+        reply.status(StatusCode::NOT_MODIFIED).finish()
     } else {
         reply.content_type(asset.media_type).body(asset.contents.clone())
     })

@@ -4,6 +4,8 @@
 //! holds the reason. This matters most after a robbery: when a refresh token is used twice, the session is closed for both,
 //! and its owner should learn why.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use jiff::Timestamp;
 use rescind_api::{Problem, Rescind, browser};
@@ -13,7 +15,7 @@ use rescind_session::{
 };
 
 use super::{
-    devices::Device as Listed,
+    device_name::device_name,
     frame::Who,
     times::Time,
     words::{Said, WORDS},
@@ -25,7 +27,13 @@ pub(crate) struct Ended {
     pub(crate) said: &'static Said,
     pub(crate) when: Time,
     /// The device that renewed the session last, the thief's or the owner's, if it was ended because of a copy.
-    pub(crate) robbed: Option<Listed>,
+    pub(crate) robbed: Option<Robbed>,
+}
+
+pub(crate) struct Robbed {
+    pub(crate) name: String,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) last_seen: Time,
 }
 
 impl Ended {
@@ -69,7 +77,11 @@ impl Ended {
             said,
             when: Time::ago(session.reuse_noticed_at.unwrap_or(at), now),
             // Unknown if only an access token was presented, which may be a thief's.
-            robbed: (robbed && session.device != Device::default()).then(|| Listed::new(session, session.id, now)),
+            robbed: (robbed && session.device != Device::default()).then(|| Robbed {
+                name: device_name(session.device.user_agent.as_deref()),
+                address: session.device.address,
+                last_seen: Time::ago(session.last_seen_at, now),
+            }),
         })
     }
 }

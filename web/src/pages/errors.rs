@@ -17,12 +17,11 @@ use actix_web::{
 };
 use askama::Template;
 use rescind_api::{Problem, browser};
-use serde::Deserialize;
 
 use super::{
     CONTENT_POLICY, Site, draw,
     frame::{Frame, Who},
-    times::span,
+    login::Way,
     words::{Said, WORDS},
 };
 use crate::content::{Facts, first, yes};
@@ -33,15 +32,13 @@ struct ErrorPage {
     frame: Frame,
     status: u16,
     said: Option<&'static Said>,
-    detail: &'static str,
-    wait: Option<String>,
+    problem: Option<Problem>,
     /// The requested page, if a retry may help.
     again: Option<String>,
     /// Where the script leads once a store answers again.
     when_back: Option<String>,
     /// The next address and its name.
     way_out: (&'static str, &'static str),
-    code: &'static str,
     /// The request's id, by which the log has more.
     request: Option<String>,
 }
@@ -93,9 +90,8 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
     };
     let status = reply.status();
     let problem = Problem::of(&reply);
-    let code = problem.as_ref().map_or("unknown", Problem::code);
     let facts = Facts::default()
-        .with("code", code)
+        .with("code", problem.as_ref().map_or("unknown", Problem::code))
         .with("status", status.as_str())
         .with("told", yes(problem.is_some()))
         .with("ours", yes(status.is_server_error()));
@@ -111,15 +107,10 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
         frame: site.frame(request, said.map_or("", |said| &said.heading), Who::Unknown),
         status: status.as_u16(),
         said,
-        detail: problem.as_ref().map_or("", Problem::detail),
-        wait: problem
-            .as_ref()
-            .and_then(Problem::retry_after)
-            .map(|wait| span(wait.try_into().unwrap_or_default())),
         when_back: comes_back(problem.as_ref()).then(|| again.clone().unwrap_or_else(|| way_out.0.to_owned())),
         again,
         way_out,
-        code,
+        problem,
         request: reply
             .headers()
             .get("x-request-id")
@@ -129,18 +120,15 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
     let page = draw(status, &page)?;
     // The reply keeps its head with the cookies; only headers that describe the old body are removed.
     let mut reply = reply.set_body(page.into_body());
-    reply.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        header::HeaderValue::from_static(CONTENT_POLICY),
-    );
-    reply.headers_mut().remove(header::CONTENT_LENGTH);
-    reply.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    reply
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    let headers = reply.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
     Ok(reply)
 }
 
@@ -162,11 +150,6 @@ fn again(request: &HttpRequest, problem: Option<&Problem>) -> Option<String> {
     let asked = request.uri().path_and_query()?.as_str();
     browser::local_path(asked).or_else(|| {
         let way = web::Query::<Way>::from_query(request.query_string()).ok()?;
-        browser::local_path(&way.next)
+        browser::local_path(way.next.as_deref()?)
     })
-}
-
-#[derive(Deserialize)]
-struct Way {
-    next: String,
 }

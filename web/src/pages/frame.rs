@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rescind_session::User;
 
 use super::{assets::Assets, theme::Theme};
-use crate::accounts::shown;
+use crate::{accounts::shown, stores::Stores};
 
 /// Title, navigation, the policy in force, and the choice of a theme.
 pub(crate) struct Frame {
@@ -17,8 +17,8 @@ pub(crate) struct Frame {
     pub(crate) who: Who,
     /// Whether the demo is on.
     pub(crate) demo: bool,
-    /// The node and stores that drew the page; only in the demo, since elsewhere this is internal.
-    pub(crate) place: Option<Place>,
+    /// The node and stores that drew the page; shown only in the demo, since elsewhere this is internal.
+    pub(crate) stores: Arc<Stores>,
     pub(crate) theme: Theme,
     pub(crate) back: String,
     /// The public address of this site, without a slash at its end.
@@ -36,13 +36,6 @@ impl Frame {
         let folder = self.path.split('/').nth(1);
         matches!(folder, Some("lab" | "inspector" | "learn" | "glossary"))
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The node that answered, if there are several.
-    pub(crate) node: Option<String>,
-    pub(crate) stores: String,
 }
 
 /// Whom a page is drawn for.

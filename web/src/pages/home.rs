@@ -1,12 +1,12 @@
 //! The first page, and the notice after a logout.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
-use rescind_api::{Rescind, Visitor, browser};
+use rescind_api::{Visitor, browser};
 use rescind_session::{Policy, StolenTokenDies};
 
 use super::{
-    Site, draw,
+    Reader, draw,
     ended::Ended,
     frame::{Frame, Who},
     times::Time,
@@ -52,28 +52,24 @@ impl Notice {
     }
 }
 
-pub(crate) async fn show(
-    request: HttpRequest,
-    visitor: Visitor,
-    site: web::Data<Site>,
-    rescind: Rescind,
-) -> actix_web::Result<HttpResponse> {
-    if matches!(visitor, Visitor::Stale) {
-        return Ok(browser::to_refresh(&request));
+pub(crate) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
+    let (request, rescind) = (&reader.request, &reader.rescind);
+    if matches!(reader.visitor()?, Visitor::Stale) {
+        return Ok(browser::to_refresh(request));
     }
-    let who = site.who(&rescind, Some(&visitor)).await?;
+    let who = reader.who().await?;
     let (notice, read) = match who {
-        Who::Nobody => browser::Notice::take(&request, &rescind, None).unzip(),
+        Who::Nobody => browser::Notice::take(request, rescind, None).unzip(),
         Who::Somebody(_) | Who::Unknown => (None, None),
     };
-    let mut stage = site.opening().cloned();
+    let mut stage = reader.site.opening().cloned();
     if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
         greet(stage, name);
     }
     let page = Home {
         stage,
-        ended: Ended::of(&request, &rescind, &who).await,
-        frame: site.frame(&request, "Does a stolen token still work?", who),
+        ended: Ended::of(request, rescind, &who).await,
+        frame: reader.frame_for("Does a stolen token still work?", who),
         notice: notice.and_then(|done| Notice::of(done, rescind.service().policy())),
     };
     with_cookies(draw(StatusCode::OK, &page)?, read.as_slice())

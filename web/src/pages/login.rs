@@ -2,12 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{Form, Problem, Rescind, Visitor, browser};
+use rescind_api::{Form, Problem, Rescind, browser};
 use rescind_session::Password;
 use serde::Deserialize;
 
 use super::{
-    Site, draw,
+    Reader, Site, draw,
     ended::Ended,
     form::{Refusal, draw_again, require},
     frame::{Frame, Who},
@@ -27,7 +27,7 @@ struct Login<'a> {
 
 #[derive(Deserialize)]
 pub(crate) struct Way {
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// The form's fields. No `Debug`: people type passwords here, sometimes into the wrong field.
@@ -40,18 +40,12 @@ pub(crate) struct Typed {
     pub(crate) next: Option<String>,
 }
 
-/// `visitor` may be an error: this page is the way out for a browser with contradicting cookies.
-pub(crate) async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-    way: web::Query<Way>,
-) -> actix_web::Result<HttpResponse> {
-    let who = site.who(&rescind, visitor.as_ref().ok()).await?;
+/// The visitor may be unknown: this page is the way out for a browser with contradicting cookies.
+pub(crate) async fn show(reader: Reader, way: web::Query<Way>) -> actix_web::Result<HttpResponse> {
+    let who = reader.who().await?;
     let page = Login {
-        ended: Ended::of(&request, &rescind, &who).await,
-        frame: site.frame(&request, "Log in", who),
+        ended: Ended::of(&reader.request, &reader.rescind, &who).await,
+        frame: reader.frame_for("Log in", who),
         refusal: Refusal::default(),
         username: "",
         next: way.into_inner().next.as_deref().and_then(browser::local_path),

@@ -4,15 +4,15 @@
 //! the same form again. Rejected: doing it at once. An old access token with a refresh token does not prove that the session
 //! is still open at that moment, and it would be done even if the browser does not store the new cookies.
 
-use actix_web::{HttpRequest, http::StatusCode};
+use actix_web::http::StatusCode;
 use askama::Template;
 use rescind_api::{
-    Authenticated, Form, Problem, Rescind, Visitor,
+    Authenticated, Form, Problem, Visitor,
     browser::{self, BrowserLogin},
 };
 
 use super::{
-    Site, draw,
+    Reader, draw,
     frame::{Frame, Who},
     instead, see_other,
 };
@@ -33,24 +33,18 @@ pub(crate) type Sent = Option<Form<Vec<(String, String)>>>;
 ///
 /// # Errors
 /// The page to answer instead.
-pub(crate) async fn whoever_pressed(
-    request: &HttpRequest,
-    visitor: Visitor,
-    (site, rescind): (&Site, &Rescind),
-    button: &str,
-    sent: Sent,
-) -> actix_web::Result<Authenticated> {
-    match visitor {
-        Visitor::LoggedIn(authenticated) => return Ok(authenticated),
+pub(crate) async fn whoever_pressed(reader: &Reader, button: &str, sent: Sent) -> actix_web::Result<Authenticated> {
+    match reader.visitor()? {
+        Visitor::LoggedIn(authenticated) => return Ok(authenticated.clone()),
         Visitor::Anonymous => return Err(instead(see_other("/login?next=/account"))),
         Visitor::Stale => {}
     }
-    let renewal = in_passing(request, rescind).await?;
-    let user = rescind.service().user(&renewal.claims().subject).await;
+    let renewal = in_passing(reader).await?;
+    let user = reader.rescind.service().user(&renewal.claims().subject).await;
     let who = user.map_err(Problem::from)?.map_or(Who::Unknown, |user| Who::of(&user));
     let page = Renewed {
-        frame: site.frame(request, "Renewed: press again", who),
-        action: request.path(),
+        frame: reader.frame_for("Renewed: press again", who),
+        action: reader.request.path(),
         button,
         kept: sent.as_ref().map_or(&[], |Form(fields)| fields.as_slice()),
     };
@@ -61,8 +55,8 @@ pub(crate) async fn whoever_pressed(
 ///
 /// # Errors
 /// A redirect to the login, if there are none for them.
-pub(crate) async fn in_passing(request: &HttpRequest, rescind: &Rescind) -> actix_web::Result<BrowserLogin> {
-    match browser::renew(request, rescind).await {
+pub(crate) async fn in_passing(reader: &Reader) -> actix_web::Result<BrowserLogin> {
+    match browser::renew(&reader.request, &reader.rescind).await {
         Err(problem) if problem.is_failed_refresh() => Err(instead(see_other("/login?next=/account"))),
         renewed => Ok(renewed?),
     }

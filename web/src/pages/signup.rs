@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use rescind_api::{Form, Problem, Rescind, Visitor, browser};
+use rescind_api::{Form, Rescind, browser};
 use rescind_session::Password;
 
 use super::{
-    Site, draw,
+    Reader, Site, draw,
     form::{Refusal, draw_again},
     frame::{Frame, Who},
     login::Typed,
@@ -21,15 +21,9 @@ struct SignUp<'a> {
     username: &'a str,
 }
 
-pub(crate) async fn show(
-    request: HttpRequest,
-    visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
-    rescind: Rescind,
-) -> actix_web::Result<HttpResponse> {
-    let who = site.who(&rescind, visitor.as_ref().ok()).await?;
+pub(crate) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
     let page = SignUp {
-        frame: site.frame(&request, "Sign up", who),
+        frame: reader.frame_for("Sign up", reader.who().await?),
         refusal: Refusal::default(),
         username: "",
     };

@@ -9,7 +9,7 @@ use rescind_session::User;
 
 use super::{
     assets::Assets,
-    frame::{Frame, Place, Who},
+    frame::{Frame, Who},
     instead,
     session_state::SessionState,
     theme::{self, Theme},
@@ -63,10 +63,7 @@ impl Site {
             path: request.path().to_owned(),
             who,
             demo: self.demo.is_on(),
-            place: self.demo.is_on().then(|| Place {
-                node: self.stores.node.clone(),
-                stores: self.stores.to_string(),
-            }),
+            stores: Arc::clone(&self.stores),
             theme: Theme::of(request, self.rescind.settings()),
             back: theme::back(request),
             origin: self.rescind.settings().public_url.origin().ascii_serialization(),
@@ -76,49 +73,13 @@ impl Site {
             promise: say(&WORDS.promise, &facts(policy)),
         }
     }
-
-    /// The logged-in user; `None` if the account was deleted.
-    pub(crate) async fn user(&self, rescind: &Rescind, authenticated: &Authenticated) -> Result<Option<User>, Problem> {
-        Ok(rescind.service().user(authenticated.user_id()).await?)
-    }
-
-    /// The owner of a private page.
-    ///
-    /// # Errors
-    /// The way to the login, or to a new access token.
-    pub(crate) async fn owner(
-        &self,
-        request: &HttpRequest,
-        rescind: &Rescind,
-        visitor: Visitor,
-    ) -> actix_web::Result<(Authenticated, User)> {
-        let authenticated = match visitor {
-            Visitor::LoggedIn(authenticated) => authenticated,
-            Visitor::Stale => return Err(instead(browser::to_refresh(request))),
-            Visitor::Anonymous => return Err(instead(browser::to_login(request))),
-        };
-        match self.user(rescind, &authenticated).await? {
-            Some(user) => Ok((authenticated, user)),
-            None => Err(instead(browser::to_login(request))),
-        }
-    }
-
-    /// The user named in the frame of a public page.
-    pub(crate) async fn who(&self, rescind: &Rescind, visitor: Option<&Visitor>) -> Result<Who, Problem> {
-        let Some(Visitor::LoggedIn(authenticated)) = visitor else {
-            return Ok(Who::Nobody);
-        };
-        let user = self.user(rescind, authenticated).await?;
-        Ok(user.map_or(Who::Nobody, |user| Who::of(&user)))
-    }
 }
 
-/// A request for a page that does not depend on its reader. The frame has no name if that takes a refresh, or if the store
-/// does not answer.
+/// A request for a page, and who sent it.
 pub(crate) struct Reader {
     pub(crate) request: HttpRequest,
     visitor: Result<Visitor, Problem>,
-    site: web::Data<Site>,
+    pub(crate) site: web::Data<Site>,
     pub(crate) rescind: Rescind,
 }
 
@@ -141,6 +102,12 @@ impl FromRequest for Reader {
 }
 
 impl Reader {
+    /// # Errors
+    /// Why that is not known.
+    pub(crate) fn visitor(&self) -> Result<&Visitor, Problem> {
+        self.visitor.as_ref().map_err(Problem::clone)
+    }
+
     pub(crate) fn logged_in(&self) -> Option<&Authenticated> {
         match &self.visitor {
             Ok(Visitor::LoggedIn(authenticated)) => Some(authenticated),
@@ -148,15 +115,45 @@ impl Reader {
         }
     }
 
+    /// The logged-in user; `None` also if the account was deleted.
+    pub(crate) async fn user(&self) -> Result<Option<User>, Problem> {
+        match self.logged_in() {
+            Some(authenticated) => Ok(self.rescind.service().user(authenticated.user_id()).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The owner of a private page.
+    ///
+    /// # Errors
+    /// The way to the login, or to a new access token.
+    pub(crate) async fn owner(&self) -> actix_web::Result<(Authenticated, User)> {
+        let to_login = || instead(browser::to_login(&self.request));
+        let authenticated = match self.visitor()? {
+            Visitor::LoggedIn(authenticated) => authenticated.clone(),
+            Visitor::Stale => return Err(instead(browser::to_refresh(&self.request))),
+            Visitor::Anonymous => return Err(to_login()),
+        };
+        let user = self.user().await?.ok_or_else(to_login)?;
+        Ok((authenticated, user))
+    }
+
+    /// The user named in the frame of a public page.
+    pub(crate) async fn who(&self) -> Result<Who, Problem> {
+        let user = self.user().await?;
+        Ok(user.map_or(Who::Nobody, |user| Who::of(&user)))
+    }
+
+    pub(crate) fn frame_for(&self, title: impl Into<String>, who: Who) -> Frame {
+        self.site.frame(&self.request, title, who)
+    }
+
+    /// Of a page that does not depend on its reader. It has no name if that takes a refresh, or if the store does not answer.
     pub(crate) async fn frame(&self, title: impl Into<String>) -> Frame {
         let who = match &self.visitor {
             Ok(Visitor::Stale) | Err(_) => Who::Unknown,
-            Ok(visitor) => self
-                .site
-                .who(&self.rescind, Some(visitor))
-                .await
-                .unwrap_or(Who::Unknown),
+            Ok(_) => self.who().await.unwrap_or(Who::Unknown),
         };
-        self.site.frame(&self.request, title, who)
+        self.frame_for(title, who)
     }
 }

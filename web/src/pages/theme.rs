@@ -13,6 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{see_other, with_cookies};
+use crate::content::word;
 
 const COOKIE: &str = "theme";
 
@@ -27,54 +28,14 @@ pub(crate) enum Theme {
 }
 
 impl Theme {
-    const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+    /// For the template, whose buttons show these names.
+    pub(crate) const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
 
     /// From the request's cookie; an unknown value counts as no choice.
     pub(crate) fn of(request: &HttpRequest, settings: &Settings) -> Self {
         let chosen = kept(request, settings, COOKIE);
-        let known = Self::ALL
-            .into_iter()
-            .find(|theme| Some(theme.name()) == chosen.as_deref());
+        let known = Self::ALL.into_iter().find(|theme| Some(word(theme)) == chosen);
         known.unwrap_or_default()
-    }
-
-    /// The word in the cookie, in the form and in the page.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::System => "System",
-            Self::Light => "Light",
-            Self::Dark => "Dark",
-        }
-    }
-
-    /// The choice, unless it is the system's.
-    pub(crate) fn chosen(self) -> Option<&'static str> {
-        (self != Self::System).then_some(self.name())
-    }
-
-    /// All choices, for the template.
-    #[expect(
-        clippy::unused_self,
-        reason = "a template can call methods of what it is given, and nothing else"
-    )]
-    pub(crate) fn choices(self) -> [Self; 3] {
-        Self::ALL
-    }
-
-    /// The value of `<meta name="color-scheme">`, so that the page is right before the stylesheet is loaded.
-    pub(crate) fn colour_scheme(self) -> &'static str {
-        match self {
-            Self::System => "light dark",
-            Self::Light | Self::Dark => self.name(),
-        }
     }
 }
 
@@ -106,7 +67,7 @@ pub(crate) struct Choice {
 
 pub(crate) async fn choose(rescind: Rescind, Form(choice): Form<Choice>) -> actix_web::Result<HttpResponse> {
     let Choice { theme, next } = choice;
-    let mut cookie = keeps(rescind.settings(), COOKIE, theme.name(), "/");
+    let mut cookie = keeps(rescind.settings(), COOKIE, &word(theme), "/");
     if theme == Theme::System {
         cookie.make_removal();
     }

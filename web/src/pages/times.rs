@@ -80,27 +80,39 @@ fn clock(seconds: u64) -> String {
     }
 }
 
+/// Days, hours, minutes and seconds.
+fn units(seconds: u64) -> impl Iterator<Item = (u64, &'static str)> {
+    let days = seconds / 86_400;
+    let units = [
+        (days, if days == 1 { "day" } else { "days" }),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    units.into_iter().skip_while(|(amount, _)| *amount == 0)
+}
+
+fn written(units: impl Iterator<Item = (u64, &'static str)>) -> String {
+    let parts: Vec<_> = units
+        .filter(|(amount, _)| *amount > 0)
+        .map(|(amount, unit)| format!("{amount} {unit}"))
+        .collect();
+    if parts.is_empty() {
+        "0 s".to_owned()
+    } else {
+        parts.join(" ")
+    }
+}
+
 /// A length of time in its largest unit, and the next one if the largest is too coarse.
 pub(crate) fn span(length: SignedDuration) -> String {
-    const MINUTE: i64 = 60;
-    const TEN_MINUTES: i64 = 10 * MINUTE;
-    const HOUR: i64 = 60 * MINUTE;
-    const DAY: i64 = 24 * HOUR;
-    const TWO_DAYS: i64 = 2 * DAY;
+    const TEN_MINUTES: u64 = 10 * 60;
+    const HOUR: u64 = 60 * 60;
     // 42.3 s are "43 s left", so that it never shows 0.
     let seconds = length.as_secs() + i64::from(length.subsec_nanos() > 0);
-    let with = |amount: i64, unit: &str, rest: i64, rest_unit: &str| match rest {
-        0 => format!("{amount} {unit}"),
-        rest => format!("{amount} {unit} {rest} {rest_unit}"),
-    };
-    match seconds {
-        ..MINUTE => format!("{seconds} s"),
-        MINUTE..TEN_MINUTES => with(seconds / MINUTE, "min", seconds % MINUTE, "s"),
-        TEN_MINUTES..HOUR => format!("{} min", seconds / MINUTE),
-        HOUR..DAY => with(seconds / HOUR, "h", seconds % HOUR / MINUTE, "min"),
-        DAY..TWO_DAYS => with(1, "day", seconds % DAY / HOUR, "h"),
-        _ => with(seconds / DAY, "days", seconds % DAY / HOUR, "h"),
-    }
+    let seconds = seconds.max(0).unsigned_abs();
+    let is_fine = (TEN_MINUTES..HOUR).contains(&seconds);
+    written(units(seconds).take(if is_fine { 1 } else { 2 }))
 }
 
 /// The same of a length that cannot be negative.
@@ -110,22 +122,7 @@ pub(crate) fn length(time: Duration) -> String {
 
 /// A length of time, to the second however long it is: "5 min 30 s".
 pub(crate) fn to_the_second(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let parts: Vec<_> = [
-        (seconds / 86_400, if seconds / 86_400 == 1 { "day" } else { "days" }),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ]
-    .into_iter()
-    .filter(|(amount, _)| *amount > 0)
-    .map(|(amount, unit)| format!("{amount} {unit}"))
-    .collect();
-    if parts.is_empty() {
-        "0 s".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    written(units(time.as_secs()))
 }
 
 #[cfg(test)]

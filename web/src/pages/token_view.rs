@@ -3,7 +3,7 @@
 //! The claims show that a token can be read; the list of checks, that reading is not verifying. A request that gets here has
 //! passed every check, so each is shown with what it found.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rescind_api::Authenticated;
 use rescind_session::{
     Check, Policy,
@@ -12,7 +12,7 @@ use rescind_session::{
 use serde_json::Value;
 
 use super::{
-    times::{Time, span},
+    times::{Time, length, span},
     words::{Member, WORDS, facts},
 };
 use crate::content::say;
@@ -21,7 +21,11 @@ pub(crate) struct TokenView {
     pub(crate) expires: Time,
     /// Whether it is renewed by itself.
     pub(crate) renews: bool,
-    pub(crate) checks: Vec<Checked>,
+    /// Each question, and what was found.
+    pub(crate) checks: Vec<(&'static str, String)>,
+    /// The last one, which is not asked under every policy.
+    pub(crate) taken_back: String,
+    pub(crate) is_asked: bool,
     pub(crate) header: Vec<Entry>,
     pub(crate) claims: Vec<Entry>,
     /// The three parts as sent, only in the demo: together they are the token.
@@ -35,13 +39,6 @@ pub(crate) struct Entry {
     pub(crate) time: Option<Time>,
 }
 
-pub(crate) struct Checked {
-    pub(crate) question: &'static str,
-    pub(crate) found: String,
-    /// Whether the check was done; the last one is not under every policy.
-    pub(crate) asked: bool,
-}
-
 impl TokenView {
     /// `show_raw`: whether this is a demo.
     pub(crate) fn new(authenticated: &Authenticated, now: Timestamp, policy: &Policy, show_raw: bool) -> Self {
@@ -49,17 +46,20 @@ impl TokenView {
         // The token was just verified, so it can be decoded.
         let parts = TokenParts::split_without_verifying(token).ok();
         let (header, members) = parts.map(|parts| (parts.header, parts.claims)).unwrap_or_default();
-        let entry = |of: &Value, member: &'static Member| {
-            let value = of.get(&member.name)?;
-            Some(Entry {
-                value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-                time: match member.name.as_str() {
-                    "iat" => Some(Time::ago(claims.issued_at, now)),
-                    "exp" => Some(Time::left(claims.expires_at, now)),
-                    _ => None,
-                },
-                member,
-            })
+        let entries = |members: &'static [Member], of: &Value| {
+            let entry = |member: &'static Member| {
+                let value = of.get(&member.name)?;
+                Some(Entry {
+                    value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                    time: match member.name.as_str() {
+                        "iat" => Some(Time::ago(claims.issued_at, now)),
+                        "exp" => Some(Time::left(claims.expires_at, now)),
+                        _ => None,
+                    },
+                    member,
+                })
+            };
+            members.iter().filter_map(entry).collect()
         };
         let text = |name: &str| header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let facts = facts(policy)
@@ -71,35 +71,19 @@ impl TokenView {
             .with("aud", claims.audience.as_str())
             .with("left", span(claims.expires_at.duration_since(now)))
             .with("life", span(claims.expires_at.duration_since(claims.issued_at)))
-            .with(
-                "longest",
-                span(SignedDuration::try_from(policy.access_ttl).unwrap_or(SignedDuration::MAX)),
-            );
-        let checks = WORDS.check.iter().map(|check| Checked {
-            question: &check.question,
-            found: facts.fill(&check.found),
-            asked: true,
-        });
-        let last = Checked {
-            question: "Was it taken back?",
-            found: say(&WORDS.taken_back, &facts),
-            asked: policy.check != Check::Nothing,
-        };
+            .with("longest", length(policy.access_ttl));
+        let checks = WORDS.check.iter();
         let raw: Vec<_> = token.splitn(3, '.').map(str::to_owned).collect();
         Self {
             expires: Time::left(claims.expires_at, now),
             renews: policy.refresh.is_some(),
-            checks: checks.chain([last]).collect(),
-            header: WORDS
-                .header
-                .iter()
-                .filter_map(|member| entry(&header, member))
+            checks: checks
+                .map(|check| (check.question.as_str(), facts.fill(&check.found)))
                 .collect(),
-            claims: WORDS
-                .claim
-                .iter()
-                .filter_map(|member| entry(&members, member))
-                .collect(),
+            taken_back: say(&WORDS.taken_back, &facts),
+            is_asked: policy.check != Check::Nothing,
+            header: entries(&WORDS.header, &header),
+            claims: entries(&WORDS.claim, &members),
             raw: raw.try_into().ok().filter(|_| show_raw),
         }
     }
