@@ -172,9 +172,6 @@ impl Copies {
     }
 
     /// The same without a browser.
-    ///
-    /// # Errors
-    /// [`Problem`]
     pub(crate) async fn log_in(
         &self,
         service: &SessionService,

@@ -19,7 +19,6 @@ pub(crate) struct Control {
     usual: String,
 }
 
-/// A value for each control.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Choices {
     chosen: Vec<(&'static str, &'static str)>,

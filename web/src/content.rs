@@ -27,7 +27,6 @@ macro_rules! file {
 }
 pub(crate) use file;
 
-/// An embedded file.
 #[derive(Clone, Copy)]
 pub(crate) struct File {
     pub(crate) name: &'static str,

@@ -8,7 +8,6 @@ use std::fmt;
 use rescind_lab::meter::Store;
 use rescind_server::Settings;
 
-/// The stores of this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stores {
     /// Where sessions, accounts and the revocation log are. Read after "sessions:".
@@ -20,7 +19,6 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// Of a node with these settings.
     pub(crate) fn of(settings: &Settings) -> Self {
         let is_postgres = settings.storage.database.is_postgres();
         Self {

@@ -24,7 +24,6 @@ use crate::{
     trace::{Said as Colour, reply, stage::Door},
 };
 
-/// The private notes of the demo's users.
 const NOTES: [(&str, &str); 2] = [
     ("alice", "The spare key is under the blue flower pot."),
     ("bob", "I have not read a single book of the book club."),
@@ -82,7 +81,6 @@ enum Said {
 }
 
 impl Said {
-    /// A door's answer after some moments.
     fn at(standing: &Standing, first: bool, now: Timestamp) -> Self {
         let (Some(tried), Some(thief)) = (&standing.tried, &standing.thief) else {
             return Self::Nothing;

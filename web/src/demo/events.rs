@@ -80,7 +80,6 @@ struct LiveLog {
 }
 
 impl LiveLog {
-    /// The next event; `None` at the end.
     async fn next(&mut self) -> Option<String> {
         if !std::mem::replace(&mut self.greeted, true) {
             // The entries between the page and the stream.

@@ -70,7 +70,6 @@ impl Heist {
         }
     }
 
-    /// How things stand.
     pub(crate) fn standing(&self) -> Standing {
         self.after(self.moments.len())
     }
@@ -112,7 +111,6 @@ impl Heist {
         self.remember(at, Who::Thief, What::CopiedRefresh(generation));
     }
 
-    /// The thief has got new tokens.
     pub(crate) fn bought(&mut self, access: AccessToken, claims: &AccessClaims, refresh: RefreshToken, at: Timestamp) {
         let Ok(presented) = PresentedRefreshToken::parse(refresh.expose_secret()) else {
             return;
@@ -146,7 +144,6 @@ impl Heist {
         }
     }
 
-    /// Updates the robbery from a request.
     pub(crate) fn saw(&mut self, entry: &Entry) {
         let standing = self.standing();
         match entry.exchange.asked {

@@ -20,7 +20,6 @@ use crate::pages::{Reader, draw, failed, frame::Frame, read, see_other, times::T
 
 const PAGE: &str = "/demo/keys";
 
-/// The keys of this node, and whether the visitors may rotate them.
 #[derive(Clone)]
 pub(crate) struct Ring {
     pub(crate) commands: KeyCommands,

@@ -79,7 +79,6 @@ impl<'a> Scene<'a> {
         (cookie.unverified_session_id() == self.heist?.session).then(|| cookie.unverified_generation())
     }
 
-    /// Whether the thief's access token has time left.
     fn left(&self) -> bool {
         let thief = self.standing.thief.as_ref();
         thief.is_some_and(|thief| self.now < thief.expires_at)
@@ -109,7 +108,7 @@ impl<'a> Scene<'a> {
         };
         let victim = self.is_past || self.heist.is_some_and(|heist| self.is_the_victim(heist));
         let facts = Facts::default()
-            .with("phase", word(Phase::of(standing)))
+            .with("phase", phase(standing))
             .with("asking", tried(true))
             .with("signature", tried(false))
             .with("check", word(policy.check))
@@ -149,34 +148,18 @@ fn ahead(yours: Option<Generation>, theirs: Option<Generation>) -> String {
     ahead.map_or_else(String::new, |ahead| ahead.min(2).to_string())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// No robbery, or it was forgotten.
-    NotRobbed,
-    /// The thief has the access token, and you are still logged in.
-    Robbed,
-    /// The thief has the refresh token too.
-    BothHoldIt,
-    /// The session was ended, and the thief has not tried since.
-    Ended,
-    /// The session was ended, and the thief has tried since.
-    TriedAfterEnd,
-}
-
-impl Phase {
-    pub(super) fn of(standing: &Standing) -> Self {
-        match standing.ended {
-            None if standing.you.is_none() => Self::NotRobbed,
-            // While both can refresh, there is another token.
-            None if standing.both_refresh() => Self::BothHoldIt,
-            None => Self::Robbed,
-            Some(_) if standing.tried_after_end() => Self::TriedAfterEnd,
-            Some(_) => Self::Ended,
-        }
+fn phase(standing: &Standing) -> &'static str {
+    match standing.ended {
+        None if standing.you.is_none() => "not-robbed",
+        // While both can refresh, there is another token.
+        None if standing.both_refresh() => "both-hold-it",
+        // The thief has the access token, and you are still logged in.
+        None => "robbed",
+        Some(_) if standing.tried_after_end() => "tried-after-end",
+        Some(_) => "ended",
     }
 }
 
-/// The step to take next.
 pub(super) fn next(facts: &Facts) -> &'static Next {
     static NOTHING: Next = Next {
         button: String::new(),

@@ -57,7 +57,6 @@ struct Screen {
     chosen: Option<(&'static str, Sequence)>,
     /// Whether the reader chose an entry.
     is_chosen: bool,
-    /// Whether the chosen entry is gone.
     gone: bool,
 }
 

@@ -253,7 +253,6 @@ fn refreshed(exchange: &lab::Refreshed, who: &str, part: fn(&Refreshed) -> &Stri
     first(&WORDS.refreshed, &facts).map_or_else(String::new, |told| facts.fill(part(told)))
 }
 
-/// The facts of a moment.
 fn named(moment: &Moment) -> Facts {
     let who = match moment.who {
         Asker::You => "You",

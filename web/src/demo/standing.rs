@@ -27,11 +27,9 @@ pub(crate) enum End {
     Reuse(Reuse),
     /// By a logout that is not confirmed: the blacklist did not take it, and the browser keeps its cookies.
     Unconfirmed,
-    /// In another way.
     Other,
 }
 
-/// A copy was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reuse {
     /// When the thief last used the copy.
@@ -103,7 +101,6 @@ pub(crate) enum What {
     PlayedAgain {
         expires_at: Timestamp,
     },
-    /// The session was ended in another way.
     Ended(&'static str),
 }
 

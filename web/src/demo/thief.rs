@@ -48,7 +48,6 @@ const MOST_AT_ONCE: usize = 16;
 /// The longest answer that is read: tokens and a note.
 const LONGEST: usize = 16 * 1024;
 
-/// Sends the requests of all visitors' thieves.
 pub(crate) struct Thief {
     client: HttpClient,
     own: SocketAddr,
@@ -58,7 +57,6 @@ pub(crate) struct Thief {
 }
 
 impl Thief {
-    /// `bound`: this program's address.
     pub(crate) fn new(bound: SocketAddr, rng: Arc<Mutex<StdRng>>) -> Result<Self, HttpError> {
         Ok(Self {
             // It never leaves the cluster of nodes, whose addresses are http.

@@ -89,7 +89,6 @@ impl<T: Send + Sync + 'static> Visitors<T> {
         }
     }
 
-    /// The sender of a request, if known.
     pub(crate) fn of(&self, headers: &HeaderMap) -> Option<Arc<T>> {
         self.ticket_of(headers).map(|(_, what)| what)
     }
@@ -137,7 +136,6 @@ impl<T: Send + Sync + 'static> Visitors<T> {
         all.into_iter().flatten()
     }
 
-    /// Weighs a visitor again.
     pub(crate) fn changed(&self, ticket: Ticket, what: &Arc<T>) {
         let is_known = self.remembered.contains_key(&ticket);
         let cache = if is_known { &self.remembered } else { &self.new };

@@ -52,7 +52,6 @@ const EXAMPLE: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                        eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
                        dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-/// Adds the inspector to an application, where the demo is on.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource(PATH).route(read().to(show)).route(web::post().to(submit)));
 }

@@ -131,7 +131,6 @@ impl Keeper {
         Ok(inspected.token.checks().any(|check| check == is_known))
     }
 
-    /// Whether the rule allows it to check this token.
     pub(crate) fn may_check(&self, decoded: &Decoded) -> bool {
         self.session
             .is_none_or(|session| decoded.unverified_session() == Some(session))

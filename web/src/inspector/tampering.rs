@@ -49,7 +49,6 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Whether the value differs.
     pub(crate) fn anything(&self) -> bool {
         self.was != self.is
     }

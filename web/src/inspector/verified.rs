@@ -26,8 +26,10 @@ use crate::{
 pub(crate) enum Verified {
     /// It is not the visitor's. Any such token gets this answer.
     Strangers,
-    /// It was checked with the keys.
-    Checked { outcome: Outcome, rows: Vec<Row> },
+    Checked {
+        outcome: Outcome,
+        rows: Vec<Row>,
+    },
 }
 
 #[derive(Debug, PartialEq, Eq)]

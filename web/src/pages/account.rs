@@ -36,7 +36,6 @@ struct Account {
     own: SessionId,
     devices: Devices,
     now: Timestamp,
-    /// Whether it is a demo account, with a public password.
     is_demo: bool,
 }
 
@@ -70,7 +69,7 @@ pub(crate) async fn show(reader: Reader, page: web::Query<Page>) -> actix_web::R
         frame: reader.frame_for(username.clone(), Who::Somebody(username.clone())),
         notice: notice.and_then(|done| Notice::of(done, policy)),
         ended,
-        token: TokenView::new(&authenticated, now, policy, reader.site.demo().is_on()),
+        token: TokenView::new(&authenticated, now, policy, reader.site.demo.is_on()),
         is_new: now.duration_since(authenticated.claims().issued_at) < ON_THE_WAY,
         logout_means: say(&WORDS.logout, &facts(policy)),
         own: authenticated.session_id(),

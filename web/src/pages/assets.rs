@@ -72,7 +72,6 @@ pub(crate) struct Assets {
     pub(crate) stylesheet: Asset,
     /// The second stylesheet, of the pages that teach.
     pub(crate) lessons: Asset,
-    /// A module.
     pub(crate) script: Asset,
     pub(crate) icon: Asset,
     /// For previews of links: the stage. `just screenshots` takes it.
@@ -120,7 +119,6 @@ impl Assets {
     }
 }
 
-/// Adds the static files to an application that holds [`Assets`].
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     // A font is compressed already.
     cfg.service(web::resource("/static/{name}.woff2").route(super::read().to(serve)));
@@ -132,7 +130,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 }
 
 async fn serve(request: HttpRequest, site: web::Data<super::Site>) -> Result<impl Responder, Problem> {
-    let asset = site.assets().find(request.path()).ok_or(Problem::NotFound)?;
+    let asset = site.assets.find(request.path()).ok_or(Problem::NotFound)?;
     let known = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&asset.tag)),

@@ -65,7 +65,6 @@ impl Devices {
     }
 }
 
-/// Asks for the password before another device is logged out.
 #[derive(Template)]
 #[template(path = "password_again.html")]
 struct PasswordAgain<'a> {

@@ -98,7 +98,7 @@ fn drawn(request: &HttpRequest, reply: HttpResponse) -> Result<HttpResponse, Err
     let said = first(&WORDS.error, &facts);
     let way_out = match request.path() {
         // A person who pressed a button of the demo is in the middle of its story.
-        path if site.demo().is_on() && path.starts_with("/demo/") => ("/demo", "Back to the demo"),
+        path if site.demo.is_on() && path.starts_with("/demo/") => ("/demo", "Back to the demo"),
         _ if said.is_some_and(|said| said.login) => ("/login", "Log in"),
         _ => ("/", "To the start"),
     };

@@ -52,10 +52,6 @@ impl Refusal {
     }
 }
 
-/// The fields that were left empty.
-///
-/// # Errors
-/// [`Problem::InvalidInput`]
 pub(crate) fn require(typed: [(&'static str, &str); 2]) -> Result<(), Problem> {
     let empty = typed.into_iter().filter(|(_, typed)| typed.is_empty());
     let missing: Vec<_> = empty.map(|(field, _)| FieldError::new(field, "is missing")).collect();

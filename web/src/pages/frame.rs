@@ -15,7 +15,6 @@ pub(crate) struct Frame {
     /// The page's own address, marked in the navigation.
     pub(crate) path: String,
     pub(crate) who: Who,
-    /// Whether the demo is on.
     pub(crate) demo: bool,
     /// The node and stores that drew the page; shown only in the demo, since elsewhere this is internal.
     pub(crate) stores: Arc<Stores>,
@@ -42,7 +41,6 @@ impl Frame {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Who {
     Somebody(String),
-    /// Not logged in.
     Nobody,
     /// Not queried: on an error page the store may be what fails.
     Unknown,

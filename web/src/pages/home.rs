@@ -25,7 +25,6 @@ struct Home {
     frame: Frame,
     notice: Option<Notice>,
     ended: Option<Ended>,
-    /// The demo's stage before a robbery.
     stage: Option<Stage>,
 }
 
@@ -62,7 +61,7 @@ pub(crate) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
         Who::Nobody => browser::Notice::take(request, rescind, None).unzip(),
         Who::Somebody(_) | Who::Unknown => (None, None),
     };
-    let mut stage = reader.site.opening().cloned();
+    let mut stage = reader.site.opening.clone();
     if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
         greet(stage, name);
     }

@@ -58,7 +58,7 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .whole_prefix();
     cfg.app_data(site.clone())
         .configure(extractor_problems)
-        .configure(site.rescind().mount(routes))
+        .configure(site.rescind.mount(routes))
         .configure(assets::configure)
         .service(page("/").route(read().to(home::show)))
         .service(

@@ -17,14 +17,14 @@ use super::{
 };
 use crate::{content::say, settings::Demo, stores::Stores, trace::stage::Stage};
 
-/// The service, the demo's setting, the stores in words, and the static files.
 pub(crate) struct Site {
-    rescind: Rescind,
-    demo: Demo,
+    /// The application's own. Handlers take `Rescind` as a parameter instead, which may be metered for the request.
+    pub(crate) rescind: Rescind,
+    pub(crate) demo: Demo,
     stores: Arc<Stores>,
-    assets: Arc<Assets>,
+    pub(crate) assets: Arc<Assets>,
     /// The demo's stage before a robbery.
-    opening: Option<Stage>,
+    pub(crate) opening: Option<Stage>,
 }
 
 impl Site {
@@ -36,23 +36,6 @@ impl Site {
             assets: Arc::new(Assets::embedded()),
             opening,
         })
-    }
-
-    /// The application's own. Handlers take `Rescind` as a parameter instead, which may be metered for the request.
-    pub(crate) fn rescind(&self) -> &Rescind {
-        &self.rescind
-    }
-
-    pub(crate) fn opening(&self) -> Option<&Stage> {
-        self.opening.as_ref()
-    }
-
-    pub(crate) fn demo(&self) -> Demo {
-        self.demo
-    }
-
-    pub(crate) fn assets(&self) -> &Assets {
-        &self.assets
     }
 
     pub(crate) fn frame(&self, request: &HttpRequest, title: impl Into<String>, who: Who) -> Frame {
@@ -102,8 +85,6 @@ impl FromRequest for Reader {
 }
 
 impl Reader {
-    /// # Errors
-    /// Why that is not known.
     pub(crate) fn visitor(&self) -> Result<&Visitor, Problem> {
         self.visitor.as_ref().map_err(Problem::clone)
     }

@@ -50,7 +50,6 @@ pub(crate) fn keeps(settings: &Settings, name: &str, value: &str, path: &'static
         .finish()
 }
 
-/// The value of such a cookie.
 pub(crate) fn kept(request: &HttpRequest, settings: &Settings, name: &str) -> Option<String> {
     let name = format!("{}_{name}", settings.cookie_prefix);
     cookie_values(request.headers(), &name)

@@ -80,7 +80,6 @@ fn clock(seconds: u64) -> String {
     }
 }
 
-/// Days, hours, minutes and seconds.
 fn units(seconds: u64) -> impl Iterator<Item = (u64, &'static str)> {
     let days = seconds / 86_400;
     let units = [

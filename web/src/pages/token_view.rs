@@ -19,9 +19,7 @@ use crate::content::say;
 
 pub(crate) struct TokenView {
     pub(crate) expires: Time,
-    /// Whether it is renewed by itself.
     pub(crate) renews: bool,
-    /// Each question, and what was found.
     pub(crate) checks: Vec<(&'static str, String)>,
     /// The last one, which is not asked under every policy.
     pub(crate) taken_back: String,

@@ -56,7 +56,7 @@ pub(crate) fn progress_of(request: &HttpRequest) -> Progress {
     let Some(site) = request.app_data::<Data<Site>>() else {
         return Progress::default();
     };
-    let kept = kept(request, site.rescind().settings(), COOKIE);
+    let kept = kept(request, site.rescind.settings(), COOKIE);
     kept.map(|text| Progress::read(&text)).unwrap_or_default()
 }
 
