@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use rescind_testkit::{RedisServer, rounds};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    cluster::{Database, Node, Plan, has_stores},
+    cluster::{DEADLINE, Database, Node, Plan, has_stores},
+    history::{History, log_in, plan},
     report::{held, thousands},
     turns::turn,
 };
@@ -60,4 +61,34 @@ async fn a_token_logged_out_at_one_node_is_refused_at_the_others() {
         "{} rounds, 0 acceptances",
         thousands(asked.into())
     );
+}
+
+/// Each would fill a copy of its own, and learn of the other's logouts late.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_at_two_places_in_one_redis_accept_no_revoked_token() {
+    if !has_stores() {
+        return;
+    }
+    let _turn = turn().await;
+    let redis = RedisServer::start().await;
+    let (url, numbered) = (redis.url(), format!("{}/2", redis.url()));
+    for places in [[(&url, "a"), (&url, "b")], [(&url, "c"), (&numbered, "c")]] {
+        let plan = plan(&url).await;
+        let [one, other] = places.map(|(url, namespace)| {
+            let plan = plan.clone().with_redis(url);
+            plan.env("RESCIND_REDIS_NAMESPACE", namespace).program()
+        });
+        let nodes = [Node::of(one).await, Node::of_any(other).await];
+        let (mut history, begun) = (History::default(), Instant::now());
+        let is_said = || nodes.iter().any(|node| node.says("DIFFERENT REDIS") > 0);
+        while history.logged_out.len() < rounds(20, 1_000) as usize || !is_said() {
+            assert!(begun.elapsed() < DEADLINE * 4, "{} logouts", history.logged_out.len());
+            for node in &nodes {
+                let tokens = log_in(node).await;
+                if history.log_out(node, tokens).await {
+                    history.no_revoked_token_is_accepted(&nodes.each_ref(), 1).await;
+                }
+            }
+        }
+    }
 }

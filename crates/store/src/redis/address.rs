@@ -77,6 +77,14 @@ impl Address {
         }
     }
 
+    /// The number of the database. A cluster has one.
+    pub(super) fn database(&self) -> i64 {
+        match self {
+            Self::Single(node) | Self::Sentinels { node, .. } => node.redis_settings().db(),
+            Self::Cluster(_) => 0,
+        }
+    }
+
     /// Whether the address uses TLS.
     pub(super) fn is_tls(&self) -> bool {
         use deadpool_redis::redis::ConnectionAddr::TcpTls;
@@ -116,6 +124,7 @@ mod tests {
         assert_eq!(server.redis_settings().username(), Some("anna"));
         assert_eq!(server.redis_settings().password(), Some("s@cret/"));
         assert_eq!(server.redis_settings().db(), 3);
+        assert_eq!(read("redis://redis.example/3").database(), 3);
         assert!(!read("redis://localhost").is_tls());
         assert!(read("rediss://localhost").is_tls());
     }

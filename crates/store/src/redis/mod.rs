@@ -166,7 +166,8 @@ impl RedisBlacklist {
 
     fn at(address: Address, settings: &RedisSettings, identify: Identify) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
-        let trust = Arc::new(Trusted::default());
+        let place = format!("{}/{}", address.database(), settings.namespace);
+        let trust = Arc::new(Trusted::at(place));
         let connections = Connections::to(address, &keys, Arc::clone(&trust), identify)?;
         let pool = Pool::builder(connections)
             .max_size(settings.connections.max(1))

@@ -19,9 +19,11 @@ use uuid::Uuid;
 use super::error::Failure;
 
 /// The state of this node's trust.
-#[derive(Default)]
 pub(super) struct Trusted {
     state: Mutex<State>,
+    /// The number of the database in Redis, and the namespace: two of them are two copies of the log. The register tells them
+    /// apart like two servers, since nodes with different copies would learn late of one another's logouts.
+    place: String,
     /// Without a register this node is alone with its Redis.
     register: OnceLock<Arc<dyn LifeRegister>>,
     clock: SystemClock,
@@ -44,6 +46,15 @@ struct State {
 }
 
 impl Trusted {
+    pub(super) fn at(place: String) -> Self {
+        Self {
+            state: Mutex::default(),
+            place,
+            register: OnceLock::new(),
+            clock: SystemClock::default(),
+        }
+    }
+
     pub(super) fn set_register(&self, register: Arc<dyn LifeRegister>) {
         // The first register stays.
         let _ = self.register.set(register);
@@ -152,7 +163,8 @@ impl Trusted {
             }
             state.timeline = sight.timeline;
         }
-        let Some(next) = in_force.replaced_by(life) else {
+        let found = Life::new(&format!("{} {}", life.as_str(), self.place));
+        let Some(next) = in_force.replaced_by(&found) else {
             return Ok((sight, in_force.generation));
         };
         if !self.state().proposals.allows(self.now()) {
@@ -167,8 +179,9 @@ impl Trusted {
         }
         if self.state().proposals.made(self.now()) {
             tracing::error!(
-                "THE NODES FIND DIFFERENT REDIS SERVERS: no token is accepted until all of them reach the same one. See \
-                 REDIS_URL, the sentinels, and names or proxies on the way"
+                "THE NODES FIND DIFFERENT REDIS SERVERS, database numbers or namespaces: at most one of them accepts tokens \
+                 until all have the same. See REDIS_URL, RESCIND_REDIS_NAMESPACE, the sentinels, and names or proxies on \
+                 the way"
             );
         }
         Ok((sight, next.generation))
