@@ -11,10 +11,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, ResponseError,
     dev::Payload,
-    http::{
-        StatusCode,
-        header::{self, HeaderMap, HeaderValue},
-    },
+    http::{StatusCode, header::HeaderValue},
 };
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
@@ -22,7 +19,14 @@ use rescind_session::{
     token::{AccessClaims, AccessToken, SessionId, UserId},
 };
 
-use crate::{cookies::CookieTokens, problem::Problem, rescind::Rescind, security_headers::Personal};
+use crate::{
+    bearer::{bearer_header, bearer_in},
+    cookies::CookieTokens,
+    origin,
+    problem::Problem,
+    rescind::Rescind,
+    security_headers::Personal,
+};
 
 /// A user whose access token was accepted: genuine, not expired, and, where the policy checks it, not revoked.
 ///
@@ -232,7 +236,7 @@ impl Caller {
                 now: rescind.service().now()?,
             });
         }
-        let cookies = CookieTokens::read(request, rescind.cookie_names())?;
+        let cookies = origin::own_cookies(request, &rescind)?;
         match Self::of_cookies(&rescind, cookies, check).await? {
             CookieVerdict::Accepted(caller) => Ok(caller),
             CookieVerdict::Refused(error, _) => Err(error.into()),
@@ -386,49 +390,4 @@ impl FromRequest for MaybeAuthenticated {
             }
         })
     }
-}
-
-/// The bearer token of a request (RFC 6750, section 2.1), not verified: for a handler whose rules differ from those of
-/// [`Authenticated`].
-///
-/// # Errors
-/// [`Problem::AuthorizationUnreadable`] unless there is at most one `Authorization` header that starts with `Bearer`, and
-/// one token in it.
-pub fn bearer_token(request: &HttpRequest) -> Result<Option<AccessToken>, Problem> {
-    bearer(request.headers())
-}
-
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
-    let found = bearer_header(headers)?;
-    Ok(found.map(|(_, token)| token.to_owned().into()))
-}
-
-/// The bearer token of a request, with its header.
-fn bearer_header(headers: &HeaderMap) -> Result<Option<(&HeaderValue, &str)>, Problem> {
-    let values = headers.get_all(header::AUTHORIZATION);
-    let mut found = values.filter_map(|value| bearer_in(value).map(|token| (value, token)));
-    match (found.next(), found.next()) {
-        (None, _) => Ok(None),
-        (Some((value, Some(token))), None) => Ok(Some((value, token))),
-        _ => Err(Problem::AuthorizationUnreadable),
-    }
-}
-
-/// The token of each `Authorization` header that starts with `Bearer`, in any case and with any separator; `None` for
-/// one that cannot be read. Headers of other schemes are skipped, whether they can be read or not.
-pub(crate) fn bearers(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
-    headers.get_all(header::AUTHORIZATION).filter_map(bearer_in)
-}
-
-fn bearer_in(value: &HeaderValue) -> Option<Option<&str>> {
-    const SCHEME: &[u8] = b"Bearer";
-    let (scheme, rest) = value.as_bytes().trim_ascii_start().split_at_checked(SCHEME.len())?;
-    let token = || {
-        let token = rest.strip_prefix(b" ")?.trim_ascii();
-        // Without a way out the loop takes many bytes at a time.
-        let readable = |byte: &u8| byte.is_ascii_graphic() & (*byte != b',');
-        let is_readable = token.iter().fold(!token.is_empty(), |all, byte| all & readable(byte));
-        str::from_utf8(token).ok().filter(|_| is_readable)
-    };
-    scheme.eq_ignore_ascii_case(SCHEME).then(token)
 }

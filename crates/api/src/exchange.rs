@@ -3,10 +3,10 @@
 use actix_web::HttpRequest;
 use rescind_session::IssuedTokens;
 
-use crate::{cookies::CookieTokens, login::device, oauth::Client, problem::Problem, rescind::Rescind};
+use crate::{login::device, oauth::Client, origin, problem::Problem, rescind::Rescind};
 
 pub(crate) async fn exchange(request: &HttpRequest, rescind: &Rescind) -> Result<IssuedTokens, Problem> {
-    let cookies = CookieTokens::read(request, rescind.cookie_names())?;
+    let cookies = origin::own_cookies(request, rescind)?;
     if let Some(access) = &cookies.access
         && let Ok(claims) = rescind.service().genuine_claims(access.expose_secret())
     {

@@ -124,7 +124,7 @@ where
                     let reply: Reply<BoxBody> = error.error_response().map_into_right_body();
                     let reply = this.layer.after(&replied, reply).map_into_boxed_body();
                     if let Some(log) = log {
-                        log.answered(reply.status());
+                        log.answered(&reply);
                     }
                     return Poll::Ready(Err(InternalError::from_response(error, reply).into()));
                 }
@@ -141,7 +141,7 @@ where
         };
         let reply = this.layer.after(&replied, reply);
         if let Some(log) = log {
-            log.answered(reply.status());
+            log.answered(&reply);
         }
         let span = log.map_or_else(Span::none, |log| log.span.clone());
         let reply = reply.map_body(|_, body| InSpan { body, span });

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod authenticated;
+mod bearer;
 mod body;
 pub mod browser;
 mod caching;
@@ -48,7 +49,8 @@ pub use ipnet::IpNet;
 pub use rescind_session::Timestamp;
 pub use url::Url;
 
-pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, OwnUser, Transport, VerifiedOnly, bearer_token};
+pub use authenticated::{Authenticated, Caller, MaybeAuthenticated, OwnUser, Transport, VerifiedOnly};
+pub use bearer::bearer_token;
 pub use body::{Form, extractor_problems};
 #[doc(hidden)]
 pub use client_address::client_address;

@@ -6,11 +6,13 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use actix_web::{dev::ServiceRequest, http::StatusCode};
+use actix_web::{HttpResponse, dev::ServiceRequest};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use tracing::Span;
 use uuid::Uuid;
+
+use crate::problem::Problem;
 
 /// A request in the log: the span, and its end.
 pub(crate) struct Logged {
@@ -32,9 +34,13 @@ impl Logged {
     }
 
     /// Call it within the span.
-    pub(crate) fn answered(&self, status: StatusCode) {
+    pub(crate) fn answered<B>(&self, reply: &HttpResponse<B>) {
         let took_ms = self.started.elapsed().as_secs_f64() * 1000.0;
-        tracing::info!(status = status.as_u16(), took_ms, "answered");
+        let (status, problem) = (
+            reply.status().as_u16(),
+            reply.extensions().get::<Problem>().map(Problem::code),
+        );
+        tracing::info!(status, code = problem, took_ms, "answered");
     }
 }
 

@@ -8,7 +8,7 @@
 use actix_web::{HttpRequest, HttpResponse, cookie::Cookie};
 use rescind_session::{EndReason, LogoutCredential, StolenTokenDies};
 
-use crate::{authenticated::bearers, body::LogoutBody, cookies::CookieTokens, problem::Problem, rescind::Rescind};
+use crate::{bearer::bearers, body::LogoutBody, cookies::CookieTokens, origin, problem::Problem, rescind::Rescind};
 
 /// The result of a logout, which may be partial.
 #[must_use]
@@ -44,6 +44,9 @@ pub(crate) async fn log_out(request: &HttpRequest, rescind: &Rescind, body: Logo
         [] => CookieTokens::each(request, rescind.cookie_names()),
         _ => Vec::new(),
     };
+    if !cookies.is_empty() {
+        origin::require_own(request, rescind)?;
+    }
     let of_bearer = bearers.iter().flatten().map(|token| LogoutCredential {
         access: Some(token),
         refresh: None,

@@ -11,12 +11,15 @@
 //! A request with a bearer token and without cookies passes from everywhere: the page that sent it had the token, and
 //! browsers add none by themselves. So do requests of the [allowed origins](crate::Settings::allowed_origins).
 //!
+//! The cookies of our names are refused in such a request also without the middleware, which an application may forget.
+//!
 //! Browsers show it in `Sec-Fetch-Site`, which no page can set; older ones in `Origin`. A program that sends neither is
 //! not a browser. If it sends no cookie either, it holds no credential that a page could misuse. Rejected: tokens in
 //! forms. They need a secret per page and state to compare it with, and prove no more.
 
 use actix_cors::Cors;
 use actix_web::{
+    HttpRequest,
     dev::ServiceRequest,
     http::{
         Method,
@@ -26,7 +29,8 @@ use actix_web::{
 };
 
 use crate::{
-    authenticated::bearers,
+    bearer::bearers,
+    cookies::CookieTokens,
     layer::{Layer, Layered, middleware},
     problem::Problem,
     rescind::Rescind,
@@ -74,13 +78,7 @@ impl OriginCheck {
         if rescind.is_without_cookies(request.path()) {
             return Ok(());
         }
-        check(
-            request.method(),
-            request.headers(),
-            rescind.origin(),
-            rescind.allowed_origins(),
-        )
-        .inspect_err(|_| tracing::info!("refused a write of another origin"))
+        require_own(request.request(), rescind)
     }
 }
 
@@ -91,6 +89,22 @@ impl Layer for OriginCheck {
 }
 
 middleware!(Layered: OriginCheck);
+
+pub(crate) fn require_own(request: &HttpRequest, rescind: &Rescind) -> Result<(), Problem> {
+    let (method, headers) = (request.method(), request.headers());
+    check(method, headers, rescind.origin(), rescind.allowed_origins())
+        .inspect_err(|_| tracing::info!("refused a write of another origin"))
+}
+
+/// The tokens in the cookies. Those of a write of another origin are refused, also where an application forgot the
+/// middleware.
+pub(crate) fn own_cookies(request: &HttpRequest, rescind: &Rescind) -> Result<CookieTokens, Problem> {
+    let cookies = CookieTokens::read(request, rescind.cookie_names())?;
+    if cookies.access.is_some() || cookies.refresh.is_some() {
+        require_own(request, rescind)?;
+    }
+    Ok(cookies)
+}
 
 /// `own` is the origin of the public URL.
 pub(crate) fn check(method: &Method, headers: &HeaderMap, own: &str, allowed: &[String]) -> Result<(), Problem> {

@@ -271,8 +271,14 @@ impl Problem {
         })
     }
 
-    pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// 500, with a cause for the log.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(Hidden::new(cause))
+    }
+
+    /// 503, with a cause for the log: a database of the application did not answer.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::StoreUnavailable(Hidden::new(cause))
     }
 
     /// The challenge of a 401, of a missing scope, and of a bearer request that cannot be read (RFC 6750, section 3).
@@ -492,7 +498,10 @@ impl From<HashingError> for Problem {
 impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
-            AuthenticateError::Invalid(_) => Self::TokenInvalid,
+            AuthenticateError::Invalid(why) => {
+                tracing::debug!(%why, "an access token was refused");
+                Self::TokenInvalid
+            }
             AuthenticateError::Expired(_) => Self::TokenExpired,
             AuthenticateError::Revoked(_) => Self::TokenRevoked,
             AuthenticateError::Unavailable(error) => error.into(),

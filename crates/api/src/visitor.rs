@@ -7,7 +7,7 @@ use rescind_session::AuthenticateError;
 
 use crate::{
     authenticated::{Authenticated, CookieVerdict},
-    cookies::CookieTokens,
+    origin,
     problem::Problem,
     rescind::Rescind,
     security_headers::Personal,
@@ -43,7 +43,7 @@ impl Visitor {
     async fn of(request: HttpRequest) -> Result<Self, Problem> {
         request.extensions_mut().insert(Personal);
         let rescind = Rescind::of(&request)?;
-        let cookies = CookieTokens::read(&request, rescind.cookie_names())?;
+        let cookies = origin::own_cookies(&request, &rescind)?;
         let left = match Authenticated::of_cookies(&rescind, cookies).await? {
             CookieVerdict::Accepted(caller) => {
                 let authenticated = Authenticated::of_verdict(caller);

@@ -231,7 +231,11 @@ impl Passwords {
         match fits {
             Ok(fits) => Ok(if known { fits } else { PasswordCheck::Wrong }),
             Err(error) => {
-                tracing::error!(%error, "a stored password hash cannot be read");
+                tracing::error!(
+                    %error,
+                    "a stored password hash cannot be read; for one of bcrypt, scrypt or PBKDF2 enable the feature of that name of \
+                     rescind-session"
+                );
                 Err(HashingError::Failed)
             }
         }

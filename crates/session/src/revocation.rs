@@ -131,7 +131,7 @@ impl Position {
 
 /// The identity of a revocation log. A copy of one log is not valid for another, even with the same positions: that of
 /// an emptied database, or of one restored from a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, derive_more::Display, PartialEq, Eq, Hash)]
 pub struct LogId(Uuid);
 
 impl LogId {

@@ -8,11 +8,13 @@ use rescind_session::{
 
 use super::{ended::closed_session, notice::Notice};
 use crate::{
-    authenticated::{Authenticated, bearers},
+    authenticated::Authenticated,
+    bearer::bearers,
     cookies::CookieTokens,
     exchange::exchange,
     layer::{Layer, Layered, Replied, Reply, middleware},
     login::{self, Undelivered},
+    origin,
     problem::Problem,
     rescind::Rescind,
 };
@@ -138,6 +140,7 @@ async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -
     if bearers(request.headers()).next().is_some() {
         return Err(Problem::CrossOrigin);
     }
+    origin::require_own(request, rescind)?;
     end_replaced(request, rescind).await?;
     let issued = login.issued().clone();
     let notice = copy_was_used(request, rescind, &issued.claims).await;

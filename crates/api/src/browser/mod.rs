@@ -87,7 +87,7 @@ pub fn dropped_cookies(request: &HttpRequest, rescind: &Rescind, ended: SessionI
 /// # Errors
 /// [`Problem::DuplicateCookies`].
 pub fn refresh_token(request: &HttpRequest, rescind: &Rescind) -> Result<Option<RefreshToken>, Problem> {
-    Ok(CookieTokens::read(request, rescind.cookie_names())?.refresh)
+    Ok(origin::own_cookies(request, rescind)?.refresh)
 }
 
 /// Redirects the browser to the refresh, and then back to the requested page.

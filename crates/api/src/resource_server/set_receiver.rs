@@ -21,7 +21,7 @@ use super::{
     event_stream::{Coverage, EventStream},
     issuer_keys::IssuerKeys,
 };
-use crate::{authenticated::bearer, body, problem::Problem};
+use crate::{bearer::bearer, body, problem::Problem};
 
 const EVENT: &str = "application/secevent+jwt";
 /// How many expired entries are removed with each event.

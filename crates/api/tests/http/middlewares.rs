@@ -6,7 +6,7 @@ use actix_web::{
     test::TestRequest,
     web,
 };
-use rescind_api::{Part, Problem, Rescind, Routes, browser};
+use rescind_api::{Authenticated, Part, Problem, Rescind, Routes, browser};
 
 use crate::world::{ACCESS, Make, PASSWORD, Reply, World, call};
 
@@ -68,6 +68,29 @@ async fn the_origin_check_alone_refuses_foreign_writes_and_adds_nothing() {
     let written = send!(app(), call(Method::POST, "/write"));
     written.is(200);
     assert!(written.header("x-request-id").is_none() && written.header("x-frame-options").is_none());
+}
+
+/// Without a middleware nothing else would stop another site's page.
+#[tokio::test]
+async fn a_forgotten_guard_lets_no_foreign_write_use_the_cookies() {
+    let world = World::new().await;
+    let token = world.login().await.access;
+    let app = || {
+        App::new()
+            .configure(world.rescind.mount(Routes::default()))
+            .route("/write", web::post().to(|_: Authenticated| async { "written" }))
+            .route("/log-in", web::post().to(log_in_alice))
+    };
+    let with_cookies = |path: &str, site: &'static str| {
+        let request = call(Method::POST, path).insert_header(("sec-fetch-site", site));
+        request.insert_header((header::COOKIE, format!("{ACCESS}={token}")))
+    };
+    for path in ["/write", "/api/logout", "/log-in"] {
+        send!(app(), with_cookies(path, "cross-site")).is_problem(403, "cross_origin");
+    }
+    send!(app(), with_cookies("/write", "same-origin")).is(200);
+    let bearer = call(Method::POST, "/write").insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+    send!(app(), bearer.insert_header(("sec-fetch-site", "cross-site"))).is(200);
 }
 
 #[tokio::test]

@@ -426,7 +426,7 @@ async fn an_application_answers_with_tokens_that_it_has_issued() {
 
     let browser = world.browser();
     let old = browser.log_in("alice").await;
-    let request = call(Method::POST, "/")
+    let request = crate::world::from_own_page(call(Method::POST, "/"))
         .insert_header((
             header::COOKIE,
             format!("{}={}", crate::world::REFRESH, browser.refresh()),
