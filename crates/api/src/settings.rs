@@ -136,7 +136,13 @@ impl Settings {
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
         let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-        check(is_web(&self.public_url), "public_url", "must be an http or https URL")?;
+        let origin = self.public_url.origin().ascii_serialization();
+        let is_origin = is_web(&self.public_url) && self.public_url.as_str() == format!("{origin}/");
+        check(
+            is_origin,
+            "public_url",
+            "must be an http or https URL of a host alone, without a path",
+        )?;
         let names = [self.access_cookie.as_deref(), self.refresh_cookie.as_deref()];
         let is_path = |path: &String| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);

@@ -438,3 +438,17 @@ async fn an_application_answers_with_tokens_that_it_has_issued() {
     assert_eq!(login.claims().session_id, new);
     assert_ne!(world.row(old).await.state, rescind_session::SessionState::Open);
 }
+
+#[tokio::test]
+async fn a_public_url_is_of_a_host_alone() {
+    let world = World::new().await;
+    for url in [
+        "https://shop.example/app",
+        "https://anna@shop.example",
+        "https://shop.example/?x",
+        "ftp://shop.example",
+    ] {
+        let refused = Rescind::new(world.service.clone(), Settings::new(url.parse().unwrap()));
+        assert_eq!(refused.err().unwrap().setting, "public_url", "{url}");
+    }
+}
