@@ -19,6 +19,7 @@ pub(crate) struct Control {
     usual: String,
 }
 
+/// A value for each control, unless it has no default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Choices {
     chosen: Vec<(&'static str, &'static str)>,
@@ -38,7 +39,9 @@ impl Choices {
                 wrong.push(control.name.as_str());
             }
             let value = found.map_or(&control.usual, |(value, _)| value);
-            chosen.push((control.name.as_str(), value.as_str()));
+            if !value.is_empty() {
+                chosen.push((control.name.as_str(), value.as_str()));
+            }
         }
         Self { chosen, wrong }
     }

@@ -64,11 +64,14 @@ impl File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case<T> {
-    /// The facts that it depends on, each with the accepted values. If empty, it always holds.
     #[serde(default)]
-    when: BTreeMap<String, OneOf>,
+    when: When,
     pub(crate) then: T,
 }
+
+/// The facts that something depends on, each with the accepted values. If empty, it always holds.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct When(BTreeMap<String, OneOf>);
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -79,7 +82,13 @@ enum OneOf {
 
 impl<T> Case<T> {
     pub(crate) fn holds(&self, facts: &Facts) -> bool {
-        self.when.iter().all(|(name, values)| {
+        self.when.holds(facts)
+    }
+}
+
+impl When {
+    pub(crate) fn holds(&self, facts: &Facts) -> bool {
+        self.0.iter().all(|(name, values)| {
             facts.get(name).is_some_and(|fact| match values {
                 OneOf::One(value) => value == fact,
                 OneOf::Several(values) => values.iter().any(|value| value == fact),
@@ -178,7 +187,7 @@ impl Facts {
         self
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 

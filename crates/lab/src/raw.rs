@@ -59,6 +59,16 @@ impl Request {
         }
     }
 
+    /// The size of its cookies.
+    #[must_use]
+    pub fn cookie_bytes(&self) -> usize {
+        let cookies = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        cookies.map(|(_, value)| value.len()).sum()
+    }
+
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         let value = value.into();
         self.carries_token |= match name {

@@ -105,14 +105,7 @@ impl<'a> Context<'a> {
             .with("answer", self.answer.slug())
             .with("check", word(self.check))
             .with("refreshes", yes(refreshes))
-            .with(
-                "carried",
-                yes(exchange
-                    .request
-                    .headers
-                    .iter()
-                    .any(|(name, _)| name.eq_ignore_ascii_case("cookie"))),
-            )
+            .with("carried", yes(exchange.request.cookie_bytes() > 0))
             .with(
                 "had_ended",
                 yes(exchange.calls.iter().any(|call| call.answer == Answered::WasClosed)),

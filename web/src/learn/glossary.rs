@@ -43,6 +43,10 @@ impl Term {
         TERMS.iter().find(|term| term.anchor == anchor)
     }
 
+    fn chapters(&self) -> Vec<Chapter> {
+        Chapter::all().filter(|chapter| chapter.uses(&self.anchor)).collect()
+    }
+
     /// Its name and its other names.
     fn names(&self) -> impl Iterator<Item = &str> {
         [&self.name].into_iter().chain(&self.also).map(String::as_str)
@@ -65,17 +69,12 @@ fn plain(text: &str) -> String {
 #[template(path = "learn/glossary.html")]
 struct Glossary {
     frame: Frame,
-    terms: Vec<Drawn>,
+    terms: Vec<&'static Term>,
     /// Each name with its anchor, in the order of the alphabet, where all terms are shown.
     names: Vec<(&'static str, &'static str)>,
     /// What was looked for, and whether it was found.
     query: String,
     is_found: bool,
-}
-
-struct Drawn {
-    term: &'static Term,
-    chapters: Vec<Chapter>,
 }
 
 #[derive(Deserialize)]
@@ -102,13 +101,9 @@ pub(super) async fn show(reader: Reader, search: Option<web::Query<Search>>) -> 
         names.extend(TERMS.iter().flat_map(named));
         names.sort_by_key(|(name, _)| plain(name));
     }
-    let drawn = |term: &'static Term| Drawn {
-        chapters: Chapter::all().filter(|chapter| chapter.uses(&term.anchor)).collect(),
-        term,
-    };
     let page = Glossary {
         frame: reader.frame("Glossary").await,
-        terms: found.into_iter().map(drawn).collect(),
+        terms: found,
         names,
         query,
         is_found,

@@ -7,7 +7,7 @@
 //! | [`cost`] | the store calls |
 //! | [`stage`] | a story at one of its steps: both sides, the doors, the stores, and the time |
 //! | [`timeline`] | one story under several answers, along one time axis |
-//! | [`Moment`], [`Finding`] | a story as a list, and its conclusion |
+//! | [`Finding`] | a story's conclusion |
 
 pub(crate) mod cost;
 pub(crate) mod sequence;
@@ -15,18 +15,18 @@ pub(crate) mod stage;
 pub(crate) mod timeline;
 pub(crate) mod wire;
 
-use std::{ops::Deref, time::Duration};
+use std::{collections::BTreeMap, ops::Deref, sync::LazyLock, time::Duration};
 
 use rescind_lab::{Exchange, Outcome, Who};
 use serde::Deserialize;
 
 use crate::{
-    content::{Case, Facts, first, word},
+    content::{Case, Facts, file, first, word},
     pages::times::to_the_second,
 };
 
 /// An outcome, for a class, an icon and a word. Only the first three have a colour: red, green and blue on every page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Said {
     ThiefIn,
@@ -36,8 +36,18 @@ pub(crate) enum Said {
     Passed,
     Refused,
     /// Unknown, or not checked.
+    #[default]
     Unknown,
 }
+
+#[derive(Deserialize)]
+struct Words {
+    word: String,
+    sign: String,
+    band: String,
+}
+
+static SAID: LazyLock<BTreeMap<String, Words>> = LazyLock::new(|| file!("said.toml").data());
 
 impl Said {
     pub(crate) fn of(exchange: &Exchange) -> Self {
@@ -51,39 +61,24 @@ impl Said {
         }
     }
 
-    /// For people who do not see the icon.
+    /// In a word, for people who do not see the icon.
     pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::ThiefIn => "Thief is in",
-            Self::KeptOut => "Kept out",
-            Self::You => "Accepted",
-            Self::Passed => "Passed",
-            Self::Refused => "Refused",
-            Self::Unknown => "Unknown",
-        }
+        &self.words().word
     }
 
     /// The same before a reply, where there is only text.
     pub(crate) fn sign(self) -> &'static str {
-        match self {
-            Self::ThiefIn => "! in: ",
-            Self::KeptOut => "✓ out: ",
-            Self::Refused => "✕ ",
-            Self::Unknown => "? ",
-            Self::You | Self::Passed => "",
-        }
+        &self.words().sign
     }
 
     /// The same in a band of a time line.
     pub(crate) fn in_a_band(self) -> &'static str {
-        match self {
-            Self::ThiefIn => "! in",
-            Self::KeptOut => "✓ kept out",
-            Self::You => "✓ you",
-            Self::Passed => "✓",
-            Self::Refused => "✕",
-            Self::Unknown => "?",
-        }
+        &self.words().band
+    }
+
+    #[expect(clippy::expect_used, reason = "the tests draw each")]
+    fn words(self) -> &'static Words {
+        SAID.get(&self.class()).expect("each outcome has its words")
     }
 
     pub(crate) fn class(self) -> String {
@@ -146,14 +141,6 @@ impl Shown<'_> {
     pub(crate) fn replied(&self) -> String {
         reply(self)
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moment {
-    pub(crate) words: String,
-    pub(crate) said: Option<Said>,
-    /// The answer, and the store calls for it.
-    pub(crate) answer: Option<String>,
 }
 
 pub(crate) fn name(who: Who) -> &'static str {

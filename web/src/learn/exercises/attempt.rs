@@ -6,7 +6,8 @@
 use rescind_lab::Action;
 use url::form_urlencoded;
 
-use super::exercise::{Code, Exercise, Kind, Try};
+use super::exercise::{Exercise, Kind, Try};
+use crate::choices::Choices;
 
 /// How many buttons one attempt may press. The longest answer needs eight.
 pub(crate) const MOST_STEPS: usize = 20;
@@ -29,11 +30,11 @@ pub(crate) const CHECKED: &str = "checked";
 /// Separates steps in an address, without escaping.
 const BETWEEN: char = '.';
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     pub(crate) steps: Vec<Action>,
     pub(super) shown: Option<usize>,
-    pub(super) chosen: Vec<(String, String)>,
+    pub(crate) choices: Choices,
     pub(crate) word: String,
     pub(crate) is_checked: bool,
     /// Whether the sandbox in the lab is judged.
@@ -41,20 +42,28 @@ pub(crate) struct Attempt {
 }
 
 impl Try {
-    pub(crate) fn attempt(&self) -> Attempt {
-        let mut attempt = Attempt::default();
+    /// As a learner would send it.
+    pub(super) fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
         match self {
-            Self::Steps(steps) => attempt.steps.clone_from(steps),
-            Self::Chosen(chosen) => attempt.chosen.clone_from(chosen),
-        }
-        attempt
+            Self::Steps(steps) => query.append_pair(STEPS, &written(steps)),
+            Self::Chosen(chosen) => query.extend_pairs(chosen),
+        };
+        query.finish()
     }
 }
 
 impl Attempt {
     /// Reads a query, or the body of a form.
-    pub(super) fn read(exercise: &Exercise, encoded: &[u8]) -> Self {
-        let mut attempt = Self::default();
+    pub(super) fn read(exercise: &'static Exercise, encoded: &[u8]) -> Self {
+        let mut attempt = Self {
+            steps: Vec::new(),
+            shown: None,
+            choices: Choices::read(&exercise.controls, &String::from_utf8_lossy(encoded)),
+            word: String::new(),
+            is_checked: false,
+            is_in_the_lab: false,
+        };
         let mut undo = false;
         let mut added: Option<Action> = None;
         for (name, value) in form_urlencoded::parse(encoded) {
@@ -66,11 +75,7 @@ impl Attempt {
                 WORD => attempt.word = value.chars().take(LONGEST_WORD).collect(),
                 CHECKED => attempt.is_checked = true,
                 FROM => attempt.is_in_the_lab = *value == *LAB,
-                // Each once: what was computed for an attempt is kept under it.
-                name => {
-                    let chosen = offered(exercise, name, &value).filter(|chosen| !attempt.chosen.contains(chosen));
-                    attempt.chosen.extend(chosen);
-                }
+                _ => {}
             }
         }
         attempt.steps.extend(added);
@@ -85,28 +90,14 @@ impl Attempt {
         attempt
     }
 
-    pub(crate) fn of(&self, name: &str) -> Option<&str> {
-        self.chosen
-            .iter()
-            .find(|(found, _)| *found == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The steps, for a hidden field.
-    pub(crate) fn written_steps(&self) -> String {
-        let slugs: Vec<_> = self.steps.iter().map(|step| step.slug()).collect();
-        slugs.join(&BETWEEN.to_string())
-    }
-
     pub(crate) fn query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
+        let mut query = form_urlencoded::Serializer::new(self.choices.query());
         if !self.steps.is_empty() {
-            query.append_pair(STEPS, &self.written_steps());
+            query.append_pair(STEPS, &written(&self.steps));
         }
         if let Some(step) = self.shown {
             query.append_pair(SHOWN, &step.to_string());
         }
-        query.extend_pairs(&self.chosen);
         if !self.word.is_empty() {
             query.append_pair(WORD, &self.word);
         }
@@ -120,20 +111,8 @@ impl Attempt {
     }
 }
 
-/// A choice, if it is one that the exercise offers.
-fn offered(exercise: &Exercise, name: &str, value: &str) -> Option<(String, String)> {
-    match &exercise.kind {
-        Kind::Parameters { settings, .. } | Kind::Code(Code { lines: settings, .. }) => {
-            let setting = settings.iter().find(|setting| setting.name == name)?;
-            let (value, _) = setting.options.iter().find(|(offered, _)| offered == value)?;
-            Some((setting.name.clone(), value.clone()))
-        }
-        Kind::Statements(statements) => {
-            let statement = statements.iter().find(|statement| statement.name == name)?;
-            ["yes", "no"]
-                .contains(&value)
-                .then(|| (statement.name.clone(), value.to_owned()))
-        }
-        Kind::Sandbox { .. } => None,
-    }
+/// Steps, for a hidden field.
+pub(crate) fn written(steps: &[Action]) -> String {
+    let slugs: Vec<_> = steps.iter().map(|step| step.slug()).collect();
+    slugs.join(&BETWEEN.to_string())
 }

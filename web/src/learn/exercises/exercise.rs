@@ -1,6 +1,6 @@
 //! The data of an exercise, with one check that is run on each attempt.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
 use rescind_lab::{Action, Answer};
 use serde::{Deserialize, Deserializer, de::Error};
@@ -9,8 +9,7 @@ use super::goals;
 use crate::{
     choices::Control,
     content::{all_named, file, named},
-    learn::{chapters::Chapter, glossary::Term},
-    pages::times::length,
+    learn::{chapters::Chapter, experiment::script::Script, glossary::Term},
 };
 
 #[derive(Deserialize)]
@@ -21,6 +20,10 @@ pub(crate) struct Exercise {
     #[serde(default)]
     pub(crate) task: String,
     pub(crate) kind: Kind,
+    /// What there is to choose. The names begin with `my-`: the chapter's experiment has its own controls. Code stands between
+    /// backticks.
+    #[serde(default)]
+    pub(crate) controls: Vec<Control>,
     /// Opened one by one. Each leads closer, and the tests follow it.
     pub(crate) hints: [Hint; 3],
     pub(crate) solution: Solution,
@@ -38,38 +41,19 @@ pub(crate) enum Kind {
         /// Reached in this order.
         goals: Vec<Goal>,
     },
-    /// Choices, which are then run and measured. The names of the settings begin with `my-`: the chapter's experiment has its
-    /// own controls.
-    Parameters {
-        settings: Vec<Control>,
-        run: Measure,
-        bounds: Vec<Bound>,
-    },
-    /// Statements to be marked as true or false.
+    /// Choices, with which stories are then played.
+    Measured(Vec<Measured>),
+    /// A statement for each control, to be marked as true or false.
     Statements(Vec<Statement>),
     /// Lines of code, chosen here; or a file in an editor, whose run in the terminal ends with a word.
-    Code(Code),
+    Code(#[serde(deserialize_with = "in_code")] &'static rescind_exercises::Exercise),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Code {
-    /// Told in the terminal, too.
-    #[serde(rename = "number", deserialize_with = "in_code")]
-    pub(crate) file: &'static rescind_exercises::Exercise,
-    /// For each place in the file, the lines to choose from. Code stands between backticks.
-    pub(crate) lines: Vec<Control>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Measure {
-    /// An hour of work, and a theft at its end.
-    AnHour,
-    /// One story under two answers.
-    TwoServices,
-    /// A signing key is replaced during sessions.
-    NewKey,
+pub(crate) struct Measured {
+    pub(super) story: Script,
+    pub(super) bounds: Vec<Bound>,
 }
 
 /// A condition on what happened in a sandbox.
@@ -82,11 +66,10 @@ pub(crate) struct Goal {
     pub(crate) missing: String,
 }
 
-/// A bound on a figure.
+/// A bound on a fact that is a number.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bound {
-    /// The figure's name, in the sentences too.
     pub(super) of: String,
     pub(super) at_most: u64,
     pub(super) what: String,
@@ -95,8 +78,6 @@ pub(crate) struct Bound {
 
 #[derive(Deserialize)]
 pub(crate) struct Statement {
-    pub(crate) name: String,
-    pub(crate) says: String,
     pub(crate) is_so: bool,
     /// The explanation, after a wrong answer and then after a right one.
     pub(crate) because: String,
@@ -164,7 +145,7 @@ static ALL: LazyLock<Vec<Exercise>> = LazyLock::new(|| {
     }
     let mut all = file!("exercises.toml").data::<File>().exercise;
     for exercise in &mut all {
-        if let Kind::Code(Code { file, .. }) = exercise.kind {
+        if let Kind::Code(file) = exercise.kind {
             file.task.clone_into(&mut exercise.task);
             for (hint, told) in exercise.hints.iter_mut().zip(&file.hints) {
                 told.text.clone_into(&mut hint.text);
@@ -186,19 +167,4 @@ impl Exercise {
         #[expect(clippy::expect_used, reason = "the tests ask for that of every chapter")]
         found.expect("every chapter has an exercise")
     }
-}
-
-pub(super) const fn minutes(n: u64) -> Duration {
-    Duration::from_secs(n * 60)
-}
-
-/// A measured value: name, amount, and the amount in words.
-pub(super) type Figure = (&'static str, u64, String);
-
-pub(super) fn number(name: &'static str, number: usize) -> Figure {
-    (name, u64::try_from(number).unwrap_or(u64::MAX), number.to_string())
-}
-
-pub(super) fn time(name: &'static str, time: Duration) -> Figure {
-    (name, time.as_secs(), length(time))
 }

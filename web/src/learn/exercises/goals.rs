@@ -8,7 +8,7 @@ use rescind_lab::{
 };
 use serde::Deserialize;
 
-use crate::content::{all_named, file, maybe_named, word};
+use crate::content::{Facts, When, all_named, file, maybe_named, word, yes};
 
 static WRITTEN: LazyLock<BTreeMap<String, Written>> = LazyLock::new(|| file!("conditions.toml").data());
 
@@ -23,33 +23,16 @@ struct Written {
     happened: Vec<Happened>,
 }
 
-/// A step, and a request in it. Missing members match anything.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Happened {
+    /// The only step that counts is the first one with this action.
     #[serde(default, deserialize_with = "maybe_named")]
-    action: Option<Action>,
-    #[serde(default)]
-    first: bool,
+    first: Option<Action>,
     /// In minutes.
     #[serde(default)]
     later: u64,
-    #[serde(default)]
-    doubt: bool,
-    #[serde(default)]
-    untold: bool,
-    #[serde(default)]
-    replay: bool,
-    outcome: Option<String>,
-    by: Option<String>,
-    asks: Option<Asked>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Asked {
-    Row,
-    Nothing,
+    #[serde(flatten)]
+    when: When,
 }
 
 impl FromStr for Condition {
@@ -78,34 +61,36 @@ impl Condition {
 
 impl Happened {
     fn find<'a>(&self, steps: &'a [Step], since: Duration) -> Option<&'a Step> {
-        let is_meant = |step: &&Step| self.action.is_none_or(|action| action == step.action);
-        let mut meant = steps.iter().filter(is_meant);
-        if self.first {
-            meant.next().filter(|step| self.is(step, since))
-        } else {
-            meant.find(|step| self.is(step, since))
+        let is = |step: &&Step| {
+            let requests = step.exchanges.iter().map(Some).chain([None]);
+            let mut facts = requests.map(|sent| facts(step, sent));
+            step.at.saturating_sub(since) >= Duration::from_secs(60 * self.later)
+                && facts.any(|facts| self.when.holds(&facts))
+        };
+        match self.first {
+            Some(action) => steps.iter().find(|step| step.action == action).filter(is),
+            None => steps.iter().find(is),
         }
     }
+}
 
-    fn is(&self, step: &Step, since: Duration) -> bool {
-        let (mood, after) = (step.after.mood, &step.after);
-        let asks_for_request = self.replay || self.outcome.is_some();
-        step.at.saturating_sub(since) >= Duration::from_secs(60 * self.later)
-            && (!self.doubt || mood != Mood::Well || !after.blacklist_is_whole)
-            && (!self.untold || mood == Mood::Stopped && !after.log.is_empty())
-            && (!asks_for_request || step.exchanges.iter().any(|sent| self.is_request(sent)))
-    }
-
-    fn is_request(&self, sent: &Exchange) -> bool {
-        let reads = |store| sent.count(&[store], Access::Read);
-        let is = |asked: &Option<String>, found: String| asked.as_ref().is_none_or(|asked| *asked == found);
-        (!self.replay || sent.who == Who::Thief && sent.request.path == "/api/me")
-            && is(&self.outcome, word(sent.outcome))
-            && is(&self.by, word(sent.decided))
-            && match self.asks {
-                Some(Asked::Row) => reads(Store::Sessions) > 0,
-                Some(Asked::Nothing) => reads(Store::Sessions) + reads(Store::Blacklist) == 0,
-                None => true,
-            }
-    }
+/// The facts of a step, and of a request in it.
+fn facts(step: &Step, sent: Option<&Exchange>) -> Facts {
+    let (mood, after) = (step.after.mood, &step.after);
+    let facts = Facts::default()
+        .with("action", step.action.slug())
+        .with("doubt", yes(mood != Mood::Well || !after.blacklist_is_whole))
+        .with("untold", yes(mood == Mood::Stopped && !after.log.is_empty()));
+    let Some(sent) = sent else { return facts };
+    let reads = |store| sent.count(&[store], Access::Read);
+    let asks = match (reads(Store::Sessions), reads(Store::Blacklist)) {
+        (0, 0) => "nothing",
+        (0, _) => "blacklist",
+        _ => "row",
+    };
+    facts
+        .with("replay", yes(sent.who == Who::Thief && sent.request.path == "/api/me"))
+        .with("outcome", word(sent.outcome))
+        .with("by", word(sent.decided))
+        .with("asks", asks)
 }

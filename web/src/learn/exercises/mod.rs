@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`exercise`] | the data of an exercise (they are in `content/exercises.toml`), and one check |
 //! | [`attempt`] | what a learner tries, in the address |
-//! | [`running`] | runs an attempt, in a sandbox or on its own key rings |
+//! | [`running`] | plays and judges an attempt |
 //! | [`goals`] | conditions on a sandbox's steps |
 //! | [`progress`] | what was solved, in a cookie |
 //! | [`page`] | what is drawn |
@@ -34,6 +34,7 @@ use crate::{
 };
 use attempt::Attempt;
 use exercise::Exercise;
+pub(super) use page::for_chapter;
 use progress::{Deed, progress_of};
 
 /// Adds the routes of the exercises' forms.
@@ -59,32 +60,20 @@ async fn done(
     let before = progress_of(&request);
     let mut progress = before;
     attempt.is_checked = deed == Deed::Check;
-    match deed {
-        Deed::Check => {
-            let reached = running::run(exercise, &attempt, Some(&request)).await?;
-            if reached.missing().is_none() {
-                progress.note(chapter, deed);
-            }
-        }
-        Deed::Hint | Deed::Answer => progress.note(chapter, deed),
+    if deed != Deed::Check || running::run(exercise, &attempt, &request).await?.missing().is_none() {
+        progress.note(chapter, deed);
     }
-    let reply = see_other(&address_of(chapter, &attempt));
+    let reply = see_other(&address_of(chapter, &attempt.query()));
     if progress == before {
         return Ok(reply);
     }
     with_cookies(reply, &[progress.cookie(rescind.settings())])
 }
 
-fn address_of(chapter: Chapter, attempt: &Attempt) -> String {
-    match attempt.query() {
-        query if query.is_empty() => format!("{}#exercise", chapter.address()),
+/// The exercise with an attempt.
+fn address_of(chapter: Chapter, query: &str) -> String {
+    match query {
+        "" => format!("{}#exercise", chapter.address()),
         query => format!("{}?{query}#exercise", chapter.address()),
     }
-}
-
-/// The exercise at the end of a chapter, for a request's sender: HTML that begins with an `h2`.
-pub(super) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> actix_web::Result<String> {
-    let exercise = Exercise::of(chapter);
-    let attempt = Attempt::read(exercise, request.query_string().as_bytes());
-    page::draw(exercise, attempt, request).await
 }

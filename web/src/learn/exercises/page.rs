@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use askama::Template;
-use rescind_lab::{Action, Answer};
 
 use super::{
     address_of,
-    attempt::{Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD},
-    exercise::{Code, Exercise, Hint, Kind, Try},
+    attempt::{Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD, written},
+    exercise::{Exercise, Hint, Kind, Try},
     progress::{Deed, progress_of},
     running::{Reached, Tried, run, steps_in_the_lab, tried},
 };
 use crate::{
     lab::label,
-    learn::reading::code_in,
+    learn::{chapters::Chapter, reading::code_in},
     pages::failed,
     trace::stage::{Button, Stage},
 };
@@ -31,8 +30,8 @@ struct Drawn {
     reached: Option<Arc<Reached>>,
     is_solved: bool,
     shows_answer: bool,
-    /// How many steps the learner has done in the lab, if the exercise can be done there.
-    in_the_lab: usize,
+    /// Whether the learner has done steps in the lab.
+    in_the_lab: bool,
     hints: &'static [Hint],
 }
 
@@ -47,48 +46,15 @@ impl Drawn {
 
     /// The page with a hint's attempt.
     fn tried(&self, leads: &Try) -> String {
-        address_of(self.exercise.chapter, &leads.attempt())
+        address_of(self.exercise.chapter, &leads.query())
     }
 
-    /// Text with `code` between backticks, as HTML.
-    fn html(text: &str) -> String {
-        code_in(text)
-    }
-
-    fn lab(answer: &Answer) -> String {
-        format!("/lab/{}", answer.slug())
-    }
-
-    fn is_full(&self) -> bool {
-        self.attempt.steps.len() >= MOST_STEPS
-    }
-
-    fn hints_left(&self) -> bool {
-        self.hints.len() < self.exercise.hints.len()
-    }
-
-    /// The buttons' labels of a list of steps.
-    fn in_words(steps: &[Action]) -> Vec<&'static str> {
-        steps.iter().map(|step| label(*step)).collect()
-    }
-
-    /// The choices' labels.
+    /// The choices in words.
     fn chosen(&self, chosen: &[(String, String)]) -> Vec<String> {
-        let words = |(name, value): &(String, String)| match &self.exercise.kind {
-            Kind::Parameters { settings, .. } | Kind::Code(Code { lines: settings, .. }) => {
-                let setting = settings.iter().find(|setting| setting.name == *name)?;
-                let (_, words) = setting.options.iter().find(|(offered, _)| offered == value)?;
-                Some(format!("{}: {words}", setting.label))
-            }
-            Kind::Statements(statements) => {
-                let n = statements.iter().position(|statement| statement.name == *name)?;
-                Some(format!(
-                    "Statement {}: {}",
-                    n + 1,
-                    if *value == "yes" { "it is so" } else { "it is not so" }
-                ))
-            }
-            Kind::Sandbox { .. } => None,
+        let words = |(name, value): &(String, String)| {
+            let control = self.exercise.controls.iter().find(|control| control.name == *name)?;
+            let (_, words) = control.options.iter().find(|(offered, _)| offered == value)?;
+            Some(format!("{}: {words}", control.label))
         };
         chosen.iter().filter_map(words).collect()
     }
@@ -99,7 +65,7 @@ fn staged(exercise: &Exercise, attempt: &Attempt, tried: &Tried) -> Stage {
     let chapter = exercise.chapter;
     let address = |shown| {
         let attempt = attempt.clone();
-        address_of(chapter, &Attempt { shown, ..attempt })
+        address_of(chapter, &Attempt { shown, ..attempt }.query())
     };
     let mut stage = tried.played.staged(attempt.shown, "exercise-", address);
     stage.notice.clone_from(&tried.stuck);
@@ -115,22 +81,20 @@ fn staged(exercise: &Exercise, attempt: &Attempt, tried: &Tried) -> Stage {
         group.push(Button {
             value: Some(action.slug()),
             why_not: why_not.clone(),
-            after: Some(attempt.written_steps()),
+            after: Some(written(&attempt.steps)),
             ..Button::of(format!("{}#exercise", chapter.address()), label(*action))
         });
     }
     stage
 }
 
-pub(super) async fn draw(
-    exercise: &'static Exercise,
-    attempt: Attempt,
-    request: &HttpRequest,
-) -> actix_web::Result<String> {
-    let progress = progress_of(request).of(exercise.chapter);
-    let mut attempt = attempt;
+/// The exercise at the end of a chapter, for a request's sender: HTML that begins with an `h2`.
+pub(in crate::learn) async fn for_chapter(chapter: Chapter, request: &HttpRequest) -> actix_web::Result<String> {
+    let exercise = Exercise::of(chapter);
+    let mut attempt = Attempt::read(exercise, request.query_string().as_bytes());
+    let progress = progress_of(request).of(chapter);
     let reached = if attempt.is_checked {
-        Some(run(exercise, &attempt, Some(request)).await?)
+        Some(run(exercise, &attempt, request).await?)
     } else {
         None
     };
@@ -147,8 +111,11 @@ pub(super) async fn draw(
         reached,
         is_solved: progress.solved,
         in_the_lab: match exercise.kind {
-            Kind::Sandbox { answer, .. } => steps_in_the_lab(answer, request).await,
-            _ => 0,
+            Kind::Sandbox { answer, .. } => {
+                let steps = steps_in_the_lab(answer, request).await;
+                steps.is_some_and(|steps| !steps.is_empty())
+            }
+            _ => false,
         },
         shows_answer: progress.shown,
         hints: exercise.hints.get(..open).unwrap_or_default(),

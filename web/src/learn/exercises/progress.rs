@@ -1,7 +1,7 @@
 //! The learner's progress, in a cookie: no account, no data on the server.
 //!
 //! It lists the solved chapters, the answers shown, the open hints, what was predicted and what was decided, as
-//! `2.3h1.5h3a.6p2d1`: 2 is solved, 3 has one hint open, 5 has three and its answer was shown, and in 6 the second option was
+//! `2.3h1.5ah3.6p2d1`: 2 is solved, 3 has one hint open, 5 has three and its answer was shown, and in 6 the second option was
 //! predicted and the first one decided on. It is not signed. A learner who forges it gains only a green word; no other part of the
 //! program reads it. Rejected: a row for each visitor, which would have to be kept, deleted, and disclosed to people.
 
@@ -120,28 +120,17 @@ impl Progress {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for (n, of) in self.0.iter().enumerate() {
-            if *of == Of::default() {
-                continue;
-            }
-            if !first {
-                f.write_str(".")?;
-            }
-            first = false;
-            write!(f, "{}", n + 1)?;
-            if of.solved
-                && *of
-                    != (Of {
-                        solved: true,
-                        ..Of::default()
-                    })
-            {
-                f.write_str("s")?;
-            }
-            if of.shown {
-                f.write_str("a")?;
-            }
+        let only_solved = Of {
+            solved: true,
+            ..Of::default()
+        };
+        let noted = self.0.iter().zip(1..).filter(|(of, _)| **of != Of::default());
+        for (n, (of, number)) in noted.enumerate() {
+            let between = if n > 0 { "." } else { "" };
+            write!(f, "{between}{number}")?;
+            let is_told = of.solved && *of != only_solved;
+            f.write_str(if is_told { "s" } else { "" })?;
+            f.write_str(if of.shown { "a" } else { "" })?;
             for (mark, number) in [('h', of.hints), ('p', of.predicted), ('d', of.decided)] {
                 if number > 0 {
                     write!(f, "{mark}{number}")?;

@@ -4,19 +4,16 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpRequest, web};
 use rescind_exercises::{Outcome as Story, play_chosen};
-use rescind_lab::{
-    Action, Answer, Outcome, Refused, Rollover, Sandbox, SandboxError, Step,
-    meter::{Access, Store},
-};
-use rescind_session::Preset;
+use rescind_lab::{Action, Answer, Refused, SandboxError, Step};
 
 use super::{
     attempt::Attempt,
-    exercise::{Bound, Code, Exercise, Figure, Goal, Kind, Measure, Statement, minutes, number, time},
+    exercise::{Exercise, Goal, Kind, Measured, Statement},
 };
 use crate::{
+    choices::{Choices, Control},
     computed::Computed,
-    content::Facts,
+    content::yes,
     lab::{Sandboxes, label},
     learn::{
         chapters::Chapter,
@@ -24,7 +21,7 @@ use crate::{
     },
 };
 
-static REACHED: LazyLock<Computed<(Chapter, Attempt), Reached>> = LazyLock::new(|| Computed::keeping(256));
+static REACHED: LazyLock<Computed<(Chapter, Choices), Reached>> = LazyLock::new(|| Computed::keeping(256));
 static TRIED: LazyLock<Computed<(Chapter, Vec<Action>), Tried>> = LazyLock::new(|| Computed::keeping(32));
 
 /// What an attempt has done in a sandbox.
@@ -78,8 +75,9 @@ impl Reached {
 pub(super) async fn run(
     exercise: &'static Exercise,
     attempt: &Attempt,
-    whose: Option<&HttpRequest>,
+    whose: &HttpRequest,
 ) -> actix_web::Result<Arc<Reached>> {
+    let key = (exercise.chapter, attempt.choices.clone());
     match &exercise.kind {
         Kind::Sandbox { answer, goals, .. } if attempt.is_in_the_lab => {
             Ok(Arc::new(in_the_lab(*answer, goals, whose).await))
@@ -89,12 +87,23 @@ pub(super) async fn run(
             let steps = tried.as_ref().map_or(&[][..], |tried| tried.played.steps.as_slice());
             Ok(Arc::new(Reached::judged(judged(goals, steps))))
         }
-        _ => {
-            let key = (exercise.chapter, attempt.clone());
-            let attempt = attempt.clone();
-            let compute = move || async move { run_alone(exercise, &attempt).await };
+        Kind::Measured(stories) => {
+            let choices = attempt.choices.clone();
+            let compute = move || async move { measured(stories, &choices).await.map(Reached::judged) };
             REACHED.of(&key, compute).await
         }
+        Kind::Code(code) if attempt.word.trim().is_empty() => {
+            let choices = attempt.choices.clone();
+            let compute =
+                move || async move { Ok::<_, SandboxError>(Reached::judged(played(exercise, code, &choices).await)) };
+            REACHED.of(&key, compute).await
+        }
+        Kind::Code(code) => Ok(Arc::new(Reached::judged(vec![Condition::new(
+            code.is_completed_by(&attempt.word),
+            "The run in the terminal has told you its word",
+            "That is not the word: it is in the last line of the run, and only of one in which nothing fails.",
+        )]))),
+        Kind::Statements(statements) => Ok(Arc::new(Reached::judged(stated(exercise, statements, attempt)))),
     }
 }
 
@@ -109,43 +118,20 @@ pub(super) async fn tried(exercise: &'static Exercise, attempt: &Attempt) -> act
     TRIED.of(&key, compute).await.map(Some)
 }
 
-/// What the attempt alone determines.
-async fn run_alone(exercise: &Exercise, attempt: &Attempt) -> Result<Reached, SandboxError> {
-    match &exercise.kind {
-        // Its steps are kept, and judged each time.
-        Kind::Sandbox { goals, .. } => Ok(Reached::judged(judged(goals, &[]))),
-        Kind::Parameters { run, bounds, .. } => {
-            let figures = match run {
-                Measure::AnHour => an_hour(attempt).await?,
-                Measure::TwoServices => two_services(attempt).await?,
-                Measure::NewKey => {
-                    let keeps = humantime::parse_duration(attempt.of("my-keep").unwrap_or("0s")).unwrap_or_default();
-                    let done = Rollover::run(attempt.of("my-order") == Some("known"), keeps)?;
-                    vec![number("refused", done.refused), time("forged", done.forged)]
-                }
-            };
-            Ok(Reached::judged(bounded(bounds, &figures)))
-        }
-        Kind::Statements(statements) => Ok(Reached::judged(stated(statements, attempt))),
-        Kind::Code(code) if attempt.word.trim().is_empty() => Ok(Reached::judged(played(code, attempt).await)),
-        Kind::Code(code) => Ok(Reached::judged(vec![Condition::new(
-            code.file.is_completed_by(&attempt.word),
-            "The run in the terminal has told you its word",
-            "That is not the word: it is in the last line of the run, and only of one in which nothing fails.",
-        )])),
-    }
-}
-
 /// Plays the stories on the chosen lines.
-async fn played(code: &Code, attempt: &Attempt) -> Vec<Condition> {
-    if let Some(open) = code.lines.iter().find(|place| attempt.of(&place.name).is_none()) {
-        let missing = format!("There is no line yet for: {}.", open.label);
-        return vec![Condition::new(false, "Each place has a line", missing)];
+async fn played(exercise: &Exercise, code: &rescind_exercises::Exercise, choices: &Choices) -> Vec<Condition> {
+    let mut chosen = Vec::new();
+    for place in &exercise.controls {
+        let Some(line) = choices.of(&place.name) else {
+            let missing = format!("There is no line yet for: {}.", place.label);
+            return vec![Condition::new(false, "Each place has a line", missing)];
+        };
+        chosen.push((place.name.clone(), line.to_owned()));
     }
     let judge = |Story { case, failure }| {
         Condition::new(failure.is_none(), case.replace('_', " "), failure.unwrap_or_default())
     };
-    let outcomes = play_chosen(code.file, &attempt.chosen).await;
+    let outcomes = play_chosen(code, &chosen).await;
     outcomes.into_iter().map(judge).collect()
 }
 
@@ -178,111 +164,53 @@ fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
 }
 
 /// Judges the learner's own sandbox in the lab.
-async fn in_the_lab(answer: Answer, goals: &[Goal], whose: Option<&HttpRequest>) -> Reached {
-    let judge = |sandbox: &Sandbox| judged(goals, sandbox.steps());
-    let conditions = of_the_lab(answer, whose, judge).await;
-    let nothing = conditions.is_none();
+async fn in_the_lab(answer: Answer, goals: &[Goal], whose: &HttpRequest) -> Reached {
+    let steps = steps_in_the_lab(answer, whose).await;
     Reached {
-        stuck: nothing.then(|| "You have no sandbox under this answer in the lab.".to_owned()),
-        ..Reached::judged(conditions.unwrap_or_else(|| judged(goals, &[])))
+        conditions: judged(goals, steps.as_deref().unwrap_or_default()),
+        stuck: match steps {
+            Some(_) => None,
+            None => Some("You have no sandbox under this answer in the lab.".to_owned()),
+        },
     }
 }
 
-pub(super) async fn steps_in_the_lab(answer: Answer, whose: &HttpRequest) -> usize {
-    let count = |sandbox: &Sandbox| sandbox.steps().len();
-    of_the_lab(answer, Some(whose), count).await.unwrap_or_default()
-}
-
-/// Looks at the learner's own sandbox, if there is one.
-async fn of_the_lab<T>(answer: Answer, whose: Option<&HttpRequest>, look: impl FnOnce(&Sandbox) -> T) -> Option<T> {
-    let request = whose?;
-    let bench = request.app_data::<web::Data<Sandboxes>>()?.of(request)?;
-    bench.look(answer, look).await
+pub(super) async fn steps_in_the_lab(answer: Answer, whose: &HttpRequest) -> Option<Vec<Step>> {
+    let bench = whose.app_data::<web::Data<Sandboxes>>()?.of(whose)?;
+    bench.look(answer, |sandbox| sandbox.steps().to_vec()).await
 }
 
 fn told(action: Action, why: Refused) -> String {
     format!("“{}” was left out: {why}.", label(action))
 }
 
-fn bounded(bounds: &[Bound], figures: &[Figure]) -> Vec<Condition> {
-    let facts = figures.iter().fold(Facts::default(), |facts, (name, _, words)| {
-        facts.with(name, words.as_str())
-    });
-    let judge = |bound: &Bound| {
-        let figure = figures.iter().find(|(name, ..)| *name == bound.of);
-        let is_met = figure.is_some_and(|(_, much, _)| *much <= bound.at_most);
-        Condition::new(is_met, facts.fill(&bound.what), facts.fill(&bound.missing))
-    };
-    bounds.iter().map(judge).collect()
-}
-
-/// An hour of work with a call every five minutes. Then a thief copies the token, and you log out.
-async fn an_hour(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
-    const CALLS: usize = 12;
-    let preset = match attempt.of("my-answer") {
-        Some("rotation") => Preset::Rotation,
-        Some("short-lived") => Preset::ShortLived,
-        _ => Preset::ClientDelete,
-    };
-    let life = humantime::parse_duration(attempt.of("my-life").unwrap_or("12h")).unwrap_or(minutes(12 * 60));
-    let mut play = Play::begin(Answer::Tokens(preset), |policy| policy.access_ttl = life).await?;
-    play.press(Action::LogIn).await;
-    let mut thrown_out = 0;
-    for _ in 0..CALLS {
-        play.press(Action::Wait5m).await;
-        if play.press(Action::Call).await != Some(Outcome::Accepted) {
-            thrown_out += 1;
-            play.press(Action::LogIn).await;
-        }
+/// Plays the stories with the choices.
+async fn measured(stories: &'static [Measured], choices: &Choices) -> Result<Vec<Condition>, SandboxError> {
+    let mut conditions = Vec::new();
+    for Measured { story, bounds } in stories {
+        let (_, facts) = story.run(choices).await?;
+        conditions.extend(bounds.iter().map(|bound| {
+            let number = facts.get(&bound.of).and_then(|number| number.parse::<u64>().ok());
+            let is_met = number.is_some_and(|number| number <= bound.at_most);
+            Condition::new(is_met, facts.fill(&bound.what), facts.fill(&bound.missing))
+        }));
     }
-    play.press_all(&[Action::CopyAccess, Action::LogOut]).await;
-    play.thief_goes_on().await;
-    let inside = play.inside_after_logout().unwrap_or_default();
-    Ok(vec![time("inside", inside), number("thrown_out", thrown_out)])
+    Ok(conditions)
 }
 
-/// The cost of a story under an answer: whether the copy is accepted after the logout, reads of either store, and cookies.
-async fn cost(slug: Option<&str>, names: [&'static str; 4]) -> Result<[Figure; 4], SandboxError> {
-    let answer = slug.and_then(|slug| slug.parse().ok());
-    let answer = answer.unwrap_or(Answer::Tokens(Preset::ClientDelete));
-    let mut play = Play::begin(answer, |_| {}).await?;
-    play.press_all(&[Action::LogIn, Action::CopyAccess, Action::Call]).await;
-    let calls = play.sandbox.steps().last().and_then(|step| step.exchanges.last());
-    let count = |store| calls.map_or(0, |call| call.count(&[store], Access::Read));
-    let (reads, blacklist) = (count(Store::Sessions), count(Store::Blacklist));
-    let cookies = play.cookie_bytes();
-    play.press(Action::LogOut).await;
-    let lets_in = usize::from(play.press(Action::Replay).await != Some(Outcome::Refused));
-    let [lets_in_name, reads_name, blacklist_name, cookies_name] = names;
-    Ok([
-        number(lets_in_name, lets_in),
-        number(reads_name, reads),
-        number(blacklist_name, blacklist),
-        number(cookies_name, cookies),
-    ])
-}
-
-async fn two_services(attempt: &Attempt) -> Result<Vec<Figure>, SandboxError> {
-    let api = ["api_lets_in", "api_reads", "api_blacklist", "api_cookies"];
-    let site = ["site_lets_in", "site_reads", "site_blacklist", "site_cookies"];
-    let mut figures = Vec::from(cost(attempt.of("my-api"), api).await?);
-    figures.extend(cost(attempt.of("my-site"), site).await?);
-    Ok(figures)
-}
-
-fn stated(statements: &[Statement], attempt: &Attempt) -> Vec<Condition> {
-    let judge = |(n, statement): (usize, &Statement)| {
-        let said = attempt.of(&statement.name);
-        let is_right = said == Some(if statement.is_so { "yes" } else { "no" });
+fn stated(exercise: &Exercise, statements: &[Statement], attempt: &Attempt) -> Vec<Condition> {
+    let judge = |((control, statement), n): ((&Control, &Statement), usize)| {
+        let said = attempt.choices.of(&control.name);
+        let is_right = said == Some(yes(statement.is_so));
         let missing = match said {
-            None => format!("Statement {} is still open.", n + 1),
-            Some(_) => format!("Statement {} is the other way round: {}", n + 1, statement.because),
+            None => format!("Statement {n} is still open."),
+            Some(_) => format!("Statement {n} is the other way round: {}", statement.because),
         };
         let what = match is_right {
-            true => format!("Statement {}: {}", n + 1, statement.because),
-            false => format!("Statement {}", n + 1),
+            true => format!("Statement {n}: {}", statement.because),
+            false => format!("Statement {n}"),
         };
         Condition::new(is_right, what, missing)
     };
-    statements.iter().enumerate().map(judge).collect()
+    exercise.controls.iter().zip(statements).zip(1..).map(judge).collect()
 }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use actix_web::http::header;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
@@ -13,7 +12,7 @@ use rescind_session::Policy;
 
 use crate::{
     lab::{Context, of_action, staged},
-    trace::{Finding, Moment, cost::times, reply, stage::Stage},
+    trace::{Finding, Said, cost::times, reply, stage::Stage},
 };
 
 /// Every story begins on 1 January 2026, ten o'clock.
@@ -55,18 +54,20 @@ pub(crate) struct Story {
     pub(crate) finding: Finding,
     pub(super) played: Played,
     /// The checks of a changed token, in a story about one.
-    pub(crate) checks: Vec<Moment>,
+    pub(crate) checks: Vec<Check>,
+}
+
+/// A check of a changed token.
+pub(crate) struct Check {
+    pub(crate) question: String,
+    pub(crate) said: Option<Said>,
+    pub(crate) answer: Option<String>,
 }
 
 pub(in crate::learn) struct Play {
     pub(in crate::learn) sandbox: Sandbox,
     pub(in crate::learn) played: Played,
-    pub(super) checks: Vec<Moment>,
-    logged_out: Option<Duration>,
-    /// When a copy was last accepted after the logout.
-    accepted: Option<Duration>,
-    /// When it was first refused.
-    refused: Option<Duration>,
+    pub(super) checks: Vec<Check>,
 }
 
 impl Play {
@@ -85,9 +86,6 @@ impl Play {
             },
             sandbox: Sandbox::open(setup, StdRng::seed_from_u64(SEED)).await?,
             checks: Vec::new(),
-            logged_out: None,
-            accepted: None,
-            refused: None,
         })
     }
 
@@ -99,31 +97,12 @@ impl Play {
     /// The same, with a sentence of the story's own.
     pub(super) async fn press_as(&mut self, action: Action, says: Option<&str>) -> Option<Outcome> {
         let step = self.sandbox.press(action).await.ok()?.clone();
-        if action == Action::LogOut {
-            self.logged_out = Some(step.at);
-            self.accepted = None;
-        }
-        for exchange in step.exchanges.iter().filter(|exchange| exchange.who == Who::Thief) {
-            if exchange.outcome == Outcome::Accepted {
-                self.accepted = Some(step.at);
-                self.refused = None;
-            } else {
-                let expiry = self.expiry_of_the_copy().filter(|expiry| *expiry <= step.at);
-                self.refused.get_or_insert(expiry.unwrap_or(step.at));
-            }
-        }
         let outcome = step.exchanges.last().map(|exchange| exchange.outcome);
         self.played.steps.push(step);
         if let Some(says) = says {
             self.played.says.insert(self.played.steps.len(), says.to_owned());
         }
         outcome
-    }
-
-    pub(in crate::learn) async fn press_all(&mut self, actions: &[Action]) {
-        for action in actions {
-            self.press(*action).await;
-        }
     }
 
     /// Lets time pass, in steps of half a minute and of five minutes, which the story shows as one.
@@ -163,55 +142,68 @@ impl Play {
     }
 
     /// The thief tries the copy, and while it works again until it is refused.
-    pub(in crate::learn) async fn thief_goes_on(&mut self) {
+    pub(super) async fn thief_goes_on(&mut self) {
         if self.press(Action::Replay).await == Some(Outcome::Accepted) {
-            self.press_all(&[
+            let then = [
                 Action::WaitBeforeExpiry,
                 Action::Replay,
                 Action::Wait30s,
                 Action::Replay,
-            ])
-            .await;
+            ];
+            for action in then {
+                self.press(action).await;
+            }
         }
     }
 
-    /// The replies to the thief after your logout, without repetitions.
-    pub(super) fn got_after_logout(&self) -> Vec<String> {
-        let steps = self
-            .sandbox
-            .steps()
-            .iter()
-            .skip_while(|step| step.action != Action::LogOut);
+    /// The replies to the thief after your logout, and how many of them let the thief in.
+    pub(super) fn after_logout(&self) -> (Vec<String>, usize) {
+        let steps = self.sandbox.steps().iter();
         let sent = steps
+            .skip_while(|step| step.action != Action::LogOut)
             .flat_map(|step| &step.exchanges)
             .filter(|exchange| exchange.who == Who::Thief);
-        let mut got: Vec<_> = sent.map(reply).collect();
-        got.dedup();
-        got
+        let let_in = sent.clone().filter(|exchange| exchange.outcome == Outcome::Accepted);
+        (sent.clone().map(reply).collect(), let_in.count())
+    }
+
+    fn logged_out(&self) -> Option<usize> {
+        self.sandbox
+            .steps()
+            .iter()
+            .rposition(|step| step.action == Action::LogOut)
     }
 
     /// How long after the logout a copy was still accepted; `None`, if it was refused at once.
-    pub(in crate::learn) fn inside_after_logout(&self) -> Option<Duration> {
-        let until = self.refused.unwrap_or(self.accepted?);
-        Some(until.saturating_sub(self.logged_out?))
+    pub(super) fn inside_after_logout(&self) -> Option<Duration> {
+        let (logout, after) = self.sandbox.steps().get(self.logged_out()?..)?.split_first()?;
+        let tried = after.iter().flat_map(|step| {
+            let sent = step.exchanges.iter().filter(|exchange| exchange.who == Who::Thief);
+            sent.map(|exchange| (step.at, exchange.outcome))
+        });
+        let tried: Vec<_> = tried.collect();
+        let last = tried.iter().rposition(|(_, outcome)| *outcome == Outcome::Accepted)?;
+        let until = match tried.get(last + 1) {
+            Some((refused, _)) => self
+                .expiry_of_the_copy()
+                .map_or(*refused, |expiry| expiry.min(*refused)),
+            None => tried[last].0,
+        };
+        Some(until.saturating_sub(logout.at))
     }
 
     pub(super) fn since_logout(&self) -> Duration {
-        self.sandbox.now().saturating_sub(self.logged_out.unwrap_or_default())
+        let logout = self.logged_out().and_then(|step| self.sandbox.steps().get(step));
+        self.sandbox
+            .now()
+            .saturating_sub(logout.map_or(Duration::ZERO, |logout| logout.at))
     }
 
     /// The bytes of cookies in the browser's last request to the API.
-    pub(in crate::learn) fn cookie_bytes(&self) -> usize {
-        let calls = self.sandbox.steps().iter().rev().flat_map(|step| &step.exchanges);
-        let call = calls
-            .filter(|exchange| exchange.who == Who::You && exchange.request.path == "/api/me")
-            .map(|exchange| &exchange.request.headers)
-            .next();
-        call.into_iter()
-            .flatten()
-            .filter(|(name, _)| *name == header::COOKIE || name.eq_ignore_ascii_case("cookie"))
-            .map(|(_, value)| value.len())
-            .sum()
+    pub(super) fn cookie_bytes(&self) -> usize {
+        let mut calls = self.sandbox.steps().iter().rev().flat_map(|step| &step.exchanges);
+        let call = calls.find(|exchange| exchange.who == Who::You && exchange.request.path == "/api/me");
+        call.map_or(0, |call| call.request.cookie_bytes())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A chapter's story, from its file: the answer it plays under, the steps, and the sentences on the outcome.
+//! A story, from the file of its chapter or exercise: the answer it plays under, the steps, and the sentences on the outcome.
 //!
 //! A file never states the outcome of a step. The sandbox supplies it as facts, which the file's sentences use:
 //!
@@ -8,15 +8,21 @@
 //! | `you`, `thief` | the outcome of the last request of each: `accepted`, `refused`, `cannot-tell` or `no-server` |
 //! | `tries` | how many requests the thief has sent |
 //! | `got` | the replies to the thief after the logout, each once |
-//! | `copy`, `left` | whether a copy `works` after the logout or was `refused`, and for how long it works |
+//! | `copy`, `let_in` | whether a copy `works` after the logout or was `refused`, and how often it was let in then |
+//! | `left`, `left_seconds` | for how long it works |
 //! | `since` | how long ago the logout was |
 //! | `again` | how often you had to log in again |
-//! | `bytes`, `reads` | the cookie bytes of your last request, and its store reads ||
-//! | `token`, `why` | the result of checking a changed token, and the reason ||
+//! | `bytes`, `reads` | the cookie bytes of your last request, and its store reads |
+//! | `row_reads`, `blacklist_reads` | the number of these |
+//! | `token`, `why` | the result of checking a changed token, and the reason |
+//! | `refused`, `forged`, `forged_seconds` | what came of a new signing key: see [`Rollover`] |
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use rescind_lab::{Action, Answer, Outcome, SandboxError, Who};
+use rescind_lab::{
+    Action, Answer, Outcome, Rollover, SandboxError, Who,
+    meter::{Access, Store},
+};
 use serde::{Deserialize, Deserializer};
 
 use super::playing::{Play, Story, asked};
@@ -32,6 +38,8 @@ use crate::{
 pub(crate) struct Script {
     answers: Vec<Case<UnderAnswer>>,
     steps: Vec<Case<Vec<Step>>>,
+    /// What is found; an exercise has bounds instead.
+    #[serde(default)]
     findings: Vec<Case<Finding>>,
     /// The question of each verifier check, if a token is changed.
     #[serde(default)]
@@ -55,11 +63,13 @@ enum Deed {
     Wait(String),
     /// The thief tries the copy, and while it works again until it is refused.
     ThiefGoesOn,
-    /// A call every five minutes, and a new login after a refusal.
+    /// A call every five minutes, and a new login after a refusal; for an hour, unless a control sets it.
     Work,
     /// Until the blacklist is empty.
     WatchTheBlacklist,
     Tamper,
+    /// The signing key is replaced, in no sandbox.
+    NewKey,
 }
 
 impl<'de> Deserialize<'de> for Step {
@@ -85,6 +95,7 @@ impl<'de> Deserialize<'de> for Step {
             ("work", _) => Deed::Work,
             ("watch-the-blacklist", _) => Deed::WatchTheBlacklist,
             ("tamper", _) => Deed::Tamper,
+            ("new-key", _) => Deed::NewKey,
             (action, _) => Deed::Press(action.parse().map_err(serde::de::Error::custom)?),
         };
         Ok(Self { deed, says, thief })
@@ -93,10 +104,20 @@ impl<'de> Deserialize<'de> for Step {
 
 impl Script {
     pub(super) async fn play(&'static self, choices: &Choices) -> Result<Story, SandboxError> {
+        let (play, facts) = self.run(choices).await?;
+        Ok(Story {
+            finding: Finding::of(&self.findings, &facts),
+            played: play.played,
+            checks: play.checks,
+        })
+    }
+
+    pub(in crate::learn) async fn run(&'static self, choices: &Choices) -> Result<(Play, Facts), SandboxError> {
         let mut facts = choices.facts();
         let answer = first(&self.answers, &facts).map_or(Answer::Sessions, |under| under.0);
         let mut play = Play::begin(answer, |policy| {
-            policy.access_ttl = choices.time("life").unwrap_or(policy.access_ttl);
+            let life = choices.time("life").or(choices.time("my-life"));
+            policy.access_ttl = life.unwrap_or(policy.access_ttl);
             if let (Some(refresh), Some(grace)) = (policy.refresh.as_mut(), choices.time("grace")) {
                 refresh.grace = grace;
             }
@@ -110,11 +131,7 @@ impl Script {
                 play.tell(&mut facts);
             }
         }
-        Ok(Story {
-            finding: Finding::of(&self.findings, &facts),
-            played: play.played,
-            checks: play.checks,
-        })
+        Ok((play, facts))
     }
 }
 
@@ -135,7 +152,10 @@ impl Play {
                 }
                 if *action == Action::Call {
                     let exchange = self.sandbox.steps().last().and_then(|step| step.exchanges.last());
+                    let count = |store| exchange.map_or(0, |exchange| exchange.count(&[store], Access::Read));
                     facts.set("reads", exchange.map(asked).unwrap_or_default());
+                    facts.set("row_reads", count(Store::Sessions).to_string());
+                    facts.set("blacklist_reads", count(Store::Blacklist).to_string());
                     facts.set("bytes", self.cookie_bytes().to_string());
                 }
             }
@@ -144,13 +164,21 @@ impl Play {
             Deed::Work => facts.set("again", self.work(choices).await.to_string()),
             Deed::WatchTheBlacklist => self.watch_the_blacklist().await,
             Deed::Tamper => self.tamper(script, choices, says.unwrap_or_default(), facts).await?,
+            Deed::NewKey => {
+                let is_known_first = choices.of("my-order") == Some("known");
+                let done = Rollover::run(is_known_first, choices.time("my-keep").unwrap_or_default())?;
+                facts.set("refused", done.refused.to_string());
+                facts.set("forged", length(done.forged));
+                facts.set("forged_seconds", done.forged.as_secs().to_string());
+            }
         }
         Ok(())
     }
 
     async fn work(&mut self, choices: &Choices) -> usize {
+        const AN_HOUR: Duration = Duration::from_secs(60 * 60);
         let mut again = 0;
-        for _ in 0..choices.time("work").unwrap_or_default().as_secs() / 300 {
+        for _ in 0..choices.time("work").unwrap_or(AN_HOUR).as_secs() / 300 {
             self.press(Action::Wait5m).await;
             if self.press(Action::Call).await == Some(Outcome::Refused) {
                 again += 1;
@@ -180,10 +208,15 @@ impl Play {
         }
         let tries = sent().filter(|exchange| exchange.who == Who::Thief).count();
         facts.set("tries", tries.to_string());
-        facts.set("got", self.got_after_logout().join(", then "));
+        let (mut got, let_in) = self.after_logout();
+        got.dedup();
+        facts.set("got", got.join(", then "));
+        facts.set("let_in", let_in.to_string());
         let inside = self.inside_after_logout();
         facts.set("copy", if inside.is_some() { "works" } else { "refused" });
-        facts.set("left", length(inside.unwrap_or_default()));
+        let left = inside.unwrap_or_default();
+        facts.set("left", length(left));
+        facts.set("left_seconds", left.as_secs().to_string());
         facts.set("since", length(self.since_logout()));
     }
 }

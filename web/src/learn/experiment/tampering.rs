@@ -7,7 +7,10 @@ use rescind_lab::{Sandbox, SandboxError};
 use rescind_session::token::{Algorithm, KeyRing, SigningKey, TokenCheck, TokenParts, Verdict};
 use serde_json::{Value, json};
 
-use super::{playing::Play, script::Script};
+use super::{
+    playing::{Check, Play},
+    script::Script,
+};
 use crate::{
     choices::Choices,
     content::Facts,
@@ -15,7 +18,7 @@ use crate::{
         decoded::Decoded,
         tampering::{Change, Place, Tampered},
     },
-    trace::{Moment, Said},
+    trace::Said,
 };
 
 const A_YEAR: i64 = 365 * 24 * 60 * 60;
@@ -29,9 +32,9 @@ impl Play {
         what: &str,
         facts: &mut Facts,
     ) -> Result<(), SandboxError> {
-        let mut write = |words: &str, said, answer| {
-            self.checks.push(Moment {
-                words: words.to_owned(),
+        let mut write = |question: &str, said, answer| {
+            self.checks.push(Check {
+                question: question.to_owned(),
                 said,
                 answer,
             });
