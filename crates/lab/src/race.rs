@@ -200,6 +200,49 @@ impl Race {
         first.map_or(Duration::ZERO, |tried| until.saturating_sub(tried.at))
     }
 
+    /// The race after some of its tries. The chain is still that of the whole run.
+    #[must_use]
+    pub fn after(&self, tries: usize) -> Self {
+        let mut race = self.clone();
+        race.uses.truncate(tries);
+        race
+    }
+
+    /// Each token that was given, to whom, and whether it arrived.
+    fn given(&self) -> impl DoubleEndedIterator<Item = (usize, Party, bool)> {
+        self.uses.iter().filter_map(|tried| match tried.verdict {
+            Verdict::Given { token, arrived, .. } => Some((token, tried.who, arrived)),
+            _ => None,
+        })
+    }
+
+    /// The token in the row: the one that was written last.
+    #[must_use]
+    pub fn row(&self) -> usize {
+        self.given().map(|(token, ..)| token).max().unwrap_or_default()
+    }
+
+    /// The token that a party got last.
+    #[must_use]
+    pub fn held(&self, who: Party) -> usize {
+        let held = self.given().rfind(|(_, to, arrived)| *to == who && *arrived);
+        held.map_or(0, |(token, ..)| token)
+    }
+
+    /// A token's name: its generation, and a letter if a generation has several.
+    #[must_use]
+    pub fn name(&self, token: usize) -> String {
+        let Some(Link { generation, .. }) = self.chain.get(token) else {
+            return String::new();
+        };
+        let alike = self.chain.iter().enumerate();
+        let mut alike = alike.filter(|(_, link)| link.generation == *generation);
+        match (alike.clone().count(), alike.position(|(other, _)| other == token)) {
+            (2.., Some(place)) => format!("{generation}{}", ('a'..='z').nth(place).unwrap_or('…')),
+            _ => generation.to_string(),
+        }
+    }
+
     /// How many successors a token had.
     #[must_use]
     pub fn children_of(&self, token: usize) -> usize {

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_lab::{Action, Answer, Asked, Exchange, KeptCookie, Outcome, Picture, Setup, Step, Who};
-use rescind_session::Check;
+use rescind_session::{Check, token::TokenParts};
 
 use super::{
     everything::heard,
-    telling::Context,
+    telling::{Context, Told},
     words::{SENTENCES, of_action, of_answer},
 };
 use crate::{
@@ -17,13 +16,16 @@ use crate::{
         Said, Shown, class_of,
         cost::times,
         moment,
-        stage::{Actor, Chip, Door, Kept, Life, Next, Stage, Step as DrawnStep, Story, words},
+        stage::{Actor, Chip, Door, Kept, Life, Stage, Step as DrawnStep, Story, words},
     },
 };
 
 /// The story at the context's step, without buttons: each page has its own. `address`: where a step is drawn; `None` is the newest.
 pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(Option<usize>) -> String) -> Stage {
-    let told = context.tell();
+    let told = context.tell().unwrap_or_else(|| Told {
+        headline: on_stage("headline", context),
+        meaning: on_stage("begin", context),
+    });
     let (newest, shown) = (context.all.len(), context.steps.len());
     let picture = context.steps.last().map(|step| &step.after);
     let before = context.steps.iter().rev().nth(1).map(|step| &step.after);
@@ -50,15 +52,10 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
     };
     Stage {
         within,
-        headline: told
-            .as_ref()
-            .map_or_else(|| on_stage("headline", context), |told| told.headline.clone()),
-        lead: told.map_or_else(|| on_stage("begin", context), |told| told.meaning),
-        alarm: None,
-        notice: None,
+        headline: told.headline,
+        lead: told.meaning,
         clock: moment(context.steps.last().map_or(Duration::ZERO, |step| step.at)),
         warning: context.is_past().then(|| words("earlier").to_owned()),
-        next: Next::Follow,
         message: last.map(|exchange| {
             let told = Shown(exchange);
             (
@@ -78,7 +75,6 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
             chips: picture.map_or(Vec::new(), |picture| theirs(context.setup, picture)),
             ..Actor::default()
         },
-        time: Vec::new(),
         doors: [
             (Who::Thief, "door-thief", words("thief-asks")),
             (Who::You, "door-you", words("you-ask")),
@@ -89,11 +85,10 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
         story: Story {
             steps: (0..=newest).map(drawn).collect(),
             shown,
-            to_come: 0,
             rows: vec![words("thief"), words("you")],
-            ends: Vec::new(),
-            expired: false,
+            ..Story::default()
         },
+        ..Stage::default()
     }
 }
 
@@ -144,14 +139,14 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
                 words("unasked").to_owned()
             }
             None => words("never").to_owned(),
-            Some(exchange) if exchange.outcome == Outcome::NoServer => Shown(exchange).word().to_owned(),
+            Some(exchange) if exchange.outcome == Outcome::NoServer => words("no-answer").to_owned(),
             Some(_) => said.word().to_owned(),
         },
-        until: None,
         status: answer.map_or_else(String::new, |exchange| Shown(exchange).replied()),
         why: answer.map_or_else(String::new, |exchange| {
             format!("{}, decided by {}", Shown(exchange).asked(), exchange.decided.words())
         }),
+        ..Door::default()
     }
 }
 
@@ -217,40 +212,40 @@ fn chip(setup: &Setup, picture: &Picture, refresh: bool, token: &str, kept_until
 
 /// The expiry in a token, not verified: it is drawn beside its name.
 fn expiry(token: &str) -> Option<jiff::Timestamp> {
-    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    let claims = TokenParts::split_without_verifying(token).ok()?.claims;
     jiff::Timestamp::from_second(claims["exp"].as_i64()?).ok()
 }
 
 fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) -> Vec<Kept> {
-    let listed = |picture: &Picture| picture.blacklist.len();
-    let rows = |picture: &Picture| picture.sessions.len() + picture.plain.len();
-    let told = |count: usize, what: &str| {
-        if count == 0 {
-            "empty".to_owned()
-        } else {
-            times(count, what)
-        }
+    let told = |count: usize, what: &str| match count {
+        0 => "empty".to_owned(),
+        count => times(count, what),
     };
-    let count = |of: fn(&Picture) -> usize| (picture.map_or(0, of), before.map_or(0, of));
-    let ((listed, listed_before), (rows, _)) = (count(listed), count(rows));
-    let rows_and_log = |picture: Option<&Picture>| {
-        picture.map(|picture| (picture.sessions.clone(), picture.plain.clone(), picture.log.len()))
+    let listed = |picture: Option<&Picture>| picture.map_or(0, |picture| picture.blacklist.len());
+    let ended = |picture: Option<&Picture>| {
+        let heard = picture.and_then(|picture| picture.heard.as_ref());
+        heard.map_or(0, |heard| heard.ended)
     };
-    let ended = |picture: Option<&Picture>| Some(picture?.heard.as_ref()?.ended);
-    let first = match heard(picture, context.answer) {
-        Some(holds) => Kept {
+    let database = |picture: Option<&Picture>| {
+        let picture = picture?;
+        Some((picture.sessions.clone(), picture.plain.clone(), picture.log.len()))
+    };
+    let rows = picture.map_or(0, |picture| picture.sessions.len() + picture.plain.len());
+    let first = match (heard(picture, context.answer), context.check) {
+        (Some(holds), _) => Kept {
             name: "Other service",
             holds,
-            changed: ended(picture).unwrap_or_default() > ended(before).unwrap_or_default(),
+            changed: ended(picture) > ended(before),
         },
-        None => Kept {
+        (None, Check::Blacklist) => Kept {
             name: "Blacklist",
-            holds: match context.check {
-                Check::Blacklist => told(listed, "session"),
-                _ => on_stage("unlisted", context),
-            },
-            changed: listed != listed_before && context.check == Check::Blacklist,
+            holds: told(listed(picture), "session"),
+            changed: listed(picture) != listed(before),
+        },
+        (None, _) => Kept {
+            name: "Blacklist",
+            holds: on_stage("unlisted", context),
+            changed: false,
         },
     };
     vec![
@@ -258,7 +253,7 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
         Kept {
             name: "Database",
             holds: format!("sessions: {}", told(rows, "row")),
-            changed: rows_and_log(picture).unwrap_or_default() != rows_and_log(before).unwrap_or_default(),
+            changed: database(picture).unwrap_or_default() != database(before).unwrap_or_default(),
         },
     ]
 }

@@ -125,15 +125,6 @@ impl Shown<'_> {
         Said::of(self)
     }
 
-    pub(crate) fn word(&self) -> &'static str {
-        match self.outcome {
-            Outcome::Accepted => "Accepted",
-            Outcome::Refused => "Refused",
-            Outcome::CannotTell => "Refused, because the server cannot tell",
-            Outcome::NoServer => "No answer",
-        }
-    }
-
     pub(crate) fn asked(&self) -> String {
         format!("{} {}", self.request.method, self.request.path)
     }

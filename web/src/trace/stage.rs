@@ -2,18 +2,14 @@
 //!
 //! You on the left, the server with its doors and stores in the middle, the thief on the right. Above them stands what
 //! happened and what to do next, below them the time line, whose steps are links. It is plain data: the page that fills it
-//! knows where its facts come from. The time line is drawn twice, for a wide page and for a narrow one, and the stylesheet
-//! shows one of them.
+//! knows where its facts come from. The time line is a table, so that the stylesheet fits it to a wide and to a narrow page.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use askama::Template;
 use jiff::Timestamp;
 
-use super::{
-    Said,
-    timeline::{Label, Room, letters, round},
-};
+use super::Said;
 use crate::{content::file, pages::times::Time};
 
 static WORDS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| file!("stage.toml").data());
@@ -25,10 +21,8 @@ pub(crate) fn words(name: &str) -> &'static str {
 
 /// How many steps are drawn: more of them cannot be told apart on a telephone.
 const MOST: usize = 12;
-/// About the width of a letter on the time line.
-const LETTER: f64 = 7.2;
 
-#[derive(Clone, Template)]
+#[derive(Clone, Default, Template)]
 #[template(path = "trace/stage.html")]
 pub(crate) struct Stage {
     /// Where a page has more than its stage: the beginning of the stage's ids. Its headings are then those of a part.
@@ -68,10 +62,11 @@ pub(crate) struct Alarm {
 }
 
 /// The one thing to do next.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) enum Next {
     Press(Button),
     /// To the step that follows on an earlier one.
+    #[default]
     Follow,
     /// From the last step to the first one.
     Again,
@@ -144,7 +139,7 @@ impl Life {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Door {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
@@ -169,7 +164,7 @@ pub(crate) struct Kept {
 }
 
 /// The steps of a story so far.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Story {
     pub(crate) steps: Vec<Step>,
     /// The one that is shown, from 0.
@@ -202,30 +197,15 @@ pub(crate) struct Link<'a> {
     shown: bool,
 }
 
-/// The time line in one of its sizes.
-pub(crate) struct Line {
-    id: &'static str,
-    width: f64,
-    left: f64,
-    height: f64,
-    bottom: f64,
-    rows: Vec<Row>,
-    marks: Vec<(f64, &'static str, Option<Label>)>,
-}
-
-struct Row {
-    name: &'static str,
-    name_at: (f64, f64),
-    y: f64,
-    bands: Vec<Band>,
-}
-
-struct Band {
-    x: f64,
-    width: f64,
-    said: Said,
+/// What a door says through some steps of the time line.
+pub(crate) struct Band<'a> {
+    /// None before the theft, and of what is to come.
+    said: Option<Said>,
+    /// Whether it follows on the step that is shown.
     later: bool,
-    text: String,
+    steps: usize,
+    /// How long it lasts, in place of the verdict.
+    ends: Option<&'a str>,
 }
 
 impl Story {
@@ -290,114 +270,50 @@ impl Story {
         steps.zip(first + 1..).map(link).collect()
     }
 
-    pub(crate) fn lines(&self) -> [Line; 2] {
-        [Room::Wide, Room::Narrow].map(|room| self.line(room))
+    /// The name of each door, and its verdicts. Behind the steps is room for what the last state lasts.
+    pub(crate) fn bands(&self) -> Vec<(&'static str, Vec<Band<'_>>)> {
+        let (first, steps, to_come) = self.window();
+        let row = |(row, name): (usize, &&'static str)| {
+            let ends = self.end(row);
+            let verdicts = steps.iter().map(|step| step.doors.get(row).copied().flatten());
+            let mut said: Vec<_> = verdicts.zip(first..).map(|(said, n)| (said, n > self.shown)).collect();
+            let last = said.last().copied().unwrap_or_default();
+            let lasts = self.is_at_its_end() && to_come == 0 && !(self.expired && ends.is_some());
+            said.resize(said.len() + to_come, (None, false));
+            said.push(if lasts { last } else { (None, false) });
+            let bands = said.chunk_by(PartialEq::eq).map(|steps| {
+                let (said, later) = steps[0];
+                Band {
+                    said,
+                    later,
+                    steps: steps.len(),
+                    ends: None,
+                }
+            });
+            let mut bands: Vec<_> = bands.collect();
+            if let Some(last) = bands.iter_mut().rfind(|band| band.said.is_some()) {
+                last.ends = ends;
+            }
+            (*name, bands)
+        };
+        self.rows.iter().enumerate().map(row).collect()
     }
 
-    fn line(&self, room: Room) -> Line {
-        let (first, steps, to_come) = self.window();
-        let is_wide = room == Room::Wide;
-        let (width, left, top, height) = if is_wide {
-            (1120.0, 72.0, 22.0, 34.0)
-        } else {
-            (358.0, 0.0, 22.0, 40.0)
-        };
-        let columns = steps.len() + to_come + 1;
-        let x = |column: usize| {
-            let part =
-                f64::from(u32::try_from(column).unwrap_or(u32::MAX)) / f64::from(u32::try_from(columns).unwrap_or(1));
-            round(left + (width - left) * part)
-        };
-        let is_last = first + steps.len() == self.steps.len();
-        // At its end the last state lasts until the token expires, and that is the rest of the line.
-        let end = if is_last && to_come == 0 { columns } else { steps.len() };
-        // What has ended does not reach to the present.
-        let passed = round((x(steps.len().saturating_sub(1)) + x(steps.len())) / 2.0);
-        let ends = |row: usize| self.ends.get(row).filter(|ends| is_last && !ends.is_empty());
-        let mut y = top;
-        let mut rows = Vec::new();
-        for (row, name) in self.rows.iter().enumerate() {
-            let name_at = if is_wide { (0.0, y + 18.0) } else { (left, y + 12.0) };
-            let middle = if is_wide { y + 13.0 } else { y + 26.0 };
-            let mut bands: Vec<Band> = Vec::new();
-            for (column, step) in steps.iter().enumerate() {
-                let Some(said) = step.doors.get(row).copied().flatten() else {
-                    continue;
-                };
-                let until = match column + 1 {
-                    next if next < steps.len() => x(next),
-                    _ if self.expired && ends(row).is_some() => passed,
-                    _ => x(end),
-                };
-                let later = first + column > self.shown;
-                match bands.last_mut() {
-                    Some(band) if band.said == said && band.later == later => band.width = round(until - band.x),
-                    _ => bands.push(Band {
-                        x: x(column),
-                        width: round(until - x(column)),
-                        said,
-                        later,
-                        text: String::new(),
-                    }),
-                }
-            }
-            let last = bands.len();
-            for (band, number) in bands.iter_mut().zip(1..) {
-                let ends = ends(row).filter(|_| number == last).cloned();
-                let texts = [ends, Some(band.said.in_a_band().to_owned())];
-                let fits = |text: &String| LETTER * letters(text) + 12.0 < band.width;
-                band.text = texts.into_iter().flatten().find(fits).unwrap_or_default();
-            }
-            rows.push(Row {
-                name,
-                name_at,
-                y: middle,
-                bands,
-            });
-            y += height;
-        }
-        let mut free = 0.0;
-        let mut mark = |at: f64, text: &str, class: &'static str, shown: bool| {
-            let long = LETTER * letters(text);
-            let label = Label {
-                x: at,
-                y: 12.0,
-                anchor: if at + long > width { "end" } else { "start" },
-                text: text.to_owned(),
-            };
-            let start = if label.anchor == "end" { at - long } else { at };
-            let fits = shown || is_wide;
-            let label = (fits && !text.is_empty() && start >= free).then(|| {
-                free = start + long + 8.0;
-                label
-            });
-            (at, class, label)
-        };
-        let marks = steps.iter().enumerate().filter(|(_, step)| !step.mark.is_empty());
-        let marks = marks.map(|(column, step)| {
-            let shown = first + column == self.shown;
-            let class = match (step.yours, shown) {
-                (true, true) => "mark shown you",
-                (true, false) => "mark you",
-                (false, true) => "mark shown",
-                (false, false) => "mark",
-            };
-            mark(x(column), &step.mark, class, shown)
-        });
-        let mut marks: Vec<_> = marks.collect();
-        if (end == columns || self.expired) && (0..self.rows.len()).any(|row| ends(row).is_some()) {
-            let at = if self.expired { passed } else { width };
-            marks.push(mark(at, words("expiry"), "mark", true));
-        }
-        Line {
-            id: if is_wide { "wide" } else { "narrow" },
-            width,
-            left,
-            height: y + 4.0,
-            bottom: y,
-            rows,
-            marks,
-        }
+    fn is_at_its_end(&self) -> bool {
+        let (first, steps, _) = self.window();
+        first + steps.len() == self.steps.len()
+    }
+
+    /// How long the last state of a door lasts, if that is drawn.
+    fn end(&self, row: usize) -> Option<&str> {
+        let ends = self.ends.get(row).map(String::as_str);
+        ends.filter(|ends| self.is_at_its_end() && !ends.is_empty())
+    }
+
+    /// Whether the expiry is drawn.
+    pub(crate) fn expires(&self) -> bool {
+        let (_, _, to_come) = self.window();
+        (to_come == 0 || self.expired) && (0..self.rows.len()).any(|row| self.end(row).is_some())
     }
 }
 

@@ -147,6 +147,26 @@ async fn a_second_tab_is_nowhere_drawn_as_a_thief() {
     }
 }
 
+/// The sentence beneath the stage tells no more than the stage.
+#[tokio::test]
+async fn at_an_earlier_step_the_finding_is_not_known_yet() {
+    let running = start(program()).await;
+    for query in ["", "swap=off", "thief=yes", "grace=0&lost=yes"] {
+        let last = run(&running, query).await;
+        let count = words(&last, "#count").concat();
+        let steps: usize = count.rsplit(' ').next().unwrap().parse().unwrap();
+        assert_eq!(
+            finding(&run(&running, &format!("{query}&step={steps}")).await),
+            finding(&last)
+        );
+        for step in 1..steps {
+            let page = run(&running, &format!("{query}&step={step}")).await;
+            assert_eq!(finding(&page), "Not known yet. Go on to the last step.", "{query}");
+            assert_eq!(words(&page, "#finding.unknown").len(), 1, "{query}");
+        }
+    }
+}
+
 /// The stage and the sentence beneath it are about one run.
 #[tokio::test]
 async fn the_last_verdict_on_a_thief_is_what_the_finding_says() {

@@ -69,7 +69,7 @@ async fn an_expired_login_offers_no_logout() {
     );
     assert!(!screen.words("#you").contains("Logged out"), "{screen:?}");
     assert_eq!(screen.words("#count"), "Step 2 of 2");
-    let bands = screen.all_words(".line-picture.wide");
+    let bands = screen.all_words(".line-picture");
     assert!(bands[0].contains("expiry"), "{bands:?}");
 }
 

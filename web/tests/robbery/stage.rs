@@ -82,8 +82,8 @@ async fn a_step_of_the_time_line_shows_the_stage_as_it_was() {
         assert!(!earlier.has("#you .state"), "of then it is not known: {earlier:?}");
         // The time line is the same at each step.
         assert_eq!(
-            earlier.all_words(".line-picture.wide .band"),
-            end.all_words(".line-picture.wide .band")
+            earlier.all_words(".line-picture .band"),
+            end.all_words(".line-picture .band")
         );
         assert_eq!(earlier.words("#count"), format!("Step {step} of 4"));
     }
