@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
     Answer,
-    comparison::{ComparisonError, Costs, Lane, Scenario, ScenarioError, Stolen, What, compare},
+    comparison::{ComparisonError, Costs, Lane, Scenario, ScenarioError, Stolen, compare},
 };
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -26,8 +26,10 @@ use crate::{
     computed::Computed,
     content::{Case, Facts, file, say, yes},
     pages::{Reader, draw, frame::Frame, times},
-    trace::Said,
-    trace::timeline::{self, Room, Timeline},
+    trace::{
+        Said,
+        timeline::{Layout, Timeline},
+    },
 };
 
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
@@ -44,13 +46,15 @@ fn number(of: usize) -> &'static str {
     NUMBERS.get(of).unwrap_or(&"all")
 }
 
-/// The file: the stories to tell, and the times that can be set.
+/// The file: the stories to tell, the times that can be set, and the marks on a lane.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Offered {
     story: Vec<Story>,
     time: Vec<Time>,
+    mark: Vec<Mark>,
     thief: Vec<Case<String>>,
+    verdict: Vec<Case<String>>,
     you: Vec<Case<String>>,
     score: Vec<Case<String>>,
     summary: Vec<Case<String>>,
@@ -78,20 +82,22 @@ struct Time {
     hint: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mark {
+    kind: String,
+    class: String,
+    y: i8,
+    top: i8,
+    /// As SVG path data.
+    shape: String,
+    /// In the legend.
+    says: String,
+}
+
 impl Story {
     fn all() -> &'static [Self] {
         &OFFERED.story
-    }
-
-    fn scenario(&self) -> Scenario {
-        let mut scenario = Scenario::default();
-        for (name, time, _) in times_of(&mut scenario) {
-            let set = self.set.get(name).and_then(|set| humantime::parse_duration(set).ok());
-            *time = set.unwrap_or(*time);
-        }
-        let loot = self.set.get("loot").and_then(|loot| stolen(loot));
-        scenario.stolen = loot.unwrap_or(scenario.stolen);
-        scenario
     }
 
     fn address(&self) -> String {
@@ -126,25 +132,20 @@ struct Asked {
     /// Whether to show the result, with or without a prediction.
     shows: bool,
     scenario: Scenario,
-    stolen: Stolen,
     fields: Vec<Field>,
 }
 
 impl Asked {
     fn read(query: &str) -> Self {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let of = |name: &str| {
-            pairs
-                .iter()
-                .find(|(found, _)| found == name)
-                .map(|(_, value)| value.as_str())
-        };
-        let story = Story::all().iter().find(|story| of("story") == Some(&story.slug));
-        let mut scenario = story.map(Story::scenario).unwrap_or_default();
-        scenario.stolen = of("loot").and_then(stolen).unwrap_or(scenario.stolen);
+        let asked = |name: &str| pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value);
+        let story = Story::all().iter().find(|story| asked("story") == Some(&story.slug));
+        let of = |name: &str| asked(name).or_else(|| story?.set.get(name));
+        let mut scenario = Scenario::default();
+        scenario.stolen = of("loot").and_then(|loot| stolen(loot)).unwrap_or(scenario.stolen);
 
         let typed = times_of(&mut scenario).map(|(name, time, wrong)| {
-            let text = of(name).map(str::to_owned);
+            let text = of(name).cloned();
             let text = text.unwrap_or_else(|| humantime::format_duration(*time).to_string());
             let read = humantime::parse_duration(text.trim());
             *time = read.as_ref().copied().unwrap_or(*time);
@@ -166,7 +167,6 @@ impl Asked {
         Self {
             shows: !guesses.is_empty() || pairs.iter().any(|(name, _)| name != "guess"),
             guess: (!guesses.is_empty()).then_some(guess),
-            stolen: scenario.stolen,
             scenario,
             fields,
         }
@@ -212,7 +212,7 @@ async fn play(scenario: Scenario) -> Result<Played, ComparisonError> {
     let mut rng = StdRng::seed_from_u64(SEED);
     let lanes = compare(&scenario, BEGINNING, &mut rng).await?;
     Ok(Played {
-        pictures: [Room::Wide, Room::Narrow].map(|room| timeline::draw(&scenario, &lanes, room)),
+        pictures: [Layout::WIDE, Layout::NARROW].map(|layout| Timeline::of(layout, &scenario, &lanes)),
         lanes,
         scenario,
     })
@@ -220,9 +220,9 @@ async fn play(scenario: Scenario) -> Result<Played, ComparisonError> {
 
 impl Played {
     /// Whether this happened in any lane: the legend explains only what is shown.
-    fn shows(&self, what: What) -> bool {
-        let mut marks = self.lanes.iter().flat_map(|lane| &lane.marks);
-        marks.any(|mark| mark.what == what)
+    fn shows(&self, mark: &Mark) -> bool {
+        let mut lanes = self.lanes.iter();
+        lanes.any(|lane| !self.pictures[0].places(lane, &mark.kind).is_empty())
     }
 
     fn after(&self, lane: &Lane) -> u64 {
@@ -258,21 +258,28 @@ impl Played {
         say(&OFFERED.summary, &facts)
     }
 
-    fn sentence(&self, lane: &Lane) -> String {
-        let ended = lane
-            .inside
-            .last()
-            .map(|(_, to)| self.scenario.logout.saturating_sub(*to));
-        let early = ended.filter(|early| !early.is_zero());
-        let facts = Facts::default()
+    fn facts(&self, lane: &Lane) -> Facts {
+        let ended = lane.inside.last().map(|(_, to)| *to).unwrap_or_default();
+        let early = self.scenario.logout.saturating_sub(ended);
+        Facts::default()
             .with("stolen", yes(!lane.nothing_stolen()))
             .with("works", yes(!self.refuses(lane)))
             .with("for", self.works_for(lane))
             .with("inside", yes(!lane.inside.is_empty()))
-            .with("early", yes(early.is_some()))
-            .with("before", times::length(early.unwrap_or_default()))
-            .with("thrown_out", lane.thrown_out.to_string());
+            .with("in_all", span(lane.seconds_inside()))
+            .with("early", yes(!early.is_zero()))
+            .with("before", times::length(early))
+            .with("thrown_out", lane.thrown_out.to_string())
+    }
+
+    fn sentence(&self, lane: &Lane) -> String {
+        let facts = self.facts(lane);
         say(&OFFERED.thief, &facts) + &say(&OFFERED.you, &facts)
+    }
+
+    /// Beside a lane of a picture.
+    fn verdict(&self, lane: &Lane, picture: &str) -> String {
+        say(&OFFERED.verdict, &self.facts(lane).with("picture", picture))
     }
 
     /// The store calls of one request, for a narrow table.
@@ -301,7 +308,7 @@ impl Played {
     /// How many predictions were right, in a sentence.
     fn score(&self, guess: &[Answer]) -> String {
         let judged = self.judged(guess);
-        let right = judged.iter().filter(|judged| judged.right).count();
+        let right = judged.iter().filter(|(_, right)| *right).count();
         let missed = judged.len() - right;
         let facts = Facts::default()
             .with("right", right.to_string())
@@ -309,29 +316,12 @@ impl Played {
         say(&OFFERED.score, &facts.with("missed", missed.to_string()))
     }
 
-    fn judged(&self, guess: &[Answer]) -> Vec<Judged> {
+    /// The lanes in which something was stolen, and whether the prediction of each was right.
+    fn judged(&self, guess: &[Answer]) -> Vec<(&Lane, bool)> {
         let lanes = self.lanes.iter().filter(|lane| !lane.nothing_stolen());
-        lanes
-            .map(|lane| {
-                let (predicted, refuses) = (guess.contains(&lane.answer), self.refuses(lane));
-                let words = of_answer(lane.answer);
-                Judged {
-                    answer: lane.answer,
-                    refuses,
-                    right: predicted == refuses,
-                    why: if refuses { &words.refuses } else { &words.lets_in },
-                }
-            })
-            .collect()
+        let judged = lanes.map(|lane| (lane, guess.contains(&lane.answer) == self.refuses(lane)));
+        judged.collect()
     }
-}
-
-struct Judged {
-    answer: Answer,
-    refuses: bool,
-    right: bool,
-    /// Also if the copy expired before the logout.
-    why: &'static str,
 }
 
 fn span(seconds: u64) -> String {
@@ -356,20 +346,18 @@ mod tests {
     #[test]
     fn every_story_can_be_played_and_has_its_own_address() {
         for story in Story::all() {
-            assert_eq!(story.scenario().errors(), [], "{}", story.slug);
-            for (name, text) in &story.set {
-                let offered = OFFERED.time.iter().any(|time| time.name == *name);
-                let is_time = offered && humantime::parse_duration(text).is_ok();
-                assert!(
-                    is_time || name == "loot" && stolen(text).is_some(),
-                    "{}: {name}",
-                    story.slug
-                );
-            }
             let query = story.address();
-            let asked = Asked::read(query.split_once('?').unwrap().1);
+            let mut asked = Asked::read(query.split_once('?').unwrap().1);
             assert!(asked.shows && !asked.is_wrong() && asked.guess.is_none());
-            assert_eq!(asked.scenario, story.scenario(), "{}", story.slug);
+            assert_eq!(asked.scenario.errors(), [], "{}", story.slug);
+            let loot = asked.scenario.stolen;
+            let times = times_of(&mut asked.scenario);
+            for (name, text) in &story.set {
+                let time = times.iter().find(|(time, ..)| time == name);
+                let is_time = time.is_some_and(|(_, time, _)| humantime::parse_duration(text) == Ok(**time));
+                let is_loot = name == "loot" && stolen(text) == Some(loot);
+                assert!(is_time || is_loot, "{}: {name}", story.slug);
+            }
         }
     }
 
