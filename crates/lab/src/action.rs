@@ -98,22 +98,6 @@ impl Action {
         }
     }
 
-    /// Whether it breaks or repairs something.
-    #[must_use]
-    pub fn is_chaos(self) -> bool {
-        matches!(
-            self,
-            Self::BlacklistForgets
-                | Self::BlacklistSlow
-                | Self::BlacklistStops
-                | Self::BlacklistWell
-                | Self::LoseReply
-                | Self::KillServer
-                | Self::StartServer
-                | Self::SetClockBack
-        )
-    }
-
     /// How much time passes, if that is fixed.
     pub(crate) fn fixed_wait(self) -> Option<Duration> {
         match self {

@@ -169,7 +169,7 @@ mod tests {
         let started = "2020-01-01T12:00:00Z".parse().unwrap();
         sandboxes.begin(&newcomer, Setup::new(answer, started)).await.unwrap();
         let press = async |action| {
-            let mut turn = sandboxes.turn(&newcomer, answer).await.unwrap();
+            let mut turn = sandboxes.turn(&newcomer, answer).await;
             turn.pair.as_mut().unwrap().press(action).await.unwrap();
         };
         press(Action::LogIn).await;

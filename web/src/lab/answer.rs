@@ -19,24 +19,25 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use jiff::Timestamp;
 use rescind_api::{FieldError, Form, Problem, Rescind};
-use rescind_lab::{Action, Answer, MOST_STEPS, PASSWORD, Setup, USERNAME};
+use rescind_lab::{Action, Answer, Loot, MOST_STEPS, PASSWORD, Setup, Step, USERNAME};
 use rescind_session::Check;
 use serde::Deserialize;
 
 use super::{
     Sandboxes,
     buttons::{self, may},
-    everything::Everything,
+    everything::{Everything, newest, scope, short},
     sandboxes::Pair,
     staged::staged,
-    steps::Steps,
+    steps::{Steps, came_of},
     telling::Context,
-    words::{AnswerWords, label, of_answer},
+    words::{AnswerWords, SENTENCES, label, of_action, of_answer},
 };
 use crate::{
+    content::{Facts, say, yes},
     pages::{Reader, draw, failed, form::Refusal, frame::Frame, see_other, times::to_the_second, with_cookies},
     trace::{
-        Shown, cost,
+        Shown, cost, moment,
         stage::{Button, Stage},
     },
 };
@@ -79,7 +80,7 @@ struct Page<'a> {
     step: usize,
     lives: String,
     chaos: Vec<Button>,
-    steps: Steps,
+    steps: Steps<'a>,
     wires: Vec<Shown<'a>>,
     everything: Option<Everything>,
     costs: Vec<(&'static str, String, String)>,
@@ -98,6 +99,10 @@ impl Page<'_> {
             Answer::Sessions => "A session lives",
             _ => "An access token lives",
         }
+    }
+
+    fn deed(&self, step: &Step) -> &'static str {
+        &of_action(step.action, self.answer).deed
     }
 
     /// Templates pass some numbers by value and some by reference.
@@ -134,14 +139,12 @@ async fn draw_own(
 ) -> actix_web::Result<HttpResponse> {
     let (reader, sandboxes) = look;
     if let Some(bench) = sandboxes.of(&reader.request)
-        && let Some(place) = bench.wait(answer).await
-        && let Some(pair) = place.as_ref()
+        && let Some(pair) = bench.wait(answer).await.as_ref()
     {
         return draw_one(look, status, pair, special).await;
     }
     let untouched = sandboxes.untouched(answer, now(&reader.rescind)?).await;
-    let untouched = untouched.map_err(failed(NOT_BEGUN))?.ok_or(Problem::NotFound)?;
-    draw_one(look, status, untouched, special).await
+    draw_one(look, status, untouched.map_err(failed(NOT_BEGUN))?, special).await
 }
 
 /// `POST /lab/{answer}/do`
@@ -149,12 +152,14 @@ async fn press(look: Look, slug: web::Path<String>, Form(pressed): Form<Pressed>
     let answer = answer(&slug)?;
     let (reader, sandboxes) = &look;
     let known = sandboxes.known(&reader.request);
-    let mut turn = sandboxes.turn(&known, answer).await.ok_or(Problem::NotFound)?;
-    if turn.pair.is_none() {
-        let setup = Setup::new(answer, now(&reader.rescind)?);
-        *turn.pair = Some(sandboxes.fresh(setup).await.map_err(failed(NOT_BEGUN))?);
-    }
-    let pair = turn.pair.as_mut().ok_or(Problem::NotFound)?;
+    let mut turn = sandboxes.turn(&known, answer).await;
+    let pair = match &mut *turn.pair {
+        Some(pair) => pair,
+        none => {
+            let setup = Setup::new(answer, now(&reader.rescind)?);
+            none.insert(sandboxes.fresh(setup).await.map_err(failed(NOT_BEGUN))?)
+        }
+    };
     let refusal = match pressed.action.parse::<Action>() {
         Ok(action) => match pair.press(action).await {
             Ok(()) => None,
@@ -215,7 +220,12 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
     let answer = setup.answer;
     let context = Context::at(setup, sandbox.steps(), special.step);
     let shown = context.steps.last();
-    let everything = |picture| Everything::of(&picture, answer, setup.started, context.check == Check::Blacklist);
+    let everything = |picture| Everything {
+        picture,
+        answer,
+        started: setup.started,
+        asks_blacklist: context.check == Check::Blacklist,
+    };
     let mut stage = staged(&context, "", |step| {
         let step = step.map_or_else(String::new, |step| format!("?step={step}"));
         format!("/lab/{}{step}", answer.slug())
@@ -254,18 +264,16 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
 }
 
 fn lives(setup: &Setup) -> String {
-    if setup.answer == Answer::Sessions {
-        return format!("A session lives {}.", to_the_second(setup.session_life));
+    let mut facts = Facts::default()
+        .with("answer", setup.answer.slug())
+        .with("session", to_the_second(setup.session_life))
+        .with("access", to_the_second(setup.policy.access_ttl))
+        .with("refreshes", yes(setup.policy.refresh.is_some()));
+    if let Some(refresh) = setup.policy.refresh {
+        facts.set("idle", to_the_second(refresh.ttl));
+        facts.set("grace", to_the_second(refresh.grace));
     }
-    let access = to_the_second(setup.policy.access_ttl);
-    match setup.policy.refresh {
-        Some(refresh) => format!(
-            "Access tokens live {access}, a session may lie idle for {}, and a used refresh token has a grace of {}.",
-            to_the_second(refresh.ttl),
-            to_the_second(refresh.grace)
-        ),
-        None => format!("Tokens live {access}, and there are no refresh tokens."),
-    }
+    say(&SENTENCES.lives, &facts)
 }
 
 impl Lifetimes {

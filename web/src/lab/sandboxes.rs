@@ -59,8 +59,10 @@ impl Pair {
     }
 }
 
-fn index(answer: Answer) -> Option<usize> {
-    Answer::ALL.iter().position(|other| *other == answer)
+#[expect(clippy::expect_used, reason = "all of them are there")]
+fn index(answer: Answer) -> usize {
+    let place = Answer::ALL.iter().position(|other| *other == answer);
+    place.expect("each answer has a place")
 }
 
 /// One visitor's sandboxes: a place for each answer.
@@ -74,8 +76,8 @@ struct Place {
 }
 
 impl Bench {
-    fn place(&self, answer: Answer) -> Option<&Place> {
-        self.0.get(index(answer)?)
+    fn place(&self, answer: Answer) -> &Place {
+        &self.0[index(answer)]
     }
 
     fn kib(&self) -> u32 {
@@ -84,14 +86,13 @@ impl Bench {
     }
 
     /// Waits for the lock on a sandbox, for a longer look.
-    pub(crate) async fn wait(&self, answer: Answer) -> Option<MutexGuard<'_, Option<Pair>>> {
-        Some(self.place(answer)?.pair.lock().await)
+    pub(crate) async fn wait(&self, answer: Answer) -> MutexGuard<'_, Option<Pair>> {
+        self.place(answer).pair.lock().await
     }
 
     /// Looks at a sandbox under its lock; `None` if it was never begun.
     pub(crate) async fn look<T>(&self, answer: Answer, look: impl FnOnce(&Sandbox) -> T) -> Option<T> {
-        let pair = self.place(answer)?.pair.lock().await;
-        pair.as_ref().map(|pair| look(&pair.own))
+        self.wait(answer).await.as_ref().map(|pair| look(&pair.own))
     }
 }
 
@@ -153,15 +154,15 @@ impl Sandboxes {
         }
     }
 
-    /// Locks a sandbox; `None` for an answer without a place.
-    pub(crate) async fn turn<'a>(&'a self, known: &'a Known, answer: Answer) -> Option<Turn<'a>> {
-        let place = known.bench.place(answer)?;
-        Some(Turn {
+    /// Locks a sandbox.
+    pub(crate) async fn turn<'a>(&'a self, known: &'a Known, answer: Answer) -> Turn<'a> {
+        let place = known.bench.place(answer);
+        Turn {
             sandboxes: self,
             known,
             kib: &place.kib,
             pair: place.pair.lock().await,
-        })
+        }
     }
 
     /// Begins a sandbox, in place of the old one.
@@ -171,9 +172,7 @@ impl Sandboxes {
     pub(crate) async fn begin(&self, known: &Known, setup: Setup) -> Result<(), SandboxError> {
         let answer = setup.answer;
         let fresh = self.fresh(setup).await?;
-        if let Some(mut turn) = self.turn(known, answer).await {
-            *turn.pair = Some(fresh);
-        }
+        *self.turn(known, answer).await.pair = Some(fresh);
         Ok(())
     }
 
@@ -194,16 +193,12 @@ impl Sandboxes {
         })
     }
 
-    /// The pair of all visitors who have pressed no button under an answer; `None` for an answer without a place.
+    /// The pair of all visitors who have pressed no button under an answer.
     ///
     /// # Errors
     /// [`SandboxError`]
-    pub(crate) async fn untouched(&self, answer: Answer, now: Timestamp) -> Result<Option<&Pair>, SandboxError> {
-        match index(answer).and_then(|index| self.untouched.get(index)) {
-            Some(cell) => Ok(Some(
-                cell.get_or_try_init(|| self.fresh(Setup::new(answer, now))).await?,
-            )),
-            None => Ok(None),
-        }
+    pub(crate) async fn untouched(&self, answer: Answer, now: Timestamp) -> Result<&Pair, SandboxError> {
+        let cell = &self.untouched[index(answer)];
+        cell.get_or_try_init(|| self.fresh(Setup::new(answer, now))).await
     }
 }

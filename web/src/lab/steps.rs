@@ -13,24 +13,16 @@ use crate::trace::{
 /// How many messages are drawn at most; a single step may have more.
 const MOST_DRAWN: usize = 16;
 
-pub(crate) struct Steps {
+pub(crate) struct Steps<'a> {
     pub(crate) drawing: Sequence,
     /// The drawn steps, the newest last.
-    pub(crate) told: Vec<StepTold>,
-    pub(crate) folded: Vec<StepTold>,
+    pub(crate) shown: &'a [Step],
+    pub(crate) folded: &'a [Step],
 }
 
-pub(crate) struct StepTold {
-    pub(crate) number: usize,
-    pub(crate) at: String,
-    pub(crate) deed: &'static str,
-    pub(crate) came_of_it: String,
-    pub(crate) sentences: Vec<String>,
-}
-
-impl Steps {
+impl<'a> Steps<'a> {
     /// Draws the steps; the last one is the step shown.
-    pub(crate) fn of(context: &Context) -> Self {
+    pub(crate) fn of(context: &Context<'a>) -> Self {
         let (answer, steps) = (context.answer, context.steps);
         let mut first = steps.len();
         let mut count = 0;
@@ -51,36 +43,26 @@ impl Steps {
         };
         let title = format!("{}: the latest steps", answer.name());
         let elsewhere = answer.news().is_some();
-        let drawing = Sequence::of(title, shown.iter().map(step).collect(), elsewhere, |_| None);
-        let told = shown.iter().zip(&drawing.steps);
-        let told = told.map(|(step, drawn)| StepTold::of(step, answer, drawn.sentences.clone()));
         Self {
-            told: told.collect(),
-            folded: folded
-                .iter()
-                .map(|step| StepTold::of(step, answer, Vec::new()))
-                .collect(),
-            drawing,
+            drawing: Sequence::of(title, shown.iter().map(step).collect(), elsewhere, |_| None),
+            shown,
+            folded,
         }
+    }
+
+    /// Each drawn step, and its messages.
+    pub(crate) fn told(&self) -> impl Iterator<Item = (&Step, &sequence::Step)> {
+        self.shown.iter().zip(&self.drawing.steps)
     }
 }
 
-impl StepTold {
-    fn of(step: &Step, answer: Answer, sentences: Vec<String>) -> Self {
-        let outcomes: Vec<_> = step
-            .exchanges
-            .iter()
-            .chain(&step.news)
-            .map(|exchange| format!("{}{}", Said::of(exchange).sign(), reply(exchange)))
-            .collect();
-        Self {
-            number: step.number,
-            at: moment(step.at),
-            deed: &of_action(step.action, answer).deed,
-            came_of_it: outcomes.join(", "),
-            sentences,
-        }
-    }
+/// The outcomes of a step.
+pub(crate) fn came_of(step: &Step) -> String {
+    let sent = step.exchanges.iter().chain(&step.news);
+    let outcomes: Vec<_> = sent
+        .map(|exchange| format!("{}{}", Said::of(exchange).sign(), reply(exchange)))
+        .collect();
+    outcomes.join(", ")
 }
 
 fn said_in(step: &Step, answer: Answer) -> Vec<Message> {

@@ -61,6 +61,8 @@ pub(super) struct Sentences {
     /// What the service elsewhere knows, and what it has learnt while time passed.
     pub(super) heard: Vec<Case<String>>,
     pub(super) news: Vec<Case<String>>,
+    /// How long everything lives in a sandbox.
+    pub(super) lives: Vec<Case<String>>,
     /// On the stage.
     pub(super) stage: Vec<Case<String>>,
     /// Why something was revoked or closed.

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use rescind_lab::{
-    Exchange, Outcome, Sandbox,
+    Exchange, Outcome, Picture, Sandbox,
     meter::{Access, Call, Store},
 };
 
@@ -54,30 +54,15 @@ pub(crate) fn took(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// The figures of a sandbox. Of a call, only the reads that authenticate it are counted: the API under tokens also reads the
-/// account's name for its reply, which is no part of any answer.
-const FIGURES: [&str; 11] = [
-    "Accepted calls of the API",
-    "Database reads to let it in, each",
-    "Blacklist reads, each",
-    "Signatures checked, each",
-    "Time, each",
-    "Database, all in all",
-    "Blacklist, all in all",
-    "Messages about ended sessions",
-    "Rows of sessions kept now",
-    "Log entries kept now",
-    "Blacklist entries kept now",
-];
-
-/// A row for each figure: its name, here, and there.
+/// A row for each figure of two sandboxes: its name, here, and there.
 pub(crate) fn table(here: &Sandbox, there: &Sandbox) -> Vec<(&'static str, String, String)> {
-    let figures = figures(here).into_iter().zip(figures(there));
-    let rows = FIGURES.into_iter().zip(figures);
-    rows.map(|(what, (here, there))| (what, here, there)).collect()
+    let rows = figures(here).into_iter().zip(figures(there));
+    rows.map(|((what, here), (_, there))| (what, here, there)).collect()
 }
 
-fn figures(sandbox: &Sandbox) -> [String; FIGURES.len()] {
+/// Of a call, only the reads that authenticate it are counted: the API under tokens also reads the account's name for its
+/// reply, which is no part of any answer.
+fn figures(sandbox: &Sandbox) -> [(&'static str, String); 11] {
     let steps = sandbox.steps();
     let is_call = |sent: &&Exchange| sent.outcome == Outcome::Accepted && sent.request.path == "/api/me";
     let calls: Vec<_> = steps.iter().flat_map(|step| &step.exchanges).filter(is_call).collect();
@@ -89,31 +74,33 @@ fn figures(sandbox: &Sandbox) -> [String; FIGURES.len()] {
         });
         Count::of(asked, stores).to_string()
     };
+    let kept = |count: fn(&Picture) -> usize| steps.last().map_or(0, |step| count(&step.after)).to_string();
     let time: Duration = calls.iter().map(|call| call.took).sum();
-    let after = steps.last().map(|step| &step.after);
-    let kept = after.map_or([0; 3], |after| {
-        [
-            after.sessions.len() + after.plain.len(),
-            after.log.len(),
-            after.blacklist.len(),
-        ]
-    });
-    let [rows, log, listed] = kept.map(|kept| kept.to_string());
+    let time_each = u32::try_from(calls.len())
+        .ok()
+        .and_then(|calls| time.checked_div(calls));
+    let news: usize = steps.iter().map(|step| step.news.len()).sum();
     [
-        calls.len().to_string(),
-        each(|call| call.count(&[Store::Sessions], Access::Read)),
-        each(|call| call.count(&BLACKLIST, Access::Read)),
-        each(Exchange::signature_checks),
-        match u32::try_from(calls.len()) {
-            Ok(0) | Err(_) => "–".to_owned(),
-            Ok(calls) => took(time / calls),
-        },
-        all(&DATABASE),
-        all(&BLACKLIST),
-        steps.iter().map(|step| step.news.len()).sum::<usize>().to_string(),
-        rows,
-        log,
-        listed,
+        ("Accepted calls of the API", calls.len().to_string()),
+        (
+            "Database reads to let it in, each",
+            each(|call| call.count(&[Store::Sessions], Access::Read)),
+        ),
+        (
+            "Blacklist reads, each",
+            each(|call| call.count(&BLACKLIST, Access::Read)),
+        ),
+        ("Signatures checked, each", each(Exchange::signature_checks)),
+        ("Time, each", time_each.map_or_else(|| "–".to_owned(), took)),
+        ("Database, all in all", all(&DATABASE)),
+        ("Blacklist, all in all", all(&BLACKLIST)),
+        ("Messages about ended sessions", news.to_string()),
+        (
+            "Rows of sessions kept now",
+            kept(|after| after.sessions.len() + after.plain.len()),
+        ),
+        ("Log entries kept now", kept(|after| after.log.len())),
+        ("Blacklist entries kept now", kept(|after| after.blacklist.len())),
     ]
 }
 

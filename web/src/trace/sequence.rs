@@ -7,11 +7,11 @@ use askama::Template;
 use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
 use serde::Deserialize;
 
-use super::{Said, milliseconds, outcome, reply};
+use super::{Said, Shown, milliseconds, outcome, reply};
 
-const FIRST: i32 = 64;
-const HEADER: i32 = 34;
-const MESSAGE: i32 = 32;
+const FIRST: usize = 64;
+const HEADER: usize = 34;
+const MESSAGE: usize = 32;
 /// The most letters that fit between two neighbours, beside an outermost lane, and over the lanes of the stores.
 const FITS: usize = 32;
 const FITS_BESIDE: usize = 46;
@@ -30,15 +30,6 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Browser,
-        Self::Server,
-        Self::Blacklist,
-        Self::Service,
-        Self::Database,
-        Self::Thief,
-    ];
-
     /// Its position from the left, and its name.
     fn drawn(self) -> (i32, &'static str) {
         match self {
@@ -85,20 +76,26 @@ impl Message {
         }
     }
 
-    fn told(&self, lanes: &[LaneDrawn]) -> String {
-        let named = |lane: Lane| {
-            let place = lanes.iter().find(|drawn| drawn.x == lane.x());
-            match place.and_then(|drawn| drawn.place.as_ref()) {
-                Some(place) => format!("{} ({place})", lane.name()),
-                None => lane.name().to_owned(),
+    /// The position of its label, whether that is its start or its middle, and as much of it as fits: the list beneath a
+    /// drawing has it in full.
+    fn label(&self) -> (i32, &'static str, String) {
+        let (from, to) = (self.from.x(), self.to.x());
+        let (at, anchor, fits) = match (self.from, self.to) {
+            (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
+            // A question and its answer are long, and the lanes behind are free on this line.
+            (Lane::Server, Lane::Blacklist | Lane::Database) => (from + 10, "start", FITS_OVER),
+            (Lane::Server | Lane::Service, Lane::Thief) | (Lane::Thief, Lane::Server | Lane::Service) => {
+                (i32::midpoint(Lane::Database.x(), Lane::Thief.x()), "middle", FITS)
             }
+            (Lane::Browser, Lane::Thief) => (i32::midpoint(Lane::Browser.x(), Lane::Server.x()), "middle", FITS),
+            _ => (i32::midpoint(from, to), "middle", FITS),
         };
-        let (from, to, says) = (named(self.from), named(self.to), &self.says);
-        if self.from == self.to {
-            return format!("{from}: {says}");
-        }
-        let to = to.replacen('T', "t", 1).replacen("Your", "your", 1);
-        format!("{from} to {to}: {says}")
+        let says = if self.says.chars().count() > fits {
+            self.says.chars().take(fits - 1).chain(['…']).collect()
+        } else {
+            self.says.clone()
+        };
+        (at, anchor, says)
     }
 }
 
@@ -116,8 +113,7 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     } else {
         Lane::Server
     };
-    let request = format!("{} {}", exchange.request.method, exchange.request.path);
-    let mut messages = vec![Message::new(asks, answers, request)];
+    let mut messages = vec![Message::new(asks, answers, Shown(exchange).asked())];
     if exchange.reply.is_none() {
         messages.push(Message::new(Lane::Server, Lane::Server, "does not run"));
         return messages;
@@ -159,143 +155,81 @@ fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
     }
 }
 
-/// A step of a story, before it is drawn.
+/// A step of a story.
 pub(crate) struct Step {
     /// Its number, its name, and its time; `None` for a single exchange.
     pub(crate) named: Option<(usize, String)>,
     pub(crate) messages: Vec<Message>,
 }
 
+impl Step {
+    /// The line of a message, from the beginning of its step.
+    fn y(&self, message: &usize) -> usize {
+        self.header() + MESSAGE * message + 20
+    }
+
+    fn header(&self) -> usize {
+        if self.named.is_some() { HEADER } else { 0 }
+    }
+
+    fn height(&self) -> usize {
+        self.header() + MESSAGE * self.messages.len()
+    }
+}
+
+/// The last of the steps is the newest.
 #[derive(Template)]
 #[template(path = "trace/sequence.html")]
 pub(crate) struct Sequence {
     pub(crate) title: String,
-    pub(crate) lanes: Vec<LaneDrawn>,
-    pub(crate) steps: Vec<StepDrawn>,
-    height: i32,
-}
-
-pub(crate) struct LaneDrawn {
-    x: i32,
-    name: &'static str,
-    place: Option<String>,
-}
-
-pub(crate) struct StepDrawn {
-    /// The text above its arrows.
-    heading: Option<String>,
-    pub(crate) sentences: Vec<String>,
-    y: i32,
-    height: i32,
-    newest: bool,
-    arrows: Vec<Arrow>,
-}
-
-/// A line from one lane to another, or a label on one.
-struct Arrow {
-    class: String,
-    from: i32,
-    to: i32,
-    y: i32,
-    /// The outline of the head; none for a thought.
-    head: Option<String>,
-    /// The label's position, and whether that is its start or its middle.
-    label_at: i32,
-    anchor: &'static str,
-    label: String,
+    /// Each lane, and where that is, if the drawing says so.
+    lanes: [(Lane, Option<String>); 5],
+    pub(crate) steps: Vec<Step>,
 }
 
 impl Sequence {
-    /// The last of the steps is the newest. `elsewhere`: whether another service is asked, and no blacklist.
+    /// `elsewhere`: whether another service is asked, and no blacklist.
     pub(crate) fn of(
         title: String,
         steps: Vec<Step>,
         elsewhere: bool,
         places: impl Fn(Lane) -> Option<String>,
     ) -> Self {
-        let lane = |lane: Lane| LaneDrawn {
-            x: lane.x(),
-            name: lane.name(),
-            place: places(lane),
-        };
-        let unused = if elsewhere { Lane::Blacklist } else { Lane::Service };
-        let lanes = Lane::ALL.into_iter().filter(|drawn| *drawn != unused);
-        let lanes: Vec<_> = lanes.map(lane).collect();
-        let count = steps.len();
-        let mut y = FIRST;
-        let mut drawn = Vec::new();
-        for (n, step) in (1..).zip(steps) {
-            let step = StepDrawn::at(y, step, n == count, &lanes);
-            y += step.height;
-            drawn.push(step);
-        }
+        let third = if elsewhere { Lane::Service } else { Lane::Blacklist };
+        let lanes = [Lane::Browser, Lane::Server, third, Lane::Database, Lane::Thief];
         Self {
             title,
-            lanes,
-            steps: drawn,
-            height: y + 8,
+            lanes: lanes.map(|lane| (lane, places(lane))),
+            steps,
         }
     }
-}
 
-impl StepDrawn {
-    fn at(y: i32, step: Step, newest: bool, lanes: &[LaneDrawn]) -> Self {
-        let header = if step.named.is_some() { HEADER } else { 0 };
-        let height = header + MESSAGE * i32::try_from(step.messages.len()).unwrap_or_default();
-        let arrows = step
-            .messages
-            .iter()
-            .zip(1..)
-            .map(|(message, n)| Arrow::of(message, y + header + MESSAGE * n - 12))
-            .collect();
-        Self {
-            sentences: step.messages.iter().map(|message| message.told(lanes)).collect(),
-            // A single step is not highlighted.
-            newest: newest && step.named.is_some(),
-            heading: step.named.map(|(number, name)| format!("{number}. {name}")),
-            y,
-            height,
-            arrows,
-        }
+    /// The beginning of a step.
+    fn y(&self, step: &usize) -> usize {
+        FIRST + self.steps.iter().take(*step).map(Step::height).sum::<usize>()
     }
-}
 
-impl Arrow {
-    fn of(message: &Message, y: i32) -> Self {
-        let (from, to) = (message.from.x(), message.to.x());
-        let (label_at, anchor, fits) = match (message.from, message.to) {
-            (lane, other) if lane == other => (from + 10, "start", FITS_BESIDE),
-            // A question and its answer are long, and the lanes behind are free on this line.
-            (Lane::Server, Lane::Blacklist | Lane::Database) => (from + 10, "start", FITS_OVER),
-            (Lane::Server | Lane::Service, Lane::Thief) | (Lane::Thief, Lane::Server | Lane::Service) => {
-                (i32::midpoint(Lane::Database.x(), Lane::Thief.x()), "middle", FITS)
+    fn height(&self) -> usize {
+        self.y(&self.steps.len()) + 8
+    }
+
+    /// The messages of a step, as sentences.
+    pub(crate) fn told(&self, step: &Step) -> Vec<String> {
+        let named = |lane: Lane| {
+            let found = self.lanes.iter().find(|(other, _)| *other == lane);
+            match found.and_then(|(_, place)| place.as_ref()) {
+                Some(place) => format!("{} ({place})", lane.name()),
+                None => lane.name().to_owned(),
             }
-            (Lane::Browser, Lane::Thief) => (i32::midpoint(Lane::Browser.x(), Lane::Server.x()), "middle", FITS),
-            _ => (i32::midpoint(from, to), "middle", FITS),
         };
-        Self {
-            class: message.class.clone(),
-            from,
-            to,
-            y,
-            head: head(from, to, y),
-            label_at,
-            anchor,
-            label: shortened(&message.says, fits),
-        }
+        let told = |message: &Message| {
+            let (from, to, says) = (named(message.from), named(message.to), &message.says);
+            if message.from == message.to {
+                return format!("{from}: {says}");
+            }
+            let to = to.replacen('T', "t", 1).replacen("Your", "your", 1);
+            format!("{from} to {to}: {says}")
+        };
+        step.messages.iter().map(told).collect()
     }
-}
-
-/// The outline of an arrow's head, as SVG path data; `None` for a thought, from a lane to itself.
-fn head(from: i32, to: i32, y: i32) -> Option<String> {
-    let back = if to > from { -9 } else { 9 };
-    (from != to).then(|| format!("M{to} {y}l{back} -5v10z"))
-}
-
-/// As much of a label as fits; the list beneath a drawing has it in full.
-fn shortened(text: &str, fits: usize) -> String {
-    if text.chars().count() <= fits {
-        return text.to_owned();
-    }
-    text.chars().take(fits.saturating_sub(1)).chain(['…']).collect()
 }
