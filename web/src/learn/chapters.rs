@@ -4,7 +4,7 @@
 //! The first seven follow the sections of the article that the project started from, in our own words. The next five cover
 //! what it leaves open and production needs, and the last one what the standards have added since.
 
-use std::{fmt, ops::Deref, sync::LazyLock};
+use std::{ops::Deref, sync::LazyLock};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -130,7 +130,7 @@ impl Part {
 }
 
 /// A chapter, by its place. Derefs to its [`Text`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Chapter(usize);
 
 impl Chapter {
@@ -181,12 +181,6 @@ impl Deref for Chapter {
 
     fn deref(&self) -> &Text {
         self.text()
-    }
-}
-
-impl fmt::Debug for Chapter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.slug())
     }
 }
 

@@ -3,8 +3,6 @@
 //! They are embedded when the program is built, so that a chapter shows the code that runs. Comments mark them in mdBook's
 //! form: `ANCHOR: name` before the piece, `ANCHOR_END: name` after it. A mark moves with the code around it.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 macro_rules! sources {
@@ -39,11 +37,6 @@ pub(crate) struct Source {
     pub(crate) says: String,
 }
 
-/// The pieces of a [`Source`], line by line.
-#[derive(Debug)]
-pub(crate) struct Listing(pub(crate) Vec<Vec<Line>>);
-
-#[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) number: usize,
     /// Without the indentation of its piece.
@@ -57,11 +50,10 @@ impl Line {
 }
 
 impl Source {
-    /// Cuts the pieces out; `None`, if one of them is missing.
-    pub(super) fn cut(&self) -> Option<Listing> {
+    /// Cuts the pieces out, line by line; `None`, if one of them is missing.
+    pub(super) fn cut(&self) -> Option<Vec<Vec<Line>>> {
         let (_, source) = SOURCES.iter().find(|(path, _)| *path == self.file)?;
-        let pieces = self.anchors.iter().map(|anchor| piece(source, anchor));
-        Some(Listing(pieces.collect::<Option<_>>()?))
+        self.anchors.iter().map(|anchor| piece(source, anchor)).collect()
     }
 }
 
@@ -80,18 +72,4 @@ fn piece(source: &'static str, anchor: &str) -> Option<Vec<Line>> {
         text: line.get(depth..).unwrap_or_default(),
     };
     Some(lines.map(cut).collect())
-}
-
-/// The line numbers: `lines 3 to 9`, or with a gap, `lines 3 to 9 and 20 to 31`.
-impl fmt::Display for Listing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut so_far = "lines";
-        for piece in &self.0 {
-            if let (Some(first), Some(last)) = (piece.first(), piece.last()) {
-                write!(f, "{so_far} {} to {}", first.number, last.number)?;
-                so_far = " and";
-            }
-        }
-        Ok(())
-    }
 }

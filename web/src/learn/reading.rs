@@ -6,7 +6,7 @@ use rescind_api::Problem;
 
 use super::{
     chapters::{Chapter, Part},
-    excerpt::Listing,
+    excerpt::Line,
     exercises::{
         self,
         progress::{Of, progress_of},
@@ -29,7 +29,7 @@ struct Page {
     headings: Vec<Heading>,
     /// The text on the source, as HTML.
     of_the_source: String,
-    listing: Option<Listing>,
+    listing: Option<Vec<Vec<Line>>>,
     /// As HTML, once there is a prediction, or for somebody who does not want to predict.
     experiment: Option<String>,
     /// As HTML.

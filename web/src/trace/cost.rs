@@ -7,6 +7,8 @@ use rescind_lab::{
     meter::{Access, Call, Store},
 };
 
+use super::milliseconds;
+
 pub(crate) const BLACKLIST: [Store; 1] = [Store::Blacklist];
 pub(crate) const DATABASE: [Store; 2] = [Store::Sessions, Store::Users];
 
@@ -49,11 +51,6 @@ pub(crate) fn times(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// "0.4 ms"
-pub(crate) fn took(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-}
-
 /// A row for each figure of two sandboxes: its name, here, and there.
 pub(crate) fn table(here: &Sandbox, there: &Sandbox) -> Vec<(&'static str, String, String)> {
     let rows = figures(here).into_iter().zip(figures(there));
@@ -91,7 +88,7 @@ fn figures(sandbox: &Sandbox) -> [(&'static str, String); 11] {
             each(|call| call.count(&BLACKLIST, Access::Read)),
         ),
         ("Signatures checked, each", each(Exchange::signature_checks)),
-        ("Time, each", time_each.map_or_else(|| "–".to_owned(), took)),
+        ("Time, each", time_each.map_or_else(|| "–".to_owned(), milliseconds)),
         ("Database, all in all", all(&DATABASE)),
         ("Blacklist, all in all", all(&BLACKLIST)),
         ("Messages about ended sessions", news.to_string()),

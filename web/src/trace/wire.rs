@@ -7,7 +7,8 @@ use rescind_lab::raw::ExplainedCookie;
 
 use super::{
     Shown,
-    cost::{BLACKLIST, Count, DATABASE, took},
+    cost::{BLACKLIST, Count, DATABASE},
+    milliseconds,
 };
 
 /// A piece of text, and the part of a token that it is, if any.
@@ -49,7 +50,7 @@ impl Shown<'_> {
     }
 
     pub(crate) fn took(&self) -> String {
-        took(self.took)
+        milliseconds(self.took)
     }
 }
 
