@@ -445,7 +445,8 @@ impl Sandbox {
         Some(exchange)
     }
 
-    pub(crate) fn steal(&mut self, loot: Loot) {
+    /// Gives the thief these tokens in place of others.
+    pub fn steal(&mut self, loot: Loot) {
         self.loot = loot;
     }
 

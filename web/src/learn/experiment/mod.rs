@@ -39,7 +39,7 @@ pub(super) struct Experiment {
     choices: Choices,
     story: Arc<Story>,
     /// The story, unless it is about a changed token.
-    stage: Option<Stage>,
+    stage: Stage,
     /// All answers in numbers, if the chapter compares them.
     six: Option<Arc<Compared>>,
     in_the_lab: String,
@@ -67,18 +67,15 @@ impl Experiment {
         let step = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "step");
         let step = step.and_then(|(_, step)| step.parse().ok());
         let address = format!("{}?{}", chapter.address(), choices.query());
-        let stage = story.checks.is_empty().then(|| {
-            let mut stage = story.played.staged(step, "try-", |step| {
-                let step = step.map_or_else(String::new, |step| format!("&step={step}"));
-                format!("{address}{step}#try")
-            });
-            // A story has no buttons.
-            stage.warning = None;
-            if stage.story.following().is_none() {
-                stage.next = Next::Again;
-            }
-            stage
+        let mut stage = story.played.staged(step, "try-", |step| {
+            let step = step.map_or_else(String::new, |step| format!("&step={step}"));
+            format!("{address}{step}#try")
         });
+        // A story has no buttons.
+        stage.warning = None;
+        if stage.story.following().is_none() {
+            stage.next = Next::Again;
+        }
         Ok(Self {
             six,
             stage,

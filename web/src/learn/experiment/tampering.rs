@@ -3,7 +3,7 @@
 //! Any change can still decode well. The lesson is the result of the check, and where it stops: content is interpreted only
 //! after a key has verified it.
 
-use rescind_lab::{Sandbox, SandboxError};
+use rescind_lab::{Action, Loot, Sandbox, SandboxError};
 use rescind_session::token::{Algorithm, KeyRing, SigningKey, TokenCheck, TokenParts, Verdict};
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ use crate::{
 const A_YEAR: i64 = 365 * 24 * 60 * 60;
 
 impl Play {
-    /// Changes the token, and checks it. `what`: the name of the change.
+    /// The thief changes the token and presents it. `what`: the name of the change.
     pub(super) async fn tamper(
         &mut self,
         script: &Script,
@@ -39,7 +39,6 @@ impl Play {
                 answer,
             });
         };
-        write(what, None, None);
         let token = changed(&self.sandbox, choices.of("change"))?;
         let decoded = TokenParts::split_without_verifying(&token).ok();
         write("Decoded, which anybody can do:", None, decoded.as_ref().map(read));
@@ -65,6 +64,12 @@ impl Play {
                 facts.set("why", why.to_string());
             }
         }
+        let loot = Loot {
+            access: Some(token),
+            ..Loot::default()
+        };
+        self.sandbox.steal(loot);
+        self.press_as(Action::Replay, Some(what)).await;
         Ok(())
     }
 }
