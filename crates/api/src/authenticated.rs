@@ -278,10 +278,14 @@ enum Check {
 
 impl Check {
     async fn accept(self, rescind: &Rescind, token: &str) -> Result<Arc<AccessClaims>, AuthenticateError> {
-        match self {
+        let verdict = match self {
             Self::All => rescind.service().authenticate(token).await,
             Self::SignatureOnly => rescind.service().verify_signature_only(token),
+        };
+        if let Err(AuthenticateError::Invalid(why)) = &verdict {
+            tracing::debug!(%why, "an access token was refused");
         }
+        verdict
     }
 }
 

@@ -498,10 +498,7 @@ impl From<HashingError> for Problem {
 impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
-            AuthenticateError::Invalid(why) => {
-                tracing::debug!(%why, "an access token was refused");
-                Self::TokenInvalid
-            }
+            AuthenticateError::Invalid(_) => Self::TokenInvalid,
             AuthenticateError::Expired(_) => Self::TokenExpired,
             AuthenticateError::Revoked(_) => Self::TokenRevoked,
             AuthenticateError::Unavailable(error) => error.into(),

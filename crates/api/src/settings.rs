@@ -21,7 +21,7 @@ use url::Url;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The address that people type. Only its origin may write. If it is `https`, cookies are `Secure` and have the
+    /// The address that people type: scheme, host and port alone. Only pages of this origin may write. If it is `https`, cookies are `Secure` and have the
     /// `__Host-` prefix, and replies make browsers use `https` only.
     pub public_url: Url,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are trusted. Anybody else could forge them.

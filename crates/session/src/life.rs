@@ -59,7 +59,8 @@ impl Timing {
 pub struct Life(Arc<str>);
 
 impl Life {
-    /// A life from its name: `run_id/master_replid` in Redis.
+    /// A life from its name: `run_id/master_replid` in Redis. In the register the number of the database and the namespace
+    /// may follow.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())

@@ -103,17 +103,21 @@ pub async fn log_in(
     username: &str,
     password: &Password,
 ) -> Result<BrowserLogin, Problem> {
+    origin::require_own(request, rescind)?;
+    require_browser(request)?;
     let client = rescind.settings().client_id.clone();
     let login = login::log_in(request, rescind, username, password, None, client).await?;
     replace(request, rescind, login).await
 }
 
 /// Opens a browser login with tokens that the application has issued in its own way, and ends the session that the
-/// browser held before.
+/// browser held before. Whether the login may come from another origin, as one that an identity provider posts, is the
+/// application's decision: [`Rescind::guard`] refuses it, so let such a callback redirect to a GET that calls this.
 ///
 /// # Errors
 /// [`Problem`]. If the old session could not be ended, the new one is ended again and the old cookies stay.
 pub async fn start(request: &HttpRequest, rescind: &Rescind, issued: IssuedTokens) -> Result<BrowserLogin, Problem> {
+    require_browser(request)?;
     replace(request, rescind, Undelivered::new(rescind, issued)).await
 }
 
@@ -129,18 +133,22 @@ pub async fn reauthenticate(
     caller: &Authenticated,
     password: &Password,
 ) -> Result<BrowserLogin, Problem> {
+    require_browser(request)?;
     let issued = login::reauthenticate(request, rescind, caller.claims(), password).await?;
     let cookies = vec![rescind.cookie_names().access_of(&issued)];
     Ok(BrowserLogin::new(request, issued, cookies, None))
 }
 
+/// A request with a bearer token may come from another origin. It must not put cookies into a browser.
+fn require_browser(request: &HttpRequest) -> Result<(), Problem> {
+    match bearers(request.headers()).next() {
+        Some(_) => Err(Problem::CrossOrigin),
+        None => Ok(()),
+    }
+}
+
 /// The login replaces the session that the browser held.
 async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -> Result<BrowserLogin, Problem> {
-    // A request with a bearer token may come from another origin. It must not log a browser in.
-    if bearers(request.headers()).next().is_some() {
-        return Err(Problem::CrossOrigin);
-    }
-    origin::require_own(request, rescind)?;
     end_replaced(request, rescind).await?;
     let issued = login.issued().clone();
     let notice = copy_was_used(request, rescind, &issued.claims).await;

@@ -84,6 +84,8 @@ const CLAIM_LASTS: Duration = Duration::from_secs(5);
 /// The longest time for which an entry is kept, so that no sum in Redis overflows.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
+const NAMESPACE: &str = "rescind";
+
 /// How Redis is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -94,7 +96,7 @@ pub struct RedisSettings {
     /// The longest that a command waits: for a free connection, for a new one, and for the reply. Default 500 ms.
     pub timeout: Duration,
     /// The prefix of all keys, in braces, which puts them into one slot of a cluster. Two programs that share a Redis
-    /// but not a database need two. Default `rescind`.
+    /// but not a database need two; the nodes and commands of one database need the same. Default `rescind`.
     pub namespace: String,
 }
 
@@ -103,8 +105,16 @@ impl Default for RedisSettings {
         Self {
             connections: 8,
             timeout: Duration::from_millis(500),
-            namespace: "rescind".to_owned(),
+            namespace: NAMESPACE.to_owned(),
         }
+    }
+}
+
+/// What tells the copies of one server apart. The usual one has no name: earlier versions knew no other.
+fn place(address: &Address, namespace: &str) -> String {
+    match address.database() {
+        0 if namespace == NAMESPACE => String::new(),
+        database => format!(" {database}/{namespace}"),
     }
 }
 
@@ -166,8 +176,7 @@ impl RedisBlacklist {
 
     fn at(address: Address, settings: &RedisSettings, identify: Identify) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
-        let place = format!("{}/{}", address.database(), settings.namespace);
-        let trust = Arc::new(Trusted::at(place));
+        let trust = Arc::new(Trusted::at(place(&address, &settings.namespace)));
         let connections = Connections::to(address, &keys, Arc::clone(&trust), identify)?;
         let pool = Pool::builder(connections)
             .max_size(settings.connections.max(1))

@@ -1,7 +1,7 @@
 //! The server that this node trusts: the life in force, read from the register, for one lease at a time.
 //!
 //! The decisions are in [`rescind_session::life`]; this module adds a clock, a lock, and the register. Every change of
-//! the term also makes the pooled connections too old to be used again: a server that was demoted, refilled from
+//! the life also makes the pooled connections too old to be used again: a server that was demoted, refilled from
 //! another and promoted again has kept its process, its connections and perhaps an old mark of its own.
 
 use std::{
@@ -163,7 +163,7 @@ impl Trusted {
             }
             state.timeline = sight.timeline;
         }
-        let found = Life::new(&format!("{} {}", life.as_str(), self.place));
+        let found = Life::new(&format!("{}{}", life.as_str(), self.place));
         let Some(next) = in_force.replaced_by(&found) else {
             return Ok((sight, in_force.generation));
         };
@@ -176,6 +176,14 @@ impl Trusted {
             .map_err(Failure::Register)?;
         if !is_set {
             return Err(Failure::NotInForce);
+        }
+        if let Some(replaced) = &in_force.life {
+            let (found, replaced) = (found.as_str(), replaced.as_str());
+            tracing::warn!(
+                found,
+                replaced,
+                "the database now names another Redis, or another place in it, as the one that counts"
+            );
         }
         if self.state().proposals.made(self.now()) {
             tracing::error!(

@@ -50,7 +50,7 @@ impl From<Failure> for StoreError {
 }
 
 /// The meaning of a failed statement for the caller. COMMIT was not sent for its transaction, and never will be: the error
-/// of a COMMIT itself goes through [`commit_failed`].
+/// of a COMMIT itself goes through [`commit_failed`], and so does that of a statement which commits by itself.
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         let try_again = is_passing(&error) || is_cut_off(&error);
