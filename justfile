@@ -38,8 +38,10 @@ exercise number="":
 # Put an exercise's file back as it was delivered, after asking.
 [confirm("This throws away what you wrote in the exercise's file. Go on? [y/N]")]
 [group("learn")]
+[no-exit-message]
 exercise-reset number:
-    cp crates/exercises/stages/exercise_{{ number }}/delivered.rs crates/exercises/yours/exercise_{{ number }}.rs
+    @test -d "crates/exercises/stages/exercise_{{ number }}" || { echo "Exercises 6 and 8 are done in code: just exercise-reset 6."; exit 2; }
+    @cp crates/exercises/stages/exercise_{{ number }}/delivered.rs crates/exercises/yours/exercise_{{ number }}.rs
 
 # Run everything that guards the main branch; `just test --full` for the large numbers.
 [group("check")]

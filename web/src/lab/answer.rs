@@ -29,7 +29,7 @@ use super::{
     everything::{Everything, newest, scope, short},
     sandboxes::Pair,
     staged::staged,
-    steps::{Steps, came_of},
+    steps::{Steps, outcomes},
     telling::Context,
     words::{AnswerWords, SENTENCES, label, of_action, of_answer},
 };

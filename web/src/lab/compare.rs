@@ -282,10 +282,14 @@ impl Played {
         say(&OFFERED.verdict, &self.facts(lane).with("picture", picture))
     }
 
-    /// The store calls of one request, for a narrow table.
+    /// The store calls of one request: how many, unless it is one.
     pub(crate) fn asked(&self, costs: &Costs) -> String {
         let of = |reads: &u32, name: &str| {
-            (*reads > 0).then(|| format!("the {name}, {}\u{a0}×", self.per_call(reads, costs)))
+            let count = self.per_call(reads, costs);
+            (*reads > 0).then(|| match count.as_str() {
+                "1" => format!("the {name}"),
+                _ => format!("the {name}, {count}\u{a0}×"),
+            })
         };
         let asked = [
             of(&costs.database_reads, "database"),

@@ -57,7 +57,7 @@ impl<'a> Steps<'a> {
 }
 
 /// The outcomes of a step.
-pub(crate) fn came_of(step: &Step) -> String {
+pub(crate) fn outcomes(step: &Step) -> String {
     let sent = step.exchanges.iter().chain(&step.news);
     let outcomes: Vec<_> = sent
         .map(|exchange| format!("{}{}", Said::of(exchange).sign(), reply(exchange)))

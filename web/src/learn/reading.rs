@@ -1,7 +1,10 @@
 //! `/learn/{chapter}`: a prediction, an experiment, a short text, an exercise, and what goes deeper.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
-use askama::Template;
+use askama::{
+    Template,
+    filters::{Escaper, Html},
+};
 use rescind_api::Problem;
 
 use super::{
@@ -76,14 +79,15 @@ async fn experiment(chapter: Chapter, query: &str) -> actix_web::Result<String> 
     played.render().map_err(failed("an experiment could not be drawn"))
 }
 
-/// Text with `code` between backticks, as HTML. It is our own text, without characters to escape.
+/// Text with `code` between backticks, as HTML.
 pub(super) fn code_in(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for (n, part) in text.split('`').enumerate() {
-        match n % 2 {
-            0 => html.push_str(part),
-            _ => html.extend(["<code>", part, "</code>"]),
-        }
+        let (begin, end) = if n % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        html.push_str(begin);
+        // Writing to a text does not fail.
+        let _ = Html.write_escaped_str(&mut html, part);
+        html.push_str(end);
     }
     html
 }

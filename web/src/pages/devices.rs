@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{
     Reader,
-    form::{Refusal, draw_again},
+    form::{Refusal, draw_problem},
     frame::Frame,
     renewed, see_other, with_cookies,
     words::{WORDS, facts},
@@ -99,7 +99,7 @@ pub(crate) async fn log_out_one(
     // A page must not contain a password: one that was sent with an expired token is asked for again.
     let password = sent.and_then(|Form(fields)| fields.into_iter().find(|(name, _)| name == "password"));
     let password = password.map(|(_, typed)| typed);
-    let asks = renewed::whoever_pressed(&reader, "Log out that device", None).await?;
+    let asks = renewed::sender(&reader, "Log out that device", None).await?;
     let (request, rescind) = (&reader.request, &reader.rescind);
     let service = rescind.service();
     let session = session.into_inner();
@@ -107,12 +107,15 @@ pub(crate) async fn log_out_one(
         && service.policy().keeps_sessions()
         && let Err(problem) = require_password(request, rescind, &asks, password.as_deref()).await
     {
-        let who = reader.who().await?;
-        return draw_again(problem, |refusal| PasswordAgain {
-            frame: reader.frame_for("Your password, please", who),
+        let Some(refusal) = Refusal::of(&problem) else {
+            return Err(problem.into());
+        };
+        let page = PasswordAgain {
+            frame: reader.frame_for("Your password, please", reader.who().await?),
             action: request.path(),
             refusal,
-        });
+        };
+        return draw_problem(problem, &page);
     }
     let dies = dies(rescind, &asks, |kept| kept.id == session).await?;
     service
@@ -127,7 +130,7 @@ pub(crate) async fn log_out_one(
 }
 
 pub(crate) async fn log_out_everywhere(reader: Reader, sent: renewed::Sent) -> actix_web::Result<HttpResponse> {
-    let asks = renewed::whoever_pressed(&reader, "Log out everywhere", sent).await?;
+    let asks = renewed::sender(&reader, "Log out everywhere", sent).await?;
     let rescind = &reader.rescind;
     let dies = dies(rescind, &asks, |_| true).await?;
     let ended = rescind.service().log_out_everywhere(asks.claims()).await;

@@ -1,5 +1,7 @@
 //! Logging in.
 
+use std::mem;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rescind_api::{Form, Problem, Rescind, browser};
@@ -58,10 +60,10 @@ pub(crate) async fn submit(
     site: web::Data<Site>,
     rescind: Rescind,
     copies: Option<web::Data<Copies>>,
-    Form(typed): Form<Typed>,
+    Form(mut typed): Form<Typed>,
 ) -> actix_web::Result<HttpResponse> {
     let next = typed.next.as_deref().and_then(browser::local_path);
-    match log_in(&request, &rescind, copies.as_ref(), &typed).await {
+    match log_in(&request, &rescind, copies.as_ref(), &mut typed).await {
         Ok(()) => Ok(see_other(next.as_deref().unwrap_or("/account"))),
         Err(problem) => {
             let page = |refusal| Login {
@@ -80,7 +82,7 @@ async fn log_in(
     request: &HttpRequest,
     rescind: &Rescind,
     copies: Option<&web::Data<Copies>>,
-    typed: &Typed,
+    typed: &mut Typed,
 ) -> Result<(), Problem> {
     require([("username", typed.username.trim()), ("password", &typed.password)])?;
     // As a demo account, with the password that is shown above, a visitor gets in as their own copy of it.
@@ -89,7 +91,7 @@ async fn log_in(
     {
         return Ok(());
     }
-    let password = Password::new(typed.password.as_str());
+    let password = Password::new(mem::take(&mut typed.password));
     browser::log_in(request, rescind, &typed.username, &password)
         .await
         .map(drop)

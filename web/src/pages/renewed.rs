@@ -33,7 +33,7 @@ pub(crate) type Sent = Option<Form<Vec<(String, String)>>>;
 ///
 /// # Errors
 /// The page to answer instead.
-pub(crate) async fn whoever_pressed(reader: &Reader, button: &str, sent: Sent) -> actix_web::Result<Authenticated> {
+pub(crate) async fn sender(reader: &Reader, button: &str, sent: Sent) -> actix_web::Result<Authenticated> {
     match reader.visitor()? {
         Visitor::LoggedIn(authenticated) => return Ok(authenticated.clone()),
         Visitor::Anonymous => return Err(instead(see_other("/login?next=/account"))),

@@ -10,7 +10,7 @@ use super::{
     attempt::{Attempt, FROM, LAB, MOST_STEPS, STEPS, UNDO, WORD, written},
     exercise::{Exercise, Hint, Kind, Try},
     progress::{Deed, progress_of},
-    running::{Reached, Tried, run, steps_in_the_lab, tried},
+    running::{Reached, Tried, in_the_lab, run, tried},
 };
 use crate::{
     lab::label,
@@ -54,7 +54,8 @@ impl Drawn {
         let words = |(name, value): &(String, String)| {
             let control = self.exercise.controls.iter().find(|control| control.name == *name)?;
             let (_, words) = control.options.iter().find(|(offered, _)| offered == value)?;
-            Some(format!("{}: {words}", control.label))
+            let label = control.label.trim_end_matches('.');
+            Some(format!("{label}: {words}"))
         };
         chosen.iter().filter_map(words).collect()
     }
@@ -111,10 +112,7 @@ pub(in crate::learn) async fn for_chapter(chapter: Chapter, request: &HttpReques
         reached,
         is_solved: progress.solved,
         in_the_lab: match exercise.kind {
-            Kind::Sandbox { answer, .. } => {
-                let steps = steps_in_the_lab(answer, request).await;
-                steps.is_some_and(|steps| !steps.is_empty())
-            }
+            Kind::Sandbox { answer, .. } => in_the_lab(answer, request, |steps| !steps.is_empty()).await == Some(true),
             _ => false,
         },
         shows_answer: progress.shown,

@@ -80,7 +80,7 @@ pub(super) async fn run(
     let key = (exercise.chapter, attempt.choices.clone());
     match &exercise.kind {
         Kind::Sandbox { answer, goals, .. } if attempt.is_in_the_lab => {
-            Ok(Arc::new(in_the_lab(*answer, goals, whose).await))
+            Ok(Arc::new(reached_in_the_lab(*answer, goals, whose).await))
         }
         Kind::Sandbox { goals, .. } => {
             let tried = tried(exercise, attempt).await?;
@@ -164,20 +164,21 @@ fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
 }
 
 /// Judges the learner's own sandbox in the lab.
-async fn in_the_lab(answer: Answer, goals: &[Goal], whose: &HttpRequest) -> Reached {
-    let steps = steps_in_the_lab(answer, whose).await;
+async fn reached_in_the_lab(answer: Answer, goals: &[Goal], whose: &HttpRequest) -> Reached {
+    let conditions = in_the_lab(answer, whose, |steps| judged(goals, steps)).await;
     Reached {
-        conditions: judged(goals, steps.as_deref().unwrap_or_default()),
-        stuck: match steps {
+        stuck: match conditions {
             Some(_) => None,
             None => Some("You have no sandbox under this answer in the lab.".to_owned()),
         },
+        conditions: conditions.unwrap_or_else(|| judged(goals, &[])),
     }
 }
 
-pub(super) async fn steps_in_the_lab(answer: Answer, whose: &HttpRequest) -> Option<Vec<Step>> {
+/// What is true of the learner's steps in the lab; `None` without a sandbox.
+pub(super) async fn in_the_lab<T>(answer: Answer, whose: &HttpRequest, of: impl FnOnce(&[Step]) -> T) -> Option<T> {
     let bench = whose.app_data::<web::Data<Sandboxes>>()?.of(whose)?;
-    bench.look(answer, |sandbox| sandbox.steps().to_vec()).await
+    bench.look(answer, |sandbox| of(sandbox.steps())).await
 }
 
 fn told(action: Action, why: Refused) -> String {

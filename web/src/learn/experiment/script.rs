@@ -15,7 +15,7 @@
 //! | `bytes`, `reads` | the cookie bytes of your last request, and its store reads |
 //! | `row_reads`, `blacklist_reads` | the number of these |
 //! | `token`, `why` | the result of checking a changed token, and the reason |
-//! | `refused`, `forged`, `forged_seconds` | what came of a new signing key: see [`Rollover`] |
+//! | `refused`, `forged`, `forged_seconds` | the result of a new signing key: see [`Rollover`] |
 
 use std::{collections::BTreeMap, time::Duration};
 
