@@ -166,7 +166,8 @@ async fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
         done.load(Ordering::Relaxed)
     };
     let (_, before) = join(sign_ups, honest).await;
-    assert!(before <= 5, "{before} sign-ups came first");
+    // Behind its network it would come after all thirty.
+    assert!(before <= 10, "{before} sign-ups came first");
 }
 
 #[tokio::test]
