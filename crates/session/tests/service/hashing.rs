@@ -113,7 +113,8 @@ fn as_many_wait_as_configured_and_half_of_them_sign_ups() {
 
 #[tokio::test]
 async fn sign_ups_take_half_of_the_turns() {
-    let world = world(2, 100).await;
+    // With one place the order of the queue decides, and not how fast a thread runs beside another.
+    let world = world(1, 100).await;
     let done = AtomicUsize::new(0);
     let password = Password::new(PASSWORD);
     let sign_ups = join_all((0..30).map(async |n: u32| {
@@ -153,7 +154,8 @@ async fn sign_ups_leave_half_of_the_places_to_logins() {
 
 #[tokio::test]
 async fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
-    let world = world(2, 100).await;
+    // One place, as above.
+    let world = world(1, 100).await;
     let done = AtomicUsize::new(0);
     let password = Password::new(PASSWORD);
     // The last of them comes from the network of the login.
@@ -166,8 +168,7 @@ async fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
         done.load(Ordering::Relaxed)
     };
     let (_, before) = join(sign_ups, honest).await;
-    // Behind its network it would come after all thirty.
-    assert!(before <= 10, "{before} sign-ups came first");
+    assert!(before <= 5, "{before} sign-ups came first");
 }
 
 #[tokio::test]
