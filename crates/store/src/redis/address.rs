@@ -2,7 +2,7 @@
 
 use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo};
 
-use super::error::RedisConnectError;
+use super::{error::RedisConnectError, keys::NAMESPACE};
 
 /// The address of Redis.
 #[derive(Debug)]
@@ -77,11 +77,15 @@ impl Address {
         }
     }
 
-    /// The number of the database. A cluster has one.
-    pub(super) fn database(&self) -> i64 {
-        match self {
+    /// What tells the copies of one server apart. The usual one has no name: earlier versions knew no other.
+    pub(super) fn place(&self, namespace: &str) -> String {
+        let database = match self {
             Self::Single(node) | Self::Sentinels { node, .. } => node.redis_settings().db(),
             Self::Cluster(_) => 0,
+        };
+        match database {
+            0 if namespace == NAMESPACE => String::new(),
+            database => format!(" {database}/{namespace}"),
         }
     }
 
@@ -124,9 +128,21 @@ mod tests {
         assert_eq!(server.redis_settings().username(), Some("anna"));
         assert_eq!(server.redis_settings().password(), Some("s@cret/"));
         assert_eq!(server.redis_settings().db(), 3);
-        assert_eq!(read("redis://redis.example/3").database(), 3);
         assert!(!read("redis://localhost").is_tls());
         assert!(read("rediss://localhost").is_tls());
+    }
+
+    #[test]
+    fn only_the_usual_place_has_no_name() {
+        for (url, namespace, place) in [
+            ("redis://redis.example", "rescind", ""),
+            ("redis+cluster://a:1,b:2", "rescind", ""),
+            ("redis://redis.example/3", "rescind", " 3/rescind"),
+            ("redis+sentinel://a,b/main/3", "rescind", " 3/rescind"),
+            ("redis+cluster://a:1,b:2", "shop", " 0/shop"),
+        ] {
+            assert_eq!(read(url).place(namespace), place, "{url}");
+        }
     }
 
     #[test]

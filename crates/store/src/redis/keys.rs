@@ -7,6 +7,9 @@ use rescind_session::Scope;
 
 use super::error::RedisConnectError;
 
+/// The usual namespace.
+pub(super) const NAMESPACE: &str = "rescind";
+
 /// The names of the keys under one namespace.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {

@@ -84,8 +84,6 @@ const CLAIM_LASTS: Duration = Duration::from_secs(5);
 /// The longest time for which an entry is kept, so that no sum in Redis overflows.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
-const NAMESPACE: &str = "rescind";
-
 /// How Redis is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -105,16 +103,8 @@ impl Default for RedisSettings {
         Self {
             connections: 8,
             timeout: Duration::from_millis(500),
-            namespace: NAMESPACE.to_owned(),
+            namespace: keys::NAMESPACE.to_owned(),
         }
-    }
-}
-
-/// What tells the copies of one server apart. The usual one has no name: earlier versions knew no other.
-fn place(address: &Address, namespace: &str) -> String {
-    match address.database() {
-        0 if namespace == NAMESPACE => String::new(),
-        database => format!(" {database}/{namespace}"),
     }
 }
 
@@ -176,7 +166,7 @@ impl RedisBlacklist {
 
     fn at(address: Address, settings: &RedisSettings, identify: Identify) -> Result<Self, RedisConnectError> {
         let keys = Keys::under(&settings.namespace)?;
-        let trust = Arc::new(Trusted::at(place(&address, &settings.namespace)));
+        let trust = Arc::new(Trusted::at(address.place(&settings.namespace)));
         let connections = Connections::to(address, &keys, Arc::clone(&trust), identify)?;
         let pool = Pool::builder(connections)
             .max_size(settings.connections.max(1))
