@@ -2,12 +2,16 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures::future::{join, join_all};
 use rescind_session::{
-    Device, HashingError, InvalidPassword, LoginError, Password, Policy, SessionService, SignUpError, token::ClientId,
+    Device, HashingError, InvalidPassword, LoginError, Password, PasswordVerifier, Policy, SessionService, SignUpError,
+    token::ClientId,
 };
 
 use crate::world::{PASSWORD, World, config};
@@ -35,22 +39,44 @@ async fn log_in(world: &World, address: u32, name: &str) -> Result<(), LoginErro
     login.await.map(drop)
 }
 
-#[tokio::test]
-async fn addresses_take_turns() {
-    let world = world(1, 100).await;
-    let done = AtomicUsize::new(0);
-    // Known and unknown names wait alike.
-    let flood = join_all((0..20).map(async |n| {
-        let name = if n % 2 == 0 { "alice" } else { "nobody" };
-        let _ = log_in(&world, 1, name).await;
-        done.fetch_add(1, Ordering::Relaxed);
-    }));
-    let honest = async {
-        log_in(&world, 2, "alice").await.unwrap();
-        done.load(Ordering::Relaxed)
-    };
-    let (_, before) = join(flood, honest).await;
-    assert!(before <= 3, "{before} of the flood came first");
+/// The order in which passwords are hashed, which depends on the queue only. When a login is answered depends on how
+/// fast two threads run beside each other.
+#[derive(Default)]
+struct Turns {
+    /// How many others have been hashed.
+    others: AtomicUsize,
+    /// How many of them came before each honest login.
+    before_logins: Mutex<Vec<usize>>,
+}
+
+impl Turns {
+    fn of(world: &mut World) -> Arc<Self> {
+        let turns = Arc::<Self>::default();
+        world.service = world.service.clone().with_password_verifier(turns.clone());
+        turns
+    }
+
+    fn other(&self) {
+        self.others.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn others(&self) -> usize {
+        self.others.load(Ordering::Relaxed)
+    }
+
+    fn before_last_login(&self) -> usize {
+        *self.before_logins.lock().unwrap().last().unwrap()
+    }
+}
+
+impl PasswordVerifier for Turns {
+    fn verify(&self, password: &[u8], _: &str) -> Option<Result<bool, Box<dyn std::error::Error + Send + Sync>>> {
+        match password == PASSWORD.as_bytes() {
+            true => self.before_logins.lock().unwrap().push(self.others()),
+            false => self.other(),
+        }
+        None
+    }
 }
 
 /// Runs requests, none of which is hashed before all have arrived: the only hashing thread is busy until then.
@@ -79,6 +105,26 @@ fn refused(logins: &[Result<(), LoginError>]) -> usize {
         .iter()
         .filter(|login| matches!(login, Err(LoginError::Hashing(HashingError::Overloaded))));
     refused.count()
+}
+
+#[test]
+fn addresses_take_turns() {
+    let before = run_beside(world(1, 100), async |mut world| {
+        let turns = Turns::of(&mut world);
+        let wrong = Password::new("a wrong password");
+        // Known and unknown names wait alike.
+        let flood = join_all((0..20).map(async |n| {
+            let name = if n % 2 == 0 { "alice" } else { "nobody" };
+            let login = at(&world, 1);
+            let login = login.log_in(name, &wrong, ClientId::first_party(), Device::default());
+            login.await.map(drop)
+        }));
+        let (flood, honest) = join(flood, log_in(&world, 2, "alice")).await;
+        honest.unwrap();
+        assert_eq!(refused(&flood), 0);
+        turns.before_last_login()
+    });
+    assert!(before <= 3, "{before} of the flood came first");
 }
 
 #[test]
@@ -111,30 +157,34 @@ fn as_many_wait_as_configured_and_half_of_them_sign_ups() {
     }
 }
 
-#[tokio::test]
-async fn sign_ups_take_half_of_the_turns() {
-    // With one place the order of the queue decides, and not how fast a thread runs beside another.
-    let world = world(1, 100).await;
-    let done = AtomicUsize::new(0);
-    let password = Password::new(PASSWORD);
-    let sign_ups = join_all((0..30).map(async |n: u32| {
-        let signed_up = at(&world, 100 + n).sign_up(&format!("person-{n}"), &password).await;
-        done.fetch_add(1, Ordering::Relaxed);
-        signed_up
-    }));
-    let honest = async {
-        for n in 0..5 {
-            log_in(&world, 200 + n, "alice").await.unwrap();
-        }
-        done.load(Ordering::Relaxed)
-    };
-    let (signed_up, before) = join(sign_ups, honest).await;
+/// Signs up 30 people, each from its own network: 100, 101 …
+async fn sign_ups(world: &World, turns: &Turns) -> Vec<Result<(), SignUpError>> {
+    let password = Password::new("a password of somebody new");
+    join_all((0..30).map(async |n: u32| {
+        let signed_up = at(world, 100 + n).sign_up(&format!("person-{n}"), &password).await;
+        turns.other();
+        signed_up.map(drop)
+    }))
+    .await
+}
+
+#[test]
+fn sign_ups_take_half_of_the_turns() {
+    let (signed_up, before) = run_beside(world(1, 100), async |mut world| {
+        let turns = Turns::of(&mut world);
+        let honest = async {
+            let mut before = 0;
+            for n in 0..5 {
+                let came = turns.others();
+                log_in(&world, 200 + n, "alice").await.unwrap();
+                before += turns.before_last_login() - came;
+            }
+            before
+        };
+        join(sign_ups(&world, &turns), honest).await
+    });
     assert!(before <= 12, "{before} sign-ups before five logins");
-    assert!(
-        signed_up
-            .iter()
-            .all(|done| !matches!(done, Err(SignUpError::Hashing(HashingError::Overloaded))))
-    );
+    assert!(signed_up.iter().all(Result::is_ok), "{signed_up:?}");
 }
 
 #[tokio::test]
@@ -152,22 +202,15 @@ async fn sign_ups_leave_half_of_the_places_to_logins() {
     assert!(signed_up >= 4, "{signed_up}");
 }
 
-#[tokio::test]
-async fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
-    // One place, as above.
-    let world = world(1, 100).await;
-    let done = AtomicUsize::new(0);
-    let password = Password::new(PASSWORD);
-    // The last of them comes from the network of the login.
-    let sign_ups = join_all((0..30).map(async |n: u32| {
-        let _ = at(&world, 100 + n).sign_up(&format!("person-{n}"), &password).await;
-        done.fetch_add(1, Ordering::Relaxed);
-    }));
-    let honest = async {
-        log_in(&world, 129, "alice").await.unwrap();
-        done.load(Ordering::Relaxed)
-    };
-    let (_, before) = join(sign_ups, honest).await;
+#[test]
+fn a_login_does_not_wait_behind_a_sign_up_of_its_network() {
+    let before = run_beside(world(1, 100), async |mut world| {
+        let turns = Turns::of(&mut world);
+        // The last sign-up comes from the network of the login.
+        let (_, honest) = join(sign_ups(&world, &turns), log_in(&world, 129, "alice")).await;
+        honest.unwrap();
+        turns.before_last_login()
+    });
     assert!(before <= 5, "{before} sign-ups came first");
 }
 
