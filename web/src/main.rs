@@ -32,7 +32,7 @@ use rescind_server::{Failure, Node, Settings};
 use rescind_session::SystemRandom;
 use url::Url;
 
-use demo::Stage;
+use demo::DemoState;
 use lab::Sandboxes;
 use pages::Site;
 use settings::{CommandLine, Demo};
@@ -65,7 +65,7 @@ async fn serve(settings: Settings, demo: Demo, peers: Vec<Url>) -> Result<(), Fa
     let shown = match demo {
         Demo::On => {
             let mut rng = SystemRandom::new()?;
-            let stage = Stage::new(
+            let stage = DemoState::new(
                 node.bound(),
                 api,
                 peers,

@@ -17,7 +17,7 @@ use crate::{
     exercise::Exercise,
     refresh::{Answer, Refreshing, refresh_stories},
     rows::{Rows, Where},
-    stories::Outcome,
+    stories::CaseResult,
 };
 
 /// By the name of its place, the name of each chosen line.
@@ -32,7 +32,7 @@ impl Lines {
 }
 
 /// Plays the stories of an exercise on the chosen lines: pairs of a place and the name of its line.
-pub async fn play_chosen(exercise: &Exercise, chosen: &[(String, String)]) -> Vec<Outcome> {
+pub async fn play_chosen(exercise: &Exercise, chosen: &[(String, String)]) -> Vec<CaseResult> {
     let lines = || Lines(chosen.to_vec());
     let stories = match exercise.chapter {
         6 => blacklist_stories(|| {

@@ -14,4 +14,4 @@ pub use chosen::play_chosen;
 pub use exercise::{Exercise, Hint, in_code};
 pub use refresh::{Answer, Refreshing, SessionsOf, refresh_stories};
 pub use rows::{Rows, Where};
-pub use stories::{Outcome, Story};
+pub use stories::{CaseResult, Story};

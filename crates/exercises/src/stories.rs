@@ -39,7 +39,7 @@ pub(crate) use tell;
 
 /// The outcome of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CaseResult {
     pub case: &'static str,
     /// What went wrong, if it failed.
     pub failure: Option<String>,
@@ -47,7 +47,7 @@ pub struct Outcome {
 
 impl Story {
     /// Plays it. The first condition that does not hold has a sentence.
-    pub async fn play(self, exercise: &Exercise) -> Outcome {
+    pub async fn play(self, exercise: &Exercise) -> CaseResult {
         let case = self.case;
         let failure = match self.held.await {
             Ok(conditions) => conditions.iter().position(|holds| !holds).map(|broken| {
@@ -56,6 +56,6 @@ impl Story {
             }),
             Err(error) => Some(format!("The store could not answer: {error}.")),
         };
-        Outcome { case, failure }
+        CaseResult { case, failure }
     }
 }

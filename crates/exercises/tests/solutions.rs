@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rescind_exercises::{Answer, Exercise, Outcome, Refreshing, Rows, in_code, play_chosen};
+use rescind_exercises::{Answer, CaseResult, Exercise, Refreshing, Rows, in_code, play_chosen};
 use rescind_session::{
     ports::{Rotated, Rotation, StoreError},
     token::{Generation, SessionId},
@@ -95,7 +95,7 @@ fn assert_each_hint_repairs_its_cases(exercise: &Exercise, stages: &[Report; 4])
 }
 
 /// Plays the stories of an exercise on lines that were chosen in a browser.
-fn chosen(exercise: &Exercise, lines: [(&str, &str); 3]) -> Vec<Outcome> {
+fn chosen(exercise: &Exercise, lines: [(&str, &str); 3]) -> Vec<CaseResult> {
     let lines = lines.map(|(place, line)| (place.to_owned(), line.to_owned()));
     rescind_conformance::run(play_chosen(exercise, &lines))
 }
@@ -125,7 +125,7 @@ fn chosen_lines_fail_and_pass_like_the_files_of_the_stages() {
     ];
     assert_eq!(lines, stages_of_8().map(|file| file.stories));
     // Only one choice of lines passes each exercise.
-    let passes = |outcomes: &Vec<Outcome>| outcomes.iter().all(|outcome| outcome.failure.is_none());
+    let passes = |outcomes: &Vec<CaseResult>| outcomes.iter().all(|outcome| outcome.failure.is_none());
     let mut passing = 0;
     for insert in ["first", "last", "later"] {
         for check in ["token", "session", "both"] {
@@ -151,7 +151,7 @@ fn every_story_has_its_sentences() {
         let cases: BTreeSet<_> = delivered.stories.iter().map(|story| story.case).collect();
         let told: BTreeSet<_> = exercise.stories.keys().map(String::as_str).collect();
         assert_eq!(told, cases);
-        let is_empty = |story: &Outcome| story.failure.as_deref().is_some_and(str::is_empty);
+        let is_empty = |story: &CaseResult| story.failure.as_deref().is_some_and(str::is_empty);
         assert!(!delivered.stories.iter().any(is_empty), "{delivered}");
         let mut lines = exercise
             .stories

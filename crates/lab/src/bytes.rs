@@ -6,7 +6,7 @@
 
 use rescind_session::{Revocation, Session, SessionState};
 
-use crate::picture::{Picture, PlainRow};
+use crate::snapshot::{PlainRow, Snapshot};
 
 const ID: usize = 16;
 const INSTANT: usize = 8;
@@ -15,11 +15,11 @@ const NUMBER: usize = 8;
 const CHOICE: usize = 1;
 
 /// All stores: rows, log and blacklist.
-pub(crate) fn kept(picture: &Picture) -> usize {
-    let sessions: usize = picture.sessions.iter().map(row).sum();
-    let plain: usize = picture.plain.iter().map(plain_row).sum();
-    let log: usize = picture.log.iter().map(log_entry).sum();
-    sessions + plain + log + picture.blacklist.len() * blacklist_entry()
+pub(crate) fn kept(snapshot: &Snapshot) -> usize {
+    let sessions: usize = snapshot.sessions.iter().map(row).sum();
+    let plain: usize = snapshot.plain.iter().map(plain_row).sum();
+    let log: usize = snapshot.log.iter().map(log_entry).sum();
+    sessions + plain + log + snapshot.blacklist.len() * blacklist_entry()
 }
 
 fn row(session: &Session) -> usize {

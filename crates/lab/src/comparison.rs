@@ -24,8 +24,8 @@ use crate::{
     answer::Answer,
     bytes,
     meter::{Access, Store},
-    picture::Loot,
     sandbox::{Sandbox, SandboxError, Setup},
+    snapshot::Loot,
     trace::{Exchange, Outcome, Who},
 };
 
@@ -392,9 +392,9 @@ impl<'a> Play<'a> {
             self.call().await;
         }
         if now == self.scenario.logout {
-            self.lane.costs.bytes_before = bytes::kept(&self.sandbox.picture().await);
+            self.lane.costs.bytes_before = bytes::kept(&self.sandbox.snapshot().await);
             self.sandbox.log_out().await;
-            self.lane.costs.bytes_after = bytes::kept(&self.sandbox.picture().await);
+            self.lane.costs.bytes_after = bytes::kept(&self.sandbox.snapshot().await);
             self.yours_until = None;
             self.mark(What::LogOut);
         }

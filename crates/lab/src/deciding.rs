@@ -6,7 +6,7 @@
 use rescind_session::Check;
 
 use crate::{
-    meter::{Answer, Call, Operation},
+    meter::{Call, Operation, StoreReply},
     raw::Reply,
 };
 
@@ -222,7 +222,7 @@ fn by_way(asked: Asked, to: Option<&str>, calls: &[Call], check: Check) -> Decid
 
 /// A page redirects to the login both for a revoked token and for none that is valid.
 fn turned_away_by(calls: &[Call], check: Check) -> Decided {
-    if calls.iter().any(|call| call.answer == Answer::OnTheList) {
+    if calls.iter().any(|call| call.answer == StoreReply::OnTheList) {
         Decided::Blacklist
     } else if check == Check::Session && answered(calls, Operation::FindSession).is_some() {
         Decided::SessionRow
@@ -238,9 +238,9 @@ fn refreshed_by(turned_away: bool, calls: &[Call], check: Check) -> Decided {
         return Decided::Generation;
     }
     match (answered(calls, Operation::FindSession), turned_away) {
-        (Some(Answer::Open), false) => Decided::Generation,
-        (Some(Answer::Open), true) => Decided::SessionAge,
-        (Some(Answer::Closed), _) => Decided::SessionRow,
+        (Some(StoreReply::Open), false) => Decided::Generation,
+        (Some(StoreReply::Open), true) => Decided::SessionAge,
+        (Some(StoreReply::Closed), _) => Decided::SessionRow,
         (Some(_), _) => Decided::RefreshTag,
         (None, true) => Decided::TokenThere,
         // The access token was still valid: there was nothing to exchange.
@@ -248,7 +248,7 @@ fn refreshed_by(turned_away: bool, calls: &[Call], check: Check) -> Decided {
     }
 }
 
-fn answered(calls: &[Call], operation: Operation) -> Option<Answer> {
+fn answered(calls: &[Call], operation: Operation) -> Option<StoreReply> {
     let mut calls = calls.iter().rev();
     calls.find(|call| call.operation == operation).map(|call| call.answer)
 }

@@ -20,10 +20,10 @@ const SILENT: Duration = Duration::from_secs(2);
 
 /// The state of the blacklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mood {
+pub enum BlacklistFault {
     /// It answers at once.
     #[default]
-    Well,
+    None,
     /// It answers late, but in time.
     Slow,
     /// It does not answer.
@@ -31,18 +31,18 @@ pub enum Mood {
 }
 
 #[derive(Default)]
-pub(crate) struct MoodyBlacklist {
+pub(crate) struct FaultyBlacklist {
     inner: MemoryBlacklist,
-    mood: Mutex<Mood>,
+    fault: Mutex<BlacklistFault>,
 }
 
-impl MoodyBlacklist {
-    pub(crate) fn mood(&self) -> Mood {
-        *self.mood.lock().unwrap_or_else(PoisonError::into_inner)
+impl FaultyBlacklist {
+    pub(crate) fn fault(&self) -> BlacklistFault {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_mood(&self, mood: Mood) {
-        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    pub(crate) fn set_fault(&self, fault: BlacklistFault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// The blacklist without its fault, for snapshots.
@@ -51,7 +51,7 @@ impl MoodyBlacklist {
     }
 }
 
-impl Around<dyn Blacklist> for MoodyBlacklist {
+impl Around<dyn Blacklist> for FaultyBlacklist {
     fn inner(&self) -> impl Deref<Target = dyn Blacklist> + Send + Sync {
         &self.inner as &dyn Blacklist
     }
@@ -61,12 +61,12 @@ impl Around<dyn Blacklist> for MoodyBlacklist {
         _: Call<'_>,
         next: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        match self.mood() {
-            Mood::Well => {}
-            Mood::Slow => tokio::time::sleep(SLOW).await,
+        match self.fault() {
+            BlacklistFault::None => {}
+            BlacklistFault::Slow => tokio::time::sleep(SLOW).await,
             // The caller has timed out long before. But writes are never dropped: they must end, or they would keep an
             // abandoned sandbox in memory.
-            Mood::Stopped => {
+            BlacklistFault::Stopped => {
                 tokio::time::sleep(SILENT).await;
                 return Err(StoreError::unavailable("the blacklist does not answer"));
             }
@@ -81,8 +81,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_write_to_a_silent_blacklist_ends() {
-        let blacklist = MoodyBlacklist::default();
-        blacklist.set_mood(Mood::Stopped);
+        let blacklist = FaultyBlacklist::default();
+        blacklist.set_fault(BlacklistFault::Stopped);
         let outcome = tokio::time::timeout(2 * SILENT, blacklist.insert(&[])).await;
         assert!(matches!(outcome, Ok(Err(StoreError::Unavailable(_)))), "{outcome:?}");
     }

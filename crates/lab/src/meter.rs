@@ -63,7 +63,7 @@ pub struct Call {
     /// The operation.
     pub operation: Operation,
     /// The store's answer.
-    pub answer: Answer,
+    pub answer: StoreReply,
     /// How long the answer took; `None` if it never came.
     pub took: Duration,
     /// The session whose row it read or wrote.
@@ -176,7 +176,7 @@ impl Operation {
 
 /// What a store answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum StoreReply {
     /// It exists.
     Found,
     /// It does not exist.
@@ -203,7 +203,7 @@ pub enum Answer {
     None,
 }
 
-impl Answer {
+impl StoreReply {
     /// For people.
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -240,7 +240,7 @@ impl Meter {
         &self,
         call: Begun,
         waiting: impl Future<Output = Result<T, StoreError>>,
-        told: impl FnOnce(Reply<'_>) -> Told,
+        told: impl FnOnce(Reply<'_>) -> Recorded,
     ) -> Result<T, StoreError> {
         // Only a stopwatch: no decision depends on it.
         let started = Instant::now();
@@ -248,8 +248,8 @@ impl Meter {
         let mut outcome = waiting.await;
         let told = match &mut outcome {
             Ok(answer) => told(answer.reply()),
-            Err(_) => Told {
-                answer: Answer::Failed,
+            Err(_) => Recorded {
+                answer: StoreReply::Failed,
                 generation: None,
             },
         };
@@ -263,7 +263,7 @@ impl Meter {
     }
 
     /// A call of a store that is not a port, and answers at once.
-    pub(crate) fn plain<T>(&self, store: Store, operation: Operation, ask: impl FnOnce() -> (T, Answer)) -> T {
+    pub(crate) fn plain<T>(&self, store: Store, operation: Operation, ask: impl FnOnce() -> (T, StoreReply)) -> T {
         let started = Instant::now();
         let place = self.begin(Begun(store, operation, None));
         let (told, answer) = ask();
@@ -279,7 +279,7 @@ impl Meter {
         calls.push(Call {
             store,
             operation,
-            answer: Answer::None,
+            answer: StoreReply::None,
             took: Duration::ZERO,
             session,
             generation: None,
@@ -292,8 +292,8 @@ impl Meter {
 struct Begun(Store, Operation, Option<SessionId>);
 
 /// What an answer tells.
-struct Told {
-    answer: Answer,
+struct Recorded {
+    answer: StoreReply,
     generation: Option<Generation>,
 }
 
@@ -379,24 +379,24 @@ fn begun(call: decorate::Call<'_>) -> Option<Begun> {
     Some(Begun(store, operation, session))
 }
 
-fn told(call: decorate::Call<'_>, reply: &Reply<'_>) -> Told {
+fn told(call: decorate::Call<'_>, reply: &Reply<'_>) -> Recorded {
     let answer = match reply {
         Reply::User(None)
         | Reply::Credentials(None)
         | Reply::Session(None)
         | Reply::PasswordSet(PasswordSet::NoSuchUser)
-        | Reply::Closed(Closed::NoSuchSession) => Answer::NothingFound,
+        | Reply::Closed(Closed::NoSuchSession) => StoreReply::NothingFound,
         Reply::Session(Some(session)) => match session.state {
-            SessionState::Open => Answer::Open,
-            SessionState::Closed { .. } => Answer::Closed,
+            SessionState::Open => StoreReply::Open,
+            SessionState::Closed { .. } => StoreReply::Closed,
         },
         Reply::Inserted(Inserted::NameTaken) | Reply::Opened(Opened::Superseded) | Reply::Rotated(Rotated::Lost) => {
-            Answer::TooLate
+            StoreReply::TooLate
         }
-        Reply::Closed(Closed::Already(_)) => Answer::WasClosed,
-        Reply::RevocationStatus(RevocationStatus::NotRevoked) => Answer::NotOnTheList,
-        Reply::RevocationStatus(RevocationStatus::Revoked(_)) => Answer::OnTheList,
-        Reply::RevocationStatus(RevocationStatus::Incomplete) => Answer::Incomplete,
+        Reply::Closed(Closed::Already(_)) => StoreReply::WasClosed,
+        Reply::RevocationStatus(RevocationStatus::NotRevoked) => StoreReply::NotOnTheList,
+        Reply::RevocationStatus(RevocationStatus::Revoked(_)) => StoreReply::OnTheList,
+        Reply::RevocationStatus(RevocationStatus::Incomplete) => StoreReply::Incomplete,
         Reply::User(_)
         | Reply::Credentials(_)
         | Reply::Epoch(_)
@@ -405,16 +405,16 @@ fn told(call: decorate::Call<'_>, reply: &Reply<'_>) -> Told {
         | Reply::LogSnapshot(_)
         | Reply::Tail(_)
         | Reply::StoreClock(_)
-        | Reply::ClaimOutcome(_) => Answer::Found,
-        _ => Answer::Done,
+        | Reply::ClaimOutcome(_) => StoreReply::Found,
+        _ => StoreReply::Done,
     };
     let generation = match (call, reply) {
-        (decorate::Call::Open(session, _), _) if answer == Answer::Done => Some(session.generation()),
-        (decorate::Call::Rotate(rotation), _) if answer == Answer::Done => Some(rotation.to),
+        (decorate::Call::Open(session, _), _) if answer == StoreReply::Done => Some(session.generation()),
+        (decorate::Call::Rotate(rotation), _) if answer == StoreReply::Done => Some(rotation.to),
         (_, Reply::Session(Some(session))) => Some(session.generation()),
         _ => None,
     };
-    Told { answer, generation }
+    Recorded { answer, generation }
 }
 
 #[cfg(test)]
@@ -468,9 +468,9 @@ mod tests {
             .map(|call| (call.access(), call.operation, call.answer))
             .collect();
         let expected = [
-            (Access::Read, Operation::Check, Answer::Incomplete),
-            (Access::Write, Operation::Insert, Answer::Done),
-            (Access::Read, Operation::Check, Answer::OnTheList),
+            (Access::Read, Operation::Check, StoreReply::Incomplete),
+            (Access::Write, Operation::Insert, StoreReply::Done),
+            (Access::Read, Operation::Check, StoreReply::OnTheList),
         ];
         assert_eq!(seen, expected);
     }
@@ -481,6 +481,6 @@ mod tests {
         let call = Begun(Store::Users, Operation::FindUser, None);
         let waiting = meter.watch(call, std::future::pending::<Result<(), _>>(), |_| unreachable!());
         drop(tokio::time::timeout(Duration::ZERO, waiting).await);
-        assert_eq!(meter.calls().first().map(|call| call.answer), Some(Answer::None));
+        assert_eq!(meter.calls().first().map(|call| call.answer), Some(StoreReply::None));
     }
 }

@@ -27,7 +27,7 @@ use rescind_api::{Form, Problem, Rescind};
 use rescind_session::{Device, Password, SessionService, token::ClientId};
 
 use crate::{
-    meter::{Answer, Meter, Operation, Store},
+    meter::{Meter, Operation, Store, StoreReply},
     raw::NameAndPassword,
 };
 
@@ -90,7 +90,7 @@ impl PlainSessions {
         Ok(self.service.now()?.checked_add(life)?)
     }
 
-    async fn watch<T>(&self, operation: Operation, answer: impl FnOnce() -> (T, Answer)) -> T {
+    async fn watch<T>(&self, operation: Operation, answer: impl FnOnce() -> (T, StoreReply)) -> T {
         self.meter.plain(Store::Sessions, operation, answer)
     }
 }
@@ -102,9 +102,9 @@ impl SessionStore for PlainSessions {
         let look = || {
             let found = self.store.with(|rows| rows.get(key.as_ref()).cloned());
             match found {
-                Some((row, until)) if now < until => (Some(row), Answer::Open),
-                Some(_) => (None, Answer::Closed),
-                None => (None, Answer::NothingFound),
+                Some((row, until)) if now < until => (Some(row), StoreReply::Open),
+                Some(_) => (None, StoreReply::Closed),
+                None => (None, StoreReply::NothingFound),
             }
         };
         Ok(self.watch(Operation::FindSession, look).await)
@@ -116,7 +116,7 @@ impl SessionStore for PlainSessions {
         let key = self.store.new_key();
         let write = || {
             self.store.with(|rows| rows.insert(key.clone(), (row, until)));
-            ((), Answer::Done)
+            ((), StoreReply::Done)
         };
         self.watch(Operation::Open, write).await;
         SessionKey::try_from(key).map_err(|error| SaveError::Other(error.into()))
@@ -129,7 +129,7 @@ impl SessionStore for PlainSessions {
             let found = self
                 .store
                 .with(|rows| rows.get_mut(key.as_ref()).map(|kept| *kept = (row, until)));
-            ((), found.map_or(Answer::NothingFound, |()| Answer::Done))
+            ((), found.map_or(StoreReply::NothingFound, |()| StoreReply::Done))
         };
         self.watch(Operation::Rotate, write).await;
         Ok(key)
@@ -146,7 +146,7 @@ impl SessionStore for PlainSessions {
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let write = || {
             let found = self.store.with(|rows| rows.remove(key.as_ref()));
-            ((), found.map_or(Answer::NothingFound, |_| Answer::Done))
+            ((), found.map_or(StoreReply::NothingFound, |_| StoreReply::Done))
         };
         self.watch(Operation::Close, write).await;
         Ok(())

@@ -23,11 +23,11 @@ use crate::{
     clock::Machine,
     deciding::Asked,
     elsewhere::{Elsewhere, LISTENED, to_the_service},
-    faults::Mood,
-    picture::{Loot, Picture, PlainRow},
+    faults::BlacklistFault,
     plain,
     raw::{ACCESS_COOKIE, REFRESH_COOKIE, Request},
     server::{Hardware, Kind, Server},
+    snapshot::{Loot, PlainRow, Snapshot},
     step::Step,
     trace::{Exchange, Outcome, Recorder, Who},
 };
@@ -279,7 +279,7 @@ impl Sandbox {
             exchanges,
             maintenance,
             news,
-            after: self.picture().await,
+            after: self.snapshot().await,
         };
         self.steps.push(step);
         self.steps.last().ok_or(Refused::TooManySteps)
@@ -298,9 +298,9 @@ impl Sandbox {
             Action::BlacklistForgets => {
                 let _ = self.hardware.blacklist.inner().forget();
             }
-            Action::BlacklistSlow => self.hardware.blacklist.set_mood(Mood::Slow),
-            Action::BlacklistStops => self.hardware.blacklist.set_mood(Mood::Stopped),
-            Action::BlacklistWell => self.hardware.blacklist.set_mood(Mood::Well),
+            Action::BlacklistSlow => self.hardware.blacklist.set_fault(BlacklistFault::Slow),
+            Action::BlacklistStops => self.hardware.blacklist.set_fault(BlacklistFault::Stopped),
+            Action::BlacklistWell => self.hardware.blacklist.set_fault(BlacklistFault::None),
             Action::LoseReply => self.loses_next_reply = true,
             Action::KillServer => self.server = None,
             Action::StartServer => {
@@ -549,7 +549,7 @@ impl Sandbox {
     }
 
     /// A snapshot.
-    pub async fn picture(&self) -> Picture {
+    pub async fn snapshot(&self) -> Snapshot {
         let mut sessions = Vec::new();
         for id in &self.sessions {
             if let Ok(Some(session)) = self.hardware.sessions.find(*id).await {
@@ -578,7 +578,7 @@ impl Sandbox {
                 on_it.push(entry.clone());
             }
         }
-        Picture {
+        Snapshot {
             at: self.now,
             server_time: self.service().and_then(|service| service.now().ok()),
             wall_clock: self.hardware.machine.wall(),
@@ -593,7 +593,7 @@ impl Sandbox {
                 Ok(RevocationStatus::NotRevoked)
             ),
             heard: self.elsewhere.as_ref().map(|elsewhere| elsewhere.heard().clone()),
-            mood: self.hardware.blacklist.mood(),
+            fault: self.hardware.blacklist.fault(),
             loses_next_reply: self.loses_next_reply,
         }
     }

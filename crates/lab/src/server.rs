@@ -34,7 +34,7 @@ use url::Url;
 
 use crate::{
     clock::Machine,
-    faults::MoodyBlacklist,
+    faults::FaultyBlacklist,
     meter::{Call, Meter, metered_service},
     plain::{self, PlainStore},
     raw::{NameAndPassword, ORIGIN, Reply, Request},
@@ -74,7 +74,7 @@ pub(crate) struct Hardware {
     pub(crate) users: Arc<MemoryUsers>,
     pub(crate) sessions: Arc<MemorySessions>,
     pub(crate) plain: Arc<PlainStore>,
-    pub(crate) blacklist: Arc<MoodyBlacklist>,
+    pub(crate) blacklist: Arc<FaultyBlacklist>,
     signing_key: Option<SecretString>,
     refresh_keys: RefreshKeys,
     rng: Mutex<StdRng>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{action::Action, meter::Call, picture::Picture, trace::Exchange};
+use crate::{action::Action, meter::Call, snapshot::Snapshot, trace::Exchange};
 
 #[derive(Clone)]
 pub struct Step {
@@ -19,7 +19,7 @@ pub struct Step {
     /// What reached the service elsewhere, while time passed.
     pub news: Vec<Exchange>,
     /// The snapshot afterwards.
-    pub after: Picture,
+    pub after: Snapshot,
 }
 
 impl Step {

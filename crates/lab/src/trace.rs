@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     deciding::{Asked, Decided, decided},
-    meter::{Access, Answer, Call, Meter, Operation, Store, metered_service},
+    meter::{Access, Call, Meter, Operation, Store, StoreReply, metered_service},
     raw::{Reply, Request},
 };
 
@@ -187,7 +187,7 @@ impl Exchange {
         };
         let found = last(Operation::FindSession)?;
         if let Some(Call {
-            answer: Answer::Done,
+            answer: StoreReply::Done,
             generation: Some(next),
             ..
         }) = last(Operation::Rotate)
@@ -195,9 +195,9 @@ impl Exchange {
             return Some(Refreshed::Next(*next));
         }
         match (found.answer, last(Operation::CloseForReuse)) {
-            (Answer::Closed, _) => Some(Refreshed::Closed),
-            (Answer::Open, Some(_)) => Some(Refreshed::Reused),
-            (Answer::Open, None) if !self.is_refused() => found.generation.map(Refreshed::Forgiven),
+            (StoreReply::Closed, _) => Some(Refreshed::Closed),
+            (StoreReply::Open, Some(_)) => Some(Refreshed::Reused),
+            (StoreReply::Open, None) if !self.is_refused() => found.generation.map(Refreshed::Forgiven),
             _ => self.code().map(|code| Refreshed::Refused(code.to_owned())),
         }
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use rescind_lab::{
     Asked, Decided, Exchange, Outcome, Refreshed, Who,
-    meter::{Answer, Call, Operation, Store},
+    meter::{Call, Operation, Store, StoreReply},
     raw::{Reply, Request},
 };
 use rescind_session::{Check, token::SessionId};
 
-fn call(operation: Operation, answer: Answer) -> Call {
+fn call(operation: Operation, answer: StoreReply) -> Call {
     Call {
         store: Store::Sessions,
         operation,
@@ -57,22 +57,29 @@ fn a_store_that_does_not_answer_decides_nothing() {
 #[test]
 fn store_calls_show_which_check_decided_a_browsers_refresh() {
     let found = |answer| call(Operation::FindSession, answer);
-    let check = call(Operation::Check, Answer::NotOnTheList);
+    let check = call(Operation::Check, StoreReply::NotOnTheList);
     for (calls, to, expected) in [
         (
-            vec![found(Answer::Open), call(Operation::Rotate, Answer::Done)],
+            vec![found(StoreReply::Open), call(Operation::Rotate, StoreReply::Done)],
             "/refresh?renewed=1",
             Decided::Generation,
         ),
         (
-            vec![found(Answer::Open), call(Operation::CloseForReuse, Answer::Done)],
+            vec![
+                found(StoreReply::Open),
+                call(Operation::CloseForReuse, StoreReply::Done),
+            ],
             "/login?next=/",
             Decided::Generation,
         ),
-        (vec![found(Answer::Open)], "/demo", Decided::Generation),
-        (vec![found(Answer::Open)], "/login?next=/", Decided::SessionAge),
-        (vec![found(Answer::Closed)], "/login?next=/", Decided::SessionRow),
-        (vec![found(Answer::NothingFound)], "/login?next=/", Decided::RefreshTag),
+        (vec![found(StoreReply::Open)], "/demo", Decided::Generation),
+        (vec![found(StoreReply::Open)], "/login?next=/", Decided::SessionAge),
+        (vec![found(StoreReply::Closed)], "/login?next=/", Decided::SessionRow),
+        (
+            vec![found(StoreReply::NothingFound)],
+            "/login?next=/",
+            Decided::RefreshTag,
+        ),
         (vec![], "/login?next=/", Decided::TokenThere),
         (vec![check], "/account", Decided::Blacklist),
     ] {
@@ -87,7 +94,7 @@ fn a_private_page_redirects_for_expiry_the_blacklist_or_no_token() {
     let to = |to, calls: &[Call]| seen(Asked::Private, 303, None, Some(to), calls, Check::Blacklist).decided;
     assert_eq!(to("/refresh?next=/account", &[]), Decided::Expiry);
     assert_eq!(to("/login?next=/account", &[]), Decided::TokenThere);
-    let revoked = [call(Operation::Check, Answer::OnTheList)];
+    let revoked = [call(Operation::Check, StoreReply::OnTheList)];
     assert_eq!(to("/login?next=/account", &revoked), Decided::Blacklist);
 }
 
@@ -99,15 +106,15 @@ fn store_calls_show_the_outcome_of_a_refresh() {
         generation: Some(generation.into()),
         ..call(operation, answer)
     };
-    let found = call(Operation::FindSession, Answer::Open, 1);
-    let rotated = call(Operation::Rotate, Answer::Done, 2);
-    let closed = call(Operation::CloseForReuse, Answer::Done, 0);
+    let found = call(Operation::FindSession, StoreReply::Open, 1);
+    let rotated = call(Operation::Rotate, StoreReply::Done, 2);
+    let closed = call(Operation::CloseForReuse, StoreReply::Done, 0);
     for (calls, expected) in [
         (vec![found, rotated], Some(Refreshed::Next(2.into()))),
         (vec![found], Some(Refreshed::Forgiven(1.into()))),
         (vec![found, closed], Some(Refreshed::Reused)),
         (
-            vec![call(Operation::FindSession, Answer::Closed, 1)],
+            vec![call(Operation::FindSession, StoreReply::Closed, 1)],
             Some(Refreshed::Closed),
         ),
         (vec![], None),

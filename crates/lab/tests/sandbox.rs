@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::{Action, Answer, Decided, MOST_STEPS, Mood, Outcome, Refused, Sandbox, Setup, Step, Who};
+use rescind_lab::{Action, Answer, BlacklistFault, Decided, MOST_STEPS, Outcome, Refused, Sandbox, Setup, Step, Who};
 use rescind_session::Preset;
 
 async fn sandbox(answer: Answer) -> Sandbox {
@@ -123,8 +123,8 @@ async fn a_logout_with_a_stopped_blacklist_is_unconfirmed_but_takes_effect() {
     assert_eq!(press(&mut sandbox, Action::Replay).await, Outcome::CannotTell);
     let step = sandbox.press(Action::BlacklistWell).await.unwrap();
     assert_eq!(
-        (step.after.mood, step.after.blacklist.len()),
-        (Mood::Well, 1),
+        (step.after.fault, step.after.blacklist.len()),
+        (BlacklistFault::None, 1),
         "it is carried over"
     );
     assert_eq!(press(&mut sandbox, Action::Replay).await, Outcome::Refused);

@@ -8,11 +8,11 @@ use rescind_api::{Problem, Rescind, browser};
 use rescind_session::{Device, LogoutCredential};
 
 use super::{
-    SCREEN, Stage,
+    DemoState, SCREEN,
     heist::{Act, Heist},
-    standing::Tried,
+    robbery_state::Tried,
     visitors::Visit,
-    watching::{Told, Watched},
+    watching::{ProblemCode, Watched},
 };
 use crate::{accounts::VICTIM, pages::see_other};
 
@@ -21,10 +21,10 @@ use crate::{accounts::VICTIM, pages::see_other};
 pub(crate) async fn rob(
     request: HttpRequest,
     rescind: Rescind,
-    stage: Data<Stage>,
+    state: Data<DemoState>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
-    let login = stage.copies.log_in_browser(&request, &rescind, VICTIM).await?;
+    let login = state.copies.log_in_browser(&request, &rescind, VICTIM).await?;
     let login = login.ok_or(Problem::InvalidCredentials)?;
     let now = rescind.service().now()?;
     {
@@ -34,13 +34,13 @@ pub(crate) async fn rob(
         let heist = Heist::of(login.access_token().clone(), login.claims(), refreshes, now, act);
         remembered.heist = Some(heist);
     }
-    try_doors(&rescind, &stage, &visit).await?;
+    try_doors(&rescind, &state, &visit).await?;
     Ok(see_other(SCREEN))
 }
 
 pub(crate) async fn thief_tries(
     rescind: Rescind,
-    stage: Data<Stage>,
+    state: Data<DemoState>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
     let now = rescind.service().now()?;
@@ -52,18 +52,18 @@ pub(crate) async fn thief_tries(
         .filter(slow)
         .map(|heist| heist.refresh.is_some());
     if let Some(both_refresh) = loot {
-        play_again(&rescind, &stage, &visit, both_refresh).await?;
+        play_again(&rescind, &state, &visit, both_refresh).await?;
     }
-    try_doors(&rescind, &stage, &visit).await?;
+    try_doors(&rescind, &state, &visit).await?;
     Ok(see_other(SCREEN))
 }
 
 /// For a reader who read for longer than a token lives: the login, the theft and the end of the session happen again, so
 /// that the doors answer as they would have answered a faster reader. The browser keeps what it has.
-async fn play_again(rescind: &Rescind, stage: &Stage, visit: &Visit, both_refresh: bool) -> Result<(), Problem> {
+async fn play_again(rescind: &Rescind, state: &DemoState, visit: &Visit, both_refresh: bool) -> Result<(), Problem> {
     let (service, device) = (rescind.service(), Device::default());
     let client = rescind.settings().client_id.clone();
-    let login = stage
+    let login = state
         .copies
         .log_in(service, VICTIM, &visit.own, client, device.clone())
         .await?;
@@ -89,14 +89,14 @@ async fn play_again(rescind: &Rescind, stage: &Stage, visit: &Visit, both_refres
     Ok(())
 }
 
-async fn try_doors(rescind: &Rescind, stage: &Stage, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {
+async fn try_doors(rescind: &Rescind, state: &DemoState, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {
     let token = visit.lock().heist.as_ref().map(|heist| heist.access.clone());
     let Some(token) = token else { return Ok(()) };
     let (service, check) = (rescind.service(), rescind.service().policy().check);
     let at = service.now()?;
-    let [asking, signature] = stage.thief.try_doors(visit, &token, check).await;
+    let [asking, signature] = state.thief.try_doors(visit, &token, check).await;
     let now = service.now()?;
-    let elsewhere = stage.thief.try_peers(&stage.peers, &token, check).await;
+    let elsewhere = state.thief.try_peers(&state.peers, &token, check).await;
     // The other nodes cannot write into this visitor's log.
     for entry in elsewhere
         .iter()
@@ -145,14 +145,14 @@ pub(crate) async fn thief_steals_refresh(
 
 pub(crate) async fn thief_refreshes(
     rescind: Rescind,
-    stage: Data<Stage>,
+    state: Data<DemoState>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
     let token = visit.lock().heist.as_ref().and_then(|heist| heist.refresh.clone());
     let Some(token) = token else {
         return Ok(see_other(SCREEN));
     };
-    if let Some((access, refresh)) = stage.thief.refresh(&visit, &token).await {
+    if let Some((access, refresh)) = state.thief.refresh(&visit, &token).await {
         let claims = rescind.service().genuine_claims(access.expose_secret());
         let now = rescind.service().now()?;
         if let (Some(heist), Ok(claims)) = (&mut visit.lock().heist, claims) {
@@ -172,7 +172,7 @@ pub(crate) async fn you_refresh(request: HttpRequest, rescind: Rescind) -> actix
         {
             let mut reply = see_other(SCREEN);
             // The screen shows the outcome, and a redirect has no body, but the log needs the code.
-            reply.extensions_mut().insert(Told(problem.code()));
+            reply.extensions_mut().insert(ProblemCode(problem.code()));
             Ok(reply)
         }
         Err(problem) => Err(problem.into()),

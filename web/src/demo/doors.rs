@@ -13,15 +13,15 @@ use serde::Serialize;
 use super::{
     log::{ASKING_DOOR, SIGNATURE_DOOR},
     peers::Attempt,
+    robbery_state::RobberyState,
     scene::Scene,
-    standing::Standing,
     words::WORDS,
 };
 use crate::{
     accounts::shown,
     content::{Facts, say, word, yes},
     pages::{read, times::Time},
-    trace::{Said as Colour, reply, stage::Door},
+    trace::{VerdictColour, reply, stage::Door},
 };
 
 const NOTES: [(&str, &str); 2] = [
@@ -65,7 +65,7 @@ async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, P
 
 /// A door's answer.
 #[derive(Debug, Clone, Copy)]
-enum Said {
+enum DoorResult {
     /// The token was not tried yet.
     Nothing,
     /// It was tried before the session ended, and not since.
@@ -80,12 +80,12 @@ enum Said {
     NoAnswer,
 }
 
-impl Said {
-    fn at(standing: &Standing, first: bool, now: Timestamp) -> Self {
-        let (Some(tried), Some(thief)) = (&standing.tried, &standing.thief) else {
+impl DoorResult {
+    fn at(robbery: &RobberyState, first: bool, now: Timestamp) -> Self {
+        let (Some(tried), Some(thief)) = (&robbery.tried, &robbery.thief) else {
             return Self::Nothing;
         };
-        let (exchange, ended) = (&tried.at_door(first).exchange, standing.ended_at());
+        let (exchange, ended) = (&tried.at_door(first).exchange, robbery.ended_at());
         match exchange.reply {
             _ if ended.is_some_and(|ended| tried.at < ended) => Self::Stale,
             None => Self::NoAnswer,
@@ -97,11 +97,11 @@ impl Said {
     }
 
     /// What it means, which sets its colour.
-    fn colour(self) -> Colour {
+    fn colour(self) -> VerdictColour {
         match self {
-            Self::In | Self::StillIn => Colour::ThiefIn,
-            Self::Refused => Colour::KeptOut,
-            Self::Nothing | Self::Stale | Self::WasIn | Self::NoAnswer => Colour::Unknown,
+            Self::In | Self::StillIn => VerdictColour::ThiefIn,
+            Self::Refused => VerdictColour::KeptOut,
+            Self::Nothing | Self::Stale | Self::WasIn | Self::NoAnswer => VerdictColour::Unknown,
         }
     }
 }
@@ -116,20 +116,20 @@ pub(super) fn both(scene: &Scene, facts: &Facts) -> [Door; 2] {
 }
 
 /// The verdict of each door after some moments: for the time line.
-pub(super) fn verdicts(standing: &Standing, now: Timestamp) -> Vec<Option<Colour>> {
-    let doors = [true, false].map(|first| Said::at(standing, first, now).colour());
-    doors.map(|said| standing.thief.is_some().then_some(said)).into()
+pub(super) fn verdicts(robbery: &RobberyState, now: Timestamp) -> Vec<Option<VerdictColour>> {
+    let doors = [true, false].map(|first| DoorResult::at(robbery, first, now).colour());
+    doors.map(|said| robbery.thief.is_some().then_some(said)).into()
 }
 
 /// `check`: what this door checks after signature and expiry.
 fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door {
     let first = path == ASKING_DOOR;
-    let standing = &scene.standing;
-    let said = Said::at(standing, first, scene.now);
-    let answer = standing.tried.as_ref().map(|tried| tried.at_door(first));
-    let answer = answer.filter(|_| !matches!(said, Said::Stale | Said::NoAnswer));
+    let robbery = &scene.robbery;
+    let said = DoorResult::at(robbery, first, scene.now);
+    let answer = robbery.tried.as_ref().map(|tried| tried.at_door(first));
+    let answer = answer.filter(|_| !matches!(said, DoorResult::Stale | DoorResult::NoAnswer));
     let note = answer.and_then(|answer| answer.note.as_deref());
-    let note = note.filter(|_| said.colour() == Colour::ThiefIn);
+    let note = note.filter(|_| said.colour() == VerdictColour::ThiefIn);
     let code = answer.and_then(|answer| answer.exchange.code());
     let facts = facts
         .clone()
@@ -138,14 +138,14 @@ fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door 
         .with("code", code.unwrap_or_default())
         .with("status", answer.map_or_else(String::new, Attempt::status))
         .with("asked", word(check))
-        .with("bought", yes(standing.both_refresh()))
+        .with("bought", yes(robbery.both_refresh()))
         .with("note", note.unwrap_or_default())
         .with("read", yes(note.is_some()));
     let (id, name) = match first {
         true => ("door-blacklist", "Door 1"),
         false => ("door-signature", "Door 2"),
     };
-    let until = standing.thief.as_ref().filter(|_| matches!(said, Said::StillIn));
+    let until = robbery.thief.as_ref().filter(|_| matches!(said, DoorResult::StillIn));
     Door {
         id,
         name,

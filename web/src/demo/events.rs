@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    Stage, log,
+    DemoState, log,
     visitors::{MOST_STREAMS, Visit},
     watching::Watched,
 };
@@ -34,9 +34,9 @@ const STILL_HERE: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 const AGAIN: (header::HeaderName, &str) = (header::RETRY_AFTER, "5");
 
-pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpResponse {
+pub(crate) async fn stream(Watched(visit): Watched, state: Data<DemoState>) -> HttpResponse {
     let own = Arc::clone(&visit.streams).try_acquire_owned();
-    let [first, others] = &stage.streams;
+    let [first, others] = &state.streams;
     let all = if visit.streams.available_permits() + 1 == MOST_STREAMS {
         first
     } else {
@@ -48,12 +48,12 @@ pub(crate) async fn stream(Watched(visit): Watched, stage: Data<Stage>) -> HttpR
     let now = Instant::now();
     let log = LiveLog {
         changes: visit.changes(),
-        ending: stage.ending(),
+        ending: state.ending(),
         still_here: interval_at(now + STILL_HERE, STILL_HERE),
         ends: now + LONGEST,
         greeted: false,
         visit,
-        stores: Arc::clone(&stage.stores),
+        stores: Arc::clone(&state.stores),
         _permits: [own, one_of_all],
     };
     let events = stream::unfold(log, |mut log| async {

@@ -1,14 +1,14 @@
 //! One robbery: the stolen tokens, and what happened, moment by moment.
 //!
 //! Without I/O: handlers and the middleware report what they saw, and the screen reads it. How things stand after a moment is
-//! a [`Standing`], folded from the moments up to it, so that each step of the story can be shown again.
+//! a [`RobberyState`], folded from the moments up to it, so that each step of the story can be shown again.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rescind_lab::{
     Asked, Outcome, Who,
-    meter::{Answer, Operation},
+    meter::{Operation, StoreReply},
 };
 use rescind_session::{
     IssuedTokens,
@@ -17,7 +17,7 @@ use rescind_session::{
 
 use super::{
     log::Entry,
-    standing::{Moment, Standing, Tried, What},
+    robbery_state::{Moment, RobberyState, Tried, What},
 };
 
 /// How many moments are kept. Of more, the first three stay, since the story began with them.
@@ -32,7 +32,7 @@ pub(crate) struct Heist {
     pub(super) act: Act,
     pub(super) moments: Vec<Moment>,
     /// After the first moments, and those that were not kept; `None` while all are kept.
-    begun: Option<Standing>,
+    begun: Option<RobberyState>,
 }
 
 /// The part of the story that a robbery is for.
@@ -62,15 +62,15 @@ impl Heist {
     }
 
     /// How things stood after so many moments.
-    pub(crate) fn after(&self, moments: usize) -> Standing {
+    pub(crate) fn after(&self, moments: usize) -> RobberyState {
         let moments = self.moments.get(..moments).unwrap_or(&self.moments);
         match (&self.begun, moments.get(FIRST_MOMENTS..)) {
-            (Some(begun), Some(later)) if !later.is_empty() => later.iter().fold(begun.clone(), Standing::after),
-            _ => moments.iter().fold(Standing::default(), Standing::after),
+            (Some(begun), Some(later)) if !later.is_empty() => later.iter().fold(begun.clone(), RobberyState::after),
+            _ => moments.iter().fold(RobberyState::default(), RobberyState::after),
         }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn robbery(&self) -> RobberyState {
         self.after(self.moments.len())
     }
 
@@ -91,7 +91,7 @@ impl Heist {
 
     /// The part of the next robbery: the second once the first was seen to its end.
     pub(crate) fn next_act(&self) -> Act {
-        let now = self.standing();
+        let now = self.robbery();
         match self.act {
             Act::First if now.tried_after_end() && now.reuse().is_none() => Act::Second,
             _ => Act::First,
@@ -103,7 +103,7 @@ impl Heist {
         let Ok(presented) = PresentedRefreshToken::parse(token.expose_secret()) else {
             return;
         };
-        if presented.unverified_session_id() != self.session || !self.standing().is_open() {
+        if presented.unverified_session_id() != self.session || !self.robbery().is_open() {
             return;
         }
         self.refresh = Some(token.clone());
@@ -122,8 +122,8 @@ impl Heist {
 
     /// Whether the stolen token expired before the thief could try it after the end.
     pub(crate) fn has_expired_untried(&self, now: Timestamp) -> bool {
-        let standing = self.standing();
-        standing.ended_at().is_some() && standing.thief.is_some_and(|thief| now >= thief.expires_at)
+        let robbery = self.robbery();
+        robbery.ended_at().is_some() && robbery.thief.is_some_and(|thief| now >= thief.expires_at)
     }
 
     /// The same happened again with these tokens, and their session was ended.
@@ -139,20 +139,20 @@ impl Heist {
 
     /// According to its row, the session was ended, by a request that was not seen here.
     pub(crate) fn found_ended(&mut self, at: Timestamp, how: &'static str) {
-        if self.standing().is_open() {
+        if self.robbery().is_open() {
             self.remember(at, Who::You, What::Ended(how));
         }
     }
 
     pub(crate) fn saw(&mut self, entry: &Entry) {
-        let standing = self.standing();
+        let robbery = self.robbery();
         match entry.exchange.asked {
-            Asked::LogOut if standing.keeps_cookies() && self.is_about_this(entry) => {
+            Asked::LogOut if robbery.keeps_cookies() && self.is_about_this(entry) => {
                 let mut calls = entry.exchange.calls.iter();
-                let closed = calls.any(|call| (call.operation, call.answer) == (Operation::Close, Answer::Done));
+                let closed = calls.any(|call| (call.operation, call.answer) == (Operation::Close, StoreReply::Done));
                 let what = match entry.exchange.outcome {
                     Outcome::Accepted => What::LoggedOut,
-                    Outcome::CannotTell if closed && standing.is_open() => What::Unconfirmed,
+                    Outcome::CannotTell if closed && robbery.is_open() => What::Unconfirmed,
                     _ => return,
                 };
                 self.remember(entry.at, entry.exchange.who, what);
@@ -189,7 +189,7 @@ mod tests {
     use jiff::ToSpan;
     use rescind_session::token::{ClientId, TokenId, UserId};
 
-    use super::{super::standing::Reuse, *};
+    use super::{super::robbery_state::Reuse, *};
     use actix_web::http::Method;
     use rescind_lab::{
         Exchange,
@@ -224,7 +224,7 @@ mod tests {
         Heist::of("stolen".to_owned().into(), &claims, true, now(), Act::First)
     }
 
-    fn call(operation: Operation, answer: Answer, generation: u32) -> Call {
+    fn call(operation: Operation, answer: StoreReply, generation: u32) -> Call {
         Call {
             store: Store::Sessions,
             operation,
@@ -255,42 +255,42 @@ mod tests {
     #[test]
     fn a_logout_ends_it_once_and_one_of_another_session_does_not() {
         let mut heist = heist();
-        let mut other = call(Operation::Close, Answer::Done, 0);
+        let mut other = call(Operation::Close, StoreReply::Done, 0);
         other.session = Some(SessionId::from_uuid(
             "00000000-0000-0000-0000-000000000001".parse().unwrap(),
         ));
         heist.saw(&entry(Who::You, Asked::LogOut, vec![other]));
-        assert_eq!(heist.standing().ended_at(), None);
-        let own = call(Operation::Close, Answer::Done, 0);
+        assert_eq!(heist.robbery().ended_at(), None);
+        let own = call(Operation::Close, StoreReply::Done, 0);
         for _ in 0..2 {
             heist.saw(&entry(Who::You, Asked::LogOut, vec![own]));
         }
-        assert_eq!(heist.standing().ended_at(), Some(now() + 10.seconds()));
+        assert_eq!(heist.robbery().ended_at(), Some(now() + 10.seconds()));
         assert_eq!(heist.moments.len(), 3, "logged in, copied, logged out");
     }
 
     #[test]
     fn a_copy_that_is_noticed_by_your_refresh_was_used_when_the_thief_last_refreshed() {
         let mut heist = heist();
-        let found = call(Operation::FindSession, Answer::Open, 1);
+        let found = call(Operation::FindSession, StoreReply::Open, 1);
         let mut thiefs = entry(
             Who::Thief,
             Asked::Refresh,
-            vec![found, call(Operation::Rotate, Answer::Done, 1)],
+            vec![found, call(Operation::Rotate, StoreReply::Done, 1)],
         );
         thiefs.at = now() + 5.seconds();
         heist.saw(&thiefs);
         heist.saw(&entry(
             Who::You,
             Asked::Refresh,
-            vec![found, call(Operation::CloseForReuse, Answer::Done, 0)],
+            vec![found, call(Operation::CloseForReuse, StoreReply::Done, 0)],
         ));
         let expected = Reuse {
             used_at: now() + 5.seconds(),
             noticed_by: Who::You,
         };
         assert_eq!(
-            (heist.standing().reuse(), heist.standing().ended_at()),
+            (heist.robbery().reuse(), heist.robbery().ended_at()),
             (Some(expected), Some(now() + 10.seconds()))
         );
     }

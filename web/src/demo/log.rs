@@ -16,10 +16,10 @@ use crate::{
     pages::times::Time,
     stores::Stores,
     trace::{
-        Said, Shown, class_of,
+        Shown, VerdictColour, class_of,
         cost::Count,
         milliseconds, name, outcome,
-        sequence::{Lane, Message, Sequence, Step, messages},
+        sequence::{DiagramStep, Lane, Message, Sequence, messages},
     },
 };
 
@@ -115,7 +115,7 @@ impl Entry {
             Lane::Database => Some(stores.place_of(Store::Sessions).to_owned()),
         };
         let title = format!("{}: {}", Shown(&self.exchange).asked(), outcome(&self.exchange));
-        let alone = Step { named: None, messages };
+        let alone = DiagramStep { named: None, messages };
         Sequence::of(title, vec![alone], false, places)
     }
 }
@@ -172,7 +172,7 @@ pub(crate) mod tests {
 
     use actix_web::http::StatusCode;
     use rescind_lab::{
-        meter::{Answer, Call, Operation},
+        meter::{Call, Operation, StoreReply},
         raw::{Reply, Request},
     };
     use rescind_session::Check;
@@ -206,7 +206,7 @@ pub(crate) mod tests {
         let call = Call {
             store: Store::Blacklist,
             operation: Operation::Check,
-            answer: Answer::OnTheList,
+            answer: StoreReply::OnTheList,
             took: Duration::from_micros(20),
             session: None,
             generation: None,

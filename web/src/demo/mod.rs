@@ -10,7 +10,7 @@
 //! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and counts store calls |
 //! | [`log`] | what a request is, and its log entry, made from the lab's recording |
 //! | [`thief`], [`peers`], [`doors`] | the thief, the other nodes, and the doors |
-//! | [`heist`], [`standing`] | a robbery, and how it stands after each moment |
+//! | [`heist`], [`robbery_state`] | a robbery, and how it stands after each moment |
 //! | [`actions`] | the buttons |
 //! | [`scene`], [`staged`], [`screen`], [`words`] | the story's progress, the stage, the page, and its sentences |
 //! | [`events`] | the live log |
@@ -28,10 +28,10 @@ mod heist;
 pub(crate) mod keys;
 mod log;
 mod peers;
+mod robbery_state;
 mod scene;
 mod screen;
 mod staged;
-mod standing;
 mod thief;
 pub(crate) mod visitors;
 mod watching;
@@ -62,7 +62,7 @@ const SCREEN: &str = "/demo";
 const VISITOR_COOKIE: &str = "visitor";
 
 /// The state that the demo's handlers share.
-pub(crate) struct Stage {
+pub(crate) struct DemoState {
     visitors: Visitors<Visit>,
     copies: web::Data<Copies>,
     thief: Thief,
@@ -73,7 +73,7 @@ pub(crate) struct Stage {
     ending: watch::Sender<bool>,
 }
 
-impl Stage {
+impl DemoState {
     /// `bound`: this program's address; `peers`: the other nodes' addresses, from the settings.
     ///
     /// # Errors
@@ -127,9 +127,9 @@ impl Stage {
 }
 
 /// Adds the stage to an application. Call it before the API, one of whose routes it replaces.
-pub(crate) fn configure(stage: &web::Data<Stage>, cfg: &mut web::ServiceConfig) {
-    cfg.app_data(stage.clone())
-        .app_data(stage.copies.clone())
+pub(crate) fn configure(state: &web::Data<DemoState>, cfg: &mut web::ServiceConfig) {
+    cfg.app_data(state.clone())
+        .app_data(state.copies.clone())
         .configure(doors::configure)
         .service(web::resource(SCREEN).route(read().to(screen::show)))
         .service(web::resource("/demo/log/{id}").route(read().to(screen::show_entry)))

@@ -9,7 +9,7 @@ use rescind_session::token::{Generation, PresentedRefreshToken};
 
 use super::{
     heist::{Act, Heist},
-    standing::Standing,
+    robbery_state::RobberyState,
     words::{Next, WORDS},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub(super) struct Scene<'a> {
     pub(super) rescind: &'a Rescind,
     pub(super) heist: Option<&'a Heist>,
     /// How things stood at the step that is shown.
-    pub(super) standing: Standing,
+    pub(super) robbery: RobberyState,
     /// Whether that is an earlier step.
     pub(super) is_past: bool,
     /// Who looks at the screen, if that is known.
@@ -50,7 +50,7 @@ impl<'a> Scene<'a> {
             .or(heist.moments.first());
         Self {
             now: last.map_or(self.now, |moment| moment.at),
-            standing: heist.after(moments),
+            robbery: heist.after(moments),
             is_past: true,
             ..self.clone()
         }
@@ -72,22 +72,22 @@ impl<'a> Scene<'a> {
     /// The generation of the browser's refresh token, if it is of the session that was robbed.
     pub(super) fn your_generation(&self) -> Option<Generation> {
         if self.is_past {
-            let keeps = self.standing.keeps_cookies();
-            return self.standing.you.as_ref().filter(|_| keeps)?.generation;
+            let keeps = self.robbery.keeps_cookies();
+            return self.robbery.you.as_ref().filter(|_| keeps)?.generation;
         }
         let cookie = self.cookie?;
         (cookie.unverified_session_id() == self.heist?.session).then(|| cookie.unverified_generation())
     }
 
     fn left(&self) -> bool {
-        let thief = self.standing.thief.as_ref();
+        let thief = self.robbery.thief.as_ref();
         thief.is_some_and(|thief| self.now < thief.expires_at)
     }
 
     pub(super) fn facts(&self) -> Facts {
-        let standing = &self.standing;
+        let robbery = &self.robbery;
         let tried = |first| {
-            let tried = standing.tried.as_ref();
+            let tried = robbery.tried.as_ref();
             tried.map_or("nothing", |tried| tried.at_door(first).name())
         };
         let visitor = match self.visitor {
@@ -98,7 +98,7 @@ impl<'a> Scene<'a> {
             Some(Visitor::Anonymous) => "anonymous",
             None => "unknown",
         };
-        let by = standing.ended.map_or_else(String::new, |(_, by)| word(by));
+        let by = robbery.ended.map_or_else(String::new, |(_, by)| word(by));
         let policy = self.rescind.service().policy();
         let yours = self.your_generation();
         // Without refresh tokens there is no second act.
@@ -108,20 +108,20 @@ impl<'a> Scene<'a> {
         };
         let victim = self.is_past || self.heist.is_some_and(|heist| self.is_the_victim(heist));
         let facts = Facts::default()
-            .with("phase", phase(standing))
+            .with("phase", phase(robbery))
             .with("asking", tried(true))
             .with("signature", tried(false))
             .with("check", word(policy.check))
             .with("keeps", yes(policy.keeps_sessions()))
             .with("victim", yes(victim))
             .with("shared", yes(self.stores.is_shared))
-            .with("ended", yes(standing.ended_at().is_some()))
+            .with("ended", yes(robbery.ended_at().is_some()))
             .with("left", yes(self.left()))
-            .with("refresh", yes(standing.both_refresh()))
+            .with("refresh", yes(robbery.both_refresh()))
             .with("by", by)
             .with(
                 "ahead",
-                ahead(yours, standing.thief.as_ref().and_then(|thief| thief.generation)),
+                ahead(yours, robbery.thief.as_ref().and_then(|thief| thief.generation)),
             )
             .with("holds", yes(yours.is_some()))
             .with("named", yes(self.name.is_some()))
@@ -130,7 +130,7 @@ impl<'a> Scene<'a> {
             .with("visitor", visitor)
             .with("again", word(again))
             .with("act", word(self.heist.map_or(Act::First, |heist| heist.act)));
-        let facts = match standing.reuse().map(|reuse| reuse.noticed_by) {
+        let facts = match robbery.reuse().map(|reuse| reuse.noticed_by) {
             Some(Who::Thief) => facts.with("noticed", "thief"),
             Some(Who::You | Who::Browser) => facts.with("noticed", "you"),
             _ => facts,
@@ -148,14 +148,14 @@ fn ahead(yours: Option<Generation>, theirs: Option<Generation>) -> String {
     ahead.map_or_else(String::new, |ahead| ahead.min(2).to_string())
 }
 
-fn phase(standing: &Standing) -> &'static str {
-    match standing.ended {
-        None if standing.you.is_none() => "not-robbed",
+fn phase(robbery: &RobberyState) -> &'static str {
+    match robbery.ended {
+        None if robbery.you.is_none() => "not-robbed",
         // While both can refresh, there is another token.
-        None if standing.both_refresh() => "both-hold-it",
+        None if robbery.both_refresh() => "both-hold-it",
         // The thief has the access token, and you are still logged in.
         None => "robbed",
-        Some(_) if standing.tried_after_end() => "tried-after-end",
+        Some(_) if robbery.tried_after_end() => "tried-after-end",
         Some(_) => "ended",
     }
 }

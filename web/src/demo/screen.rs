@@ -16,13 +16,13 @@ use rescind_session::{Session, SessionState, token::SessionId};
 use serde::Deserialize;
 
 use super::{
-    Stage, doors,
+    DemoState, doors,
     heist::Heist,
     log::{self, Entry, Node, clock_time},
     peers::Attempt,
+    robbery_state::{RobberyState, Tried, What},
     scene::Scene,
     staged::{says, staged},
-    standing::{Standing, Tried, What},
     watching::Watched,
     words::WORDS,
 };
@@ -36,14 +36,14 @@ use crate::{
         times::Time,
     },
     stores::Stores,
-    trace::{Said as Colour, class_of, sequence::Sequence, stage::Stage as Staged},
+    trace::{VerdictColour, class_of, sequence::Sequence, stage::Stage},
 };
 
 #[derive(Template)]
 #[template(path = "demo/stage.html")]
 struct Screen {
     frame: Frame,
-    stage: Staged,
+    stage: Stage,
     nodes: Option<NodesView>,
     /// Whether a store that is down keeps a door shut, or hides the viewer's name.
     store_down: bool,
@@ -71,7 +71,7 @@ struct Row {
     /// Whether this node drew the page.
     own: bool,
     exchange: Exchange,
-    said: Colour,
+    said: VerdictColour,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +80,7 @@ pub(super) struct Choice {
     step: Option<String>,
 }
 
-type Look = (Reader, web::Data<Stage>, Watched);
+type Look = (Reader, web::Data<DemoState>, Watched);
 
 /// `GET /demo`; with `?entry=` the same with one request drawn, and with `?step=` as it was at an earlier step.
 pub(super) async fn show(look: Look, choice: web::Query<Choice>) -> actix_web::Result<HttpResponse> {
@@ -93,7 +93,7 @@ pub(super) async fn show_entry(look: Look, id: web::Path<String>) -> actix_web::
 }
 
 async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix_web::Result<HttpResponse> {
-    let (reader, stage, Watched(visit)) = look;
+    let (reader, state, Watched(visit)) = look;
     let rescind = &reader.rescind;
     let now = rescind.service().now().map_err(Problem::from)?;
     let visitor = reader.visitor();
@@ -118,14 +118,14 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         now,
         rescind,
         heist,
-        standing: heist.map(Heist::standing).unwrap_or_default(),
+        robbery: heist.map(Heist::robbery).unwrap_or_default(),
         is_past: false,
         visitor: visitor.ok(),
         name,
         is_other: other,
         cookie: cookie.as_ref(),
-        thief_at: stage.thief.address(),
-        stores: &stage.stores,
+        thief_at: state.thief.address(),
+        stores: &state.stores,
     };
     let steps = heist.map_or_else(|| vec![0], Heist::steps);
     let shown = step.and_then(|step| step.checked_sub(1)).unwrap_or(usize::MAX);
@@ -155,17 +155,17 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
     };
     let page = Screen {
         frame: reader.frame_for(staged.headline.as_str(), who),
-        nodes: nodes(&scene, &scene.facts(), &stage.stores),
+        nodes: nodes(&scene, &scene.facts(), &state.stores),
         keeping: say(&WORDS.keeping, &scene.facts()),
-        store_down: unknown || found_the_store_down(&newest.standing),
+        store_down: unknown || found_the_store_down(&newest.robbery),
         moments: told
             .map(|moment| (clock_time(moment.at), class_of(moment.who), says(moment)))
             .collect(),
         commands,
         robbed: heist.is_some(),
         has_second_act: rescind.service().policy().refresh.is_some(),
-        log: log::fragment(&remembered.log, &stage.stores),
-        chosen: drawn_entry.map(|entry| (entry.who(), entry.drawing(&stage.stores))),
+        log: log::fragment(&remembered.log, &state.stores),
+        chosen: drawn_entry.map(|entry| (entry.who(), entry.drawing(&state.stores))),
         is_chosen: entry.is_some(),
         gone,
         stage: staged,
@@ -191,24 +191,24 @@ fn is_worth_drawing(entry: &Entry) -> bool {
 }
 
 /// Whether the thief's last attempt was refused because a store was down.
-fn found_the_store_down(standing: &Standing) -> bool {
-    let tried = standing.tried.as_ref();
+fn found_the_store_down(robbery: &RobberyState) -> bool {
+    let tried = robbery.tried.as_ref();
     tried.is_some_and(|tried| tried.asking.exchange.outcome == Outcome::CannotTell)
 }
 
 /// A row for each node, and a summary.
 fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
-    let standing = &scene.standing;
-    let tried = standing.tried.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
-    let is_stale = standing.ended_at().is_some() && !standing.tried_after_end();
+    let robbery = &scene.robbery;
+    let tried = robbery.tried.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
+    let is_stale = robbery.ended_at().is_some() && !robbery.tried_after_end();
     let row = |name: String, own, attempt: &Attempt| Row {
         name,
         own,
         exchange: attempt.exchange.clone(),
         said: if is_stale {
-            Colour::Unknown
+            VerdictColour::Unknown
         } else {
-            Colour::of(&attempt.exchange)
+            VerdictColour::of(&attempt.exchange)
         },
     };
     let own = match &stores.node {
@@ -222,7 +222,7 @@ fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     }));
     // By name, so that a node keeps its place on every node's page; nodes without a name come last.
     rows.sort_by_key(|(name, _)| (name.is_none(), *name));
-    let tried_when = if standing.tried_after_end() { "after" } else { "before" };
+    let tried_when = if robbery.tried_after_end() { "after" } else { "before" };
     let facts = facts.clone().with("nodes", together(tried)).with("tried", tried_when);
     Some(NodesView {
         lead: say(&WORDS.nodes, &facts),

@@ -6,42 +6,42 @@ use rescind_lab::{self as lab, Who as Asker};
 use rescind_session::{Check, token::Generation};
 
 use super::{
-    SCREEN, Stage, doors,
+    DemoState, SCREEN, doors,
     log::clock_time,
+    robbery_state::{Held, Moment, RobberyState, What},
     scene::{self, Scene, button, buttons},
-    standing::{Held, Moment, Standing, What},
     thief,
-    words::{Refreshed, Story as Told, WORDS},
+    words::{Refreshed, StoryText, WORDS},
 };
 use crate::{
     content::{Facts, first, say, word, yes},
     pages::device_name::device_name,
     trace::{
-        Said, class_of, name,
-        stage::{Actor, Alarm, Button, Chip, Kept, Life, Next, Stage as Staged, Step as DrawnStep, Story, words},
+        VerdictColour, class_of, name,
+        stage::{Actor, Alarm, Button, Chip, Kept, Life, Next, Stage, Story, StoryStep, words},
     },
 };
 
 /// The stage before a robbery, for a page that has no visitor yet.
-pub(crate) fn opening(rescind: &Rescind, stage: &Stage) -> Staged {
+pub(crate) fn opening(rescind: &Rescind, state: &DemoState) -> Stage {
     let scene = Scene {
         now: Timestamp::UNIX_EPOCH,
         rescind,
         heist: None,
-        standing: Standing::default(),
+        robbery: RobberyState::default(),
         is_past: false,
         visitor: Some(&Visitor::Anonymous),
         name: None,
         is_other: false,
         cookie: None,
-        thief_at: stage.thief.address(),
-        stores: &stage.stores,
+        thief_at: state.thief.address(),
+        stores: &state.stores,
     };
     staged(&scene, &scene, &[0], 0)
 }
 
 /// Tells a logged-in visitor who they are, and that the robbery ends their login.
-pub(crate) fn greet(opening: &mut Staged, name: &str) {
+pub(crate) fn greet(opening: &mut Stage, name: &str) {
     let facts = Facts::default().with("name", name);
     let logged_in = facts.clone().with("visitor", "logged-in").with("named", "yes");
     opening.you.state = say(&WORDS.you, &logged_in);
@@ -49,7 +49,7 @@ pub(crate) fn greet(opening: &mut Staged, name: &str) {
 }
 
 /// `newest`: the scene now; `scene`: the one at the step that is shown.
-pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usize) -> Staged {
+pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usize) -> Stage {
     let facts = scene.facts();
     let told = story(&facts);
     let doors = doors::both(scene, &facts);
@@ -74,21 +74,21 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         .find(|moment| !matches!(moment.what, What::Bought { .. }));
     let drawn = |(step, count): (usize, &usize)| {
         let begun = moments.get(count_before(step)..*count).and_then(<[Moment]>::first);
-        let standing = standing_after(scene, *count);
+        let robbery = robbery_after(scene, *count);
         let at = moments.get(..*count).and_then(<[Moment]>::last).map(|moment| moment.at);
-        DrawnStep {
+        StoryStep {
             address: address(step + 1),
             mark: begun.map_or_else(String::new, |moment| say(&WORDS.mark, &named(moment))),
             yours: begun.is_some_and(|moment| moment.who != Asker::Thief),
-            doors: doors::verdicts(&standing, at.unwrap_or(scene.now)),
+            doors: doors::verdicts(&robbery, at.unwrap_or(scene.now)),
         }
     };
     let steps: Vec<_> = steps.iter().enumerate().map(drawn).collect();
-    let thief_now = newest.standing.thief.as_ref();
+    let thief_now = newest.robbery.thief.as_ref();
     let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
-    let end = thief_now.filter(|_| expired || newest.standing.ended_at().is_some());
-    let ends = |said: &Option<Said>| match (said, end) {
-        (Some(Said::ThiefIn), Some(thief)) => {
+    let end = thief_now.filter(|_| expired || newest.robbery.ended_at().is_some());
+    let ends = |said: &Option<VerdictColour>| match (said, end) {
+        (Some(VerdictColour::ThiefIn), Some(thief)) => {
             format!("{} {}", words("inside-until"), clock_time(thief.expires_at).words)
         }
         _ => String::new(),
@@ -101,14 +101,14 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     } else {
         say(&WORDS.ends, &facts)
     };
-    Staged {
+    Stage {
         within: "",
         headline: told.heading,
         lead: told.lead,
-        alarm: scene.standing.reuse().map(|reuse| Alarm {
+        alarm: scene.robbery.reuse().map(|reuse| Alarm {
             at: clock_time(reuse.used_at),
             from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
-            brief: scene.standing.tried_after_end(),
+            brief: scene.robbery.tried_after_end(),
         }),
         notice: None,
         clock: String::new(),
@@ -118,7 +118,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         server: words("server"),
         you: you(scene, &facts),
         thief: thief(scene, &facts),
-        stores: kept(scene, &facts, &standing_after(scene, from)),
+        stores: kept(scene, &facts, &robbery_after(scene, from)),
         time: Vec::new(),
         story: Story {
             steps,
@@ -132,15 +132,15 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     }
 }
 
-fn standing_after(scene: &Scene, moments: usize) -> Standing {
+fn robbery_after(scene: &Scene, moments: usize) -> RobberyState {
     scene.heist.map(|heist| heist.after(moments)).unwrap_or_default()
 }
 
 /// What each store holds of the robbed session, and whether that was otherwise `before` this step.
-fn kept(scene: &Scene, facts: &Facts, before: &Standing) -> Vec<Kept> {
-    let (policy, now) = (scene.rescind.service().policy(), &scene.standing);
-    let listed = |standing: &Standing| standing.ended_at().filter(|_| !standing.is_unconfirmed());
-    let row = |standing: &Standing| (standing.you.is_none(), standing.ended_at(), standing.generation());
+fn kept(scene: &Scene, facts: &Facts, before: &RobberyState) -> Vec<Kept> {
+    let (policy, now) = (scene.rescind.service().policy(), &scene.robbery);
+    let listed = |robbery: &RobberyState| robbery.ended_at().filter(|_| !robbery.is_unconfirmed());
+    let row = |robbery: &RobberyState| (robbery.you.is_none(), robbery.ended_at(), robbery.generation());
     // The logout after an unconfirmed one finds the row closed.
     let writes = policy.keeps_sessions() && !before.is_unconfirmed() && row(before) != row(now);
     let newest = now.generation();
@@ -162,24 +162,24 @@ fn kept(scene: &Scene, facts: &Facts, before: &Standing) -> Vec<Kept> {
     ]
 }
 
-fn story(facts: &Facts) -> Told {
+fn story(facts: &Facts) -> StoryText {
     let mut facts = facts.clone();
     if let Some(doors) = first(&WORDS.doors, &facts) {
         facts.set("doors_heading", doors.heading.as_str());
         facts.set("doors", doors.lead.as_str());
     }
     let told = first(&WORDS.story, &facts);
-    let fill = |part: fn(&Told) -> &String| told.map_or_else(String::new, |story| facts.fill(part(story)));
-    Told {
+    let fill = |part: fn(&StoryText) -> &String| told.map_or_else(String::new, |story| facts.fill(part(story)));
+    StoryText {
         heading: fill(|story| &story.heading),
         lead: fill(|story| &story.lead),
     }
 }
 
 fn you(scene: &Scene, facts: &Facts) -> Actor {
-    let keeps = scene.standing.keeps_cookies();
+    let keeps = scene.robbery.keeps_cookies();
     let generation = scene.your_generation().filter(|_| keeps);
-    let held = scene.standing.you.as_ref();
+    let held = scene.robbery.you.as_ref();
     let gone = Life::Gone(words("dropped"));
     let all = held.map_or(0, |held| held.life.as_secs());
     let life = match scene.logged_in().filter(|_| !scene.is_past) {
@@ -199,7 +199,7 @@ fn you(scene: &Scene, facts: &Facts) -> Actor {
 
 fn thief(scene: &Scene, facts: &Facts) -> Actor {
     let mut chips = Vec::new();
-    if let Some(held) = &scene.standing.thief {
+    if let Some(held) = &scene.robbery.thief {
         chips.push(access(Life::until(
             held.expires_at,
             scene.now,
@@ -207,12 +207,12 @@ fn thief(scene: &Scene, facts: &Facts) -> Actor {
             !scene.is_past,
         )));
         if let Some(generation) = held.generation {
-            let ended = scene.standing.ended_at().map(|_| Life::Gone(words("spent")));
+            let ended = scene.robbery.ended_at().map(|_| Life::Gone(words("spent")));
             chips.push(refresh(generation, ended.unwrap_or(Life::Open)));
         }
     }
     let mut state = say(&WORDS.thief, facts);
-    if let Some(outcome) = scene.standing.thief.as_ref().and_then(Held::refreshed) {
+    if let Some(outcome) = scene.robbery.thief.as_ref().and_then(Held::refreshed) {
         let outcome = refreshed(outcome, "", |refreshed| &refreshed.state);
         state = format!("{state} {outcome}");
     }

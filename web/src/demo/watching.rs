@@ -23,7 +23,7 @@ use rescind_lab::{
 use rescind_session::Check;
 
 use super::{
-    Stage,
+    DemoState,
     log::{Entry, LONGEST_PATH, Node, asked},
     visitors::Visit,
 };
@@ -83,21 +83,21 @@ impl FromRequest for Watched {
 }
 
 /// The code of a problem that the reply does not contain, such as a redirect.
-pub(crate) struct Told(pub(crate) &'static str);
+pub(crate) struct ProblemCode(pub(crate) &'static str);
 
-/// The middleware: `App::wrap(from_fn(watched))`. Without a [`Stage`] it forwards the request unchanged.
+/// The middleware: `App::wrap(from_fn(watched))`. Without a [`DemoState`] it forwards the request unchanged.
 pub(crate) async fn watched(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let stage = request.app_data::<web::Data<Stage>>().cloned();
+    let state = request.app_data::<web::Data<DemoState>>().cloned();
     let rescind = request.app_data::<web::Data<Rescind>>().cloned();
     let interest = Interest::in_request(request.method(), request.path());
-    let (Some(stage), Some(rescind), true) = (stage, rescind, interest != Interest::None) else {
+    let (Some(state), Some(rescind), true) = (state, rescind, interest != Interest::None) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let asked = asked(request.method(), request.path());
-    let (visit, who, cookie) = match caller(&stage, &request, asked) {
+    let (visit, who, cookie) = match caller(&state, &request, asked) {
         Some(caller) => caller,
         None => return Ok(next.call(request).await?.map_into_boxed_body()),
     };
@@ -120,8 +120,8 @@ pub(crate) async fn watched(
 
 type Caller = (Arc<Visit>, Who, Option<actix_web::cookie::Cookie<'static>>);
 
-fn caller(stage: &Stage, request: &ServiceRequest, asked: Asked) -> Option<Caller> {
-    if let Some(visit) = stage.thief.sender(request.headers()) {
+fn caller(state: &DemoState, request: &ServiceRequest, asked: Asked) -> Option<Caller> {
+    if let Some(visit) = state.thief.sender(request.headers()) {
         return Some((visit, Who::Thief, None));
     }
     let who = if is_by_itself(request.method(), request.path(), request.headers()) {
@@ -129,11 +129,11 @@ fn caller(stage: &Stage, request: &ServiceRequest, asked: Asked) -> Option<Calle
     } else {
         Who::You
     };
-    if let Some(visit) = stage.visitors.of(request.headers()) {
+    if let Some(visit) = state.visitors.of(request.headers()) {
         return Some((visit, who, None));
     }
     welcomes(asked, request.path()).then(|| {
-        let (visit, cookie) = stage.welcome();
+        let (visit, cookie) = state.welcome();
         (visit, who, Some(cookie))
     })
 }
@@ -179,7 +179,7 @@ impl Begun {
 
     fn end(self, reply: &ServiceResponse) -> Entry {
         let head = reply.response();
-        let told = head.extensions().get::<Told>().map(|told| told.0);
+        let told = head.extensions().get::<ProblemCode>().map(|told| told.0);
         let code = told.or_else(|| Problem::of(head).map(|problem| problem.code()));
         let to = head.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
         let to = to.and_then(|to| to.split('?').next());

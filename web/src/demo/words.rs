@@ -9,8 +9,8 @@ use crate::content::{Case, file};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Words {
-    pub(super) story: Vec<Case<Story>>,
-    pub(super) doors: Vec<Case<Story>>,
+    pub(super) story: Vec<Case<StoryText>>,
+    pub(super) doors: Vec<Case<StoryText>>,
     pub(super) asks: Vec<Case<String>>,
     pub(super) why: Vec<Case<String>>,
     pub(super) nodes: Vec<Case<String>>,
@@ -35,7 +35,7 @@ pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml"
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Story {
+pub(super) struct StoryText {
     pub(super) heading: String,
     pub(super) lead: String,
 }

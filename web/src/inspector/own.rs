@@ -145,11 +145,11 @@ mod tests {
     use rescind_session::Preset;
 
     use super::{
-        super::verified::{Outcome, Verified},
+        super::verified::{TokenOutcome, Verified},
         *,
     };
 
-    async fn verdict(own: &Own, token: &AccessToken) -> Option<Outcome> {
+    async fn verdict(own: &Own, token: &AccessToken) -> Option<TokenOutcome> {
         let decoded = Decoded::of(token.expose_secret()).unwrap();
         let keeper = own.keeper_of(token, &decoded).await.unwrap()?;
         match Verified::by(keeper, &decoded, token.expose_secret()).await.unwrap() {
@@ -178,9 +178,9 @@ mod tests {
             .to_http_request();
         let own = Own::default().and_of(&sandboxes, &request).await;
         let token = own.token("blacklist-yours").unwrap().clone();
-        assert_eq!(verdict(&own, &token).await, Some(Outcome::Accepted(15)));
+        assert_eq!(verdict(&own, &token).await, Some(TokenOutcome::Accepted(15)));
         press(Action::LogOut).await;
-        assert_eq!(verdict(&own, &token).await, Some(Outcome::Refused(15, 15)));
+        assert_eq!(verdict(&own, &token).await, Some(TokenOutcome::Refused(15, 15)));
 
         let elsewhere = "eyJraWQiOiJ4In0.e30.AAAA".to_owned().into();
         assert_eq!(verdict(&own, &elsewhere).await, None);

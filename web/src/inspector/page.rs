@@ -11,7 +11,7 @@ use super::{
     meaning::Meaning,
     own::Own,
     tampering::{Marks, Place},
-    verified::{Outcome, Verified},
+    verified::{TokenOutcome, Verified},
 };
 use crate::pages::{
     frame::{Frame, Who},

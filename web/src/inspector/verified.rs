@@ -19,7 +19,7 @@ use super::{
 use crate::{
     content::{Facts, of, say, word},
     pages::times::{length, span},
-    trace::Said,
+    trace::VerdictColour,
 };
 
 /// What is known of a token beyond its own claims.
@@ -27,13 +27,13 @@ pub(crate) enum Verified {
     /// It is not the visitor's. Any such token gets this answer.
     Strangers,
     Checked {
-        outcome: Outcome,
+        outcome: TokenOutcome,
         rows: Vec<Row>,
     },
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum TokenOutcome {
     /// The number of checks that it passed.
     Accepted(usize),
     /// The number of the check that refused it, and of all checks.
@@ -64,11 +64,11 @@ impl CameTo {
     }
 
     /// A check says nothing of a thief, so it has no colour.
-    pub(crate) fn said(self) -> Said {
+    pub(crate) fn said(self) -> VerdictColour {
         match self {
-            Self::Passed => Said::Passed,
-            Self::Failed => Said::Refused,
-            Self::NotReached | Self::NotAsked | Self::NoAnswer => Said::Unknown,
+            Self::Passed => VerdictColour::Passed,
+            Self::Failed => VerdictColour::Refused,
+            Self::NotReached | Self::NotAsked | Self::NoAnswer => VerdictColour::Unknown,
         }
     }
 }
@@ -107,14 +107,14 @@ impl Verified {
     }
 }
 
-fn outcome(rows: &[Row]) -> Outcome {
+fn outcome(rows: &[Row]) -> TokenOutcome {
     if let Some(at) = rows.iter().position(|row| row.came_to == CameTo::Failed) {
-        return Outcome::Refused(at + 1, rows.len());
+        return TokenOutcome::Refused(at + 1, rows.len());
     }
     if rows.iter().any(|row| row.came_to == CameTo::NoAnswer) {
-        return Outcome::Unanswered;
+        return TokenOutcome::Unanswered;
     }
-    Outcome::Accepted(rows.iter().filter(|row| row.came_to == CameTo::Passed).count())
+    TokenOutcome::Accepted(rows.iter().filter(|row| row.came_to == CameTo::Passed).count())
 }
 
 /// What the sentences need of a token.
@@ -204,12 +204,12 @@ mod tests {
             came_to.iter().map(row).collect()
         };
         let (passed, failed) = (CameTo::Passed, CameTo::Failed);
-        assert_eq!(outcome(&rows(&[passed, passed])), Outcome::Accepted(2));
-        assert_eq!(outcome(&rows(&[passed, CameTo::NotAsked])), Outcome::Accepted(1));
+        assert_eq!(outcome(&rows(&[passed, passed])), TokenOutcome::Accepted(2));
+        assert_eq!(outcome(&rows(&[passed, CameTo::NotAsked])), TokenOutcome::Accepted(1));
         assert_eq!(
             outcome(&rows(&[passed, failed, CameTo::NotReached])),
-            Outcome::Refused(2, 3)
+            TokenOutcome::Refused(2, 3)
         );
-        assert_eq!(outcome(&rows(&[passed, CameTo::NoAnswer])), Outcome::Unanswered);
+        assert_eq!(outcome(&rows(&[passed, CameTo::NoAnswer])), TokenOutcome::Unanswered);
     }
 }

@@ -220,8 +220,8 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
     let answer = setup.answer;
     let context = Context::at(setup, sandbox.steps(), special.step);
     let shown = context.steps.last();
-    let everything = |picture| Everything {
-        picture,
+    let everything = |snapshot| Everything {
+        snapshot,
         answer,
         started: setup.started,
         asks_blacklist: context.check == Check::Blacklist,
@@ -252,7 +252,7 @@ async fn draw_one(look: &Look, status: StatusCode, pair: &Pair, special: Special
         }),
         everything: match shown {
             Some(step) => Some(everything(step.after.clone())),
-            None if sandbox.steps().is_empty() => Some(everything(sandbox.picture().await)),
+            None if sandbox.steps().is_empty() => Some(everything(sandbox.snapshot().await)),
             None => None,
         },
         costs: cost::table(sandbox, beside),

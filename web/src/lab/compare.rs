@@ -27,7 +27,7 @@ use crate::{
     content::{Case, Facts, file, say, yes},
     pages::{Reader, draw, frame::Frame, times},
     trace::{
-        Said,
+        VerdictColour,
         timeline::{Layout, Timeline},
     },
 };
@@ -50,7 +50,7 @@ fn number(of: usize) -> &'static str {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Offered {
-    story: Vec<Story>,
+    story: Vec<ComparisonStory>,
     time: Vec<Time>,
     mark: Vec<Mark>,
     thief: Vec<Case<String>>,
@@ -65,7 +65,7 @@ static OFFERED: LazyLock<Offered> = LazyLock::new(|| file!("comparison.toml").da
 /// A story. Values that it does not set have their defaults.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Story {
+struct ComparisonStory {
     slug: String,
     title: String,
     point: String,
@@ -95,7 +95,7 @@ struct Mark {
     says: String,
 }
 
-impl Story {
+impl ComparisonStory {
     fn all() -> &'static [Self] {
         &OFFERED.story
     }
@@ -126,7 +126,7 @@ struct Field {
     error: Option<String>,
 }
 
-struct Asked {
+struct Query {
     /// The answers predicted to refuse the copy right after the logout; `None` without a prediction.
     guess: Option<Vec<Answer>>,
     /// Whether to show the result, with or without a prediction.
@@ -135,11 +135,13 @@ struct Asked {
     fields: Vec<Field>,
 }
 
-impl Asked {
+impl Query {
     fn read(query: &str) -> Self {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let asked = |name: &str| pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value);
-        let story = Story::all().iter().find(|story| asked("story") == Some(&story.slug));
+        let story = ComparisonStory::all()
+            .iter()
+            .find(|story| asked("story") == Some(&story.slug));
         let of = |name: &str| asked(name).or_else(|| story?.set.get(name));
         let mut scenario = Scenario::default();
         scenario.stolen = of("loot").and_then(|loot| stolen(loot)).unwrap_or(scenario.stolen);
@@ -185,7 +187,7 @@ impl Asked {
 #[template(path = "lab/compare.html")]
 struct Page {
     frame: Frame,
-    asked: Asked,
+    asked: Query,
     result: Option<Arc<Played>>,
 }
 
@@ -237,20 +239,20 @@ impl Played {
         self.after(lane) == 0
     }
 
-    pub(crate) fn said(&self, lane: &Lane) -> Said {
+    pub(crate) fn said(&self, lane: &Lane) -> VerdictColour {
         match (lane.nothing_stolen(), self.refuses(lane)) {
-            (true, _) => Said::Unknown,
-            (_, true) => Said::KeptOut,
-            _ => Said::ThiefIn,
+            (true, _) => VerdictColour::Unknown,
+            (_, true) => VerdictColour::KeptOut,
+            _ => VerdictColour::ThiefIn,
         }
     }
 
     fn summary(&self) -> String {
-        let count = |is: Said| number(self.lanes.iter().filter(|lane| self.said(lane) == is).count());
+        let count = |is: VerdictColour| number(self.lanes.iter().filter(|lane| self.said(lane) == is).count());
         let mut facts = Facts::default()
-            .with("open", count(Said::ThiefIn))
-            .with("shut", count(Said::KeptOut))
-            .with("idle", count(Said::Unknown));
+            .with("open", count(VerdictColour::ThiefIn))
+            .with("shut", count(VerdictColour::KeptOut))
+            .with("idle", count(VerdictColour::Unknown));
         if let Some(longest) = self.lanes.iter().max_by_key(|lane| self.after(lane)) {
             facts.set("longest", longest.answer.name());
             facts.set("for", self.works_for(longest));
@@ -333,7 +335,7 @@ fn span(seconds: u64) -> String {
 }
 
 async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
-    let asked = Asked::read(reader.request.query_string());
+    let asked = Query::read(reader.request.query_string());
     let (status, result) = match (asked.is_wrong(), asked.shows) {
         (true, _) => (StatusCode::UNPROCESSABLE_ENTITY, None),
         (false, true) => (StatusCode::OK, Some(drawn(asked.scenario).await?)),
@@ -349,9 +351,9 @@ mod tests {
 
     #[test]
     fn every_story_can_be_played_and_has_its_own_address() {
-        for story in Story::all() {
+        for story in ComparisonStory::all() {
             let query = story.address();
-            let mut asked = Asked::read(query.split_once('?').unwrap().1);
+            let mut asked = Query::read(query.split_once('?').unwrap().1);
             assert!(asked.shows && !asked.is_wrong() && asked.guess.is_none());
             assert_eq!(asked.scenario.errors(), [], "{}", story.slug);
             let loot = asked.scenario.stolen;
@@ -367,12 +369,12 @@ mod tests {
 
     #[test]
     fn a_prediction_can_be_that_none_of_them_refuses() {
-        assert_eq!(Asked::read("guess=none").guess, Some(Vec::new()));
+        assert_eq!(Query::read("guess=none").guess, Some(Vec::new()));
         assert_eq!(
-            Asked::read("guess=stored&guess=sessions").guess,
+            Query::read("guess=stored&guess=sessions").guess,
             Some(vec![Answer::Tokens(rescind_session::Preset::Stored), Answer::Sessions])
         );
-        let bare = Asked::read("");
+        let bare = Query::read("");
         assert!(bare.guess.is_none() && !bare.shows);
     }
 }

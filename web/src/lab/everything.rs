@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rescind_lab::{Answer, Heard, Picture};
+use rescind_lab::{Answer, Heard, Snapshot};
 use rescind_session::{Revocation, Scope, Session, SessionState};
 
 use super::words::SENTENCES;
@@ -16,9 +16,9 @@ use crate::{
 /// A list on the page shows the newest.
 const MOST_ROWS: usize = 8;
 
-/// A picture, for a template.
+/// A snapshot, for a template.
 pub(crate) struct Everything {
-    pub(crate) picture: Picture,
+    pub(crate) snapshot: Snapshot,
     pub(crate) answer: Answer,
     /// The clocks' first time.
     pub(crate) started: Timestamp,
@@ -58,39 +58,39 @@ impl Everything {
     }
 
     pub(crate) fn heard(&self) -> Option<String> {
-        heard(Some(&self.picture), self.answer)
+        heard(Some(&self.snapshot), self.answer)
     }
 
     pub(crate) fn blacklist(&self) -> String {
-        let facts = Facts::default().with("mood", word(self.picture.mood));
-        let facts = facts.with("whole", yes(self.picture.blacklist_is_whole));
+        let facts = Facts::default().with("fault", word(self.snapshot.fault));
+        let facts = facts.with("whole", yes(self.snapshot.blacklist_is_whole));
         say(&SENTENCES.blacklist, &facts)
     }
 
     pub(crate) fn clocks_differ(&self) -> bool {
-        let apart = |server: Timestamp| server.duration_since(self.picture.wall_clock).abs();
-        let server = self.picture.server_time;
+        let apart = |server: Timestamp| server.duration_since(self.snapshot.wall_clock).abs();
+        let server = self.snapshot.server_time;
         server.is_some_and(|server| apart(server) > SignedDuration::from_secs(1))
     }
 }
 
-/// What the service elsewhere knows, to be read after "It". `picture`: `None` before the first step.
-pub(super) fn heard(picture: Option<&Picture>, answer: Answer) -> Option<String> {
+/// What the service elsewhere knows, to be read after "It". `snapshot`: `None` before the first step.
+pub(super) fn heard(snapshot: Option<&Snapshot>, answer: Answer) -> Option<String> {
     answer.news()?;
-    let ended = picture
-        .and_then(|picture| picture.heard.as_ref())
+    let ended = snapshot
+        .and_then(|snapshot| snapshot.heard.as_ref())
         .map(|heard| heard.ended);
     let facts = Facts::default()
         .with("answer", answer.slug())
         .with("ended", ended.unwrap_or_default().to_string())
-        .with("due", picture.map_or("no", due));
+        .with("due", snapshot.map_or("no", due));
     Some(say(&SENTENCES.heard, &facts))
 }
 
 /// Whether the service elsewhere is going to learn of an ended session: `later`, if no issuer runs to say so.
-pub(super) fn due(picture: &Picture) -> &'static str {
-    match &picture.heard {
-        Some(Heard { due: Some(_), .. }) if picture.server_time.is_none() => "later",
+pub(super) fn due(snapshot: &Snapshot) -> &'static str {
+    match &snapshot.heard {
+        Some(Heard { due: Some(_), .. }) if snapshot.server_time.is_none() => "later",
         Some(Heard { due: Some(_), .. }) => "yes",
         _ => "no",
     }

@@ -22,8 +22,8 @@ use crate::{
     content::{Case, Facts, file, first, say, word, yes},
     pages::{Reader, draw, frame::Frame, times::to_the_second},
     trace::{
-        Finding, Said, moment,
-        stage::{self, Actor, Chip, Door, Kept, Life, Next, Stage, Step, Story},
+        Finding, VerdictColour, moment,
+        stage::{self, Actor, Chip, Door, Kept, Life, Next, Stage, Story, StoryStep},
     },
 };
 
@@ -172,17 +172,17 @@ fn is_thief(setup: &RaceSetup, who: Party) -> bool {
 }
 
 /// A party's last try and its verdict: unknown if the reply is lost, or the session was closed since.
-fn last(race: &Race, who: Party) -> Option<(&Use, Said)> {
+fn last(race: &Race, who: Party) -> Option<(&Use, VerdictColour)> {
     let last = race.uses.iter().rposition(|tried| tried.who == who)?;
     let (tried, since) = race.uses.get(last..)?.split_first()?;
     let is_thief = is_thief(&race.setup, who);
     let said = match tried.verdict {
-        _ if since.iter().any(|tried| tried.verdict == Verdict::Reused) => Said::Unknown,
-        Verdict::Given { arrived: false, .. } => Said::Unknown,
-        Verdict::Given { .. } if is_thief => Said::ThiefIn,
-        Verdict::Given { .. } => Said::You,
-        _ if is_thief => Said::KeptOut,
-        _ => Said::Refused,
+        _ if since.iter().any(|tried| tried.verdict == Verdict::Reused) => VerdictColour::Unknown,
+        Verdict::Given { arrived: false, .. } => VerdictColour::Unknown,
+        Verdict::Given { .. } if is_thief => VerdictColour::ThiefIn,
+        Verdict::Given { .. } => VerdictColour::You,
+        _ if is_thief => VerdictColour::KeptOut,
+        _ => VerdictColour::Refused,
     };
     Some((tried, said))
 }
@@ -254,7 +254,7 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
     };
     let door = |who| {
         let tried = last(&now, who);
-        let said = tried.map_or(Said::Unknown, |(_, said)| said);
+        let said = tried.map_or(VerdictColour::Unknown, |(_, said)| said);
         Door {
             id: if who == Party::First {
                 "door-first"
@@ -266,8 +266,8 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
             said,
             word: match tried {
                 None => stage::words("never").to_owned(),
-                Some((_, Said::Unknown)) if is_closed => stage::words("unasked").to_owned(),
-                Some((_, Said::Unknown)) => place("lost"),
+                Some((_, VerdictColour::Unknown)) if is_closed => stage::words("unasked").to_owned(),
+                Some((_, VerdictColour::Unknown)) => place("lost"),
                 Some(_) => said.word().to_owned(),
             },
             why: tried.map_or_else(String::new, |(tried, _)| {
@@ -290,7 +290,7 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
     let drawn = |tries: usize| {
         let then = race.after(tries);
         let tried = then.uses.last();
-        Step {
+        StoryStep {
             address: format!("/lab/race?{}&step={}", choices.query(), tries + 1),
             mark: tried.map_or_else(
                 || stage::words("login").to_owned(),

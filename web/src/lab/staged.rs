@@ -2,32 +2,32 @@
 
 use std::time::Duration;
 
-use rescind_lab::{Action, Answer, Asked, Exchange, KeptCookie, Outcome, Picture, Setup, Step, Who};
+use rescind_lab::{Action, Answer, Asked, Exchange, KeptCookie, Outcome, Setup, Snapshot, Step, Who};
 use rescind_session::{Check, token::TokenParts};
 
 use super::{
     everything::heard,
-    telling::{Context, Told},
+    telling::{Context, Explanation},
     words::{SENTENCES, of_action, of_answer},
 };
 use crate::{
     content::{Facts, say, word},
     trace::{
-        Said, Shown, class_of,
+        Shown, VerdictColour, class_of,
         cost::times,
         moment,
-        stage::{Actor, Chip, Door, Kept, Life, Stage, Step as DrawnStep, Story, words},
+        stage::{Actor, Chip, Door, Kept, Life, Stage, Story, StoryStep, words},
     },
 };
 
 /// The story at the context's step, without buttons: each page has its own. `address`: where a step is drawn; `None` is the newest.
 pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(Option<usize>) -> String) -> Stage {
-    let told = context.tell().unwrap_or_else(|| Told {
+    let told = context.tell().unwrap_or_else(|| Explanation {
         headline: on_stage("headline", context),
         meaning: on_stage("begin", context),
     });
     let (newest, shown) = (context.all.len(), context.steps.len());
-    let picture = context.steps.last().map(|step| &step.after);
+    let snapshot = context.steps.last().map(|step| &step.after);
     let before = context.steps.iter().rev().nth(1).map(|step| &step.after);
     let last = context.steps.last();
     let last = last.and_then(|step| step.exchanges.last().or(step.news.last()));
@@ -37,8 +37,8 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
         let mut sent = until.steps.iter().flat_map(|step| &step.exchanges);
         let stolen = step.is_some_and(|step| step.after.loot.access.is_some() || step.after.loot.refresh.is_some());
         let tried = stolen || sent.any(|exchange| exchange.who == Who::Thief);
-        let thief = tried.then(|| answered(until.steps, Who::Thief).map_or(Said::Unknown, Said::of));
-        DrawnStep {
+        let thief = tried.then(|| answered(until.steps, Who::Thief).map_or(VerdictColour::Unknown, VerdictColour::of));
+        StoryStep {
             address: address((count < newest).then_some(count)),
             mark: step.map_or_else(String::new, |step| {
                 match of_action(step.action, context.answer).group.as_str() {
@@ -47,7 +47,7 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
                 }
             }),
             yours: step.is_some_and(|step| step.exchanges.first().is_some_and(|sent| sent.who != Who::Thief)),
-            doors: vec![thief, answered(until.steps, Who::You).map(Said::of)],
+            doors: vec![thief, answered(until.steps, Who::You).map(VerdictColour::of)],
         }
     };
     Stage {
@@ -72,7 +72,7 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
             ..Actor::default()
         },
         thief: Actor {
-            chips: picture.map_or(Vec::new(), |picture| theirs(context.setup, picture)),
+            chips: snapshot.map_or(Vec::new(), |snapshot| theirs(context.setup, snapshot)),
             ..Actor::default()
         },
         doors: [
@@ -81,7 +81,7 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
         ]
         .map(|(who, id, name)| door(context, who, id, name))
         .into(),
-        stores: kept(context, picture, before),
+        stores: kept(context, snapshot, before),
         story: Story {
             steps: (0..=newest).map(drawn).collect(),
             shown,
@@ -121,7 +121,7 @@ fn answered(steps: &[Step], who: Who) -> Option<&Exchange> {
 
 fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Door {
     let answer = answered(context.steps, who);
-    let said = answer.map_or(Said::Unknown, Said::of);
+    let said = answer.map_or(VerdictColour::Unknown, VerdictColour::of);
     Door {
         id,
         name,
@@ -173,16 +173,16 @@ fn yours(context: &Context) -> Vec<Chip> {
     held.after.cookies.iter().filter(is_token).map(drawn).collect()
 }
 
-fn theirs(setup: &Setup, picture: &Picture) -> Vec<Chip> {
-    let loot = [(false, &picture.loot.access), (true, &picture.loot.refresh)];
+fn theirs(setup: &Setup, snapshot: &Snapshot) -> Vec<Chip> {
+    let loot = [(false, &snapshot.loot.access), (true, &snapshot.loot.refresh)];
     let loot = loot
         .into_iter()
         .filter_map(|(refresh, token)| Some((refresh, token.as_ref()?)));
-    loot.map(|(refresh, token)| chip(setup, picture, refresh, token, None))
+    loot.map(|(refresh, token)| chip(setup, snapshot, refresh, token, None))
         .collect()
 }
 
-fn chip(setup: &Setup, picture: &Picture, refresh: bool, token: &str, kept_until: Option<Duration>) -> Chip {
+fn chip(setup: &Setup, snapshot: &Snapshot, refresh: bool, token: &str, kept_until: Option<Duration>) -> Chip {
     let started = setup.started;
     let until = match expiry(token) {
         Some(expiry) if !refresh => Some(expiry),
@@ -196,7 +196,7 @@ fn chip(setup: &Setup, picture: &Picture, refresh: bool, token: &str, kept_until
             .map_or(setup.policy.access_ttl, |refresh| refresh.ttl),
         (false, _) => setup.policy.access_ttl,
     };
-    let now = started.checked_add(picture.at).unwrap_or(started);
+    let now = started.checked_add(snapshot.at).unwrap_or(started);
     Chip {
         name: match (refresh, setup.answer) {
             (_, Answer::Sessions) => words("session"),
@@ -216,31 +216,31 @@ fn expiry(token: &str) -> Option<jiff::Timestamp> {
     jiff::Timestamp::from_second(claims["exp"].as_i64()?).ok()
 }
 
-fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) -> Vec<Kept> {
+fn kept(context: &Context, snapshot: Option<&Snapshot>, before: Option<&Snapshot>) -> Vec<Kept> {
     let told = |count: usize, what: &str| match count {
         0 => "empty".to_owned(),
         count => times(count, what),
     };
-    let listed = |picture: Option<&Picture>| picture.map_or(0, |picture| picture.blacklist.len());
-    let ended = |picture: Option<&Picture>| {
-        let heard = picture.and_then(|picture| picture.heard.as_ref());
+    let listed = |snapshot: Option<&Snapshot>| snapshot.map_or(0, |snapshot| snapshot.blacklist.len());
+    let ended = |snapshot: Option<&Snapshot>| {
+        let heard = snapshot.and_then(|snapshot| snapshot.heard.as_ref());
         heard.map_or(0, |heard| heard.ended)
     };
-    let database = |picture: Option<&Picture>| {
-        let picture = picture?;
-        Some((picture.sessions.clone(), picture.plain.clone(), picture.log.len()))
+    let database = |snapshot: Option<&Snapshot>| {
+        let snapshot = snapshot?;
+        Some((snapshot.sessions.clone(), snapshot.plain.clone(), snapshot.log.len()))
     };
-    let rows = picture.map_or(0, |picture| picture.sessions.len() + picture.plain.len());
-    let first = match (heard(picture, context.answer), context.check) {
+    let rows = snapshot.map_or(0, |snapshot| snapshot.sessions.len() + snapshot.plain.len());
+    let first = match (heard(snapshot, context.answer), context.check) {
         (Some(holds), _) => Kept {
             name: "Other service",
             holds,
-            changed: ended(picture) > ended(before),
+            changed: ended(snapshot) > ended(before),
         },
         (None, Check::Blacklist) => Kept {
             name: "Blacklist",
-            holds: told(listed(picture), "session"),
-            changed: listed(picture) != listed(before),
+            holds: told(listed(snapshot), "session"),
+            changed: listed(snapshot) != listed(before),
         },
         (None, _) => Kept {
             name: "Blacklist",
@@ -253,7 +253,7 @@ fn kept(context: &Context, picture: Option<&Picture>, before: Option<&Picture>) 
         Kept {
             name: "Database",
             holds: format!("sessions: {}", told(rows, "row")),
-            changed: database(picture).unwrap_or_default() != database(before).unwrap_or_default(),
+            changed: database(snapshot).unwrap_or_default() != database(before).unwrap_or_default(),
         },
     ]
 }

@@ -6,7 +6,7 @@ use rescind_lab::{Answer, Step, meter::Operation};
 
 use super::{telling::Context, words::of_action};
 use crate::trace::{
-    Said, moment, reply,
+    VerdictColour, moment, reply,
     sequence::{self, Lane, Message, Sequence, messages},
 };
 
@@ -34,7 +34,7 @@ impl<'a> Steps<'a> {
             first -= 1;
         }
         let (folded, shown) = steps.split_at(first.min(steps.len()));
-        let step = |step: &Step| sequence::Step {
+        let step = |step: &Step| sequence::DiagramStep {
             named: Some((
                 step.number,
                 format!("{}, {}", of_action(step.action, answer).deed, moment(step.at)),
@@ -51,7 +51,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Each drawn step, and its messages.
-    pub(crate) fn told(&self) -> impl Iterator<Item = (&Step, &sequence::Step)> {
+    pub(crate) fn told(&self) -> impl Iterator<Item = (&Step, &sequence::DiagramStep)> {
         self.shown.iter().zip(&self.drawing.steps)
     }
 }
@@ -60,7 +60,7 @@ impl<'a> Steps<'a> {
 pub(crate) fn outcomes(step: &Step) -> String {
     let sent = step.exchanges.iter().chain(&step.news);
     let outcomes: Vec<_> = sent
-        .map(|exchange| format!("{}{}", Said::of(exchange).sign(), reply(exchange)))
+        .map(|exchange| format!("{}{}", VerdictColour::of(exchange).sign(), reply(exchange)))
         .collect();
     outcomes.join(", ")
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rescind_lab::{Action, Answer, Exchange, Mood, Outcome, Setup, Step, Who, meter::Answer as Answered};
+use rescind_lab::{Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Step, Who, meter::StoreReply};
 use rescind_session::{Check, Preset};
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     pages::times::to_the_second,
 };
 
-pub(crate) struct Told {
+pub(crate) struct Explanation {
     /// "The thief is in: nobody was asked."
     pub(crate) headline: String,
     pub(crate) meaning: String,
@@ -55,12 +55,12 @@ impl<'a> Context<'a> {
     }
 
     /// Describes the last step, if there is one.
-    pub(crate) fn tell(&self) -> Option<Told> {
+    pub(crate) fn tell(&self) -> Option<Explanation> {
         let step = self.steps.last()?;
         let last_of = |who| step.exchanges.iter().rev().find(move |exchange| exchange.who == who);
         let said: Vec<_> = [last_of(Who::You), last_of(Who::Thief)].into_iter().flatten().collect();
         let facts: Vec<_> = said.iter().map(|exchange| self.facts(step, exchange)).collect();
-        let told = |(headline, meaning)| Told { headline, meaning };
+        let told = |(headline, meaning)| Explanation { headline, meaning };
         // The page is about the thief's outcome; without a thief in the step, yours.
         let Some(last) = facts.last() else {
             let words = of_action(step.action, self.answer);
@@ -91,7 +91,7 @@ impl<'a> Context<'a> {
             _ => ("you", "You", "You are"),
         };
         let refreshes = matches!(self.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
-        let forgot = !step.maintenance.is_empty() && step.after.mood != Mood::Stopped;
+        let forgot = !step.maintenance.is_empty() && step.after.fault != BlacklistFault::Stopped;
         let mut facts = Facts::default()
             .with("who", who)
             .with("You", you)
@@ -108,7 +108,7 @@ impl<'a> Context<'a> {
             .with("carried", yes(exchange.request.cookie_bytes() > 0))
             .with(
                 "had_ended",
-                yes(exchange.calls.iter().any(|call| call.answer == Answered::WasClosed)),
+                yes(exchange.calls.iter().any(|call| call.answer == StoreReply::WasClosed)),
             )
             .with("due", due(&step.after))
             .with("forgot", yes(forgot))

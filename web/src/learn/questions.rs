@@ -29,7 +29,7 @@ pub(super) struct Decide {
 pub(super) static DECIDE: LazyLock<Decide> = LazyLock::new(|| file!("course.toml").data());
 
 #[derive(Debug, Clone, Copy)]
-enum Asked {
+enum QuestionKind {
     Predict,
     Decide,
 }
@@ -42,7 +42,7 @@ struct Chosen {
 
 /// Adds the routes of the forms.
 pub(super) fn configure(cfg: &mut web::ServiceConfig) {
-    for asked in [Asked::Predict, Asked::Decide] {
+    for asked in [QuestionKind::Predict, QuestionKind::Decide] {
         let path = format!("{COURSE}/{{chapter}}/{}", word(asked));
         let route = web::post().to(move |request, rescind, slug, form| answered(asked, request, rescind, slug, form));
         cfg.service(web::resource(path).route(route));
@@ -50,7 +50,7 @@ pub(super) fn configure(cfg: &mut web::ServiceConfig) {
 }
 
 async fn answered(
-    asked: Asked,
+    asked: QuestionKind,
     request: HttpRequest,
     rescind: Rescind,
     slug: web::Path<String>,
@@ -59,14 +59,14 @@ async fn answered(
     let chapter = Chapter::of_slug(&slug).ok_or(Problem::NotFound)?;
     let reply = see_other(&format!("{}#{}", chapter.address(), word(asked)));
     let options = match asked {
-        Asked::Predict => chapter.predict.options.len(),
-        Asked::Decide => chapter.verdict.as_ref().map_or(0, |_| DECIDE.options.len()),
+        QuestionKind::Predict => chapter.predict.options.len(),
+        QuestionKind::Decide => chapter.verdict.as_ref().map_or(0, |_| DECIDE.options.len()),
     };
     let mut progress = progress_of(&request);
     match progress.at(chapter) {
         Some(of) if (1..=options).contains(&usize::from(chosen.option)) => match asked {
-            Asked::Predict => of.predicted = chosen.option,
-            Asked::Decide => of.decided = chosen.option,
+            QuestionKind::Predict => of.predicted = chosen.option,
+            QuestionKind::Decide => of.decided = chosen.option,
         },
         _ => return Ok(reply),
     }

@@ -18,13 +18,13 @@ use super::{
     device_name::device_name,
     frame::Who,
     times::Time,
-    words::{Said, WORDS},
+    words::{PageText, WORDS},
 };
 use crate::content::{Facts, first, word, yes};
 
 /// The notice on an ended session, for `ended.html`.
 pub(crate) struct Ended {
-    pub(crate) said: &'static Said,
+    pub(crate) said: &'static PageText,
     pub(crate) when: Time,
     /// The device that renewed the session last, the thief's or the owner's, if it was ended because of a copy.
     pub(crate) robbed: Option<Robbed>,

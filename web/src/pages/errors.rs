@@ -22,7 +22,7 @@ use super::{
     CONTENT_POLICY, Site, draw,
     frame::{Frame, Who},
     login::Way,
-    words::{Said, WORDS},
+    words::{PageText, WORDS},
 };
 use crate::content::{Facts, first, yes};
 
@@ -31,7 +31,7 @@ use crate::content::{Facts, first, yes};
 struct ErrorPage {
     frame: Frame,
     status: u16,
-    said: Option<&'static Said>,
+    said: Option<&'static PageText>,
     problem: Option<Problem>,
     /// The requested page, if a retry may help.
     again: Option<String>,

@@ -11,7 +11,7 @@ use super::{
     frame::{Frame, Who},
     times::Time,
     with_cookies,
-    words::{Said, WORDS, facts},
+    words::{PageText, WORDS, facts},
 };
 use crate::{
     content::{first, word},
@@ -30,7 +30,7 @@ struct Home {
 
 /// A message shown once, after an action.
 pub(crate) struct Notice {
-    pub(crate) said: &'static Said,
+    pub(crate) said: &'static PageText,
     /// The instant at the end of the sentence.
     pub(crate) until: Option<Time>,
 }

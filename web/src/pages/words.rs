@@ -12,9 +12,9 @@ use crate::content::{Case, Facts, file, word, yes};
 pub(super) struct Words {
     /// Of the whole site.
     pub(super) description: String,
-    pub(super) error: Vec<Case<Said>>,
-    pub(super) ended: Vec<Case<Said>>,
-    pub(super) notice: Vec<Case<Said>>,
+    pub(super) error: Vec<Case<PageText>>,
+    pub(super) ended: Vec<Case<PageText>>,
+    pub(super) notice: Vec<Case<PageText>>,
     pub(super) promise: Vec<Case<String>>,
     pub(super) logout: Vec<Case<String>>,
     pub(super) no_devices: Vec<Case<String>>,
@@ -26,7 +26,7 @@ pub(super) struct Words {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Said {
+pub(crate) struct PageText {
     pub(crate) heading: String,
     #[serde(default)]
     pub(crate) detail: String,

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use rescind_lab::{
-    Exchange, Outcome, Picture, Sandbox,
+    Exchange, Outcome, Sandbox, Snapshot,
     meter::{Access, Call, Store},
 };
 
@@ -71,7 +71,7 @@ fn figures(sandbox: &Sandbox) -> [(&'static str, String); 11] {
         });
         Count::of(asked, stores).to_string()
     };
-    let kept = |count: fn(&Picture) -> usize| steps.last().map_or(0, |step| count(&step.after)).to_string();
+    let kept = |count: fn(&Snapshot) -> usize| steps.last().map_or(0, |step| count(&step.after)).to_string();
     let time: Duration = calls.iter().map(|call| call.took).sum();
     let time_each = u32::try_from(calls.len())
         .ok()

@@ -28,7 +28,7 @@ use crate::{
 /// An outcome, for a class, an icon and a word. Only the first three have a colour: red, green and blue on every page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Said {
+pub(crate) enum VerdictColour {
     ThiefIn,
     KeptOut,
     /// You are let in.
@@ -49,7 +49,7 @@ struct Words {
 
 static SAID: LazyLock<BTreeMap<String, Words>> = LazyLock::new(|| file!("said.toml").data());
 
-impl Said {
+impl VerdictColour {
     pub(crate) fn of(exchange: &Exchange) -> Self {
         match (exchange.who, exchange.outcome) {
             (_, Outcome::NoServer) => Self::Unknown,
@@ -90,7 +90,7 @@ impl Said {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Finding {
-    pub(crate) said: Said,
+    pub(crate) said: VerdictColour,
     pub(crate) says: String,
 }
 
@@ -99,7 +99,7 @@ impl Finding {
     pub(crate) fn of(cases: &[Case<Self>], facts: &Facts) -> Self {
         let found = first(cases, facts);
         Self {
-            said: found.map_or(Said::Unknown, |finding| finding.said),
+            said: found.map_or(VerdictColour::Unknown, |finding| finding.said),
             says: found.map_or_else(String::new, |finding| facts.fill(&finding.says)),
         }
     }
@@ -121,8 +121,8 @@ impl Shown<'_> {
         name(self.who)
     }
 
-    pub(crate) fn said(&self) -> Said {
-        Said::of(self)
+    pub(crate) fn said(&self) -> VerdictColour {
+        VerdictColour::of(self)
     }
 
     pub(crate) fn asked(&self) -> String {

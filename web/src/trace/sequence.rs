@@ -7,7 +7,7 @@ use askama::Template;
 use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
 use serde::Deserialize;
 
-use super::{Said, Shown, milliseconds, outcome, reply};
+use super::{Shown, VerdictColour, milliseconds, outcome, reply};
 
 const FIRST: usize = 64;
 const HEADER: usize = 34;
@@ -131,7 +131,7 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     }
     let told = if watched { outcome(exchange) } else { reply(exchange) };
     let lost = if exchange.arrived { "" } else { ", lost on its way" };
-    let said = Said::of(exchange);
+    let said = VerdictColour::of(exchange);
     messages.push(Message {
         class: said.class(),
         ..Message::new(answers, asks, format!("{}{told}{lost}", said.sign()))
@@ -156,13 +156,13 @@ fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
 }
 
 /// A step of a story.
-pub(crate) struct Step {
+pub(crate) struct DiagramStep {
     /// Its number, its name, and its time; `None` for a single exchange.
     pub(crate) named: Option<(usize, String)>,
     pub(crate) messages: Vec<Message>,
 }
 
-impl Step {
+impl DiagramStep {
     /// The line of a message, from the beginning of its step.
     fn y(&self, message: &usize) -> usize {
         self.header() + MESSAGE * message + 20
@@ -184,14 +184,14 @@ pub(crate) struct Sequence {
     pub(crate) title: String,
     /// Each lane, and where that is, if the drawing says so.
     lanes: [(Lane, Option<String>); 5],
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<DiagramStep>,
 }
 
 impl Sequence {
     /// `elsewhere`: whether another service is asked, and no blacklist.
     pub(crate) fn of(
         title: String,
-        steps: Vec<Step>,
+        steps: Vec<DiagramStep>,
         elsewhere: bool,
         places: impl Fn(Lane) -> Option<String>,
     ) -> Self {
@@ -206,7 +206,7 @@ impl Sequence {
 
     /// The beginning of a step.
     fn y(&self, step: &usize) -> usize {
-        FIRST + self.steps.iter().take(*step).map(Step::height).sum::<usize>()
+        FIRST + self.steps.iter().take(*step).map(DiagramStep::height).sum::<usize>()
     }
 
     fn height(&self) -> usize {
@@ -214,7 +214,7 @@ impl Sequence {
     }
 
     /// The messages of a step, as sentences.
-    pub(crate) fn told(&self, step: &Step) -> Vec<String> {
+    pub(crate) fn told(&self, step: &DiagramStep) -> Vec<String> {
         let named = |lane: Lane| {
             let found = self.lanes.iter().find(|(other, _)| *other == lane);
             match found.and_then(|(_, place)| place.as_ref()) {

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use askama::Template;
 use jiff::Timestamp;
 
-use super::Said;
+use super::VerdictColour;
 use crate::{content::file, pages::times::Time};
 
 static WORDS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| file!("stage.toml").data());
@@ -145,7 +145,7 @@ pub(crate) struct Door {
     pub(crate) name: &'static str,
     /// What it checks.
     pub(crate) asks: String,
-    pub(crate) said: Said,
+    pub(crate) said: VerdictColour,
     /// The verdict in a word or two.
     pub(crate) word: String,
     /// Until when it stays like that.
@@ -166,7 +166,7 @@ pub(crate) struct Kept {
 /// The steps of a story so far.
 #[derive(Clone, Default)]
 pub(crate) struct Story {
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<StoryStep>,
     /// The one that is shown, from 0.
     pub(crate) shown: usize,
     /// How many follow, if the reader does the next thing each time.
@@ -180,27 +180,27 @@ pub(crate) struct Story {
 }
 
 #[derive(Clone)]
-pub(crate) struct Step {
+pub(crate) struct StoryStep {
     pub(crate) address: String,
     /// What happened, in a few words; and whether you did it.
     pub(crate) mark: String,
     pub(crate) yours: bool,
     /// The verdict of each door from then on; none before the theft.
-    pub(crate) doors: Vec<Option<Said>>,
+    pub(crate) doors: Vec<Option<VerdictColour>>,
 }
 
 /// A step in the row of links beneath the time line.
 pub(crate) struct Link<'a> {
     number: usize,
     /// Unless it is to come.
-    step: Option<&'a Step>,
+    step: Option<&'a StoryStep>,
     shown: bool,
 }
 
 /// What a door says through some steps of the time line.
 pub(crate) struct Band<'a> {
     /// None before the theft, and of what is to come.
-    said: Option<Said>,
+    said: Option<VerdictColour>,
     /// Whether it follows on the step that is shown.
     later: bool,
     steps: usize,
@@ -230,7 +230,7 @@ impl Story {
     }
 
     /// A step in words: its mark, and the verdict of each door from then on.
-    fn told(&self, step: &Step) -> String {
+    fn told(&self, step: &StoryStep) -> String {
         let doors = self.rows.iter().zip(&step.doors);
         let doors = doors.filter_map(|(row, said)| Some(format!("{row}: {}", (*said)?.word())));
         let mark = Some(step.mark.clone()).filter(|mark| !mark.is_empty());
@@ -251,7 +251,7 @@ impl Story {
     }
 
     /// The drawn steps: those around the one that is shown, the number of the first, and how many are to come.
-    fn window(&self) -> (usize, &[Step], usize) {
+    fn window(&self) -> (usize, &[StoryStep], usize) {
         let most = MOST.min(self.steps.len());
         let first = (self.shown + 1).saturating_sub(most);
         let steps = self.steps.get(first..first + most).unwrap_or_default();

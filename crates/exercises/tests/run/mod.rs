@@ -11,22 +11,22 @@ use std::{
     process::{ExitCode, Termination},
 };
 
-use rescind_exercises::{Exercise, Outcome, Story};
+use rescind_exercises::{CaseResult, Exercise, Story};
 
 /// The outcomes of all cases.
 pub(crate) struct Report {
     exercise: &'static Exercise,
     /// The exercise's own cases, whose failures are sentences.
-    pub(crate) stories: Vec<Outcome>,
+    pub(crate) stories: Vec<CaseResult>,
     /// The suite that every adapter must pass. A case fails by panicking.
-    pub(crate) suite: Vec<Outcome>,
+    pub(crate) suite: Vec<CaseResult>,
 }
 
 impl Report {
     pub(crate) fn of(exercise: &'static Exercise, stories: Vec<Story>) -> Self {
         let play = |story: Story| {
             let case = story.case;
-            attempt(story.play(exercise)).unwrap_or_else(|panic| Outcome {
+            attempt(story.play(exercise)).unwrap_or_else(|panic| CaseResult {
                 case,
                 failure: Some(panic),
             })
@@ -40,11 +40,11 @@ impl Report {
 
     pub(crate) fn suite(&mut self, case: &'static str, asserting: impl Future<Output = ()>) {
         let failure = attempt(asserting).err();
-        self.suite.push(Outcome { case, failure });
+        self.suite.push(CaseResult { case, failure });
     }
 
     /// The cases that fail.
-    pub(crate) fn failing(&self) -> impl Iterator<Item = &Outcome> {
+    pub(crate) fn failing(&self) -> impl Iterator<Item = &CaseResult> {
         let all = self.stories.iter().chain(&self.suite);
         all.filter(|outcome| outcome.failure.is_some())
     }
@@ -87,7 +87,7 @@ impl Display for Report {
         for outcome in &self.stories {
             line(to, outcome, true)?;
         }
-        let fails = |outcome: &&Outcome| outcome.failure.is_some();
+        let fails = |outcome: &&CaseResult| outcome.failure.is_some();
         let (all, failing) = (self.suite.len(), self.suite.iter().filter(fails).count());
         writeln!(
             to,
@@ -112,7 +112,7 @@ impl Display for Report {
     }
 }
 
-fn line(to: &mut Formatter<'_>, Outcome { case, failure }: &Outcome, in_detail: bool) -> fmt::Result {
+fn line(to: &mut Formatter<'_>, CaseResult { case, failure }: &CaseResult, in_detail: bool) -> fmt::Result {
     let verdict = if failure.is_some() { "FAILS" } else { "holds" };
     writeln!(to, "  {verdict}  {}", case.replace('_', " "))?;
     // A panic may print a complete row.

@@ -14,7 +14,7 @@ pub(super) struct Tokens {
 }
 
 /// A server's reply to a refresh.
-pub(super) enum Answer {
+pub(super) enum RefreshReply {
     Given(Tokens),
     Reused,
     Closed,

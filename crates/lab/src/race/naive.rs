@@ -22,7 +22,7 @@ use std::{
 
 use rand::{Rng, rngs::StdRng};
 
-use super::held::{Answer, Held, Tokens};
+use super::held::{Held, RefreshReply, Tokens};
 
 /// The row of a session.
 #[derive(Clone)]
@@ -64,18 +64,18 @@ impl Naive {
     }
 
     /// Read, compare, write. Other callers run between reading and writing.
-    pub(super) async fn refresh(&self, presented: &str, now: Duration, held: Option<&Held>) -> Answer {
+    pub(super) async fn refresh(&self, presented: &str, now: Duration, held: Option<&Held>) -> RefreshReply {
         let row = lock(&self.row).clone();
         if let Some(held) = held {
             held.has_read().await;
         }
         if !row.open {
-            return Answer::Closed;
+            return RefreshReply::Closed;
         }
         let forgiven = row.previous.as_deref() == Some(presented) && now < row.previous_until;
         if row.current != presented && !forgiven {
             lock(&self.row).open = false;
-            return Answer::Reused;
+            return RefreshReply::Reused;
         }
         let next = random(&mut lock(&self.rng));
         if let Some(held) = held {
@@ -90,7 +90,7 @@ impl Naive {
         if let Some(held) = held {
             held.has_written();
         }
-        Answer::Given(self.tokens(next, now))
+        RefreshReply::Given(self.tokens(next, now))
     }
 
     /// Whether a call with this access token would be accepted.

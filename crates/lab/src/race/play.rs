@@ -7,7 +7,7 @@ use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use super::{
     ACCESS_TTL, FirstReply, Link, PATIENCE, Party, Race, RaceError, RaceSetup, Swap, Use, Verdict,
-    held::{Answer, Held, Tokens},
+    held::{Held, RefreshReply, Tokens},
     naive::Naive,
     real::Real,
 };
@@ -36,7 +36,7 @@ impl Race {
                 (Server::Naive(Box::new(naive)), tokens)
             }
         };
-        let mut story = Story {
+        let mut story = RaceInProgress {
             setup,
             server,
             issued: vec![tokens.refresh.clone()],
@@ -53,7 +53,7 @@ impl Race {
 }
 
 /// A run in progress.
-struct Story {
+struct RaceInProgress {
     setup: RaceSetup,
     server: Server,
     /// The tokens of `chain`. They never leave the run.
@@ -64,7 +64,7 @@ struct Story {
     holds: [Option<Tokens>; 2],
 }
 
-impl Story {
+impl RaceInProgress {
     async fn play(&mut self) -> Result<(), RaceError> {
         let RaceSetup { apart, reply, .. } = self.setup;
         let lost = reply == FirstReply::Lost;
@@ -115,7 +115,7 @@ impl Story {
         Ok(())
     }
 
-    fn note(&mut self, who: Party, at: Duration, arrived: bool, answer: Answer) {
+    fn note(&mut self, who: Party, at: Duration, arrived: bool, answer: RefreshReply) {
         let holds = &mut self.holds[who.place()];
         let Some(presented) = holds
             .as_ref()
@@ -124,7 +124,7 @@ impl Story {
             return;
         };
         let verdict = match answer {
-            Answer::Given(tokens) => {
+            RefreshReply::Given(tokens) => {
                 let known = self.issued.iter().position(|issued| *issued == tokens.refresh);
                 let token = known.unwrap_or_else(|| {
                     self.issued.push(tokens.refresh.clone());
@@ -144,11 +144,11 @@ impl Story {
                 }
             }
             // After a 401 a client asks for the password; the run ends there.
-            Answer::Reused => {
+            RefreshReply::Reused => {
                 *holds = None;
                 Verdict::Reused
             }
-            Answer::Closed => {
+            RefreshReply::Closed => {
                 *holds = None;
                 Verdict::Closed
             }
@@ -171,12 +171,12 @@ impl Story {
         }
         Ok(Race {
             rotations: match &self.server {
-                Server::Real(real) => real.swaps(meter::Answer::Done),
+                Server::Real(real) => real.swaps(meter::StoreReply::Done),
                 // It writes unconditionally.
                 Server::Naive(_) => self.chain.len() - 1,
             },
             turned_down: match &self.server {
-                Server::Real(real) => real.swaps(meter::Answer::TooLate),
+                Server::Real(real) => real.swaps(meter::StoreReply::TooLate),
                 Server::Naive(_) => 0,
             },
             open: match &self.server {
@@ -198,7 +198,7 @@ enum Server {
 }
 
 impl Server {
-    async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<Answer, RaceError> {
+    async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<RefreshReply, RaceError> {
         match self {
             Self::Real(real) => real.refresh(token, at, held).await,
             Self::Naive(naive) => Ok(naive.refresh(token, at, held).await),

@@ -22,7 +22,7 @@ use rescind_session::{
 
 use super::{
     ACCESS_TTL, RaceError,
-    held::{Answer, Held, Tokens},
+    held::{Held, RefreshReply, Tokens},
 };
 use crate::{
     meter::{self, Meter, Operation, metered},
@@ -73,7 +73,12 @@ impl Real {
         Ok((real, tokens(&issued)?))
     }
 
-    pub(super) async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<Answer, RaceError> {
+    pub(super) async fn refresh(
+        &self,
+        token: &str,
+        at: Duration,
+        held: Option<&Held>,
+    ) -> Result<RefreshReply, RaceError> {
         self.clock.set(BEGINNING.checked_add(at).unwrap_or(Timestamp::MAX));
         let service = match held {
             None => self.service.clone(),
@@ -91,15 +96,15 @@ impl Real {
             }
         };
         match service.refresh(token, Device::default()).await {
-            Ok(issued) => Ok(Answer::Given(tokens(&issued)?)),
-            Err(RefreshError::Reused) => Ok(Answer::Reused),
-            Err(RefreshError::Closed) => Ok(Answer::Closed),
+            Ok(issued) => Ok(RefreshReply::Given(tokens(&issued)?)),
+            Err(RefreshError::Reused) => Ok(RefreshReply::Reused),
+            Err(RefreshError::Closed) => Ok(RefreshReply::Closed),
             Err(error) => Err(error.into()),
         }
     }
 
     /// How many swaps had this result.
-    pub(super) fn swaps(&self, answer: meter::Answer) -> usize {
+    pub(super) fn swaps(&self, answer: meter::StoreReply) -> usize {
         let calls = self.meter.calls();
         calls
             .iter()

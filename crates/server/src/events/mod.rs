@@ -33,7 +33,7 @@ use crate::{
     failure::Failure,
     settings::{EventReceiver, Events, Faults},
 };
-use outcome::{Outcome, judge, pause_after};
+use outcome::{DeliveryOutcome, judge, pause_after};
 
 /// How long a claim on a receiver lasts. A node that delivers renews it in time: it is longer than [`RENEW_EVERY`], [`TIMEOUT`]
 /// and the longest pause together. If the node dies, another one continues before the receiver's 30 s of silence are over:
@@ -335,8 +335,8 @@ impl Stream {
         }
         let reply = client.send(request, LONGEST_REPLY).await?;
         match judge(reply.status, &reply.body) {
-            Outcome::Delivered => {}
-            Outcome::Refused(error) => {
+            DeliveryOutcome::Delivered => {}
+            DeliveryOutcome::Refused(error) => {
                 self.refused += 1;
                 let (receiver, event, refused) = (self.url(), event.id, self.refused);
                 tracing::error!(
@@ -347,7 +347,7 @@ impl Stream {
                     "the receiver refuses a security event, which is skipped"
                 );
             }
-            Outcome::Failed(error) => return Err(error.into()),
+            DeliveryOutcome::Failed(error) => return Err(error.into()),
         }
         self.accepted = Some(Instant::now());
         Ok(())

@@ -20,7 +20,7 @@ const OF_THE_SENDER: [&str; 5] = [
 
 /// The outcome of one delivery.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum DeliveryOutcome {
     /// The receiver has the event.
     Delivered,
     /// It refuses this event, with this error code of RFC 8935 section 2.4: a repeat would not help.
@@ -32,18 +32,18 @@ pub(super) enum Outcome {
 /// Only 202 acknowledges (RFC 8935 section 2.2): a proxy's own page may be a 200.
 ///
 /// A 400 about the sender is like 401 and 403: so the operator can correct the settings, and no event is lost.
-pub(super) fn judge(status: u16, body: &[u8]) -> Outcome {
+pub(super) fn judge(status: u16, body: &[u8]) -> DeliveryOutcome {
     if status == 202 {
-        return Outcome::Delivered;
+        return DeliveryOutcome::Delivered;
     }
     let body: Option<Value> = serde_json::from_slice(body).ok();
     let error = body.as_ref().and_then(|body| body["err"].as_str());
     // It is logged.
     let error = error.filter(|error| error.len() <= 64 && error.bytes().all(|b| b.is_ascii_graphic()));
     match error {
-        Some(error) if status == 400 && !OF_THE_SENDER.contains(&error) => Outcome::Refused(error.to_owned()),
-        Some(error) => Outcome::Failed(format!("the receiver answers {status}, {error}")),
-        None => Outcome::Failed(format!("the receiver answers {status}")),
+        Some(error) if status == 400 && !OF_THE_SENDER.contains(&error) => DeliveryOutcome::Refused(error.to_owned()),
+        Some(error) => DeliveryOutcome::Failed(format!("the receiver answers {status}, {error}")),
+        None => DeliveryOutcome::Failed(format!("the receiver answers {status}")),
     }
 }
 

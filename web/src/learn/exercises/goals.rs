@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr, sync::LazyLock, time::Duration};
 
 use rescind_lab::{
-    Action, Exchange, Mood, Step, Who,
+    Action, BlacklistFault, Exchange, Step, Who,
     meter::{Access, Store},
 };
 use serde::Deserialize;
@@ -76,11 +76,11 @@ impl Happened {
 
 /// The facts of a step, and of a request in it.
 fn facts(step: &Step, sent: Option<&Exchange>) -> Facts {
-    let (mood, after) = (step.after.mood, &step.after);
+    let (fault, after) = (step.after.fault, &step.after);
     let facts = Facts::default()
         .with("action", step.action.slug())
-        .with("doubt", yes(mood != Mood::Well || !after.blacklist_is_whole))
-        .with("untold", yes(mood == Mood::Stopped && !after.log.is_empty()));
+        .with("doubt", yes(fault != BlacklistFault::None || !after.blacklist_is_whole))
+        .with("untold", yes(fault == BlacklistFault::Stopped && !after.log.is_empty()));
     let Some(sent) = sent else { return facts };
     let reads = |store| sent.count(&[store], Access::Read);
     let asks = match (reads(Store::Sessions), reads(Store::Blacklist)) {

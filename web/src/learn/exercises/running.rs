@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpRequest, web};
-use rescind_exercises::{Outcome as Story, play_chosen};
+use rescind_exercises::{CaseResult, play_chosen};
 use rescind_lab::{Action, Answer, Refused, SandboxError, Step};
 
 use super::{
@@ -128,7 +128,7 @@ async fn played(exercise: &Exercise, code: &rescind_exercises::Exercise, choices
         };
         chosen.push((place.name.clone(), line.to_owned()));
     }
-    let judge = |Story { case, failure }| {
+    let judge = |CaseResult { case, failure }| {
         Condition::new(failure.is_none(), case.replace('_', " "), failure.unwrap_or_default())
     };
     let outcomes = play_chosen(code, &chosen).await;

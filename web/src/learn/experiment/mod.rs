@@ -29,7 +29,7 @@ use crate::{
     lab::{Compared, compared},
     trace::stage::{Next, Stage},
 };
-use playing::Story;
+use playing::PlayedExperiment;
 pub(in crate::learn) use playing::{Play, Played};
 
 #[derive(Template)]
@@ -37,7 +37,7 @@ pub(in crate::learn) use playing::{Play, Played};
 pub(super) struct Experiment {
     chapter: Chapter,
     choices: Choices,
-    story: Arc<Story>,
+    story: Arc<PlayedExperiment>,
     /// The story, unless it is about a changed token.
     stage: Stage,
     /// All answers in numbers, if the chapter compares them.
@@ -45,7 +45,7 @@ pub(super) struct Experiment {
     in_the_lab: String,
 }
 
-static PLAYED: LazyLock<Computed<(Chapter, Choices), Story>> = LazyLock::new(|| Computed::keeping(256));
+static PLAYED: LazyLock<Computed<(Chapter, Choices), PlayedExperiment>> = LazyLock::new(|| Computed::keeping(256));
 
 impl Experiment {
     /// Plays a chapter's story with the query's settings.

@@ -12,7 +12,7 @@ use rescind_session::Policy;
 
 use crate::{
     lab::{Context, of_action, staged},
-    trace::{Finding, Said, cost::times, reply, stage::Stage},
+    trace::{Finding, VerdictColour, cost::times, reply, stage::Stage},
 };
 
 /// Every story begins on 1 January 2026, ten o'clock.
@@ -50,7 +50,7 @@ impl Played {
     }
 }
 
-pub(crate) struct Story {
+pub(crate) struct PlayedExperiment {
     pub(crate) finding: Finding,
     pub(super) played: Played,
     /// The checks of a changed token, in a story about one.
@@ -60,7 +60,7 @@ pub(crate) struct Story {
 /// A check of a changed token.
 pub(crate) struct Check {
     pub(crate) question: String,
-    pub(crate) said: Option<Said>,
+    pub(crate) said: Option<VerdictColour>,
     pub(crate) answer: Option<String>,
 }
 

@@ -25,7 +25,7 @@ use rescind_lab::{
 };
 use serde::{Deserialize, Deserializer};
 
-use super::playing::{Play, Story, asked};
+use super::playing::{Play, PlayedExperiment, asked};
 use crate::{
     choices::Choices,
     content::{Case, Facts, first, named, word},
@@ -37,7 +37,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Script {
     answers: Vec<Case<UnderAnswer>>,
-    steps: Vec<Case<Vec<Step>>>,
+    steps: Vec<Case<Vec<ScriptStep>>>,
     /// What is found; an exercise has bounds instead.
     #[serde(default)]
     findings: Vec<Case<Finding>>,
@@ -50,7 +50,7 @@ pub(crate) struct Script {
 struct UnderAnswer(#[serde(deserialize_with = "named")] Answer);
 
 /// An event, and its name if it has its own.
-struct Step {
+struct ScriptStep {
     deed: Deed,
     says: Option<String>,
     /// Whether the thief is behind your browser's request: a script in the page.
@@ -72,7 +72,7 @@ enum Deed {
     NewKey,
 }
 
-impl<'de> Deserialize<'de> for Step {
+impl<'de> Deserialize<'de> for ScriptStep {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -103,9 +103,9 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 impl Script {
-    pub(super) async fn play(&'static self, choices: &Choices) -> Result<Story, SandboxError> {
+    pub(super) async fn play(&'static self, choices: &Choices) -> Result<PlayedExperiment, SandboxError> {
         let (play, facts) = self.run(choices).await?;
-        Ok(Story {
+        Ok(PlayedExperiment {
             finding: Finding::of(&self.findings, &facts),
             played: play.played,
             checks: play.checks,
@@ -139,7 +139,7 @@ impl Play {
     async fn act(
         &mut self,
         script: &'static Script,
-        step: &'static Step,
+        step: &'static ScriptStep,
         choices: &Choices,
         facts: &mut Facts,
     ) -> Result<(), SandboxError> {
@@ -191,7 +191,7 @@ impl Play {
     async fn watch_the_blacklist(&mut self) {
         const MOST_WAITS: usize = 8;
         for _ in 0..MOST_WAITS {
-            if self.sandbox.picture().await.blacklist.is_empty() {
+            if self.sandbox.snapshot().await.blacklist.is_empty() {
                 break;
             }
             self.press(Action::Wait5m).await;

@@ -18,7 +18,7 @@ use crate::{
         decoded::Decoded,
         tampering::{Change, Place, Tampered},
     },
-    trace::Said,
+    trace::VerdictColour,
 };
 
 const A_YEAR: i64 = 365 * 24 * 60 * 60;
@@ -50,9 +50,9 @@ impl Play {
         };
         for (check, verdict) in inspected.token.checks() {
             let said = match verdict {
-                Verdict::Passed => Said::Passed,
-                Verdict::Failed => Said::Refused,
-                Verdict::NotReached => Said::Unknown,
+                Verdict::Passed => VerdictColour::Passed,
+                Verdict::Failed => VerdictColour::Refused,
+                Verdict::NotReached => VerdictColour::Unknown,
             };
             let told = (verdict == Verdict::NotReached).then(|| "not asked any more".to_owned());
             write(script.question(check), Some(said), told);

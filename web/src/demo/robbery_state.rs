@@ -10,7 +10,7 @@ use super::peers::{AtPeer, Attempt};
 
 /// How things stand after some moments.
 #[derive(Clone, Default)]
-pub(crate) struct Standing {
+pub(crate) struct RobberyState {
     /// When and how the robbed session ended.
     pub(crate) ended: Option<(Timestamp, End)>,
     /// What your browser got, and what the thief got.
@@ -132,7 +132,7 @@ impl What {
     }
 }
 
-impl Standing {
+impl RobberyState {
     pub(super) fn after(mut self, moment: &Moment) -> Self {
         let at = moment.at;
         match &moment.what {

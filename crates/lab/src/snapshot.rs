@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rescind_session::{Revocation, Session};
 
-use crate::{browser::KeptCookie, elsewhere::Heard, faults::Mood};
+use crate::{browser::KeptCookie, elsewhere::Heard, faults::BlacklistFault};
 
 /// What the thief has.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Loot {
 
 /// A snapshot of the sandbox.
 #[derive(Clone)]
-pub struct Picture {
+pub struct Snapshot {
     /// The sandbox's age, in its own time.
     pub at: Duration,
     /// The server's time; `None` while it does not run.
@@ -40,12 +40,12 @@ pub struct Picture {
     /// What the service elsewhere knows, if there is one.
     pub heard: Option<Heard>,
     /// The state of the blacklist.
-    pub mood: Mood,
+    pub fault: BlacklistFault,
     /// Whether the reply to your next refresh will be lost.
     pub loses_next_reply: bool,
 }
 
-impl Picture {
+impl Snapshot {
     /// Its approximate heap size.
     pub(crate) fn bytes(&self) -> usize {
         /// The heap size of a row: the device's name and address, or key and values.
