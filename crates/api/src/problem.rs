@@ -181,12 +181,10 @@ impl Problem {
             Self::SessionClosed => "The session was ended. Log in again.",
             Self::InvalidCredentials => "The username or the password is wrong.",
             Self::InvalidClient => "The id or the secret of the client is wrong.",
-            Self::UsernameTaken => "Somebody has that username. Choose another.",
-            Self::InvalidInput(_) => "Something in the request cannot be used.",
+            Self::UsernameTaken => "The username is taken. Choose another.",
+            Self::InvalidInput(_) => "A field of the request is invalid.",
             Self::RateLimited { .. } => "Too many attempts. Wait, then try again.",
-            Self::StoreUnavailable(_) => {
-                "The server could not find out or write down what this needs. Try again; doing it twice is harmless."
-            }
+            Self::StoreUnavailable(_) => "A store could not be read or written. Try again; repeating is harmless.",
             Self::NotReady { .. } => {
                 "This node cannot serve now; `reason` says what is missing. Ask again soon, or another node."
             }
@@ -196,9 +194,9 @@ impl Problem {
             Self::Overloaded => "The server has too much to do at once. Try again.",
             Self::PolicyKeepsNoSession => "The policy of this service keeps no sessions that could be listed or ended.",
             Self::PolicyHasNoRefresh => "The policy of this service has no refresh tokens.",
-            Self::CrossOrigin => "This may only be asked from this site's own pages.",
-            Self::DemoAccount => "This account is the demo's, and its password everybody's. It stays as it is.",
-            Self::NotANavigation => "This address has to be visited; it is not for fetching ahead.",
+            Self::CrossOrigin => "Only pages of this site may send this request.",
+            Self::DemoAccount => "The password of a demo account is public and cannot be changed.",
+            Self::NotANavigation => "This address is for navigation only, not for prefetching.",
             Self::InsufficientRole => "You do not have the role that this needs.",
             Self::InsufficientScope(_) => "The access token does not have the scope that this needs.",
             Self::InsufficientUserAuthentication { .. } => "This needs a recent login. Give the password again.",
@@ -212,16 +210,14 @@ impl Problem {
                 "A token of the request cannot be read or was not issued here, so its session may still be open. The \
                  sessions of all others are ended."
             }
-            Self::NotFound => "There is nothing here.",
-            Self::MethodNotAllowed => "Not with this method; the Allow header says which.",
+            Self::NotFound => "Not found.",
+            Self::MethodNotAllowed => "Method not allowed; see the Allow header.",
             Self::RequestTimeout => "The request's body took too long to arrive.",
             Self::PayloadTooLarge => "The request's body is too large.",
-            Self::UnsupportedMediaType => "The body's Content-Type is not the one that is taken here.",
+            Self::UnsupportedMediaType => "The Content-Type of the body is not supported.",
             Self::BadRequest => "The request cannot be read.",
-            Self::ClaimsTooLarge(_) => {
-                "The server has more to say about this user than a token can hold. It was logged."
-            }
-            Self::Internal(_) => "The server made a mistake. It was logged.",
+            Self::ClaimsTooLarge(_) => "The claims of this user do not fit into a token. It was logged.",
+            Self::Internal(_) => "Internal server error. It was logged.",
         }
     }
 

@@ -64,7 +64,7 @@ async fn invalid_input_is_reported_per_field() {
     insta::assert_json_snapshot!(body_without_id(&reply), @r#"
     {
       "code": "invalid_input",
-      "detail": "Something in the request cannot be used.",
+      "detail": "A field of the request is invalid.",
       "errors": [
         {
           "detail": "must be 1 to 320 characters, without spaces",
