@@ -60,15 +60,15 @@ impl CookieNames {
         }
     }
 
-    /// The cookie with the access token of a grant, for a reply that leaves the refresh token as it is: another tab may
+    /// The cookie with the access token of `issued`, for a reply that leaves the refresh token as it is: another tab may
     /// have exchanged it meanwhile.
     pub(crate) fn access_of(&self, issued: &IssuedTokens) -> Cookie<'static> {
-        let [access, _] = self.of_grant(issued);
+        let [access, _] = self.of_tokens(issued);
         access
     }
 
-    /// The cookies with the tokens of a grant.
-    pub(crate) fn of_grant(&self, issued: &IssuedTokens) -> [Cookie<'static>; 2] {
+    /// The cookies with the issued tokens.
+    pub(crate) fn of_tokens(&self, issued: &IssuedTokens) -> [Cookie<'static>; 2] {
         let until = issued
             .refresh
             .as_ref()

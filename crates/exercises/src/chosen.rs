@@ -55,7 +55,7 @@ pub async fn play_chosen(exercise: &Exercise, chosen: &[(String, String)]) -> Ve
 struct ChosenBlacklist {
     lines: Lines,
     entries: Mutex<HashMap<Scope, Revocation>>,
-    /// Knows whether the copy is whole. Holds no entries.
+    /// Knows whether the copy is complete. Holds no entries.
     mark: MemoryBlacklist,
 }
 

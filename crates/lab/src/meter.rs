@@ -140,9 +140,9 @@ impl Operation {
             Self::StoreClock => "what time?",
             Self::Insert => "add the revocation",
             Self::Check => "token or session on it?",
-            Self::Claim => "is it whole?",
+            Self::Claim => "is it complete?",
             Self::Fill => "fill it from the log",
-            Self::Complete => "it is whole",
+            Self::Complete => "mark it complete",
         }
     }
 
@@ -217,7 +217,7 @@ impl StoreReply {
             Self::WasClosed => "was closed already",
             Self::OnTheList => "on it",
             Self::NotOnTheList => "not on it",
-            Self::Incomplete => "does not know its past",
+            Self::Incomplete => "incomplete",
             Self::Failed => "failed",
             Self::None => "no answer in time",
         }
@@ -455,7 +455,7 @@ mod tests {
         };
 
         let fresh = metered.blacklist.check(token, session).await.unwrap();
-        assert_eq!(fresh, RevocationStatus::Incomplete, "a new one does not know its past");
+        assert_eq!(fresh, RevocationStatus::Incomplete, "a new one is incomplete");
         metered.blacklist.insert(&[revocation]).await.unwrap();
         for blacklist in [&metered.blacklist, &own.blacklist] {
             let found = blacklist.check(token, session).await.unwrap();

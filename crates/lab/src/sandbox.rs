@@ -588,7 +588,7 @@ impl Sandbox {
             plain: self.hardware.plain.rows().into_iter().map(plain_row).collect(),
             log,
             blacklist: on_it,
-            blacklist_is_whole: matches!(
+            blacklist_is_complete: matches!(
                 blacklist.check(nobody.0, nobody.1).await,
                 Ok(RevocationStatus::NotRevoked)
             ),

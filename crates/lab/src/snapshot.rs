@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub log: Vec<Revocation>,
     pub blacklist: Vec<Revocation>,
     /// Whether the blacklist is complete.
-    pub blacklist_is_whole: bool,
+    pub blacklist_is_complete: bool,
     /// What the service elsewhere knows, if there is one.
     pub heard: Option<Heard>,
     /// The state of the blacklist.

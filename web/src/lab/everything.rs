@@ -63,7 +63,7 @@ impl Everything {
 
     pub(crate) fn blacklist(&self) -> String {
         let facts = Facts::default().with("fault", word(self.snapshot.fault));
-        let facts = facts.with("whole", yes(self.snapshot.blacklist_is_whole));
+        let facts = facts.with("complete", yes(self.snapshot.blacklist_is_complete));
         say(&SENTENCES.blacklist, &facts)
     }
 

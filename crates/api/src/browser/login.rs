@@ -152,7 +152,7 @@ async fn replace(request: &HttpRequest, rescind: &Rescind, login: Undelivered) -
     end_replaced(request, rescind).await?;
     let issued = login.issued().clone();
     let notice = copy_was_used(request, rescind, &issued.claims).await;
-    let mut cookies = Vec::from(rescind.cookie_names().of_grant(&issued));
+    let mut cookies = Vec::from(rescind.cookie_names().of_tokens(&issued));
     cookies.extend(notice);
     Ok(BrowserLogin::new(request, issued, cookies, Some(login)))
 }
@@ -179,7 +179,7 @@ async fn copy_was_used(request: &HttpRequest, rescind: &Rescind, claims: &Access
 /// [`Problem`]: the 401s of a refresh lead to the login.
 pub async fn renew(request: &HttpRequest, rescind: &Rescind) -> Result<BrowserLogin, Problem> {
     let issued = exchange(request, rescind).await?;
-    let cookies = Vec::from(rescind.cookie_names().of_grant(&issued));
+    let cookies = Vec::from(rescind.cookie_names().of_tokens(&issued));
     Ok(BrowserLogin::new(request, issued, cookies, None))
 }
 

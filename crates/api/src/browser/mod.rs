@@ -185,7 +185,7 @@ fn answer(
     match issued {
         Ok(issued) => {
             let mut reply = see_other(on);
-            add_cookies(&mut reply, &rescind.cookie_names().of_grant(&issued))?;
+            add_cookies(&mut reply, &rescind.cookie_names().of_tokens(&issued))?;
             Ok(reply)
         }
         Err(problem)

@@ -16,7 +16,7 @@ use crate::{
     rescind::Rescind,
 };
 
-/// The wire form of a grant. The tokens are left out where they are in cookies, and the refresh fields where the policy
+/// The wire form of issued tokens. The tokens are left out where they are in cookies, and the refresh fields where the policy
 /// has no refresh token.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -159,7 +159,7 @@ pub async fn reauthenticate(
 /// The tokens for a browser: its scripts cannot read them.
 fn in_cookies(rescind: &Rescind, issued: &IssuedTokens) -> HttpResponse {
     let mut reply = reply(StatusCode::OK);
-    for cookie in rescind.cookie_names().of_grant(issued) {
+    for cookie in rescind.cookie_names().of_tokens(issued) {
         reply.cookie(cookie);
     }
     reply.json(Tokens::untold(issued))

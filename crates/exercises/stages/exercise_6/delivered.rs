@@ -7,7 +7,7 @@
 // - "A token was revoked twice, the second time for longer. It came back at the end of the first."
 //
 // Look at `insert`, `check` and `prune`: what each of them owes is written in `crates/session/src/ports.rs`, at
-// `Blacklist`. Whether the copy is whole (`claim`, `fill`, `complete`) is right as it stands.
+// `Blacklist`. Whether the copy is complete (`claim`, `fill`, `complete`) is right as it stands.
 //
 //     just exercise 6            or: cargo test -p rescind-exercises --test exercise_6
 //     just exercise-reset 6      starts again with the delivered file
@@ -31,7 +31,7 @@ use tokio::sync::Mutex;
 pub(crate) struct HomeMade {
     /// By what they refuse.
     entries: Mutex<HashMap<Scope, Revocation>>,
-    /// Knows whether the copy is whole. Holds no entries.
+    /// Knows whether the copy is complete. Holds no entries.
     mark: MemoryBlacklist,
 }
 

@@ -270,8 +270,8 @@ impl Stream {
             let to = EventPosition { position: head, ..held };
             return self.acknowledge(held, to).await;
         };
-        let is_whole = entries.len() < BATCH as usize;
-        let head = if is_whole { last } else { head.max(last) };
+        let reaches_end = entries.len() < BATCH as usize;
+        let head = if reaches_end { last } else { head.max(last) };
         let (mut to, mut failed) = (held, None);
         for entry in &entries {
             // The rest follows in the next round, under a renewed claim and with a later instant.

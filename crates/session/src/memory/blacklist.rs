@@ -95,11 +95,11 @@ impl Entries {
         [Scope::Session(session), Scope::Token(token)]
             .into_iter()
             .find(|scope| self.until.contains_key(scope))
-            .map_or_else(|| self.standing_of_the_absent(), RevocationStatus::Revoked)
+            .map_or_else(|| self.status_of_the_absent(), RevocationStatus::Revoked)
     }
     // ANCHOR_END: check
 
-    fn standing_of_the_absent(&self) -> RevocationStatus {
+    fn status_of_the_absent(&self) -> RevocationStatus {
         match self.past {
             Past::Whole(_) => RevocationStatus::NotRevoked,
             Past::Unknown | Past::Filling(_) => RevocationStatus::Incomplete,

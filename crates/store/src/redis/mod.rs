@@ -377,8 +377,8 @@ impl RedisBlacklist {
         Ok(RebuildStep::Accepted)
     }
 
-    // ANCHOR: standing
-    async fn standing(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, Failure> {
+    // ANCHOR: revocation_status
+    async fn revocation_status(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, Failure> {
         let check = self.trust.check_begins();
         let scopes = [Scope::Token(token), Scope::Session(session)];
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
@@ -404,7 +404,7 @@ impl RedisBlacklist {
         }
         Ok(RevocationStatus::Incomplete)
     }
-    // ANCHOR_END: standing
+    // ANCHOR_END: revocation_status
 
     async fn try_claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, Failure> {
         if !self.trust.is_of(claim.log) {
@@ -549,7 +549,7 @@ impl Blacklist for RedisBlacklist {
     }
 
     async fn check(&self, token: TokenId, session: SessionId) -> Result<RevocationStatus, StoreError> {
-        Ok(self.standing(token, session).await?)
+        Ok(self.revocation_status(token, session).await?)
     }
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -254,8 +254,8 @@ impl Blacklist for ReplicatedBlacklist {
         let outcome = self.redis.claim(claim).await?;
         let (complete_to, outcome) = match outcome {
             ClaimOutcome::CompleteTo(mark) => {
-                let is_whole = self.copy.claim(claim).await? == ClaimOutcome::Complete;
-                let synced = self.state().synced.filter(|(log, _)| *log == claim.log && is_whole);
+                let is_complete = self.copy.claim(claim).await? == ClaimOutcome::Complete;
+                let synced = self.state().synced.filter(|(log, _)| *log == claim.log && is_complete);
                 let synced = synced.map_or(LogPosition::START, |(_, synced)| synced);
                 let outcome = match synced.position < mark.position {
                     true => ClaimOutcome::CopyBehind { mark, copy: synced },

@@ -79,7 +79,10 @@ fn facts(step: &Step, sent: Option<&Exchange>) -> Facts {
     let (fault, after) = (step.after.fault, &step.after);
     let facts = Facts::default()
         .with("action", step.action.slug())
-        .with("doubt", yes(fault != BlacklistFault::None || !after.blacklist_is_whole))
+        .with(
+            "doubt",
+            yes(fault != BlacklistFault::None || !after.blacklist_is_complete),
+        )
         .with("untold", yes(fault == BlacklistFault::Stopped && !after.log.is_empty()));
     let Some(sent) = sent else { return facts };
     let reads = |store| sent.count(&[store], Access::Read);
