@@ -64,7 +64,8 @@ async fn many_logins_and_a_thousand_sessions_leave_a_node_small() {
 
 #[tokio::test]
 async fn an_address_signs_up_so_often_and_then_waits() {
-    let running = open(program()).await;
+    // Of the default, ten a minute, a slow machine gets one back meanwhile.
+    let running = open(program().env("RESCIND_SIGNUP_LIMIT", "10/hour")).await;
     let api = running.api_client();
     for number in 0..10 {
         api.send(signup(&api, &address(1), &format!("person-{number}")))
@@ -80,7 +81,7 @@ async fn an_address_signs_up_so_often_and_then_waits() {
         .await
         .expect_problem(429, "rate_limited");
     assert!(
-        (1..=6).contains(&refused.header("retry-after").parse::<u64>().unwrap()),
+        (1..=360).contains(&refused.header("retry-after").parse::<u64>().unwrap()),
         "{refused:?}"
     );
     api.send(signup(&api, &address(2), "person-11"))
