@@ -26,7 +26,7 @@ const RESERVED: [&str; 12] = [
 ///
 /// let claims = ExtraClaims::new()
 ///     .with_roles(["admin", "editor"])
-///     .with_scope(["read", "write"])
+///     .with_scope(["read", "write"])?
 ///     .with("tenant", 7)?;
 /// assert!(claims.has_role("admin") && claims.has_scope("write"));
 /// assert_eq!(claims.get::<u32>("tenant"), Some(7));
@@ -44,6 +44,9 @@ pub enum InvalidClaim {
     /// The name belongs to the token itself.
     #[error("the claim {0:?} is reserved")]
     Reserved(String),
+    /// A scope has a character that RFC 6749, section 3.3, does not allow in one, such as a space, or none at all.
+    #[error("the scope {0:?} must be printable ASCII characters without space, quote and backslash")]
+    Scope(String),
     /// The value cannot be written as JSON.
     #[error("the claim {0:?} cannot be written as JSON")]
     NotJson(String),
@@ -82,17 +85,20 @@ impl ExtraClaims {
     }
 
     /// Sets `scope` (RFC 9068, section 2.2.3): the scopes, separated by spaces.
-    #[must_use]
-    pub fn with_scope(mut self, scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let mut scope = String::new();
-        for name in scopes {
-            if !scope.is_empty() {
-                scope.push(' ');
-            }
-            scope.push_str(name.as_ref());
+    ///
+    /// # Errors
+    /// [`InvalidClaim::Scope`]: a name with a space would be two scopes.
+    pub fn with_scope(mut self, scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidClaim> {
+        let scopes: Vec<_> = scopes.into_iter().map(|name| name.as_ref().to_owned()).collect();
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        if let Some(invalid) = scopes
+            .iter()
+            .find(|name| name.is_empty() || !name.bytes().all(is_allowed))
+        {
+            return Err(InvalidClaim::Scope(invalid.clone()));
         }
-        self.0.insert("scope".to_owned(), scope.into());
-        self
+        self.0.insert("scope".to_owned(), scopes.join(" ").into());
+        Ok(self)
     }
 
     /// Sets `status`: the token's place in a [status list](crate::StatusList) and the list's address.
@@ -112,7 +118,7 @@ impl ExtraClaims {
     /// Whether `scope` has this name.
     pub fn has_scope(&self, name: &str) -> bool {
         let scope = self.0.get("scope").and_then(Value::as_str);
-        scope.is_some_and(|scope| scope.split(' ').any(|found| found == name))
+        scope.is_some_and(|scope| !name.is_empty() && scope.split(' ').any(|found| found == name))
     }
 
     /// A claim as a type of the application; `None` if it is absent or of another type.

@@ -250,7 +250,7 @@ async fn a_route_can_require_a_scope() {
     let token = world.login().await.access;
     let scope = |scopes: &[&str]| {
         with_claims(&world, &token, |claims| {
-            claims.extra = ExtraClaims::new().with_scope(scopes)
+            claims.extra = ExtraClaims::new().with_scope(scopes).unwrap()
         })
     };
     for path in ["/write", "/needs?scope"] {

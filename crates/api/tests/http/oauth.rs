@@ -371,7 +371,7 @@ struct Named;
 #[async_trait]
 impl ClaimsSource for Named {
     async fn claims(&self, _: &UserId, _: &ClientId) -> Result<ExtraClaims, StoreError> {
-        let claims = ExtraClaims::new().with_scope(["read", "write"]);
+        let claims = ExtraClaims::new().with_scope(["read", "write"]).unwrap();
         let claims = claims
             .with("active", false)
             .and_then(|claims| claims.with("token_type", "N_A"));
