@@ -113,6 +113,11 @@ impl Blacklist for ChosenBlacklist {
     async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError> {
         self.mark.complete(claim).await
     }
+
+    /// It is in the memory of this process.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// The delivered refresh of exercise 8, with the chosen lines.

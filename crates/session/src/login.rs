@@ -5,6 +5,9 @@
 //! the old password never survives: it sees the new password, or is superseded, or its session is closed with the
 //! others.
 
+#[cfg(feature = "argon2")]
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use rescind_token::{
     AccessClaims, AccessToken, ClientId, Generation, PresentedRefreshToken, RefreshToken, Salt, SessionId, UserId,
@@ -59,6 +62,7 @@ pub struct LoginAttempt {
     pub(crate) user: UserId,
     pub(crate) epoch: Epoch,
     kind: UserKind,
+    auth_time: Option<Timestamp>,
 }
 
 /// Why a [`LoginAttempt`] opened no session.
@@ -75,28 +79,120 @@ pub enum OpenSessionError {
 }
 
 impl LoginAttempt {
+    /// When the user proved who they are, if that was before this login: the `auth_time` of an identity provider that had
+    /// a session with the user already. [Fresh](AccessClaims::auth_time) for what cannot be undone is then only a user who
+    /// proved it again. By default the time of the login; never a later one.
+    pub fn authenticated_at(mut self, time: Timestamp) -> Self {
+        self.auth_time = Some(time);
+        self
+    }
+
+    pub(crate) fn auth_time(&self, now: Timestamp) -> Timestamp {
+        self.auth_time.map_or(now, |time| time.min(now))
+    }
+
     /// The user has proved who they are: opens a session and issues its first tokens.
     ///
     /// # Errors
     /// [`OpenSessionError`].
     pub async fn open_session(self, client_id: ClientId, device: Device) -> Result<IssuedTokens, OpenSessionError> {
-        let Self {
-            service,
-            user,
-            epoch,
-            kind,
-        } = self;
-        let Some((issued, unclaimed)) = service.open(&user, epoch, client_id, device).await? else {
+        let Some((issued, unclaimed)) = self.open(client_id, device).await? else {
             return Err(OpenSessionError::Superseded);
         };
-        if kind == UserKind::Person {
-            service.end_excess_sessions(&user, issued.claims.session_id).await;
+        let service = self.service;
+        if self.kind == UserKind::Person {
+            service.end_excess_sessions(&self.user, issued.claims.session_id).await;
         }
         if let Some(unclaimed) = unclaimed {
             unclaimed.claim();
         }
         service.parts.counters.logins.add_one();
         Ok(issued)
+    }
+
+    /// Opens a session and issues its first tokens; `None` if all sessions were closed since the epoch was read.
+    async fn open(
+        &self,
+        client_id: ClientId,
+        device: Device,
+    ) -> Result<Option<(IssuedTokens, Option<Unclaimed>)>, Unavailable> {
+        for _ in 0..TRIES {
+            let index = self.service.draw_status_index().await?;
+            let (opened, issued) = self.open_at(index, client_id.clone(), device.clone()).await?;
+            match opened {
+                Opened::Opened => return Ok(Some(issued)),
+                Opened::Superseded => return Ok(None),
+                Opened::StatusIndexTaken => {}
+            }
+        }
+        Err(StoreError::unavailable("other logins took each drawn place in the status lists").into())
+    }
+
+    async fn open_at(
+        &self,
+        status_index: Option<StatusIndex>,
+        client_id: ClientId,
+        device: Device,
+    ) -> Result<(Opened, (IssuedTokens, Option<Unclaimed>)), Unavailable> {
+        let Self {
+            service, user, epoch, ..
+        } = self;
+        let (now, epoch) = (service.now()?, *epoch);
+        let (auth_time, policy) = (self.auth_time(now), service.policy());
+        let id = service.with_rng(|rng| SessionId::new(now, rng));
+        let oldest = later(now, policy.session_max);
+        let owner = TokenOwner {
+            user: user.clone(),
+            session: id,
+            client_id: client_id.clone(),
+            auth_time,
+            status_index,
+            extra: service.extra_claims(service.deadline(), user, &client_id).await?,
+        };
+        let (access_token, claims) = service.mint(owner, now, oldest)?;
+        if !policy.keeps_sessions() {
+            let issued = IssuedTokens {
+                access_token,
+                claims,
+                refresh: None,
+                at: now,
+            };
+            return Ok((Opened::Opened, (issued, None)));
+        }
+        let session = Session {
+            id,
+            user: user.clone(),
+            client_id,
+            created_at: now,
+            auth_time,
+            last_seen_at: now,
+            // Without a refresh token the session ends when its one token expires.
+            expires_at: if policy.refresh.is_some() {
+                oldest
+            } else {
+                claims.expires_at
+            },
+            access_until: claims.expires_at,
+            refresh: policy.refresh.map(|refresh| RefreshState {
+                generation: Generation::FIRST,
+                salt: service.with_rng(Salt::random),
+                idle_until: later(now, refresh.ttl).min(oldest),
+                grace_until: None,
+            }),
+            state: SessionState::Open,
+            reuse_noticed_at: None,
+            status_index,
+            device,
+        };
+        let issued = service.issued((access_token, claims), &session, now);
+        let (sessions, unclaimed) = (service.ports.sessions.clone(), service.unclaimed(id));
+        let open = async move {
+            let opened = sessions.open(&session, epoch).await?;
+            Ok((opened, (opened == Opened::Opened).then_some(unclaimed)))
+        };
+        // After a timeout the write continues, and its result is dropped.
+        let (opened, unclaimed) = service.write(service.deadline(), open).await?;
+        Ok((opened, (issued, unclaimed)))
     }
 }
 
@@ -204,6 +300,7 @@ impl SessionService {
             user,
             epoch,
             kind: UserKind::Person,
+            auth_time: None,
         })
     }
 
@@ -258,6 +355,9 @@ impl SessionService {
     /// Stores the normalised password as argon2id. A failure does not fail the login: the next one tries again.
     #[cfg(feature = "argon2")]
     async fn replace_hash(&self, password: &Password, found: &Credentials) {
+        if self.parts.old_hashes_stay.load(Ordering::Relaxed) {
+            return;
+        }
         let user = &found.user.id;
         let hash = match self
             .parts
@@ -270,8 +370,12 @@ impl SessionService {
         };
         let (users, id, old) = (self.ports.users.clone(), user.clone(), found.password_hash.clone());
         let replace = async move { users.replace_hash(&id, &old, hash).await };
-        if let Err(error) = self.write(self.deadline(), replace).await {
-            tracing::warn!(%user, error = %ErrorChain(&error), "an old password hash was kept");
+        match self.write(self.deadline(), replace).await {
+            Ok(()) => {}
+            Err(Unavailable::Store(StoreError::Unsupported(_))) => {
+                self.parts.old_hashes_stay.store(true, Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!(%user, error = %ErrorChain(&error), "an old password hash was kept"),
         }
     }
 
@@ -321,94 +425,6 @@ impl SessionService {
 
     pub(crate) fn may_log_in(&self, user: &User) -> bool {
         user.kind == UserKind::Person || self.parts.config.demo_accounts == DemoAccounts::Allowed
-    }
-
-    /// Opens a session and issues its first tokens; `None` if all sessions were closed since the epoch was read.
-    async fn open(
-        &self,
-        user: &UserId,
-        epoch: Epoch,
-        client_id: ClientId,
-        device: Device,
-    ) -> Result<Option<(IssuedTokens, Option<Unclaimed>)>, Unavailable> {
-        for _ in 0..TRIES {
-            let index = self.draw_status_index().await?;
-            let (opened, issued) = self
-                .open_at(index, user, epoch, client_id.clone(), device.clone())
-                .await?;
-            match opened {
-                Opened::Opened => return Ok(Some(issued)),
-                Opened::Superseded => return Ok(None),
-                Opened::StatusIndexTaken => {}
-            }
-        }
-        Err(StoreError::unavailable("other logins took each drawn place in the status lists").into())
-    }
-
-    async fn open_at(
-        &self,
-        status_index: Option<StatusIndex>,
-        user: &UserId,
-        epoch: Epoch,
-        client_id: ClientId,
-        device: Device,
-    ) -> Result<(Opened, (IssuedTokens, Option<Unclaimed>)), Unavailable> {
-        let now = self.now()?;
-        let policy = self.policy();
-        let id = self.with_rng(|rng| SessionId::new(now, rng));
-        let oldest = later(now, policy.session_max);
-        let owner = TokenOwner {
-            user: user.clone(),
-            session: id,
-            client_id: client_id.clone(),
-            auth_time: now,
-            status_index,
-            extra: self.extra_claims(self.deadline(), user, &client_id).await?,
-        };
-        let (access_token, claims) = self.mint(owner, now, oldest)?;
-        if !policy.keeps_sessions() {
-            let issued = IssuedTokens {
-                access_token,
-                claims,
-                refresh: None,
-                at: now,
-            };
-            return Ok((Opened::Opened, (issued, None)));
-        }
-        let session = Session {
-            id,
-            user: user.clone(),
-            client_id,
-            created_at: now,
-            auth_time: now,
-            last_seen_at: now,
-            // Without a refresh token the session ends when its one token expires.
-            expires_at: if policy.refresh.is_some() {
-                oldest
-            } else {
-                claims.expires_at
-            },
-            access_until: claims.expires_at,
-            refresh: policy.refresh.map(|refresh| RefreshState {
-                generation: Generation::FIRST,
-                salt: self.with_rng(Salt::random),
-                idle_until: later(now, refresh.ttl).min(oldest),
-                grace_until: None,
-            }),
-            state: SessionState::Open,
-            reuse_noticed_at: None,
-            status_index,
-            device,
-        };
-        let issued = self.issued((access_token, claims), &session, now);
-        let (sessions, unclaimed) = (self.ports.sessions.clone(), self.unclaimed(id));
-        let open = async move {
-            let opened = sessions.open(&session, epoch).await?;
-            Ok((opened, (opened == Opened::Opened).then_some(unclaimed)))
-        };
-        // After a timeout the write continues, and its result is dropped.
-        let (opened, unclaimed) = self.write(self.deadline(), open).await?;
-        Ok((opened, (issued, unclaimed)))
     }
 
     /// A guard that ends the session unless [`Unclaimed::claim`] is called: for a login whose tokens were not delivered

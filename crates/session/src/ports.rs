@@ -69,7 +69,8 @@ pub trait UserStore: Send + Sync {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
     /// The user with that name, and the hash to check a password against: for
-    /// [`log_in`](crate::SessionService::log_in).
+    /// [`log_in`](crate::SessionService::log_in). `None` also for a user without a password, whatever the column holds then
+    /// (an empty text, or Django's `!`): a hash that cannot be read is an error, which would show that the name exists.
     async fn credentials(&self, _username: &Username) -> Result<Option<Credentials>, StoreError> {
         Err(StoreError::Unsupported("UserStore::credentials"))
     }
@@ -100,7 +101,7 @@ pub trait UserStore: Send + Sync {
     /// Replaces the hash of another program by argon2id, after a login: if the stored hash is still `old`, compared in
     /// the same statement, so that a password that was changed meanwhile stays. By default the old hash stays.
     async fn replace_hash(&self, _id: &UserId, _old: &PasswordHash, _new: PasswordHash) -> Result<(), StoreError> {
-        Ok(())
+        Err(StoreError::Unsupported("UserStore::replace_hash"))
     }
 
     /// At most `limit` users in the order of their names, from the first name after `after`: for
@@ -349,7 +350,7 @@ pub struct Reauthentication {
     pub user: UserId,
     /// The user's epoch, as it was read before the credentials.
     pub epoch: Epoch,
-    /// The time; becomes `auth_time`.
+    /// When the user proved it; becomes `auth_time`.
     pub at: Timestamp,
     /// The `exp` of the access token that goes with it. The row keeps the later of this and its own.
     pub access_until: Timestamp,
@@ -500,11 +501,10 @@ pub trait Blacklist: Send + Sync {
         Ok(())
     }
 
-    /// Whether other nodes may use this copy, perhaps under another policy. Then a revocation is inserted before the
-    /// reply, also under a policy that never checks the blacklist. An adapter that does not know returns true.
-    fn is_shared(&self) -> bool {
-        true
-    }
+    /// Whether all nodes use this one copy, perhaps under another policy. Then a revocation is inserted before the reply,
+    /// also under a policy that never checks the blacklist. False for a copy in the memory of this process: behind a shared
+    /// lock `true` lets several nodes start, and each would learn of the others' logouts late.
+    fn is_shared(&self) -> bool;
 
     /// Whether a revocation that any node has confirmed is in this copy: all nodes of the log write to this copy, or a
     /// lock keeps every other node away from the log. A service that starts beside a

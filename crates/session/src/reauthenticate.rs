@@ -71,26 +71,24 @@ impl LoginAttempt {
     /// # Errors
     /// [`ReauthenticateError`].
     pub async fn renew_session(self, id: SessionId) -> Result<IssuedTokens, ReauthenticateError> {
-        let Self {
-            service, user, epoch, ..
-        } = self;
+        let service = &self.service;
         if !service.policy().keeps_sessions() {
             return Err(ReauthenticateError::PolicyKeepsNoSession);
         }
         let deadline = service.deadline();
         let sessions = service.ports.sessions.clone();
         let (found, now) = (service.read(deadline, sessions.find(id)).await?, service.now()?);
-        let Some(mut session) = found.filter(|session| session.user == user && session.is_live(now)) else {
+        let Some(mut session) = found.filter(|session| session.user == self.user && session.is_live(now)) else {
             return Err(ReauthenticateError::Closed);
         };
-        session.auth_time = now;
-        let extra = service.extra_claims(deadline, &user, &session.client_id).await?;
+        session.auth_time = session.auth_time.max(self.auth_time(now));
+        let extra = service.extra_claims(deadline, &self.user, &session.client_id).await?;
         let (access_token, claims) = service.mint(owner(&session, extra), now, session.expires_at)?;
         let renewal = Reauthentication {
             session: id,
-            user,
-            epoch,
-            at: now,
+            user: self.user.clone(),
+            epoch: self.epoch,
+            at: session.auth_time,
             access_until: claims.expires_at,
         };
         let record = async move { sessions.reauthenticate(&renewal).await };

@@ -9,7 +9,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -74,6 +74,9 @@ pub(crate) struct Parts {
     pub(crate) keys_confirmed: AtomicI64,
     #[cfg(feature = "argon2")]
     pub(crate) passwords: Passwords,
+    /// Whether the user store has no [`replace_hash`](crate::ports::UserStore::replace_hash): then none is computed for it.
+    #[cfg(feature = "argon2")]
+    pub(crate) old_hashes_stay: AtomicBool,
     pub(crate) sync: BlacklistSync,
     pub(crate) issue_floor: AtomicI64,
     /// The newest instant that the store has recorded, in milliseconds, as of the last sync.
@@ -131,6 +134,8 @@ impl SessionService {
             keys_confirmed: i64::MAX.into(),
             #[cfg(feature = "argon2")]
             passwords,
+            #[cfg(feature = "argon2")]
+            old_hashes_stay: AtomicBool::new(false),
             sync: BlacklistSync::default(),
             issue_floor: ISSUE_FLOOR_UNKNOWN.into(),
             newest: i64::MIN.into(),

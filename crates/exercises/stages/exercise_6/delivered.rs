@@ -77,4 +77,9 @@ impl Blacklist for HomeMade {
     async fn complete(&self, claim: RebuildClaim) -> Result<RebuildStep, StoreError> {
         self.mark.complete(claim).await
     }
+
+    /// It is in the memory of this process.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -1,17 +1,25 @@
 //! Users that the application authenticates itself, and users with hashes of another program.
 
-use std::{error::Error, sync::Arc};
+use std::{
+    error::Error,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use rescind_session::{
     Credentials, Device, EndReason, IssuedTokens, LoginError, OpenSessionError, Password, PasswordHash,
     PasswordVerifier, Policy, Ports, ReauthenticateError, RefreshError, SessionState, SignUpError, Unavailable, User,
     Username,
+    decorate::{Answer, Around, Call},
     ports::{StoreError, UserStore},
     token::{ClientId, UserId},
 };
 
-use crate::world::{PASSWORD, World, config, seconds};
+use crate::world::{PASSWORD, World, config, noon, seconds};
 
 /// A table of another application: integer ids, and only the method that has to be written.
 struct Members;
@@ -169,11 +177,81 @@ async fn a_hash_of_another_program_is_checked_and_replaced_by_argon2id() {
 }
 
 #[tokio::test]
+async fn a_store_that_keeps_old_hashes_is_asked_once_to_replace_one() {
+    let mut world = World::new().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let users = Counting(world.users.clone(), asked.clone());
+    let ports = Ports {
+        users: Arc::new(users),
+        ..world.service.ports().clone()
+    };
+    world.service = world.service.with_ports(ports).unwrap();
+    let hash = PasswordHash::new(BCRYPT.trim());
+    let _ = world.users.set_password(&world.user.id, hash).await.unwrap();
+    for _ in 0..3 {
+        world.log_in().await;
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(stored_hash(&world).await, BCRYPT.trim());
+}
+
+/// Counts the calls of `replace_hash`, which it does not have.
+struct Counting(Arc<dyn UserStore>, Arc<AtomicUsize>);
+
+impl Around<dyn UserStore> for Counting {
+    fn inner(&self) -> impl Deref<Target = dyn UserStore> + Send + Sync {
+        &*self.0
+    }
+
+    async fn around<T: Answer>(
+        &self,
+        call: Call<'_>,
+        next: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if let Call::ReplaceHash(_) = call {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            return Err(StoreError::Unsupported("UserStore::replace_hash"));
+        }
+        next.await
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_form_of_hash_is_an_error_and_no_login() {
     let world = World::new().await;
     let hash = PasswordHash::new("{reversed}elpats");
     let _ = world.users.set_password(&world.user.id, hash).await.unwrap();
     assert!(matches!(world.try_log_in("staple").await, Err(LoginError::Hashing(_))));
+}
+
+#[tokio::test]
+async fn a_proof_from_before_the_login_is_as_old_as_it_is() {
+    let world = with_members().await;
+    let user = UserId::from(42);
+    let begin = async || world.service.begin_login(user.clone()).await.unwrap();
+    for (proved, auth_time) in [
+        (noon() - seconds(3600), noon() - seconds(3600)),
+        (noon() + seconds(60), noon()),
+    ] {
+        let attempt = begin().await.authenticated_at(proved);
+        let opened = attempt
+            .open_session(ClientId::first_party(), Device::default())
+            .await
+            .unwrap();
+        assert_eq!(opened.claims.auth_time, Some(auth_time));
+        assert_eq!(world.row(opened.claims.session_id).await.auth_time, auth_time);
+
+        // A proof again counts from when it was given, and an older one takes nothing back.
+        let session = opened.claims.session_id;
+        world.clock.advance(seconds(10));
+        let newer = begin().await.authenticated_at(noon() + seconds(5));
+        let renewed = newer.renew_session(session).await.unwrap();
+        assert_eq!(renewed.claims.auth_time, Some(noon() + seconds(5)));
+        let older = begin().await.authenticated_at(proved.min(noon()));
+        let renewed = older.renew_session(session).await.unwrap();
+        assert_eq!(renewed.claims.auth_time, Some(noon() + seconds(5)));
+        world.clock.set(noon());
+    }
 }
 
 #[tokio::test]

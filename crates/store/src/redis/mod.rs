@@ -591,4 +591,8 @@ impl Blacklist for RedisBlacklist {
         }
         Ok(())
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
 }

@@ -318,4 +318,8 @@ impl Blacklist for ReplicatedBlacklist {
         self.keep_lease();
         Ok(self.redis.try_renew().await?)
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
