@@ -84,8 +84,8 @@ impl Layer for Parts {
             body::limit_time(request, self.rescind.settings().body_deadline);
         }
         // To a preflight CORS replies 200. A proxy that asks with it would pass on what the client sent.
-        let forward_auth = &self.rescind.settings().forward_auth_path;
-        if request.path().starts_with(forward_auth.as_str()) {
+        let below = request.path().strip_prefix(&self.rescind.settings().forward_auth_path);
+        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
             request.headers_mut().remove(ACCESS_CONTROL_REQUEST_METHOD);
         }
         OriginCheck::check(&self.rescind, request)

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// A middleware: only [`Authenticated`] requests pass; the others get the problem documents that the extractor answers
-/// with. A handler inside can take [`Authenticated`], and no second check is made.
+/// with. A handler inside can take [`Authenticated`], and no second check is made. Where a `ResourceServer` decides, each of
+/// them checks: the route's may be stricter than the scope's.
 ///
 /// ```
 /// # use actix_web::web;

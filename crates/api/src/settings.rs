@@ -73,6 +73,18 @@ pub struct Settings {
     pub node: Option<String>,
 }
 
+/// The same for a setting that has no value by default.
+macro_rules! optional_setters {
+    ($($name:ident: $kind:ty,)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($name), "`](Self#structfield.", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+            self.$name = Some(value.into());
+            self
+        }
+    )*};
+}
+
 /// One method for each setting.
 macro_rules! setters {
     ($($name:ident: $kind:ty,)*) => {$(
@@ -101,12 +113,9 @@ impl Settings {
         trusted_proxies: Vec<IpNet>,
         allowed_origins: Vec<Url>,
         cookie_prefix: String,
-        access_cookie: Option<String>,
-        refresh_cookie: Option<String>,
         realm: String,
         client_id: ClientId,
         oauth_clients: Vec<RegisteredClient>,
-        content_security_policy: Option<String>,
         body_deadline: Duration,
         jwks_max_age: Duration,
         login_path: String,
@@ -117,6 +126,12 @@ impl Settings {
         login_limit: RateLimit,
         signup_limit: RateLimit,
         node: Option<String>,
+    }
+
+    optional_setters! {
+        access_cookie: String,
+        refresh_cookie: String,
+        content_security_policy: String,
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidSetting> {

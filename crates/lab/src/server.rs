@@ -165,7 +165,7 @@ impl Server {
         let settings = Settings::new(Url::parse(ORIGIN)?)
             .login_limit(RateLimit::Off)
             .signup_limit(RateLimit::Off)
-            .content_security_policy(STRICT_CONTENT_SECURITY_POLICY.to_owned());
+            .content_security_policy(STRICT_CONTENT_SECURITY_POLICY);
         let server = Self {
             kind,
             rescind: Rescind::new(service, settings)?,

@@ -135,6 +135,21 @@ pub async fn reauthenticate(
 ) -> Result<BrowserLogin, Problem> {
     require_browser(request)?;
     let issued = login::reauthenticate(request, rescind, caller.claims(), password).await?;
+    reauthenticated(request, rescind, issued)
+}
+
+/// The same for an application that checks the proof itself: with the tokens of
+/// [`renew_session`](rescind_session::LoginAttempt::renew_session). The session and its refresh token stay. ([`start`] is for a
+/// new session: it ends the one that the browser has.)
+///
+/// # Errors
+/// [`Problem::CrossOrigin`]: the request has a bearer token.
+pub fn reauthenticated(
+    request: &HttpRequest,
+    rescind: &Rescind,
+    issued: IssuedTokens,
+) -> Result<BrowserLogin, Problem> {
+    require_browser(request)?;
     let cookies = vec![rescind.cookie_names().access_of(&issued)];
     Ok(BrowserLogin::new(request, issued, cookies, None))
 }

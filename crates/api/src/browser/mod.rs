@@ -45,7 +45,7 @@ use url::form_urlencoded;
 
 pub use ended::ended_session;
 pub use local_path::local_path;
-pub use login::{BrowserCookies, BrowserLogin, log_in, reauthenticate, renew, start};
+pub use login::{BrowserCookies, BrowserLogin, log_in, reauthenticate, reauthenticated, renew, start};
 pub use notice::Notice;
 pub use password::change_password;
 

@@ -129,7 +129,8 @@ struct OnlyPassword {
 /// [`RequireFresh`](crate::RequireFresh). The refresh token stays the same.
 ///
 /// An application that checks passwords in its own way calls
-/// [`renew_session`](rescind_session::LoginAttempt::renew_session), and answers with [`tokens`].
+/// [`renew_session`](rescind_session::LoginAttempt::renew_session), and answers with [`tokens`], or with the cookie of
+/// [`browser::reauthenticated`](crate::browser::reauthenticated).
 ///
 /// # Errors
 /// [`Problem`]: 401 without a valid token, or `invalid_credentials`; 409 `policy_keeps_no_session`; 429 `rate_limited`.

@@ -15,7 +15,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use actix_web::{HttpRequest, Route, web};
 use jiff::Timestamp;
 use rescind_session::{
-    AuthenticateError, RevocationReader, TokenCacheStats, Unavailable, VerifiedToken, VerifiedTokens,
+    AuthenticateError, ClockNotReady, RevocationReader, TokenCacheStats, Unavailable, VerifiedToken, VerifiedTokens,
     ports::{RevocationStatus, StoreError},
     token::{AccessClaims, VerifyError},
 };
@@ -226,9 +226,14 @@ impl ResourceServer {
         })
     }
 
-    /// The time used to check tokens.
+    /// The time used to check tokens. A clock that was wrong at the start must not decide how long a revocation is looked
+    /// for; and without a database nothing here can tell which of the two times is right.
     pub(crate) fn now(&self) -> Result<Timestamp, Unavailable> {
-        Ok(self.settings.clock.now()?)
+        let (now, drift) = (self.settings.clock.now()?, self.settings.clock.drift());
+        if drift.unsigned_abs() >= ClockNotReady::LARGEST_DRIFT {
+            return Err(ClockNotReady::Drifted(drift).into());
+        }
+        Ok(now)
     }
 
     /// The server of a request's route, if there is one.

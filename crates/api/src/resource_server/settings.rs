@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rescind_session::{AnchoredClock, Clock, SystemClock, VerifiedTokens, ports::StoreClock, token::Verifier};
+use rescind_session::{Clock, SystemClock, VerifiedTokens, token::Verifier};
 
 /// The settings of a [`ResourceServer`](crate::ResourceServer). Change the fields that differ from the defaults.
 #[derive(Clone)]
@@ -25,7 +25,8 @@ pub struct ResourceServerSettings {
     /// How many verified tokens are remembered at most, at about 700 bytes each; 0: none. Times and revocation are checked on
     /// every request. Default 20,000.
     pub token_cache: usize,
-    /// The clock. Default: the machine's, read once and counted from then on.
+    /// The clock. Default: the machine's, read once and counted from then on. If the machine's clock is set meanwhile, by
+    /// [`LARGEST_DRIFT`](rescind_session::ClockNotReady::LARGEST_DRIFT) or more, every reply is 503 until a restart.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -33,9 +34,6 @@ impl ResourceServerSettings {
     /// Settings for an issuer and an audience, otherwise the defaults.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         let issuer = issuer.into();
-        let clock = AnchoredClock::new(Arc::new(SystemClock::new()));
-        // Without a database's clock to compare with this cannot fail.
-        let _ = clock.anchor(StoreClock::default());
         Self {
             jwks_url: format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
             verifier: Verifier::new(issuer, audience),
@@ -44,7 +42,7 @@ impl ResourceServerSettings {
             between_fetches: Duration::from_secs(10),
             stale_if_error: Duration::from_secs(60 * 60),
             token_cache: VerifiedTokens::USUAL,
-            clock: Arc::new(clock),
+            clock: Arc::new(SystemClock::counting()),
         }
     }
 }

@@ -143,7 +143,7 @@ async fn the_content_security_policy_is_on_our_replies_and_elsewhere_a_setting()
         assert!(reply.header(POLICY).unwrap().starts_with("default-src 'none'"));
     }
     let set = Make {
-        settings: |settings| settings.content_security_policy("default-src 'self'".to_owned()),
+        settings: |settings| settings.content_security_policy("default-src 'self'"),
         ..Make::default()
     };
     let set = set.world().await;
@@ -248,6 +248,12 @@ async fn a_page_of_an_allowed_origin_can_log_in_call_and_read_the_replies() {
     let refused = world.send(from_spa(Method::GET, "/api/me")).await;
     refused.is_problem(401, "token_missing");
     allows(&refused);
+
+    // A path of the application that begins like that of forward authentication is not one of it.
+    let own = call(Method::OPTIONS, "/auth/check-email")
+        .insert_header((header::ORIGIN, SPA))
+        .insert_header((header::ACCESS_CONTROL_REQUEST_METHOD, "POST"));
+    allows(world.send(own).await.is(200));
 
     let evil = world.send(preflight("https://evil.example")).await;
     assert!(evil.status.is_client_error() && evil.header("access-control-allow-origin").is_none());

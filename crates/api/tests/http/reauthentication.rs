@@ -129,3 +129,20 @@ async fn guesses_count_against_the_login_limit() {
     assert_eq!(codes[3], "rate_limited");
     password(&world, &token, PASSWORD).await.is_problem(429, "rate_limited");
 }
+
+#[tokio::test]
+async fn a_proof_that_the_application_checks_makes_a_browsers_login_fresh_again() {
+    let world = World::new().await;
+    let browser = world.browser();
+    let session = browser.log_in("alice").await.to_string();
+    world.clock.advance(Duration::from_secs(61));
+    let stale = browser.visit("/payout").await;
+    stale.is_problem(401, "insufficient_user_authentication");
+    let renewed = browser.submit("/passkey-again", &[]).await;
+    assert_eq!(renewed.is(200).body, session);
+    assert_eq!(renewed.set_cookies().len(), 1, "the refresh token stays");
+    browser.visit("/payout").await.is(200);
+    world.let_access_tokens_expire();
+    let again = browser.submit("/renew", &[]).await;
+    assert_eq!(again.body, "renewed, press again", "the session lives on");
+}

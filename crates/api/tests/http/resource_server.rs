@@ -21,7 +21,7 @@ use rescind_api::{
     Transport, VerifiedOnly,
 };
 use rescind_session::{
-    Keys, LogId, RevocationReader, VerifiedToken,
+    Clock, ClockNotReady, Keys, LogId, ManualClock, RevocationReader, SignedDuration, Timestamp, VerifiedToken,
     ports::{Blacklist, RevocationStatus, SessionStore, StoreError},
     token::{Algorithm, KeyRing, SigningKey},
 };
@@ -225,6 +225,42 @@ async fn keys_are_fetched_by_the_machines_clock_unless_another_is_given() {
         server.fetch_keys().await.unwrap();
     }
     assert_eq!(issuer.fetches(), 1);
+}
+
+/// A clock that was right or wrong when it was read.
+struct Drifting(ManualClock, Mutex<SignedDuration>);
+
+impl Clock for Drifting {
+    fn now(&self) -> Result<Timestamp, ClockNotReady> {
+        self.0.now()
+    }
+
+    fn drift(&self) -> SignedDuration {
+        *self.1.lock().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_machine_clock_that_is_set_by_30_s_ends_all_acceptance() {
+    let both = Both::start().await;
+    let tokens = both.world.login().await;
+    let clock = Arc::new(Drifting(both.world.clock.clone(), Mutex::default()));
+    let mut settings = settings(&both.world, &both.issuer.url);
+    settings.clock = clock.clone();
+    let server = ResourceServer::new(settings, RevocationCheck::NotChecked).unwrap();
+    for (drift, accepted) in [(0, true), (29, true), (30, false), (-30, false), (-29, true)] {
+        *clock.1.lock().unwrap() = SignedDuration::from_secs(drift);
+        let reply = ask(&server, "/checked", Some(&tokens.access)).await;
+        match accepted {
+            true => {
+                reply.is(200);
+            }
+            false => {
+                reply.is_problem(503, "store_unavailable");
+                assert_eq!(reply.json()["reason"], "clock");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -258,8 +258,8 @@ async fn realm_client_and_cookie_names_are_settings() {
             settings
                 .realm("shop")
                 .client_id(rescind_session::token::ClientId::new("shop-app"))
-                .access_cookie("sid".to_owned())
-                .refresh_cookie("renew".to_owned())
+                .access_cookie("sid")
+                .refresh_cookie("renew")
         },
         ..Make::default()
     }
@@ -323,23 +323,17 @@ async fn a_setting_that_cannot_be_used_is_refused_by_name() {
     let usual = || Settings::new("https://shop.example".parse().unwrap());
     let wrong = [
         (usual().cookie_prefix("a b"), "cookie_prefix"),
-        (usual().access_cookie("a;b".to_owned()), "access_cookie"),
-        (
-            usual().access_cookie("a".to_owned()).refresh_cookie("a".to_owned()),
-            "refresh_cookie",
-        ),
-        (usual().access_cookie("rescind_left".to_owned()), "access_cookie"),
-        (usual().access_cookie("__Host-a".to_owned()), "access_cookie"),
+        (usual().access_cookie("a;b"), "access_cookie"),
+        (usual().access_cookie("a").refresh_cookie("a"), "refresh_cookie"),
+        (usual().access_cookie("rescind_left"), "access_cookie"),
+        (usual().access_cookie("__Host-a"), "access_cookie"),
         (Settings::new("localhost:8080".parse().unwrap()), "public_url"),
         (
             usual().allowed_origins(["ftp://spa.example".parse().unwrap()]),
             "allowed_origins",
         ),
         (usual().realm("a\"b"), "realm"),
-        (
-            usual().content_security_policy("a\nb".to_owned()),
-            "content_security_policy",
-        ),
+        (usual().content_security_policy("a\nb"), "content_security_policy"),
         (usual().allowed_origins(["data:,x".parse().unwrap()]), "allowed_origins"),
         (usual().login_path("login"), "login_path"),
         (usual().refresh_path("/a?b"), "refresh_path"),

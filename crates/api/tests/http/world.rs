@@ -73,7 +73,7 @@ impl Default for Make {
             signup_limit: RateLimit::Off,
             trusted_proxies: &[],
             hashing: HashingSettings::default().memory_kib(64).iterations(1),
-            settings: |settings| settings.content_security_policy(STRICT_CONTENT_SECURITY_POLICY.to_owned()),
+            settings: |settings| settings.content_security_policy(STRICT_CONTENT_SECURITY_POLICY),
             config: |config| config,
         }
     }
@@ -484,6 +484,7 @@ fn strangers_own(cfg: &mut web::ServiceConfig) {
                 .route("/plain", web::get().to(|| async { "plain" })),
         )
         .route("/renew", web::post().to(renew))
+        .route("/passkey-again", web::post().to(passkey_again))
         .route("/password", web::post().to(password_form))
         .route("/why", web::get().to(why))
         .route("/notice", web::get().to(notice))
@@ -575,6 +576,14 @@ async fn login_form(
         std::future::pending::<()>().await;
     }
     Ok(HttpResponse::Ok().body(login.claims().session_id.to_string()))
+}
+
+/// An application that asked for a passkey again, not for a password.
+async fn passkey_again(request: HttpRequest, rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
+    let attempt = rescind.service().begin_login(caller.user_id().clone()).await?;
+    let issued = attempt.renew_session(caller.session_id()).await?;
+    let renewed = browser::reauthenticated(&request, &rescind, issued)?;
+    Ok(HttpResponse::Ok().body(renewed.claims().session_id.to_string()))
 }
 
 async fn mine(caller: Authenticated) -> String {
