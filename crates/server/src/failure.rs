@@ -59,7 +59,9 @@ pub enum Failure {
         holding(.lock.as_deref())
     )]
     AccountsInUse { lock: Option<PathBuf> },
-    #[error("there is no account {0:?}; `rescind users list` lists them")]
+    #[error(
+        "there is no account {0:?}; `rescind users list` lists them (an application's own users are in its own table)"
+    )]
     NoSuchAccount(String),
     #[error("the lock on the database was granted and lost again; is the server in DATABASE_URL healthy?")]
     Unsettled,

@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use rescind_session::{
-    AuthenticateError, Config, Device, IssuedTokens, Keys, LogoutCredential, Password, SessionService, SystemRandom,
+    AuthenticateError, Config, Device, ErrorChain, IssuedTokens, Keys, LogoutCredential, Password, SessionService, SystemRandom,
     token::{AccessClaims, Algorithm, ClientId, ExposeSecret, KeyRing, RefreshKey, RefreshKeys, SigningKey},
 };
 use rescind_store::{SqlSettings, Stores};
@@ -32,7 +32,7 @@ impl Refusal {
 
     /// The cause is for the log.
     fn unavailable(error: &dyn Error) -> Self {
-        eprintln!("{error}");
+        eprintln!("{}", ErrorChain(error));
         Self::UNAVAILABLE
     }
 }
@@ -158,10 +158,12 @@ async fn ready(State(service): State<Service>) -> Result<(), Refusal> {
 /// Made at the first start, for this user only. All nodes of a database need the same keys.
 fn keys(directory: &str, random: &mut SystemRandom) -> Result<Keys, Box<dyn Error>> {
     let (signing, refresh) = (format!("{directory}/signing.pem"), format!("{directory}/refresh.key"));
+    if !fs::exists(&refresh)? {
+        write_private(&refresh, RefreshKey::generate(random).to_base64url().expose_secret())?;
+    }
     if !fs::exists(&signing)? {
         let new = SigningKey::generate(Algorithm::EdDsa)?;
         let pem = new.to_pkcs8_pem().ok_or("an EdDSA key has a PEM form")?;
-        write_private(&refresh, RefreshKey::generate(random).to_base64url().expose_secret())?;
         write_private(&signing, pem.expose_secret())?;
     }
     let signing = SigningKey::from_pkcs8_pem(&fs::read_to_string(signing)?)?;

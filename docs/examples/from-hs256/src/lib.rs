@@ -36,13 +36,10 @@ async fn of(request: HttpRequest) -> Result<Member, Problem> {
         Err(problem @ (Problem::TokenInvalid | Problem::TokenMissing)) => problem,
         Err(problem) => return Err(problem),
     };
-    let (Some(old), Some(rescind)) = (
-        request.app_data::<web::Data<OldTokens>>(),
-        request.app_data::<Rescind>(),
-    ) else {
+    let Some(old) = request.app_data::<web::Data<OldTokens>>() else {
         return Err(problem);
     };
-    let now = rescind.service().now()?;
+    let now = Rescind::extract(&request).await?.service().now()?;
     let user = match (bearer_token(&request)?, request.cookie(COOKIE)) {
         (Some(token), _) => old.user(token.expose_secret(), now),
         (None, Some(cookie)) => old.user(cookie.value(), now),

@@ -40,7 +40,6 @@ async fn old_tokens_are_accepted_until_the_date_and_new_ones_until_the_logout() 
     let old = web::Data::new(OldTokens::new(SECRET, until));
     let app = App::new()
         .app_data(old)
-        .app_data(testing.rescind().clone())
         .configure(testing.rescind().mount(Routes::at("/auth").without(Part::Sessions)))
         .route("/orders", web::get().to(orders));
     let app = test::init_service(app).await;

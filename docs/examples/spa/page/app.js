@@ -36,6 +36,7 @@ function show(name) {
 }
 
 async function who() {
+  at("status").textContent = "Asking…";
   const reply = await call("/api/me");
   if (reply.ok) return show((await reply.json()).username);
   if (reply.status === 401) return show(null);

@@ -34,13 +34,15 @@ async fn both_tabs_stay_logged_in_until_one_logs_out() {
 
     let access = browser.cookie("rescind_access").await.unwrap();
     running.api_client().until_expired(&access).await;
+    // Not the access token: a slow machine may see it expire first.
+    let before = browser.cookie("rescind_refresh").await.unwrap();
     for tab in [&second, &first] {
         browser.switch_to(tab).await;
         browser.press_in_place("Who am I?").await;
         browser.wait_for_text("You are alice.").await;
     }
-    // Not the access token: a slow machine may see it expire first.
     let refresh = browser.cookie("rescind_refresh").await.unwrap();
+    assert_ne!(refresh, before, "it was renewed");
     browser.press_in_place("Log out").await;
     browser.wait_for_text("You are logged out.").await;
     browser.switch_to(&second).await;
