@@ -14,7 +14,8 @@ use axum::{
     routing::{get, post},
 };
 use rescind_session::{
-    AuthenticateError, Config, Device, ErrorChain, IssuedTokens, Keys, LogoutCredential, Password, SessionService, SystemRandom,
+    AuthenticateError, Config, Device, ErrorChain, IssuedTokens, Keys, LogoutCredential, Password, SessionService,
+    SystemRandom,
     token::{AccessClaims, Algorithm, ClientId, ExposeSecret, KeyRing, RefreshKey, RefreshKeys, SigningKey},
 };
 use rescind_store::{SqlSettings, Stores};
