@@ -125,7 +125,7 @@ async fn a_node_paused_with_its_primary_and_sentinel_revives_no_token() {
     let [one, other]: [Node; 2] = plan(&group.url()).await.start().await;
     let (live, mut history) = (log_in(&one).await, History::with_live_session(&one).await);
     let tokens = log_in_times(&one, rounds(20, 1_000) as usize).await;
-    other.assert_alive(&live).await;
+    other.until_serving(&live).await;
     let old = group.primary().await;
     group.servers[old].pause();
     group.sentinels[0].pause();

@@ -49,17 +49,20 @@ async fn an_exclusive_lock_excludes_all_and_shared_locks_exclude_an_exclusive_on
         claimed(&url, LockMode::Exclusive),
         claimed(&elsewhere, LockMode::Exclusive)
     );
-    assert!(alone.holds() && unrelated.holds(), "a lock is of one database");
+    until("a lock is of one database", || alone.holds() && unrelated.holds()).await;
     tokio::join!(
         assert_in_use(&url, LockMode::Exclusive),
         assert_in_use(&url, LockMode::Shared)
     );
-    assert!(alone.holds());
+    until("it still counts", || alone.holds()).await;
     drop(alone);
 
     let one = claimed(&url, LockMode::Shared).await;
     let another = claimed(&url, LockMode::Shared).await;
-    assert!(one.holds() && another.holds());
+    until("shared locks do not exclude each other", || {
+        one.holds() && another.holds()
+    })
+    .await;
     assert_in_use(&url, LockMode::Exclusive).await;
 }
 
@@ -170,7 +173,8 @@ async fn a_new_holder_waits_until_a_cut_off_predecessor_has_stopped() {
         cable.mend().await;
         // Long enough for the old one to notice the end of its session, and to try again.
         sleep(Duration::from_millis(1500)).await;
-        assert!(new.holds() && !old.holds() && !doubted.load(Ordering::SeqCst));
+        assert!(!old.holds() && !doubted.load(Ordering::SeqCst));
+        until("the newcomer still counts", || new.holds()).await;
         drop(new);
         until("the old one is back", || old.holds()).await;
         assert!(

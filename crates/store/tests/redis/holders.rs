@@ -304,9 +304,9 @@ async fn a_logout_right_after_a_failover_is_not_confirmed_by_what_the_copies_had
             first.blacklist.insert(&[sql.commit()]).await.is_ok() && hold
         })
         .await;
-        for _ in 0..5 {
-            first.blacklist.insert(&[sql.commit()]).await.unwrap();
-        }
+        // In one call: the trust of the last renewal ends after a second.
+        let five: Vec<_> = (0..5).map(|_| sql.commit()).collect();
+        first.blacklist.insert(&five).await.unwrap();
         sql.fail_over(5);
         let entry = sql.commit();
         let answered = first.blacklist.insert(std::slice::from_ref(&entry)).await;
