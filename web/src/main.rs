@@ -24,16 +24,11 @@ use actix_web::{
     App,
     http::header::CONTENT_SECURITY_POLICY,
     middleware::{DefaultHeaders, from_fn},
-    web::Data,
 };
-use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::STRICT_CONTENT_SECURITY_POLICY;
 use rescind_server::{Failure, Node, Settings};
-use rescind_session::SystemRandom;
 use url::Url;
 
-use demo::DemoState;
-use lab::Sandboxes;
 use pages::Site;
 use settings::{CommandLine, Demo};
 use stores::Stores;
@@ -52,7 +47,7 @@ fn run() -> Result<(), Failure> {
 async fn serve(settings: Settings, demo: Demo, peers: Vec<Url>) -> Result<(), Failure> {
     let stores = Arc::new(Stores::of(&settings));
     let is_local = settings.listening.is_local();
-    let mut node = Node::builder(settings)
+    let node = Node::builder(settings)
         .configure(move |mut config| {
             config.username = accounts::typed_username;
             config.demo_accounts(demo.accounts())
@@ -61,39 +56,19 @@ async fn serve(settings: Settings, demo: Demo, peers: Vec<Url>) -> Result<(), Fa
         .start()
         .await?;
     let rescind = node.rescind().clone();
-    let api = rescind.settings();
-    let shown = match demo {
-        Demo::On => {
-            let mut rng = SystemRandom::new()?;
-            let stage = DemoState::new(
-                node.bound(),
-                api,
-                peers,
-                Arc::clone(&stores),
-                StdRng::from_rng(&mut rng),
-            )
-            .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
-            let ending = stage.clone();
-            node = node.when_ending(move || ending.end());
-            tokio::spawn(stage.clone().into_inner().delete_idle_copies(rescind.service().clone()));
-            let ring = demo::keys::Ring {
-                commands: node.keys().clone(),
-                may_rotate: is_local,
-            };
-            Some((stage, Data::new(Sandboxes::new(api, StdRng::from_rng(&mut rng))), ring))
-        }
-        Demo::Off => None,
+    let (node, parts) = match demo {
+        Demo::On => demo::open(node, peers, &stores, is_local).map(|(node, parts)| (node, Some(parts)))?,
+        Demo::Off => (node, None),
     };
-    let opening = shown.as_ref().map(|(stage, ..)| demo::opening(&rescind, stage));
+    let opening = parts.as_ref().map(|parts| demo::opening(&rescind, &parts.state));
     let site = Site::new(rescind.clone(), demo, stores, opening);
     let app = move || {
         App::new()
             .configure(|cfg| {
-                if let Some((stage, sandboxes, ring)) = &shown {
-                    demo::configure(stage, cfg);
-                    demo::keys::configure(ring, cfg);
+                if let Some(parts) = &parts {
+                    demo::configure(parts, cfg);
                     inspector::configure(cfg);
-                    lab::configure(sandboxes, cfg);
+                    lab::configure(&parts.sandboxes, cfg);
                     learn::configure(cfg);
                 }
             })

@@ -21,12 +21,12 @@ use crate::pages::{Reader, draw, failed, frame::Frame, read, see_other, times::T
 const PAGE: &str = "/demo/keys";
 
 #[derive(Clone)]
-pub(crate) struct Ring {
-    pub(crate) commands: KeyCommands,
-    pub(crate) may_rotate: bool,
+pub(super) struct Ring {
+    pub(super) commands: KeyCommands,
+    pub(super) may_rotate: bool,
 }
 
-pub(crate) fn configure(ring: &Ring, cfg: &mut web::ServiceConfig) {
+pub(super) fn configure(ring: &Ring, cfg: &mut web::ServiceConfig) {
     cfg.app_data(Data::new(ring.clone()))
         .service(web::resource(PAGE).route(read().to(show)));
     if ring.may_rotate {

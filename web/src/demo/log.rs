@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use actix_web::http::Method;
 use askama::Template;
 use jiff::Timestamp;
-use rescind_lab::{Asked, Exchange, Who, meter::Store};
+use rescind_lab::{Asked, Exchange, meter::Store};
 
 use super::words::WORDS;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     trace::{
         Shown, VerdictColour, class_of,
         cost::Count,
-        milliseconds, name, outcome,
+        milliseconds, names, outcome,
         sequence::{DiagramStep, Lane, Message, Sequence, messages},
     },
 };
@@ -74,12 +74,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn who(&self) -> &'static str {
-        match self.exchange.who {
-            Who::You => "You",
-            Who::Browser => "Browser, by itself",
-            Who::Thief => "Thief",
-            other => name(other),
-        }
+        &names(self.exchange.who).in_the_log
     }
 
     pub(crate) fn asked(&self) -> &'static str {
@@ -172,6 +167,7 @@ pub(crate) mod tests {
 
     use actix_web::http::StatusCode;
     use rescind_lab::{
+        Who,
         meter::{Call, Operation, StoreReply},
         raw::{Reply, Request},
     };

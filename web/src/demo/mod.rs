@@ -25,7 +25,7 @@ mod actions;
 mod doors;
 mod events;
 mod heist;
-pub(crate) mod keys;
+mod keys;
 mod log;
 mod peers;
 mod robbery_state;
@@ -43,9 +43,10 @@ use std::{
 };
 
 use actix_web::{cookie::Cookie, web};
-use rand::rngs::StdRng;
+use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::http_client::HttpError;
-use rescind_session::SessionService;
+use rescind_server::{Failure, Node};
+use rescind_session::{SessionService, SystemRandom};
 use tokio::sync::{Semaphore, watch};
 use url::Url;
 
@@ -54,7 +55,7 @@ use thief::Thief;
 use visitors::{Ticket, Visit, Visitors};
 pub(crate) use watching::watched;
 
-use crate::{accounts::Copies, pages::read, stores::Stores};
+use crate::{accounts::Copies, lab::Sandboxes, pages::read, stores::Stores};
 
 const MOST_VISITORS: u64 = 1_000;
 /// The page with the stage.
@@ -74,11 +75,9 @@ pub(crate) struct DemoState {
 }
 
 impl DemoState {
-    /// `bound`: this program's address; `peers`: the other nodes' addresses, from the settings.
-    ///
     /// # Errors
     /// The HTTP client cannot be built.
-    pub(crate) fn new(
+    fn new(
         bound: SocketAddr,
         settings: &rescind_api::Settings,
         peers: Vec<Url>,
@@ -100,7 +99,7 @@ impl DemoState {
     }
 
     /// Ends the event streams, since the program ends.
-    pub(crate) fn end(&self) {
+    fn end(&self) {
         self.ending.send_replace(true);
     }
 
@@ -116,7 +115,7 @@ impl DemoState {
     }
 
     /// Deletes the accounts of visitors who were forgotten, until the program ends.
-    pub(crate) async fn delete_idle_copies(self: Arc<Self>, service: SessionService) {
+    async fn delete_idle_copies(self: Arc<Self>, service: SessionService) {
         let known = || self.visitors.all().map(|visit| visit.own.clone()).collect();
         let mut ending = self.ending();
         tokio::select! {
@@ -126,8 +125,51 @@ impl DemoState {
     }
 }
 
-/// Adds the stage to an application. Call it before the API, one of whose routes it replaces.
-pub(crate) fn configure(state: &web::Data<DemoState>, cfg: &mut web::ServiceConfig) {
+/// What the demo adds to a node, for an application.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) state: web::Data<DemoState>,
+    pub(crate) sandboxes: web::Data<Sandboxes>,
+    ring: keys::Ring,
+}
+
+/// Makes the demo ready on a node that was started. `peers`: the other nodes' addresses, from the settings; `may_rotate`:
+/// whether the pages may rotate keys.
+///
+/// # Errors
+/// The thief's HTTP client cannot be built, or there is no randomness.
+pub(crate) fn open(
+    node: Node,
+    peers: Vec<Url>,
+    stores: &Arc<Stores>,
+    may_rotate: bool,
+) -> Result<(Node, Parts), Failure> {
+    let (mut rng, settings) = (SystemRandom::new()?, node.rescind().settings());
+    let state = DemoState::new(
+        node.bound(),
+        settings,
+        peers,
+        Arc::clone(stores),
+        StdRng::from_rng(&mut rng),
+    )
+    .map_err(|error| Failure::other("the demo's thief cannot be made ready", error))?;
+    let service = node.rescind().service().clone();
+    tokio::spawn(state.clone().into_inner().delete_idle_copies(service));
+    let parts = Parts {
+        sandboxes: web::Data::new(Sandboxes::new(settings, StdRng::from_rng(&mut rng))),
+        ring: keys::Ring {
+            commands: node.keys().clone(),
+            may_rotate,
+        },
+        state: state.clone(),
+    };
+    Ok((node.when_ending(move || state.end()), parts))
+}
+
+/// Adds the demo to an application. Call it before the API, one of whose routes it replaces.
+pub(crate) fn configure(parts: &Parts, cfg: &mut web::ServiceConfig) {
+    let state = &parts.state;
+    keys::configure(&parts.ring, cfg);
     cfg.app_data(state.clone())
         .app_data(state.copies.clone())
         .configure(doors::configure)

@@ -17,7 +17,7 @@ use crate::{
     content::{Facts, first, say, word, yes},
     pages::device_name::device_name,
     trace::{
-        VerdictColour, class_of, name,
+        VerdictColour, class_of, names,
         stage::{Actor, Alarm, Button, Chip, Kept, Life, Next, Stage, Story, StoryStep, words},
     },
 };
@@ -254,11 +254,7 @@ fn refreshed(exchange: &lab::Refreshed, who: &str, part: fn(&Refreshed) -> &Stri
 }
 
 fn named(moment: &Moment) -> Facts {
-    let who = match moment.who {
-        Asker::You => "You",
-        Asker::Browser => "Your browser, by itself,",
-        other => name(other),
-    };
+    let who = names(moment.who).subject.as_str();
     let mut facts = Facts::default().with("Who", who).with("what", moment.what.name());
     facts.set("who", if moment.who == Asker::Thief { "thief" } else { "you" });
     match &moment.what {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     content::{Facts, say, word, yes},
     pages::times::to_the_second,
+    trace::names,
 };
 
 pub(crate) struct Explanation {
@@ -86,16 +87,17 @@ impl<'a> Context<'a> {
 
     /// The facts of a request in the last step.
     fn facts(&self, step: &Step, exchange: &Exchange) -> Facts {
-        let (who, you, you_are) = match exchange.who {
-            Who::Thief => ("thief", "The thief", "The thief is"),
-            _ => ("you", "You", "You are"),
+        let (who, id, are) = match exchange.who {
+            Who::Thief => (Who::Thief, "thief", "is"),
+            _ => (Who::You, "you", "are"),
         };
+        let you = names(who).subject.as_str();
         let refreshes = matches!(self.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
         let forgot = !step.maintenance.is_empty() && step.after.fault != BlacklistFault::Stopped;
         let mut facts = Facts::default()
-            .with("who", who)
+            .with("who", id)
             .with("You", you)
-            .with("You_are", you_are)
+            .with("You_are", format!("{you} {are}"))
             .with("outcome", word(exchange.outcome))
             .with("path", exchange.request.path.as_ref())
             .with("code", exchange.code().unwrap_or_default())

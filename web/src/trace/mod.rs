@@ -118,7 +118,7 @@ impl Deref for Shown<'_> {
 
 impl Shown<'_> {
     pub(crate) fn who(&self) -> &'static str {
-        name(self.who)
+        &names(self.who).name
     }
 
     pub(crate) fn said(&self) -> VerdictColour {
@@ -134,14 +134,19 @@ impl Shown<'_> {
     }
 }
 
-pub(crate) fn name(who: Who) -> &'static str {
-    match who {
-        Who::You => "You",
-        Who::Browser => "Your browser",
-        Who::Thief => "The thief",
-        Who::Issuer => "The issuer",
-        Who::Service => "The other service",
-    }
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Names {
+    pub(crate) name: String,
+    pub(crate) subject: String,
+    pub(crate) in_the_log: String,
+}
+
+static NAMES: LazyLock<BTreeMap<String, Names>> = LazyLock::new(|| file!("who.toml").data());
+
+#[expect(clippy::expect_used, reason = "the tests name each")]
+pub(crate) fn names(who: Who) -> &'static Names {
+    NAMES.get(&word(who)).expect("each has its names")
 }
 
 pub(crate) fn class_of(who: Who) -> &'static str {

@@ -7,7 +7,7 @@ use askama::Template;
 use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
 use serde::Deserialize;
 
-use super::{Shown, VerdictColour, milliseconds, outcome, reply};
+use super::{Shown, VerdictColour, milliseconds, names, outcome, reply};
 
 const FIRST: usize = 64;
 const HEADER: usize = 34;
@@ -30,24 +30,26 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    /// Its position from the left, and its name.
-    fn drawn(self) -> (i32, &'static str) {
+    /// Its position from the left.
+    fn x(self) -> i32 {
         match self {
-            Self::Browser => (80, "Your browser"),
-            Self::Server => (290, "The server"),
-            Self::Blacklist => (480, "The blacklist"),
-            Self::Service => (480, "The other service"),
-            Self::Database => (660, "The database"),
-            Self::Thief => (860, "The thief"),
+            Self::Browser => 80,
+            Self::Server => 290,
+            Self::Blacklist | Self::Service => 480,
+            Self::Database => 660,
+            Self::Thief => 860,
         }
     }
 
-    fn x(self) -> i32 {
-        self.drawn().0
-    }
-
     fn name(self) -> &'static str {
-        self.drawn().1
+        match self {
+            Self::Browser => &names(Who::Browser).name,
+            Self::Server => "The server",
+            Self::Blacklist => "The blacklist",
+            Self::Service => &names(Who::Service).name,
+            Self::Database => "The database",
+            Self::Thief => &names(Who::Thief).name,
+        }
     }
 
     fn of(store: Store) -> Self {
