@@ -490,7 +490,7 @@ async fn after_a_restore_the_whole_log_is_told_under_another_identity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn receivers_stop_the_start_where_they_would_be_told_nothing_usable() {
+async fn receivers_stop_the_start_if_events_would_be_useless() {
     let program = || {
         let program = Program::new(env!("CARGO_BIN_EXE_rescind"));
         program.env("RESCIND_EVENT_RECEIVERS", "http://127.0.0.1:9/events")

@@ -380,7 +380,7 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
 }
 
 #[tokio::test]
-async fn the_verdict_of_a_step_follows_the_law_of_colours() {
+async fn the_verdict_of_a_step_has_the_right_colours() {
     let running = open().await;
     let learner = Learner::at(&running, "rotation");
     let yours = learner.press_all(&["log-in", "copy-access", "call"]).await;

@@ -103,7 +103,7 @@ async fn an_address_signs_up_so_often_and_then_waits() {
 
 /// From one address and from many, with the limits off: what is left then is the order of the queue.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_sign_ups_keeps_no_login_out() {
+async fn logins_succeed_during_a_flood_of_sign_ups() {
     let running = open(program().env("RESCIND_SIGNUP_LIMIT", "off")).await;
     for spread in [1, 80] {
         let flood = Flood::start(&running, 80, move |api, client, turn| {
@@ -120,7 +120,7 @@ async fn a_flood_of_sign_ups_keeps_no_login_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_logins_from_one_address_keeps_no_other_out() {
+async fn logins_from_other_addresses_succeed_during_a_flood() {
     let running = open(program().env("RESCIND_LOGIN_LIMIT", "off")).await;
     let flood = Flood::start(&running, 80, |api, client, turn| {
         login(api, &address(1), &format!("nobody-{client}-{turn}"), "wrong")

@@ -244,7 +244,7 @@ async fn moments_are_bounded_and_the_beginning_is_kept() {
 
 /// Red: a thief is in. Green: a thief is kept out. Grey with "?": not asked since. A status has no colour.
 #[tokio::test]
-async fn the_doors_and_the_log_follow_the_law_of_colours() {
+async fn the_doors_and_the_log_have_the_right_colours() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let colour = |screen: &Screen, door: Door, class: &str, says: &str| {

@@ -42,7 +42,7 @@ async fn a_press_of_the_button_makes_one_key_that_waits_and_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn where_others_come_in_the_ring_is_shown_and_nobody_can_rotate_it() {
+async fn on_a_public_address_the_key_ring_is_read_only() {
     let public = program()
         .env("RESCIND_DEMO", "public")
         .env("RESCIND_PUBLIC_URL", "http://rescind.test");

@@ -173,7 +173,7 @@ async fn the_public_url_may_point_elsewhere_and_the_thief_stays_with_the_own_lis
 }
 
 #[tokio::test]
-async fn one_visitors_loot_and_log_are_out_of_every_others_reach() {
+async fn visitors_cannot_see_each_others_loot_and_log() {
     let running = open(program()).await;
     let robbed = Visitor::be_robbed(&running).await;
     let session = robbed.api.me(&robbed.access()).await.body["session_id"]

@@ -112,7 +112,7 @@ async fn every_node_shows_its_verdict_and_one_that_is_down_breaks_no_page() {
 }
 
 #[tokio::test]
-async fn a_peer_is_asked_at_the_door_alone_with_the_token_and_no_word_of_the_visitor() {
+async fn a_peer_gets_only_the_token_at_one_path() {
     let peer = Peer::accepting("b").await;
     let running = open(program().env("RESCIND_DEMO_PEERS", &peer.url)).await;
     let visitor = Visitor::be_robbed(&running).await;

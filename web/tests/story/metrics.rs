@@ -5,7 +5,7 @@ use rescind_testkit::{ApiClient, ExposeSecret, free_port};
 use crate::stage::{DEMO_PASSWORD, Stage, program};
 
 #[tokio::test]
-async fn metrics_have_their_own_listener_and_name_nobody() {
+async fn metrics_have_their_own_listener_and_no_user_data() {
     let address = format!("127.0.0.1:{}", free_port());
     let stage = Stage::with(program().env("RESCIND_METRICS_BIND", &address)).await;
     let api = &stage.api;

@@ -74,7 +74,7 @@ async fn assert_keeps_no_session(stage: &Stage, tokens: &Tokens) {
 }
 
 #[tokio::test]
-async fn stored_tokens_die_with_their_row() {
+async fn a_stored_token_is_refused_once_its_row_is_closed() {
     let (stage, tokens) = under("stored").await;
     let other = stage.log_in().await;
     assert_has_no_refresh(&stage).await;
@@ -89,7 +89,7 @@ async fn stored_tokens_die_with_their_row() {
 }
 
 #[tokio::test]
-async fn a_token_deleted_by_its_client_lives_on_in_the_hands_of_a_thief() {
+async fn under_client_delete_a_stolen_token_works_after_logout() {
     let (stage, tokens) = under("client_delete").await;
     assert_has_no_refresh(&stage).await;
     assert_keeps_no_session(&stage, &tokens).await;
@@ -131,7 +131,7 @@ async fn under_rotation_a_logout_stops_new_tokens_but_not_the_present_one() {
 }
 
 #[tokio::test]
-async fn under_the_blacklist_everything_dies_with_the_logout() {
+async fn under_the_blacklist_a_logout_ends_all_tokens_at_once() {
     let (stage, tokens) = under("blacklist").await;
     let tokens = stage.api.refresh(tokens.refresh()).await.tokens();
     assert!(tokens.refresh_expires_in.unwrap() > tokens.expires_in);

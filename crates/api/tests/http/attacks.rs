@@ -323,7 +323,7 @@ async fn a_public_key_is_no_hmac_secret_in_any_form() {
 }
 
 #[tokio::test]
-async fn blank_and_weak_secrets_open_nothing() {
+async fn tokens_signed_with_blank_or_weak_secrets_are_refused() {
     for algorithm in ALL {
         let target = Target::with(algorithm).await;
         for secret in WEAK_SECRETS {

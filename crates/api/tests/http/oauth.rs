@@ -380,7 +380,7 @@ impl ClaimsSource for Named {
 }
 
 #[tokio::test]
-async fn the_scope_is_told_and_no_claim_replaces_active() {
+async fn introspection_returns_the_scope_and_no_claim_replaces_active() {
     let mut world = world().await;
     let service = world.service.clone().with_claims(Arc::new(Named));
     world.rescind = world.rescind.with_service(service);

@@ -508,7 +508,7 @@ impl Around<dyn Blacklist> for Held {
 }
 
 #[tokio::test]
-async fn a_node_that_rebuilds_the_blacklist_tells_how_far_it_is() {
+async fn readiness_shows_the_progress_of_a_rebuild() {
     let world = Make::default().cold();
     for number in 0..20 {
         let new = NewRevocation {

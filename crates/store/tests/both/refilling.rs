@@ -79,7 +79,7 @@ fn resident() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flushed_redis_is_filled_and_readiness_tells_how_far_it_is() {
+async fn a_flushed_redis_is_refilled_and_readiness_shows_progress() {
     let (Some(_), Some(_)) = (needs(Tool::Postgres), needs(Tool::Redis)) else {
         return;
     };
