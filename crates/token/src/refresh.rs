@@ -130,17 +130,6 @@ impl RefreshKeys {
         Ok(Self { active, older })
     }
 
-    /// These keys, with the same one issuing as in `current` if it is among them: for a service whose keys are
-    /// replaced while it runs, so that it issues nothing that another node can't check yet.
-    #[must_use]
-    pub fn issuing_as(mut self, current: &Self) -> Self {
-        let is_current = |key: &RefreshKey| bool::from(key.as_bytes().ct_eq(current.active.as_bytes()));
-        if let Some(place) = self.older.iter().position(is_current) {
-            std::mem::swap(&mut self.active, &mut self.older[place]);
-        }
-        self
-    }
-
     // ANCHOR: issue
     /// The refresh token of one generation of one session: always the same text, so that it can be answered twice
     /// within the grace without having been stored.

@@ -224,21 +224,6 @@ impl SqlStore {
         let row = self.retry(|| async { Ok(Entity::find_by_id(THE_ROW).one(&self.readers).await?) });
         Ok(row.await?.map(|row| row.fingerprint))
     }
-
-    /// Gives the database to the keys of that fingerprint, even if others had it: for keys that were rotated on
-    /// purpose.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
-    pub async fn replace_fingerprint(&self, fingerprint: &str) -> Result<(), StoreError> {
-        self.retry(|| self.replace_fingerprint_once(fingerprint)).await
-    }
-
-    async fn replace_fingerprint_once(&self, fingerprint: &str) -> Result<(), Failure> {
-        let transaction = self.begin().await?;
-        put(fingerprint).exec_without_returning(&transaction).await?;
-        commit(transaction).await
-    }
 }
 
 fn put(fingerprint: &str) -> Insert<ActiveModel> {

@@ -20,24 +20,6 @@ async fn the_first_keys_claim_the_database_and_others_are_different() {
     );
 }
 
-#[tokio::test]
-async fn replacing_the_fingerprint_gives_the_database_to_rotated_keys() {
-    let place = Place::new();
-    let store = place.store().await;
-    let _ = store.claim_fingerprint("a", None).await.unwrap();
-    store.replace_fingerprint("b").await.unwrap();
-    assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::Different);
-    assert_eq!(store.claim_fingerprint("b", None).await.unwrap(), Claimed::Same);
-}
-
-#[tokio::test]
-async fn an_unclaimed_database_accepts_replaced_keys() {
-    let place = Place::new();
-    let store = place.store().await;
-    store.replace_fingerprint("a").await.unwrap();
-    assert_eq!(store.claim_fingerprint("a", None).await.unwrap(), Claimed::Same);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_keys_that_claim_at_once_one_is_first() {
     let place = Place::new();

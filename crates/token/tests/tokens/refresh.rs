@@ -217,17 +217,3 @@ fn a_seal_is_not_a_refresh_token_and_vice_versa() {
     let forged = format!("rrt_{}", b64(&body));
     assert_eq!(accept(&forged, &keys, [0; 32]), Err(RefreshTokenError::Forged));
 }
-
-#[test]
-fn replaced_refresh_keys_can_keep_the_one_that_issues() {
-    let [old, new] = [key([1; 32]), key([2; 32])];
-    let current = RefreshKeys::new(old.clone(), Vec::new()).unwrap();
-    let replaced = RefreshKeys::new(new.clone(), vec![old]).unwrap();
-    assert_eq!(replaced.clone().issuing_as(&current).seal("text"), current.seal("text"));
-    assert_eq!(
-        replaced.clone().issuing_as(&current).unseal(&replaced.seal("text")),
-        Some("text")
-    );
-    let without = RefreshKeys::new(new, Vec::new()).unwrap();
-    assert_eq!(without.clone().issuing_as(&current).seal("text"), without.seal("text"));
-}
