@@ -121,7 +121,7 @@ audit:
 db-migrate:
     cargo run -- migrate up
 
-# Delete everything in the database and create it anew, after asking.
+# Delete everything in the database and create it again, after asking.
 [confirm("This deletes every account and every session in the database. Go on? [y/N]")]
 [group("database")]
 db-reset:

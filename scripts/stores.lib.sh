@@ -2,7 +2,7 @@
 # Redis and Postgres of one's own, for scripts: sourced, not run. Private to a directory, on ports of 127.0.0.1, each with a
 # password that was drawn here, and never the system's own service or its data.
 #
-# Whoever sources this says what it is called (`say`, `stop_with`) and ends with `end_stores`.
+# The sourcing script defines `say` and `stop_with`, and ends with `end_stores`.
 
 # Debian keeps Postgres' programs off the path, in a directory for each version.
 postgres_programs() {
@@ -24,7 +24,7 @@ is_taken() { # port
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# A port that nobody listens on. Below those that the kernel hands out by itself, so that none of them is in the way.
+# A free port, below those that the kernel hands out by itself, so that none of them is in the way.
 free_port() {
     local port
     for _ in {1..100}; do
@@ -37,7 +37,7 @@ free_port() {
     stop_with "no free port was found"
 }
 
-# 128 random bits, kept, and readable for nobody else.
+# 128 random bits, kept in a file that is readable only by its owner.
 secret_in() { # file
     if ! [ -s "$1" ]; then
         (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$1")
@@ -109,7 +109,7 @@ CONF
     in_background "$directory/log" redis-server "$directory/redis.conf"
     redis_pid=$started
     await "$redis_pid" Redis "$directory/log" redis_answers "$port" "$password"
-    # shellcheck disable=SC2034 # for whoever sources this
+    # shellcheck disable=SC2034 # for the sourcing script
     REDIS_URL="redis://default:$password@127.0.0.1:$port"
 }
 
@@ -156,7 +156,7 @@ start_postgres() { # directory, port; sets postgres_pid and DATABASE_URL
         -c unix_socket_directories=
     postgres_pid=$started
     await "$postgres_pid" Postgres "$log" "$programs/pg_isready" -q -h 127.0.0.1 -p "$port"
-    # shellcheck disable=SC2034 # for whoever sources this
+    # shellcheck disable=SC2034 # for the sourcing script
     DATABASE_URL="postgres://rescind:$password@127.0.0.1:$port/rescind"
 }
 

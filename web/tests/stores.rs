@@ -240,7 +240,7 @@ async fn readiness_names_the_store_that_is_silent_and_does_so_in_time() {
     let asked = tokio::time::Instant::now();
     assert_not_ready(&client, "database").await;
     assert!(asked.elapsed().as_secs() < 10, "{:?}", asked.elapsed());
-    cable.mend().await;
+    cable.restore().await;
     running.ready().await.unwrap();
 }
 
@@ -266,7 +266,7 @@ async fn a_node_that_regains_its_lock_refuses_what_was_revoked_meanwhile() {
     second.ready().await.unwrap();
     client.me(kept.access()).await.expect_problem(503, "store_unavailable");
     second.api_client().log_out(ended.access()).await.expect_status(204);
-    cable.mend().await;
+    cable.restore().await;
     second.terminate().await.unwrap();
 
     loop {

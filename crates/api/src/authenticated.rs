@@ -148,7 +148,7 @@ impl Caller {
         &self.claims
     }
 
-    /// The user.
+    /// The `sub` of the token.
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         &self.claims.subject

@@ -18,7 +18,6 @@ pub(crate) const SLOW: Duration = Duration::from_millis(20);
 /// When a call to a silent blacklist ends; much longer than the store timeout.
 const SILENT: Duration = Duration::from_secs(2);
 
-/// The state of the blacklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BlacklistFault {
     /// It answers at once.

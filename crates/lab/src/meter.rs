@@ -60,11 +60,10 @@ pub enum Access {
 pub struct Call {
     /// Of which store.
     pub store: Store,
-    /// The operation.
     pub operation: Operation,
     /// The store's answer.
     pub answer: StoreReply,
-    /// How long the answer took; `None` if it never came.
+    /// How long the answer took; zero if it never came.
     pub took: Duration,
     /// The session whose row it read or wrote.
     pub session: Option<SessionId>,

@@ -72,7 +72,7 @@ impl Setup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// [`MOST_STEPS`] were taken.
-    #[error("this sandbox has seen sixty steps, which is all that it remembers: start it anew")]
+    #[error("this sandbox has reached its limit of sixty steps: restart it")]
     TooManySteps,
     /// The browser does not have it.
     #[error("there is nothing to copy: your browser holds no such token now")]

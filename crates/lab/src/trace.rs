@@ -39,13 +39,11 @@ pub struct Exchange {
     /// Whether another service was asked, which has only the issuer's keys.
     pub elsewhere: bool,
     pub request: Request,
-    /// The reply; `None` if the server does not run.
+    /// `None` if the server does not run.
     pub reply: Option<Reply>,
-    /// Whether the reply arrived.
     pub arrived: bool,
     pub calls: Vec<Call>,
     pub took: Duration,
-    /// The outcome, in a word.
     pub outcome: Outcome,
     pub decided: Decided,
 }

@@ -52,7 +52,7 @@ pub(crate) async fn watch(clock: Arc<AnchoredClock>, service: SessionService, st
         // A smaller difference is not logged: one near a limit would fill the log.
         if size > told || (size == 0 && told > 0) {
             told = size;
-            tell(size, now, drift, &store).await;
+            log_difference(size, now, drift, &store).await;
         }
         let from = service
             .issues_from()
@@ -68,7 +68,7 @@ pub(crate) async fn watch(clock: Arc<AnchoredClock>, service: SessionService, st
     }
 }
 
-async fn tell(size: usize, counted: Timestamp, drift: SignedDuration, store: &SqlStore) {
+async fn log_difference(size: usize, counted: Timestamp, drift: SignedDuration, store: &SqlStore) {
     let (wall, apart) = (wall(), format!("{drift:#}"));
     match size {
         0 => tracing::info!("this machine's clock agrees with the counted time again"),

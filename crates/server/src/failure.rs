@@ -136,7 +136,7 @@ impl Failure {
     }
 
     /// The failure with its causes.
-    pub fn told(&self) -> String {
+    pub fn with_causes(&self) -> String {
         ErrorChain(self).to_string()
     }
 }

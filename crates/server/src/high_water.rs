@@ -163,7 +163,7 @@ impl HighWaterMark {
                 Ok(raised) => (last, told) = (Some(raised), false),
                 Err(failure @ Failure::OlderDatabase { .. }) => return failure,
                 Err(failure) if !told => {
-                    tracing::error!(error = failure.told(), "the high-water mark is not recorded");
+                    tracing::error!(error = failure.with_causes(), "the high-water mark is not recorded");
                     told = true;
                 }
                 Err(_) => {}

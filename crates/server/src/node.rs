@@ -256,9 +256,6 @@ fn warn_of_what_is_legal_and_risky(settings: &Settings) {
         );
     }
     for variable in settings.unknown_variables() {
-        tracing::warn!(
-            variable,
-            "this variable begins like a setting but is none; `rescind --help` lists them"
-        );
+        tracing::warn!(variable, "unknown setting; `rescind --help` lists them");
     }
 }

@@ -71,6 +71,6 @@ pub fn exit(name: &str, outcome: Result<(), Failure>) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     // Not through the log: a person at a terminal reads this, and RUST_LOG may be the wrong setting.
-    eprintln!("{name}: {}", failure.told());
+    eprintln!("{name}: {}", failure.with_causes());
     failure.exit_code()
 }

@@ -49,7 +49,7 @@ impl Readiness {
             }
             // Ending sessions takes Redis, which may be away.
             Err(failure) if ready.is_shared => {
-                tracing::error!(error = failure.told(), "not ready yet");
+                tracing::error!(error = failure.with_causes(), "not ready yet");
                 tokio::spawn(keep_trying);
             }
             Err(failure) => return Err(failure),
@@ -100,7 +100,7 @@ impl Readiness {
                     return;
                 }
                 Ok(Err(error)) => tracing::error!(%error, "the time is still not known"),
-                Err(failure) => tracing::error!(error = failure.told(), "not ready yet"),
+                Err(failure) => tracing::error!(error = failure.with_causes(), "not ready yet"),
             }
         }
     }

@@ -120,7 +120,7 @@ impl Node {
                 () = end => server.await,
             };
             served.map_err(failed)?;
-            tracing::info!("every request was answered; goodbye");
+            tracing::info!("all requests were answered; stopped");
             Ok(())
         };
         let ended = tokio::select! {
@@ -136,7 +136,7 @@ impl Node {
         self.events.release().await;
         self.maintenance.abort();
         if let Err(failure) = self.mark.raise(&self.store).await {
-            tracing::error!(error = failure.told(), "the high-water mark was not recorded");
+            tracing::error!(error = failure.with_causes(), "the high-water mark was not recorded");
         }
         database::close(&self.store).await;
         ended

@@ -196,7 +196,7 @@ pub enum ConfigError {
     #[error("the leeway must be at most 5 minutes")]
     Leeway,
     /// A store needs some time to answer, and a deadline too far away cannot be computed.
-    #[error("the store timeout must be longer than nothing and at most an hour")]
+    #[error("the store timeout must be more than 0 and at most 1 h")]
     StoreTimeout,
     /// Without rows no session has a place in a list.
     #[error("status lists need a policy that keeps sessions")]

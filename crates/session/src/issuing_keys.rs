@@ -23,7 +23,7 @@ impl SessionService {
         Arc::clone(schedule.at(now).0)
     }
 
-    /// Uses the keys in place: a count of their users, one for all cores, would cost a check more than the look at the keys.
+    /// Borrows the keys: counting references would cost more than reading them.
     pub(crate) fn with_keys_at<T>(&self, now: Timestamp, with: impl FnOnce(&Keys) -> T) -> T {
         let schedule = self.parts.keys.read().unwrap_or_else(PoisonError::into_inner);
         with(schedule.at(now).0)

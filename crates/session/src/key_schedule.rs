@@ -42,8 +42,8 @@ impl From<Keys> for KeySchedule {
 }
 
 impl KeySchedule {
-    /// From an instant on these keys issue tokens; with `None`, a key that is not here does. Call it in the order of the
-    /// instants. All sets should verify with the same keys.
+    /// From this instant on these keys issue tokens. `None`: the issuing key is not on this node. Call it in the order of
+    /// the instants. All sets should verify with the same keys.
     #[must_use]
     pub fn then_from(mut self, instant: Timestamp, keys: Option<Keys>) -> Self {
         self.later.push((instant, keys.map(Arc::new)));

@@ -33,9 +33,9 @@ use crate::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssuedTokens {
-    /// The access token.
+    /// For the client to send with each request.
     pub access_token: AccessToken,
-    /// Its claims.
+    /// The claims of the access token.
     pub claims: AccessClaims,
     /// The refresh token, where the policy has one.
     pub refresh: Option<IssuedRefreshToken>,
@@ -47,7 +47,7 @@ pub struct IssuedTokens {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssuedRefreshToken {
-    /// The refresh token.
+    /// For the client to exchange once.
     pub token: RefreshToken,
     /// Its generation.
     pub generation: Generation,

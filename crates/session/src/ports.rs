@@ -1,4 +1,4 @@
-//! The four ports that sessions need.
+//! The ports that sessions need.
 //!
 //! They are object-safe, since the adapter is chosen when the program starts. Expected outcomes are enums, not errors;
 //! the one error means that a store could not answer. One method is one transaction. No signature shows a transaction:
@@ -313,7 +313,7 @@ pub enum Opened {
 /// What a rotation writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    /// The session.
+    /// Which session to rotate.
     pub session: SessionId,
     /// The generation that is presented, *n*.
     pub from: Generation,
@@ -344,7 +344,7 @@ pub enum Rotated {
 /// What [`SessionStore::reauthenticate`] writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reauthentication {
-    /// The session.
+    /// Which session to update.
     pub session: SessionId,
     /// Its user.
     pub user: UserId,
@@ -417,9 +417,9 @@ pub enum Tail {
 /// What [`SessionStore::prune`] removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
-    /// Sessions.
+    /// The number of sessions.
     pub sessions: u64,
-    /// Revocations.
+    /// The number of revocations.
     pub revocations: u64,
 }
 

@@ -96,11 +96,11 @@ impl TcpRelay {
     /// The same, and ends the connections that are open.
     ///
     /// # Panics
-    /// As [`mend`](Self::mend).
+    /// As [`restore`](Self::restore).
     pub async fn move_to(&self, port: u16) {
         self.lead_to(port);
         self.cut().await;
-        self.mend().await;
+        self.restore().await;
     }
 
     /// Ends all connections and refuses new ones, before this returns.
@@ -121,7 +121,7 @@ impl TcpRelay {
     ///
     /// # Panics
     /// If another program has taken the port and keeps it.
-    pub async fn mend(&self) {
+    pub async fn restore(&self) {
         self.cable.frozen.send_replace(false);
         if self.is_open() {
             return;

@@ -122,7 +122,7 @@ async fn a_cut_relay_ends_and_refuses_connections_until_restored() {
     assert!(has_ended(&mut before).await);
     TcpStream::connect(address).await.unwrap_err();
     cable.cut().await;
-    cable.mend().await;
+    cable.restore().await;
     let mut after = TcpStream::connect(address).await.unwrap();
     assert_eq!(ask(&mut after, "hello again").await, "hello again");
     drop(cable);
@@ -140,6 +140,6 @@ async fn a_frozen_relay_keeps_connections_open_and_forwards_no_byte() {
     let (mut old_asks, mut new_asks) = (Box::pin(ask(&mut old, "old")), Box::pin(ask(&mut new, "new")));
     assert!(timeout(A_WHILE, &mut old_asks).await.is_err(), "something got through");
     assert!(timeout(A_WHILE, &mut new_asks).await.is_err(), "something got through");
-    cable.mend().await;
+    cable.restore().await;
     assert_eq!((old_asks.await, new_asks.await), ("old".to_owned(), "new".to_owned()));
 }

@@ -55,7 +55,7 @@ async fn show(reader: Reader, ring: Data<Ring>) -> actix_web::Result<HttpRespons
         .commands
         .list()
         .await
-        .map_err(|failure| failed("the keys cannot be listed")(failure.told()))?;
+        .map_err(|failure| failed("the keys cannot be listed")(failure.with_causes()))?;
     listed.reverse();
     let (refresh, signing) = listed.into_iter().partition(ListedKey::is_refresh);
     let page = Page {
@@ -85,6 +85,6 @@ async fn rotate(ring: &Ring, new: NewKey) -> actix_web::Result<HttpResponse> {
     match ring.commands.rotate(new, Duration::ZERO).await {
         // Pressed twice, or a fifth refresh key: the page shows why.
         Ok(_) | Err(Failure::Refused(_)) => Ok(see_other(PAGE)),
-        Err(failure) => Err(failed("a key cannot be rotated")(failure.told())),
+        Err(failure) => Err(failed("a key cannot be rotated")(failure.with_causes())),
     }
 }

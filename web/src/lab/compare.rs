@@ -191,7 +191,7 @@ struct Page {
     result: Option<Arc<Played>>,
 }
 
-/// A story's result: the picture, and the table with the same content. A page includes it with `{{ drawn|safe }}`.
+/// A story's result: the picture, and the table with the same content. A page includes it with `{{ played|safe }}`.
 #[derive(Template)]
 #[template(path = "lab/compare_drawn.html")]
 pub(crate) struct Played {

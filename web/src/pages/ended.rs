@@ -61,7 +61,7 @@ impl Ended {
             Ok(session.and_then(|session| Self::told(&session, now)))
         });
         told.unwrap_or_else(|problem| {
-            tracing::warn!(code = problem.code(), "how a session ended could not be told");
+            tracing::warn!(code = problem.code(), "the end of a session could not be read");
             None
         })
     }

@@ -204,7 +204,7 @@ async fn a_node_cut_off_from_redis_accepts_no_token_and_the_others_serve() {
         connected.until_serving(&live[0]).await;
         hammer.go_on(A_WHILE / 2).await;
         let late_witness = Hammer::at([&cut_off], 1, std::slice::from_ref(&leaving), &live);
-        cable.mend().await;
+        cable.restore().await;
         outages.until_service.add(cut_off.until_serving(&live[0]).await);
         hammer.go_on(A_WHILE / 10).await;
         outages.tries += late_witness.rest().await.tries();

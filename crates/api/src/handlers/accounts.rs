@@ -67,7 +67,7 @@ pub async fn sign_up(request: HttpRequest, rescind: Rescind, body: Payload) -> R
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Me {
-    /// The user.
+    /// The `sub` of the token.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub user_id: UserId,
     /// The login name.

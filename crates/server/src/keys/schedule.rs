@@ -62,7 +62,7 @@ pub(crate) fn due(records: &[KeyRecord], refresh: bool, at: Timestamp) -> Option
     due.or(of_kind.first()).copied()
 }
 
-/// When the next key took over from this one, even if that was ended later.
+/// When the next key replaced this one, even if that key was ended later.
 fn superseded(record: &KeyRecord, records: &[KeyRecord]) -> Option<Timestamp> {
     let later = records.iter().filter(|other| {
         is_refresh(other) == is_refresh(record)

@@ -198,17 +198,17 @@ given! {
     lease: "RESCIND_LEASE", "DURATION";
     /// stored, client_delete, short_lived, rotation or blacklist. [default: blacklist]
     policy: "RESCIND_POLICY", "POLICY";
-    /// How long an access token lives. [default: 12h under stored and client_delete, else 5m]
+    /// Lifetime of an access token. [default: 12h under stored and client_delete, else 5m]
     access_ttl: "RESCIND_ACCESS_TTL", "DURATION";
-    /// How long a session may lie idle. [default: 7d]
+    /// How long a session may be idle. [default: 7d]
     refresh_ttl: "RESCIND_REFRESH_TTL", "DURATION";
-    /// How old a session may become. [default: 30d]
+    /// Longest lifetime of a session. [default: 30d]
     session_max: "RESCIND_SESSION_MAX", "DURATION";
     /// How long a refresh token that was exchanged still answers with the same successor. [default: 10s]
     grace: "RESCIND_GRACE", "DURATION";
     /// How long past its expiry an access token is accepted, for verifiers whose clocks differ. [default: 0s]
     leeway: "RESCIND_LEEWAY", "DURATION";
-    /// Whom the access tokens are for. [default: rescind-api]
+    /// Audience of the access tokens. [default: rescind-api]
     audience: "RESCIND_AUDIENCE", "NAME";
     /// EdDSA, ES256, RS256 or HS256, for keys that are made here. [default: that of the active key, else EdDSA]
     algorithm: "RESCIND_ALGORITHM", "ALGORITHM";
@@ -229,7 +229,7 @@ given! {
     sessions_per_user: "RESCIND_SESSIONS_PER_USER", "COUNT";
     /// How many connections in all. [default: what the limit on open files allows, at most 16384]
     max_connections: "RESCIND_MAX_CONNECTIONS", "COUNT";
-    /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: nobody's]
+    /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: none]
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
     /// on, or off: whether access tokens name their place in a status list. [default: off]
     status_list: "RESCIND_STATUS_LIST", "ON|OFF";
@@ -238,7 +238,7 @@ given! {
     forward_auth: "RESCIND_FORWARD_AUTH", "PROXY";
     /// The longest that a request waits for its stores, all of them together. [default: 500ms]
     store_timeout: "RESCIND_STORE_TIMEOUT", "DURATION";
-    /// Who hears of revocations: https addresses, or http on this machine, with commas between them, each perhaps followed by
+    /// Receivers of revocation events: https addresses, or http on this machine, with commas between them, each perhaps followed by
     /// audience=NAME [default: the address] and bearer=TOKEN. [default: none]
     event_receivers: "RESCIND_EVENT_RECEIVERS", "RECEIVERS";
     /// How long the log of revocations waits at most for a receiver that does not acknowledge them. [default: 7d]

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{Faults, Given, Tokens, listening::is_loopback, tokens::duration};
 
-/// Who hears of revocations, and how long the log waits for them.
+/// The receivers of revocation events, and how long the log waits for them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Events {

@@ -48,8 +48,7 @@ impl Limits {
         let must = "must be a number of connections, at least 1";
         let max_connections = faults.parsed(given.max_connections(), must);
         let store_timeout = duration(given.store_timeout(), faults).unwrap_or(Self::STORE_TIMEOUT);
-        let must =
-            "must be longer than nothing and at most an hour: no store answers in no time, and nobody waits longer";
+        let must = "must be more than 0 and at most 1h";
         faults.require(
             !store_timeout.is_zero() && store_timeout <= Config::LONGEST_STORE_TIMEOUT,
             "RESCIND_STORE_TIMEOUT",

@@ -35,7 +35,7 @@ impl Listening {
         let must = "must be the address that people type, http:// or https://, a host and perhaps a port, and nothing after \
                     that: https://tokens.example";
         let url = faults.parsed_by(given.public_url(), must, |text| origin(text).ok_or(()));
-        let must = "must be set when RESCIND_BIND is every address: nobody can type 0.0.0.0";
+        let must = "must be set when RESCIND_BIND is 0.0.0.0 or [::], which is no address to visit";
         let is_known = given.public_url().is_given() || !bind.ip().is_unspecified();
         faults.require(is_known, "RESCIND_PUBLIC_URL", must);
         let must = "must be at most 32 letters, digits, dots, dashes and underscores, and not begin with an underscore";

@@ -37,7 +37,7 @@
 //! | `RESCIND_STATUS_LIST` | `off` | `on`: access tokens name their place in a status list, at `/oauth/status/{n}` |
 //! | `RESCIND_FORWARD_AUTH` | `get` | how a proxy asks `/auth/check`: `get`, or `envoy`, with any method and any path below it |
 //! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
-//! | `RESCIND_EVENT_RECEIVERS` | none | who hears of revocations: addresses with commas between them, each perhaps followed by `audience=NAME` (default: the address) and `bearer=TOKEN` |
+//! | `RESCIND_EVENT_RECEIVERS` | none | receivers of revocation events: addresses with commas between them, each perhaps followed by `audience=NAME` (default: the address) and `bearer=TOKEN` |
 //! | `RESCIND_EVENT_RETENTION` | `7d` | how long the log waits for a receiver at most |
 //! | `RESCIND_METRICS_BIND` | none | where `/metrics` is served, for Prometheus; never on `RESCIND_BIND` |
 //! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
@@ -85,7 +85,7 @@ pub struct Settings {
     pub limits: Limits,
     /// The clients of the OAuth endpoints.
     pub oauth_clients: Vec<RegisteredClient>,
-    /// Who hears of revocations.
+    /// The receivers of revocation events.
     pub events: Events,
     /// The node's name, in `X-Rescind-Node` and in `/health/ready`.
     pub node: Option<String>,

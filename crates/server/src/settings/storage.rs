@@ -17,7 +17,7 @@ use super::{Faults, Given, Setting, listening::name, tokens::duration};
 pub struct Storage {
     /// Made with mode 0700 if it is missing.
     pub data_dir: PathBuf,
-    /// The database.
+    /// Holds accounts, sessions and the revocation log.
     pub database: Database,
     /// How many connections to it at most.
     pub database_connections: u32,
@@ -29,7 +29,7 @@ pub struct Storage {
     pub algorithm: Option<Algorithm>,
 }
 
-/// The database.
+/// Which database is used.
 #[derive(Clone, PartialEq, Eq, derive_more::Debug)]
 #[non_exhaustive]
 pub enum Database {

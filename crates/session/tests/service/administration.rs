@@ -120,7 +120,7 @@ async fn a_repeat_finishes_what_a_failure_between_the_steps_left() {
             Some(&world.user),
             "the repeat finds the account by its name"
         );
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         remove(&world, delete).await.unwrap();
         let refused = world.service.authenticate(issued.access_token.expose_secret()).await;
         assert!(matches!(refused, Err(AuthenticateError::Revoked(_))), "{refused:?}");
@@ -141,7 +141,7 @@ async fn a_repeat_inserts_what_the_blacklist_could_not_take() {
             matches!(failed, Err(AdministrationError::RevocationPending(_))),
             "{failed:?}"
         );
-        world.blacklist.faults.mend();
+        world.blacklist.faults.clear();
         remove(&world, delete).await.unwrap();
         let refused = world.service.authenticate(issued.access_token.expose_secret()).await;
         assert!(matches!(refused, Err(AuthenticateError::Revoked(_))), "{refused:?}");
@@ -165,7 +165,7 @@ async fn a_login_beside_a_disabling_leaves_no_session_open() {
             }
         });
         gate.arrival().await;
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         remove(&world, delete).await.unwrap();
         gate.let_go();
         let refused = login.await.unwrap();

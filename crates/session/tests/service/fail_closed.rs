@@ -28,7 +28,7 @@ async fn a_failing_or_hanging_blacklist_accepts_no_token() {
         );
         assert!(asked.elapsed() < seconds(1), "{:?}", asked.elapsed());
     }
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.me(&issued).await.unwrap();
 }
 
@@ -82,7 +82,7 @@ async fn an_incomplete_blacklist_accepts_no_token() {
     world.sessions.faults.set("revocations_after", Fault::Fails);
     assert!(world.service.sync_blacklist(100).await.is_err());
     assert!(world.me(&issued).await.is_err());
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     world.service.sync_blacklist(100).await.unwrap();
     world.me(&issued).await.unwrap();
 }
@@ -113,12 +113,12 @@ async fn every_step_of_a_session_fails_within_the_store_timeout() {
             let refreshed = tokio::time::timeout(timeout, world.refresh(&issued)).await.unwrap();
             assert!(matches!(refreshed, Err(RefreshError::Unavailable(_))), "{method}");
         }
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
     }
     world.sessions.faults.set("close", Fault::Hangs);
     let left = tokio::time::timeout(timeout, world.log_out(&issued)).await.unwrap();
     assert!(matches!(left, Err(LogoutError::Unavailable(_))), "{left:?}");
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     world.blacklist.faults.set("insert", Fault::Hangs);
     let left = tokio::time::timeout(timeout, world.log_out(&issued)).await.unwrap();
     assert!(matches!(left, Err(LogoutError::RevocationPending(_))), "{left:?}");
@@ -133,7 +133,7 @@ async fn a_logout_is_completed_after_its_timeout() {
     tokio::time::pause();
     assert!(matches!(world.log_out(&issued).await, Err(LogoutError::Unavailable(_))));
     tokio::time::resume();
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     gate.let_go();
     while !world.is_in_blacklist(&issued).await {
         tokio::task::yield_now().await;

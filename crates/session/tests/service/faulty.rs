@@ -64,7 +64,7 @@ impl Faults {
     pub(crate) fn set(&self, method: &'static str, fault: Fault) {
         self.0.lock().unwrap().insert(method, fault);
     }
-    pub(crate) fn mend(&self) {
+    pub(crate) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
     async fn around<T>(

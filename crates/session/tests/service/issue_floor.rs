@@ -160,7 +160,7 @@ async fn no_token_is_accepted_while_the_floor_is_unknown() {
         let log_in = || service.log_in("alice", &password, ClientId::first_party(), Device::default());
         sessions.faults.set("store_clock", Fault::Fails);
         assert!(matches!(log_in().await, Err(LoginError::Unavailable(_))), "{preset}");
-        sessions.faults.mend();
+        sessions.faults.clear();
         let issued = log_in().await.unwrap();
 
         let token = issued.access_token.expose_secret();
@@ -171,7 +171,7 @@ async fn no_token_is_accepted_while_the_floor_is_unknown() {
             matches!(refused, Err(AuthenticateError::Unavailable(_))),
             "{preset}: {refused:?}"
         );
-        sessions.faults.mend();
+        sessions.faults.clear();
         restarted.sync_blacklist(10).await.unwrap();
         restarted.authenticate(token).await.unwrap();
     }
@@ -207,7 +207,7 @@ async fn a_login_while_the_floor_is_raised_issues_no_refused_token() {
     gate.arrival().await;
     world.sessions.raise_issue_floor(clock.now().unwrap()).await.unwrap();
     world.service.load_issue_floor().await.unwrap();
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     gate.let_go();
     let refused = login.await.unwrap();
     assert!(

@@ -385,7 +385,7 @@ async fn a_failing_log_makes_the_outcome_unknown_and_a_repeat_is_harmless() {
         let issued = world.log_in().await;
         world.sessions.faults.set("close", fault);
         assert!(matches!(world.log_out(&issued).await, Err(LogoutError::Unavailable(_))));
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         world.log_out(&issued).await.unwrap();
         world.assert_refused(&[issued]).await;
     }
@@ -400,7 +400,7 @@ async fn a_failing_blacklist_is_reported_and_a_repeat_does_the_second_step() {
         world.log_out(&issued).await,
         Err(LogoutError::RevocationPending(_))
     ));
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     assert!(!world.is_in_blacklist(&issued).await);
     world.log_out(&issued).await.unwrap();
     world.assert_refused(&[issued]).await;
@@ -412,7 +412,7 @@ async fn repeating_a_half_done_logout_everywhere_completes_all_sessions() {
     let grants = [world.log_in().await, world.log_in().await];
     world.blacklist.faults.set("insert", Fault::Fails);
     assert!(world.service.log_out_everywhere(&grants[0].claims).await.is_err());
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.service.log_out_everywhere(&grants[0].claims).await.unwrap();
     world.assert_refused(&grants).await;
 }
@@ -428,7 +428,7 @@ async fn reuse_found_while_the_blacklist_fails_is_pending_and_synced() {
         world.refresh(&first).await,
         Err(RefreshError::RevocationPending(_))
     ));
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.service.sync_blacklist(100).await.unwrap();
     world.assert_refused(&[first, second, third]).await;
 }
@@ -451,8 +451,8 @@ async fn a_client_that_hangs_up_between_the_steps_cancels_no_step() {
     gate.let_go();
     insert.arrival().await;
     insert.let_go();
-    world.sessions.faults.mend();
-    world.blacklist.faults.mend();
+    world.sessions.faults.clear();
+    world.blacklist.faults.clear();
     while !world.is_in_blacklist(&issued).await {
         tokio::task::yield_now().await;
     }
@@ -488,7 +488,7 @@ async fn a_failing_shared_blacklist_makes_logout_pending_under_any_policy() {
     world.blacklist.faults.set("insert", Fault::Fails);
     let pending = world.log_out(&issued).await;
     assert!(matches!(pending, Err(LogoutError::RevocationPending(_))), "{pending:?}");
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.log_out(&issued).await.unwrap();
     let standing = world
         .blacklist

@@ -22,7 +22,7 @@ async fn a_half_done_logout_is_synced_automatically() {
     let everywhere = world.service.log_out_everywhere(&grants[1].claims).await;
     assert!(matches!(everywhere, Err(EndSessionError::RevocationPending(_))));
     assert!(world.service.sync_blacklist(1).await.is_err());
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 2);
     world.assert_refused(&grants).await;
 }
@@ -43,7 +43,7 @@ async fn maintenance_syncs_the_blacklist() {
     }
     world.blacklist.faults.set("insert", Fault::Fails);
     world.log_out(&issued).await.unwrap_err();
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     while !world.is_in_blacklist(&issued).await {
         tokio::time::sleep(seconds(1)).await;
     }
@@ -172,7 +172,7 @@ async fn a_rebuild_that_fails_half_way_leaves_the_copy_incomplete() {
         world.blacklist.inner.forget().unwrap();
         world.blacklist.faults.set(method, Fault::Fails);
         assert!(world.service.sync_blacklist(1).await.is_err(), "{method}");
-        world.blacklist.faults.mend();
+        world.blacklist.faults.clear();
         let verdict = world.me(&kept).await;
         assert!(is_rebuilding(&verdict), "{method}: {verdict:?}");
     }
@@ -211,7 +211,7 @@ async fn a_node_that_requires_a_resync_accepts_no_token_before_it() {
     // As by another node that used the database meanwhile: in the log, not in this blacklist.
     world.blacklist.faults.set("insert", Fault::Fails);
     world.log_out(&issued).await.unwrap_err();
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.service.sync_blacklist(1).await.unwrap();
     world.assert_refused(&[issued]).await;
 }
@@ -279,7 +279,7 @@ async fn a_node_refuses_what_it_knows_and_the_blacklist_could_not_take() {
         }
         world.me(&kept).await.unwrap();
     }
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     assert_eq!(world.service.sync_blacklist(1).await.unwrap().entries, 2);
     world.assert_refused(&[own, others]).await;
     world.me(&kept).await.unwrap();
@@ -318,7 +318,7 @@ async fn a_node_that_has_not_synced_for_too_long_accepts_no_token() {
         );
         assert!(matches!(world.service.ready().await, Err(NotReady::Behind)), "{method}");
 
-        faults.mend();
+        faults.clear();
         tokio::time::sleep(seconds(1)).await;
         world.me(&kept).await.unwrap();
         world.service.ready().await.unwrap();
@@ -345,13 +345,13 @@ async fn a_maintenance_panic_makes_the_node_unready_until_it_restarts() {
             unready |= matches!(world.service.ready().await, Err(NotReady::Maintenance));
         }
         assert!(unready, "{method}: the panic was not noticed");
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         tokio::time::sleep(seconds(2)).await;
         world.service.ready().await.unwrap();
         // And it does work.
         world.blacklist.faults.set("insert", Fault::Fails);
         world.log_out(&issued).await.unwrap_err();
-        world.blacklist.faults.mend();
+        world.blacklist.faults.clear();
         tokio::time::sleep(seconds(1)).await;
         assert_eq!(world.service.sync_status().unwrap().to.get(), 1, "{method}");
         maintenance.abort();
@@ -379,7 +379,7 @@ async fn a_database_that_refuses_writes_makes_the_node_unready() {
         let ready = world.service.ready().await;
         assert!(matches!(ready, Err(NotReady::Writes)), "{has_client}: {ready:?}");
         world.me(&issued).await.unwrap();
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         tokio::time::sleep(seconds(1)).await;
         world.service.ready().await.unwrap();
     }
@@ -394,7 +394,7 @@ async fn under_every_policy_with_rows_a_shared_blacklist_is_synced() {
         let issued = world.log_in().await;
         world.blacklist.faults.set("insert", Fault::Fails);
         world.log_out(&issued).await.unwrap_err();
-        world.blacklist.faults.mend();
+        world.blacklist.faults.clear();
         assert_eq!(world.service.sync_blacklist(10).await.unwrap().entries, 1);
         assert!(world.is_in_blacklist(&issued).await);
     }

@@ -94,7 +94,7 @@ async fn a_failing_store_is_reported_once_and_so_is_its_recovery() {
         world.sessions.faults.set("try_write", fault);
         tokio::time::sleep(seconds(60)).await;
     }
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     tokio::time::sleep(seconds(60)).await;
     let expected = ["maintenance fails", "maintenance fails", "maintenance works again"];
     assert_eq!(heard(), expected, "each reason once");

@@ -55,7 +55,7 @@ async fn synced_revocations_are_no_longer_held() {
         }
         assert_eq!(world.log_out(&issued).await.is_ok(), insert == "works");
         if insert == "fails" {
-            world.blacklist.faults.mend();
+            world.blacklist.faults.clear();
             world.service.sync_blacklist(10).await.unwrap();
         }
         assert_revoked(&world, &issued).await;
@@ -72,7 +72,7 @@ async fn revocations_of_one_log_are_not_held_under_another() {
     let row = world.row(issued.claims.session_id).await;
     world.blacklist.faults.set("insert", Fault::Fails);
     world.log_out(&issued).await.unwrap_err();
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.sessions.begin_log(LogId::from_uuid(Uuid::from_u128(2)));
     restore(&world, &row).await;
     world.me(&issued).await.unwrap();

@@ -71,7 +71,7 @@ where
                 (refreshed, late.await.unwrap())
             }
         };
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         ended.unwrap();
         match order {
             Order::AsItComes => {}
@@ -124,7 +124,7 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
                 let late = tokio::spawn(login);
                 gate.arrival().await;
                 let left = end.await;
-                world.sessions.faults.mend();
+                world.sessions.faults.clear();
                 gate.let_go();
                 (late.await.unwrap(), left)
             }
@@ -133,7 +133,7 @@ async fn a_login_racing_logout_everywhere_survives_only_under_the_raised_epoch()
                 let late = tokio::spawn(end);
                 gate.arrival().await;
                 let arrived = login.await;
-                world.sessions.faults.mend();
+                world.sessions.faults.clear();
                 gate.let_go();
                 (arrived, late.await.unwrap())
             }

@@ -89,7 +89,7 @@ async fn a_lost_reply_does_not_log_out() {
     let first = world.log_in().await;
     world.sessions.faults.set("rotate", Fault::LosesReply);
     assert!(matches!(world.refresh(&first).await, Err(RefreshError::Unavailable(_))));
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     let second = world.refresh(&first).await.unwrap();
     world.me(&second).await.unwrap();
     assert_eq!(second.refresh.unwrap().generation.get(), 1);

@@ -70,6 +70,6 @@ async fn a_node_that_may_have_lost_its_lock_is_not_ready() {
         world.blacklist.faults.set("check", fault);
         assert_eq!(world.service.ready().await.unwrap_err().reason(), reason);
     }
-    world.blacklist.faults.mend();
+    world.blacklist.faults.clear();
     world.service.ready().await.unwrap();
 }

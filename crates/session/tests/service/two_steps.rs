@@ -59,7 +59,7 @@ async fn other_sessions_end_when_the_password_writes_reply_is_late_or_lost() {
             gate.let_go();
         }
         until_refused(&world, &thief).await;
-        world.users.faults.mend();
+        world.users.faults.clear();
         world.me(&here).await.unwrap();
         assert_only_the_new_password_counts(&world).await;
         tokio::time::resume();
@@ -82,7 +82,7 @@ async fn a_client_that_hangs_up_does_not_stop_a_password_change_half_way() {
     tokio::time::pause();
     gate.let_go();
     until_refused(&world, &thief).await;
-    world.users.faults.mend();
+    world.users.faults.clear();
     world.me(&here).await.unwrap();
     assert_only_the_new_password_counts(&world).await;
 }
@@ -102,7 +102,7 @@ async fn a_failed_ending_of_other_sessions_is_retried_automatically() {
         tokio::time::sleep(seconds(20)).await;
         world.me(&thief).await.unwrap();
     }
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     until_refused(&world, &thief).await;
     world.me(&here).await.unwrap();
     assert_only_the_new_password_counts(&world).await;
@@ -155,7 +155,7 @@ async fn an_abandoned_login_leaves_no_session_open() {
             assert!(matches!(late, Err(LoginError::Unavailable(_))), "{late:?}");
         }
         gate.let_go();
-        world.sessions.faults.mend();
+        world.sessions.faults.clear();
         let opened = async {
             while world.sessions.opened() == 0 || !world.sessions.list_open(&world.user.id).await.unwrap().is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -219,7 +219,7 @@ async fn a_hanging_user_store_delays_a_refresh_by_the_timeout_only() {
         "{:?}",
         asked.elapsed()
     );
-    world.users.faults.mend();
+    world.users.faults.clear();
     world.refresh(&issued).await.unwrap();
 }
 
@@ -239,7 +239,7 @@ async fn a_login_abandoned_after_opening_its_session_leaves_none_open() {
     gate.arrival().await;
     login.abort();
     assert!(login.await.unwrap_err().is_cancelled());
-    world.sessions.faults.mend();
+    world.sessions.faults.clear();
     gate.let_go();
     let ended = async {
         let new =

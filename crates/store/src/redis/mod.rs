@@ -384,7 +384,7 @@ impl RedisBlacklist {
         let [token_key, session_key] = scopes.map(|scope| self.keys.entry(scope));
         let question = Question::Values(vec![self.keys.mark.clone(), token_key, session_key]);
         let ((mark, token_entry, session_entry), link) = self.ask_shared::<(Value, Value, Value)>(&question).await?;
-        // An entry that is there refuses, whatever its `until`, and whoever has it.
+        // An existing entry refuses, whatever its `until`.
         if session_entry.is_some() {
             return Ok(RevocationStatus::Revoked(Scope::Session(session)));
         }

@@ -212,7 +212,7 @@ async fn renew_for_ever(own: Weak<ReplicatedBlacklist>) {
             Err(error) => Err(StoreError::from(error)),
         };
         if let Err(error) = heard {
-            tracing::debug!(error = %ErrorChain(&error), "new entries are not heard of at once");
+            tracing::debug!(error = %ErrorChain(&error), "listening for new entries failed; they arrive with the next renewal");
             listening = None;
             drop(it);
             sleep(pause).await;

@@ -134,9 +134,7 @@ impl Trusted {
         };
         let mut state = self.state();
         if state.trust.term().is_some_and(|known| known.life != term.life) {
-            tracing::warn!(
-                "another Redis answers, or the same one in another life: its copy of the log must be checked"
-            );
+            tracing::warn!("another Redis answers, or it was restarted: its copy of the log must be checked");
             state.connections += 1;
         }
         state.trust.observed(asked_at, now, term, &timing);

@@ -55,7 +55,7 @@ impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         let try_again = is_passing(&error) || is_cut_off(&error);
         Self {
-            error: told(error),
+            error: store_error(error),
             try_again,
         }
     }
@@ -67,7 +67,7 @@ impl From<DbErr> for Failure {
 pub(super) fn commit_failed(error: DbErr) -> Failure {
     let try_again = is_passing(&error);
     Failure {
-        error: told(error),
+        error: store_error(error),
         try_again,
     }
 }
@@ -91,7 +91,7 @@ struct Refusal {
     message: String,
 }
 
-fn told(error: DbErr) -> StoreError {
+fn store_error(error: DbErr) -> StoreError {
     let unreadable = is_unreadable(&error);
     let source: Box<dyn std::error::Error + Send + Sync> = match postgres_refusal(&error) {
         Some(refusal) => Box::new(refusal),

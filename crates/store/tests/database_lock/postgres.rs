@@ -170,7 +170,7 @@ async fn a_new_holder_waits_until_a_cut_off_predecessor_has_stopped() {
         .await;
         let new = new.await.unwrap();
 
-        cable.mend().await;
+        cable.restore().await;
         // Long enough for the old one to notice the end of its session, and to try again.
         sleep(Duration::from_millis(1500)).await;
         assert!(!old.holds() && !doubted.load(Ordering::SeqCst));
@@ -202,7 +202,7 @@ async fn a_returning_node_waits_until_a_cut_off_holder_has_stopped() {
         assert!(!first.holds());
         cables[1].freeze();
         postgres.sql_in(&url, &end_it).await;
-        cables[0].mend().await;
+        cables[0].restore().await;
         until("the first one is back", || {
             let is_back = first.holds();
             assert!(!(is_back && second.holds()), "two believed at once");
@@ -228,7 +228,7 @@ async fn a_cut_off_node_regains_the_lock_once_it_is_reconnected() {
     until("it stops believing", || !database_lock.holds()).await;
     // Longer than it waits for a reply: it has given the session up, and the server has not.
     sleep(Duration::from_secs(6)).await;
-    cable.mend().await;
+    cable.restore().await;
     until("it is back, with or without its old session", || database_lock.holds()).await;
 }
 

@@ -158,7 +158,7 @@ async fn a_silent_network_is_unavailable_in_bounded_time() {
     assert_every_caller_is_unavailable(&store, session.id).await;
     relay.cut().await;
     assert_every_caller_is_unavailable(&store, session.id).await;
-    relay.mend().await;
+    relay.restore().await;
     assert_it_works_again(&store, session.id).await;
 }
 

@@ -215,7 +215,7 @@ async fn a_cut_off_node_fails_in_time_and_later_sees_what_it_missed() {
         }
         assert_unavailable_in_time(&node).await;
         let session = log.log_out(&elsewhere).await;
-        relay.mend().await;
+        relay.restore().await;
         until("it answers again", || async {
             let standing = node.check(new_token(), session).await;
             assert_ne!(standing.as_ref().ok(), Some(&RevocationStatus::NotRevoked));
