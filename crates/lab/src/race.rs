@@ -82,19 +82,20 @@ pub struct Link {
 
 /// One try to refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+pub struct RefreshAttempt {
     /// Time since the login.
     pub at: Duration,
     pub who: Party,
     /// Which of [`Race::chain`] was presented.
     pub presented: usize,
     /// The result.
-    pub verdict: Verdict,
+    pub result: RefreshResult,
 }
 
-/// The result of a try to refresh.
+/// The result of a try to refresh. It is not the trace's [`Refreshed`](crate::Refreshed): without compare-and-swap a generation
+/// has several tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RefreshResult {
     /// This successor.
     Given {
         /// Which of [`Race::chain`].
@@ -150,7 +151,7 @@ pub struct Race {
     /// Every refresh token that was issued.
     pub chain: Vec<Link>,
     /// Every try to refresh, in order.
-    pub uses: Vec<Use>,
+    pub attempts: Vec<RefreshAttempt>,
     /// How many exchanges the store recorded.
     pub rotations: usize,
     /// How many it refused, since another caller was faster.
@@ -166,17 +167,21 @@ impl Race {
     /// When the session was closed, which logs both out: at the first try that was judged as reuse.
     #[must_use]
     pub fn closed_at(&self) -> Option<Duration> {
-        let reused = self.uses.iter().find(|tried| tried.verdict == Verdict::Reused);
+        let reused = self.attempts.iter().find(|tried| tried.result == RefreshResult::Reused);
         reused.map(|tried| tried.at)
     }
 
     /// The server's verdict, and whether it is right.
     #[must_use]
     pub fn judged(&self) -> Judged {
-        let Some(reused) = self.uses.iter().position(|tried| tried.verdict == Verdict::Reused) else {
+        let Some(reused) = self
+            .attempts
+            .iter()
+            .position(|tried| tried.result == RefreshResult::Reused)
+        else {
             return Judged::Nobody;
         };
-        let (before, after) = self.uses.split_at(reused);
+        let (before, after) = self.attempts.split_at(reused);
         let (at, by) = match after.first() {
             Some(tried) => (tried.at, tried.who),
             None => return Judged::Nobody,
@@ -193,9 +198,9 @@ impl Race {
     #[must_use]
     pub fn second_inside(&self) -> Duration {
         let first = self
-            .uses
+            .attempts
             .iter()
-            .find(|tried| tried.who == Party::Second && matches!(tried.verdict, Verdict::Given { .. }));
+            .find(|tried| tried.who == Party::Second && matches!(tried.result, RefreshResult::Given { .. }));
         let until = self.closed_at().unwrap_or(self.ended);
         first.map_or(Duration::ZERO, |tried| until.saturating_sub(tried.at))
     }
@@ -204,14 +209,14 @@ impl Race {
     #[must_use]
     pub fn after(&self, tries: usize) -> Self {
         let mut race = self.clone();
-        race.uses.truncate(tries);
+        race.attempts.truncate(tries);
         race
     }
 
     /// Each token that was given, to whom, and whether it arrived.
     fn given(&self) -> impl DoubleEndedIterator<Item = (usize, Party, bool)> {
-        self.uses.iter().filter_map(|tried| match tried.verdict {
-            Verdict::Given { token, arrived, .. } => Some((token, tried.who, arrived)),
+        self.attempts.iter().filter_map(|tried| match tried.result {
+            RefreshResult::Given { token, arrived, .. } => Some((token, tried.who, arrived)),
             _ => None,
         })
     }

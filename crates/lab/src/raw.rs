@@ -1,13 +1,10 @@
-//! Requests and replies as on the wire, for pages that show them and explain each attribute of each cookie.
+//! Requests and replies as on the wire, for pages that show them.
 //!
 //! They hold tokens in plain text. These are valid only in their own sandbox.
 
 use std::borrow::Cow;
 
-use actix_web::{
-    cookie::Cookie,
-    http::{Method, StatusCode},
-};
+use actix_web::http::{Method, StatusCode};
 use serde::Deserialize;
 
 /// The address of the sandbox's server. It does not exist (RFC 2606, section 3).
@@ -141,102 +138,5 @@ impl Reply {
             .iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
             .map(|(_, value)| value.as_str())
-    }
-
-    /// The same, parsed. An unreadable one is skipped, as in a browser.
-    pub fn explained_cookies(&self) -> impl Iterator<Item = ExplainedCookie> {
-        self.set_cookies().filter_map(ExplainedCookie::read)
-    }
-}
-
-/// A parsed `Set-Cookie` header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExplainedCookie {
-    pub name: String,
-    /// Its value; empty if the cookie is deleted.
-    pub value: String,
-    /// Each attribute with its purpose.
-    pub attributes: Vec<Attribute>,
-}
-
-/// One attribute of a cookie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
-    /// As it is written.
-    pub text: String,
-    /// Its purpose, in one or two sentences.
-    pub purpose: &'static str,
-}
-
-impl ExplainedCookie {
-    /// Whether it deletes the cookie.
-    #[must_use]
-    pub fn is_dropped(&self) -> bool {
-        self.attributes.iter().any(|attribute| attribute.text == "Max-Age=0")
-    }
-
-    fn read(header: &str) -> Option<Self> {
-        let cookie = Cookie::parse(header).ok()?;
-        let mut attributes: Vec<_> = header
-            .split(';')
-            .skip(1)
-            .map(|attribute| attribute.trim())
-            .map(|text| Attribute {
-                text: text.to_owned(),
-                purpose: purpose(text),
-            })
-            .collect();
-        if cookie.name().starts_with("__Host-") {
-            attributes.insert(
-                0,
-                Attribute {
-                    text: "__Host- (in its name)".to_owned(),
-                    purpose: "A browser takes a cookie of this prefix only from this very host, over https, and for the \
-                              whole site, so that no neighbouring subdomain can plant one (RFC 6265bis, section 4.1.3.2).",
-                },
-            );
-        }
-        Some(Self {
-            name: cookie.name().to_owned(),
-            value: cookie.value().to_owned(),
-            attributes,
-        })
-    }
-}
-
-fn purpose(attribute: &str) -> &'static str {
-    let name = attribute.split('=').next().unwrap_or_default().to_ascii_lowercase();
-    match (name.as_str(), attribute) {
-        ("httponly", _) => "No script can read it. A script on the page can still send requests with it.",
-        ("secure", _) => "It is never sent over plain http, where anybody on the way could copy it.",
-        ("samesite", "SameSite=Lax") => {
-            "Another site's page cannot have it sent along with a form or a script, only by a link to this one."
-        }
-        ("samesite", _) => "Whether it is sent along with requests that another site's page begins.",
-        ("path", _) => "It goes with requests to every path of this host.",
-        ("max-age", "Max-Age=0") => "Forget it now: this is how a reply deletes a cookie.",
-        ("max-age", _) => "For how many seconds the browser keeps it. The server does not rely on it.",
-        ("expires", _) => "Until when the browser keeps it; where there is a Max-Age, that one counts.",
-        ("domain", _) => "To which hosts it is sent.",
-        _ => "Not one of the usual attributes.",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cookie_is_parsed_and_each_attribute_has_a_purpose() {
-        let header = "__Host-rescind_access=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60";
-        let cookie = ExplainedCookie::read(header).unwrap();
-        assert_eq!(
-            (cookie.name.as_str(), cookie.value.as_str()),
-            ("__Host-rescind_access", "abc")
-        );
-        assert_eq!(cookie.attributes.len(), 6);
-        assert!(cookie.attributes.iter().all(|a| !a.purpose.starts_with("Not one")));
-        assert!(!cookie.is_dropped());
-        assert!(ExplainedCookie::read("a=; Max-Age=0").unwrap().is_dropped());
     }
 }

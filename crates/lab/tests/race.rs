@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, Second, Swap, Verdict};
+use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, RefreshResult, Second, Swap};
 
 const GRACES: [u64; 3] = [0, 10, 30];
 const APART: [u64; 4] = [0, 5, 20, 60];
@@ -56,14 +56,14 @@ fn all() -> Vec<RaceSetup> {
 #[tokio::test]
 async fn with_compare_and_swap_two_tabs_rotate_once_and_share_one_chain() {
     let race = run(usual()).await;
-    let [first, second] = [&race.uses[0], &race.uses[1]];
+    let [first, second] = [&race.attempts[0], &race.attempts[1]];
     assert_eq!((first.at, first.at), (second.at, secs(300)));
-    let given = |again| Verdict::Given {
+    let given = |again| RefreshResult::Given {
         token: 1,
         again,
         arrived: true,
     };
-    assert_eq!((first.verdict, second.verdict), (given(false), given(true)));
+    assert_eq!((first.result, second.result), (given(false), given(true)));
     assert_eq!(race.children_of(0), 1);
     assert_eq!(race.rotations, 2, "one for each time that both refreshed");
     assert_eq!(race.turned_down, 1, "both had read before either wrote");
@@ -111,13 +111,13 @@ async fn read_then_write_gives_each_tab_a_child_and_later_logs_both_out() {
     .await;
     assert_eq!(race.children_of(0), 2);
     assert!(
-        race.uses[..2]
+        race.attempts[..2]
             .iter()
-            .all(|tried| matches!(tried.verdict, Verdict::Given { .. })),
+            .all(|tried| matches!(tried.result, RefreshResult::Given { .. })),
         "at first nobody sees that anything is wrong"
     );
-    assert_eq!(race.uses[2].verdict, Verdict::Reused);
-    assert_eq!(race.uses[3].verdict, Verdict::Closed);
+    assert_eq!(race.attempts[2].result, RefreshResult::Reused);
+    assert_eq!(race.attempts[3].result, RefreshResult::Closed);
     assert_eq!(race.judged(), Judged::FalseAlarm(secs(600)));
     assert_eq!(race.inside, [false, false]);
 }
@@ -166,7 +166,7 @@ async fn a_lost_reply_logs_out_only_without_a_grace() {
     };
     let forgiven = run(lost).await;
     assert_eq!(forgiven.judged(), Judged::Nobody);
-    let tries: Vec<_> = forgiven.uses.iter().map(|tried| (tried.at, tried.who)).collect();
+    let tries: Vec<_> = forgiven.attempts.iter().map(|tried| (tried.at, tried.who)).collect();
     assert_eq!(
         tries[..3],
         [
@@ -176,8 +176,8 @@ async fn a_lost_reply_logs_out_only_without_a_grace() {
         ]
     );
     assert!(matches!(
-        forgiven.uses[0].verdict,
-        Verdict::Given { arrived: false, .. }
+        forgiven.attempts[0].result,
+        RefreshResult::Given { arrived: false, .. }
     ));
 
     let refused = run(RaceSetup { grace: secs(0), ..lost }).await;
@@ -218,6 +218,9 @@ async fn the_server_cannot_distinguish_a_second_tab_from_a_thief() {
     for setup in all() {
         let as_other = |second| RaceSetup { second, ..setup };
         let (tab, thief) = (run(as_other(Second::Tab)).await, run(as_other(Second::Thief)).await);
-        assert_eq!((tab.uses, tab.chain, tab.open), (thief.uses, thief.chain, thief.open));
+        assert_eq!(
+            (tab.attempts, tab.chain, tab.open),
+            (thief.attempts, thief.chain, thief.open)
+        );
     }
 }

@@ -24,11 +24,6 @@ use crate::{
     trace::{VerdictColour, reply, stage::Door},
 };
 
-const NOTES: [(&str, &str); 2] = [
-    ("alice", "The spare key is under the blue flower pot."),
-    ("bob", "I have not read a single book of the book club."),
-];
-
 /// Adds both doors. Call it before the API, whose `/api/me` the first one replaces.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource(ASKING_DOOR).route(read().to(asking)))
@@ -40,7 +35,7 @@ struct MeAndMyNote {
     #[serde(flatten)]
     me: Me,
     #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
+    note: Option<&'static String>,
 }
 
 async fn asking(rescind: Rescind, caller: Authenticated) -> Result<HttpResponse, Problem> {
@@ -56,8 +51,7 @@ async fn signature_only(request: HttpRequest, rescind: Rescind) -> Result<HttpRe
 async fn who(rescind: &Rescind, claims: &AccessClaims) -> Result<HttpResponse, Problem> {
     let mut me = Me::of(rescind, claims).await?;
     me.username = shown(&me.username).to_owned();
-    let mut notes = NOTES.into_iter();
-    let note = notes.find(|(name, _)| *name == me.username).map(|(_, note)| note);
+    let note = WORDS.notes.get(&me.username);
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(MeAndMyNote { me, note }))

@@ -29,6 +29,7 @@ pub(super) struct Words {
     pub(super) thief_may: Vec<Case<Vec<String>>>,
     pub(super) buttons: BTreeMap<String, Labelled>,
     pub(super) asked: BTreeMap<String, String>,
+    pub(super) notes: BTreeMap<String, String>,
 }
 
 pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| file!("robbery.toml").data());

@@ -168,7 +168,7 @@ fn last_question(inspected: &Inspected, check: Check) -> Row {
     };
     let facts = Facts::default().with("revoked", revoked).with("check", word(check));
     Row {
-        question: "Was it taken back?",
+        question: &WORDS.last_question,
         came_to,
         found: say(&WORDS.last, &facts),
     }

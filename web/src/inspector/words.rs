@@ -13,6 +13,7 @@ pub(super) struct Words {
     pub(super) questions: BTreeMap<String, String>,
     pub(super) passed: BTreeMap<String, String>,
     pub(super) failed: BTreeMap<String, String>,
+    pub(super) last_question: String,
     pub(super) last: Vec<Case<String>>,
     pub(super) refusals: BTreeMap<String, String>,
 }

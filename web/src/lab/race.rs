@@ -12,7 +12,9 @@ use std::{
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceError, RaceSetup, Second, Swap, Use, Verdict};
+use rescind_lab::race::{
+    FirstReply, Judged, Party, Race, RaceError, RaceSetup, RefreshAttempt, RefreshResult, Second, Swap,
+};
 use serde::Deserialize;
 use url::form_urlencoded;
 
@@ -171,16 +173,16 @@ fn is_thief(setup: &RaceSetup, who: Party) -> bool {
     (who, setup.second) == (Party::Second, Second::Thief)
 }
 
-/// A party's last try and its verdict: unknown if the reply is lost, or the session was closed since.
-fn last(race: &Race, who: Party) -> Option<(&Use, VerdictColour)> {
-    let last = race.uses.iter().rposition(|tried| tried.who == who)?;
-    let (tried, since) = race.uses.get(last..)?.split_first()?;
+/// A party's last try and its result: unknown if the reply is lost, or the session was closed since.
+fn last(race: &Race, who: Party) -> Option<(&RefreshAttempt, VerdictColour)> {
+    let last = race.attempts.iter().rposition(|tried| tried.who == who)?;
+    let (tried, since) = race.attempts.get(last..)?.split_first()?;
     let is_thief = is_thief(&race.setup, who);
-    let said = match tried.verdict {
-        _ if since.iter().any(|tried| tried.verdict == Verdict::Reused) => VerdictColour::Unknown,
-        Verdict::Given { arrived: false, .. } => VerdictColour::Unknown,
-        Verdict::Given { .. } if is_thief => VerdictColour::ThiefIn,
-        Verdict::Given { .. } => VerdictColour::You,
+    let said = match tried.result {
+        _ if since.iter().any(|tried| tried.result == RefreshResult::Reused) => VerdictColour::Unknown,
+        RefreshResult::Given { arrived: false, .. } => VerdictColour::Unknown,
+        RefreshResult::Given { .. } if is_thief => VerdictColour::ThiefIn,
+        RefreshResult::Given { .. } => VerdictColour::You,
         _ if is_thief => VerdictColour::KeptOut,
         _ => VerdictColour::Refused,
     };
@@ -196,19 +198,19 @@ fn tried(race: &Race, choices: &Choices) -> Facts {
         .with("closed", yes(race.closed_at().is_some()))
         .with("row", race.name(row))
         .with("grace_words", to_the_second(race.setup.grace));
-    let Some(tried) = race.uses.last() else {
+    let Some(tried) = race.attempts.last() else {
         return facts.with("gets", "login");
     };
-    let (gets, got) = match tried.verdict {
-        Verdict::Given {
+    let (gets, got) = match tried.result {
+        RefreshResult::Given {
             arrived: false, token, ..
         } => ("lost", token),
-        Verdict::Given { again: true, token, .. } => ("again", token),
-        Verdict::Given { token, .. } => ("first", token),
-        Verdict::Reused => ("reused", row),
-        Verdict::Closed => ("closed", row),
+        RefreshResult::Given { again: true, token, .. } => ("again", token),
+        RefreshResult::Given { token, .. } => ("first", token),
+        RefreshResult::Reused => ("reused", row),
+        RefreshResult::Closed => ("closed", row),
     };
-    let before = race.uses.iter().rev().nth(1);
+    let before = race.attempts.iter().rev().nth(1);
     let at_once = before.is_some_and(|before| before.at == tried.at);
     let so_far = race.chain.iter().take(row + 1);
     let children = so_far.filter(|link| link.parent == Some(tried.presented)).count();
@@ -225,7 +227,7 @@ fn tried(race: &Race, choices: &Choices) -> Facts {
 fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
     const BOTH: [Party; 2] = [Party::First, Party::Second];
     let setup = &race.setup;
-    let end = race.uses.len();
+    let end = race.attempts.len();
     let shown = step.map_or(end, |step: usize| step.saturating_sub(1).min(end));
     let (now, before) = (race.after(shown), race.after(shown.saturating_sub(1)));
     let is_closed = now.closed_at().is_some();
@@ -289,7 +291,7 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
     }
     let drawn = |tries: usize| {
         let then = race.after(tries);
-        let tried = then.uses.last();
+        let tried = then.attempts.last();
         StoryStep {
             address: format!("/lab/race?{}&step={}", choices.query(), tries + 1),
             mark: tried.map_or_else(
@@ -303,10 +305,10 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
     Stage {
         headline: say(&WORDS.headline, &facts),
         lead: say(&WORDS.lead, &facts),
-        clock: moment(now.uses.last().map_or(Duration::ZERO, |tried| tried.at)),
+        clock: moment(now.attempts.last().map_or(Duration::ZERO, |tried| tried.at)),
         warning: first(&WORDS.warning, &facts).cloned(),
         next: if shown < end { Next::Follow } else { Next::Again },
-        message: now.uses.last().map(|tried| {
+        message: now.attempts.last().map(|tried| {
             let class = if is_thief(setup, tried.who) { "thief" } else { "you" };
             (class, say(&WORDS.presents, &facts))
         }),

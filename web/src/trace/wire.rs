@@ -3,13 +3,56 @@
 //! Tokens are shown in full. They are a sandbox's, and useless outside of it. The three parts of a token differ by their
 //! underline, not by colour.
 
-use rescind_lab::raw::ExplainedCookie;
+use std::sync::LazyLock;
+
+use actix_web::cookie;
+use serde::Deserialize;
 
 use super::{
     Shown,
     cost::{BLACKLIST, Count, DATABASE},
     milliseconds,
 };
+use crate::content::{Case, Facts, file, say};
+
+/// `content/cookies.toml`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    purpose: Vec<Case<String>>,
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| file!("cookies.toml").data());
+
+/// A cookie of a reply.
+pub(crate) struct Cookie {
+    pub(crate) name: String,
+    /// Each as it is written, with its purpose.
+    pub(crate) attributes: Vec<(String, String)>,
+}
+
+impl Cookie {
+    fn read(header: &str) -> Option<Self> {
+        let name = cookie::Cookie::parse(header).ok()?.name().to_owned();
+        let prefix = name
+            .starts_with("__Host-")
+            .then_some(("__Host-", "__Host- (in its name)"));
+        let written = header.split(';').skip(1).map(|text| (text.trim(), text.trim()));
+        let explained = |(attribute, text): (&str, &str)| {
+            let name = attribute.split('=').next().unwrap_or_default().to_ascii_lowercase();
+            let facts = Facts::default().with("name", name).with("text", text);
+            (text.to_owned(), say(&WORDS.purpose, &facts))
+        };
+        Some(Self {
+            attributes: prefix.into_iter().chain(written).map(explained).collect(),
+            name,
+        })
+    }
+
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.attributes.iter().any(|(text, _)| text == "Max-Age=0")
+    }
+}
 
 /// A piece of text, and the part of a token that it is, if any.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,9 +79,13 @@ impl Shown<'_> {
         pieces(&written(format!("HTTP/1.1 {}", reply.status), headers, &reply.body))
     }
 
-    pub(crate) fn cookies(&self) -> Vec<ExplainedCookie> {
+    /// An unreadable one is skipped, as in a browser.
+    pub(crate) fn cookies(&self) -> Vec<Cookie> {
         let reply = self.reply.iter();
-        reply.flat_map(|reply| reply.explained_cookies()).collect()
+        reply
+            .flat_map(|reply| reply.set_cookies())
+            .filter_map(Cookie::read)
+            .collect()
     }
 
     pub(crate) fn blacklist(&self) -> Count {
@@ -100,4 +147,20 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces.push(plain(rest));
     pieces.retain(|piece| !piece.text.is_empty());
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_parsed_and_each_attribute_has_a_purpose() {
+        let header = "__Host-rescind_access=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60";
+        let cookie = Cookie::read(header).unwrap();
+        assert_eq!(cookie.name, "__Host-rescind_access");
+        assert_eq!(cookie.attributes.len(), 6);
+        assert!(cookie.attributes.iter().all(|(_, purpose)| !purpose.is_empty()));
+        assert!(!cookie.is_dropped());
+        assert!(Cookie::read("a=; Max-Age=0").unwrap().is_dropped());
+    }
 }

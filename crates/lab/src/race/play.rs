@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use super::{
-    ACCESS_TTL, FirstReply, Link, PATIENCE, Party, Race, RaceError, RaceSetup, Swap, Use, Verdict,
+    ACCESS_TTL, FirstReply, Link, PATIENCE, Party, Race, RaceError, RaceSetup, RefreshAttempt, RefreshResult, Swap,
     held::{Held, RefreshReply, Tokens},
     naive::Naive,
     real::Real,
@@ -44,7 +44,7 @@ impl Race {
                 parent: None,
                 generation: 0,
             }],
-            uses: Vec::new(),
+            attempts: Vec::new(),
             holds: [Some(tokens.clone()), Some(tokens)],
         };
         story.play().await?;
@@ -59,7 +59,7 @@ struct RaceInProgress {
     /// The tokens of `chain`. They never leave the run.
     issued: Vec<String>,
     chain: Vec<Link>,
-    uses: Vec<Use>,
+    attempts: Vec<RefreshAttempt>,
     /// What each party holds; `None` after a refusal.
     holds: [Option<Tokens>; 2],
 }
@@ -123,7 +123,7 @@ impl RaceInProgress {
         else {
             return;
         };
-        let verdict = match answer {
+        let result = match answer {
             RefreshReply::Given(tokens) => {
                 let known = self.issued.iter().position(|issued| *issued == tokens.refresh);
                 let token = known.unwrap_or_else(|| {
@@ -137,7 +137,7 @@ impl RaceInProgress {
                 if arrived {
                     *holds = Some(tokens);
                 }
-                Verdict::Given {
+                RefreshResult::Given {
                     token,
                     again: known.is_some(),
                     arrived,
@@ -146,23 +146,23 @@ impl RaceInProgress {
             // After a 401 a client asks for the password; the run ends there.
             RefreshReply::Reused => {
                 *holds = None;
-                Verdict::Reused
+                RefreshResult::Reused
             }
             RefreshReply::Closed => {
                 *holds = None;
-                Verdict::Closed
+                RefreshResult::Closed
             }
         };
-        self.uses.push(Use {
+        self.attempts.push(RefreshAttempt {
             at,
             who,
             presented,
-            verdict,
+            result,
         });
     }
 
     async fn ended(self) -> Result<Race, RaceError> {
-        let ended = self.uses.last().map_or(Duration::ZERO, |last| last.at);
+        let ended = self.attempts.last().map_or(Duration::ZERO, |last| last.at);
         let mut inside = [false; 2];
         for (inside, tokens) in inside.iter_mut().zip(&self.holds) {
             if let Some(tokens) = tokens {
@@ -185,7 +185,7 @@ impl RaceInProgress {
             },
             setup: self.setup,
             chain: self.chain,
-            uses: self.uses,
+            attempts: self.attempts,
             inside,
             ended,
         })
