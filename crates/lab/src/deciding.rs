@@ -4,6 +4,7 @@
 //! request passed all checks, so the last one decided.
 
 use rescind_session::Check;
+use strum::VariantArray;
 
 use crate::{
     meter::{Call, Operation, StoreReply},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// The deciding check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Decided {
     /// None: open to everyone.
     NoneNeeded,
@@ -51,33 +52,8 @@ pub enum Decided {
 }
 
 impl Decided {
-    /// For people, to be read after "decided by".
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::NoneNeeded => "nothing: everybody may",
-            Self::Address => "the address",
-            Self::Input => "what was sent",
-            Self::Origin => "the origin",
-            Self::TokenThere => "whether there is a token",
-            Self::Signature => "the signature",
-            Self::Expiry => "signature and expiry",
-            Self::Blacklist => "the blacklist",
-            Self::News => "what it last heard from the issuer",
-            Self::SessionRow => "the session's row",
-            Self::Credentials => "name and password",
-            Self::LoginLimit => "the login limit",
-            Self::RefreshTag => "the refresh token's tag",
-            Self::SessionAge => "the session's age",
-            Self::Generation => "the generation",
-            Self::Policy => "the policy in force",
-            Self::NoAnswer => "nothing: a store did not answer",
-            Self::Unknown => "something else",
-        }
-    }
-}
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-impl Decided {
     /// The check for a problem's code, under a policy with this check.
     #[must_use]
     pub fn by_code(code: &str, check: Check) -> Self {
@@ -119,7 +95,7 @@ impl Decided {
 }
 
 /// What a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Asked {
     /// A public page.
     Page,
@@ -156,24 +132,7 @@ pub enum Asked {
 }
 
 impl Asked {
-    pub const ALL: [Self; 16] = [
-        Self::Page,
-        Self::Private,
-        Self::PrivateForm,
-        Self::AskingDoor,
-        Self::SignatureDoor,
-        Self::SignUp,
-        Self::LogIn,
-        Self::Rob,
-        Self::Refresh,
-        Self::LogOut,
-        Self::EndSessions,
-        Self::ThiefTries,
-        Self::ThiefStealsRefresh,
-        Self::ThiefRefreshes,
-        Self::Forget,
-        Self::Other,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Whether an access token decides it.
     #[must_use]

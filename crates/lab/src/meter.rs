@@ -18,6 +18,7 @@ use rescind_session::{
     ports::{Closed, Inserted, Opened, PasswordSet, RevocationStatus, Rotated, StoreError},
     token::{Generation, SessionId},
 };
+use strum::VariantArray;
 use tokio::time::Instant;
 
 /// Which store was asked.
@@ -80,7 +81,7 @@ impl Call {
 }
 
 /// An operation of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum Operation {
     FindUser,
     Credentials,
@@ -116,34 +117,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// For people.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::FindUser => "which account?",
-            Self::Credentials => "which password?",
-            Self::InsertUser => "write an account",
-            Self::SetPassword => "write a password",
-            Self::Epoch => "which epoch?",
-            Self::Open => "write a session",
-            Self::FindSession => "which session?",
-            Self::Rotate => "next generation",
-            Self::ListOpen => "which sessions?",
-            Self::Close => "close, and log it",
-            Self::CloseForReuse => "close for reuse, and log it",
-            Self::CloseAll => "close all, and log it",
-            Self::RevokeToken => "log a revocation",
-            Self::Log => "which log?",
-            Self::Tail => "what was revoked?",
-            Self::Prune => "remove what has passed",
-            Self::StoreClock => "what time?",
-            Self::Insert => "add the revocation",
-            Self::Check => "token or session on it?",
-            Self::Claim => "is it complete?",
-            Self::Fill => "fill it from the log",
-            Self::Complete => "mark it complete",
-        }
-    }
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     fn access(self) -> Access {
         match self {
@@ -174,7 +148,7 @@ impl Operation {
 }
 
 /// What a store answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum StoreReply {
     /// It exists.
     Found,
@@ -203,24 +177,7 @@ pub enum StoreReply {
 }
 
 impl StoreReply {
-    /// For people.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::NothingFound => "nothing there",
-            Self::Open => "there, open",
-            Self::Closed => "there, closed",
-            Self::Done => "done",
-            Self::TooLate => "somebody was faster",
-            Self::WasClosed => "was closed already",
-            Self::OnTheList => "on it",
-            Self::NotOnTheList => "not on it",
-            Self::Incomplete => "incomplete",
-            Self::Failed => "failed",
-            Self::None => "no answer in time",
-        }
-    }
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 }
 
 /// The calls of one request. Clones share the list.

@@ -18,7 +18,7 @@ use crate::{
     trace::{
         Shown, VerdictColour, class_of,
         cost::Count,
-        milliseconds, names, outcome,
+        decided_by, milliseconds, names, outcome,
         sequence::{DiagramStep, Lane, Message, Sequence, messages},
     },
 };

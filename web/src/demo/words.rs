@@ -81,7 +81,7 @@ mod tests {
         let pressed = WORDS.next.iter().map(|case| &case.then.button);
         let pressed: BTreeSet<_> = pressed.chain(sides.flat_map(|case| &case.then)).collect();
         assert_eq!(WORDS.buttons.keys().collect::<BTreeSet<_>>(), pressed);
-        let asked = Asked::ALL.each_ref().map(|asked| asked as &dyn std::fmt::Debug);
+        let asked: Vec<_> = Asked::ALL.iter().map(|asked| asked as &dyn std::fmt::Debug).collect();
         assert_eq!(known(&WORDS.asked), names(&asked));
         let causes = EndReason::ALL.each_ref().map(|cause| cause as &dyn std::fmt::Debug);
         assert_eq!(known(&WORDS.causes), names(&causes));

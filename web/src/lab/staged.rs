@@ -15,7 +15,7 @@ use crate::{
     trace::{
         Shown, VerdictColour, class_of,
         cost::times,
-        moment,
+        decided_by, moment,
         stage::{Actor, Chip, Door, Kept, Life, Stage, Story, StoryStep, words},
     },
 };
@@ -144,7 +144,7 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
         },
         status: answer.map_or_else(String::new, |exchange| Shown(exchange).replied()),
         why: answer.map_or_else(String::new, |exchange| {
-            format!("{}, decided by {}", Shown(exchange).asked(), exchange.decided.words())
+            format!("{}, decided by {}", Shown(exchange).asked(), decided_by(exchange))
         }),
         ..Door::default()
     }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     content::{Facts, say, word, yes},
     pages::times::to_the_second,
-    trace::names,
+    trace::{decided_by, names},
 };
 
 pub(crate) struct Explanation {
@@ -102,7 +102,7 @@ impl<'a> Context<'a> {
             .with("path", exchange.request.path.as_ref())
             .with("code", exchange.code().unwrap_or_default())
             .with("decided", word(exchange.decided))
-            .with("check_words", exchange.decided.words())
+            .with("check_words", decided_by(exchange))
             .with("lost", yes(!exchange.arrived && exchange.reply.is_some()))
             .with("answer", self.answer.slug())
             .with("check", word(self.check))

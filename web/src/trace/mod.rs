@@ -21,7 +21,7 @@ use rescind_lab::{Exchange, Outcome, Who};
 use serde::Deserialize;
 
 use crate::{
-    content::{Case, Facts, file, first, word},
+    content::{Case, Facts, file, first, of, word},
     pages::times::to_the_second,
 };
 
@@ -132,6 +132,27 @@ impl Shown<'_> {
     pub(crate) fn replied(&self) -> String {
         reply(self)
     }
+
+    pub(crate) fn decided_by(&self) -> &'static str {
+        decided_by(self)
+    }
+}
+
+/// `content/exchange.toml`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExchangeWords {
+    operation: BTreeMap<String, String>,
+    reply: BTreeMap<String, String>,
+    decided: BTreeMap<String, String>,
+    thought: Vec<Case<String>>,
+}
+
+static WORDS: LazyLock<ExchangeWords> = LazyLock::new(|| file!("exchange.toml").data());
+
+/// Which check decided it, to be read after "decided by".
+pub(crate) fn decided_by(exchange: &Exchange) -> &'static str {
+    of(&WORDS.decided, exchange.decided)
 }
 
 #[derive(Deserialize)]
@@ -193,5 +214,28 @@ pub(crate) fn milliseconds(took: Duration) -> String {
         ..0.05 => "less than 0.1 ms".to_owned(),
         ..10.0 => format!("{ms:.1} ms"),
         _ => format!("{ms:.0} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rescind_lab::{
+        Decided,
+        meter::{Operation, StoreReply},
+    };
+
+    use super::*;
+
+    #[test]
+    fn every_operation_reply_and_check_has_its_words() {
+        fn names<T: std::fmt::Debug>(all: &[T]) -> Vec<String> {
+            let mut names: Vec<_> = all.iter().map(|name| format!("{name:?}")).collect();
+            names.sort();
+            names
+        }
+        let known = |words: &BTreeMap<String, String>| words.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(known(&WORDS.operation), names(Operation::ALL));
+        assert_eq!(known(&WORDS.reply), names(StoreReply::ALL));
+        assert_eq!(known(&WORDS.decided), names(Decided::ALL));
     }
 }

@@ -4,10 +4,11 @@
 //! presentation attributes and classes only: the pages' content policy forbids inline styles.
 
 use askama::Template;
-use rescind_lab::{Asked, Decided, Exchange, Outcome, Who, meter::Store};
+use rescind_lab::{Asked, Exchange, Outcome, Who, meter::Store};
 use serde::Deserialize;
 
-use super::{Shown, VerdictColour, milliseconds, names, outcome, reply};
+use super::{Shown, VerdictColour, WORDS, milliseconds, names, outcome, reply};
+use crate::content::{Facts, of, say, word, yes};
 
 const FIRST: usize = 64;
 const HEADER: usize = 34;
@@ -120,12 +121,17 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
         messages.push(Message::new(Lane::Server, Lane::Server, "does not run"));
         return messages;
     }
-    if let Some(thought) = thought(exchange, watched) {
+    let thought = thought(exchange, watched);
+    if !thought.is_empty() {
         messages.push(Message::new(answers, answers, thought));
     }
     for call in &exchange.calls {
         let lane = Lane::of(call.store);
-        let mut says = format!("{} → {}", call.operation.words(), call.answer.words());
+        let mut says = format!(
+            "{} → {}",
+            of(&WORDS.operation, call.operation),
+            of(&WORDS.reply, call.answer)
+        );
         if watched {
             says = format!("{says}, {}", milliseconds(call.took));
         }
@@ -141,20 +147,16 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
     messages
 }
 
-/// What the server finds out before it calls a store.
-fn thought(exchange: &Exchange, watched: bool) -> Option<&'static str> {
-    let refused = exchange.outcome == Outcome::Refused;
+/// What the server finds out before it calls a store; empty if that is nothing.
+fn thought(exchange: &Exchange, watched: bool) -> String {
     let to_refresh = exchange.asked == Asked::Private && exchange.leads_to() == Some("/refresh");
-    match exchange.decided {
-        Decided::Origin if watched && refused => Some("another site's page sent it"),
-        Decided::TokenThere if watched => Some("no token that counts"),
-        Decided::LoginLimit if watched && refused => Some("too many tries"),
-        _ if exchange.signature_checks() == 0 => None,
-        Decided::Expiry if refused || to_refresh => Some("signature good, expired"),
-        Decided::Signature if refused => Some("the signature is not good"),
-        Decided::Signature => Some("signature good"),
-        _ => Some("signature good, not expired"),
-    }
+    let facts = Facts::default()
+        .with("decided", word(exchange.decided))
+        .with("watched", yes(watched))
+        .with("refused", yes(exchange.outcome == Outcome::Refused))
+        .with("to_refresh", yes(to_refresh))
+        .with("signature", yes(exchange.signature_checks() > 0));
+    say(&WORDS.thought, &facts)
 }
 
 /// A step of a story.
