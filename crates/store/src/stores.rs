@@ -1,12 +1,9 @@
 //! A database and a blacklist, opened together with the lock that makes them safe.
 //!
-//! **The problem.** Two nodes that share a database but not a blacklist accept each other's ended tokens until they have
-//! read the log again, some tenths of a second later. Nothing fails meanwhile, so it is not noticed.
-//!
-//! **The choice.** [`Stores`] claims the lock that its blacklist needs before it opens the database: exclusive for a
-//! blacklist in this process, shared for one that all nodes use. Ports that were wired in another way, without the lock,
-//! are refused by [`SessionService::new`]. The rest that a node owes its database comes with it: the check of the schema
-//! and of the keys, the clock, the filling of the blacklist, and the maintenance.
+//! [`Stores`] claims the lock that its blacklist needs before it opens the database; [`database_lock`](crate::database_lock)
+//! says why. Ports that were wired in another way, without the lock, are refused by [`SessionService::new`]. The rest that a
+//! node owes its database comes with it: the check of the schema and of the keys, the clock, the filling of the blacklist,
+//! and the maintenance.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

@@ -284,8 +284,8 @@ impl RedisBlacklist {
             .unwrap_or(Err(Failure::TimedOut(longest)))
     }
 
-    /// Writes a page, on that condition. Returns in which life it ran, and whether the condition held.
-    async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<(Life, RebuildStep), Failure> {
+    /// Writes a page, and returns whether the condition held.
+    async fn write(&self, condition: Condition, page: &[Revocation]) -> Result<RebuildStep, Failure> {
         let (name, claim, from, to) = match condition {
             Condition::Fill(claim) => ("fill", claim, Position::START, LogPosition::START),
             Condition::Advance(claim, from, to) => ("advance", claim, from, to),
@@ -312,57 +312,49 @@ impl RedisBlacklist {
             arguments.push(entry_ttl(revocation).to_string());
         }
         let question = Question::Script(&INSERT, keys, arguments);
-        let ((life, holds), _) = self.ask::<(String, bool)>(&question).await?;
-        Ok((Life::new(&life), filling(holds)))
+        let ((_, holds), _) = self.ask::<(String, bool)>(&question).await?;
+        Ok(filling(holds))
     }
 
-    /// The parts of a page, one per script. Only the last part's end has an entry id.
-    async fn write_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<RebuildStep, Failure> {
-        let mut parts = revocations.chunks(AT_ONCE).peekable();
-        let mut from = match condition {
-            Condition::Advance(_, from, _) => from,
-            _ => Position::START,
-        };
-        // Even for an empty page the answer is whether the condition holds.
-        if parts.peek().is_none() {
-            return Ok(self.write(condition, &[]).await?.1);
-        }
-        if let Condition::Fill(_) = condition {
-            return self.fill_all(condition, revocations).await;
-        }
-        while let Some(part) = parts.next() {
-            let condition = match condition {
-                Condition::Advance(claim, _, to) => {
-                    let to = match (parts.peek(), part.last()) {
-                        (Some(_), Some(last)) => LogPosition {
-                            position: last.position,
-                            entry: None,
-                        },
-                        _ => to,
-                    };
-                    let condition = Condition::Advance(claim, from, to);
-                    from = to.position;
-                    condition
-                }
-                other => other,
+    /// The parts of a page, one after the other. Only the last part's end has an entry id.
+    async fn advance_all(
+        &self,
+        claim: RebuildClaim,
+        mut from: Position,
+        to: LogPosition,
+        mut revocations: &[Revocation],
+    ) -> Result<RebuildStep, Failure> {
+        loop {
+            let (part, rest) = revocations.split_at(revocations.len().min(AT_ONCE));
+            let end = match part.last() {
+                Some(last) if !rest.is_empty() => LogPosition {
+                    position: last.position,
+                    entry: None,
+                },
+                _ => to,
             };
-            if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
-                return Ok(RebuildStep::ClaimLost);
+            // Even for an empty page the answer is whether the condition holds.
+            let step = self.write(Condition::Advance(claim, from, end), part).await?;
+            if rest.is_empty() || step == RebuildStep::ClaimLost {
+                return Ok(step);
             }
+            (from, revocations) = (end.position, rest);
         }
-        Ok(RebuildStep::Accepted)
     }
 
     /// The parts of a page of a fill, three at a time: while Redis runs one, the next waits there, and between two of them
     /// it serves other clients. Each checks the claim, and the mark is set only after all of them, so their order does not
     /// matter.
-    async fn fill_all(&self, condition: Condition, revocations: &[Revocation]) -> Result<RebuildStep, Failure> {
+    async fn fill_all(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, Failure> {
+        if revocations.is_empty() {
+            return self.write(Condition::Fill(claim), &[]).await;
+        }
         let parts = Mutex::new(revocations.chunks(AT_ONCE));
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let one_by_one = || {
             Box::pin(async {
                 while let Some(part) = next() {
-                    if self.write(condition, part).await?.1 == RebuildStep::ClaimLost {
+                    if self.write(Condition::Fill(claim), part).await? == RebuildStep::ClaimLost {
                         return Ok(RebuildStep::ClaimLost);
                     }
                 }
@@ -406,21 +398,6 @@ impl RedisBlacklist {
     }
     // ANCHOR_END: revocation_status
 
-    async fn try_claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, Failure> {
-        if !self.trust.is_of(claim.log) {
-            self.try_renew().await?;
-        }
-        match self.claim_once(claim).await? {
-            Some(copied) => Ok(copied),
-            // Another life answers than the last one that was found.
-            None => {
-                self.trust.renew_connections();
-                self.try_renew().await?;
-                self.claim_once(claim).await?.ok_or(Failure::NotInForce)
-            }
-        }
-    }
-
     async fn claim_once(&self, claim: RebuildClaim) -> Result<Option<ClaimOutcome>, Failure> {
         let Some(term) = self.trust.term().filter(|term| term.log == claim.log) else {
             return Err(Failure::NotInForce);
@@ -456,46 +433,6 @@ impl RedisBlacklist {
             "another life" => Ok(None),
             "in use" => Err(Failure::InUse),
             _ => Err(Failure::Unreadable),
-        }
-    }
-
-    async fn try_complete(&self, claim: RebuildClaim, to: LogPosition) -> Result<RebuildStep, Failure> {
-        let (log, nonce) = claim_args(claim);
-        let keys = vec![self.keys.mark.clone(), self.keys.claim.clone()];
-        let [position, entry] = place_in_words(to);
-        let how = if self.trust.fills(claim.nonce) {
-            "fill"
-        } else {
-            "advance"
-        };
-        let lasts = millis(MARK_LASTS).to_string();
-        let arguments = vec![log, nonce, lasts, position, entry, how.to_owned()];
-        let question = Question::Script(&COMPLETE, keys, arguments);
-        let ((life, stands), _) = self.ask::<(String, bool)>(&question).await?;
-        if stands {
-            self.trust.sync_ended(claim.nonce, &Life::new(&life));
-        }
-        Ok(filling(stands))
-    }
-
-    async fn try_prune(&self, now: Timestamp, limit: u32) -> Result<u64, Failure> {
-        let Some(term) = self.trust.term() else { return Ok(0) };
-        let keys = vec![self.keys.mark.clone(), self.keys.until.clone()];
-        let mut removed = 0;
-        loop {
-            let batch = (u64::from(limit) - removed).min(AT_ONCE as u64);
-            let arguments = vec![
-                now.as_millisecond().to_string(),
-                batch.to_string(),
-                term.log.as_uuid().to_string(),
-                term.life.as_str().to_owned(),
-            ];
-            let question = Question::Script(&PRUNE, keys.clone(), arguments);
-            let (went, _) = self.ask::<u64>(&question).await?;
-            removed += went.min(batch);
-            if went < batch || removed == u64::from(limit) {
-                return Ok(removed);
-            }
         }
     }
 }
@@ -553,15 +490,43 @@ impl Blacklist for RedisBlacklist {
     }
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        Ok(self.try_prune(now, limit).await?)
+        let Some(term) = self.trust.term() else { return Ok(0) };
+        let keys = vec![self.keys.mark.clone(), self.keys.until.clone()];
+        let mut removed = 0;
+        loop {
+            let batch = (u64::from(limit) - removed).min(AT_ONCE as u64);
+            let arguments = vec![
+                now.as_millisecond().to_string(),
+                batch.to_string(),
+                term.log.as_uuid().to_string(),
+                term.life.as_str().to_owned(),
+            ];
+            let question = Question::Script(&PRUNE, keys.clone(), arguments);
+            let (went, _) = self.ask::<u64>(&question).await?;
+            removed += went.min(batch);
+            if went < batch || removed == u64::from(limit) {
+                return Ok(removed);
+            }
+        }
     }
 
     async fn claim(&self, claim: RebuildClaim) -> Result<ClaimOutcome, StoreError> {
-        Ok(self.try_claim(claim).await?)
+        if !self.trust.is_of(claim.log) {
+            self.try_renew().await?;
+        }
+        match self.claim_once(claim).await? {
+            Some(copied) => Ok(copied),
+            // Another life answers than the last one that was found.
+            None => {
+                self.trust.renew_connections();
+                self.try_renew().await?;
+                Ok(self.claim_once(claim).await?.ok_or(Failure::NotInForce)?)
+            }
+        }
     }
 
     async fn fill(&self, claim: RebuildClaim, revocations: &[Revocation]) -> Result<RebuildStep, StoreError> {
-        Ok(self.write_all(Condition::Fill(claim), revocations).await?)
+        Ok(self.fill_all(claim, revocations).await?)
     }
 
     async fn advance(
@@ -571,7 +536,7 @@ impl Blacklist for RedisBlacklist {
         to: LogPosition,
         revocations: &[Revocation],
     ) -> Result<RebuildStep, StoreError> {
-        Ok(self.write_all(Condition::Advance(claim, from, to), revocations).await?)
+        Ok(self.advance_all(claim, from, to, revocations).await?)
     }
 
     /// The copy is marked as of the log's start: the next sync reads all of it.
@@ -580,7 +545,22 @@ impl Blacklist for RedisBlacklist {
     }
 
     async fn complete_to(&self, claim: RebuildClaim, to: LogPosition) -> Result<RebuildStep, StoreError> {
-        Ok(self.try_complete(claim, to).await?)
+        let (log, nonce) = claim_args(claim);
+        let keys = vec![self.keys.mark.clone(), self.keys.claim.clone()];
+        let [position, entry] = place_in_words(to);
+        let how = if self.trust.fills(claim.nonce) {
+            "fill"
+        } else {
+            "advance"
+        };
+        let lasts = millis(MARK_LASTS).to_string();
+        let arguments = vec![log, nonce, lasts, position, entry, how.to_owned()];
+        let question = Question::Script(&COMPLETE, keys, arguments);
+        let ((life, stands), _) = self.ask::<(String, bool)>(&question).await?;
+        if stands {
+            self.trust.sync_ended(claim.nonce, &Life::new(&life));
+        }
+        Ok(filling(stands))
     }
 
     /// The row says that this node reads directly: it has no lease that others wait for.

@@ -17,7 +17,6 @@ use super::{
     MARK_LASTS, RedisBlacklist, RedisConnectError, RedisSettings, Value,
     address::Address,
     connections::{Identify, Question},
-    error::Failure,
     millis,
 };
 
@@ -74,8 +73,11 @@ impl RedisReader {
         self.renewed_within = longest.min(MARK_LASTS);
         self
     }
+}
 
-    async fn try_status(&self, token: &VerifiedToken<'_>) -> Result<RevocationStatus, Failure> {
+#[async_trait]
+impl RevocationReader for RedisReader {
+    async fn status(&self, token: &VerifiedToken<'_>) -> Result<RevocationStatus, StoreError> {
         let keys = &self.blacklist.keys;
         let scopes = [
             Scope::Session(token.claims.session_id),
@@ -110,12 +112,5 @@ impl RedisReader {
         } else {
             RevocationStatus::Incomplete
         })
-    }
-}
-
-#[async_trait]
-impl RevocationReader for RedisReader {
-    async fn status(&self, token: &VerifiedToken<'_>) -> Result<RevocationStatus, StoreError> {
-        Ok(self.try_status(token).await?)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Postgres may undo a transaction through no fault of the program: two waited for each other (`40P01`), or the
 //! isolation level that an administrator chose could not be kept (`40001`). In both cases the whole transaction is run
-//! once more, from its first read on. So every operation is written twice: `x_once` is one attempt, and the port's `x`
-//! is `retry(|| self.x_once(…))`. An attempt changes the database only if it commits.
+//! once more, from its first read on. So every operation is an attempt in `retry(|| async { … })`, which changes the
+//! database only if it commits.
 //!
 //! **Only where it is certain that nothing was written.** A connection that breaks before COMMIT was sent has written
 //! nothing; one that breaks after it may have: see [`Failure`]. The latter is not retried. A rotation is a

@@ -4,7 +4,7 @@
 //! the program needs now, and the tests compare the two by running both.
 #![expect(unreachable_pub, reason = "sea-orm's derives write `pub` beside what they expand")]
 
-use sea_orm::DeriveValueType;
+use sea_orm::{DeriveRelation, DeriveValueType, EnumIter};
 
 /// A password hash for a column. Rows print with their columns, so this one prints as redacted.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, DeriveValueType)]
@@ -16,10 +16,16 @@ pub struct HashColumn(pub String);
 #[debug("[redacted]")]
 pub struct SaltColumn(pub Vec<u8>);
 
+/// No table refers to another one.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
 pub mod user {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_users")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -30,17 +36,14 @@ pub mod user {
         pub password_hash: super::HashColumn,
         pub created_at: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod session {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_sessions")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -64,34 +67,28 @@ pub mod session {
         #[sea_orm(unique)]
         pub status_index: Option<i64>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod user_epoch {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_user_epochs")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub user_id: String,
         pub epoch: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod revocation {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_revocations")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -104,17 +101,14 @@ pub mod revocation {
         pub cause: String,
         pub protocol: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod log_head {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_log_head")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -125,17 +119,14 @@ pub mod log_head {
         pub log_id: Option<Uuid>,
         pub issue_floor: Option<i64>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod event_receiver {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_event_receivers")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -146,34 +137,28 @@ pub mod event_receiver {
         pub claimed_until: i64,
         pub seen_at: i64,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod key_ring {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_key_ring")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: i64,
         pub fingerprint: String,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }
 
 pub mod key {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use super::Relation;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, DeriveActiveModelBehavior)]
     #[sea_orm(table_name = "rescind_keys")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -183,9 +168,4 @@ pub mod key {
         pub longest_token: i64,
         pub ended_at: Option<i64>,
     }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
 }

@@ -18,7 +18,6 @@ use uuid::Uuid;
 use super::{
     SqlStore, commit,
     entities::event_receiver::{ActiveModel, Column, Entity, Model},
-    error::Failure,
     revocation_log as log,
     rows::{self, kept_position, millis_later},
     sessions::clock,
@@ -47,7 +46,46 @@ impl SqlStore {
         hold: Duration,
         alone: bool,
     ) -> Result<Option<EventPosition>, StoreError> {
-        self.retry(|| self.claim_receiver_once(url, node, hold, alone)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            let now = clock(&transaction).await?;
+            let head = log::head(&transaction).await?;
+            let new = ActiveModel {
+                url: Set(url.to_owned()),
+                log_id: Set(log::identity(&head)?.as_uuid()),
+                position: Set(head.last_position),
+                claimed_by: Set(None),
+                claimed_until: Set(0),
+                seen_at: Set(now),
+            };
+            Entity::insert(new)
+                .on_conflict(OnConflict::column(Column::Url).do_nothing().to_owned())
+                .exec_without_returning(&transaction)
+                .await?;
+            let mut free = Condition::any()
+                .add(Column::ClaimedBy.eq(node))
+                .add(Column::ClaimedUntil.lte(now));
+            if alone {
+                free = free.add(Column::ClaimedBy.is_not_null());
+            }
+            let claimed = Entity::update_many()
+                .col_expr(Column::ClaimedBy, Expr::val(node))
+                .col_expr(Column::ClaimedUntil, Expr::val(millis_later(now, hold)))
+                .col_expr(Column::SeenAt, Expr::val(now))
+                .filter(Column::Url.eq(url))
+                .filter(free)
+                .exec_with_returning(&transaction)
+                .await?;
+            commit(transaction).await?;
+            let position = |row: Model| -> Result<_, StoreError> {
+                Ok(EventPosition {
+                    log: LogId::from_uuid(row.log_id),
+                    position: rows::position(row.position)?,
+                })
+            };
+            Ok(claimed.into_iter().next().map(position).transpose()?)
+        })
+        .await
     }
 
     /// Moves the acknowledged position of a receiver, if this node still holds it and nobody else has moved it. Returns
@@ -62,7 +100,21 @@ impl SqlStore {
         from: EventPosition,
         to: EventPosition,
     ) -> Result<bool, StoreError> {
-        self.retry(|| self.acknowledge_once(url, node, from, to)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            let moved = Entity::update_many()
+                .col_expr(Column::LogId, Expr::val(to.log.as_uuid()))
+                .col_expr(Column::Position, Expr::val(kept_position(to.position)))
+                .filter(Column::Url.eq(url))
+                .filter(Column::ClaimedBy.eq(node))
+                .filter(Column::LogId.eq(from.log.as_uuid()))
+                .filter(Column::Position.eq(kept_position(from.position)))
+                .exec(&transaction)
+                .await?;
+            commit(transaction).await?;
+            Ok(moved.rows_affected == 1)
+        })
+        .await
     }
 
     /// Gives up all claims of this node, so that another one continues at once.
@@ -70,83 +122,15 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`]; then the claims expire.
     pub async fn release_event_receivers(&self, node: Uuid) -> Result<(), StoreError> {
-        self.retry(|| self.release_once(node)).await
-    }
-
-    async fn claim_receiver_once(
-        &self,
-        url: &str,
-        node: Uuid,
-        hold: Duration,
-        alone: bool,
-    ) -> Result<Option<EventPosition>, Failure> {
-        let transaction = self.begin().await?;
-        let now = clock(&transaction).await?;
-        let head = log::head(&transaction).await?;
-        let new = ActiveModel {
-            url: Set(url.to_owned()),
-            log_id: Set(log::identity(&head)?.as_uuid()),
-            position: Set(head.last_position),
-            claimed_by: Set(None),
-            claimed_until: Set(0),
-            seen_at: Set(now),
-        };
-        Entity::insert(new)
-            .on_conflict(OnConflict::column(Column::Url).do_nothing().to_owned())
-            .exec_without_returning(&transaction)
-            .await?;
-        let mut free = Condition::any()
-            .add(Column::ClaimedBy.eq(node))
-            .add(Column::ClaimedUntil.lte(now));
-        if alone {
-            free = free.add(Column::ClaimedBy.is_not_null());
-        }
-        let claimed = Entity::update_many()
-            .col_expr(Column::ClaimedBy, Expr::val(node))
-            .col_expr(Column::ClaimedUntil, Expr::val(millis_later(now, hold)))
-            .col_expr(Column::SeenAt, Expr::val(now))
-            .filter(Column::Url.eq(url))
-            .filter(free)
-            .exec_with_returning(&transaction)
-            .await?;
-        commit(transaction).await?;
-        let position = |row: Model| -> Result<_, StoreError> {
-            Ok(EventPosition {
-                log: LogId::from_uuid(row.log_id),
-                position: rows::position(row.position)?,
-            })
-        };
-        Ok(claimed.into_iter().next().map(position).transpose()?)
-    }
-
-    async fn acknowledge_once(
-        &self,
-        url: &str,
-        node: Uuid,
-        from: EventPosition,
-        to: EventPosition,
-    ) -> Result<bool, Failure> {
-        let transaction = self.begin().await?;
-        let moved = Entity::update_many()
-            .col_expr(Column::LogId, Expr::val(to.log.as_uuid()))
-            .col_expr(Column::Position, Expr::val(kept_position(to.position)))
-            .filter(Column::Url.eq(url))
-            .filter(Column::ClaimedBy.eq(node))
-            .filter(Column::LogId.eq(from.log.as_uuid()))
-            .filter(Column::Position.eq(kept_position(from.position)))
-            .exec(&transaction)
-            .await?;
-        commit(transaction).await?;
-        Ok(moved.rows_affected == 1)
-    }
-
-    async fn release_once(&self, node: Uuid) -> Result<(), Failure> {
-        let transaction = self.begin().await?;
-        Entity::update_many()
-            .col_expr(Column::ClaimedUntil, Expr::val(0))
-            .filter(Column::ClaimedBy.eq(node))
-            .exec(&transaction)
-            .await?;
-        commit(transaction).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            Entity::update_many()
+                .col_expr(Column::ClaimedUntil, Expr::val(0))
+                .filter(Column::ClaimedBy.eq(node))
+                .exec(&transaction)
+                .await?;
+            commit(transaction).await
+        })
+        .await
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rescind_session::ports::{ISSUE_FLOOR_MARGIN, StoreError};
 use sea_orm::{
-    ColumnTrait, EntityTrait, Insert, QueryFilter, QueryOrder, Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set,
     sea_query::{Expr, OnConflict},
 };
 
@@ -113,49 +113,47 @@ impl SqlStore {
         fingerprint: &str,
         keys: &[KeyRecord],
     ) -> Result<bool, StoreError> {
-        self.retry(|| self.record_ring_once(before, fingerprint, keys)).await
-    }
-
-    async fn record_ring_once(
-        &self,
-        before: Option<&str>,
-        fingerprint: &str,
-        keys: &[KeyRecord],
-    ) -> Result<bool, Failure> {
-        let transaction = self.begin().await?;
-        if let Some(before) = before {
-            // The new one too: an attempt before this one may have been committed.
-            let replaced = Entity::update_many()
-                .col_expr(Column::Fingerprint, Expr::val(fingerprint))
-                .filter(Column::Fingerprint.is_in([before, fingerprint]))
-                .exec(&transaction);
-            if replaced.await?.rows_affected == 0 {
-                return Ok(false);
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            if let Some(before) = before {
+                // The new one too: an attempt before this one may have been committed.
+                let replaced = Entity::update_many()
+                    .col_expr(Column::Fingerprint, Expr::val(fingerprint))
+                    .filter(Column::Fingerprint.is_in([before, fingerprint]))
+                    .exec(&transaction);
+                if replaced.await?.rows_affected == 0 {
+                    return Ok(false);
+                }
+            } else {
+                let replace = OnConflict::column(Column::Id)
+                    .update_column(Column::Fingerprint)
+                    .to_owned();
+                let put = Entity::insert(row(fingerprint)).on_conflict(replace);
+                put.exec_without_returning(&transaction).await?;
             }
-        } else {
-            put(fingerprint).exec_without_returning(&transaction).await?;
-        }
-        let ids = keys.iter().map(|key| key.id.as_str());
-        key::Entity::delete_many()
-            .filter(key::Column::Id.is_not_in(ids))
-            .exec(&transaction)
-            .await?;
-        for record in keys {
-            let row = key::ActiveModel {
-                id: Set(record.id.clone()),
-                algorithm: Set(record.algorithm.clone()),
-                issues_from: Set(millis(record.issues_from)),
-                longest_token: Set(millis_later(0, record.longest_token)),
-                ended_at: Set(record.ended_at.map(millis)),
-            };
-            let known = OnConflict::column(key::Column::Id)
-                .update_columns([key::Column::IssuesFrom, key::Column::EndedAt])
-                .to_owned();
-            let put = key::Entity::insert(row).on_conflict(known);
-            put.exec_without_returning(&transaction).await?;
-        }
-        commit(transaction).await?;
-        Ok(true)
+            let ids = keys.iter().map(|key| key.id.as_str());
+            key::Entity::delete_many()
+                .filter(key::Column::Id.is_not_in(ids))
+                .exec(&transaction)
+                .await?;
+            for record in keys {
+                let row = key::ActiveModel {
+                    id: Set(record.id.clone()),
+                    algorithm: Set(record.algorithm.clone()),
+                    issues_from: Set(millis(record.issues_from)),
+                    longest_token: Set(millis_later(0, record.longest_token)),
+                    ended_at: Set(record.ended_at.map(millis)),
+                };
+                let known = OnConflict::column(key::Column::Id)
+                    .update_columns([key::Column::IssuesFrom, key::Column::EndedAt])
+                    .to_owned();
+                let put = key::Entity::insert(row).on_conflict(known);
+                put.exec_without_returning(&transaction).await?;
+            }
+            commit(transaction).await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Records that these keys issue tokens that can be accepted for so long. A larger value stays.
@@ -188,32 +186,31 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] if the database cannot answer.
     pub async fn claim_fingerprint(&self, fingerprint: &str, newest: Option<Timestamp>) -> Result<Claimed, StoreError> {
-        self.retry(|| self.claim_fingerprint_once(fingerprint, newest)).await
-    }
-
-    async fn claim_fingerprint_once(&self, fingerprint: &str, newest: Option<Timestamp>) -> Result<Claimed, Failure> {
-        let transaction = self.begin().await?;
-        let rows = Entity::insert(row(fingerprint))
-            .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-            .exec_without_returning(&transaction)
-            .await?;
-        let claimed = if rows == 1 {
-            if let Some(newest) = newest {
-                let newest = Ord::max(millis(newest), clock(&transaction).await?);
-                log::raise_issue_floor(&transaction, millis_later(newest, ISSUE_FLOOR_MARGIN)).await?;
-            }
-            Claimed::First
-        } else {
-            let kept = Entity::find_by_id(THE_ROW).one(&transaction).await?;
-            let kept = kept.ok_or_else(|| unreadable("a claimed key ring without a row"))?;
-            if kept.fingerprint == fingerprint {
-                Claimed::Same
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            let rows = Entity::insert(row(fingerprint))
+                .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+                .exec_without_returning(&transaction)
+                .await?;
+            let claimed = if rows == 1 {
+                if let Some(newest) = newest {
+                    let newest = Ord::max(millis(newest), clock(&transaction).await?);
+                    log::raise_issue_floor(&transaction, millis_later(newest, ISSUE_FLOOR_MARGIN)).await?;
+                }
+                Claimed::First
             } else {
-                Claimed::Different
-            }
-        };
-        commit(transaction).await?;
-        Ok(claimed)
+                let kept = Entity::find_by_id(THE_ROW).one(&transaction).await?;
+                let kept = kept.ok_or_else(|| unreadable("a claimed key ring without a row"))?;
+                if kept.fingerprint == fingerprint {
+                    Claimed::Same
+                } else {
+                    Claimed::Different
+                }
+            };
+            commit(transaction).await?;
+            Ok(claimed)
+        })
+        .await
     }
 
     /// The fingerprint of the keys that the database belongs to, if it belongs to some already.
@@ -224,13 +221,6 @@ impl SqlStore {
         let row = self.retry(|| async { Ok(Entity::find_by_id(THE_ROW).one(&self.readers).await?) });
         Ok(row.await?.map(|row| row.fingerprint))
     }
-}
-
-fn put(fingerprint: &str) -> Insert<ActiveModel> {
-    let known = OnConflict::column(Column::Id)
-        .update_column(Column::Fingerprint)
-        .to_owned();
-    Entity::insert(row(fingerprint)).on_conflict(known)
 }
 
 fn row(fingerprint: &str) -> ActiveModel {

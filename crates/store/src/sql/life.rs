@@ -31,7 +31,20 @@ impl LifeRegister for SqlStore {
     }
 
     async fn set_life(&self, over: u64, next: &Register) -> Result<bool, StoreError> {
-        self.retry(|| self.set_life_once(over, next)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            let kept = |generation: u64| i64::try_from(generation).map_err(StoreError::unavailable);
+            let life = next.life.as_ref().map(|life| life.as_str().to_owned());
+            let set = Statement::from_sql_and_values(
+                transaction.get_database_backend(),
+                "UPDATE rescind_log_head SET life = $1, life_generation = $2 WHERE id = 1 AND life_generation = $3",
+                [life.into(), kept(next.generation)?.into(), kept(over)?.into()],
+            );
+            let set = transaction.execute_raw(set).await?;
+            commit(transaction).await?;
+            Ok(set.rows_affected() == 1)
+        })
+        .await
     }
 }
 
@@ -65,20 +78,6 @@ impl SqlStore {
         Ok((sight, register))
     }
 
-    async fn set_life_once(&self, over: u64, next: &Register) -> Result<bool, Failure> {
-        let transaction = self.begin().await?;
-        let kept = |generation: u64| i64::try_from(generation).map_err(StoreError::unavailable);
-        let life = next.life.as_ref().map(|life| life.as_str().to_owned());
-        let set = Statement::from_sql_and_values(
-            transaction.get_database_backend(),
-            "UPDATE rescind_log_head SET life = $1, life_generation = $2 WHERE id = 1 AND life_generation = $3",
-            [life.into(), kept(next.generation)?.into(), kept(over)?.into()],
-        );
-        let set = transaction.execute_raw(set).await?;
-        commit(transaction).await?;
-        Ok(set.rows_affected() == 1)
-    }
-
     /// Closes everything, then draws another identity for the log, if it still has that one. In this order, so that if
     /// a node fails in between, the next node notices the loss.
     pub(super) async fn begin_again(&self, lost: LogId, closing: &Closing) -> Result<(), StoreError> {
@@ -86,19 +85,18 @@ impl SqlStore {
         self.raise_issue_floor(moment(floor)?).await?;
         // Sessions that were opened after that have lost nothing, and another node may have handled the loss already.
         self.close_every_session(closing, floor).await?;
-        self.retry(|| self.draw_identity_over_once(lost)).await
-    }
-
-    async fn draw_identity_over_once(&self, lost: LogId) -> Result<(), Failure> {
-        let transaction = self.begin().await?;
-        let backend = transaction.get_database_backend();
-        let draw = new_identity(backend);
-        let draw = Statement::from_sql_and_values(
-            backend,
-            format!("UPDATE rescind_log_head SET log_id = {draw} WHERE id = 1 AND log_id = $1"),
-            [lost.as_uuid().into()],
-        );
-        transaction.execute_raw(draw).await?;
-        commit(transaction).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            let backend = transaction.get_database_backend();
+            let draw = new_identity(backend);
+            let draw = Statement::from_sql_and_values(
+                backend,
+                format!("UPDATE rescind_log_head SET log_id = {draw} WHERE id = 1 AND log_id = $1"),
+                [lost.as_uuid().into()],
+            );
+            transaction.execute_raw(draw).await?;
+            commit(transaction).await
+        })
+        .await
     }
 }

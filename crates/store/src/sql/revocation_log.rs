@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rescind_session::{
-    EndReason, LogId, Position, Revocation, Scope,
-    ports::{StoreError, Tail},
+    EndReason, LogId, Revocation, Scope,
+    ports::StoreError,
     token::{SessionId, UserId},
 };
 use sea_orm::{
@@ -16,10 +16,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    HighWater, SqlStore, commit,
+    SqlStore,
     entities::{event_receiver, log_head, revocation},
     error::{Failure, unreadable},
-    rows::{SESSION, TOKEN, kept_position, millis, millis_later, only, read_all},
+    rows::{SESSION, TOKEN, millis, millis_later, only},
 };
 
 /// The head of the log is one row, and this is its id.
@@ -214,7 +214,7 @@ pub(super) async fn record_floor(transaction: &DatabaseTransaction, seen: Option
 
 /// An UPDATE of the head that records an instant if it is the newest. It is never moved back, and it is kept when its
 /// rows are pruned: a restart must not begin before it.
-fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
+pub(super) fn move_head(at: Option<i64>) -> UpdateMany<log_head::Entity> {
     let keep = match at {
         Some(at) => later_of(log_head::Column::NewestAt, at),
         None => Expr::col(log_head::Column::NewestAt),
@@ -257,39 +257,6 @@ pub(super) fn identity(head: &log_head::Model) -> Result<LogId, StoreError> {
 }
 
 impl SqlStore {
-    /// The current values of the database.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it does not answer.
-    pub async fn high_water(&self) -> Result<HighWater, StoreError> {
-        self.retry(|| self.high_water_once()).await
-    }
-
-    pub(super) async fn log_after_once(&self, position: Position, limit: u32) -> Result<Tail, Failure> {
-        // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
-        // shows in the floor, and what is pruned later was read. The other order could miss an entry.
-        let entries = after(kept_position(position), limit).all(&self.readers).await?;
-        let head = self.log_head().await?;
-        let place = kept_position(position);
-        let lost_its_place = place > head.last_position || (position != Position::START && place < head.floor_position);
-        if lost_its_place {
-            Ok(Tail::StartOver)
-        } else {
-            Ok(Tail::Entries(read_all(entries)?))
-        }
-    }
-
-    /// Changes the head of the log and changes it back: SQLite writes no page for an UPDATE without a change.
-    pub(super) async fn try_write_once(&self) -> Result<(), Failure> {
-        let transaction = self.begin().await?;
-        for step in [1, -1] {
-            let moved = Expr::col(log_head::Column::LastPosition).add(step);
-            let moved = move_head(None).col_expr(log_head::Column::LastPosition, moved);
-            moved.exec(&transaction).await?;
-        }
-        commit(transaction).await
-    }
-
     pub(super) async fn log_head(&self) -> Result<log_head::Model, Failure> {
         head(&self.readers).await
     }

@@ -78,7 +78,9 @@ impl SqlStore {
     /// # Errors
     /// As [`migrate_up`](Self::migrate_up).
     pub async fn migrate_status(&self) -> Result<Vec<MigrationStep>, StoreError> {
-        let steps = self.retry(|| self.steps_once()).await?;
+        let steps = self
+            .retry(|| async { Ok(Migrator::get_migration_with_status_read_only(&self.readers).await?) })
+            .await?;
         let state = |status| match status {
             MigrationStatus::Applied => MigrationState::Applied,
             MigrationStatus::Pending => MigrationState::Pending,
@@ -97,10 +99,6 @@ impl SqlStore {
     pub async fn is_current(&self) -> Result<bool, StoreError> {
         let steps = self.migrate_status().await?;
         Ok(steps.iter().all(|step| step.state == MigrationState::Applied))
-    }
-
-    async fn steps_once(&self) -> Result<Vec<rescind_migrations::Migration>, Failure> {
-        Ok(Migrator::get_migration_with_status_read_only(&self.readers).await?)
     }
 
     /// Begins a migration, exclusively.

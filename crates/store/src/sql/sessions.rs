@@ -22,22 +22,50 @@ use sea_orm::{
 use super::{
     HighWater, SqlStore, commit,
     entities::{
+        log_head,
         session::{self, Column},
         user_epoch,
     },
     error::{Failure, commit_failed, unreadable},
     revocation_log::{self as log, Entry},
-    rows::{self, kept_address, millis, millis_later, moment, new_session_row, read_all},
+    rows::{self, kept_address, kept_position, millis, millis_later, moment, new_session_row, read_all},
+    status_list::{select_closed, select_highest, select_taken},
 };
 
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn epoch(&self, user: &UserId) -> Result<Epoch, StoreError> {
-        self.retry(|| self.epoch_once(user)).await
+        self.retry(|| async {
+            let row = rows::only(user_epoch::Entity::find_by_id(user.as_str()), &self.readers).await?;
+            Ok(row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))?)
+        })
+        .await
     }
 
     async fn open(&self, session: &Session, epoch: Epoch) -> Result<Opened, StoreError> {
-        self.retry(|| self.open_once(session, epoch)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            if hold_epoch(&transaction, &session.user, 0).await? != epoch {
+                transaction.rollback().await?;
+                return Ok(Opened::Superseded);
+            }
+            let inserted = session::Entity::insert(new_session_row(session))
+                .exec_without_returning(&transaction)
+                .await;
+            if let Err(error) = inserted {
+                if !matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+                    return Err(error.into());
+                }
+                transaction.rollback().await?;
+                return match self.find_session_once(session.id).await? {
+                    None => Ok(Opened::StatusIndexTaken),
+                    Some(_) => Err(unreadable("a session of that id").into()),
+                };
+            }
+            commit(transaction).await?;
+            Ok(Opened::Opened)
+        })
+        .await
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -45,19 +73,57 @@ impl SessionStore for SqlStore {
     }
 
     async fn rotate(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        self.retry(|| self.rotate_once(rotation)).await
+        self.retry(|| async {
+            // One statement is a transaction by itself. It commits with its reply, so its errors are those of a COMMIT.
+            let swapped = swap_generation(rotation).exec(&self.writer).await;
+            let rows = swapped.map_err(commit_failed)?.rows_affected;
+            Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
+        })
+        .await
     }
 
     async fn reauthenticate(&self, renewal: &Reauthentication) -> Result<Reauthenticated, StoreError> {
-        self.retry(|| self.reauthenticate_once(renewal)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            if hold_epoch(&transaction, &renewal.user, 0).await? == renewal.epoch {
+                let recorded = record_authentication(renewal).exec(&transaction).await?;
+                if recorded.rows_affected == 1 {
+                    commit(transaction).await?;
+                    return Ok(Reauthenticated::Recorded);
+                }
+            }
+            transaction.rollback().await?;
+            Ok(Reauthenticated::Refused)
+        })
+        .await
     }
 
     async fn list_open(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
-        self.retry(|| self.list_open_once(user)).await
+        self.retry(|| async {
+            let rows = select_open(user).all(&self.readers).await?;
+            Ok(read_all(rows)?)
+        })
+        .await
     }
 
     async fn close(&self, id: SessionId, closing: &Closing) -> Result<Closed, StoreError> {
-        let closed = self.retry(|| self.close_once(id, closing)).await?;
+        let closed = self
+            .retry(|| async {
+                let transaction = self.begin().await?;
+                let closed = close_open(Column::Id.eq(id.as_uuid()), closing)
+                    .exec_with_returning(&transaction)
+                    .await?;
+                let outcome = match log::append(&transaction, &entries_of(&closed, closing)).await?.pop() {
+                    Some(revocation) => Closed::Now(Revocation::try_from(revocation)?),
+                    None => already_closed(&transaction, id, closing).await?,
+                };
+                if let Closed::Already(_) = &outcome {
+                    log::touch(&transaction, closing.at).await?;
+                }
+                commit(transaction).await?;
+                Ok(outcome)
+            })
+            .await?;
         self.record().await?;
         Ok(closed)
     }
@@ -68,31 +134,115 @@ impl SessionStore for SqlStore {
         except: Option<SessionId>,
         closing: &Closing,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let revocations = self.retry(|| self.close_all_once(user, except, closing)).await?;
+        let revocations = self
+            .retry(|| async {
+                let transaction = self.begin().await?;
+                hold_epoch(&transaction, user, 1).await?;
+                let which = Condition::all()
+                    .add(Column::UserId.eq(user.as_str()))
+                    .add_option(except.map(|except| Column::Id.ne(except.as_uuid())));
+                let mut closed = close_open(which, closing).exec_with_returning(&transaction).await?;
+                closed.sort_by_key(|row| (row.created_at, row.id));
+                log::append(&transaction, &entries_of(&closed, closing)).await?;
+                let revocations = log::of_users_sessions(user, except).all(&transaction).await?;
+                commit(transaction).await?;
+                Ok(read_all(revocations)?)
+            })
+            .await?;
         self.record().await?;
         Ok(revocations)
     }
 
     async fn revoke(&self, revocation: &NewRevocation) -> Result<Revocation, StoreError> {
-        let revoked = self.retry(|| self.revoke_once(revocation)).await?;
+        let revoked = self
+            .retry(|| async {
+                let transaction = self.begin().await?;
+                let entry = Entry {
+                    scope: revocation.scope,
+                    user: revocation.user.as_str().to_owned(),
+                    at: revocation.at,
+                    until: millis(revocation.until),
+                    cause: revocation.cause,
+                };
+                // Reads only while it holds the head: if two revoke the same token, the second then sees the first.
+                log::touch(&transaction, revocation.at).await?;
+                if let Some(found) = log::find(&transaction, entry.scope).await? {
+                    commit(transaction).await?;
+                    return Ok(found);
+                }
+                let row = log::append(&transaction, &[entry]).await?;
+                commit(transaction).await?;
+                let row = row
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| unreadable("an entry that was not inserted"))?;
+                Ok(Revocation::try_from(row)?)
+            })
+            .await?;
         self.record().await?;
         Ok(revoked)
     }
 
     async fn log(&self) -> Result<LogId, StoreError> {
-        self.retry(|| self.log_once()).await
+        self.retry(|| async { Ok(log::identity(&self.log_head().await?)?) })
+            .await
     }
 
     async fn revocations_after(&self, position: Position, limit: u32) -> Result<Tail, StoreError> {
-        self.retry(|| self.log_after_once(position, limit)).await
+        self.retry(|| async {
+            // Entries first, then the head, without a transaction around them: what was pruned before the entries were read
+            // shows in the floor, and what is pruned later was read. The other order could miss an entry.
+            let entries = log::after(kept_position(position), limit).all(&self.readers).await?;
+            let head = self.log_head().await?;
+            let place = kept_position(position);
+            let lost_its_place =
+                place > head.last_position || (position != Position::START && place < head.floor_position);
+            if lost_its_place {
+                Ok(Tail::StartOver)
+            } else {
+                Ok(Tail::Entries(read_all(entries)?))
+            }
+        })
+        .await
     }
 
     async fn prune(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
-        self.retry(|| self.prune_once(now, sessions_before, limit)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            let seen = newest_seen(&transaction).await?;
+            let sessions = delete_ended(sessions_before, limit)
+                .exec(&transaction)
+                .await?
+                .rows_affected;
+            let held = log::held(&transaction, now, self.keep_entries, self.event_retention, limit).await?;
+            let passed = log::delete_passed(now, self.keep_entries, held, limit)
+                .exec(&transaction)
+                .await?
+                .rows_affected;
+            if sessions + passed > 0 {
+                // With the time by which they were removed: a restart must not begin before it.
+                log::record_floor(&transaction, Ord::max(seen, Some(millis(now)))).await?;
+            }
+            commit(transaction).await?;
+            Ok(Pruned {
+                sessions,
+                revocations: passed,
+            })
+        })
+        .await
     }
 
     async fn store_clock(&self) -> Result<StoreClock, StoreError> {
-        self.retry(|| self.store_clock_once()).await
+        self.retry(|| async {
+            let clock = clock(&self.readers).await?;
+            let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
+            Ok(StoreClock {
+                clock: Some(moment(clock)?),
+                newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
+                issue_floor: head.issue_floor.map(moment).transpose()?,
+            })
+        })
+        .await
     }
 
     async fn snapshot(&self, position: Position) -> Result<LogSnapshot, StoreError> {
@@ -104,7 +254,12 @@ impl SessionStore for SqlStore {
     }
 
     async fn raise_issue_floor(&self, floor: Timestamp) -> Result<(), StoreError> {
-        self.retry(|| self.raise_issue_floor_once(floor)).await
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            log::raise_issue_floor(&transaction, millis(floor)).await?;
+            commit(transaction).await
+        })
+        .await
     }
 
     async fn status_indexes(
@@ -112,189 +267,65 @@ impl SessionStore for SqlStore {
         range: Range<StatusIndex>,
         candidates: &[StatusIndex],
     ) -> Result<TakenIndexes, StoreError> {
-        self.retry(|| self.status_indexes_once(range.clone(), candidates)).await
+        self.retry(|| async {
+            let highest = select_highest(&range).into_tuple().one(&self.readers).await?;
+            let taken = match candidates {
+                [] => Vec::new(),
+                some => select_taken(some).into_tuple().all(&self.readers).await?,
+            };
+            Ok(TakenIndexes {
+                taken: taken.into_iter().map(rows::status_index).collect::<Result<_, _>>()?,
+                highest: highest.map(rows::status_index).transpose()?,
+            })
+        })
+        .await
     }
 
     async fn closed_status_indexes(&self, range: Range<StatusIndex>) -> Result<Vec<StatusIndex>, StoreError> {
-        self.retry(|| self.closed_status_indexes_once(range.clone())).await
+        self.retry(|| async {
+            let closed: Vec<i64> = select_closed(&range).into_tuple().all(&self.readers).await?;
+            Ok(closed.into_iter().map(rows::status_index).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     async fn try_write(&self) -> Result<(), StoreError> {
-        self.retry(|| self.try_write_once()).await?;
+        self.retry(|| async {
+            let transaction = self.begin().await?;
+            // There and back: SQLite writes no page for an UPDATE without a change.
+            for step in [1, -1] {
+                let moved = Expr::col(log_head::Column::LastPosition).add(step);
+                let moved = log::move_head(None).col_expr(log_head::Column::LastPosition, moved);
+                moved.exec(&transaction).await?;
+            }
+            commit(transaction).await
+        })
+        .await?;
         // Without it no revocation is answered either.
         self.record().await
     }
 }
 
-/// One attempt at each operation.
 impl SqlStore {
-    async fn epoch_once(&self, user: &UserId) -> Result<Epoch, Failure> {
-        let row = rows::only(user_epoch::Entity::find_by_id(user.as_str()), &self.readers).await?;
-        Ok(row.map_or(Ok(Epoch::FIRST), |row| rows::epoch(row.epoch))?)
-    }
-
-    async fn open_once(&self, session: &Session, epoch: Epoch) -> Result<Opened, Failure> {
-        let transaction = self.begin().await?;
-        if hold_epoch(&transaction, &session.user, 0).await? != epoch {
-            transaction.rollback().await?;
-            return Ok(Opened::Superseded);
-        }
-        let inserted = session::Entity::insert(new_session_row(session))
-            .exec_without_returning(&transaction)
-            .await;
-        if let Err(error) = inserted {
-            if !matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
-                return Err(error.into());
-            }
-            transaction.rollback().await?;
-            return match self.find_session_once(session.id).await? {
-                None => Ok(Opened::StatusIndexTaken),
-                Some(_) => Err(unreadable("a session of that id").into()),
-            };
-        }
-        commit(transaction).await?;
-        Ok(Opened::Opened)
-    }
-
     async fn find_session_once(&self, id: SessionId) -> Result<Option<Session>, Failure> {
         let row = rows::only(session::Entity::find_by_id(id.as_uuid()), &self.readers).await?;
         Ok(row.map(Session::try_from).transpose()?)
     }
 
-    async fn rotate_once(&self, rotation: &Rotation) -> Result<Rotated, Failure> {
-        // One statement is a transaction by itself. It commits with its reply, so its errors are those of a COMMIT.
-        let swapped = swap_generation(rotation).exec(&self.writer).await;
-        let rows = swapped.map_err(commit_failed)?.rows_affected;
-        Ok(if rows == 1 { Rotated::Won } else { Rotated::Lost })
-    }
-
-    async fn reauthenticate_once(&self, renewal: &Reauthentication) -> Result<Reauthenticated, Failure> {
-        let transaction = self.begin().await?;
-        if hold_epoch(&transaction, &renewal.user, 0).await? == renewal.epoch {
-            let recorded = record_authentication(renewal).exec(&transaction).await?;
-            if recorded.rows_affected == 1 {
-                commit(transaction).await?;
-                return Ok(Reauthenticated::Recorded);
-            }
-        }
-        transaction.rollback().await?;
-        Ok(Reauthenticated::Refused)
-    }
-
-    async fn list_open_once(&self, user: &UserId) -> Result<Vec<Session>, Failure> {
-        let rows = select_open(user).all(&self.readers).await?;
-        Ok(read_all(rows)?)
-    }
-
-    async fn close_once(&self, id: SessionId, closing: &Closing) -> Result<Closed, Failure> {
-        let transaction = self.begin().await?;
-        let closed = close_open(Column::Id.eq(id.as_uuid()), closing)
-            .exec_with_returning(&transaction)
-            .await?;
-        let outcome = match log::append(&transaction, &entries_of(&closed, closing)).await?.pop() {
-            Some(revocation) => Closed::Now(Revocation::try_from(revocation)?),
-            None => already_closed(&transaction, id, closing).await?,
-        };
-        if let Closed::Already(_) = &outcome {
-            log::touch(&transaction, closing.at).await?;
-        }
-        commit(transaction).await?;
-        Ok(outcome)
-    }
-
-    async fn close_all_once(
-        &self,
-        user: &UserId,
-        except: Option<SessionId>,
-        closing: &Closing,
-    ) -> Result<Vec<Revocation>, Failure> {
-        let transaction = self.begin().await?;
-        hold_epoch(&transaction, user, 1).await?;
-        let which = Condition::all()
-            .add(Column::UserId.eq(user.as_str()))
-            .add_option(except.map(|except| Column::Id.ne(except.as_uuid())));
-        let mut closed = close_open(which, closing).exec_with_returning(&transaction).await?;
-        closed.sort_by_key(|row| (row.created_at, row.id));
-        log::append(&transaction, &entries_of(&closed, closing)).await?;
-        let revocations = log::of_users_sessions(user, except).all(&transaction).await?;
-        commit(transaction).await?;
-        Ok(read_all(revocations)?)
-    }
-
-    async fn revoke_once(&self, new: &NewRevocation) -> Result<Revocation, Failure> {
-        let transaction = self.begin().await?;
-        let entry = Entry {
-            scope: new.scope,
-            user: new.user.as_str().to_owned(),
-            at: new.at,
-            until: millis(new.until),
-            cause: new.cause,
-        };
-        // Reads only while it holds the head: if two revoke the same token, the second then sees the first.
-        log::touch(&transaction, new.at).await?;
-        if let Some(revocation) = log::find(&transaction, entry.scope).await? {
-            commit(transaction).await?;
-            return Ok(revocation);
-        }
-        let row = log::append(&transaction, &[entry]).await?;
-        commit(transaction).await?;
-        let row = row
-            .into_iter()
-            .next()
-            .ok_or_else(|| unreadable("an entry that was not inserted"))?;
-        Ok(Revocation::try_from(row)?)
-    }
-
-    async fn log_once(&self) -> Result<LogId, Failure> {
-        Ok(log::identity(&self.log_head().await?)?)
-    }
-
-    async fn prune_once(&self, now: Timestamp, sessions_before: Timestamp, limit: u32) -> Result<Pruned, Failure> {
-        let transaction = self.begin().await?;
-        let seen = newest_seen(&transaction).await?;
-        let sessions = delete_ended(sessions_before, limit)
-            .exec(&transaction)
-            .await?
-            .rows_affected;
-        let held = log::held(&transaction, now, self.keep_entries, self.event_retention, limit).await?;
-        let passed = log::delete_passed(now, self.keep_entries, held, limit)
-            .exec(&transaction)
-            .await?
-            .rows_affected;
-        if sessions + passed > 0 {
-            // With the time by which they were removed: a restart must not begin before it.
-            log::record_floor(&transaction, Ord::max(seen, Some(millis(now)))).await?;
-        }
-        commit(transaction).await?;
-        Ok(Pruned {
-            sessions,
-            revocations: passed,
+    /// The current values of the database.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not answer.
+    pub async fn high_water(&self) -> Result<HighWater, StoreError> {
+        self.retry(|| async {
+            let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
+            Ok(HighWater {
+                log: log::identity(&head)?,
+                position: rows::position(head.last_position)?,
+                newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
+            })
         })
-    }
-
-    async fn store_clock_once(&self) -> Result<StoreClock, Failure> {
-        let clock = clock(&self.readers).await?;
-        let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
-        Ok(StoreClock {
-            clock: Some(moment(clock)?),
-            newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
-            issue_floor: head.issue_floor.map(moment).transpose()?,
-        })
-    }
-
-    pub(super) async fn high_water_once(&self) -> Result<HighWater, Failure> {
-        let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
-        Ok(HighWater {
-            log: log::identity(&head)?,
-            position: rows::position(head.last_position)?,
-            newest: Ord::max(seen, head.newest_at).map(moment).transpose()?,
-        })
-    }
-
-    async fn raise_issue_floor_once(&self, floor: Timestamp) -> Result<(), Failure> {
-        let transaction = self.begin().await?;
-        log::raise_issue_floor(&transaction, millis(floor)).await?;
-        commit(transaction).await
+        .await
     }
 }
 
