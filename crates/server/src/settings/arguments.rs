@@ -147,6 +147,8 @@ pub enum Users {
 macro_rules! given {
     ($($(#[doc = $doc:literal])+ $field:ident: $variable:literal, $value:literal;)+) => {
         /// Every setting, from its flag or its variable. An empty one counts as not given.
+        ///
+        $(#[doc = concat!("- `", $variable, "`:", $($doc,)+)])+
         #[derive(Debug, Default, Args)]
         #[command(next_help_heading = "Settings")]
         #[group(skip)]
@@ -206,13 +208,13 @@ given! {
     session_max: "RESCIND_SESSION_MAX", "DURATION";
     /// How long a refresh token that was exchanged still answers with the same successor. [default: 10s]
     grace: "RESCIND_GRACE", "DURATION";
-    /// How long past its expiry an access token is accepted, for verifiers whose clocks differ. [default: 0s]
+    /// How long past its expiry an access token is accepted, at most 5m, for verifiers whose clocks differ. [default: 0s]
     leeway: "RESCIND_LEEWAY", "DURATION";
     /// Audience of the access tokens. [default: rescind-api]
     audience: "RESCIND_AUDIENCE", "NAME";
     /// EdDSA, ES256, RS256 or HS256, for keys that are made here. [default: that of the active key, else EdDSA]
     algorithm: "RESCIND_ALGORITHM", "ALGORITHM";
-    /// How long others may keep the published keys; a new key signs after that. The same on every node. [default: 60s]
+    /// How long others may keep the published keys, 1s to 24h; a new key signs after that. The same on every node. [default: 60s]
     jwks_max_age: "RESCIND_JWKS_MAX_AGE", "DURATION";
     /// The directory of the keys, filled at the first start. [default: keys in the data directory]
     keys: "RESCIND_KEYS", "DIRECTORY";
@@ -229,7 +231,7 @@ given! {
     sessions_per_user: "RESCIND_SESSIONS_PER_USER", "COUNT";
     /// How many connections in all. [default: what the limit on open files allows, at most 16384]
     max_connections: "RESCIND_MAX_CONNECTIONS", "COUNT";
-    /// Whose `Forwarded` and `X-Forwarded-For` are believed: addresses or networks, with commas. [default: none]
+    /// Whose `Forwarded`, `X-Forwarded-For` and `X-Original-Method` are believed: addresses or networks, with commas. [default: none]
     trusted_proxies: "RESCIND_TRUSTED_PROXIES", "NETWORKS";
     /// on, or off: whether access tokens name their place in a status list. [default: off]
     status_list: "RESCIND_STATUS_LIST", "ON|OFF";

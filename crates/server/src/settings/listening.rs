@@ -111,3 +111,38 @@ pub(super) fn name(text: &str, longest: usize) -> Result<String, ()> {
         Err(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(bind: &str, public_url: &str) -> Listening {
+        let mut faults = Faults::default();
+        let given = Given {
+            bind: Some(bind.into()),
+            public_url: Some(public_url.into()),
+            ..Given::default()
+        };
+        let listening = Listening::judge(&given, &mut faults);
+        assert!(faults.is_empty(), "{faults}");
+        listening
+    }
+
+    #[test]
+    fn the_public_url_follows_the_port_unless_it_is_set() {
+        let bound = "127.0.0.1:40123".parse().unwrap();
+        let url = |bind, public_url| at(bind, public_url).public_url(bound).unwrap().to_string();
+        assert_eq!(url("127.0.0.1:0", ""), "http://127.0.0.1:40123/");
+        assert_eq!(url("", "https://tokens.example:443"), "https://tokens.example/");
+    }
+
+    #[test]
+    fn passwords_in_the_clear_are_noticed() {
+        let plain = |bind, public_url| at(bind, public_url).is_plain_beyond_this_machine();
+        assert!(!plain("", ""));
+        assert!(!plain("", "http://localhost:8080"));
+        assert!(!plain("", "https://tokens.example"));
+        assert!(plain("", "http://tokens.example"));
+        assert!(plain("192.0.2.1:80", ""));
+    }
+}

@@ -4,43 +4,7 @@
 //! value counts as not set. A wrong value, and one that contradicts another, stops the start with exit code 2: a program
 //! about revocation that runs with half of its settings is worse than one that does not run.
 //!
-//! | setting | default | meaning |
-//! | --- | --- | --- |
-//! | `RESCIND_BIND` | `127.0.0.1:8080` | where to listen; port 0 takes any, and the address is printed |
-//! | `RESCIND_PUBLIC_URL` | `http://` + bind | issuer, cookie security, origin checks; an origin, without a path |
-//! | `RESCIND_COOKIE_PREFIX` | `rescind`, or `rescind_<port>` where the public URL names a port | what the names of the cookies begin with: cookies ignore ports, so two instances on one host need two |
-//! | `RESCIND_DATA_DIR` | `./data` | the SQLite file and the generated keys |
-//! | `DATABASE_URL` | SQLite in the data directory | `sqlite:` and a path, or `postgres:` |
-//! | `RESCIND_DATABASE_CONNECTIONS` | `8` | connections to the database at most, besides one that holds the lock (Postgres) or writes (SQLite) |
-//! | `REDIS_URL` | none: the blacklist is in the process, which is then alone | `redis:`, `rediss:`, `redis+sentinel:`, `redis+cluster:` |
-//! | `RESCIND_REDIS_CONNECTIONS` | `8` | connections to Redis at most, besides the one that all checks share |
-//! | `RESCIND_REDIS_NAMESPACE` | `rescind` | what the names of the keys in Redis begin with |
-//! | `RESCIND_BLACKLIST_READ` | `direct` | how a check reads the blacklist in Redis: `direct`, by one command, or `replicated`, from a copy in memory |
-//! | `RESCIND_LEASE` | `200ms` | how long a replicated copy is relied on after each renewal; twice that must fit into `RESCIND_STORE_TIMEOUT` |
-//! | `RESCIND_POLICY` | `blacklist` | `stored`, `client_delete`, `short_lived`, `rotation`, `blacklist` |
-//! | `RESCIND_ACCESS_TTL` | `12h` under `stored` and `client_delete`, else `5m` | life of an access token |
-//! | `RESCIND_REFRESH_TTL` | `7d` | how long a session may lie idle |
-//! | `RESCIND_SESSION_MAX` | `30d` | how old a session may become |
-//! | `RESCIND_GRACE` | `10s` | how long an exchanged refresh token answers with the same successor |
-//! | `RESCIND_LEEWAY` | `0s` | how long past its expiry a token is accepted; at most `5m` |
-//! | `RESCIND_AUDIENCE` | `rescind-api` | the `aud` of every token |
-//! | `RESCIND_ALGORITHM` | that of the active key, at first `EdDSA` | also `ES256`, `RS256`, `HS256` |
-//! | `RESCIND_JWKS_MAX_AGE` | `60s` | how long others may keep the published keys, from `1s` to `24h`; a new key signs after that |
-//! | `RESCIND_KEYS` | `keys` in the data directory | the directory of the keys; filled at the first start |
-//! | `RESCIND_OAUTH_CLIENTS` | none | who may use the OAuth endpoints: `id:sha256:<hex>` pairs, made by `rescind clients new` |
-//! | `RESCIND_LOGIN_LIMIT` | `10/min` | how many logins may fail for an address; guesses at one name wait for each other; `off` |
-//! | `RESCIND_SIGNUP_LIMIT` | `10/min` | how many accounts an address may make; `off` |
-//! | `RESCIND_SESSIONS_PER_USER` | `100` | how many open sessions one user may have, one more ends the oldest; `off` |
-//! | `RESCIND_MAX_CONNECTIONS` | what the limit on open files allows, at most `16384` | connections in all |
-//! | `RESCIND_TRUSTED_PROXIES` | none | whose `Forwarded`, `X-Forwarded-For` and `X-Original-Method` are believed |
-//! | `RESCIND_TOKEN_CACHE` | `20000` | verified access tokens that are remembered at most; `0`: none |
-//! | `RESCIND_STATUS_LIST` | `off` | `on`: access tokens name their place in a status list, at `/oauth/status/{n}` |
-//! | `RESCIND_FORWARD_AUTH` | `get` | how a proxy asks `/auth/check`: `get`, or `envoy`, with any method and any path below it |
-//! | `RESCIND_STORE_TIMEOUT` | `500ms` | the longest that a request waits for its stores, all of them together |
-//! | `RESCIND_EVENT_RECEIVERS` | none | receivers of revocation events: addresses with commas between them, each perhaps followed by `audience=NAME` (default: the address) and `bearer=TOKEN` |
-//! | `RESCIND_EVENT_RETENTION` | `7d` | how long the log waits for a receiver at most |
-//! | `RESCIND_METRICS_BIND` | none | where `/metrics` is served, for Prometheus; never on `RESCIND_BIND` |
-//! | `RESCIND_NODE` | none | what this node is called: `X-Rescind-Node` in every answer |
+//! [`Given`] lists them with their defaults, as `--help` does.
 //!
 //! Defaults adapt to settings: with an access token of 5 s the grace is 5 s too, unless it is set.
 //! An unknown variable that begins with `RESCIND_` is only logged: Kubernetes generates such names.
@@ -54,8 +18,6 @@ mod faults;
 mod limits;
 mod listening;
 mod storage;
-#[cfg(test)]
-mod tests;
 mod tokens;
 
 pub use arguments::{Clients, Command, CommandLine, Given, Keys, Migrate, Users};
