@@ -169,16 +169,10 @@ impl Holder {
         self.0 = None;
     }
 
-    /// Until when this node may answer from its copy.
+    /// Until when this node may answer from its copy: a check must begin before it.
     #[must_use]
     pub fn until(&self) -> Duration {
         self.0.as_ref().map_or(Duration::ZERO, |registered| registered.until)
-    }
-
-    /// Whether a check that begins now may be answered from the copy.
-    #[must_use]
-    pub fn may_answer(&self, now: Duration) -> bool {
-        now < self.until()
     }
 
     fn take_offer(&mut self) {

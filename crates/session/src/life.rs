@@ -167,17 +167,11 @@ impl Trust {
         self.0.as_ref().map(|held| &held.term)
     }
 
-    /// Whether this node accepts and confirms now.
-    #[must_use]
-    pub fn is_in_force(&self, now: Duration) -> bool {
-        self.in_force(now).is_some()
-    }
-
     fn in_force(&self, now: Duration) -> Option<&Held> {
         self.0.as_ref().filter(|held| held.synced && now < held.until)
     }
 
-    /// What this node trusts now, and until when.
+    /// What this node trusts now, and until when; without it the node neither accepts nor confirms.
     #[must_use]
     pub fn lease(&self, now: Duration) -> Option<(&Term, Duration)> {
         self.in_force(now).map(|held| (&held.term, held.until))

@@ -96,39 +96,30 @@ impl LoginAttempt {
     /// # Errors
     /// [`OpenSessionError`].
     pub async fn open_session(self, client_id: ClientId, device: Device) -> Result<IssuedTokens, OpenSessionError> {
-        let Some((issued, unclaimed)) = self.open(client_id, device).await? else {
-            return Err(OpenSessionError::Superseded);
-        };
-        let service = self.service;
-        if self.kind == UserKind::Person {
-            service.end_excess_sessions(&self.user, issued.claims.session_id).await;
-        }
-        if let Some(unclaimed) = unclaimed {
-            unclaimed.claim();
-        }
-        service.parts.counters.logins.add_one();
-        Ok(issued)
-    }
-
-    /// Opens a session and issues its first tokens; `None` if all sessions were closed since the epoch was read.
-    async fn open(
-        &self,
-        client_id: ClientId,
-        device: Device,
-    ) -> Result<Option<(IssuedTokens, Option<Unclaimed>)>, Unavailable> {
         for _ in 0..TRIES {
             let index = self.service.draw_status_index().await?;
-            let (opened, issued) = self.open_at(index, client_id.clone(), device.clone()).await?;
+            let (opened, (issued, unclaimed)) = self.open(index, client_id.clone(), device.clone()).await?;
             match opened {
-                Opened::Opened => return Ok(Some(issued)),
-                Opened::Superseded => return Ok(None),
-                Opened::StatusIndexTaken => {}
+                Opened::Opened => {}
+                Opened::Superseded => return Err(OpenSessionError::Superseded),
+                Opened::StatusIndexTaken => continue,
             }
+            if self.kind == UserKind::Person {
+                let new = issued.claims.session_id;
+                self.service.end_excess_sessions(&self.user, new).await;
+            }
+            if let Some(unclaimed) = unclaimed {
+                unclaimed.claim();
+            }
+            self.service.parts.counters.logins.add_one();
+            return Ok(issued);
         }
-        Err(StoreError::unavailable("other logins took each drawn place in the status lists").into())
+        let taken = StoreError::unavailable("other logins took each drawn place in the status lists");
+        Err(Unavailable::from(taken).into())
     }
 
-    async fn open_at(
+    /// Tries once to open a session at that place in the status lists, with its first tokens.
+    async fn open(
         &self,
         status_index: Option<StatusIndex>,
         client_id: ClientId,

@@ -7,13 +7,12 @@
 //! Tokens are issued only to a user who may log in: one more read, of the user, within the same deadline. The
 //! application's claims are read after it, before anything is written.
 
-use rescind_token::{ClientId, ExtraClaims, PresentedRefreshToken};
+use rescind_token::{AccessClaims, AccessToken, ClientId, ExtraClaims, PresentedRefreshToken};
 
 use crate::{
     clock::later,
     judge::{Judgement, judge},
     login::IssuedTokens,
-    policy::Refresh,
     ports::{Rotated, Rotation, StoreError},
     revocation::EndReason,
     service::{Deadline, SessionService, TokenOwner},
@@ -109,15 +108,18 @@ impl SessionService {
             }
             match judgement {
                 Judgement::Rotate { to } => {
-                    let exchange = Exchange {
-                        policy,
+                    let minted = self.mint(owner(&session, extra), now, session.expires_at)?;
+                    let rotation = Rotation {
+                        session: session.id,
                         from: genuine,
                         to,
-                        now,
+                        at: now,
+                        access_until: minted.1.expires_at,
+                        idle_until: later(now, policy.ttl).min(session.expires_at),
+                        grace_until: later(now, policy.grace),
                         device: device.clone(),
-                        extra,
                     };
-                    if let Some(issued) = self.rotate(deadline, session, exchange).await? {
+                    if let Some(issued) = self.rotate(deadline, session, minted, rotation).await? {
                         self.parts.counters.refreshes.add_one();
                         return Ok(issued);
                     }
@@ -171,32 +173,21 @@ impl SessionService {
         &self,
         deadline: Deadline,
         mut session: Session,
-        exchange: Exchange,
+        minted: (AccessToken, AccessClaims),
+        rotation: Rotation,
     ) -> Result<Option<IssuedTokens>, Unavailable> {
-        let Exchange { policy, now, .. } = exchange;
-        let (access_token, claims) = self.mint(owner(&session, exchange.extra), now, session.expires_at)?;
-        let rotation = Rotation {
-            session: session.id,
-            from: exchange.from,
-            to: exchange.to,
-            at: now,
-            access_until: claims.expires_at,
-            idle_until: later(now, policy.ttl).min(session.expires_at),
-            grace_until: later(now, policy.grace),
-            device: exchange.device,
-        };
         session.refresh = session.refresh.map(|state| RefreshState {
-            generation: exchange.to,
+            generation: rotation.to,
             salt: state.salt,
             idle_until: rotation.idle_until,
             grace_until: Some(rotation.grace_until),
         });
-        let sessions = self.ports.sessions.clone();
+        let (sessions, at) = (self.ports.sessions.clone(), rotation.at);
         match self
             .write(deadline, async move { sessions.rotate(&rotation).await })
             .await?
         {
-            Rotated::Won => Ok(Some(self.issued((access_token, claims), &session, now))),
+            Rotated::Won => Ok(Some(self.issued(minted, &session, at))),
             Rotated::Lost => Ok(None),
         }
     }
@@ -212,15 +203,6 @@ impl SessionService {
         tracing::warn!(session = %session.id, user = %session.user, cause = cause.name(), "a copy of a refresh token was used");
         self.close_one(deadline, session.id, cause).await.map(drop)
     }
-}
-
-struct Exchange {
-    policy: Refresh,
-    from: rescind_token::Generation,
-    to: rescind_token::Generation,
-    now: jiff::Timestamp,
-    device: Device,
-    extra: ExtraClaims,
 }
 
 pub(crate) fn owner(session: &Session, extra: ExtraClaims) -> TokenOwner {

@@ -77,21 +77,27 @@ fn a_life_is_in_force_from_wait_and_sync_until_the_lease_ends() {
     assert_eq!(trust.wait(at(100)), Some(at(12)));
     assert!(trust.sync_begins(at(111)).is_none(), "another node may have a lease");
     trust.observed(at(112), at(112), term(1, "a"), &TIMING);
-    assert!(!trust.is_in_force(at(112)), "not synced");
+    assert!(trust.lease(at(112)).is_none(), "not synced");
     assert_eq!(trust.wait(at(112)), Some(Duration::ZERO));
 
     let begun = trust.sync_begins(at(112)).unwrap();
     trust.sync_ended(&begun, &Life::new("b"));
-    assert!(!trust.is_in_force(at(112)), "the copy of another life was synced");
+    assert!(trust.lease(at(112)).is_none(), "the copy of another life was synced");
     trust.sync_ended(&begun, &Life::new("a"));
-    assert!(trust.is_in_force(at(112)) && trust.is_in_force(at(121)));
+    assert!(trust.lease(at(112)).is_some() && trust.lease(at(121)).is_some());
     assert_eq!(trust.wait(at(112)), None);
-    assert!(!trust.is_in_force(at(122)), "the lease counts from before the question");
+    assert!(
+        trust.lease(at(122)).is_none(),
+        "the lease counts from before the question"
+    );
     trust.observed(at(121), at(121), term(1, "a"), &TIMING);
-    assert!(trust.is_in_force(at(130)), "a renewal needs neither a wait nor a sync");
+    assert!(
+        trust.lease(at(130)).is_some(),
+        "a renewal needs neither a wait nor a sync"
+    );
 
     trust.lose();
-    assert!(!trust.is_in_force(at(121)) && trust.term().is_none());
+    assert!(trust.lease(at(121)).is_none() && trust.term().is_none());
 }
 
 #[test]
@@ -104,13 +110,13 @@ fn trust_in_another_term_begins_again() {
         Some(&term(1, "a")),
         "an answer from before the trust began"
     );
-    assert!(trust.is_in_force(at(113)));
+    assert!(trust.lease(at(113)).is_some());
     trust.observed(at(112), at(113), term(2, "a"), &TIMING);
     assert_eq!(trust.term(), Some(&term(2, "a")));
     assert_eq!(trust.wait(at(113)), Some(at(12)));
     trust.observed(at(125), at(125), term(2, "a"), &TIMING);
     trust.sync_ended(&early, &Life::new("a"));
-    assert!(!trust.is_in_force(at(125)), "that sync began in the term before");
+    assert!(trust.lease(at(125)).is_none(), "that sync began in the term before");
     trust.observed(at(126), at(126), term(3, "b"), &TIMING);
     assert_eq!(trust.term(), Some(&term(3, "b")));
 }
@@ -129,7 +135,7 @@ fn a_reply_counts_only_in_its_checks_life_and_unbroken_trust() {
 
     let mut broken = trust.clone();
     broken.observed(at(131), at(131), term(1, "a"), &TIMING);
-    assert!(broken.is_in_force(at(131)));
+    assert!(broken.lease(at(131)).is_some());
     assert!(!broken.accepts(&check, &a, at(131)), "the lease was renewed too late");
 
     let at_once = Timing {
@@ -141,7 +147,7 @@ fn a_reply_counts_only_in_its_checks_life_and_unbroken_trust() {
     other_term.observed(at(121), at(121), term(2, "a"), &at_once);
     let begun = other_term.sync_begins(at(121)).unwrap();
     other_term.sync_ended(&begun, &a);
-    assert!(other_term.is_in_force(at(121)));
+    assert!(other_term.lease(at(121)).is_some());
     assert!(!other_term.accepts(&check, &a, at(121)), "a check of another term");
 }
 

@@ -10,8 +10,8 @@
 //! database. So neither a stolen database nor a stolen key alone can make one.
 //!
 //! A token goes through types: text → [`PresentedRefreshToken`] (well formed, says which session to load) →
-//! [`GenuineRefreshToken`] (we issued it). Only the last one may change anything. Whether its generation is the
-//! The session decides whether its generation is the current one.
+//! [`GenuineRefreshToken`] (we issued it). Only the last one may change anything. The session decides whether its
+//! generation is the current one.
 
 use aws_lc_rs::hmac;
 use rand_core::CryptoRng;

@@ -321,7 +321,7 @@ impl World {
         acknowledged.into_iter().any(|position| {
             (0..self.nodes.len()).any(|node| {
                 let it = &self.nodes[node];
-                it.holder.may_answer(self.now(node)) && it.copy & (1 << position) == 0
+                self.now(node) < it.holder.until() && it.copy & (1 << position) == 0
             })
         })
     }
@@ -373,7 +373,7 @@ impl Model for Histories {
             self.take(&mut world, Step::Renews(node)).unwrap();
             self.take(&mut world, Step::Syncs(node)).unwrap();
             self.take(&mut world, Step::Renews(node)).unwrap();
-            assert!(world.nodes[usize::from(node)].holder.may_answer(ticks(BEGIN)));
+            assert!(ticks(BEGIN) < world.nodes[usize::from(node)].holder.until());
         }
         for node in 0..u8::try_from(self.nodes).unwrap() {
             self.take(&mut world, Step::Polls(node + 10)).unwrap();
@@ -450,7 +450,7 @@ impl Model for Histories {
                 matches!(world.logouts[0], Logout::Acknowledged(_))
                     && world.left.failovers == 0
                     && world.left.flushes == 0
-                    && (0..histories.nodes).any(|node| world.nodes[node].holder.may_answer(world.now(node)))
+                    && (0..histories.nodes).any(|node| world.now(node) < world.nodes[node].holder.until())
             }),
         ]
     }

@@ -469,7 +469,7 @@ impl Model for Histories {
                 world.logout == Logout::Confirmed
                     && (0..2).all(|node| {
                         let trust = &world.nodes[node].trust;
-                        trust.is_in_force(world.now(node))
+                        trust.lease(world.now(node)).is_some()
                             && trust
                                 .term()
                                 .is_some_and(|term| term.life != life(0, 0) || term.timeline != 1)
