@@ -1,20 +1,15 @@
 //! The schema of Rescind and its history.
 //!
-//! The schema is migrated in steps, and each step can be reverted. A step runs in a transaction, on SQLite too (where
-//! sea-orm-migration would not by default): a step that fails half-way changes nothing.
+//! Each step can be reverted, and runs in a transaction, on SQLite too (where sea-orm-migration would not by default): a step
+//! that fails half-way changes nothing.
 //!
-//! The types are those that SQLite and Postgres share. Times are milliseconds since the epoch in a `BIGINT`, because
-//! SQLite has no type for a time and its text would sort only by accident; ids are UUIDs (16 bytes in SQLite), but user
-//! ids are the application's own text; causes and kinds are words, so that a person can read them in the database, and
-//! a new cause needs no migration.
+//! Times are numbers, because SQLite has no type for a time and its text would sort only by accident. Causes and kinds are
+//! words, so that a person can read them in the database, and a new cause needs no migration. There are no foreign keys to
+//! `rescind_users`: an application may keep its users elsewhere.
 //!
-//! Every table is called `rescind_…`, since an application may have tables of its own beside them. There are no foreign
-//! keys to `rescind_users`: an application may keep its users elsewhere.
-//!
-//! An application with a migrator of its own runs both, before or after each other. These steps have a history of their own,
-//! the table `rescind_migrations`, which a node checks when it starts. In the list of another migrator, and so in its
-//! history, it would not find them. This is for one migrating process: `SqlStore::migrate_up` of rescind-store also takes a
-//! lock.
+//! An application with a migrator of its own runs both, before or after each other; in the list of another migrator, and so
+//! in its history, a node would not find these steps. This is for one migrating process: `SqlStore::migrate_up` of
+//! rescind-store also takes a lock.
 //!
 //! ```
 //! use rescind_migrations::{

@@ -1,21 +1,8 @@
 //! Forward authentication: a proxy asks here, before each request, whether it may pass it on to a service that knows
-//! nothing of tokens.
-//!
-//! The reply is 200 with three headers that name the caller, 401 with the challenge, 403 for a write of another origin,
-//! or 503 if the revocation check is not possible. Nothing is refreshed here: a proxy cannot pass new cookies on.
+//! nothing of tokens. `docs/forward-auth.md` has the replies, the headers, and the rule for writes of other origins.
 //!
 //! **The headers of a 200** are percent-encoded and never left out: a proxy copies them over those of the client, and a
 //! missing one would leave the client's in place.
-//!
-//! | header | contents |
-//! | --- | --- |
-//! | `X-Auth-User` | the user's id |
-//! | `X-Auth-Session` | the session's id |
-//! | `X-Auth-Expires` | when the token expires, RFC 3339 |
-//!
-//! **The cross-origin rule** holds for the request that the proxy was sent. nginx, Traefik and Caddy ask with GET and name
-//! its method in a header, which is believed from [trusted proxies](crate::Settings::trusted_proxies) only. Without it
-//! the request may have been a write, and is judged as one.
 //!
 //! **Refused credentials are 401**, the unreadable ones too, which are 400 elsewhere: nginx takes every other status for a
 //! failure of this service.

@@ -22,9 +22,6 @@ pub(crate) fn wall() -> Timestamp {
 }
 
 /// Makes sure that the wall clock is between 1970 and 9999: libraries that write an HTTP date panic on other times.
-///
-/// # Errors
-/// [`Failure::WallClock`].
 pub(crate) fn require_usable() -> Result<(), Failure> {
     let usable = Timestamp::UNIX_EPOCH..Timestamp::constant(253_402_000_000, 0);
     Some(wall())

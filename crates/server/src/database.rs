@@ -77,9 +77,6 @@ pub(crate) async fn settled(database_lock: &DatabaseLock) -> Result<(), Failure>
 }
 
 /// Connects, without changing the schema.
-///
-/// # Errors
-/// [`Failure`].
 pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
     // A request with a shorter deadline is answered in time: it does not wait for its statements.
     let patience = settings.limits.store_timeout.max(PATIENCE);

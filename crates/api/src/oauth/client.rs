@@ -58,9 +58,6 @@ impl Client {
 }
 
 /// The client of a JSON call. Without clients in the settings a `Basic` header is not ours: it may be a proxy's.
-///
-/// # Errors
-/// [`Problem::InvalidClient`].
 pub(crate) fn of_header(headers: &HeaderMap, rescind: &Rescind) -> Result<Client, Problem> {
     match basic(headers).filter(|_| !rescind.settings().oauth_clients.is_empty()) {
         None => Ok(Client::Public),

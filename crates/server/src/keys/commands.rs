@@ -249,9 +249,6 @@ impl KeyCommands {
     }
 
     /// Takes the files as they are. `alone`: no node runs that would have to read a new refresh key first.
-    ///
-    /// # Errors
-    /// [`Failure`].
     pub(crate) async fn adopt(&self, alone: bool) -> Result<(), Failure> {
         let mut held = self.hold().await?;
         let (set, now) = (held.set.clone(), held.now);

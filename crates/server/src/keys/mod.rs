@@ -167,9 +167,6 @@ impl KeyDirectory {
     }
 
     /// Reads the keys, and makes the missing ones: the signing key for `algorithm`, by default `EdDSA`.
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub(crate) fn load_or_make(
         &self,
         algorithm: Option<Algorithm>,
@@ -192,17 +189,11 @@ impl KeyDirectory {
     }
 
     /// Makes another signing key. The caller holds the [lock](Self::lock).
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub(crate) fn add_access_key(&self, algorithm: Algorithm) -> Result<PathBuf, KeysError> {
         self.write_access(after(&self.files()?.access), algorithm)
     }
 
     /// Makes another refresh key. The caller holds the [lock](Self::lock).
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub(crate) fn add_refresh_key(&self, key: &RefreshKey) -> Result<PathBuf, KeysError> {
         let name = Kind::Refresh.file_name(after(&self.files()?.refresh));
         self.write(&name, &key.to_base64url())
@@ -210,9 +201,6 @@ impl KeyDirectory {
 
     /// Makes a new signing key and deletes all others: no token signed before verifies any more. A directory without keys is
     /// left alone.
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub(crate) fn replace_access_keys(&self, algorithm: Option<Algorithm>) -> Result<(), KeysError> {
         if self.files()?.access.is_empty() {
             return Ok(());
@@ -273,9 +261,6 @@ impl KeyDirectory {
     }
 
     /// Waits until no other process changes keys here.
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub(crate) fn lock(&self) -> Result<fs::File, KeysError> {
         let locked = make_directory(&self.0).and_then(|()| lock_directory(&self.0));
         locked.map_err(KeysError::file(&self.0.join(".lock"), "locked"))

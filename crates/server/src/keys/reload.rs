@@ -28,9 +28,6 @@ pub(crate) struct Follower {
 }
 
 /// Records how long the tokens of this node's keys can be accepted, before it issues one.
-///
-/// # Errors
-/// [`StoreError`].
 pub(crate) async fn record_lifetimes(
     store: &SqlStore,
     records: &[KeyRecord],
