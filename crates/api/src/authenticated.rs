@@ -143,25 +143,21 @@ pub enum Transport {
 
 impl Caller {
     /// The token's claims.
-    #[must_use]
     pub fn claims(&self) -> &AccessClaims {
         &self.claims
     }
 
     /// The `sub` of the token.
-    #[must_use]
     pub fn user_id(&self) -> &UserId {
         &self.claims.subject
     }
 
     /// The session, which is one login of the user.
-    #[must_use]
     pub fn session_id(&self) -> SessionId {
         self.claims.session_id
     }
 
     /// How the token was sent.
-    #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
     }
@@ -199,7 +195,6 @@ impl Caller {
     }
 
     /// The token itself, to pass on to another service or to decode on a page.
-    #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         self.token.token()
     }

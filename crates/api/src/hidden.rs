@@ -18,7 +18,6 @@ impl Hidden {
     }
 
     /// The error, for the log.
-    #[must_use]
     pub fn error(&self) -> &(dyn Error + 'static) {
         &*self.0
     }

@@ -52,14 +52,12 @@ pub struct OriginCheck(Rescind);
 
 impl Rescind {
     /// The middleware [`OriginCheck`], for an application that does not take the whole [`guard`](Self::guard).
-    #[must_use]
     pub fn origin_check(&self) -> OriginCheck {
         OriginCheck(self.clone())
     }
 
     /// A middleware that lets the pages of the [allowed origins](crate::Settings::allowed_origins) read replies, with
     /// cookies (CORS). [`Rescind::guard`] contains it; one taken singly goes around [`OriginCheck`].
-    #[must_use]
     pub fn cors(&self) -> Condition<Cors> {
         let cors = Cors::default()
             .allow_any_method()

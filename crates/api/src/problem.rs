@@ -150,7 +150,6 @@ const SOON: Duration = Duration::from_secs(1);
 
 impl Problem {
     /// Whether the refresh failed for good, so that only a login helps.
-    #[must_use]
     pub fn is_failed_refresh(&self) -> bool {
         matches!(
             self,
@@ -159,13 +158,11 @@ impl Problem {
     }
 
     /// The stable name of the problem, for programs.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.into()
     }
 
     /// What happened and what to do, for people.
-    #[must_use]
     pub fn detail(&self) -> &'static str {
         match self {
             Self::TokenMissing => "This needs an access token. Log in first.",
@@ -222,7 +219,6 @@ impl Problem {
     }
 
     /// How long to wait before trying again, where that helps.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
@@ -234,7 +230,6 @@ impl Problem {
     }
 
     /// The faults of the fields.
-    #[must_use]
     pub fn field_errors(&self) -> &[FieldError] {
         match self {
             Self::InvalidInput(errors) => errors,
@@ -243,7 +238,6 @@ impl Problem {
     }
 
     /// The cause, for the log.
-    #[must_use]
     pub fn hidden(&self) -> Option<&Hidden> {
         match self {
             Self::StoreUnavailable(cause)

@@ -33,7 +33,6 @@ pub struct RequestLog(Rescind);
 
 impl Rescind {
     /// The middleware [`RequestLog`], for an application that does not take the whole [`guard`](Self::guard).
-    #[must_use]
     pub fn request_log(&self) -> RequestLog {
         RequestLog(self.clone())
     }

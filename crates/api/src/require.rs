@@ -63,7 +63,6 @@ pub struct RequireFresh(Duration);
 
 impl RequireRole {
     /// The name of the role.
-    #[must_use]
     pub fn new(role: &str) -> Self {
         Self(role.into())
     }
@@ -71,7 +70,6 @@ impl RequireRole {
 
 impl RequireScope {
     /// The name of the scope.
-    #[must_use]
     pub fn new(scope: &str) -> Self {
         Self(scope.into())
     }
@@ -79,7 +77,6 @@ impl RequireScope {
 
 impl RequireFresh {
     /// The longest time since the login, or since the user last gave the password.
-    #[must_use]
     pub fn within(max_age: Duration) -> Self {
         Self(max_age)
     }

@@ -68,7 +68,6 @@ impl Rescind {
     }
 
     /// The service behind it.
-    #[must_use]
     pub fn service(&self) -> &SessionService {
         &self.service
     }
@@ -89,7 +88,6 @@ impl Rescind {
     }
 
     /// The settings.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.parts.settings
     }

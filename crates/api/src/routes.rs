@@ -234,7 +234,6 @@ impl Default for Routes {
 impl Routes {
     /// Login, refresh, logout, logout everywhere, reauthentication, the current user, and their sessions, under this prefix: `/auth`
     /// makes `/auth/login` and so on.
-    #[must_use]
     pub fn at(prefix: &str) -> Self {
         let prefix = prefix.trim_matches('/');
         Self {
@@ -325,7 +324,6 @@ impl Rescind {
 
     /// The middleware to wrap an application in, outermost: it gives each request an id and a line in the log, refuses
     /// writes of other origins, and puts the security headers on every reply. Without it the cookies are not safe.
-    #[must_use]
     pub fn guard(&self) -> Guard {
         Guard::new(self.clone())
     }

@@ -70,7 +70,6 @@ pub struct SecurityHeaders {
 
 impl Rescind {
     /// The middleware [`SecurityHeaders`], for an application that does not take the whole [`guard`](Self::guard).
-    #[must_use]
     pub fn security_headers(&self) -> SecurityHeaders {
         let policy = self.settings().content_security_policy.as_deref();
         SecurityHeaders {

@@ -208,7 +208,6 @@ impl Settings {
     }
 
     /// Settings for a service without a proxy in front.
-    #[must_use]
     pub fn new(public_url: Url) -> Self {
         Self {
             cookie_prefix: public_url
@@ -252,7 +251,6 @@ impl Settings {
     }
 
     /// Whether the public URL is `https`.
-    #[must_use]
     pub fn is_https(&self) -> bool {
         self.public_url.scheme() == "https"
     }

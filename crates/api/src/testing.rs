@@ -81,13 +81,11 @@ impl Testing {
     }
 
     /// For the application under test.
-    #[must_use]
     pub fn rescind(&self) -> &Rescind {
         &self.rescind
     }
 
     /// The time by which tokens are issued and checked.
-    #[must_use]
     pub fn clock(&self) -> &ManualClock {
         &self.clock
     }

@@ -62,7 +62,6 @@ impl Node {
     }
 
     /// A node around an application that has users of its own, or claims, or other things that no setting says.
-    #[must_use]
     pub fn builder(settings: Settings) -> NodeBuilder {
         NodeBuilder::new(settings)
     }
@@ -176,19 +175,16 @@ impl Node {
     }
 
     /// The HTTP side of the service, for the application.
-    #[must_use]
     pub fn rescind(&self) -> &Rescind {
         &self.rescind
     }
 
     /// The commands on its keys, for a page that offers them to an administrator.
-    #[must_use]
     pub fn keys(&self) -> &KeyCommands {
         &self.keys
     }
 
     /// The address it listens on.
-    #[must_use]
     pub fn bound(&self) -> SocketAddr {
         self.bound
     }

@@ -42,9 +42,6 @@ pub fn read<L: Parser>() -> Result<L, Failure> {
 
 impl CommandLine {
     /// Begins to log, and runs the command; without one, `serve`.
-    ///
-    /// # Errors
-    /// [`Failure`].
     pub fn run(
         self,
         settings: Settings,

@@ -81,9 +81,6 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
 impl SessionService {
     /// Creates an account.
-    ///
-    /// # Errors
-    /// [`SignUpError`].
     pub async fn sign_up(&self, username: &str, password: &Password) -> Result<User, SignUpError> {
         self.create(username, password, UserKind::Person).await
     }
@@ -128,9 +125,6 @@ impl SessionService {
     }
 
     /// The user with that id.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn user(&self, id: &UserId) -> Result<Option<User>, Unavailable> {
         self.read(self.deadline(), self.ports.users.find(id)).await
     }
@@ -217,9 +211,6 @@ impl SessionService {
     }
 
     /// Makes sure that a demo account exists. It is marked as one, so that its logins are refused when the demo is off.
-    ///
-    /// # Errors
-    /// [`SignUpError`].
     pub async fn ensure_demo_account(&self, username: &str, password: &Password) -> Result<DemoAccount, SignUpError> {
         let of = |user: User| match user.kind {
             UserKind::Demo => DemoAccount::Ready,
@@ -243,9 +234,6 @@ impl SessionService {
     /// none is hashed. The name is stored as it is, also one that [`Config::username`](crate::Config::username) refuses: then
     /// no one can sign up or log in with it, only [`begin_login`](Self::begin_login) opens a session. `None` if there is no such
     /// account to copy, or if a person has either name.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn copy_demo_account(&self, username: &str, copy: &Username) -> Result<Option<User>, Unavailable> {
         let is_demo = |found: &Credentials| found.user.kind == UserKind::Demo;
         let Ok(username) = self.parse_username(username) else {
@@ -268,9 +256,6 @@ impl SessionService {
     }
 
     /// Ends the sessions of a demo account. Its logins are already refused; its sessions must not outlive the demo.
-    ///
-    /// # Errors
-    /// [`EndSessionError`].
     pub async fn retire_demo_account(&self, username: &str) -> Result<(), EndSessionError> {
         match self.demo_account(username).await? {
             Some(user) if user.kind == UserKind::Demo && self.policy().keeps_sessions() => {

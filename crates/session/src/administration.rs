@@ -36,17 +36,11 @@ from_close_error!(AdministrationError);
 
 impl SessionService {
     /// At most `limit` users in the order of their names, from the first name after `after`, the disabled ones too.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn users(&self, after: Option<&Username>, limit: u32) -> Result<Vec<ListedUser>, Unavailable> {
         self.read(self.deadline(), self.ports.users.list(after, limit)).await
     }
 
     /// The user with that name, disabled or not.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn user_named(&self, username: &Username) -> Result<Option<User>, Unavailable> {
         let found = self
             .read(self.deadline(), self.ports.users.credentials(username))
@@ -56,17 +50,11 @@ impl SessionService {
 
     /// Disables a person's account: no login and no refresh works, and all sessions end. Under a policy that checks sessions
     /// or the blacklist its tokens are refused when this returns, elsewhere until they expire.
-    ///
-    /// # Errors
-    /// [`AdministrationError`].
     pub async fn disable_user(&self, user: &UserId) -> Result<(), AdministrationError> {
         self.disable_and_end(user, false).await
     }
 
     /// Enables a disabled account. Its sessions stay ended.
-    ///
-    /// # Errors
-    /// [`AdministrationError`].
     pub async fn enable_user(&self, user: &UserId) -> Result<(), AdministrationError> {
         // The command that disabled it may have been killed before it ended them.
         self.detached().close_all(user, None, EndReason::Disabled).await?;
@@ -80,9 +68,6 @@ impl SessionService {
 
     /// Deletes an account, and ends its sessions as [`disable_user`](Self::disable_user) does. The name becomes free for
     /// another account, which has another id.
-    ///
-    /// # Errors
-    /// [`AdministrationError`].
     pub async fn delete_user(&self, user: &UserId) -> Result<(), AdministrationError> {
         self.disable_and_end(user, true).await
     }

@@ -94,7 +94,6 @@ impl AnchoredClock {
     pub const TOLERANCE: Duration = Duration::from_secs(2);
 
     /// A clock that is not ready until [`anchor`](Self::anchor) succeeds.
-    #[must_use]
     pub fn new(machine: Arc<dyn MachineClock>) -> Self {
         Self {
             machine,
@@ -160,7 +159,6 @@ pub struct ManualClock(Arc<RwLock<Timestamp>>);
 
 impl ManualClock {
     /// A clock stopped at `time`.
-    #[must_use]
     pub fn at(time: Timestamp) -> Self {
         Self(Arc::new(RwLock::new(time)))
     }

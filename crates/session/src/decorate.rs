@@ -179,7 +179,6 @@ macro_rules! decorate {
 
         impl Call<'_> {
             /// The name of the method.
-            #[must_use]
             pub fn method(&self) -> &'static str {
                 match self {
                     $($(Self::$call { .. } => stringify!($method),)*)*

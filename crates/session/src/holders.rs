@@ -34,13 +34,11 @@ pub struct HolderTerm(Arc<str>);
 
 impl HolderTerm {
     /// A term from its name.
-    #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -87,7 +85,6 @@ pub struct CopySync {
 
 impl Renewal {
     /// Under which trust it is sent.
-    #[must_use]
     pub fn trust(&self) -> &Term {
         &self.trust
     }
@@ -127,7 +124,6 @@ impl Holder {
     }
 
     /// A read of the log begins now; `None` if this node is not registered, so that the read makes no lease count.
-    #[must_use]
     pub fn sync_begins(&self) -> Option<CopySync> {
         self.0.as_ref().map(|registered| CopySync {
             trust: registered.trust.clone(),
@@ -170,7 +166,6 @@ impl Holder {
     }
 
     /// Until when this node may answer from its copy: a check must begin before it.
-    #[must_use]
     pub fn until(&self) -> Duration {
         self.0.as_ref().map_or(Duration::ZERO, |registered| registered.until)
     }
@@ -289,14 +284,12 @@ impl Confirmation {
     }
 
     /// No reply can make [`until`](Self::until) earlier than this.
-    #[must_use]
     pub fn earliest(&self) -> Duration {
         self.earlier_tables_until
     }
 
     /// From when on no copy that lacks the revocation is answered from, by the revoker's clock. Every later
     /// [`saw`](Self::saw) can only make it earlier.
-    #[must_use]
     pub fn until(&self) -> Duration {
         let holders = self.holders.iter().map(|(_, until)| *until).max();
         holders.unwrap_or_default().max(self.earlier_tables_until)

@@ -40,7 +40,6 @@ impl SessionService {
     }
 
     /// From when on tokens can be issued, if there is an issue floor: the next whole second after it, like an `iat`.
-    #[must_use]
     pub fn issues_from(&self) -> Option<Timestamp> {
         let floor = self.parts.issue_floor.load(Ordering::Acquire);
         let next = || Timestamp::from_second(floor.div_euclid(1000) + 1);

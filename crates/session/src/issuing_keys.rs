@@ -13,7 +13,6 @@ use crate::{
 
 impl SessionService {
     /// The keys in use now, for example to publish [their JWK set](rescind_token::VerifyingKeys::to_jwks).
-    #[must_use]
     pub fn keys(&self) -> Arc<Keys> {
         self.keys_at(self.ports.clock.now().unwrap_or(Timestamp::MIN))
     }

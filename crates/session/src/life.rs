@@ -61,13 +61,11 @@ pub struct Life(Arc<str>);
 impl Life {
     /// A life from its name: `run_id/master_replid` in Redis. In the register the number of the database and the namespace
     /// may follow.
-    #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -162,7 +160,6 @@ impl Trust {
     }
 
     /// The last term seen.
-    #[must_use]
     pub fn term(&self) -> Option<&Term> {
         self.0.as_ref().map(|held| &held.term)
     }

@@ -92,9 +92,6 @@ impl LoginAttempt {
     }
 
     /// The user has proved who they are: opens a session and issues its first tokens.
-    ///
-    /// # Errors
-    /// [`OpenSessionError`].
     pub async fn open_session(self, client_id: ClientId, device: Device) -> Result<IssuedTokens, OpenSessionError> {
         for _ in 0..TRIES {
             let index = self.service.draw_status_index().await?;
@@ -247,9 +244,6 @@ struct OvertakenTooOften;
 
 impl SessionService {
     /// Checks a password and opens a session.
-    ///
-    /// # Errors
-    /// [`LoginError`].
     #[cfg(feature = "argon2")]
     pub async fn log_in(
         &self,
@@ -276,9 +270,6 @@ impl SessionService {
     /// Call it *before* reading what decides the login, such as the password hash or whether the account is disabled.
     /// Then a concurrent change that ends all sessions of the user is never missed: the application sees the change,
     /// or [`LoginAttempt::open_session`] refuses.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn begin_login(&self, user: UserId) -> Result<LoginAttempt, Unavailable> {
         self.until_tokens_count().await?;
         // From here on all store calls of the attempt share one time.
@@ -372,9 +363,6 @@ impl SessionService {
 
     /// The session of a genuine refresh token, open or closed, if it belongs to the user with that name. It proves that
     /// the owner of the account has logged in on that device before.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn known_device(
         &self,
         username: &Username,

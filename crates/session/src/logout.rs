@@ -264,9 +264,6 @@ impl SessionService {
     }
 
     /// The session of a genuine refresh token of any generation, open or closed.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn session_of(&self, refresh_token: &str) -> Result<Option<Session>, Unavailable> {
         self.session_of_refresh_token(self.deadline(), refresh_token).await
     }
@@ -319,17 +316,11 @@ impl SessionService {
     }
 
     /// The session with that id, open or closed.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>, Unavailable> {
         self.read(self.deadline(), self.ports.sessions.find(id)).await
     }
 
     /// Ends one of the user's own sessions, for example from a list of devices. A repeat is harmless.
-    ///
-    /// # Errors
-    /// [`EndSessionError`].
     pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), EndSessionError> {
         self.require_sessions()?;
         let deadline = self.deadline();
@@ -345,9 +336,6 @@ impl SessionService {
     ///
     /// Sessions without a row, from a time when the policy kept none, cannot be found. The session of the claims is
     /// ended even then.
-    ///
-    /// # Errors
-    /// [`EndSessionError`].
     pub async fn log_out_everywhere(&self, claims: &AccessClaims) -> Result<(), EndSessionError> {
         self.require_sessions()?;
         let closing = self.closing(EndReason::LogoutEverywhere)?;
@@ -367,9 +355,6 @@ impl SessionService {
     /// ([`EndReason::Disabled`]). The first is to make [`UserStore::find`](crate::ports::UserStore::find) return `None`;
     /// without the second, each session ends when it is next refreshed, and never sooner under a policy without refresh
     /// tokens.
-    ///
-    /// # Errors
-    /// [`EndSessionError`].
     pub async fn end_all_sessions(&self, user: &UserId, reason: EndReason) -> Result<(), EndSessionError> {
         self.require_sessions()?;
         Ok(self.close_all(user, None, reason).await?)

@@ -362,14 +362,12 @@ impl SessionService {
 
     /// The identity of the revocation log that this node copies into the blacklist, as of the last sync; `None` before
     /// the first one, and where no blacklist is filled.
-    #[must_use]
     pub fn revocation_log(&self) -> Option<LogId> {
         *self.parts.sync.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far the last sync came. `None` until [`sync_blacklist`](Self::sync_blacklist) has reached the end of the
     /// log, also after [`require_resync`](Self::require_resync).
-    #[must_use]
     pub fn sync_status(&self) -> Option<SyncStatus> {
         let (to, reached) = self.parts.sync.current()?;
         Some(SyncStatus {
@@ -379,7 +377,6 @@ impl SessionService {
     }
 
     /// How far this node has rebuilt the blacklist; `None` while it does not.
-    #[must_use]
     pub fn rebuild_progress(&self) -> Option<RebuildProgress> {
         self.parts.sync.rebuild.progress()
     }

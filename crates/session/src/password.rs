@@ -84,9 +84,6 @@ impl Password {
     /// Whether it may be set as a password. NIST SP 800-63B-4, section 3.1.1.2, and OWASP ASVS 5,
     /// 6.2.4 and 6.2.5: 15 characters, in code points, where a password is the only factor; no rules about which
     /// characters must appear; and a blocklist of the most common passwords, without regard to case.
-    ///
-    /// # Errors
-    /// [`InvalidPassword`].
     pub fn check_rules(&self) -> Result<(), InvalidPassword> {
         let password = self.normalized.expose_secret();
         let length = password.chars().count();

@@ -69,7 +69,6 @@ impl Preset {
     pub const ALL: [Preset; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// The name used in settings and addresses.
-    #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -94,7 +93,6 @@ const REFRESH: Refresh = Refresh {
 
 impl Policy {
     /// Keep every token in a database and look it up: revocable at once, at a database read per request.
-    #[must_use]
     pub fn stored() -> Self {
         Self {
             access_ttl: LONG,
@@ -104,7 +102,6 @@ impl Policy {
     }
 
     /// Delete the token on the client: costs nothing, and does not affect a stolen copy.
-    #[must_use]
     pub fn client_delete() -> Self {
         Self {
             access_ttl: LONG,
@@ -113,14 +110,12 @@ impl Policy {
     }
 
     /// Make tokens short-lived: a stolen one expires soon, and the honest user must log in as often.
-    #[must_use]
     pub fn short_lived() -> Self {
         Self::bare(Preset::ShortLived)
     }
 
     /// A short access token and a rotating refresh token: logout prevents the next access token but does not revoke the
     /// current one.
-    #[must_use]
     pub fn rotation() -> Self {
         Self {
             refresh: Some(REFRESH),
@@ -129,7 +124,6 @@ impl Policy {
     }
 
     /// Rotation with a blacklist checked on every request: logout revokes the current access token too. The default.
-    #[must_use]
     pub fn blacklist() -> Self {
         Self {
             refresh: Some(REFRESH),
@@ -139,7 +133,6 @@ impl Policy {
     }
 
     /// The policy of that preset.
-    #[must_use]
     pub fn preset(preset: Preset) -> Self {
         match preset {
             Preset::Stored => Self::stored(),
@@ -161,7 +154,6 @@ impl Policy {
     }
 
     /// Whether a login writes a row. It does if there is a refresh token to rotate or a row to check.
-    #[must_use]
     pub fn keeps_sessions(&self) -> bool {
         self.refresh.is_some() || self.check != Check::Nothing
     }

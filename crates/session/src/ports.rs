@@ -286,13 +286,11 @@ impl Epoch {
     pub const FIRST: Epoch = Epoch(0);
 
     /// An epoch as a store keeps it.
-    #[must_use]
     pub fn new(epoch: u64) -> Self {
         Self(epoch)
     }
 
     /// The number to keep.
-    #[must_use]
     pub fn get(self) -> u64 {
         self.0
     }

@@ -55,7 +55,6 @@ pub enum NotReady {
 
 impl NotReady {
     /// A stable word for programs.
-    #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Database(_) | Self::Writes => "database",

@@ -38,9 +38,6 @@ pub enum ReauthenticateError {
 impl SessionService {
     /// Checks the password of the session's user, and issues tokens with a new `auth_time`. The refresh token stays the
     /// same.
-    ///
-    /// # Errors
-    /// [`ReauthenticateError`].
     #[cfg(feature = "argon2")]
     pub async fn reauthenticate(
         &self,
@@ -67,9 +64,6 @@ impl SessionService {
 impl LoginAttempt {
     /// The user of this open session has proved again who they are: issues tokens with a new `auth_time`. The refresh
     /// token stays the same.
-    ///
-    /// # Errors
-    /// [`ReauthenticateError`].
     pub async fn renew_session(self, id: SessionId) -> Result<IssuedTokens, ReauthenticateError> {
         let service = &self.service;
         if !service.policy().keeps_sessions() {

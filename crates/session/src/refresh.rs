@@ -71,9 +71,6 @@ impl SessionService {
 
     /// The same if the session's client may refresh it here. If not, the token is not judged: it counts neither as used nor as
     /// reused, and the session stays as it is.
-    ///
-    /// # Errors
-    /// [`RefreshError`].
     pub async fn refresh_if(
         &self,
         token: &str,

@@ -34,7 +34,6 @@ pub struct Revocation {
 
 impl Revocation {
     /// The event for services that learn of it from a message.
-    #[must_use]
     pub fn to_event(&self) -> SecurityEvent {
         SecurityEvent::SessionRevoked(SessionRevoked {
             subject: match self.scope {
@@ -90,7 +89,6 @@ impl EndReason {
     pub const ALL: [EndReason; Self::COUNT] = *Self::VARIANTS.first_chunk().unwrap();
 
     /// A stable name, for stores and logs.
-    #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -111,13 +109,11 @@ impl Position {
     pub const START: Position = Position(0);
 
     /// A position from a store.
-    #[must_use]
     pub fn new(position: u64) -> Self {
         Self(position)
     }
 
     /// The value to store.
-    #[must_use]
     pub fn get(self) -> u64 {
         self.0
     }
@@ -136,13 +132,11 @@ pub struct LogId(Uuid);
 
 impl LogId {
     /// An identity from a store.
-    #[must_use]
     pub fn from_uuid(id: Uuid) -> Self {
         Self(id)
     }
 
     /// The value to store.
-    #[must_use]
     pub fn as_uuid(self) -> Uuid {
         self.0
     }

@@ -34,7 +34,6 @@ pub struct VerifiedToken<'a> {
 
 impl<'a> VerifiedToken<'a> {
     /// A token that was verified, and the issuer's log.
-    #[must_use]
     pub fn new(token: &'a str, claims: &'a AccessClaims, log: Option<LogId>) -> Self {
         Self { token, claims, log }
     }

@@ -174,16 +174,12 @@ impl SessionService {
     }
 
     /// Normalises a name as a user typed it, as [`Config::username`](crate::Config::username) says.
-    ///
-    /// # Errors
-    /// [`InvalidUsername`].
     #[cfg(feature = "argon2")]
     pub fn parse_username(&self, typed: &str) -> Result<Username, InvalidUsername> {
         (self.parts.config.username)(typed)
     }
 
     /// The adapters in use.
-    #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
     }
@@ -239,13 +235,11 @@ impl SessionService {
     }
 
     /// The `iss` of every token.
-    #[must_use]
     pub fn issuer(&self) -> &str {
         &self.parts.config.issuer
     }
 
     /// What this node has done since it began.
-    #[must_use]
     pub fn counts(&self) -> Counts {
         #[cfg(feature = "argon2")]
         let hashing = self.parts.passwords.under_way();
@@ -255,13 +249,11 @@ impl SessionService {
     }
 
     /// How the cache of verified access tokens was used, for metrics.
-    #[must_use]
     pub fn token_cache(&self) -> TokenCacheStats {
         self.parts.verified.stats()
     }
 
     /// The policy in force.
-    #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.parts.config.policy
     }
@@ -346,7 +338,6 @@ impl SessionService {
 
     /// Changes whenever this node has written a revocation into the log: for a task that passes revocations on. Those of
     /// other nodes do not change it.
-    #[must_use]
     pub fn watch_revocations(&self) -> watch::Receiver<u64> {
         self.parts.revoked.subscribe()
     }

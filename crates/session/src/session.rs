@@ -83,7 +83,6 @@ impl Session {
     }
 
     /// When the session ends if it is not refreshed.
-    #[must_use]
     pub fn ends_at(&self) -> Timestamp {
         match &self.refresh {
             Some(refresh) => refresh.idle_until.min(self.expires_at),
@@ -92,7 +91,6 @@ impl Session {
     }
 
     /// The generation of the current refresh token; the first one if the policy has none.
-    #[must_use]
     pub fn generation(&self) -> Generation {
         self.refresh
             .as_ref()
@@ -114,7 +112,6 @@ impl Device {
     pub const USER_AGENT_MAX: usize = 256;
 
     /// A device as a request describes it.
-    #[must_use]
     pub fn new(user_agent: Option<&str>, address: Option<IpAddr>) -> Self {
         Self {
             user_agent: user_agent.map(|name| name.chars().take(Self::USER_AGENT_MAX).collect()),

@@ -14,25 +14,21 @@ pub struct StatusIndex(u64);
 
 impl StatusIndex {
     /// An index from a store.
-    #[must_use]
     pub fn new(index: u64) -> Self {
         Self(index)
     }
 
     /// The number to store. It fits into 63 bits.
-    #[must_use]
     pub fn get(self) -> u64 {
         self.0
     }
 
     /// The number of its list.
-    #[must_use]
     pub fn list(self) -> u64 {
         self.0 / u64::from(StatusList::PLACES)
     }
 
     /// The place in its list.
-    #[must_use]
     pub fn place(self) -> u32 {
         u32::try_from(self.0 % u64::from(StatusList::PLACES)).unwrap_or_default()
     }

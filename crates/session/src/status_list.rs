@@ -67,9 +67,6 @@ struct LostRevocations;
 
 impl SessionService {
     /// The numbers of the lists that tokens name.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
     pub async fn status_lists(&self) -> Result<Range<u64>, Unavailable> {
         if self.parts.config.status_list.is_none() {
             return Ok(0..0);

@@ -31,7 +31,6 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// The clocks of this machine.
-    #[must_use]
     #[cfg_attr(
         not(target_os = "linux"),
         expect(clippy::disallowed_methods, reason = "the counter is read here only")
@@ -47,7 +46,6 @@ impl SystemClock {
 impl SystemClock {
     /// A clock that reads this machine's time once, now, and counts from then on. A service with a database anchors its
     /// clock to that instead.
-    #[must_use]
     pub fn counting() -> AnchoredClock {
         let clock = AnchoredClock::new(Arc::new(Self::new()));
         // It fails only for a database whose clock differs.
@@ -98,9 +96,6 @@ pub struct NoRandomness(#[source] SysError);
 
 impl SystemRandom {
     /// Creates a generator with a seed of its own.
-    ///
-    /// # Errors
-    /// [`NoRandomness`].
     pub fn new() -> Result<Self, NoRandomness> {
         StdRng::try_from_rng(&mut SysRng).map(Self).map_err(NoRandomness)
     }

@@ -21,7 +21,6 @@ pub struct User {
 
 impl User {
     /// A person.
-    #[must_use]
     pub fn new(id: UserId, username: Username) -> Self {
         Self {
             id,
@@ -73,7 +72,6 @@ pub struct Credentials {
 
 impl Credentials {
     /// A user, and the hash that the password must match.
-    #[must_use]
     pub fn new(user: User, password_hash: impl Into<String>) -> Self {
         let password_hash = PasswordHash::new(password_hash);
         Self { user, password_hash }
@@ -129,7 +127,6 @@ impl Username {
     }
 
     /// The name in its stored spelling.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -141,13 +138,11 @@ pub struct PasswordHash(SecretString);
 
 impl PasswordHash {
     /// A hash from a store. Its format is validated when a password is checked against it.
-    #[must_use]
     pub fn new(phc: impl Into<String>) -> Self {
         Self(SecretString::from(phc.into()))
     }
 
     /// The PHC string, for storage.
-    #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
     }

@@ -74,7 +74,6 @@ impl VerifiedTokens {
     pub const USUAL: usize = 20_000;
 
     /// Keeps at most about that many tokens; 0, or without the feature `token-cache`: none.
-    #[must_use]
     pub fn new(entries: usize) -> Self {
         let wanted = cfg!(feature = "token-cache") && entries > 0;
         Self(wanted.then(|| Cache::new(entries)))
@@ -119,7 +118,6 @@ impl VerifiedTokens {
     }
 
     /// How it was used.
-    #[must_use]
     pub fn stats(&self) -> TokenCacheStats {
         let Some(cache) = &self.0 else {
             return TokenCacheStats::default();

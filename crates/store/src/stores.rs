@@ -50,7 +50,6 @@ pub enum ChosenBlacklist {
 
 impl ChosenBlacklist {
     /// How a node with this blacklist locks its database.
-    #[must_use]
     pub fn lock_mode(&self) -> LockMode {
         match self {
             Self::InProcess(_) => LockMode::Exclusive,
@@ -62,7 +61,6 @@ impl ChosenBlacklist {
 
     /// The Redis that nodes share, if there is one.
     #[cfg(feature = "redis")]
-    #[must_use]
     pub fn redis(&self) -> Option<&Arc<RedisBlacklist>> {
         match self {
             Self::Redis(redis) => Some(redis),
@@ -154,9 +152,6 @@ impl Stores {
 
     /// Opens a database for that blacklist: takes the lock, then connects. The schema is not changed; entries of the log
     /// are kept for an hour at least.
-    ///
-    /// # Errors
-    /// [`StoresError`].
     pub async fn open(
         database_url: &str,
         settings: &SqlSettings,
@@ -173,7 +168,6 @@ impl Stores {
 
     /// The same of parts: a database, the lock that was claimed on it before it was opened, and the blacklist for which it
     /// was claimed. Without a [guard](SqlStore::guarded) of its own the store gets the lock as its guard.
-    #[must_use]
     pub fn new(mut database: SqlStore, database_lock: Arc<DatabaseLock>, blacklist: ChosenBlacklist) -> Self {
         if !database.is_guarded() {
             database = database.guarded(Arc::clone(&database_lock) as _);
@@ -191,19 +185,16 @@ impl Stores {
     }
 
     /// The database: for its schema, and to close it.
-    #[must_use]
     pub fn database(&self) -> &SqlStore {
         &self.database
     }
 
     /// The clock of the ports.
-    #[must_use]
     pub fn clock(&self) -> &Arc<AnchoredClock> {
         &self.clock
     }
 
     /// The ports for [`SessionService::new`]. Replace its `users` by a store of yours, if you have one.
-    #[must_use]
     pub fn ports(&self) -> Ports {
         Ports {
             users: Arc::new(self.database.clone()),

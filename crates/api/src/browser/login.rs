@@ -77,13 +77,11 @@ impl BrowserLogin {
     }
 
     /// The claims of the new access token.
-    #[must_use]
     pub fn claims(&self) -> &AccessClaims {
         &self.0.claims
     }
 
     /// The new access token.
-    #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.0.access_token
     }

@@ -135,7 +135,6 @@ impl ResourceServer {
     }
 
     /// How the cache of verified access tokens was used, for metrics. Clones share it.
-    #[must_use]
     pub fn token_cache(&self) -> TokenCacheStats {
         self.verified.stats()
     }

@@ -54,7 +54,6 @@ struct Received {
 
 impl SetReceiver {
     /// A receiver of events for this audience: as set at the issuer, by default the address to which it sends them.
-    #[must_use]
     pub fn new(audience: &str) -> Self {
         Self {
             audience: audience.into(),

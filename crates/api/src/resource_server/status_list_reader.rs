@@ -63,7 +63,6 @@ struct Place {
 
 impl StatusListReader {
     /// A reader without a list.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

@@ -48,7 +48,6 @@ pub struct ListedKey {
 
 impl ListedKey {
     /// Whether it makes refresh tokens, and signs nothing.
-    #[must_use]
     pub fn is_refresh(&self) -> bool {
         self.algorithm == REFRESH
     }
@@ -113,9 +112,6 @@ impl KeyCommands {
     }
 
     /// The keys that the database records and the directory has, those that issue last.
-    ///
-    /// # Errors
-    /// [`Failure`].
     pub async fn list(&self) -> Result<Vec<ListedKey>, Failure> {
         let (now, recorded) = (self.clock.now()?, self.store.recorded_ring().await?);
         let directory = self.directory.clone();

@@ -61,7 +61,6 @@ impl Listening {
 
     /// Whether only this machine can reach it: the address is loopback, and so is the public URL, over plain http. Any
     /// other URL names a proxy or a tunnel in front.
-    #[must_use]
     pub fn is_local(&self) -> bool {
         self.bind.ip().is_loopback()
             && self

@@ -44,7 +44,6 @@ enum Past {
 
 impl MemoryBlacklist {
     /// An empty, incomplete blacklist.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

@@ -25,7 +25,6 @@ use std::sync::{Arc, LockResult, PoisonError};
 use crate::{clock::Clock, config::Ports, ports::StoreError};
 
 /// All ports in memory, with that clock.
-#[must_use]
 pub fn ports(clock: impl Clock + 'static) -> Ports {
     Ports {
         users: Arc::new(MemoryUsers::new()),

@@ -50,7 +50,6 @@ struct Store {
 
 impl MemorySessions {
     /// A store without sessions.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

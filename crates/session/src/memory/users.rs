@@ -32,7 +32,6 @@ struct Users {
 
 impl MemoryUsers {
     /// A store without users.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

@@ -25,7 +25,6 @@ pub struct LockedBlacklist {
 
 impl LockedBlacklist {
     /// Puts that blacklist behind that lock.
-    #[must_use]
     pub fn new(blacklist: Arc<dyn Blacklist>, database_lock: Arc<DatabaseLock>) -> Self {
         Self {
             blacklist,

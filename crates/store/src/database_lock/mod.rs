@@ -133,14 +133,12 @@ impl DatabaseLock {
     }
 
     /// How it was claimed.
-    #[must_use]
     pub fn lock_mode(&self) -> LockMode {
         self.1
     }
 
     /// Whether the database is this node's now. False from the moment at which the lock may be lost, even before the
     /// node notices; and false while the files are lost, as of the last [`verify`](Self::verify).
-    #[must_use]
     pub fn holds(&self) -> bool {
         match &self.0 {
             #[cfg(feature = "sqlite")]

@@ -57,7 +57,6 @@ pub enum RedisConnectError {
 
 impl RedisConnectError {
     /// Whether the URL itself is wrong, and not the server that it names.
-    #[must_use]
     pub fn is_url_error(&self) -> bool {
         match self {
             Self::UnknownScheme
@@ -76,7 +75,6 @@ impl RedisConnectError {
 impl RedisConnectError {
     /// Whether the error may pass by itself, for instance when a server returns; otherwise somebody has to change the
     /// configuration.
-    #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unusable(source) => source.downcast_ref().is_some_and(|failure| {

@@ -42,9 +42,6 @@ pub struct RedisReader {
 impl RedisReader {
     /// Connects to the Redis that a URL names, and checks that it is a primary that evicts nothing. For the URL see
     /// [`RedisBlacklist::connect`].
-    ///
-    /// # Errors
-    /// [`RedisConnectError`].
     pub async fn connect(url: &str, settings: &RedisSettings) -> Result<Self, RedisConnectError> {
         let reader = Self::unconnected(url, settings)?;
         reader.blacklist.verify_server().await?;

@@ -85,7 +85,6 @@ impl ReplicatedBlacklist {
     /// second, the time for which a node trusts a Redis.
     ///
     /// Rely on it only on Linux: elsewhere no clock counts through a suspend of the machine.
-    #[must_use]
     pub fn new(redis: Arc<RedisBlacklist>, lease: Duration) -> Arc<Self> {
         Arc::new_cyclic(|own| Self {
             redis,
@@ -101,13 +100,11 @@ impl ReplicatedBlacklist {
     }
 
     /// What is asked without a lease, and is written to.
-    #[must_use]
     pub fn redis(&self) -> &Arc<RedisBlacklist> {
         &self.redis
     }
 
     /// Whether a check that begins now is answered from the copy, without a round trip.
-    #[must_use]
     pub fn has_lease(&self) -> bool {
         let now = u64::try_from(self.clock.since_boot().as_nanos()).unwrap_or(u64::MAX);
         now < self.until.load(Ordering::Acquire)

@@ -131,7 +131,6 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Whether the URL itself is wrong, and not the database that it names.
-    #[must_use]
     pub fn is_url_error(&self) -> bool {
         match self {
             Self::UnknownScheme

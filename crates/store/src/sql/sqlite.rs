@@ -35,9 +35,6 @@ impl SqlStore {
 
     /// Opens the SQLite database in that file, like [`connect`](Self::connect), for a path that is not written as a
     /// URL.
-    ///
-    /// # Errors
-    /// [`ConnectError`].
     pub async fn open_file(path: &Path, settings: &SqlSettings) -> Result<Self, ConnectError> {
         let file = path.to_owned();
         let made = tokio::task::spawn_blocking(move || make_file(&file))
