@@ -29,7 +29,6 @@
 #![deny(missing_docs)]
 
 mod change;
-mod in_transaction;
 mod m20260101_000001_users;
 mod m20260101_000002_sessions;
 mod m20260101_000003_revocations;
@@ -45,6 +44,7 @@ mod m20261130_000012_keys;
 mod m20261130_000013_event_receivers;
 mod m20261130_000014_status_index;
 mod m20261201_000016_waiting_revokers;
+mod step;
 
 /// For a connection to give to [`Migrator`].
 pub use sea_orm_migration::sea_orm;
@@ -55,7 +55,18 @@ use sea_orm_migration::{
     sea_query::{Alias, IntoIden},
 };
 
-use in_transaction::step;
+use step::Step;
+
+/// A step for each of these modules, which have an `up` and a `down`.
+macro_rules! steps {
+    ($($step:ident),*) => {
+        vec![$(Box::new(Step {
+            name: stringify!($step),
+            up: |manager| Box::pin($step::up(manager)),
+            down: |manager| Box::pin($step::down(manager)),
+        })),*]
+    };
+}
 
 /// All steps, oldest first.
 #[derive(Debug, Clone, Copy)]
@@ -64,23 +75,23 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            step(m20260101_000001_users::Migration),
-            step(m20260101_000002_sessions::Migration),
-            step(m20260101_000003_revocations::Migration),
-            step(m20260101_000004_key_ring::Migration),
-            step(m20260101_000005_log_identity::Migration),
-            step(m20260101_000006_issue_floor::Migration),
-            step(m20260101_000007_life::Migration),
-            step(m20260101_000008_database_lock::Migration),
-            step(m20261129_000009_own_names::Migration),
-            step(m20261129_000010_text_user_ids::Migration),
-            step(m20261129_000011_auth_time::Migration),
-            step(m20261130_000012_keys::Migration),
-            step(m20261130_000013_event_receivers::Migration),
-            step(m20261130_000014_status_index::Migration),
-            step(m20261201_000016_waiting_revokers::Migration),
-        ]
+        steps!(
+            m20260101_000001_users,
+            m20260101_000002_sessions,
+            m20260101_000003_revocations,
+            m20260101_000004_key_ring,
+            m20260101_000005_log_identity,
+            m20260101_000006_issue_floor,
+            m20260101_000007_life,
+            m20260101_000008_database_lock,
+            m20261129_000009_own_names,
+            m20261129_000010_text_user_ids,
+            m20261129_000011_auth_time,
+            m20261130_000012_keys,
+            m20261130_000013_event_receivers,
+            m20261130_000014_status_index,
+            m20261201_000016_waiting_revokers
+        )
     }
 
     /// Not sea-orm's default name: a service with tables of its own in this database has its own history there.

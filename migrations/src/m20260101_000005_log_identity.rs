@@ -8,28 +8,19 @@ use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 use crate::change::{add_column, drop_column};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    add_column(manager, "rescind_log_head", uuid_null("log_id")).await?;
+    let draw = match manager.get_database_backend() {
+        DbBackend::Postgres => "gen_random_uuid()",
+        _ => "randomblob(16)",
+    };
+    let row = Query::update()
+        .table("rescind_log_head")
+        .value("log_id", Expr::cust(draw))
+        .to_owned();
+    manager.execute(row).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        add_column(manager, "rescind_log_head", uuid_null("log_id")).await?;
-        let draw = match manager.get_database_backend() {
-            DbBackend::Postgres => "gen_random_uuid()",
-            _ => "randomblob(16)",
-        };
-        manager
-            .execute(
-                Query::update()
-                    .table("rescind_log_head")
-                    .value("log_id", Expr::cust(draw))
-                    .to_owned(),
-            )
-            .await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_column(manager, "rescind_log_head", "log_id").await
-    }
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop_column(manager, "rescind_log_head", "log_id").await
 }

@@ -6,17 +6,11 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::change::{add_column, drop_column};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let column = big_integer_null("issue_floor");
+    add_column(manager, "rescind_log_head", column).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = big_integer_null("issue_floor");
-        add_column(manager, "rescind_log_head", column).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_column(manager, "rescind_log_head", "issue_floor").await
-    }
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop_column(manager, "rescind_log_head", "issue_floor").await
 }

@@ -8,34 +8,28 @@ use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 use crate::change::{add_column, drop_column};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = [
-            string_null("life"),
-            big_integer("life_generation").default(0).to_owned(),
-        ];
-        for column in columns {
-            add_column(manager, "rescind_log_head", column).await?;
-        }
-        let mut entry_id = uuid_null("entry_id");
-        if manager.get_database_backend() == DbBackend::Postgres {
-            entry_id.default(Expr::cust("gen_random_uuid()"));
-        }
-        add_column(manager, "rescind_revocations", entry_id).await
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let columns = [
+        string_null("life"),
+        big_integer("life_generation").default(0).to_owned(),
+    ];
+    for column in columns {
+        add_column(manager, "rescind_log_head", column).await?;
     }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in [
-            ("rescind_revocations", "entry_id"),
-            ("rescind_log_head", "life_generation"),
-            ("rescind_log_head", "life"),
-        ] {
-            drop_column(manager, table, column).await?;
-        }
-        Ok(())
+    let mut entry_id = uuid_null("entry_id");
+    if manager.get_database_backend() == DbBackend::Postgres {
+        entry_id.default(Expr::cust("gen_random_uuid()"));
     }
+    add_column(manager, "rescind_revocations", entry_id).await
+}
+
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for (table, column) in [
+        ("rescind_revocations", "entry_id"),
+        ("rescind_log_head", "life_generation"),
+        ("rescind_log_head", "life"),
+    ] {
+        drop_column(manager, table, column).await?;
+    }
+    Ok(())
 }

@@ -5,32 +5,26 @@
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.get_database_backend() != DbBackend::Postgres {
-            return Ok(());
-        }
-        let holder = uuid("holder").default(Expr::cust("gen_random_uuid()")).to_owned();
-        let lock = Table::create()
-            .table("rescind_database_lock")
-            .col(integer("id").primary_key().check(Expr::col("id").eq(1)))
-            .col(holder)
-            .to_owned();
-        manager.create_table(lock).await?;
-        let row = Query::insert()
-            .into_table("rescind_database_lock")
-            .columns(["id"])
-            .values_panic([1.into()])
-            .to_owned();
-        manager.execute(row).await
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if manager.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
     }
+    let holder = uuid("holder").default(Expr::cust("gen_random_uuid()")).to_owned();
+    let lock = Table::create()
+        .table("rescind_database_lock")
+        .col(integer("id").primary_key().check(Expr::col("id").eq(1)))
+        .col(holder)
+        .to_owned();
+    manager.create_table(lock).await?;
+    let row = Query::insert()
+        .into_table("rescind_database_lock")
+        .columns(["id"])
+        .values_panic([1.into()])
+        .to_owned();
+    manager.execute(row).await
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let lock = Table::drop().table("rescind_database_lock").if_exists().to_owned();
-        manager.drop_table(lock).await
-    }
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let lock = Table::drop().table("rescind_database_lock").if_exists().to_owned();
+    manager.drop_table(lock).await
 }

@@ -5,9 +5,6 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
 const TABLES: [&str; 7] = [
     "users",
     "sessions",
@@ -47,34 +44,31 @@ const POSTGRES_NAMES: &str = "
         END LOOP;
     END $$";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.has_table("rescind_log_head").await? {
-            return Ok(());
-        }
-        for table in TABLES {
-            if manager.has_table(table).await? {
-                let to = format!("rescind_{table}");
-                manager
-                    .rename_table(Table::rename().table(table, to).to_owned())
-                    .await?;
-            }
-        }
-        let connection = manager.get_connection();
-        if manager.get_database_backend() == DbBackend::Postgres {
-            connection.execute_unprepared(POSTGRES_NAMES).await?;
-            return Ok(());
-        }
-        for (index, on) in SQLITE_INDEXES {
-            let unique = if index == "revocations_by_scope" { "UNIQUE " } else { "" };
-            let renamed = format!("DROP INDEX {index}; CREATE {unique}INDEX rescind_{index} ON {on}");
-            connection.execute_unprepared(&renamed).await?;
-        }
-        Ok(())
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if manager.has_table("rescind_log_head").await? {
+        return Ok(());
     }
+    for table in TABLES {
+        if manager.has_table(table).await? {
+            let to = format!("rescind_{table}");
+            manager
+                .rename_table(Table::rename().table(table, to).to_owned())
+                .await?;
+        }
+    }
+    let connection = manager.get_connection();
+    if manager.get_database_backend() == DbBackend::Postgres {
+        connection.execute_unprepared(POSTGRES_NAMES).await?;
+        return Ok(());
+    }
+    for (index, on) in SQLITE_INDEXES {
+        let unique = if index == "revocations_by_scope" { "UNIQUE " } else { "" };
+        let renamed = format!("DROP INDEX {index}; CREATE {unique}INDEX rescind_{index} ON {on}");
+        connection.execute_unprepared(&renamed).await?;
+    }
+    Ok(())
+}
 
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
-        Ok(())
-    }
+pub(crate) async fn down(_manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    Ok(())
 }

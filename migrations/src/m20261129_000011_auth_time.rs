@@ -4,23 +4,17 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::change::{add_column, drop_column};
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let column = big_integer("auth_time").default(0).to_owned();
+    add_column(manager, "rescind_sessions", column).await?;
+    // Before this step the login was the only way.
+    let at_login = Query::update()
+        .table("rescind_sessions")
+        .value("auth_time", Expr::col("created_at"))
+        .to_owned();
+    manager.execute(at_login).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let column = big_integer("auth_time").default(0).to_owned();
-        add_column(manager, "rescind_sessions", column).await?;
-        // Before this step the login was the only way.
-        let at_login = Query::update()
-            .table("rescind_sessions")
-            .value("auth_time", Expr::col("created_at"))
-            .to_owned();
-        manager.execute(at_login).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_column(manager, "rescind_sessions", "auth_time").await
-    }
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop_column(manager, "rescind_sessions", "auth_time").await
 }

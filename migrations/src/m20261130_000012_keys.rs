@@ -4,24 +4,18 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::change::drop_table;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let keys = Table::create()
+        .table("rescind_keys")
+        .col(string("id").primary_key())
+        .col(string("algorithm"))
+        .col(big_integer("issues_from"))
+        .col(big_integer("longest_token").default(0))
+        .col(big_integer_null("ended_at"))
+        .to_owned();
+    manager.create_table(keys).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let keys = Table::create()
-            .table("rescind_keys")
-            .col(string("id").primary_key())
-            .col(string("algorithm"))
-            .col(big_integer("issues_from"))
-            .col(big_integer("longest_token").default(0))
-            .col(big_integer_null("ended_at"))
-            .to_owned();
-        manager.create_table(keys).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_table(manager, "rescind_keys").await
-    }
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop_table(manager, "rescind_keys").await
 }

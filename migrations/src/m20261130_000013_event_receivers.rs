@@ -4,25 +4,19 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::change::drop_table;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("rescind_event_receivers")
+        .col(string("url").primary_key())
+        .col(uuid("log_id"))
+        .col(big_integer("position"))
+        .col(uuid_null("claimed_by"))
+        .col(big_integer("claimed_until"))
+        .col(big_integer("seen_at"))
+        .to_owned();
+    manager.create_table(table).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table("rescind_event_receivers")
-            .col(string("url").primary_key())
-            .col(uuid("log_id"))
-            .col(big_integer("position"))
-            .col(uuid_null("claimed_by"))
-            .col(big_integer("claimed_until"))
-            .col(big_integer("seen_at"))
-            .to_owned();
-        manager.create_table(table).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_table(manager, "rescind_event_receivers").await
-    }
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop_table(manager, "rescind_event_receivers").await
 }

@@ -14,26 +14,20 @@ const TABLE: &str = "rescind_revocations";
 const SQLITE_TRIGGER: &str = "CREATE TRIGGER rescind_revocations_protocol BEFORE INSERT ON rescind_revocations
     WHEN NEW.protocol = 0 BEGIN SELECT RAISE(ABORT, 'this release is too old to revoke on this database'); END";
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    add_column(manager, TABLE, big_integer("protocol").default(0).to_owned()).await?;
+    let refuse = match manager.get_database_backend() {
+        DbBackend::Postgres => "ALTER TABLE rescind_revocations ALTER COLUMN protocol DROP DEFAULT",
+        _ => SQLITE_TRIGGER,
+    };
+    manager.get_connection().execute_unprepared(refuse).await?;
+    Ok(())
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        add_column(manager, TABLE, big_integer("protocol").default(0).to_owned()).await?;
-        let refuse = match manager.get_database_backend() {
-            DbBackend::Postgres => "ALTER TABLE rescind_revocations ALTER COLUMN protocol DROP DEFAULT",
-            _ => SQLITE_TRIGGER,
-        };
-        manager.get_connection().execute_unprepared(refuse).await?;
-        Ok(())
+pub(crate) async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if manager.get_database_backend() != DbBackend::Postgres {
+        let drop = "DROP TRIGGER rescind_revocations_protocol";
+        manager.get_connection().execute_unprepared(drop).await?;
     }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.get_database_backend() != DbBackend::Postgres {
-            let drop = "DROP TRIGGER rescind_revocations_protocol";
-            manager.get_connection().execute_unprepared(drop).await?;
-        }
-        drop_column(manager, TABLE, "protocol").await
-    }
+    drop_column(manager, TABLE, "protocol").await
 }
