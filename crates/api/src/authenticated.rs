@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    ops::Deref,
     pin::Pin,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -13,6 +12,7 @@ use actix_web::{
     dev::Payload,
     http::{StatusCode, header::HeaderValue},
 };
+use derive_more::Deref;
 use jiff::{SignedDuration, Timestamp};
 use rescind_session::{
     AuthenticateError,
@@ -41,7 +41,7 @@ use crate::{
 ///
 /// **Not as `Option<Authenticated>`**, which is `None` also while the revocation check is not possible: actix drops every
 /// error there. Take [`MaybeAuthenticated`], or `Result<Authenticated, Problem>`, whose error has to be answered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deref)]
 pub struct Authenticated(Caller);
 
 /// A user whose access token was verified only: genuine and not expired. **It may have been revoked**: a user who has
@@ -54,7 +54,7 @@ pub struct Authenticated(Caller);
 ///     format!("Prices for {}", caller.user_id())
 /// }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deref)]
 pub struct VerifiedOnly(Caller);
 
 /// An [`Authenticated`] user, if there is one. It is `None` if the request has no token, or one that is refused with a
@@ -78,22 +78,6 @@ pub struct Caller {
     transport: Transport,
     /// When it was accepted.
     now: Timestamp,
-}
-
-impl Deref for Authenticated {
-    type Target = Caller;
-
-    fn deref(&self) -> &Caller {
-        &self.0
-    }
-}
-
-impl Deref for VerifiedOnly {
-    type Target = Caller;
-
-    fn deref(&self) -> &Caller {
-        &self.0
-    }
 }
 
 /// An access token as it was sent: a bearer token stays in its header, without a copy, until it is asked for.

@@ -230,7 +230,7 @@ impl Trust {
 }
 
 /// An entry of the log, with its identity: the position of a lost commit is assigned a second time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct LogPosition {
     /// Its position.
     pub position: Position,

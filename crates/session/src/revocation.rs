@@ -101,7 +101,7 @@ impl EndReason {
 }
 
 /// A position in the revocation log. Positions follow the order of commits, and none is given twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(u64);
 
 impl Position {

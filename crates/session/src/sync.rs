@@ -124,7 +124,7 @@ impl Writing {
 }
 
 /// How far a log has been synced.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct SyncPosition {
     pub(crate) log: Option<LogId>,
     pub(crate) to: Position,
@@ -140,17 +140,6 @@ impl SyncPosition {
             self.seen
         } else {
             begin
-        }
-    }
-}
-
-impl Default for SyncPosition {
-    fn default() -> Self {
-        Self {
-            log: None,
-            to: Position::START,
-            seen: LogPosition::START,
-            timeline: 0,
         }
     }
 }

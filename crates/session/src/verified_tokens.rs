@@ -15,7 +15,7 @@
 //! queues each read for later bookkeeping and brings a dozen crates; an own map with a queue, which would be
 //! ours to test.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 #[cfg(feature = "token-cache")]
@@ -51,7 +51,9 @@ impl<K, V> Cache<K, V> {
     }
 }
 
-/// Verifies tokens, and remembers those that were accepted.
+/// Verifies tokens, and remembers those that were accepted. `Debug` prints no claims.
+#[derive(derive_more::Debug)]
+#[debug("{:?}", self.stats())]
 pub struct VerifiedTokens(Option<Cache<TokenDigest, GenuineToken>>);
 
 /// How a cache of verified tokens was used since it was made.
@@ -128,12 +130,5 @@ impl VerifiedTokens {
             entries: cache.len() as u64,
             capacity: cache.capacity(),
         }
-    }
-}
-
-/// Prints no claims.
-impl fmt::Debug for VerifiedTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.stats().fmt(f)
     }
 }

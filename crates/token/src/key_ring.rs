@@ -4,7 +4,7 @@
 //! until the longest token that it signed has expired. A token's `kid` names its key, so at most one signature is
 //! checked; trying all keys would let a stranger multiply the work.
 
-use std::{ops::Deref, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -36,9 +36,10 @@ pub enum SignError {
 }
 
 /// The keys of a service: one signs, all verify. It dereferences to the [`VerifyingKeys`], the active one first.
-#[derive(Debug)]
+#[derive(Debug, derive_more::Deref)]
 pub struct KeyRing {
     active: Arc<SigningKey>,
+    #[deref]
     verifying: VerifyingKeys,
 }
 
@@ -116,12 +117,4 @@ fn short(token: String) -> Result<String, SignError> {
         return Err(SignError::TooLong);
     }
     Ok(token)
-}
-
-impl Deref for KeyRing {
-    type Target = VerifyingKeys;
-
-    fn deref(&self) -> &VerifyingKeys {
-        &self.verifying
-    }
 }

@@ -3,8 +3,6 @@
 //! Keys are read from a PEM file, made from a shared secret, or generated here. A generated key is read back the same
 //! way as a stored one, so that there is one set of checks.
 
-use std::fmt;
-
 use aws_lc_rs::{
     encoding::AsDer,
     hmac,
@@ -26,6 +24,8 @@ const PEM_LABEL: &str = "PRIVATE KEY";
 /// A key that signs access tokens.
 ///
 /// `Debug` shows its name and algorithm only; the private part is wiped when the key is dropped.
+#[derive(derive_more::Debug)]
+#[debug("SigningKey({}, {})", self.kid(), self.algorithm())]
 pub struct SigningKey {
     parsed: Parsed,
     /// As it was read: PKCS#8, or the bytes of a shared secret.
@@ -164,15 +164,6 @@ impl SigningKey {
             }
             Parsed::Hs256(key) => jws::encode(hmac::sign(key, message).as_ref()),
         })
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("kid", &self.kid())
-            .field("algorithm", &self.algorithm())
-            .finish_non_exhaustive()
     }
 }
 

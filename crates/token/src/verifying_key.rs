@@ -6,7 +6,7 @@
 //! token. So this crate takes only the forms of keys from it and calls nothing that guesses: not `encode`, not
 //! `decode`, and for thumbprints not `Jwk::thumbprint` either.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use aws_lc_rs::{
     digest, hmac,
@@ -87,7 +87,8 @@ pub enum KeyError {
 /// A key that verifies access tokens: public, except for HS256.
 ///
 /// `Debug` shows its name and algorithm only.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("VerifyingKey({kid}, {algorithm})")]
 pub struct VerifyingKey {
     kid: String,
     algorithm: Algorithm,
@@ -205,15 +206,6 @@ impl VerifyingKey {
             DecodingKeyKind::SecretOrDer(bytes) => [bytes, &[]],
             DecodingKeyKind::RsaModulusExponent { n, e } => [n, e],
         }
-    }
-}
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingKey")
-            .field("kid", &self.kid)
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
     }
 }
 

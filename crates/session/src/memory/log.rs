@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Entries by position, with indexes by scope, by user, and by the time from which an entry may be removed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Log {
     entries: BTreeMap<Position, Revocation>,
     by_scope: HashMap<Scope, Position>,
@@ -22,18 +22,6 @@ pub(super) struct Log {
     by_until: BTreeSet<(Timestamp, Position)>,
     /// The last position assigned. Kept after its entry is pruned, or it would be assigned again.
     last: Position,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            by_scope: HashMap::new(),
-            by_user: HashMap::new(),
-            by_until: BTreeSet::new(),
-            last: Position::START,
-        }
-    }
 }
 
 impl Log {

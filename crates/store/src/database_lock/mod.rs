@@ -25,7 +25,7 @@ mod locked_blacklist;
 
 #[cfg(feature = "sqlite")]
 use std::path::Path;
-use std::{error::Error, fmt, io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 use rescind_session::ports::StoreError;
 
@@ -84,6 +84,8 @@ pub struct DatabaseLost;
 /// On SQLite, claim it before the file is opened and drop it after the file was closed
 /// ([`SqlStore::close_connections`](crate::SqlStore::close_connections)). A process must not claim one file twice:
 /// closing a descriptor of the file releases SQLite's own locks.
+#[derive(derive_more::Debug)]
+#[debug("DatabaseLock(holds: {})", self.holds())]
 pub struct DatabaseLock(Lock, LockMode);
 
 enum Lock {
@@ -182,11 +184,5 @@ impl DatabaseLock {
             #[cfg(feature = "postgres")]
             Lock::Session(kept) => kept.when_regained(Box::new(act)),
         }
-    }
-}
-
-impl fmt::Debug for DatabaseLock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DatabaseLock").field("holds", &self.holds()).finish()
     }
 }

@@ -39,7 +39,6 @@ pub use reader::RedisReader;
 pub use replicated::ReplicatedBlacklist;
 
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -114,7 +113,9 @@ rescind_session::__setters!(RedisSettings {
     namespace: String,
 });
 
-/// The blacklist in Redis, shared by every node.
+/// The blacklist in Redis, shared by every node. `Debug` never prints the URL: it may contain a password.
+#[derive(derive_more::Debug)]
+#[debug("RedisBlacklist({keys:?})")]
 pub struct RedisBlacklist {
     pool: Pool<Connections>,
     /// The connection of the checks.
@@ -124,15 +125,6 @@ pub struct RedisBlacklist {
     timeout: Duration,
     /// This node in the table of holders.
     seat: Seat,
-}
-
-/// Never prints the URL: it may contain a password.
-impl fmt::Debug for RedisBlacklist {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisBlacklist")
-            .field("keys", &self.keys)
-            .finish_non_exhaustive()
-    }
 }
 
 impl RedisBlacklist {

@@ -28,7 +28,7 @@ use rescind_session::{
     supervise,
 };
 use rescind_token::{SessionId, TokenId};
-use tokio::{task::AbortHandle, time::sleep};
+use tokio::{task::JoinSet, time::sleep};
 use uuid::Uuid;
 
 use super::{
@@ -46,7 +46,8 @@ pub struct ReplicatedBlacklist {
     state: Mutex<State>,
     /// Until when the copy may answer, in nanoseconds since boot: what a check reads.
     until: AtomicU64,
-    renewing: OnceLock<AbortOnDrop>,
+    /// Ends when it is dropped.
+    renewing: OnceLock<JoinSet<()>>,
     own: Weak<Self>,
 }
 
@@ -62,15 +63,6 @@ struct State {
 
 /// How long a node is without a lease before it says so.
 const LONG: Duration = Duration::from_secs(30);
-
-#[derive(Debug)]
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
 
 impl ReplicatedBlacklist {
     /// How long a lease is, if nothing else is said.
@@ -129,7 +121,7 @@ impl ReplicatedBlacklist {
         self.renewing.get_or_init(|| {
             let own = self.own.clone();
             let task = supervise("renewing the lease of the copy", move || renew_for_ever(own.clone()));
-            AbortOnDrop(tokio::spawn(task).abort_handle())
+            JoinSet::from_iter([task])
         });
     }
 

@@ -73,13 +73,16 @@ local function table_of(log, timeline, nonce, holders, newest)
 end
 ";
 
-/// Stores an entry in a key, and puts it down for the index. Of two values the later one stays. Returns how long Redis
-/// keeps it. The index gets many at once, since each command of a script costs as much as what it does.
+/// Stores an entry in a key, and puts it down for the index. Of two values the later one stays. The index gets many at
+/// once, since each command of a script costs as much as what it does, and lasts as long as the last of them.
 const KEEP: &str = r"
-local kept_now = {}
+local kept_now, longest = {}, -1
 local function add_to(index)
     for i = 1, #kept_now, 1000 do
         redis.call('ZADD', index, unpack(kept_now, i, math.min(i + 999, #kept_now)))
+    end
+    if longest > redis.call('PTTL', index) then
+        redis.call('PEXPIRE', index, string.format('%.0f', longest))
     end
 end
 local function keep(key, ends, stays)
@@ -94,7 +97,7 @@ local function keep(key, ends, stays)
     end
     kept_now[#kept_now + 1] = ends
     kept_now[#kept_now + 1] = key
-    return tonumber(stays)
+    longest = math.max(longest, tonumber(stays))
 end
 ";
 
@@ -179,14 +182,10 @@ end
 if not holds then
     return {server, 0}
 end
-local longest = -1
 for i = 4, #KEYS do
-    longest = math.max(longest, keep(KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2]))
+    keep(KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2])
 end
 add_to(KEYS[3])
-if longest > redis.call('PTTL', KEYS[3]) then
-    redis.call('PEXPIRE', KEYS[3], string.format('%.0f', longest))
-end
 -- Last, so that a replica that has the mark has the entries.
 if ARGV[5] == 'advance' and tonumber(position) < tonumber(ARGV[7]) then
     redis.call('SET', KEYS[1], table.concat({log, server, ARGV[7], ARGV[8]}, ' '), 'PX', ARGV[4])
@@ -206,14 +205,10 @@ pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
         KEEP,
         r"
 -- The entries first: with full memory Redis refuses the first write of a script, and no later one.
-local longest = -1
 for i = 5, #KEYS do
-    longest = math.max(longest, keep(KEYS[i], ARGV[3 * i - 10], ARGV[3 * i - 9]))
+    keep(KEYS[i], ARGV[3 * i - 10], ARGV[3 * i - 9])
 end
 add_to(KEYS[2])
-if longest > redis.call('PTTL', KEYS[2]) then
-    redis.call('PEXPIRE', KEYS[2], string.format('%.0f', longest))
-end
 local term = table_of(ARGV[1], ARGV[2], ARGV[3], KEYS[3], KEYS[4])
 if term == '' then
     return {server, '', {}}

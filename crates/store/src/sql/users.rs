@@ -110,10 +110,7 @@ impl UserStore for SqlStore {
         self.retry(|| async {
             let transaction = self.begin().await?;
             let update = user::Entity::update_many()
-                .set(user::ActiveModel {
-                    kind: Set(if disabled { DISABLED } else { PERSON }.to_owned()),
-                    ..user::ActiveModel::default()
-                })
+                .col_expr(user::Column::Kind, Expr::val(if disabled { DISABLED } else { PERSON }))
                 .filter(user::Column::Id.eq(id.as_str()))
                 .filter(user::Column::Kind.is_in([DISABLED, PERSON]));
             let rows = update.exec(&transaction).await?.rows_affected;
