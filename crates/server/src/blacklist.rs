@@ -18,10 +18,7 @@ use crate::{
     settings::{BlacklistRead, Redis, Settings},
 };
 
-/// The blacklist that the settings choose, not yet connected.
-///
-/// # Errors
-/// `REDIS_URL` cannot be read.
+/// The blacklist that the settings choose, not yet connected. Fails if `REDIS_URL` cannot be read.
 pub(crate) fn chosen(settings: &Settings) -> Result<ChosenBlacklist, Failure> {
     Ok(match (directly(settings)?, &settings.storage.redis) {
         (
@@ -35,10 +32,8 @@ pub(crate) fn chosen(settings: &Settings) -> Result<ChosenBlacklist, Failure> {
     })
 }
 
-/// The same, read directly: for a command, which ends before a copy is worth its filling.
-///
-/// # Errors
-/// `REDIS_URL` cannot be read.
+/// The same, read directly: for a command, which ends before a copy is worth its filling. Fails if `REDIS_URL` cannot
+/// be read.
 pub(crate) fn directly(settings: &Settings) -> Result<ChosenBlacklist, Failure> {
     let Some(redis) = &settings.storage.redis else {
         return Ok(ChosenBlacklist::InProcess(Arc::new(MemoryBlacklist::new())));
@@ -62,10 +57,8 @@ pub(crate) fn in_process(blacklist: &ChosenBlacklist) -> Option<Arc<MemoryBlackl
 
 /// Checks that Redis is usable. One that does not answer is no error: it may answer later.
 ///
-/// Runs under every policy: a node whose policy never checks the blacklist still fills it, for the nodes that do.
-///
-/// # Errors
-/// [`Failure::Redis`] if the configuration has to be changed first.
+/// Runs under every policy: a node whose policy never checks the blacklist still fills it, for the nodes that do. Fails
+/// if the configuration has to be changed first.
 pub(crate) async fn verify(blacklist: &ChosenBlacklist, policy: &Policy) -> Result<(), Failure> {
     let Some(redis) = blacklist.redis() else {
         return Ok(());

@@ -20,10 +20,7 @@ use crate::{
     users,
 };
 
-/// Runs a command.
-///
-/// # Errors
-/// [`Failure`]; steps printed before it are done.
+/// Runs a command. Steps printed before a failure are done.
 pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
     match command {
         Command::Migrate(migrate) => move_schema(migrate, settings).await,

@@ -28,11 +28,8 @@ const UNTIL_SETTLED: Duration = Duration::from_secs(20);
 /// How long a stop waits for connections that are in use, and for a write-ahead log to be moved into its file.
 const UNTIL_CLOSED: Duration = Duration::from_secs(10);
 
-/// Locks the database: for this process alone, or shared with others that use one blacklist.
-///
-/// # Errors
-/// [`Failure::LockMode`] if another process holds a lock that excludes this one; [`Failure::Public`] if everybody can write
-/// to its files.
+/// Locks the database: for this process alone, or shared with others that use one blacklist. Fails if another process
+/// holds a lock that excludes this one, or if everybody can write to its files.
 pub(crate) async fn claim(storage: &Storage, lock_mode: LockMode) -> Result<Arc<DatabaseLock>, Failure> {
     refuse_public_files(storage)?;
     let database_lock = match &storage.database {
@@ -66,10 +63,8 @@ fn refuse_public_files(storage: &Storage) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until no earlier holder can believe that it still holds the lock.
-///
-/// # Errors
-/// [`Failure::Unsettled`] if the lock was lost meanwhile and cannot be taken again.
+/// Waits until no earlier holder can believe that it still holds the lock. Fails if the lock was lost meanwhile and
+/// cannot be taken again.
 pub(crate) async fn settled(database_lock: &DatabaseLock) -> Result<(), Failure> {
     tokio::time::timeout(UNTIL_SETTLED, database_lock.settled())
         .await
@@ -93,10 +88,8 @@ pub(crate) async fn connect(settings: &Settings) -> Result<SqlStore, Failure> {
     })
 }
 
-/// Connects, and migrates the embedded database. A database from `DATABASE_URL` is migrated by its owner.
-///
-/// # Errors
-/// [`Failure`], also if the schema does not fit.
+/// Connects, and migrates the embedded database. A database from `DATABASE_URL` is migrated by its owner. Fails if the
+/// schema does not fit.
 pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
     let store = connect(settings).await?;
     match &settings.storage.database {
@@ -107,10 +100,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<SqlStore, Failure> {
     Ok(store)
 }
 
-/// Loads the keys and claims the database for them. If no node has used it yet, missing keys are made.
-///
-/// # Errors
-/// [`Failure`], also if the database belongs to other keys.
+/// Loads the keys and claims the database for them. If no node has used it yet, missing keys are made. Fails if the
+/// database belongs to other keys.
 pub(crate) async fn load_keys(
     settings: &Settings,
     store: &SqlStore,
@@ -156,10 +147,7 @@ pub(crate) async fn load_keys(
 /// Claims the database for these keys, and returns its record of them. `remembered`: the newest instant of the high-water mark.
 ///
 /// An unclaimed database gets an issue floor if the keys are older than this start. So does one that the keys return to after
-/// use with another: it lacks the revocations made there.
-///
-/// # Errors
-/// [`Failure::ForeignKeys`] if it belongs to other keys.
+/// use with another: it lacks the revocations made there. Fails if it belongs to other keys.
 pub(crate) async fn claim_for(
     settings: &Settings,
     store: &SqlStore,

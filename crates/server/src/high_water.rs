@@ -74,10 +74,8 @@ impl HighWaterMark {
     }
 
     /// Compares a database with the mark, and returns the mark: the highest position of its log, and the newest instant of
-    /// all logs. Also raises the mark in Redis; a Redis that does not answer gets it later.
-    ///
-    /// # Errors
-    /// [`Failure::OlderDatabase`] if the database's log ends before the mark.
+    /// all logs. Also raises the mark in Redis; a Redis that does not answer gets it later. Fails if the database's log
+    /// ends before the mark.
     pub(crate) async fn compare(&self, store: &SqlStore) -> Result<HighWater, Failure> {
         let mut known = store.high_water().await?;
         let mut remembered = known;
@@ -134,10 +132,7 @@ impl HighWaterMark {
         Ok(remembered)
     }
 
-    /// Compares a database with the mark, and raises the mark.
-    ///
-    /// # Errors
-    /// As [`compare`](Self::compare); [`Failure::Mark`] if no place is writable.
+    /// Compares a database with the mark, and raises the mark. Fails like that, and if no place is writable.
     pub(crate) async fn raise(&self, store: &SqlStore) -> Result<HighWater, Failure> {
         self.compare(store).await?;
         let known = store.high_water().await?;
@@ -171,10 +166,7 @@ impl HighWaterMark {
         }
     }
 
-    /// Replaces the mark by the end of the database's log.
-    ///
-    /// # Errors
-    /// [`Failure::Mark`] if an existing mark cannot be replaced.
+    /// Replaces the mark by the end of the database's log. Fails if an existing mark cannot be replaced.
     pub(crate) async fn reset(&self, store: &SqlStore) -> Result<(), Failure> {
         let known = store.high_water().await?;
         for place in self.places.iter().filter(|place| place.join(FILE).exists()) {

@@ -21,10 +21,7 @@ const BY_DEFAULT: &str = "info,actix_server=warn,sea_orm_migration=warn";
 /// The prefix of Rescind's own crates, as log targets spell it.
 const OWN: &str = "rescind";
 
-/// Begins to log, unless the program has set a subscriber.
-///
-/// # Errors
-/// `RUST_LOG` is wrong.
+/// Begins to log, unless the program has set a subscriber. Fails if `RUST_LOG` is wrong.
 pub(crate) fn begin() -> Result<(), Faults> {
     let wrong = |_| {
         let must = "must be a level or targets with levels, such as info or rescind_session=debug,warn";

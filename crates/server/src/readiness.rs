@@ -33,10 +33,8 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Tries once. If that fails for a reason that may pass, goes on trying in the background.
-    ///
-    /// # Errors
-    /// `before_ready` failed, and the blacklist is not in Redis.
+    /// Tries once. If that fails for a reason that may pass, goes on trying in the background. Fails if `before_ready`
+    /// fails, and the blacklist is not in Redis.
     pub(crate) async fn begin(self) -> Result<(), Failure> {
         let ready = Arc::new(self);
         let trying = Arc::clone(&ready);

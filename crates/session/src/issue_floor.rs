@@ -27,9 +27,6 @@ const NONE: i64 = ISSUE_FLOOR_UNKNOWN + 1;
 impl SessionService {
     /// Reads the issue floor and the newest time from the store. The floor is never lowered while the program runs. The
     /// first check, the first login and each [`sync_blacklist`](Self::sync_blacklist) call this.
-    ///
-    /// # Errors
-    /// The store failed.
     pub async fn load_issue_floor(&self) -> Result<(), StoreError> {
         let instants = self.ports.sessions.store_clock().await?;
         let newest = instants.newest.map_or(i64::MIN, Timestamp::as_millisecond);
@@ -52,10 +49,7 @@ impl SessionService {
         Ok(self.issues_from().is_some_and(|from| claims.issued_at < from))
     }
 
-    /// Waits until a token that is issued now is accepted.
-    ///
-    /// # Errors
-    /// [`Unavailable::Clock`] if that takes longer than 20 s.
+    /// Waits until a token that is issued now is accepted. Fails if that takes longer than 20 s.
     pub(crate) async fn until_tokens_count(&self) -> Result<(), Unavailable> {
         self.know_issue_floor().await?;
         let Some(from) = self.issues_from() else { return Ok(()) };

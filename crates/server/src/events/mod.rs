@@ -67,8 +67,7 @@ pub(crate) struct Transmitter {
 }
 
 impl Transmitter {
-    /// # Errors
-    /// The keys cannot be published, or there is no HTTP client.
+    /// Fails if the keys cannot be published, or if there is no HTTP client.
     pub(crate) fn new(events: &Events, store: SqlStore, service: SessionService, alone: bool) -> Result<Self, Failure> {
         if !events.receivers.is_empty() && service.keys().ring.active().algorithm().is_symmetric() {
             let must =

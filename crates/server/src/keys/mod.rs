@@ -99,10 +99,8 @@ impl KeySet {
         self.files.iter().find(|file| file.id == id)
     }
 
-    /// The keys with these two issuing, or any others in place of one that is not here; those that pass verify.
-    ///
-    /// # Errors
-    /// [`KeysError`] if there is no key of a kind, or there are too many refresh keys.
+    /// The keys with these two issuing, or any others in place of one that is not here; those that pass verify. Fails
+    /// if there is no key of a kind, or if there are too many refresh keys.
     pub(crate) fn keys(&self, issuing: [&str; 2], verifies: impl Fn(&str) -> bool) -> Result<Keys, KeysError> {
         let missing = || KeysError::Missing {
             path: self.directory.clone(),
@@ -137,8 +135,6 @@ impl KeySet {
         Ok(Keys { ring, refresh })
     }
 
-    /// # Errors
-    /// As [`keys`](Self::keys).
     pub(crate) fn fingerprint(&self) -> Result<String, KeysError> {
         let keys = self.keys([""; 2], |_| true)?;
         Ok(RingFingerprint::of(&keys.ring, &keys.refresh).to_string())
@@ -146,10 +142,7 @@ impl KeySet {
 }
 
 impl KeyDirectory {
-    /// The directory at a path. It is made with the first key.
-    ///
-    /// # Errors
-    /// [`KeysError`], also if others can write to it.
+    /// The directory at a path. It is made with the first key. Fails if others can write to it.
     pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
         let failed = KeysError::file(path, "opened");
         let mode = match fs::metadata(path) {
@@ -218,10 +211,7 @@ impl KeyDirectory {
         old.into_values().try_for_each(|path| delete(&path))
     }
 
-    /// Reads the keys that are there.
-    ///
-    /// # Errors
-    /// [`KeysError`], also if there is no key of a kind, or two files hold keys of one id.
+    /// Reads the keys that are there. Fails if there is no key of a kind, or if two files hold keys of one id.
     pub(crate) fn load(&self) -> Result<KeySet, KeysError> {
         let found = self.files()?;
         if !found.is_complete() {

@@ -163,10 +163,7 @@ impl Plan {
         shorter.map(|record| record.id.clone()).collect()
     }
 
-    /// The same with the keys of a directory.
-    ///
-    /// # Errors
-    /// [`KeysError`] if the directory has no key of a kind.
+    /// The same with the keys of a directory. Fails if the directory has no key of a kind.
     pub(crate) fn with(&self, set: &KeySet) -> Result<KeySchedule, KeysError> {
         let keys = |ids: &[String; 2]| set.keys(ids.each_ref().map(String::as_str), |id| self.verifying.contains(id));
         let first = self

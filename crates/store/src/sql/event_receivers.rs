@@ -36,9 +36,6 @@ impl SqlStore {
     /// Claims a receiver for this node, or renews its claim, for that long. Returns the acknowledged position, or `None`
     /// if another node holds it. A new receiver begins at the end of the log. With `alone` another node's claim does not
     /// count: for a node that has locked the database for itself.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
     pub async fn claim_event_receiver(
         &self,
         url: &str,

@@ -75,9 +75,6 @@ pub struct RecordedRing {
 
 impl SqlStore {
     /// The keys that are recorded.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
     pub async fn recorded_ring(&self) -> Result<RecordedRing, StoreError> {
         let rows = self.retry(|| async {
             let rows = key::Entity::find()
@@ -157,9 +154,6 @@ impl SqlStore {
     }
 
     /// Records that these keys issue tokens that can be accepted for so long. A larger value stays.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
     pub async fn raise_longest_token(&self, ids: &[String], longest: Duration) -> Result<(), StoreError> {
         let raise = || async {
             let longest = millis_later(0, longest);
@@ -182,9 +176,6 @@ impl SqlStore {
     /// latest known time outside of the database: now, or a later instant that was recorded there. The first claim then
     /// records, in the same transaction, an issue floor [`ISSUE_FLOOR_MARGIN`] after it and after the database's own
     /// clock.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
     pub async fn claim_fingerprint(&self, fingerprint: &str, newest: Option<Timestamp>) -> Result<Claimed, StoreError> {
         self.retry(|| async {
             let transaction = self.begin().await?;
@@ -214,9 +205,6 @@ impl SqlStore {
     }
 
     /// The fingerprint of the keys that the database belongs to, if it belongs to some already.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the database cannot answer.
     pub async fn fingerprint(&self) -> Result<Option<String>, StoreError> {
         let row = self.retry(|| async { Ok(Entity::find_by_id(THE_ROW).one(&self.readers).await?) });
         Ok(row.await?.map(|row| row.fingerprint))

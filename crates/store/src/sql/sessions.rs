@@ -313,9 +313,6 @@ impl SqlStore {
     }
 
     /// The current values of the database.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it does not answer.
     pub async fn high_water(&self) -> Result<HighWater, StoreError> {
         self.retry(|| async {
             let (seen, head) = (newest_seen(&self.readers).await?, self.log_head().await?);
