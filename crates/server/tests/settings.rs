@@ -8,7 +8,8 @@
 use std::{ffi::OsString, time::Duration};
 
 use rescind_server::{
-    clap::{Args, Command, FromArgMatches},
+    CommandLine,
+    clap::{Args, Command, CommandFactory, FromArgMatches},
     settings::{BlacklistRead, Database, Given, Settings},
 };
 use rescind_session::{Preset, token::Algorithm};
@@ -331,4 +332,21 @@ fn a_text_setting_that_is_not_utf8_is_refused() {
     let given = parsed([OsString::from_vec(b"--audience=\xff".to_vec())]);
     let said = Settings::judge(&given).unwrap_err().to_string();
     assert!(said.starts_with("RESCIND_AUDIENCE"), "{said}");
+}
+
+#[test]
+fn the_command_line_passes_claps_checks() {
+    CommandLine::command().debug_assert();
+}
+
+#[test]
+fn a_flag_is_named_like_its_variable() {
+    for argument in command().get_arguments() {
+        let (flag, variable) = (
+            argument.get_long().unwrap(),
+            argument.get_env().unwrap().to_str().unwrap(),
+        );
+        let expected = variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-");
+        assert_eq!(flag, expected);
+    }
 }

@@ -18,18 +18,3 @@ impl fmt::Display for ErrorChain<'_> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ports::StoreError;
-
-    #[test]
-    fn an_error_prints_with_its_causes() {
-        let error = StoreError::unavailable(std::io::Error::other("the disk is on fire"));
-        assert_eq!(
-            ErrorChain(&error).to_string(),
-            "the store is unavailable: the disk is on fire"
-        );
-    }
-}

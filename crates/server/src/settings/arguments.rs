@@ -250,27 +250,3 @@ given! {
     /// What this node is called, where there are several. Every answer says it, in X-Rescind-Node. [default: none]
     node: "RESCIND_NODE", "NAME";
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_passes_claps_checks() {
-        CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn a_flag_is_named_like_its_variable() {
-        for argument in Given::augment_args(clap::Command::new("x")).get_arguments() {
-            let (flag, variable) = (
-                argument.get_long().unwrap(),
-                argument.get_env().unwrap().to_str().unwrap(),
-            );
-            let expected = variable.trim_start_matches("RESCIND_").to_lowercase().replace('_', "-");
-            assert_eq!(flag, expected);
-        }
-    }
-}

@@ -30,4 +30,5 @@ mod requests;
 mod status_list;
 mod token_cache;
 mod two_steps;
+mod user;
 mod world;

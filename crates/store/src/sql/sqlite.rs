@@ -245,21 +245,6 @@ async fn read_pragma(database: &DatabaseConnection, pragma: &str) -> Result<Stri
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_path_in_a_url_is_decoded_like_in_sqlx() {
-        for (url, path) in [
-            ("data/rescind.db", "data/rescind.db"),
-            ("//data/rescind.db", "data/rescind.db"),
-            ("///var/lib/rescind.db", "/var/lib/rescind.db"),
-            ("/var/lib/rescind.db", "/var/lib/rescind.db"),
-            ("a%3Fb%20c.db", "a?b c.db"),
-        ] {
-            assert_eq!(decoded(url).unwrap(), Path::new(path), "{url}");
-        }
-        assert!(matches!(decoded(""), Err(ConnectError::NoFile)));
-        assert!(matches!(decoded("//"), Err(ConnectError::NoFile)));
-    }
-
     #[tokio::test]
     async fn every_writing_connection_keeps_the_guarantees() {
         let directory = tempfile::tempdir().unwrap();

@@ -167,3 +167,35 @@ async fn an_unreachable_redis_is_reported() {
         assert!(error.may_pass() && !error.is_url_error(), "{url}: {error:?}");
     }
 }
+
+#[test]
+fn an_unreadable_url_is_an_error_that_does_not_quote_it() {
+    for (url, says) in [
+        ("secret", "must begin with"),
+        ("http://secret", "must begin with"),
+        ("redis+unix:///secret", "must begin with"),
+        ("redis:secret", "must begin with"),
+        ("redis://", "names no server"),
+        ("redis://:secret@", "names no server"),
+        ("redis://:secret@:6379", "names no server"),
+        ("redis://:secret@host:port", "names no server"),
+        ("redis+cluster://:secret@a,,b", "names no server"),
+        ("redis://:sec/ret@host", "no number"),
+        ("redis://:secret@host/secret", "no number"),
+        ("redis://host/-1", "no number"),
+        ("redis://host?password=secret", "no parameters"),
+        ("rediss://:secret@host#insecure", "no parameters"),
+        ("redis+cluster://:secret@host/1", "only one"),
+        ("redis+sentinel://:secret@host", "names no primary"),
+        ("redis+sentinel://:secret@host/name/secret", "no number"),
+    ] {
+        let error = RedisBlacklist::unconnected(url, &settings()).unwrap_err();
+        assert!(error.is_url_error());
+        let words = format!("{error} {error:?}");
+        assert!(words.contains(says), "{url}: {words}");
+        assert!(
+            words.contains("REDIS_URL") && !words.contains("secret"),
+            "{url}: {words}"
+        );
+    }
+}

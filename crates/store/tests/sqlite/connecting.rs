@@ -1,9 +1,9 @@
 //! Connecting by a URL, and the errors of a wrong one.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use rescind_session::ports::SessionStore;
-use rescind_store::{ConnectError, SqlSettings, SqlStore};
+use rescind_store::{ConnectError, SqlSettings, SqlStore, sqlite_file};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use crate::fixture::{Place, opened};
@@ -212,4 +212,19 @@ async fn a_wrong_url_and_an_unopenable_file_are_different_errors() {
     std::fs::write(place.file(), "").unwrap();
     let below_a_file = format!("sqlite:{}/rescind.db", place.file().display());
     assert!(!refused(&below_a_file).await.is_url_error());
+}
+
+#[test]
+fn a_path_in_a_url_is_decoded_like_in_sqlx() {
+    for (url, path) in [
+        ("data/rescind.db", "data/rescind.db"),
+        ("//data/rescind.db", "data/rescind.db"),
+        ("///var/lib/rescind.db", "/var/lib/rescind.db"),
+        ("/var/lib/rescind.db", "/var/lib/rescind.db"),
+        ("a%3Fb%20c.db", "a?b c.db"),
+    ] {
+        assert_eq!(sqlite_file(&format!("sqlite:{url}")).unwrap(), Path::new(path), "{url}");
+    }
+    assert!(matches!(sqlite_file("sqlite:"), Err(ConnectError::NoFile)));
+    assert!(matches!(sqlite_file("sqlite://"), Err(ConnectError::NoFile)));
 }
