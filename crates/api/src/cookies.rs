@@ -12,9 +12,6 @@
 //! another tab has logged in again, and would log that tab out. Cookies with revoked tokens are harmless; they lead to
 //! the login.
 //!
-//! **Names** begin with [`Settings::cookie_prefix`](crate::Settings::cookie_prefix), because cookies ignore ports: without
-//! it two instances on one host would overwrite each other's.
-//!
 //! **The third cookie, `rescind_left`, is for the back button.** Chromium keeps the page that a person leaves in its
 //! memory, even one with `no-store`. It shows the page again on "back", unless an `HttpOnly` cookie has changed since
 //! the visit began. For a page that was part of the login's redirect, the visit began without tokens; the logout leaves

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 
 use crate::revocation::Revocation;
@@ -27,44 +24,26 @@ pub struct Counts {
     pub hashing: usize,
 }
 
-/// The counters.
+/// The counts. Logins, refreshes and logouts change them; a check of a token does not.
 #[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) logins: Counter,
-    pub(crate) refused_logins: Counter,
-    pub(crate) refreshes: Counter,
-    revocations: Mutex<BTreeMap<&'static str, u64>>,
-}
-
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub(crate) struct Counters(Mutex<Counts>);
 
 impl Counters {
-    pub(crate) fn add(&self, revocations: &[Revocation]) {
-        let mut counts = self.revocations.lock().unwrap_or_else(PoisonError::into_inner);
-        for revocation in revocations {
-            *counts.entry(revocation.cause.name()).or_default() += 1;
-        }
+    pub(crate) fn add(&self, add: impl FnOnce(&mut Counts)) {
+        add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn add_revocations(&self, revocations: &[Revocation]) {
+        self.add(|counts| {
+            for revocation in revocations {
+                *counts.revocations.entry(revocation.cause.name()).or_default() += 1;
+            }
+        });
     }
 
     /// What was counted; `hashing` is known elsewhere.
     pub(crate) fn read(&self, hashing: usize) -> Counts {
-        Counts {
-            logins: self.logins.get(),
-            refused_logins: self.refused_logins.get(),
-            refreshes: self.refreshes.get(),
-            revocations: self.revocations.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            hashing,
-        }
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Counts { hashing, ..counts }
     }
 }

@@ -108,7 +108,7 @@ impl LoginAttempt {
             if let Some(unclaimed) = unclaimed {
                 unclaimed.claim();
             }
-            self.service.parts.counters.logins.add_one();
+            self.service.parts.counters.add(|counts| counts.logins += 1);
             return Ok(issued);
         }
         let taken = StoreError::unavailable("other logins took each drawn place in the status lists");
@@ -315,7 +315,7 @@ impl SessionService {
                 Ok(attempt)
             }
             _ => {
-                self.parts.counters.refused_logins.add_one();
+                self.parts.counters.add(|counts| counts.refused_logins += 1);
                 Err(LoginError::InvalidCredentials)
             }
         }

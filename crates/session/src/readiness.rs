@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// Why a service is not ready.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotReady {
     /// The users or the sessions cannot be read.
@@ -23,6 +24,7 @@ pub enum NotReady {
     Database(#[source] Unavailable),
     /// The database can be read, but refused the last test write.
     #[error("the database refuses writes")]
+    #[strum(serialize = "database")]
     Writes,
     /// The time is not known.
     #[error("the time is not known")]
@@ -41,6 +43,7 @@ pub enum NotReady {
     ),
     /// The blacklist answers, but may lack revocations.
     #[error("the revocation log has not been synced to the blacklist for too long")]
+    #[strum(serialize = "blacklist_behind")]
     Behind,
     /// [`SessionService::run_maintenance`] has ended, or has panicked and not restarted yet.
     #[error("the maintenance of the stores does not run")]
@@ -50,23 +53,14 @@ pub enum NotReady {
     Lock,
     /// The database has lost commits, and every session is being closed.
     #[error("the database has lost commits: every session is being closed")]
+    #[strum(serialize = "database_lost_commits")]
     LostCommits,
 }
 
 impl NotReady {
     /// A stable word for programs.
     pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Database(_) | Self::Writes => "database",
-            Self::Clock(_) => "clock",
-            Self::Keys(_) => "keys",
-            Self::Blacklist(_) => "blacklist",
-            Self::BlacklistRebuilding(_) => "blacklist_rebuilding",
-            Self::Behind => "blacklist_behind",
-            Self::Maintenance => "maintenance",
-            Self::Lock => "lock",
-            Self::LostCommits => "database_lost_commits",
-        }
+        self.into()
     }
 }
 

@@ -117,7 +117,7 @@ impl SessionService {
                         device: device.clone(),
                     };
                     if let Some(issued) = self.rotate(deadline, session, minted, rotation).await? {
-                        self.parts.counters.refreshes.add_one();
+                        self.parts.counters.add(|counts| counts.refreshes += 1);
                         return Ok(issued);
                     }
                 }
@@ -126,7 +126,7 @@ impl SessionService {
                     let sessions = self.ports.sessions.clone();
                     self.write(deadline, async move { sessions.try_write().await }).await?;
                     let issued = self.repeat(&session, extra, now)?;
-                    self.parts.counters.refreshes.add_one();
+                    self.parts.counters.add(|counts| counts.refreshes += 1);
                     return Ok(issued);
                 }
                 Judgement::Expired => return Err(RefreshError::Expired),

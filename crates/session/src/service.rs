@@ -407,7 +407,7 @@ impl SessionService {
                 Err(error) => (Err(error), Vec::new()),
             };
             if !revocations.is_empty() {
-                service.parts.counters.add(&revocations);
+                service.parts.counters.add_revocations(&revocations);
                 service
                     .parts
                     .revoked

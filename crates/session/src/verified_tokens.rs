@@ -1,8 +1,7 @@
 //! A cache of verified tokens: the signature of a token is verified once, not on each request.
 //!
-//! **What it saves** is what never changes: that a key of this ring signed this text, and what the text says. What may
-//! change is checked on every use: the times, issuer and audience here, the issue floor and the revocation by
-//! the caller.
+//! **What it saves** is what never changes: that a key of this ring signed this text, and what the text says. Times, issuer
+//! and audience are checked here on every use, the issue floor and the revocation by the caller.
 //!
 //! - **The name of an entry** is the SHA-256 of the whole token and the version of the keys ([`TokenDigest`]). So no other
 //!   signature and no other claims match an entry, and with a key its entries become unreachable.
@@ -10,10 +9,9 @@
 //!   no entry.
 //! - **It is bounded.** An entry is about 700 bytes, a text of 600 bytes not among them.
 //!
-//! `quick_cache` needs two small crates. A read takes a shared lock of one of its parts and
-//! allocates nothing, and a token that is used once does not displace one that is used often. Rejected: `moka`, which
-//! queues each read for later bookkeeping and brings a dozen crates; an own map with a queue, which would be
-//! ours to test.
+//! A read of `quick_cache` takes a shared lock of one of its parts and allocates nothing, and a token that is used once does
+//! not displace one that is used often. Rejected: `moka`, which queues each read for later bookkeeping and brings a dozen
+//! crates; an own map with a queue, which would be ours to test.
 
 use std::sync::Arc;
 

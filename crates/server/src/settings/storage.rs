@@ -7,7 +7,7 @@ use std::{
 };
 
 use rescind_session::token::Algorithm;
-use rescind_store::ReplicatedBlacklist;
+use rescind_store::{RedisSettings, ReplicatedBlacklist};
 
 use super::{Faults, Given, Setting, listening::name, tokens::duration};
 
@@ -73,10 +73,6 @@ pub enum BlacklistRead {
         /// How long the copy is relied on after each renewal.
         lease: Duration,
     },
-}
-
-impl Redis {
-    const NAMESPACE: &str = "rescind";
 }
 
 /// The lengths of a lease.
@@ -152,7 +148,7 @@ fn redis(given: &Given, faults: &mut Faults) -> Option<Redis> {
         },
         url: url?,
         connections,
-        namespace: namespace.unwrap_or_else(|| Redis::NAMESPACE.to_owned()),
+        namespace: namespace.unwrap_or_else(|| RedisSettings::default().namespace),
     })
 }
 
