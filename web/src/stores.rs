@@ -48,25 +48,3 @@ impl fmt::Display for Stores {
         write!(f, "Sessions: {}; blacklist: {blacklist}", self.database)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shared_store_is_named_as_shared() {
-        let stores = |urls: &[&str]| {
-            let flags = ["rescind", "--node=a"].iter().chain(urls);
-            let line = <rescind_server::CommandLine as clap::Parser>::parse_from(flags);
-            Stores::of(&Settings::judge(&line.given).unwrap()).to_string()
-        };
-        assert_eq!(
-            stores(&[
-                "--database-url=postgres://127.0.0.1/rescind",
-                "--redis-url=redis://127.0.0.1"
-            ]),
-            "Sessions: Postgres; blacklist: Redis, shared by every node"
-        );
-        assert_eq!(stores(&[]), "Sessions: SQLite; blacklist: in this process");
-    }
-}

@@ -70,6 +70,7 @@ async fn a_wrong_setting_stops_the_start_and_is_named() {
         ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082/api/me"),
         ("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082,"),
         ("RESCIND_DEMO_PEERS", "http://somebody:secret@127.0.0.1:8082"),
+        ("RESCIND_DEMO_PEERS", &["http://127.0.0.1:8082"; 9].join(",")),
         ("RUST_LOG", "rescind=loud"),
     ] {
         let ended = program().env(variable, value).run_to_exit().await.unwrap();
@@ -96,6 +97,38 @@ async fn all_wrong_settings_are_reported_at_once() {
         assert!(said.contains(told), "{said}");
     }
     assert_eq!(said.lines().count(), 3, "{said}");
+}
+
+/// Peers are refused where the demo is off. Another fault keeps the program from starting where it is on.
+#[tokio::test]
+async fn the_demo_is_on_by_default_only_on_loopback() {
+    let is_on = async |given: &[(&str, &str)]| {
+        let program = program().env("RESCIND_DEMO_PEERS", "http://127.0.0.1:8082, http://[::1]:8083");
+        let program = program.env("RESCIND_LEEWAY", "x");
+        let program = given
+            .iter()
+            .fold(program, |program, (name, value)| program.env(name, value));
+        let said = program.run_to_exit().await.unwrap().stderr;
+        assert!(said.contains("RESCIND_LEEWAY"), "{said}");
+        !said.contains("RESCIND_DEMO_PEERS")
+    };
+    let public = ("RESCIND_DEMO", "public");
+    for url in [
+        "https://tokens.example",
+        "http://tokens.example",
+        "https://localhost",
+        "http://127.0.0.1.example",
+    ] {
+        assert!(!is_on(&[("RESCIND_PUBLIC_URL", url)]).await, "{url}");
+        assert!(is_on(&[("RESCIND_PUBLIC_URL", url), public]).await, "{url}");
+    }
+    for url in ["http://localhost:8080", "http://[::1]", "http://127.0.0.2:1"] {
+        assert!(is_on(&[("RESCIND_PUBLIC_URL", url)]).await, "{url}");
+    }
+    let elsewhere = ("RESCIND_BIND", "192.0.2.1:80");
+    assert!(is_on(&[]).await && is_on(&[("RESCIND_BIND", "[::1]:0")]).await);
+    assert!(!is_on(&[elsewhere]).await && is_on(&[elsewhere, public]).await);
+    assert!(!is_on(&[("RESCIND_DEMO", "off")]).await);
 }
 
 #[tokio::test]

@@ -145,6 +145,8 @@ async fn the_story_is_the_same_on_redis_and_postgres_that_nodes_share() {
         let ready = node.api_client().get("/health/ready", None).await.expect_status(200);
         assert_eq!(ready.header("x-rescind-node"), name);
         assert_eq!(ready.body["node"], name);
+        let page = node.cookie_client().open("/").await.expect_status(200).text;
+        assert!(page.contains("Sessions: Postgres; blacklist: Redis, shared by every node"));
         assert_eq!(ready.body["blacklist"]["whole"], true);
         assert!(ready.body["blacklist"]["age_ms"].is_u64() && ready.body["blacklist"]["position"].is_u64());
         for secret in ["s3cret", "pa55word"] {

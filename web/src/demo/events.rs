@@ -111,16 +111,3 @@ fn event(name: &str, data: &str) -> String {
     let data: String = data.lines().map(|line| format!("data: {line}\n")).collect();
     format!("event: {name}\n{data}\n")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_has_a_line_for_each_line_of_its_data() {
-        assert_eq!(
-            event("log", "<ol>\n\n</ol>"),
-            "event: log\ndata: <ol>\ndata: \ndata: </ol>\n\n"
-        );
-    }
-}

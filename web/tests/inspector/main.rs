@@ -4,6 +4,8 @@
 mod in_a_browser;
 mod tampering;
 
+use std::collections::BTreeSet;
+
 use rescind_testkit::{CookieClient, ExposeSecret, Program, Reply, Running};
 use scraper::{Html, Selector};
 
@@ -70,6 +72,14 @@ async fn your_own_token_is_decoded_and_verified_check_by_check() {
     assert_eq!(reply.header("cache-control"), "no-store");
     assert!(words(&reply.text, "#verified .verdict").contains("Accepted: 15 checks passed"));
     assert_eq!(words(&reply.text, "#verified li em"), ["passed"; 15].join(" "));
+    let verified = Html::parse_document(&reply.text);
+    let each = |part: &str| {
+        let part = Selector::parse(&format!("#verified li {part}")).unwrap();
+        let found = verified.select(&part).map(|found| found.text().collect::<String>());
+        found.filter(|text| !text.is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(each("strong").into_iter().collect::<BTreeSet<_>>().len(), 15);
+    assert_eq!(each("div > span").len(), 15);
     let decoded = words(&reply.text, "#decoded");
     for said in [
         "at+jwt",
@@ -108,6 +118,44 @@ async fn a_strangers_token_is_decoded_but_not_checked() {
     // Neither a change to it nor choosing it as one's own reveals that.
     let asked = [("which", "pasted"), ("token", genuine.as_str()), ("change", "letter")];
     assert_eq!(section(&alice.post("/inspector", &asked).await.text, "#verified"), told);
+}
+
+/// A sandbox's clock can be moved: its tokens are from the future of the program's own.
+#[tokio::test]
+async fn a_sandboxs_keys_and_clock_check_its_token_for_its_owner_alone() {
+    let running = open(program()).await;
+    let learner = running.cookie_client();
+    let press = async |answer: &str, actions: &[&str]| {
+        for action in actions {
+            let pressed = learner.post(&format!("/lab/{answer}/do"), &[("action", action)]).await;
+            pressed.expect_status(303);
+        }
+    };
+    let page = async |client: &CookieClient, form: &[(&str, &str)]| {
+        client.post("/inspector", form).await.expect_status(200).text
+    };
+    let verdict = async |form: &[(&str, &str)]| words(&page(&learner, form).await, "#verified .verdict");
+    press("blacklist", &["wait-5m", "log-in", "copy-access"]).await;
+    let yours = [("which", "blacklist-yours")];
+    assert_eq!(verdict(&yours).await, "Accepted: 15 checks passed");
+    let token: String = words(&page(&learner, &yours).await, "#decoded .long").replace(' ', ".");
+    press("blacklist", &["blacklist-stops"]).await;
+    assert_eq!(verdict(&yours).await, "The server cannot tell now");
+    press("blacklist", &["blacklist-well", "log-out"]).await;
+    for form in [("which", "blacklist-stolen"), ("token", token.as_str())] {
+        assert_eq!(verdict(&[form]).await, "Refused by check 15 of 15");
+    }
+    press("client-delete", &["log-in"]).await;
+    let unasked = verdict(&[("which", "client-delete-yours")]).await;
+    assert_eq!(unasked, "Accepted: 14 checks passed");
+
+    let stranger = running.cookie_client();
+    let own = stranger.open("/inspector").await.expect_status(200).text;
+    assert!(!own.contains("name=\"which\""));
+    let told = page(&stranger, &[("token", &token)]).await;
+    assert!(words(&told, "#verified").contains("was not checked"));
+    let gone = stranger.post("/inspector", &yours).await.expect_status(422);
+    assert!(!words(&gone.text, "#token-error").is_empty());
 }
 
 #[tokio::test]

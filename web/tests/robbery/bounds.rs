@@ -21,19 +21,17 @@ const KEPT_BYTES: u64 = 512;
 async fn a_visitors_log_forgets_the_oldest_entries() {
     let running = open(program()).await;
     let visitor = Visitor::arrive(&running).await;
+    let path = |number| format!("/nowhere/{number}");
     for number in 0..ENTRIES + 10 {
-        visitor
-            .client
-            .open(&format!("/login?visit={number}"))
-            .await
-            .expect_status(200);
+        visitor.client.open(&path(number)).await.expect_status(404);
     }
-    let screen = visitor.screen().await;
-    let entries = screen.attributes("#log a[href*='/demo/log/']", "href");
-    assert!(
-        entries.len() <= ENTRIES && entries.len() > ENTRIES / 2,
-        "{} entries",
-        entries.len()
+    let entries = visitor.screen().await.all_words("#log li a");
+    let newest = (10..ENTRIES + 10).rev();
+    assert_eq!(
+        entries,
+        newest
+            .map(|number| format!("You GET {}", path(number)))
+            .collect::<Vec<_>>()
     );
 }
 
@@ -48,8 +46,18 @@ async fn beyond_the_bound_the_oldest_visitor_is_forgotten_and_memory_stays_bound
     let settled = resident_kib(&running);
     crate::first_act::assert_no_robbery(&first.screen().await);
 
+    // Who came back is displaced by nobody who did not, and who did not by the others.
+    let (known, silent) = (Visitor::be_robbed(&running).await, running.api_client());
+    let first_page = silent.send(silent.request("GET", "/")).await;
+    let cookie = first_page.header("set-cookie").split(';').next().unwrap();
     let more = rounds(4_000, 40_000);
     crowd(&running, more, false).await;
+    known.screen().await.assert_accepted(Door::Blacklist);
+    let again = silent.send(silent.request("GET", "/").header("cookie", cookie)).await;
+    assert!(
+        again.header("set-cookie").contains("_visitor="),
+        "still known: {again:?}"
+    );
     let grown = resident_kib(&running).saturating_sub(settled);
     eprintln!("{more} more visitors: {grown} KiB more");
     // A visitor of one page takes more memory than this. A program that kept all of them would grow by it.

@@ -56,18 +56,18 @@ impl Events {
     }
 
     /// Waits for a log that contains `words`.
-    async fn until_logged(&mut self, words: &str) {
+    async fn until_logged(&mut self, words: &str) -> Screen {
         let mentioned = async {
             loop {
                 let log = self.log().await.expect("the stream has ended");
                 if log.words("body").contains(words) {
-                    return;
+                    return log;
                 }
             }
         };
         timeout(PATIENCE, mentioned)
             .await
-            .unwrap_or_else(|_| panic!("{words:?} never came"));
+            .unwrap_or_else(|_| panic!("{words:?} never came"))
     }
 }
 
@@ -90,7 +90,11 @@ async fn events_arrive_by_themselves_and_read_as_on_the_page() {
     visitor.client.post("/demo/log-out", &[]).await.expect_status(303);
     events.until_logged("/demo/log-out").await;
     visitor.client.post("/demo/thief/try", &[]).await.expect_status(303);
-    events.until_logged("token_revoked").await;
+    // The button's own entry is the last to come.
+    let log = events.until_logged("/demo/thief/try").await;
+    let on_the_page = visitor.screen().await;
+    assert_eq!(log.all_words("li"), on_the_page.all_words("#log li"));
+    assert!(log.words("body").contains("token_revoked"), "{log:?}");
 }
 
 #[tokio::test]

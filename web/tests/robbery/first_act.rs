@@ -228,6 +228,33 @@ async fn a_slow_reader_sees_the_second_act_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_logout_ends_the_robbed_session_once_and_another_sessions_does_not() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    // Seen in the visitor's own log, but of a login elsewhere.
+    let other = visitor.api.log_in("alice", DEMO_PASSWORD).await.tokens();
+    let logout = visitor.client.request("POST", "/api/logout");
+    let logout = logout.bearer_auth(other.access().expose_secret());
+    visitor.client.send(logout).await.expect_status(204);
+    let moments = async || visitor.screen().await.all_words("#timeline li");
+    assert!(
+        visitor
+            .screen()
+            .await
+            .words("#log li")
+            .starts_with("You POST /api/logout")
+    );
+    let robbed = moments().await;
+    assert_eq!(robbed.len(), 3, "logged in, copied, tried: {robbed:#?}");
+    for _ in 0..2 {
+        visitor.press("/demo/log-out").await;
+        let ended = moments().await;
+        assert_eq!(ended.len(), 4, "{ended:#?}");
+        assert!(ended[3].contains("You logged out"), "{ended:#?}");
+    }
+}
+
+#[tokio::test]
 async fn moments_are_bounded_and_the_beginning_is_kept() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;

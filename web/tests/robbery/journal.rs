@@ -1,5 +1,7 @@
 //! The log: actor, request, outcome, deciding check, and cost.
 
+use rescind_testkit::Provenance;
+
 use crate::{
     screen::Screen,
     visitor::{Visitor, open, program},
@@ -49,14 +51,122 @@ async fn each_request_is_logged_with_actor_outcome_and_deciding_check() {
     }
 }
 
+/// The thief's requests begin after the button's, and end before it.
 #[tokio::test]
-async fn the_newest_entry_comes_first() {
+async fn entries_are_ordered_by_their_beginning_newest_first() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
     let screen = visitor.press("/demo/log-out").await;
     let entries = entries(&screen);
-    let at = |word: &str| entries.iter().position(|entry| entry.contains(word)).unwrap();
-    assert!(at("/demo/log-out") < at("/demo/rob"), "{entries:#?}");
+    let begin = entries
+        .iter()
+        .map(|entry| entry.split(' ').take(3).collect::<Vec<_>>().join(" "));
+    assert_eq!(
+        begin.collect::<Vec<_>>(),
+        [
+            "You POST /demo/log-out",
+            "Thief GET /demo/signature-only/me",
+            "Thief GET /api/me",
+            "You POST /demo/rob",
+            "You GET /",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_to_the_login_is_a_refusal_and_others_are_not() {
+    let running = open(program().env("RESCIND_ACCESS_TTL", "2s")).await;
+    let visitor = Visitor::arrive(&running).await;
+    visitor.client.open("/account").await.expect_status(303);
+    visitor.press("/demo/rob").await;
+    visitor.api.until_expired(&visitor.access()).await;
+    visitor.client.open("/account").await.expect_status(303);
+    let screen = visitor.screen().await;
+    for told in [
+        "GET /account Accepted 303, sent to refresh",
+        "POST /demo/rob Accepted 303, sent on",
+        "GET /account Refused 303, sent to log in",
+    ] {
+        entry(&screen, &[told]);
+    }
+}
+
+#[tokio::test]
+async fn a_method_and_a_path_name_what_is_asked_for() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    for (method, path, asks) in [
+        ("GET", "/api/me", "who am I? At the first door"),
+        ("HEAD", "/api/me", "who am I? At the first door"),
+        ("POST", "/api/me", "something else"),
+        ("GET", "/refresh", "a refresh"),
+        ("GET", "/demo/log-out", "something else"),
+        ("DELETE", "/api/sessions/7", "an end to sessions"),
+        ("GET", "/nowhere", "something else"),
+        ("POST", "/demo/log-out", "a logout"),
+    ] {
+        visitor.client.send(visitor.client.request(method, path)).await;
+        let newest = entries(&visitor.screen().await).swap_remove(0);
+        assert!(newest.contains(&format!("{method} {path} ")), "{newest}");
+        assert!(newest.contains(asks), "{newest}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_is_the_browsers_own_unless_a_button_was_pressed() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let client = visitor.client.with_provenance(Provenance::OldBrowser);
+    for (method, path, mode, who) in [
+        ("GET", "/refresh", None, "Browser, by itself"),
+        ("POST", "/api/refresh", Some("cors"), "Browser, by itself"),
+        ("POST", "/api/refresh", None, "You"),
+        ("POST", "/demo/refresh", Some("navigate"), "You"),
+        ("GET", "/account", None, "You"),
+    ] {
+        let mut request = client.request(method, path);
+        if let Some(mode) = mode {
+            request = request.header("Sec-Fetch-Mode", mode);
+        }
+        client.send(request).await;
+        let newest = entries(&visitor.screen().await).swap_remove(0);
+        assert!(newest.starts_with(&format!("{who} {method} {path} ")), "{newest}");
+    }
+}
+
+/// What reads the log, or is no part of the story, does not write into it.
+#[tokio::test]
+async fn reading_the_log_writes_no_entry() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let before = entries(&visitor.screen().await);
+    for path in [
+        "/demo",
+        "/demo/log/3",
+        "/lab",
+        "/lab/blacklist",
+        "/health/live",
+        "/session",
+    ] {
+        visitor.client.open(path).await;
+    }
+    let pressed = visitor.client.post("/lab/blacklist/do", &[("action", "log-in")]).await;
+    pressed.expect_status(303);
+    assert_eq!(entries(&visitor.screen().await), before);
+    for path in ["/", "/account", "/api/me", "/refresh", "/demo/signature-only/me"] {
+        visitor.client.open(path).await;
+        let newest = entries(&visitor.screen().await).swap_remove(0);
+        assert!(newest.contains(&format!("GET {path} ")), "{newest}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitors_path_is_escaped() {
+    let running = open(program()).await;
+    let visitor = Visitor::arrive(&running).await;
+    let path = "/&lt;script&gt;alert(1)&lt;/script&gt;";
+    visitor.client.open(path).await.expect_status(404);
+    entry(&visitor.screen().await, &[path]);
 }
 
 #[tokio::test]

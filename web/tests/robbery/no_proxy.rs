@@ -211,8 +211,33 @@ async fn visitors_cannot_see_each_others_loot_and_log() {
         burglar.post("/demo/thief/try", &[]).await;
         assert_no_loot_of_another(&Screen::of(&burglar.open("/demo").await.text), &session);
     }
+    // Nor a cookie of another name, or of none.
+    let (named, value) = (
+        rescind_testkit::cookie_name(running.base_url(), "rescind_visitor"),
+        mine,
+    );
+    for cookie in [format!("__Host-{named}={value}"), format!("{named}="), named.clone()] {
+        let request = robbed.api.request("GET", "/demo").header("cookie", cookie);
+        assert_no_loot_of_another(&Screen::of(&robbed.api.send(request).await.text), &session);
+    }
+    let beside = format!("other=1; {named}={value}");
+    let request = robbed.api.request("GET", "/demo").header("cookie", beside);
+    Screen::of(&robbed.api.send(request).await.text).assert_accepted(Door::Blacklist);
     // The owner was not affected.
     robbed.screen().await.assert_accepted(Door::Blacklist);
+}
+
+#[tokio::test]
+async fn over_https_the_visitors_cookie_is_this_hosts_alone() {
+    let program = program().env("RESCIND_PUBLIC_URL", "https://rescind.example");
+    let running = open(program.env("RESCIND_DEMO", "public")).await;
+    let api = running.api_client();
+    let page = api.send(api.request("GET", "/demo")).await.expect_status(200);
+    let cookie = page.header("set-cookie");
+    assert!(cookie.starts_with("__Host-rescind_visitor="), "{cookie}");
+    for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.split("; ").any(|set| set == attribute), "{attribute}: {cookie}");
+    }
 }
 
 /// The attempts of an attacker who has seen one cookie, or none.

@@ -97,9 +97,15 @@ async fn every_node_shows_its_verdict_and_one_that_is_down_breaks_no_page() {
 
     // The log names the node, and the page the one that drew it.
     let log = screen.all_words("#log li");
-    for node in ["node a", "node b", "node c"] {
-        let told = log.iter().any(|entry| entry.contains(&format!("answered by {node}")));
-        assert!(told, "{node} is missing in {log:#?}");
+    for (node, is_own) in [("node a", true), ("node b", false), ("node c", false)] {
+        let told = log.iter().find(|entry| entry.contains(&format!("answered by {node}")));
+        let told = told.unwrap_or_else(|| panic!("{node} is missing in {log:#?}"));
+        // The store calls of another are not known.
+        assert_eq!(
+            told.contains(" read in ") || told.contains("no store"),
+            is_own,
+            "{told}"
+        );
     }
     assert!(screen.words("footer").contains("Answered by node a"), "{screen:?}");
     assert!(
@@ -160,6 +166,26 @@ async fn a_peers_answer_is_not_followed_and_is_drawn_as_text() {
     assert!(rows[1].contains("302") && rows[3].contains("No answer"), "{rows:#?}");
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"));
     assert!(trap.asked().is_empty(), "a redirect was followed");
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_node_is_replaced_by_its_address() {
+    let mut peers = Vec::new();
+    for name in ["", "two words", "<b>", &"x".repeat(33), &"x".repeat(32)] {
+        peers.push(Peer::accepting(name).await);
+    }
+    let urls: Vec<_> = peers.iter().map(|peer| peer.url.as_str()).collect();
+    let running = open(program().env("RESCIND_DEMO_PEERS", urls.join(","))).await;
+    let rows = strip(&Visitor::be_robbed(&running).await.screen().await);
+    let named: Vec<_> = rows.iter().filter(|row| row.contains(&"x".repeat(32))).collect();
+    assert_eq!(named.len(), 1, "{rows:#?}");
+    for url in &urls[..4] {
+        let address = url.trim_start_matches("http://");
+        assert!(
+            rows.iter().any(|row| row.contains(&format!("Node {address}"))),
+            "{rows:#?}"
+        );
+    }
 }
 
 #[tokio::test]

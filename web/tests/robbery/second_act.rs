@@ -16,6 +16,14 @@ fn generation(screen: &Screen, side: &str) -> u32 {
     told.unwrap_or_else(|| panic!("no generation in {side}: {screen:?}"))
 }
 
+/// When the thief last refreshed, as the log has it.
+fn last_refresh_of_the_thief(screen: &Screen) -> String {
+    let times = screen.attributes("#log li time", "datetime");
+    let entries = screen.all_words("#log li").into_iter().zip(times);
+    let mut refreshes = entries.filter(|(entry, _)| entry.starts_with("Thief POST /api/refresh"));
+    refreshes.next().unwrap().1
+}
+
 #[tokio::test]
 async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
     let running = open(program()).await;
@@ -46,6 +54,8 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
     }
 
     // Your refresh token is two generations old now: there is a copy, and the server cannot tell who is who.
+    let used_at = last_refresh_of_the_thief(&visitor.screen().await);
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     let noticed = visitor.client.post("/demo/refresh", &[]).await.expect_status(303);
     let shown = visitor.client.follow(&noticed).await.expect_status(200);
     assert!(shown.text.contains("A copy of your session was used"), "{shown:?}");
@@ -53,7 +63,7 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
     let notice = screen.words("#notice");
     assert!(notice.contains("copy of your session was used"), "{notice}");
     assert!(notice.contains("127.0.0.1") && notice.contains("ended"), "{notice}");
-    assert!(screen.has("#notice time[datetime]"), "{notice}");
+    assert_eq!(screen.attributes("#notice time", "datetime"), [used_at], "{notice}");
 
     assert_eq!(visitor.name().await, None);
     let asked = visitor.client.open("/account").await.expect_status(303);
@@ -106,6 +116,7 @@ async fn within_the_grace_both_get_one_successor_and_the_next_refresh_reveals_it
         (1, 1),
         "{forgiven:?}"
     );
+    assert_eq!(forgiven.attributes("form.next", "action"), ["/demo/thief/refresh"]);
     assert_eq!(visitor.name().await.as_deref(), Some("alice"));
     assert!(
         !forgiven.words("#notice").contains("copy of your session"),
@@ -120,6 +131,7 @@ async fn within_the_grace_both_get_one_successor_and_the_next_refresh_reveals_it
         (3, 1),
         "{ahead:?}"
     );
+    assert_eq!(ahead.attributes("form.next", "action"), ["/demo/thief/refresh"]);
     let noticed = visitor.press("/demo/thief/refresh").await;
     assert!(noticed.words("#thief").contains("refresh_reused"), "{noticed:?}");
     assert!(

@@ -19,8 +19,9 @@ async fn with_the_blacklist_down_the_asking_door_stays_shut_and_the_screen_says_
     let visitor = Visitor::be_robbed(&running).await;
     let screen = visitor.screen().await;
     assert!(!screen.has("#store-down"), "{screen:?}");
-    assert!(screen.words("footer").contains("blacklist: Redis"), "{screen:?}");
-    assert!(screen.words("#log").contains("in Redis"), "{screen:?}");
+    let stores = "Sessions: SQLite; blacklist: Redis, shared by every node";
+    assert!(screen.words("footer").contains(stores), "{screen:?}");
+    assert!(screen.words("#log").contains("blacklist 1 read in Redis"), "{screen:?}");
 
     redis.pause();
     let screen = visitor.press("/demo/thief/try").await;

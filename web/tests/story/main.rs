@@ -7,6 +7,7 @@
 mod clock;
 mod crash;
 mod credentials;
+mod devices;
 mod enumeration;
 mod first_release;
 mod head_start;
