@@ -7,11 +7,10 @@
 //! | | |
 //! | --- | --- |
 //! | [`decoded`] | header and claims as they were written |
-//! | [`meaning`] | the purpose and specification of each member |
 //! | [`own`] | which tokens are the visitor's own, and whose keys check them |
 //! | [`verified`] | each check with its verdict |
 //! | [`tampering`] | one change, with the signature kept |
-//! | [`page`], [`words`] | what is drawn, and the sentences on checks and refusals |
+//! | [`page`], [`words`] | what is drawn, and the sentences on checks, refusals and members |
 //!
 //! **No oracle.** The finder of a token would like to know whether it still works. A page that checks every token reveals that
 //! without a trace at the token's service. So a token is checked only with the keys of the visitor's own sandboxes, and with
@@ -23,12 +22,11 @@
 //! cookie ever holds it. So the browser asks before a reload sends the form again.
 
 pub(crate) mod decoded;
-mod meaning;
 mod own;
 mod page;
 pub(crate) mod tampering;
 mod verified;
-mod words;
+pub(crate) mod words;
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode, web};
 use rescind_api::{Form, Problem, Rescind, Visitor, browser};

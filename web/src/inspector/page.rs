@@ -7,11 +7,10 @@ use serde_json::Value;
 
 use super::{
     decoded::{Decoded, Part, Refusal},
-    meaning,
-    meaning::Meaning,
     own::Own,
     tampering::{Marks, Place},
     verified::{TokenOutcome, Verified},
+    words::{MEMBERS, Member},
 };
 use crate::pages::{
     frame::{Frame, Who},
@@ -41,7 +40,7 @@ pub(crate) struct Shown {
 struct Entry<'a> {
     name: &'a str,
     value: String,
-    meaning: Option<&'static Meaning>,
+    meaning: Option<&'static Member>,
     time: Option<Time>,
     twice: bool,
     changed: bool,
@@ -88,10 +87,14 @@ impl Shown {
 
     fn entries<'a>(&self, place: Place, part: &'a Part) -> Vec<Entry<'a>> {
         let changed = self.changed(place).and_then(|marks| marks.member.as_deref());
+        let known = match place {
+            Place::Header => &MEMBERS.parameter,
+            _ => &MEMBERS.claim,
+        };
         let entry = |(name, value): (&'a str, &Value)| Entry {
             name,
             value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            meaning: meaning::of(place, name),
+            meaning: known.iter().find(|member| member.name == name),
             time: time(name, value, self.now).filter(|_| place == Place::Claims),
             twice: part.members.stands_twice(name),
             changed: changed == Some(name),

@@ -13,9 +13,12 @@ use serde_json::Value;
 
 use super::{
     times::{Time, length, span},
-    words::{Member, WORDS, facts},
+    words::{WORDS, facts},
 };
-use crate::content::say;
+use crate::{
+    content::say,
+    inspector::words::{MEMBERS, Member},
+};
 
 pub(crate) struct TokenView {
     pub(crate) expires: Time,
@@ -31,7 +34,8 @@ pub(crate) struct TokenView {
 }
 
 pub(crate) struct Entry {
-    pub(crate) member: &'static Member,
+    pub(crate) name: &'static str,
+    pub(crate) says: &'static str,
     pub(crate) value: String,
     /// The value as a time, if it is one.
     pub(crate) time: Option<Time>,
@@ -46,15 +50,16 @@ impl TokenView {
         let (header, members) = parts.map(|parts| (parts.header, parts.claims)).unwrap_or_default();
         let entries = |members: &'static [Member], of: &Value| {
             let entry = |member: &'static Member| {
-                let value = of.get(&member.name)?;
+                let (value, says) = (of.get(&member.name)?, member.own.as_deref()?);
                 Some(Entry {
+                    name: &member.name,
+                    says,
                     value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
                     time: match member.name.as_str() {
                         "iat" => Some(Time::ago(claims.issued_at, now)),
                         "exp" => Some(Time::left(claims.expires_at, now)),
                         _ => None,
                     },
-                    member,
                 })
             };
             members.iter().filter_map(entry).collect()
@@ -80,8 +85,8 @@ impl TokenView {
                 .collect(),
             taken_back: say(&WORDS.taken_back, &facts),
             is_asked: policy.check != Check::Nothing,
-            header: entries(&WORDS.header, &header),
-            claims: entries(&WORDS.claim, &members),
+            header: entries(&MEMBERS.parameter, &header),
+            claims: entries(&MEMBERS.claim, &members),
             raw: raw.try_into().ok().filter(|_| show_raw),
         }
     }

@@ -18,8 +18,6 @@ pub(super) struct Words {
     pub(super) promise: Vec<Case<String>>,
     pub(super) logout: Vec<Case<String>>,
     pub(super) no_devices: Vec<Case<String>>,
-    pub(super) header: Vec<Member>,
-    pub(super) claim: Vec<Member>,
     pub(super) check: Vec<Question>,
     pub(super) taken_back: Vec<Case<String>>,
 }
@@ -33,13 +31,6 @@ pub(crate) struct PageText {
     /// Whether a login is the remedy.
     #[serde(default)]
     pub(crate) login: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Member {
-    pub(crate) name: String,
-    pub(crate) says: String,
 }
 
 #[derive(Deserialize)]
