@@ -7,14 +7,10 @@
 use std::{
     collections::BTreeMap,
     fmt::{Debug, Display},
-    str::FromStr,
 };
 
 use pulldown_cmark::{Options, Parser, html};
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error},
-};
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// Embeds a file under `content/`.
 macro_rules! file {
@@ -104,21 +100,6 @@ pub(crate) fn first<'a, T>(cases: &'a [Case<T>], facts: &Facts) -> Option<&'a T>
 /// The first sentence that holds, with the facts filled in; empty if none does.
 pub(crate) fn say(cases: &[Case<String>], facts: &Facts) -> String {
     first(cases, facts).map_or_else(String::new, |sentence| facts.fill(sentence))
-}
-
-/// Reads a value that a file names.
-pub(crate) fn named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
-    String::deserialize(from)?.parse().map_err(D::Error::custom)
-}
-
-pub(crate) fn maybe_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
-    named(from).map(Some)
-}
-
-pub(crate) fn all_named<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Vec<T>, D::Error> {
-    let names = Vec::<String>::deserialize(from)?;
-    let each = names.iter().map(|name| name.parse().map_err(D::Error::custom));
-    each.collect()
 }
 
 /// A file's text for a variant of the code.

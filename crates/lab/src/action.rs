@@ -1,27 +1,43 @@
 //! The buttons of the lab.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
-/// One button.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// One button, in the order of the pages. Its text is its name in forms.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Action {
     LogIn,
     /// You call the API. If the access token has expired, your browser refreshes and calls again.
     Call,
+    /// Your browser refreshes, ahead of time.
+    Refresh,
+    LogOut,
     /// The thief copies what your browser sends with each request: the access token, or the session cookie.
     CopyAccess,
-    /// The thief copies the refresh token.
     CopyRefresh,
-    LogOut,
     /// The thief calls the API with the copy.
     Replay,
     /// The thief exchanges the stolen refresh token.
+    #[strum(serialize = "thief-refresh")]
     ThiefRefreshes,
-    /// Your browser refreshes, ahead of time.
-    Refresh,
     /// You call the API, and so does the thief with the copy, if there is one.
     AskBoth,
+    #[strum(serialize = "wait-30s")]
     Wait30s,
+    #[strum(serialize = "wait-5m")]
     Wait5m,
     /// Time passes until a second before the next expiry.
     WaitBeforeExpiry,
@@ -41,61 +57,17 @@ pub enum Action {
     /// The server restarts on the same database with the same keys.
     StartServer,
     /// The wall clock of the server's machine is set back by an hour.
+    #[strum(serialize = "clock-back")]
     SetClockBack,
 }
 
 impl Action {
-    /// All of them, in the order of the buttons.
-    pub const ALL: [Self; 21] = [
-        Self::LogIn,
-        Self::Call,
-        Self::Refresh,
-        Self::LogOut,
-        Self::CopyAccess,
-        Self::CopyRefresh,
-        Self::Replay,
-        Self::ThiefRefreshes,
-        Self::AskBoth,
-        Self::Wait30s,
-        Self::Wait5m,
-        Self::WaitBeforeExpiry,
-        Self::WaitAfterExpiry,
-        Self::BlacklistForgets,
-        Self::BlacklistSlow,
-        Self::BlacklistStops,
-        Self::BlacklistWell,
-        Self::LoseReply,
-        Self::KillServer,
-        Self::StartServer,
-        Self::SetClockBack,
-    ];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name in forms.
     #[must_use]
     pub fn slug(self) -> &'static str {
-        match self {
-            Self::LogIn => "log-in",
-            Self::Call => "call",
-            Self::CopyAccess => "copy-access",
-            Self::CopyRefresh => "copy-refresh",
-            Self::LogOut => "log-out",
-            Self::Replay => "replay",
-            Self::ThiefRefreshes => "thief-refresh",
-            Self::Refresh => "refresh",
-            Self::AskBoth => "ask-both",
-            Self::Wait30s => "wait-30s",
-            Self::Wait5m => "wait-5m",
-            Self::WaitBeforeExpiry => "wait-before-expiry",
-            Self::WaitAfterExpiry => "wait-after-expiry",
-            Self::BlacklistForgets => "blacklist-forgets",
-            Self::BlacklistSlow => "blacklist-slow",
-            Self::BlacklistStops => "blacklist-stops",
-            Self::BlacklistWell => "blacklist-well",
-            Self::LoseReply => "lose-reply",
-            Self::KillServer => "kill-server",
-            Self::StartServer => "start-server",
-            Self::SetClockBack => "clock-back",
-        }
+        self.into()
     }
 
     /// How much time passes, if that is fixed.
@@ -108,24 +80,8 @@ impl Action {
     }
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.slug())
-    }
-}
-
-/// The name is none of the actions.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no such action")]
-pub struct UnknownAction;
-
-impl FromStr for Action {
-    type Err = UnknownAction;
-
-    fn from_str(slug: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.slug() == slug)
-            .ok_or(UnknownAction)
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }

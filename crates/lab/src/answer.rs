@@ -5,6 +5,7 @@
 use std::{fmt, str::FromStr};
 
 use rescind_session::Preset;
+use serde::{Deserialize, Deserializer, de::Error};
 
 /// How to log a user out: one of the five policies, a message to a service elsewhere, or no JSON Web Token at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,18 +94,17 @@ impl fmt::Display for Answer {
     }
 }
 
-/// The name is none of the answers.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no such answer")]
-pub struct UnknownAnswer;
-
 impl FromStr for Answer {
-    type Err = UnknownAnswer;
+    type Err = &'static str;
 
     fn from_str(slug: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|answer| answer.slug() == slug)
-            .ok_or(UnknownAnswer)
+        let mut all = Self::ALL.into_iter();
+        all.find(|answer| answer.slug() == slug).ok_or("no such answer")
+    }
+}
+
+impl<'de> Deserialize<'de> for Answer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }

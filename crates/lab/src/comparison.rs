@@ -24,7 +24,7 @@ use crate::{
     answer::Answer,
     bytes,
     meter::{Access, Store},
-    sandbox::{Sandbox, SandboxError, Setup},
+    sandbox::{Sandbox, Setup},
     snapshot::Loot,
     trace::{Exchange, Outcome, Who},
 };
@@ -35,14 +35,14 @@ pub const SHORTEST: Duration = Duration::from_secs(30);
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many token lifetimes may pass before the logout: this bounds a run.
 pub const MOST_LIVES: u32 = 60;
-/// The longest grace.
 pub const LONGEST_GRACE: Duration = Duration::from_secs(30);
 const A_SECOND: Duration = Duration::from_secs(1);
 /// More than any valid scenario has: a bug here must not run for ever.
 const MOST_MOMENTS: usize = 2_000;
 
 /// What the thief copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Stolen {
     /// The access token; under plain sessions, the session cookie.
     Access,
@@ -53,17 +53,12 @@ pub enum Stolen {
 }
 
 impl Stolen {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Both];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name in addresses.
     #[must_use]
     pub fn slug(self) -> &'static str {
-        match self {
-            Self::Access => "access",
-            Self::Refresh => "refresh",
-            Self::Both => "both",
-        }
+        self.into()
     }
 }
 
@@ -76,7 +71,6 @@ pub struct Scenario {
     pub long: Duration,
     /// The grace for the previous refresh token.
     pub grace: Duration,
-    /// What is copied.
     pub stolen: Stolen,
     pub theft: Duration,
     pub logout: Duration,
@@ -114,7 +108,6 @@ pub enum ScenarioError {
 }
 
 impl Scenario {
-    /// All its errors.
     #[must_use]
     pub fn errors(&self) -> Vec<ScenarioError> {
         let whole = |time: Duration| time.subsec_nanos() == 0;
@@ -182,7 +175,6 @@ pub struct Lane {
     pub costs: Costs,
 }
 
-/// Something that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     pub at: Duration,
@@ -196,7 +188,6 @@ pub enum What {
     Refresh,
     /// You were thrown out, and logged in again.
     ThrownOut,
-    /// The thief copied something.
     Theft,
     /// There was no such token to copy.
     NothingToSteal,
@@ -213,7 +204,6 @@ pub enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replay {
     pub at: Duration,
-    /// Whether it was accepted.
     pub accepted: bool,
 }
 
@@ -260,25 +250,11 @@ impl Lane {
     }
 }
 
-/// Why a comparison failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ComparisonError {
-    /// The scenario contradicts itself; [`Scenario::errors`] returns all its errors.
-    #[error(transparent)]
-    Scenario(#[from] ScenarioError),
-    /// A sandbox could not be set up.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// The story did not end.
-    #[error("the story did not come to its end")]
-    Endless,
-}
-
 /// Plays the story under all answers.
 ///
 /// # Errors
-/// [`ComparisonError`]
-pub async fn compare(scenario: &Scenario, started: Timestamp, rng: &mut StdRng) -> Result<Vec<Lane>, ComparisonError> {
+/// The scenario contradicts itself, or the story cannot be played.
+pub async fn compare(scenario: &Scenario, started: Timestamp, rng: &mut StdRng) -> anyhow::Result<Vec<Lane>> {
     if let Some(error) = scenario.errors().first() {
         return Err((*error).into());
     }
@@ -324,7 +300,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn play(mut self) -> Result<Lane, ComparisonError> {
+    async fn play(mut self) -> anyhow::Result<Lane> {
         self.log_in(What::LogIn).await;
         self.call().await;
         self.thief_acts().await;
@@ -350,7 +326,7 @@ impl<'a> Play<'a> {
             self.you_act().await;
             self.thief_acts().await;
         }
-        Err(ComparisonError::Endless)
+        anyhow::bail!("the story did not come to its end")
     }
 
     /// When something can change next.

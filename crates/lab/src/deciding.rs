@@ -101,7 +101,6 @@ pub enum Asked {
     Page,
     /// The account, or another page for logged-in users.
     Private,
-    /// A form on a private page.
     PrivateForm,
     /// Who am I, at the door that checks revocation.
     AskingDoor,
@@ -115,15 +114,11 @@ pub enum Asked {
     Rob,
     /// The next generation, for the refresh token.
     Refresh,
-    /// Being logged out.
     LogOut,
     /// Ending sessions from the list of devices.
     EndSessions,
-    /// The thief tries the doors.
     ThiefTries,
-    /// The thief copies the refresh token.
     ThiefStealsRefresh,
-    /// The thief uses the refresh token.
     ThiefRefreshes,
     /// Loot and log are thrown away.
     Forget,

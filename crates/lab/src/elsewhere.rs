@@ -22,7 +22,7 @@ use crate::{
     browser::plain_request,
     deciding::{Asked, Decided},
     raw::{ORIGIN, Reply, Request},
-    server::{AUDIENCE, Hardware, SandboxError, Server, carry, on_its_way},
+    server::{AUDIENCE, Hardware, Server, carry, on_its_way},
     trace::{Exchange, Outcome, Recorder, Who},
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct Elsewhere {
 }
 
 impl Elsewhere {
-    pub(crate) async fn start(hardware: &Hardware, issuer: &Server, news: News) -> Result<Self, SandboxError> {
+    pub(crate) async fn start(hardware: &Hardware, issuer: &Server, news: News) -> anyhow::Result<Self> {
         let clock = AnchoredClock::new(hardware.machine.clone());
         // Without a database's clock to compare with this cannot fail.
         let _ = clock.anchor(StoreClock::default());
@@ -182,12 +182,7 @@ impl Elsewhere {
     }
 
     /// The issuer sends its events, or that there are none.
-    async fn push(
-        &self,
-        hardware: &Hardware,
-        issuer: &Server,
-        new: &[Revocation],
-    ) -> Result<Vec<Exchange>, SandboxError> {
+    async fn push(&self, hardware: &Hardware, issuer: &Server, new: &[Revocation]) -> anyhow::Result<Vec<Exchange>> {
         // Not the log's positions: here the log is pruned also of what was not delivered, and the service would see a gap.
         // The pruned entries concern only tokens that have expired.
         let mut position = self.heard.ended;
@@ -203,15 +198,14 @@ impl Elsewhere {
                 position,
                 head,
             };
-            let now = service.now().map_err(StoreError::unavailable)?;
+            let now = service.now()?;
             let event = SecurityEventToken::new(ORIGIN, EVENTS, now, mark, event);
             let signed = service.keys().ring.sign_security_event(&event);
-            let request = to_the_service(Method::POST, "/events")
-                .with_body("application/secevent+jwt", signed.map_err(StoreError::unavailable)?);
+            let request = to_the_service(Method::POST, "/events").with_body("application/secevent+jwt", signed?);
             sent.push(self.asked(Recorder::start(Who::Issuer, Asked::Other, request)).await);
         }
         if sent.iter().any(|exchange| exchange.outcome != Outcome::Accepted) {
-            return Err(StoreError::unavailable("the service refuses an event").into());
+            anyhow::bail!("the service refuses an event");
         }
         // Every ten seconds a verification: too many to show.
         sent.pop();
@@ -219,13 +213,12 @@ impl Elsewhere {
     }
 
     /// It reads the issuer's list.
-    async fn read(&self, issuer: &Server) -> Result<Vec<Exchange>, SandboxError> {
+    async fn read(&self, issuer: &Server) -> anyhow::Result<Vec<Exchange>> {
         let path = self.uri.strip_prefix(ORIGIN).unwrap_or_default().to_owned();
         let request = plain_request(Method::GET, path);
         let recorder = Recorder::start(Who::Service, Asked::Other, request);
         let reply = issuer.answer(&recorder).await;
-        let taken = self.lists.take(&self.resource, &self.uri, &reply.body).await?;
-        taken.map_err(StoreError::unavailable)?;
+        self.lists.take(&self.resource, &self.uri, &reply.body).await??;
         Ok(vec![recorder.end(Some(reply), Some(Check::Nothing))])
     }
 }

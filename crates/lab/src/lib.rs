@@ -32,8 +32,10 @@ mod snapshot;
 mod step;
 mod trace;
 
-pub use action::{Action, UnknownAction};
-pub use answer::{Answer, News, UnknownAnswer};
+pub use action::Action;
+pub use answer::{Answer, News};
+/// Why an experiment could not be played. It is never the visitor's fault.
+pub use anyhow::Error;
 pub use browser::KeptCookie;
 pub use deciding::{Asked, Decided};
 pub use elsewhere::Heard;
@@ -41,7 +43,7 @@ pub use faults::BlacklistFault;
 pub use plain::COOKIE as PLAIN_COOKIE;
 pub use raw::ORIGIN;
 pub use rollover::Rollover;
-pub use sandbox::{MOST_STEPS, PASSWORD, Refused, Sandbox, SandboxError, Setup, USERNAME};
+pub use sandbox::{MOST_STEPS, PASSWORD, Refused, Sandbox, Setup, USERNAME};
 pub use snapshot::{Loot, PlainRow, Snapshot};
 pub use step::Step;
 pub use trace::{Exchange, Outcome, Recorder, Refreshed, Who};

@@ -22,7 +22,8 @@ use strum::VariantArray;
 use tokio::time::Instant;
 
 /// Which store was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Store {
     /// Revocations, checked on every request.
     Blacklist,
@@ -33,36 +34,27 @@ pub enum Store {
 }
 
 impl Store {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Blacklist, Self::Sessions, Self::Users];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name, for people.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Blacklist => "blacklist",
-            Self::Sessions => "sessions",
-            Self::Users => "users",
-        }
+        self.into()
     }
 }
 
 /// Whether a call reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// It only reads.
     Read,
-    /// It changes something.
     Write,
 }
 
 /// One call of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// Of which store.
     pub store: Store,
     pub operation: Operation,
-    /// The store's answer.
     pub answer: StoreReply,
     /// How long the answer took; zero if it never came.
     pub took: Duration,
@@ -104,15 +96,11 @@ pub enum Operation {
     /// `prune`, of either store.
     Prune,
     StoreClock,
-    /// `Blacklist::insert`.
+    /// `Blacklist::insert`; those that follow are of the blacklist too.
     Insert,
-    /// `Blacklist::check`.
     Check,
-    /// `Blacklist::claim`.
     Claim,
-    /// `Blacklist::fill`.
     Fill,
-    /// `Blacklist::complete`.
     Complete,
 }
 
@@ -150,13 +138,9 @@ impl Operation {
 /// What a store answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum StoreReply {
-    /// It exists.
     Found,
-    /// It does not exist.
     NothingFound,
-    /// The session exists and is open.
     Open,
-    /// The session exists and is closed.
     Closed,
     /// It was written.
     Done,
@@ -170,7 +154,6 @@ pub enum StoreReply {
     NotOnTheList,
     /// There is no entry, but the copy is incomplete.
     Incomplete,
-    /// It returned an error.
     Failed,
     /// The caller timed out.
     None,

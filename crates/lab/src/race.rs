@@ -14,8 +14,6 @@
 
 use std::time::Duration;
 
-use rescind_session::{RefreshError, ports::StoreError, token::KeyError};
-
 mod held;
 mod naive;
 mod play;
@@ -88,7 +86,6 @@ pub struct RefreshAttempt {
     pub who: Party,
     /// Which of [`Race::chain`] was presented.
     pub presented: usize,
-    /// The result.
     pub result: RefreshResult,
 }
 
@@ -106,7 +103,6 @@ pub enum RefreshResult {
     },
     /// Reuse was detected: the session was closed.
     Reused,
-    /// The session had been closed.
     Closed,
 }
 
@@ -121,32 +117,9 @@ pub enum Judged {
     Thief(Duration),
 }
 
-/// Why a run failed. None of these is the visitor's fault.
-#[derive(Debug, thiserror::Error)]
-pub enum RaceError {
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    #[error(transparent)]
-    Config(#[from] rescind_session::ConfigError),
-    #[error(transparent)]
-    SignUp(#[from] rescind_session::SignUpError),
-    /// The login failed.
-    #[error(transparent)]
-    Login(#[from] rescind_session::LoginError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A refresh failed with an unexpected error.
-    #[error(transparent)]
-    Refresh(#[from] RefreshError),
-    /// The policy has no refresh token.
-    #[error("there is no refresh token to race with")]
-    NoRefreshToken,
-}
-
 /// A run, from the login to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Race {
-    /// The settings.
     pub setup: RaceSetup,
     /// Every refresh token that was issued.
     pub chain: Vec<Link>,

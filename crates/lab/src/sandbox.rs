@@ -15,7 +15,6 @@ use rescind_session::{
     token::{SessionId, TokenId},
 };
 
-pub use crate::server::SandboxError;
 use crate::{
     action::Action,
     answer::{Answer, News},
@@ -121,8 +120,8 @@ impl Sandbox {
     /// A world without a login. `rng` is its only source of randomness, except for the signing key.
     ///
     /// # Errors
-    /// [`SandboxError`]
-    pub async fn open(setup: Setup, rng: StdRng) -> Result<Self, SandboxError> {
+    /// It cannot be set up, which is not the visitor's fault.
+    pub async fn open(setup: Setup, rng: StdRng) -> anyhow::Result<Self> {
         let news = setup.answer.news();
         let began = news.and_then(|_| setup.started.checked_sub(LISTENED).ok());
         let hardware = Arc::new(Hardware::new(Machine::at(began.unwrap_or(setup.started)), rng)?);

@@ -16,16 +16,16 @@ use actix_web::{
     http::header,
     test, web,
 };
+use anyhow::Context;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_api::{
-    Form, InvalidSetting, Part, Problem, RateLimit, Rescind, ResourceServerError, Routes,
-    STRICT_CONTENT_SECURITY_POLICY, Settings, browser, extractor_problems,
+    Form, Part, Problem, RateLimit, Rescind, Routes, STRICT_CONTENT_SECURITY_POLICY, Settings, browser,
+    extractor_problems,
 };
 use rescind_session::{
-    AnchoredClock, Config, ConfigError, HashingSettings, Keys, LoginError, Password, Policy, Ports, SessionService,
-    SignUpError,
+    AnchoredClock, Config, HashingSettings, Keys, Password, Policy, Ports, SessionService,
     memory::{MemorySessions, MemoryUsers},
-    ports::{SessionStore, StoreError},
+    ports::SessionStore,
     token::{Algorithm, KeyError, KeyRing, RefreshKey, RefreshKeys, SigningKey},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -47,27 +47,6 @@ pub(crate) const AUDIENCE: &str = "rescind-api";
 const STORE_TIMEOUT: Duration = Duration::from_millis(60);
 const BATCH: u32 = 100;
 
-/// Why a sandbox could not be set up. None of these is the visitor's fault.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("the sandbox's account could not be made")]
-    SignUp(#[from] SignUpError),
-    #[error("the sandbox's other account could not log in")]
-    LogIn(#[from] LoginError),
-    #[error(transparent)]
-    Elsewhere(#[from] ResourceServerError),
-    #[error(transparent)]
-    Url(#[from] url::ParseError),
-}
-
 /// What survives a kill of the server: the machine, the database, the blacklist, and the key files.
 pub(crate) struct Hardware {
     pub(crate) machine: Arc<Machine>,
@@ -81,7 +60,7 @@ pub(crate) struct Hardware {
 }
 
 impl Hardware {
-    pub(crate) fn new(machine: Machine, mut rng: StdRng) -> Result<Self, SandboxError> {
+    pub(crate) fn new(machine: Machine, mut rng: StdRng) -> anyhow::Result<Self> {
         let signing_key = SigningKey::generate(Algorithm::EdDsa)?.to_pkcs8_pem();
         Ok(Self {
             machine: Arc::new(machine),
@@ -145,7 +124,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on what survived. Like the program, it compares the clock with the database and syncs the revocation log
     /// before it answers the first request.
-    pub(crate) async fn start(hardware: &Arc<Hardware>, kind: Kind) -> Result<Self, SandboxError> {
+    pub(crate) async fn start(hardware: &Arc<Hardware>, kind: Kind) -> anyhow::Result<Self> {
         let clock = AnchoredClock::new(hardware.machine.clone());
         // Stores in memory have no clock of their own, so the two cannot differ.
         let _ = clock.anchor(hardware.sessions.store_clock().await?);
@@ -175,9 +154,9 @@ impl Server {
         Ok(server)
     }
 
-    pub(crate) async fn sign_up(&self, username: &str, password: &str) -> Result<(), SandboxError> {
-        self.service().sign_up(username, &Password::new(password)).await?;
-        Ok(())
+    pub(crate) async fn sign_up(&self, username: &str, password: &str) -> anyhow::Result<()> {
+        let signed_up = self.service().sign_up(username, &Password::new(password)).await;
+        signed_up.map(drop).context("the sandbox's account could not be made")
     }
 
     pub(crate) fn service(&self) -> &SessionService {

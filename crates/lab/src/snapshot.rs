@@ -7,16 +7,13 @@ use rescind_session::{Revocation, Session};
 
 use crate::{browser::KeptCookie, elsewhere::Heard, faults::BlacklistFault};
 
-/// What the thief has.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Loot {
     /// Sent with each request: an access token, or the cookie of a plain session.
     pub access: Option<String>,
-    /// A refresh token.
     pub refresh: Option<String>,
 }
 
-/// A snapshot of the sandbox.
 #[derive(Clone)]
 pub struct Snapshot {
     /// The sandbox's age, in its own time.
@@ -35,11 +32,9 @@ pub struct Snapshot {
     /// The revocation log, in the database.
     pub log: Vec<Revocation>,
     pub blacklist: Vec<Revocation>,
-    /// Whether the blacklist is complete.
     pub blacklist_is_complete: bool,
     /// What the service elsewhere knows, if there is one.
     pub heard: Option<Heard>,
-    /// The state of the blacklist.
     pub fault: BlacklistFault,
     /// Whether the reply to your next refresh will be lost.
     pub loses_next_reply: bool,
@@ -68,8 +63,6 @@ impl Snapshot {
 pub struct PlainRow {
     /// The key in the cookie.
     pub key: String,
-    /// Names and values.
     pub values: Vec<(String, String)>,
-    /// Its expiry.
     pub until: Timestamp,
 }

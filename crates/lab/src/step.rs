@@ -10,7 +10,6 @@ pub struct Step {
     pub number: usize,
     /// The sandbox's age at the end of the step, in its own time.
     pub at: Duration,
-    /// The button.
     pub action: Action,
     /// The exchanges, in order. Empty if only time passed or something was broken.
     pub exchanges: Vec<Exchange>,

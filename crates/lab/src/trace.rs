@@ -16,7 +16,7 @@ use crate::{
     raw::{Reply, Request},
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::VariantArray)]
 pub enum Who {
     /// You, in your browser.
     You,
@@ -28,6 +28,10 @@ pub enum Who {
     Issuer,
     /// Another service, which reads what the issuer publishes.
     Service,
+}
+
+impl Who {
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 /// A request and its outcome.

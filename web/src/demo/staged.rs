@@ -102,7 +102,6 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         say(&WORDS.ends, &facts)
     };
     Stage {
-        within: "",
         headline: told.heading,
         lead: told.lead,
         alarm: scene.robbery.reuse().map(|reuse| Alarm {
@@ -110,8 +109,6 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
             from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
             brief: scene.robbery.tried_after_end(),
         }),
-        notice: None,
-        clock: String::new(),
         next: next.map_or(Next::Follow, Next::Press),
         warning: Some(warning).filter(|warning| !warning.is_empty()),
         message: last.map(|moment| (class_of(moment.who), says(moment))),
@@ -119,7 +116,6 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         you: you(scene, &facts),
         thief: thief(scene, &facts),
         stores: kept(scene, &facts, &robbery_after(scene, from)),
-        time: Vec::new(),
         story: Story {
             steps,
             shown,
@@ -129,6 +125,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
             expired,
         },
         doors: doors.into(),
+        ..Stage::default()
     }
 }
 

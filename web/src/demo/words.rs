@@ -62,28 +62,3 @@ pub(super) struct Refreshed {
     pub(super) state: String,
     pub(super) moment: String,
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use rescind_lab::Asked;
-    use rescind_session::EndReason;
-
-    use super::*;
-
-    /// A name that only the code or only the file has would leave a gap in a page.
-    #[test]
-    fn the_file_has_exactly_the_names_of_the_code() {
-        let names = |all: &[&dyn std::fmt::Debug]| all.iter().map(|name| format!("{name:?}")).collect::<BTreeSet<_>>();
-        let known = |names: &BTreeMap<String, String>| names.keys().cloned().collect::<BTreeSet<_>>();
-        let sides = WORDS.you_may.iter().chain(&WORDS.thief_may);
-        let pressed = WORDS.next.iter().map(|case| &case.then.button);
-        let pressed: BTreeSet<_> = pressed.chain(sides.flat_map(|case| &case.then)).collect();
-        assert_eq!(WORDS.buttons.keys().collect::<BTreeSet<_>>(), pressed);
-        let asked: Vec<_> = Asked::ALL.iter().map(|asked| asked as &dyn std::fmt::Debug).collect();
-        assert_eq!(known(&WORDS.asked), names(&asked));
-        let causes = EndReason::ALL.each_ref().map(|cause| cause as &dyn std::fmt::Debug);
-        assert_eq!(known(&WORDS.causes), names(&causes));
-    }
-}

@@ -1,15 +1,5 @@
 //! One answer, step by step: `/lab/{answer}`.
 //!
-//! | | |
-//! | --- | --- |
-//! | [`staged`](mod@super::staged) | the stage |
-//! | [`telling`](super::telling) | what just happened, and what it means |
-//! | [`steps`](super::steps) | the messages, as a diagram and as a list |
-//! | [`wire`](crate::trace::wire) | requests and replies as sent |
-//! | [`everything`](super::everything) | the state afterwards |
-//! | [`buttons`] | the possible next actions |
-//! | [`cost`], [`words`](super::words) | what it cost, and when to choose it |
-//!
 //! A button is a POST that leads back here; a GET, also of an earlier step, computes nothing and changes no state. A button that is not possible
 //! any more, on a page that stayed open or was never drawn, is answered with the reason and the current page.
 

@@ -69,7 +69,7 @@ fn natural(sandbox: &Sandbox) -> Option<Action> {
 /// The buttons of a group: you, thief, time or break.
 pub(super) fn may(sandbox: &Sandbox, group: &str) -> Vec<Button> {
     let answer = sandbox.setup().answer;
-    let actions = Action::ALL.into_iter();
+    let actions = Action::ALL.iter().copied();
     let actions = actions.filter(|action| of_action(*action, answer).group == group);
     actions.map(|action| button(sandbox, action)).collect()
 }

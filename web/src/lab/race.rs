@@ -12,9 +12,7 @@ use std::{
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::race::{
-    FirstReply, Judged, Party, Race, RaceError, RaceSetup, RefreshAttempt, RefreshResult, Second, Swap,
-};
+use rescind_lab::race::{FirstReply, Judged, Party, Race, RaceSetup, RefreshAttempt, RefreshResult, Second, Swap};
 use serde::Deserialize;
 use url::form_urlencoded;
 
@@ -79,7 +77,7 @@ struct Played {
 }
 
 impl Played {
-    async fn play(choices: Choices) -> Result<Self, RaceError> {
+    async fn play(choices: Choices) -> Result<Self, rescind_lab::Error> {
         let setup = setup(&choices);
         let mut rows = Vec::new();
         for grace in GRACES.map(Duration::from_secs) {

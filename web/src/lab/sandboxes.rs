@@ -19,7 +19,7 @@ use std::sync::{
 use actix_web::{HttpRequest, cookie::Cookie};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
-use rescind_lab::{Action, Answer, Refused, Sandbox, SandboxError, Setup};
+use rescind_lab::{Action, Answer, Error, Refused, Sandbox, Setup};
 use rescind_session::Preset;
 use tokio::sync::{Mutex as Turns, MutexGuard, OnceCell};
 
@@ -168,8 +168,8 @@ impl Sandboxes {
     /// Begins a sandbox, in place of the old one.
     ///
     /// # Errors
-    /// [`SandboxError`], if the lifetimes contradict each other; then the old one stays.
-    pub(crate) async fn begin(&self, known: &Known, setup: Setup) -> Result<(), SandboxError> {
+    /// [`Error`], if the lifetimes contradict each other; then the old one stays.
+    pub(crate) async fn begin(&self, known: &Known, setup: Setup) -> Result<(), Error> {
         let answer = setup.answer;
         let fresh = self.fresh(setup).await?;
         *self.turn(known, answer).await.pair = Some(fresh);
@@ -179,8 +179,8 @@ impl Sandboxes {
     /// A pair without a visitor.
     ///
     /// # Errors
-    /// [`SandboxError`], if the lifetimes contradict each other.
-    pub(crate) async fn fresh(&self, setup: Setup) -> Result<Pair, SandboxError> {
+    /// [`Error`], if the lifetimes contradict each other.
+    pub(crate) async fn fresh(&self, setup: Setup) -> Result<Pair, Error> {
         let other = match setup.answer {
             Answer::Sessions => Answer::Tokens(Preset::Blacklist),
             _ => Answer::Sessions,
@@ -196,8 +196,8 @@ impl Sandboxes {
     /// The pair of all visitors who have pressed no button under an answer.
     ///
     /// # Errors
-    /// [`SandboxError`]
-    pub(crate) async fn untouched(&self, answer: Answer, now: Timestamp) -> Result<&Pair, SandboxError> {
+    /// [`Error`]
+    pub(crate) async fn untouched(&self, answer: Answer, now: Timestamp) -> Result<&Pair, Error> {
         let cell = &self.untouched[index(answer)];
         cell.get_or_try_init(|| self.fresh(Setup::new(answer, now))).await
     }

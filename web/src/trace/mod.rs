@@ -216,26 +216,3 @@ pub(crate) fn milliseconds(took: Duration) -> String {
         _ => format!("{ms:.0} ms"),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use rescind_lab::{
-        Decided,
-        meter::{Operation, StoreReply},
-    };
-
-    use super::*;
-
-    #[test]
-    fn every_operation_reply_and_check_has_its_words() {
-        fn names<T: std::fmt::Debug>(all: &[T]) -> Vec<String> {
-            let mut names: Vec<_> = all.iter().map(|name| format!("{name:?}")).collect();
-            names.sort();
-            names
-        }
-        let known = |words: &BTreeMap<String, String>| words.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(known(&WORDS.operation), names(Operation::ALL));
-        assert_eq!(known(&WORDS.reply), names(StoreReply::ALL));
-        assert_eq!(known(&WORDS.decided), names(Decided::ALL));
-    }
-}

@@ -137,12 +137,12 @@ pub(crate) fn messages(exchange: &Exchange, watched: bool) -> Vec<Message> {
         }
         messages.push(Message::new(Lane::Server, lane, says));
     }
-    let told = if watched { outcome(exchange) } else { reply(exchange) };
+    let replied = if watched { outcome(exchange) } else { reply(exchange) };
     let lost = if exchange.arrived { "" } else { ", lost on its way" };
     let said = VerdictColour::of(exchange);
     messages.push(Message {
         class: said.class(),
-        ..Message::new(answers, asks, format!("{}{told}{lost}", said.sign()))
+        ..Message::new(answers, asks, format!("{}{replied}{lost}", said.sign()))
     });
     messages
 }

@@ -93,10 +93,37 @@ async fn every_story_can_be_opened_by_its_link() {
     let running = start(program()).await;
     let first = page(&running, "/lab").await;
     let stories = all(&first, ".stories a");
-    assert!(stories.len() >= 6);
-    for story in stories {
-        let told = page(&running, story.attr("href").unwrap()).await;
+    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/content/comparison.toml")).unwrap();
+    let file: toml::Table = toml::from_str(&file).unwrap();
+    let written = file["story"].as_array().unwrap();
+    assert!(stories.len() >= 6 && stories.len() == written.len());
+    for (story, written) in stories.into_iter().zip(written) {
+        let address = story.attr("href").unwrap();
+        assert_eq!(
+            address,
+            format!("/lab?story={}&show=1", written["slug"].as_str().unwrap())
+        );
+        let told = page(&running, address).await;
         assert_eq!(all(&told, "#answers tbody tr").len(), ANSWERS.len(), "{}", text(story));
+        assert!(all(&told, ".judged").is_empty(), "a prediction that was not made");
+        // Each of its settings is one that can be set.
+        for (name, value) in written.get("set").iter().flat_map(|set| set.as_table().unwrap()) {
+            let field = all(&told, &format!("input#{name}, select#{name} option[selected]"));
+            assert_eq!(field[0].attr("value"), value.as_str(), "{address}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_prediction_can_be_that_none_of_them_refuses() {
+    let running = start(program()).await;
+    let bare = page(&running, "/lab").await;
+    assert!(all(&bare, "#answers, .judged, input[checked]").is_empty());
+    for (guess, right) in [("guess=none", 5), ("guess=stored&guess=sessions", 7)] {
+        let judged = page(&running, &format!("/lab?{guess}")).await;
+        assert_eq!(all(&judged, ".judged li").len(), ANSWERS.len(), "{guess}");
+        let told = text(all(&judged, ".judged p")[0]);
+        assert!(told.contains(&format!("{right} of the 8")), "{guess}: {told}");
     }
 }
 

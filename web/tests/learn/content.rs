@@ -2,10 +2,13 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Debug,
     fs,
     path::{Path, PathBuf},
 };
 
+use rescind_lab::{Action, Answer, Asked, Decided, Who, meter};
+use rescind_session::EndReason;
 use serde::{Deserialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
@@ -172,6 +175,56 @@ fn no_member_is_explained_twice_or_left_empty() {
             assert!(member.says.ends_with('.') && !member.full.is_empty(), "{}", member.name);
         }
     }
+}
+
+/// A name that only the code or only a file has would leave a gap in a page.
+#[test]
+fn the_files_have_exactly_the_names_of_the_code() {
+    fn debug<T: Debug>(all: &[T]) -> BTreeSet<String> {
+        all.iter().map(|name| format!("{name:?}")).collect()
+    }
+    let keys = |table: &Value| -> BTreeSet<_> { table.as_table().unwrap().keys().cloned().collect() };
+    let (robbery, exchange): (Value, Value) = (content("robbery.toml"), content("exchange.toml"));
+    assert_eq!(keys(&robbery["asked"]), debug(Asked::ALL));
+    assert_eq!(keys(&robbery["causes"]), debug(&EndReason::ALL));
+    assert_eq!(keys(&exchange["decided"]), debug(Decided::ALL));
+    assert_eq!(keys(&exchange["operation"]), debug(meter::Operation::ALL));
+    assert_eq!(keys(&exchange["reply"]), debug(meter::StoreReply::ALL));
+    let who = debug(Who::ALL).iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(keys(&content("who.toml")), who);
+
+    let (answers, actions): (Value, Value) = (content("answers.toml"), content("actions.toml"));
+    assert_eq!(keys(&answers), Answer::ALL.iter().map(ToString::to_string).collect());
+    let mut slugs: BTreeSet<_> = Action::ALL.iter().map(ToString::to_string).collect();
+    // Under plain sessions.
+    slugs.insert("copy-session".to_owned());
+    assert_eq!(keys(&actions), slugs);
+    for (name, words) in answers.as_table().unwrap().iter().chain(actions.as_table().unwrap()) {
+        let mut texts = words.as_table().unwrap().values();
+        assert!(texts.all(|text| text.as_str() != Some("")), "{name}");
+        assert!(
+            words
+                .get("terms")
+                .is_none_or(|terms| !terms.as_array().unwrap().is_empty()),
+            "{name}"
+        );
+    }
+
+    // Each button of the robbery is pressed somewhere, and each that is pressed is there.
+    let mut pressed: BTreeSet<_> = list(&robbery, "next")
+        .iter()
+        .map(|next| &next["then"]["button"])
+        .map(text)
+        .collect();
+    for side in ["you_may", "thief_may"] {
+        let buttons = list(&robbery, side).iter().flat_map(|case| list(case, "then"));
+        pressed.extend(buttons.map(text));
+    }
+    assert_eq!(keys(&robbery["buttons"]), pressed);
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
 }
 
 /// Name and front matter of every chapter.

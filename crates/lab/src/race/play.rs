@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use super::{
-    ACCESS_TTL, FirstReply, Link, PATIENCE, Party, Race, RaceError, RaceSetup, RefreshAttempt, RefreshResult, Swap,
+    ACCESS_TTL, FirstReply, Link, PATIENCE, Party, Race, RaceSetup, RefreshAttempt, RefreshResult, Swap,
     held::{Held, RefreshReply, Tokens},
     naive::Naive,
     real::Real,
@@ -18,14 +18,14 @@ impl Race {
     /// belong in the program's log.
     ///
     /// # Errors
-    /// [`RaceError`]
-    pub async fn run(setup: RaceSetup, rng: StdRng) -> Result<Self, RaceError> {
+    /// It cannot be run, which is not the visitor's fault.
+    pub async fn run(setup: RaceSetup, rng: StdRng) -> anyhow::Result<Self> {
         Box::pin(Self::play(setup, rng))
             .with_subscriber(NoSubscriber::default())
             .await
     }
 
-    async fn play(setup: RaceSetup, mut rng: StdRng) -> Result<Self, RaceError> {
+    async fn play(setup: RaceSetup, mut rng: StdRng) -> anyhow::Result<Self> {
         let (server, tokens) = match setup.swap {
             Swap::CompareAndSwap => {
                 let (real, tokens) = Real::log_in(setup.grace, &mut rng).await?;
@@ -65,7 +65,7 @@ struct RaceInProgress {
 }
 
 impl RaceInProgress {
-    async fn play(&mut self) -> Result<(), RaceError> {
+    async fn play(&mut self) -> anyhow::Result<()> {
         let RaceSetup { apart, reply, .. } = self.setup;
         let lost = reply == FirstReply::Lost;
         // Both refresh when the first access token has expired.
@@ -93,7 +93,7 @@ impl RaceInProgress {
     }
 
     /// Two requests, both of which read before either writes.
-    async fn both_at_once(&mut self, lost: bool) -> Result<(), RaceError> {
+    async fn both_at_once(&mut self, lost: bool) -> anyhow::Result<()> {
         let [Some(first), Some(second)] = &self.holds else {
             return Ok(());
         };
@@ -107,7 +107,7 @@ impl RaceInProgress {
         Ok(())
     }
 
-    async fn refresh(&mut self, who: Party, at: Duration, arrives: bool) -> Result<(), RaceError> {
+    async fn refresh(&mut self, who: Party, at: Duration, arrives: bool) -> anyhow::Result<()> {
         if let Some(tokens) = &self.holds[who.place()] {
             let answer = self.server.refresh(&tokens.refresh, at, None).await?;
             self.note(who, at, arrives, answer);
@@ -161,7 +161,7 @@ impl RaceInProgress {
         });
     }
 
-    async fn ended(self) -> Result<Race, RaceError> {
+    async fn ended(self) -> anyhow::Result<Race> {
         let ended = self.attempts.last().map_or(Duration::ZERO, |last| last.at);
         let mut inside = [false; 2];
         for (inside, tokens) in inside.iter_mut().zip(&self.holds) {
@@ -198,7 +198,7 @@ enum Server {
 }
 
 impl Server {
-    async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> Result<RefreshReply, RaceError> {
+    async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> anyhow::Result<RefreshReply> {
         match self {
             Self::Real(real) => real.refresh(token, at, held).await,
             Self::Naive(naive) => Ok(naive.refresh(token, at, held).await),

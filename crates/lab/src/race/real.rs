@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_session::{
@@ -21,7 +22,7 @@ use rescind_session::{
 };
 
 use super::{
-    ACCESS_TTL, RaceError,
+    ACCESS_TTL,
     held::{Held, RefreshReply, Tokens},
 };
 use crate::{
@@ -44,7 +45,7 @@ pub(super) struct Real {
 }
 
 impl Real {
-    pub(super) async fn log_in(grace: Duration, rng: &mut StdRng) -> Result<(Self, Tokens), RaceError> {
+    pub(super) async fn log_in(grace: Duration, rng: &mut StdRng) -> anyhow::Result<(Self, Tokens)> {
         let clock = ManualClock::at(BEGINNING);
         let usual = Policy::blacklist();
         let policy = Policy {
@@ -73,12 +74,7 @@ impl Real {
         Ok((real, tokens(&issued)?))
     }
 
-    pub(super) async fn refresh(
-        &self,
-        token: &str,
-        at: Duration,
-        held: Option<&Held>,
-    ) -> Result<RefreshReply, RaceError> {
+    pub(super) async fn refresh(&self, token: &str, at: Duration, held: Option<&Held>) -> anyhow::Result<RefreshReply> {
         self.clock.set(BEGINNING.checked_add(at).unwrap_or(Timestamp::MAX));
         let service = match held {
             None => self.service.clone(),
@@ -118,8 +114,11 @@ impl Real {
     }
 }
 
-fn tokens(issued: &IssuedTokens) -> Result<Tokens, RaceError> {
-    let refresh = issued.refresh.as_ref().ok_or(RaceError::NoRefreshToken)?;
+fn tokens(issued: &IssuedTokens) -> anyhow::Result<Tokens> {
+    let refresh = issued
+        .refresh
+        .as_ref()
+        .context("there is no refresh token to race with")?;
     Ok(Tokens {
         access: issued.access_token.expose_secret().to_owned(),
         refresh: refresh.token.expose_secret().to_owned(),

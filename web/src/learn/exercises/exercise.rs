@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use super::goals;
 use crate::{
     choices::Control,
-    content::{all_named, file, named},
+    content::file,
     learn::{chapters::Chapter, experiment::script::Script, glossary::Term},
 };
 
@@ -34,9 +34,7 @@ pub(crate) struct Exercise {
 pub(crate) enum Kind {
     /// Buttons, pressed one after the other in a sandbox under one answer.
     Sandbox {
-        #[serde(deserialize_with = "named")]
         answer: Answer,
-        #[serde(deserialize_with = "all_named")]
         buttons: Vec<Action>,
         /// Reached in this order.
         goals: Vec<Goal>,
@@ -60,7 +58,6 @@ pub(crate) struct Measured {
 #[derive(Deserialize)]
 pub(crate) struct Goal {
     pub(crate) what: String,
-    #[serde(deserialize_with = "named")]
     pub(crate) met: goals::Condition,
     /// What is missing, for a learner who has not reached it.
     pub(crate) missing: String,
@@ -104,7 +101,7 @@ pub(crate) struct Solution {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Try {
-    Steps(#[serde(deserialize_with = "all_named")] Vec<Action>),
+    Steps(Vec<Action>),
     /// Name and value of each choice.
     Chosen(Vec<(String, String)>),
 }

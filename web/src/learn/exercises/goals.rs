@@ -1,14 +1,14 @@
 //! Conditions on a sandbox's steps, from `content/conditions.toml`.
 
-use std::{collections::BTreeMap, str::FromStr, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use rescind_lab::{
     Action, BlacklistFault, Exchange, Step, Who,
     meter::{Access, Store},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::content::{Facts, When, all_named, file, maybe_named, word, yes};
+use crate::content::{Facts, When, file, word, yes};
 
 static WRITTEN: LazyLock<BTreeMap<String, Written>> = LazyLock::new(|| file!("conditions.toml").data());
 
@@ -18,7 +18,7 @@ pub(crate) struct Condition(&'static Written);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    #[serde(default, deserialize_with = "all_named")]
+    #[serde(default)]
     once: Vec<Action>,
     happened: Vec<Happened>,
 }
@@ -26,7 +26,6 @@ struct Written {
 #[derive(Deserialize)]
 struct Happened {
     /// The only step that counts is the first one with this action.
-    #[serde(default, deserialize_with = "maybe_named")]
     first: Option<Action>,
     /// In minutes.
     #[serde(default)]
@@ -35,11 +34,10 @@ struct Happened {
     when: When,
 }
 
-impl FromStr for Condition {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        WRITTEN.get(name).map(Self).ok_or("no such condition")
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let written = WRITTEN.get(&String::deserialize(from)?);
+        written.map(Self).ok_or_else(|| D::Error::custom("no such condition"))
     }
 }
 

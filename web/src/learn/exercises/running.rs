@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::{HttpRequest, web};
 use rescind_exercises::{CaseResult, play_chosen};
-use rescind_lab::{Action, Answer, Refused, SandboxError, Step};
+use rescind_lab::{Action, Answer, Error, Refused, Step};
 
 use super::{
     attempt::Attempt,
@@ -95,7 +95,7 @@ pub(super) async fn run(
         Kind::Code(code) if attempt.word.trim().is_empty() => {
             let choices = attempt.choices.clone();
             let compute =
-                move || async move { Ok::<_, SandboxError>(Reached::judged(played(exercise, code, &choices).await)) };
+                move || async move { Ok::<_, Error>(Reached::judged(played(exercise, code, &choices).await)) };
             REACHED.of(&key, compute).await
         }
         Kind::Code(code) => Ok(Arc::new(Reached::judged(vec![Condition::new(
@@ -135,7 +135,7 @@ async fn played(exercise: &Exercise, code: &rescind_exercises::Exercise, choices
     outcomes.into_iter().map(judge).collect()
 }
 
-async fn in_a_sandbox(answer: Answer, buttons: &[Action], actions: &[Action]) -> Result<Tried, SandboxError> {
+async fn in_a_sandbox(answer: Answer, buttons: &[Action], actions: &[Action]) -> Result<Tried, Error> {
     let mut play = Play::begin(answer, |_| {}).await?;
     let mut stuck = None;
     for action in actions {
@@ -186,7 +186,7 @@ fn told(action: Action, why: Refused) -> String {
 }
 
 /// Plays the stories with the choices.
-async fn measured(stories: &'static [Measured], choices: &Choices) -> Result<Vec<Condition>, SandboxError> {
+async fn measured(stories: &'static [Measured], choices: &Choices) -> Result<Vec<Condition>, Error> {
     let mut conditions = Vec::new();
     for Measured { story, bounds } in stories {
         let (_, facts) = story.run(choices).await?;

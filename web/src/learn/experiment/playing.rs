@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 use rescind_lab::{
-    Action, Answer, Exchange, Outcome, Sandbox, SandboxError, Setup, Step, Who,
+    Action, Answer, Error, Exchange, Outcome, Sandbox, Setup, Step, Who,
     meter::{Access, Store},
 };
 use rescind_session::Policy;
@@ -72,10 +72,7 @@ pub(in crate::learn) struct Play {
 
 impl Play {
     /// Begins a story without a login. `change` sets the lifetimes.
-    pub(in crate::learn) async fn begin(
-        answer: Answer,
-        change: impl FnOnce(&mut Policy),
-    ) -> Result<Self, SandboxError> {
+    pub(in crate::learn) async fn begin(answer: Answer, change: impl FnOnce(&mut Policy)) -> Result<Self, Error> {
         let mut setup = Setup::new(answer, begins());
         change(&mut setup.policy);
         Ok(Self {

@@ -20,15 +20,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rescind_lab::{
-    Action, Answer, Outcome, Rollover, SandboxError, Who,
+    Action, Answer, Error, Outcome, Rollover, Who,
     meter::{Access, Store},
 };
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::playing::{Play, PlayedExperiment, asked};
 use crate::{
     choices::Choices,
-    content::{Case, Facts, first, named, word},
+    content::{Case, Facts, first, word},
     pages::times::length,
     trace::Finding,
 };
@@ -36,7 +36,7 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Script {
-    answers: Vec<Case<UnderAnswer>>,
+    answers: Vec<Case<Answer>>,
     steps: Vec<Case<Vec<ScriptStep>>>,
     /// What is found; an exercise has bounds instead.
     #[serde(default)]
@@ -46,19 +46,23 @@ pub(crate) struct Script {
     pub(super) checks: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize)]
-struct UnderAnswer(#[serde(deserialize_with = "named")] Answer);
-
 /// An event, and its name if it has its own.
-struct ScriptStep {
-    deed: Deed,
-    says: Option<String>,
-    /// Whether the thief is behind your browser's request: a script in the page.
-    thief: bool,
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ScriptStep {
+    Bare(Deed),
+    Named {
+        step: Deed,
+        says: String,
+        /// Whether the thief is behind your browser's request: a script in the page.
+        #[serde(default)]
+        thief: bool,
+    },
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Deed {
-    Press(Action),
     /// Time passes, as a control sets it.
     Wait(String),
     /// The thief tries the copy, and while it works again until it is refused.
@@ -70,40 +74,12 @@ enum Deed {
     Tamper,
     /// The signing key is replaced, in no sandbox.
     NewKey,
-}
-
-impl<'de> Deserialize<'de> for ScriptStep {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Bare(String),
-            Named {
-                step: String,
-                says: String,
-                #[serde(default)]
-                thief: bool,
-            },
-        }
-        let (step, says, thief) = match Written::deserialize(from)? {
-            Written::Bare(step) => (step, None, false),
-            Written::Named { step, says, thief } => (step, Some(says), thief),
-        };
-        let deed = match (step.as_str(), step.strip_prefix("wait:")) {
-            (_, Some(control)) => Deed::Wait(control.to_owned()),
-            ("thief-goes-on", _) => Deed::ThiefGoesOn,
-            ("work", _) => Deed::Work,
-            ("watch-the-blacklist", _) => Deed::WatchTheBlacklist,
-            ("tamper", _) => Deed::Tamper,
-            ("new-key", _) => Deed::NewKey,
-            (action, _) => Deed::Press(action.parse().map_err(serde::de::Error::custom)?),
-        };
-        Ok(Self { deed, says, thief })
-    }
+    #[serde(untagged)]
+    Press(Action),
 }
 
 impl Script {
-    pub(super) async fn play(&'static self, choices: &Choices) -> Result<PlayedExperiment, SandboxError> {
+    pub(super) async fn play(&'static self, choices: &Choices) -> Result<PlayedExperiment, Error> {
         let (play, facts) = self.run(choices).await?;
         Ok(PlayedExperiment {
             finding: Finding::of(&self.findings, &facts),
@@ -112,9 +88,9 @@ impl Script {
         })
     }
 
-    pub(in crate::learn) async fn run(&'static self, choices: &Choices) -> Result<(Play, Facts), SandboxError> {
+    pub(in crate::learn) async fn run(&'static self, choices: &Choices) -> Result<(Play, Facts), Error> {
         let mut facts = choices.facts();
-        let answer = first(&self.answers, &facts).map_or(Answer::Sessions, |under| under.0);
+        let answer = first(&self.answers, &facts).copied().unwrap_or(Answer::Sessions);
         let mut play = Play::begin(answer, |policy| {
             let life = choices.time("life").or(choices.time("my-life"));
             policy.access_ttl = life.unwrap_or(policy.access_ttl);
@@ -142,12 +118,15 @@ impl Play {
         step: &'static ScriptStep,
         choices: &Choices,
         facts: &mut Facts,
-    ) -> Result<(), SandboxError> {
-        let says = step.says.as_deref();
-        match &step.deed {
+    ) -> Result<(), Error> {
+        let (deed, says, is_the_thiefs) = match step {
+            ScriptStep::Bare(deed) => (deed, None, false),
+            ScriptStep::Named { step, says, thief } => (step, Some(says.as_str()), *thief),
+        };
+        match deed {
             Deed::Press(action) => {
                 self.press_as(*action, says).await;
-                if step.thief {
+                if is_the_thiefs {
                     self.by_the_thief();
                 }
                 if *action == Action::Call {

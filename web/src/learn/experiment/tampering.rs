@@ -3,7 +3,7 @@
 //! Any change can still decode well. The lesson is the result of the check, and where it stops: content is interpreted only
 //! after a key has verified it.
 
-use rescind_lab::{Action, Loot, Sandbox, SandboxError};
+use rescind_lab::{Action, Error, Loot, Sandbox};
 use rescind_session::token::{Algorithm, KeyRing, SigningKey, TokenCheck, TokenParts, Verdict};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ impl Play {
         choices: &Choices,
         what: &str,
         facts: &mut Facts,
-    ) -> Result<(), SandboxError> {
+    ) -> Result<(), Error> {
         let mut write = |question: &str, said, answer| {
             self.checks.push(Check {
                 question: question.to_owned(),
@@ -82,7 +82,7 @@ impl Script {
 }
 
 /// The changed token.
-fn changed(sandbox: &Sandbox, how: Option<&str>) -> Result<String, SandboxError> {
+fn changed(sandbox: &Sandbox, how: Option<&str>) -> Result<String, Error> {
     let token = sandbox.access().unwrap_or_default();
     let same = || token.to_owned();
     if how == Some("kid") {
