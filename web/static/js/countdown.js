@@ -1,6 +1,6 @@
 // Makes the server's "43 s left" tick. The words are the server's; only the length of time in them is written anew.
 
-const CLOCK = /\d+:\d\d/;
+const CLOCK = /\d+(?::\d\d)+/;
 const UNITS = /\d+ (?:days?|h|min|s)(?: \d+ (?:h|min|s))?/;
 const RUN_OUT = "run out";
 
@@ -39,11 +39,14 @@ function showLeft(time, left) {
   if (text !== words.data) words.data = text;
 }
 
+// Both as `web/src/pages/times.rs` writes them.
+
 function asClock(seconds) {
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }
 
-/** As `web/src/pages/times.rs` says it. */
 function asUnits(seconds) {
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);

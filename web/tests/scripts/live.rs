@@ -1,6 +1,6 @@
 //! The live parts of an open page: times, the log, and what a renewal updates.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use thirtyfour::By;
 
@@ -57,6 +57,43 @@ async fn the_remaining_time_ticks_and_restarts_after_a_renewal_without_a_reload(
     assert!(reads(&person, "#life").await.contains("renewed"));
     assert_eq!(person.evaluate(MARKED).await, "not loaded anew");
     person.assert_policy_kept().await;
+}
+
+/// The server writes the same lengths alike: `src/pages/times.rs`.
+#[tokio::test]
+async fn the_script_writes_each_remaining_time_as_the_server_does() {
+    let Some(person) = Person::arrive(LONG).await else {
+        return;
+    };
+    person.open_page_without_login().await;
+    let lengths = include_str!("lengths.txt").lines().map(|line| line.split(" | "));
+    let lengths: Vec<Vec<_>> = lengths.map(Iterator::collect).collect();
+    // Each begins with the words of another length.
+    let times = "const main = document.querySelector('main');
+         for (const words of ['2:46:40', '2 h 46 min left']) for (const [seconds] of lengths) {
+           const time = document.createElement('time');
+           Object.assign(time.dataset, { countdown: '', seconds });
+           time.append(words);
+           main.append(time);
+         }";
+    let lengths_here = format!("const lengths = {};", serde_json::to_string(&lengths).unwrap());
+    person.evaluate(&format!("{lengths_here} {times}")).await;
+    // The end is set so that it is so far away at the next tick. If a busy machine misses that second, it is set again.
+    let set_ends = "const tick = Math.ceil(Date.now() / 1000);
+         for (const time of document.querySelectorAll('[data-seconds]')) {
+           time.dateTime = new Date((tick + Number(time.dataset.seconds)) * 1000).toISOString();
+         }";
+    let column = |column: usize| lengths.iter().map(move |length| length[column].to_owned());
+    let expected: Vec<_> = column(1)
+        .chain(column(2).map(|words| format!("{words} left")))
+        .collect();
+    until("the server's words", async || {
+        person.evaluate(set_ends).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let read = "return [...document.querySelectorAll('[data-seconds]')].map((time) => time.textContent)";
+        serde_json::from_value::<Vec<String>>(person.evaluate(read).await).unwrap() == expected
+    })
+    .await;
 }
 
 #[tokio::test]
