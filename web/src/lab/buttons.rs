@@ -48,7 +48,10 @@ fn natural(sandbox: &Sandbox) -> Option<Action> {
     let is_quiet = last.is_some_and(|step| step.exchanges.is_empty());
     let last = last.map(|step| step.action);
     let copied = matches!(last, Some(Action::CopyAccess | Action::CopyRefresh));
-    let (logged_in, stolen) = (sandbox.access().is_some(), sandbox.loot().access.is_some());
+    // A copy of an earlier session's token belongs to a story that is over.
+    let session = sandbox.steps().rsplit(|step| step.action == Action::LogIn).next();
+    let stolen = session.is_some_and(|steps| steps.iter().any(|step| step.action == Action::CopyAccess));
+    let logged_in = sandbox.access().is_some();
     let wishes = [
         (true, Action::StartServer),
         (is_quiet && !copied && stolen, Action::AskBoth),
@@ -58,7 +61,6 @@ fn natural(sandbox: &Sandbox) -> Option<Action> {
         (last == Some(Action::Replay) && is_due, Action::Wait30s),
         (logged_in, Action::LogOut),
         (matches!(last, Some(Action::Replay)), Action::WaitAfterExpiry),
-        (true, Action::LogIn),
     ];
     let wishes = wishes.into_iter().filter(|(holds, _)| *holds);
     wishes

@@ -7,7 +7,7 @@ use rescind_session::{Check, token::TokenParts};
 
 use super::{
     everything::heard,
-    telling::{Context, Explanation},
+    telling::{Context, Explanation, is_login},
     words::{SENTENCES, of_action, of_answer},
 };
 use crate::{
@@ -144,7 +144,11 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
         },
         status: answer.map_or_else(String::new, |exchange| Shown(exchange).replied()),
         why: answer.map_or_else(String::new, |exchange| {
-            format!("{}, decided by {}", Shown(exchange).asked(), decided_by(exchange))
+            let asked = Shown(exchange).asked();
+            match exchange.reply {
+                Some(_) => format!("{asked}, decided by {}", decided_by(exchange)),
+                None => asked,
+            }
         }),
         ..Door::default()
     }
@@ -153,9 +157,7 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
 /// What your browser holds, or held last.
 fn yours(context: &Context) -> Vec<Chip> {
     let (setup, steps) = (context.setup, context.steps);
-    // The other cookies are notices between two pages.
-    let ends = ["_access", "_refresh", "-session"];
-    let is_token = |cookie: &&KeptCookie| ends.iter().any(|end| cookie.name.ends_with(end));
+    let is_token = |cookie: &&KeptCookie| is_login(&cookie.name);
     let tokens = |step: &Step| step.after.cookies.iter().any(|cookie| is_token(&cookie));
     let (Some(now), Some(held)) = (steps.last(), steps.iter().rev().find(|step| tokens(step))) else {
         return Vec::new();

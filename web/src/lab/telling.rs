@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use rescind_lab::{Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Step, Who, meter::StoreReply};
+use rescind_lab::{
+    Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Step, Who, meter::StoreReply, raw::Request,
+};
 use rescind_session::{Check, Preset};
 
 use super::{
@@ -22,6 +24,18 @@ pub(crate) struct Explanation {
     /// "The thief is in: nobody was asked."
     pub(crate) headline: String,
     pub(crate) meaning: String,
+}
+
+/// Whether a cookie holds a token or names a session. The others are notices between two pages.
+pub(super) fn is_login(cookie: &str) -> bool {
+    let ends = ["_access", "_refresh", "-session"];
+    ends.iter().any(|end| cookie.ends_with(end))
+}
+
+fn carries_login(request: &Request) -> bool {
+    let sent = request.headers.iter().filter(|(name, _)| *name == "Cookie");
+    let mut cookies = sent.flat_map(|(_, cookies)| cookies.split("; "));
+    cookies.any(|cookie| cookie.split_once('=').is_some_and(|(name, _)| is_login(name)))
 }
 
 /// The context of a step: the sandbox's setup, and the steps before.
@@ -107,7 +121,7 @@ impl<'a> Context<'a> {
             .with("answer", self.answer.slug())
             .with("check", word(self.check))
             .with("refreshes", yes(refreshes))
-            .with("carried", yes(exchange.request.cookie_bytes() > 0))
+            .with("carried", yes(carries_login(&exchange.request)))
             .with(
                 "had_ended",
                 yes(exchange.calls.iter().any(|call| call.answer == StoreReply::WasClosed)),

@@ -208,6 +208,31 @@ async fn a_service_elsewhere_refuses_the_copy_once_it_has_learnt_of_the_logout()
     }
 }
 
+/// The large button leads through the story to its end, and not round in a circle.
+#[tokio::test]
+async fn the_next_button_alone_ends_at_a_new_beginning() {
+    let running = open().await;
+    for answer in ANSWERS {
+        let learner = Learner::at(&running, answer);
+        let mut pressed = Vec::new();
+        let next = async || {
+            let page = learner.look("").await;
+            let value = page.each("#next", |button| button.attr("value").map(str::to_owned));
+            (page, value.into_iter().flatten().next())
+        };
+        while let (_, Some(action)) = next().await {
+            learner.press(&action).await;
+            pressed.push(action);
+            assert!(pressed.len() < 12, "{answer}: {pressed:?}");
+        }
+        assert!(next().await.0.words("form.next").contains("Begin again"), "{answer}");
+        assert_eq!(pressed[..4], ["log-in", "copy-access", "log-out", "replay"], "{answer}");
+        // Of the next session there is no copy yet.
+        learner.press("log-in").await;
+        assert_eq!(next().await.1.as_deref(), Some("copy-access"), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_copy_is_refused_once_it_expires_and_the_clock_shows_when() {
     let running = open().await;
@@ -326,7 +351,10 @@ async fn a_broken_store_changes_what_you_and_the_thief_get() {
     );
 
     let down = learner.press_all(&["kill-server", "ask-both"]).await;
-    assert!(down.said("You").contains("No answer") && down.said("The thief").contains("No answer"));
+    for who in ["You", "The thief"] {
+        let said = down.said(who);
+        assert!(said.contains("No answer") && !said.contains("decided"), "{said}");
+    }
     let back = learner.press_all(&["start-server", "clock-back", "ask-both"]).await;
     assert!(
         back.said("The thief").contains("token_revoked"),
@@ -342,15 +370,18 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
     let running = open().await;
     for answer in ANSWERS {
         let learner = Learner::at(&running, answer);
-        let told = learner.press("log-out").await.words("#stage");
-        assert!(told.contains("not logged in"), "{answer}: {told}");
-        for untrue in [
-            "The session is closed",
-            "row is closed",
-            "row is deleted",
-            "has deleted",
-        ] {
-            assert!(!told.contains(untrue), "{answer}: {told}");
+        for before in [&[][..], &["log-in", "log-out"]] {
+            learner.press_all(before).await;
+            let told = learner.press("log-out").await.words("#stage");
+            assert!(told.contains("not logged in"), "{answer}, after {before:?}: {told}");
+            for untrue in [
+                "The session is closed",
+                "row is closed",
+                "row is deleted",
+                "has deleted",
+            ] {
+                assert!(!told.contains(untrue), "{answer}, after {before:?}: {told}");
+            }
         }
     }
     for answer in ["rotation", "blacklist"] {
