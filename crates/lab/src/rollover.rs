@@ -26,7 +26,7 @@ const AUDIENCE: &str = "rescind-api";
 const LIFE: Duration = Duration::from_secs(300);
 /// The delay of the second node.
 const NEWS_TAKE: i64 = 60;
-const TICK: i64 = 60;
+const TICK: usize = 60;
 const BEGINS: i64 = -300;
 const ENDS: i64 = 1_800;
 /// When the new key signs, if it is published first.
@@ -116,8 +116,10 @@ impl Rollover {
 
         let mut alive: Vec<(i64, AccessToken)> = Vec::new();
         let (mut refused, mut forged_until) = (0, 0);
-        let mut at = BEGINS;
-        while at <= ENDS {
+        // Of the time for which the old key is kept after that, only the end is played.
+        let end = plan.last().saturating_add(plan.keeps);
+        let at_the_end = end.max(ENDS + 1)..=end.saturating_add(NEWS_TAKE);
+        for at in (BEGINS..=ENDS).step_by(TICK).chain(at_the_end.step_by(TICK)) {
             let nodes = [plan.ring(&keys, at, 0)?, plan.ring(&keys, at, NEWS_TAKE)?];
             let is_accepted =
                 |node: &KeyRing, token: &AccessToken| verifier.verify(node, token.expose_secret(), instant(at)).is_ok();
@@ -132,7 +134,6 @@ impl Rollover {
             {
                 forged_until = at;
             }
-            at += TICK;
         }
         let forged = Duration::from_secs(forged_until.saturating_sub(plan.last()).try_into().unwrap_or_default());
         Ok(Self { refused, forged })

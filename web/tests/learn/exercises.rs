@@ -317,6 +317,18 @@ async fn a_wrong_attempt_is_refused_with_what_is_missing() {
 }
 
 #[tokio::test]
+async fn a_stolen_key_is_good_for_as_long_as_it_is_kept() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for (kept, good) in [("6m", "another 6 min"), ("30d", "another 30 days")] {
+        let address = format!("/learn/keys?my-order=known&my-keep={kept}&checked=1");
+        let page = Page::open(&reader, &address).await;
+        let exercise = page.words("#exercise").concat();
+        assert!(exercise.contains(good), "{kept}: {exercise}");
+    }
+}
+
+#[tokio::test]
 async fn steps_are_added_and_removed_with_links_and_forms_alone() {
     let running = open(program()).await;
     let reader = running.cookie_client();

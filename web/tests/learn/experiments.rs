@@ -329,7 +329,7 @@ async fn twenty_minutes_of_work_take_as_many_logins_as_the_lifetime_implies() {
         ("1m", "4 times"),
         ("5m", "4 times"),
         ("15m", "again once"),
-        ("1h", "not logged out once"),
+        ("1h", "never had to log in again"),
     ] {
         let story = Story::play(&reader, "/learn/short-lived", &format!("life={life}&work=20m")).await;
         assert!(story.finding.contains(times), "{life}: {}", story.finding);
@@ -350,7 +350,12 @@ async fn a_changed_token_is_refused_at_the_check_that_the_change_breaks() {
         let checks = page.words("#try .played .what");
         let stopped: Vec<_> = checks.iter().filter(|check| check.starts_with("Refused:")).collect();
         assert_eq!(stopped, [&format!("Refused: {refused}")], "{change}");
-        assert!(page.words("#try .door").concat().contains("Kept out"), "{change}");
+        let door = page.words("#try .door").concat();
+        assert!(door.contains("Kept out"), "{change}");
+        // The token is refused before or by its signature, and the door and the headline do not contradict the list.
+        let headline = page.words("#try .headline").concat();
+        assert!(headline.contains("the token is not genuine"), "{change}: {headline}");
+        assert!(door.contains("decided by the token itself"), "{change}: {door}");
     }
 }
 
@@ -368,6 +373,21 @@ async fn the_chapter_and_the_race_agree_on_a_thief_in_the_grace() {
     assert!(race.words("#finding").concat().contains("not noticed"));
     let late = Story::play(&reader, "/learn/races", "second=thief&grace=10s&later=0s").await;
     assert!(late.finding.contains("comes late"), "{}", late.finding);
+}
+
+/// A finding names only what the choices let happen.
+#[tokio::test]
+async fn a_finding_names_nothing_that_did_not_happen() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for (address, query, untrue) in [
+        ("/learn/races", "grace=0s&second=thief&later=0s", "late"),
+        ("/learn/nodes", "blacklist=stopped&server=runs", "next server"),
+        ("/learn/nodes", "blacklist=well&server=runs", "next server"),
+    ] {
+        let finding = Story::play(&reader, address, query).await.finding;
+        assert!(!finding.is_empty() && !finding.contains(untrue), "{query}: {finding}");
+    }
 }
 
 /// The four faults differ in what the thief gets, and the finding says it.
