@@ -1,14 +1,14 @@
 //! The buttons of the screen. Each does one thing and leads back to the screen.
 //!
-//! Of a request they read only the cookies. What they do follows from the visitor's own loot; no field, query or header can
-//! request more.
+//! Of a request they read only the address and the cookies. What they do follows from the visitor's own loot; no field, query
+//! or header can request more.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
 use rescind_session::{Device, LogoutCredential};
 
 use super::{
-    DemoState, SCREEN,
+    DemoState, SCREEN, SECOND_ACT,
     heist::{Act, Heist},
     robbery_state::Tried,
     visitors::Visit,
@@ -29,8 +29,11 @@ pub(crate) async fn rob(
     let now = rescind.service().now()?;
     {
         let mut remembered = visit.lock();
-        let act = remembered.heist.as_ref().map_or(Act::First, Heist::next_act);
         let refreshes = rescind.service().policy().refresh.is_some();
+        let act = match request.path() {
+            SECOND_ACT if refreshes => Act::Second,
+            _ => Act::First,
+        };
         let heist = Heist::of(login.access_token().clone(), login.claims(), refreshes, now, act);
         remembered.heist = Some(heist);
     }

@@ -41,7 +41,7 @@ pub(super) fn asked(method: &Method, path: &str) -> Asked {
         (false, "/logout" | "/api/logout" | "/demo/log-out") => Asked::LogOut,
         (false, "/logout-everywhere" | "/api/logout-everywhere") => Asked::EndSessions,
         (false, "/password") => Asked::PrivateForm,
-        (false, "/demo/rob") => Asked::Rob,
+        (false, "/demo/rob" | "/demo/rob/second") => Asked::Rob,
         (false, "/demo/thief/try") => Asked::ThiefTries,
         (false, "/demo/thief/steal-refresh") => Asked::ThiefStealsRefresh,
         (false, "/demo/thief/refresh") => Asked::ThiefRefreshes,

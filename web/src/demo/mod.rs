@@ -53,13 +53,15 @@ use url::Url;
 pub(crate) use staged::{greet, opening};
 use thief::Thief;
 use visitors::{Ticket, Visit, Visitors};
-pub(crate) use watching::watched;
+pub(crate) use watching::{is_robbed, watched};
 
 use crate::{accounts::Copies, lab::Sandboxes, pages::read, stores::Stores};
 
 const MOST_VISITORS: u64 = 1_000;
 /// The page with the stage.
 const SCREEN: &str = "/demo";
+/// Where a robbery for the second act begins.
+const SECOND_ACT: &str = "/demo/rob/second";
 const VISITOR_COOKIE: &str = "visitor";
 
 /// The state that the demo's handlers share.
@@ -177,6 +179,7 @@ pub(crate) fn configure(parts: &Parts, cfg: &mut web::ServiceConfig) {
         .service(web::resource("/demo/log/{id}").route(read().to(screen::show_entry)))
         .service(web::resource("/demo/events").route(web::get().to(events::stream)))
         .service(web::resource("/demo/rob").route(web::post().to(actions::rob)))
+        .service(web::resource(SECOND_ACT).route(web::post().to(actions::rob)))
         .service(web::resource("/demo/thief/try").route(web::post().to(actions::thief_tries)))
         .service(web::resource("/demo/thief/steal-refresh").route(web::post().to(actions::thief_steals_refresh)))
         .service(web::resource("/demo/thief/refresh").route(web::post().to(actions::thief_refreshes)))

@@ -139,14 +139,15 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         None => remembered.log.entries().find(|entry| is_worth_drawing(entry)),
     };
     let gone = entry.is_some() && drawn_entry.is_none();
-    // The screen has its own logout button, which returns here; the frame's would lead elsewhere.
-    let who = match scene.logged_in() {
-        Some(_) => Who::Unknown,
-        None => Who::Nobody,
-    };
     let told = heist.map_or(&[][..], |heist| heist.moments.as_slice());
     let told = told.iter().filter(|moment| !matches!(moment.what, What::Bought { .. }));
     let staged = staged(&newest, &scene, &steps, shown);
+    let who = match (scene.logged_in(), name) {
+        // The stage's own logout returns here; the frame's leads elsewhere.
+        (Some(_), Some(name)) if !staged.offers("/demo/log-out") => Who::Somebody(name.to_owned()),
+        (Some(_), _) => Who::Unknown,
+        (None, _) => Who::Nobody,
+    };
     // A command takes the newest token.
     let commands = if scene.is_past {
         Vec::new()

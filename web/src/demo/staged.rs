@@ -179,14 +179,17 @@ fn you(scene: &Scene, facts: &Facts) -> Actor {
     let held = scene.robbery.you.as_ref();
     let gone = Life::Gone(words("dropped"));
     let all = held.map_or(0, |held| held.life.as_secs());
-    let life = match scene.logged_in().filter(|_| !scene.is_past) {
+    let logged_in = scene.logged_in().filter(|_| !scene.is_past);
+    let life = match logged_in {
         Some(who) => Some(Life::until(who.claims().expires_at, scene.now, all, true)),
         None if !keeps => held.map(|_| gone.clone()),
         None => held.map(|held| Life::until(held.expires_at, scene.now, all, false)),
     };
     let refresh = match generation {
         Some(generation) => Some(refresh(generation, Life::Open)),
+        // Beside another login, the tokens of the robbed one are not shown.
         None => held
+            .filter(|_| logged_in.is_none())
             .and_then(|held| held.generation)
             .map(|generation| refresh(generation, gone)),
     };

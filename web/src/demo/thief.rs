@@ -37,7 +37,7 @@ use super::{
 };
 
 /// The thief's user agent. The list of devices shows it once the thief has refreshed.
-pub(crate) const AGENT: &str = "thief/1.0";
+pub(crate) const AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0";
 const REFRESH: &str = "/api/refresh";
 
 const NONCE: &str = "x-rescind-thief";

@@ -68,6 +68,13 @@ fn welcomes(asked: Asked, path: &str) -> bool {
     }
 }
 
+/// Whether a request's visitor has begun a robbery.
+pub(crate) fn is_robbed(request: &HttpRequest) -> bool {
+    let extensions = request.extensions();
+    let visit = extensions.get::<Arc<Visit>>();
+    visit.is_some_and(|visit| visit.lock().heist.is_some())
+}
+
 /// The visitor of a request: a parameter for the demo's handlers.
 pub(crate) struct Watched(pub(crate) Arc<Visit>);
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     content::{first, word},
-    demo::greet,
+    demo::{greet, is_robbed},
     trace::stage::Stage,
 };
 
@@ -26,6 +26,8 @@ struct Home {
     notice: Option<Notice>,
     ended: Option<Ended>,
     stage: Option<Stage>,
+    /// Whether the reader's own robbery stands on the demo's page.
+    robbed: bool,
 }
 
 /// A message shown once, after an action.
@@ -61,12 +63,14 @@ pub(crate) async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
         Who::Nobody => browser::Notice::take(request, rescind, None).unzip(),
         Who::Somebody(_) | Who::Unknown => (None, None),
     };
-    let mut stage = reader.site.opening.clone();
+    let robbed = is_robbed(request);
+    let mut stage = reader.site.opening.clone().filter(|_| !robbed);
     if let (Some(stage), Who::Somebody(name)) = (&mut stage, &who) {
         greet(stage, name);
     }
     let page = Home {
         stage,
+        robbed,
         ended: Ended::of(request, rescind, &who).await,
         frame: reader.frame_for("Does a stolen token still work?", who),
         notice: notice.and_then(|done| Notice::of(done, rescind.service().policy())),

@@ -323,6 +323,16 @@ impl Stage {
         if self.within.is_empty() { 1 } else { 3 }
     }
 
+    /// Whether it has a button for this address.
+    pub(crate) fn offers(&self, address: &str) -> bool {
+        let next = match &self.next {
+            Next::Press(button) => Some(button),
+            Next::Follow | Next::Again => None,
+        };
+        let mut buttons = self.you.may.iter().chain(next);
+        buttons.any(|button| button.action == address)
+    }
+
     /// The ids of what names a part: of two stages on a page, each part begins with the name of its own.
     fn named(&self, id: &str) -> String {
         let within = self.within;

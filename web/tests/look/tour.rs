@@ -78,7 +78,10 @@ async fn demo(browser: &Browser, stop: &mut impl Stop) {
     browser.open("/demo").await;
     send(browser, "/demo/thief/try").await;
     stop(browser, "/demo, logged out").await;
-    send(browser, "/demo/rob").await;
+    browser.open("/").await;
+    stop(browser, "/ after a robbery").await;
+    browser.open("/demo").await;
+    send(browser, "/demo/rob/second").await;
     for step in [
         "/demo/thief/steal-refresh",
         "/demo/thief/refresh",

@@ -15,8 +15,9 @@ use crate::{
 };
 
 /// All routes that change state.
-pub(crate) const POSTS: [&str; 8] = [
+pub(crate) const POSTS: [&str; 9] = [
     "/demo/rob",
+    "/demo/rob/second",
     "/demo/thief/try",
     "/demo/log-out",
     "/demo/thief/steal-refresh",

@@ -135,6 +135,35 @@ async fn the_button_says_before_the_click_whose_login_it_ends() {
     assert!(!done.has("#warning"), "{done:?}");
 }
 
+/// After a robbery another login may follow. What the page says of you is then about that one.
+#[tokio::test]
+async fn the_page_says_of_another_login_what_is_true_of_it_and_has_its_logout() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    let logouts = |screen: &Screen| {
+        let forms = screen.attributes("form", "action");
+        let logouts = forms
+            .into_iter()
+            .filter(|to| to.ends_with("log-out") || to == "/logout");
+        logouts.collect::<Vec<_>>()
+    };
+    assert_eq!(logouts(&visitor.screen().await), ["/demo/log-out"]);
+    visitor.press("/demo/log-out").await;
+    visitor.client.log_in("bob", DEMO_PASSWORD).await.expect_status(303);
+    let screen = visitor.screen().await;
+    assert!(!screen.words("#told").contains("You are logged out"), "{screen:?}");
+    assert_eq!(screen.words("#you .state"), "Logged in as bob.");
+    assert_eq!(screen.all_words("#you .chip").len(), 1, "only bob’s: {screen:?}");
+    assert_eq!(logouts(&screen), ["/logout"]);
+
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/thief/steal-refresh").await;
+    assert_eq!(logouts(&visitor.screen().await).len(), 1);
+    let forgotten = visitor.press("/demo/forget").await;
+    assert_eq!(forgotten.words("#you .state"), "Logged in as alice.");
+    assert_eq!(logouts(&forgotten), ["/logout"]);
+}
+
 /// The copies of visitors who are forgotten are deleted: here because there are too many visitors.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_visitors_account_is_deleted_after_its_sessions_were_ended() {

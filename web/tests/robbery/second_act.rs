@@ -64,6 +64,10 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
     assert!(notice.contains("copy of your session was used"), "{notice}");
     assert!(notice.contains("127.0.0.1") && notice.contains("ended"), "{notice}");
     assert_eq!(screen.attributes("#notice time", "datetime"), [used_at], "{notice}");
+    assert!(
+        !notice.contains("“thief”"),
+        "the server cannot tell who it is: {notice}"
+    );
 
     assert_eq!(visitor.name().await, None);
     let asked = visitor.client.open("/account").await.expect_status(303);
@@ -81,6 +85,33 @@ async fn both_use_the_copied_refresh_token_and_the_session_ends_under_both() {
     let refused = visitor.press("/demo/thief/refresh").await;
     assert!(refused.words("#thief").contains("session_closed"), "{refused:?}");
     assert_ended(&visitor, &session).await;
+}
+
+#[tokio::test]
+async fn a_token_that_the_thief_bought_and_did_not_try_is_not_called_the_stolen_one() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    for step in [
+        "/demo/thief/steal-refresh",
+        "/demo/thief/refresh",
+        "/demo/thief/refresh",
+        "/demo/log-out",
+    ] {
+        visitor.press(step).await;
+    }
+    let untried = visitor.screen().await;
+    let told = untried.words("#told");
+    assert!(
+        told.contains("newest access token") && !told.contains("same token"),
+        "{told}"
+    );
+    assert_eq!(untried.words("#next"), "Let the thief try");
+    assert!(
+        !untried.words("main").contains("Let the thief try again"),
+        "{untried:?}"
+    );
+    let tried = visitor.press("/demo/thief/try").await;
+    tried.assert_refused(Door::Blacklist, "token_revoked");
 }
 
 /// The next step is always visible.

@@ -53,7 +53,7 @@ async fn no_stolen_token_and_no_visitors_cookie_is_in_the_log_at_trace_level() {
         "/demo/rob",
         "/demo/log-out",
         "/demo/thief/try",
-        "/demo/rob",
+        "/demo/rob/second",
         "/demo/thief/steal-refresh",
         "/demo/thief/refresh",
         "/demo/thief/refresh",

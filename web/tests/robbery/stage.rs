@@ -166,6 +166,26 @@ async fn home_is_the_first_step_and_says_whose_login_ends() {
     assert_eq!(home.words("#you .state"), "Logged in as bob.");
 }
 
+/// Home would deny what has happened, and begin another act than its button says.
+#[tokio::test]
+async fn home_leads_back_to_a_robbery_and_each_act_has_its_own_button() {
+    let running = open(program()).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/log-out").await;
+    visitor.press("/demo/thief/try").await;
+    let (_, home) = visitor.page("/").await;
+    assert!(!home.words("main").contains("Holds nothing of yours"), "{home:?}");
+    assert_eq!(home.attributes("main a.button", "href"), ["/demo"], "{home:?}");
+    assert!(!home.has("main form[action^='/demo']"), "{home:?}");
+    // A page that stayed open still has the button of the first act.
+    let again = visitor.press("/demo/rob").await;
+    assert_eq!(again.words("#count"), "Step 2 of 4");
+    let second = visitor.press("/demo/rob/second").await;
+    assert_eq!(second.words("#count"), "Step 1 of 6");
+    visitor.press("/demo/forget").await;
+    assert!(visitor.page("/").await.1.has("form[action='/demo/rob']"));
+}
+
 async fn look(browser: &Browser, script: &str) -> Value {
     browser
         .driver()

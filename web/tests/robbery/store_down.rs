@@ -96,7 +96,7 @@ async fn a_button_of_the_demo_that_fails_leads_back_to_the_demo() {
     redis.resume();
     running.ready().await.unwrap();
     let out = visitor.press("/demo/log-out").await;
-    assert!(out.words("h1").contains("You are logged out"), "{out:?}");
+    assert!(out.words("h1").contains("You logged out"), "{out:?}");
     visitor
         .press("/demo/thief/try")
         .await

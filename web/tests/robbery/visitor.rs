@@ -13,7 +13,7 @@ pub(crate) const DEMO_PASSWORD: &str = "correct horse battery staple";
 pub(crate) const BOTH_ACTS: [&str; 8] = [
     "/demo/log-out",
     "/demo/thief/try",
-    "/demo/rob",
+    "/demo/rob/second",
     "/demo/thief/steal-refresh",
     "/demo/thief/refresh",
     "/demo/thief/refresh",
