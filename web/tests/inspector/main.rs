@@ -226,10 +226,22 @@ async fn a_pasted_token_without_a_signature_is_explained() {
     let nobody = running.cookie_client();
     // {"alg":"none"} and {"sub":"alice"}
     let reply = paste(&nobody, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.").await;
-    let told = words(&reply.expect_status(200).text, "#says-none");
+    let page = reply.expect_status(200).text;
+    let told = words(&page, "#says-none");
     assert!(
         told.contains("alg: none") && told.contains("Anybody can write such a token"),
         "{told}"
+    );
+    // Below it reads the same: there is no signature, and the token would be refused.
+    let signature = words(&page, ".part.signature");
+    assert!(
+        signature.contains("There is no signature") && !signature.contains("Bytes"),
+        "{signature}"
+    );
+    let verified = words(&page, "#verified");
+    assert!(
+        verified.contains("would refuse it") && !verified.contains("same answer"),
+        "{verified}"
     );
     let signed = paste(&nobody, "eyJraWQiOiJ4In0.e30.AAAA").await.expect_status(200);
     assert_eq!(words(&signed.text, "#says-none"), "");
