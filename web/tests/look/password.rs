@@ -54,14 +54,14 @@ async fn a_demo_accounts_password_cannot_be_changed() {
     let visitor = running.cookie_client();
     visitor.log_in("alice", DEMO_PASSWORD).await.expect_status(303);
     let page = visitor.open("/password").await.expect_status(200);
-    assert!(page.text.contains("Everybody knows its password"), "{}", page.text);
+    assert!(page.text.contains("Its password is public"), "{}", page.text);
     assert!(
         !page.text.contains("old_password"),
         "there is no form to be disappointed by"
     );
     let fields = [("old_password", DEMO_PASSWORD), ("new_password", NEW)];
     let page = visitor.post("/password", &fields).await.expect_status(403);
-    assert!(page.text.contains("Everybody knows its password"), "{}", page.text);
+    assert!(page.text.contains("Its password is public"), "{}", page.text);
     running
         .api_client()
         .log_in("alice", DEMO_PASSWORD)
