@@ -88,9 +88,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
     let end = thief_now.filter(|_| expired || newest.robbery.ended_at().is_some());
     let ends = |said: &Option<VerdictColour>| match (said, end) {
-        (Some(VerdictColour::ThiefIn), Some(thief)) => {
-            format!("{} {}", words("inside-until"), clock_time(thief.expires_at).words)
-        }
+        (Some(VerdictColour::ThiefIn), Some(thief)) => clock_time(thief.expires_at).words,
         _ => String::new(),
     };
     let ends = steps

@@ -339,10 +339,13 @@ fn grace(race: &Race) -> String {
 
 /// The trade-off between the two, from the runs' results.
 fn trade(race: &Race, rows: &[[Race; 2]], switches: Facts) -> Vec<String> {
+    // A grace shuts a thief out only if it is the thief who is noticed.
     let graces = |spares: bool| -> Vec<_> {
-        let tabs = rows.iter().map(|[tab, _]| tab);
-        let meant = tabs.filter(|tab| (tab.judged() == Judged::Nobody) == spares);
-        meant.map(grace).collect()
+        let meant = rows.iter().filter(|[tab, thief]| match tab.judged() {
+            Judged::Nobody => spares,
+            _ => !spares && matches!(thief.judged(), Judged::Thief(_)),
+        });
+        meant.map(|[tab, _]| grace(tab)).collect()
     };
     let (sparing, shutting) = (graces(true), graces(false));
     let some = |graces: &[String]| if graces.is_empty() { "none" } else { "some" };

@@ -173,7 +173,7 @@ pub(crate) struct Story {
     pub(crate) to_come: usize,
     /// The names of the doors.
     pub(crate) rows: Vec<&'static str>,
-    /// How long the last state of each door lasts, at its end.
+    /// The time at which the last state of each door ends, if it does.
     pub(crate) ends: Vec<String>,
     /// Whether that end has passed.
     pub(crate) expired: bool,
@@ -204,8 +204,8 @@ pub(crate) struct Band<'a> {
     /// Whether it follows on the step that is shown.
     later: bool,
     steps: usize,
-    /// How long it lasts, in place of the verdict.
-    ends: Option<&'a str>,
+    /// The minute and the second at which it ends, in place of the verdict.
+    ends: Option<(&'a str, &'a str)>,
 }
 
 impl Story {
@@ -305,9 +305,9 @@ impl Story {
     }
 
     /// How long the last state of a door lasts, if that is drawn.
-    fn end(&self, row: usize) -> Option<&str> {
-        let ends = self.ends.get(row).map(String::as_str);
-        ends.filter(|ends| self.is_at_its_end() && !ends.is_empty())
+    fn end(&self, row: usize) -> Option<(&str, &str)> {
+        let ends = self.ends.get(row).filter(|_| self.is_at_its_end())?;
+        ends.rsplit_once(':')
     }
 
     /// Whether the expiry is drawn.

@@ -218,6 +218,17 @@ async fn the_table_has_the_three_graces_and_marks_the_chosen_one() {
 }
 
 #[tokio::test]
+async fn the_sentences_below_the_table_are_about_this_run() {
+    let running = start(program()).await;
+    let below = async |query: &str| words(&run(&running, query).await, "main > p").concat();
+    assert!(below("grace=30&apart=0&thief=yes").await.contains("At once means"));
+    assert!(!below("grace=30&apart=60&thief=yes").await.contains("At once means"));
+    // Without a grace it is you who are logged out, before the thief comes.
+    let lost = below("grace=10&apart=20&lost=yes&thief=yes").await;
+    assert!(lost.contains("With a grace of 10 s a copy is noticed"), "{lost}");
+}
+
+#[tokio::test]
 async fn a_lost_reply_is_timed_to_the_second() {
     let running = start(program()).await;
     let played = steps(&running, "lost=yes&apart=5").await;
