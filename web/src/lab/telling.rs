@@ -127,6 +127,10 @@ impl<'a> Context<'a> {
                 yes(exchange.calls.iter().any(|call| call.answer == StoreReply::WasClosed)),
             )
             .with("due", due(&step.after))
+            .with(
+                "clock_set",
+                yes(self.steps.iter().any(|step| step.action == Action::SetClockBack)),
+            )
             .with("forgot", yes(forgot))
             .with("renewed", yes(step.exchanges.len() > 1));
         if let Some(since) = self.logged_out_since_the_theft() {

@@ -205,6 +205,12 @@ async fn a_service_elsewhere_refuses_the_copy_once_it_has_learnt_of_the_logout()
             killed.words("#told")
         );
         assert!(!killed.words(".kept").contains("on its way"), "{answer}");
+        let set = learner.press_all(&["clock-back", "replay"]).await;
+        assert!(
+            set.words("#told").contains("clock was set"),
+            "{answer}: {}",
+            set.words("#told")
+        );
     }
 }
 
