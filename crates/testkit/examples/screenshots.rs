@@ -162,7 +162,7 @@ impl Album {
         browser.press("The thief refreshes again").await;
         self.take(&browser, "both-refresh", STAGE).await;
         browser.press("You refresh").await;
-        browser.press("Let the thief try again").await;
+        browser.press("Let the thief try").await;
         self.take(&browser, "reuse-noticed", STAGE).await;
 
         browser.open("/no-such-page").await;

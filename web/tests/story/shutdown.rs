@@ -95,7 +95,7 @@ async fn sighup_ends_the_program_like_sigterm() {
         .unwrap()
         .unwrap();
     assert!(ended.status.success(), "{}", ended.status);
-    assert!(ended.stderr.contains("every request was answered"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("all requests were answered"), "{}", ended.stderr);
 }
 
 #[tokio::test]
