@@ -9,8 +9,7 @@ use rescind_session::{Device, LogoutCredential};
 
 use super::{
     DemoState, SCREEN, SECOND_ACT,
-    heist::{Act, Heist},
-    robbery_state::Tried,
+    robbery::{Act, Robbery, Tried},
     visitors::Visit,
     watching::{ProblemCode, Watched},
 };
@@ -34,8 +33,8 @@ pub(crate) async fn rob(
             SECOND_ACT if refreshes => Act::Second,
             _ => Act::First,
         };
-        let heist = Heist::of(login.access_token().clone(), login.claims(), refreshes, now, act);
-        remembered.heist = Some(heist);
+        let robbery = Robbery::of(login.access_token().clone(), login.claims(), refreshes, now, act);
+        remembered.robbery = Some(robbery);
     }
     try_doors(&rescind, &state, &visit).await?;
     Ok(see_other(SCREEN))
@@ -47,13 +46,13 @@ pub(crate) async fn thief_tries(
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
     let now = rescind.service().now()?;
-    let slow = |heist: &&Heist| heist.has_expired_untried(now);
+    let slow = |robbery: &&Robbery| robbery.has_expired_untried(now);
     let loot = visit
         .lock()
-        .heist
+        .robbery
         .as_ref()
         .filter(slow)
-        .map(|heist| heist.refresh.is_some());
+        .map(|robbery| robbery.refresh.is_some());
     if let Some(both_refresh) = loot {
         play_again(&rescind, &state, &visit, both_refresh).await?;
     }
@@ -86,14 +85,14 @@ async fn play_again(rescind: &Rescind, state: &DemoState, visit: &Visit, both_re
         }
     }
     let now = service.now()?;
-    if let Some(heist) = &mut visit.lock().heist {
-        heist.played_again(issued, now);
+    if let Some(robbery) = &mut visit.lock().robbery {
+        robbery.played_again(issued, now);
     }
     Ok(())
 }
 
 async fn try_doors(rescind: &Rescind, state: &DemoState, visit: &std::sync::Arc<Visit>) -> Result<(), Problem> {
-    let token = visit.lock().heist.as_ref().map(|heist| heist.access.clone());
+    let token = visit.lock().robbery.as_ref().map(|robbery| robbery.access.clone());
     let Some(token) = token else { return Ok(()) };
     let (service, check) = (rescind.service(), rescind.service().policy().check);
     let at = service.now()?;
@@ -107,10 +106,10 @@ async fn try_doors(rescind: &Rescind, state: &DemoState, visit: &std::sync::Arc<
     {
         visit.saw(entry);
     }
-    if let Some(heist) = &mut visit.lock().heist {
+    if let Some(robbery) = &mut visit.lock().robbery {
         // The thief may have got a new token meanwhile; this result belongs to the old one.
-        if heist.access.expose_secret() == token.expose_secret() {
-            heist.tried(Tried {
+        if robbery.access.expose_secret() == token.expose_secret() {
+            robbery.tried(Tried {
                 at,
                 asking,
                 signature,
@@ -139,8 +138,8 @@ pub(crate) async fn thief_steals_refresh(
 ) -> Result<HttpResponse, Problem> {
     if let Some(token) = browser::refresh_token(&request, &rescind)? {
         let now = rescind.service().now()?;
-        if let Some(heist) = &mut visit.lock().heist {
-            heist.copy_refresh(&token, now);
+        if let Some(robbery) = &mut visit.lock().robbery {
+            robbery.copy_refresh(&token, now);
         }
     }
     Ok(see_other(SCREEN))
@@ -151,15 +150,19 @@ pub(crate) async fn thief_refreshes(
     state: Data<DemoState>,
     Watched(visit): Watched,
 ) -> Result<HttpResponse, Problem> {
-    let token = visit.lock().heist.as_ref().and_then(|heist| heist.refresh.clone());
+    let token = visit
+        .lock()
+        .robbery
+        .as_ref()
+        .and_then(|robbery| robbery.refresh.clone());
     let Some(token) = token else {
         return Ok(see_other(SCREEN));
     };
     if let Some((access, refresh)) = state.thief.refresh(&visit, &token).await {
         let claims = rescind.service().genuine_claims(access.expose_secret());
         let now = rescind.service().now()?;
-        if let (Some(heist), Ok(claims)) = (&mut visit.lock().heist, claims) {
-            heist.bought(access, &claims, refresh, now);
+        if let (Some(robbery), Ok(claims)) = (&mut visit.lock().robbery, claims) {
+            robbery.bought(access, &claims, refresh, now);
         }
     }
     Ok(see_other(SCREEN))

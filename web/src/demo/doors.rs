@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     log::{ASKING_DOOR, SIGNATURE_DOOR},
     peers::Attempt,
-    robbery_state::RobberyState,
+    robbery::RobberyState,
     scene::Scene,
     words::WORDS,
 };
@@ -75,11 +75,11 @@ enum DoorResult {
 }
 
 impl DoorResult {
-    fn at(robbery: &RobberyState, first: bool, now: Timestamp) -> Self {
-        let (Some(tried), Some(thief)) = (&robbery.tried, &robbery.thief) else {
+    fn at(state: &RobberyState, first: bool, now: Timestamp) -> Self {
+        let (Some(tried), Some(thief)) = (&state.tried, &state.thief) else {
             return Self::Nothing;
         };
-        let (exchange, ended) = (&tried.at_door(first).exchange, robbery.ended_at());
+        let (exchange, ended) = (&tried.at_door(first).exchange, state.ended_at());
         match exchange.reply {
             _ if ended.is_some_and(|ended| tried.at < ended) => Self::Stale,
             None => Self::NoAnswer,
@@ -110,17 +110,17 @@ pub(super) fn both(scene: &Scene, facts: &Facts) -> [Door; 2] {
 }
 
 /// The verdict of each door after some moments: for the time line.
-pub(super) fn verdicts(robbery: &RobberyState, now: Timestamp) -> Vec<Option<VerdictColour>> {
-    let doors = [true, false].map(|first| DoorResult::at(robbery, first, now).colour());
-    doors.map(|said| robbery.thief.is_some().then_some(said)).into()
+pub(super) fn verdicts(state: &RobberyState, now: Timestamp) -> Vec<Option<VerdictColour>> {
+    let doors = [true, false].map(|first| DoorResult::at(state, first, now).colour());
+    doors.map(|said| state.thief.is_some().then_some(said)).into()
 }
 
 /// `check`: what this door checks after signature and expiry.
 fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door {
     let first = path == ASKING_DOOR;
-    let robbery = &scene.robbery;
-    let said = DoorResult::at(robbery, first, scene.now);
-    let answer = robbery.tried.as_ref().map(|tried| tried.at_door(first));
+    let state = &scene.state;
+    let said = DoorResult::at(state, first, scene.now);
+    let answer = state.tried.as_ref().map(|tried| tried.at_door(first));
     let answer = answer.filter(|_| !matches!(said, DoorResult::Stale | DoorResult::NoAnswer));
     let note = answer.and_then(|answer| answer.note.as_deref());
     let note = note.filter(|_| said.colour() == VerdictColour::ThiefIn);
@@ -132,14 +132,14 @@ fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door 
         .with("code", code.unwrap_or_default())
         .with("status", answer.map_or_else(String::new, Attempt::status))
         .with("asked", word(check))
-        .with("bought", yes(robbery.both_refresh()))
+        .with("bought", yes(state.both_refresh()))
         .with("note", note.unwrap_or_default())
         .with("read", yes(note.is_some()));
     let (id, name) = match first {
         true => ("door-blacklist", "Door 1"),
         false => ("door-signature", "Door 2"),
     };
-    let until = robbery.thief.as_ref().filter(|_| matches!(said, DoorResult::StillIn));
+    let until = state.thief.as_ref().filter(|_| matches!(said, DoorResult::StillIn));
     Door {
         id,
         name,
@@ -158,9 +158,11 @@ fn door(scene: &Scene, facts: &Facts, path: &'static str, check: Check) -> Door 
 /// For the reader's own terminal: for each door its id, its name and a command. Neither token nor address contains a
 /// character that a shell interprets.
 pub(super) fn commands(scene: &Scene, doors: &[Door]) -> Vec<(&'static str, &'static str, String)> {
-    let Some(heist) = scene.heist else { return Vec::new() };
+    let Some(robbery) = scene.robbery else {
+        return Vec::new();
+    };
     let origin = scene.rescind.settings().public_url.origin().ascii_serialization();
-    let token = heist.access.expose_secret();
+    let token = robbery.access.expose_secret();
     let command = |(door, path): (&Door, &str)| {
         let command = format!("curl -s {origin}{path} -H \"Authorization: Bearer {token}\"");
         (door.id, door.name, command)

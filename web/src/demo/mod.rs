@@ -10,7 +10,7 @@
 //! | [`watching`], the lab's [`meter`](rescind_lab::meter) | the middleware that writes the log, and counts store calls |
 //! | [`log`] | what a request is, and its log entry, made from the lab's recording |
 //! | [`thief`], [`peers`], [`doors`] | the thief, the other nodes, and the doors |
-//! | [`heist`], [`robbery_state`] | a robbery, and how it stands after each moment |
+//! | [`robbery`] | the stolen tokens, what happened, and how things stand after each moment |
 //! | [`actions`] | the buttons |
 //! | [`scene`], [`staged`], [`screen`], [`words`] | the story's progress, the stage, the page, and its sentences |
 //! | [`events`] | the live log |
@@ -24,11 +24,10 @@
 mod actions;
 mod doors;
 mod events;
-mod heist;
 mod keys;
 mod log;
 mod peers;
-mod robbery_state;
+mod robbery;
 mod scene;
 mod screen;
 mod staged;

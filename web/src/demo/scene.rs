@@ -8,8 +8,7 @@ use rescind_lab::Who;
 use rescind_session::token::{Generation, PresentedRefreshToken};
 
 use super::{
-    heist::{Act, Heist},
-    robbery_state::RobberyState,
+    robbery::{Act, Robbery, RobberyState},
     words::{Next, WORDS},
 };
 use crate::{
@@ -23,9 +22,9 @@ pub(super) struct Scene<'a> {
     /// The time of the step that is shown.
     pub(super) now: Timestamp,
     pub(super) rescind: &'a Rescind,
-    pub(super) heist: Option<&'a Heist>,
+    pub(super) robbery: Option<&'a Robbery>,
     /// How things stood at the step that is shown.
-    pub(super) robbery: RobberyState,
+    pub(super) state: RobberyState,
     /// Whether that is an earlier step.
     pub(super) is_past: bool,
     /// Who looks at the screen, if that is known.
@@ -42,23 +41,23 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// The same after only so many moments.
-    pub(super) fn at(&self, heist: &'a Heist, moments: usize) -> Self {
-        let last = heist
+    pub(super) fn at(&self, robbery: &'a Robbery, moments: usize) -> Self {
+        let last = robbery
             .moments
             .get(..moments)
             .and_then(<[_]>::last)
-            .or(heist.moments.first());
+            .or(robbery.moments.first());
         Self {
             now: last.map_or(self.now, |moment| moment.at),
-            robbery: heist.after(moments),
+            state: robbery.after(moments),
             is_past: true,
             ..self.clone()
         }
     }
 
     /// Whether the browser is logged in with the session that was robbed.
-    fn is_the_victim(&self, heist: &Heist) -> bool {
-        let by_access = self.logged_in().is_some_and(|who| who.session_id() == heist.session);
+    fn is_the_victim(&self, robbery: &Robbery) -> bool {
+        let by_access = self.logged_in().is_some_and(|who| who.session_id() == robbery.session);
         by_access || self.your_generation().is_some() && !matches!(self.visitor, Some(Visitor::Anonymous))
     }
 
@@ -72,22 +71,22 @@ impl<'a> Scene<'a> {
     /// The generation of the browser's refresh token, if it is of the session that was robbed.
     pub(super) fn your_generation(&self) -> Option<Generation> {
         if self.is_past {
-            let keeps = self.robbery.keeps_cookies();
-            return self.robbery.you.as_ref().filter(|_| keeps)?.generation;
+            let keeps = self.state.keeps_cookies();
+            return self.state.you.as_ref().filter(|_| keeps)?.generation;
         }
         let cookie = self.cookie?;
-        (cookie.unverified_session_id() == self.heist?.session).then(|| cookie.unverified_generation())
+        (cookie.unverified_session_id() == self.robbery?.session).then(|| cookie.unverified_generation())
     }
 
     fn left(&self) -> bool {
-        let thief = self.robbery.thief.as_ref();
+        let thief = self.state.thief.as_ref();
         thief.is_some_and(|thief| self.now < thief.expires_at)
     }
 
     pub(super) fn facts(&self) -> Facts {
-        let robbery = &self.robbery;
+        let state = &self.state;
         let tried = |first| {
-            let tried = robbery.tried.as_ref();
+            let tried = state.tried.as_ref();
             tried.map_or("nothing", |tried| tried.at_door(first).name())
         };
         let visitor = match self.visitor {
@@ -98,30 +97,30 @@ impl<'a> Scene<'a> {
             Some(Visitor::Anonymous) => "anonymous",
             None => "unknown",
         };
-        let by = robbery.ended.map_or_else(String::new, |(_, by)| word(by));
+        let by = state.ended.map_or_else(String::new, |(_, by)| word(by));
         let policy = self.rescind.service().policy();
         let yours = self.your_generation();
         // Without refresh tokens there is no second act.
-        let again = match self.heist.map_or(Act::First, Heist::next_act) {
+        let again = match self.robbery.map_or(Act::First, Robbery::next_act) {
             Act::Second if policy.refresh.is_some() => Act::Second,
             _ => Act::First,
         };
-        let victim = self.is_past || self.heist.is_some_and(|heist| self.is_the_victim(heist));
+        let victim = self.is_past || self.robbery.is_some_and(|robbery| self.is_the_victim(robbery));
         let facts = Facts::default()
-            .with("phase", phase(robbery))
+            .with("phase", phase(state))
             .with("asking", tried(true))
             .with("signature", tried(false))
             .with("check", word(policy.check))
             .with("keeps", yes(policy.keeps_sessions()))
             .with("victim", yes(victim))
             .with("shared", yes(self.stores.is_shared))
-            .with("ended", yes(robbery.ended_at().is_some()))
+            .with("ended", yes(state.ended_at().is_some()))
             .with("left", yes(self.left()))
-            .with("refresh", yes(robbery.both_refresh()))
+            .with("refresh", yes(state.both_refresh()))
             .with("by", by)
             .with(
                 "ahead",
-                ahead(yours, robbery.thief.as_ref().and_then(|thief| thief.generation)),
+                ahead(yours, state.thief.as_ref().and_then(|thief| thief.generation)),
             )
             .with("holds", yes(yours.is_some()))
             .with("named", yes(self.name.is_some()))
@@ -129,8 +128,8 @@ impl<'a> Scene<'a> {
             .with("other", yes(self.is_other))
             .with("visitor", visitor)
             .with("again", word(again))
-            .with("act", word(self.heist.map_or(Act::First, |heist| heist.act)));
-        let facts = match robbery.reuse().map(|reuse| reuse.noticed_by) {
+            .with("act", word(self.robbery.map_or(Act::First, |robbery| robbery.act)));
+        let facts = match state.reuse().map(|reuse| reuse.noticed_by) {
             Some(Who::Thief) => facts.with("noticed", "thief"),
             Some(Who::You | Who::Browser) => facts.with("noticed", "you"),
             _ => facts,
@@ -148,14 +147,14 @@ fn ahead(yours: Option<Generation>, theirs: Option<Generation>) -> String {
     ahead.map_or_else(String::new, |ahead| ahead.min(2).to_string())
 }
 
-fn phase(robbery: &RobberyState) -> &'static str {
-    match robbery.ended {
-        None if robbery.you.is_none() => "not-robbed",
+fn phase(state: &RobberyState) -> &'static str {
+    match state.ended {
+        None if state.you.is_none() => "not-robbed",
         // While both can refresh, there is another token.
-        None if robbery.both_refresh() => "both-hold-it",
+        None if state.both_refresh() => "both-hold-it",
         // The thief has the access token, and you are still logged in.
         None => "robbed",
-        Some(_) if robbery.tried_after_end() => "tried-after-end",
+        Some(_) if state.tried_after_end() => "tried-after-end",
         Some(_) => "ended",
     }
 }

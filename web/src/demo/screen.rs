@@ -17,10 +17,9 @@ use serde::Deserialize;
 
 use super::{
     DemoState, doors,
-    heist::Heist,
     log::{self, Entry, Node, clock_time},
     peers::Attempt,
-    robbery_state::{RobberyState, Tried, What},
+    robbery::{Robbery, RobberyState, Tried, What},
     scene::Scene,
     staged::{says, staged},
     watching::Watched,
@@ -103,22 +102,22 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
     let stored = name.map(|user| user.username.to_string());
     let name = stored.as_deref().map(shown);
     let other = stored.as_deref().is_some_and(|stored| !visit.own.is(VICTIM, stored));
-    let session = visit.lock().heist.as_ref().map(|heist| heist.session);
+    let session = visit.lock().robbery.as_ref().map(|robbery| robbery.session);
     let row = row(rescind, session).await;
     let cookie = presented(&reader.request, rescind);
 
     let mut remembered = visit.lock();
-    if let (Some(heist), Some(row)) = (&mut remembered.heist, &row)
+    if let (Some(robbery), Some(row)) = (&mut remembered.robbery, &row)
         && let SessionState::Closed { at, cause } = row.state
     {
-        heist.found_ended(at, of(&WORDS.causes, cause));
+        robbery.found_ended(at, of(&WORDS.causes, cause));
     }
-    let heist = remembered.heist.as_ref();
+    let robbery = remembered.robbery.as_ref();
     let newest = Scene {
         now,
         rescind,
-        heist,
-        robbery: heist.map(Heist::robbery).unwrap_or_default(),
+        robbery,
+        state: robbery.map(Robbery::state).unwrap_or_default(),
         is_past: false,
         visitor: visitor.ok(),
         name,
@@ -127,11 +126,11 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         thief_at: state.thief.address(),
         stores: &state.stores,
     };
-    let steps = heist.map_or_else(|| vec![0], Heist::steps);
+    let steps = robbery.map_or_else(|| vec![0], Robbery::steps);
     let shown = step.and_then(|step| step.checked_sub(1)).unwrap_or(usize::MAX);
     let shown = shown.min(steps.len().saturating_sub(1));
-    let scene = match (heist, steps.get(shown)) {
-        (Some(heist), Some(count)) if shown + 1 < steps.len() => newest.at(heist, *count),
+    let scene = match (robbery, steps.get(shown)) {
+        (Some(robbery), Some(count)) if shown + 1 < steps.len() => newest.at(robbery, *count),
         _ => newest.clone(),
     };
     let drawn_entry = match entry {
@@ -139,7 +138,7 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         None => remembered.log.entries().find(|entry| is_worth_drawing(entry)),
     };
     let gone = entry.is_some() && drawn_entry.is_none();
-    let told = heist.map_or(&[][..], |heist| heist.moments.as_slice());
+    let told = robbery.map_or(&[][..], |robbery| robbery.moments.as_slice());
     let told = told.iter().filter(|moment| !matches!(moment.what, What::Bought { .. }));
     let staged = staged(&newest, &scene, &steps, shown);
     let who = match (scene.logged_in(), name) {
@@ -158,12 +157,12 @@ async fn draw_for(look: Look, entry: Option<&str>, step: Option<usize>) -> actix
         frame: reader.frame_for(staged.headline.as_str(), who),
         nodes: nodes(&scene, &scene.facts(), &state.stores),
         keeping: say(&WORDS.keeping, &scene.facts()),
-        store_down: unknown || found_the_store_down(&newest.robbery),
+        store_down: unknown || found_the_store_down(&newest.state),
         moments: told
             .map(|moment| (clock_time(moment.at), class_of(moment.who), says(moment)))
             .collect(),
         commands,
-        robbed: heist.is_some(),
+        robbed: robbery.is_some(),
         has_second_act: rescind.service().policy().refresh.is_some(),
         log: log::fragment(&remembered.log, &state.stores),
         chosen: drawn_entry.map(|entry| (entry.who(), entry.drawing(&state.stores))),
@@ -192,16 +191,16 @@ fn is_worth_drawing(entry: &Entry) -> bool {
 }
 
 /// Whether the thief's last attempt was refused because a store was down.
-fn found_the_store_down(robbery: &RobberyState) -> bool {
-    let tried = robbery.tried.as_ref();
+fn found_the_store_down(state: &RobberyState) -> bool {
+    let tried = state.tried.as_ref();
     tried.is_some_and(|tried| tried.asking.exchange.outcome == Outcome::CannotTell)
 }
 
 /// A row for each node, and a summary.
 fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
-    let robbery = &scene.robbery;
-    let tried = robbery.tried.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
-    let is_stale = robbery.ended_at().is_some() && !robbery.tried_after_end();
+    let state = &scene.state;
+    let tried = state.tried.as_ref().filter(|tried| !tried.elsewhere.is_empty())?;
+    let is_stale = state.ended_at().is_some() && !state.tried_after_end();
     let row = |name: String, own, attempt: &Attempt| Row {
         name,
         own,
@@ -223,7 +222,7 @@ fn nodes(scene: &Scene, facts: &Facts, stores: &Stores) -> Option<NodesView> {
     }));
     // By name, so that a node keeps its place on every node's page; nodes without a name come last.
     rows.sort_by_key(|(name, _)| (name.is_none(), *name));
-    let tried_when = if robbery.tried_after_end() { "after" } else { "before" };
+    let tried_when = if state.tried_after_end() { "after" } else { "before" };
     let facts = facts.clone().with("nodes", together(tried)).with("tried", tried_when);
     Some(NodesView {
         lead: say(&WORDS.nodes, &facts),

@@ -8,7 +8,7 @@ use rescind_session::{Check, token::Generation};
 use super::{
     DemoState, SCREEN, doors,
     log::clock_time,
-    robbery_state::{Held, Moment, RobberyState, What},
+    robbery::{Held, Moment, RobberyState, What},
     scene::{self, Scene, button, buttons},
     thief,
     words::{Refreshed, StoryText, WORDS},
@@ -27,8 +27,8 @@ pub(crate) fn opening(rescind: &Rescind, state: &DemoState) -> Stage {
     let scene = Scene {
         now: Timestamp::UNIX_EPOCH,
         rescind,
-        heist: None,
-        robbery: RobberyState::default(),
+        robbery: None,
+        state: RobberyState::default(),
         is_past: false,
         visitor: Some(&Visitor::Anonymous),
         name: None,
@@ -59,7 +59,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         step => format!("{SCREEN}?step={step}"),
     };
     let next = button(&scene::next(&facts).button).filter(|_| !scene.is_past);
-    let moments = scene.heist.map_or(&[][..], |heist| heist.moments.as_slice());
+    let moments = scene.robbery.map_or(&[][..], |robbery| robbery.moments.as_slice());
     let count_before = |step: usize| {
         let before = step.checked_sub(1).and_then(|before| steps.get(before));
         before.copied().unwrap_or_default()
@@ -74,19 +74,19 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         .find(|moment| !matches!(moment.what, What::Bought { .. }));
     let drawn = |(step, count): (usize, &usize)| {
         let begun = moments.get(count_before(step)..*count).and_then(<[Moment]>::first);
-        let robbery = robbery_after(scene, *count);
+        let state = state_after(scene, *count);
         let at = moments.get(..*count).and_then(<[Moment]>::last).map(|moment| moment.at);
         StoryStep {
             address: address(step + 1),
             mark: begun.map_or_else(String::new, |moment| say(&WORDS.mark, &named(moment))),
             yours: begun.is_some_and(|moment| moment.who != Asker::Thief),
-            doors: doors::verdicts(&robbery, at.unwrap_or(scene.now)),
+            doors: doors::verdicts(&state, at.unwrap_or(scene.now)),
         }
     };
     let steps: Vec<_> = steps.iter().enumerate().map(drawn).collect();
-    let thief_now = newest.robbery.thief.as_ref();
+    let thief_now = newest.state.thief.as_ref();
     let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
-    let end = thief_now.filter(|_| expired || newest.robbery.ended_at().is_some());
+    let end = thief_now.filter(|_| expired || newest.state.ended_at().is_some());
     let ends = |said: &Option<VerdictColour>| match (said, end) {
         (Some(VerdictColour::ThiefIn), Some(thief)) => clock_time(thief.expires_at).words,
         _ => String::new(),
@@ -102,10 +102,10 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     Stage {
         headline: told.heading,
         lead: told.lead,
-        alarm: scene.robbery.reuse().map(|reuse| Alarm {
+        alarm: scene.state.reuse().map(|reuse| Alarm {
             at: clock_time(reuse.used_at),
             from: format!("“{}” at {}", device_name(Some(thief::AGENT)), scene.thief_at),
-            brief: scene.robbery.tried_after_end(),
+            brief: scene.state.tried_after_end(),
         }),
         next: next.map_or(Next::Follow, Next::Press),
         warning: Some(warning).filter(|warning| !warning.is_empty()),
@@ -113,7 +113,7 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         server: words("server"),
         you: you(scene, &facts),
         thief: thief(scene, &facts),
-        stores: kept(scene, &facts, &robbery_after(scene, from)),
+        stores: kept(scene, &facts, &state_after(scene, from)),
         story: Story {
             steps,
             shown,
@@ -127,15 +127,15 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
     }
 }
 
-fn robbery_after(scene: &Scene, moments: usize) -> RobberyState {
-    scene.heist.map(|heist| heist.after(moments)).unwrap_or_default()
+fn state_after(scene: &Scene, moments: usize) -> RobberyState {
+    scene.robbery.map(|robbery| robbery.after(moments)).unwrap_or_default()
 }
 
 /// What each store holds of the robbed session, and whether that was otherwise `before` this step.
 fn kept(scene: &Scene, facts: &Facts, before: &RobberyState) -> Vec<Kept> {
-    let (policy, now) = (scene.rescind.service().policy(), &scene.robbery);
-    let listed = |robbery: &RobberyState| robbery.ended_at().filter(|_| !robbery.is_unconfirmed());
-    let row = |robbery: &RobberyState| (robbery.you.is_none(), robbery.ended_at(), robbery.generation());
+    let (policy, now) = (scene.rescind.service().policy(), &scene.state);
+    let listed = |state: &RobberyState| state.ended_at().filter(|_| !state.is_unconfirmed());
+    let row = |state: &RobberyState| (state.you.is_none(), state.ended_at(), state.generation());
     // The logout after an unconfirmed one finds the row closed.
     let writes = policy.keeps_sessions() && !before.is_unconfirmed() && row(before) != row(now);
     let newest = now.generation();
@@ -172,9 +172,9 @@ fn story(facts: &Facts) -> StoryText {
 }
 
 fn you(scene: &Scene, facts: &Facts) -> Actor {
-    let keeps = scene.robbery.keeps_cookies();
+    let keeps = scene.state.keeps_cookies();
     let generation = scene.your_generation().filter(|_| keeps);
-    let held = scene.robbery.you.as_ref();
+    let held = scene.state.you.as_ref();
     let gone = Life::Gone(words("dropped"));
     let all = held.map_or(0, |held| held.life.as_secs());
     let logged_in = scene.logged_in().filter(|_| !scene.is_past);
@@ -197,7 +197,7 @@ fn you(scene: &Scene, facts: &Facts) -> Actor {
 
 fn thief(scene: &Scene, facts: &Facts) -> Actor {
     let mut chips = Vec::new();
-    if let Some(held) = &scene.robbery.thief {
+    if let Some(held) = &scene.state.thief {
         chips.push(access(Life::until(
             held.expires_at,
             scene.now,
@@ -205,12 +205,12 @@ fn thief(scene: &Scene, facts: &Facts) -> Actor {
             !scene.is_past,
         )));
         if let Some(generation) = held.generation {
-            let ended = scene.robbery.ended_at().map(|_| Life::Gone(words("spent")));
+            let ended = scene.state.ended_at().map(|_| Life::Gone(words("spent")));
             chips.push(refresh(generation, ended.unwrap_or(Life::Open)));
         }
     }
     let mut state = say(&WORDS.thief, facts);
-    if let Some(outcome) = scene.robbery.thief.as_ref().and_then(Held::refreshed) {
+    if let Some(outcome) = scene.state.thief.as_ref().and_then(Held::refreshed) {
         let outcome = refreshed(outcome, "", |refreshed| &refreshed.state);
         state = format!("{state} {outcome}");
     }

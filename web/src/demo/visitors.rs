@@ -25,8 +25,8 @@ use rescind_api::{Settings, cookie_values};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    heist::Heist,
     log::{Entry, Log},
+    robbery::Robbery,
 };
 use crate::accounts::{IDLE, Own};
 
@@ -159,7 +159,7 @@ pub(crate) struct Visit {
 #[derive(Default)]
 pub(crate) struct Remembered {
     pub(crate) log: Log,
-    pub(crate) heist: Option<Heist>,
+    pub(crate) robbery: Option<Robbery>,
 }
 
 impl Visit {
@@ -180,8 +180,8 @@ impl Visit {
     pub(crate) fn saw(&self, entry: Entry) {
         {
             let mut state = self.lock();
-            if let Some(heist) = &mut state.heist {
-                heist.saw(&entry);
+            if let Some(robbery) = &mut state.robbery {
+                robbery.saw(&entry);
             }
             state.log.add(entry);
         }

@@ -72,7 +72,7 @@ fn welcomes(asked: Asked, path: &str) -> bool {
 pub(crate) fn is_robbed(request: &HttpRequest) -> bool {
     let extensions = request.extensions();
     let visit = extensions.get::<Arc<Visit>>();
-    visit.is_some_and(|visit| visit.lock().heist.is_some())
+    visit.is_some_and(|visit| visit.lock().robbery.is_some())
 }
 
 /// The visitor of a request: a parameter for the demo's handlers.
