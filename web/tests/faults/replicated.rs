@@ -62,7 +62,8 @@ async fn a_logout_is_refused_at_once_by_nodes_that_answer_from_their_copies() {
     for round in 0..rounds as usize {
         let tokens = nodes[round % 3].log_in().await;
         for node in &nodes {
-            node.assert_alive(&tokens).await;
+            // A node that a busy machine holds up for a second answers 503 until it trusts its Redis again.
+            node.until_serving(&tokens).await;
         }
         let begun = Instant::now();
         nodes[round % 3].api.log_out(tokens.access()).await.expect_status(204);
@@ -93,7 +94,7 @@ async fn a_holder_that_is_paused_or_killed_or_forgotten_revives_no_token() {
     for round in 0..rounds(2, 40) {
         // Paused while the logout is answered, with a request that it finds when it goes on.
         let tokens = first.log_in().await;
-        second.assert_alive(&tokens).await;
+        second.until_serving(&tokens).await;
         second.running.pause().unwrap();
         let begun = Instant::now();
         first.api.log_out(tokens.access()).await.expect_status(204);
