@@ -5,6 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use rescind_api::{Problem, Rescind, browser};
+use rescind_lab::Who;
 use rescind_session::{Device, LogoutCredential};
 
 use super::{
@@ -47,22 +48,24 @@ pub(crate) async fn thief_tries(
 ) -> Result<HttpResponse, Problem> {
     let now = rescind.service().now()?;
     let slow = |robbery: &&Robbery| robbery.has_expired_untried(now);
-    let loot = visit
-        .lock()
-        .robbery
-        .as_ref()
-        .filter(slow)
-        .map(|robbery| robbery.refresh.is_some());
-    if let Some(both_refresh) = loot {
-        play_again(&rescind, &state, &visit, both_refresh).await?;
+    let ended = visit.lock().robbery.as_ref().filter(slow).map(Robbery::state);
+    if let Some(ended) = ended {
+        let noticed_by = ended.reuse().map(|reuse| reuse.noticed_by);
+        play_again(&rescind, &state, &visit, noticed_by).await?;
     }
     try_doors(&rescind, &state, &visit).await?;
     Ok(see_other(SCREEN))
 }
 
 /// For a reader who read for longer than a token lives: the login, the theft and the end of the session happen again, so
-/// that the doors answer as they would have answered a faster reader. The browser keeps what it has.
-async fn play_again(rescind: &Rescind, state: &DemoState, visit: &Visit, both_refresh: bool) -> Result<(), Problem> {
+/// that the doors answer as they would have answered a faster reader. The browser keeps what it has. `noticed_by`: whose
+/// refresh ended the session; `None` after a logout.
+async fn play_again(
+    rescind: &Rescind,
+    state: &DemoState,
+    visit: &Visit,
+    noticed_by: Option<Who>,
+) -> Result<(), Problem> {
     let (service, device) = (rescind.service(), Device::default());
     let client = rescind.settings().client_id.clone();
     let login = state
@@ -70,16 +73,20 @@ async fn play_again(rescind: &Rescind, state: &DemoState, visit: &Visit, both_re
         .log_in(service, VICTIM, &visit.own, client, device.clone())
         .await?;
     let mut issued = login.ok_or(Problem::InvalidCredentials)?;
-    match issued.refresh.clone().filter(|_| both_refresh) {
-        // The thief refreshes twice, then you come with a token that is two generations old.
-        Some(yours) => {
+    match (issued.refresh.clone(), noticed_by) {
+        // One of you refreshes twice, then the other comes with a token that is two generations old.
+        (Some(copied), Some(late)) => {
+            let mut newest = issued.clone();
             for _ in 0..2 {
-                let newest = issued.refresh.as_ref().unwrap_or(&yours).token.clone();
-                issued = service.refresh(newest.expose_secret(), device.clone()).await?;
+                let token = newest.refresh.as_ref().unwrap_or(&copied).token.clone();
+                newest = service.refresh(token.expose_secret(), device.clone()).await?;
             }
-            let _ = service.refresh(yours.token.expose_secret(), device).await;
+            let _ = service.refresh(copied.token.expose_secret(), device).await;
+            if late != Who::Thief {
+                issued = newest;
+            }
         }
-        None => {
+        _ => {
             let access = Some(issued.access_token.expose_secret());
             service.log_out(LogoutCredential { access, refresh: None }).await?;
         }

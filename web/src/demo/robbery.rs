@@ -158,7 +158,10 @@ impl Robbery {
                 self.remember(entry.at, entry.exchange.who, what);
             }
             Asked::Refresh => {
-                if let Some(outcome) = entry.exchange.refreshed(self.session) {
+                let outcome = entry.exchange.refreshed(self.session);
+                // A browser that goes on by itself after the end adds nothing to the story.
+                let is_over = outcome == Some(Refreshed::Closed) && entry.exchange.who == Who::Browser;
+                if let Some(outcome) = outcome.filter(|_| !is_over) {
                     self.remember(entry.at, entry.exchange.who, What::Exchanged(outcome));
                 }
             }
@@ -192,6 +195,8 @@ pub(crate) struct RobberyState {
     pub(crate) thief: Option<Held>,
     /// The answers of the doors to the thief's newest access token.
     pub(crate) tried: Option<Arc<Tried>>,
+    /// Whether it was played again, with new tokens.
+    pub(crate) replayed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -354,6 +359,7 @@ impl RobberyState {
                     *ended = at;
                 }
                 self.tried = None;
+                self.replayed = true;
             }
         }
         self

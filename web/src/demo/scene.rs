@@ -116,6 +116,7 @@ impl<'a> Scene<'a> {
             .with("shared", yes(self.stores.is_shared))
             .with("ended", yes(state.ended_at().is_some()))
             .with("left", yes(self.left()))
+            .with("replayed", yes(state.replayed))
             .with("refresh", yes(state.both_refresh()))
             .with("by", by)
             .with(
@@ -139,12 +140,18 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// By how many generations the thief is ahead, up to two; empty if only one of you has a refresh token.
-fn ahead(yours: Option<Generation>, theirs: Option<Generation>) -> String {
+/// By how many generations the thief is ahead: 0, 1, 2 for more, or behind; empty if only one of you has a refresh token.
+fn ahead(yours: Option<Generation>, theirs: Option<Generation>) -> &'static str {
     let ahead = yours
         .zip(theirs)
-        .map(|(yours, theirs)| theirs.get().saturating_sub(yours.get()));
-    ahead.map_or_else(String::new, |ahead| ahead.min(2).to_string())
+        .map(|(yours, theirs)| theirs.get().checked_sub(yours.get()));
+    match ahead {
+        None => "",
+        Some(None) => "behind",
+        Some(Some(0)) => "0",
+        Some(Some(1)) => "1",
+        Some(Some(_)) => "2",
+    }
 }
 
 fn phase(state: &RobberyState) -> &'static str {

@@ -17,7 +17,7 @@ use crate::{
     content::{Facts, first, say, word, yes},
     pages::device_name::device_name,
     trace::{
-        VerdictColour, class_of, names,
+        class_of, names,
         stage::{Actor, Alarm, Button, Chip, Kept, Life, Next, Stage, Story, StoryStep, words},
     },
 };
@@ -76,24 +76,24 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
         let begun = moments.get(count_before(step)..*count).and_then(<[Moment]>::first);
         let state = state_after(scene, *count);
         let at = moments.get(..*count).and_then(<[Moment]>::last).map(|moment| moment.at);
+        let next = moments.get(*count).map(|moment| moment.at);
+        // Until the next step, or now; after the end of the session also what is still ahead.
+        let is_told =
+            |expiry: Timestamp| expiry <= next.unwrap_or(newest.now) || next.is_none() && state.ended_at().is_some();
+        let expiry = state.thief.as_ref().map(|thief| thief.expires_at);
         StoryStep {
             address: address(step + 1),
             mark: begun.map_or_else(String::new, |moment| say(&WORDS.mark, &named(moment))),
             yours: begun.is_some_and(|moment| moment.who != Asker::Thief),
             doors: doors::verdicts(&state, at.unwrap_or(scene.now)),
+            ends: expiry
+                .filter(|expiry| is_told(*expiry))
+                .map_or_else(String::new, |at| clock_time(at).words),
         }
     };
     let steps: Vec<_> = steps.iter().enumerate().map(drawn).collect();
     let thief_now = newest.state.thief.as_ref();
     let expired = thief_now.is_some_and(|thief| newest.now >= thief.expires_at);
-    let end = thief_now.filter(|_| expired || newest.state.ended_at().is_some());
-    let ends = |said: &Option<VerdictColour>| match (said, end) {
-        (Some(VerdictColour::ThiefIn), Some(thief)) => clock_time(thief.expires_at).words,
-        _ => String::new(),
-    };
-    let ends = steps
-        .last()
-        .map_or_else(Vec::new, |step| step.doors.iter().map(ends).collect());
     let warning = if scene.is_past {
         words("earlier").to_owned()
     } else {
@@ -119,7 +119,6 @@ pub(super) fn staged(newest: &Scene, scene: &Scene, steps: &[usize], shown: usiz
             shown,
             to_come: scene::next(&newest.facts()).to_come,
             rows: doors.iter().map(|door| door.name).collect(),
-            ends,
             expired,
         },
         doors: doors.into(),
@@ -254,7 +253,7 @@ fn refreshed(exchange: &lab::Refreshed, who: &str, part: fn(&Refreshed) -> &Stri
 fn named(moment: &Moment) -> Facts {
     let who = names(moment.who).subject.as_str();
     let mut facts = Facts::default().with("Who", who).with("what", moment.what.name());
-    facts.set("who", if moment.who == Asker::Thief { "thief" } else { "you" });
+    facts.set("who", word(moment.who));
     match &moment.what {
         What::CopiedRefresh(generation) => facts.set("generation", generation.get().to_string()),
         What::Tried(tried) => {

@@ -298,6 +298,7 @@ fn staged(race: &Race, choices: &Choices, step: Option<usize>) -> Stage {
             ),
             yours: tried.is_none_or(|tried| !is_thief(setup, tried.who)),
             doors: BOTH.map(|who| last(&then, who).map(|(_, said)| said)).into(),
+            ends: String::new(),
         }
     };
     Stage {

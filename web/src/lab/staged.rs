@@ -48,6 +48,7 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
             }),
             yours: step.is_some_and(|step| step.exchanges.first().is_some_and(|sent| sent.who != Who::Thief)),
             doors: vec![thief, answered(until.steps, Who::You).map(VerdictColour::of)],
+            ends: String::new(),
         }
     };
     Stage {

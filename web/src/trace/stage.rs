@@ -173,9 +173,7 @@ pub(crate) struct Story {
     pub(crate) to_come: usize,
     /// The names of the doors.
     pub(crate) rows: Vec<&'static str>,
-    /// The time at which the last state of each door ends, if it does.
-    pub(crate) ends: Vec<String>,
-    /// Whether that end has passed.
+    /// Whether the stolen token of the last step has expired.
     pub(crate) expired: bool,
 }
 
@@ -187,6 +185,18 @@ pub(crate) struct StoryStep {
     pub(crate) yours: bool,
     /// The verdict of each door from then on; none before the theft.
     pub(crate) doors: Vec<Option<VerdictColour>>,
+    /// The time at which the thief is no longer in, if that is before the next step or worth saying; else empty.
+    pub(crate) ends: String,
+}
+
+impl StoryStep {
+    /// What a door says from this step on, and when that ends.
+    fn at(&self, row: usize) -> (Option<VerdictColour>, &str) {
+        match self.doors.get(row).copied().flatten() {
+            said @ Some(VerdictColour::ThiefIn) => (said, &self.ends),
+            said => (said, ""),
+        }
+    }
 }
 
 /// A step in the row of links beneath the time line.
@@ -274,27 +284,26 @@ impl Story {
     pub(crate) fn bands(&self) -> Vec<(&'static str, Vec<Band<'_>>)> {
         let (first, steps, to_come) = self.window();
         let row = |(row, name): (usize, &&'static str)| {
-            let ends = self.end(row);
-            let verdicts = steps.iter().map(|step| step.doors.get(row).copied().flatten());
-            let mut said: Vec<_> = verdicts.zip(first..).map(|(said, n)| (said, n > self.shown)).collect();
+            let verdicts = steps.iter().map(|step| step.at(row)).zip(first..);
+            let mut said: Vec<_> = verdicts.map(|((said, ends), n)| (said, n > self.shown, ends)).collect();
             let last = said.last().copied().unwrap_or_default();
-            let lasts = self.is_at_its_end() && to_come == 0 && !(self.expired && ends.is_some());
-            said.resize(said.len() + to_come, (None, false));
-            said.push(if lasts { last } else { (None, false) });
-            let bands = said.chunk_by(PartialEq::eq).map(|steps| {
-                let (said, later) = steps[0];
+            let lasts = self.is_at_its_end() && to_come == 0 && !(self.expired && !last.2.is_empty());
+            said.resize(said.len() + to_come, Default::default());
+            said.push(if lasts { last } else { Default::default() });
+            // What ended before the next step is a band of its own.
+            let are_one = |one: &(_, _, &str), next: &(_, _, &str)| {
+                (one.0, one.1) == (next.0, next.1) && (one.2.is_empty() || one.2 == next.2)
+            };
+            let bands = said.chunk_by(are_one).map(|steps| {
+                let (said, later, ends) = steps[steps.len() - 1];
                 Band {
                     said,
                     later,
                     steps: steps.len(),
-                    ends: None,
+                    ends: ends.rsplit_once(':'),
                 }
             });
-            let mut bands: Vec<_> = bands.collect();
-            if let Some(last) = bands.iter_mut().rfind(|band| band.said.is_some()) {
-                last.ends = ends;
-            }
-            (*name, bands)
+            (*name, bands.collect())
         };
         self.rows.iter().enumerate().map(row).collect()
     }
@@ -304,16 +313,11 @@ impl Story {
         first + steps.len() == self.steps.len()
     }
 
-    /// How long the last state of a door lasts, if that is drawn.
-    fn end(&self, row: usize) -> Option<(&str, &str)> {
-        let ends = self.ends.get(row).filter(|_| self.is_at_its_end())?;
-        ends.rsplit_once(':')
-    }
-
-    /// Whether the expiry is drawn.
+    /// Whether the expiry is drawn: behind the last step.
     pub(crate) fn expires(&self) -> bool {
-        let (_, _, to_come) = self.window();
-        (to_come == 0 || self.expired) && (0..self.rows.len()).any(|row| self.end(row).is_some())
+        let (_, steps, to_come) = self.window();
+        let ends = |step: &StoryStep| (0..self.rows.len()).any(|row| !step.at(row).1.is_empty());
+        to_come == 0 && self.is_at_its_end() && steps.last().is_some_and(ends)
     }
 }
 

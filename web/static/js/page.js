@@ -17,8 +17,10 @@ const clock = new ServerClock();
 const client = new SessionClient(clock);
 const channel = new BroadcastChannel("rescind");
 
+/** On the demo's stage only the reader's buttons refresh: the story must not change while somebody reads. */
+const renews = !document.querySelector("[data-no-renewal]");
 /** The renewal of this page. */
-export const renewal = new Renewal({ client, clock, locks: navigator.locks, channel });
+export const renewal = new Renewal({ client, clock, locks: navigator.locks, channel, renews });
 /** `fetch`, with one renewal where it is needed. */
 export const fetchRenewing = renewingFetch(renewal);
 

@@ -32,6 +32,7 @@ const LONGEST_NAP = 10_000;
  */
 export class Renewal extends EventTarget {
   #client;
+  #renews;
   #clock;
   #locks;
   #channel;
@@ -40,9 +41,12 @@ export class Renewal extends EventTarget {
   #refusedAt;
   #failures = 0;
 
-  /** `locks`: `navigator.locks`, or nothing where the browser has none. */
-  constructor({ client, clock, locks, channel }) {
+  /**
+   * `locks`: `navigator.locks`, or nothing where the browser has none. `renews`: whether this page renews, or only looks.
+   */
+  constructor({ client, clock, locks, channel, renews = true }) {
     super();
+    this.#renews = renews;
     this.#client = client;
     this.#clock = clock;
     this.#locks = locks;
@@ -130,12 +134,12 @@ export class Renewal extends EventTarget {
   #wantsRenewal(state) {
     const known = this.#refusedAt;
     const refused = known?.state === state.state && known.generation === state.generation;
-    return !refused && (state.state === "stale" || this.#isDue(state));
+    return this.#renews && !refused && (state.state === "stale" || this.#isDue(state));
   }
 
   #isDue(state) {
     // Where the policy has no refresh token there is no generation, and nothing to renew with.
-    return state.state === "live" && state.generation !== null && this.#clock.now() >= state.expiresAt - ahead(state);
+    return this.#renews && state.state === "live" && state.generation !== null && this.#clock.now() >= state.expiresAt - ahead(state);
   }
 
   #learn(state) {
@@ -149,7 +153,7 @@ export class Renewal extends EventTarget {
     // Each tab at its own moment, so that the first is done before the second begins.
     const moment = state.expiresAt - ahead(state) * (1 - Math.random() / 2);
     // A token that is due as soon as it has come lives no longer than its session does. The next question is at its end.
-    const due = this.#isDue(state) || state.generation === null;
+    const due = !this.#renews || this.#isDue(state) || state.generation === null;
     this.#lookIn((due ? state.expiresAt : moment) - this.#clock.now());
   }
 

@@ -171,7 +171,19 @@ async fn a_slow_reader_sees_the_same_two_doors() {
     read_slowly(&visitor, &stolen).await;
     let slow = visitor.screen().await;
     assert!(slow.has("form[action='/demo/log-out'] button"), "{slow:?}");
-    visitor.press("/demo/log-out").await;
+    let screen = visitor.press("/demo/log-out").await;
+    assert!(
+        screen
+            .words(".lead")
+            .contains("copy has expired since. Press the button: it plays"),
+        "{screen:?}"
+    );
+    // The thief was in until the expiry, not until the logout.
+    let bands = screen.all_words(".band.thief-in");
+    assert!(
+        bands.len() == 2 && bands.iter().all(|band| band.contains("until")),
+        "{bands:?}"
+    );
     let screen = visitor.press("/demo/thief/try").await;
     screen.assert_refused(Door::Blacklist, "token_revoked");
     screen.assert_accepted(Door::SignatureOnly);
@@ -179,7 +191,9 @@ async fn a_slow_reader_sees_the_same_two_doors() {
         screen.verdict(Door::SignatureOnly).contains("still inside"),
         "{screen:?}"
     );
-    assert!(screen.words("#timeline").contains("played again"), "{screen:?}");
+    for told in [".lead", "#timeline"] {
+        assert!(screen.words(told).contains("played again"), "{screen:?}");
+    }
     assert!(
         screen.words("h1").contains("One door still lets the thief in"),
         "{screen:?}"
@@ -200,7 +214,9 @@ async fn a_slow_reader_sees_the_same_two_doors() {
         "{later:?}"
     );
     assert!(
-        later.words("h1").contains("One door let the thief in until the end"),
+        later
+            .words("h1")
+            .contains("One door let the thief in until the token expired"),
         "{later:?}"
     );
     // The old copy has not come back, and the browser is still logged out.
@@ -292,7 +308,7 @@ async fn the_doors_and_the_log_have_the_right_colours() {
 
     let left = visitor.press("/demo/log-out").await;
     for door in Door::BOTH {
-        colour(&left, door, "unknown", "Not asked since");
+        colour(&left, door, "unknown", "Not asked again");
         assert!(!left.verdict(door).contains("200"), "an old verdict: {left:?}");
         assert!(!left.door(door).contains("flower pot"), "an old note: {left:?}");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
-use rescind_testkit::{Browser, JavaScript, Running, Tool, needs};
+use rescind_testkit::{Browser, JavaScript, Program, Running, Tool, needs};
 use thirtyfour::By;
 use tokio::time::{interval, timeout};
 
@@ -20,8 +20,12 @@ struct Person {
 
 impl Person {
     async fn arrive(javascript: JavaScript) -> Option<Self> {
+        Self::arrive_at(program(), javascript).await
+    }
+
+    async fn arrive_at(program: Program, javascript: JavaScript) -> Option<Self> {
         needs(Tool::Chromium)?;
-        let running = open(program()).await;
+        let running = open(program).await;
         let browser = running.browser(javascript).await;
         browser.open("/").await;
         Some(Self { browser, running })
@@ -153,6 +157,29 @@ async fn the_second_act(javascript: JavaScript) {
     browser.open("/account").await;
     assert!(browser.path().await.starts_with("/login"), "{}", browser.path().await);
     person.assert_console_is_empty().await;
+}
+
+/// The story must not change while somebody reads.
+#[tokio::test]
+async fn on_the_stage_the_browser_refreshes_nothing_by_itself() {
+    let short = program().env("RESCIND_ACCESS_TTL", "5s");
+    let Some(person) = Person::arrive_at(short, JavaScript::On).await else {
+        return;
+    };
+    person.browser.press("Log in as alice, and be robbed").await;
+    person.browser.press(STEAL_REFRESH).await;
+    person.browser.wait_for_text("Your access token has expired.").await;
+    // Also when the reader comes back to the page.
+    person.browser.open("/demo").await;
+    for side in ["#you", "#thief"] {
+        let reads = person.reads(side).await;
+        assert!(reads.contains("generation 0"), "{side}: {reads}");
+    }
+    person.browser.press(THIEF_REFRESHES).await;
+    assert!(person.reads("#thief").await.contains("generation 1"));
+    // Elsewhere the login goes on.
+    person.browser.open("/account").await;
+    person.browser.wait_for_text("Your devices").await;
 }
 
 const LOG_OUT: &str = "Log out";

@@ -173,6 +173,34 @@ async fn within_the_grace_both_get_one_successor_and_the_next_refresh_reveals_it
 }
 
 #[tokio::test]
+async fn a_refresh_of_yours_makes_the_thiefs_copy_old_and_its_use_is_noticed() {
+    let running = open(program().env("RESCIND_ACCESS_TTL", "4s").env("RESCIND_GRACE", "0s")).await;
+    let visitor = Visitor::be_robbed(&running).await;
+    visitor.press("/demo/thief/steal-refresh").await;
+    let ahead = visitor.press("/demo/refresh").await;
+    assert!(
+        ahead.words("h1").contains("The thief’s copy is old now") && ahead.words("#thief").contains("an older copy"),
+        "{ahead:?}"
+    );
+    let noticed = visitor.press("/demo/thief/refresh").await;
+    assert!(noticed.words("h1").contains("The copy was noticed"), "{noticed:?}");
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
+    while visitor.screen().await.words("#thief .chips").contains("left") {
+        again.tick().await;
+    }
+    let late = visitor.screen().await;
+    assert!(
+        late.words("#stage").contains("it plays the theft and the end again"),
+        "{late:?}"
+    );
+    // The thief has bought no token, also when it is played again.
+    let tried = visitor.press("/demo/thief/try").await;
+    tried.assert_refused(Door::Blacklist, "token_revoked");
+    tried.assert_accepted(Door::SignatureOnly);
+    assert_eq!(generation(&tried, "#thief"), 0, "{tried:?}");
+}
+
+#[tokio::test]
 async fn without_your_own_session_there_is_no_refresh_token_to_steal() {
     let running = open(program()).await;
     let visitor = Visitor::be_robbed(&running).await;
