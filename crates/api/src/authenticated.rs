@@ -189,11 +189,11 @@ impl Caller {
         if let Some(server) = crate::ResourceServer::of(request)? {
             let (header, token) = bearer_header(request.headers())?.ok_or(Problem::TokenMissing)?;
             let claims = match check {
-                Check::All => server.authenticate(token).await?,
-                Check::SignatureOnly => server.verify_signature_only(token).await?,
+                Check::All => server.authenticate(token).await,
+                Check::SignatureOnly => server.verify_signature_only(token).await,
             };
             return Ok(Self {
-                claims,
+                claims: logged(claims)?,
                 token: Sent::in_header(header),
                 transport: Transport::Bearer,
                 now: server.now()?,
@@ -261,11 +261,16 @@ impl Check {
             Self::All => rescind.service().authenticate(token).await,
             Self::SignatureOnly => rescind.service().verify_signature_only(token),
         };
-        if let Err(AuthenticateError::Invalid(why)) = &verdict {
-            tracing::debug!(%why, "an access token was refused");
-        }
-        verdict
+        logged(verdict)
     }
+}
+
+/// For people who set a service up: a client hears only that its token is invalid.
+fn logged<T>(verdict: Result<T, AuthenticateError>) -> Result<T, AuthenticateError> {
+    if let Err(AuthenticateError::Invalid(why)) = &verdict {
+        tracing::debug!(%why, "an access token was refused");
+    }
+    verdict
 }
 
 /// The result of reading the cookies. The access token is taken out of the cookies that are returned.

@@ -39,25 +39,47 @@ pub struct RegisteredClient {
     secret: [u8; 32],
 }
 
-/// The text is not a registered client.
+/// This cannot be a registered client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be id:sha256:<64 hexadecimal digits>, where the id has 1 to {} letters, digits, `-`, `.`, `_` and `~`",
-    RegisteredClient::MAX_ID_BYTES
-)]
-pub struct InvalidClient;
+#[non_exhaustive]
+pub enum InvalidClient {
+    /// The text has another form.
+    #[error(
+        "must be id:sha256:<64 hexadecimal digits>, where the id has 1 to {} letters, digits, `-`, `.`, `_` and `~`",
+        RegisteredClient::MAX_ID_BYTES
+    )]
+    Text,
+    /// The id is too long, or has other characters than those that are the same in every encoding.
+    #[error(
+        "the id of an OAuth client must have 1 to {} letters, digits, `-`, `.`, `_` and `~`",
+        RegisteredClient::MAX_ID_BYTES
+    )]
+    Id,
+    /// The secret could be guessed (RFC 6749, section 10.10).
+    #[error(
+        "the secret of an OAuth client must have at least {} bytes: make one with `ClientSecret::generate`",
+        RegisteredClient::MIN_SECRET_BYTES
+    )]
+    Secret,
+}
 
 impl RegisteredClient {
     /// The longest id, in bytes.
     pub const MAX_ID_BYTES: usize = 64;
+    /// The shortest secret, in bytes: 128 bits, if each is random.
+    pub const MIN_SECRET_BYTES: usize = 16;
 
     /// A client with this secret.
     ///
     /// # Errors
-    /// [`InvalidClient`] if the id is too long or has other characters than those that are the same in every encoding.
+    /// [`InvalidClient::Id`] and [`InvalidClient::Secret`].
     pub fn new(id: &str, secret: &ClientSecret) -> Result<Self, InvalidClient> {
+        let id = parse_id(id).ok_or(InvalidClient::Id)?;
+        if secret.expose_secret().len() < Self::MIN_SECRET_BYTES {
+            return Err(InvalidClient::Secret);
+        }
         Ok(Self {
-            id: parse_id(id)?,
+            id,
             secret: sha256(secret.expose_secret()),
         })
     }
@@ -81,25 +103,25 @@ impl RegisteredClient {
     }
 }
 
-fn parse_id(id: &str) -> Result<ClientId, InvalidClient> {
+fn parse_id(id: &str) -> Option<ClientId> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let fits = (1..=RegisteredClient::MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(is_plain);
-    fits.then(|| ClientId::new(id)).ok_or(InvalidClient)
+    fits.then(|| ClientId::new(id))
 }
 
 impl FromStr for RegisteredClient {
     type Err = InvalidClient;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (id, hash) = text.split_once(":sha256:").ok_or(InvalidClient)?;
+        let (id, hash) = text.split_once(":sha256:").ok_or(InvalidClient::Text)?;
         let digits: Option<Vec<_>> = hash.chars().map(|digit| digit.to_digit(16)).collect();
-        let digits: [u32; 64] = digits.and_then(|all| all.try_into().ok()).ok_or(InvalidClient)?;
+        let digits: [u32; 64] = digits.and_then(|all| all.try_into().ok()).ok_or(InvalidClient::Text)?;
         let mut secret = [0; 32];
         for (byte, pair) in secret.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| InvalidClient)?;
+            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| InvalidClient::Text)?;
         }
         Ok(Self {
-            id: parse_id(id)?,
+            id: parse_id(id).ok_or(InvalidClient::Text)?,
             secret,
         })
     }

@@ -84,11 +84,17 @@ impl Refusal {
             1 => "OnePart",
             // The first or the second is not JSON in base64url.
             3 => "NotJson",
-            5 => "FiveParts",
+            5 if is_encrypted(token) => "Encrypted",
             parts => return Self::with("Parts", Facts::default().with("parts", parts.to_string())),
         };
         Self::because(why)
     }
+}
+
+/// Whether its first part is a header that names an encryption (RFC 7516, section 4.1.2).
+fn is_encrypted(token: &str) -> bool {
+    let header = token.split('.').next().and_then(Part::decode);
+    header.is_some_and(|header| header.members.get("enc").is_some())
 }
 
 /// For `?`: the page shows it beside the field.

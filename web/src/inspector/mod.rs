@@ -125,7 +125,7 @@ async fn inspected(own: &Own, rescind: &Rescind, sent: Result<Form<Sent>, Proble
         let token = own.token(&sent.which).ok_or_else(|| Refusal::because("Gone"))?;
         (sent.which, token.clone())
     } else {
-        (PASTED.to_owned(), without_scheme(pasted).to_owned().into())
+        (PASTED.to_owned(), token_in(pasted).to_owned().into())
     };
     let decoded = Decoded::of(token.expose_secret())?;
     let Some(keeper) = own.keeper_of(&token, &decoded).await? else {
@@ -150,8 +150,9 @@ async fn inspected(own: &Own, rescind: &Rescind, sent: Result<Form<Sent>, Proble
     Ok(shown)
 }
 
-/// People paste a whole header line: `Authorization: Bearer eyJ…`.
-fn without_scheme(text: &str) -> &str {
+/// People paste a whole header line, `Authorization: Bearer eyJ…`, or a value of JSON with its quotation marks.
+fn token_in(text: &str) -> &str {
+    let text = text.trim_matches('"');
     match text.rsplit_once(char::is_whitespace) {
         Some((before, token)) if before.trim_end().to_ascii_lowercase().ends_with("bearer") => token,
         _ => text,

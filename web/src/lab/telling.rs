@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use rescind_lab::{
-    Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Step, Who, meter::StoreReply, raw::Request,
+    Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Snapshot, Step, Who, meter::StoreReply, raw::Request,
 };
-use rescind_session::{Check, Preset};
+use rescind_session::{Check, Preset, SessionState};
 
 use super::{
     everything::due,
@@ -36,6 +36,19 @@ fn carries_login(request: &Request) -> bool {
     let sent = request.headers.iter().filter(|(name, _)| *name == "Cookie");
     let mut cookies = sent.flat_map(|(_, cookies)| cookies.split("; "));
     cookies.any(|cookie| cookie.split_once('=').is_some_and(|(name, _)| is_login(name)))
+}
+
+/// What a refresh gave; empty for any other request.
+fn refreshed(exchange: &Exchange) -> String {
+    let session = exchange.calls.iter().find_map(|call| call.session);
+    let refreshed = session.and_then(|session| exchange.refreshed(session));
+    refreshed.map_or_else(String::new, word)
+}
+
+/// Whether each session in the database has ended.
+fn is_over(after: &Snapshot) -> bool {
+    let mut sessions = after.sessions.iter().map(|session| &session.state);
+    !after.sessions.is_empty() && sessions.all(|state| matches!(state, SessionState::Closed { .. }))
 }
 
 /// The context of a step: the sandbox's setup, and the steps before.
@@ -126,6 +139,8 @@ impl<'a> Context<'a> {
                 "had_ended",
                 yes(exchange.calls.iter().any(|call| call.answer == StoreReply::WasClosed)),
             )
+            .with("refreshed", refreshed(exchange))
+            .with("over", yes(is_over(&step.after)))
             .with("due", due(&step.after))
             .with(
                 "clock_set",

@@ -8,7 +8,7 @@ import { renewingFetch } from "./renewing_fetch.js";
 import { tickCountdowns } from "./countdown.js";
 import { refreshInPlace } from "./in_place.js";
 import { followLog } from "./live_log.js";
-import { stepInPlace } from "./stepping.js";
+import { goOnByKeyboard, stepInPlace } from "./stepping.js";
 import { sayWhenBack } from "./when_back.js";
 import { copyOnPress } from "./copy.js";
 import { dismissOnEscape } from "./dismiss.js";
@@ -39,6 +39,7 @@ tickCountdowns(clock, refreshInPlace);
 document.querySelectorAll("[data-live]").forEach(followLog);
 document.querySelectorAll("[data-stepping]").forEach(stepInPlace);
 document.querySelectorAll("[data-when-back]").forEach(sayWhenBack);
+goOnByKeyboard();
 copyOnPress();
 dismissOnEscape();
 

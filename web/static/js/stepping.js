@@ -4,6 +4,7 @@
 
 import { become } from "./become.js";
 
+const PRESSED = "rescind-pressed";
 /** What is asked of the server is never asked twice at once. */
 let busy = false;
 
@@ -28,6 +29,16 @@ export function stepInPlace(place) {
   walk(place);
 }
 
+/** Where the next step leads to a page of its own, a reader with a keyboard goes on there from the step after it. */
+export function goOnByKeyboard() {
+  if (sessionStorage.getItem(PRESSED)) document.getElementById("next")?.focus({ preventScroll: true });
+  sessionStorage.removeItem(PRESSED);
+  document.addEventListener("submit", ({ target, submitter }) => {
+    const leads = target.matches(".next:not([data-step])") && submitter?.matches(":focus-visible");
+    if (leads) sessionStorage.setItem(PRESSED, "yes");
+  });
+}
+
 /** The arrow keys walk along the steps of the time line, and so does a pointer that is dragged over them. */
 function walk(place) {
   const links = () => [...place.querySelectorAll(".scrub a")];
@@ -40,9 +51,12 @@ function walk(place) {
     const all = links();
     go(all[all.findIndex((link) => link.hasAttribute("aria-current")) + by]);
   });
-  place.addEventListener("pointermove", ({ buttons, target, clientX }) => {
-    if (!buttons || !target.closest(".scrub")) return;
-    go(links().findLast((link) => link.getBoundingClientRect().left <= clientX));
+  // A drag goes on wherever the pointer is: the line may move with a step.
+  let dragging = false;
+  place.addEventListener("pointerdown", ({ target }) => (dragging = Boolean(target.closest(".scrub"))));
+  document.addEventListener("pointermove", ({ buttons, clientX }) => {
+    dragging &&= buttons > 0;
+    if (dragging) go(links().findLast((link) => link.getBoundingClientRect().left <= clientX));
   });
 }
 

@@ -196,10 +196,15 @@ async fn what_is_no_token_is_reported_beside_the_field_and_not_repeated() {
         ("x".repeat(60_000), "longer than 8 KiB"),
         ("rrt_secret".to_owned(), "refresh token"),
         ("hello-there".to_owned(), "no dot"),
-        ("a.b.c.d.e".to_owned(), "it is encrypted"),
-        ("a.b.c".to_owned(), "not JSON in base64url"),
+        ("a.b.c.d.e".to_owned(), "has 5 parts"),
+        // `{"alg":"dir","enc":"A256GCM"}`
+        (
+            "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0.b.c.d.e".to_owned(),
+            "it is encrypted",
+        ),
+        ("a.b.c".to_owned(), "not JSON objects in base64url"),
         // An array and an object.
-        ("W10.e30.c2lnbmF0dXJl".to_owned(), "not JSON in base64url"),
+        ("W10.e30.c2lnbmF0dXJl".to_owned(), "not JSON objects in base64url"),
     ] {
         let reply = paste(&nobody, &text).await.expect_status(422);
         assert!(words(&reply.text, "#token-error").contains(says), "{says}");
@@ -208,11 +213,16 @@ async fn what_is_no_token_is_reported_beside_the_field_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_whole_header_line_can_be_pasted() {
+async fn a_whole_header_line_or_a_quoted_value_can_be_pasted() {
     let running = open(program()).await;
     let alice = log_in(&running, "alice").await;
     let own = access(&alice);
-    for line in [format!("Bearer {own}"), format!("Authorization: bearer  {own}\n")] {
+    let quoted = format!("\"{own}\"");
+    for line in [
+        format!("Bearer {own}"),
+        format!("Authorization: bearer  {own}\n"),
+        quoted,
+    ] {
         let reply = paste(&alice, &line).await.expect_status(200);
         assert!(words(&reply.text, "#verified .verdict").contains("15 checks passed"));
     }

@@ -407,13 +407,39 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
             told.contains("refresh_reused") && told.contains("Two hold"),
             "{answer}: {told}"
         );
+        // What the access tokens can still do is another matter under each answer.
+        assert_eq!(told.contains("it logged both out"), answer == "blacklist", "{told}");
         let told = learner.press("log-out").await.words("#stage");
         assert!(!told.contains("listed on the blacklist"), "{answer}: {told}");
         assert!(
             told.contains("had ended before") || told.contains("nothing to log out"),
             "{answer}: {told}"
         );
+
+        // Within the grace both get the same token: nobody is ahead.
+        for order in [["refresh", "thief-refresh"], ["thief-refresh", "refresh"]] {
+            let learner = Learner::at(&running, answer);
+            learner.press_all(&["log-in", "copy-refresh"]).await;
+            let told = learner.press_all(&order).await.words("#told");
+            assert!(told.contains("its grace is not over"), "{answer}, {order:?}: {told}");
+        }
     }
+    let learner = Learner::at(&running, "rotation");
+    let steps = [
+        "log-in",
+        "copy-access",
+        "copy-refresh",
+        "thief-refresh",
+        "wait-30s",
+        "refresh",
+    ];
+    let told = learner.press_all(&steps).await.words("#told");
+    assert!(told.contains("work until they expire"), "{told}");
+    let told = learner.press("replay").await.words("#told");
+    assert!(
+        told.contains("The session has ended, and that did not reach the copy"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ async fn the_counterexample_is_labelled_and_splits_the_chain() {
         words(&closed, ".headline"),
         ["The server refuses tab 1 and closes the session."]
     );
-    assert_eq!(words(&closed, ".door .verdict"), ["Refused", "Not asked since"]);
+    assert_eq!(words(&closed, ".door .verdict"), ["Refused", "Not asked again"]);
     assert_eq!(words(&closed, ".changed dd"), ["session closed"]);
 }
 

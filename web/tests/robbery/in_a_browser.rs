@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 use rescind_testkit::{Browser, JavaScript, Program, Running, Tool, needs};
-use thirtyfour::By;
+use thirtyfour::{By, Key};
 use tokio::time::{interval, timeout};
 
 use crate::{
@@ -157,6 +157,75 @@ async fn the_second_act(javascript: JavaScript) {
     browser.open("/account").await;
     assert!(browser.path().await.starts_with("/login"), "{}", browser.path().await);
     person.assert_console_is_empty().await;
+}
+
+#[tokio::test]
+async fn by_keyboard_the_focus_goes_on_to_the_next_step() {
+    let Some(person) = Person::arrive(JavaScript::On).await else {
+        return;
+    };
+    let driver = person.browser.driver();
+    driver.find(By::Id("next")).await.unwrap().focus().await.unwrap();
+    for told in [
+        "You have been robbed",
+        "Does the stolen token still work?",
+        "One door still",
+    ] {
+        driver
+            .active_element()
+            .await
+            .unwrap()
+            .send_keys(Key::Enter)
+            .await
+            .unwrap();
+        person.browser.wait_for_text(told).await;
+        let goes_on = async {
+            let mut again = interval(Duration::from_millis(50));
+            while driver.active_element().await.unwrap().id().await.unwrap().as_deref() != Some("next") {
+                again.tick().await;
+            }
+        };
+        let went_on = timeout(Duration::from_secs(20), goes_on).await;
+        assert!(went_on.is_ok(), "the focus is lost after: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_drag_follows_the_pointer_to_the_first_step_and_back() {
+    let Some(person) = Person::arrive(JavaScript::On).await else {
+        return;
+    };
+    let browser = &person.browser;
+    browser.set_viewport(1280, 800).await;
+    for button in ["Log in as alice, and be robbed", LOG_OUT, TRY_AGAIN] {
+        browser.press(button).await;
+    }
+    let drag = async |from: usize, to: usize| {
+        let steps = browser.driver().find_all(By::Css(".scrub a")).await.unwrap();
+        let y = steps[from].rect().await.unwrap().y as i64 + 8;
+        let at: Vec<_> = futures::future::join_all(steps.iter().map(|step| step.rect())).await;
+        let x = |step: usize| at[step].as_ref().unwrap().x as i64 + 10;
+        let chain = browser.driver().action_chain().move_to(x(from), y).click_and_hold();
+        chain.perform().await.unwrap();
+        let towards: Vec<_> = if from > to {
+            (to..from).rev().collect()
+        } else {
+            (from + 1..=to).collect()
+        };
+        for step in towards {
+            browser
+                .driver()
+                .action_chain()
+                .move_to(x(step), y)
+                .perform()
+                .await
+                .unwrap();
+            browser.wait_for_text(&format!("Step {} of 4", step + 1)).await;
+        }
+        browser.driver().action_chain().release().perform().await.unwrap();
+    };
+    drag(3, 0).await;
+    drag(0, 3).await;
 }
 
 /// The story must not change while somebody reads.

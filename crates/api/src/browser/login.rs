@@ -55,11 +55,23 @@ impl Layer for BrowserCookies {
 
 middleware!(Layered: BrowserCookies);
 
+impl Drop for HandOver {
+    fn drop(&mut self) {
+        if !self.cookies.is_empty() {
+            tracing::error!(
+                "the cookies of a login or a renewal reached no reply: the client has gone, or neither `Rescind::guard` nor \
+                 `BrowserCookies` wraps this application"
+            );
+        }
+    }
+}
+
 impl HandOver {
     /// Puts the cookies on the reply.
-    fn to<B>(self, reply: &mut HttpResponse<B>) {
-        match self.cookies.iter().try_for_each(|cookie| reply.add_cookie(cookie)) {
-            Ok(()) => drop(self.login.map(Undelivered::deliver)),
+    fn to<B>(mut self, reply: &mut HttpResponse<B>) {
+        let cookies = std::mem::take(&mut self.cookies);
+        match cookies.iter().try_for_each(|cookie| reply.add_cookie(cookie)) {
+            Ok(()) => drop(self.login.take().map(Undelivered::deliver)),
             Err(error) => tracing::error!(%error, "a cookie could not be written"),
         }
     }

@@ -42,7 +42,7 @@ struct Both {
 }
 
 fn settings(url: &str) -> IntrospectionSettings {
-    let mut settings = IntrospectionSettings::new(url, "app", "app-secret".to_owned().into());
+    let mut settings = IntrospectionSettings::new(url, "app", "app-secret-of-16-bytes".to_owned().into());
     settings.timeout = Duration::from_secs(10);
     settings
 }
@@ -274,8 +274,8 @@ async fn an_issuer_that_cannot_answer_or_is_silent_or_gone_is_503() {
 #[tokio::test]
 async fn only_tokens_of_its_own_client_and_of_no_client_are_accepted() {
     let both = Both::start(|_| ()).await;
-    let own = login_of(&both.world, "app:app-secret").await;
-    let other = login_of(&both.world, "other:other-secret").await;
+    let own = login_of(&both.world, "app:app-secret-of-16-bytes").await;
+    let other = login_of(&both.world, "other:other-secret-of-16-bytes").await;
     both.get(&own.access).await.is(200);
     both.get(&other.access).await.is_problem(401, "token_revoked");
     let wrong = Introspection::new(IntrospectionSettings::new(&both.url, "app", "wrong".to_owned().into())).unwrap();
@@ -302,7 +302,7 @@ async fn the_clients_credentials_are_form_urlencoded_and_printed_nowhere() {
     let sent = STANDARD.decode(authorization.strip_prefix("Basic ").unwrap()).unwrap();
     assert_eq!(String::from_utf8(sent).unwrap(), "my%3Aapp:a%2Bb+c%25");
     assert_eq!(kind, "application/x-www-form-urlencoded");
-    assert!(!format!("{:?}", settings(&both.url).client_secret).contains("app-secret"));
+    assert!(!format!("{:?}", settings(&both.url).client_secret).contains("app-secret-of-16-bytes"));
 }
 
 #[tokio::test]

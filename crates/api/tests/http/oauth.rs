@@ -29,9 +29,9 @@ pub(crate) const INTROSPECT: &str = "/oauth/introspect";
 pub(crate) fn clients(settings: Settings) -> Settings {
     let client = |id: &str, secret: &str| RegisteredClient::new(id, &ClientSecret::from(secret.to_owned())).unwrap();
     settings.oauth_clients([
-        client("app", "app-secret"),
-        client("other", "other-secret"),
-        client("app", "app-next"),
+        client("app", "app-secret-of-16-bytes"),
+        client("other", "other-secret-of-16-bytes"),
+        client("app", "app-next-of-16-bytes"),
     ])
 }
 
@@ -335,7 +335,7 @@ async fn a_revocation_that_a_store_cannot_do_is_503_and_is_repeated() {
 async fn an_active_answer_has_the_claims_and_an_inactive_one_nothing_else() {
     let world = world().await;
     let tokens = world.login().await;
-    let reply = introspect(&world, "app:app-secret", &tokens.access).await;
+    let reply = introspect(&world, "app:app-secret-of-16-bytes", &tokens.access).await;
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let claims = world.service.genuine_claims(&tokens.access).unwrap();
     let at = claims.issued_at.as_second();
@@ -349,7 +349,10 @@ async fn an_active_answer_has_the_claims_and_an_inactive_one_nothing_else() {
     );
     let inactive = async |token: &str| {
         assert_eq!(
-            introspect(&world, "app:app-secret", token).await.is(200).json(),
+            introspect(&world, "app:app-secret-of-16-bytes", token)
+                .await
+                .is(200)
+                .json(),
             json!({ "active": false })
         );
     };
@@ -385,7 +388,7 @@ async fn introspection_returns_the_scope_and_no_claim_replaces_active() {
     let service = world.service.clone().with_claims(Arc::new(Named));
     world.rescind = world.rescind.with_service(service);
     let tokens = world.login().await;
-    let answer = introspect(&world, "app:app-secret", &tokens.access).await;
+    let answer = introspect(&world, "app:app-secret-of-16-bytes", &tokens.access).await;
     let members = ["active", "token_type", "scope"].map(|name| answer.json()[name].clone());
     assert_eq!(members, [json!(true), json!("Bearer"), json!("read write")]);
     assert_eq!(answer.body.matches("\"active\"").count(), 1);
@@ -397,7 +400,7 @@ async fn an_introspection_that_cannot_be_answered_is_503() {
     let tokens = world.login().await;
     for fault in [Fault::Fails, Fault::Hangs] {
         world.blacklist.now(fault);
-        let reply = introspect(&world, "app:app-secret", &tokens.access).await;
+        let reply = introspect(&world, "app:app-secret-of-16-bytes", &tokens.access).await;
         reply.is_oauth_error(503, "temporarily_unavailable");
     }
 }
@@ -455,7 +458,9 @@ async fn without_our_endpoints_their_paths_are_no_exception() {
 async fn every_member_of_the_claims_is_in_the_answer() {
     let world = world().await;
     let token = world.login().await.access;
-    let answer = introspect(&world, "other:other-secret", &token).await.json();
+    let answer = introspect(&world, "other:other-secret-of-16-bytes", &token)
+        .await
+        .json();
     let claims = serde_json::to_value(world.service.genuine_claims(&token).unwrap()).unwrap();
     let Value::Object(claims) = claims else {
         panic!("{claims}")

@@ -20,25 +20,29 @@ async fn a_client_authenticates_by_header_or_by_form_with_any_of_its_secrets() {
     let world = world().await;
     let token = world.login().await.access;
     let good = [
-        form(INTROSPECT, &[("token", &token)]).insert_header(basic("app:app-secret")),
-        form(INTROSPECT, &[("token", &token)]).insert_header(basic("app:app-next")),
+        form(INTROSPECT, &[("token", &token)]).insert_header(basic("app:app-secret-of-16-bytes")),
+        form(INTROSPECT, &[("token", &token)]).insert_header(basic("app:app-next-of-16-bytes")),
         // Form-urlencoded before the base64, as RFC 6749 wants it.
-        form(INTROSPECT, &[("token", &token)]).insert_header(basic("%61pp:app%2Dsecret")),
+        form(INTROSPECT, &[("token", &token)]).insert_header(basic("%61pp:app%2Dsecret-of-16-bytes")),
         // Named a second time.
-        form(INTROSPECT, &[("token", &token), ("client_id", "app")]).insert_header(basic("app:app-secret")),
+        form(INTROSPECT, &[("token", &token), ("client_id", "app")]).insert_header(basic("app:app-secret-of-16-bytes")),
         form(
             INTROSPECT,
-            &[("token", &token), ("client_id", "app"), ("client_secret", "app-secret")],
+            &[
+                ("token", &token),
+                ("client_id", "app"),
+                ("client_secret", "app-secret-of-16-bytes"),
+            ],
         ),
         // A header of another scheme is not ours.
         form(INTROSPECT, &[("token", &token)])
             .append_header(("authorization", "Digest x"))
-            .append_header(basic("other:other-secret")),
+            .append_header(basic("other:other-secret-of-16-bytes")),
     ];
     for request in good {
         assert_eq!(world.send(request).await.is(200).json()["active"], json!(true));
     }
-    let (name, value) = basic("app:app-secret");
+    let (name, value) = basic("app:app-secret-of-16-bytes");
     let lower = form(INTROSPECT, &[("token", &token)]).insert_header((name, value.replace("Basic", "bAsIc ")));
     world.send(lower).await.is(200);
 }
@@ -50,15 +54,15 @@ async fn wrong_credentials_are_401_at_each_endpoint_and_change_nothing() {
     let tokens = world.login().await;
     let (access, refresh) = (tokens.access.as_str(), tokens.refresh.as_str());
     let wrong = [
-        "app:other-secret",
-        "app:app-secret ",
+        "app:other-secret-of-16-bytes",
+        "app:app-secret-of-16-bytes ",
         "app:",
-        "App:app-secret",
-        "nobody:app-secret",
-        "rescind:app-secret",
+        "App:app-secret-of-16-bytes",
+        "nobody:app-secret-of-16-bytes",
+        "rescind:app-secret-of-16-bytes",
         ":",
-        "app-secret",
-        "app+:app-secret",
+        "app-secret-of-16-bytes",
+        "app+:app-secret-of-16-bytes",
         "app:%ff",
     ];
     let mut bodies = Vec::new();
@@ -76,8 +80,8 @@ async fn wrong_credentials_are_401_at_each_endpoint_and_change_nothing() {
     }
     for (id, secret) in [
         ("app", "x"),
-        ("nobody", "app-secret"),
-        ("", "app-secret"),
+        ("nobody", "app-secret-of-16-bytes"),
+        ("", "app-secret-of-16-bytes"),
         ("rescind", "x"),
     ] {
         let fields = [("token", access), ("client_id", id), ("client_secret", secret)];
@@ -88,8 +92,8 @@ async fn wrong_credentials_are_401_at_each_endpoint_and_change_nothing() {
     let unreadable = form(INTROSPECT, &[("token", access)]).insert_header(("authorization", "Basic *"));
     world.send(unreadable).await.is_oauth_error(401, "invalid_client");
     let twice = form(INTROSPECT, &[("token", access)])
-        .append_header(basic("app:app-secret"))
-        .append_header(basic("app:app-secret"));
+        .append_header(basic("app:app-secret-of-16-bytes"))
+        .append_header(basic("app:app-secret-of-16-bytes"));
     world.send(twice).await.is_oauth_error(401, "invalid_client");
     bodies.dedup();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
@@ -102,8 +106,8 @@ async fn two_ways_at_once_or_two_names_are_invalid_requests() {
     let world = world().await;
     let token = world.login().await.refresh;
     for fields in [
-        vec![("client_id", "app"), ("client_secret", "app-secret")],
-        vec![("client_secret", "app-secret")],
+        vec![("client_id", "app"), ("client_secret", "app-secret-of-16-bytes")],
+        vec![("client_secret", "app-secret-of-16-bytes")],
         vec![("client_id", "other")],
     ] {
         for path in [REVOKE, INTROSPECT, TOKEN] {
@@ -113,7 +117,7 @@ async fn two_ways_at_once_or_two_names_are_invalid_requests() {
                 ("token", &token),
             ];
             let fields = [&own[..], &fields].concat();
-            let request = form(path, &fields).insert_header(basic("app:app-secret"));
+            let request = form(path, &fields).insert_header(basic("app:app-secret-of-16-bytes"));
             world.send(request).await.is_oauth_error(400, "invalid_request");
         }
     }
@@ -142,7 +146,7 @@ async fn a_public_client_may_name_itself_but_not_another() {
 #[tokio::test]
 async fn a_session_belongs_to_the_client_that_logged_in() {
     let world = world().await;
-    let tokens = login_of(&world, "app:app-secret").await;
+    let tokens = login_of(&world, "app:app-secret-of-16-bytes").await;
     assert_eq!(world.row(tokens.session).await.client_id.as_str(), "app");
     assert_eq!(
         world.service.genuine_claims(&tokens.access).unwrap().client_id.as_str(),
@@ -150,12 +154,14 @@ async fn a_session_belongs_to_the_client_that_logged_in() {
     );
     // The next secret is of the same client.
     let reply = world
-        .send(refreshing(&tokens.refresh).insert_header(basic("app:app-next")))
+        .send(refreshing(&tokens.refresh).insert_header(basic("app:app-next-of-16-bytes")))
         .await;
     let next = reply.tokens();
-    let answer = introspect(&world, "app:app-secret", &next.access).await.json();
+    let answer = introspect(&world, "app:app-secret-of-16-bytes", &next.access)
+        .await
+        .json();
     assert_eq!((&answer["active"], &answer["client_id"]), (&json!(true), &json!("app")));
-    let revoked = form(REVOKE, &[("token", &next.refresh)]).insert_header(basic("app:app-secret"));
+    let revoked = form(REVOKE, &[("token", &next.refresh)]).insert_header(basic("app:app-secret-of-16-bytes"));
     world.send(revoked).await.is(200);
     world.me(&next.access).await.is_problem(401, "token_revoked");
 }
@@ -164,14 +170,14 @@ async fn a_session_belongs_to_the_client_that_logged_in() {
 #[tokio::test]
 async fn another_client_cannot_use_revoke_or_learn_anything_of_a_session() {
     let world = world().await;
-    let own = "app:app-secret";
+    let own = "app:app-secret-of-16-bytes";
     let first = login_of(&world, own).await;
     let tokens = world
         .send(refreshing(&first.refresh).insert_header(basic(own)))
         .await
         .tokens();
     world.clock.advance(Duration::from_secs(60));
-    let as_other = |request: TestRequest| request.insert_header(basic("other:other-secret"));
+    let as_other = |request: TestRequest| request.insert_header(basic("other:other-secret-of-16-bytes"));
     for token in [&first.refresh, &tokens.refresh] {
         world
             .send(as_other(refreshing(token)))
@@ -193,7 +199,7 @@ async fn another_client_cannot_use_revoke_or_learn_anything_of_a_session() {
             .is_oauth_error(400, "invalid_grant");
         world.send(revoke()).await.is_oauth_error(400, "invalid_grant");
     }
-    let answer = introspect(&world, "other:other-secret", &tokens.access).await;
+    let answer = introspect(&world, "other:other-secret-of-16-bytes", &tokens.access).await;
     assert_eq!(answer.is(200).json(), json!({ "active": false }));
     world.me(&tokens.access).await.is(200);
     let row = world.row(tokens.session).await;
@@ -208,13 +214,13 @@ async fn another_client_cannot_use_revoke_or_learn_anything_of_a_session() {
 #[tokio::test]
 async fn the_json_refresh_needs_the_sessions_client_too() {
     let world = world().await;
-    let tokens = login_of(&world, "app:app-secret").await;
+    let tokens = login_of(&world, "app:app-secret-of-16-bytes").await;
     let refresh = |token: &str| call(Method::POST, "/api/refresh").set_json(json!({ "refresh_token": token }));
     world
         .send(refresh(&tokens.refresh))
         .await
         .is_problem(401, "refresh_invalid");
-    let other = refresh(&tokens.refresh).insert_header(basic("other:other-secret"));
+    let other = refresh(&tokens.refresh).insert_header(basic("other:other-secret-of-16-bytes"));
     world.send(other).await.is_problem(401, "refresh_invalid");
     let browser = world.browser();
     browser.plant("__Host-rescind_refresh", &tokens.refresh);
@@ -228,7 +234,7 @@ async fn the_json_refresh_needs_the_sessions_client_too() {
         Some(r#"Basic realm="rescind", charset="UTF-8""#)
     );
     assert_eq!(world.row(tokens.session).await.generation().get(), 0);
-    let own = refresh(&tokens.refresh).insert_header(basic("app:app-secret"));
+    let own = refresh(&tokens.refresh).insert_header(basic("app:app-secret-of-16-bytes"));
     world.send(own).await.is(200);
     // A genuine token ends its session, at any client.
     world
@@ -240,7 +246,7 @@ async fn the_json_refresh_needs_the_sessions_client_too() {
 #[tokio::test]
 async fn every_client_may_use_the_sessions_of_no_client() {
     let world = world().await;
-    for credentials in ["app:app-secret", "other:other-secret"] {
+    for credentials in ["app:app-secret-of-16-bytes", "other:other-secret-of-16-bytes"] {
         let tokens = world.login().await;
         assert_eq!(world.row(tokens.session).await.client_id.as_str(), "rescind");
         let next = world
@@ -278,9 +284,9 @@ async fn a_login_with_wrong_client_credentials_opens_no_session() {
 #[tokio::test]
 async fn without_clients_a_basic_header_at_a_json_call_is_ignored() {
     let world = World::new().await;
-    let tokens = login_of(&world, "app:app-secret").await;
+    let tokens = login_of(&world, "app:app-secret-of-16-bytes").await;
     assert_eq!(world.row(tokens.session).await.client_id.as_str(), "rescind");
-    introspect(&world, "app:app-secret", &tokens.access)
+    introspect(&world, "app:app-secret-of-16-bytes", &tokens.access)
         .await
         .is_oauth_error(401, "invalid_client");
 }

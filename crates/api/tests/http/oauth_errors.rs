@@ -92,7 +92,9 @@ async fn a_missing_or_repeated_parameter_is_an_invalid_request() {
         }
     }
     for request in requests {
-        let reply = world.send(request.insert_header(basic("app:app-secret"))).await;
+        let reply = world
+            .send(request.insert_header(basic("app:app-secret-of-16-bytes")))
+            .await;
         reply.is_oauth_error(400, "invalid_request");
     }
     world.me(&world.login().await.access).await.is(200);
@@ -107,7 +109,7 @@ async fn a_store_that_fails_is_503_and_shows_no_cause() {
     let replies = [
         world.send(refreshing(&tokens.refresh)).await,
         world.send(form(REVOKE, &[("token", &tokens.refresh)])).await,
-        introspect(&world, "app:app-secret", &tokens.access).await,
+        introspect(&world, "app:app-secret-of-16-bytes", &tokens.access).await,
     ];
     for reply in replies {
         reply.is_oauth_error(503, "temporarily_unavailable");

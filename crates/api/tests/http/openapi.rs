@@ -47,7 +47,7 @@ fn template(path: &str) -> String {
 }
 
 fn settings(settings: Settings) -> Settings {
-    let secret = ClientSecret::from("app-secret".to_owned());
+    let secret = ClientSecret::from("app-secret-of-16-bytes".to_owned());
     let client = RegisteredClient::new("app", &secret).unwrap();
     settings.forward_auth_same_method(true).oauth_clients([client])
 }
@@ -362,7 +362,11 @@ async fn each_call_succeeds_as_documented() {
         sent(200, &method.to_uppercase(), "/auth/check/any/path", &as_(&app.access)).await;
     }
     let form = |fields: [(&'static str, String); 2]| {
-        move |request: TestRequest| request.insert_header(oauth::basic("app:app-secret")).set_form(&fields)
+        move |request: TestRequest| {
+            request
+                .insert_header(oauth::basic("app:app-secret-of-16-bytes"))
+                .set_form(&fields)
+        }
     };
     let token = [
         ("token", app.access.clone()),

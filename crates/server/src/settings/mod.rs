@@ -133,7 +133,7 @@ fn oauth_clients(text: &str) -> Result<Vec<RegisteredClient>, InvalidClient> {
     let pairs = text.split([',', ' ', '\t', '\n']).filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| match pair.parse::<RegisteredClient>()? {
-            client if *client.id() == ClientId::first_party() => Err(InvalidClient),
+            client if *client.id() == ClientId::first_party() => Err(InvalidClient::Text),
             client => Ok(client),
         })
         .collect()

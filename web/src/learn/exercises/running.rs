@@ -43,6 +43,8 @@ pub(crate) struct Reached {
 pub(crate) struct Condition {
     pub(crate) what: String,
     pub(crate) is_met: bool,
+    /// Whether it happened, but before what has to come first.
+    pub(crate) is_early: bool,
     /// The sentence if it is not met.
     pub(crate) missing: String,
 }
@@ -52,6 +54,7 @@ impl Condition {
         Self {
             what: what.into(),
             is_met,
+            is_early: false,
             missing: missing.into(),
         }
     }
@@ -157,8 +160,12 @@ async fn in_a_sandbox(answer: Answer, buttons: &[Action], actions: &[Action]) ->
 fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
     let mut so_far = true;
     let judge = |goal: &Goal| {
-        so_far = so_far && goal.met.holds(steps);
-        Condition::new(so_far, &goal.what, &goal.missing)
+        let happened = goal.met.holds(steps);
+        so_far = so_far && happened;
+        Condition {
+            is_early: happened && !so_far,
+            ..Condition::new(so_far, &goal.what, &goal.missing)
+        }
     };
     goals.iter().map(judge).collect()
 }
