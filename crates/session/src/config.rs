@@ -69,6 +69,9 @@ impl Config {
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         self.policy.validate()?;
+        if self.issuer.is_empty() || self.audience.is_empty() {
+            return Err(ConfigError::EmptyName);
+        }
         if self.leeway > MARGIN {
             return Err(ConfigError::Leeway);
         }
@@ -191,6 +194,9 @@ pub enum ConfigError {
     /// The policy is wrong.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The issuer or the audience is empty, so tokens of other services could fit.
+    #[error("the issuer and the audience must not be empty")]
+    EmptyName,
     /// The leeway is longer than revocations are kept after their tokens expire, so a revoked token could be accepted
     /// again.
     #[error("the leeway must be at most 5 minutes")]

@@ -45,6 +45,8 @@ fn settings_are_accepted_at_their_bounds_and_refused_beyond() {
     assert_eq!(fault(|_| ()), None);
     assert_eq!(fault(|config| config.leeway = MARGIN), None);
     assert_eq!(fault(|config| config.leeway = MARGIN + TICK), Some(ConfigError::Leeway));
+    assert_eq!(fault(|config| config.issuer.clear()), Some(ConfigError::EmptyName));
+    assert_eq!(fault(|config| config.audience.clear()), Some(ConfigError::EmptyName));
     assert_eq!(fault(|config| config.store_timeout = TICK), None);
     assert_eq!(
         fault(|config| config.store_timeout = Duration::ZERO),
