@@ -125,6 +125,8 @@ struct Field {
 struct Query {
     /// The answers predicted to refuse the copy right after the logout; `None` without a prediction.
     guess: Option<Vec<Answer>>,
+    /// Whether the prediction says "None of them".
+    none: bool,
     /// Whether to show the result, with or without a prediction.
     shows: bool,
     scenario: Scenario,
@@ -162,9 +164,11 @@ impl Query {
         let fields = OFFERED.time.iter().zip(typed).map(field).collect();
         let guesses: Vec<_> = pairs.iter().filter(|(name, _)| name == "guess").collect();
         let guess = guesses.iter().filter_map(|(_, slug)| slug.parse().ok()).collect();
+        let none = guesses.iter().any(|(_, slug)| slug == "none");
         Self {
             shows: !guesses.is_empty() || pairs.iter().any(|(name, _)| name != "guess"),
             guess: (!guesses.is_empty()).then_some(guess),
+            none,
             scenario,
             fields,
         }
@@ -172,6 +176,11 @@ impl Query {
 
     fn predicts(&self, answer: &Answer) -> bool {
         self.guess.as_ref().is_some_and(|guess| guess.contains(answer))
+    }
+
+    /// "None of them", and one of them.
+    fn contradicts(&self) -> bool {
+        self.none && self.guess.as_ref().is_some_and(|guess| !guess.is_empty())
     }
 
     fn is_wrong(&self) -> bool {
@@ -332,7 +341,7 @@ fn span(seconds: u64) -> String {
 
 async fn show(reader: Reader) -> actix_web::Result<HttpResponse> {
     let asked = Query::read(reader.request.query_string());
-    let (status, result) = match (asked.is_wrong(), asked.shows) {
+    let (status, result) = match (asked.is_wrong() || asked.contradicts(), asked.shows) {
         (true, _) => (StatusCode::UNPROCESSABLE_ENTITY, None),
         (false, true) => (StatusCode::OK, Some(drawn(asked.scenario).await?)),
         (false, false) => (StatusCode::OK, None),

@@ -122,6 +122,8 @@ fn answered(steps: &[Step], who: Who) -> Option<&Exchange> {
 
 fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Door {
     let answer = answered(context.steps, who);
+    // A logout asks for nothing that a verdict could be on.
+    let asked = |sent: &Exchange| sent.who == who && sent.asked != Asked::LogOut;
     let said = answer.map_or(VerdictColour::Unknown, VerdictColour::of);
     Door {
         id,
@@ -132,13 +134,7 @@ fn door(context: &Context, who: Who, id: &'static str, name: &'static str) -> Do
         },
         said,
         word: match answer {
-            None if context
-                .steps
-                .iter()
-                .any(|step| step.exchanges.iter().any(|sent| sent.who == who)) =>
-            {
-                words("unasked").to_owned()
-            }
+            None if context.steps.iter().any(|step| step.exchanges.iter().any(asked)) => words("unasked").to_owned(),
             None => words("never").to_owned(),
             Some(exchange) if exchange.outcome == Outcome::NoServer => words("no-answer").to_owned(),
             Some(_) => said.word().to_owned(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rescind_lab::{
     Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Snapshot, Step, Who, meter::StoreReply, raw::Request,
 };
-use rescind_session::{Check, Preset, SessionState};
+use rescind_session::{Check, Preset, SessionState, token::TokenParts};
 
 use super::{
     everything::due,
@@ -38,17 +38,25 @@ fn carries_login(request: &Request) -> bool {
     cookies.any(|cookie| cookie.split_once('=').is_some_and(|(name, _)| is_login(name)))
 }
 
-/// What a refresh gave; empty for any other request.
-fn refreshed(exchange: &Exchange) -> String {
-    let session = exchange.calls.iter().find_map(|call| call.session);
-    let refreshed = session.and_then(|session| exchange.refreshed(session));
-    refreshed.map_or_else(String::new, word)
+/// Whether the session that somebody's access token names has ended.
+fn has_ended(now: &Snapshot, who: Who) -> bool {
+    let mut kept = now.cookies.iter();
+    let token = match who {
+        Who::Thief => now.loot.access.as_deref(),
+        _ => kept
+            .find(|cookie| cookie.name.ends_with("_access"))
+            .map(|cookie| cookie.value.as_str()),
+    };
+    let claims = token.and_then(|token| TokenParts::split_without_verifying(token).ok());
+    let session = claims.and_then(|parts| Some(parts.claims["sid"].as_str()?.to_owned()));
+    let mut rows = now.sessions.iter();
+    session.is_some_and(|id| rows.any(|row| row.id.to_string() == id && row.state != SessionState::Open))
 }
 
-/// Whether each session in the database has ended.
-fn is_over(after: &Snapshot) -> bool {
-    let mut sessions = after.sessions.iter().map(|session| &session.state);
-    !after.sessions.is_empty() && sessions.all(|state| matches!(state, SessionState::Closed { .. }))
+/// Whether you and the thief have the same refresh token.
+fn hold_the_same(now: &Snapshot) -> bool {
+    let mut kept = now.cookies.iter().filter(|cookie| cookie.name.ends_with("_refresh"));
+    kept.any(|cookie| Some(&cookie.value) == now.loot.refresh.as_ref())
 }
 
 /// The context of a step: the sandbox's setup, and the steps before.
@@ -121,6 +129,8 @@ impl<'a> Context<'a> {
         let you = names(who).subject.as_str();
         let refreshes = matches!(self.answer.preset(), Some(Preset::Rotation | Preset::Blacklist));
         let forgot = !step.maintenance.is_empty() && step.after.fault != BlacklistFault::Stopped;
+        let session = exchange.calls.iter().find_map(|call| call.session);
+        let refreshed = session.and_then(|session| exchange.refreshed(session));
         let mut facts = Facts::default()
             .with("who", id)
             .with("You", you)
@@ -139,14 +149,15 @@ impl<'a> Context<'a> {
                 "had_ended",
                 yes(exchange.calls.iter().any(|call| call.answer == StoreReply::WasClosed)),
             )
-            .with("refreshed", refreshed(exchange))
-            .with("over", yes(is_over(&step.after)))
             .with("due", due(&step.after))
             .with(
                 "clock_set",
                 yes(self.steps.iter().any(|step| step.action == Action::SetClockBack)),
             )
             .with("forgot", yes(forgot))
+            .with("ended", yes(has_ended(&step.after, exchange.who)))
+            .with("same", yes(hold_the_same(&step.after)))
+            .with("refreshed", refreshed.map(word).unwrap_or_default())
             .with("renewed", yes(step.exchanges.len() > 1));
         if let Some(since) = self.logged_out_since_the_theft() {
             let ago = match step.at.saturating_sub(since) {

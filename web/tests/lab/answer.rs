@@ -404,11 +404,15 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
         let steps = ["log-in", "copy-refresh", "refresh", "wait-30s", "thief-refresh"];
         let told = learner.press_all(&steps).await.words("#stage");
         assert!(
-            told.contains("refresh_reused") && told.contains("Two hold"),
+            told.contains("refresh_reused") && told.contains("The session has ended"),
             "{answer}: {told}"
         );
         // What the access tokens can still do is another matter under each answer.
-        assert_eq!(told.contains("it logged both out"), answer == "blacklist", "{told}");
+        assert_eq!(
+            told.contains("its access tokens do not work any more"),
+            answer == "blacklist",
+            "{told}"
+        );
         let told = learner.press("log-out").await.words("#stage");
         assert!(!told.contains("listed on the blacklist"), "{answer}: {told}");
         assert!(
@@ -440,6 +444,145 @@ async fn each_case_of_a_logout_and_of_a_refresh_has_its_own_words() {
         told.contains("The session has ended, and that did not reach the copy"),
         "{told}"
     );
+}
+
+/// A refresh that the grace forgives adds no generation, and both may hold the same one then.
+#[tokio::test]
+async fn a_forgiven_refresh_is_not_told_as_the_next_generation() {
+    let running = open().await;
+    for answer in ["rotation", "blacklist"] {
+        for (steps, both) in [
+            (&["copy-refresh", "refresh", "thief-refresh"][..], true),
+            (&["copy-refresh", "thief-refresh", "refresh"], true),
+            (&["lose-reply", "refresh", "refresh"], false),
+            (&["copy-refresh", "lose-reply", "refresh", "thief-refresh"], false),
+        ] {
+            let learner = Learner::at(&running, answer);
+            learner.press("log-in").await;
+            let told = learner.press_all(steps).await.words("#told");
+            assert!(
+                told.contains("another copy of the newest refresh token"),
+                "{steps:?}: {told}"
+            );
+            assert!(told.contains("its grace is not over"), "{steps:?}: {told}");
+            assert_eq!(
+                told.contains("now hold the same refresh token"),
+                both,
+                "{steps:?}: {told}"
+            );
+            for untrue in ["You hold a used token", "one generation further", "has the newest"] {
+                assert!(!told.contains(untrue), "{steps:?}: {told}");
+            }
+        }
+        let learner = Learner::at(&running, answer);
+        let next = learner.press_all(&["log-in", "copy-refresh", "thief-refresh"]).await;
+        assert!(next.words("#told").contains("You hold a used token"), "{answer}");
+    }
+}
+
+/// A reuse ends the session, and what becomes of its access tokens depends on who is asked about them.
+#[tokio::test]
+async fn the_end_by_reuse_says_what_an_access_token_is_still_good_for() {
+    let running = open().await;
+    for (answer, says, thief, meaning) in [
+        (
+            "rotation",
+            "Access tokens work until they expire",
+            "Thief is in",
+            "that did not reach the copy",
+        ),
+        (
+            "blacklist",
+            "its access tokens do not work any more",
+            "Kept out",
+            "One look into memory",
+        ),
+        (
+            "pushed-event",
+            "until it has learnt of that",
+            "Thief is in",
+            "the event has not arrived",
+        ),
+        (
+            "status-list",
+            "until it has learnt of that",
+            "Thief is in",
+            "has not read the list since",
+        ),
+    ] {
+        let learner = Learner::at(&running, answer);
+        let steps = [
+            "log-in",
+            "copy-access",
+            "copy-refresh",
+            "thief-refresh",
+            "wait-30s",
+            "refresh",
+        ];
+        let told = learner.press_all(&steps).await.words("#told");
+        assert!(told.contains(says) && !told.contains("logged both"), "{answer}: {told}");
+        let replayed = learner.press("replay").await;
+        assert!(replayed.said("The thief").contains(thief), "{answer}");
+        let told = replayed.words("#told");
+        assert!(told.contains(meaning) && !told.contains("original"), "{answer}: {told}");
+    }
+    // Your own access token outlives the session too, where the thief was the one who was noticed.
+    let learner = Learner::at(&running, "rotation");
+    let steps = ["log-in", "copy-refresh", "refresh", "wait-30s", "thief-refresh", "call"];
+    let told = learner.press_all(&steps).await.words("#told");
+    assert!(
+        told.contains("You are in") && told.contains("works until it expires"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_got_lost_is_told_as_what_it_was() {
+    let running = open().await;
+    let learner = Learner::at(&running, "rotation");
+    let steps = [
+        "log-in",
+        "copy-refresh",
+        "thief-refresh",
+        "wait-30s",
+        "lose-reply",
+        "refresh",
+    ];
+    let told = learner.press_all(&steps).await.words("#told");
+    assert!(
+        told.contains("refused to refresh") && !told.contains("used up"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_door_that_was_never_asked_says_so_after_a_logout() {
+    let running = open().await;
+    let learner = Learner::at(&running, "rotation");
+    assert!(learner.press("log-out").await.said("You").contains("Not asked yet"));
+    let again = learner.press_all(&["log-in", "log-out"]).await;
+    assert!(again.said("You").contains("Not asked again"), "{}", again.said("You"));
+}
+
+/// The list may have entries and still be incomplete.
+#[tokio::test]
+async fn an_incomplete_blacklist_is_not_called_empty() {
+    let running = open().await;
+    let learner = Learner::at(&running, "blacklist");
+    let steps = [
+        "log-in",
+        "blacklist-stops",
+        "log-out",
+        "blacklist-well",
+        "kill-server",
+        "start-server",
+        "blacklist-forgets",
+        "log-out",
+        "log-in",
+        "call",
+    ];
+    let told = learner.press_all(&steps).await.words("#told");
+    assert!(told.contains("has lost entries") && !told.contains("empty"), "{told}");
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn under_a_flood_of_new_stories_known_ones_are_drawn_and_new_ones_wait() {
     let reader = running.cookie_client();
     let known = [
         "/lab?show=1",
-        "/lab?show=1&guess=stored&guess=none",
+        "/lab?show=1&guess=stored&guess=sessions",
         "/lab/race?thief=yes",
         "/lab/rotation",
         "/learn/rotation?play=1",

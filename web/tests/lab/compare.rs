@@ -250,6 +250,33 @@ async fn the_longest_stories_that_may_be_asked_for_are_light_enough() {
 }
 
 #[tokio::test]
+async fn a_prediction_that_contradicts_itself_is_not_scored() {
+    let running = start(program()).await;
+    let reply = open(&running, "/lab?guess=none&guess=stored").await.expect_status(422);
+    let contradicts = Html::parse_document(&reply.text);
+    assert!(text(all(&contradicts, "#guess-error")[0]).contains("contradict each other"));
+    assert_eq!(all(&contradicts, "input[name=guess][checked]").len(), 2);
+    assert!(all(&contradicts, "#answers, .times .error").is_empty());
+}
+
+/// The sentence and the table beside it say the same number.
+#[tokio::test]
+async fn how_often_you_were_thrown_out_is_said_as_a_number() {
+    let running = start(program()).await;
+    let page = page(&running, "/lab?short=3m&theft=6m&logout=8m&show=1").await;
+    let row = all(&page, "tr[data-answer=short-lived] [data-col=logged-out-by-itself]")[0];
+    let told = all(&page, ".answers li")
+        .into_iter()
+        .map(text)
+        .find(|told| told.starts_with("Short"));
+    let expected = format!(
+        "you were thrown out {} times on the way.",
+        row.attr("data-count").unwrap()
+    );
+    assert!(told.as_ref().is_some_and(|told| told.ends_with(&expected)), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_wrong_value_is_reported_beside_its_field_and_the_input_is_kept() {
     let running = start(program()).await;
     let reply = open(&running, "/lab?short=soon&theft=20m&logout=10m&guess=stored").await;

@@ -316,6 +316,59 @@ async fn a_wrong_attempt_is_refused_with_what_is_missing() {
     }
 }
 
+/// The list does not deny what has happened: it says that it happened too early, and what comes first.
+#[tokio::test]
+async fn a_goal_that_is_reached_too_early_names_the_one_that_comes_first() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for (chapter, steps, early, first) in [
+        (
+            "stored",
+            "log-in.copy-access.log-out.replay",
+            &["You have logged out after the theft", "The row refuses the copy"][..],
+            "The copy is let in after a look at the row",
+        ),
+        (
+            "rotation",
+            "log-in.copy-refresh.refresh.wait-30s.thief-refresh",
+            &["A spent token comes back, and is known"],
+            "The thief has exchanged a refresh token",
+        ),
+    ] {
+        let page = Page::open(&reader, &format!("/learn/{chapter}?steps={steps}&checked=1")).await;
+        let listed = page.words(".conditions li");
+        let expected = early.iter().map(|goal| format!("Too early: {goal}. First: “{first}”"));
+        let found: Vec<_> = listed
+            .iter()
+            .filter(|goal| goal.starts_with("Too early"))
+            .cloned()
+            .collect();
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{chapter}: {listed:?}");
+        assert!(listed.contains(&format!("Not met: {first}")), "{chapter}: {listed:?}");
+        assert!(
+            said(&page).contains(&format!("“{first}” has to come first.")),
+            "{}",
+            said(&page)
+        );
+    }
+}
+
+/// A wrong line fails only the stories that are about it.
+#[tokio::test]
+async fn a_wrong_check_fails_no_story_of_the_other_lines() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    for (check, about) in [
+        ("session", "a revoked token is refused and its session goes on"),
+        ("token", "a logout refuses every token of the session"),
+    ] {
+        let address = format!("/learn/blacklist?my-insert=later&my-check={check}&my-prune=over&checked=1");
+        let listed = Page::open(&reader, &address).await.words(".conditions li");
+        let failing: Vec<_> = listed.iter().filter(|goal| goal.starts_with("Not met")).collect();
+        assert_eq!(failing, [&format!("Not met: {about}")], "{check}");
+    }
+}
+
 #[tokio::test]
 async fn what_happened_before_its_time_is_told_as_too_early() {
     let running = open(program()).await;

@@ -150,7 +150,7 @@ fn works(chapter: &str, choices: &Choices) -> bool {
         "unissued" | "client-delete" | "short-lived" => true,
         "stored" | "blacklist" => choices.is("asked", "nothing"),
         "elsewhere" => !choices.is("asked", "blacklist"),
-        "rotation" => choices.is("then", "logout"),
+        "rotation" => choices.is("then", "logout") || choices.is("loot", "refresh"),
         "sessions" | "amnesia" | "nodes" => false,
         "races" => choices.is("second", "retry") && choices.seconds("later") < choices.seconds("grace"),
         "keys" => choices.is("change", "nothing"),
@@ -375,6 +375,28 @@ async fn the_chapter_and_the_race_agree_on_a_thief_in_the_grace() {
     assert!(race.words("#finding").concat().contains("not noticed"));
     let late = Story::play(&reader, "/learn/races", "second=thief&grace=10s&later=0s").await;
     assert!(late.finding.contains("comes late"), "{}", late.finding);
+}
+
+/// The colour follows from what the thief can do: no new tokens, and an access token that works on.
+#[tokio::test]
+async fn a_noticed_reuse_ends_the_session_and_not_the_access_token() {
+    let running = open(program()).await;
+    let reader = running.cookie_client();
+    let story = Story::play(&reader, "/learn/rotation", "loot=refresh&then=work").await;
+    assert_eq!(story.said, "thief-in");
+    assert!(
+        story.finding.contains("works for another 4 min 30 s"),
+        "{}",
+        story.finding
+    );
+    let noticed = story
+        .steps
+        .iter()
+        .skip_while(|step| !step.told.contains("had been used before"));
+    assert!(noticed.into_iter().any(|step| step.doors[0] == "thief-in"));
+    for untrue in ["logs both", "log both", "thief is out", "logs it out"] {
+        assert!(!story.page.html.contains(untrue), "{untrue}");
+    }
 }
 
 /// A finding names only what the choices let happen.

@@ -43,8 +43,8 @@ pub(crate) struct Reached {
 pub(crate) struct Condition {
     pub(crate) what: String,
     pub(crate) is_met: bool,
-    /// Whether it happened, but before what has to come first.
-    pub(crate) is_early: bool,
+    /// It happened before this one, which has to come first.
+    pub(crate) too_early_for: Option<String>,
     /// The sentence if it is not met.
     pub(crate) missing: String,
 }
@@ -54,7 +54,7 @@ impl Condition {
         Self {
             what: what.into(),
             is_met,
-            is_early: false,
+            too_early_for: None,
             missing: missing.into(),
         }
     }
@@ -156,18 +156,29 @@ async fn in_a_sandbox(answer: Answer, buttons: &[Action], actions: &[Action]) ->
     })
 }
 
-/// In order: a goal reached too early does not count yet.
+/// In order: a goal reached too early does not count yet, and names the one that has to come first.
 fn judged(goals: &[Goal], steps: &[Step]) -> Vec<Condition> {
-    let mut so_far = true;
-    let judge = |goal: &Goal| {
-        let happened = goal.met.holds(steps);
-        so_far = so_far && happened;
-        Condition {
-            is_early: happened && !so_far,
-            ..Condition::new(so_far, &goal.what, &goal.missing)
-        }
+    let held = goals.iter().map(|goal| goal.met.holds(steps));
+    let mut conditions: Vec<_> = goals
+        .iter()
+        .zip(held)
+        .map(|(goal, holds)| Condition::new(holds, &goal.what, &goal.missing))
+        .collect();
+    let next = conditions
+        .iter()
+        .position(|condition| !condition.is_met)
+        .unwrap_or(conditions.len());
+    let Some((next, later)) = conditions[next..].split_first_mut() else {
+        return conditions;
     };
-    goals.iter().map(judge).collect()
+    for early in later.iter_mut().filter(|condition| condition.is_met) {
+        early.is_met = false;
+        early.too_early_for = Some(next.what.clone());
+    }
+    if later.iter().any(|condition| condition.too_early_for.is_some()) {
+        next.missing = format!("“{}” has to come first. {}", next.what, next.missing);
+    }
+    conditions
 }
 
 /// Judges the learner's own sandbox in the lab.

@@ -153,27 +153,28 @@ impl Play {
         }
     }
 
-    /// The replies to the thief after your logout, and how many of them let the thief in.
-    pub(super) fn after_logout(&self) -> (Vec<String>, usize) {
-        let steps = self.sandbox.steps().iter();
+    /// The replies to the thief after the session's end, and how many of them let the thief in.
+    pub(super) fn after_the_end(&self) -> (Vec<String>, usize) {
+        let steps = self.ended().and_then(|end| self.sandbox.steps().get(end..));
         let sent = steps
-            .skip_while(|step| step.action != Action::LogOut)
+            .unwrap_or_default()
+            .iter()
             .flat_map(|step| &step.exchanges)
             .filter(|exchange| exchange.who == Who::Thief);
         let let_in = sent.clone().filter(|exchange| exchange.outcome == Outcome::Accepted);
         (sent.clone().map(reply).collect(), let_in.count())
     }
 
-    fn logged_out(&self) -> Option<usize> {
-        self.sandbox
-            .steps()
-            .iter()
-            .rposition(|step| step.action == Action::LogOut)
+    /// The step of your logout; without one, that of a reuse, which ends a session as well.
+    fn ended(&self) -> Option<usize> {
+        let steps = self.sandbox.steps();
+        let logout = steps.iter().rposition(|step| step.action == Action::LogOut);
+        logout.or_else(|| steps.iter().position(noticed_reuse))
     }
 
-    /// How long after the logout a copy was still accepted; `None`, if it was refused at once.
-    pub(super) fn inside_after_logout(&self) -> Option<Duration> {
-        let (logout, after) = self.sandbox.steps().get(self.logged_out()?..)?.split_first()?;
+    /// How long after the session's end a copy was still accepted; `None`, if it was refused at once.
+    pub(super) fn inside_after_the_end(&self) -> Option<Duration> {
+        let (end, after) = self.sandbox.steps().get(self.ended()?..)?.split_first()?;
         let tried = after.iter().flat_map(|step| {
             let sent = step.exchanges.iter().filter(|exchange| exchange.who == Who::Thief);
             sent.map(|exchange| (step.at, exchange.outcome))
@@ -186,14 +187,14 @@ impl Play {
                 .map_or(*refused, |expiry| expiry.min(*refused)),
             None => tried[last].0,
         };
-        Some(until.saturating_sub(logout.at))
+        Some(until.saturating_sub(end.at))
     }
 
-    pub(super) fn since_logout(&self) -> Duration {
-        let logout = self.logged_out().and_then(|step| self.sandbox.steps().get(step));
+    pub(super) fn since_the_end(&self) -> Duration {
+        let end = self.ended().and_then(|step| self.sandbox.steps().get(step));
         self.sandbox
             .now()
-            .saturating_sub(logout.map_or(Duration::ZERO, |logout| logout.at))
+            .saturating_sub(end.map_or(Duration::ZERO, |end| end.at))
     }
 
     /// The bytes of cookies in the browser's last request to the API.
@@ -202,6 +203,11 @@ impl Play {
         let call = calls.find(|exchange| exchange.who == Who::You && exchange.request.path == "/api/me");
         call.map_or(0, |call| call.request.cookie_bytes())
     }
+}
+
+fn noticed_reuse(step: &Step) -> bool {
+    let mut sent = step.exchanges.iter();
+    sent.any(|exchange| exchange.code() == Some("refresh_reused"))
 }
 
 fn begins() -> Timestamp {

@@ -7,10 +7,10 @@
 //! | the name of a control | its value |
 //! | `you`, `thief` | the outcome of the last request of each: `accepted`, `refused`, `cannot-tell` or `no-server` |
 //! | `tries` | how many requests the thief has sent |
-//! | `got` | the replies to the thief after the logout, each once |
-//! | `copy`, `let_in` | whether a copy `works` after the logout or was `refused`, and how often it was let in then |
+//! | `got` | the replies to the thief after the end: your logout, or else a reuse; each once |
+//! | `copy`, `let_in` | whether a copy `works` after the end or was `refused`, and how often it was let in then |
 //! | `left`, `left_seconds` | for how long it works |
-//! | `since` | how long ago the logout was |
+//! | `since` | how long ago the end was |
 //! | `again` | how often you had to log in again |
 //! | `bytes`, `reads` | the cookie bytes of your last request, and its store reads |
 //! | `row_reads`, `blacklist_reads` | the number of these |
@@ -187,15 +187,15 @@ impl Play {
         }
         let tries = sent().filter(|exchange| exchange.who == Who::Thief).count();
         facts.set("tries", tries.to_string());
-        let (mut got, let_in) = self.after_logout();
+        let (mut got, let_in) = self.after_the_end();
         got.dedup();
         facts.set("got", got.join(", then "));
         facts.set("let_in", let_in.to_string());
-        let inside = self.inside_after_logout();
+        let inside = self.inside_after_the_end();
         facts.set("copy", if inside.is_some() { "works" } else { "refused" });
         let left = inside.unwrap_or_default();
         facts.set("left", length(left));
         facts.set("left_seconds", left.as_secs().to_string());
-        facts.set("since", length(self.since_logout()));
+        facts.set("since", length(self.since_the_end()));
     }
 }
