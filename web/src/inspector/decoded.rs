@@ -36,7 +36,7 @@ pub(crate) struct Part {
 impl Decoded {
     pub(crate) fn of(token: &str) -> Result<Self, Refusal> {
         match TokenParts::split_without_verifying(token) {
-            Ok(_) => Self::split(token).ok_or_else(|| Refusal::because("NotJson")),
+            Ok(_) => Self::split(token).ok_or_else(|| Refusal::of_three(token)),
             Err(error) => Err(Refusal::undecodable(token, error)),
         }
     }
@@ -82,19 +82,37 @@ impl Refusal {
             _ if token.starts_with(REFRESH) => "RefreshToken",
             _ if token.contains(char::is_whitespace) => "InPieces",
             1 => "OnePart",
-            // The first or the second is not JSON in base64url.
-            3 => "NotJson",
+            3 => return Self::of_three(token),
+            // Five parts alone are no encryption.
             5 if is_encrypted(token) => "Encrypted",
             parts => return Self::with("Parts", Facts::default().with("parts", parts.to_string())),
         };
         Self::because(why)
     }
+
+    /// Names the first part that is to blame.
+    fn of_three(token: &str) -> Self {
+        let named = token.split('.').zip(["first", "second"]);
+        let mut faults = named.filter_map(|(part, name)| {
+            let why = match json(part) {
+                None => "NotJson",
+                Some(Value::Object(_)) => return None,
+                Some(_) => "NoObject",
+            };
+            Some(Self::with(why, Facts::default().with("part", name)))
+        });
+        faults.next().unwrap_or_else(|| Self::because("Malformed"))
+    }
 }
 
-/// Whether its first part is a header that names an encryption (RFC 7516, section 4.1.2).
+/// What is written in a part, whatever it is.
+fn json(part: &str) -> Option<Value> {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
 fn is_encrypted(token: &str) -> bool {
-    let header = token.split('.').next().and_then(Part::decode);
-    header.is_some_and(|header| header.members.get("enc").is_some())
+    let header = token.split('.').next().and_then(json);
+    header.is_some_and(|header| header.get("enc").is_some())
 }
 
 /// For `?`: the page shows it beside the field.

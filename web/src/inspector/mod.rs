@@ -120,12 +120,12 @@ async fn inspected(own: &Own, rescind: &Rescind, sent: Result<Form<Sent>, Proble
         Err(problem) => return Err(problem.into()),
     };
     // A pasted token takes precedence over the choice.
-    let pasted = sent.token.trim();
+    let pasted = bare(&sent.token);
     let (which, token) = if pasted.is_empty() && !sent.which.is_empty() && sent.which != PASTED {
         let token = own.token(&sent.which).ok_or_else(|| Refusal::because("Gone"))?;
         (sent.which, token.clone())
     } else {
-        (PASTED.to_owned(), token_in(pasted).to_owned().into())
+        (PASTED.to_owned(), pasted.to_owned().into())
     };
     let decoded = Decoded::of(token.expose_secret())?;
     let Some(keeper) = own.keeper_of(&token, &decoded).await? else {
@@ -150,11 +150,14 @@ async fn inspected(own: &Own, rescind: &Rescind, sent: Result<Form<Sent>, Proble
     Ok(shown)
 }
 
-/// People paste a whole header line, `Authorization: Bearer eyJ…`, or a value of JSON with its quotation marks.
-fn token_in(text: &str) -> &str {
-    let text = text.trim_matches('"');
+/// People paste a whole header line, `Authorization: Bearer eyJ…`, or a value out of JSON, `"eyJ…",`.
+fn bare(text: &str) -> &str {
+    let around = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '“' | '”' | ',');
+    let text = text.trim_matches(around);
     match text.rsplit_once(char::is_whitespace) {
-        Some((before, token)) if before.trim_end().to_ascii_lowercase().ends_with("bearer") => token,
+        Some((before, token)) if before.trim_end().to_ascii_lowercase().ends_with("bearer") => {
+            token.trim_matches(around)
+        }
         _ => text,
     }
 }

@@ -41,9 +41,10 @@ pub(crate) fn staged(context: &Context, within: &'static str, address: impl Fn(O
         StoryStep {
             address: address((count < newest).then_some(count)),
             mark: step.map_or_else(String::new, |step| {
-                match of_action(step.action, context.answer).group.as_str() {
+                let words = of_action(step.action, context.answer);
+                match words.group.as_str() {
                     "time" => format!("+ {}", until.passed()),
-                    _ => step.action.slug().replace('-', " "),
+                    _ => words.mark.clone(),
                 }
             }),
             yours: step.is_some_and(|step| step.exchanges.first().is_some_and(|sent| sent.who != Who::Thief)),

@@ -37,6 +37,9 @@ pub(crate) struct ActionWords {
     pub(crate) group: String,
     pub(crate) button: String,
     pub(super) deed: String,
+    /// The same on the time line; of time that passes, how much does.
+    #[serde(default)]
+    pub(super) mark: String,
     /// What happened, if no request was sent, and what that means.
     #[serde(default)]
     pub(super) done: String,

@@ -53,11 +53,24 @@ function walk(place) {
   });
   // A drag goes on wherever the pointer is: the line may move with a step.
   let dragging = false;
-  place.addEventListener("pointerdown", ({ target }) => (dragging = Boolean(target.closest(".scrub"))));
+  let pointer;
+  let followed;
+  const follow = () => {
+    if (!dragging || busy || pointer === followed) return;
+    followed = pointer;
+    go(links().findLast((link) => link.getBoundingClientRect().left <= pointer));
+  };
+  place.addEventListener("pointerdown", ({ target }) => {
+    dragging = Boolean(target.closest(".scrub"));
+    followed = undefined;
+  });
   document.addEventListener("pointermove", ({ buttons, clientX }) => {
     dragging &&= buttons > 0;
-    if (dragging) go(links().findLast((link) => link.getBoundingClientRect().left <= clientX));
+    pointer = clientX;
+    follow();
   });
+  // The pointer may have gone on while a step was fetched.
+  place.addEventListener("stepped", follow);
 }
 
 async function step(place, address, how) {
@@ -82,5 +95,6 @@ async function step(place, address, how) {
   } finally {
     busy = false;
     place.removeAttribute("aria-busy");
+    place.dispatchEvent(new Event("stepped"));
   }
 }

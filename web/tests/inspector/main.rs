@@ -202,9 +202,9 @@ async fn what_is_no_token_is_reported_beside_the_field_and_not_repeated() {
             "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0.b.c.d.e".to_owned(),
             "it is encrypted",
         ),
-        ("a.b.c".to_owned(), "not JSON objects in base64url"),
+        ("a.b.c".to_owned(), "the first is not JSON in base64url"),
         // An array and an object.
-        ("W10.e30.c2lnbmF0dXJl".to_owned(), "not JSON objects in base64url"),
+        ("W10.e30.c2lnbmF0dXJl".to_owned(), "the first is no JSON object"),
     ] {
         let reply = paste(&nobody, &text).await.expect_status(422);
         assert!(words(&reply.text, "#token-error").contains(says), "{says}");

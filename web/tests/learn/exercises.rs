@@ -370,17 +370,6 @@ async fn a_wrong_check_fails_no_story_of_the_other_lines() {
 }
 
 #[tokio::test]
-async fn what_happened_before_its_time_is_told_as_too_early() {
-    let running = open(program()).await;
-    let reader = running.cookie_client();
-    let steps = "steps=log-in.copy-access.log-out.replay";
-    let page = Page::open(&reader, &format!("/learn/stored?{steps}&checked=1")).await;
-    let goals = page.each(".conditions li", |goal| goal.text().collect::<String>());
-    let early: Vec<_> = goals.iter().map(|goal| goal.contains("too early")).collect();
-    assert_eq!(early, [false, false, true, true], "{goals:?}");
-}
-
-#[tokio::test]
 async fn a_stolen_key_is_good_for_as_long_as_it_is_kept() {
     let running = open(program()).await;
     let reader = running.cookie_client();
