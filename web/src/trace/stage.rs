@@ -287,7 +287,8 @@ impl Story {
             let verdicts = steps.iter().map(|step| step.at(row)).zip(first..);
             let mut said: Vec<_> = verdicts.map(|((said, ends), n)| (said, n > self.shown, ends)).collect();
             let last = said.last().copied().unwrap_or_default();
-            let lasts = self.is_at_its_end() && to_come == 0 && !(self.expired && !last.2.is_empty());
+            let is_over = self.expired && !last.2.is_empty();
+            let lasts = self.is_at_its_end() && to_come == 0 && !is_over;
             said.resize(said.len() + to_come, Default::default());
             said.push(if lasts { last } else { Default::default() });
             // What ended before the next step is a band of its own.
