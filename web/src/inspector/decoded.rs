@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rescind_session::token::{PartsError, SessionId, TokenParts};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, Visitor},
 };
 use serde_json::Value;
 
@@ -94,7 +94,7 @@ impl Refusal {
     fn of_three(token: &str) -> Self {
         let named = token.split('.').zip(["first", "second"]);
         let mut faults = named.filter_map(|(part, name)| {
-            let why = match json(part) {
+            let why = match read(part) {
                 None => "NotJson",
                 Some(Value::Object(_)) => return None,
                 Some(_) => "NoObject",
@@ -105,13 +105,13 @@ impl Refusal {
     }
 }
 
-/// What is written in a part, whatever it is.
-fn json(part: &str) -> Option<Value> {
+/// The JSON of a part.
+fn read<T: DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 fn is_encrypted(token: &str) -> bool {
-    let header = token.split('.').next().and_then(json);
+    let header: Option<Value> = token.split('.').next().and_then(read);
     header.is_some_and(|header| header.get("enc").is_some())
 }
 
@@ -130,10 +130,9 @@ impl fmt::Display for Refusal {
 
 impl Part {
     fn decode(raw: &str) -> Option<Self> {
-        let json = BASE64_URL_SAFE_NO_PAD.decode(raw).ok()?;
         Some(Self {
             raw: raw.to_owned(),
-            members: serde_json::from_slice(&json).ok()?,
+            members: read(raw)?,
         })
     }
 

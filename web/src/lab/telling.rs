@@ -8,7 +8,7 @@ use std::time::Duration;
 use rescind_lab::{
     Action, Answer, BlacklistFault, Exchange, Outcome, Setup, Snapshot, Step, Who, meter::StoreReply, raw::Request,
 };
-use rescind_session::{Check, Preset, SessionState, token::TokenParts};
+use rescind_session::{Check, Preset, SessionState};
 
 use super::{
     everything::due,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     content::{Facts, say, word, yes},
+    inspector::decoded::Decoded,
     pages::times::to_the_second,
     trace::{decided_by, names},
 };
@@ -47,10 +48,9 @@ fn has_ended(now: &Snapshot, who: Who) -> bool {
             .find(|cookie| cookie.name.ends_with("_access"))
             .map(|cookie| cookie.value.as_str()),
     };
-    let claims = token.and_then(|token| TokenParts::split_without_verifying(token).ok());
-    let session = claims.and_then(|parts| Some(parts.claims["sid"].as_str()?.to_owned()));
+    let session = token.and_then(|token| Decoded::of(token).ok()?.unverified_session());
     let mut rows = now.sessions.iter();
-    session.is_some_and(|id| rows.any(|row| row.id.to_string() == id && row.state != SessionState::Open))
+    session.is_some_and(|id| rows.any(|row| row.id == id && row.state != SessionState::Open))
 }
 
 /// Whether you and the thief have the same refresh token.

@@ -57,10 +57,7 @@ impl TokenView {
                     value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
                     time: match member.name.as_str() {
                         "iat" => Some(Time::ago(claims.issued_at, now)),
-                        "auth_time" => value
-                            .as_i64()
-                            .and_then(|at| Timestamp::from_second(at).ok())
-                            .map(|at| Time::ago(at, now)),
+                        "auth_time" => claims.auth_time.map(|at| Time::ago(at, now)),
                         "exp" => Some(Time::left(claims.expires_at, now)),
                         _ => None,
                     },

@@ -233,10 +233,7 @@ async fn a_slow_reader_sees_the_second_act_to_its_end() {
     visitor.press("/demo/thief/refresh").await;
     visitor.press("/demo/refresh").await;
     let screen = visitor.screen().await;
-    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
-    while visitor.screen().await.words("#thief .chips").contains("left") {
-        again.tick().await;
-    }
+    visitor.until_the_copy_expires().await;
     assert!(screen.words("h1").contains("The copy was noticed"), "{screen:?}");
     let tried = visitor.press("/demo/thief/try").await;
     tried.assert_refused(Door::Blacklist, "token_revoked");

@@ -184,10 +184,7 @@ async fn a_refresh_of_yours_makes_the_thiefs_copy_old_and_its_use_is_noticed() {
     );
     let noticed = visitor.press("/demo/thief/refresh").await;
     assert!(noticed.words("h1").contains("The copy was noticed"), "{noticed:?}");
-    let mut again = tokio::time::interval(std::time::Duration::from_millis(100));
-    while visitor.screen().await.words("#thief .chips").contains("left") {
-        again.tick().await;
-    }
+    visitor.until_the_copy_expires().await;
     let late = visitor.screen().await;
     assert!(
         late.words("#stage").contains("it plays the theft and the end again"),

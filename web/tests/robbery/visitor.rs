@@ -92,6 +92,14 @@ impl Visitor {
         (reply, screen)
     }
 
+    /// Waits as somebody does who reads for longer than a token lives.
+    pub(crate) async fn until_the_copy_expires(&self) {
+        let mut again = tokio::time::interval(Duration::from_millis(100));
+        while self.screen().await.words("#thief .chips").contains("left") {
+            again.tick().await;
+        }
+    }
+
     /// The access token in the cookie.
     pub(crate) fn access(&self) -> SecretString {
         self.client.cookie("rescind_access").unwrap()
